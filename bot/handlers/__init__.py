@@ -1,0 +1,1 @@
+"""The Telegram face: read a press, call the manager, draw a screen."""

@@ -1,0 +1,1 @@
+"""Delivery: the ledger, the retries and the destinations behind one protocol."""
