@@ -1,0 +1,117 @@
+"""Every error a person can meet: a code, a sentence for the chat, a hint for the command line, an exit code.
+
+    CourierError
+    ├── SettingsError            settings        exit 2   .env or the environment is wrong
+    ├── NotFoundError            not-found       exit 3   no such backup, archive or database
+    ├── BusyError                busy            exit 4   a run is under way; who asked, and its stage
+    ├── InstanceError            instance        exit 5   another process serves this BACKUP_DIR
+    ├── SnapshotError            snapshot        exit 6   one database could not be copied (holds a SkipReason)
+    ├── NothingToBackUpError     nothing         exit 7   no database could be backed up at all
+    ├── ArchiveError             archive         exit 8   an archive could not be written or proven
+    │   └── DamagedArchiveError  damaged         exit 9   an archive on disk is not what was written
+    ├── NoSpaceError             no-space        exit 10  the disk is full
+    ├── CatalogueError           catalogue       exit 11  the catalogue can't be used
+    ├── DeliveryError            delivery        exit 12  a backup is stored, but not delivered to everybody
+    ├── TelegramError            telegram        exit 13  Telegram refuses this bot (token, second poller)
+    └── AbortedError             aborted         exit 14  shut down, or stopped by a person
+
+Errors are returned upward and reported once, at the top; nothing logs them on the way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from bot.models import SkipReason
+
+
+class CourierError(Exception):
+    """A failure with a sentence that names the thing and the fault, and a hint that names the mend.
+
+    `sentence` is plain text (no HTML), fit for the chat; `hint` says what to do or type next and may be empty.
+    """
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, sentence: str, *, hint: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.hint = hint
+
+
+class SettingsError(CourierError):
+    code = "settings"
+    exit_code = 2
+
+    def __init__(self, faults: tuple[str, ...], *, hint: str = "") -> None:
+        """Hold all faults at once: one sentence per faulty variable."""
+        super().__init__("\n".join(faults), hint=hint)
+        self.faults = faults
+
+
+class NotFoundError(CourierError):
+    code = "not-found"
+    exit_code = 3
+
+
+class BusyError(CourierError):
+    code = "busy"
+    exit_code = 4
+
+
+class InstanceError(CourierError):
+    code = "instance"
+    exit_code = 5
+
+
+class SnapshotError(CourierError):
+    """One database could not be copied; the run goes on without it."""
+
+    code = "snapshot"
+    exit_code = 6
+
+    def __init__(self, reason: SkipReason, sentence: str, *, hint: str = "") -> None:
+        super().__init__(sentence, hint=hint)
+        self.reason = reason
+
+
+class NothingToBackUpError(CourierError):
+    code = "nothing"
+    exit_code = 7
+
+
+class ArchiveError(CourierError):
+    code = "archive"
+    exit_code = 8
+
+
+class DamagedArchiveError(ArchiveError):
+    code = "damaged"
+    exit_code = 9
+
+
+class NoSpaceError(CourierError):
+    code = "no-space"
+    exit_code = 10
+
+
+class CatalogueError(CourierError):
+    code = "catalogue"
+    exit_code = 11
+
+
+class DeliveryError(CourierError):
+    code = "delivery"
+    exit_code = 12
+
+
+class TelegramError(CourierError):
+    code = "telegram"
+    exit_code = 13
+
+
+class AbortedError(CourierError):
+    code = "aborted"
+    exit_code = 14

@@ -1,0 +1,350 @@
+"""The vocabulary: frozen values that the stages hand to one another, in the order of the flow.
+
+Times are aware datetimes in UTC, sizes are bytes, durations are seconds, unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+MANIFEST_NAME = "manifest.json"
+INFO_NAME = "backup_info.txt"
+MANIFEST_FORMAT = 1
+
+
+class Trigger(StrEnum):
+    """Who asked for a run."""
+
+    SCHEDULE = "schedule"
+    CATCH_UP = "catch-up"
+    BUTTON = "button"
+    COMMAND = "command"
+
+
+class SkipReason(StrEnum):
+    """Why a database is not in a backup."""
+
+    MISSING = "missing"
+    EMPTY = "empty"
+    NOT_A_DATABASE = "not a database"
+    DAMAGED = "damaged"
+    BUSY = "busy"
+    HOT_JOURNAL = "hot journal"  # its writer crashed; reading it would mean writing it
+    NO_PERMISSION = "no permission"
+    FOREIGN_OWNER = "foreign owner"  # our -shm and -wal would lock its own application out later
+    CHANGED_WHILE_READ = "changed while read"  # only where no lock could be taken
+    NO_SPACE = "no space"
+    FAILED = "failed"
+
+
+class Verdict(StrEnum):
+    OK = "ok"
+    DAMAGED = "damaged"
+    UNCHECKED = "could not check"  # the schema needs the application's own functions; delivered with a warning
+
+
+class CheckMethod(StrEnum):
+    FULL = "full"
+    QUICK = "quick"
+
+
+class Compression(StrEnum):
+    AUTO = "auto"
+    FAST = "fast"
+    SMALL = "small"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """A live SQLite file to protect.
+
+    `path` is absolute; `name` is its member name in every archive: unique in a run (also where case is ignored) and
+    stable over runs.
+    """
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A database that is not in this backup, and why. `detail` is a whole sentence for people."""
+
+    database: Database
+    reason: SkipReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A consistent private copy of a database at one instant (`taken_at`).
+
+    `warning` is empty, or says what had to be done to read the source (such as: what was left beside it).
+    """
+
+    database: Database
+    file: Path
+    bytes: int
+    page_size: int
+    page_count: int
+    journal_mode: str  # of the source: wal, delete, …
+    application_id: int
+    user_version: int
+    sqlite_version: str
+    taken_at: datetime
+    seconds: float
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """What the check of a snapshot found.
+
+    `messages` are SQLite's own lines (at most 20), empty when ok; `rows` holds (table, rows) in schema order, -1 where
+    a table could not be counted; `schema_sha256` is over the normalised `sqlite_master`.
+    """
+
+    verdict: Verdict
+    method: CheckMethod
+    messages: tuple[str, ...]
+    foreign_key_violations: int
+    rows: tuple[tuple[str, int], ...]
+    schema_sha256: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A file inside an archive. `offset` is that of its first compressed byte in the archive file."""
+
+    name: str
+    bytes: int
+    compressed_bytes: int
+    crc32: int
+    sha256: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """A ZIP in the store, written, re-read and compared: it only exists proven."""
+
+    path: Path
+    bytes: int
+    sha256: str
+    members: tuple[Member, ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """A plain slice of an archive: `bytes` from `offset`. `number` counts from 1 to `total`."""
+
+    archive: Path
+    name: str
+    number: int
+    total: int
+    offset: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackedUp:
+    """One database in one backup, as the manifest and the catalogue record it."""
+
+    name: str
+    path: str
+    sha256: str
+    bytes: int
+    compressed_bytes: int
+    page_size: int
+    page_count: int
+    journal_mode: str
+    application_id: int
+    user_version: int
+    sqlite_version: str
+    taken_at: datetime
+    verdict: Verdict
+    method: CheckMethod
+    messages: tuple[str, ...] = ()
+    foreign_key_violations: int = 0
+    rows: tuple[tuple[str, int], ...] = ()
+    schema_sha256: str = ""
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedRecord:
+    """A skipped database, as the manifest and the catalogue record it."""
+
+    name: str
+    path: str
+    reason: SkipReason
+    detail: str
+
+
+class BackupState(StrEnum):
+    """What became of a run.
+
+    STORED: proven on disk, nobody to deliver to or nobody served yet. DELIVERED: every recipient has it. PARTIAL: a
+    database was skipped or a recipient is still owed. INTERRUPTED: found running at a start.
+    """
+
+    RUNNING = "running"
+    STORED = "stored"
+    DELIVERED = "delivered"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """One run and what became of it. A proven backup has an `archive_name`; `on_disk` turns false when it is pruned."""
+
+    id: int
+    started_at: datetime
+    trigger: Trigger
+    requested_by: str
+    state: BackupState
+    finished_at: datetime | None = None
+    archive_name: str = ""
+    archive_bytes: int = 0
+    archive_sha256: str = ""
+    databases: tuple[BackedUp, ...] = ()
+    skipped: tuple[SkippedRecord, ...] = ()
+    error_code: str = ""
+    error: str = ""
+    pinned: bool = False
+    on_disk: bool = False
+    note: str = ""
+
+    @property
+    def proven(self) -> bool:
+        return bool(self.archive_sha256)
+
+    @property
+    def source_bytes(self) -> int:
+        return sum(database.bytes for database in self.databases)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Recipient:
+    """A chat (or a topic in it) that receives. `address` is the setting's form: 77, -100…, -100…/42."""
+
+    chat_id: int
+    thread_id: int | None = None
+
+    @property
+    def address(self) -> str:
+        return str(self.chat_id) if self.thread_id is None else f"{self.chat_id}/{self.thread_id}"
+
+    @property
+    def is_private(self) -> bool:
+        return self.chat_id > 0
+
+
+class DeliveryState(StrEnum):
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    PARKED = "parked"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentVolume:
+    """A volume that Telegram confirmed to one recipient."""
+
+    number: int
+    message_id: int
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One backup to one recipient: a row of the ledger. `attempts` counts failures only, waits never."""
+
+    backup_id: int
+    recipient: Recipient
+    state: DeliveryState
+    attempts: int = 0
+    next_try_at: datetime | None = None
+    reason: str = ""  # a sentence for people, where something is in the way
+    sent_at: datetime | None = None
+    volumes: tuple[SentVolume, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientStatus:
+    """What is known of a recipient: `parked_reason` is empty when it can be reached."""
+
+    recipient: Recipient
+    name: str = ""
+    parked_reason: str = ""
+    last_sent_at: datetime | None = None
+    owed: int = 0
+
+
+class Stage(StrEnum):
+    """Where a run stands, in order."""
+
+    STARTING = "starting"
+    SNAPSHOT = "snapshot"
+    CHECK = "check and compress"
+    PROVE = "prove"
+    DELIVER = "deliver"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """A progress event. `done` of `total` bytes of the stage, total 0 when unknown; `detail` names a database."""
+
+    stage: Stage
+    done: int = 0
+    total: int = 0
+    detail: str = ""
+
+    @property
+    def fraction(self) -> float:
+        return min(1.0, self.done / self.total) if self.total else 0.0
+
+
+class ServiceState(StrEnum):
+    RUNNING = "running"
+    STOPPED = "stopped"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """The service's sign of life in the catalogue. `stopped` is set by a clean shutdown."""
+
+    at: datetime
+    pid: int
+    started_at: datetime
+    next_run_at: datetime | None
+    stopped: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """A setting changed in chat: it wins over .env until it is reset."""
+
+    name: str
+    value: str
+    set_by: str
+    set_at: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What a run came to: the backup as catalogued and its deliveries, recipient by recipient."""
+
+    backup: Backup
+    deliveries: tuple[Delivery, ...] = field(default=())
