@@ -15,8 +15,8 @@ from loguru import logger
 
 from bot.clock import Clock, utc_now
 from bot.config import Settings
-from bot.errors import BusyError, CourierError, TelegramError
-from bot.models import Trigger
+from bot.errors import BusyError, CourierError, InstanceError, TelegramError
+from bot.models import Progress, RunResult, Trigger
 from bot.services.catalogue import Catalogue
 from bot.services.locks import RunLock, ServiceLock
 from bot.services.manager import Manager
@@ -300,3 +300,32 @@ def _on_stop_signal(stop: asyncio.Event) -> None:
         return
     for number in (signal.SIGINT, signal.SIGBREAK):
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+
+
+async def back_up_once(
+    settings: Settings, *, deliver: bool, report: Callable[[Progress], None]
+) -> tuple[RunResult, bool]:
+    """Back up once for the command line; tell also whether delivering is left to the running service.
+
+    Only one process delivers: the one that holds the service lock of this BACKUP_DIR.
+    """
+    lock = ServiceLock(settings.backup_dir)
+    async with AsyncExitStack() as stack:
+        left_to_service = False
+        if deliver:
+            try:
+                await lock.acquire()
+                stack.push_async_callback(lock.release)
+            except InstanceError:
+                left_to_service = True
+        manager = await stack.enter_async_context(open_manager(settings, deliver=deliver and not left_to_service))
+        queue = await stack.enter_async_context(manager.watch())
+        run = asyncio.create_task(manager.back_up(trigger=Trigger.COMMAND, requested_by="the command line"))
+        showing = asyncio.create_task(_show(queue, report))
+        stack.callback(showing.cancel)
+        return await run, left_to_service
+
+
+async def _show(queue: asyncio.Queue[Progress], report: Callable[[Progress], None]) -> None:
+    while True:
+        report(await queue.get())
