@@ -94,9 +94,7 @@ def build_bot(settings: Settings) -> Bot:
 
 
 @asynccontextmanager
-async def open_manager(
-    settings: Settings, *, deliver: bool, clock: Clock = utc_now
-) -> AsyncIterator[Manager]:
+async def open_manager(settings: Settings, *, deliver: bool, clock: Clock = utc_now) -> AsyncIterator[Manager]:
     """Build the manager for one command. With `deliver` it sends to Telegram, without it only records what is owed."""
     async with AsyncExitStack() as stack:
         store, catalogue = await stack.enter_async_context(open_store(settings, clock=clock))
@@ -108,9 +106,7 @@ async def open_manager(
         yield _manager_with_telegram(settings, store, catalogue, bot, clock)
 
 
-def _manager_with_telegram(
-    settings: Settings, store: Store, catalogue: Catalogue, bot: Bot, clock: Clock
-) -> Manager:
+def _manager_with_telegram(settings: Settings, store: Store, catalogue: Catalogue, bot: Bot, clock: Clock) -> Manager:
     from bot import texts  # noqa: PLC0415
     from bot.services.delivery.ledger import Ledger  # noqa: PLC0415
     from bot.services.delivery.telegram import TelegramDestination  # noqa: PLC0415

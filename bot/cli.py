@@ -1,4 +1,4 @@
-"""The commands; each reads the settings, asks the manager, and prints. aiogram is imported only where Telegram is needed."""
+"""The commands; each reads the settings, asks the manager and prints. Only those that need Telegram import aiogram."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 from bot import __version__, journal, terminal
 from bot.config import Settings, load_settings
 from bot.errors import CourierError, DeliveryError, NotFoundError
-from bot.models import Backup, DeliveryState, ServiceState, Trigger
+from bot.models import Backup, DeliveryState, ServiceState
 
 app = typer.Typer(
     name="sqlite-courier",

@@ -220,7 +220,10 @@ def print_result(result: RunResult, *, left_to_service: bool) -> None:
         return
     for delivery in result.deliveries:
         mark = "✓" if delivery.state is DeliveryState.SENT else "…"
-        say(f"{mark} {delivery.recipient.address} {delivery.state}" + (f": {delivery.reason}" if delivery.reason else ""))
+        say(
+            f"{mark} {delivery.recipient.address} {delivery.state}"
+            + (f": {delivery.reason}" if delivery.reason else "")
+        )
 
 
 def print_verified(rows: Sequence[Mapping[str, Any]]) -> None:

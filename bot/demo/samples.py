@@ -10,7 +10,22 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 FIRST_DAY = datetime(2026, 1, 1)  # noqa: DTZ001 - sample data, in nobody's time zone
-WORDS = "backup restore premium monthly chart alert price volume signal channel invite refund trial upgrade".split()
+WORDS = [
+    "backup",
+    "restore",
+    "premium",
+    "monthly",
+    "chart",
+    "alert",
+    "price",
+    "volume",
+    "signal",
+    "channel",
+    "invite",
+    "refund",
+    "trial",
+    "upgrade",
+]
 
 REQUESTS = "user_requests.db"
 
@@ -59,9 +74,7 @@ def _requests(connection: sqlite3.Connection, chance: random.Random) -> None:
         CREATE TABLE totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
         """
     )
-    _insert(
-        connection, "users", ((n, f"user{n}", str(FIRST_DAY + timedelta(hours=n))) for n in range(1, 601))
-    )
+    _insert(connection, "users", ((n, f"user{n}", str(FIRST_DAY + timedelta(hours=n))) for n in range(1, 601)))
     requests = 6000
     _insert(
         connection,
@@ -159,5 +172,3 @@ def requests_and_total(path: Path) -> tuple[int, int]:
         (counted,) = connection.execute("SELECT count(*) FROM requests").fetchone()
         (recorded,) = connection.execute("SELECT value FROM totals WHERE name = 'requests'").fetchone()
     return counted, recorded
-
-

@@ -1,4 +1,4 @@
-"""A program that keeps writing to a sample database, as the bot that owns it would: `python -m bot.demo.writer FILE`."""
+"""Keeps writing to a sample database, as the bot that owns it would: `python -m bot.demo.writer FILE`."""
 
 from __future__ import annotations
 

@@ -374,9 +374,7 @@ class Manager:
         """Say for every archive on the disk whether it stays, and why; deletes nothing."""
         backups = await self.catalogue.backups(limit=100_000, on_disk_only=True)
         sending = {
-            delivery.backup_id
-            for delivery in await self.catalogue.owed()
-            if delivery.state is DeliveryState.SENDING
+            delivery.backup_id for delivery in await self.catalogue.owed() if delivery.state is DeliveryState.SENDING
         }
         return plan_prune(
             backups,

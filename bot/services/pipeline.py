@@ -185,10 +185,7 @@ async def _write(
 
     archive = await write_archive(
         plan.target,
-        [
-            Source(name=snapshot.database.name, file=snapshot.file, modified=snapshot.taken_at)
-            for snapshot in included
-        ],
+        [Source(name=snapshot.database.name, file=snapshot.file, modified=snapshot.taken_at) for snapshot in included],
         epilogue=close_with_manifest,
         compression=plan.compression,
         abort=abort,
@@ -207,8 +204,6 @@ def _damaged(snapshot: Snapshot, report: CheckReport) -> Skipped:
 
 def _records(skipped: Iterable[Skipped]) -> tuple[SkippedRecord, ...]:
     return tuple(
-        SkippedRecord(
-            name=entry.database.name, path=str(entry.database.path), reason=entry.reason, detail=entry.detail
-        )
+        SkippedRecord(name=entry.database.name, path=str(entry.database.path), reason=entry.reason, detail=entry.detail)
         for entry in skipped
     )

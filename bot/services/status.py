@@ -95,16 +95,17 @@ async def read_status(
     )
 
 
-async def _databases(
-    catalogue: Catalogue, discovery: Discovery, latest: Backup | None
-) -> tuple[DatabaseStatus, ...]:
+async def _databases(catalogue: Catalogue, discovery: Discovery, latest: Backup | None) -> tuple[DatabaseStatus, ...]:
     """Every configured database, then those that are in a backup but no longer configured."""
     newest = await catalogue.latest_by_database()
     trouble = {record.name: record.detail for record in latest.skipped} if latest else {}
     found: dict[str, DatabaseStatus] = {}
     for database in discovery.databases:
         found[database.name] = _status(
-            database.name, database.path, newest.get(database.name), trouble.get(database.name, ""),
+            database.name,
+            database.path,
+            newest.get(database.name),
+            trouble.get(database.name, ""),
             size=await asyncio.to_thread(_size, database.path),
         )
     for missing in discovery.missing:
