@@ -18,12 +18,14 @@ from bot.config import Settings
 from bot.errors import BusyError, CourierError, InstanceError, TelegramError
 from bot.models import Progress, RunResult, Trigger
 from bot.services.catalogue import Catalogue
+from bot.services.delivery.ledger import Ledger
 from bot.services.locks import RunLock, ServiceLock
 from bot.services.manager import Manager
 from bot.services.manifest import read_manifest
 from bot.services.scheduler import Scheduler
 from bot.services.status import HEARTBEAT_EVERY, PAUSED
 from bot.services.store import Store
+from bot.texts import Texts
 
 if TYPE_CHECKING:
     from aiogram import Bot
@@ -85,9 +87,8 @@ def build_bot(settings: Settings) -> Bot:
             "PROXY is set, but the package that speaks to proxies is not installed.",
             hint="pip install 'sqlite-courier[proxy]'",
         ) from error
-    assert settings.bot_token is not None
     return Bot(
-        settings.bot_token.get_secret_value(),
+        settings.token(),
         session=session,
         default=DefaultBotProperties(parse_mode="HTML", link_preview_is_disabled=True),
     )
@@ -103,16 +104,15 @@ async def open_manager(settings: Settings, *, deliver: bool, clock: Clock = utc_
             return
         bot = build_bot(settings)
         stack.push_async_callback(bot.session.close)
-        yield _manager_with_telegram(settings, store, catalogue, bot, clock)
+        ledger = build_ledger(settings, store, catalogue, bot, clock=clock)
+        yield Manager(settings, catalogue, store, ledger=ledger, notices=_texts(settings), clock=clock)
 
 
-def _manager_with_telegram(settings: Settings, store: Store, catalogue: Catalogue, bot: Bot, clock: Clock) -> Manager:
-    from bot import texts  # noqa: PLC0415
-    from bot.services.delivery.ledger import Ledger  # noqa: PLC0415
+def build_ledger(settings: Settings, store: Store, catalogue: Catalogue, bot: Bot, *, clock: Clock) -> Ledger:
+    """Make the ledger that delivers to Telegram."""
     from bot.services.delivery.telegram import TelegramDestination  # noqa: PLC0415
 
-    sentences = texts.Texts(timezone=settings.timezone)
-    ledger = Ledger(
+    return Ledger(
         catalogue,
         TelegramDestination(bot),
         recipients=settings.deliver_to,
@@ -121,10 +121,13 @@ def _manager_with_telegram(settings: Settings, store: Store, catalogue: Catalogu
         attempts=settings.retry_attempts,
         delay=settings.retry_delay,
         owed=settings.owed,
-        caption=sentences.caption,
+        caption=_texts(settings).caption,
         clock=clock,
     )
-    return Manager(settings, catalogue, store, ledger=ledger, notices=sentences, clock=clock)
+
+
+def _texts(settings: Settings) -> Texts:
+    return Texts(timezone=settings.timezone)
 
 
 class Service:
@@ -133,12 +136,13 @@ class Service:
     `async with Service.started(settings) as service` starts everything and stops it in order at the end.
     """
 
-    def __init__(self, manager: Manager, bot: Bot, *, clock: Clock) -> None:
+    def __init__(self, manager: Manager, ledger: Ledger, bot: Bot, *, clock: Clock) -> None:
         from bot.handlers import build_dispatcher  # noqa: PLC0415
         from bot.polling import Poller  # noqa: PLC0415
 
         self.manager = manager
         self.bot = bot
+        self._ledger = ledger
         self.scheduler = Scheduler(manager.settings.schedule, manager.timezone, self._planned_run, clock=clock)
         self.poller = Poller(bot, build_dispatcher(manager))
         self._clock = clock
@@ -154,11 +158,12 @@ class Service:
             lock = ServiceLock(settings.backup_dir)
             await lock.acquire()
             stack.push_async_callback(lock.release)
-            manager = await stack.enter_async_context(open_manager(settings, deliver=True, clock=clock))
-            assert manager.ledger is not None
+            store, catalogue = await stack.enter_async_context(open_store(settings, clock=clock))
             bot = build_bot(settings)
             stack.push_async_callback(bot.session.close)
-            service = cls(manager, bot, clock=clock)
+            ledger = build_ledger(settings, store, catalogue, bot, clock=clock)
+            manager = Manager(settings, catalogue, store, ledger=ledger, notices=_texts(settings), clock=clock)
+            service = cls(manager, ledger, bot, clock=clock)
             stack.push_async_callback(service._stop)
             await service._start()
             yield service
@@ -174,8 +179,7 @@ class Service:
         await self.manager.prune()
         self._go("heartbeat", self._keep_beating())
         self._go("polling", self.poller.run())
-        assert self.manager.ledger is not None
-        self._go("ledger", self.manager.ledger.run())
+        self._go("ledger", self._ledger.run())
         self._go("commands", self._register_commands())
         last_planned = await self.manager.catalogue.last_planned()
         missed = self.scheduler.missed(last_planned) if last_planned else None
@@ -231,8 +235,8 @@ class Service:
         while True:
             await self._beat()
             seen = await self.manager.catalogue.data_version()
-            if seen != version and version != -1 and self.manager.ledger is not None:
-                self.manager.ledger.nudge()  # another process has recorded a backup that is owed
+            if version not in (seen, -1):
+                self._ledger.nudge()  # another process has recorded a backup that is owed
             version = seen
             await asyncio.sleep(HEARTBEAT_EVERY)
 
@@ -260,8 +264,7 @@ class Service:
             if task.get_name() == "polling":
                 task.cancel()
         await self.manager.stop()
-        assert self.manager.ledger is not None
-        await self.manager.ledger.drain(DRAIN_DELIVERIES)
+        await self._ledger.drain(DRAIN_DELIVERIES)
         await self.poller.stop()
         for task in self._tasks:
             task.cancel()
