@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bot.demo import refusals
 from bot.demo.calls import Call
 from bot.demo.refusals import RefusalError
-from bot.demo.state import Changes
+from bot.demo.waiting import Changes
 
 BAD_GATEWAY = (
     "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"

@@ -15,7 +15,8 @@ from bot.demo.faults import Fault, Gate, Rule, Stage, delay
 from bot.demo.groups import Group
 from bot.demo.phones import Person
 from bot.demo.server import Manners, Server
-from bot.demo.state import Account, BotAccount, Chat, Clock, State
+from bot.demo.state import Account, BotAccount, Chat, State
+from bot.demo.waiting import Clock
 
 ANSWERABLE_SECONDS = 60
 """How long a press can be answered; the official server names no figure."""
@@ -160,7 +161,8 @@ class StandIn:
         """A group with every bot there is so far in it; `kind` follows from the id. The first member owns it."""
         people = list(members)
         kind = kind or ("supergroup" if str(chat_id).startswith("-100") else "group")
-        chat = Chat(chat_id, kind, title, username, is_forum)
+        # Number 1 of a forum is General, whose id no message may take.
+        chat = Chat(chat_id, kind, title, username, is_forum, next_id=2 if is_forum else 1)
         chat.members = {person.id: "creator" if index == 0 else "member" for index, person in enumerate(people)}
         self._state.groups[chat_id] = chat
         for bot in self._state.bots.values():
