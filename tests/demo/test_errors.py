@@ -24,7 +24,9 @@ def keyboard(data: str) -> InlineKeyboardMarkup:
 async def test_a_blocked_bot_is_forbidden_to_write(bot: Bot, ann: Person) -> None:
     """Blocking answers 403 until the person presses Start again."""
     ann.block_bot()
-    with pytest.raises(TelegramForbiddenError, match=r"^Telegram server says - Forbidden: bot was blocked by the user$"):
+    with pytest.raises(
+        TelegramForbiddenError, match=r"^Telegram server says - Forbidden: bot was blocked by the user$"
+    ):
         await bot.send_message(11, "hello")
     await ann.start()
     await bot.send_message(11, "hello")
