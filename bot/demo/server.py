@@ -128,7 +128,11 @@ class Server:
             await self.faults.strike(call, Stage.BODY, self.closing)
 
         call.params = body.fields
-        await read_body(request, body, self.state.storage, limit=self.manners.upload_limit, progress=progress)
+        try:
+            await read_body(request, body, self.state.storage, limit=self.manners.upload_limit, progress=progress)
+        except ValueError as error:
+            self.violations.append(f"{call.method}: the body can't be read: {error}")
+            raise bad_request("can't parse the request") from error
         call.uploaded_bytes = body.uploaded_bytes
         if bot is None:
             raise RefusalError(401, "Unauthorized")

@@ -130,8 +130,12 @@ class StandIn:
         return token
 
     def bot(self, token: str | None = None) -> BotAccount:
-        """The bot with that token, or the first one. Raises KeyError or StopIteration."""
-        return self._state.bots[token] if token else next(iter(self._state.bots.values()))
+        """The bot with that token, or the first one. Raises LookupError."""
+        return self._state.bots[token] if token else self._state.first_bot()
+
+    async def polled(self, token: str | None = None, *, within: float = 5) -> None:
+        """Wait until that bot waits for updates: from then on it hears everything. Raises TimeoutError."""
+        await self.until(lambda: self.bot(token).poller is not None, within=within)
 
     def revoke_token(self, token: str) -> None:
         """From now on 401."""
