@@ -125,6 +125,7 @@ class Server:
 
         async def progress(so_far: Body) -> None:
             call.params, call.uploaded_bytes = so_far.fields, so_far.uploaded_bytes
+            self.state.changes.ring()
             await self.faults.strike(call, Stage.BODY, self.closing)
 
         call.params = body.fields
