@@ -42,7 +42,7 @@ class StandIn:
     ) -> None:
         manners = Manners(local=local, throttle_identical_uploads=throttle_identical_uploads, rate_limits=rate_limits)
         self._own_storage = storage is None
-        self._state = State(storage or Path(tempfile.mkdtemp(prefix="bot-api-stand-in-")))
+        self._state = State(storage or Path())
         self._server = Server(self._state, manners)
         self._runner: web.AppRunner | None = None
         self._port = port
@@ -51,6 +51,9 @@ class StandIn:
         self.groups: dict[int, Group] = {}
 
     async def __aenter__(self) -> Self:
+        if self._own_storage:
+            # Made here and not earlier: a stand-in that never runs leaves no folder behind.
+            self._state.storage = Path(tempfile.mkdtemp(prefix="bot-api-stand-in-"))
         runner = web.AppRunner(self._server.application(), access_log=None, handle_signals=False, shutdown_timeout=1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", self._port).start()
@@ -69,8 +72,8 @@ class StandIn:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-        if self._own_storage:
-            shutil.rmtree(self._state.storage, ignore_errors=True)
+            if self._own_storage:
+                shutil.rmtree(self._state.storage, ignore_errors=True)
 
     @property
     def url(self) -> str:
