@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bot.demo import refusals
 from bot.demo.calls import Call
 from bot.demo.refusals import RefusalError
-from bot.demo.state import Changes
+from bot.demo.waiting import Changes
 
 BAD_GATEWAY = (
     "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
@@ -127,7 +127,10 @@ def server_error(
 
 
 def reset(stage: Stage = Stage.CALL, *, after_bytes: int = 1) -> Fault:
-    """Cut the connection: at ARRIVAL, in the BODY once `after_bytes` of files came in, at CALL, or at ANSWER."""
+    """Cut the connection: at ARRIVAL, in the BODY once `after_bytes` of files came in, at CALL, or at ANSWER.
+
+    A call without a file has no BODY stage.
+    """
     return Fault(stage, CutError(), after_bytes=after_bytes)
 
 

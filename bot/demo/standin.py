@@ -15,7 +15,8 @@ from bot.demo.faults import Fault, Gate, Rule, Stage, delay
 from bot.demo.groups import Group
 from bot.demo.phones import Person
 from bot.demo.server import Manners, Server
-from bot.demo.state import Account, BotAccount, Chat, Clock, State
+from bot.demo.state import Account, BotAccount, Chat, State
+from bot.demo.waiting import Clock
 
 ANSWERABLE_SECONDS = 60
 """How long a press can be answered; the official server names no figure."""
@@ -41,7 +42,7 @@ class StandIn:
     ) -> None:
         manners = Manners(local=local, throttle_identical_uploads=throttle_identical_uploads, rate_limits=rate_limits)
         self._own_storage = storage is None
-        self._state = State(storage or Path(tempfile.mkdtemp(prefix="bot-api-stand-in-")))
+        self._state = State(storage or Path())
         self._server = Server(self._state, manners)
         self._runner: web.AppRunner | None = None
         self._port = port
@@ -50,6 +51,9 @@ class StandIn:
         self.groups: dict[int, Group] = {}
 
     async def __aenter__(self) -> Self:
+        if self._own_storage:
+            # Made here and not earlier: a stand-in that never runs leaves no folder behind.
+            self._state.storage = Path(tempfile.mkdtemp(prefix="bot-api-stand-in-"))
         runner = web.AppRunner(self._server.application(), access_log=None, handle_signals=False, shutdown_timeout=1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", self._port).start()
@@ -68,8 +72,8 @@ class StandIn:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-        if self._own_storage:
-            shutil.rmtree(self._state.storage, ignore_errors=True)
+            if self._own_storage:
+                shutil.rmtree(self._state.storage, ignore_errors=True)
 
     @property
     def url(self) -> str:
@@ -129,8 +133,12 @@ class StandIn:
         return token
 
     def bot(self, token: str | None = None) -> BotAccount:
-        """The bot with that token, or the first one. Raises KeyError or StopIteration."""
-        return self._state.bots[token] if token else next(iter(self._state.bots.values()))
+        """The bot with that token, or the first one. Raises LookupError."""
+        return self._state.bots[token] if token else self._state.first_bot()
+
+    async def polled(self, token: str | None = None, *, within: float = 5) -> None:
+        """Wait until that bot waits for updates: from then on it hears everything. Raises TimeoutError."""
+        await self.until(lambda: self.bot(token).poller is not None, within=within)
 
     def revoke_token(self, token: str) -> None:
         """From now on 401."""
@@ -160,7 +168,8 @@ class StandIn:
         """A group with every bot there is so far in it; `kind` follows from the id. The first member owns it."""
         people = list(members)
         kind = kind or ("supergroup" if str(chat_id).startswith("-100") else "group")
-        chat = Chat(chat_id, kind, title, username, is_forum)
+        # Number 1 of a forum is General, whose id no message may take.
+        chat = Chat(chat_id, kind, title, username, is_forum, next_id=2 if is_forum else 1)
         chat.members = {person.id: "creator" if index == 0 else "member" for index, person in enumerate(people)}
         self._state.groups[chat_id] = chat
         for bot in self._state.bots.values():

@@ -3,52 +3,14 @@
 import asyncio
 import itertools
 import secrets
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bot.demo.entities import Entity
+from bot.demo.waiting import Changes, Clock
 
 Json = dict[str, Any]
-
-
-class Changes:
-    """Wakes everybody who waits for a condition; ringing needs no lock and never blocks."""
-
-    def __init__(self) -> None:
-        self._next = asyncio.Event()
-
-    def ring(self) -> None:
-        """Make every waiter look again."""
-        rung, self._next = self._next, asyncio.Event()
-        rung.set()
-
-    async def until(self, condition: Callable[[], bool], *, within: float | None) -> bool:
-        """Wait for the condition, at most `within` seconds (None: for ever); False when the time ran out."""
-        try:
-            async with asyncio.timeout(within):
-                while not condition():
-                    await self._next.wait()
-        except TimeoutError:
-            return condition()
-        return True
-
-
-class Clock:
-    """The server's idea of now, in Unix seconds; tests move it, nobody has to wait."""
-
-    def __init__(self) -> None:
-        self._ahead = 0.0
-
-    def now(self) -> float:
-        """Real time plus what was added."""
-        return time.time() + self._ahead
-
-    def advance(self, seconds: float) -> None:
-        """Make it later by that much at once."""
-        self._ahead += seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +26,9 @@ class StoredFile:
     width: int = 0
     height: int = 0
 
-    def read(self) -> bytes:
+    async def read(self) -> bytes:
         """The stored bytes."""
-        return self.path.read_bytes()
+        return await asyncio.to_thread(self.path.read_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,9 +220,18 @@ class State:
         """A number never given before."""
         return next(self._numbers)
 
+    def first_bot(self) -> BotAccount:
+        """Whom people mean when they name no bot. Raises LookupError as long as there is none."""
+        for bot in self.bots.values():
+            return bot
+        raise LookupError("there is no bot yet: create_bot_token comes first")
+
     def bot_by_id(self, bot_id: int) -> BotAccount:
-        """Raises KeyError for an id that is no bot's."""
-        return next((bot for bot in self.bots.values() if bot.id == bot_id), None) or self.bots[str(bot_id)]
+        """Raises LookupError for an id that is no bot's."""
+        for bot in self.bots.values():
+            if bot.id == bot_id:
+                return bot
+        raise LookupError(f"{bot_id} is neither a person nor a bot")
 
     def account(self, account_id: int) -> Account:
         """The person or the bot with that id."""
@@ -304,10 +275,6 @@ class State:
         file_id = ("BQAC" if file.kind == "document" else "AgAC") + secrets.token_urlsafe(40)
         bot.files[file_id] = file
         return file_id
-
-    def forget_files(self, bot: BotAccount) -> None:
-        """Make every file_id of that bot stale."""
-        bot.files.clear()
 
 
 def _button(button: Json) -> Button:
