@@ -88,7 +88,7 @@ def build_bot(settings: Settings) -> Bot:
             hint="pip install 'sqlite-courier[proxy]'",
         ) from error
     return Bot(
-        settings.token(),
+        settings.bot_token.get_secret_value(),
         session=session,
         default=DefaultBotProperties(parse_mode="HTML", link_preview_is_disabled=True),
     )
@@ -120,7 +120,7 @@ def build_ledger(settings: Settings, store: Store, catalogue: Catalogue, bot: Bo
         volume_bytes=settings.volume_size_mb * 1024 * 1024,
         attempts=settings.retry_attempts,
         delay=settings.retry_delay,
-        owed=settings.owed,
+        owed=settings.send_owed,
         caption=_texts(settings).caption,
         clock=clock,
     )

@@ -51,7 +51,7 @@ def _settings(env_file: Path, *, need_telegram: bool, console: bool = False) -> 
     if env_file != DEFAULT_ENV and not env_file.is_file():
         raise NotFoundError(f"There is no settings file {env_file}.", hint="Name an existing one with --env-file.")
     settings = load_settings(env_file, need_telegram=need_telegram)
-    journal.setup_journal(settings.log_dir, settings.log_level, console=console, secrets=settings.secrets())
+    journal.setup_journal(settings.log_dir, settings.log_level, console=console)
     return settings
 
 

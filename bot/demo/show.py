@@ -44,7 +44,7 @@ async def run_demo(patterns: Sequence[str], *, once: bool) -> int:
         sources = await stack.enter_async_context(_databases(folder, patterns))
         api = await stack.enter_async_context(StandIn())
         settings = _settings(folder, sources, api)
-        log = journal.setup_journal(settings.log_dir, "INFO", console=False, secrets=settings.secrets())
+        log = journal.setup_journal(settings.log_dir, "INFO", console=False)
         stack.callback(log.close)
         clock = _clock_before_the_hour()
         stage = Stage(api, settings.timezone)
