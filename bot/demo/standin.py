@@ -55,9 +55,14 @@ class StandIn:
             # Made here and not earlier: a stand-in that never runs leaves no folder behind.
             self._state.storage = Path(tempfile.mkdtemp(prefix="bot-api-stand-in-"))
         runner = web.AppRunner(self._server.application(), access_log=None, handle_signals=False, shutdown_timeout=1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", self._port).start()
         self._runner = runner
+        try:
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", self._port).start()
+        except OSError:
+            # A port that is taken: nobody will call __aexit__.
+            await self.close()
+            raise
         return self
 
     async def __aexit__(

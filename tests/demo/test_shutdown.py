@@ -98,3 +98,11 @@ async def test_get_chat_does_not_know_who_never_pressed_start(standin: StandIn, 
     standin.add_user(12, "Bob", started=False)
     with pytest.raises(TelegramBadRequest, match="chat not found"):
         await bot.get_chat(12)
+
+
+async def test_a_taken_port_is_an_error_that_leaves_nothing(standin: StandIn) -> None:
+    """The second stand-in on a port says so and removes its folder."""
+    second = StandIn(port=int(standin.url.rsplit(":", 1)[1]))
+    with pytest.raises(OSError, match="address"):
+        await second.__aenter__()
+    assert not second.storage.exists()
