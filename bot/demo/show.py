@@ -118,6 +118,7 @@ class Stage:
         self.ben = api.add_user(102, "Ben")
         self.cleo = api.add_user(103, "Cleo", started=False)
         self._seen = 0
+        self._shown = asyncio.Condition()
         self._showing = asyncio.create_task(self._show())
 
     def close(self) -> None:
@@ -130,17 +131,20 @@ class Stage:
     async def until(self, person: Person, matches: Callable[[Message], bool]) -> Message:
         """Wait until that phone shows such a message, and the terminal has shown it. Raises `TimeoutError`."""
         message = await person.wait_for(matches, within=PATIENCE)
-        await self.api.until(lambda: self._seen >= message.revision, within=PATIENCE)
+        async with self._shown:
+            await self._shown.wait_for(lambda: self._seen >= message.revision)
         return message
 
     async def _show(self) -> None:
         """Print each phone's new and edited messages, the newest version of each."""
         while True:
-            await self.api.until(lambda: bool(self._unseen()), within=None)
+            with suppress(TimeoutError):
+                await self.api.until(lambda: bool(self._unseen()), within=PATIENCE)
             for person, message in self._unseen():
-                self._seen = max(self._seen, message.revision)
                 self._print(person, message)
-            self.api.ring()
+                async with self._shown:
+                    self._seen = max(self._seen, message.revision)
+                    self._shown.notify_all()
 
     def _unseen(self) -> list[tuple[Person, Message]]:
         found = [
