@@ -18,7 +18,7 @@ from bot.models import (
     Status,
     Volume,
 )
-from bot.texts import answers, delivery, history, journal, measures, runs, status
+from bot.texts import answers, delivery, history, journal, runs, status
 from bot.texts import health as health_text
 from bot.texts.markup import ANSWER_LIMIT, CAPTION_LIMIT, MESSAGE_LIMIT, cut, length, plain
 from bot.texts.measures import age, duration, human_size, next_run
@@ -102,9 +102,3 @@ class Texts:
 
     def health(self, seen: Health) -> str:
         return health_text.health(seen, self.timezone)
-
-    def ask_pause(self, now: datetime, tomorrow: datetime) -> str:
-        return answers.ask_pause(now, tomorrow, self.timezone)
-
-    def moment(self, then: datetime, now: datetime) -> str:
-        return measures.moment(then, now, self.timezone)

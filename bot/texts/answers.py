@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from bot.errors import CourierError
 from bot.models import Delivery, DeliveryState
 from bot.texts.backups import trouble_of
 from bot.texts.markup import compose, text
-from bot.texts.measures import duration, moment
+from bot.texts.measures import duration
 
 # Answers to presses: plain text, at most 200 long.
 STARTED = "Backup started."
@@ -26,7 +25,11 @@ QUESTION_EXPIRED = "That question is too old. Please confirm again."
 PINNED_IS_KEPT = "It is pinned. Unpin it first."
 ONLY_PRIVATE = "Please use the private chat with me."
 LOG_ON_ITS_WAY = "The log file is on its way."
-NOT_NOW = "That did not work; see the message."
+NOT_NOW = "That did not work."
+
+# HTML.
+ASK_PAUSE = """⏸ <b>Pause scheduled backups?</b>
+Nothing is backed up on schedule meanwhile; Manual Backup still works."""
 
 
 def failure(error: CourierError) -> str:
@@ -88,12 +91,3 @@ def not_sent(delivery: Delivery, now: datetime) -> str:
         wait = (delivery.next_try_at - now).total_seconds()
         again = f"Next try in {duration(wait)}." if wait > 1 else again
     return f"⏳ Not sent yet. {reason} {again}"
-
-
-def ask_pause(now: datetime, tomorrow: datetime, timezone: ZoneInfo) -> str:
-    """Return the question before the schedule is paused."""
-    return compose(
-        "⏸ <b>Pause scheduled backups?</b>",
-        "No backup is made on schedule meanwhile; Manual Backup still works.",
-        f"“Until tomorrow” ends {moment(tomorrow, now, timezone)}.",
-    )
