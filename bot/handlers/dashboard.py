@@ -37,7 +37,7 @@ def build_dashboard_router() -> Router:
 
 
 async def press_start(
-    message: Message, command: CommandObject, person: User, bot: Bot, board: Board, manager: Manager
+    message: Message, command: CommandObject, person: User, *, bot: Bot, board: Board, manager: Manager
 ) -> None:
     """Welcome an admin, and let what is owed to them come; from a group's pointer, open the menu."""
     if command.args:
