@@ -145,8 +145,10 @@ class Service:
         self._ledger = ledger
         self.scheduler = Scheduler(manager.settings.schedule, manager.timezone, self._planned_run, clock=clock)
         self.poller = Poller(bot, build_dispatcher(manager))
+        manager.polling_trouble = lambda: self.poller.trouble
         self._clock = clock
         self._started_at = clock()
+        self._seen_version = -1
         self._tasks: list[asyncio.Task[None]] = []
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -231,14 +233,17 @@ class Service:
             log.info("run planned for {} done: backup {} is {}", planned, result.backup.id, result.backup.state)
 
     async def _keep_beating(self) -> None:
-        version = -1
         while True:
             await self._beat()
-            seen = await self.manager.catalogue.data_version()
-            if version not in (seen, -1):
-                self._ledger.nudge()  # another process has recorded a backup that is owed
-            version = seen
+            await self.look_for_news()
             await asyncio.sleep(HEARTBEAT_EVERY)
+
+    async def look_for_news(self) -> None:
+        """Wake the ledger when another process has written to the catalogue: it may owe a new backup."""
+        seen = await self.manager.catalogue.data_version()
+        if seen != self._seen_version:
+            self._seen_version = seen
+            self._ledger.nudge()
 
     async def _beat(self, *, stopped: bool = False) -> None:
         await self.manager.catalogue.beat(

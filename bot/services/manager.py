@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from loguru import logger
@@ -15,6 +16,7 @@ from loguru import logger
 from bot.clock import Clock, utc_now
 from bot.config import Settings
 from bot.errors import AbortedError, BusyError, CourierError, NotFoundError
+from bot.journal import JournalPage, journal_file, read_journal
 from bot.models import (
     Backup,
     BackupDetails,
@@ -22,6 +24,7 @@ from bot.models import (
     BackupState,
     Delivery,
     DeliveryState,
+    Health,
     Progress,
     Recipient,
     RunInProgress,
@@ -34,11 +37,15 @@ from bot.services import databases as discovery
 from bot.services.abort import Abort
 from bot.services.catalogue import Catalogue
 from bot.services.delivery.ledger import Ledger
+from bot.services.health import measure_health
 from bot.services.locks import RunLock
 from bot.services.pipeline import NothingLeftError, Plan, make_backup
 from bot.services.retention import Decision, plan_prune
 from bot.services.status import PAUSED, read_status
 from bot.services.store import Store
+
+ALL = 1_000_000
+"""More backups than any store holds."""
 
 FINISH_WITHIN = 4.0
 """Seconds a shutdown gives the running stage before it is abandoned; ten in all, with delivery and closing."""
@@ -95,6 +102,7 @@ class Manager:
         self.ledger = ledger
         self.timezone = settings.timezone
         self.admins = frozenset(settings.admin_ids)
+        self.polling_trouble: Callable[[], str] = str
         self._notices = notices
         self._clock = clock
         self._run: _Run | None = None
@@ -280,8 +288,28 @@ class Manager:
             schedule=self.settings.schedule,
             now=self._clock(),
             running=self.running,
-            warnings=self.settings.warnings,
+            warnings=(*self.settings.warnings, *filter(None, [self.polling_trouble()])),
         )
+
+    async def health(self) -> Health:
+        """Everything `System Health` shows; asks Telegram and every recipient."""
+        return await measure_health(
+            await self.status(),
+            self.store,
+            self.ledger,
+            archives=await self.catalogue.backups(limit=ALL, on_disk_only=True),
+            max_count=self.settings.max_backup_count,
+        )
+
+    async def journal_page(self, *, level: str | None, page: int, per_page: int = 10) -> JournalPage:
+        """A page of the log, newest first, of `level` and above."""
+        return await asyncio.to_thread(
+            read_journal, self.settings.log_dir, level=level, limit=per_page, offset=page * per_page
+        )
+
+    def journal_file(self) -> Path:
+        """The log file being written now."""
+        return journal_file(self.settings.log_dir)
 
     async def history(self, page: int, per_page: int = 8) -> BackupPage:
         """Page `page` of all runs, newest first; a page past the end shows the last one."""
@@ -372,7 +400,7 @@ class Manager:
 
     async def plan_prune(self) -> tuple[Decision, ...]:
         """Say for every archive on the disk whether it stays, and why; deletes nothing."""
-        backups = await self.catalogue.backups(limit=100_000, on_disk_only=True)
+        backups = await self.catalogue.backups(limit=ALL, on_disk_only=True)
         sending = {
             delivery.backup_id for delivery in await self.catalogue.owed() if delivery.state is DeliveryState.SENDING
         }

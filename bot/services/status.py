@@ -135,3 +135,15 @@ def _size(path: Path) -> int | None:
         return path.stat().st_size
     except OSError:
         return None
+
+
+GOOD_AGE = timedelta(hours=26)
+"""A daily schedule may be an hour or two late; anything older than that deserves a look."""
+
+
+def is_healthy(status: Status) -> bool:
+    """Say whether the newest run is a good backup and not too old: what `sqlite-courier status` exits with."""
+    latest = status.latest
+    if latest is None or not latest.proven or latest.skipped:
+        return False
+    return status.now - latest.started_at <= GOOD_AGE
