@@ -74,5 +74,7 @@ async def measure(folder: Path, megabytes: int, runs: int) -> list[str]:
             over_limit = statistics.median(r[way][0] / r["limit"][0] for r in rounds)
             bigger = rounds[0][way][1] / rounds[0]["stock"][1]
             size_text = f"{bigger:.3f}" if bigger else "—"
-            lines.append(f"| {name} {size} MB | {way} | {seconds:.2f} | {faster:.2f} | {size_text} | {over_limit:.2f} |")
+            lines.append(
+                f"| {name} {size} MB | {way} | {seconds:.2f} | {faster:.2f} | {size_text} | {over_limit:.2f} |"
+            )
     return lines

@@ -16,6 +16,7 @@ from bot.config import Settings, load_settings
 from bot.demo import faults
 from bot.demo.standin import StandIn
 from bot.errors import InstanceError, TelegramError
+from bot.journal import setup_journal
 from bot.models import BackupState, DeliveryState, ServiceState, Trigger
 from bot.polling import CONFLICT
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
@@ -159,8 +160,6 @@ async def test_the_token_is_in_no_log(standin: StandIn, tmp_path: Path) -> None:
     """Neither the log files nor the catalogue hold the token, whatever went wrong."""
     standin.add_user(11)
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), LOG_LEVEL="DEBUG")
-    from bot.journal import setup_journal
-
     log = setup_journal(settings.log_dir, "DEBUG", console=False)
     try:
         standin.inject(faults.reset(), times=4)

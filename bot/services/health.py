@@ -65,9 +65,7 @@ async def _telegram(status: Status, ledger: Ledger | None) -> tuple[float | None
     return round_trip, "", tuple(probed)
 
 
-def days_until_full(
-    archives: Sequence[Backup], *, free: int, now: datetime, max_count: int
-) -> float | None:
+def days_until_full(archives: Sequence[Backup], *, free: int, now: datetime, max_count: int) -> float | None:
     """Estimate in how many days the archives fill the disk; None when they will not.
 
     Retention bounds the folder: once `max_count` archives are there, each new one replaces an old one, and only the
@@ -76,7 +74,7 @@ def days_until_full(
     recent = sorted(
         (backup for backup in archives if now - backup.started_at <= GROWTH_OVER), key=lambda backup: backup.started_at
     )
-    if len(recent) < 2:  # noqa: PLR2004 - a growth needs two points
+    if len(recent) < 2:
         return None
     days = (recent[-1].started_at - recent[0].started_at).total_seconds() / 86_400
     if days <= 0:

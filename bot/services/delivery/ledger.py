@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from bot.clock import Clock, utc_now
-from bot.errors import TelegramError
 from bot.models import Backup, Delivery, DeliveryState, Recipient, RecipientStatus
 from bot.services.abort import Abort
 from bot.services.catalogue import Catalogue
 from bot.services.delivery.courier import Caption, Consignment, Courier, Errand
-from bot.services.delivery.destination import Destination, Migrated, Outcome, Parked, Refused, Transient, Wait
+from bot.services.delivery.destination import Destination
 from bot.services.delivery.keeper import Keeper
 from bot.services.delivery.policy import (
     ARCHIVE_PRUNED,
-    KNOCK_EVERY,
     LONGEST_WAIT,
     Owed,
-    is_due,
-    retry_seconds,
     uploaders_first,
 )
 from bot.services.delivery.rows import Claim, Rows
-from bot.services.delivery.upload import SharedVolume, Sleep
-from bot.services.store import plan_volumes
+from bot.services.delivery.upload import Sleep
 
 LOOK_AGAIN = 60.0  # seconds; wall clocks step, machines sleep, and another process may have left something owed
 
@@ -244,9 +239,7 @@ class Ledger:
             row = await self._rows.find(errand.consignment.backup.id, recipient)
             if row is not None and row.state in (DeliveryState.PENDING, DeliveryState.PARKED):
                 return await self._courier.deliver(row, errand)  # they ask for what they are owed anyway
-            blank = Delivery(
-                backup_id=errand.consignment.backup.id, recipient=recipient, state=DeliveryState.PENDING
-            )
+            blank = Delivery(backup_id=errand.consignment.backup.id, recipient=recipient, state=DeliveryState.PENDING)
             if not await errand.consignment.deliverable(blank):
                 return replace(blank, state=DeliveryState.SUPERSEDED, reason=ARCHIVE_PRUNED)
             return await self._courier.send_again(recipient, errand)
