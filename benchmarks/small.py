@@ -1,4 +1,4 @@
-"""The five databases of 3.2 MB in a warm process: stored and proven, delivered to ten admins, and the archive's size."""
+"""The five databases of 3.2 MB in a warm process: stored and proven, sent to ten admins, and the archive size."""
 
 from __future__ import annotations
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
+import sys
 import threading
 import time
 from contextlib import closing
@@ -60,9 +62,6 @@ async def _backups(manager, count: int) -> None:
 
 
 async def _written(source: Path, meanwhile) -> list[float]:
-    import json
-    import sys
-
     program = (
         "import json, sys; from pathlib import Path; from benchmarks.writers import Writer;"
         "w = Writer(Path(sys.argv[1])); sys.stdin.read(); print(json.dumps(w.finish()))"

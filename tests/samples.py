@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def make_database(path: Path, rows: int = 50, *, wal: bool = True, filler: int = 40) -> Path:
-    """Create a database whose table `entries` has `rows` rows, and `totals` their number, as one transaction left it."""
+    """Create a database with `rows` rows in `entries` and their number in `totals`, as one transaction left it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path)) as connection:
         if wal:
