@@ -59,7 +59,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
 
-    given: Given = Field(default=Given(), repr=False, exclude=True)  # no setting: where the values came from
+    given: Given = Field(default_factory=Given, repr=False, exclude=True)  # no setting: where the values came from
 
     bot_token: Annotated[SecretStr, BeforeValidator(values.bot_token)] = SecretStr("")
     admin_ids: Annotated[tuple[int, ...], BeforeValidator(values.admin_ids)] = ()

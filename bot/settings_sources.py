@@ -11,7 +11,6 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Literal
 
 Place = Literal["default", ".env", "environment", "file", "argument"]
@@ -40,9 +39,9 @@ _LONGEST_SECRET = 4096
 class Given:
     """What was given: texts by variable name, where each was found, and what was wrong with the places."""
 
-    texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    places: Mapping[str, Place] = field(default_factory=lambda: MappingProxyType({}))
-    lookalikes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # setting → what was written
+    texts: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, Place] = field(default_factory=dict)
+    lookalikes: Mapping[str, str] = field(default_factory=dict)  # setting → what was written
     faults: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -104,9 +103,9 @@ def gather(
         if written in environment
     ]
     return Given(
-        texts=MappingProxyType(texts),
-        places=MappingProxyType(places),
-        lookalikes=MappingProxyType(lookalikes),
+        texts=texts,
+        places=places,
+        lookalikes=lookalikes,
         faults=tuple(faults),
         warnings=tuple(warnings),
     )

@@ -104,7 +104,10 @@ def admin_ids(value: Any) -> tuple[int, ...]:
         return tuple(whole_number(1, _CHAT_ID_LIMIT)(item) for item in value)
     found: list[int] = []
     faults: list[str] = []
-    for item in _split_ids(value):
+    items = _split_ids(value)
+    if value.strip() and not items:
+        raise ValueError(f"is {value!r}, which holds no number: put yours; @userinfobot tells it.")
+    for item in items:
         if item == SAMPLE_ADMIN:
             faults.append("is still the sample of .env.example: put your own Telegram number; @userinfobot tells it.")
         elif item.startswith("@"):
@@ -154,6 +157,8 @@ def database_patterns(value: Any) -> tuple[str, ...]:
     """
     items = _split_paths(value) if isinstance(value, str) else [str(item) for item in value]
     faults: list[str] = []
+    if isinstance(value, str) and value.strip() and not items:
+        raise ValueError(f"is {value!r}, which holds no path: put the paths of your database files.")
     for item in items:
         if item == SAMPLE_DATABASE:
             faults.append("is still the sample of .env.example: put the path of your database file.")
