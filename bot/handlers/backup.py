@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,11 +34,10 @@ _Say = Callable[[str], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often a live view is redrawn, and the time it goes by."""
+    """How often a live view is redrawn at most: so many seconds lie between two edits."""
 
     every: float = 1.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    monotonic: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True, slots=True)

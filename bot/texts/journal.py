@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ICONS = {"TRACE": "▫️", "DEBUG": "▫️", "INFO": "ℹ️", "SUCCESS": "✅", "WARNING": "⚠️", "ERROR": "❌", "CRITICAL": "🚨"}
+_LEVELS = {"INFO": ": info and above", "WARNING": ": warnings and errors", "ERROR": ": errors"}
 _ROOM = 3700
 """What the entries may take of a message, beside its heading."""
 
@@ -36,8 +37,7 @@ class Entry(Protocol):
 
 def journal(entries: Sequence[Entry], page: int, level: str | None, now: datetime, timezone: ZoneInfo) -> str:
     """Return a page of the journal, newest first. Long entries are cut as little as the others leave room for."""
-    kind = f", {level.lower()}s only" if level in ("WARNING", "ERROR") else ", info only" if level else ""
-    heading = f"📜 <b>Detailed Logs</b>{kind}, page {page + 1}, newest first"
+    heading = f"📜 <b>Detailed Logs</b>{_LEVELS.get(level or '', '')}, page {page + 1}, newest first"
     if not entries:
         return f"{heading}\n\nNothing here{'' if page else ' yet'}."
     for most in (1500, 1000, 700, 500, 400, 300, 250, 200, 120, 60):
@@ -49,8 +49,11 @@ def journal(entries: Sequence[Entry], page: int, level: str | None, now: datetim
 
 def _entry(entry: Entry, most: int, now: datetime, timezone: ZoneInfo) -> str:
     icon = _ICONS.get(entry.level.upper(), "▫️")
+    lines = entry.message.strip().splitlines() or [""]
+    # Of a traceback, the first line says what happened and the last one why.
+    told = lines[0] if len(lines) == 1 else f"{lines[0].strip()} … {lines[-1].strip()}"
     # one_line leaves no escape sequence or right-to-left trick of a hostile file name in the page
-    message = html.escape(cut(one_line(entry.message), most), quote=False)
+    message = html.escape(cut(one_line(told), most), quote=False)
     where = html.escape(cut(one_line(entry.module), 40), quote=False)
     when = f"{moment(entry.time, now, timezone)}:{entry.time.astimezone(timezone):%S}"
     return f"{icon} <b>{when}</b> {where}: {message}"
