@@ -1,0 +1,63 @@
+"""Work in threads that is never left behind: whoever is cancelled waits for its thread to end first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator
+from concurrent.futures import Executor
+from typing import ParamSpec, TypeVar
+
+from bot.services.abort import Abort
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def settled(work: asyncio.Future[T]) -> T:
+    """Wait for `work` to its end, also when cancelled meanwhile, and only then pass the cancellation on."""
+    cancelled: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not work.cancelled():
+            work.exception()  # seen, or asyncio complains that nobody looked at it
+        raise cancelled
+    return work.result()
+
+
+async def in_thread(threads: Executor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do one short piece of blocking work in a thread; it is over when this returns or raises, cancelled or not."""
+    return await settled(asyncio.get_running_loop().run_in_executor(threads, lambda: work(*args, **kwargs)))
+
+
+async def step_by_step(
+    threads: Executor,
+    steps: Generator[int, None, T],
+    *,
+    abort: Abort,
+    progress: Callable[[int], None] = lambda _done: None,
+) -> T:
+    """Run a generator of short blocking steps in a thread and return its result.
+
+    `progress` is called in the event loop with what the generator yields. Between two steps the abort flag and
+    cancellation are heeded; the generator is then closed in a thread as well. Raises `AbortedError`.
+    """
+
+    def step() -> tuple[int, T | None, bool]:
+        try:
+            return next(steps), None, False
+        except StopIteration as end:
+            return 0, end.value, True
+
+    try:
+        while True:
+            abort.check()
+            done, result, ended = await in_thread(threads, step)
+            if ended:
+                return result  # type: ignore[return-value]  # None only where T is None
+            progress(done)
+    finally:
+        await in_thread(threads, steps.close)
