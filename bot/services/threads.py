@@ -1,17 +1,39 @@
-"""Blocking work on a thread of its own, awaited to its end whatever is cancelled meanwhile."""
+"""Work in threads that is never left behind: whoever is cancelled waits for its thread to end first."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Callable, Generator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
 
+from bot.services.abort import Abort
+
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def run_to_end(work: Callable[[], T], *, stop: Callable[[], None]) -> T:
-    """Return what `work` returns or raise what it raises; the event loop stays free.
+async def settled(work: asyncio.Future[T], *, stop: Callable[[], object] = bool) -> T:
+    """Wait for `work` to its end, also when cancelled meanwhile, and only then pass the cancellation on.
+
+    Each cancellation calls `stop`, which should make `work` end soon.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.wait([work])  # unlike awaiting the future, this leaves it alone when cancelled
+        except asyncio.CancelledError as error:
+            cancelled = error
+            stop()
+    if cancelled is not None:
+        if not work.cancelled():
+            work.exception()  # seen: what a stopped thread says is no news
+        raise cancelled
+    return work.result()
+
+
+async def run_to_end(work: Callable[[], T], *, stop: Callable[[], object]) -> T:
+    """Return what `work` returns or raise what it raises, on a thread of its own; the event loop stays free.
 
     A cancellation calls `stop` (which must make `work` end soon, and may be called more than once), waits for the end
     of `work` and only then goes on as `CancelledError`: nothing is ever closed or removed under a running thread.
@@ -19,14 +41,39 @@ async def run_to_end(work: Callable[[], T], *, stop: Callable[[], None]) -> T:
     executor = ThreadPoolExecutor(max_workers=1)
     future = asyncio.get_running_loop().run_in_executor(executor, work)
     executor.shutdown(wait=False)
-    cancelled: asyncio.CancelledError | None = None
-    while not future.done():
+    return await settled(future, stop=stop)
+
+
+async def in_thread(threads: Executor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do one short piece of blocking work in a thread; it is over when this returns or raises, cancelled or not."""
+    return await settled(asyncio.get_running_loop().run_in_executor(threads, lambda: work(*args, **kwargs)))
+
+
+async def step_by_step(
+    threads: Executor,
+    steps: Generator[int, None, T],
+    *,
+    abort: Abort,
+    progress: Callable[[int], None] = lambda _done: None,
+) -> T:
+    """Run a generator of short blocking steps in a thread and return its result.
+
+    `progress` is called in the event loop with what the generator yields. Between two steps the abort flag and
+    cancellation are heeded; the generator is then closed in a thread as well. Raises `AbortedError`.
+    """
+
+    def step() -> tuple[int, T | None, bool]:
         try:
-            await asyncio.wait((future,))  # unlike awaiting the future, this leaves it alone when cancelled
-        except asyncio.CancelledError as error:
-            cancelled = error
-            stop()
-    if cancelled is not None:
-        future.exception()  # seen: what a stopped thread says is no news
-        raise cancelled
-    return future.result()
+            return next(steps), None, False
+        except StopIteration as end:
+            return 0, end.value, True
+
+    try:
+        while True:
+            abort.check()
+            done, result, ended = await in_thread(threads, step)
+            if ended:
+                return result  # type: ignore[return-value]  # None only where T is None
+            progress(done)
+    finally:
+        await in_thread(threads, steps.close)

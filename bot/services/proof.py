@@ -1,0 +1,153 @@
+"""The proof of an archive: what lies in the file, inflated again, is what was read from the snapshots.
+
+It follows the writer through the file, so that it is nearly done when the last byte is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+
+from isal import isal_zlib
+
+from bot.errors import ArchiveError
+from bot.models import Member
+
+PIECE = 1 << 19
+"""Bytes read at once: two milliseconds' work, and memory stays small."""
+
+INFLATED_PIECE = 1 << 20
+"""The most that is inflated at once, however much the data claims to hold."""
+
+
+_UNPROVEN = "The archive could not be proven"
+
+
+class InflateError(Exception):
+    """The data is not the deflate stream that was announced; the message completes "the member …"."""
+
+
+class Inflater:
+    """Inflates one raw deflate stream piece by piece, counts it and takes its checksums.
+
+    Holds at most `INFLATED_PIECE` bytes of content, which go to `sink` and are forgotten.
+    """
+
+    def __init__(self, *, limit: int | None = None, sink: Callable[[bytes], object] = lambda _content: None) -> None:
+        """Give up, with `InflateError`, where more than `limit` bytes come out."""
+        self._stream = isal_zlib.decompressobj(-15)
+        self._sha256 = hashlib.sha256()
+        self._limit = limit
+        self._sink = sink
+        self.bytes = 0
+        self.compressed_bytes = 0
+        self.crc32 = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether the stream is complete."""
+        return bool(self._stream.eof)
+
+    @property
+    def sha256(self) -> str:
+        return self._sha256.hexdigest()
+
+    def feed(self, data: bytes) -> bytes:
+        """Inflate the next piece; returns what of it lies behind the end of the stream."""
+        self.compressed_bytes += len(data)
+        while not self._stream.eof:
+            try:
+                content = self._stream.decompress(data, INFLATED_PIECE)
+            except isal_zlib.error as error:  # type: ignore[misc]  # a class, which its stub declares as an instance
+                raise InflateError("does not inflate") from error
+            self._take(content)
+            data = self._stream.unconsumed_tail
+            if not data and len(content) < INFLATED_PIECE:
+                break
+        behind = bytes(self._stream.unused_data)
+        self.compressed_bytes -= len(behind)
+        return behind
+
+    def _take(self, content: bytes) -> None:
+        self.bytes += len(content)
+        if self._limit is not None and self.bytes > self._limit:
+            raise InflateError(f"inflates to more than the {self._limit:,} bytes it is said to hold")
+        self._sha256.update(content)
+        self.crc32 = isal_zlib.crc32(content, self.crc32)
+        self._sink(content)
+
+
+class Proof:
+    """Takes the bytes of an archive in order, as they lie in the file, and inflates its members out of them."""
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+        self._starts: deque[int] = deque()
+        self._inflater: Inflater | None = None
+        self._inflated: dict[int, Inflater] = {}
+        self.position = 0
+
+    @property
+    def sha256(self) -> str:
+        """Of all bytes taken."""
+        return self._sha256.hexdigest()
+
+    def expect(self, offset: int) -> None:
+        """Announce that the deflated data of a member begins at `offset`, before bytes from there on are taken."""
+        self._starts.append(offset)
+
+    def follow(self, path: Path, end: int) -> Generator[int, None, None]:
+        """Take the file from where the proof stands up to `end`, one piece for each step. Raises `ArchiveError`."""
+        try:
+            with path.open("rb", buffering=0) as file:
+                file.seek(self.position)
+                while self.position < end:
+                    data = file.read(min(PIECE, end - self.position))
+                    if not data:
+                        raise ArchiveError(f"{_UNPROVEN}: the file is shorter than what was written.")
+                    self.take(data)
+                    yield self.position
+        except OSError as error:
+            raise ArchiveError(f"{_UNPROVEN}: reading it back failed ({error.strerror or error}).") from error
+
+    def take(self, data: bytes) -> None:
+        """Take the next bytes. Raises `ArchiveError` where a member does not inflate."""
+        self._sha256.update(data)
+        at, self.position = self.position, self.position + len(data)
+        while data:
+            if self._inflater is None:
+                if not self._starts or self._starts[0] >= self.position:
+                    return
+                start = self._starts.popleft()
+                data, at = data[start - at :], start
+                self._inflater = self._inflated[start] = Inflater()
+            try:
+                behind = self._inflater.feed(data)
+            except InflateError as error:
+                raise ArchiveError(f"{_UNPROVEN}: a member of it {error}.") from error
+            if not self._inflater.ended:
+                return
+            data, at = behind, self.position - len(behind)
+            self._inflater = None
+
+    def conclude(self, members: Sequence[Member]) -> None:
+        """Raise `ArchiveError` unless exactly these members came out of the file, each bit as it was read."""
+        for member in members:
+            found = self._inflated.pop(member.offset, None)
+            if found is None or not found.ended:
+                raise ArchiveError(f"{_UNPROVEN}: {member.name} is not complete in it.")
+            if (found.bytes, found.compressed_bytes, found.crc32, found.sha256) != (
+                member.bytes,
+                member.compressed_bytes,
+                member.crc32,
+                member.sha256,
+            ):
+                raise ArchiveError(
+                    f"{_UNPROVEN}: {member.name}, read back from it, is not what was read "
+                    "from the private copy of the database.",
+                    hint="Memory or disk may be failing: look into the system's log and test both.",
+                )
+        if self._inflated:
+            raise ArchiveError(f"{_UNPROVEN}: it holds more than was written.")
