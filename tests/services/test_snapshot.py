@@ -135,7 +135,7 @@ async def test_every_snapshot_under_writers_is_consistent_and_complete(
     """Each holds every row committed before it was asked for, and no part of a later transaction."""
     path = make_bank(home / "bank.db", mode)
     writer = write(path)
-    for _ in range(15):
+    for _ in range(10):
         writer.wait_for_more()
         known = writer.committed
         snapshot = await snap(path, into)
@@ -194,7 +194,7 @@ async def test_any_name_is_opened_as_it_is(mode: str, name: str, home: Path, int
 async def test_a_source_in_use_is_left_as_it_was(
     home: Path, into: Path, holder: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    """An open WAL database keeps its sidecars, its rows outside the main file are in the snapshot, and nothing is said."""
+    """An open WAL database keeps its sidecars, rows outside the main file are in the snapshot."""
     path = make_bank(home / "bank.db", "wal", filler=10)
     holder(path, "PRAGMA wal_autocheckpoint=0", "INSERT INTO log VALUES (1)")
     before = {file.name: file.stat().st_size for file in files_in(home)}
@@ -636,7 +636,7 @@ async def storm(seed):
     if chance.random() < 0.5:
         await asyncio.gather(run, return_exceptions=True)
     # else asyncio.run() itself cancels what is left
-for seed in range(60):
+for seed in range(40):
     asyncio.run(storm(seed))
     for file in into.glob("*"):
         file.unlink()  # of a run that was done before its first cancellation
@@ -645,7 +645,7 @@ print("alive")
 
 
 def test_a_storm_of_cancellations_neither_crashes_nor_hangs(home: Path, into: Path, write: Write) -> None:
-    """Many runs, each cancelled several times at any moment, by an ending event loop too: the process ends by itself."""
+    """Many runs, each cancelled several times at any moment, by an ending event loop too: the process ends."""
     sources = [make_bank(home / f"{mode}.db", mode) for mode in ("wal", "delete")]
     write(sources[0])
     done = in_process(
@@ -656,7 +656,7 @@ def test_a_storm_of_cancellations_neither_crashes_nor_hangs(home: Path, into: Pa
 
 @posix
 def test_a_disk_that_is_full_in_the_middle_is_no_space(home: Path, into: Path) -> None:
-    """A limit on the size of files stands for a disk that fills up: the reason is named and the partial file is gone."""
+    """A limit on the size of files stands for a disk that fills up: it is named, and the partial file is gone."""
     path = make_bank(home / "bank.db", "delete")
     script = (
         "import asyncio, resource, sys; from pathlib import Path; from bot.errors import SnapshotError\n"
