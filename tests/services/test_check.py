@@ -307,7 +307,7 @@ async def test_a_check_that_is_stopped_ends(cancel: bool, tmp_path: Path) -> Non
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         # Rows whose constraint costs a millisecond or two each stand for a very large database.
         db.execute("PRAGMA ignore_check_constraints=ON")
-        db.execute("CREATE TABLE t(a CHECK (length(hex(zeroblob(1000000))) > a))")
+        db.execute("CREATE TABLE t(a CHECK (length(hex(zeroblob(1000000 + a))) > a))")
         db.execute(f"INSERT INTO t {NUMBERS} SELECT n.i FROM n, (SELECT 1 FROM n LIMIT 30)")
     snapshot = as_snapshot(path)
     abort = Abort()
