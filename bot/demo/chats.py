@@ -50,8 +50,11 @@ async def close(_exchange: Exchange, _call: Close) -> bool:
 async def get_chat(exchange: Exchange, call: GetChat) -> Json:
     """Everything about a chat, its newest pinned message included."""
     chat = find_chat(exchange.state, exchange.bot, call.chat_id)
-    if chat.type != "private" or chat.standing(exchange.bot.id).status == "new":
+    if chat.type != "private":
         open_chat(exchange.state, exchange.bot, call.chat_id)
+    elif chat.standing(exchange.bot.id).status == "new":
+        # To write there is forbidden; to look at it, the bot would have to know it.
+        raise bad_request("chat not found")
     return full_chat_json(exchange.state, exchange.bot, chat)
 
 

@@ -127,7 +127,10 @@ def server_error(
 
 
 def reset(stage: Stage = Stage.CALL, *, after_bytes: int = 1) -> Fault:
-    """Cut the connection: at ARRIVAL, in the BODY once `after_bytes` of files came in, at CALL, or at ANSWER."""
+    """Cut the connection: at ARRIVAL, in the BODY once `after_bytes` of files came in, at CALL, or at ANSWER.
+
+    A call without a file has no BODY stage.
+    """
     return Fault(stage, CutError(), after_bytes=after_bytes)
 
 

@@ -1,6 +1,5 @@
 """Groups, supergroups and forums: who is in them, what the bots may do there, and their topics."""
 
-from bot.demo.refusals import bad_request
 from bot.demo.state import BotAccount, Chat, Message, Standing, State, Topic
 from bot.demo.updates import announce_standing, queue_update
 from bot.demo.wire import chat_json
@@ -59,10 +58,10 @@ class Group:
     def upgrade(self, new_id: int | None = None) -> "Group":
         """Turn the group into a supergroup: from now on only the new id works, and the old one says so.
 
-        Gives the supergroup, with the same people and bots. Raises BadRequest-like RefusalError for a supergroup.
+        Gives the supergroup, with the same people and bots. Raises ValueError for a supergroup.
         """
         if self.chat.type != "group":
-            raise bad_request("the chat is a supergroup already")
+            raise ValueError("the chat is a supergroup already")
         new = Chat(new_id or -(10**12) + self.chat.id, "supergroup", self.chat.title)
         new.members = dict(self.chat.members)
         new.standings = {bot: Standing(was.status, set(was.forbidden)) for bot, was in self.chat.standings.items()}

@@ -261,7 +261,7 @@ class Person:
     def _bot(self, bot: BotAccount | str | None) -> BotAccount:
         if isinstance(bot, BotAccount):
             return bot
-        return self._state.bots[bot] if bot else next(iter(self._state.bots.values()))
+        return self._state.bots[bot] if bot else self._state.first_bot()
 
     def _chat(self, where: Where, *, writing: bool = False) -> Chat:
         if isinstance(where, Group):

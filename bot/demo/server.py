@@ -125,10 +125,15 @@ class Server:
 
         async def progress(so_far: Body) -> None:
             call.params, call.uploaded_bytes = so_far.fields, so_far.uploaded_bytes
+            self.state.changes.ring()
             await self.faults.strike(call, Stage.BODY, self.closing)
 
         call.params = body.fields
-        await read_body(request, body, self.state.storage, limit=self.manners.upload_limit, progress=progress)
+        try:
+            await read_body(request, body, self.state.storage, limit=self.manners.upload_limit, progress=progress)
+        except ValueError as error:
+            self.violations.append(f"{call.method}: the body can't be read: {error}")
+            raise bad_request("can't parse the request") from error
         call.uploaded_bytes = body.uploaded_bytes
         if bot is None:
             raise RefusalError(401, "Unauthorized")

@@ -42,7 +42,7 @@ class StandIn:
     ) -> None:
         manners = Manners(local=local, throttle_identical_uploads=throttle_identical_uploads, rate_limits=rate_limits)
         self._own_storage = storage is None
-        self._state = State(storage or Path(tempfile.mkdtemp(prefix="bot-api-stand-in-")))
+        self._state = State(storage or Path())
         self._server = Server(self._state, manners)
         self._runner: web.AppRunner | None = None
         self._port = port
@@ -51,10 +51,18 @@ class StandIn:
         self.groups: dict[int, Group] = {}
 
     async def __aenter__(self) -> Self:
+        if self._own_storage:
+            # Made here and not earlier: a stand-in that never runs leaves no folder behind.
+            self._state.storage = Path(tempfile.mkdtemp(prefix="bot-api-stand-in-"))
         runner = web.AppRunner(self._server.application(), access_log=None, handle_signals=False, shutdown_timeout=1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", self._port).start()
         self._runner = runner
+        try:
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", self._port).start()
+        except OSError:
+            # A port that is taken: nobody will call __aexit__.
+            await self.close()
+            raise
         return self
 
     async def __aexit__(
@@ -69,8 +77,8 @@ class StandIn:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-        if self._own_storage:
-            shutil.rmtree(self._state.storage, ignore_errors=True)
+            if self._own_storage:
+                shutil.rmtree(self._state.storage, ignore_errors=True)
 
     @property
     def url(self) -> str:
@@ -130,8 +138,12 @@ class StandIn:
         return token
 
     def bot(self, token: str | None = None) -> BotAccount:
-        """The bot with that token, or the first one. Raises KeyError or StopIteration."""
-        return self._state.bots[token] if token else next(iter(self._state.bots.values()))
+        """The bot with that token, or the first one. Raises LookupError."""
+        return self._state.bots[token] if token else self._state.first_bot()
+
+    async def polled(self, token: str | None = None, *, within: float = 5) -> None:
+        """Wait until that bot waits for updates: from then on it hears everything. Raises TimeoutError."""
+        await self.until(lambda: self.bot(token).poller is not None, within=within)
 
     def revoke_token(self, token: str) -> None:
         """From now on 401."""

@@ -220,9 +220,18 @@ class State:
         """A number never given before."""
         return next(self._numbers)
 
+    def first_bot(self) -> BotAccount:
+        """Whom people mean when they name no bot. Raises LookupError as long as there is none."""
+        for bot in self.bots.values():
+            return bot
+        raise LookupError("there is no bot yet: create_bot_token comes first")
+
     def bot_by_id(self, bot_id: int) -> BotAccount:
-        """Raises KeyError for an id that is no bot's."""
-        return next((bot for bot in self.bots.values() if bot.id == bot_id), None) or self.bots[str(bot_id)]
+        """Raises LookupError for an id that is no bot's."""
+        for bot in self.bots.values():
+            if bot.id == bot_id:
+                return bot
+        raise LookupError(f"{bot_id} is neither a person nor a bot")
 
     def account(self, account_id: int) -> Account:
         """The person or the bot with that id."""

@@ -140,6 +140,14 @@ async def test_rules_choose_their_calls(standin: StandIn, bot: Bot, ann: Person)
     assert rule.hits == 2
 
 
+async def test_an_upload_of_many_chunks_is_one_call(standin: StandIn, bot: Bot, ann: Person) -> None:
+    """The second upload is cut in its body, not the second chunk of the first."""
+    standin.inject(faults.reset(Stage.BODY), "sendDocument", nth=2)
+    await bot.send_document(11, FILE)
+    with pytest.raises(TelegramNetworkError):
+        await bot.send_document(11, FILE)
+
+
 async def test_a_rule_can_be_for_ever_and_be_cancelled(standin: StandIn, bot: Bot, ann: Person) -> None:
     """times=None strikes until it is cancelled."""
     rule = standin.inject(faults.forbidden(), "sendMessage", times=None)

@@ -158,7 +158,7 @@ async def test_albums_have_rules(bot: Bot, ann: Person) -> None:
     document = InputMediaDocument(media=BufferedInputFile(b"one", "a.zip"))
     for count in (1, 11):
         with pytest.raises(TelegramBadRequest):
-            await bot.send_media_group(11, [document] * count)  # type: ignore[arg-type]
+            await bot.send_media_group(11, [document] * count)
     with pytest.raises(TelegramBadRequest, match="document can't be mixed with other media types"):
         await bot.send_media_group(11, [document, InputMediaPhoto(media=png(10, 10))])
     assert ann.messages == []

@@ -27,7 +27,7 @@ async def test_an_update_is_kept_until_it_is_confirmed(bot: Bot, ann: Person) ->
 async def test_a_waiting_poll_is_woken_by_a_message(standin: StandIn, bot: Bot, ann: Person) -> None:
     """A long poll ends as soon as somebody writes."""
     polling = asyncio.create_task(bot.get_updates(timeout=50))
-    await standin.until(lambda: standin.bot().poller is not None)
+    await standin.polled()
     await ann.send("hello")
     (update,) = await polling
     assert update.message
@@ -39,7 +39,7 @@ async def test_the_older_of_two_pollers_gets_the_conflict(
 ) -> None:
     """The newer call goes on waiting, the older one is told of it."""
     older = asyncio.create_task(bot.get_updates(timeout=50))
-    await standin.until(lambda: standin.bot().poller is not None)
+    await standin.polled()
     newer = asyncio.create_task(make_bot(standin).get_updates(timeout=50))
     with pytest.raises(TelegramConflictError) as caught:
         await older
