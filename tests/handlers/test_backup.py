@@ -82,7 +82,7 @@ async def test_a_second_press_says_what_is_running_and_shows_it(office: Office) 
     press = await office.bob.press("💾 Manual Backup")
     said = (await press.answered()).text
     assert said is not None
-    assert "already running: re-read and compare, asked for by Ann, since" in said
+    assert "already running: re-read and compare, asked for by Ann " in said
     live = await office.bob.wait_for(lambda seen: "Backup running" in seen.text)
     assert "50%" in live.text
     office.manager.finish.set()
@@ -122,7 +122,7 @@ async def test_a_press_while_the_scheduled_run_is_on_follows_that_one_to_its_end
     await office.time.pass_by(1)
     result = await office.ann.wait_for(lambda seen: "not of everything" in seen.text)
     assert "NOT in this backup: 1 database" in result.text
-    assert "shop.db (damaged): It is damaged: database disk image is malformed." in result.text
+    assert "shop.db: It is damaged: database disk image is malformed." in result.text
     assert office.manager.requests == []
 
 
