@@ -21,6 +21,8 @@ from bot.services.store import create_private_folder
 
 # A look from another process holds the lock for an instant; a second try tells it from somebody who keeps it.
 _TRIES = (0.01, 0.05, 0.0)
+# filelock frees a lock whose object is collected; ours are held until they are released or the process ends.
+_HELD: set[FileLock] = set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,7 @@ class _Lock:
             message = f"The lock {self._file} can't be used: {error.strerror or error}."
             raise CatalogueError(message, hint=f"See that this user may write {self._file.parent}.") from error
         self._held, self._holder = lock, holder
+        _HELD.add(lock)
         self._write()
         return True
 
@@ -96,6 +99,7 @@ class _Lock:
             with suppress(OSError):
                 self._note.unlink()  # before the lock is free: afterwards it may be another's
             self._held.release()
+            _HELD.discard(self._held)
             self._held = None
 
     def _write(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,7 +35,7 @@ def plan_prune(
     The other kept ones count, so that `max_count` holds unless the floors alone are more.
 
     A clock that was wrong does not get below the floors: what is newest is also asked of the ids, the order in which
-    runs were made, and a backup dated in the future is as old as the run after it. A backup that a recipient is still
+    runs were made, and of the dates that have passed; a backup dated in the future is as old as the run after it. A backup that a recipient is still
     owed goes when its time has come. Raises ValueError for a limit that would keep nothing.
     """
     if (max_count is not None and max_count < 1) or (max_age is not None and max_age <= timedelta()):
@@ -44,7 +44,7 @@ def plan_prune(
     on_disk = [backup for backup in backups if backup.on_disk]
     proven = [backup for backup in on_disk if backup.proven and backup.state is not BackupState.RUNNING]
     dates = _dates(proven, now)
-    reasons = _floors(proven, dates, in_use)
+    reasons = _floors(proven, dates, now, in_use)
     slots = None if max_count is None else max_count - sum(1 for b in proven if b.id in reasons and not b.pinned)
 
     decisions = []
@@ -76,7 +76,9 @@ def _dates(backups: Sequence[Backup], now: datetime) -> Mapping[int, datetime]:
     return dates
 
 
-def _floors(backups: Sequence[Backup], dates: Mapping[int, datetime], in_use: Collection[int]) -> Mapping[int, str]:
+def _floors(
+    backups: Sequence[Backup], dates: Mapping[int, datetime], now: datetime, in_use: Collection[int]
+) -> Mapping[int, str]:
     """Return why a backup is kept whatever the limits say, by its id; the strongest reason first."""
     reasons: dict[int, str] = {}
     for backup in backups:
@@ -84,12 +86,14 @@ def _floors(backups: Sequence[Backup], dates: Mapping[int, datetime], in_use: Co
             reasons[backup.id] = "pinned"
         elif backup.id in in_use:
             reasons[backup.id] = "in use"
-    orders: tuple[Callable[[Backup], tuple[datetime, int] | int], ...] = (
-        lambda backup: (dates[backup.id], backup.id),
-        lambda backup: backup.id,
+    # A clock that was wrong spoils one of these orders, and no two in the same way: ids follow the clock only where a
+    # rebuilt catalogue numbered the archives by their dates.
+    orders = (
+        sorted(backups, key=lambda backup: (dates[backup.id], backup.id), reverse=True),
+        sorted(backups, key=lambda backup: backup.id, reverse=True),
+        sorted((b for b in backups if b.started_at <= now), key=lambda b: (b.started_at, b.id), reverse=True),
     )
-    for order in orders:
-        newest_first = sorted(backups, key=order, reverse=True)
+    for newest_first in orders:
         if newest_first:
             reasons.setdefault(newest_first[0].id, "the newest proven backup")
         for backup, names in _last_good(newest_first):
