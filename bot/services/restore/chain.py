@@ -84,7 +84,7 @@ class Chain:
         if flags & _ENCRYPTED or method not in (_STORED, _DEFLATED) or (method == _STORED and flags & _DESCRIPTOR):
             raise ChainError
         header = self._take(30 + name + extra)
-        if compressed == _FULL or plain == _FULL:
+        if _FULL in (compressed, plain):
             plain, compressed = _wide_sizes(header[30 + name :], plain, compressed)
         self._member = _Told(header[30 : 30 + name], flags, method, crc32, compressed, plain)
         self._inflater = zlib.decompressobj(-15)

@@ -187,7 +187,9 @@ def _require_whole(piece: _Slice) -> None:
     if not begins and (told is not None or piece.number is not None):
         what = "the end" if told is not None else "a later volume"
         raise MissingVolumesError(
-            f"{piece.path.name} is only {what} of an archive: the first volume is missing.", missing=(1,), hint=_BRING_ALL
+            f"{piece.path.name} is only {what} of an archive: the first volume is missing.",
+            missing=(1,),
+            hint=_BRING_ALL,
         )
 
 
