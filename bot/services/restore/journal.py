@@ -56,6 +56,7 @@ class RecordEntry:
     journal_mode: str = ""
     replacement: Replacement | None = None
     kept: str = ""
+    undoes: Replacement | None = None  # a replacement that this one takes back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,21 +26,13 @@ _FULL = {sqlite3.SQLITE_FULL}
 Tell = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveOutcome:
-    """How a copy into a live file went."""
-
-    written_since: bool  # another connection has committed since shortly before the copy began
-    detail: str = ""
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class LiveCopy:
     """One copy of `source`, a private file, into the live file `target`.
 
     A lock is waited for at most `busy_timeout` seconds. `check` raises to give up, which leaves the old database;
     `tell` takes bytes done and in all; `mark` is told each step. `committed` is true from the moment on when the target
-    holds the new database.
+    holds the new database. The connection to the target stays open until `close`, so that `written_since` can tell.
     """
 
     source: Path
@@ -50,19 +42,33 @@ class LiveCopy:
     tell: Tell
     mark: Callable[[str], None]
     committed: bool = False
+    _live: sqlite3.Connection | None = None
+    _before: int = 0
 
-    def run(self) -> LiveOutcome:
-        """Copy, and see that the write-ahead log is emptied into the file. Raises `RestoreError`, and what `check` does.
+    def run(self) -> str:
+        """Copy, and see that the write-ahead log is emptied. Raises `RestoreError`, and what `check` raises.
 
-        The target keeps its inode, owner, mode and journal mode. The private file's journal mode is changed.
+        Returns a sentence where something is worth saying. The target keeps its inode, owner, mode and journal mode.
+        The private file's journal mode is changed.
         """
         try:
-            with closing(_connect(self.target)) as live, closing(_connect(self.source)) as private:
-                return self._copy(live, private)
+            self._live = _connect(self.target)
+            with closing(_connect(self.source)) as private:
+                return self._copy(self._live, private)
         except sqlite3.Error as error:
             raise self._explained(error) from error
 
-    def _copy(self, live: sqlite3.Connection, private: sqlite3.Connection) -> LiveOutcome:
+    def written_since(self) -> bool:
+        """Tell whether another connection has committed since shortly before the copy began."""
+        return self._live is not None and self._ask(self._live, "PRAGMA data_version") != self._before
+
+    def close(self) -> None:
+        """Let go of the target. In WAL mode, the last connection takes the sidecars with it."""
+        if self._live is not None:
+            self._live.close()
+            self._live = None
+
+    def _copy(self, live: sqlite3.Connection, private: sqlite3.Connection) -> str:
         self.mark("opened")
         mode = str(self._ask(live, "PRAGMA journal_mode"))  # rolls a hot journal back, as the application would
         empty = self._ask(live, "PRAGMA page_count") == 0
@@ -73,7 +79,7 @@ class LiveCopy:
             self._switch(live, "delete")
         if not empty:  # or else a copy in WAL mode silently turns the target into WAL, and the other way
             private.execute(f"PRAGMA journal_mode={'wal' if mode == 'wal' and not leaves_wal else 'delete'}")
-        before = self._ask(live, "PRAGMA data_version")
+        self._before = self._ask(live, "PRAGMA data_version")
         self.mark("copying")
         self._back_up(private, live, page_size)
         self.mark("committed")
@@ -81,7 +87,7 @@ class LiveCopy:
             self._switch(live, "wal")
         detail = self._empty_log(live) if mode == "wal" else ""
         self.mark("checkpointed")
-        return LiveOutcome(written_since=self._ask(live, "PRAGMA data_version") != before, detail=detail)
+        return detail
 
     def _back_up(self, private: sqlite3.Connection, live: sqlite3.Connection, page_size: int) -> None:
         last_step = time.monotonic()
@@ -133,7 +139,7 @@ class LiveCopy:
 
     def _busy(self, to_do: str = "be written") -> RestoreError:
         return RestoreError(
-            f"{self.target} stayed locked by its application for {self.busy_timeout:.0f} seconds: it could not {to_do}.",
+            f"{self.target} stayed locked for {self.busy_timeout:.0f} seconds: it could not {to_do}.",
             rolled_back=True,
             hint="Stop the application for a moment and restore again.",
         )
@@ -162,4 +168,4 @@ def _connect(path: Path) -> sqlite3.Connection:
     uri = path.absolute().as_uri()
     if path.drive.startswith("\\\\"):
         uri = uri.replace("file://", "file:////", 1)  # a Windows share: SQLite takes no host but localhost
-    return sqlite3.connect(f"{uri}?mode=rw", uri=True, isolation_level=None, timeout=_ATTEMPT)
+    return sqlite3.connect(f"{uri}?mode=rw", uri=True, isolation_level=None, timeout=_ATTEMPT, check_same_thread=False)

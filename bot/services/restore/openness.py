@@ -96,7 +96,7 @@ def _seen_in_proc(target: Path) -> tuple[str, ...]:
             continue
         try:
             with os.scandir(entry / "fd") as descriptors:
-                found = any(os.readlink(descriptor.path) in wanted for descriptor in descriptors)
+                found = any(str(Path(descriptor.path).readlink()) in wanted for descriptor in descriptors)
             if found:
                 names.append(f"{(entry / 'comm').read_text(encoding='utf-8', errors='replace').strip()} ({entry.name})")
         except OSError:  # ended meanwhile, or another user's

@@ -109,7 +109,7 @@ def is_new(names: Replacement) -> bool:
     target, aside = Path(names.target), Path(names.aside)
     if os.path.lexists(names.temporary) or not target.exists():
         return False
-    return not aside.exists() or not target.samefile(aside) if names.existed else True
+    return aside.exists() and not target.samefile(aside) if names.existed else True
 
 
 def bring_back(names: Replacement, *, even_if_new: bool) -> None:
@@ -137,16 +137,20 @@ def bring_back(names: Replacement, *, even_if_new: bool) -> None:
 
 
 def swap_back(names: Replacement, keep_as: Replacement, *, mark: Callable[[str], None]) -> None:
-    """Undo a replacement that was done: set the restored database aside as `keep_as`, bring the former files back."""
+    """Undo a replacement that was done: set the restored database aside as `keep_as`, bring the former files back.
+
+    Called again, it goes on where it was cut off. Raises `RestoreError`.
+    """
     target = Path(names.target)
     try:
-        for sidecar, sidecar_aside in keep_as.sidecars:
-            if sidecar.exists():
-                sidecar.rename(sidecar_aside)
-                mark("set a sidecar aside")
-        if target.exists():
-            target.rename(keep_as.aside)
-            mark("set the file aside")
+        if not Path(keep_as.aside).exists() and (Path(names.aside).exists() or not names.existed):
+            for sidecar, sidecar_aside in keep_as.sidecars:
+                if sidecar.exists():
+                    sidecar.rename(sidecar_aside)
+                    mark("set a sidecar aside")
+            if target.exists():
+                target.rename(keep_as.aside)
+                mark("set the file aside")
         if Path(names.aside).exists():
             Path(names.aside).rename(target)
             mark("renamed")
@@ -218,7 +222,7 @@ def _explained(error: OSError, names: Replacement) -> RestoreError:
         )
     if isinstance(error, PermissionError):
         return RestoreError(
-            f"{target} can't be replaced: {error.strerror}. A program has it open, or this user may not write the folder.",
+            f"{target} can't be replaced: a program has it open, or this user may not write its folder.",
             rolled_back=True,
             hint="Stop its application, and restore as the user that it runs as.",
         )
