@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from bot import __version__, journal, terminal
+from bot.cli_restore import restore
 from bot.config import Settings, load_settings
 from bot.errors import CourierError, DeliveryError, NotFoundError
 from bot.models import Backup, DeliveryState, ServiceState
@@ -282,3 +283,6 @@ def demo(
     from bot.demo.show import run_demo  # noqa: PLC0415
 
     raise typer.Exit(asyncio.run(run_demo(databases or [], once=once)))
+
+
+app.command()(restore)

@@ -87,10 +87,8 @@ async def _settle(house: House, journal: RestoreJournal, record: Record) -> Pend
 def _settled(record: Record, outcomes: dict[str, PendingOutcome]) -> Record:
     """The record as an undo reads it: what is as before needs none."""
     untouched = all(outcome is PendingOutcome.OLD for outcome in outcomes.values())
-    entries = tuple(
-        replace(e, phase=Phase.WAITING if outcomes[e.name] is PendingOutcome.OLD else Phase.DONE)
-        for e in record.entries
-    )
+    phases = {name: Phase.WAITING if what is PendingOutcome.OLD else Phase.DONE for name, what in outcomes.items()}
+    entries = tuple(replace(entry, phase=phases[entry.name]) for entry in record.entries)
     return replace(record, state=RecordState.ROLLED_BACK if untouched else RecordState.INTERRUPTED, entries=entries)
 
 

@@ -31,12 +31,12 @@ class Restorer:
     """
 
     def __init__(self, house: House, configured: Configured) -> None:
-        self._house = house
+        self.house = house
         self._configured = configured
 
     async def pending(self) -> PendingRestore | None:
         """Put in order, and tell, what a restore that was cut off has left; see `pending_restore`."""
-        return await pending_restore(self._house)
+        return await pending_restore(self.house)
 
     @asynccontextmanager
     async def prepare(
@@ -55,7 +55,7 @@ class Restorer:
         Without `folder` the configured live files are the targets. The private copies live as long as the context.
         Raises what `take_in` raises, and `RestoreRefusedError` where there is no target at all.
         """
-        async with private_room(self._house.store.work) as room:
+        async with private_room(self.house.store.work) as room:
             intake = await take_in(
                 origin.files,
                 room,
@@ -64,7 +64,7 @@ class Restorer:
                 check=check,
                 abort=abort,
                 report=report,
-                clock=self._house.clock,
+                clock=self.house.clock,
             )
             targets, left_out = self._targets(intake, folder, only)
             yield await self._compare(
@@ -74,15 +74,15 @@ class Restorer:
     @asynccontextmanager
     async def prepare_undo(self, *, abort: Abort, report: Report = lambda _: None) -> AsyncIterator[Prepared]:
         """Plan to bring back what the last restore in place replaced. Raises `NotFoundError` where there is none."""
-        async with private_room(self._house.store.work) as room:
-            yield await prepare_undo(self._house, room, abort=abort, report=report)
+        async with private_room(self.house.store.work) as room:
+            yield await prepare_undo(self.house, room, abort=abort, report=report)
 
     async def restore(
         self, prepared: Prepared, *, requested_by: str, abort: Abort, report: Report = lambda _: None
     ) -> RestoreResult:
         """Act on the plan; see `act.restore`."""
         await self.pending()
-        return await restore(prepared, self._house, requested_by=requested_by, abort=abort, report=report)
+        return await restore(prepared, self.house, requested_by=requested_by, abort=abort, report=report)
 
     def _targets(
         self, intake: Intake, folder: Path | None, only: Sequence[str]
@@ -147,8 +147,8 @@ class Restorer:
                 changes,
                 folder=folder,
                 work=room,
-                store=self._house.store.folder,
-                created_at=self._house.clock(),
+                store=self.house.store.folder,
+                created_at=self.house.clock(),
                 warnings=left_out,
             )
         )
@@ -156,5 +156,5 @@ class Restorer:
 
     async def _look(self, path: Path, room: Path, abort: Abort) -> Target:
         return await look_at_target(
-            path, room, busy_timeout=self._house.busy_timeout, abort=abort, clock=self._house.clock
+            path, room, busy_timeout=self.house.busy_timeout, abort=abort, clock=self.house.clock
         )

@@ -186,10 +186,8 @@ def _keep(house: House, snapshot: Snapshot) -> Path:
     folder = house.store.folder / KEPT_FOLDER
     create_private_folder(folder)
     kept = folder / f"{house.clock():%Y%m%d_%H%M%S}-{snapshot.file.stem}.db"
-    with (
-        snapshot.file.open("rb") as source,
-        os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out,
-    ):
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with snapshot.file.open("rb") as source, os.fdopen(os.open(kept, flags, 0o600), "wb") as out:
         while piece := source.read(1 << 20):
             out.write(piece)
         out.flush()

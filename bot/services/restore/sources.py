@@ -54,11 +54,10 @@ async def newest_before(catalogue: Catalogue, folder: Path, at: datetime) -> Ori
     backups = await _restorable(catalogue)
     before = [backup for backup in backups if backup.started_at <= at]
     if not before:
-        oldest = (
-            f" The oldest is of {min(b.started_at for b in backups).astimezone(at.tzinfo):%Y-%m-%d %H:%M:%S}."
-            if backups
-            else ""
-        )
+        oldest = ""
+        if backups:
+            first = min(backup.started_at for backup in backups).astimezone(at.tzinfo)
+            oldest = f" The oldest is of {first:%Y-%m-%d %H:%M:%S}."
         raise NotFoundError(
             f"There is no proven backup on the disk of {at:%Y-%m-%d %H:%M:%S} or before.{oldest}",
             hint="Archives delivered to the chat may be older: bring one as a file.",

@@ -106,10 +106,7 @@ async def _changes(
                 await asyncio.to_thread(partial(plan_change, incoming[entry.name], target, folder=None, force=False))
             )
         elif entry.replacement is not None:
-            if entry.undoes is not None:  # that undo is undone: what it had set aside comes back
-                takes_back[entry.name] = entry.replacement
-            else:
-                takes_back[entry.name] = entry.replacement
+            takes_back[entry.name] = entry.replacement
             changes.append(await asyncio.to_thread(_move_back, entry, entry.replacement))
     return changes, takes_back
 
