@@ -65,7 +65,7 @@ async def test_on_the_hour_a_proven_backup_reaches_the_admin(standin: StandIn, t
     assert backup.trigger is Trigger.SCHEDULE
     assert (backup.started_at.minute, backup.started_at.second) == (0, 0)
     assert message.document is not None
-    assert message.document.read() == (settings.backup_dir / backup.archive_name).read_bytes()
+    assert await message.document.read() == (settings.backup_dir / backup.archive_name).read_bytes()
 
 
 async def _has(service: Service, state: BackupState) -> bool:
@@ -177,7 +177,7 @@ async def test_the_token_is_in_no_log(standin: StandIn, tmp_path: Path) -> None:
     try:
         standin.inject(faults.reset(), times=4)
         async with Service.started(settings, clock=(clock := HeldClock(0.2))) as service:
-        clock.release()
+            clock.release()
             await until(lambda: _has(service, BackupState.DELIVERED))
     finally:
         log.close()
