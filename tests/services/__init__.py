@@ -1,0 +1,1 @@
+"""The services, each on real files."""
