@@ -5,7 +5,7 @@ Times are aware datetimes in UTC, sizes are bytes, durations are seconds, unless
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -347,4 +347,104 @@ class RunResult:
     """What a run came to: the backup as catalogued and its deliveries, recipient by recipient."""
 
     backup: Backup
-    deliveries: tuple[Delivery, ...] = field(default=())
+    deliveries: tuple[Delivery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInProgress:
+    """The run under way, whoever asked for it; `here` is false when another process has it."""
+
+    started_at: datetime
+    trigger: Trigger
+    requested_by: str
+    progress: Progress
+    here: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuccessRate:
+    """How many of the finished runs of a period backed up every database and proved it."""
+
+    ok: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseStatus:
+    """One configured or formerly backed-up database: `last` is the newest proven backup that holds it.
+
+    `trouble` is why the newest run skipped it, empty when it did not.
+    """
+
+    name: str
+    path: str
+    bytes: int | None
+    last: Backup | None
+    verdict: Verdict | None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The service at a glance: what `Backup Status` and `sqlite-courier status` show."""
+
+    state: ServiceState
+    state_reason: str  # a sentence: why stopped or unknown; empty when running
+    now: datetime
+    heartbeat: Heartbeat | None
+    next_run_at: datetime | None
+    schedule: str
+    paused: Override | None
+    running: RunInProgress | None
+    latest: Backup | None  # the newest finished run, whatever became of it
+    latest_proven: Backup | None
+    latest_deliveries: tuple[Delivery, ...]  # of latest_proven
+    databases: tuple[DatabaseStatus, ...]
+    recipients: tuple[RecipientStatus, ...]
+    day: SuccessRate
+    week: SuccessRate
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reachability:
+    """Whether a recipient takes messages now: `trouble` is the sentence the person needs, empty when reachable."""
+
+    recipient: Recipient
+    name: str
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What `System Health` shows, each value measured when asked; None where it could not be."""
+
+    status: Status
+    disk_free: int
+    disk_total: int
+    store_bytes: int
+    store_count: int
+    days_until_full: float | None
+    recipients: tuple[Reachability, ...]
+    round_trip: float | None  # seconds to Telegram and back
+    telegram_trouble: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupPage:
+    """A page of the history, newest first. `page` counts from 0."""
+
+    backups: tuple[Backup, ...]
+    page: int
+    pages: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupDetails:
+    """A backup with its deliveries, and why retention keeps or will drop it."""
+
+    backup: Backup
+    deliveries: tuple[Delivery, ...]
+    retention: str
+    volumes: int

@@ -1,1 +1,108 @@
-"""The Telegram face: read a press, call the manager, draw a screen."""
+"""The Telegram face: read a press, call the manager, draw a screen. Here: the gate and the order of the routers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from aiogram import BaseMiddleware, Bot, Dispatcher, Router
+from aiogram.types import CallbackQuery, TelegramObject
+
+from bot.clock import Clock, utc_now
+from bot.handlers.backup import LiveRuns, Pace, build_backup_router
+from bot.handlers.commands import register_commands
+from bot.handlers.dashboard import build_dashboard_router
+from bot.handlers.failures import build_failure_router
+from bot.handlers.fallback import build_fallback_router
+from bot.handlers.gate import InPrivate, IsAdmin, StrangerLog, build_stranger_router
+from bot.handlers.groups import build_group_router
+from bot.handlers.health import build_health_router
+from bot.handlers.history import build_history_router
+from bot.handlers.logs import build_logs_router
+from bot.handlers.screen import Board
+from bot.texts import Texts
+
+if TYPE_CHECKING:
+    from bot.services.manager import Manager
+
+__all__ = ["Pace", "StrangerLog", "build_dispatcher", "build_root_router", "register_commands"]
+
+
+def build_dispatcher(
+    manager: Manager,
+    *,
+    clock: Clock = utc_now,
+    pace: Pace | None = None,
+    patience: float = 0.5,
+    stranger_log: StrangerLog | None = None,
+) -> Dispatcher:
+    """Make the dispatcher with everything its handlers ask for.
+
+    `pace` bounds how often a live view is redrawn; after `patience` seconds a slow screen says that it is checking.
+    """
+    texts = Texts(timezone=manager.timezone)
+    dispatcher = Dispatcher(
+        disable_fsm=True,
+        manager=manager,
+        texts=texts,
+        clock=clock,
+        board=Board(clock),
+        live_runs=LiveRuns(manager, texts, clock, pace or Pace()),
+    )
+    dispatcher.include_router(build_root_router(patience=patience, stranger_log=stranger_log))
+    return dispatcher
+
+
+def build_root_router(*, patience: float = 0.5, stranger_log: StrangerLog | None = None) -> Router:
+    """Make all routers in their order: errors first, then what admins do, strangers last.
+
+    One gate guards everything an admin can do, at each message and each press.
+    """
+    root = Router(name="root")
+    root.include_routers(
+        build_failure_router(),
+        _gated(_private(patience), build_group_router()),
+        build_stranger_router(stranger_log or StrangerLog()),
+    )
+    return root
+
+
+def _gated(*routers: Router) -> Router:
+    gate = Router(name="gate")
+    gate.message.filter(IsAdmin())
+    gate.callback_query.filter(IsAdmin())
+    gate.callback_query.middleware(ReadPress())
+    gate.include_routers(*routers)
+    return gate
+
+
+def _private(patience: float) -> Router:
+    """Make the dashboard, the last resort at its end."""
+    private = Router(name="private")
+    private.message.filter(InPrivate())
+    private.callback_query.filter(InPrivate())
+    private.include_routers(
+        build_dashboard_router(),
+        build_backup_router(),
+        build_history_router(),
+        build_logs_router(),
+        build_health_router(patience),
+        build_fallback_router(),
+    )
+    return private
+
+
+class ReadPress(BaseMiddleware):
+    """Gives handlers of buttons the `press`: who, where, and the answer that is owed."""
+
+    async def __call__(
+        self,
+        handler: Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]],
+        event: TelegramObject,
+        data: dict[str, Any],
+    ) -> Any:
+        board: Board = data["board"]
+        bot: Bot = data["bot"]
+        if isinstance(event, CallbackQuery):
+            data["press"] = board.press(bot, event)
+        return await handler(event, data)

@@ -8,11 +8,15 @@ from bot.errors import AbortedError
 
 
 class Abort:
-    """Set once, from anywhere; the stages look at it between two pieces of work and raise `AbortedError`."""
+    """Set once, from anywhere; the stages look at it between two pieces of work and raise `AbortedError`.
 
-    def __init__(self) -> None:
+    A flag with a `parent` is also set when its parent is, so that a stage can stop its own helpers alone.
+    """
+
+    def __init__(self, parent: Abort | None = None) -> None:
         self._event = Event()
-        self._why = "the run was stopped"
+        self._parent = parent
+        self._why = "The run was stopped."
 
     def set(self, why: str = "") -> None:
         """Ask everything that holds this flag to stop; `why` is the sentence that people will read."""
@@ -20,9 +24,11 @@ class Abort:
         self._event.set()
 
     def is_set(self) -> bool:
-        return self._event.is_set()
+        return self._event.is_set() or (self._parent is not None and self._parent.is_set())
 
     def check(self) -> None:
         """Raise `AbortedError` with the reason if the flag is set."""
+        if self._parent is not None:
+            self._parent.check()
         if self._event.is_set():
             raise AbortedError(self._why)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from bot.services.abort import Abort
@@ -14,19 +14,35 @@ T = TypeVar("T")
 Y = TypeVar("Y")
 
 
-async def settled(work: asyncio.Future[T]) -> T:
-    """Wait for `work` to its end, also when cancelled meanwhile, and only then pass the cancellation on."""
+async def settled(work: asyncio.Future[T], *, stop: Callable[[], object] = bool) -> T:
+    """Wait for `work` to its end, also when cancelled meanwhile, and only then pass the cancellation on.
+
+    Each cancellation calls `stop`, which should make `work` end soon.
+    """
     cancelled: asyncio.CancelledError | None = None
     while not work.done():
         try:
-            await asyncio.wait([work])
+            await asyncio.wait([work])  # unlike awaiting the future, this leaves it alone when cancelled
         except asyncio.CancelledError as error:
             cancelled = error
+            stop()
     if cancelled is not None:
         if not work.cancelled():
-            work.exception()  # seen, or asyncio complains that nobody looked at it
+            work.exception()  # seen: what a stopped thread says is no news
         raise cancelled
     return work.result()
+
+
+async def run_to_end(work: Callable[[], T], *, stop: Callable[[], object]) -> T:
+    """Return what `work` returns or raise what it raises, on a thread of its own; the event loop stays free.
+
+    A cancellation calls `stop` (which must make `work` end soon, and may be called more than once), waits for the end
+    of `work` and only then goes on as `CancelledError`: nothing is ever closed or removed under a running thread.
+    """
+    executor = ThreadPoolExecutor(max_workers=1)
+    future = asyncio.get_running_loop().run_in_executor(executor, work)
+    executor.shutdown(wait=False)
+    return await settled(future, stop=stop)
 
 
 async def in_thread(threads: Executor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

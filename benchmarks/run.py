@@ -1,0 +1,41 @@
+"""One run of the whole way in this process, on a manager without Telegram; what every measure builds on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from bot.app import open_manager
+from bot.config import Settings, load_settings
+from bot.models import RunResult, Trigger
+from bot.services.manager import Manager
+
+
+def settings_for(folder: Path, sources: Iterable[Path], **more: str) -> Settings:
+    """Settings from a `.env` in `folder`, as a user would have them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    values = {
+        "DATABASES": ",".join(f"'{source}'" for source in sources),
+        "BACKUP_DIR": f"'{folder / 'backups'}'",
+        "LOG_DIR": f"'{folder / 'logs'}'",
+        **more,
+    }
+    env = folder / ".env"
+    env.write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
+    return load_settings(env, need_telegram="BOT_TOKEN" in more)
+
+
+@asynccontextmanager
+async def manager_for(folder: Path, sources: Iterable[Path], **more: str) -> AsyncIterator[Manager]:
+    """A manager on its own store in `folder`."""
+    async with open_manager(settings_for(folder, sources, **more), deliver="BOT_TOKEN" in more) as manager:
+        yield manager
+
+
+async def timed_backup(manager: Manager) -> tuple[float, RunResult]:
+    """Seconds from the request to the proven, stored, catalogued backup."""
+    start = time.perf_counter()
+    result = await manager.back_up(trigger=Trigger.COMMAND, requested_by="benchmark")
+    return time.perf_counter() - start, result

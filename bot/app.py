@@ -1,0 +1,377 @@
+"""The composition root: builds the services and the dispatcher, runs them, and drains them at shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from loguru import logger
+
+from bot.clock import Clock, utc_now
+from bot.config import Settings
+from bot.errors import BusyError, CourierError, InstanceError, TelegramError
+from bot.models import Progress, RunResult, Trigger
+from bot.services.abort import Abort
+from bot.services.catalogue import CATALOGUE_NAME, Catalogue, Rebuilt, open_or_rebuild
+from bot.services.delivery.ledger import Ledger
+from bot.services.locks import RunLock, ServiceLock
+from bot.services.manager import ALL, Manager
+from bot.services.manifest import read_manifest
+from bot.services.scheduler import Scheduler
+from bot.services.status import HEARTBEAT_EVERY, PAUSED
+from bot.services.store import Store
+from bot.services.verify import verify_archive
+from bot.texts import Texts
+
+if TYPE_CHECKING:
+    from aiogram import Bot
+
+DRAIN_DELIVERIES = 3.0
+"""Seconds a shutdown gives the uploads under way; what is not confirmed by then is owed at the next start."""
+
+
+@asynccontextmanager
+async def open_store(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[tuple[Store, Catalogue]]:
+    """Open the folder of archives and its catalogue, in order after a crash too.
+
+    What an ended process left half done is swept and marked, unless another process is running a backup right now.
+    A missing or corrupt catalogue is rebuilt from the archives. Raises `CatalogueError`, `NoSpaceError`.
+    """
+    store = Store(settings.backup_dir, work=settings.snapshot_dir)
+    await store.prepare()
+    catalogue, rebuilt = await open_or_rebuild(
+        store.folder / CATALOGUE_NAME, store.folder, read_manifest=read_manifest, clock=clock
+    )
+    try:
+        if rebuilt is not None:
+            _tell_of_rebuild(rebuilt)
+        await _tidy(store, catalogue)
+        yield store, catalogue
+    finally:
+        await catalogue.close()
+
+
+def _tell_of_rebuild(rebuilt: Rebuilt) -> None:
+    for path in rebuilt.set_aside:
+        logger.error("the catalogue was broken; it is kept as {}", path)
+    logger.warning("the catalogue was rebuilt from {} archives", len(rebuilt.adopted))
+    for path in rebuilt.unreadable:
+        logger.error("{} has no readable manifest; it is left alone", path)
+
+
+async def _tidy(store: Store, catalogue: Catalogue) -> None:
+    """Mark and sweep what an ended process left, and take in archives that its catalogue did not get to know."""
+    lock = RunLock(store.folder)
+    try:
+        await lock.acquire(trigger=Trigger.COMMAND, requested_by="a process that starts")
+    except BusyError:
+        return  # what looks like a leftover belongs to the run of another process
+    try:
+        for backup in await catalogue.mark_interrupted():
+            logger.warning("backup {} of {} was interrupted", backup.id, backup.started_at)
+        for path in await store.sweep():
+            logger.warning("swept {}", path)
+        await _adopt_strays(store, catalogue)
+    finally:
+        await lock.release()
+
+
+async def _adopt_strays(store: Store, catalogue: Catalogue) -> None:
+    """Take in archives that the catalogue does not know, once they are proven by reading them in full.
+
+    Killed between the renaming of an archive and its row, a run leaves such a one; a person may have put one back.
+    """
+    known = {backup.archive_name for backup in await catalogue.backups(limit=ALL, on_disk_only=True)}
+    for path in await store.archives():
+        if path.name in known:
+            continue
+        try:
+            archive, manifest = await verify_archive(path, abort=Abort())
+        except CourierError as error:
+            logger.error("{} is left alone: {}", path, error.sentence)
+            continue
+        backup = await catalogue.adopt(path, manifest, archive.sha256)
+        logger.warning("{} was not in the catalogue; it is whole, and now backup {}", path, backup.id)
+
+
+def build_bot(settings: Settings) -> Bot:
+    """Make the Bot API client for the configured server and proxy; sends nothing yet."""
+    from aiogram import Bot  # noqa: PLC0415 - 2.5 s and 170 MB that only Telegram's commands pay
+    from aiogram.client.default import DefaultBotProperties  # noqa: PLC0415
+    from aiogram.client.session.aiohttp import AiohttpSession  # noqa: PLC0415
+    from aiogram.client.telegram import PRODUCTION, TelegramAPIServer  # noqa: PLC0415
+
+    server = PRODUCTION
+    if settings.telegram_api:
+        server = TelegramAPIServer.from_base(settings.telegram_api, is_local=settings.telegram_local)
+    try:
+        proxy = settings.proxy.get_secret_value() if settings.proxy else None
+        session = AiohttpSession(api=server, proxy=proxy)
+    except RuntimeError as error:
+        raise TelegramError(
+            "PROXY is set, but the package that speaks to proxies is not installed.",
+            hint="pip install 'sqlite-courier[proxy]'",
+        ) from error
+    return Bot(
+        settings.bot_token.get_secret_value(),
+        session=session,
+        default=DefaultBotProperties(parse_mode="HTML", link_preview_is_disabled=True),
+    )
+
+
+@asynccontextmanager
+async def open_manager(settings: Settings, *, deliver: bool, clock: Clock = utc_now) -> AsyncIterator[Manager]:
+    """Build the manager for one command. With `deliver` it sends to Telegram, without it only records what is owed."""
+    async with AsyncExitStack() as stack:
+        store, catalogue = await stack.enter_async_context(open_store(settings, clock=clock))
+        if not deliver:
+            yield Manager(settings, catalogue, store, clock=clock)
+            return
+        bot = build_bot(settings)
+        stack.push_async_callback(bot.session.close)
+        ledger = build_ledger(settings, store, catalogue, bot, clock=clock)
+        yield Manager(settings, catalogue, store, ledger=ledger, notices=_texts(settings), clock=clock)
+
+
+def build_ledger(settings: Settings, store: Store, catalogue: Catalogue, bot: Bot, *, clock: Clock) -> Ledger:
+    """Make the ledger that delivers to Telegram."""
+    from bot.services.delivery.telegram import TelegramDestination  # noqa: PLC0415
+
+    return Ledger(
+        catalogue,
+        TelegramDestination(bot),
+        recipients=settings.deliver_to,
+        store_folder=store.folder,
+        volume_bytes=settings.volume_size_mb * 1024 * 1024,
+        attempts=settings.retry_attempts,
+        delay=settings.retry_delay,
+        owed=settings.send_owed,
+        caption=_texts(settings).caption,
+        clock=clock,
+    )
+
+
+def _texts(settings: Settings) -> Texts:
+    return Texts(timezone=settings.timezone)
+
+
+class Service:
+    """The bot as it runs: dispatcher, scheduler, ledger and heartbeat over one manager.
+
+    `async with Service.started(settings) as service` starts everything and stops it in order at the end.
+    """
+
+    def __init__(self, manager: Manager, ledger: Ledger, bot: Bot, *, clock: Clock) -> None:
+        from bot.handlers import build_dispatcher  # noqa: PLC0415
+        from bot.polling import Poller  # noqa: PLC0415
+
+        self.manager = manager
+        self.bot = bot
+        self._ledger = ledger
+        self.scheduler = Scheduler(
+            manager.settings.schedule,
+            manager.timezone,
+            self._planned_run,
+            clock=clock,
+            on_skipped=_tell_of_overlap,
+        )
+        self.poller = Poller(bot, build_dispatcher(manager, clock=clock))
+        manager.polling_trouble = lambda: self.poller.trouble
+        self._clock = clock
+        self._started_at = clock()
+        self._seen_version = -1
+        self._tasks: list[asyncio.Task[None]] = []
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @classmethod
+    @asynccontextmanager
+    async def started(cls, settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[Service]:
+        """Start the service. Raises `InstanceError` when another one serves the same BACKUP_DIR."""
+        async with AsyncExitStack() as stack:
+            lock = ServiceLock(settings.backup_dir)
+            await lock.acquire()
+            stack.push_async_callback(lock.release)
+            store, catalogue = await stack.enter_async_context(open_store(settings, clock=clock))
+            bot = build_bot(settings)
+            stack.push_async_callback(bot.session.close)
+            ledger = build_ledger(settings, store, catalogue, bot, clock=clock)
+            manager = Manager(settings, catalogue, store, ledger=ledger, notices=_texts(settings), clock=clock)
+            service = cls(manager, ledger, bot, clock=clock)
+            stack.push_async_callback(service._stop)
+            await service._start()
+            yield service
+
+    async def ended(self) -> None:
+        """Return never, or raise what ended a part of the service that can't go on (such as a refused token)."""
+        await self._failed
+
+    # --- the beginning -----------------------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        await self._beat()
+        await self.manager.prune()
+        self._go("heartbeat", self._keep_beating())
+        self._go("polling", self.poller.run())
+        self._go("ledger", self._ledger.run())
+        self._go("commands", self._register_commands())
+        last_planned = await self.manager.catalogue.last_planned()
+        missed = self.scheduler.missed(last_planned) if last_planned else None
+        if last_planned is None:
+            await self.manager.catalogue.set_last_planned(self._clock())
+        self.scheduler.start()
+        if missed is not None:
+            logger.bind(scheduler=True).warning("the run planned for {} was missed; catching up", missed)
+            self.scheduler.fire(missed)
+        await self._beat()
+        logger.info("service started; next run at {}", self.scheduler.next_run())
+
+    def _go(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._note_end)
+        self._tasks.append(task)
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if not isinstance(error, CourierError):
+            logger.opt(exception=error).error("{} ended unexpectedly", task.get_name())
+        if not self._failed.done():
+            self._failed.set_exception(error)
+
+    # --- what recurs -------------------------------------------------------------------------------------------
+
+    async def _planned_run(self, planned: datetime) -> None:
+        """What the scheduler calls; it never raises, since tomorrow's run must come whatever today's did."""
+        trigger = Trigger.SCHEDULE if planned >= self._started_at else Trigger.CATCH_UP
+        log = logger.bind(scheduler=True)
+        catalogue = self.manager.catalogue
+        paused = (await catalogue.overrides()).get(PAUSED)
+        await catalogue.set_last_planned(planned)
+        if paused is not None:
+            log.info("the run planned for {} is skipped: paused by {}", planned, paused.set_by)
+            return
+        log.info("run planned for {} begins ({})", planned, trigger)
+        try:
+            result = await self.manager.back_up(trigger=trigger, requested_by="the schedule")
+        except CourierError as error:
+            log.error("run planned for {}: {}", planned, error.sentence)
+        except Exception:
+            log.exception("run planned for {} failed", planned)
+        else:
+            log.info("run planned for {} done: backup {} is {}", planned, result.backup.id, result.backup.state)
+        await self._beat()
+
+    async def _keep_beating(self) -> None:
+        while True:
+            await self._beat()
+            await self.look_for_news()
+            await asyncio.sleep(HEARTBEAT_EVERY)
+
+    async def look_for_news(self) -> None:
+        """Wake the ledger when another process has written to the catalogue: it may owe a new backup."""
+        seen = await self.manager.catalogue.data_version()
+        if seen != self._seen_version:
+            self._seen_version = seen
+            self._ledger.nudge()
+
+    async def _beat(self, *, stopped: bool = False) -> None:
+        await self.manager.catalogue.beat(
+            pid=os.getpid(),
+            started_at=self._started_at,
+            next_run_at=None if stopped else self.scheduler.next_run(),
+            stopped=stopped,
+        )
+
+    async def _register_commands(self) -> None:
+        from bot.handlers import register_commands  # noqa: PLC0415
+
+        with suppress(Exception):  # a menu of commands is a comfort; it logs its own troubles
+            await register_commands(self.bot, self.manager.admins)
+
+    # --- the end -----------------------------------------------------------------------------------------------
+
+    async def _stop(self) -> None:
+        """Stop in the order of the flow: no new runs, no new presses, the run, the uploads, the rest."""
+        logger.info("service stops")
+        stopping = asyncio.create_task(self.scheduler.stop())
+        for task in self._tasks:
+            if task.get_name() == "polling":
+                task.cancel()
+        await self.manager.stop()
+        await stopping
+        await self._ledger.drain(DRAIN_DELIVERIES)
+        await self.poller.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if not self._failed.done():
+            self._failed.cancel()
+        await self._beat(stopped=True)
+        logger.info("service stopped")
+
+
+def _tell_of_overlap(planned: datetime, running: datetime) -> None:
+    logger.bind(scheduler=True).warning(
+        "the run planned for {} is skipped: the one planned for {} is still under way", planned, running
+    )
+
+
+async def run_service(settings: Settings, *, on_start: Callable[[Service], None] = lambda _: None) -> None:
+    """Run until SIGTERM or Ctrl-C. Raises `InstanceError`, `TelegramError` where going on makes no sense."""
+    stop = asyncio.Event()
+    _on_stop_signal(stop)
+    async with Service.started(settings) as service:
+        on_start(service)
+        ended = asyncio.ensure_future(service.ended())
+        stopped = asyncio.ensure_future(stop.wait())
+        done, _ = await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if ended in done:
+            ended.result()
+        ended.cancel()
+
+
+def _on_stop_signal(stop: asyncio.Event) -> None:
+    """Let SIGTERM and Ctrl-C (on Windows also Ctrl-Break) set the event."""
+    loop = asyncio.get_running_loop()
+    if sys.platform != "win32":
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        return
+    for number in (signal.SIGINT, signal.SIGBREAK):
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+
+
+async def back_up_once(
+    settings: Settings, *, deliver: bool, report: Callable[[Progress], None]
+) -> tuple[RunResult, bool]:
+    """Back up once for the command line; tell also whether delivering is left to the running service.
+
+    Only one process delivers: the one that holds the service lock of this BACKUP_DIR.
+    """
+    lock = ServiceLock(settings.backup_dir)
+    async with AsyncExitStack() as stack:
+        left_to_service = False
+        if deliver:
+            try:
+                await lock.acquire()
+                stack.push_async_callback(lock.release)
+            except InstanceError:
+                left_to_service = True
+        manager = await stack.enter_async_context(open_manager(settings, deliver=deliver and not left_to_service))
+        queue = await stack.enter_async_context(manager.watch())
+        run = asyncio.create_task(manager.back_up(trigger=Trigger.COMMAND, requested_by="the command line"))
+        showing = asyncio.create_task(_show(queue, report))
+        stack.callback(showing.cancel)
+        return await run, left_to_service
+
+
+async def _show(queue: asyncio.Queue[Progress], report: Callable[[Progress], None]) -> None:
+    while True:
+        report(await queue.get())

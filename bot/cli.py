@@ -1,0 +1,284 @@
+"""The commands; each reads the settings, asks the manager and prints. Only those that need Telegram import aiogram."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from bot import __version__, journal, terminal
+from bot.config import Settings, load_settings
+from bot.errors import CourierError, DeliveryError, NotFoundError
+from bot.models import Backup, DeliveryState, ServiceState
+
+app = typer.Typer(
+    name="sqlite-courier",
+    help="Proven hourly backups of live SQLite databases, delivered to Telegram.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+EnvFile = Annotated[Path, typer.Option("--env-file", help="The file with the settings.", show_default=True)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+DEFAULT_ENV = Path(".env")
+
+
+def main() -> NoReturn:
+    """Run the command line; every expected failure ends with a sentence and its own exit code, never a traceback."""
+    terminal.prepare()
+    try:
+        app(standalone_mode=True)
+    except CourierError as error:
+        terminal.print_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(0)
+
+
+def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(work())
+
+
+def _settings(
+    env_file: Path, *, need_telegram: bool = False, need_databases: bool = False, console: bool = False
+) -> Settings:
+    """Load the settings and open the journal; the command line's own words go to standard output, logs to files."""
+    settings = load_settings(env_file, need_telegram=need_telegram, need_databases=need_databases)
+    journal.setup_journal(settings.log_dir, settings.log_level, console=console)
+    return settings
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        terminal.say(f"sqlite-courier {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(env_file: EnvFile = DEFAULT_ENV) -> None:
+    """Run the bot: hourly backups, delivery and the dashboard, until Ctrl-C or SIGTERM."""
+    from bot.app import run_service  # noqa: PLC0415 - commands stay quick to start
+
+    settings = _settings(env_file, need_telegram=True, need_databases=True, console=True)
+    for warning in settings.warnings:
+        terminal.warn(warning)
+    _run(lambda: run_service(settings))
+
+
+@app.command()
+def backup(
+    env_file: EnvFile = DEFAULT_ENV,
+    deliver: Annotated[
+        bool, typer.Option("--deliver/--no-deliver", help="Send it to Telegram too, or only store it.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Back up once, now: snapshot, check, prove, store and deliver.
+
+    While the service runs, it is the one that delivers: this command then stores the backup and leaves it owed.
+    """
+    from bot.app import back_up_once  # noqa: PLC0415
+
+    settings = _settings(env_file, need_telegram=deliver, need_databases=True)
+
+    async def work() -> None:
+        with terminal.progress(quiet=json) as report:
+            result, left_to_service = await back_up_once(settings, deliver=deliver, report=report)
+        if json:
+            terminal.print_json(result)
+        else:
+            terminal.print_result(result, left_to_service=left_to_service)
+        owed = [d for d in result.deliveries if d.state is not DeliveryState.SENT]
+        if deliver and owed and not left_to_service:
+            raise DeliveryError(
+                f"The backup is stored and proven, but {len(owed)} of {len(result.deliveries)} recipients "
+                "do not have it yet.",
+                hint="They are owed: the service (`sqlite-courier run`) or the next backup tries again.",
+            )
+
+    _run(work)
+
+
+@app.command("list")
+def list_backups(
+    env_file: EnvFile = DEFAULT_ENV,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also failed runs and archives no longer on the disk.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 50,
+    json: Json = False,
+) -> None:
+    """List the backups, newest first."""
+    from bot.app import open_manager  # noqa: PLC0415
+
+    settings = _settings(env_file)
+
+    async def work() -> None:
+        async with open_manager(settings, deliver=False) as manager:
+            backups = await manager.catalogue.backups(limit=limit, on_disk_only=not everything)
+        if json:
+            terminal.print_json(backups)
+        else:
+            terminal.print_backups(backups, settings.timezone)
+
+    _run(work)
+
+
+@app.command()
+def show(
+    which: Annotated[str, typer.Argument(help="latest, an id, an archive name or the beginning of its time.")],
+    env_file: EnvFile = DEFAULT_ENV,
+    json: Json = False,
+) -> None:
+    """Show one backup: databases, checks, rows, deliveries, and how long it is kept."""
+    from bot.app import open_manager  # noqa: PLC0415
+
+    settings = _settings(env_file)
+
+    async def work() -> None:
+        async with open_manager(settings, deliver=False) as manager:
+            found = await manager.catalogue.find_backup(which)
+            details = await manager.details(found.id)
+        if json:
+            terminal.print_json(details)
+        else:
+            terminal.print_details(details, settings.timezone)
+
+    _run(work)
+
+
+@app.command()
+def verify(
+    which: Annotated[
+        list[str] | None, typer.Argument(help="Backups (latest, id, name) or archive files; all on the disk if none.")
+    ] = None,
+    env_file: EnvFile = DEFAULT_ENV,
+    json: Json = False,
+) -> None:
+    """Read archives in full and compare every byte with what was recorded when they were made."""
+    from bot.app import open_manager  # noqa: PLC0415
+    from bot.services.abort import Abort  # noqa: PLC0415
+    from bot.services.verify import verify_archive  # noqa: PLC0415
+
+    settings = _settings(env_file)
+
+    async def work() -> None:
+        failures: list[CourierError] = []
+        rows: list[dict[str, Any]] = []
+        async with open_manager(settings, deliver=False) as manager:
+            for path, known in await _archives_to_verify(manager, which or []):
+                row: dict[str, Any] = {"archive": path.name, "ok": True, "fault": ""}
+                try:
+                    with terminal.progress(quiet=json, label=path.name) as report:
+                        await verify_archive(
+                            path,
+                            expected_sha256=known.archive_sha256 if known else "",
+                            abort=Abort(),
+                            progress=terminal.bytes_of(report),
+                        )
+                except CourierError as error:
+                    failures.append(error)
+                    row |= {"ok": False, "fault": error.sentence}
+                rows.append(row)
+        if json:
+            terminal.print_json(rows)
+        else:
+            terminal.print_verified(rows)
+        if failures:
+            sys.exit(failures[0].exit_code)
+
+    _run(work)
+
+
+async def _archives_to_verify(manager: Any, which: list[str]) -> list[tuple[Path, Backup | None]]:
+    """Resolve what was named; a path that exists is that file, anything else is looked up in the catalogue."""
+    folder = manager.store.folder
+    if not which:
+        backups = await manager.catalogue.backups(limit=100_000, on_disk_only=True)
+        return [(folder / entry.archive_name, entry) for entry in backups]
+    found: list[tuple[Path, Backup | None]] = []
+    for name in which:
+        if await asyncio.to_thread(Path(name).is_file):
+            found.append((Path(name), None))
+            continue
+        entry = await manager.catalogue.find_backup(name)
+        if not entry.on_disk:
+            raise NotFoundError(f"The archive of backup {entry.id} is no longer on the disk.")
+        found.append((folder / entry.archive_name, entry))
+    return found
+
+
+@app.command()
+def status(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
+    """Show the service's state. Exit code 0: running, and the last backup is good; 1: look at it."""
+    from bot.app import open_manager  # noqa: PLC0415
+    from bot.services.status import is_healthy  # noqa: PLC0415
+
+    settings = _settings(env_file)
+
+    async def work() -> bool:
+        async with open_manager(settings, deliver=False) as manager:
+            seen = await manager.status()
+        if json:
+            terminal.print_json(seen)
+        else:
+            terminal.print_status(seen, settings.timezone)
+        return seen.state is ServiceState.RUNNING and is_healthy(seen)
+
+    if not asyncio.run(work()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def prune(
+    env_file: EnvFile = DEFAULT_ENV,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted, and why.")] = False,
+    json: Json = False,
+) -> None:
+    """Delete archives past MAX_BACKUP_AGE_DAYS or MAX_BACKUP_COUNT; never a pinned or a last good one."""
+    from bot.app import open_manager  # noqa: PLC0415
+
+    settings = _settings(env_file)
+
+    async def work() -> None:
+        async with open_manager(settings, deliver=False) as manager:
+            decisions = await manager.plan_prune() if dry_run else await manager.prune()
+        if json:
+            terminal.print_json(decisions)
+        else:
+            terminal.print_decisions(decisions, dry_run=dry_run)
+
+    _run(work)
+
+
+@app.command()
+def config(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
+    """Print the effective settings (secrets masked), what would be backed up, and to whom it would go."""
+    from bot.services.databases import find_databases  # noqa: PLC0415
+
+    settings = load_settings(env_file)
+    found = find_databases(settings.databases, {})
+    terminal.print_config(settings, found, json=json)
+
+
+@app.command()
+def demo(
+    databases: Annotated[
+        list[str] | None, typer.Option("--databases", help="Your own databases (paths or globs) instead of samples.")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="End by itself; exit code 0 only if everything held.")] = False,
+) -> None:
+    """See it work: real databases, the real bot, three phones, no token and no network."""
+    from bot.demo.show import run_demo  # noqa: PLC0415
+
+    raise typer.Exit(asyncio.run(run_demo(databases or [], once=once)))

@@ -1,0 +1,283 @@
+"""People and their phones: what they see, what they type and what they press."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.demo.chats import scope_key
+from bot.demo.content import copy_in
+from bot.demo.entities import find_commands
+from bot.demo.groups import Group
+from bot.demo.state import Account, Alert, BotAccount, Button, CallbackQuery, Chat, Json, Message, State
+from bot.demo.updates import announce_message, announce_standing, queue_update
+from bot.demo.wire import chat_json, message_json
+
+Where = BotAccount | Group | str | None
+"""A conversation: a bot, its token, a group, or None for the first bot."""
+
+
+@dataclass(eq=False, slots=True)
+class Press:
+    """A pressed button, and the answer it gets."""
+
+    query: CallbackQuery
+    state: State
+
+    @property
+    def answer(self) -> Alert | None:
+        """What the bot answered, if it did."""
+        return self.query.answers[0] if self.query.answers else None
+
+    async def answered(self, *, within: float = 5) -> Alert:
+        """Wait for the answer; an answer without text is one too. Raises TimeoutError."""
+        if not await self.state.changes.until(lambda: bool(self.query.answers), within=within):
+            raise TimeoutError("the press was not answered")
+        return self.query.answers[0]
+
+    def expire(self) -> None:
+        """Make it too old to be answered."""
+        self.query.expires_at = 0
+
+
+class Person:
+    """Somebody with a phone; every act reaches the bots as an update, just as on the real server."""
+
+    def __init__(self, state: State, account: Account, callback_seconds: float) -> None:
+        self._state = state
+        self.account = account
+        self._callback_seconds = callback_seconds
+        self._acted_at = 0
+        self._presses: list[CallbackQuery] = []
+
+    @property
+    def id(self) -> int:
+        """The user id, which is the id of the private chat too."""
+        return self.account.id
+
+    @property
+    def messages(self) -> list[Message]:
+        """The private conversation with the first bot, oldest first, as the phone shows it now."""
+        return self.conversation()
+
+    @property
+    def last(self) -> Message:
+        """The newest message from the first bot. Raises IndexError when there is none."""
+        return [message for message in self.messages if message.sender_id != self.id][-1]
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """Every answer to this person's presses, oldest press first."""
+        return [answer for query in self._presses for answer in query.answers]
+
+    def conversation(self, where: Where = None) -> list[Message]:
+        """The messages of one conversation, oldest first."""
+        return list(self._chat(where).messages.values())
+
+    def newest_pinned(self, where: Where = None) -> Message | None:
+        """What is pinned at the top of the conversation."""
+        return self._chat(where).newest_pinned()
+
+    def commands(self, bot: BotAccount | str | None = None) -> list[tuple[str, str]]:
+        """The menu of the private chat: commands and their descriptions, from the narrowest scope that has any."""
+        account = self._bot(bot)
+        scopes: list[Json] = [{"type": "chat", "chat_id": self.id}, {"type": "all_private_chats"}, {"type": "default"}]
+        for scope in scopes:
+            for language in (self.account.language, ""):
+                if found := account.commands.get(scope_key(scope, language)):
+                    return [(command["command"], command["description"]) for command in found]
+        return []
+
+    async def start(self, to: BotAccount | str | None = None) -> Message:
+        """Press Start: unblocks the bot, and sends /start."""
+        self._begin(self._bot(to))
+        return await self.send("/start", to=to)
+
+    async def send(
+        self, text: str, *, to: Where = None, thread: int | None = None, reply_to: Message | None = None
+    ) -> Message:
+        """Type a message; writing to a bot for the first time starts the conversation."""
+        return self._post(self._chat(to, writing=True), text=text, html=text, thread_id=thread, reply_to=reply_to)
+
+    async def send_document(
+        self,
+        path: Path | str,
+        *,
+        caption: str = "",
+        name: str | None = None,
+        to: Where = None,
+        thread: int | None = None,
+        album: str | None = None,
+    ) -> Message:
+        """Send a file of any size from this machine; `name` is what the chat shows."""
+        source = Path(path)
+        file = await asyncio.to_thread(copy_in, self._state, source, name or source.name)
+        chat = self._chat(to, writing=True)
+        return self._post(chat, text=caption, html=caption, file=file, thread_id=thread, media_group_id=album)
+
+    async def send_album(self, paths: Iterable[Path | str], *, caption: str = "", to: Where = None) -> list[Message]:
+        """Send files as one album: the bot gets one update per file, all with one media_group_id."""
+        album = str(self._state.number() + 10**15)
+        sent: list[Message] = []
+        for path in paths:
+            sent.append(await self.send_document(path, caption=caption if not sent else "", to=to, album=album))
+        return sent
+
+    async def forward(self, *messages: Message, to: Where = None) -> list[Message]:
+        """Forward messages, several at once as people do; those of one album stay an album.
+
+        Raises PermissionError for a protected message: phones offer no such button.
+        """
+        chat = self._chat(to, writing=True)
+        albums = {message.media_group_id for message in messages if message.media_group_id}
+        renamed = {album: str(self._state.number() + 10**15) for album in albums}
+        sent = []
+        for message in messages:
+            if message.protected:
+                raise PermissionError("the message is protected")
+            fields: dict[str, Any] = {
+                "text": message.text,
+                "html": message.html,
+                "file": message.file,
+                "entities": message.entities,
+            }
+            album = renamed.get(message.media_group_id or "")
+            origin = message.forwarded_from or message
+            sent.append(self._post(chat, **fields, media_group_id=album, forwarded_from=origin))
+        return sent
+
+    async def edit(self, message: Message, text: str) -> Message:
+        """Change an own message."""
+        self._acted_at = self._state.revision
+        edited = self._state.edit_message(message, text=text, html=text, entities=find_commands(text))
+        announce_message(self._state, edited, edited=True)
+        return edited
+
+    async def delete(self, message: Message) -> None:
+        """Delete a message on both sides; bots hear nothing of it."""
+        self._state.delete_message(message)
+
+    async def press(
+        self, button: str, *, message: Message | None = None, where: Where = None, stale: bool = False
+    ) -> Press:
+        """Press the button with that caption (whole or in part) or callback data, on the newest message that has it.
+
+        With `message`, only there: on what it shows now, or with `stale` on what it showed in that version, although
+        it may have been edited or deleted since. Raises LookupError naming the buttons that are there.
+        """
+        if message is None:
+            shown = self.conversation(where)[::-1]
+        else:
+            shown = [message if stale else message.chat.messages.get(message.id, message)]
+        for candidate in shown:
+            if found := _find_button(candidate, button):
+                return self.press_data(found.callback_data or "", candidate)
+        there = [text for candidate in shown for text in candidate.button_texts]
+        raise LookupError(f"no button {button!r}; there are {there}")
+
+    def press_data(self, data: str, message: Message) -> Press:
+        """Send any callback data from a message, as a forged or outdated phone could."""
+        state, chat = self._state, message.chat
+        bot = state.bot_by_id(message.sender_id)
+        expires = state.clock.now() + self._callback_seconds
+        query = CallbackQuery(str(10**17 + state.number()), self.id, bot.id, expires)
+        state.callbacks[query.id] = query
+        self._presses.append(query)
+        self._acted_at = state.revision
+        current = chat.messages.get(message.id)
+        gone: Json = {"chat": chat_json(chat), "message_id": message.id, "date": 0}
+        content: Json = {
+            "id": query.id,
+            "from": self.account.as_json(),
+            "chat_instance": str(chat.id),
+            "message": message_json(state, bot, current) if current else gone,
+            "data": data,
+        }
+        queue_update(state, bot, "callback_query", content)
+        return Press(query, state)
+
+    async def wait_for(
+        self, matches: Callable[[Message], bool], *, where: Where = None, within: float = 5, since: int | None = None
+    ) -> Message:
+        """The newest message from somebody else that matches, new or edited since this person last did something.
+
+        `since` is a revision to count from instead (0: the whole conversation). Gives that version of the message.
+        Raises TimeoutError that shows the conversation.
+        """
+        start = self._acted_at if since is None else since
+        chat = self._chat(where)
+        found: list[Message] = []
+
+        def look() -> bool:
+            candidates = [m for m in chat.messages.values() if m.revision > start and m.sender_id != self.id]
+            found[:] = [m for m in sorted(candidates, key=lambda m: m.revision) if matches(m)][-1:]
+            return bool(found)
+
+        if not await self._state.changes.until(look, within=within):
+            raise TimeoutError(f"no such message came; the phone of {self.id} shows {self.conversation(where)[-5:]}")
+        return found[0]
+
+    async def wait_gone(self, message: Message, *, within: float = 5) -> None:
+        """Wait until a message is deleted. Raises TimeoutError."""
+        if not await self._state.changes.until(lambda: message.id not in message.chat.messages, within=within):
+            raise TimeoutError(f"still there: {message}")
+
+    def block_bot(self, bot: BotAccount | str | None = None) -> None:
+        """Stop the bot: it learns so from my_chat_member, or from a 403."""
+        self._set_status(self._bot(bot), "kicked")
+
+    def unblock_bot(self, bot: BotAccount | str | None = None) -> None:
+        """Let the bot write again without sending anything."""
+        self._begin(self._bot(bot))
+
+    def deactivate(self) -> None:
+        """Delete the account."""
+        self.account.deactivated = True
+        self._state.changes.ring()
+
+    def _begin(self, bot: BotAccount) -> None:
+        self._set_status(bot, "member")
+
+    def _set_status(self, bot: BotAccount, status: str) -> None:
+        chat = self._state.private_chat(bot.id, self.id)
+        standing = chat.standing(bot.id)
+        # The first Start brings no my_chat_member; only coming back after a block does.
+        told = standing.status != status and standing.status in ("member", "kicked")
+        old, standing.status = standing.status, status
+        if told:
+            announce_standing(self._state, bot, chat, by=self.id, old=old, new=status)
+        self._state.changes.ring()
+
+    def _post(self, chat: Chat, *, reply_to: Message | None = None, **fields: Any) -> Message:
+        fields.setdefault("entities", find_commands(str(fields["text"])))
+        message = self._state.store_message(
+            chat, sender_id=self.id, reply_to=reply_to.id if reply_to else None, **fields
+        )
+        self._acted_at = message.revision
+        announce_message(self._state, message)
+        return message
+
+    def _bot(self, bot: BotAccount | str | None) -> BotAccount:
+        if isinstance(bot, BotAccount):
+            return bot
+        return self._state.bots[bot] if bot else self._state.first_bot()
+
+    def _chat(self, where: Where, *, writing: bool = False) -> Chat:
+        if isinstance(where, Group):
+            return where.chat
+        bot = self._bot(where)
+        if writing and self._state.private_chat(bot.id, self.id).standing(bot.id).status != "member":
+            self._begin(bot)
+        return self._state.private_chat(bot.id, self.id)
+
+
+def _find_button(message: Message, wanted: str) -> Button | None:
+    buttons = [button for row in message.buttons for button in row if button.callback_data is not None]
+    for fits in (
+        lambda button: wanted in (button.text, button.callback_data),
+        lambda button: wanted in button.text,
+    ):
+        if found := next(filter(fits, buttons), None):
+            return found
+    return None

@@ -1,0 +1,247 @@
+"""`sqlite-courier demo`: the real bot against the stand-in, with three phones shown in the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+
+from bot import journal
+from bot.app import Service
+from bot.clock import Clock, utc_now
+from bot.config import Settings, load_settings
+from bot.demo.faults import flood
+from bot.demo.phones import Person
+from bot.demo.proof import Finding, check_delivered
+from bot.demo.samples import REQUESTS, make_samples
+from bot.demo.standin import StandIn
+from bot.demo.state import Message
+
+SECONDS_TO_THE_HOUR = 3.0
+PATIENCE = 60.0
+"""Seconds the demo waits for each thing it shows before it says that it did not come."""
+
+out = Console(highlight=False)
+
+
+async def run_demo(patterns: Sequence[str], *, once: bool) -> int:
+    """Show a scheduled and a manual backup reach three admins, then check the delivered file.
+
+    Returns the exit code: 0 only if everything that was to be shown was seen and every check held. Without `once`
+    the service goes on until Ctrl-C.
+    """
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sqlite-courier-demo-")))
+        sources = await stack.enter_async_context(_databases(folder, patterns))
+        api = await stack.enter_async_context(StandIn())
+        settings = _settings(folder, sources, api)
+        log = journal.setup_journal(settings.log_dir, "INFO", console=False)
+        stack.callback(log.close)
+        clock = _clock_before_the_hour()
+        stage = Stage(api, settings.timezone)
+        stack.callback(stage.close)
+        service = await stack.enter_async_context(Service.started(settings, clock=clock))
+        try:
+            findings = await _play(stage, service, clock)
+        except TimeoutError as error:
+            out.print(f"[red]✗ what was to be shown did not come:[/] {escape(str(error))}")
+            return 1
+        good = _print_findings(findings)
+        if not once:
+            await _go_on(stage, settings)
+        return 0 if good else 1
+
+
+@asynccontextmanager
+async def _databases(folder: Path, patterns: Sequence[str]) -> AsyncIterator[list[str]]:
+    """The user's own databases, or the five samples with a live writer in a process of its own."""
+    if patterns:
+        yield list(patterns)
+        return
+    live = folder / "live"
+    live.mkdir()
+    made = await asyncio.to_thread(make_samples, live)
+    writer = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot.demo.writer", str(live / REQUESTS), stdin=asyncio.subprocess.PIPE
+    )
+    try:
+        yield [str(path) for path in made]
+    finally:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            await writer.communicate()
+
+
+def _settings(folder: Path, sources: Sequence[str], api: StandIn) -> Settings:
+    """Write a `.env` as an admin would, and load it as `sqlite-courier run` does."""
+    env = folder / ".env"
+    lines = [
+        f"BOT_TOKEN={api.create_bot_token()}",
+        "ADMIN_IDS=101,102,103",
+        "DATABASES=" + ",".join(f"'{source}'" for source in sources),
+        f"BACKUP_DIR='{folder / 'backups'}'",
+        f"LOG_DIR='{folder / 'logs'}'",
+        f"TELEGRAM_API={api.url}",
+        "RETRY_DELAY=1",
+    ]
+    env.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return load_settings(env)
+
+
+def _clock_before_the_hour() -> Clock:
+    """A clock that stands a few seconds before the next full hour, so that nobody waits for the hourly run."""
+    now = utc_now()
+    hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    ahead = hour - timedelta(seconds=SECONDS_TO_THE_HOUR) - now
+
+    def clock() -> datetime:
+        return utc_now() + ahead
+
+    return clock
+
+
+class Stage:
+    """Three admins with their phones, and the terminal that shows what each phone shows."""
+
+    def __init__(self, api: StandIn, timezone: ZoneInfo) -> None:
+        self.api = api
+        self.timezone = timezone
+        self.ann = api.add_user(101, "Ann")
+        self.ben = api.add_user(102, "Ben")
+        self.cleo = api.add_user(103, "Cleo", started=False)
+        self._seen = 0
+        self._shown = asyncio.Condition()
+        self._showing = asyncio.create_task(self._show())
+
+    def close(self) -> None:
+        self._showing.cancel()
+
+    def tell(self, line: str) -> None:
+        """Say what happens next."""
+        out.print(f"\n[bold cyan]▶ {escape(line)}[/]")
+
+    async def until(self, person: Person, matches: Callable[[Message], bool]) -> Message:
+        """Wait until that phone shows such a message, and the terminal has shown it. Raises `TimeoutError`."""
+        message = await person.wait_for(matches, within=PATIENCE)
+        async with self._shown:
+            await self._shown.wait_for(lambda: self._seen >= message.revision)
+        return message
+
+    async def _show(self) -> None:
+        """Print each phone's new and edited messages, the newest version of each."""
+        while True:
+            with suppress(TimeoutError):
+                await self.api.until(lambda: bool(self._unseen()), within=PATIENCE)
+            for person, message in self._unseen():
+                self._print(person, message)
+                async with self._shown:
+                    self._seen = max(self._seen, message.revision)
+                    self._shown.notify_all()
+
+    def _unseen(self) -> list[tuple[Person, Message]]:
+        found = [
+            (person, message)
+            for person in (self.ann, self.ben, self.cleo)
+            for message in person.messages
+            if message.revision > self._seen
+        ]
+        return sorted(found, key=lambda pair: pair[1].revision)
+
+    def _print(self, person: Person, message: Message) -> None:
+        if message.sender_id == person.id:
+            out.print(f"  [dim]{person.account.first_name} sends[/] {escape(message.text)}")
+            return
+        body = escape(message.text)
+        if message.file is not None:
+            body = f"📎 [bold]{escape(message.file.name)}[/] · {message.file.size:,} bytes\n{body}"
+        if message.buttons:
+            rows = (" ".join(f"[reverse] {escape(button.text)} [/]" for button in row) for row in message.buttons)
+            body += "\n\n" + "\n".join(rows)
+        title = f"📱 {person.account.first_name}" + (" (edited)" if message.edit_date else "")
+        title += " 🔕" if message.silent else ""
+        out.print(Panel(body, title=title, title_align="left", width=min(out.width, 92)))
+
+
+async def _play(stage: Stage, service: Service, clock: Clock) -> list[Finding]:
+    """The scenes, in order; returns what was found at the end."""
+    api, ann, ben, cleo = stage.api, stage.ann, stage.ben, stage.cleo
+    stage.tell(
+        "Three admins: Ann, Ben, and Cleo, who has never pressed Start. Telegram will flood-limit Ben once. "
+        f"The demo's clock says {clock().astimezone(stage.timezone):%H:%M:%S}; the hourly run is seconds away."
+    )
+    api.inject(flood(1), "sendDocument", chat_id=ben.id)
+    scheduled = await stage.until(ann, lambda message: message.document is not None)
+    await stage.until(ben, lambda message: message.document is not None)
+
+    stage.tell("Ann opens the dashboard and asks for the status.")
+    await ann.send("/admin")
+    menu = await stage.until(ann, lambda message: "Database Backup" in " ".join(message.button_texts))
+    await (await ann.press("Database Backup", message=menu)).answered(within=PATIENCE)
+    menu = await stage.until(ann, lambda message: "Backup Status" in " ".join(message.button_texts))
+    await (await ann.press("Backup Status", message=menu)).answered(within=PATIENCE)
+    await stage.until(ann, lambda message: "Running" in message.text)
+
+    stage.tell("Ann presses Manual Backup.")
+    await ann.send("/admin")
+    menu = await stage.until(ann, lambda message: "Database Backup" in " ".join(message.button_texts))
+    await ann.press("Database Backup", message=menu)
+    menu = await stage.until(ann, lambda message: "Manual Backup" in " ".join(message.button_texts))
+    await ann.press("Manual Backup", message=menu)
+    manual = await stage.until(
+        ann, lambda message: message.document is not None and message.document.name != _name(scheduled)
+    )
+    await stage.until(ben, lambda message: message.document is not None and message.document.name == _name(manual))
+
+    stage.tell("Cleo comes in at last and presses Start: the newest backup is hers at once.")
+    await cleo.start()
+    newest = await stage.until(cleo, lambda message: message.document is not None)
+
+    stage.tell("The file on Cleo's phone is checked against the databases.")
+    found = [
+        Finding("the scheduled backup reached Ann and Ben", _has(ann, scheduled) and _has(ben, scheduled)),
+        Finding("the manual backup reached Ann and Ben", _has(ann, manual) and _has(ben, manual)),
+        Finding("Cleo got the newest backup when she pressed Start", _name(newest) == _name(manual)),
+        Finding("each archive was uploaded once, whoever received it", _uploads(api) == 2),
+        Finding("every call was a valid call of the Bot API", not api.violations, "; ".join(api.violations)),
+    ]
+    if newest.document is not None:
+        found += await asyncio.to_thread(check_delivered, newest.document.path)
+    return found
+
+
+def _name(message: Message) -> str:
+    return message.document.name if message.document else ""
+
+
+def _has(person: Person, delivered: Message) -> bool:
+    return any(_name(message) == _name(delivered) for message in person.messages)
+
+
+def _uploads(api: StandIn) -> int:
+    return sum(1 for call in api.calls_of("sendDocument", ok=True) if call.uploaded_bytes)
+
+
+def _print_findings(findings: Sequence[Finding]) -> bool:
+    out.print()
+    for finding in findings:
+        mark = "[green]✓[/]" if finding.held else "[red]✗[/]"
+        detail = f" [dim]({escape(finding.detail)})[/]" if finding.detail else ""
+        out.print(f"{mark} {escape(finding.what)}{detail}")
+    good = all(finding.held for finding in findings)
+    out.print("\n[bold green]Everything held.[/]" if good else "\n[bold red]Not everything held.[/]")
+    return good
+
+
+async def _go_on(stage: Stage, settings: Settings) -> None:
+    """Keep serving until Ctrl-C."""
+    stage.tell(f"The service goes on; its archives are in {settings.backup_dir} until Ctrl-C ends the demo.")
+    with suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()

@@ -1,0 +1,201 @@
+"""Manual Backup: one press starts a run or joins the one under way, and the message shows how it goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiogram import Bot, F, Router
+from aiogram.exceptions import TelegramRetryAfter
+from aiogram.filters import Command
+from aiogram.types import CallbackQuery, Message, User
+from loguru import logger
+
+from bot.clock import Clock
+from bot.errors import AbortedError, BusyError, CourierError
+from bot.handlers import keyboards
+from bot.handlers.keyboards import Run
+from bot.handlers.screen import Board, Canvas, Press, Screen
+from bot.models import Progress, Recipient, RunInProgress, RunResult, Stage, Trigger
+from bot.texts import Texts, answers
+from bot.texts.backups import names_of
+
+if TYPE_CHECKING:
+    from bot.services.manager import Manager
+
+_LAST_WORDS = (1.0, 3.0, 10.0)
+"""Seconds between the attempts to draw a result: without it the message would show a run that never ends."""
+
+_Say = Callable[[str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a live view is redrawn at most: so many seconds lie between two edits."""
+
+    every: float = 1.0
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRuns:
+    """Draws runs in messages; a run belongs to the manager and ends whatever becomes of the message."""
+
+    manager: Manager
+    texts: Texts
+    clock: Clock
+    pace: Pace
+
+    async def start_or_join(self, canvas: Canvas, asked_by: str, say: _Say) -> None:
+        """Start a run and follow it to its result; where one is under way, say so and follow that one.
+
+        `say` gets one plain sentence at once. Raises only what nobody foresaw.
+        """
+        run = self.manager.running
+        if run is not None:
+            await self._join(canvas, run, say)
+            return
+        work = asyncio.create_task(self.manager.back_up(trigger=Trigger.BUTTON, requested_by=asked_by))
+        _keep(work)
+        await asyncio.sleep(0)  # of two presses in one instant, the second one learns here that it came second
+        if not work.done():
+            await _say(say, answers.STARTED)
+            await self._follow(canvas, self._starting(asked_by), work)
+        try:
+            # A shutdown may cancel this handler; the run is ended by the manager, in its own time.
+            result = await asyncio.shield(work)
+        except BusyError as error:
+            run = self.manager.running
+            if run is not None:
+                await self._join(canvas, run, say)
+            else:
+                await self._settle(canvas, Screen(answers.no_backup(error), keyboards.run_result(None)))
+        except AbortedError as error:
+            await self._settle(canvas, Screen(answers.stopped(error), keyboards.run_result(None)))
+        except CourierError as error:
+            await self._settle(canvas, Screen(answers.no_backup(error), keyboards.run_result(None)))
+        else:
+            await self._settle(canvas, await self._outcome(result))
+
+    def _starting(self, asked_by: str) -> RunInProgress:
+        return RunInProgress(
+            started_at=self.clock(),
+            trigger=Trigger.BUTTON,
+            requested_by=asked_by,
+            progress=Progress(stage=Stage.STARTING),
+        )
+
+    async def _join(self, canvas: Canvas, run: RunInProgress, say: _Say) -> None:
+        """Say whose run is under way, follow it, and show what it came to."""
+        await _say(say, self.texts.already_running(run, self.clock()))
+        await self._follow(canvas, run, None)
+        if not canvas.current:
+            return
+        status = await self.manager.status()
+        if status.latest is None or status.latest.started_at < run.started_at:
+            await self._settle(canvas, Screen(answers.run_ended(), keyboards.run_result(None)))
+            return
+        seen = await self.manager.details(status.latest.id)
+        result = RunResult(backup=seen.backup, deliveries=seen.deliveries)
+        await self._settle(canvas, await self._outcome(result, names_of(status.recipients)))
+
+    async def _follow(self, canvas: Canvas, first: RunInProgress, work: asyncio.Task[RunResult] | None) -> None:
+        """Redraw the run's progress, with a pause between any two edits, until it ends or another screen is opened.
+
+        Without `work` the run is somebody else's, and its end is seen when it is no longer the one under way. A failing
+        edit never ends anything: a gone message is left alone, any other trouble is tried again at the next redraw.
+        """
+        run: RunInProgress | None = first
+        drawn, gone = "", False
+        while canvas.current and not (work is not None and work.done()):
+            wait = self.pace.every
+            text = self.texts.progress(run or first, self.clock())
+            if text != drawn and not gone:
+                try:
+                    gone = not await self._show(canvas, Screen(text, keyboards.to_menu()))
+                    drawn = text
+                except TelegramRetryAfter as error:
+                    wait = max(wait, float(error.retry_after))
+                except Exception as error:  # the network, a proxy's HTML, a refusal: none of it may hurt the backup
+                    logger.debug("the progress could not be drawn: {}", type(error).__name__)
+            await self._pause(wait, work)
+            run = self.manager.running
+            if work is None and (run is None or run.started_at != first.started_at):
+                return
+
+    async def _show(self, canvas: Canvas, screen: Screen) -> bool:
+        if canvas.message_id is None:
+            await canvas.draw(screen)
+            return True
+        return await canvas.edit(screen)
+
+    async def _pause(self, seconds: float, work: asyncio.Task[RunResult] | None) -> None:
+        """Wait, but no longer than the run lasts."""
+        tick = asyncio.ensure_future(self.pace.sleep(seconds))
+        try:
+            await asyncio.wait({tick} if work is None else {tick, work}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            tick.cancel()
+            with suppress(asyncio.CancelledError):
+                await tick
+
+    async def _outcome(self, result: RunResult, names: Mapping[Recipient, str] | None = None) -> Screen:
+        if names is None:
+            names = {}
+            with suppress(CourierError):  # the result matters more than the names in it
+                names = names_of((await self.manager.status()).recipients)
+        text = self.texts.result(result.backup, result.deliveries, self.clock(), names)
+        return Screen(text, keyboards.run_result(result.backup.id))
+
+    async def _settle(self, canvas: Canvas, screen: Screen) -> None:
+        """Draw the last screen of a run, also when Telegram asks to wait or can't be reached for a moment."""
+        for wait in _LAST_WORDS:
+            try:
+                await canvas.draw(screen)
+            except TelegramRetryAfter as error:
+                await self.pace.sleep(float(error.retry_after))
+            except Exception as error:  # the network, a proxy's HTML: tried again
+                logger.debug("the result could not be drawn: {}", type(error).__name__)
+                await self.pace.sleep(wait)
+            else:
+                return
+        await canvas.draw(screen)
+
+
+async def _say(say: _Say, sentence: str) -> None:
+    """Say it if Telegram lets us; the run does not depend on it."""
+    try:
+        await say(sentence)
+    except Exception as error:  # the network, a proxy's HTML, a refusal
+        logger.debug("a press could not be answered: {}", type(error).__name__)
+
+
+_runs: set[asyncio.Task[RunResult]] = set()
+
+
+def _keep(work: asyncio.Task[RunResult]) -> None:
+    """Hold a reference: the loop itself keeps none, and a run must not be collected half-way."""
+    _runs.add(work)
+    work.add_done_callback(_runs.discard)
+
+
+def build_backup_router() -> Router:
+    """Make the router of Manual Backup."""
+    router = Router(name="backup")
+    router.callback_query.register(press_manual_backup, Run.filter())
+    router.message.register(type_backup, Command("backup"), F.from_user.as_("person"))
+    return router
+
+
+async def press_manual_backup(_: CallbackQuery, press: Press, live_runs: LiveRuns) -> None:
+    await live_runs.start_or_join(press.canvas, press.person, press.answer)
+
+
+async def type_backup(message: Message, person: User, bot: Bot, board: Board, live_runs: LiveRuns) -> None:
+    async def say(_: str) -> None:
+        """The live view says the same, in the same message."""
+
+    await live_runs.start_or_join(board.canvas(bot, message.chat.id), person.full_name, say)

@@ -1,0 +1,96 @@
+"""The way in: Start, the menus, Backup Status, pause and resume."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from aiogram import Bot, F, Router
+from aiogram.filters import Command, CommandObject, CommandStart
+from aiogram.types import CallbackQuery, Message, User
+
+from bot.clock import Clock
+from bot.handlers import keyboards
+from bot.handlers.commands import offer_commands
+from bot.handlers.keyboards import Go, Pause, Place, Resume
+from bot.handlers.screen import Board, Press, Screen
+from bot.texts import Texts, answers
+from bot.texts.status import admin_menu, welcome
+
+if TYPE_CHECKING:
+    from bot.services.manager import Manager
+
+
+def build_dashboard_router() -> Router:
+    """Make the router of the menus; for admins, in private chats."""
+    router = Router(name="dashboard")
+    router.message.register(press_start, CommandStart(), F.from_user.as_("person"))
+    router.message.register(ask_for_admin_menu, Command("admin", "help", "menu"))
+    router.message.register(ask_for_status, Command("status"))
+    router.callback_query.register(open_admin_menu, Go.filter(F.place == Place.ADMIN))
+    router.callback_query.register(open_backup_menu, Go.filter(F.place == Place.MENU))
+    router.callback_query.register(open_status, Go.filter(F.place == Place.STATUS))
+    router.callback_query.register(ask_how_long_to_pause, Go.filter(F.place == Place.PAUSE))
+    router.callback_query.register(pause_schedule, Pause.filter())
+    router.callback_query.register(resume_schedule, Resume.filter())
+    return router
+
+
+async def press_start(
+    message: Message, command: CommandObject, person: User, *, bot: Bot, board: Board, manager: Manager
+) -> None:
+    """Welcome an admin, and let what is owed to them come; from a group's pointer, open the menu."""
+    if command.args:
+        await board.canvas(bot, message.chat.id).draw(Screen(admin_menu(), keyboards.admin_menu()))
+    else:
+        await board.canvas(bot, message.chat.id).draw(Screen(welcome(person.first_name), keyboards.admin_menu()))
+    await manager.recipient_started(message.chat.id, person.full_name)
+    await offer_commands(bot, message.chat.id)  # an admin who had never come in could not be given them before
+
+
+async def ask_for_admin_menu(message: Message, bot: Bot, board: Board) -> None:
+    await board.canvas(bot, message.chat.id).draw(Screen(admin_menu(), keyboards.admin_menu()))
+
+
+async def ask_for_status(message: Message, bot: Bot, board: Board, manager: Manager, texts: Texts) -> None:
+    await board.canvas(bot, message.chat.id).draw(await status_screen(manager, texts))
+
+
+async def open_admin_menu(_: CallbackQuery, press: Press) -> None:
+    await press.draw(Screen(admin_menu(), keyboards.admin_menu()))
+
+
+async def open_backup_menu(_: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
+    await press.draw(await menu_screen(manager, texts))
+
+
+async def open_status(_: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
+    await press.draw(await status_screen(manager, texts), answers.UP_TO_DATE)
+
+
+async def ask_how_long_to_pause(_: CallbackQuery, press: Press) -> None:
+    await press.draw(Screen(answers.ASK_PAUSE, keyboards.pause_choices()))
+
+
+async def pause_schedule(
+    _: CallbackQuery, callback_data: Pause, press: Press, manager: Manager, texts: Texts, clock: Clock
+) -> None:
+    until = clock() + timedelta(hours=callback_data.hours) if callback_data.hours else None
+    await manager.pause(actor=press.actor, until=until)
+    await press.draw(await menu_screen(manager, texts), answers.PAUSED)
+
+
+async def resume_schedule(_: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
+    await manager.resume(actor=press.actor)
+    await press.draw(await menu_screen(manager, texts), answers.RESUMED)
+
+
+async def menu_screen(manager: Manager, texts: Texts) -> Screen:
+    """Draw the backup menu with the state over it."""
+    status = await manager.status()
+    return Screen(texts.backup_menu(status), keyboards.backup_menu(paused=status.paused is not None))
+
+
+async def status_screen(manager: Manager, texts: Texts) -> Screen:
+    """Draw Backup Status."""
+    return Screen(texts.status(await manager.status()), keyboards.refreshable(Place.STATUS))

@@ -1,0 +1,30 @@
+"""In a group the bot delivers; whoever wants the menu is shown the way to the private chat."""
+
+from __future__ import annotations
+
+from aiogram import Bot, Router
+from aiogram.filters import Command
+from aiogram.types import CallbackQuery, Message
+
+from bot.handlers import keyboards
+from bot.handlers.screen import Press
+from bot.texts import answers
+
+
+def build_group_router() -> Router:
+    """Make the router for what admins do outside private chats; their talk there is left alone."""
+    router = Router(name="groups")
+    router.message.register(ask_for_menu_in_group, Command("admin", "start", "help", "menu", "status", "backup"))
+    router.callback_query.register(press_in_group)
+    return router
+
+
+async def ask_for_menu_in_group(message: Message, bot: Bot) -> None:
+    me = await bot.me()
+    await message.reply(
+        answers.menu_is_private(), parse_mode="HTML", reply_markup=keyboards.private_chat(me.username or "")
+    )
+
+
+async def press_in_group(_: CallbackQuery, press: Press) -> None:
+    await press.answer(answers.ONLY_PRIVATE, alert=True)

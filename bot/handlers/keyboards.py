@@ -1,0 +1,219 @@
+"""Buttons, and what their presses carry: a short prefix, short ids, never a name or a path.
+
+`style` colours a button in clients that know it (Bot API 9.4); older clients and servers ignore the field.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from aiogram.enums import ButtonStyle
+from aiogram.filters.callback_data import CallbackData
+from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
+from pydantic import Field
+
+from bot.models import BackupDetails, BackupPage
+
+# Bounds make a forged number a malformed button instead of an error in the database.
+BackupId = Annotated[int, Field(ge=1, lt=2**63)]
+PageNumber = Annotated[int, Field(ge=0, le=999_999)]
+
+
+class Place(StrEnum):
+    """A screen without parameters."""
+
+    ADMIN = "admin"
+    MENU = "menu"
+    STATUS = "status"
+    HEALTH = "health"
+    PAUSE = "pause"
+
+
+class Go(CallbackData, prefix="go"):
+    place: Place
+
+
+class Run(CallbackData, prefix="run"):
+    """Start a backup, or watch the one under way."""
+
+
+class Pause(CallbackData, prefix="pause"):
+    """Pause the schedule; 0 hours: until somebody resumes."""
+
+    hours: Annotated[int, Field(ge=0, le=1000)]
+
+
+class Resume(CallbackData, prefix="resume"):
+    pass
+
+
+class History(CallbackData, prefix="hist"):
+    page: PageNumber
+
+
+class BackupAct(StrEnum):
+    OPEN = "open"
+    SEND = "send"
+    PIN = "pin"
+    UNPIN = "unpin"
+    ASK_DELETE = "del"
+
+
+class OfBackup(CallbackData, prefix="bk"):
+    """Something about one backup; `page` is where Back leads."""
+
+    act: BackupAct
+    id: BackupId
+    page: PageNumber
+
+
+class Delete(CallbackData, prefix="erase"):
+    """The confirmed deletion; `asked_at` (Unix time) lets an old question expire."""
+
+    id: BackupId
+    page: PageNumber
+    asked_at: Annotated[int, Field(ge=0, lt=2**40)]
+
+
+class Level(StrEnum):
+    ALL = "all"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Logs(CallbackData, prefix="log"):
+    level: Level
+    page: PageNumber
+
+
+class LogFile(CallbackData, prefix="logfile"):
+    pass
+
+
+Row = list[InlineKeyboardButton]
+
+
+def button(text: str, data: CallbackData, style: ButtonStyle | None = None) -> InlineKeyboardButton:
+    """Return a button; raises ValueError when its data would be over 64 bytes."""
+    return InlineKeyboardButton(text=text, callback_data=data.pack(), style=style)
+
+
+def keyboard(*rows: Row | None) -> InlineKeyboardMarkup:
+    """Return the rows that hold something."""
+    return InlineKeyboardMarkup(inline_keyboard=[row for row in rows if row])
+
+
+def _back(text: str, data: CallbackData) -> Row:
+    return [button(f"‹ {text}", data)]
+
+
+TO_MENU = _back("Back", Go(place=Place.MENU))
+
+
+def admin_menu() -> InlineKeyboardMarkup:
+    """Return the way into the backup menu; other rooms of the bot may join it here."""
+    return keyboard([button("💾 Database Backup", Go(place=Place.MENU), ButtonStyle.PRIMARY)])
+
+
+def backup_menu(*, paused: bool) -> InlineKeyboardMarkup:
+    """Return the backup menu."""
+    pause = button("⏸ Pause", Go(place=Place.PAUSE))
+    resume = button("▶️ Resume", Resume(), ButtonStyle.SUCCESS)
+    return keyboard(
+        [button("📊 Backup Status", Go(place=Place.STATUS)), button("💾 Manual Backup", Run(), ButtonStyle.PRIMARY)],
+        [button("📜 Detailed Logs", Logs(level=Level.ALL, page=0)), button("🩺 System Health", Go(place=Place.HEALTH))],
+        [button("🗂 History", History(page=0)), resume if paused else pause],
+        _back("Back", Go(place=Place.ADMIN)),
+    )
+
+
+def refreshable(place: Place) -> InlineKeyboardMarkup:
+    """Return the buttons under a screen that only shows."""
+    return keyboard([button("🔄 Refresh", Go(place=place))], TO_MENU)
+
+
+def to_menu() -> InlineKeyboardMarkup:
+    """Return the way back to the backup menu alone."""
+    return keyboard(TO_MENU)
+
+
+def pause_choices() -> InlineKeyboardMarkup:
+    """Return how long to pause."""
+    return keyboard(
+        [button(f"{hours} h", Pause(hours=hours)) for hours in (1, 6, 24)],
+        [button("Until resumed", Pause(hours=0), ButtonStyle.DANGER)],
+        TO_MENU,
+    )
+
+
+def run_result(backup_id: int | None) -> InlineKeyboardMarkup:
+    """Return what to do after a run."""
+    details = OfBackup(act=BackupAct.OPEN, id=backup_id, page=0) if backup_id else None
+    return keyboard([button("🔍 This backup", details)] if details else None, TO_MENU)
+
+
+def history(page: BackupPage, labels: list[str]) -> InlineKeyboardMarkup:
+    """Return one button per backup of a page, and the ways to the other pages."""
+    rows = [
+        [button(label, OfBackup(act=BackupAct.OPEN, id=backup.id, page=page.page))]
+        for backup, label in zip(page.backups, labels, strict=True)
+    ]
+    newer = [button("‹ Newer", History(page=page.page - 1))] if page.page else []
+    older = [button("Older ›", History(page=page.page + 1))] if page.page + 1 < page.pages else []
+    return keyboard(*rows, newer + older, [button("🔄 Refresh", History(page=page.page))], TO_MENU)
+
+
+def backup(seen: BackupDetails, page: int) -> InlineKeyboardMarkup:
+    """Return what can be done with one backup: nothing that would be refused anyway."""
+    here = seen.backup
+
+    def does(act: BackupAct) -> OfBackup:
+        return OfBackup(act=act, id=here.id, page=page)
+
+    back = _back("History", History(page=page))
+    if not here.on_disk:
+        return keyboard(back)
+    pin = button("Unpin", does(BackupAct.UNPIN)) if here.pinned else button("📌 Pin", does(BackupAct.PIN))
+    delete = button("🗑 Delete", does(BackupAct.ASK_DELETE), ButtonStyle.DANGER)
+    return keyboard(
+        [button("📤 Send it to me again", does(BackupAct.SEND), ButtonStyle.PRIMARY)],
+        [pin] if here.pinned else [pin, delete],
+        back,
+    )
+
+
+def to_backup(backup_id: int, page: int) -> InlineKeyboardMarkup:
+    """Return the way back to one backup."""
+    return keyboard(_back("Back", OfBackup(act=BackupAct.OPEN, id=backup_id, page=page)))
+
+
+def confirm_delete(backup_id: int, page: int, asked_at: int) -> InlineKeyboardMarkup:
+    """Return the second step of a deletion."""
+    return keyboard(
+        [button("🗑 Yes, delete it", Delete(id=backup_id, page=page, asked_at=asked_at), ButtonStyle.DANGER)],
+        [button("Keep it", OfBackup(act=BackupAct.OPEN, id=backup_id, page=page))],
+    )
+
+
+def logs(level: Level, page: int, *, more: bool) -> InlineKeyboardMarkup:
+    """Return the filters, the pages and the file."""
+    names = {Level.ALL: "All", Level.INFO: "Info", Level.WARNING: "Warning", Level.ERROR: "Error"}
+    filters = [
+        button(f"• {name} •" if each is level else name, Logs(level=each, page=0)) for each, name in names.items()
+    ]
+    newer = [button("‹ Newer", Logs(level=level, page=page - 1))] if page else []
+    older = [button("Older ›", Logs(level=level, page=page + 1))] if more else []
+    return keyboard(
+        filters,
+        newer + older,
+        [button("📄 Log file", LogFile()), button("🔄 Refresh", Logs(level=level, page=page))],
+        TO_MENU,
+    )
+
+
+def private_chat(username: str) -> InlineKeyboardMarkup:
+    """Return the way from a group into the private chat."""
+    link = f"https://t.me/{username}?start=admin"
+    return keyboard([InlineKeyboardButton(text="Open the private chat", url=link)])

@@ -1,0 +1,98 @@
+"""Detailed Logs: pages of the journal, and its file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiogram import Bot, Router
+from aiogram.types import CallbackQuery, InputFile
+
+from bot.clock import Clock
+from bot.handlers import keyboards
+from bot.handlers.keyboards import Level, LogFile, Logs
+from bot.handlers.screen import Press, Screen
+from bot.texts import Texts, answers
+from bot.texts.journal import log_file, no_log_file
+
+if TYPE_CHECKING:
+    from bot.services.manager import Manager
+
+SENT_AT_MOST = 10 * 1024 * 1024
+"""Bytes of the log that go into a chat: days of it, and a size that a phone opens."""
+
+UPLOAD_TIMEOUT = 300
+
+
+class LogSlice(InputFile):
+    """The end of a file from `offset` on, as far as it reached when it was asked for; read as it is uploaded."""
+
+    def __init__(self, path: Path, offset: int, size: int) -> None:
+        super().__init__(filename=path.name)
+        self._path = path
+        self._offset = offset
+        self._size = size
+
+    async def read(self, bot: Bot) -> AsyncGenerator[bytes, None]:
+        left = self._size
+        with await asyncio.to_thread(self._path.open, "rb") as file:
+            await asyncio.to_thread(file.seek, self._offset)
+            while left > 0 and (chunk := await asyncio.to_thread(file.read, min(left, self.chunk_size))):
+                left -= len(chunk)
+                yield chunk
+
+
+def build_logs_router() -> Router:
+    """Make the router of the logs."""
+    router = Router(name="logs")
+    router.callback_query.register(open_logs, Logs.filter())
+    router.callback_query.register(ask_for_log_file, LogFile.filter())
+    return router
+
+
+async def open_logs(
+    _: CallbackQuery, callback_data: Logs, press: Press, manager: Manager, texts: Texts, clock: Clock
+) -> None:
+    level = None if callback_data.level is Level.ALL else callback_data.level.value.upper()
+    page = await manager.journal_page(level=level, page=callback_data.page)
+    await press.draw(
+        Screen(
+            texts.journal(page.entries, callback_data.page, level, clock()),
+            keyboards.logs(callback_data.level, callback_data.page, more=page.more),
+        ),
+        answers.UP_TO_DATE,
+    )
+
+
+async def ask_for_log_file(_: CallbackQuery, press: Press, manager: Manager) -> None:
+    """Send the log as a document, or its end where it is too large for a chat."""
+    path = manager.journal_file()
+    size, offset = await asyncio.to_thread(_measure, path)
+    if not size:
+        await press.answer(no_log_file(), alert=True)
+        return
+    await press.answer(answers.LOG_ON_ITS_WAY)
+    await press.canvas.bot.send_document(
+        press.canvas.chat_id,
+        LogSlice(path, offset, size - offset),
+        caption=log_file(size, size - offset),
+        parse_mode="HTML",
+        request_timeout=UPLOAD_TIMEOUT,
+    )
+
+
+def _measure(path: Path) -> tuple[int, int]:
+    """Return the size of the file (0: none) and where to begin, at the start of a line."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            if size <= SENT_AT_MOST:
+                return size, 0
+            file.seek(size - SENT_AT_MOST)
+            file.readline()
+            return size, min(file.tell(), size - 1)
+    except OSError:
+        return 0, 0

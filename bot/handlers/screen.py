@@ -1,0 +1,168 @@
+"""Screens, and the one message of the bot in which they are drawn one after another."""
+
+from __future__ import annotations
+
+import itertools
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from aiogram import Bot
+from aiogram.exceptions import TelegramBadRequest
+from aiogram.types import CallbackQuery, InlineKeyboardMarkup, LinkPreviewOptions, Message
+
+from bot.clock import Clock
+from bot.texts import ANSWER_LIMIT, cut
+
+EDITABLE_FOR = timedelta(hours=48)
+"""A message older than this lies far up in the chat: its button is answered at the bottom, in a new message."""
+
+_GONE = (
+    "message to edit not found",
+    "message can't be edited",
+    "there is no text in the message to edit",
+    "message_id_invalid",
+)
+_TOO_OLD = ("query is too old", "query id is invalid")
+_REMEMBERED = 1000
+# Names like shop.app would otherwise be taken for addresses and previewed.
+_NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What a message shows: HTML within Telegram's limits, and the buttons under it."""
+
+    text: str
+    keyboard: InlineKeyboardMarkup | None = None
+
+
+class Board:
+    """Knows, for every message with buttons, who drew there last.
+
+    Handlers run at the same time, and a slow one must not paint over what a later press has opened: only the holder of
+    a message's newest ticket may draw in it.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._newest: OrderedDict[tuple[int, int], str] = OrderedDict()
+        self._tickets = itertools.count(1)
+
+    def canvas(self, bot: Bot, chat_id: int) -> Canvas:
+        """Return a place for a new message in a chat."""
+        return Canvas(self, bot, chat_id, f"message {next(self._tickets)}")
+
+    def press(self, bot: Bot, callback: CallbackQuery, *, claim: bool = True) -> Press:
+        """Return the press with the place its answer is drawn in: its own message where that can still be edited.
+
+        `claim` makes it the newest on its message; without it, it draws only as long as nobody came after it.
+        """
+        canvas = Canvas(self, bot, callback.from_user.id, callback.id)
+        if callback.message is not None:
+            canvas.chat_id = callback.message.chat.id
+            canvas.origin = (canvas.chat_id, callback.message.message_id)
+            if claim:
+                self.claim(canvas.origin, callback.id)
+        if isinstance(callback.message, Message) and self._clock() - callback.message.date < EDITABLE_FOR:
+            canvas.message_id = callback.message.message_id
+        return Press(callback, canvas)
+
+    def claim(self, place: tuple[int, int], ticket: str) -> None:
+        """Give a message to a new holder."""
+        self._newest[place] = ticket
+        self._newest.move_to_end(place)
+        while len(self._newest) > _REMEMBERED:
+            self._newest.popitem(last=False)
+
+    def holds(self, place: tuple[int, int] | None, ticket: str) -> bool:
+        """Tell whether nobody has claimed the message since."""
+        return place is None or self._newest.get(place, ticket) == ticket
+
+
+@dataclass(slots=True)
+class Canvas:
+    """One message of the bot, or the place for one that is yet to be sent."""
+
+    board: Board
+    bot: Bot
+    chat_id: int
+    ticket: str
+    message_id: int | None = None
+    origin: tuple[int, int] | None = None
+
+    @property
+    def current(self) -> bool:
+        """Whether this is still what the person looks at: no later press has opened something else here."""
+        return self.board.holds(self.origin, self.ticket)
+
+    async def draw(self, screen: Screen) -> None:
+        """Show the screen: in place, or in a new message where the old one is gone. Nothing once it is not current."""
+        if not self.current or (self.message_id is not None and await self.edit(screen)):
+            return
+        sent = await self.bot.send_message(
+            self.chat_id,
+            screen.text,
+            parse_mode="HTML",
+            reply_markup=screen.keyboard,
+            link_preview_options=_NO_PREVIEW,
+        )
+        self.message_id = sent.message_id
+        self.origin = (self.chat_id, sent.message_id)
+        self.board.claim(self.origin, self.ticket)
+
+    async def edit(self, screen: Screen) -> bool:
+        """Show the screen in place; False when the message is gone or can't be edited any more."""
+        if self.message_id is None:
+            return False
+        try:
+            await self.bot.edit_message_text(
+                screen.text,
+                chat_id=self.chat_id,
+                message_id=self.message_id,
+                parse_mode="HTML",
+                reply_markup=screen.keyboard,
+                link_preview_options=_NO_PREVIEW,
+            )
+        except TelegramBadRequest as error:
+            said = error.message.lower()
+            if "message is not modified" in said:
+                return True
+            if any(text in said for text in _GONE):
+                return False
+            raise
+        return True
+
+
+@dataclass(slots=True)
+class Press:
+    """A pressed button: it is owed an answer, and draws where it was pressed."""
+
+    callback: CallbackQuery
+    canvas: Canvas
+    _answered: bool = field(default=False)
+
+    @property
+    def person(self) -> str:
+        """Who pressed, by name."""
+        return self.callback.from_user.full_name
+
+    @property
+    def actor(self) -> str:
+        """Who pressed, by name and id, for the record."""
+        return f"{self.person} ({self.callback.from_user.id})"
+
+    async def draw(self, screen: Screen, toast: str = "") -> None:
+        """Show the screen, and answer the press if nothing has yet."""
+        await self.canvas.draw(screen)
+        if not self._answered:
+            await self.answer(toast)
+
+    async def answer(self, toast: str = "", *, alert: bool = False) -> None:
+        """Stop the button's spinner, with a short plain text or without; a press too old for an answer is no error."""
+        self._answered = True
+        try:
+            await self.callback.answer(cut(toast, ANSWER_LIMIT) or None, show_alert=alert)
+        except TelegramBadRequest as error:
+            if not any(text in error.message.lower() for text in _TOO_OLD):
+                raise

@@ -1,0 +1,17 @@
+"""The catalogue: the SQLite file in which backups, deliveries and settings made in chat are recorded."""
+
+from bot.services.catalogue.adoption import Manifest
+from bot.services.catalogue.catalogue import Catalogue
+from bot.services.catalogue.connection import BrokenCatalogueError
+from bot.services.catalogue.rebuild import CATALOGUE_NAME, Rebuilt, open_or_rebuild
+from bot.services.catalogue.service_rows import AuditEntry
+
+__all__ = [
+    "CATALOGUE_NAME",
+    "AuditEntry",
+    "BrokenCatalogueError",
+    "Catalogue",
+    "Manifest",
+    "Rebuilt",
+    "open_or_rebuild",
+]

@@ -1,0 +1,285 @@
+"""The catalogue's one connection: private file, migrations, and transactions that are carried out whole."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from urllib.parse import quote
+
+import aiosqlite
+
+from bot.clock import Clock
+from bot.errors import CatalogueError, CourierError, NoSpaceError
+from bot.services.catalogue import schema
+from bot.services.store import create_private_folder
+
+BUSY_SECONDS = 10.0
+SIDECARS = ("-wal", "-shm", "-journal")
+
+_BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+T = TypeVar("T")
+P = ParamSpec("P")
+Self = TypeVar("Self", bound="Rows")
+
+
+class BrokenCatalogueError(CatalogueError):
+    """The file is damaged, truncated or no database at all: it can be set aside and rebuilt."""
+
+
+def explain(path: Path, error: sqlite3.Error) -> CourierError:
+    """Return what SQLite's error means for people and what they can do about it."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the extended code's low byte is the primary one
+    if code in _BROKEN:
+        return BrokenCatalogueError(
+            f"The catalogue {path.name} is damaged: {error}.",
+            hint=f"Start the service: it sets {path} aside and rebuilds it from the archives on disk.",
+        )
+    if code in _LOCKED:
+        return CatalogueError(
+            f"The catalogue {path.name} is locked by another program.", hint=f"Close what has {path} open."
+        )
+    if code == sqlite3.SQLITE_FULL:
+        return NoSpaceError(
+            f"The catalogue {path.name} can't be written: the disk is full.", hint=f"Free space at {path.parent}."
+        )
+    return CatalogueError(
+        f"The catalogue {path.name} can't be used: {error}.",
+        hint=f"See that {path} is a file that this user may read and write, in a folder that it may write.",
+    )
+
+
+async def carry_out(work: Coroutine[Any, Any, T]) -> T:
+    """Carry work out to its end even when the caller is cancelled meanwhile; the cancellation then goes on.
+
+    A half-done row would be worse than a shutdown that takes a few milliseconds longer: a volume that Telegram has
+    confirmed but nobody wrote down is sent twice.
+    """
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # looked at, so that asyncio does not report it as never retrieved
+        raise cancelled
+    return task.result()
+
+
+def reading(
+    method: Callable[Concatenate[Self, P], Awaitable[T]],
+) -> Callable[Concatenate[Self, P], Coroutine[Any, Any, T]]:
+    """Run a method in one read transaction: all its statements see the same instant."""
+    return _transaction(method, "BEGIN")
+
+
+def writing(
+    method: Callable[Concatenate[Self, P], Awaitable[T]],
+) -> Callable[Concatenate[Self, P], Coroutine[Any, Any, T]]:
+    """Run a method in one write transaction: all of it is on the disk when it returns, or none of it ever is."""
+    # IMMEDIATE: a transaction that reads first and writes later can't wait for a lock, it fails at once.
+    return _transaction(method, "BEGIN IMMEDIATE")
+
+
+def _transaction(
+    method: Callable[Concatenate[Self, P], Awaitable[T]], begin: str
+) -> Callable[Concatenate[Self, P], Coroutine[Any, Any, T]]:
+    @wraps(method)
+    async def call(self: Self, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        async def work() -> T:
+            async with self.transaction(begin):
+                return await method(self, *args, **kwargs)
+
+        async with self.lock:
+            return await carry_out(work())
+
+    return call
+
+
+class Rows:
+    """Statements on the one connection. Every method of the catalogue is one transaction, and they queue."""
+
+    def __init__(self, path: Path, database: aiosqlite.Connection, clock: Clock) -> None:
+        self.path = path
+        self.clock = clock
+        self.lock = asyncio.Lock()
+        self.database = database
+        self.closed = False
+
+    def require_open(self) -> None:
+        if self.closed:
+            message = f"The catalogue {self.path.name} is closed."
+            raise CatalogueError(message)
+
+    @asynccontextmanager
+    async def transaction(self, begin: str) -> AsyncIterator[None]:
+        """Begin, then commit or roll back. Raises CatalogueError or NoSpaceError for what SQLite refuses."""
+        self.require_open()
+        try:
+            await self.execute(begin)
+            yield
+            await self.execute("COMMIT")
+        except BaseException as error:
+            with suppress(sqlite3.Error):  # SQLite rolled back by itself, or never began
+                await self.execute("ROLLBACK")
+            if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+                raise  # ours to mend, not the reader's
+            if isinstance(error, sqlite3.Error):
+                raise explain(self.path, error) from error
+            raise
+
+    async def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """Run one statement; return how many rows it changed."""
+        async with self.database.execute(sql, parameters) as cursor:
+            return cursor.rowcount
+
+    async def insert(self, sql: str, parameters: Sequence[object]) -> int:
+        """Run one insert; return the id of the new row."""
+        async with self.database.execute(sql, parameters) as cursor:
+            return cursor.lastrowid or 0
+
+    async def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[sqlite3.Row]:
+        return list(await self.database.execute_fetchall(sql, parameters))
+
+    async def row(self, sql: str, parameters: Sequence[object] = ()) -> sqlite3.Row | None:
+        rows = await self.rows(sql, parameters)
+        return rows[0] if rows else None
+
+    async def value(self, sql: str, parameters: Sequence[object] = ()) -> Any:
+        """Return the first column of the first row, None without a row."""
+        row = await self.row(sql, parameters)
+        return None if row is None else row[0]
+
+
+async def connect(path: Path, *, read_only: bool) -> aiosqlite.Connection:
+    """Open a catalogue that is whole and of our version; create or migrate it when we may write.
+
+    The file and its sidecars are the owner's alone (0600; SQLite gives the sidecars the mode of the file). Raises
+    BrokenCatalogueError when the file is damaged, CatalogueError when it is of a newer version, somebody else's, locked
+    or missing (read_only), NoSpaceError.
+    """
+    if read_only and not await asyncio.to_thread(path.exists):
+        message = f"There is no catalogue at {path} yet."
+        raise CatalogueError(message, hint="Start the service or make a backup: the first run creates it.")
+    try:
+        if not read_only:
+            await asyncio.to_thread(_make_private, path)
+        return await carry_out(_connect(path, read_only))
+    except sqlite3.Error as error:
+        raise explain(path, error) from error
+    except OSError as error:
+        message = f"The catalogue {path} can't be opened: {error.strerror or error}."
+        raise CatalogueError(message, hint="See that this user may write that folder.") from error
+
+
+async def _connect(path: Path, read_only: bool) -> aiosqlite.Connection:
+    if not read_only and (await asyncio.to_thread(path.stat)).st_size:
+        # Looked at through a connection that can't write: closing one that can folds the log into a damaged file, or
+        # deletes it, and with it what could still be saved by hand.
+        looking = await _open(path, "ro")
+        try:
+            await _examine(path, looking)
+        finally:
+            await looking.close()
+    database = await _open(path, "ro" if read_only else "rw")
+    try:
+        if read_only:
+            version = await _examine(path, database)
+            if version < schema.VERSION:
+                message = f"The catalogue {path.name} is of version {version}, older than {schema.VERSION}."
+                raise CatalogueError(message, hint="Start the service once: it brings the catalogue up to date.")
+        else:
+            # WAL: `status` and `list` read from other processes while a run writes (https://www.sqlite.org/wal.html).
+            # FULL: a delivery that was written down survives a power cut, or it would be sent twice.
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+                await database.execute_fetchall(f"PRAGMA {pragma}")
+            await _migrate(database)
+    except BaseException:
+        await database.close()
+        raise
+    return database
+
+
+async def _open(path: Path, mode: str) -> aiosqlite.Connection:
+    database = await aiosqlite.connect(uri(path, mode), uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+    database.row_factory = sqlite3.Row
+    return database
+
+
+def uri(path: Path, mode: str) -> str:
+    """Return SQLite's URI of a path, also of a drive or a share on Windows (https://www.sqlite.org/uri.html)."""
+    name = path.absolute().as_posix()
+    return f"file://{quote(name if name.startswith('/') else f'/{name}', safe='/:')}?mode={mode}"
+
+
+def _make_private(path: Path) -> None:
+    create_private_folder(path.parent)
+    try:
+        # Created before SQLite sees it, so that not even an empty file is readable by others for an instant.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        # Never opened here: closing it would drop the locks that SQLite holds for this process.
+        for file in (path, *(path.with_name(path.name + sidecar) for sidecar in SIDECARS)):
+            with suppress(OSError):  # no such sidecar, or another owner's file
+                if stat.S_IMODE(file.stat().st_mode) & 0o077:
+                    file.chmod(0o600)
+
+
+async def _examine(path: Path, database: aiosqlite.Connection) -> int:
+    """Return the version of a catalogue that is whole and ours; raises what is wrong with it."""
+    version, ours, tables = await _identity(database)
+    if version > schema.VERSION:
+        message = f"The catalogue {path.name} is of version {version}; this program knows {schema.VERSION}."
+        raise CatalogueError(message, hint="A newer SQLite Courier wrote it. Install that version, or a newer one.")
+    if not ours and (version or tables):
+        message = f"{path} is another application's database, not a catalogue."
+        raise CatalogueError(message, hint="Move it away, or point BACKUP_DIR at another folder.")
+    found = [str(row[0]) for row in await database.execute_fetchall("PRAGMA quick_check(5)")]
+    if found != ["ok"]:
+        raise explain(path, _corrupt(found[0]))
+    if version == schema.VERSION and (missing := schema.TABLES - tables):
+        raise explain(path, _corrupt(f"it has no table {min(missing)}"))
+    return version
+
+
+async def _identity(database: aiosqlite.Connection) -> tuple[int, bool, frozenset[str]]:
+    version = next(iter(await database.execute_fetchall("PRAGMA user_version")))[0]
+    application = next(iter(await database.execute_fetchall("PRAGMA application_id")))[0]
+    tables = await database.execute_fetchall("SELECT name FROM sqlite_master WHERE type = 'table'")
+    names = frozenset(str(row[0]) for row in tables if not str(row[0]).startswith("sqlite_"))
+    return version, application == schema.APPLICATION_ID, names
+
+
+async def _migrate(database: aiosqlite.Connection) -> None:
+    await database.execute_fetchall("BEGIN IMMEDIATE")
+    try:
+        # Asked again under the lock: a second process may have come first.
+        version, _, _ = await _identity(database)
+        for number, step in enumerate(schema.STEPS[version:], start=version + 1):
+            for statement in step:
+                await database.execute_fetchall(statement)
+            await database.execute_fetchall(f"PRAGMA user_version = {number}")
+        if version < schema.VERSION:
+            await database.execute_fetchall(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        await database.execute_fetchall("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            await database.execute_fetchall("ROLLBACK")
+        raise
+
+
+def _corrupt(what: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(what)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error

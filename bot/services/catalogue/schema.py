@@ -1,0 +1,171 @@
+"""The tables of the catalogue: one commented step per version, counted by SQLite's own `user_version`.
+
+A step is never edited once it was released; a change is a new step at the end of `STEPS`.
+"""
+
+from __future__ import annotations
+
+# Written into the file's header, so that `file` and we tell a catalogue from somebody else's database.
+# https://www.sqlite.org/pragma.html#pragma_application_id
+APPLICATION_ID = 0x53514352  # "SQCR"
+
+# 1: backups and what they hold, the ledger of deliveries, recipients, and the service's own memory.
+_VERSION_1 = (
+    # AUTOINCREMENT: an id in an old chat message must never come to mean another backup.
+    """
+    CREATE TABLE backups (
+        id             INTEGER PRIMARY KEY AUTOINCREMENT,
+        started_at     TEXT NOT NULL,
+        trigger        TEXT NOT NULL,
+        requested_by   TEXT NOT NULL,
+        state          TEXT NOT NULL,
+        finished_at    TEXT,
+        archive_name   TEXT NOT NULL DEFAULT '',
+        archive_bytes  INTEGER NOT NULL DEFAULT 0,
+        archive_sha256 TEXT NOT NULL DEFAULT '',
+        error_code     TEXT NOT NULL DEFAULT '',
+        error          TEXT NOT NULL DEFAULT '',
+        pinned         INTEGER NOT NULL DEFAULT 0,
+        on_disk        INTEGER NOT NULL DEFAULT 0,
+        note           TEXT NOT NULL DEFAULT ''
+    )
+    """,
+    "CREATE INDEX backups_by_time ON backups (started_at, id)",
+    "CREATE INDEX backups_by_state ON backups (state)",
+    # Two files of one folder can't share a name, but the name of a deleted archive may come back after a clock change.
+    "CREATE UNIQUE INDEX backups_by_archive ON backups (archive_name) WHERE on_disk = 1",
+    """
+    CREATE TABLE backed_up (
+        backup_id              INTEGER NOT NULL REFERENCES backups (id) ON DELETE CASCADE,
+        position               INTEGER NOT NULL,
+        name                   TEXT NOT NULL,
+        path                   TEXT NOT NULL,
+        sha256                 TEXT NOT NULL,
+        bytes                  INTEGER NOT NULL,
+        compressed_bytes       INTEGER NOT NULL,
+        page_size              INTEGER NOT NULL,
+        page_count             INTEGER NOT NULL,
+        journal_mode           TEXT NOT NULL,
+        application_id         INTEGER NOT NULL,
+        user_version           INTEGER NOT NULL,
+        sqlite_version         TEXT NOT NULL,
+        taken_at               TEXT NOT NULL,
+        verdict                TEXT NOT NULL,
+        method                 TEXT NOT NULL,
+        messages               TEXT NOT NULL,  -- JSON: [line, …]
+        foreign_key_violations INTEGER NOT NULL,
+        rows                   TEXT NOT NULL,  -- JSON: [[table, rows], …]
+        schema_sha256          TEXT NOT NULL,
+        warning                TEXT NOT NULL,
+        PRIMARY KEY (backup_id, position)
+    )
+    """,
+    "CREATE INDEX backed_up_by_name ON backed_up (name, backup_id)",
+    """
+    CREATE TABLE skipped (
+        backup_id INTEGER NOT NULL REFERENCES backups (id) ON DELETE CASCADE,
+        position  INTEGER NOT NULL,
+        name      TEXT NOT NULL,
+        path      TEXT NOT NULL,
+        reason    TEXT NOT NULL,
+        detail    TEXT NOT NULL,
+        PRIMARY KEY (backup_id, position)
+    )
+    """,
+    "CREATE TABLE database_names (path TEXT PRIMARY KEY, name TEXT NOT NULL)",
+    """
+    CREATE TABLE deliveries (
+        backup_id   INTEGER NOT NULL REFERENCES backups (id) ON DELETE CASCADE,
+        address     TEXT NOT NULL,
+        state       TEXT NOT NULL,
+        attempts    INTEGER NOT NULL DEFAULT 0,
+        next_try_at TEXT,
+        reason      TEXT NOT NULL DEFAULT '',
+        sent_at     TEXT,
+        PRIMARY KEY (backup_id, address)
+    )
+    """,
+    "CREATE INDEX deliveries_by_state ON deliveries (state, address)",
+    # ON UPDATE CASCADE: when a group becomes a supergroup, its deliveries move to the new address with their volumes.
+    """
+    CREATE TABLE sent_volumes (
+        backup_id  INTEGER NOT NULL,
+        address    TEXT NOT NULL,
+        number     INTEGER NOT NULL,
+        message_id INTEGER NOT NULL,
+        sent_at    TEXT NOT NULL,
+        PRIMARY KEY (backup_id, address, number),
+        FOREIGN KEY (backup_id, address) REFERENCES deliveries (backup_id, address) ON UPDATE CASCADE ON DELETE CASCADE
+    )
+    """,
+    """
+    CREATE TABLE volumes (
+        backup_id INTEGER NOT NULL REFERENCES backups (id) ON DELETE CASCADE,
+        number    INTEGER NOT NULL,
+        file_id   TEXT,
+        bytes     INTEGER NOT NULL,
+        sha256    TEXT NOT NULL DEFAULT '',
+        PRIMARY KEY (backup_id, number)
+    )
+    """,
+    """
+    CREATE TABLE recipients (
+        address       TEXT PRIMARY KEY,
+        name          TEXT NOT NULL DEFAULT '',
+        parked_reason TEXT NOT NULL DEFAULT '',
+        last_sent_at  TEXT
+    )
+    """,
+    "CREATE TABLE migrations (old_chat_id INTEGER PRIMARY KEY, new_chat_id INTEGER NOT NULL, at TEXT NOT NULL)",
+    """
+    CREATE TABLE overrides (
+        name    TEXT PRIMARY KEY,
+        value   TEXT NOT NULL,
+        set_by  TEXT NOT NULL,
+        set_at  TEXT NOT NULL,
+        until   TEXT
+    )
+    """,
+    """
+    CREATE TABLE heartbeat (
+        id          INTEGER PRIMARY KEY CHECK (id = 1),
+        at          TEXT NOT NULL,
+        pid         INTEGER NOT NULL,
+        started_at  TEXT NOT NULL,
+        next_run_at TEXT,
+        stopped     INTEGER NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE audit (
+        id     INTEGER PRIMARY KEY AUTOINCREMENT,
+        at     TEXT NOT NULL,
+        actor  TEXT NOT NULL,
+        action TEXT NOT NULL,
+        detail TEXT NOT NULL
+    )
+    """,
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+VERSION = len(STEPS)
+
+# What a whole catalogue of this version holds; a file that lacks one of them is broken.
+TABLES = frozenset(
+    {
+        "audit",
+        "backed_up",
+        "backups",
+        "database_names",
+        "deliveries",
+        "heartbeat",
+        "meta",
+        "migrations",
+        "overrides",
+        "recipients",
+        "sent_volumes",
+        "skipped",
+        "volumes",
+    }
+)

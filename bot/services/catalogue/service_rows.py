@@ -1,0 +1,104 @@
+"""The service's own memory: its heartbeat, settings changed in chat, who did what, and the last run it planned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.models import Heartbeat, Override
+from bot.services.catalogue.connection import Rows, reading, writing
+from bot.services.catalogue.values import as_text, as_text_or_none, as_time, as_time_or_none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """Something an admin did."""
+
+    at: datetime
+    actor: str
+    action: str
+    detail: str = ""
+
+
+class ServiceRows(Rows):
+    """The rows of heartbeat, overrides, audit and meta."""
+
+    @writing
+    async def beat(
+        self, *, pid: int, started_at: datetime, next_run_at: datetime | None, stopped: bool = False
+    ) -> None:
+        """Record the service's sign of life now; `stopped` says that it ended cleanly."""
+        await self.execute(
+            "INSERT OR REPLACE INTO heartbeat (id, at, pid, started_at, next_run_at, stopped)"
+            " VALUES (1, ?, ?, ?, ?, ?)",
+            (as_text(self.clock()), pid, as_text(started_at), as_text_or_none(next_run_at), int(stopped)),
+        )
+
+    @reading
+    async def heartbeat(self) -> Heartbeat | None:
+        row = await self.row("SELECT * FROM heartbeat")
+        if row is None:
+            return None
+        return Heartbeat(
+            at=as_time(row["at"]),
+            pid=row["pid"],
+            started_at=as_time(row["started_at"]),
+            next_run_at=as_time_or_none(row["next_run_at"]),
+            stopped=bool(row["stopped"]),
+        )
+
+    @writing
+    async def set_override(self, name: str, value: str, set_by: str, until: datetime | None = None) -> None:
+        """Let a value win over the setting of that name, for good or until an instant."""
+        await self.execute(
+            "INSERT OR REPLACE INTO overrides (name, value, set_by, set_at, until) VALUES (?, ?, ?, ?, ?)",
+            (name, value, set_by, as_text(self.clock()), as_text_or_none(until)),
+        )
+
+    @writing
+    async def clear_override(self, name: str) -> None:
+        """Let the setting hold again; nothing happens when there is no override."""
+        await self.execute("DELETE FROM overrides WHERE name = ?", (name,))
+
+    @reading
+    async def overrides(self) -> dict[str, Override]:
+        """Return the overrides in force by name; one whose time is over is left out."""
+        rows = await self.rows(
+            "SELECT * FROM overrides WHERE until IS NULL OR until > ? ORDER BY name", (as_text(self.clock()),)
+        )
+        return {
+            row["name"]: Override(
+                name=row["name"],
+                value=row["value"],
+                set_by=row["set_by"],
+                set_at=as_time(row["set_at"]),
+                until=as_time_or_none(row["until"]),
+            )
+            for row in rows
+        }
+
+    @writing
+    async def audit(self, actor: str, action: str, detail: str = "") -> None:
+        """Record what an admin did, now."""
+        await self.execute(
+            "INSERT INTO audit (at, actor, action, detail) VALUES (?, ?, ?, ?)",
+            (as_text(self.clock()), actor, action, detail),
+        )
+
+    @reading
+    async def audits(self, limit: int = 50, offset: int = 0) -> tuple[AuditEntry, ...]:
+        """Return what admins did, newest first."""
+        rows = await self.rows("SELECT * FROM audit ORDER BY id DESC LIMIT ? OFFSET ?", (limit, offset))
+        return tuple(
+            AuditEntry(at=as_time(row["at"]), actor=row["actor"], action=row["action"], detail=row["detail"])
+            for row in rows
+        )
+
+    @reading
+    async def last_planned(self) -> datetime | None:
+        """Return the last run time that the scheduler honoured."""
+        return as_time_or_none(await self.value("SELECT value FROM meta WHERE key = 'last_planned'"))
+
+    @writing
+    async def set_last_planned(self, at: datetime) -> None:
+        await self.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('last_planned', ?)", (as_text(at),))

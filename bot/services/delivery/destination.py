@@ -1,0 +1,125 @@
+"""What the ledger asks of a place that takes backups, and the ways in which such a place can say no.
+
+    Outcome
+    ├── Wait        come back after so many seconds; not a failure
+    ├── Parked      pointless until a person does something
+    ├── Migrated    the chat has another id now
+    ├── StaleFile   this file_id means nothing here any more: send the bytes
+    ├── TooLarge    this volume will never be taken
+    ├── Gone        the archive can't be read where it was
+    ├── Transient   try again later; it may have arrived all the same
+    └── Refused     nobody can be served any more
+
+Every outcome carries a sentence fit to follow a recipient's name and a colon: "must open the bot and press Start". It
+never holds a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.models import Reachability, Recipient, Volume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A volume that was confirmed.
+
+    `file_id` lets it be sent again without its bytes; empty where the destination knows no such thing. `sha256` is that
+    of the bytes that went out, empty when it went by file_id.
+    """
+
+    message_id: int
+    file_id: str = ""
+    sha256: str = ""
+
+
+class Outcome(Exception):  # noqa: N818 - the answers of a destination, named as the ledger speaks of them
+    """Not delivered, and what that means for the delivery."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class Wait(Outcome):
+    """The destination wants to be left alone for `seconds`."""
+
+    def __init__(self, sentence: str, *, seconds: float) -> None:
+        super().__init__(sentence)
+        self.seconds = seconds
+
+
+class Parked(Outcome):
+    """The sentence says what a person must do before this recipient can be served."""
+
+
+class Migrated(Outcome):
+    """The group is a supergroup now."""
+
+    def __init__(self, sentence: str, *, new_chat_id: int) -> None:
+        super().__init__(sentence)
+        self.new_chat_id = new_chat_id
+
+
+class StaleFile(Outcome):
+    """The file_id is not known; only raised where one was given."""
+
+
+class TooLarge(Outcome):
+    """No retry helps; the sentence names the setting that does."""
+
+
+class Gone(Outcome):
+    """The archive is missing, shorter than its volumes say, or unreadable; nothing was delivered."""
+
+
+class Transient(Outcome):
+    """A trouble that passes. `ambiguous`: everything was sent and no answer came, so it may have been delivered."""
+
+    def __init__(self, sentence: str, *, ambiguous: bool = False) -> None:
+        super().__init__(sentence)
+        self.ambiguous = ambiguous
+
+
+class Refused(Outcome):
+    """The destination doesn't accept us at all (a wrong token, wrong credentials): it is the same for everybody."""
+
+
+class Destination(Protocol):
+    """A place that takes volumes and notices. Every method but `probe` raises an `Outcome` when it fails."""
+
+    async def send_volume(
+        self,
+        recipient: Recipient,
+        volume: Volume,
+        *,
+        caption: str,
+        file_id: str | None,
+        silent: bool,
+        on_bytes: Callable[[int], None],
+    ) -> Sent:
+        """Return once the destination confirmed the volume.
+
+        `caption` is HTML. With `file_id` no bytes of the archive are read. `on_bytes` is told how many bytes the
+        connection took since the last call; their sum reaches `volume.bytes` only when no byte is left to send.
+        """
+        ...
+
+    async def send_notice(self, recipient: Recipient, html: str, *, silent: bool) -> int:
+        """Send a text and return its message id."""
+        ...
+
+    async def knock(self, recipient: Recipient) -> None:
+        """Return when the recipient takes messages now, without showing them one."""
+        ...
+
+    async def probe(self, recipient: Recipient) -> Reachability:
+        """Say whether the recipient takes messages now, and its name where it has one; raises `Refused` only."""
+        ...
+
+    async def round_trip(self) -> float:
+        """Seconds to the destination and back."""
+        ...

@@ -1,0 +1,51 @@
+"""When to try again, whom to trust with an upload, and which backup makes an older one needless: decisions only."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from bot.models import Backup, Delivery, DeliveryState, RecipientStatus
+
+Owed = Literal["newest", "all"]
+
+LONGEST_RETRY = 3600.0  # seconds; an owed delivery is tried at least this often
+LONGEST_WAIT = 120.0  # seconds that a first pass waits on Telegram's request, all in all
+KNOCK_EVERY = timedelta(hours=6)  # a parked recipient that can't press Start (a group, a topic) is found again by this
+KNOCK_AGAIN = timedelta(minutes=10)  # … and by this when the knock itself met a trouble that passes
+LEASE = timedelta(minutes=15)  # longer than the largest upload may take; then another process may take a delivery over
+SHORTEST_RETRY = 1.0  # seconds; RETRY_DELAY=0 must not become a busy loop
+
+ARCHIVE_PRUNED = "archive pruned"
+
+
+def retry_seconds(failures: int, delay: float, *, ambiguous: bool = False) -> float:
+    """Seconds until the next try after so many failures: doubling from `delay`, spread, at most an hour.
+
+    After an ambiguous failure it is twice as long: a server that took the bytes and lost its answer needs the time more
+    than the recipient needs a second copy.
+    """
+    doubled = max(delay, SHORTEST_RETRY) * 2.0 ** min(failures - 1 + ambiguous, 20)
+    return min(doubled * random.uniform(1, 1.25), LONGEST_RETRY)
+
+
+def covers(newer: Backup, older: Backup) -> bool:
+    """Whether who has `newer` misses nothing of `older`: every database of the one is in the other."""
+    return {database.path for database in older.databases} <= {database.path for database in newer.databases}
+
+
+def uploader_rank(status: RecipientStatus) -> float:
+    """Who shall upload: the lower the sooner. Who took a backup last is the likeliest to take the next one."""
+    return -status.last_sent_at.timestamp() if status.last_sent_at else 0.0
+
+
+def is_due(delivery: Delivery, now: datetime) -> bool:
+    """Whether an owed delivery may be tried; one being sent only when its lease has run out."""
+    return delivery.next_try_at is None or delivery.next_try_at <= now
+
+
+def all_sent(deliveries: Sequence[Delivery]) -> bool:
+    """Whether there are deliveries and each one is confirmed."""
+    return bool(deliveries) and all(delivery.state is DeliveryState.SENT for delivery in deliveries)

@@ -1,0 +1,283 @@
+"""Telegram as a destination: the only file that knows how aiogram uploads and how it fails."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from html import unescape
+from typing import TypeVar
+
+from aiogram import Bot
+from aiogram.enums import ChatAction, ParseMode
+from aiogram.exceptions import (
+    ClientDecodeError,
+    TelegramAPIError,
+    TelegramBadRequest,
+    TelegramEntityTooLarge,
+    TelegramForbiddenError,
+    TelegramMigrateToChat,
+    TelegramNetworkError,
+    TelegramNotFound,
+    TelegramRetryAfter,
+    TelegramUnauthorizedError,
+)
+from aiogram.types import InputFile
+from aiohttp import ClientConnectorError
+
+from bot.models import Reachability, Recipient, Volume
+from bot.services.delivery.destination import (
+    Gone,
+    Migrated,
+    Outcome,
+    Parked,
+    Refused,
+    Sent,
+    StaleFile,
+    TooLarge,
+    Transient,
+    Wait,
+)
+from bot.services.delivery.slices import ArchiveSlice
+
+Result = TypeVar("Result")
+
+ANSWER_SECONDS = 60  # for a request without a file, and for the answer after one
+SLOWEST_UPLOAD = 32 * 1024  # bytes per second; aiogram's own limit of 60 s in total would need 6.7 Mbit/s for 50 MB
+CAPTION_LIMIT = 1024
+GENERAL_TOPIC = 1  # must be left out: Telegram answers "message thread not found" to its number
+
+PRESS_START = "must open the bot and press Start"
+# What stands in Telegram's 400 and 403 answers, and what the person has to do. All of these stay until they do it.
+STANDING_REFUSALS = (
+    ("bot was blocked by the user", "has blocked the bot: " + PRESS_START),
+    ("user_is_blocked", "has blocked the bot: " + PRESS_START),
+    ("can't initiate conversation", PRESS_START),
+    ("user is deactivated", "this Telegram account was deleted: take it out of the settings"),
+    ("can't send messages to bots", "is a bot, and bots can't write to one another: take it out of the settings"),
+    ("bot was kicked", "the bot was removed from this group: add it again"),
+    ("not a member", "the bot is not in this group or channel: add it"),
+    ("chat was deleted", "this group was deleted: take it out of the settings"),
+    ("chat was deactivated", "this group was deleted: take it out of the settings"),
+    ("chat not found", "Telegram knows no such chat: a person " + PRESS_START + ", to a group the bot must be added"),
+    ("peer_id_invalid", "Telegram knows no such chat: a person " + PRESS_START + ", to a group the bot must be added"),
+    ("not enough rights", "the bot may not send files there: an administrator must allow it"),
+    ("have no rights", "the bot may not send files there: an administrator must allow it"),
+    ("chat_write_forbidden", "the bot may not send files there: an administrator must allow it"),
+    ("chat_restricted", "the bot may not send files there: an administrator must allow it"),
+    ("chat_send_docs_forbidden", "the bot may not send files there: an administrator must allow it"),
+    ("need administrator rights", "the bot must be an administrator there"),
+    ("topic_closed", "the topic is closed: open it again"),
+    ("topic_deleted", "the topic is gone: name another one in the settings"),
+    ("message thread not found", "the topic is gone: name another one in the settings"),
+)
+STALE_FILES = ("wrong file identifier", "wrong remote file", "wrong file_id", "can't use file of type")
+UNUSABLE_CAPTIONS = ("can't parse entities", "caption is too long")
+
+
+class _Upload(InputFile):
+    """aiogram's wrapping of a slice: it streams what `read` yields, and may call it again for a redirect."""
+
+    def __init__(self, volume: Volume, on_bytes: Callable[[int], None]) -> None:
+        super().__init__(filename=volume.name)
+        self.slice = ArchiveSlice(volume, on_bytes)
+
+    async def read(self, bot: Bot) -> AsyncGenerator[bytes, None]:
+        async for chunk in self.slice.chunks():
+            yield chunk
+
+
+class TelegramDestination:
+    """The chats of one bot. It follows the error table of the Bot API and keeps the bot's token out of every sentence.
+
+    The bot is the caller's: nothing here opens or closes its session.
+    """
+
+    def __init__(self, bot: Bot) -> None:
+        self._bot = bot
+
+    async def send_volume(
+        self,
+        recipient: Recipient,
+        volume: Volume,
+        *,
+        caption: str,
+        file_id: str | None,
+        silent: bool,
+        on_bytes: Callable[[int], None],
+    ) -> Sent:
+        """Send one document and return what Telegram confirmed.
+
+        The time allowed grows with the bytes to send. A caption that Telegram can't use must not cost a backup: the
+        volume is then sent once more with the caption's bare text.
+        """
+
+        async def send(text: str, parse_mode: ParseMode | None) -> Sent:
+            upload = None if file_id else _Upload(volume, on_bytes)
+            message = await self._ask(
+                self._bot.send_document(
+                    recipient.chat_id,
+                    file_id or upload or "",
+                    caption=text,
+                    parse_mode=parse_mode,
+                    disable_notification=silent,
+                    protect_content=False,  # said outright: with it the archive could be neither saved nor forwarded
+                    disable_content_type_detection=True,
+                    message_thread_id=_thread(recipient),
+                    request_timeout=ANSWER_SECONDS + (volume.bytes // SLOWEST_UPLOAD if upload else 0),
+                ),
+                upload,
+                file_id,
+            )
+            sent_file_id = message.document.file_id if message.document else ""
+            return Sent(
+                message_id=message.message_id, file_id=sent_file_id, sha256=upload.slice.sha256 if upload else ""
+            )
+
+        try:
+            return await send(caption, ParseMode.HTML)
+        except _UnusableCaption:
+            return await send(_bare(caption), None)
+
+    async def send_notice(self, recipient: Recipient, html: str, *, silent: bool) -> int:
+        """Send a text and return its message id; raises an `Outcome`."""
+        message = await self._ask(
+            self._bot.send_message(
+                recipient.chat_id,
+                html,
+                parse_mode=ParseMode.HTML,
+                disable_notification=silent,
+                message_thread_id=_thread(recipient),
+                request_timeout=ANSWER_SECONDS,
+            )
+        )
+        return message.message_id
+
+    async def knock(self, recipient: Recipient) -> None:
+        """Show "sending a file…" for some seconds, which fails as a message would; raises an `Outcome`."""
+        await self._ask(
+            self._bot.send_chat_action(
+                recipient.chat_id, ChatAction.UPLOAD_DOCUMENT, message_thread_id=_thread(recipient)
+            )
+        )
+
+    async def probe(self, recipient: Recipient) -> Reachability:
+        """Say whether the chat takes messages now, and what it is called; raises `Refused` only."""
+        name = trouble = ""
+        try:
+            await self.knock(recipient)
+        except Refused:
+            raise
+        except Outcome as outcome:
+            trouble = outcome.sentence
+        try:
+            chat = await self._ask(self._bot.get_chat(recipient.chat_id))
+            name = chat.full_name
+        except Refused:
+            raise
+        except Outcome as outcome:
+            trouble = trouble or outcome.sentence
+        return Reachability(recipient=recipient, name=name, trouble=trouble)
+
+    async def round_trip(self) -> float:
+        """Seconds that `getMe` takes; raises an `Outcome`."""
+        started = time.perf_counter()
+        await self._ask(self._bot.get_me())
+        return time.perf_counter() - started
+
+    async def _ask(
+        self, request: Awaitable[Result], upload: _Upload | None = None, file_id: str | None = None
+    ) -> Result:
+        outcome: Outcome
+        try:
+            return await request
+        except Exception as error:  # a proxy's and a codec's own exceptions come through aiogram as they are
+            outcome = self._read(error, upload, file_id)
+        # Raised out here, where the original is no longer attached to it: its text and its URL can hold the token.
+        raise outcome
+
+    def _read(self, error: Exception, upload: _Upload | None, file_id: str | None) -> Outcome:
+        outcome: Outcome
+        match error:
+            case _ if upload is not None and upload.slice.trouble:
+                outcome = Gone(f"the archive can't be read: {upload.slice.trouble}")
+            case TelegramRetryAfter():
+                outcome = Wait(f"Telegram asks to wait {error.retry_after} s", seconds=error.retry_after)
+            case TelegramMigrateToChat():
+                outcome = Migrated("the group became a supergroup", new_chat_id=error.migrate_to_chat_id)
+            case TelegramUnauthorizedError() | TelegramNotFound():
+                # An unknown token answers 401, one that is no token at all 404.
+                outcome = Refused("Telegram does not accept the bot's token")
+            case TelegramEntityTooLarge():  # before its parent, the network error, which is worth a retry
+                outcome = _too_large(upload)
+            case TelegramForbiddenError() | TelegramBadRequest():
+                outcome = self._read_refusal(error, upload, file_id)
+            case ClientDecodeError():
+                outcome = _read_undecodable(error, upload)
+            case TelegramNetworkError():
+                outcome = self._read_silence(error, upload)
+            case TelegramAPIError():
+                outcome = Transient(f"Telegram answers: {self._redact(str(error.message))}")
+            case TypeError():
+                # aiogram looks for "restart" in the description of a 5xx, also where there is none.
+                outcome = Transient("Telegram answers with a server error")
+            case _:
+                outcome = Transient(f"Telegram can't be reached: {type(error).__name__}: {self._redact(str(error))}")
+        return outcome
+
+    def _read_refusal(self, error: TelegramAPIError, upload: _Upload | None, file_id: str | None) -> Outcome:
+        text = str(error.message).casefold()
+        if file_id and any(sign in text for sign in STALE_FILES):
+            return StaleFile("Telegram no longer knows this file_id")
+        if any(sign in text for sign in UNUSABLE_CAPTIONS):
+            return _UnusableCaption("Telegram can't use the caption")
+        if "file is too big" in text:
+            return _too_large(upload)
+        if "logged out" in text:
+            return Refused("this bot was logged out of this Bot API server")
+        for sign, sentence in STANDING_REFUSALS:
+            if sign in text:
+                return Parked(sentence)
+        words = f"Telegram answers: {self._redact(str(error.message))}"
+        # A 403 is about who may write where, and lasts; a 400 nobody has listed may pass.
+        return Parked(words) if isinstance(error, TelegramForbiddenError) else Transient(words)
+
+    def _read_silence(self, error: TelegramNetworkError, upload: _Upload | None) -> Outcome:
+        # Nothing can have arrived when no connection was made, or when bytes of the file were still to be sent.
+        unsent = isinstance(error.__cause__, ClientConnectorError) or (upload is not None and not upload.slice.complete)
+        if isinstance(error.__cause__, TimeoutError):
+            return Transient("Telegram did not answer in time", ambiguous=not unsent)
+        return Transient(f"the connection to Telegram broke: {self._redact(error.message)}", ambiguous=not unsent)
+
+    def _redact(self, text: str) -> str:
+        secret = self._bot.token.partition(":")[2] or self._bot.token
+        return text.replace(self._bot.token, "<token>").replace(secret, "<token>")
+
+
+class _UnusableCaption(Transient):
+    """The volume was refused for its caption's sake alone."""
+
+
+def _read_undecodable(error: ClientDecodeError, upload: _Upload | None) -> Outcome:
+    """A proxy's HTML page, or JSON that is no Bot API answer; the status code is lost, only the text is left."""
+    page = str(error.data)
+    if re.search(r"(Entity|Payload|Content) Too Large", page, re.IGNORECASE):
+        return _too_large(upload)
+    accepted = isinstance(error.data, dict) and bool(error.data.get("ok"))
+    return Transient(
+        "Telegram answers with something that is no Bot API answer",
+        ambiguous=accepted or re.search(r"504|time-?out", page, re.IGNORECASE) is not None,
+    )
+
+
+def _too_large(upload: _Upload | None) -> TooLarge:
+    name = f" {upload.filename}" if upload else ""
+    return TooLarge(f"the volume{name} is too large for this Telegram server: set a smaller VOLUME_SIZE_MB")
+
+
+def _thread(recipient: Recipient) -> int | None:
+    return None if recipient.thread_id == GENERAL_TOPIC else recipient.thread_id
+
+
+def _bare(caption: str) -> str:
+    return unescape(re.sub(r"<[^<>]*>", "", caption))[: CAPTION_LIMIT // 2]  # halved: the limit counts UTF-16 units

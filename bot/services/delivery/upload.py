@@ -1,0 +1,255 @@
+"""One volume of one backup: uploaded once, then everybody's by its file_id."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.clock import Clock
+from bot.models import Recipient, Volume
+from bot.services.catalogue import Catalogue
+from bot.services.delivery.crew import Sleep, stop
+from bot.services.delivery.destination import (
+    Destination,
+    Gone,
+    Outcome,
+    Refused,
+    Sent,
+    StaleFile,
+    TooLarge,
+    Transient,
+)
+
+Keep = Callable[[Coroutine[Any, Any, None]], Awaitable[None]]
+
+PATIENCE = 15.0  # seconds without any progress after which an upload counts as stalled, for a volume of no size …
+PATIENT_RATE = 512 * 1024  # … and the bytes per second at which a larger one earns more of them
+COMMON_TROUBLE = 2  # uploads failed in a row by which the trouble is the server's and not a recipient's
+
+
+@dataclass(eq=False, slots=True)
+class _Upload:
+    """An upload under way: the bytes the connection took, and whether it got stuck."""
+
+    moved_at: datetime
+    bytes: int = 0
+    stalled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One recipient's wish for this volume.
+
+    `rank` orders those who wait for a turn to upload, lowest first. `trusted` recipients took the backup before theirs;
+    the others are knocked at before a whole upload is spent on them. `uploaded` is told the bytes of the volume sent so
+    far, when it is this recipient who uploads.
+    """
+
+    recipient: Recipient
+    caption: str
+    silent: bool
+    rank: float
+    trusted: bool
+    uploaded: Callable[[int], None]
+
+
+class SharedVolume:
+    """Sends a volume to any number of recipients at the price of one upload.
+
+    The first to ask uploads, the others wait for the file_id. When the upload fails, or its recipient must wait, the
+    next one takes over at once; when it makes no progress for a patience that grows with the size, the next one uploads
+    beside it, and the first answer serves everybody. An overtaken upload that still has bytes to send is given up and
+    its recipient served by file_id: without the last byte it can't have arrived.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        catalogue: Catalogue,
+        backup_id: int,
+        volume: Volume,
+        *,
+        clock: Clock,
+        sleep: Sleep,
+        keep: Keep,
+    ) -> None:
+        """`keep` runs a write to its end even when the caller is cancelled."""
+        self.volume = volume
+        self._destination = destination
+        self._catalogue = catalogue
+        self._backup_id = backup_id
+        self._clock, self._sleep, self._keep = clock, sleep, keep
+        self._file_id: str | None = None
+        self._loaded = False
+        self._arrived = asyncio.Event()
+        self._uploads: set[_Upload] = set()
+        self._queue: list[tuple[float, int, asyncio.Future[_Upload | None]]] = []
+        self._tickets = itertools.count()
+        self._failures = 0  # uploads that failed since the last one that didn't
+        self._troubles = 0  # those of them that were Transient
+        self._hopeless: Outcome | None = None
+        self._shared = True
+
+    async def send(self, request: Request) -> Sent:
+        """Return when this recipient has the volume; raises the `Outcome` that stands in its way, never `StaleFile`."""
+        while True:
+            file_id = await self._known()
+            if self._hopeless is not None:
+                raise self._hopeless
+            if file_id:
+                try:
+                    return await self._deliver(request, file_id, lambda _: None)
+                except StaleFile:
+                    await self._forget(file_id)
+            elif (upload := await self._turn(request.rank)) and (sent := await self._upload(request, upload)):
+                return sent
+
+    async def available(self) -> bool:
+        """Whether the volume can be sent without its bytes."""
+        return bool(await self._known())
+
+    async def _deliver(self, request: Request, file_id: str | None, on_bytes: Callable[[int], None]) -> Sent:
+        return await self._destination.send_volume(
+            request.recipient,
+            self.volume,
+            caption=request.caption,
+            file_id=file_id,
+            silent=request.silent,
+            on_bytes=on_bytes,
+        )
+
+    async def _known(self) -> str | None:
+        if not self._loaded:
+            file_id = await self._catalogue.file_id(self._backup_id, self.volume.number)
+            if not self._loaded:  # nobody was faster
+                self._loaded, self._file_id = True, file_id
+        return self._file_id
+
+    async def _forget(self, file_id: str) -> None:
+        if self._file_id != file_id:
+            return  # somebody has replaced it already
+        self._file_id = None
+        self._arrived.clear()
+        await self._keep(
+            self._catalogue.set_file_id(self._backup_id, self.volume.number, None, bytes=self.volume.bytes)
+        )
+
+    # Turns: at most one upload that makes progress, unless the destination shares nothing.
+
+    async def _turn(self, rank: float) -> _Upload | None:
+        """Wait to be the one who uploads; None when there is something new to look at instead."""
+        if not self._busy():
+            return self._begin()
+        turn: asyncio.Future[_Upload | None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._queue, (rank, next(self._tickets), turn))
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and not turn.exception() and (upload := turn.result()):
+                self._end(upload)  # the turn came together with the cancellation: it belongs to somebody else
+            raise
+
+    def _busy(self) -> bool:
+        return self._shared and any(not upload.stalled for upload in self._uploads)
+
+    def _begin(self) -> _Upload:
+        upload = _Upload(moved_at=self._clock())
+        self._uploads.add(upload)
+        return upload
+
+    def _end(self, upload: _Upload) -> None:
+        self._uploads.discard(upload)
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        while self._queue and not self._busy():
+            turn = heapq.heappop(self._queue)[2]
+            if not turn.done():
+                turn.set_result(self._begin())
+
+    def _dismiss(self, outcome: Outcome | None) -> None:
+        """Send everybody who waits for a turn away: to use what has arrived, or with the failure that is theirs too."""
+        queue, self._queue = self._queue, []
+        for _, _, turn in queue:
+            if turn.done():
+                continue
+            if outcome is None:
+                turn.set_result(None)
+            else:
+                turn.set_exception(outcome)
+
+    # One upload.
+
+    async def _upload(self, request: Request, upload: _Upload) -> Sent | None:
+        """Send the bytes; None when somebody else's upload was answered before all of these were sent."""
+        sending = asyncio.create_task(self._send_bytes(request, upload))
+        overtaken = asyncio.create_task(self._arrived.wait())
+        watching = asyncio.create_task(self._watch(upload))
+        try:
+            await asyncio.wait({sending, overtaken}, return_when=asyncio.FIRST_COMPLETED)
+            if not sending.done() and upload.bytes < self.volume.bytes:
+                await stop(sending)
+                if sending.cancelled():
+                    return None
+            sent = await sending
+            self._succeeded(sent)
+        except Outcome as outcome:
+            self._failed(outcome)
+            raise
+        finally:
+            await stop(sending, overtaken, watching)
+            self._end(upload)
+        if sent.file_id == self._file_id:
+            await self._keep(
+                self._catalogue.set_file_id(
+                    self._backup_id, self.volume.number, sent.file_id, bytes=self.volume.bytes, sha256=sent.sha256
+                )
+            )
+        return sent
+
+    async def _send_bytes(self, request: Request, upload: _Upload) -> Sent:
+        if not request.trusted or self._failures:
+            await self._destination.knock(request.recipient)
+
+        def moved(count: int) -> None:
+            upload.bytes += count
+            upload.moved_at, upload.stalled = self._clock(), False
+            request.uploaded(upload.bytes)
+
+        return await self._deliver(request, None, moved)
+
+    async def _watch(self, upload: _Upload) -> None:
+        patience = PATIENCE + self.volume.bytes / PATIENT_RATE
+        while True:
+            # Each one that got stuck makes the next wait longer: on a dead line they must not all end up uploading.
+            allowed = patience * 2 ** sum(other.stalled for other in self._uploads)
+            await self._sleep(allowed)
+            await asyncio.sleep(0)
+            if self._clock() - upload.moved_at >= timedelta(seconds=allowed):
+                upload.stalled = True
+                self._pass_on()
+
+    def _failed(self, outcome: Outcome) -> None:
+        self._failures += 1
+        if isinstance(outcome, TooLarge | Gone | Refused):
+            self._hopeless = outcome
+            self._dismiss(outcome)
+        elif isinstance(outcome, Transient):
+            self._troubles += 1
+            if self._troubles >= COMMON_TROUBLE and len(self._uploads) == 1:
+                self._troubles = 0
+                self._dismiss(outcome)
+
+    def _succeeded(self, sent: Sent) -> None:
+        self._failures = self._troubles = 0
+        if not sent.file_id:
+            self._shared = False
+        elif self._file_id is None:
+            self._file_id = sent.file_id
+            self._arrived.set()
+            self._dismiss(None)

@@ -1,0 +1,286 @@
+"""What the command line prints: tables, progress bars, errors with their hints, and JSON for scripts."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from enum import Enum
+from io import TextIOWrapper
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from bot import texts
+from bot.config import Settings
+from bot.errors import CourierError
+from bot.models import (
+    Backup,
+    BackupDetails,
+    BackupState,
+    Delivery,
+    DeliveryState,
+    Progress,
+    RunResult,
+    ServiceState,
+    Stage,
+    Status,
+)
+from bot.services.databases import Discovery
+from bot.services.retention import Decision
+
+Report = Callable[[Progress], None]
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+STATE_STYLE = {
+    BackupState.DELIVERED: "green",
+    BackupState.STORED: "cyan",
+    BackupState.PARTIAL: "yellow",
+    BackupState.FAILED: "red",
+    BackupState.INTERRUPTED: "red",
+    BackupState.RUNNING: "blue",
+}
+SERVICE_MARK = {ServiceState.RUNNING: "✅", ServiceState.STOPPED: "❌", ServiceState.UNKNOWN: "❓"}
+
+
+def prepare() -> None:
+    """Let a console that can't show a character (a Windows code page, LANG=C) show `?` instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def say(line: str) -> None:
+    out.print(line, markup=False)
+
+
+def warn(line: str) -> None:
+    err.print(f"[yellow]warning:[/] {escape(line)}")
+
+
+def print_error(error: CourierError) -> None:
+    """Print the sentence and, below it, what to do."""
+    for line in error.sentence.splitlines():
+        err.print(f"[red]error:[/] {escape(line)}", soft_wrap=True)
+    if error.hint:
+        err.print(f"[dim]hint:[/]  {escape(error.hint)}", soft_wrap=True)
+
+
+# --- JSON ------------------------------------------------------------------------------------------------------------
+
+
+def as_data(value: Any) -> Any:
+    """Turn the models into what JSON holds: times as ISO 8601 in UTC, enums by value, paths as text."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: as_data(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): as_data(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [as_data(entry) for entry in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)
+
+
+def print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(as_data(value), ensure_ascii=False, indent=2) + "\n")
+
+
+# --- progress --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def progress(*, quiet: bool, label: str = "") -> Iterator[Report]:
+    """Show one bar per stage on a terminal; print nothing where there is none, or when `quiet`."""
+    if quiet or not err.is_terminal:
+        yield lambda _: None
+        return
+    with Bars(
+        TextColumn("{task.description:<32}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+    ) as bars:
+        tasks: dict[Stage, Any] = {}
+
+        def report(event: Progress) -> None:
+            if event.stage in (Stage.STARTING, Stage.DONE):
+                return
+            if event.stage not in tasks:
+                tasks[event.stage] = bars.add_task(label or str(event.stage), total=None)
+            bars.update(tasks[event.stage], completed=event.done, total=event.total or None)
+
+        yield report
+
+
+def bytes_of(report: Report) -> Callable[[int, int], None]:
+    """Adapt a progress report to the stages that count plain bytes."""
+    return lambda done, total: report(Progress(stage=Stage.PROVE, done=done, total=total))
+
+
+# --- backups ---------------------------------------------------------------------------------------------------------
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
+    return table
+
+
+def _time(moment: datetime | None, timezone: ZoneInfo) -> str:
+    return f"{moment.astimezone(timezone):%Y-%m-%d %H:%M:%S}" if moment else "—"
+
+
+def print_backups(backups: Sequence[Backup], timezone: ZoneInfo) -> None:
+    if not backups:
+        say("No backups yet. `sqlite-courier backup` makes one.")
+        return
+    table = _table(">id", "time", "state", ">databases", ">size", "sha256", "archive")
+    for backup in backups:
+        style = STATE_STYLE[backup.state]
+        name = backup.archive_name if backup.on_disk else f"{backup.archive_name} (not on disk)".strip()
+        table.add_row(
+            str(backup.id),
+            _time(backup.started_at, timezone),
+            f"[{style}]{backup.state}[/]",
+            f"{len(backup.databases)}" + (f" (-{len(backup.skipped)})" if backup.skipped else ""),
+            texts.human_size(backup.archive_bytes) if backup.proven else "—",
+            backup.archive_sha256[:12],
+            escape(("📌 " if backup.pinned else "") + (name if backup.proven else backup.error)),
+        )
+    out.print(table)
+
+
+def print_details(details: BackupDetails, timezone: ZoneInfo) -> None:
+    backup = details.backup
+    style = STATE_STYLE[backup.state]
+    out.print(f"[bold]Backup {backup.id}[/]  [{style}]{backup.state}[/]  {_time(backup.started_at, timezone)} "
+              f"({backup.trigger}, {escape(backup.requested_by)})")  # fmt: skip
+    if backup.proven:
+        where = "on the disk" if backup.on_disk else "no longer on the disk"
+        say(f"{backup.archive_name}  {texts.human_size(backup.archive_bytes)}  {where}")
+        say(f"sha256 {backup.archive_sha256}")
+    if backup.error:
+        say(f"error: {backup.error}")
+    if details.retention:
+        say(f"retention: {details.retention}")
+    if backup.databases:
+        table = _table("database", ">size", ">compressed", "check", ">rows", "path")
+        for entry in backup.databases:
+            rows = sum(count for _, count in entry.rows if count > 0)
+            table.add_row(
+                escape(entry.name),
+                texts.human_size(entry.bytes),
+                texts.human_size(entry.compressed_bytes),
+                str(entry.verdict),
+                f"{rows:,}",
+                escape(entry.path),
+            )
+        out.print(table)
+    for record in backup.skipped:
+        err.print(f"[red]skipped[/] {escape(record.name)}: {escape(record.detail)}", soft_wrap=True)
+    _print_deliveries(details.deliveries, timezone)
+
+
+def _print_deliveries(deliveries: Sequence[Delivery], timezone: ZoneInfo) -> None:
+    for delivery in deliveries:
+        mark = "✓" if delivery.state is DeliveryState.SENT else "…"
+        when = f" {_time(delivery.sent_at, timezone)}" if delivery.sent_at else ""
+        reason = f": {delivery.reason}" if delivery.reason else ""
+        say(f"{mark} {delivery.recipient.address} {delivery.state}{when}{reason}")
+
+
+def print_result(result: RunResult, *, left_to_service: bool) -> None:
+    backup = result.backup
+    say(
+        f"✓ backup {backup.id} proven: {backup.archive_name}, {len(backup.databases)} databases, "
+        f"{texts.human_size(backup.source_bytes)} → {texts.human_size(backup.archive_bytes)}, "
+        f"sha256 {backup.archive_sha256[:16]}"
+    )
+    for record in backup.skipped:
+        err.print(f"[red]skipped[/] {escape(record.name)}: {escape(record.detail)}", soft_wrap=True)
+    if left_to_service and result.deliveries:
+        say(f"… {len(result.deliveries)} recipients are owed; the running service delivers.")
+        return
+    for delivery in result.deliveries:
+        mark = "✓" if delivery.state is DeliveryState.SENT else "…"
+        say(
+            f"{mark} {delivery.recipient.address} {delivery.state}"
+            + (f": {delivery.reason}" if delivery.reason else "")
+        )
+
+
+def print_verified(rows: Sequence[Mapping[str, Any]]) -> None:
+    if not rows:
+        say("No archives on the disk.")
+    for row in rows:
+        if row["ok"]:
+            out.print(f"[green]✓[/] {escape(row['archive'])}")
+        else:
+            err.print(f"[red]✗[/] {escape(row['archive'])}: {escape(row['fault'])}", soft_wrap=True)
+
+
+def print_decisions(decisions: Sequence[Decision], *, dry_run: bool) -> None:
+    if not decisions:
+        say("Nothing to delete." if not dry_run else "No archives on the disk.")
+        return
+    table = _table("", "archive", "why")
+    for decision in decisions:
+        verb = "keep" if decision.keep else "would delete" if dry_run else "deleted"
+        table.add_row(f"[{'green' if decision.keep else 'yellow'}]{verb}[/]", escape(decision.backup.archive_name),
+                      escape(decision.why))  # fmt: skip
+    out.print(table)
+
+
+# --- the service -----------------------------------------------------------------------------------------------------
+
+
+def print_status(status: Status, timezone: ZoneInfo) -> None:
+    """Print the same screen as the chat's Backup Status."""
+    say(texts.plain(texts.Texts(timezone=timezone).status(status)))
+
+
+def print_config(settings: Settings, found: Discovery, *, json: bool) -> None:
+    """Print every setting with its source, then what would be backed up and to whom."""
+    rows = settings.effective()
+    if json:
+        print_json(
+            {
+                "settings": {name: {"value": value, "source": source} for name, value, source in rows},
+                "databases": [{"name": entry.name, "path": entry.path} for entry in found.databases],
+                "missing": [{"path": entry.database.path, "detail": entry.detail} for entry in found.missing],
+                "recipients": [recipient.address for recipient in settings.deliver_to],
+                "warnings": settings.warnings,
+            }
+        )
+        return
+    table = _table("setting", "value", "from")
+    for name, value, source in rows:
+        table.add_row(name, escape(value), source)
+    out.print(table)
+    say("")
+    say(f"Backed up ({len(found.databases)}):")
+    for entry in found.databases:
+        say(f"  {entry.name}  ←  {entry.path}")
+    for missing in found.missing:
+        err.print(f"  [red]missing[/] {escape(str(missing.database.path))}: {escape(missing.detail)}", soft_wrap=True)
+    say(f"Delivered to: {', '.join(recipient.address for recipient in settings.deliver_to) or 'nobody'}")
+    for line in settings.warnings:
+        warn(line)

@@ -1,0 +1,104 @@
+"""Every sentence a person reads: models in, HTML out, always short enough for Telegram."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bot.models import (
+    Backup,
+    BackupDetails,
+    BackupPage,
+    Delivery,
+    Health,
+    Recipient,
+    RunInProgress,
+    Status,
+    Volume,
+)
+from bot.texts import answers, delivery, history, journal, runs, status
+from bot.texts import health as health_text
+from bot.texts.markup import ANSWER_LIMIT, CAPTION_LIMIT, MESSAGE_LIMIT, cut, length, plain
+from bot.texts.measures import age, duration, human_size, next_run
+
+__all__ = [
+    "ANSWER_LIMIT",
+    "CAPTION_LIMIT",
+    "MESSAGE_LIMIT",
+    "Texts",
+    "age",
+    "answers",
+    "cut",
+    "duration",
+    "human_size",
+    "length",
+    "next_run",
+    "plain",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Texts:
+    """The sentences that tell a time, in the time zone of the settings."""
+
+    timezone: ZoneInfo
+
+    # --- what is delivered, and alarms ---
+
+    def caption(self, backup: Backup, volume: Volume) -> str:
+        return delivery.caption(backup, volume, self.timezone)
+
+    def run_failed(self, backup: Backup) -> str:
+        return delivery.run_failed(backup, self.timezone)
+
+    def run_interrupted(self, backup: Backup) -> str:
+        return delivery.run_interrupted(backup, self.timezone)
+
+    def databases_skipped(self, backup: Backup) -> str:
+        return delivery.databases_skipped(backup, self.timezone)
+
+    def recovered(self, backup: Backup, after: str = "") -> str:
+        return delivery.recovered(backup, self.timezone, after)
+
+    # --- screens ---
+
+    def status(self, seen: Status) -> str:
+        return status.status(seen, self.timezone)
+
+    def backup_menu(self, seen: Status) -> str:
+        return status.backup_menu(seen, self.timezone)
+
+    def progress(self, run: RunInProgress, now: datetime) -> str:
+        return runs.progress(run, now, self.timezone)
+
+    def already_running(self, run: RunInProgress, now: datetime) -> str:
+        return runs.already_running(run, now, self.timezone)
+
+    def result(
+        self,
+        backup: Backup,
+        deliveries: Sequence[Delivery],
+        now: datetime,
+        names: Mapping[Recipient, str] | None = None,
+    ) -> str:
+        return runs.result(backup, deliveries, now, self.timezone, names)
+
+    def history(self, page: BackupPage) -> str:
+        return history.history(page, self.timezone)
+
+    def history_label(self, backup: Backup, now: datetime) -> str:
+        return history.history_label(backup, now, self.timezone)
+
+    def details(self, seen: BackupDetails, now: datetime, names: Mapping[Recipient, str] | None = None) -> str:
+        return history.details(seen, now, self.timezone, names)
+
+    def confirm_delete(self, seen: BackupDetails, now: datetime) -> str:
+        return history.confirm_delete(seen, now, self.timezone)
+
+    def journal(self, entries: Sequence[journal.Entry], page: int, level: str | None, now: datetime) -> str:
+        return journal.journal(entries, page, level, now, self.timezone)
+
+    def health(self, seen: Health) -> str:
+        return health_text.health(seen, self.timezone)

@@ -1,0 +1,93 @@
+"""Short answers: to errors, to old buttons, to what the bot does not know, and after an act."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.errors import CourierError
+from bot.models import Delivery, DeliveryState
+from bot.texts.backups import trouble_of
+from bot.texts.markup import compose, text
+from bot.texts.measures import duration
+
+# Answers to presses: plain text, at most 200 long.
+STARTED = "Backup started."
+UP_TO_DATE = "Up to date."
+ON_ITS_WAY = "On its way to this chat."
+PINNED = "Pinned: it stays until you unpin it."
+UNPINNED = "Unpinned: it goes when its time comes."
+DELETED = "Deleted."
+KEPT = "Kept."
+PAUSED = "Paused. Manual backups still work."
+RESUMED = "Resumed."
+STALE = "This button no longer works. Here is a fresh menu."
+QUESTION_EXPIRED = "That question is too old. Please confirm again."
+PINNED_IS_KEPT = "It is pinned. Unpin it first."
+ONLY_PRIVATE = "Please use the private chat with me."
+LOG_ON_ITS_WAY = "The log file is on its way."
+NOT_NOW = "That did not work."
+
+# HTML.
+ASK_PAUSE = """⏸ <b>Pause scheduled backups?</b>
+Nothing is backed up on schedule meanwhile; Manual Backup still works."""
+
+
+def failure(error: CourierError) -> str:
+    """Return an error as the chat shows it: its sentence, and below it what to do."""
+    return compose(f"⚠️ {text(error.sentence, 1500)}", f"💡 {text(error.hint, 800)}" if error.hint else None)
+
+
+def no_backup(error: CourierError) -> str:
+    """Return the result of a manual run that made no backup."""
+    return compose(
+        "❌ <b>No backup was made</b>",
+        text(error.sentence, 1500),
+        f"💡 {text(error.hint, 800)}" if error.hint else None,
+        "",
+        "Older backups are untouched.",
+    )
+
+
+def stopped(error: CourierError) -> str:
+    """Return the result of a run that a shutdown ended."""
+    return compose("⏹ <b>Backup stopped</b>", text(error.sentence, 800), "It left nothing half done.")
+
+
+def apology(reference: str) -> str:
+    """Return the answer to an error nobody foresaw; the reference leads to its traceback in the log."""
+    return f"😕 Sorry, something went wrong here. The log has the details under <code>{reference}</code>."
+
+
+def slow_down(seconds: float) -> str:
+    """Return the answer when Telegram asks the bot to wait."""
+    return f"Telegram asks me to slow down. Please try again in {duration(seconds)}."
+
+
+def run_ended() -> str:
+    """Return the last words on a run whose result can't be read."""
+    return "⏹ <b>The run has ended.</b>\nIts result is in the history."
+
+
+def unknown_command(command: str) -> str:
+    """Return the answer to a command the bot does not have."""
+    return f"I don't know {text(command, 60)}. /admin opens the menu."
+
+
+def unknown_message() -> str:
+    """Return the answer to a message the bot can do nothing with."""
+    return "I don't know what to do with this. /admin opens the menu."
+
+
+def menu_is_private() -> str:
+    """Return the answer to /admin in a group."""
+    return "🔒 The menu lives in our private chat."
+
+
+def not_sent(delivery: Delivery, now: datetime) -> str:
+    """Return why a backup asked for again has not arrived."""
+    reason = trouble_of("This chat", delivery.reason) if delivery.reason else "Telegram did not take it yet."
+    again = "It is kept and tried again."
+    if delivery.state is DeliveryState.PENDING and delivery.next_try_at is not None:
+        wait = (delivery.next_try_at - now).total_seconds()
+        again = f"Next try in {duration(wait)}." if wait > 1 else again
+    return f"⏳ Not sent yet. {reason} {again}"

@@ -1,0 +1,150 @@
+"""What every screen says the same way about a backup: its databases, its verdict, who has it and who is owed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from bot.models import (
+    BackedUp,
+    Backup,
+    BackupState,
+    CheckMethod,
+    Delivery,
+    DeliveryState,
+    Recipient,
+    RecipientStatus,
+    SkippedRecord,
+    Trigger,
+    Verdict,
+)
+from bot.texts.markup import Listing, name, text
+from bot.texts.measures import count, duration, human_size
+
+STATE_ICONS = {
+    BackupState.RUNNING: "🔄",
+    BackupState.STORED: "💾",
+    BackupState.DELIVERED: "✅",
+    BackupState.PARTIAL: "⚠️",
+    BackupState.FAILED: "❌",
+    BackupState.INTERRUPTED: "⏹",
+}
+VERDICT_ICONS = {Verdict.OK: "✅", Verdict.UNCHECKED: "⚠️", Verdict.DAMAGED: "❌"}
+
+
+def sizes(backup: Backup) -> str:
+    """Return `3.2 MB → 780 KB (24 %)`."""
+    before, after = backup.source_bytes, backup.archive_bytes
+    ratio = f" ({round(100 * after / before)} %)" if before else ""
+    return f"{human_size(before)} → {human_size(after)}{ratio}"
+
+
+def contents(backup: Backup) -> str:
+    """Return `5 databases, 3.2 MB → 780 KB (24 %)`."""
+    return f"{count(len(backup.databases), 'database')}, {sizes(backup)}"
+
+
+def database_line(database: BackedUp) -> str:
+    """Return one database of a backup: its verdict, name and size, and what is not as it should be."""
+    line = f"{VERDICT_ICONS[database.verdict]} <code>{name(database.name)}</code> · {human_size(database.bytes)}"
+    if database.verdict is not Verdict.OK:
+        why = f": {text(database.messages[0], 80)}" if database.messages else ""
+        line += f" · {database.verdict}{why}"
+    if database.foreign_key_violations:
+        line += f" · {count(database.foreign_key_violations, 'broken reference')}"
+    if database.warning:
+        line += f" · {text(database.warning, 100)}"
+    return line
+
+
+def database_lines(backup: Backup, most: int = 20) -> Listing:
+    """List the databases of a backup, those with something to say first."""
+    ranked = sorted(backup.databases, key=lambda d: d.verdict is Verdict.OK and not d.foreign_key_violations)
+    return Listing(tuple(map(database_line, ranked)), most)
+
+
+def skipped_lines(skipped: Sequence[SkippedRecord], detail: int = 160, most: int = 10) -> Listing:
+    """List the databases that are not in a backup, each with its reason: in `detail` characters, with 0 in a word."""
+    lines = (
+        f"❌ <b>{name(record.name)}</b>: {text(record.detail, detail) if detail and record.detail else record.reason}"
+        for record in skipped
+    )
+    return Listing(tuple(lines), most)
+
+
+def skipped_heading(skipped: Sequence[SkippedRecord]) -> str | None:
+    """Return the loud line over the skipped databases, None when there are none."""
+    return f"❗️ <b>NOT in this backup: {count(len(skipped), 'database')}</b>" if skipped else None
+
+
+def check_verdict(backup: Backup) -> str:
+    """Say in one line what was proven about a backup."""
+    unchecked = sum(database.verdict is Verdict.UNCHECKED for database in backup.databases)
+    full = all(database.method is CheckMethod.FULL for database in backup.databases)
+    if unchecked:
+        return f"⚠️ {count(unchecked, 'database')} could not be checked; the archive was re-read and compared"
+    return f"🔎 Checked ({'integrity' if full else 'quick'} check), archive re-read and compared"
+
+
+def who(recipient: Recipient, names: Mapping[Recipient, str] | None = None) -> str:
+    """Return a recipient as people know it: `Ann (77)`, or the address alone."""
+    known = (names or {}).get(recipient, "")
+    return f"{name(known, 32)} ({recipient.address})" if known else recipient.address
+
+
+def names_of(statuses: Sequence[RecipientStatus]) -> dict[Recipient, str]:
+    """Return the names known of recipients."""
+    return {status.recipient: status.name for status in statuses}
+
+
+def trouble_of(person: str, reason: str) -> str:
+    """Join a person and what is in the way: `77 must press Start first`, `Admins: the bot was removed.`"""
+    reason = text(reason, 160)
+    return f"{person} {reason}" if reason.startswith(("must ", "has ", "is ", "did ")) else f"{person}: {reason}"
+
+
+def delivered_to(deliveries: Sequence[Delivery]) -> str:
+    """Return `delivered to 2 of 3`; nothing is called delivered that Telegram did not confirm."""
+    due = [delivery for delivery in deliveries if delivery.state is not DeliveryState.SUPERSEDED]
+    sent = sum(delivery.state is DeliveryState.SENT for delivery in due)
+    if not due:
+        return "delivered to nobody: a newer backup took its place" if deliveries else "nobody is to receive it"
+    return f"delivered to {'all ' if sent == len(due) > 1 else ''}{sent} of {len(due)}"
+
+
+def owed_lines(
+    deliveries: Sequence[Delivery], now: datetime, names: Mapping[Recipient, str] | None = None, most: int = 10
+) -> Listing:
+    """List who does not have a backup yet, and why."""
+    owed = [d for d in deliveries if d.state not in (DeliveryState.SENT, DeliveryState.SUPERSEDED)]
+    return Listing(tuple(delivery_line(delivery, now, names) for delivery in owed), most)
+
+
+def delivery_line(delivery: Delivery, now: datetime, names: Mapping[Recipient, str] | None = None) -> str:
+    """Return one row of the ledger: to whom, and what became of it."""
+    person = who(delivery.recipient, names)
+    match delivery.state:
+        case DeliveryState.SENT:
+            return f"✅ {person}: delivered"
+        case DeliveryState.SENDING:
+            return f"📤 {person}: on its way"
+        case DeliveryState.SUPERSEDED:
+            return f"⏭ {person}: a newer backup went instead"
+        case DeliveryState.PARKED:
+            return f"🚫 {trouble_of(person, delivery.reason or 'can not be reached')}"
+        case DeliveryState.PENDING:
+            wait = (delivery.next_try_at - now).total_seconds() if delivery.next_try_at else 0
+            again = f"; next try in {duration(wait)}" if wait > 1 else ""
+            reason = delivery.reason.rstrip(".") if again else delivery.reason
+            return f"⏳ {trouble_of(person, reason or 'waiting')}{again}"
+
+
+def asked_by(trigger: Trigger, requested_by: str) -> str:
+    """Return who asked for a run: `asked for by Ann`, `started by schedule`."""
+    match trigger:
+        case Trigger.SCHEDULE:
+            return "started by schedule"
+        case Trigger.CATCH_UP:
+            return "started to catch up on a missed run"
+        case Trigger.BUTTON | Trigger.COMMAND:
+            return f"asked for by {text(requested_by or 'somebody', 40)}"

@@ -1,0 +1,123 @@
+"""System Health: each part with what was measured just now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from bot.models import DatabaseStatus, Health, Reachability, ServiceState, Verdict
+from bot.texts.backups import trouble_of, who
+from bot.texts.markup import Listing, compose, name, text
+from bot.texts.measures import age, count, duration, human_size, next_run, zone_name
+
+_SOON = 7
+"""Days until the disk is full from which on it is a warning."""
+
+_LATE = 2
+"""Seconds for a round trip to Telegram from which on it is called slow."""
+
+
+def health(seen: Health, timezone: ZoneInfo) -> str:
+    """Return every part of the system with its own mark; the headline is as bad as the worst of them."""
+    status, now = seen.status, seen.status.now
+    parts = (_scheduler(seen, timezone), _last_good(seen), _disk(seen), _telegram(seen))
+    lines = [line for _, line in parts]
+    bad_databases = [d for d in status.databases if d.trouble or d.verdict is not Verdict.OK]
+    unreachable = [r for r in seen.recipients if r.trouble]
+    worst = max([rank for rank, _ in parts] + [2 if any(d.trouble for d in status.databases) else 0]
+                + [1 if unreachable or bad_databases else 0])  # fmt: skip
+    headline = ("✅ <b>All is well</b>", "⚠️ <b>Something needs a look</b>", "❌ <b>Something is wrong</b>")[worst]
+    return compose(
+        f"🩺 <b>System Health</b>: {headline}",
+        "",
+        *lines,
+        Listing(tuple(f"⚠️ {text(warning, 250)}" for warning in status.warnings), 8),
+        "",
+        _recipients_heading(seen.recipients),
+        Listing(tuple(map(_recipient_line, sorted(seen.recipients, key=lambda r: not r.trouble))), 10),
+        "",
+        _databases_heading(status.databases, len(bad_databases)),
+        Listing(tuple(map(_database_line, [*bad_databases, *(d for d in status.databases if d not in bad_databases)])),
+                15),
+        f"<i>Measured at {now.astimezone(timezone):%H:%M:%S} {zone_name(timezone)}</i>",
+    )  # fmt: skip
+
+
+def checking() -> str:
+    """Return what stands there while slow parts are being measured."""
+    return "🩺 <b>System Health</b>\n\n⏳ Checking the disk, the databases and Telegram…"
+
+
+def too_slow() -> str:
+    """Return what stands there when measuring took too long."""
+    return "🩺 <b>System Health</b>\n\n⚠️ The check took too long and was given up. Press Refresh to try again."
+
+
+def _scheduler(seen: Health, timezone: ZoneInfo) -> tuple[int, str]:
+    status = seen.status
+    if status.state is ServiceState.RUNNING:
+        planned = f", next run {next_run(status.next_run_at, status.now, timezone)}" if status.next_run_at else ""
+        return 0, f"✅ Scheduler: <code>{text(status.schedule, 60)}</code>{planned}"
+    if status.paused:
+        return 1, f"⏸ Scheduler: paused by {text(status.paused.set_by, 40)}"
+    return 2, f"❌ Scheduler: {status.state}. {text(status.state_reason, 250)}"
+
+
+def _last_good(seen: Health) -> tuple[int, str]:
+    proven = seen.status.latest_proven
+    if proven is None:
+        return 1, "⚠️ Last good backup: none yet"
+    latest = seen.status.latest
+    if latest is not None and not latest.proven:
+        return 2, f"❌ Last good backup: {age(proven.started_at, seen.status.now)}; the newest run failed"
+    return 0, f"✅ Last good backup: {age(proven.started_at, seen.status.now)}"
+
+
+def _disk(seen: Health) -> tuple[int, str]:
+    archives = f"{count(seen.store_count, 'archive')}, {human_size(seen.store_bytes)}"
+    free = f"{human_size(seen.disk_free)} free of {human_size(seen.disk_total)}"
+    days = seen.days_until_full
+    if days is None:
+        return 0, f"✅ Disk: {free} · {archives}"
+    left = "less than a day" if days < 1 else f"about {count(int(days), 'day')}" if days < 365 else "over a year"
+    mark = "⚠️" if days < _SOON else "✅"
+    return int(days < _SOON), f"{mark} Disk: {free}, full in {left} · {archives}"
+
+
+def _telegram(seen: Health) -> tuple[int, str]:
+    trip = f"round trip {_trip(seen.round_trip)}" if seen.round_trip is not None else ""
+    if seen.telegram_trouble:
+        return 2, f"❌ Telegram: {text(seen.telegram_trouble, 250)}{f' · {trip}' if trip else ''}"
+    if seen.round_trip is None:
+        return 1, "⚠️ Telegram: could not be measured"
+    mark = "⚠️" if seen.round_trip > _LATE else "✅"
+    return int(seen.round_trip > _LATE), f"{mark} Telegram: {trip}"
+
+
+def _trip(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else duration(seconds)
+
+
+def _recipients_heading(recipients: Sequence[Reachability]) -> str:
+    reached = sum(not recipient.trouble for recipient in recipients)
+    return f"<b>Recipients</b>: {reached} of {len(recipients)} reachable"
+
+
+def _recipient_line(seen: Reachability) -> str:
+    person = who(seen.recipient, {seen.recipient: seen.name})
+    return f"🚫 {trouble_of(person, seen.trouble)}" if seen.trouble else f"✅ {person}"
+
+
+def _databases_heading(databases: Sequence[DatabaseStatus], bad: int) -> str:
+    return f"<b>Databases</b>: {len(databases) - bad} of {len(databases)} backed up and checked"
+
+
+def _database_line(database: DatabaseStatus) -> str:
+    label = f"<code>{name(database.name)}</code>"
+    if database.trouble:
+        return f"❌ {label}: {text(database.trouble, 140)}"
+    if database.last is None:
+        return f"▫️ {label}: not backed up yet"
+    if database.verdict is Verdict.OK:
+        return f"✅ {label}: check ok"
+    return f"⚠️ {label}: could not be checked"

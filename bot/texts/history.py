@@ -1,0 +1,94 @@
+"""The history of backups, and the screen of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bot.models import Backup, BackupDetails, BackupPage, Recipient
+from bot.texts.backups import (
+    STATE_ICONS,
+    asked_by,
+    check_verdict,
+    contents,
+    database_lines,
+    delivered_to,
+    delivery_line,
+    skipped_heading,
+    skipped_lines,
+)
+from bot.texts.markup import Listing, compose, name, sentence, text
+from bot.texts.measures import count, human_size, local_and_utc, moment
+
+
+def history(page: BackupPage, timezone: ZoneInfo) -> str:
+    """Return the text over a page of the history; the backups themselves are its buttons."""
+    if not page.total:
+        return "🗂 <b>History</b>\nNo backup has been made yet."
+    of_pages = f", page {page.page + 1} of {page.pages}" if page.pages > 1 else ""
+    return (
+        f"🗂 <b>History</b>: {count(page.total, 'run')}{of_pages}\n"
+        f"Newest first, times in {text(timezone.key, 40)}. Press one to see what is in it.\n"
+        "✅ delivered · 💾 stored · ⚠️ with gaps · ❌ failed · 📌 pinned · ☁️ only in the chats"
+    )
+
+
+def history_label(backup: Backup, now: datetime, timezone: ZoneInfo) -> str:
+    """Return the button of one backup, as plain text."""
+    marks = ("📌" if backup.pinned else "") + ("☁️" if backup.proven and not backup.on_disk else "")
+    what = f"{len(backup.databases)} db, {human_size(backup.archive_bytes)}" if backup.proven else str(backup.state)
+    return f"{STATE_ICONS[backup.state]}{marks} {moment(backup.started_at, now, timezone)} · {what}"
+
+
+def details(
+    seen: BackupDetails, now: datetime, timezone: ZoneInfo, names: Mapping[Recipient, str] | None = None
+) -> str:
+    """Return one backup in full: state, databases with their verdicts, who has it, and how long it stays."""
+    backup = seen.backup
+    pinned = " · 📌 pinned" if backup.pinned else ""
+    return compose(
+        f"{STATE_ICONS[backup.state]} <b>Backup {backup.id}</b> · {backup.state}{pinned}",
+        local_and_utc(backup.started_at, timezone),
+        sentence(asked_by(backup.trigger, backup.requested_by)),
+        text(backup.error, 800) if backup.error else None,
+        f"📝 {text(backup.note, 300)}" if backup.note else None,
+        *(_archive(seen) if backup.proven else ()),
+        "",
+        skipped_heading(backup.skipped) if backup.proven else None,
+        skipped_lines(backup.skipped),
+        database_lines(backup),
+        "",
+        f"📬 {sentence(delivered_to(seen.deliveries))}" if seen.deliveries else None,
+        Listing(tuple(delivery_line(delivery, now, names) for delivery in seen.deliveries), 8),
+        _retention(seen) if backup.proven else None,
+    )
+
+
+def _archive(seen: BackupDetails) -> tuple[str, ...]:
+    backup = seen.backup
+    volumes = f" in {seen.volumes} volumes" if seen.volumes > 1 else ""
+    return (
+        f"<code>{name(backup.archive_name, 60)}</code>{volumes}",
+        contents(backup),
+        check_verdict(backup),
+        f"SHA-256 <code>{backup.archive_sha256[:16]}</code>…",
+    )
+
+
+def _retention(seen: BackupDetails) -> str:
+    if not seen.backup.on_disk:
+        return "🗄 No longer on the server's disk; what was delivered stays in the chats."
+    return f"🗄 {sentence(text(seen.retention, 250))}" if seen.retention else "🗄 On the server's disk."
+
+
+def confirm_delete(seen: BackupDetails, now: datetime, timezone: ZoneInfo) -> str:
+    """Return the question before a backup is deleted."""
+    backup = seen.backup
+    return compose(
+        f"🗑 <b>Delete backup {backup.id}?</b>",
+        f"{moment(backup.started_at, now, timezone)} · {contents(backup)}",
+        f"<code>{name(backup.archive_name, 60)}</code>",
+        "",
+        "The archive goes from the server's disk for good. Copies already in the chats stay there.",
+    )

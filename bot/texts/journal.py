@@ -1,0 +1,74 @@
+"""Detailed Logs: entries of the journal, cut so that a page always fits a message."""
+
+from __future__ import annotations
+
+import html
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+from zoneinfo import ZoneInfo
+
+from bot.texts.markup import Listing, compose, cut, length, one_line
+from bot.texts.measures import human_size, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_ICONS = {"TRACE": "▫️", "DEBUG": "▫️", "INFO": "ℹ️", "SUCCESS": "✅", "WARNING": "⚠️", "ERROR": "❌", "CRITICAL": "🚨"}
+_LEVELS = {"INFO": ": info and above", "WARNING": ": warnings and errors", "ERROR": ": errors"}
+_ROOM = 3700
+"""What the entries may take of a message, beside its heading."""
+
+
+class Entry(Protocol):
+    """A line of the journal."""
+
+    @property
+    def time(self) -> datetime: ...
+
+    @property
+    def level(self) -> str: ...
+
+    @property
+    def module(self) -> str: ...
+
+    @property
+    def message(self) -> str: ...
+
+
+def journal(entries: Sequence[Entry], page: int, level: str | None, now: datetime, timezone: ZoneInfo) -> str:
+    """Return a page of the journal, newest first. Long entries are cut as little as the others leave room for."""
+    heading = f"📜 <b>Detailed Logs</b>{_LEVELS.get(level or '', '')}, page {page + 1}, newest first"
+    if not entries:
+        return f"{heading}\n\nNothing here{'' if page else ' yet'}."
+    for most in (1500, 1000, 700, 500, 400, 300, 250, 200, 120, 60):
+        lines = [_entry(entry, most, now, timezone) for entry in entries]
+        if sum(length(line) + 1 for line in lines) <= _ROOM:
+            break
+    return compose(heading, "", Listing(tuple(lines), len(lines)))
+
+
+def _entry(entry: Entry, most: int, now: datetime, timezone: ZoneInfo) -> str:
+    icon = _ICONS.get(entry.level.upper(), "▫️")
+    lines = entry.message.strip().splitlines() or [""]
+    # Of a traceback, the first line says what happened and the last one why.
+    told = lines[0] if len(lines) == 1 else f"{lines[0].strip()} … {lines[-1].strip()}"
+    # one_line leaves no escape sequence or right-to-left trick of a hostile file name in the page
+    message = html.escape(cut(one_line(told), most), quote=False)
+    where = html.escape(cut(one_line(entry.module), 40), quote=False)
+    when = f"{moment(entry.time, now, timezone)}:{entry.time.astimezone(timezone):%S}"
+    return f"{icon} <b>{when}</b> {where}: {message}"
+
+
+def log_file(size: int, sent_bytes: int) -> str:
+    """Return the caption of the log file; `sent_bytes` is less than `size` when only its end is sent."""
+    if sent_bytes < size:
+        return (
+            f"📄 The end of the log: the last {human_size(sent_bytes)} of {human_size(size)}."
+            " The whole file is on the server."
+        )
+    return f"📄 The log file, {human_size(size)}."
+
+
+def no_log_file() -> str:
+    """Return the answer where there is no log file, or an empty one."""
+    return "The log file is still empty."

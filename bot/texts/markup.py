@@ -1,0 +1,114 @@
+"""Telegram's HTML: values escaped, messages that always fit, and the way back to plain text."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+
+MESSAGE_LIMIT = 4096
+CAPTION_LIMIT = 1024
+ANSWER_LIMIT = 200
+
+_TAG = re.compile(r"</?[a-z][^<>]*>")
+
+
+def plain(markup: str) -> str:
+    """Return what a reader of the HTML sees: no tags, no entities."""
+    return html.unescape(_TAG.sub("", markup))
+
+
+def length(markup: str) -> int:
+    """Return the length Telegram counts: after the entities are parsed.
+
+    In UTF-16 units, the strictest of its ways of counting (https://core.telegram.org/api/entities#entity-length).
+    """
+    return _units(plain(markup))
+
+
+def text(value: object, most: int = 200) -> str:
+    """Return a value from outside, on one line, at most `most` long, escaped."""
+    return html.escape(cut(one_line(str(value)), most), quote=False)
+
+
+def name(value: str, most: int = 40) -> str:
+    """Return a name from outside, escaped; a long one keeps its beginning and its end, where names differ."""
+    return html.escape(_shorten(one_line(value), most), quote=False)
+
+
+def one_line(value: str) -> str:
+    """Return the value without what breaks a line or can't be encoded: controls, reversals of direction, surrogates."""
+    return "".join(ch if ch.isprintable() else " " if ch.isspace() else "\N{REPLACEMENT CHARACTER}" for ch in value)
+
+
+def cut(value: str, most: int) -> str:
+    """Return plain text of at most `most` UTF-16 units, with an ellipsis where something is missing."""
+    if _units(value) <= most:
+        return value
+    kept, room = [], most - 1
+    for ch in value:
+        room -= _units(ch)
+        if room < 0:
+            break
+        kept.append(ch)
+    return "".join(kept).rstrip() + "…"
+
+
+def sentence(value: str) -> str:
+    """Return the text with a capital first letter, the rest as it is."""
+    return value[:1].upper() + value[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Lines of which the last ones may be left out, so the most important come first; `most` suits a phone's screen."""
+
+    lines: tuple[str, ...]
+    most: int = 20
+
+
+def compose(*parts: str | Listing | None, limit: int = MESSAGE_LIMIT) -> str:
+    """Return the parts under one another, never longer than `limit` after entity parsing.
+
+    Where they are too long, lists give way, the longest first, and end with `… and 12 more`. An empty string is an
+    empty line, None is nothing.
+    """
+    kept = [part for part in parts if part is not None]
+    listings = {index: part for index, part in enumerate(kept) if isinstance(part, Listing)}
+    shown = {index: min(len(part.lines), part.most) for index, part in listings.items()}
+    size = length(_join(kept, shown))
+    while size > limit:
+        longest = max(shown, key=lambda index: shown[index], default=None)
+        if longest is None or not shown[longest]:
+            return html.escape(cut(plain(_join(kept, shown)), limit), quote=False)
+        shown[longest] -= 1
+        lines = listings[longest].lines
+        size -= length(lines[shown[longest]]) + 1
+        if size <= limit:
+            size = length(_join(kept, shown))  # with what the lists say of their missing lines
+    return _join(kept, shown)
+
+
+def _join(parts: list[str | Listing], shown: dict[int, int]) -> str:
+    lines: list[str] = []
+    for index, part in enumerate(parts):
+        if isinstance(part, str):
+            lines.append(part)
+            continue
+        lines.extend(part.lines[: shown[index]])
+        if hidden := len(part.lines) - shown[index]:
+            lines.append(f"… and {hidden} more")
+    return "\n".join(lines).strip("\n")
+
+
+def _shorten(value: str, most: int) -> str:
+    if _units(value) <= most:
+        return value
+    tail = value[-(most // 3) :]
+    while _units(tail) > most // 3:
+        tail = tail[1:]
+    return cut(value, most - _units(tail)) + tail
+
+
+def _units(value: str) -> int:
+    return len(value) + sum(ch > "\uffff" for ch in value)

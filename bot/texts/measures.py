@@ -1,0 +1,102 @@
+"""Sizes, durations and moments as people say them: short, in English, in the zone of the settings."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+# Not strftime: its month names follow the server's locale.
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def human_size(size: float | None) -> str:
+    """Return bytes in the unit that keeps the figure short, of 1024 as Telegram's own apps count: `3.2 MB`."""
+    if size is None:
+        return "unknown size"
+    value, unit = max(0.0, float(size)), 0
+    while value >= 1023.5 and unit < len(_UNITS) - 1:
+        value, unit = value / 1024, unit + 1
+    return f"{value:.1f} {_UNITS[unit]}" if unit and value < 9.95 else f"{value:.0f} {_UNITS[unit]}"
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in one unit, or two where the second one matters: `0.4 s`, `12 min`, `5 h 20 min`."""
+    seconds = max(0.0, seconds)
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < _MINUTE:
+        return f"{int(seconds)} s"
+    if seconds < _HOUR:
+        return f"{int(seconds // _MINUTE)} min"
+    if seconds < 2 * _DAY:
+        hours, minutes = divmod(int(seconds // _MINUTE), 60)
+        return f"{hours} h {minutes} min" if minutes and hours < 10 else f"{hours} h"
+    return f"{int(seconds // _DAY)} days"
+
+
+def age(then: datetime, now: datetime) -> str:
+    """Return how long ago something was; a moment that lies ahead (a clock was set back) is called so."""
+    seconds = (now - then).total_seconds()
+    if seconds < -60:
+        return "dated in the future"
+    return "just now" if seconds < 10 else f"{duration(seconds)} ago"
+
+
+def clock_time(moment: datetime, timezone: ZoneInfo) -> str:
+    """Return the time of day alone: `15:00`."""
+    return f"{moment.astimezone(timezone):%H:%M}"
+
+
+def date_time(moment: datetime, timezone: ZoneInfo) -> str:
+    """Return date and time in full: `13 Jul 2026, 05:00`."""
+    local = moment.astimezone(timezone)
+    return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {local:%H:%M}"
+
+
+def moment(then: datetime, now: datetime, timezone: ZoneInfo) -> str:
+    """Return date and time as short as they stay clear: `today 15:00`, `yesterday 23:00`, `13 Jul, 05:00`."""
+    local, today = then.astimezone(timezone), now.astimezone(timezone)
+    days = (today.date() - local.date()).days
+    named = {0: "today", 1: "yesterday", -1: "tomorrow"}.get(days)
+    if named:
+        return f"{named} {local:%H:%M}"
+    if abs(days) < 300:
+        return f"{local.day} {_MONTHS[local.month - 1]}, {local:%H:%M}"
+    return date_time(then, timezone)
+
+
+def local_and_utc(then: datetime, timezone: ZoneInfo) -> str:
+    """Return a moment for the people who read it anywhere: `13 Jul 2026, 05:00 Europe/Berlin (03:00 UTC)`."""
+    local = f"{date_time(then, timezone)} {zone_name(timezone)}"
+    utc = ZoneInfo("UTC")
+    if then.astimezone(timezone).utcoffset() == then.astimezone(utc).utcoffset():
+        return local
+    same_day = then.astimezone(timezone).date() == then.astimezone(utc).date()
+    return f"{local} ({clock_time(then, utc) if same_day else date_time(then, utc)} UTC)"
+
+
+def next_run(planned: datetime, now: datetime, timezone: ZoneInfo) -> str:
+    """Return when the next backup comes: `in 23 min, at 15:00 Europe/Berlin`."""
+    seconds = (planned - now).total_seconds()
+    local, today = planned.astimezone(timezone), now.astimezone(timezone)
+    days = (local.date() - today.date()).days
+    if days <= 0:
+        when = f"at {local:%H:%M}"
+    elif days == 1:
+        when = f"tomorrow at {local:%H:%M}"
+    else:
+        when = f"on {local.day} {_MONTHS[local.month - 1]} at {local:%H:%M}"
+    wait = "due now" if seconds <= 0 else f"in {duration(max(1.0, round(seconds)) if seconds < _MINUTE else seconds)}"
+    return f"{wait.replace('.0 s', ' s')}, {when} {zone_name(timezone)}"
+
+
+def zone_name(timezone: ZoneInfo) -> str:
+    """Return the zone's own name: `Europe/Berlin`."""
+    return timezone.key or str(timezone)
+
+
+def count(number: int, noun: str) -> str:
+    """Return `1 database`, `5 databases`, `1,200 backups`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

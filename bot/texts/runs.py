@@ -1,0 +1,125 @@
+"""A run as it happens, and what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bot.models import Backup, BackupState, Delivery, Progress, Recipient, RunInProgress, Stage
+from bot.texts.backups import (
+    asked_by,
+    check_verdict,
+    contents,
+    delivered_to,
+    owed_lines,
+    skipped_heading,
+    skipped_lines,
+)
+from bot.texts.markup import compose, name, plain, sentence, text
+from bot.texts.measures import age, clock_time, duration, human_size, moment
+
+_STAGES = {
+    Stage.STARTING: "Starting",
+    Stage.SNAPSHOT: "Snapshots",
+    Stage.CHECK: "Check and compress",
+    Stage.PROVE: "Re-read and compare",
+    Stage.DELIVER: "Deliver",
+    Stage.DONE: "Done",
+}
+_ORDER = tuple(_STAGES)
+_CELLS = 10
+
+
+def stage_name(stage: Stage) -> str:
+    """Return a stage as people read it."""
+    return _STAGES[stage]
+
+
+def running_line(run: RunInProgress, now: datetime, timezone: ZoneInfo) -> str:
+    """Return in one line what is running: its stage, who asked, since when."""
+    percent = f" {run.progress.fraction:.0%}" if run.progress.total else ""
+    elsewhere = "" if run.here else ", in another process"
+    return (
+        f"{_STAGES[run.progress.stage]}{percent}, {asked_by(run.trigger, run.requested_by)}"
+        f" at {clock_time(run.started_at, timezone)} ({duration((now - run.started_at).total_seconds())}){elsewhere}"
+    )
+
+
+def already_running(run: RunInProgress, now: datetime, timezone: ZoneInfo) -> str:
+    """Return the answer to a second request, as plain text fit for a callback answer."""
+    asked = plain(asked_by(run.trigger, run.requested_by))
+    since = age(run.started_at, now)
+    return f"A backup is already running: {_STAGES[run.progress.stage].lower()}, {asked} {since}."
+
+
+def progress(run: RunInProgress, now: datetime, timezone: ZoneInfo) -> str:
+    """Return the live view of a run: stages done, the one under way with its bar, stages to come."""
+    stages = [_stage_line(stage, run.progress) for stage in _ORDER if stage not in (Stage.STARTING, Stage.DONE)]
+    return compose(
+        "🔄 <b>Backup running</b>",
+        "",
+        *stages,
+        "",
+        f"{sentence(asked_by(run.trigger, run.requested_by))} at {clock_time(run.started_at, timezone)},"
+        f" {duration((now - run.started_at).total_seconds())} so far",
+        None if run.here else "It runs in another process.",
+    )
+
+
+def _stage_line(stage: Stage, progress: Progress) -> str:
+    label = _STAGES[stage]
+    here, at = _ORDER.index(stage), _ORDER.index(progress.stage)
+    if here < at:
+        return f"✅ {label}"
+    if here > at:
+        return f"▫️ {label}"
+    detail = f" · <code>{name(progress.detail)}</code>" if progress.detail else ""
+    if not progress.total:
+        return f"▶️ <b>{label}</b>{detail}"
+    full = round(progress.fraction * _CELLS)
+    bar = "▓" * full + "░" * (_CELLS - full)
+    of = f"{human_size(progress.done)} of {human_size(progress.total)}"
+    return f"▶️ <b>{label}</b> {bar} {progress.fraction:.0%}\n      {of}{detail}"
+
+
+def result(
+    backup: Backup,
+    deliveries: Sequence[Delivery],
+    now: datetime,
+    timezone: ZoneInfo,
+    names: Mapping[Recipient, str] | None = None,
+) -> str:
+    """Return what a run came to: who has it, who is owed and why, what was skipped and why."""
+    took = ""
+    if backup.finished_at is not None:
+        took = f", took {duration((backup.finished_at - backup.started_at).total_seconds())}"
+    when = f"{moment(backup.started_at, now, timezone)}, {asked_by(backup.trigger, backup.requested_by)}{took}"
+    if not backup.proven:
+        interrupted = backup.state is BackupState.INTERRUPTED
+        return compose(
+            "⏹ <b>Backup interrupted</b>" if interrupted else "❌ <b>Backup failed</b>",
+            when,
+            text(backup.error or "The reason is not known; see Detailed Logs.", 1200),
+            skipped_lines(backup.skipped),
+            "",
+            "Nothing new was stored. Older backups are untouched.",
+        )
+    owed = owed_lines(deliveries, now, names)
+    headline = "✅ <b>Backup done</b>"
+    if backup.skipped:
+        headline = "⚠️ <b>Backup done, but not of everything</b>"
+    elif owed.lines:
+        headline = "⚠️ <b>Backup stored, but not with everybody</b>"
+    return compose(
+        headline,
+        when,
+        contents(backup),
+        check_verdict(backup),
+        "",
+        skipped_heading(backup.skipped),
+        skipped_lines(backup.skipped),
+        f"📬 {sentence(delivered_to(deliveries))}",
+        owed,
+        "What is owed is kept and tried again." if owed.lines else None,
+    )

@@ -1,0 +1,150 @@
+"""Backup Status, and the menus around it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bot.models import (
+    Backup,
+    BackupState,
+    DatabaseStatus,
+    Override,
+    RecipientStatus,
+    ServiceState,
+    Status,
+    SuccessRate,
+    Verdict,
+)
+from bot.texts.backups import STATE_ICONS, contents, delivered_to, names_of, owed_lines, trouble_of, who
+from bot.texts.markup import Listing, compose, name, sentence, text
+from bot.texts.measures import age, count, human_size, moment, next_run, zone_name
+from bot.texts.runs import running_line
+
+_STATES = {
+    ServiceState.RUNNING: "✅ <b>Running</b>",
+    ServiceState.STOPPED: "❌ <b>Stopped</b>",
+    ServiceState.UNKNOWN: "❓ <b>Unknown</b>",
+}
+
+
+def status(seen: Status, timezone: ZoneInfo) -> str:
+    """Return the service at a glance: the bad news on top, then what is planned, what is there and who has it."""
+    now = seen.now
+    return compose(
+        f"📊 {_STATES[seen.state]}",
+        text(seen.state_reason, 300) if seen.state_reason else None,
+        paused_line(seen.paused, now, timezone) if seen.paused else None,
+        f"🔄 <b>Running now:</b> {running_line(seen.running, now, timezone)}" if seen.running else None,
+        f"⏭ Next backup {next_run(seen.next_run_at, now, timezone)}" if seen.next_run_at else None,
+        Listing(tuple(f"⚠️ {text(warning, 250)}" for warning in seen.warnings), 8),
+        "",
+        *_last_backups(seen, timezone),
+        "",
+        f"<b>Databases</b> ({len(seen.databases)})" if seen.databases else "No database is configured yet.",
+        _database_lines(seen),
+        "",
+        f"Complete backups: last 24 h {_rate(seen.day)} · 7 days {_rate(seen.week)}",
+        f"<i>As of {_clock(now, timezone)} {zone_name(timezone)}</i>",
+    )
+
+
+def _last_backups(seen: Status, timezone: ZoneInfo) -> tuple[str | Listing, ...]:
+    """Return the newest good backup and its deliveries, and above it a newer run that came to nothing."""
+    latest, proven, now = seen.latest, seen.latest_proven, seen.now
+    parts: list[str | Listing] = []
+    if latest is not None and not latest.proven:
+        what = "was interrupted" if latest.state is BackupState.INTERRUPTED else "failed"
+        parts.append(f"❌ <b>The newest run {what}</b> {age(latest.started_at, now)}: {text(latest.error, 250)}")
+    if proven is None:
+        return (*parts, "No good backup yet.")
+    skipped = f", <b>{count(len(proven.skipped), 'database')} skipped</b>" if proven.skipped else ""
+    icon = "✅" if proven.state in (BackupState.DELIVERED, BackupState.STORED) else STATE_ICONS[proven.state]
+    parts.append(
+        f"{icon} <b>Last good backup</b> {age(proven.started_at, now)}, {moment(proven.started_at, now, timezone)}"
+    )
+    parts.append(f"{contents(proven)}{skipped}")
+    names = names_of(seen.recipients)
+    parts.append(f"📬 {sentence(delivered_to(seen.latest_deliveries))}")
+    parts.append(owed_lines(seen.latest_deliveries, now, names, most=6))
+    mentioned = {delivery.recipient for delivery in seen.latest_deliveries}
+    parked = [s for s in seen.recipients if s.parked_reason and s.recipient not in mentioned]
+    parts.append(Listing(tuple(_parked_line(status) for status in parked), 6))
+    return tuple(parts)
+
+
+def _parked_line(recipient: RecipientStatus) -> str:
+    names = {recipient.recipient: recipient.name}
+    return f"🚫 {trouble_of(who(recipient.recipient, names), recipient.parked_reason)}"
+
+
+def _database_lines(seen: Status) -> Listing:
+    ranked = sorted(seen.databases, key=lambda database: _database_line(database, seen.now)[0])
+    return Listing(tuple(_database_line(database, seen.now)[1] for database in ranked), 20)
+
+
+def _database_line(database: DatabaseStatus, now: datetime) -> tuple[int, str]:
+    """Return the line with its rank: trouble, then never backed up, then a warning, then good."""
+    label = f"<code>{name(database.name)}</code>"
+    last = age(database.last.started_at, now) if database.last else ""
+    if database.trouble:
+        known = f" · last good {last}" if last else " · never backed up"
+        return 0, f"❌ {label}: {text(database.trouble, 140)}{known}"
+    if database.last is None:
+        return 1, f"▫️ {label} · not backed up yet"
+    size = f" · {human_size(database.bytes)}" if database.bytes is not None else ""
+    if database.verdict is Verdict.UNCHECKED:
+        return 2, f"⚠️ {label}{size} · {last} · could not be checked"
+    return 3, f"✅ {label}{size} · {last}"
+
+
+def _rate(rate: SuccessRate) -> str:
+    if not rate.total:
+        return "no runs"
+    icon = "" if rate.ok == rate.total else " ⚠️"
+    return f"{rate.ok} of {rate.total}{icon}"
+
+
+def _clock(now: datetime, timezone: ZoneInfo) -> str:
+    return f"{now.astimezone(timezone):%H:%M:%S}"
+
+
+def paused_line(paused: Override, now: datetime, timezone: ZoneInfo) -> str:
+    """Return who paused the schedule, when and until when."""
+    until = f"until {moment(paused.until, now, timezone)}" if paused.until else "until somebody resumes"
+    return f"⏸ Paused by {text(paused.set_by, 40)} {age(paused.set_at, now)}, {until}"
+
+
+def welcome(person: str) -> str:
+    """Return the answer to an admin's Start."""
+    return compose(
+        f"👋 <b>Welcome, {text(person, 40)}</b>",
+        "I back up the SQLite databases on your server, prove each backup, and send it here.",
+        "",
+        "From now on backups arrive in this chat. Press the button to see how things stand.",
+    )
+
+
+def admin_menu() -> str:
+    """Return the text over the admin menu."""
+    return "🛠 <b>Admin menu</b>\nChoose what to look after."
+
+
+def backup_menu(seen: Status, timezone: ZoneInfo) -> str:
+    """Return the text over the backup menu: the state in a few words, so that most visits end here."""
+    now, proven = seen.now, seen.latest_proven
+    troubled = sum(bool(database.trouble) for database in seen.databases)
+    return compose(
+        f"💾 <b>Database Backup</b> — {_STATES[seen.state]}",
+        paused_line(seen.paused, now, timezone) if seen.paused else None,
+        f"🔄 {running_line(seen.running, now, timezone)}" if seen.running else None,
+        f"⏭ Next {next_run(seen.next_run_at, now, timezone)}" if seen.next_run_at else None,
+        _last_line(proven, now),
+        f"❌ {count(troubled, 'database')} in trouble: see Backup Status" if troubled else None,
+    )
+
+
+def _last_line(proven: Backup | None, now: datetime) -> str:
+    if proven is None:
+        return "No good backup yet."
+    return f"Last good backup {age(proven.started_at, now)}: {contents(proven)}"

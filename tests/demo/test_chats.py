@@ -1,0 +1,118 @@
+"""Chats, members, commands, phones and what they wait for."""
+
+import pytest
+from aiogram import Bot
+from aiogram.exceptions import TelegramBadRequest
+from aiogram.types import (
+    BotCommand,
+    BotCommandScopeChat,
+    CopyTextButton,
+    InaccessibleMessage,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+)
+
+from bot.demo.phones import Person
+from bot.demo.standin import StandIn
+
+
+async def test_the_narrowest_commands_are_shown(bot: Bot, ann: Person) -> None:
+    """A chat's own commands come before the default ones, and go when they are deleted."""
+    await bot.set_my_commands([BotCommand(command="start", description="Start")])
+    scope = BotCommandScopeChat(chat_id=11)
+    await bot.set_my_commands([BotCommand(command="admin", description="Dashboard")], scope=scope)
+    assert ann.commands() == [("admin", "Dashboard")]
+    assert [command.command for command in await bot.get_my_commands()] == ["start"]
+    await bot.delete_my_commands(scope=scope)
+    assert ann.commands() == [("start", "Start")]
+    with pytest.raises(TelegramBadRequest, match="BOT_COMMAND_INVALID"):
+        await bot.set_my_commands([BotCommand(command="Admin!", description="x")])
+
+
+async def test_members_and_administrators(standin: StandIn, bot: Bot, ann: Person) -> None:
+    """The first member owns the group; who is not in it has left."""
+    bob = standin.add_user(12, "Bob")
+    standin.add_group(-1005, members=[ann, bob])
+    standin.add_user(13, "Eve")
+    statuses = [(await bot.get_chat_member(-1005, user)).status for user in (11, 12, 13, bot.id)]
+    assert statuses == ["creator", "member", "left", "member"]
+    assert [member.user.id for member in await bot.get_chat_administrators(-1005)] == [11]
+    assert (await bot.get_chat(-1005)).title == "Admins"
+
+
+async def test_actions_log_out_and_close(standin: StandIn, bot: Bot, ann: Person) -> None:
+    """The remaining small methods answer True, and logOut ends it."""
+    assert await bot.send_chat_action(11, "upload_document")
+    assert await bot.close()
+    assert await bot.log_out()
+    with pytest.raises(TelegramBadRequest, match="Logged out"):
+        await bot.get_me()
+
+
+async def test_a_phone_waits_for_what_is_new_since_its_last_act(bot: Bot, ann: Person) -> None:
+    """An answer that came before the wait counts, one from before the act doesn't."""
+    await bot.send_message(11, "panel")
+    await ann.send("/admin")
+    with pytest.raises(TimeoutError, match="shows"):
+        await ann.wait_for(lambda m: m.text == "panel", within=0)
+    assert (await ann.wait_for(lambda m: m.text == "panel", since=0)).text == "panel"
+    await bot.send_message(11, "panel")
+    assert (await ann.wait_for(lambda m: m.text == "panel")).id == ann.last.id
+
+
+async def test_a_press_needs_a_button_that_is_there(bot: Bot, ann: Person) -> None:
+    """A wrong caption names the right ones; an old version can be pressed on purpose."""
+    markup = InlineKeyboardMarkup(
+        inline_keyboard=[
+            [InlineKeyboardButton(text="Back up", callback_data="run", style="primary")],
+            [InlineKeyboardButton(text="Key", copy_text=CopyTextButton(text="age1"))],
+        ]
+    )
+    sent = await bot.send_message(11, "panel", reply_markup=markup)
+    assert (ann.last.buttons[0][0].style, ann.last.buttons[1][0].copy_text) == ("primary", "age1")
+    shown = ann.last
+    with pytest.raises(LookupError, match="Back up"):
+        await ann.press("Restore")
+    await bot.edit_message_text("done", chat_id=11, message_id=sent.message_id)
+    with pytest.raises(LookupError):
+        await ann.press("Back up", message=shown)
+    await ann.press("Back up", message=shown, stale=True)
+    await bot.delete_message(11, sent.message_id)
+    ann.press_data("forged", shown)
+    stale, forged = [update.callback_query for update in await bot.get_updates()]
+    assert stale
+    assert stale.data == "run"
+    assert forged
+    assert forged.data == "forged"
+    assert isinstance(forged.message, InaccessibleMessage)
+
+
+async def test_a_button_must_do_something(bot: Bot, ann: Person) -> None:
+    """A button without an action is refused."""
+    markup = InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="Nothing")]])
+    with pytest.raises(TelegramBadRequest, match="Text buttons are unallowed in the inline keyboard"):
+        await bot.send_message(11, "x", reply_markup=markup)
+
+
+async def test_people_in_a_group_press_the_same_buttons(standin: StandIn, bot: Bot, ann: Person) -> None:
+    """A press in a group says who pressed it, and only they see the answer."""
+    bob = standin.add_user(12, "Bob")
+    group = standin.add_group(-1005, members=[ann, bob])
+    markup = InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="Go", callback_data="go")]])
+    await bot.send_message(-1005, "panel", reply_markup=markup)
+    press = await bob.press("Go", where=group)
+    (update,) = await bot.get_updates()
+    assert update.callback_query
+    assert update.callback_query.from_user.id == 12
+    await update.callback_query.answer("fine")
+    assert (await press.answered()).text == "fine"
+    assert ann.alerts == []
+    assert [alert.text for alert in bob.alerts] == ["fine"]
+
+
+async def test_a_condition_on_anything_can_be_awaited(standin: StandIn, bot: Bot, ann: Person) -> None:
+    """What doesn't come true says which calls there were."""
+    await bot.send_message(11, "x")
+    await standin.until(lambda: len(standin.calls_of("sendMessage")) == 1)
+    with pytest.raises(TimeoutError, match="sendMessage"):
+        await standin.until(lambda: False, within=0)

@@ -1,0 +1,248 @@
+"""Uploads, file ids, downloads and their limits; albums; the local mode."""
+
+import struct
+import tracemalloc
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+from aiogram import Bot
+from aiogram.exceptions import TelegramBadRequest, TelegramEntityTooLarge, TelegramRetryAfter
+from aiogram.types import BufferedInputFile, FSInputFile, InputFile, InputMediaDocument, InputMediaPhoto
+
+from bot.demo.phones import Person
+from bot.demo.standin import StandIn
+from tests.demo.conftest import MakeBot
+
+MIB = 1024 * 1024
+
+
+class Zeros(InputFile):
+    """A file of zeros that exists nowhere."""
+
+    def __init__(self, size: int, filename: str = "zeros.zip") -> None:
+        super().__init__(filename=filename)
+        self.size = size
+
+    async def read(self, bot: Bot) -> AsyncGenerator[bytes, None]:
+        for start in range(0, self.size, 256 * 1024):
+            yield bytes(min(256 * 1024, self.size - start))
+
+
+def png(width: int, height: int, padding: int = 0) -> BufferedInputFile:
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + header + bytes(padding)
+    return BufferedInputFile(data, "chart.png")
+
+
+async def test_a_document_comes_back_as_it_was(standin: StandIn, bot: Bot, ann: Person, tmp_path: Path) -> None:
+    """The phone, the disk and a download all hold the bytes that were sent."""
+    path = tmp_path / "a.zip"
+    path.write_bytes(b"zip" * 100_000)
+    sent = await bot.send_document(11, FSInputFile(path), caption="<b>a</b>", disable_notification=True)
+    assert sent.document
+    assert (sent.document.file_name, sent.document.file_size) == ("a.zip", 300_000)
+    shown = ann.last
+    assert shown.document
+    assert await shown.document.read() == path.read_bytes()
+    assert (shown.text, shown.silent) == ("a", True)
+    data = await bot.download(sent.document)
+    assert data
+    assert data.read() == path.read_bytes()
+    (call,) = standin.calls_of("sendDocument", chat_id=11, ok=True)
+    assert call.uploaded_bytes == standin.uploaded_bytes == 300_000
+    assert standin.calls_of("download")[0].downloaded_bytes == 300_000
+
+
+async def test_a_file_id_uploads_nothing(standin: StandIn, bot: Bot, ann: Person) -> None:
+    """The same file goes to somebody else without its bytes."""
+    bob = standin.add_user(12, "Bob")
+    sent = await bot.send_document(11, BufferedInputFile(b"zip", "a.zip"))
+    assert sent.document
+    again = await bot.send_document(12, sent.document.file_id)
+    assert again.document
+    assert again.document.file_unique_id == sent.document.file_unique_id
+    assert bob.last.document == ann.last.document
+    assert standin.uploaded_bytes == 3
+
+
+async def test_file_ids_are_per_bot_and_go_stale(standin: StandIn, bot: Bot, make_bot: MakeBot, ann: Person) -> None:
+    """Another bot's id, an unknown one and a forgotten one each refuse, at sending and at getFile."""
+    other = make_bot(standin, standin.create_bot_token("other_bot"))
+    await ann.start(to=standin.bot(other.token))
+    sent = await bot.send_document(11, BufferedInputFile(b"zip", "a.zip"))
+    assert sent.document
+    with pytest.raises(TelegramBadRequest, match=r"- Bad Request: wrong file identifier/HTTP URL specified$"):
+        await other.send_document(11, sent.document.file_id)
+    standin.forget_files()
+    with pytest.raises(TelegramBadRequest, match=r"- Bad Request: wrong file identifier/HTTP URL specified$"):
+        await bot.send_document(11, sent.document.file_id)
+    with pytest.raises(
+        TelegramBadRequest, match=r"- Bad Request: wrong file_id or the file is temporarily unavailable$"
+    ):
+        await bot.get_file(sent.document.file_id)
+
+
+async def test_a_file_keeps_its_type(bot: Bot, ann: Person) -> None:
+    """A photo is no document, and a document no photo."""
+    photo = await bot.send_photo(11, png(10, 10))
+    document = await bot.send_document(11, png(10, 10))
+    assert photo.photo
+    assert document.document
+    with pytest.raises(TelegramBadRequest, match="can't use file of type Photo as Document"):
+        await bot.send_document(11, photo.photo[-1].file_id)
+    with pytest.raises(TelegramBadRequest, match="can't use file of type Document as Photo"):
+        await bot.send_photo(11, document.document.file_id)
+
+
+async def test_50_mb_go_up_flat_and_not_a_byte_more(standin: StandIn, bot: Bot, ann: Person) -> None:
+    """The limit itself passes in constant memory; a byte more answers 413 and leaves nothing behind."""
+    tracemalloc.start()
+    try:
+        await bot.send_document(11, Zeros(50 * MIB))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * MIB
+    with pytest.raises(TelegramEntityTooLarge, match="Request Entity Too Large"):
+        await bot.send_document(11, Zeros(50 * MIB + 1))
+    assert [path.stat().st_size for path in standin.storage.iterdir()] == [50 * MIB]
+
+
+async def test_the_bot_downloads_up_to_20_mib(bot: Bot, ann: Person) -> None:
+    """20,971,520 bytes can be fetched, one more is too big."""
+    fits = await bot.send_document(11, Zeros(20_971_520))
+    too_big = await bot.send_document(11, Zeros(20_971_521))
+    assert fits.document
+    assert too_big.document
+    assert (await bot.get_file(fits.document.file_id)).file_path
+    with pytest.raises(TelegramBadRequest, match=r"- Bad Request: file is too big$"):
+        await bot.get_file(too_big.document.file_id)
+
+
+async def test_an_empty_file_is_refused(standin: StandIn, bot: Bot, ann: Person) -> None:
+    """Nothing can't be sent, and nothing of it is kept."""
+    with pytest.raises(TelegramBadRequest, match=r"- Bad Request: file must be non-empty$"):
+        await bot.send_document(11, BufferedInputFile(b"", "a.zip"))
+    assert ann.messages == []
+    assert list(standin.storage.iterdir()) == []
+
+
+async def test_photos_have_limits(bot: Bot, ann: Person) -> None:
+    """At most 10 MB, at most 10000 pixels of width and height together, and a picture at all."""
+    await bot.send_photo(11, png(5000, 5000))
+    with pytest.raises(TelegramBadRequest, match="PHOTO_INVALID_DIMENSIONS"):
+        await bot.send_photo(11, png(5001, 5000))
+    with pytest.raises(TelegramBadRequest, match="too big for a photo"):
+        await bot.send_photo(11, png(10, 10, padding=10 * MIB))
+    with pytest.raises(TelegramBadRequest, match="IMAGE_PROCESS_FAILED"):
+        await bot.send_photo(11, BufferedInputFile(b"no picture", "a.png"))
+
+
+async def test_an_album_of_documents(bot: Bot, ann: Person) -> None:
+    """2 to 10 documents share one media_group_id; each has its own caption."""
+    media = [
+        InputMediaDocument(media=BufferedInputFile(b"one", "a.zip.001"), caption="<b>first</b>"),
+        InputMediaDocument(media=BufferedInputFile(b"two", "a.zip.002")),
+    ]
+    sent = await bot.send_media_group(11, media)  # type: ignore[arg-type]
+    assert len({message.media_group_id for message in sent}) == 1
+    assert [(m.document.name, m.text) for m in ann.messages if m.document] == [
+        ("a.zip.001", "first"),
+        ("a.zip.002", ""),
+    ]
+
+
+async def test_albums_have_rules(bot: Bot, ann: Person) -> None:
+    """One item, eleven items, and documents among photos are refused."""
+    document = InputMediaDocument(media=BufferedInputFile(b"one", "a.zip"))
+    for count in (1, 11):
+        with pytest.raises(TelegramBadRequest):
+            await bot.send_media_group(11, [document] * count)
+    with pytest.raises(TelegramBadRequest, match="document can't be mixed with other media types"):
+        await bot.send_media_group(11, [document, InputMediaPhoto(media=png(10, 10))])
+    assert ann.messages == []
+
+
+async def test_a_person_sends_files_and_albums(bot: Bot, ann: Person, tmp_path: Path) -> None:
+    """What a phone sends or forwards reaches the bot as documents it can download."""
+    paths = [tmp_path / name for name in ("a.zip.001", "a.zip.002")]
+    for path in paths:
+        path.write_bytes(path.name.encode())
+    await ann.send_document(paths[0], caption="restore", name="renamed.zip")
+    album = await ann.send_album(paths)
+    await ann.forward(*album)
+    updates = [update.message for update in await bot.get_updates() if update.message]
+    names = [message.document.file_name for message in updates if message.document]
+    assert names == ["renamed.zip", "a.zip.001", "a.zip.002", "a.zip.001", "a.zip.002"]
+    groups = [message.media_group_id for message in updates]
+    assert groups[0] is None
+    assert groups[1] == groups[2] != groups[3] == groups[4]
+    assert updates[3].forward_origin
+    assert updates[4].document
+    data = await bot.download(updates[4].document)
+    assert data
+    assert data.read() == b"a.zip.002"
+
+
+async def test_identical_sizes_are_throttled_on_request(make_bot: MakeBot) -> None:
+    """Eight uploads of one size pass, the ninth waits a minute; another size passes at once."""
+    async with StandIn(throttle_identical_uploads=True) as api:
+        api.create_bot_token()
+        api.add_user(11)
+        bot = make_bot(api)
+        for _ in range(8):
+            await bot.send_document(11, Zeros(9 * MIB))
+        with pytest.raises(TelegramRetryAfter) as caught:
+            await bot.send_document(11, Zeros(9 * MIB))
+        assert caught.value.retry_after == 60
+        await bot.send_document(11, Zeros(9 * MIB + 1))
+        api.clock.advance(60)
+        await bot.send_document(11, Zeros(9 * MIB))
+
+
+async def test_one_message_per_second_on_request(make_bot: MakeBot) -> None:
+    """With rate limits on, the second message within a second answers 429."""
+    async with StandIn(rate_limits=True) as api:
+        api.create_bot_token()
+        api.add_user(11)
+        bot = make_bot(api)
+        await bot.send_message(11, "one")
+        with pytest.raises(TelegramRetryAfter):
+            await bot.send_message(11, "two")
+        api.clock.advance(1)
+        await bot.send_message(11, "two")
+
+
+async def test_a_local_server_lifts_the_limits(make_bot: MakeBot, tmp_path: Path) -> None:
+    """No 50 MB, no 20 MiB, absolute paths from getFile, and files named by file://."""
+    path = tmp_path / "a.zip"
+    path.write_bytes(b"zip")
+    async with StandIn(local=True) as api:
+        api.create_bot_token()
+        ann = api.add_user(11)
+        bot = make_bot(api, is_local=True)
+        sent = await bot.send_document(11, Zeros(51 * MIB))
+        assert sent.document
+        assert Path((await bot.get_file(sent.document.file_id)).file_path or "").is_absolute()
+        named = await bot.send_document(11, path.as_uri())
+        assert named.document
+        data = await bot.download(named.document)
+        assert data
+        assert data.read() == b"zip"
+        assert ann.last.document
+        assert ann.last.document.name == "a.zip"
+        assert api.violations == []
+
+
+async def test_a_given_folder_is_kept_and_a_private_one_is_not(make_bot: MakeBot, tmp_path: Path) -> None:
+    """Files outlive the stand-in only in a folder of the caller's."""
+    async with StandIn(storage=tmp_path) as api:
+        api.create_bot_token()
+        api.add_user(11)
+        await make_bot(api).send_document(11, BufferedInputFile(b"zip", "a.zip"))
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"zip"]
+    async with StandIn() as other:
+        private = other.storage
+        assert private.is_dir()
+    assert not private.exists()

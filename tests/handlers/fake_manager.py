@@ -1,0 +1,238 @@
+"""A manager that behaves: it keeps backups, runs one at a time and refuses what the real one refuses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from bot.errors import BusyError, CourierError, NotFoundError
+from bot.models import (
+    Backup,
+    BackupDetails,
+    BackupPage,
+    BackupState,
+    Delivery,
+    DeliveryState,
+    Health,
+    Override,
+    Progress,
+    Recipient,
+    RunInProgress,
+    RunResult,
+    ServiceState,
+    Stage,
+    Status,
+    Trigger,
+)
+from tests.handlers import samples
+
+
+class ManagerDoor(Protocol):
+    """What the handlers ask of the manager."""
+
+    timezone: ZoneInfo
+    admins: frozenset[int]
+
+    @property
+    def running(self) -> RunInProgress | None: ...
+    async def back_up(self, *, trigger: Trigger, requested_by: str) -> RunResult: ...
+    def watch(self) -> AbstractAsyncContextManager[asyncio.Queue[Progress]]: ...
+    async def status(self) -> Status: ...
+    async def health(self) -> Health: ...
+    async def history(self, page: int, per_page: int = 8) -> BackupPage: ...
+    async def details(self, backup_id: int) -> BackupDetails: ...
+    async def send_again(self, backup_id: int, recipient: Recipient) -> Delivery: ...
+    async def pin(self, backup_id: int, pinned: bool, *, actor: str) -> Backup: ...
+    async def delete(self, backup_id: int, *, actor: str) -> None: ...
+    async def pause(self, *, actor: str, until: datetime | None = None) -> None: ...
+    async def resume(self, *, actor: str) -> None: ...
+    async def journal_page(self, *, level: str | None, page: int, per_page: int = 10) -> JournalPage: ...
+    def journal_file(self) -> Path: ...
+    async def recipient_started(self, chat_id: int, name: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class JournalEntry:
+    time: datetime
+    level: str
+    module: str
+    message: str
+
+
+@dataclass(frozen=True)
+class JournalPage:
+    entries: tuple[JournalEntry, ...]
+    more: bool
+
+
+class FakeManager:
+    """State in memory; a run goes on until the test sets `finish`."""
+
+    def __init__(self, admins: Iterable[int], log: Path) -> None:
+        self.timezone = samples.BERLIN
+        self.admins = frozenset(admins)
+        self.now = samples.NOW
+        self.backups: dict[int, Backup] = {1: samples.backup(1)}
+        self.deliveries: dict[int, tuple[Delivery, ...]] = {1: (samples.delivery(11), samples.MUST_START)}
+        self.entries: list[JournalEntry] = []
+        self.log = log
+        self.started: list[tuple[int, str]] = []
+        self.acts: list[str] = []
+        self.requests: list[str] = []
+        self.trouble: Exception | None = None  # what every question is answered with
+        self.run_trouble: Exception | None = None
+        self.finish = asyncio.Event()
+        self.measured = asyncio.Event()
+        self.measured.set()
+        self.status_gate = asyncio.Event()
+        self.status_gate.set()
+        self.sends_as = DeliveryState.SENT
+        self.paused: Override | None = None
+        self.run: RunInProgress | None = None
+
+    # --- runs ---
+
+    @property
+    def running(self) -> RunInProgress | None:
+        return self.run
+
+    def report(self, stage: Stage, done: int = 0, total: int = 0, detail: str = "") -> None:
+        """Let the run under way come this far."""
+        assert self.run is not None
+        self.run = replace(self.run, progress=Progress(stage=stage, done=done, total=total, detail=detail))
+
+    def begin(self, trigger: Trigger = Trigger.SCHEDULE, requested_by: str = "the schedule") -> RunInProgress:
+        """Let a run begin that no button asked for."""
+        started = self.now + timedelta(seconds=len(self.backups))
+        self.run = RunInProgress(
+            started_at=started, trigger=trigger, requested_by=requested_by, progress=Progress(stage=Stage.STARTING)
+        )
+        return self.run
+
+    def end(self, *, skipped: bool = False) -> Backup:
+        """Let the run under way end with a backup."""
+        assert self.run is not None
+        number = max(self.backups) + 1
+        made = samples.backup(
+            number,
+            started_at=self.run.started_at,
+            finished_at=self.run.started_at + timedelta(seconds=3),
+            trigger=self.run.trigger,
+            requested_by=self.run.requested_by,
+            state=BackupState.PARTIAL if skipped else BackupState.DELIVERED,
+            skipped=(samples.skipped(),) if skipped else (),
+        )
+        self.backups[number] = made
+        self.deliveries[number] = (samples.delivery(11), samples.MUST_START)
+        self.run = None
+        return made
+
+    async def back_up(self, *, trigger: Trigger, requested_by: str) -> RunResult:
+        self.requests.append(requested_by)
+        if self.run is not None:
+            raise BusyError("A backup is already running.", hint="Wait for it to finish.")
+        self.begin(trigger, requested_by)
+        try:
+            await self.finish.wait()
+            if self.run_trouble is not None:
+                raise self.run_trouble
+            made = self.end()
+            return RunResult(backup=made, deliveries=self.deliveries[made.id])
+        finally:
+            self.run = None
+            self.finish.clear()
+
+    def watch(self) -> AbstractAsyncContextManager[asyncio.Queue[Progress]]:
+        raise NotImplementedError
+
+    # --- questions ---
+
+    def _ask(self) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+
+    async def status(self) -> Status:
+        await self.status_gate.wait()
+        self._ask()
+        newest = self.backups[max(self.backups)]
+        return samples.status(
+            latest=newest,
+            latest_proven=newest,
+            latest_deliveries=self.deliveries[newest.id],
+            running=self.run,
+            paused=self.paused,
+            state=ServiceState.STOPPED if self.paused else ServiceState.RUNNING,
+            next_run_at=None if self.paused else samples.NOW + timedelta(minutes=23),
+        )
+
+    async def health(self) -> Health:
+        await self.measured.wait()
+        self._ask()
+        return samples.health()
+
+    async def history(self, page: int, per_page: int = 8) -> BackupPage:
+        self._ask()
+        newest_first = [self.backups[number] for number in sorted(self.backups, reverse=True)]
+        pages = max(1, -(-len(newest_first) // per_page))
+        page = min(page, pages - 1)
+        shown = tuple(newest_first[page * per_page : (page + 1) * per_page])
+        return BackupPage(backups=shown, page=page, pages=pages, total=len(newest_first))
+
+    def _backup(self, backup_id: int) -> Backup:
+        if backup_id not in self.backups:
+            raise NotFoundError(f"There is no backup {backup_id}.", hint="Open the history.")
+        return self.backups[backup_id]
+
+    async def details(self, backup_id: int) -> BackupDetails:
+        return BackupDetails(
+            backup=self._backup(backup_id),
+            deliveries=self.deliveries.get(backup_id, ()),
+            retention="kept: it is the newest one",
+            volumes=1,
+        )
+
+    async def journal_page(self, *, level: str | None, page: int, per_page: int = 10) -> JournalPage:
+        order = ["DEBUG", "INFO", "WARNING", "ERROR"]
+        lowest = order.index(level) if level else 0
+        found = [entry for entry in self.entries if order.index(entry.level) >= lowest]
+        return JournalPage(tuple(found[page * per_page : (page + 1) * per_page]), len(found) > (page + 1) * per_page)
+
+    def journal_file(self) -> Path:
+        return self.log
+
+    # --- acts ---
+
+    async def send_again(self, backup_id: int, recipient: Recipient) -> Delivery:
+        if not self._backup(backup_id).on_disk:
+            raise NotFoundError("The archive is no longer on the disk.")
+        self.acts.append(f"send {backup_id} to {recipient.address}")
+        reason = "" if self.sends_as is DeliveryState.SENT else "Telegram asks to wait."
+        return Delivery(backup_id=backup_id, recipient=recipient, state=self.sends_as, reason=reason)
+
+    async def pin(self, backup_id: int, pinned: bool, *, actor: str) -> Backup:
+        self.backups[backup_id] = replace(self._backup(backup_id), pinned=pinned)
+        self.acts.append(f"{'pin' if pinned else 'unpin'} {backup_id} by {actor}")
+        return self.backups[backup_id]
+
+    async def delete(self, backup_id: int, *, actor: str) -> None:
+        self._backup(backup_id)
+        if backup_id == max(self.backups):
+            raise CourierError(f"Backup {backup_id} is the last good backup of users.db.", hint="Make a new one first.")
+        self.backups[backup_id] = replace(self.backups[backup_id], on_disk=False)
+        self.acts.append(f"delete {backup_id} by {actor}")
+
+    async def pause(self, *, actor: str, until: datetime | None = None) -> None:
+        self.paused = Override(name="paused", value="yes", set_by=actor, set_at=samples.NOW, until=until)
+
+    async def resume(self, *, actor: str) -> None:
+        self.paused = None
+        self.acts.append(f"resume by {actor}")
+
+    async def recipient_started(self, chat_id: int, name: str) -> None:
+        self.started.append((chat_id, name))

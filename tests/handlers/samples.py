@@ -1,0 +1,144 @@
+"""Values of the vocabulary as a service in use would have them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bot.models import (
+    BackedUp,
+    Backup,
+    BackupState,
+    CheckMethod,
+    DatabaseStatus,
+    Delivery,
+    DeliveryState,
+    Health,
+    Heartbeat,
+    Reachability,
+    Recipient,
+    RecipientStatus,
+    ServiceState,
+    SkippedRecord,
+    SkipReason,
+    Status,
+    SuccessRate,
+    Trigger,
+    Verdict,
+    Volume,
+)
+
+NOW = datetime(2026, 7, 13, 12, 37, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+NASTY = "<b>&\u202e'shop\"\n\udcff😀>" + "x" * 200 + ".db"
+"""A file name that breaks HTML, lines, direction and encoding, and is too long for everything."""
+
+
+def database(name: str = "users.db", **fields: Any) -> BackedUp:
+    values: dict[str, Any] = {
+        "name": name,
+        "path": f"/srv/{name}",
+        "sha256": "5e" * 32,
+        "bytes": 1_200_000,
+        "compressed_bytes": 300_000,
+        "page_size": 4096,
+        "page_count": 293,
+        "journal_mode": "wal",
+        "application_id": 0,
+        "user_version": 3,
+        "sqlite_version": "3.45.1",
+        "taken_at": NOW - timedelta(minutes=37),
+        "verdict": Verdict.OK,
+        "method": CheckMethod.FULL,
+    }
+    return BackedUp(**values | fields)
+
+
+def skipped(name: str = "shop.db", detail: str = "It is damaged: database disk image is malformed.") -> SkippedRecord:
+    return SkippedRecord(name=name, path=f"/srv/{name}", reason=SkipReason.DAMAGED, detail=detail)
+
+
+def backup(number: int = 1, **fields: Any) -> Backup:
+    started = NOW - timedelta(minutes=37)
+    values: dict[str, Any] = {
+        "id": number,
+        "started_at": started,
+        "finished_at": started + timedelta(seconds=1.2),
+        "trigger": Trigger.SCHEDULE,
+        "requested_by": "the schedule",
+        "state": BackupState.DELIVERED,
+        "archive_name": "database_backup_20260713_120000.zip",
+        "archive_bytes": 780_000,
+        "archive_sha256": "1f" * 32,
+        "databases": (database("users.db"), database("analytics.db")),
+        "on_disk": True,
+    }
+    return Backup(**values | fields)
+
+
+def failed(number: int = 2, error: str = "The disk is full.", **fields: Any) -> Backup:
+    gone = {"archive_name": "", "archive_bytes": 0, "archive_sha256": "", "databases": (), "on_disk": False}
+    return backup(number, **{"state": BackupState.FAILED, "error": error, "error_code": "no-space"} | gone | fields)
+
+
+def volume(number: int = 1, total: int = 1) -> Volume:
+    archive = Path("/backups/database_backup_20260713_120000.zip")
+    name = archive.name if total == 1 else f"{archive.name}.{number:03}"
+    return Volume(archive=archive, name=name, number=number, total=total, offset=0, bytes=780_000)
+
+
+def delivery(chat_id: int, state: DeliveryState = DeliveryState.SENT, reason: str = "", **fields: Any) -> Delivery:
+    return Delivery(backup_id=1, recipient=Recipient(chat_id=chat_id), state=state, reason=reason, **fields)
+
+
+MUST_START = delivery(77, DeliveryState.PARKED, "must open the bot and press Start")
+
+
+def status(**fields: Any) -> Status:
+    last: Backup | None = fields.get("latest_proven", backup())
+    databases: Sequence[BackedUp] = last.databases if last else ()
+    values: dict[str, Any] = {
+        "state": ServiceState.RUNNING,
+        "state_reason": "",
+        "now": NOW,
+        "heartbeat": Heartbeat(at=NOW, pid=1, started_at=NOW, next_run_at=None, stopped=False),
+        "next_run_at": NOW + timedelta(minutes=23),
+        "schedule": "0 * * * *",
+        "paused": None,
+        "running": None,
+        "latest": last,
+        "latest_proven": last,
+        "latest_deliveries": (delivery(11), delivery(22), MUST_START),
+        "databases": tuple(
+            DatabaseStatus(name=d.name, path=d.path, bytes=d.bytes, last=last, verdict=d.verdict) for d in databases
+        ),
+        "recipients": (
+            RecipientStatus(recipient=Recipient(chat_id=11), name="Ann"),
+            RecipientStatus(recipient=Recipient(chat_id=22), name="Bob"),
+            RecipientStatus(recipient=Recipient(chat_id=77), parked_reason=MUST_START.reason, owed=1),
+        ),
+        "day": SuccessRate(ok=23, total=24),
+        "week": SuccessRate(ok=168, total=168),
+    }
+    return Status(**values | fields)
+
+
+def health(**fields: Any) -> Health:
+    values: dict[str, Any] = {
+        "status": status(),
+        "disk_free": 12 * 1024**3,
+        "disk_total": 40 * 1024**3,
+        "store_bytes": 38 * 1024**2,
+        "store_count": 50,
+        "days_until_full": 180.0,
+        "recipients": (
+            Reachability(recipient=Recipient(chat_id=11), name="Ann", trouble=""),
+            Reachability(recipient=Recipient(chat_id=77), name="", trouble=MUST_START.reason),
+        ),
+        "round_trip": 0.12,
+        "telegram_trouble": "",
+    }
+    return Health(**values | fields)

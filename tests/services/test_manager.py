@@ -1,0 +1,251 @@
+"""The manager: one run at a time, honest records, retention, and what admins do."""
+
+import asyncio
+import sqlite3
+import zipfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.app import open_manager
+from bot.config import load_settings
+from bot.errors import AbortedError, BusyError, CourierError, NotFoundError, NothingToBackUpError
+from bot.models import BackupState, DeliveryState, Progress, Recipient, SkipReason, Stage, Trigger, Verdict
+from bot.services.catalogue import CATALOGUE_NAME
+from bot.services.manager import Manager
+from bot.services.manifest import read_manifest
+from tests.samples import damage, make_database, members_of, rows_in, write_env
+
+NOON = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
+
+
+class SteppedClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    return SteppedClock()
+
+
+OpenManager = Callable[..., "asyncio.Future[Manager]"]
+
+
+@pytest.fixture
+async def opened(tmp_path: Path, clock: SteppedClock) -> AsyncIterator[OpenManager]:
+    """Managers without Telegram on a store in the test's folder, closed at the end."""
+    async with AsyncExitStack() as stack:
+
+        async def open_one(*sources: Path | str, **more: str) -> Manager:
+            env = write_env(tmp_path, sources, **more)
+            settings = load_settings(env, need_telegram=False)
+            return await stack.enter_async_context(open_manager(settings, deliver=False, clock=clock))
+
+        yield open_one
+
+
+async def back_up(manager: Manager):
+    return await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+
+
+async def test_a_backup_holds_every_database_and_says_so(opened, tmp_path: Path) -> None:
+    """The archive holds what was live, the catalogue and the manifest agree, and no private copy is left."""
+    one, two = (
+        make_database(tmp_path / "live" / "one.db", 30),
+        make_database(tmp_path / "live" / "two.db", 7, wal=False),
+    )
+    manager = await opened(one, two)
+    backup = (await back_up(manager)).backup
+    archive = manager.store.folder / backup.archive_name
+    assert members_of(archive) == {"one.db", "two.db", "manifest.json", "backup_info.txt"}
+    assert backup.state is BackupState.STORED
+    assert [entry.verdict for entry in backup.databases] == [Verdict.OK, Verdict.OK]
+    assert read_manifest(archive).databases == backup.databases
+    with zipfile.ZipFile(archive) as opened_archive:
+        opened_archive.extractall(tmp_path / "out")
+    assert rows_in(tmp_path / "out" / "one.db") == (30, 30)
+    assert not list(manager.store.folder.rglob("*.part"))
+    assert not list((manager.store.folder / ".work").glob("*"))
+
+
+async def test_a_damaged_database_is_left_out_and_the_others_go_out(opened, tmp_path: Path) -> None:
+    """A snapshot that fails its check is named and skipped; the archive is written again without it."""
+    good, bad = make_database(tmp_path / "good.db"), damage(make_database(tmp_path / "bad.db"))
+    manager = await opened(bad, good)
+    backup = (await back_up(manager)).backup
+    assert [entry.name for entry in backup.databases] == ["good.db"]
+    assert [(record.name, record.reason) for record in backup.skipped] == [("bad.db", SkipReason.DAMAGED)]
+    assert "bad.db" not in members_of(manager.store.folder / backup.archive_name)
+    assert backup.state is BackupState.PARTIAL
+
+
+async def test_what_cannot_be_read_is_skipped_with_its_reason(opened, tmp_path: Path) -> None:
+    """Missing, empty, foreign and locked files are each reported as what they are."""
+    good = make_database(tmp_path / "good.db")
+    empty, text = tmp_path / "empty.db", tmp_path / "text.db"
+    empty.touch()
+    text.write_text("this is no database, but it is long enough to be looked at " * 30)
+    locked = make_database(tmp_path / "locked.db", wal=False)
+    manager = await opened(good, empty, text, locked, tmp_path / "missing.db")
+    with closing(sqlite3.connect(locked, isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        backup = (await back_up(manager)).backup
+    assert {record.name: record.reason for record in backup.skipped} == {
+        "empty.db": SkipReason.EMPTY,
+        "text.db": SkipReason.NOT_A_DATABASE,
+        "locked.db": SkipReason.BUSY,
+        "missing.db": SkipReason.MISSING,
+    }
+    assert [entry.name for entry in backup.databases] == ["good.db"]
+
+
+async def test_nothing_to_back_up_is_a_failed_run_with_its_reasons(opened, tmp_path: Path) -> None:
+    """Without any database there is no archive, and the failed run says why."""
+    manager = await opened(tmp_path / "missing.db")
+    with pytest.raises(NothingToBackUpError, match=r"missing\.db"):
+        await back_up(manager)
+    (failed,) = await manager.catalogue.backups()
+    assert failed.state is BackupState.FAILED
+    assert [record.reason for record in failed.skipped] == [SkipReason.MISSING]
+    assert not list(manager.store.folder.glob("*.zip*"))
+
+
+async def test_a_second_request_is_told_what_runs(opened, tmp_path: Path) -> None:
+    """Whoever asks second learns who asked first, and the first run is not disturbed."""
+    manager = await opened(make_database(tmp_path / "one.db"))
+    first = asyncio.create_task(manager.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule"))
+    await asyncio.sleep(0)
+    with pytest.raises(BusyError, match="the schedule"):
+        await back_up(manager)
+    assert (await first).backup.proven
+
+
+async def test_a_run_of_another_process_is_told_too(opened, tmp_path: Path) -> None:
+    """Two managers on one BACKUP_DIR never run at once."""
+    source = make_database(tmp_path / "one.db")
+    first, second = await opened(source), await opened(source)
+    await first._lock.acquire(trigger=Trigger.BUTTON, requested_by="Ann")
+    try:
+        assert await second.running_anywhere() is not None
+        with pytest.raises(BusyError, match="Ann"):
+            await back_up(second)
+    finally:
+        await first._lock.release()
+    assert (await back_up(second)).backup.proven
+
+
+async def test_progress_reaches_a_watcher_and_ends(opened, tmp_path: Path) -> None:
+    """A watcher sees the newest event, the last one being that the run is over."""
+    manager = await opened(make_database(tmp_path / "one.db", 5000))
+    stages: list[Stage] = []
+
+    async def look(queue: "asyncio.Queue[Progress]") -> None:
+        while Stage.DONE not in stages:
+            stages.append((await queue.get()).stage)
+
+    async with manager.watch() as queue:
+        looking = asyncio.create_task(look(queue))
+        await back_up(manager)
+        await looking
+    assert stages[-1] is Stage.DONE
+    assert set(stages) - {Stage.DONE}
+
+
+async def test_a_stopped_run_leaves_nothing_half_done(opened, tmp_path: Path) -> None:
+    """An aborted run is catalogued as interrupted and leaves neither archive nor copies."""
+    manager = await opened(make_database(tmp_path / "one.db", 20000, filler=400))
+    run = asyncio.create_task(back_up(manager))
+    async with manager.watch() as queue:
+        while (await queue.get()).stage is Stage.STARTING:
+            pass
+        assert manager._run is not None
+        manager._run.abort.set("a test stops it")
+    with pytest.raises(AbortedError):
+        await run
+    (backup,) = await manager.catalogue.backups()
+    assert backup.state is BackupState.INTERRUPTED
+    assert not list(manager.store.folder.glob("database_backup*"))
+    assert not list((manager.store.folder / ".work").glob("*"))
+    assert manager.running is None
+
+
+async def test_what_nobody_delivers_is_owed(opened, tmp_path: Path) -> None:
+    """Without Telegram in this process, the deliveries wait in the ledger for the one that has it."""
+    manager = await opened(make_database(tmp_path / "one.db"), DELIVER_TO="77,-1001234567890/42")
+    result = await back_up(manager)
+    assert {delivery.recipient for delivery in result.deliveries} == {
+        Recipient(chat_id=77),
+        Recipient(chat_id=-1001234567890, thread_id=42),
+    }
+    assert {delivery.state for delivery in result.deliveries} == {DeliveryState.PENDING}
+
+
+async def test_retention_drops_the_oldest_and_never_a_pinned_one(opened, tmp_path: Path, clock: SteppedClock) -> None:
+    """Past MAX_BACKUP_COUNT the oldest archives go, but not one that an admin pinned."""
+    manager = await opened(make_database(tmp_path / "one.db"), MAX_BACKUP_COUNT="3")
+    made = []
+    for _ in range(5):
+        made.append((await back_up(manager)).backup)
+        if len(made) == 1:
+            await manager.pin(made[0].id, True, actor="Ann")
+        clock.now += timedelta(hours=1)
+    left = {backup.id for backup in await manager.catalogue.backups(on_disk_only=True)}
+    on_disk = {path.name for path in manager.store.folder.glob("*.zip")}
+    assert made[0].id in left
+    assert made[1].id not in left
+    assert on_disk == {backup.archive_name for backup in made if backup.id in left}
+
+
+async def test_the_last_good_backup_of_a_database_survives_its_age(opened, tmp_path: Path, clock: SteppedClock) -> None:
+    """A database that vanished keeps its last backup however old it grows."""
+    gone, stays = make_database(tmp_path / "gone.db"), make_database(tmp_path / "stays.db")
+    manager = await opened(gone, stays)
+    first = (await back_up(manager)).backup
+    gone.unlink()
+    for _ in range(3):
+        clock.now += timedelta(days=5)
+        await back_up(manager)
+    assert (await manager.catalogue.backup(first.id)).on_disk
+    assert (manager.store.folder / first.archive_name).exists()
+
+
+async def test_the_last_good_backup_is_not_deleted_on_request(opened, tmp_path: Path, clock: SteppedClock) -> None:
+    """Delete works for older backups, and is refused with a reason for the last good and for pinned ones."""
+    manager = await opened(make_database(tmp_path / "one.db"))
+    first = (await back_up(manager)).backup
+    with pytest.raises(CourierError, match="last good backup"):
+        await manager.delete(first.id, actor="Ann")
+    clock.now += timedelta(hours=1)
+    await back_up(manager)
+    await manager.pin(first.id, True, actor="Ann")
+    with pytest.raises(CourierError, match="pinned"):
+        await manager.delete(first.id, actor="Ann")
+    await manager.pin(first.id, False, actor="Ann")
+    await manager.delete(first.id, actor="Ann")
+    assert not (manager.store.folder / first.archive_name).exists()
+    with pytest.raises(NotFoundError):
+        await manager.delete(first.id, actor="Ann")
+
+
+async def test_the_catalogue_is_rebuilt_from_the_archives(opened, tmp_path: Path, clock: SteppedClock) -> None:
+    """A corrupt catalogue is set aside, not replaced, and the restore points are known again."""
+    source = make_database(tmp_path / "one.db")
+    manager = await opened(source)
+    made = (await back_up(manager)).backup
+    await manager.catalogue.close()
+    (manager.store.folder / CATALOGUE_NAME).write_bytes(b"\0garbage" * 500)
+    settings = load_settings(tmp_path / ".env", need_telegram=False)
+    async with open_manager(settings, deliver=False, clock=clock) as again:
+        (found,) = await again.catalogue.backups()
+    assert (found.archive_name, found.archive_sha256) == (made.archive_name, made.archive_sha256)
+    assert found.databases == made.databases
+    assert list(manager.store.folder.glob("*broken*"))
