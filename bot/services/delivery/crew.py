@@ -43,8 +43,9 @@ class Crew:
         aborted: asyncio.Future[Any] = asyncio.create_task(_set(abort))
         try:
             await asyncio.wait([everything, aborted], return_when=asyncio.FIRST_COMPLETED)
-            if abort is not None and abort.is_set():
+            if not everything.done():
                 await asyncio.wait({everything}, timeout=GRACE)
+            if abort is not None and not everything.done():
                 await stop(everything)
                 abort.check()
             return await everything
