@@ -168,7 +168,7 @@ async def _faults(copy: _Copy, pragma: str) -> tuple[str, ...]:
 
 
 def _break_rules(lines: tuple[str, ...]) -> bool:
-    """Tell whether every line is about a row that its own table's rules forbid: nothing is torn, the row is as it is."""
+    """Tell whether every line is about a row that its own table's rules forbid: nothing is torn."""
     return all(_RULE.match(line) for line in lines)
 
 
