@@ -226,6 +226,13 @@ async def test_unsafe_names_are_refused(name: str, tmp_path: Path) -> None:
     assert left_over(tmp_path) == []
 
 
+async def test_an_archive_of_nothing_is_refused(tmp_path: Path) -> None:
+    """No source, no archive."""
+    with pytest.raises(ArchiveError, match="nothing to put"):
+        await archived(tmp_path, {})
+    assert left_over(tmp_path) == []
+
+
 async def test_an_existing_archive_is_not_replaced(tmp_path: Path) -> None:
     """Neither one that was there from the beginning nor one that appears meanwhile is touched."""
     (tmp_path / NAME).write_bytes(b"precious")
