@@ -14,6 +14,7 @@ from bot import __version__, journal, terminal
 from bot.config import Settings, load_settings
 from bot.errors import CourierError, DeliveryError, NotFoundError
 from bot.models import Backup, DeliveryState, ServiceState
+from bot.services.memory import keep_memory_flat
 
 app = typer.Typer(
     name="sqlite-courier",
@@ -32,6 +33,7 @@ DEFAULT_ENV = Path(".env")
 def main() -> NoReturn:
     """Run the command line; every expected failure ends with a sentence and its own exit code, never a traceback."""
     terminal.prepare()
+    keep_memory_flat()  # before there are threads
     try:
         app(standalone_mode=True)
     except CourierError as error:
