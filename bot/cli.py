@@ -15,6 +15,7 @@ from bot.cli_restore import restore
 from bot.config import Settings, load_settings
 from bot.errors import CourierError, DeliveryError, NotFoundError
 from bot.models import Backup, DeliveryState, ServiceState
+from bot.services.memory import keep_memory_flat
 
 app = typer.Typer(
     name="sqlite-courier",
@@ -33,6 +34,7 @@ DEFAULT_ENV = Path(".env")
 def main() -> NoReturn:
     """Run the command line; every expected failure ends with a sentence and its own exit code, never a traceback."""
     terminal.prepare()
+    keep_memory_flat()  # before there are threads
     try:
         app(standalone_mode=True)
     except CourierError as error:

@@ -30,8 +30,9 @@ from bot.models import (
 )
 from bot.services.abort import Abort
 from bot.services.archive import Source, write_archive
+from bot.services.backup_info import build_info
 from bot.services.check import check_snapshot
-from bot.services.manifest import backed_up, build_info, build_manifest
+from bot.services.manifest import backed_up, build_manifest
 from bot.services.snapshot import take_snapshots
 
 Report = Callable[[Progress], None]
