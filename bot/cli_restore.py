@@ -25,7 +25,6 @@ from bot.models import (
     RestoreProgress,
     RestoreResult,
     RestoreStage,
-    TableChange,
 )
 
 Report = Callable[[RestoreProgress], None]
@@ -232,9 +231,11 @@ def _print_change(change: DatabaseChange) -> None:
     else:
         terminal.say(f"  {change.state} → {texts.human_size(then.bytes)}")
     for table in change.tables:
-        if table.now != table.then:
-            terminal.say(f"  {_rows(table)}")
-    if change.tables and all(table.now == table.then for table in change.tables):
+        if change.now is None:
+            terminal.say(f"  {table.table}: {_count(table.then)}")
+        elif table.now != table.then:
+            terminal.say(f"  {table.table}: {_count(table.now)} → {_count(table.then)}")
+    if change.now is not None and change.tables and all(table.now == table.then for table in change.tables):
         terminal.say("  as many rows in every table as now")
     for difference in change.schema:
         terminal.say(f"  {difference.kind} {difference.name} {difference.change}")
@@ -244,10 +245,8 @@ def _print_change(change: DatabaseChange) -> None:
         terminal.out.print(f"  [yellow]lost:[/] {escape(sentence)}", soft_wrap=True)
 
 
-def _rows(table: TableChange) -> str:
-    now = "no such table" if table.now is None else f"{table.now:,}"
-    then = "no such table" if table.then is None else f"{table.then:,}"
-    return f"{table.table}: {now} → {then} rows"
+def _count(rows: int | None) -> str:
+    return "no such table" if rows is None else f"{rows:,} row{'' if rows == 1 else 's'}"
 
 
 def print_result(result: RestoreResult) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 import secrets
 import time
 from collections.abc import Callable
@@ -19,8 +17,6 @@ from loguru import logger
 from bot.errors import AbortedError, CourierError, RestoreError, RestoreRefusedError
 from bot.models import (
     Backup,
-    CheckMethod,
-    Database,
     DatabaseChange,
     InUse,
     RestoredDatabase,
@@ -28,15 +24,13 @@ from bot.models import (
     RestoreProgress,
     RestoreResult,
     RestoreStage,
-    TargetState,
     Trigger,
-    Verdict,
 )
 from bot.services.abort import Abort
-from bot.services.check import check_snapshot
 from bot.services.locks import RunLock
+from bot.services.restore.guards import prove_result, require_as_planned, sha256_of
 from bot.services.restore.house import House, Prepared, Report
-from bot.services.restore.incoming import Incoming, fingerprint_of
+from bot.services.restore.incoming import Incoming
 from bot.services.restore.journal import (
     IN_PLACE,
     TO_FOLDER,
@@ -50,7 +44,7 @@ from bot.services.restore.live import LiveCopy
 from bot.services.restore.openness import who_uses
 from bot.services.restore.replacement import bring_back, copy_beside, name_replacement, put_in_place, swap_back
 from bot.services.restore.safety import SafetyCopy, take_safety_copies
-from bot.services.snapshot import take_snapshot
+from bot.services.store import create_private_folder
 from bot.services.threads import run_to_end, settled
 
 T = TypeVar("T")
@@ -97,6 +91,8 @@ class _Restore:
     async def run(self) -> RestoreResult:
         started = time.monotonic()
         await self._verify_again()
+        if self._plan.folder is not None:
+            await asyncio.to_thread(_make_folder, self._plan.folder)
         self._house.mark("verified")
         safety = await self._take_safety()
         self._house.mark("safety copy taken")
@@ -138,10 +134,10 @@ class _Restore:
         if self._plan.all_obstacles:
             raise RestoreRefusedError(self._plan.all_obstacles[0], hint="Nothing was changed.")
         for incoming in self._prepared.intake.databases:
-            if await self._in_thread(partial(_sha256, incoming.snapshot.file, self._abort.check)) != incoming.sha256:
+            if await self._in_thread(partial(sha256_of, incoming.snapshot.file, self._abort.check)) != incoming.sha256:
                 raise RestoreRefusedError(f"The private copy of {incoming.name} has changed since it was checked.")
         for change in self._plan.changes:
-            await asyncio.to_thread(_require_as_planned, change, force=self._prepared.force)
+            await asyncio.to_thread(require_as_planned, change, force=self._prepared.force)
 
     async def _take_safety(self) -> Backup | None:
         live = [change for change in self._plan.changes if change.method is RestoreMethod.INTO_LIVE]
@@ -215,7 +211,7 @@ class _Restore:
         names, tell = entry.replacement, self._teller(RestoreStage.RESTORE, change.name)
         await self._in_thread(partial(copy_beside, names, incoming.snapshot.file, check=self._abort.check, tell=tell))
         self._house.mark("copied beside")
-        await asyncio.to_thread(_require_as_planned, change, force=self._prepared.force)
+        await asyncio.to_thread(require_as_planned, change, force=self._prepared.force)
         try:
             await self._in_thread(partial(put_in_place, names, mark=self._house.mark))
         finally:
@@ -242,30 +238,18 @@ class _Restore:
 
     async def _verify(self, change: DatabaseChange, incoming: Incoming, copy: LiveCopy | None) -> str:
         """Hold the target, read through SQL, against the backup. Raises `RestoreError`."""
-        house, name = self._house, change.name
-        self._report(RestoreProgress(stage=RestoreStage.VERIFY, detail=name))
-        snapshot = await take_snapshot(
-            Database(path=change.target, name=name),
+        self._report(RestoreProgress(stage=RestoreStage.VERIFY, detail=change.name))
+        detail = await prove_result(
+            change,
+            incoming,
             self._prepared.room,
-            busy_timeout=house.busy_timeout,
+            busy_timeout=self._house.busy_timeout,
+            written_since=copy.written_since if copy else lambda: False,
             abort=self._abort,
-            progress=self._teller(RestoreStage.VERIFY, name, threaded=False),
-            clock=house.clock,
+            progress=self._teller(RestoreStage.VERIFY, change.name, threaded=False),
         )
-        found = await check_snapshot(snapshot, CheckMethod.QUICK, abort=self._abort)
-        same = await self._in_thread(partial(fingerprint_of, snapshot.file)) == incoming.fingerprint
-        snapshot.file.unlink()
-        house.mark("checked")
-        damaged_before = incoming.report.verdict is Verdict.DAMAGED  # an undo brings back what there was
-        if found.verdict is Verdict.DAMAGED and not damaged_before:
-            raise RestoreError(f"{name} is damaged after the restore: {found.messages[:1]}.", rolled_back=False)
-        if same:
-            return ""
-        if copy is not None and await run_to_end(copy.written_since, stop=bool):
-            return "Its application has written to it since."
-        if found.rows != incoming.report.rows or found.schema_sha256 != incoming.report.schema_sha256:
-            raise RestoreError(f"{name} does not hold what the backup holds.", rolled_back=False)
-        raise RestoreError(f"{name} is not page by page what the backup is.", rolled_back=False)
+        self._house.mark("checked")
+        return detail
 
     def _restored(
         self, change: DatabaseChange, incoming: Incoming, detail: str, aside: tuple[Path, ...] = ()
@@ -356,32 +340,8 @@ class _Restore:
         return tell
 
 
-def _sha256(file: Path, check: Callable[[], None]) -> str:
-    sha256 = hashlib.sha256()
-    with file.open("rb") as copy:
-        while piece := copy.read(1 << 20):
-            check()
-            sha256.update(piece)
-    return sha256.hexdigest()
-
-
-def _require_as_planned(change: DatabaseChange, *, force: bool) -> None:
-    """See that what was planned for is still there. Raises `RestoreRefusedError`; nothing was changed then."""
-    target = change.target
-    there = os.path.lexists(target)
-    if change.method is RestoreMethod.INTO_LIVE:
-        if not there:
-            raise RestoreRefusedError(f"{target} is gone since the plan was made.", hint="Make a new plan.")
-        return
-    if there != (change.state is not TargetState.MISSING):
-        what = "is there now" if there else "is gone"
-        raise RestoreRefusedError(f"{target} {what}, unlike when the plan was made.", hint="Make a new plan.")
-    in_use, by = who_uses(target)
-    if in_use is InUse.OPEN or (in_use is InUse.UNKNOWN and there and not force):
-        who = f" by {', '.join(by)}" if by else ""
-        raise RestoreRefusedError(
-            f"{target} can't be replaced: it is open{who}."
-            if in_use is InUse.OPEN
-            else f"That nobody has {target} open can't be proven here.",
-            hint="Stop its application first" + (", then restore with --force." if in_use is InUse.UNKNOWN else "."),
-        )
+def _make_folder(folder: Path) -> None:
+    try:
+        create_private_folder(folder)
+    except OSError as error:
+        raise RestoreRefusedError(f"The folder {folder} can't be made: {error.strerror or error}.") from error

@@ -118,6 +118,8 @@ def bring_back(names: Replacement, *, even_if_new: bool) -> None:
     Where the new database is complete, it stays unless `even_if_new`. Raises `OSError`.
     """
     target, aside, temporary = Path(names.target), Path(names.aside), Path(names.temporary)
+    if not target.parent.is_dir():
+        return  # nothing was ever there
     if is_new(names) and not even_if_new:
         return
     new = is_new(names)

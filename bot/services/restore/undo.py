@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from bot.models import (
 from bot.services.abort import Abort
 from bot.services.check import check_snapshot
 from bot.services.restore.facts import schema_of
+from bot.services.restore.guards import sha256_of
 from bot.services.restore.house import House, Prepared, Report
 from bot.services.restore.incoming import Incoming, Intake, describe, fingerprint_of
 from bot.services.restore.intake import take_in
@@ -153,7 +153,7 @@ async def _kept(entry: RecordEntry, room: Path, house: House, abort: Abort) -> I
         name=entry.name,
         snapshot=snapshot,
         report=report,
-        sha256=await asyncio.to_thread(_sha256, copy),
+        sha256=await asyncio.to_thread(sha256_of, copy),
         fingerprint=await asyncio.to_thread(fingerprint_of, copy),
         schema=await asyncio.to_thread(schema_of, copy),
     )
@@ -164,8 +164,3 @@ def _copy(source: Path, target: Path) -> None:
     with source.open("rb") as file, target.open("wb") as out:
         while piece := file.read(1 << 20):
             out.write(piece)
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
