@@ -39,7 +39,7 @@ print(f"steps {steps}", flush=True)
 
 NAMES = ("broken.db", "gone.db", "live.db", "sized.db")
 OLD, NEW = 44, 0
-KILLS = 8 * int(os.environ.get("SOAK", "1"))
+KILLS = 6 * int(os.environ.get("SOAK", "1"))
 
 
 def make_house(folder: Path) -> Rig:

@@ -44,7 +44,7 @@ def cut(folder: Path, data: bytes, size: int, names: list[str] | None = None) ->
     return paths
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), parts=st.integers(2, 9), named=st.booleans())
 def test_any_order_and_any_names_give_the_archive_back(archive: bytes, seed: int, parts: int, named: bool) -> None:
     """Shuffled volumes with names that say nothing, or lie, are put in order by their content."""
@@ -140,7 +140,7 @@ async def refused(path: Path, room: Path) -> bool:
     return False
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(flip=st.booleans(), where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_every_flipped_bit_and_every_truncation_is_caught(archive: bytes, flip: bool, where: float, bit: int) -> None:
     """A proven archive with one bit changed, or cut short anywhere, is refused."""
