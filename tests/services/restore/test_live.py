@@ -219,6 +219,21 @@ async def test_another_page_size_comes_back(tmp_path: Path, mode: str) -> None:
     assert require_sound(bank) == 0
 
 
+@pytest.mark.parametrize(("then", "now"), [("wal", "delete"), ("delete", "wal")])
+async def test_the_live_file_keeps_its_journal_mode(tmp_path: Path, then: str, now: str) -> None:
+    """A backup taken in another journal mode does not turn the live file into it."""
+    bank = make_bank(tmp_path / "bank.db", then, filler=50)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    with closing(sqlite3.connect(bank)) as connection:
+        assert connection.execute(f"PRAGMA journal_mode={now}").fetchone() == (now,)
+    transact(bank, 1)
+    await rig.restore()
+    with closing(sqlite3.connect(bank)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == (now,)
+    assert require_sound(bank) == 0
+
+
 async def test_a_link_stays_a_link(tmp_path: Path) -> None:
     """Behind a symbolic link the file itself is restored, whether it is there or not."""
     (tmp_path / "data").mkdir()
