@@ -32,7 +32,7 @@ from bot.texts import Texts
 if TYPE_CHECKING:
     from aiogram import Bot
 
-DRAIN_DELIVERIES = 3.0
+DRAIN_DELIVERIES = 2.0
 """Seconds a shutdown gives the uploads under way; what is not confirmed by then is owed at the next start."""
 
 
@@ -303,10 +303,9 @@ class Service:
         for task in self._tasks:
             if task.get_name() == "polling":
                 task.cancel()
-        await self.manager.stop()
-        await stopping
+        # Side by side: a handler may be following the very run that is being stopped.
+        await asyncio.gather(self.manager.stop(), stopping, self.poller.stop())
         await self._ledger.drain(DRAIN_DELIVERIES)
-        await self.poller.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

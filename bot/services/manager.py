@@ -47,7 +47,7 @@ from bot.services.store import Store
 ALL = 1_000_000
 """More backups than any store holds."""
 
-FINISH_WITHIN = 4.0
+FINISH_WITHIN = 2.0
 """Seconds a shutdown gives the running stage before it is abandoned; ten in all, with delivery and closing."""
 
 
