@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,16 +16,18 @@ from bot.services.delivery.rows import Rows
 from bot.services.delivery.upload import Request, SharedVolume
 
 Caption = Callable[[Backup, Volume], str]
-Report = Callable[[int, int], None]  # the number of a volume, and its bytes sent so far
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class Consignment:
-    """A backup cut into volumes, the same object for everybody to whom it goes at the moment."""
+    """A backup cut into volumes, one and the same for everybody to whom it goes at the moment."""
 
-    backup: Backup
-    archive: Path
-    volumes: tuple[SharedVolume, ...]
+    def __init__(self, backup: Backup, archive: Path, volumes: Sequence[SharedVolume]) -> None:
+        self.backup, self.archive, self.volumes = backup, archive, tuple(volumes)
+        self._on_disk = False
+
+    async def look(self) -> None:
+        """See whether the archive is still on the disk."""
+        self._on_disk = await asyncio.to_thread(self.archive.is_file)
 
     def missing(self, delivery: Delivery) -> list[SharedVolume]:
         """The volumes this recipient has not confirmed, in order."""
@@ -33,30 +35,32 @@ class Consignment:
         return [shared for shared in self.volumes if shared.volume.number not in confirmed]
 
     async def deliverable(self, delivery: Delivery) -> bool:
-        """Whether what this recipient lacks can still be sent: from the archive, or by file_ids alone."""
-        if await asyncio.to_thread(self.archive.is_file):
-            return True
-        return all([await shared.available() for shared in self.missing(delivery)])
+        """Whether what this recipient lacks can be sent: from the archive as `look` found it, or by file_ids alone."""
+        return self._on_disk or all([await shared.available() for shared in self.missing(delivery)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
-    """What a try needs to know besides the row. `abort` and `closing` are looked at before each volume."""
+    """What a try needs to know besides the row.
+
+    `rank` and `trusted` decide who uploads; `abort` is looked at before each volume; `report` is told
+    the number of a volume and how many of its bytes went out.
+    """
 
     consignment: Consignment
     silent: bool
-    rank: int
+    rank: float
     trusted: bool
     abort: Abort
-    closing: Callable[[], bool]
-    report: Report
+    report: Callable[[int, int], None] = lambda _number, _count: None
 
 
 class Courier:
     """Makes one try and returns the row as it is written down then; the caller decides about the next one."""
 
-    def __init__(self, rows: Rows, *, caption: Caption, clock: Clock) -> None:
-        self._rows, self._caption, self._clock = rows, caption, clock
+    def __init__(self, rows: Rows, *, caption: Caption, closing: asyncio.Event, clock: Clock) -> None:
+        self.rows = rows
+        self._caption, self._closing, self._clock = caption, closing, clock
 
     async def deliver(self, row: Delivery, errand: Errand) -> Delivery:
         """Send what the recipient lacks, each confirmed volume recorded at once.
@@ -64,51 +68,44 @@ class Courier:
         A timeout after the last byte counts as a failure and is tried again: a copy too many is better than one too
         few. Raises `Refused`, and `AbortedError` when the abort flag is set; a cancelled try is owed as before.
         """
-        if not await errand.consignment.deliverable(row):
-            return await self._rows.supersede(row, ARCHIVE_PRUNED)
-        row = await self._rows.claim(row)
-        been_at = {row.recipient.chat_id}
+        been_at: set[int] = set()
+        while True:
+            row = await self.rows.claim(row)
+            been_at.add(row.recipient.chat_id)
+            try:
+                return await self._send_missing(row, errand)
+            except Migrated as outcome:
+                row = await self.rows.follow(row, outcome)
+                if row.recipient.chat_id in been_at:  # moved in a circle
+                    return await self.rows.fail(row, outcome)
+                if row.state in (DeliveryState.SENT, DeliveryState.SUPERSEDED):
+                    return row  # the chat was a recipient under its new id already
+
+    async def _send_missing(self, row: Delivery, errand: Errand) -> Delivery:
         try:
             for shared in errand.consignment.missing(row):
-                sent = None
-                while sent is None:
-                    errand.abort.check()
-                    if errand.closing():
-                        return await self._rows.release(row)
-                    try:
-                        sent = await self._send(row.recipient, shared, errand)
-                    except Migrated as outcome:
-                        if outcome.new_chat_id in been_at:  # a chat that moved in a circle
-                            return await self._rows.fail(row, outcome)
-                        been_at.add(outcome.new_chat_id)
-                        row = await self._rows.follow(row, outcome)
-                row = await self._rows.confirm(row, sent)
-            return await self._rows.complete(row)
+                errand.abort.check()
+                if self._closing.is_set():
+                    return await self.rows.release(row)
+                sent = await self._send(row.recipient, shared, errand)
+                errand.report(sent.number, shared.volume.bytes)
+                row = await self.rows.confirm(row, sent)
+            return await self.rows.complete(row)
+        except Migrated:
+            raise
         except Refused:
-            await self._rows.release(row)
+            await self.rows.release(row)
             raise
         except Gone as outcome:
+            await errand.consignment.look()
             if await errand.consignment.deliverable(row):
-                return await self._rows.fail(row, outcome)
-            return await self._rows.supersede(row, ARCHIVE_PRUNED)
+                return await self.rows.fail(row, outcome)
+            return await self.rows.supersede(row, ARCHIVE_PRUNED)
         except Outcome as outcome:
-            return await self._rows.fail(row, outcome)
+            return await self.rows.fail(row, outcome)
         except BaseException:
-            await self._rows.release(row)
+            await self.rows.release(row)
             raise
-
-    async def send_again(self, recipient: Recipient, errand: Errand) -> Delivery:
-        """Send every volume whatever the ledger says, and leave the ledger alone; raises an `Outcome`."""
-        sent: list[SentVolume] = []
-        for shared in errand.consignment.volumes:
-            sent.append(await self._send(recipient, shared, errand))
-        return Delivery(
-            backup_id=errand.consignment.backup.id,
-            recipient=recipient,
-            state=DeliveryState.SENT,
-            sent_at=self._clock(),
-            volumes=tuple(sent),
-        )
 
     async def _send(self, recipient: Recipient, shared: SharedVolume, errand: Errand) -> SentVolume:
         number = shared.volume.number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -14,6 +14,7 @@ Owed = Literal["newest", "all"]
 LONGEST_RETRY = 3600.0  # seconds; an owed delivery is tried at least this often
 LONGEST_WAIT = 120.0  # seconds that a first pass waits on Telegram's request, all in all
 KNOCK_EVERY = timedelta(hours=6)  # a parked recipient that can't press Start (a group, a topic) is found again by this
+KNOCK_AGAIN = timedelta(minutes=10)  # … and by this when the knock itself met a trouble that passes
 LEASE = timedelta(minutes=15)  # longer than the largest upload may take; then another process may take a delivery over
 SHORTEST_RETRY = 1.0  # seconds; RETRY_DELAY=0 must not become a busy loop
 
@@ -35,13 +36,9 @@ def covers(newer: Backup, older: Backup) -> bool:
     return {database.path for database in older.databases} <= {database.path for database in newer.databases}
 
 
-def uploaders_first(statuses: Iterable[RecipientStatus]) -> list[RecipientStatus]:
-    """Order by who took a backup last: they are the likeliest to take the next, and an upload to nobody is wasted."""
-    return sorted(statuses, key=_reliability, reverse=True)
-
-
-def _reliability(status: RecipientStatus) -> tuple[bool, float]:
-    return (not status.parked_reason, status.last_sent_at.timestamp() if status.last_sent_at else 0.0)
+def uploader_rank(status: RecipientStatus) -> float:
+    """Who shall upload: the lower the sooner. Who took a backup last is the likeliest to take the next one."""
+    return -status.last_sent_at.timestamp() if status.last_sent_at else 0.0
 
 
 def is_due(delivery: Delivery, now: datetime) -> bool:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.clock import Clock
+from bot.errors import NotFoundError
 from bot.models import Backup, BackupState, Delivery, DeliveryState, Recipient, SentVolume
 from bot.services.catalogue import Catalogue
+from bot.services.delivery.crew import Crew
 from bot.services.delivery.destination import Migrated, Outcome, Parked, TooLarge, Transient, Wait
-from bot.services.delivery.keeper import Keeper
 from bot.services.delivery.policy import LEASE, all_sent, covers, retry_seconds
 
 Claim = tuple[int, Recipient]
@@ -19,8 +20,8 @@ Claim = tuple[int, Recipient]
 class Rows:
     """Every method leaves the catalogue true to what is known at that moment; none of them talks to a destination."""
 
-    def __init__(self, catalogue: Catalogue, keeper: Keeper, *, delay: float, clock: Clock) -> None:
-        self._catalogue, self._keeper = catalogue, keeper
+    def __init__(self, catalogue: Catalogue, crew: Crew, *, delay: float, clock: Clock) -> None:
+        self._catalogue, self._crew = catalogue, crew
         self._delay, self._clock = delay, clock
 
     async def find(self, backup_id: int, recipient: Recipient) -> Delivery | None:
@@ -28,13 +29,22 @@ class Rows:
         rows = await self._catalogue.deliveries(backup_id)
         return next((row for row in rows if row.recipient == recipient), None)
 
+    async def get(self, backup_id: int, recipient: Recipient) -> Delivery:
+        """The row as it stands now, under the id the chat has now; raises `NotFoundError`."""
+        row = await self.find(backup_id, recipient) or await self.find(
+            backup_id, await self._catalogue.current(recipient)
+        )
+        if row is None:
+            raise NotFoundError(f"{recipient.address} is not owed backup {backup_id}")
+        return row
+
     async def claim(self, row: Delivery) -> Delivery:
         """Mark the delivery as being sent, by us, for as long as the longest upload can take."""
         return await self._save(row, state=DeliveryState.SENDING, next_try_at=self._clock() + LEASE)
 
     async def confirm(self, row: Delivery, sent: SentVolume) -> Delivery:
         """Record a confirmed volume: from here on it is never sent to this recipient again."""
-        await self._keeper.keep(self._catalogue.record_sent(row.backup_id, row.recipient, sent))
+        await self._crew.keep(self._catalogue.record_sent(row.backup_id, row.recipient, sent))
         return replace(row, volumes=(*row.volumes, sent))
 
     async def complete(self, row: Delivery) -> Delivery:
@@ -59,10 +69,10 @@ class Rows:
                 )
             case Parked():
                 await self.park(row.recipient, outcome.sentence)
-                return await self._park_row(row, outcome.sentence)
+                return replace(row, state=DeliveryState.PARKED, next_try_at=None, reason=outcome.sentence)
             case TooLarge():
                 # The recipient is well: only this backup waits, for a changed setting and the restart that brings it.
-                return await self._park_row(row, outcome.sentence)
+                return await self._save(row, state=DeliveryState.PARKED, next_try_at=None, reason=outcome.sentence)
             case _:
                 attempts = row.attempts + 1
                 ambiguous = isinstance(outcome, Transient) and outcome.ambiguous
@@ -77,20 +87,18 @@ class Rows:
 
     async def park(self, recipient: Recipient, reason: str) -> None:
         """Park the recipient with everything owed to it."""
-        await self._keeper.keep(self._catalogue.park(recipient, reason))
-        for row in await self._catalogue.owed(recipient=recipient):
-            await self._park_row(row, reason)
+        await self._crew.keep(self._catalogue.park(recipient, reason))
 
     async def unpark(self, recipient: Recipient) -> None:
-        """Make everything owed to the recipient due at once."""
-        await self._catalogue.unpark(recipient)
+        """Make everything owed to the recipient due at once, also what was only waiting for its next try."""
+        await self._crew.keep(self._catalogue.unpark(recipient))
         for row in await self._catalogue.owed(recipient=recipient):
-            if row.state is not DeliveryState.SENDING:
-                await self._save(row, state=DeliveryState.PENDING, next_try_at=None, reason="")
+            if row.state is DeliveryState.PENDING and row.next_try_at is not None:
+                await self.release(row)
 
     async def follow(self, row: Delivery, outcome: Migrated) -> Delivery:
         """Remember the chat's new id for good; returns the row under the name it has from now on."""
-        await self._keeper.keep(self._catalogue.migrate(row.recipient.chat_id, outcome.new_chat_id))
+        await self._crew.keep(self._catalogue.migrate(row.recipient.chat_id, outcome.new_chat_id))
         moved = await self._catalogue.current(row.recipient)
         return await self.find(row.backup_id, moved) or row
 
@@ -106,13 +114,20 @@ class Rows:
             if older.started_at < newer.started_at and covers(newer, older):
                 await self.supersede(row, f"a newer backup took its place: {newer.archive_name}")
 
-    async def recover(self, claims: Collection[Claim]) -> None:
-        """At a start: nobody is sending what the last process was sending, and new settings deserve a new try."""
+    async def recover(self, claims: Collection[Claim], recipients: Collection[Recipient]) -> None:
+        """At a start: nobody is sending what the last process was sending, and new settings deserve a new try.
+
+        Who was taken out of the settings gets nothing any more, whatever was owed.
+        """
         parked = await self._catalogue.parked()
         for row in await self._catalogue.owed():
             stuck = row.state is DeliveryState.SENDING
             unparked = row.state is DeliveryState.PARKED and row.recipient not in parked
-            if (stuck or unparked) and (row.backup_id, row.recipient) not in claims:
+            if (row.backup_id, row.recipient) in claims:
+                continue
+            if row.recipient not in recipients:
+                await self.supersede(row, "not a recipient any more")
+            elif stuck or unparked:
                 await self.release(row)
 
     async def settle(self, backup_id: int) -> None:
@@ -124,10 +139,24 @@ class Rows:
         if all_sent(rows):
             await self._catalogue.set_state(backup_id, BackupState.DELIVERED)
 
-    async def _park_row(self, row: Delivery, reason: str) -> Delivery:
-        return await self._save(row, state=DeliveryState.PARKED, next_try_at=None, reason=reason)
-
     async def _save(self, row: Delivery, **changes: object) -> Delivery:
         changed = replace(row, **changes)  # type: ignore[arg-type]  # the names are checked by dataclasses
-        await self._keeper.keep(self._catalogue.save_delivery(changed))
+        await self._crew.keep(self._catalogue.save_delivery(changed))
         return changed
+
+
+class Unowed(Rows):
+    """The rows of sends that are on no account: the same outcomes, but nothing is written except a chat's new id."""
+
+    async def confirm(self, row: Delivery, sent: SentVolume) -> Delivery:
+        return replace(row, volumes=(*row.volumes, sent))
+
+    async def park(self, recipient: Recipient, reason: str) -> None:
+        pass
+
+    async def follow(self, row: Delivery, outcome: Migrated) -> Delivery:
+        await self._crew.keep(self._catalogue.migrate(row.recipient.chat_id, outcome.new_chat_id))
+        return replace(row, recipient=await self._catalogue.current(row.recipient))
+
+    async def _save(self, row: Delivery, **changes: object) -> Delivery:
+        return replace(row, **changes)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from typing import Any
 from bot.clock import Clock
 from bot.models import Recipient, Volume
 from bot.services.catalogue import Catalogue
+from bot.services.delivery.crew import Sleep, stop
 from bot.services.delivery.destination import (
     Destination,
     Gone,
@@ -24,7 +25,6 @@ from bot.services.delivery.destination import (
     Transient,
 )
 
-Sleep = Callable[[float], Awaitable[None]]
 Keep = Callable[[Coroutine[Any, Any, None]], Awaitable[None]]
 
 PATIENCE = 15.0  # seconds without any progress after which an upload counts as stalled, for a volume of no size …
@@ -53,7 +53,7 @@ class Request:
     recipient: Recipient
     caption: str
     silent: bool
-    rank: int
+    rank: float
     trusted: bool
     uploaded: Callable[[int], None]
 
@@ -88,7 +88,7 @@ class SharedVolume:
         self._loaded = False
         self._arrived = asyncio.Event()
         self._uploads: set[_Upload] = set()
-        self._queue: list[tuple[int, int, asyncio.Future[_Upload | None]]] = []
+        self._queue: list[tuple[float, int, asyncio.Future[_Upload | None]]] = []
         self._tickets = itertools.count()
         self._failures = 0  # uploads that failed since the last one that didn't
         self._troubles = 0  # those of them that were Transient
@@ -140,7 +140,7 @@ class SharedVolume:
 
     # Turns: at most one upload that makes progress, unless the destination shares nothing.
 
-    async def _turn(self, rank: int) -> _Upload | None:
+    async def _turn(self, rank: float) -> _Upload | None:
         """Wait to be the one who uploads; None when there is something new to look at instead."""
         if not self._busy():
             return self._begin()
@@ -192,7 +192,7 @@ class SharedVolume:
         try:
             await asyncio.wait({sending, overtaken}, return_when=asyncio.FIRST_COMPLETED)
             if not sending.done() and upload.bytes < self.volume.bytes:
-                await _stop(sending)
+                await stop(sending)
                 if sending.cancelled():
                     return None
             sent = await sending
@@ -201,7 +201,7 @@ class SharedVolume:
             self._failed(outcome)
             raise
         finally:
-            await _stop(sending, overtaken, watching)
+            await stop(sending, overtaken, watching)
             self._end(upload)
         if sent.file_id == self._file_id:
             await self._keep(
@@ -252,9 +252,3 @@ class SharedVolume:
             self._file_id = sent.file_id
             self._arrived.set()
             self._dismiss(None)
-
-
-async def _stop(*tasks: asyncio.Task[Any]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
