@@ -1,0 +1,183 @@
+"""The command line: what it prints, and the exit code of each kind of failure."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.samples import damage, make_database, write_env
+
+ROOT = Path(__file__).parent.parent
+
+
+class Shell:
+    """Runs `sqlite-courier` in a folder with a `.env`, as a person would."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        environment = {name: value for name, value in os.environ.items() if name not in ("BOT_TOKEN", "ADMIN_IDS")}
+        return subprocess.run(
+            [sys.executable, "-m", "bot", *arguments],
+            cwd=self.folder, env={**environment, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+            capture_output=True, text=True, encoding="utf-8", check=False, timeout=60,
+        )  # fmt: skip
+
+    def json(self, *arguments: str):
+        done = self(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """A shell in a folder whose `.env` names two databases."""
+    sources = [make_database(tmp_path / "live" / "one.db"), make_database(tmp_path / "live" / "two.db", wal=False)]
+    write_env(tmp_path, sources, ADMIN_IDS="11")
+    return Shell(tmp_path)
+
+
+def test_backup_list_show_and_verify(shell: Shell) -> None:
+    """A backup made on the command line can be listed, shown and verified."""
+    made = shell.json("backup", "--no-deliver")
+    assert made["backup"]["state"] == "stored"
+    (listed,) = shell.json("list")
+    assert listed["archive_sha256"] == made["backup"]["archive_sha256"]
+    shown = shell.json("show", "latest")
+    assert [entry["name"] for entry in shown["backup"]["databases"]] == ["one.db", "two.db"]
+    assert shell.json("verify") == [{"archive": listed["archive_name"], "ok": True, "fault": ""}]
+    for command in (["list"], ["show", "latest"], ["verify"], ["backup", "--no-deliver"]):
+        done = shell(*command)
+        assert done.returncode == 0, done.stderr
+        assert listed["archive_name"] in done.stdout or command[0] == "backup"
+
+
+def test_a_flipped_byte_is_found(shell: Shell) -> None:
+    """`verify` names the archive that is not what was written, and exits with 9."""
+    made = shell.json("backup", "--no-deliver")
+    archive = shell.folder / "backups" / made["backup"]["archive_name"]
+    content = bytearray(archive.read_bytes())
+    content[len(content) // 2] ^= 1
+    archive.write_bytes(content)
+    done = shell("verify", "latest")
+    assert done.returncode == 9
+    assert archive.name in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_settings_faults_are_listed_with_exit_code_2(tmp_path: Path) -> None:
+    """Every fault is named at once, without a traceback."""
+    (tmp_path / ".env").write_text("BOT_TOKEN=nonsense\nADMIN_IDS=abc\nMAX_BACKUP_CUONT=3\n")
+    done = Shell(tmp_path)("run")
+    assert done.returncode == 2
+    for name in ("BOT_TOKEN", "ADMIN_IDS", "MAX_BACKUP_COUNT", "DATABASES"):
+        assert name in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_backup_has_exit_code_3(shell: Shell) -> None:
+    """What is not there is said to be not there."""
+    done = shell("show", "99")
+    assert done.returncode == 3
+    assert "99" in done.stderr
+
+
+def test_no_database_has_exit_code_7(tmp_path: Path) -> None:
+    """A run with nothing to back up says why."""
+    write_env(tmp_path, [tmp_path / "missing.db"])
+    done = Shell(tmp_path)("backup", "--no-deliver")
+    assert done.returncode == 7
+    assert "missing.db" in done.stderr
+
+
+def test_a_skipped_database_is_loud_on_the_command_line(shell: Shell) -> None:
+    """The others are backed up, and the damaged one is named."""
+    damage(shell.folder / "live" / "one.db")
+    done = shell("backup", "--no-deliver")
+    assert "one.db" in done.stderr
+    assert "damaged" in done.stderr
+    assert "1 database" in done.stdout
+
+
+def test_status_of_a_service_that_never_ran(shell: Shell) -> None:
+    """Unknown is not healthy: exit code 1."""
+    done = shell("status")
+    assert done.returncode == 1
+    assert "❓" in done.stdout
+
+
+def test_config_says_what_would_be_backed_up_and_keeps_secrets(shell: Shell) -> None:
+    """`config` names databases and recipients, and never the token."""
+    token = "7000000001:AAE-abcdefghijklmnopqrstuvwxyz01234"
+    with (shell.folder / ".env").open("a") as env:
+        env.write(f"BOT_TOKEN={token}\n")
+    done = shell("config")
+    assert done.returncode == 0, done.stderr
+    assert "one.db" in done.stdout
+    assert "two.db" in done.stdout
+    assert "11" in done.stdout
+    assert token not in done.stdout
+    assert token.split(":")[1] not in shell("config", "--json").stdout
+
+
+def test_prune_says_why(shell: Shell) -> None:
+    """A dry run names each archive with its reason and deletes nothing."""
+    shell.json("backup", "--no-deliver")
+    (decision,) = shell.json("prune", "--dry-run")
+    assert decision["keep"] is True
+    assert decision["why"]
+    assert shell.json("prune") == []
+
+
+def test_the_sources_are_left_as_they_were(shell: Shell) -> None:
+    """A backup changes neither the bytes nor the folder of the databases."""
+    live = shell.folder / "live"
+    before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in live.iterdir()}
+    assert shell("backup", "--no-deliver").returncode == 0
+    assert {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in live.iterdir()} == before
+
+
+def test_a_busy_store_has_exit_code_4(shell: Shell) -> None:
+    """A second run is told who runs."""
+    holder = subprocess.Popen(
+        [
+            sys.executable, "-c",
+            "import asyncio, sys\n"
+            "from pathlib import Path\n"
+            "from bot.clock import utc_now\n"
+            "from bot.models import Trigger\n"
+            "from bot.services.locks import RunLock\n"
+            "async def main():\n"
+            "    lock = RunLock(Path(sys.argv[1]))\n"
+            "    await lock.acquire(trigger=Trigger.BUTTON, requested_by='Ann', started_at=utc_now())\n"
+            "    print('held', flush=True)\n"
+            "    await asyncio.to_thread(sys.stdin.read)\n"
+            "    await lock.release()\n"
+            "asyncio.run(main())",
+            str(shell.folder / "backups"),
+        ],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        done = shell("backup", "--no-deliver")
+        assert done.returncode == 4
+        assert "Ann" in done.stderr
+    finally:
+        holder.communicate()
+
+
+def test_rows_written_meanwhile_are_counted_as_the_snapshot_saw_them(shell: Shell) -> None:
+    """`show` gives the rows of the backup, not of the database as it is now."""
+    shell.json("backup", "--no-deliver")
+    with closing(sqlite3.connect(shell.folder / "live" / "one.db")) as connection, connection:
+        connection.execute("DELETE FROM entries")
+    shown = shell.json("show", "latest")
+    assert dict(map(tuple, shown["backup"]["databases"][0]["rows"]))["entries"] == 50
