@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import os
 import re
-from collections.abc import Collection
+import shutil
+import stat
+import tempfile
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from bot.errors import ArchiveError, NotFoundError
+from bot.models import Volume
 
 _ARCHIVE = re.compile(r"database_backup_(\d{8}_\d{6})\.zip(?:\.age)?")
 _PART = re.compile(_ARCHIVE.pattern + r"\.part")
@@ -54,13 +63,147 @@ def create_private_folder(folder: Path) -> None:
 
 def list_archives(folder: Path) -> tuple[Path, ...]:
     """Return the archives in a folder, oldest name first: plain files with our names, no links; () without a folder."""
-    try:
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if is_archive_name(entry.name) and _is_plain(entry)]
-    except FileNotFoundError:
-        return ()
+    names = (e.name for e in _entries(folder) if is_archive_name(e.name) and e.is_file(follow_symlinks=False))
     return tuple(folder / name for name in sorted(names))
 
 
-def _is_plain(entry: os.DirEntry[str]) -> bool:
-    return entry.is_file(follow_symlinks=False)
+def plan_volumes(archive: Path, size: int, volume_bytes: int) -> tuple[Volume, ...]:
+    """Cut an archive of `size` bytes into plain slices of at most `volume_bytes`, in order.
+
+    A single slice keeps the archive's own name, so that the chat shows a file that opens; several are named `….001`,
+    `….002`, … as 7-Zip expects, with more digits from 1000 on: `cat` and `copy /b` join them in the order of names.
+    """
+    if size < 0 or volume_bytes < 1:
+        message = f"an archive of {size} bytes can't be cut into volumes of {volume_bytes} bytes"
+        raise ValueError(message)
+    total = max(1, -(-size // volume_bytes))
+    digits = max(3, len(str(total)))
+    return tuple(
+        Volume(
+            archive=archive,
+            name=archive.name if total == 1 else f"{archive.name}.{number:0{digits}}",
+            number=number,
+            total=total,
+            offset=(number - 1) * volume_bytes,
+            bytes=min(volume_bytes, size - (number - 1) * volume_bytes),
+        )
+        for number in range(1, total + 1)
+    )
+
+
+def days_until_full(free_bytes: int, bytes_per_day: float) -> float | None:
+    """Return how many days the free space lasts at a rate of growth, None when nothing grows."""
+    return free_bytes / bytes_per_day if bytes_per_day > 0 else None
+
+
+class Store:
+    """The local folder of archives, and the private folder beside it where a run keeps its snapshots.
+
+    Nothing is touched but plain files with our names in the folder, and our own run folders in the work folder, which
+    may be shared (a RAM disk, /tmp): their names tell whose they are.
+    """
+
+    def __init__(self, folder: Path, *, work: Path | None = None) -> None:
+        self.folder = folder
+        self.work = folder / WORK_FOLDER if work is None else work
+        # Two services may share a work folder; one must not sweep the snapshots of the other's run.
+        owner = hashlib.sha256(os.path.normcase(folder.absolute()).encode()).hexdigest()[:8]
+        self._prefix = f"sqlite-courier-{owner}-"
+
+    async def prepare(self) -> None:
+        """Create both folders where they are missing, for the owner alone (0700). Raises ArchiveError."""
+        try:
+            await asyncio.to_thread(create_private_folder, self.folder)
+            await asyncio.to_thread(create_private_folder, self.work)
+        except OSError as error:
+            message = f"The folder {error.filename or self.folder} can't be created: {error.strerror or error}."
+            raise ArchiveError(message, hint="Set BACKUP_DIR to a folder that this user may write.") from error
+
+    @asynccontextmanager
+    async def run_folder(self) -> AsyncIterator[Path]:
+        """Give a run an empty private folder for its snapshots; it is removed at the end, or by the next sweep."""
+        await self.prepare()
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=self._prefix, dir=self.work))
+        try:
+            yield folder
+        finally:
+            # In a shield: snapshots are whole copies of people's data, and a shutdown must not leave them behind.
+            await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+
+    async def name_archive(self, started_at: datetime) -> str:
+        """Return the name for a run's archive: of its instant, or the next second that no file here has."""
+        return archive_name(started_at, await asyncio.to_thread(_names, self.folder))
+
+    async def archives(self) -> tuple[Path, ...]:
+        """Return the archives here, oldest name first."""
+        return await asyncio.to_thread(list_archives, self.folder)
+
+    async def sweep(self) -> tuple[Path, ...]:
+        """Remove what a killed run left: half-written archives and its folder of snapshots; return what was removed.
+
+        To be called with the lock of the runs held, or it takes the ground from under a run. What can't be removed is
+        left for the next sweep.
+        """
+        return await asyncio.to_thread(self._sweep)
+
+    async def delete(self, name: str) -> None:
+        """Delete an archive by its plain file name.
+
+        Raises NotFoundError when the name is not one of ours or no plain file here has it, ArchiveError when the
+        system refuses.
+        """
+        await asyncio.to_thread(self._delete, name)
+
+    async def free_bytes(self) -> int:
+        """Return the bytes that this user can still write on the disk of the archives."""
+        return (await asyncio.to_thread(shutil.disk_usage, self.folder)).free
+
+    async def size(self) -> int:
+        """Return the bytes that the archives take."""
+        return await asyncio.to_thread(lambda: sum(archive.stat().st_size for archive in list_archives(self.folder)))
+
+    def _sweep(self) -> tuple[Path, ...]:
+        removed = []
+        for entry in _entries(self.folder):
+            if _PART.fullmatch(entry.name) and entry.is_file(follow_symlinks=False) and _unlink(Path(entry.path)):
+                removed.append(Path(entry.path))
+        for entry in _entries(self.work):
+            if entry.name.startswith(self._prefix) and entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)  # refuses a link by itself
+                if not Path(entry.path).exists():
+                    removed.append(Path(entry.path))
+        return tuple(sorted(removed))
+
+    def _delete(self, name: str) -> None:
+        # The whole name must be ours, so it holds no separator, no drive and no "..": it can't lead out of the folder.
+        file = self.folder / name
+        try:
+            if not is_archive_name(name) or not stat.S_ISREG(file.lstat().st_mode):
+                raise FileNotFoundError
+            file.unlink()
+        except FileNotFoundError:
+            message = f"There is no archive {name!r} in the folder of backups."
+            raise NotFoundError(message) from None
+        except OSError as error:
+            message = f"The archive {name} can't be deleted: {error.strerror or error}."
+            raise ArchiveError(message, hint=f"See what has {file} open, and who may write its folder.") from error
+
+
+def _entries(folder: Path) -> tuple[os.DirEntry[str], ...]:
+    try:
+        with os.scandir(folder) as entries:
+            return tuple(entries)
+    except FileNotFoundError:
+        return ()
+
+
+def _names(folder: Path) -> tuple[str, ...]:
+    return tuple(entry.name for entry in _entries(folder))
+
+
+def _unlink(file: Path) -> bool:
+    try:
+        file.unlink()
+    except OSError:  # somebody has it open on Windows
+        return False
+    return True

@@ -74,7 +74,7 @@ async def _rebuild(
     for archive in archives:
         try:
             readable.append((archive, *await asyncio.to_thread(_read, archive, read_manifest)))
-        except Exception:
+        except Exception:  # foreign bytes may fail in any way; they are named in the result
             unreadable.append(archive)
     readable.sort(key=lambda found: found[1].created_at)
     adopted = []

@@ -1,0 +1,279 @@
+"""Runs at the times a cron expression names, by the wall clock, one at a time; aiocron's manners are hidden here."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import cast
+from zoneinfo import ZoneInfo
+
+import aiocron
+from cronsim import CronSim, CronSimError
+
+from bot.clock import Clock, utc_now
+
+# A suspended machine and a stepped clock are noticed within this time.
+LOOK_SECONDS = 30.0
+# A timer that ends a hair before its time must not spin until the clock has caught up.
+_LEAST_SECONDS = 0.01
+# Set back by less, the clock was corrected, and a run that took place stays done; by more, it was wrong before.
+BACKWARD_TOLERANCE = timedelta(hours=1)
+# Longer than any zone's clock goes back at the end of its summer time.
+_OVERLAP = timedelta(hours=2)
+
+_EXAMPLE = "“0 * * * *” is every hour on the hour, “30 3 * * *” every day at 03:30"
+_FIELDS = (
+    ("minute", "0–59", 60),
+    ("hour", "0–23", 24),
+    ("day of the month", "1–31", 31),
+    ("month", "1–12", 12),
+    ("day of the week", "0–7 or SUN–SAT", 7),
+)
+_CRONSIM_FAULTS = ("Bad minute", "Bad hour", "Bad day-of-month", "Bad month", "Bad day-of-week")
+
+Run = Callable[[datetime], Awaitable[object]]
+
+
+def validate_expression(expression: str) -> str:
+    """Return a cron expression with single spaces. Raises ValueError with a sentence that names the fault.
+
+    Five fields; no seconds, since a run every few seconds would only wait for itself. Refused as well: times that never
+    come, such as 31 February, and steps longer than their field, which cron would silently shorten.
+    """
+    parts = expression.split()
+    if len(parts) != len(_FIELDS):
+        message = (
+            f"“{expression}” has {len(parts)} fields; a schedule has five: minute, hour, day of the month, month and "
+            f"day of the week. {_EXAMPLE}."
+        )
+        raise ValueError(message)
+    for (field, _, span), part in zip(_FIELDS, parts, strict=True):
+        for step in re.findall(r"/(\d+)", part):
+            if int(step) >= span:
+                message = f"“{expression}”: the {field} “{part}” can't go in steps of {step}. {_EXAMPLE}."
+                raise ValueError(message)
+    try:
+        next(CronSim(expression, datetime(2024, 1, 1, tzinfo=UTC)))
+    except (CronSimError, StopIteration) as error:
+        raise ValueError(_fault(expression, parts, str(error))) from None
+    return " ".join(parts)
+
+
+def _fault(expression: str, parts: list[str], said: str) -> str:
+    place = _CRONSIM_FAULTS.index(said) if said in _CRONSIM_FAULTS else None
+    if place is not None:
+        field, allowed, _ = _FIELDS[place]
+        alone = " ".join(part if number == place else "*" for number, part in enumerate(parts))
+        try:
+            CronSim(alone, datetime(2024, 1, 1, tzinfo=UTC))
+        except CronSimError:
+            return f"“{expression}”: the {field} “{parts[place]}” is not valid ({allowed}). {_EXAMPLE}."
+    return f"“{expression}” never comes: its months don't have that day. {_EXAMPLE}."
+
+
+class Scheduler:
+    """Calls `run` with each planned instant (aware, UTC) within a second of it, as long as the loop is free.
+
+    One run at a time: a time that comes while a run is under way is skipped and told to `on_skipped(planned, running)`.
+    The wall clock is read again at least every 30 s: after a suspension, or a clock set forward over planned times, one
+    run follows and not many, with the latest of them; an instant that was honoured is not repeated when the clock goes
+    back by less than an hour. `last_planned` is the last one honoured before this start. What `run` raises goes to
+    `on_error(planned, error)`, by default to the loop's exception handler, and the schedule goes on.
+
+    Times are the zone's wall clock. Expressions with * as hour or minute go on evenly when the clocks change; a time
+    of the day that the change leaves out comes right after it, one that comes twice is taken once (as Debian's cron).
+    """
+
+    def __init__(
+        self,
+        expression: str,
+        timezone: ZoneInfo,
+        run: Run,
+        *,
+        clock: Clock = utc_now,
+        last_planned: datetime | None = None,
+        on_skipped: Callable[[datetime, datetime], None] | None = None,
+        on_error: Callable[[datetime, BaseException], None] | None = None,
+    ) -> None:
+        """Raises ValueError for an expression that is not valid."""
+        self.expression = validate_expression(expression)
+        self.timezone = timezone
+        self._run = run
+        self._clock = clock
+        self._last_planned = last_planned
+        self._on_skipped = on_skipped
+        self._on_error = on_error
+        self._cron: _Looks | None = None
+        self._due: datetime | None = None
+        self._paused = False
+        self._until: datetime | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._running: datetime | None = None
+
+    @property
+    def running(self) -> datetime | None:
+        """The planned instant of the run under way."""
+        return self._running
+
+    @property
+    def paused(self) -> bool:
+        return self._paused and (self._until is None or self._clock() < self._until)
+
+    def start(self) -> None:
+        """Begin, in the running loop; the first run is at the next planned time. A second call does nothing."""
+        if self._cron is None:
+            self._arm()
+
+    async def stop(self, seconds: float | None = None) -> None:
+        """Plan no more runs; wait for the one under way, and cancel it after `seconds` (None waits for its end)."""
+        self._disarm()
+        task = self._task
+        if task is not None:
+            await asyncio.wait({task}, timeout=seconds)
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+
+    def reschedule(self, expression: str) -> None:
+        """Follow another expression from now on. Raises ValueError and changes nothing when it is not valid."""
+        self.expression = validate_expression(expression)
+        self._rearm()
+
+    def pause(self, until: datetime | None = None) -> None:
+        """Plan no run before an instant, or before `resume`; a run under way goes on."""
+        self._paused, self._until = True, until
+        self._rearm()
+
+    def resume(self) -> None:
+        """Plan runs again; what was left out meanwhile is not made up for."""
+        self._paused, self._until = False, None
+        self._rearm()
+
+    def next_run(self) -> datetime | None:
+        """Return the next planned time, None while paused without an end."""
+        return next(iter(self.next_runs(1)), None)
+
+    def next_runs(self, count: int) -> tuple[datetime, ...]:
+        """Return the next planned times; () while paused without an end."""
+        return self._runs_from(self._clock(), count)
+
+    def previous_run(self, before: datetime) -> datetime | None:
+        """Return the latest planned time before an instant, None when there was none in fifty years."""
+        # cronsim goes back over the second pass of a repeated hour as if it were the first, so it starts later.
+        later = (before + _OVERLAP).astimezone(self.timezone)
+        for planned in CronSim(self.expression, later, reverse=True):
+            if planned < before:
+                return planned.astimezone(UTC)
+        return None
+
+    def missed(self, last_planned: datetime | None) -> datetime | None:
+        """Return the latest planned time that has passed since the last one honoured: the run to catch up with.
+
+        None when nothing was missed, or nothing was ever planned.
+        """
+        previous = self._previous_or_now(self._clock())
+        if last_planned is None or previous is None or previous <= last_planned:
+            return None
+        return previous
+
+    def fire(self, planned: datetime) -> bool:
+        """Run now for a planned instant, such as a missed one; return False when a run is under way, and tell so."""
+        if self._running is not None:
+            if self._on_skipped is not None:
+                self._on_skipped(planned, self._running)
+            return False
+        self._running = planned
+        self._task = asyncio.ensure_future(self._call(planned))
+        return True
+
+    async def _call(self, planned: datetime) -> None:
+        try:
+            await self._run(planned)
+        except Exception as error:  # one failed run must not end the schedule
+            if self._on_error is not None:
+                self._on_error(planned, error)
+            else:
+                said = {"message": f"the run planned for {planned.isoformat()} failed", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(said)
+        finally:
+            self._running = None
+
+    def _look(self) -> None:
+        now = self._clock()
+        if self._cron is None:  # stopped while this look was on its way
+            return
+        if self._due is not None and now >= self._due:
+            planned = max(self._due, self._previous_or_now(now) or self._due)
+            self._last_planned = planned
+            self.fire(planned)
+        # From the instant looked at, not from a later one: a time that comes in between would be lost.
+        self._due = next(iter(self._runs_from(now, 1)), None)
+
+    def _runs_from(self, now: datetime, count: int) -> tuple[datetime, ...]:
+        base = self._base(now)
+        return () if base is None else tuple(islice(_planned(self.expression, self.timezone, base), count))
+
+    def _previous_or_now(self, now: datetime) -> datetime | None:
+        return self.previous_run(now + timedelta(microseconds=1))
+
+    def _base(self, now: datetime) -> datetime | None:
+        """Return the instant after which runs are planned, None when never."""
+        if self._paused:
+            if self._until is None:
+                return None
+            # A run planned for the very instant at which the pause ends takes place.
+            now = max(now, self._until - timedelta(microseconds=1))
+        if self._last_planned is not None and now < self._last_planned <= now + BACKWARD_TOLERANCE:
+            return self._last_planned
+        return now
+
+    def _rearm(self) -> None:
+        if self._cron is not None:
+            self._look()  # a time that has come already is of the old plan
+            self._disarm()
+            self._arm()
+
+    def _arm(self) -> None:
+        self._due = self.next_run()
+        self._cron = _Looks(self.expression, self._look, self._clock, self.timezone)
+        self._cron.start()
+
+    def _disarm(self) -> None:
+        if self._cron is not None:
+            self._cron.stop()
+            self._cron = None
+
+
+def _planned(expression: str, timezone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+    for planned in CronSim(expression, after.astimezone(timezone)):
+        if planned > after:  # in the second pass of a repeated hour, cronsim begins with times of the first
+            yield planned.astimezone(UTC)
+
+
+class _Looks(aiocron.Cron):  # type: ignore[misc]  # aiocron has no types
+    """aiocron, told the time anew before every step, and woken at least every LOOK_SECONDS.
+
+    By itself it ties the wall clock to the loop's clock once, at its start; where the one moves without the other (a
+    suspended machine, a clock that was set), every later run would come at the wrong time.
+    """
+
+    def __init__(self, expression: str, look: Callable[[], None], clock: Clock, timezone: ZoneInfo) -> None:
+        super().__init__(expression, func=look, tz=timezone, loop=asyncio.get_running_loop())
+        self._clock = clock
+
+    def initialize(self) -> None:
+        now = self._clock()
+        self.time = now.timestamp()
+        self.datetime = now.astimezone(self.tz)
+        self.loop_time = self.loop.time()
+        self.cronsim = CronSim(self.spec, self.datetime)
+
+    def get_next(self) -> float:
+        self.initialize()
+        delay = float(super().get_next()) - self.loop_time
+        if delay <= 0:  # a time of the first pass of a repeated hour
+            delay = LOOK_SECONDS
+        return cast("float", self.loop_time + min(max(delay, _LEAST_SECONDS), LOOK_SECONDS))

@@ -1,0 +1,459 @@
+"""The scheduler on a loop whose two clocks are moved by the test: nothing sleeps, every second of a day is exact."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import selectors
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.clock import utc_now
+from bot.services.scheduler import Scheduler, validate_expression
+
+BERLIN = ZoneInfo("Europe/Berlin")
+LORD_HOWE = ZoneInfo("Australia/Lord_Howe")
+START = datetime(2025, 3, 1, 11, 59, 30, tzinfo=UTC)
+
+
+class _Jump(selectors.SelectSelector):
+    """Where a loop would wait for a timer, its clock jumps to that timer's time."""
+
+    seconds = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if not ready and timeout:
+            self.seconds += timeout
+        return ready
+
+
+class Machine(asyncio.SelectorEventLoop):
+    """A loop with a clock of its own and a wall clock beside it that can be set."""
+
+    def __init__(self, wall: datetime) -> None:
+        self.jump = _Jump()
+        self.wall = wall
+        super().__init__(self.jump)
+
+    def time(self) -> float:
+        return self.jump.seconds
+
+    def now(self) -> datetime:
+        return self.wall + timedelta(seconds=self.jump.seconds)
+
+    def set_wall_clock(self, by: timedelta) -> None:
+        """Move the wall clock alone: somebody sets it, or the machine was suspended meanwhile."""
+        self.wall += by
+
+
+class Runs:
+    """A run that notes when it was called and for which time, and takes `seconds`."""
+
+    def __init__(self, machine: Machine, seconds: float = 0) -> None:
+        self.machine = machine
+        self.seconds = seconds
+        self.planned: list[datetime] = []
+        self.late: list[float] = []
+
+    async def __call__(self, planned: datetime) -> None:
+        self.planned.append(planned)
+        self.late.append((self.machine.now() - planned).total_seconds())
+        await asyncio.sleep(self.seconds)
+
+
+def live(scenario: Callable[[Machine], Awaitable[None]], wall: datetime = START) -> None:
+    machine = Machine(wall)
+    with asyncio.Runner(loop_factory=lambda: machine) as runner:
+        runner.run(_as_coroutine(scenario(machine)))
+
+
+async def _as_coroutine(work: Awaitable[None]) -> None:
+    await work
+
+
+def hours(*of_day: int) -> list[datetime]:
+    return [datetime(2025, 3, 1, hour, tzinfo=UTC) for hour in of_day]
+
+
+def test_runs_come_on_the_hour_to_the_second() -> None:
+    """Over a day there is one run an hour, none early and none a second late."""
+
+    async def day(machine: Machine) -> None:
+        runs = Runs(machine, seconds=700)
+        scheduler = Scheduler("0 * * * *", BERLIN, runs, clock=machine.now)
+        assert scheduler.next_run() == hours(12)[0]
+        scheduler.start()
+        scheduler.start()
+        await asyncio.sleep(24 * 3600)
+        await scheduler.stop()
+        assert runs.planned == [hours(12)[0] + timedelta(hours=number) for number in range(24)]
+        assert all(0 <= late < 1 for late in runs.late)
+        await asyncio.sleep(24 * 3600)
+        assert len(runs.planned) == 24
+
+    live(day)
+
+
+@pytest.mark.parametrize("drift", [-0.0005, 0.0005])
+def test_a_drifting_wall_clock_moves_no_run(drift: float) -> None:
+    """With 0.5 ms a second between the two clocks, every run still comes within a second of its time, and once."""
+
+    async def day(machine: Machine) -> None:
+        def now() -> datetime:
+            return machine.now() + timedelta(seconds=machine.time() * drift)
+
+        late = []
+
+        async def run(planned: datetime) -> None:
+            late.append((now() - planned).total_seconds())
+
+        scheduler = Scheduler("0 * * * *", BERLIN, run, clock=now)
+        scheduler.start()
+        await asyncio.sleep(24 * 3600 - 120)
+        await scheduler.stop()
+        assert len(late) == 24
+        assert all(0 <= seconds < 1 for seconds in late)
+
+    live(day)
+
+
+def test_a_machine_that_slept_over_planned_times_runs_once() -> None:
+    """After three hours of suspension one run follows within 30 seconds, for the latest of the times slept over."""
+
+    async def night(machine: Machine) -> None:
+        runs = Runs(machine)
+        scheduler = Scheduler("0 * * * *", BERLIN, runs, clock=machine.now)
+        scheduler.start()
+        await asyncio.sleep(600)
+        machine.set_wall_clock(timedelta(hours=3))
+        await asyncio.sleep(31)
+        assert runs.planned == hours(12, 15)
+        await asyncio.sleep(3600)
+        assert runs.planned == hours(12, 15, 16)
+        assert runs.late[-1] < 1
+        await scheduler.stop()
+
+    live(night)
+
+
+def test_a_clock_set_back_a_little_repeats_no_run() -> None:
+    """Ten minutes back over a run that took place: it is not made again, and the next comes at its time."""
+
+    async def correction(machine: Machine) -> None:
+        runs = Runs(machine)
+        scheduler = Scheduler("0 * * * *", BERLIN, runs, clock=machine.now)
+        scheduler.start()
+        await asyncio.sleep(60)
+        machine.set_wall_clock(timedelta(minutes=-10))
+        assert scheduler.next_run() == hours(13)[0]
+        await asyncio.sleep(2 * 3600)
+        await scheduler.stop()
+        assert runs.planned == hours(12, 13)
+        assert all(late < 1 for late in runs.late)
+
+    live(correction)
+
+
+def test_a_clock_set_back_far_does_not_stop_the_schedule() -> None:
+    """A clock that was years ahead and is put right: runs go on at the next hour, not in years."""
+
+    async def repair(machine: Machine) -> None:
+        runs = Runs(machine)
+        scheduler = Scheduler("0 * * * *", BERLIN, runs, clock=machine.now)
+        scheduler.start()
+        await asyncio.sleep(60)
+        machine.set_wall_clock(START - machine.now() + timedelta(seconds=60))
+        await asyncio.sleep(2 * 3600)
+        await scheduler.stop()
+        assert runs.planned[0].year == 2031
+        assert runs.planned[1:] == hours(13, 14)
+
+    live(repair, wall=START.replace(year=2031))
+
+
+def test_a_restart_after_a_small_correction_repeats_no_run() -> None:
+    """The time honoured before the restart counts as the one honoured in this life."""
+
+    async def restart(machine: Machine) -> None:
+        scheduler = Scheduler("0 * * * *", BERLIN, Runs(machine), clock=machine.now, last_planned=hours(12)[0])
+        assert scheduler.next_run() == hours(13)[0]
+
+    live(restart)
+
+
+def test_a_time_that_comes_during_a_run_is_skipped_and_told() -> None:
+    """A run of 2.5 hours lets two times pass; no two runs overlap and the next goes on at its hour."""
+
+    async def long(machine: Machine) -> None:
+        runs = Runs(machine, seconds=2.5 * 3600)
+        skipped: list[tuple[datetime, datetime]] = []
+        scheduler = Scheduler(
+            "0 * * * *", BERLIN, runs, clock=machine.now, on_skipped=lambda *times: skipped.append(times)
+        )
+        scheduler.start()
+        await asyncio.sleep(60)
+        assert scheduler.running == hours(12)[0]
+        assert not scheduler.fire(hours(11)[0])
+        await asyncio.sleep(3 * 3600)
+        assert runs.planned == hours(12, 15)
+        assert skipped == [(hours(hour)[0], hours(12)[0]) for hour in (11, 13, 14)]
+        await scheduler.stop()
+        assert scheduler.running is None
+
+    live(long)
+
+
+def test_a_failed_run_is_told_and_the_next_one_comes() -> None:
+    """What a run raises reaches the callback, or else the loop's handler; the schedule goes on."""
+
+    async def bad(machine: Machine) -> None:
+        errors: list[object] = []
+
+        async def run(planned: datetime) -> None:
+            raise RuntimeError(planned.isoformat())
+
+        told = Scheduler("0 * * * *", BERLIN, run, clock=machine.now, on_error=lambda _, error: errors.append(error))
+        told.start()
+        await asyncio.sleep(2 * 3600)
+        await told.stop()
+        assert [str(error) for error in errors] == ["2025-03-01T12:00:00+00:00", "2025-03-01T13:00:00+00:00"]
+        asyncio.get_running_loop().set_exception_handler(lambda _, said: errors.append(said["exception"]))
+        untold = Scheduler("0 * * * *", BERLIN, run, clock=machine.now)
+        untold.start()
+        await asyncio.sleep(3600)
+        await untold.stop()
+        assert str(errors[-1]) == "2025-03-01T14:00:00+00:00"
+
+    live(bad)
+
+
+def test_stopping_waits_for_the_run_and_then_cancels_it() -> None:
+    """A run gets the time it is given to end, and is cancelled afterwards."""
+
+    async def shutdown(machine: Machine) -> None:
+        ended: list[str] = []
+
+        async def run(planned: datetime) -> None:
+            try:
+                await asyncio.sleep(600)
+                ended.append("done")
+            except asyncio.CancelledError:
+                ended.append("cancelled")
+                raise
+
+        for seconds in (None, 60.0):
+            scheduler = Scheduler("0 * * * *", BERLIN, run, clock=machine.now)
+            scheduler.start()
+            while scheduler.running is None:
+                await asyncio.sleep(1)
+            await scheduler.stop(seconds)
+        assert ended == ["done", "cancelled"]
+
+    live(shutdown)
+
+
+def test_a_new_expression_holds_at_once() -> None:
+    """Ten seconds before its first time a new schedule is in force, exactly; a faulty one changes nothing."""
+
+    async def change(machine: Machine) -> None:
+        runs = Runs(machine)
+        scheduler = Scheduler("0 3 * * *", ZoneInfo("UTC"), runs, clock=machine.now)
+        scheduler.start()
+        await asyncio.sleep(20)
+        scheduler.reschedule("*/30  * * * *")
+        with pytest.raises(ValueError, match="five"):
+            scheduler.reschedule("whenever")
+        assert scheduler.expression == "*/30 * * * *"
+        await asyncio.sleep(3600)
+        await scheduler.stop()
+        assert runs.planned == [hours(12)[0], hours(12)[0] + timedelta(minutes=30)]
+        assert all(late < 1 for late in runs.late)
+
+    live(change)
+
+
+def test_a_time_that_has_come_is_not_lost_to_a_change_of_plan() -> None:
+    """A press that arrives just after the hour, before the scheduler has looked, does not swallow the hour."""
+
+    async def press(machine: Machine) -> None:
+        runs = Runs(machine)
+        scheduler = Scheduler("0 * * * *", BERLIN, runs, clock=machine.now)
+        scheduler.start()
+        machine.set_wall_clock(timedelta(seconds=31))
+        scheduler.reschedule("30 * * * *")
+        await asyncio.sleep(1)
+        await scheduler.stop()
+        assert runs.planned == hours(12)
+
+    live(press)
+
+
+def test_a_pause_plans_nothing_until_it_ends() -> None:
+    """Paused there is no next run; resumed nothing is made up for; a pause with an end ends by itself."""
+
+    async def pause(machine: Machine) -> None:
+        runs = Runs(machine)
+        scheduler = Scheduler("0 * * * *", BERLIN, runs, clock=machine.now)
+        scheduler.pause()
+        scheduler.start()
+        await asyncio.sleep(3 * 3600)
+        assert (scheduler.paused, scheduler.next_run(), runs.planned) == (True, None, [])
+        scheduler.resume()
+        await asyncio.sleep(3600)
+        assert (scheduler.paused, runs.planned) == (False, hours(15))
+        scheduler.pause(until=hours(18)[0])
+        assert scheduler.next_runs(2) == tuple(hours(18, 19))
+        await asyncio.sleep(4 * 3600)
+        assert (scheduler.paused, runs.planned) == (False, hours(15, 18, 19))
+        await scheduler.stop()
+
+    live(pause)
+
+
+def test_a_missed_run_is_found_at_the_start() -> None:
+    """The latest time passed since the last one honoured is the one to catch up with; a fresh start misses none."""
+
+    async def start(machine: Machine) -> None:
+        runs = Runs(machine)
+        scheduler = Scheduler("0 * * * *", BERLIN, runs, clock=machine.now)
+        assert scheduler.missed(None) is None
+        assert scheduler.missed(hours(11)[0]) is None
+        assert scheduler.missed(hours(12)[0]) is None
+        assert scheduler.missed(hours(8)[0]) == hours(11)[0]
+        assert scheduler.fire(hours(11)[0])
+        await scheduler.stop()
+        assert runs.planned == hours(11)
+
+    live(start)
+
+
+def test_a_time_missed_by_nothing_counts() -> None:
+    """A start at the very instant of a planned time finds it missed, and does not plan it a second time."""
+    scheduler = Scheduler("0 * * * *", BERLIN, _nothing, clock=lambda: hours(12)[0])
+    assert scheduler.missed(hours(11)[0]) == hours(12)[0]
+    assert scheduler.next_run() == hours(13)[0]
+
+
+async def _nothing(planned: datetime) -> None:
+    return None
+
+
+def local(scheduler: Scheduler, count: int) -> list[str]:
+    return [f"{run.astimezone(scheduler.timezone):%d %H:%M %z}" for run in scheduler.next_runs(count)]
+
+
+def at(zone: ZoneInfo, *date: int, fold: int = 0) -> datetime:
+    return datetime(*date, tzinfo=zone, fold=fold).astimezone(UTC)  # type: ignore[misc,arg-type]
+
+
+def test_hourly_runs_go_on_evenly_when_berlin_changes_its_clocks() -> None:
+    """An hour lies between any two runs, in the night that skips 02:00 and in the one that has it twice."""
+    spring = Scheduler("0 * * * *", BERLIN, _nothing, clock=lambda: at(BERLIN, 2025, 3, 30, 0, 30))
+    assert local(spring, 3) == ["30 01:00 +0100", "30 03:00 +0200", "30 04:00 +0200"]
+    autumn = Scheduler("0 * * * *", BERLIN, _nothing, clock=lambda: at(BERLIN, 2025, 10, 26, 1, 30))
+    assert local(autumn, 3) == ["26 02:00 +0200", "26 02:00 +0100", "26 03:00 +0100"]
+
+
+def test_a_daily_run_in_the_changed_hour_takes_place_once() -> None:
+    """02:30 comes right after a gap, once in an overlap, and a start in its second pass plans none in the past."""
+    spring = Scheduler("30 2 * * *", BERLIN, _nothing, clock=lambda: at(BERLIN, 2025, 3, 29, 12))
+    assert local(spring, 2) == ["30 03:00 +0200", "31 02:30 +0200"]
+    assert spring.previous_run(at(BERLIN, 2025, 3, 30, 3)) == at(BERLIN, 2025, 3, 29, 2, 30)
+    assert spring.previous_run(at(BERLIN, 2025, 3, 30, 3, 1)) == at(BERLIN, 2025, 3, 30, 3)
+    autumn = Scheduler("30 2 * * *", BERLIN, _nothing, clock=lambda: at(BERLIN, 2025, 10, 25, 12))
+    assert local(autumn, 2) == ["26 02:30 +0200", "27 02:30 +0100"]
+    second_pass = at(BERLIN, 2025, 10, 26, 2, 15, fold=1)
+    again = Scheduler("30 2 * * *", BERLIN, _nothing, clock=lambda: second_pass)
+    assert local(again, 1) == ["27 02:30 +0100"]
+    assert again.previous_run(second_pass) == at(BERLIN, 2025, 10, 26, 2, 30)
+
+
+def test_the_second_pass_of_an_hour_brings_no_second_run() -> None:
+    """Through the whole night of the overlap, the daily run is called once."""
+
+    async def night(machine: Machine) -> None:
+        runs = Runs(machine)
+        scheduler = Scheduler("30 2 * * *", BERLIN, runs, clock=machine.now)
+        scheduler.start()
+        await asyncio.sleep(6 * 3600)
+        await scheduler.stop()
+        assert runs.planned == [at(BERLIN, 2025, 10, 26, 2, 30)]
+        assert runs.late[0] < 1
+
+    live(night, wall=at(BERLIN, 2025, 10, 26, 0, 0))
+
+
+def test_hours_are_the_walls_where_summer_time_is_half_an_hour() -> None:
+    """On Lord Howe Island every run shows :00 on the wall; once a year each, an hour is 30 minutes off."""
+    spring = Scheduler("0 * * * *", LORD_HOWE, _nothing, clock=lambda: at(LORD_HOWE, 2025, 10, 5, 0, 30))
+    assert local(spring, 3) == ["05 01:00 +1030", "05 03:00 +1100", "05 04:00 +1100"]
+    autumn = Scheduler("0 * * * *", LORD_HOWE, _nothing, clock=lambda: at(LORD_HOWE, 2025, 4, 6, 0, 30))
+    assert local(autumn, 3) == ["06 01:00 +1100", "06 02:00 +1030", "06 03:00 +1030"]
+    assert autumn.previous_run(at(LORD_HOWE, 2025, 4, 6, 2, 0)) == at(LORD_HOWE, 2025, 4, 6, 1, 0)
+
+
+@pytest.mark.parametrize("zone", [ZoneInfo("UTC"), BERLIN, LORD_HOWE])
+@pytest.mark.parametrize("expression", ["0 * * * *", "*/20 * * * *", "30 2 * * *", "0 0-23/2 * * *", "15 1-3 * * SUN"])
+def test_looking_back_finds_what_looking_ahead_planned(zone: ZoneInfo, expression: str) -> None:
+    """Over both changes of the clocks, each planned time's predecessor is the one planned before it."""
+    for start in (
+        datetime(2025, 3, 29, tzinfo=UTC),
+        datetime(2025, 4, 5, tzinfo=UTC),
+        datetime(2025, 10, 25, tzinfo=UTC),
+    ):
+        scheduler = Scheduler(expression, zone, _nothing, clock=lambda start=start: start)
+        runs = [run for run in scheduler.next_runs(150) if run < start + timedelta(days=2)]
+        assert list(runs) == sorted(set(runs))
+        for earlier, later in itertools.pairwise(runs):
+            assert scheduler.previous_run(later) == earlier
+
+
+@pytest.mark.parametrize(
+    ("expression", "fault"),
+    [
+        ("", "has 0 fields"),
+        ("@hourly", "has 1 fields"),
+        ("0 0 * * * *", "has 6 fields"),
+        ("60 * * * *", "the minute “60” is not valid (0–59)"),
+        ("0 24 * * *", "the hour “24” is not valid"),
+        ("0 5-2 * * *", "the hour “5-2” is not valid"),
+        ("0 0 0 * *", "the day of the month “0” is not valid"),
+        ("0 0 1 HURZ *", "the month “HURZ” is not valid"),
+        ("0 0 * * 8", "the day of the week “8” is not valid"),
+        ("*/90 * * * *", "the minute “*/90” can't go in steps of 90"),
+        ("*/0 * * * *", "the minute “*/0” is not valid"),
+        ("0 0 31 2 *", "never comes"),
+        ("0 0 31 4,6,9 *", "never comes"),
+    ],
+)
+def test_a_faulty_expression_is_named_with_an_example(expression: str, fault: str) -> None:
+    """The sentence says what is wrong and shows a schedule that works."""
+    with pytest.raises(ValueError, match="every hour on the hour") as raised:
+        validate_expression(expression)
+    assert fault in str(raised.value)
+
+
+def test_a_valid_expression_comes_back_tidy() -> None:
+    """Spaces are made single, names and special days are understood."""
+    assert validate_expression(" 0  */6 * JAN-mar  mon,FRI ") == "0 */6 * JAN-mar mon,FRI"
+    assert validate_expression("0 0 L * *") == "0 0 L * *"
+    assert validate_expression("0 0 29 2 *") == "0 0 29 2 *"
+
+
+async def test_a_run_comes_on_a_real_clock() -> None:
+    """Half a second before the hour, on the real loop: the run is called once the hour has come, and not before."""
+    ahead = hours(12)[0] - timedelta(seconds=0.5) - utc_now()
+    called: asyncio.Future[tuple[datetime, datetime]] = asyncio.get_running_loop().create_future()
+
+    async def run(planned: datetime) -> None:
+        called.set_result((planned, utc_now() + ahead))
+
+    scheduler = Scheduler("0 * * * *", BERLIN, run, clock=lambda: utc_now() + ahead)
+    scheduler.start()
+    planned, at_last = await called
+    await scheduler.stop()
+    assert planned == hours(12)[0] <= at_last
