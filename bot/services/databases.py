@@ -72,7 +72,8 @@ def _expand(pattern: str) -> Iterator[_Candidate]:
         yield _look(path)
         return
     found = False
-    for match in sorted(Path(match) for match in glob.glob(str(path), recursive=True)):  # noqa: PTH207 - Path.glob() takes no absolute pattern
+    matches = glob.glob(str(path), recursive=True)  # noqa: PTH207 - Path.glob() takes no absolute pattern
+    for match in sorted(map(Path, matches)):
         if match.name.lower().endswith(SIDECARS) or _SUPER_JOURNAL.search(match.name):
             continue
         candidate = _look(match)

@@ -1,0 +1,195 @@
+"""Which databases are found, and under which names they go into archives."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.models import SkipReason
+from bot.services.databases import find_databases, safe_name
+
+links = pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
+
+
+def put(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x")
+    return path
+
+
+def names(*patterns: object, known: dict[str, str] | None = None) -> list[str]:
+    return [database.name for database in find_databases([str(p) for p in patterns], known or {}).databases]
+
+
+def paths(*patterns: object) -> list[Path]:
+    return [database.path for database in find_databases([str(p) for p in patterns], {}).databases]
+
+
+def test_paths_are_taken_as_they_come(tmp_path: Path) -> None:
+    """Names with spaces, quotes, unicode and URI characters are plain paths."""
+    odd = "a#b%41.db" if sys.platform == "win32" else "a?b#c%41.db"
+    files = [put(tmp_path / name) for name in ("my shop.db", "größe.db", odd, "it's.db", "no_extension")]
+    assert paths(*files) == files
+
+
+def test_relative_and_home_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path counts from the working directory, a tilde from the home folder; both come back absolute."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    here, home = put(tmp_path / "here.db"), put(tmp_path / "home" / "bot.db")
+    assert paths("here.db", "~/bot.db") == [here, home]
+
+
+def test_globs_are_picked_up_at_each_call(tmp_path: Path) -> None:
+    """A database created later is found by the same pattern, in a deterministic order, in folders too."""
+    b = put(tmp_path / "b.db")
+    assert paths(tmp_path / "**" / "*.db") == [b]
+    a, deep = put(tmp_path / "a.db"), put(tmp_path / "x" / "y" / "c.db")
+    assert paths(tmp_path / "**" / "*.db") == [a, b, deep]
+
+
+def test_globs_leave_out_what_is_no_database_file(tmp_path: Path) -> None:
+    """Sidecars, journals of many databases and folders matched by a glob are not databases."""
+    database = put(tmp_path / "app.db")
+    for sidecar in ("app.db-wal", "app.db-shm", "app.db-journal", "app.db-mj0123ABCDE"):
+        put(tmp_path / sidecar)
+    (tmp_path / "app.d").mkdir()
+    assert paths(tmp_path / "app*") == [database]
+
+
+def test_a_glob_that_matches_nothing_is_missing(tmp_path: Path) -> None:
+    """An empty glob is reported with the pattern as it was written."""
+    found = find_databases([str(tmp_path / "*.db")], {})
+    assert found.databases == ()
+    assert [(skipped.reason, skipped.detail) for skipped in found.missing] == [
+        (SkipReason.MISSING, f"No file matches {tmp_path / '*.db'}.")
+    ]
+
+
+def test_a_missing_path_is_missing(tmp_path: Path) -> None:
+    """A path that does not exist is reported once, under the name that it would have."""
+    found = find_databases([str(tmp_path / "gone.db")] * 2, {})
+    assert [(s.database.name, s.reason) for s in found.missing] == [("gone.db", SkipReason.MISSING)]
+    assert found.missing[0].detail == f"{tmp_path / 'gone.db'} does not exist."
+
+
+def test_a_folder_is_no_database(tmp_path: Path) -> None:
+    """A path that names a folder is refused with that reason."""
+    assert find_databases([str(tmp_path)], {}).missing[0].reason is SkipReason.NOT_A_DATABASE
+
+
+def test_a_path_with_glob_characters_that_exists_is_that_file(tmp_path: Path) -> None:
+    """A file called `[1].db` is found by its path."""
+    literal = put(tmp_path / "[1].db")
+    put(tmp_path / "1.db")
+    assert paths(literal) == [literal]
+
+
+def test_a_path_listed_twice_is_one_database(tmp_path: Path) -> None:
+    """A path and a glob that matches it give one database."""
+    database = put(tmp_path / "app.db")
+    assert paths(database, tmp_path / "*.db") == [database]
+
+
+@links
+def test_a_link_to_a_listed_database_is_the_same_database(tmp_path: Path) -> None:
+    """The first path of a file counts, or the one that it was backed up under before."""
+    database = put(tmp_path / "app.db")
+    link = tmp_path / "link.db"
+    link.symlink_to(database)
+    assert paths(database, link) == [database]
+    assert paths(link) == [link]
+    assert [d.path for d in find_databases([str(link), str(database)], {str(database): "app.db"}).databases] == [
+        database
+    ]
+
+
+@links
+def test_a_broken_link_is_missing(tmp_path: Path) -> None:
+    """A link whose target is gone is reported, also when a glob matches it."""
+    link = tmp_path / "link.db"
+    link.symlink_to(tmp_path / "gone.db")
+    for pattern in (link, tmp_path / "*.db"):
+        (skipped,) = find_databases([str(pattern)], {}).missing
+        assert (skipped.reason, skipped.detail) == (
+            SkipReason.MISSING,
+            f"{link} is a link to {tmp_path / 'gone.db'}, which does not exist.",
+        )
+
+
+def test_databases_of_the_same_name_get_distinct_names(tmp_path: Path) -> None:
+    """The first keeps its plain name, others are told apart by folder, then by a hash; case does not tell apart."""
+    files = [put(tmp_path / folder / name) for folder, name in (("a", "app.db"), ("b", "App.db"), ("c/b", "app.db"))]
+    first, second, third = names(*files)
+    assert (first, second) == ("app.db", "b_App.db")
+    assert third.startswith("app-")
+    assert third.endswith(".db")
+    assert names(*files) == [first, second, third]
+
+
+def test_names_last_over_runs(tmp_path: Path) -> None:
+    """A known name stays with its path when others come first, and is kept for it while it is away."""
+    a, b = put(tmp_path / "a" / "app.db"), put(tmp_path / "b" / "app.db")
+    known = {str(b): "app.db"}
+    assert names(a, b, known=known) == ["a_app.db", "app.db"]
+    assert names(a, known=known) == ["a_app.db"]
+
+
+def test_the_archives_own_members_keep_their_names(tmp_path: Path) -> None:
+    """A database called manifest.json or backup_info.txt goes under another name."""
+    files = [put(tmp_path / "data" / name) for name in ("Manifest.json", "backup_info.txt")]
+    assert names(*files) == ["data_Manifest.json", "data_backup_info.txt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("con.db", "_con.db"),
+        ("COM1", "_COM1"),
+        ("console.db", "console.db"),
+        ('a<b>:"|?*.db', "a_b______.db"),
+        ("back\\slash.db", "back_slash.db"),
+        ("dots...", "dots"),
+        ("app.db-wal", "app.db-wal.db"),
+        ("bell\x07.db", "bell_.db"),
+        ("gnp.\u202ebd", "gnp._bd"),
+        ("undecodable\udcff.db", "undecodable_.db"),
+        ("…", "…"),
+        ("...", "database"),
+    ],
+)
+def test_names_can_be_extracted_everywhere(name: str, safe: str) -> None:
+    """What Windows refuses in file names is replaced, and nothing else is touched."""
+    assert safe_name(name) == safe
+
+
+@given(st.text(min_size=1, max_size=300))
+def test_every_name_becomes_a_safe_one(name: str) -> None:
+    """A safe name is stable, short enough, encodable, and no path."""
+    safe = safe_name(name)
+    assert safe_name(safe) == safe
+    assert 0 < len(safe.encode()) <= 255
+    assert not set(safe) & set('<>:"/\\|?*')
+    assert safe not in {".", ".."}
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", "A", "a/b"]), st.sampled_from(["x.db", "X.db", "con", "x"]))))
+def test_names_are_always_distinct(tmp_path_factory: pytest.TempPathFactory, places: list[tuple[str, str]]) -> None:
+    """However folders and names repeat, no two databases of a run share a name."""
+    root = tmp_path_factory.getbasetemp()
+    found = find_databases([str(root / folder / name) for folder, name in places], {})
+    given_names = [skipped.database.name.casefold() for skipped in found.missing]
+    assert len(set(given_names)) == len(given_names)
+
+
+@pytest.mark.skipif(sys.platform == "win32" or not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
+    """A named pipe is refused by looking at it; opening it would wait for ever."""
+    os.mkfifo(tmp_path / "pipe.db")
+    assert find_databases([str(tmp_path / "pipe.db")], {}).missing[0].reason is SkipReason.NOT_A_DATABASE
