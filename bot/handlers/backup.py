@@ -56,19 +56,23 @@ class LiveRuns:
         """
         run = self.manager.running
         if run is not None:
-            await _say(say, self.texts.already_running(run, self.clock()))
-            await self._follow_to_outcome(canvas, run)
+            await self._join(canvas, run, say)
             return
         work = asyncio.create_task(self.manager.back_up(trigger=Trigger.BUTTON, requested_by=asked_by))
         _keep(work)
-        await _say(say, answers.STARTED)
-        starting = self._starting(asked_by)
-        await self._follow(canvas, starting, work)
+        await asyncio.sleep(0)  # of two presses in one instant, the second one learns here that it came second
+        if not work.done():
+            await _say(say, answers.STARTED)
+            await self._follow(canvas, self._starting(asked_by), work)
         try:
             # A shutdown may cancel this handler; the run is ended by the manager, in its own time.
             result = await asyncio.shield(work)
         except BusyError as error:
-            await self._join_faster_one(canvas, error)
+            run = self.manager.running
+            if run is not None:
+                await self._join(canvas, run, say)
+            else:
+                await self._settle(canvas, Screen(answers.no_backup(error), keyboards.run_result(None)))
         except AbortedError as error:
             await self._settle(canvas, Screen(answers.stopped(error), keyboards.run_result(None)))
         except CourierError as error:
@@ -84,15 +88,9 @@ class LiveRuns:
             progress=Progress(stage=Stage.STARTING),
         )
 
-    async def _join_faster_one(self, canvas: Canvas, error: BusyError) -> None:
-        """Follow the run that began between the question and the start, or show that it is over already."""
-        run = self.manager.running
-        if run is None:
-            await self._settle(canvas, Screen(answers.no_backup(error), keyboards.run_result(None)))
-            return
-        await self._follow_to_outcome(canvas, run)
-
-    async def _follow_to_outcome(self, canvas: Canvas, run: RunInProgress) -> None:
+    async def _join(self, canvas: Canvas, run: RunInProgress, say: _Say) -> None:
+        """Say whose run is under way, follow it, and show what it came to."""
+        await _say(say, self.texts.already_running(run, self.clock()))
         await self._follow(canvas, run, None)
         if not canvas.current:
             return

@@ -23,8 +23,8 @@ async def register_commands(bot: Bot, admins: Iterable[int]) -> None:
     """
     try:
         await bot.delete_my_commands()  # strangers see no menu, whatever was once set in @BotFather
-    except TelegramAPIError as error:
-        logger.warning("the default commands could not be removed: {}", error.message)
+    except Exception as error:  # the network, a proxy's HTML: the menu of commands is a comfort
+        logger.warning("the default commands could not be removed: {}", _told(error))
     for admin in sorted(admins):
         await offer_commands(bot, admin)
 
@@ -33,5 +33,10 @@ async def offer_commands(bot: Bot, chat_id: int) -> None:
     """Show the commands in one private chat; that it can't be done yet is no error."""
     try:
         await bot.set_my_commands(list(COMMANDS), scope=BotCommandScopeChat(chat_id=chat_id))
-    except TelegramAPIError as error:
-        logger.info("no commands for {} yet: {}", chat_id, error.message)
+    except Exception as error:  # as above
+        logger.info("no commands for {} yet: {}", chat_id, _told(error))
+
+
+def _told(error: Exception) -> str:
+    """Return what Telegram said; of other errors only the kind, since their text may hold an address with the token."""
+    return error.message if isinstance(error, TelegramAPIError) else type(error).__name__

@@ -64,8 +64,11 @@ def database_lines(backup: Backup, most: int = 20) -> Listing:
 
 
 def skipped_lines(skipped: Sequence[SkippedRecord], detail: int = 160, most: int = 10) -> Listing:
-    """List the databases that are not in a backup, each with its reason."""
-    lines = (f"❌ <b>{name(record.name)}</b> ({record.reason}): {text(record.detail, detail)}" for record in skipped)
+    """List the databases that are not in a backup, each with its reason: in `detail` characters, with 0 in a word."""
+    lines = (
+        f"❌ <b>{name(record.name)}</b>: {text(record.detail, detail) if detail and record.detail else record.reason}"
+        for record in skipped
+    )
     return Listing(tuple(lines), most)
 
 
@@ -122,7 +125,7 @@ def delivery_line(delivery: Delivery, now: datetime, names: Mapping[Recipient, s
     person = who(delivery.recipient, names)
     match delivery.state:
         case DeliveryState.SENT:
-            return f"📬 {person}: delivered"
+            return f"✅ {person}: delivered"
         case DeliveryState.SENDING:
             return f"📤 {person}: on its way"
         case DeliveryState.SUPERSEDED:
@@ -132,15 +135,16 @@ def delivery_line(delivery: Delivery, now: datetime, names: Mapping[Recipient, s
         case DeliveryState.PENDING:
             wait = (delivery.next_try_at - now).total_seconds() if delivery.next_try_at else 0
             again = f"; next try in {duration(wait)}" if wait > 1 else ""
-            return f"⏳ {trouble_of(person, delivery.reason or 'waiting')}{again}"
+            reason = delivery.reason.rstrip(".") if again else delivery.reason
+            return f"⏳ {trouble_of(person, reason or 'waiting')}{again}"
 
 
 def asked_by(trigger: Trigger, requested_by: str) -> str:
-    """Return who asked for a run: `asked for by Ann`, `the schedule`."""
+    """Return who asked for a run: `asked for by Ann`, `started by schedule`."""
     match trigger:
         case Trigger.SCHEDULE:
-            return "by schedule"
+            return "started by schedule"
         case Trigger.CATCH_UP:
-            return "to catch up on a missed run"
+            return "started to catch up on a missed run"
         case Trigger.BUTTON | Trigger.COMMAND:
             return f"asked for by {text(requested_by or 'somebody', 40)}"

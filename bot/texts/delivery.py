@@ -30,7 +30,8 @@ def caption(backup: Backup, volume: Volume, timezone: ZoneInfo) -> str:
         contents(backup),
         _volume_line(volume),
         skipped_heading(backup.skipped),
-        skipped_lines(backup.skipped, detail=90, most=8),
+        # Where there are many, each one's name matters more than the first one's reason.
+        skipped_lines(backup.skipped, detail=90 if len(backup.skipped) <= 3 else 0, most=12),
         database_lines(backup, most=12) if first else None,
         check_verdict(backup),
         f"SHA-256 <code>{backup.archive_sha256[:16]}</code>… of the whole archive",

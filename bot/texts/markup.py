@@ -74,13 +74,19 @@ def compose(*parts: str | Listing | None, limit: int = MESSAGE_LIMIT) -> str:
     empty line, None is nothing.
     """
     kept = [part for part in parts if part is not None]
-    shown = {index: min(len(part.lines), part.most) for index, part in enumerate(kept) if isinstance(part, Listing)}
-    while length(page := _join(kept, shown)) > limit:
+    listings = {index: part for index, part in enumerate(kept) if isinstance(part, Listing)}
+    shown = {index: min(len(part.lines), part.most) for index, part in listings.items()}
+    size = length(_join(kept, shown))
+    while size > limit:
         longest = max(shown, key=lambda index: shown[index], default=None)
         if longest is None or not shown[longest]:
-            return html.escape(cut(plain(page), limit), quote=False)
+            return html.escape(cut(plain(_join(kept, shown)), limit), quote=False)
         shown[longest] -= 1
-    return page
+        lines = listings[longest].lines
+        size -= length(lines[shown[longest]]) + 1
+        if size <= limit:
+            size = length(_join(kept, shown))  # with what the lists say of their missing lines
+    return _join(kept, shown)
 
 
 def _join(parts: list[str | Listing], shown: dict[int, int]) -> str:

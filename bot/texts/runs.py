@@ -17,7 +17,7 @@ from bot.texts.backups import (
     skipped_lines,
 )
 from bot.texts.markup import compose, name, plain, sentence, text
-from bot.texts.measures import clock_time, duration, human_size, moment
+from bot.texts.measures import age, clock_time, duration, human_size, moment
 
 _STAGES = {
     Stage.STARTING: "Starting",
@@ -49,8 +49,8 @@ def running_line(run: RunInProgress, now: datetime, timezone: ZoneInfo) -> str:
 def already_running(run: RunInProgress, now: datetime, timezone: ZoneInfo) -> str:
     """Return the answer to a second request, as plain text fit for a callback answer."""
     asked = plain(asked_by(run.trigger, run.requested_by))
-    since = duration((now - run.started_at).total_seconds())
-    return f"A backup is already running: {_STAGES[run.progress.stage].lower()}, {asked}, since {since}."
+    since = age(run.started_at, now)
+    return f"A backup is already running: {_STAGES[run.progress.stage].lower()}, {asked} {since}."
 
 
 def progress(run: RunInProgress, now: datetime, timezone: ZoneInfo) -> str:
@@ -93,8 +93,8 @@ def result(
     """Return what a run came to: who has it, who is owed and why, what was skipped and why."""
     took = ""
     if backup.finished_at is not None:
-        took = f" in {duration((backup.finished_at - backup.started_at).total_seconds())}"
-    when = f"{moment(backup.started_at, now, timezone)}, {asked_by(backup.trigger, backup.requested_by)}"
+        took = f", took {duration((backup.finished_at - backup.started_at).total_seconds())}"
+    when = f"{moment(backup.started_at, now, timezone)}, {asked_by(backup.trigger, backup.requested_by)}{took}"
     if not backup.proven:
         interrupted = backup.state is BackupState.INTERRUPTED
         return compose(
@@ -112,7 +112,7 @@ def result(
     elif owed.lines:
         headline = "⚠️ <b>Backup stored, but not with everybody</b>"
     return compose(
-        headline + took,
+        headline,
         when,
         contents(backup),
         check_verdict(backup),

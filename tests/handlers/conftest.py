@@ -46,6 +46,10 @@ class HandTurnedTime:
         finally:
             self._sleepers = [sleeper for sleeper in self._sleepers if sleeper[1] is not woken]
 
+    @property
+    def sleeping(self) -> bool:
+        return bool(self._sleepers)
+
     async def someone_sleeps(self) -> None:
         """Wait until a live view has drawn and waits for its next turn."""
         while not self._sleepers:
@@ -56,9 +60,10 @@ class HandTurnedTime:
         """Let the sleepers whose time has come go on, once somebody sleeps."""
         await self.someone_sleeps()
         self.seconds += seconds
-        for until, woken in self._sleepers:
-            if until <= self.seconds:
-                woken.set()
+        due = [sleeper for sleeper in self._sleepers if sleeper[0] <= self.seconds]
+        self._sleepers = [sleeper for sleeper in self._sleepers if sleeper not in due]
+        for _, woken in due:
+            woken.set()
 
 
 @dataclass

@@ -1,0 +1,223 @@
+"""Manual Backup: live progress in one message, an honest result, and one run at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiogram.client.session.middlewares.base import BaseRequestMiddleware
+from aiogram.methods import EditMessageText
+
+from bot.demo import faults
+from bot.demo.state import Message
+from bot.errors import AbortedError, NothingToBackUpError
+from bot.models import BackupState, Stage, Trigger
+from tests.handlers.conftest import Office
+
+
+class NoteEdits(BaseRequestMiddleware):
+    """Notes at what hand-turned time each edit was asked for."""
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self.at: list[float] = []
+
+    async def __call__(self, make_request: Any, bot: Any, method: Any) -> Any:
+        if isinstance(method, EditMessageText):
+            self.at.append(self.office.time.seconds)
+        return await make_request(bot, method)
+
+
+async def start_run(office: Office) -> Message:
+    """Press Manual Backup, and wait until the run is on and its view is drawn."""
+    await office.open_menu()
+    press = await office.ann.press("💾 Manual Backup")
+    assert (await press.answered()).text == "Backup started."
+    shown = await office.ann.wait_for(lambda seen: "Backup running" in seen.text)
+    await office.time.someone_sleeps()
+    return shown
+
+
+async def test_a_manual_backup_shows_stage_and_progress_and_then_the_result(office: Office) -> None:
+    """One message shows the stages as they pass, and at last who has the backup and who has not."""
+    view = await start_run(office)
+    office.manager.report(Stage.CHECK, 48, 100, "users.db")
+    await office.time.pass_by(1)
+    shown = await office.ann.wait_for(lambda seen: "48%" in seen.text)
+    assert shown.id == view.id
+    assert "✅ Snapshots" in shown.text
+    assert "▶️ Check and compress" in shown.text
+    assert "users.db" in shown.text
+    assert "Asked for by Ann" in shown.text
+    office.manager.finish.set()
+    result = await office.ann.wait_for(lambda seen: "Backup stored, but not with everybody" in seen.text)
+    assert result.id == view.id
+    assert "Delivered to 1 of 2" in result.text
+    assert "77 must open the bot and press Start" in result.text
+    assert office.manager.requests == ["Ann"]
+    await office.click("🔍 This backup", "Backup 2")
+
+
+async def test_the_view_is_redrawn_at_most_once_a_second(office: Office) -> None:
+    """However fast the run goes on, a second lies between two edits of its progress."""
+    notes = NoteEdits(office)
+    view = await start_run(office)
+    office.bot.session.middleware(notes)
+    for step in range(1, 41):
+        office.manager.report(Stage.PROVE, step, 40)
+        await office.time.pass_by(0.25)
+        if office.time.seconds % 1 == 0:
+            await office.ann.wait_for(lambda seen, step=step: f"{step / 40:.0%}" in seen.text, since=view.revision)
+            await office.time.someone_sleeps()
+    assert notes.at == [float(second) for second in range(1, 11)]
+    office.manager.finish.set()
+    await office.ann.wait_for(lambda seen: "Backup stored" in seen.text)
+
+
+async def test_a_second_press_says_what_is_running_and_shows_it(office: Office) -> None:
+    """Pressed again, by whomever, nothing new starts: stage, who asked and since when are told, live."""
+    await start_run(office)
+    office.manager.report(Stage.PROVE, 1, 2)
+    await office.open_menu(who=office.bob)
+    press = await office.bob.press("💾 Manual Backup")
+    said = (await press.answered()).text
+    assert said is not None
+    assert "already running: re-read and compare, asked for by Ann " in said
+    live = await office.bob.wait_for(lambda seen: "Backup running" in seen.text)
+    assert "50%" in live.text
+    office.manager.finish.set()
+    await office.ann.wait_for(lambda seen: "Backup stored" in seen.text)
+    await office.time.pass_by(1)
+    result = await office.bob.wait_for(lambda seen: "Backup stored" in seen.text)
+    assert "asked for by Ann" in result.text
+    assert office.manager.requests == ["Ann"]
+
+
+async def test_a_double_press_starts_one_run_and_ends_in_one_result(office: Office) -> None:
+    """Two quick presses in one message make one backup, one view and one result."""
+    menu = await office.open_menu()
+    first = await office.ann.press("💾 Manual Backup", message=menu)
+    second = await office.ann.press("💾 Manual Backup", message=menu, stale=True)
+    answers = {(await press.answered()).text for press in (first, second)}
+    assert "Backup started." in answers
+    assert len(answers) == 2
+    await office.time.someone_sleeps()
+    office.manager.finish.set()
+    while office.manager.running is not None or "Backup stored" not in office.ann.last.text:
+        await office.time.pass_by(1)
+        await office.heard_everything()
+    assert len(office.manager.backups) == 2
+    assert [message.id for message in office.ann.messages if "Backup stored" in message.text] == [menu.id]
+
+
+async def test_a_press_while_the_scheduled_run_is_on_follows_that_one_to_its_end(office: Office) -> None:
+    """A run nobody pressed for is shown with its trigger, and its result is shown with what was skipped and why."""
+    await office.open_menu()
+    office.manager.begin(Trigger.SCHEDULE)
+    press = await office.ann.press("💾 Manual Backup")
+    assert "by schedule" in ((await press.answered()).text or "")
+    await office.ann.wait_for(lambda seen: "Backup running" in seen.text)
+    await office.time.someone_sleeps()
+    office.manager.end(skipped=True)
+    await office.time.pass_by(1)
+    result = await office.ann.wait_for(lambda seen: "not of everything" in seen.text)
+    assert "NOT in this backup: 1 database" in result.text
+    assert "shop.db: It is damaged: database disk image is malformed." in result.text
+    assert office.manager.requests == []
+
+
+async def test_a_run_that_ends_without_a_record_still_ends_the_view(office: Office) -> None:
+    """When the run's result can't be found, the view says that it has ended."""
+    await office.open_menu()
+    office.manager.begin()
+    await office.ann.press("💾 Manual Backup")
+    await office.ann.wait_for(lambda seen: "Backup running" in seen.text)
+    await office.time.someone_sleeps()
+    office.manager.run = None
+    await office.time.pass_by(1)
+    await office.ann.wait_for(lambda seen: "The run has ended" in seen.text)
+
+
+async def test_no_backup_is_told_with_the_reason_and_the_mend(office: Office) -> None:
+    """A run that fails says so, why, and what to do."""
+    await start_run(office)
+    office.manager.run_trouble = NothingToBackUpError("No database could be backed up.", hint="Correct DATABASES.")
+    office.manager.finish.set()
+    shown = await office.ann.wait_for(lambda seen: "No backup was made" in seen.text)
+    assert "💡 Correct DATABASES." in shown.text
+
+
+async def test_a_run_ended_by_a_shutdown_says_so(office: Office) -> None:
+    """The view of a stopped run does not stand at its last percent for ever."""
+    await start_run(office)
+    office.manager.run_trouble = AbortedError("The service was stopped.")
+    office.manager.finish.set()
+    await office.ann.wait_for(lambda seen: "Backup stopped" in seen.text)
+
+
+async def test_an_unforeseen_end_of_a_run_gets_an_apology(office: Office, log_lines: list[str]) -> None:
+    """An error without a sentence is logged with its traceback."""
+    await start_run(office)
+    office.manager.run_trouble = ZeroDivisionError("oops")
+    office.manager.finish.set()
+    await office.ann.wait_for(lambda seen: "Sorry" in seen.text)
+    assert any("ZeroDivisionError: oops" in line for line in log_lines)
+
+
+@pytest.mark.parametrize(
+    "fault", [faults.flood(5), faults.server_error(), faults.reset(), faults.bad_request("Bad Request: whatever")]
+)
+async def test_failing_edits_never_hurt_the_backup(office: Office, fault: faults.Fault) -> None:
+    """Whatever Telegram answers to the view, the run goes on, and its result is shown when edits work again."""
+    await start_run(office)
+    rule = office.api.inject(fault, "editMessageText", times=2)
+    office.manager.report(Stage.PROVE, 1, 2)
+    await office.time.pass_by(1)
+    await office.time.someone_sleeps()
+    office.manager.report(Stage.DELIVER, 1, 2)
+    await office.time.pass_by(5)
+    await office.time.someone_sleeps()
+    office.manager.finish.set()
+    while "Backup stored" not in office.ann.last.text:
+        await office.time.pass_by(5) if office.time.sleeping else await office.heard_everything()
+    assert rule is not None
+    assert office.manager.backups[2].state is BackupState.DELIVERED
+
+
+async def test_the_run_goes_on_when_its_message_is_deleted(office: Office) -> None:
+    """Deleting the view is no abort: no view comes back, but the result does."""
+    view = await start_run(office)
+    await office.ann.delete(view)
+    office.manager.report(Stage.PROVE, 1, 2)
+    await office.time.pass_by(1)
+    await office.time.someone_sleeps()
+    office.manager.report(Stage.DELIVER, 1, 2)
+    await office.time.pass_by(1)
+    await office.time.someone_sleeps()
+    assert [message for message in office.ann.messages if "Backup running" in message.text] == []
+    office.manager.finish.set()
+    result = await office.ann.wait_for(lambda seen: "Backup stored" in seen.text)
+    assert result.id != view.id
+
+
+async def test_leaving_the_view_leaves_the_run_on(office: Office) -> None:
+    """After Back the message shows the menu, and the run no longer draws in it."""
+    await start_run(office)
+    shown = await office.click("‹ Back", "Database Backup —")
+    assert "🔄 Starting, asked for by Ann" in shown.text
+    office.manager.report(Stage.PROVE, 1, 2)
+    await office.time.pass_by(1)
+    office.manager.finish.set()
+    while office.manager.running is not None:
+        await office.heard_everything()
+    await office.heard_everything()
+    assert "Database Backup —" in office.ann.last.text
+
+
+async def test_typed_backup_runs_one_too(office: Office) -> None:
+    """/backup shows the same live view in a new message."""
+    await office.say("/backup", "Backup running")
+    await office.time.someone_sleeps()
+    office.manager.finish.set()
+    await office.ann.wait_for(lambda seen: "Backup stored" in seen.text)
+    assert [message.text for message in office.ann.messages if "Backup running" in message.text] == []

@@ -1,0 +1,57 @@
+"""What presses carry: within 64 bytes for the largest ids, and nothing that names a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from aiogram.types import InlineKeyboardMarkup
+from pydantic import ValidationError
+
+from bot.handlers import keyboards
+from bot.handlers.keyboards import BackupAct, Delete, Level, OfBackup, Place
+from bot.models import BackupDetails, BackupPage
+from tests.handlers import samples
+
+LARGEST = 2**63 - 1
+LAST_PAGE = 999_999
+
+
+def every_keyboard() -> Iterator[InlineKeyboardMarkup]:
+    kept = samples.backup(LARGEST, archive_name=samples.NASTY)
+    for here in (kept, samples.backup(LARGEST, pinned=True), samples.backup(LARGEST, on_disk=False)):
+        seen = BackupDetails(backup=here, deliveries=(), retention="", volumes=1)
+        yield keyboards.backup(seen, LAST_PAGE)
+    yield keyboards.history(BackupPage(backups=(kept,), page=LAST_PAGE - 1, pages=LAST_PAGE + 1, total=9), ["label"])
+    yield keyboards.confirm_delete(LARGEST, LAST_PAGE, 2**40 - 1)
+    yield keyboards.to_backup(LARGEST, LAST_PAGE)
+    yield keyboards.run_result(LARGEST)
+    yield keyboards.admin_menu()
+    yield keyboards.pause_choices()
+    yield from (keyboards.backup_menu(paused=paused) for paused in (True, False))
+    yield from (keyboards.refreshable(place) for place in Place)
+    yield from (keyboards.logs(level, LAST_PAGE - 1, more=True) for level in Level)
+
+
+def test_callback_data_fits_and_holds_no_name() -> None:
+    """Every button's data is 1 to 64 bytes of ASCII words and numbers, whatever the backup is called."""
+    data = [button.callback_data for markup in every_keyboard() for row in markup.inline_keyboard for button in row]
+    assert len(data) > 60
+    for packed in data:
+        assert packed is not None
+        assert 1 <= len(packed.encode()) <= 64
+        assert packed.replace(":", "").isalnum()
+        assert packed.isascii()
+
+
+def test_what_was_packed_is_unpacked() -> None:
+    """The largest values survive the way through a button."""
+    act = OfBackup(act=BackupAct.PIN, id=LARGEST, page=LAST_PAGE)
+    assert OfBackup.unpack(act.pack()) == act
+
+
+@pytest.mark.parametrize("packed", ["erase:0:0:0", f"erase:{2**63}:0:0", "erase:1:-1:0", "erase:1:0:1e3", "erase:1:0"])
+def test_forged_numbers_are_malformed_buttons(packed: str) -> None:
+    """Numbers out of bounds are refused before they reach the manager."""
+    with pytest.raises((ValidationError, TypeError)):
+        Delete.unpack(packed)

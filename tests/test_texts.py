@@ -1,0 +1,402 @@
+"""What people read: true at a glance, escaped, and always short enough for Telegram."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.errors import CourierError
+from bot.models import (
+    BackupDetails,
+    BackupPage,
+    BackupState,
+    DatabaseStatus,
+    DeliveryState,
+    Override,
+    Progress,
+    Reachability,
+    Recipient,
+    RecipientStatus,
+    RunInProgress,
+    ServiceState,
+    Stage,
+    SuccessRate,
+    Trigger,
+    Verdict,
+)
+from bot.texts import CAPTION_LIMIT, MESSAGE_LIMIT, Texts, age, answers, duration, human_size, length, next_run, plain
+from bot.texts.markup import Listing, compose, cut, name, text
+from bot.texts.measures import local_and_utc, moment
+from tests.handlers import samples
+from tests.handlers.fake_manager import JournalEntry
+
+TEXTS = Texts(timezone=samples.BERLIN)
+NOW = samples.NOW
+LONG = "<&>\"'😀\n" * 400
+
+
+# --- measures ---
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (0, "0 B"),
+        (1, "1 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KB"),
+        (3_355_443, "3.2 MB"),
+        (10_200, "10 KB"),
+        (1_048_575, "1.0 MB"),
+        (5 * 1024**4, "5.0 TB"),
+        (2**70, "1048576 PB"),
+        (None, "unknown size"),
+    ],
+)
+def test_sizes_are_short_and_never_reach_the_next_unit(size: int | None, words: str) -> None:
+    """At most four digits, of 1024, rounded into the right unit."""
+    assert human_size(size) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-3, "0.0 s"),
+        (0.42, "0.4 s"),
+        (42.9, "42 s"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 h"),
+        (19_200, "5 h 20 min"),
+        (90_000, "25 h"),
+        (259_200, "3 days"),
+    ],
+)
+def test_durations_are_in_the_unit_that_matters(seconds: float, words: str) -> None:
+    """One unit, or two where the second one says something."""
+    assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("back", "words"), [(3, "just now"), (-30, "just now"), (-600, "dated in the future"), (2220, "37 min ago")]
+)
+def test_ages(back: float, words: str) -> None:
+    """A clock set back is called what it is."""
+    assert age(NOW - timedelta(seconds=back), NOW) == words
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"),
+    [
+        (timedelta(minutes=23), "in 23 min, at 15:00 Europe/Berlin"),
+        (timedelta(seconds=9.2), "in 9 s, at 14:37 Europe/Berlin"),
+        (timedelta(0), "due now, at 14:37 Europe/Berlin"),
+        (timedelta(hours=13, minutes=23), "in 13 h, tomorrow at 04:00 Europe/Berlin"),
+        (timedelta(days=3), "in 3 days, on 16 Jul at 14:37 Europe/Berlin"),
+    ],
+)
+def test_the_next_run_is_told_in_words(ahead: timedelta, words: str) -> None:
+    """How long, and when by the wall clock of the settings."""
+    assert next_run(NOW + ahead, NOW, samples.BERLIN) == words
+
+
+@pytest.mark.parametrize(
+    ("back", "words"),
+    [
+        (0, "today 14:37"),
+        (1, "yesterday 14:37"),
+        (-1, "tomorrow 14:37"),
+        (9, "4 Jul, 14:37"),
+        (400, "8 Jun 2025, 14:37"),
+    ],
+)
+def test_moments_are_as_short_as_they_stay_clear(back: int, words: str) -> None:
+    """Near days have names, far ones a year."""
+    assert moment(NOW - timedelta(days=back), NOW, samples.BERLIN) == words
+
+
+def test_local_time_names_utc_where_it_differs() -> None:
+    """The day is repeated only where it is another one."""
+    late = datetime(2026, 7, 13, 22, 30, tzinfo=UTC)
+    assert local_and_utc(late, samples.BERLIN) == "14 Jul 2026, 00:30 Europe/Berlin (13 Jul 2026, 22:30 UTC)"
+    assert local_and_utc(NOW, samples.BERLIN) == "13 Jul 2026, 14:37 Europe/Berlin (12:37 UTC)"
+    assert local_and_utc(NOW, ZoneInfo("UTC")) == "13 Jul 2026, 12:37 UTC"
+
+
+# --- markup ---
+
+
+@given(st.text())
+def test_a_text_from_outside_is_shown_on_one_line_and_can_be_sent(value: str) -> None:
+    """Whatever it holds, what a reader sees is within its length, on one line, and encodable."""
+    for shown in (plain(text(value, 50)), plain(name(value, 20))):
+        assert len(shown.encode("utf-16-le")) // 2 <= 50
+        assert "\n" not in shown
+        shown.encode()
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8"), max_size=80), st.integers(1, 40))
+def test_cutting_keeps_within_the_length_telegram_counts(value: str, most: int) -> None:
+    """A character outside the basic plane counts twice."""
+    assert len(cut(value, most).encode("utf-16-le")) // 2 <= most
+
+
+@given(st.lists(st.lists(st.text(max_size=300), max_size=40), max_size=4), st.integers(60, 4096))
+def test_what_is_composed_always_fits(lists: list[list[str]], limit: int) -> None:
+    """Lists give way until the message fits, and say how much is missing."""
+    parts = [Listing(tuple(text(line) for line in lines), most=30) for lines in lists]
+    assert length(compose("<b>Heading</b>", *parts, limit=limit)) <= limit
+
+
+def test_the_longest_list_gives_way_first() -> None:
+    """A short list of troubles stays whole beside a long one of databases."""
+    page = compose(Listing(("trouble",) * 3), Listing(("x" * 40,) * 60, most=60), limit=1024)
+    assert page.count("trouble") == 3
+    assert page.endswith(" more")
+
+
+def test_names_keep_their_end() -> None:
+    """Two long names that differ in their last characters stay two."""
+    assert name("a" * 200 + "1.db", 40) != name("a" * 200 + "2.db", 40)
+    assert name("a" * 200 + "1.db", 40).endswith("a1.db")
+
+
+def test_plain_gives_back_what_was_escaped() -> None:
+    """The terminal shows names as they are."""
+    assert plain(f"<b>{text('<i>&amp;</i>')}</b> <code>x</code>") == "<i>&amp;</i> x"
+
+
+# --- every text there is, in the worst case ---
+
+
+class Markup(HTMLParser):
+    """Accepts what Telegram accepts: known tags, properly nested, and escaped text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in {"b", "i", "code"}, tag
+        assert not attrs
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def worst_backup(**changes: Any) -> Any:
+    databases = tuple(
+        samples.database(
+            f"{number}{samples.NASTY}",
+            verdict=Verdict.UNCHECKED,
+            messages=(LONG,),
+            warning=LONG,
+            foreign_key_violations=3,
+        )
+        for number in range(60)
+    )
+    skipped = tuple(samples.skipped(f"{number}{samples.NASTY}", LONG) for number in range(60))
+    values = {"databases": databases, "skipped": skipped, "trigger": Trigger.BUTTON, "archive_name": samples.NASTY}
+    return samples.backup(2**62, **values | {"requested_by": LONG, "error": LONG, "note": LONG} | changes)
+
+
+def worst_deliveries() -> tuple[Any, ...]:
+    later = NOW + timedelta(minutes=5)
+    return tuple(
+        samples.delivery(-(10**15) - number, state, LONG, next_try_at=later)
+        for number in range(12)
+        for state in DeliveryState
+    )
+
+
+def worst_status() -> Any:
+    backup = worst_backup()
+    return samples.status(
+        state=ServiceState.UNKNOWN,
+        state_reason=LONG,
+        schedule=LONG,
+        paused=Override(name="paused", value="yes", set_by=LONG, set_at=NOW),
+        running=worst_run(),
+        latest=samples.failed(3, LONG),
+        latest_proven=backup,
+        latest_deliveries=worst_deliveries(),
+        databases=tuple(
+            DatabaseStatus(name=d.name, path=d.path, bytes=1, last=backup, verdict=d.verdict, trouble=LONG)
+            for d in backup.databases
+        ),
+        recipients=tuple(
+            RecipientStatus(recipient=Recipient(chat_id=-number, thread_id=7), name=LONG, parked_reason=LONG)
+            for number in range(1, 60)
+        ),
+        warnings=(LONG,) * 30,
+    )
+
+
+def worst_run() -> RunInProgress:
+    return RunInProgress(
+        started_at=NOW,
+        trigger=Trigger.BUTTON,
+        requested_by=LONG,
+        progress=Progress(stage=Stage.PROVE, done=1, total=3, detail=LONG),
+        here=False,
+    )
+
+
+def worst_messages() -> Iterator[str]:
+    backup, deliveries = worst_backup(), worst_deliveries()
+    names = {delivery.recipient: LONG for delivery in deliveries}
+    seen = BackupDetails(backup=backup, deliveries=deliveries, retention=LONG, volumes=30)
+    reached = tuple(Reachability(recipient=d.recipient, name=LONG, trouble=LONG) for d in deliveries)
+    failed = samples.failed(3, LONG, skipped=backup.skipped, requested_by=LONG, trigger=Trigger.COMMAND)
+    error = CourierError(LONG, hint=LONG)
+    yield from (TEXTS.run_failed(failed), TEXTS.run_interrupted(failed), TEXTS.databases_skipped(backup))
+    yield TEXTS.recovered(backup, LONG)
+    yield from (TEXTS.status(worst_status()), TEXTS.backup_menu(worst_status()))
+    yield TEXTS.progress(worst_run(), NOW)
+    yield from (TEXTS.result(backup, deliveries, NOW, names), TEXTS.result(failed, (), NOW))
+    yield TEXTS.history(BackupPage(backups=(backup,), page=0, pages=9, total=99))
+    yield from (TEXTS.details(seen, NOW, names), TEXTS.confirm_delete(seen, NOW))
+    yield from (TEXTS.details(replace(seen, backup=failed), NOW), TEXTS.details(replace(seen, deliveries=()), NOW))
+    yield TEXTS.journal([JournalEntry(NOW, "ERROR", LONG, LONG)] * 50, 3, "ERROR", NOW)
+    yield TEXTS.health(samples.health(status=worst_status(), recipients=reached, telegram_trouble=LONG))
+    yield from (answers.failure(error), answers.no_backup(error), answers.stopped(error))
+    yield from (answers.not_sent(delivery, NOW) for delivery in deliveries)
+    yield from (answers.unknown_command(LONG), answers.ASK_PAUSE)
+
+
+def test_every_message_fits_and_is_valid_in_the_worst_case() -> None:
+    """Sixty databases with hostile names of 200 characters, sixty skipped, sixty recipients, endless reasons."""
+    for message in worst_messages():
+        assert 0 < length(message) <= MESSAGE_LIMIT
+        parser = Markup()
+        parser.feed(message)
+        parser.close()
+        assert not parser.open
+        message.encode()
+        assert "\u202e" not in message
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("total", [1, 30])
+def test_every_caption_fits(number: int, total: int) -> None:
+    """1024 after parsing, and what matters most is still there."""
+    volume = replace(samples.volume(number, max(number, total)), archive=samples.volume().archive.parent / "a&b.zip")
+    for backup in (samples.backup(), worst_backup(), worst_backup(skipped=()), samples.backup(databases=())):
+        caption = TEXTS.caption(backup, volume)
+        assert length(caption) <= CAPTION_LIMIT
+        assert "1f" * 8 in caption
+        assert "To restore" in caption
+        assert ("NOT in this backup" in caption) == bool(backup.skipped)
+        Markup().feed(caption)
+
+
+# --- what is said ---
+
+
+def test_the_caption_of_a_good_backup_says_it_all() -> None:
+    """Time, contents, ratio, databases, verdict, hash and how to restore."""
+    assert plain(TEXTS.caption(samples.backup(), samples.volume())).splitlines() == [
+        "✅ Backup of 13 Jul 2026, 14:00 Europe/Berlin (12:00 UTC)",
+        "2 databases, 2.3 MB → 762 KB (32 %)",
+        "✅ users.db · 1.1 MB",
+        "✅ analytics.db · 1.1 MB",
+        "🔎 Checked (integrity check), archive re-read and compared",
+        "SHA-256 1f1f1f1f1f1f1f1f… of the whole archive",
+        "♻️ To restore: unzip; how and where to is in backup_info.txt",
+    ]
+
+
+def test_a_backup_with_gaps_is_loud_in_every_volume() -> None:
+    """Skipped databases are named under each volume, the others under the first one only."""
+    many = samples.backup(skipped=tuple(samples.skipped(f"shop{number}.db") for number in range(12)))
+    assert plain(TEXTS.caption(many, samples.volume())).count(".db: damaged") == 12
+    backup = samples.backup(skipped=(samples.skipped(),))
+    for number in (1, 2):
+        caption = plain(TEXTS.caption(backup, samples.volume(number, 2)))
+        assert caption.startswith("⚠️")
+        assert f"Volume {number} of 2" in caption
+        assert "❌ shop.db: It is damaged" in caption
+        assert ("users.db" in caption) == (number == 1)
+        assert "cat database_backup_20260713_120000.zip.* > database_backup_20260713_120000.zip" in caption
+
+
+@pytest.mark.parametrize(
+    ("state", "word"),
+    [
+        (ServiceState.RUNNING, "✅ Running"),
+        (ServiceState.STOPPED, "❌ Stopped"),
+        (ServiceState.UNKNOWN, "❓ Unknown"),
+    ],
+)
+def test_the_three_states(state: ServiceState, word: str) -> None:
+    """Each state has its word and its mark, on the first line."""
+    assert word in plain(TEXTS.status(samples.status(state=state))).splitlines()[0]
+
+
+def test_status_puts_trouble_first() -> None:
+    """A database in trouble stands above the good ones, with its last good backup."""
+    good = samples.status().databases
+    bad = DatabaseStatus(
+        name="shop.db", path="/srv", bytes=None, last=samples.backup(), verdict=None, trouble="It is damaged."
+    )
+    shown = plain(TEXTS.status(samples.status(databases=(*good, bad)))).splitlines()
+    lines = [line for line in shown if ".db" in line]
+    assert lines[0] == "❌ shop.db: It is damaged. · last good 37 min ago"
+    assert lines[1] == "✅ users.db · 1.1 MB · 37 min ago"
+
+
+def test_a_newer_failed_run_stands_above_the_last_good_backup() -> None:
+    """A good backup from before does not hide that the newest run failed."""
+    shown = plain(TEXTS.status(samples.status(latest=samples.failed())))
+    assert shown.index("The newest run failed") < shown.index("Last good backup")
+    assert "The disk is full." in shown
+
+
+def test_status_before_the_first_backup() -> None:
+    """Nothing there yet is said, and nothing is made up."""
+    empty = samples.status(
+        latest=None, latest_proven=None, latest_deliveries=(), databases=(), day=SuccessRate(ok=0, total=0)
+    )
+    shown = plain(TEXTS.status(empty))
+    assert "No good backup yet." in shown
+    assert "No database is configured yet." in shown
+    assert "last 24 h no runs" in shown
+
+
+def test_health_is_as_bad_as_its_worst_part() -> None:
+    """All is well only where everything is; a nearly full disk is a warning, no Telegram is wrong."""
+    fine = samples.health(recipients=())
+    assert "All is well" in TEXTS.health(fine)
+    assert "Something needs a look" in TEXTS.health(replace(fine, days_until_full=2.5))
+    assert "Something is wrong" in TEXTS.health(replace(fine, telegram_trouble="It can't be reached."))
+    assert "Something is wrong" in TEXTS.health(replace(fine, status=samples.status(state=ServiceState.UNKNOWN)))
+
+
+def test_a_result_never_says_delivered_where_it_is_not() -> None:
+    """Delivered, stored and partial have different headlines."""
+
+    def headline(**changes: Any) -> str:
+        backup = samples.backup(**changes.pop("backup", {}))
+        return plain(TEXTS.result(backup, changes["deliveries"], NOW)).splitlines()[0]
+
+    assert headline(deliveries=(samples.delivery(1),)) == "✅ Backup done"
+    assert headline(deliveries=(samples.MUST_START,)) == "⚠️ Backup stored, but not with everybody"
+    gap = {"skipped": (samples.skipped(),), "state": BackupState.PARTIAL}
+    assert headline(backup=gap, deliveries=()) == "⚠️ Backup done, but not of everything"
+
+
+def test_texts_need_no_telegram() -> None:
+    """The command line shows the same sentences without paying for aiogram."""
+    code = "import sys, bot.texts; sys.exit('aiogram' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
