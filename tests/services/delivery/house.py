@@ -206,7 +206,7 @@ def documents(chat: Person | Group) -> list[str]:
 
 def joined(chat: Person | Group) -> bytes:
     """All files of a chat, one after the other."""
-    return b"".join(message.document.read() for message in chat.messages if message.document)
+    return b"".join(message.document.path.read_bytes() for message in chat.messages if message.document)
 
 
 def caption(backup: Backup, volume: Volume) -> str:
