@@ -24,6 +24,7 @@ from bot.errors import ArchiveError
 from bot.models import Archive, Compression, Member
 from bot.services.abort import Abort
 from bot.services.deflate import BLOCK, Deflation, Mix, mix_for
+from bot.services.memory import keep_memory_flat
 from bot.services.part_file import PartFile
 from bot.services.proof import Proof
 from bot.services.threads import in_thread, settled, step_by_step
@@ -32,7 +33,7 @@ from bot.services.zip_records import STANDARD, Entry, Records
 WRITE_AT_ONCE = 1 << 18
 """Bytes collected for one write: a record of some bytes is not worth a way into a thread and back."""
 
-READ_AT_ONCE = 1 << 22
+READ_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,7 @@ async def write_archive(
 
     Raises `ArchiveError`, `NoSpaceError`, `AbortedError`.
     """
+    keep_memory_flat()
     created_at = clock()
     with ThreadPoolExecutor(4, thread_name_prefix="archive") as threads:
         part = PartFile(target, threads)

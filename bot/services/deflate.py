@@ -28,10 +28,10 @@ from bot.models import Compression
 from bot.services.abort import Abort
 from bot.services.threads import in_thread, settled
 
-BLOCK = 1 << 20
+BLOCK = 1 << 19  # as small as costs no ratio: the memory in use is a few of them
 WINDOW = 1 << 15
 FINAL_BLOCK = b"\x03\x00"  # empty, fixed codes, final bit set (RFC 1951, 3.2.3)
-MAX_THREADS = 4  # each has about 3 MiB under way; with more of them the check of the snapshot is the limit anyway
+MAX_THREADS = 4  # each has about 2 MiB under way; with more of them the check of the snapshot is the limit anyway
 
 SMALL_TOTAL = 16 << 20
 """Sources up to this sum are compressed well, since nobody waits for them: 0.2 s on two cores."""

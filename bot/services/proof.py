@@ -18,7 +18,7 @@ from bot.models import Member
 PIECE = 1 << 19
 """Bytes read at once: two milliseconds' work, and memory stays small."""
 
-INFLATED_PIECE = 1 << 20
+INFLATED_PIECE = 1 << 19
 """The most that is inflated at once, however much the data claims to hold."""
 
 

@@ -11,6 +11,7 @@ from bot.services.abort import Abort
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Y = TypeVar("Y")
 
 
 async def settled(work: asyncio.Future[T], *, stop: Callable[[], object] = bool) -> T:
@@ -51,10 +52,10 @@ async def in_thread(threads: Executor, work: Callable[P, T], *args: P.args, **kw
 
 async def step_by_step(
     threads: Executor,
-    steps: Generator[int, None, T],
+    steps: Generator[Y, None, T],
     *,
     abort: Abort,
-    progress: Callable[[int], None] = lambda _done: None,
+    progress: Callable[[Y], None] = lambda _done: None,
 ) -> T:
     """Run a generator of short blocking steps in a thread and return its result.
 
@@ -62,18 +63,21 @@ async def step_by_step(
     cancellation are heeded; the generator is then closed in a thread as well. Raises `AbortedError`.
     """
 
-    def step() -> tuple[int, T | None, bool]:
+    result: list[T] = []
+
+    def step() -> list[Y]:
         try:
-            return next(steps), None, False
+            return [next(steps)]
         except StopIteration as end:
-            return 0, end.value, True
+            result.append(end.value)
+            return []
 
     try:
         while True:
             abort.check()
-            done, result, ended = await in_thread(threads, step)
-            if ended:
-                return result  # type: ignore[return-value]  # None only where T is None
-            progress(done)
+            for done in await in_thread(threads, step):
+                progress(done)
+            if result:
+                return result[0]
     finally:
         await in_thread(threads, steps.close)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 DEFLATED = 8
 MADE_BY_UNIX = 3 << 8 | 45  # 4.4.2: the attributes are those of Unix, the format that of APPNOTE 4.5
@@ -22,6 +22,8 @@ _CENTRAL = struct.Struct("<4s6H3L5H2L")  # 4.3.12
 _END = struct.Struct("<4s4H2LH")  # 4.3.16
 _END64 = struct.Struct("<4sQ2H2L4Q")  # 4.3.14
 _LOCATOR64 = struct.Struct("<4sLQL")  # 4.3.15
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = (int(datetime(*day, tzinfo=UTC).timestamp()) for day in ((1980, 1, 1), (2107, 12, 31)))
 _EXPANSION = 1 << 10  # stored blocks cost 5 bytes in 64 KiB at most, so one in a thousand is more than enough
 
 
@@ -108,12 +110,11 @@ def _flags(name: str) -> int:
 
 def _dos_time(modified: int) -> tuple[int, int]:
     """4.4.6: time and date, here in UTC as in the archive's name, in steps of two seconds from 1980 to 2107."""
-    moment = min(max(datetime.fromtimestamp(modified, UTC), datetime(1980, 1, 1, tzinfo=UTC)), _LAST)
+    moment = _EPOCH + timedelta(seconds=min(max(modified, _FIRST), _LAST))
     return (
         moment.hour << 11 | moment.minute << 5 | moment.second // 2,
         moment.year - 1980 << 9 | moment.month << 5 | moment.day,
     )
 
 
-_LAST = datetime(2107, 12, 31, 23, 59, 58, tzinfo=UTC)
 STANDARD = Records()
