@@ -17,14 +17,16 @@ from bot.clock import Clock, utc_now
 from bot.config import Settings
 from bot.errors import BusyError, CourierError, InstanceError, TelegramError
 from bot.models import Progress, RunResult, Trigger
-from bot.services.catalogue import Catalogue
+from bot.services.abort import Abort
+from bot.services.catalogue import CATALOGUE_NAME, Catalogue, Rebuilt, open_or_rebuild
 from bot.services.delivery.ledger import Ledger
 from bot.services.locks import RunLock, ServiceLock
-from bot.services.manager import Manager
+from bot.services.manager import ALL, Manager
 from bot.services.manifest import read_manifest
 from bot.services.scheduler import Scheduler
 from bot.services.status import HEARTBEAT_EVERY, PAUSED
 from bot.services.store import Store
+from bot.services.verify import verify_archive
 from bot.texts import Texts
 
 if TYPE_CHECKING:
@@ -41,32 +43,61 @@ async def open_store(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
     What an ended process left half done is swept and marked, unless another process is running a backup right now.
     A missing or corrupt catalogue is rebuilt from the archives. Raises `CatalogueError`, `NoSpaceError`.
     """
-    store = await asyncio.to_thread(Store.open, settings.backup_dir, work=settings.snapshot_dir)
-    catalogue, rebuilt = await Catalogue.open_or_rebuild(
-        store.catalogue_path, store.folder, read_manifest=read_manifest, clock=clock
+    store = Store(settings.backup_dir, work=settings.snapshot_dir)
+    await store.prepare()
+    catalogue, rebuilt = await open_or_rebuild(
+        store.folder / CATALOGUE_NAME, store.folder, read_manifest=read_manifest, clock=clock
     )
     try:
         if rebuilt is not None:
-            logger.warning("the catalogue was rebuilt: {}", rebuilt)
+            _tell_of_rebuild(rebuilt)
         await _tidy(store, catalogue)
         yield store, catalogue
     finally:
         await catalogue.close()
 
 
+def _tell_of_rebuild(rebuilt: Rebuilt) -> None:
+    for path in rebuilt.set_aside:
+        logger.error("the catalogue was broken; it is kept as {}", path)
+    logger.warning("the catalogue was rebuilt from {} archives", len(rebuilt.adopted))
+    for path in rebuilt.unreadable:
+        logger.error("{} has no readable manifest; it is left alone", path)
+
+
 async def _tidy(store: Store, catalogue: Catalogue) -> None:
+    """Mark and sweep what an ended process left, and take in archives that its catalogue did not get to know."""
     lock = RunLock(store.folder)
     try:
-        await lock.acquire(trigger=Trigger.COMMAND, requested_by="tidying", started_at=utc_now())
+        await lock.acquire(trigger=Trigger.COMMAND, requested_by="a process that starts")
     except BusyError:
         return  # what looks like a leftover belongs to the run of another process
     try:
         for backup in await catalogue.mark_interrupted():
-            logger.warning("backup {} of {} was interrupted and left nothing", backup.id, backup.started_at)
-        for path in await asyncio.to_thread(store.sweep):
+            logger.warning("backup {} of {} was interrupted", backup.id, backup.started_at)
+        for path in await store.sweep():
             logger.warning("swept {}", path)
+        await _adopt_strays(store, catalogue)
     finally:
         await lock.release()
+
+
+async def _adopt_strays(store: Store, catalogue: Catalogue) -> None:
+    """Take in archives that the catalogue does not know, once they are proven by reading them in full.
+
+    Killed between the renaming of an archive and its row, a run leaves such a one; a person may have put one back.
+    """
+    known = {backup.archive_name for backup in await catalogue.backups(limit=ALL, on_disk_only=True)}
+    for path in await store.archives():
+        if path.name in known:
+            continue
+        try:
+            archive, manifest = await verify_archive(path, abort=Abort())
+        except CourierError as error:
+            logger.error("{} is left alone: {}", path, error.sentence)
+            continue
+        backup = await catalogue.adopt(path, manifest, archive.sha256)
+        logger.warning("{} was not in the catalogue; it is whole, and now backup {}", path, backup.id)
 
 
 def build_bot(settings: Settings) -> Bot:
@@ -143,8 +174,14 @@ class Service:
         self.manager = manager
         self.bot = bot
         self._ledger = ledger
-        self.scheduler = Scheduler(manager.settings.schedule, manager.timezone, self._planned_run, clock=clock)
-        self.poller = Poller(bot, build_dispatcher(manager))
+        self.scheduler = Scheduler(
+            manager.settings.schedule,
+            manager.timezone,
+            self._planned_run,
+            clock=clock,
+            on_skipped=_tell_of_overlap,
+        )
+        self.poller = Poller(bot, build_dispatcher(manager, clock=clock))
         manager.polling_trouble = lambda: self.poller.trouble
         self._clock = clock
         self._started_at = clock()
@@ -190,7 +227,7 @@ class Service:
         self.scheduler.start()
         if missed is not None:
             logger.bind(scheduler=True).warning("the run planned for {} was missed; catching up", missed)
-            self._go("catch-up", self._run(Trigger.CATCH_UP, missed))
+            self.scheduler.fire(missed)
         await self._beat()
         logger.info("service started; next run at {}", self.scheduler.next_run())
 
@@ -211,10 +248,7 @@ class Service:
 
     async def _planned_run(self, planned: datetime) -> None:
         """What the scheduler calls; it never raises, since tomorrow's run must come whatever today's did."""
-        await self._run(Trigger.SCHEDULE, planned)
-        await self._beat()
-
-    async def _run(self, trigger: Trigger, planned: datetime) -> None:
+        trigger = Trigger.SCHEDULE if planned >= self._started_at else Trigger.CATCH_UP
         log = logger.bind(scheduler=True)
         catalogue = self.manager.catalogue
         paused = (await catalogue.overrides()).get(PAUSED)
@@ -231,6 +265,7 @@ class Service:
             log.exception("run planned for {} failed", planned)
         else:
             log.info("run planned for {} done: backup {} is {}", planned, result.backup.id, result.backup.state)
+        await self._beat()
 
     async def _keep_beating(self) -> None:
         while True:
@@ -264,11 +299,12 @@ class Service:
     async def _stop(self) -> None:
         """Stop in the order of the flow: no new runs, no new presses, the run, the uploads, the rest."""
         logger.info("service stops")
-        self.scheduler.stop()
+        stopping = asyncio.create_task(self.scheduler.stop())
         for task in self._tasks:
             if task.get_name() == "polling":
                 task.cancel()
         await self.manager.stop()
+        await stopping
         await self._ledger.drain(DRAIN_DELIVERIES)
         await self.poller.stop()
         for task in self._tasks:
@@ -278,6 +314,12 @@ class Service:
             self._failed.cancel()
         await self._beat(stopped=True)
         logger.info("service stopped")
+
+
+def _tell_of_overlap(planned: datetime, running: datetime) -> None:
+    logger.bind(scheduler=True).warning(
+        "the run planned for {} is skipped: the one planned for {} is still under way", planned, running
+    )
 
 
 async def run_service(settings: Settings, *, on_start: Callable[[Service], None] = lambda _: None) -> None:

@@ -46,11 +46,11 @@ def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(work())
 
 
-def _settings(env_file: Path, *, need_telegram: bool, console: bool = False) -> Settings:
+def _settings(
+    env_file: Path, *, need_telegram: bool = False, need_databases: bool = False, console: bool = False
+) -> Settings:
     """Load the settings and open the journal; the command line's own words go to standard output, logs to files."""
-    if env_file != DEFAULT_ENV and not env_file.is_file():
-        raise NotFoundError(f"There is no settings file {env_file}.", hint="Name an existing one with --env-file.")
-    settings = load_settings(env_file, need_telegram=need_telegram)
+    settings = load_settings(env_file, need_telegram=need_telegram, need_databases=need_databases)
     journal.setup_journal(settings.log_dir, settings.log_level, console=console)
     return settings
 
@@ -69,7 +69,7 @@ def run(env_file: EnvFile = DEFAULT_ENV) -> None:
     """Run the bot: hourly backups, delivery and the dashboard, until Ctrl-C or SIGTERM."""
     from bot.app import run_service  # noqa: PLC0415 - commands stay quick to start
 
-    settings = _settings(env_file, need_telegram=True, console=True)
+    settings = _settings(env_file, need_telegram=True, need_databases=True, console=True)
     for warning in settings.warnings:
         terminal.warn(warning)
     _run(lambda: run_service(settings))
@@ -89,7 +89,7 @@ def backup(
     """
     from bot.app import back_up_once  # noqa: PLC0415
 
-    settings = _settings(env_file, need_telegram=deliver)
+    settings = _settings(env_file, need_telegram=deliver, need_databases=True)
 
     async def work() -> None:
         with terminal.progress(quiet=json) as report:
@@ -121,7 +121,7 @@ def list_backups(
     """List the backups, newest first."""
     from bot.app import open_manager  # noqa: PLC0415
 
-    settings = _settings(env_file, need_telegram=False)
+    settings = _settings(env_file)
 
     async def work() -> None:
         async with open_manager(settings, deliver=False) as manager:
@@ -143,7 +143,7 @@ def show(
     """Show one backup: databases, checks, rows, deliveries, and how long it is kept."""
     from bot.app import open_manager  # noqa: PLC0415
 
-    settings = _settings(env_file, need_telegram=False)
+    settings = _settings(env_file)
 
     async def work() -> None:
         async with open_manager(settings, deliver=False) as manager:
@@ -167,9 +167,10 @@ def verify(
 ) -> None:
     """Read archives in full and compare every byte with what was recorded when they were made."""
     from bot.app import open_manager  # noqa: PLC0415
-    from bot.services.archive import verify_archive  # noqa: PLC0415
+    from bot.services.abort import Abort  # noqa: PLC0415
+    from bot.services.verify import verify_archive  # noqa: PLC0415
 
-    settings = _settings(env_file, need_telegram=False)
+    settings = _settings(env_file)
 
     async def work() -> None:
         failures: list[CourierError] = []
@@ -182,6 +183,7 @@ def verify(
                         await verify_archive(
                             path,
                             expected_sha256=known.archive_sha256 if known else "",
+                            abort=Abort(),
                             progress=terminal.bytes_of(report),
                         )
                 except CourierError as error:
@@ -222,7 +224,7 @@ def status(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     from bot.app import open_manager  # noqa: PLC0415
     from bot.services.status import is_healthy  # noqa: PLC0415
 
-    settings = _settings(env_file, need_telegram=False)
+    settings = _settings(env_file)
 
     async def work() -> bool:
         async with open_manager(settings, deliver=False) as manager:
@@ -246,7 +248,7 @@ def prune(
     """Delete archives past MAX_BACKUP_AGE_DAYS or MAX_BACKUP_COUNT; never a pinned or a last good one."""
     from bot.app import open_manager  # noqa: PLC0415
 
-    settings = _settings(env_file, need_telegram=False)
+    settings = _settings(env_file)
 
     async def work() -> None:
         async with open_manager(settings, deliver=False) as manager:
@@ -264,7 +266,7 @@ def config(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     """Print the effective settings (secrets masked), what would be backed up, and to whom it would go."""
     from bot.services.databases import find_databases  # noqa: PLC0415
 
-    settings = load_settings(env_file, need_telegram=False)
+    settings = load_settings(env_file)
     found = find_databases(settings.databases, {})
     terminal.print_config(settings, found, json=json)
 

@@ -11,13 +11,11 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from cronsim import CronSim, CronSimError
 from pydantic import SecretStr
 
 from bot.models import Recipient
@@ -186,17 +184,12 @@ def folder(value: Any) -> Path:
 
 
 def cron_expression(value: Any) -> str:
-    expression = " ".join(str(value).split())
-    form = "write five fields (minute hour day month weekday), such as 0 * * * * for every hour."
-    if len(expression.split()) != 5:
-        raise ValueError(f"is {expression!r}: {form}")
+    from bot.services.scheduler import validate_expression  # noqa: PLC0415 - it brings aiocron along
+
     try:
-        next(CronSim(expression, datetime.now(UTC)))
-    except StopIteration:
-        raise ValueError(f"is {expression!r}, a moment that never comes: {form}") from None
-    except (CronSimError, ValueError, AssertionError) as error:
-        raise ValueError(f"is {expression!r} ({str(error) or 'not readable'}): {form}") from None
-    return expression
+        return validate_expression(str(value))
+    except ValueError as error:
+        raise ValueError(f"can't be used: {error}") from None
 
 
 def time_zone(value: Any) -> ZoneInfo:

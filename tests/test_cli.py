@@ -150,12 +150,11 @@ def test_a_busy_store_has_exit_code_4(shell: Shell) -> None:
             sys.executable, "-c",
             "import asyncio, sys\n"
             "from pathlib import Path\n"
-            "from bot.clock import utc_now\n"
             "from bot.models import Trigger\n"
             "from bot.services.locks import RunLock\n"
             "async def main():\n"
             "    lock = RunLock(Path(sys.argv[1]))\n"
-            "    await lock.acquire(trigger=Trigger.BUTTON, requested_by='Ann', started_at=utc_now())\n"
+            "    await lock.acquire(trigger=Trigger.BUTTON, requested_by='Ann')\n"
             "    print('held', flush=True)\n"
             "    await asyncio.to_thread(sys.stdin.read)\n"
             "    await lock.release()\n"

@@ -15,8 +15,9 @@ import pytest
 from bot.app import open_manager
 from bot.config import load_settings
 from bot.models import BackupState, Stage, Trigger
-from bot.services.archive import verify_archive
+from bot.services.abort import Abort
 from bot.services.manager import Manager
+from bot.services.verify import verify_archive
 from tests.samples import make_database, write_env
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
@@ -57,7 +58,9 @@ async def is_sound(manager: Manager) -> None:
     known = await manager.catalogue.backups(on_disk_only=True)
     assert on_disk == {backup.archive_name for backup in known}
     for backup in known:
-        await verify_archive(manager.store.folder / backup.archive_name, expected_sha256=backup.archive_sha256)
+        await verify_archive(
+            manager.store.folder / backup.archive_name, expected_sha256=backup.archive_sha256, abort=Abort()
+        )
     assert not [b for b in await manager.catalogue.backups() if b.state is BackupState.RUNNING]
     assert not list((manager.store.folder / ".work").glob("*"))
 

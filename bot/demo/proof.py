@@ -50,7 +50,7 @@ def _check(entry: BackedUp, copy: Path) -> Finding:
         whole = connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         tables = _tables(connection)
         rows = {table: _count(connection, table) for table in tables}
-    same_rows = rows == {table: rows for table, rows in entry.rows if table in rows}
+    same_rows = rows == {table: count for table, count in entry.rows if table in rows}
     detail = f"{sum(rows.values()):,} rows"
     consistent = True
     if entry.name == REQUESTS and {"requests", "totals"} <= set(tables):

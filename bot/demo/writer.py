@@ -25,7 +25,12 @@ def keep_writing(path: str, stop: threading.Event, pause: float = 0.02) -> None:
 def main() -> None:
     """Write until standard input ends, so that the writer never outlives whoever started it."""
     stop = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
+
+    def wait_for_the_end() -> None:
+        sys.stdin.read()
+        stop.set()
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
     keep_writing(sys.argv[1], stop)
 
 

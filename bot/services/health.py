@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from bot.errors import CourierError
 from bot.models import Backup, Health, Reachability, Status
+from bot.services.delivery.destination import Outcome
 from bot.services.delivery.ledger import Ledger
 from bot.services.store import Store
 
@@ -22,17 +23,15 @@ async def measure_health(
     status: Status, store: Store, ledger: Ledger | None, *, archives: Sequence[Backup], max_count: int
 ) -> Health:
     """Measure the disk, Telegram and every recipient, side by side; a slow one never takes longer than ten seconds."""
-    (free, total), size = await asyncio.gather(
-        asyncio.to_thread(store.disk), asyncio.to_thread(lambda: sum(backup.archive_bytes for backup in archives))
-    )
+    disk = await asyncio.to_thread(shutil.disk_usage, store.folder)
     round_trip, trouble, recipients = await _telegram(status, ledger)
     return Health(
         status=status,
-        disk_free=free,
-        disk_total=total,
-        store_bytes=size,
+        disk_free=disk.free,
+        disk_total=disk.total,
+        store_bytes=await store.size(),
         store_count=len(archives),
-        days_until_full=days_until_full(archives, free=free, now=status.now, max_count=max_count),
+        days_until_full=days_until_full(archives, free=disk.free, now=status.now, max_count=max_count),
         recipients=recipients,
         round_trip=round_trip,
         telegram_trouble=trouble,
@@ -52,12 +51,12 @@ async def _telegram(status: Status, ledger: Ledger | None) -> tuple[float | None
             round_trip = await ledger.destination.round_trip()
     except TimeoutError:
         return None, f"Telegram does not answer within {ROUND_TRIP_WITHIN:.0f} s.", remembered
-    except CourierError as error:
-        return None, error.sentence, remembered
+    except Outcome as outcome:
+        return None, outcome.sentence, remembered
     probed = list(remembered)
 
     async def probe(index: int) -> None:
-        with suppress(TimeoutError):
+        with suppress(TimeoutError, Outcome):
             async with asyncio.timeout(ROUND_TRIP_WITHIN):
                 probed[index] = await ledger.destination.probe(remembered[index].recipient)
 

@@ -7,7 +7,7 @@ import platform
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from loguru import logger
 
 from bot.clock import Clock, utc_now
 from bot.config import Settings
-from bot.errors import AbortedError, BusyError, CourierError, NotFoundError
+from bot.errors import AbortedError, ArchiveError, BusyError, CourierError, NotFoundError
 from bot.journal import JournalPage, journal_file, read_journal
 from bot.models import (
     Backup,
@@ -109,16 +109,30 @@ class Manager:
         self._idle = asyncio.Event()
         self._idle.set()
         self._watchers: set[asyncio.Queue[Progress]] = set()
-        self._lock = RunLock(store.folder)
+        self._lock = RunLock(store.folder, clock=clock)
+        self._notes: set[asyncio.Task[None]] = set()
 
     # --- one run -----------------------------------------------------------------------------------------------
 
     @property
     def running(self) -> RunInProgress | None:
+        """The run under way in this process."""
+        return self._run.seen() if self._run is not None else None
+
+    async def running_anywhere(self) -> RunInProgress | None:
         """The run under way in this process or, by the lock, in another one."""
         if self._run is not None:
             return self._run.seen()
-        return self._lock.holder()
+        holder = await self._lock.holder()
+        if holder is None or not holder.trigger:
+            return None
+        return RunInProgress(
+            started_at=holder.since or self._clock(),
+            trigger=Trigger(holder.trigger),
+            requested_by=holder.requested_by,
+            progress=Progress(stage=Stage(holder.stage)),
+            here=False,
+        )
 
     async def back_up(self, *, trigger: Trigger, requested_by: str) -> RunResult:
         """Back up every database, prove the archive, deliver it, and tidy the store.
@@ -133,14 +147,11 @@ class Manager:
         self._run = run
         self._idle.clear()
         try:
-            await self._lock.acquire(trigger=trigger, requested_by=requested_by, started_at=run.started_at)
-            try:
+            async with self._lock.hold(trigger=trigger, requested_by=requested_by):
                 backup = await self._back_up(run)
                 await self.prune()
                 deliveries = await self._deliver(backup, run)
                 return RunResult(backup=await self.settle(backup.id), deliveries=deliveries)
-            finally:
-                await asyncio.shield(self._lock.release())
         finally:
             self._report(run, Progress(stage=Stage.DONE))
             self._run = None
@@ -154,8 +165,9 @@ class Manager:
         )
         logger.info("backup {} started: {}, asked for by {}", backup_id, run.trigger, run.requested_by)
         try:
-            plan = await self._plan(run)
-            product = await make_backup(plan, abort=run.abort, report=lambda progress: self._report(run, progress))
+            async with self.store.run_folder() as work:
+                plan = await self._plan(run, work)
+                product = await make_backup(plan, abort=run.abort, report=lambda progress: self._report(run, progress))
         except BaseException as error:
             await asyncio.shield(self._record_failure(backup_id, error))
             raise
@@ -177,16 +189,15 @@ class Manager:
             logger.error("backup {} is without {} ({}): {}", backup_id, record.path, record.reason, record.detail)
         return backup
 
-    async def _plan(self, run: _Run) -> Plan:
+    async def _plan(self, run: _Run, work: Path) -> Plan:
         settings = self.settings
         found = await self.discover()
         await self.catalogue.remember_names(found.databases)
-        target = await asyncio.to_thread(self.store.new_archive, run.started_at)
         return Plan(
             databases=found.databases,
             missing=found.missing,
-            target=target,
-            work=self.store.work_folder(target.stem),
+            target=self.store.folder / await self.store.name_archive(run.started_at),
+            work=work,
             started_at=run.started_at,
             trigger=run.trigger,
             host=platform.node(),
@@ -261,11 +272,13 @@ class Manager:
             self._watchers.discard(queue)
 
     def _report(self, run: _Run, progress: Progress) -> None:
-        """Pass a progress event on; called from the loop's thread and from workers alike."""
+        """Pass a progress event on; called on the event loop."""
         new_stage = progress.stage is not run.progress.stage
         run.progress = progress
         if new_stage:
-            self._lock.update(progress.stage)
+            note = asyncio.create_task(self._lock.update(progress.stage))
+            self._notes.add(note)
+            note.add_done_callback(self._notes.discard)
         for queue in tuple(self._watchers):
             with suppress(asyncio.QueueEmpty):
                 queue.get_nowait()
@@ -287,7 +300,7 @@ class Manager:
             recipients=self.settings.deliver_to,
             schedule=self.settings.schedule,
             now=self._clock(),
-            running=self.running,
+            running=await self.running_anywhere(),
             warnings=(*self.settings.warnings, *filter(None, [self.polling_trouble()])),
         )
 
@@ -346,7 +359,7 @@ class Manager:
             )
         if self.ledger is None:
             raise CourierError("This process does not talk to Telegram.", hint="Ask the running service.")
-        (delivery,) = await self.ledger.deliver(backup, to=[recipient], silent=False, again=True)
+        (delivery,) = await self.ledger.deliver(backup, to=[recipient], silent=False, force=True)
         await self.settle(backup_id)
         return delivery
 
@@ -373,7 +386,7 @@ class Manager:
                 f"Backup {backup_id} is the last good backup of {', '.join(last_of)}; it is never deleted.",
                 hint="Make a new backup first.",
             )
-        await asyncio.to_thread(self.store.delete, backup.archive_name)
+        await self.store.delete(backup.archive_name)
         await self.catalogue.mark_deleted(backup_id)
         await self.catalogue.audit(actor, "deleted", f"backup {backup_id}, {backup.archive_name}")
         logger.warning("backup {} ({}) deleted by {}", backup_id, backup.archive_name, actor)
@@ -407,7 +420,7 @@ class Manager:
         return plan_prune(
             backups,
             now=self._clock(),
-            max_age_days=self.settings.max_backup_age_days,
+            max_age=timedelta(days=self.settings.max_backup_age_days),
             max_count=self.settings.max_backup_count,
             in_use=sending,
         )
@@ -419,9 +432,9 @@ class Manager:
             if decision.keep:
                 continue
             try:
-                await asyncio.to_thread(self.store.delete, decision.backup.archive_name)
-            except OSError as error:
-                logger.error("{} could not be pruned: {}", decision.backup.archive_name, error)
+                await self.store.delete(decision.backup.archive_name)
+            except ArchiveError as error:
+                logger.error("{} could not be pruned: {}", decision.backup.archive_name, error.sentence)
                 continue
             except NotFoundError:
                 logger.warning("{} was already gone from the disk", decision.backup.archive_name)

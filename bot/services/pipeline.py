@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,8 +30,9 @@ from bot.models import (
 )
 from bot.services.abort import Abort
 from bot.services.archive import Source, write_archive
+from bot.services.backup_info import build_info
 from bot.services.check import check_snapshot
-from bot.services.manifest import backed_up, build_info, build_manifest
+from bot.services.manifest import backed_up, build_manifest
 from bot.services.snapshot import take_snapshots
 
 Report = Callable[[Progress], None]
@@ -93,23 +93,19 @@ async def make_backup(plan: Plan, *, abort: Abort, report: Report) -> Product:
 
     All snapshots are taken side by side first; then their checks and the compression run beside one another. Returns
     only with an archive that was re-read and compared; a database that can't be copied or is damaged is left out and
-    named. The private copies are gone afterwards, whatever happened.
+    named. The private copies are left in the plan's work folder, which is the caller's to remove.
 
     Raises `NothingToBackUpError`, `ArchiveError`, `NoSpaceError`, `AbortedError`.
     """
-    await asyncio.to_thread(plan.work.mkdir, mode=0o700, parents=True)
-    try:
-        snapshots, unread = await take_snapshots(
-            plan.databases,
-            plan.work,
-            busy_timeout=plan.busy_timeout,
-            abort=abort,
-            progress=lambda done, total: report(Progress(stage=Stage.SNAPSHOT, done=done, total=total)),
-            allow_journal_recovery=plan.allow_journal_recovery,
-        )
-        return await _archive_checked(plan, snapshots, [*plan.missing, *unread], abort=abort, report=report)
-    finally:
-        await asyncio.shield(asyncio.to_thread(shutil.rmtree, plan.work, ignore_errors=True))
+    snapshots, unread = await take_snapshots(
+        plan.databases,
+        plan.work,
+        busy_timeout=plan.busy_timeout,
+        abort=abort,
+        progress=lambda done, total: report(Progress(stage=Stage.SNAPSHOT, done=done, total=total)),
+        allow_journal_recovery=plan.allow_journal_recovery,
+    )
+    return await _archive_checked(plan, snapshots, [*plan.missing, *unread], abort=abort, report=report)
 
 
 async def _archive_checked(

@@ -77,6 +77,11 @@ class Ledger:
         self._claims: set[Claim] = set()
         self._rounds = Rounds(self._desk, self._claims, settled)
 
+    @property
+    def destination(self) -> Destination:
+        """Where everything goes."""
+        return self._destination
+
     async def deliver(
         self,
         backup: Backup,

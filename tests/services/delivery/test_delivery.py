@@ -1,6 +1,5 @@
 """The first pass: a backup goes to everybody at once, each with an outcome of their own."""
 
-import asyncio
 
 from bot.models import DeliveryState
 from tests.services.delivery.house import House, documents, joined
