@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, suppress
 from pathlib import Path
-from typing import IO
 
 from aiogram.enums import ParseMode
 from aiogram.exceptions import TelegramAPIError
@@ -214,15 +212,22 @@ class TelegramChat(TelegramDestination):
 
 async def _read_pieces(path: Path) -> AsyncGenerator[bytes, None]:
     """Read a file that a local Bot API server has put on this machine."""
-    try:
-        file = await asyncio.to_thread(path.open, "rb")
-    except OSError as error:
-        raise Gone(f"the Bot API server's file can't be read here: {error.strerror or error}") from error
-    try:
-        while chunk := await settled(asyncio.ensure_future(asyncio.to_thread(file.read, PIECE))):
-            yield chunk
-    finally:
-        file.close()
+    position = 0
+    while True:
+        try:
+            chunk = await asyncio.to_thread(_read_at, path, position)
+        except OSError as error:
+            raise Gone(f"the Bot API server's file can't be read here: {error.strerror or error}") from error
+        if not chunk:
+            return
+        position += len(chunk)
+        yield chunk
+
+
+def _read_at(path: Path, position: int) -> bytes:
+    with path.open("rb", buffering=0) as file:
+        file.seek(position)
+        return file.read(PIECE)
 
 
 async def _write(
@@ -230,29 +235,23 @@ async def _write(
 ) -> str:
     digest = hashlib.sha256()
     written = 0
-    file = await asyncio.to_thread(_open_at, into, offset)
 
     def take(chunk: bytes) -> None:
         digest.update(chunk)
-        file.write(chunk)
+        # Opened for every piece: a file that outlives its thread would be left open when the caller is cancelled.
+        # Not "wb": several volumes are written into one file side by side, and it keeps its private mode.
+        with into.open("r+b", buffering=0) as file:
+            file.seek(offset + written)
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[file.write(rest) :]
 
-    try:
-        async for chunk in content:
-            if written + len(chunk) > expected:
-                raise CutShort(f"the download brings more than the {expected:,} bytes it should")
-            # To its end even when cancelled: the file must not be closed under a thread that writes.
-            await settled(asyncio.ensure_future(asyncio.to_thread(take, chunk)))
-            written += len(chunk)
-            on_bytes(len(chunk))
-    finally:
-        await settled(asyncio.ensure_future(asyncio.to_thread(file.close)))
+    async for chunk in content:
+        if written + len(chunk) > expected:
+            raise CutShort(f"the download brings more than the {expected:,} bytes it should")
+        await settled(asyncio.ensure_future(asyncio.to_thread(take, chunk)))
+        written += len(chunk)
+        on_bytes(len(chunk))
     if written < expected:
         raise CutShort(f"the download ended after {written:,} of {expected:,} bytes")
     return digest.hexdigest()
-
-
-def _open_at(path: Path, offset: int) -> IO[bytes]:
-    # Not "wb": several volumes are written into one file, side by side, and the file keeps its private mode.
-    file = os.fdopen(os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0)), "wb")
-    file.seek(offset)
-    return file
