@@ -39,6 +39,10 @@ class LostError(TelegramError):
     """Telegram does not give the archive out any more: for a restore this backup is not in the chat."""
 
 
+class TooLargeToFetchError(LostError):
+    """A volume is over the size that Telegram lets a bot download."""
+
+
 async def fetch_archive(
     files: Files,
     point: RestorePoint,
@@ -141,7 +145,7 @@ class _Fetching:
         if isinstance(outcome, Refused):
             raise TelegramError(sentence, hint="Copy BOT_TOKEN again from @BotFather.")
         if isinstance(outcome, TooLarge):
-            raise LostError(sentence, hint="Download it in the chat by hand, then restore from the file.")
+            raise TooLargeToFetchError(sentence, hint="Download it in the chat by hand, then restore from the file.")
         if isinstance(outcome, Wait) and outcome.seconds <= LONGEST_WAIT and failures < self.attempts:
             return outcome.seconds
         if failures < self.attempts and not isinstance(outcome, Wait):

@@ -13,7 +13,7 @@ from bot.demo.standin import StandIn
 from bot.errors import ArchiveError, CourierError, DamagedArchiveError, NoSpaceError, TelegramError
 from bot.models import RestorePoint
 from bot.services.delivery.telegram_chat import TelegramChat
-from bot.services.restore_points.fetch import LostError, UnreachableError, fetch_archive
+from bot.services.restore_points.fetch import LostError, TooLargeToFetchError, UnreachableError, fetch_archive
 from tests.demo.conftest import MakeBot, make_bot  # noqa: F401 - a fixture
 from tests.services.restore_points.scene import Scene, changed, no_time
 
@@ -68,7 +68,7 @@ async def test_a_passing_trouble_costs_an_attempt(scene: Scene, tmp_path: Path, 
         ("getFile", server_error(502, html=True), UnreachableError),
         ("getFile", flood(1000), UnreachableError),
         ("getFile", bad_request("wrong file_id or the file is temporarily unavailable"), LostError),
-        ("getFile", bad_request("file is too big"), LostError),
+        ("getFile", bad_request("file is too big"), TooLargeToFetchError),
         ("getFile", refused(401, "Unauthorized"), TelegramError),
         ("download", truncated(10), UnreachableError),
         ("download", reset(Stage.ARRIVAL), UnreachableError),
