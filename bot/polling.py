@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiogram import Bot, Dispatcher
 from aiogram.exceptions import (
@@ -39,12 +39,12 @@ class Poller:
         bot: Bot,
         dispatcher: Dispatcher,
         *,
-        sleep: Callable[[float], asyncio.Future[None]] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.trouble = ""
         self._bot = bot
         self._dispatcher = dispatcher
-        self._sleep = sleep or asyncio.sleep
+        self._sleep = sleep
         self._handling: set[asyncio.Task[object]] = set()
         self._offset: int | None = None
 
@@ -70,7 +70,7 @@ class Poller:
                 await self._sleep(_wait(failures))
             except Exception as error:  # whatever the network or a proxy in front sends: polling must outlive it
                 failures += 1
-                self._say(f"Telegram can't be reached: {redact(f'{type(error).__name__}: {error}')}")
+                self._say(f"Telegram can't be reached: {_brief(error)}")
                 await self._sleep(_wait(failures))
             else:
                 failures = 0
@@ -121,6 +121,12 @@ class Poller:
         if trouble != self.trouble:
             self.trouble = trouble
             logger.warning(trouble)
+
+
+def _brief(error: Exception) -> str:
+    """The first line of what went wrong; a proxy's answer can be a whole page."""
+    said = redact(str(error)).strip().splitlines()
+    return f"{type(error).__name__}: {said[0][:200]}" if said else type(error).__name__
 
 
 def _wait(failures: int) -> float:

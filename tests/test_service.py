@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.app import Service, open_manager
-from bot.clock import Clock, utc_now
+from bot.clock import utc_now
 from bot.config import Settings, load_settings
 from bot.demo import faults
 from bot.demo.standin import StandIn
@@ -29,11 +30,19 @@ def settings_for(folder: Path, api: StandIn, *sources: Path, **more: str) -> Set
     return load_settings(env)
 
 
-def before_the_hour(seconds: float) -> Clock:
-    """A running clock that stands so many seconds before a full hour."""
-    now = utc_now()
-    ahead = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1, seconds=-seconds) - now
-    return lambda: utc_now() + ahead
+class HeldClock:
+    """A clock held so many seconds before a full hour until it is released; then it runs."""
+
+    def __init__(self, seconds: float) -> None:
+        self._start = utc_now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1, seconds=-seconds)
+        self._released: float | None = None
+
+    def release(self) -> None:
+        self._released = time.monotonic()
+
+    def __call__(self) -> datetime:
+        passed = 0.0 if self._released is None else time.monotonic() - self._released
+        return self._start + timedelta(seconds=passed)
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -47,7 +56,8 @@ async def test_on_the_hour_a_proven_backup_reaches_the_admin(standin: StandIn, t
     """The scheduled run happens on the hour, and its archive arrives silently."""
     ann = standin.add_user(11)
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
-    async with Service.started(settings, clock=before_the_hour(0.5)) as service:
+    async with Service.started(settings, clock=(clock := HeldClock(0.5))) as service:
+        clock.release()
         message = await ann.wait_for(lambda m: m.document is not None, since=0)
         assert message.silent
         await until(lambda: _has(service, BackupState.DELIVERED))
@@ -55,7 +65,7 @@ async def test_on_the_hour_a_proven_backup_reaches_the_admin(standin: StandIn, t
     assert backup.trigger is Trigger.SCHEDULE
     assert (backup.started_at.minute, backup.started_at.second) == (0, 0)
     assert message.document is not None
-    assert message.document.read() == (settings.backup_dir / backup.archive_name).read_bytes()
+    assert await message.document.read() == (settings.backup_dir / backup.archive_name).read_bytes()
 
 
 async def _has(service: Service, state: BackupState) -> bool:
@@ -82,9 +92,11 @@ async def test_a_paused_service_runs_nothing_and_says_so(standin: StandIn, tmp_p
     """Paused means stopped in the status and no run on the hour, over a restart too."""
     standin.add_user(11)
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
-    async with Service.started(settings, clock=before_the_hour(3000)) as service:
+    async with Service.started(settings, clock=(clock := HeldClock(3000))) as service:
+        clock.release()
         await service.manager.pause(actor="Ann")
-    async with Service.started(settings, clock=before_the_hour(0.3)) as service:
+    async with Service.started(settings, clock=(clock := HeldClock(0.3))) as service:
+        clock.release()
         await until(lambda: _planned_passed(service))
         assert (await service.manager.status()).state is ServiceState.STOPPED
         assert await service.manager.catalogue.backups() == ()
@@ -136,7 +148,8 @@ async def test_backups_go_on_while_telegram_is_down(standin: StandIn, tmp_path: 
     ann = standin.add_user(11)
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
     standin.inject(faults.server_error(502, html=True), times=None)
-    async with Service.started(settings, clock=before_the_hour(0.3)) as service:
+    async with Service.started(settings, clock=(clock := HeldClock(0.3))) as service:
+        clock.release()
         await until(lambda: _has(service, BackupState.STORED))
         assert not ann.messages
         standin.clear_faults()
@@ -163,7 +176,8 @@ async def test_the_token_is_in_no_log(standin: StandIn, tmp_path: Path) -> None:
     log = setup_journal(settings.log_dir, "DEBUG", console=False)
     try:
         standin.inject(faults.reset(), times=4)
-        async with Service.started(settings, clock=before_the_hour(0.2)) as service:
+        async with Service.started(settings, clock=(clock := HeldClock(0.2))) as service:
+            clock.release()
             await until(lambda: _has(service, BackupState.DELIVERED))
     finally:
         log.close()

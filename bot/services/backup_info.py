@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -20,20 +21,24 @@ HOW TO RESTORE, WITHOUT SQLITE COURIER
 --------------------------------------
 
 First, if the archive came in volumes ({archive}.001, .002, ...), join them:
-  Linux, macOS   cat {archive}.* > {archive}
+  Linux, macOS   cat {archive}.[0-9]* > {archive}
   Windows        copy /b {archive}.001 + {archive}.002 {archive}
                  (name all volumes, in order), or open .001 with 7-Zip
 
 Linux, macOS
   1. Stop the application that uses the database.
-  2. Unpack:              unzip {archive} {name} -d restored
-  3. Check:               sqlite3 restored/{name} "PRAGMA integrity_check"
+  2. Unpack:              unzip {archive} -d restored
+  3. Check:               sqlite3 restored/{quoted_name} "PRAGMA integrity_check"
                           It must answer: ok
-  4. Set the old files aside, ALL of them, also those beside the database:
-                          mkdir old && mv {path}* old/
+  4. Set the old files aside, ALL that exist of these four:
+       {quoted_path}
+       {quoted_path}-wal
+       {quoted_path}-shm
+       {quoted_path}-journal
      A -wal, -shm or -journal file left behind from the old database would be
      mixed into the new one and damage it.
-  5. Put the new one in:  cp restored/{name} {path}
+  5. Put the new one in:
+       cp restored/{quoted_name} {quoted_path}
      and give it the owner and mode of the old one (chown, chmod).
   6. Start the application.
 
@@ -41,11 +46,13 @@ Windows
   1. Stop the application that uses the database.
   2. Unpack: right-click the archive, "Extract All" (or 7-Zip).
   3. Check, if you have sqlite3.exe:
-                          sqlite3 {name} "PRAGMA integrity_check"
-                          It must answer: ok
-  4. Move the old database away, and with it every file beside it that has
-     the same name and ends in -wal, -shm or -journal.
-  5. Copy the unpacked file to where the old one was.
+       sqlite3 "{name}" "PRAGMA integrity_check"
+     It must answer: ok
+  4. Set the old database aside, and with it every file beside it that has the
+     same name and ends in -wal, -shm or -journal: left behind, they would be
+     mixed into the new database and damage it.
+  5. Copy the unpacked file to where the old one was, under its old name:
+       {path}
   6. Start the application.
 """
 
@@ -53,8 +60,8 @@ Windows
 def build_info(manifest: Manifest, archive_name: str) -> bytes:
     """Describe an archive in plain text: UTF-8 with byte order mark, CRLF, so that Notepad shows it as well."""
     lines = [*_heading(manifest, archive_name), *_databases(manifest), *_skipped(manifest)]
-    for database in manifest.databases[:1]:
-        lines += _RESTORE.format(archive=archive_name, name=database.name, path=database.path).splitlines()
+    for database in manifest.databases[:1]:  # as the example
+        lines += _restore(database, archive_name).splitlines()
     return _BOM + "".join(f"{_one_line(line)}\r\n" for line in lines).encode()
 
 
@@ -126,6 +133,16 @@ def _skipped(manifest: Manifest) -> Iterator[str]:
         yield f"    {record.path}"
         yield f"    {record.detail}"
     yield ""
+
+
+def _restore(database: BackedUp, archive_name: str) -> str:
+    return _RESTORE.format(
+        archive=archive_name,
+        name=database.name,
+        path=database.path,
+        quoted_name=shlex.quote(database.name),
+        quoted_path=shlex.quote(database.path),
+    )
 
 
 def _local(moment: datetime, timezone: str) -> str:

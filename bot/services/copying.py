@@ -35,6 +35,7 @@ from bot.services.source import (
 )
 
 _STEP_BYTES = 4 * 1024 * 1024  # copied between two looks at the abort flag: 1,000 pages of the usual size
+_CACHE_KIB = 500  # of each of the two connections: every page is read once, so a larger cache only takes memory
 _SIGHTINGS = 3  # how often a database may change its state under our eyes before its locks decide
 _BETWEEN_SIGHTINGS = 0.1  # seconds
 _PATIENCE = 3.5  # seconds that an idle database is waited for to be provably idle
@@ -176,9 +177,11 @@ class Copying:
         async with connected(sight.path, mode="ro", **query) as source:
             await begin_reading(source, deadline=deadline, check=self.check)
             snapshot = await self._describe(source)
+            await source.execute_fetchall(f"PRAGMA cache_size=-{_CACHE_KIB}")
             require_whole(look_at(sight.path), page_size=snapshot.page_size, page_count=snapshot.page_count)
             self.claim(snapshot.bytes)
             async with connected(self.file, mode="rw") as target:
+                await target.execute_fetchall(f"PRAGMA cache_size=-{_CACHE_KIB}")
                 await target.execute_fetchall("PRAGMA synchronous=OFF")
                 await target.execute_fetchall("PRAGMA journal_mode=OFF")
                 pages = max(1, _STEP_BYTES // snapshot.page_size)

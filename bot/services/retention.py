@@ -35,8 +35,9 @@ def plan_prune(
     The other kept ones count, so that `max_count` holds unless the floors alone are more.
 
     A clock that was wrong does not get below the floors: what is newest is also asked of the ids, the order in which
-    runs were made, and of the dates that have passed; a backup dated in the future is as old as the run after it. A backup that a recipient is still
-    owed goes when its time has come. Raises ValueError for a limit that would keep nothing.
+    runs were made, and of the dates that have passed; a backup dated in the future is as old as the run after it. A
+    backup that a recipient is still owed goes when its time has come. Raises ValueError for a limit that would keep
+    nothing.
     """
     if (max_count is not None and max_count < 1) or (max_age is not None and max_age <= timedelta()):
         message = "a limit of nothing would delete every backup; None is no limit"

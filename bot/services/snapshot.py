@@ -17,7 +17,7 @@ from bot.services.abort import Abort
 from bot.services.copying import Copying, no_space
 from bot.services.threads import run_to_end
 
-SIDE_BY_SIDE = 8  # databases copied at the same time; each holds up to 4 MB of page cache
+SIDE_BY_SIDE = 8  # databases copied at the same time: each takes about a megabyte of memory and three threads
 SPARE_BYTES = 16 * 1024 * 1024  # left free on the disk of the copies: the applications' own writes may need it
 
 

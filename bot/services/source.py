@@ -13,7 +13,7 @@ import sqlite3
 import stat
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -293,10 +293,7 @@ def _no_permission(path: Path, *, said: str = "") -> SnapshotError:
     )
 
 
-def new_sidecars(before: Sight, suffixes: Sequence[str] = (WAL, SHM)) -> tuple[str, ...]:
-    """Return the names of those sidecars that were not there `before` and are now."""
-    return tuple(
-        before.path.name + suffix
-        for suffix in suffixes
-        if not before.has(suffix) and _size(before.path, suffix) is not None
-    )
+def new_sidecars(before: Sight) -> tuple[str, ...]:
+    """Return the names of the write-ahead log's files that were not there `before` and are now."""
+    name = before.path.name
+    return tuple(name + each for each in (WAL, SHM) if not before.has(each) and _size(before.path, each) is not None)

@@ -51,7 +51,8 @@ def data_offset(file: BinaryIO, entry: Entry) -> int:
     header = file.read(_LOCAL_HEADER)
     if len(header) < _LOCAL_HEADER or not header.startswith(b"PK\x03\x04"):
         raise InflateError("is not where the directory says")
-    return entry.offset + _LOCAL_HEADER + sum(struct.unpack_from("<2H", header, 26))
+    name_length, extra_length = struct.unpack_from("<2H", header, 26)
+    return entry.offset + _LOCAL_HEADER + int(name_length) + int(extra_length)
 
 
 def inflate_entry(file: BinaryIO, entry: Entry, inflater: Inflater) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from bot.errors import AbortedError, SnapshotError
 from bot.models import Database, SkipReason, Snapshot
 from bot.services.abort import Abort
 from bot.services.snapshot import SIDE_BY_SIDE, Room, take_snapshot, take_snapshots
-from bot.services.source import SIDECARS
+from bot.services.source import SIDECARS, look_at
 from tests.services.conftest import TOTAL, Writer, make_bank
 
 Write = Callable[[Path], Writer]
@@ -265,6 +266,32 @@ async def test_a_database_that_never_rests_is_read_under_its_locks(home: Path, i
     assert "bank.db-wal and bank.db-shm" in snapshot.warning
     assert ask(path, "SELECT count(*) FROM log") == 3  # its application goes on, and takes the files away
     assert files_in(home) == [path]
+
+
+@pytest.mark.parametrize(
+    ("modified_ns", "age_ns", "settled"),
+    [
+        (1_700_000_000_123_456_789, 50_000_000, False),
+        (1_700_000_000_123_456_789, 150_000_000, True),
+        (1_700_000_000_000_000_000, 150_000_000, False),  # a file system that may count whole seconds
+        (1_700_000_000_000_000_000, 3_100_000_000, True),
+        (1_700_000_000_123_456_789, -3_600_000_000_000, False),  # a clock that is wrong
+    ],
+)
+def test_a_time_stamp_proves_nothing_until_its_tick_is_over(
+    modified_ns: int, age_ns: int, settled: bool, home: Path
+) -> None:
+    """A write in the same tick would carry the same stamp."""
+    path = make_bank(home / "bank.db", "wal", filler=1)
+    sight = replace(look_at(path), modified_ns=modified_ns)
+    assert (sight.unsettled(modified_ns + age_ns) <= 0) is settled
+
+
+async def test_a_file_from_the_future_is_read_under_its_locks(home: Path, into: Path) -> None:
+    """Its time stamp proves nothing, and nobody waits for it to come true."""
+    path = make_bank(home / "bank.db", "wal", filler=10)
+    os.utime(path, (time.time() + 3600,) * 2)
+    assert (await snap(path, into)).warning != ""
 
 
 async def test_a_file_with_a_second_name_is_read_under_its_locks(home: Path, into: Path) -> None:

@@ -42,6 +42,7 @@ class Catalogue(AdoptionRows, DeliveryRows, RecipientRows, RestoreRows, ServiceR
     async def data_version(self) -> int:
         """Return a number that changes when another connection wrote (https://www.sqlite.org/pragma.html)."""
         async with self.lock:
+            self.require_open()
             return int(await self.value("PRAGMA data_version"))
 
     async def __aenter__(self) -> Self:

@@ -117,12 +117,15 @@ class Rows:
         self.database = database
         self.closed = False
 
-    @asynccontextmanager
-    async def transaction(self, begin: str) -> AsyncIterator[None]:
-        """Begin, then commit or roll back. Raises CatalogueError or NoSpaceError for what SQLite refuses."""
+    def require_open(self) -> None:
         if self.closed:
             message = f"The catalogue {self.path.name} is closed."
             raise CatalogueError(message)
+
+    @asynccontextmanager
+    async def transaction(self, begin: str) -> AsyncIterator[None]:
+        """Begin, then commit or roll back. Raises CatalogueError or NoSpaceError for what SQLite refuses."""
+        self.require_open()
         try:
             await self.execute(begin)
             yield
@@ -181,15 +184,36 @@ async def connect(path: Path, *, read_only: bool) -> aiosqlite.Connection:
 
 
 async def _connect(path: Path, read_only: bool) -> aiosqlite.Connection:
-    database = await aiosqlite.connect(
-        uri(path, "ro" if read_only else "rw"), uri=True, isolation_level=None, timeout=BUSY_SECONDS
-    )
+    if not read_only and (await asyncio.to_thread(path.stat)).st_size:
+        # Looked at through a connection that can't write: closing one that can folds the log into a damaged file, or
+        # deletes it, and with it what could still be saved by hand.
+        looking = await _open(path, "ro")
+        try:
+            await _examine(path, looking)
+        finally:
+            await looking.close()
+    database = await _open(path, "ro" if read_only else "rw")
     try:
-        database.row_factory = sqlite3.Row
-        await _prepare(path, database, read_only)
+        if read_only:
+            version = await _examine(path, database)
+            if version < schema.VERSION:
+                message = f"The catalogue {path.name} is of version {version}, older than {schema.VERSION}."
+                raise CatalogueError(message, hint="Start the service once: it brings the catalogue up to date.")
+        else:
+            # WAL: `status` and `list` read from other processes while a run writes (https://www.sqlite.org/wal.html).
+            # FULL: a delivery that was written down survives a power cut, or it would be sent twice.
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+                await database.execute_fetchall(f"PRAGMA {pragma}")
+            await _migrate(database)
     except BaseException:
         await database.close()
         raise
+    return database
+
+
+async def _open(path: Path, mode: str) -> aiosqlite.Connection:
+    database = await aiosqlite.connect(uri(path, mode), uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+    database.row_factory = sqlite3.Row
     return database
 
 
@@ -212,7 +236,8 @@ def _make_private(path: Path) -> None:
                     file.chmod(0o600)
 
 
-async def _prepare(path: Path, database: aiosqlite.Connection, read_only: bool) -> None:
+async def _examine(path: Path, database: aiosqlite.Connection) -> int:
+    """Return the version of a catalogue that is whole and ours; raises what is wrong with it."""
     version, ours, tables = await _identity(database)
     if version > schema.VERSION:
         message = f"The catalogue {path.name} is of version {version}; this program knows {schema.VERSION}."
@@ -220,20 +245,12 @@ async def _prepare(path: Path, database: aiosqlite.Connection, read_only: bool) 
     if not ours and (version or tables):
         message = f"{path} is another application's database, not a catalogue."
         raise CatalogueError(message, hint="Move it away, or point BACKUP_DIR at another folder.")
-    if read_only and version < schema.VERSION:
-        message = f"The catalogue {path.name} is of version {version}, older than {schema.VERSION}."
-        raise CatalogueError(message, hint="Start the service once: it brings the catalogue up to date.")
     found = [str(row[0]) for row in await database.execute_fetchall("PRAGMA quick_check(5)")]
     if found != ["ok"]:
         raise explain(path, _corrupt(found[0]))
-    if not read_only:
-        # WAL: `status` and `list` read from other processes while a run writes (https://www.sqlite.org/wal.html).
-        # FULL: a delivery that was written down survives a power cut, or it would be sent twice.
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-            await database.execute_fetchall(f"PRAGMA {pragma}")
-        await _migrate(database)
-    if missing := schema.TABLES - (await _identity(database))[2]:
+    if version == schema.VERSION and (missing := schema.TABLES - tables):
         raise explain(path, _corrupt(f"it has no table {min(missing)}"))
+    return version
 
 
 async def _identity(database: aiosqlite.Connection) -> tuple[int, bool, frozenset[str]]:

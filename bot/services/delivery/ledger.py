@@ -178,7 +178,8 @@ class Ledger:
         finally:
             self._claims -= claims
             self.nudge()
-        return tuple(sorted(rows, key=lambda row: row.recipient))
+        by_recipient = {status.recipient: row for status, row in zip(statuses, rows, strict=True)}
+        return tuple(by_recipient[recipient] for recipient in recipients)
 
     async def _first_pass(self, status: RecipientStatus, errand: Errand) -> Delivery:
         recipient, backup = status.recipient, errand.consignment.backup

@@ -98,9 +98,10 @@ class SharedVolume:
     async def send(self, request: Request) -> Sent:
         """Return when this recipient has the volume; raises the `Outcome` that stands in its way, never `StaleFile`."""
         while True:
+            file_id = await self._known()
             if self._hopeless is not None:
                 raise self._hopeless
-            if file_id := await self._known():
+            if file_id:
                 try:
                     return await self._deliver(request, file_id, lambda _: None)
                 except StaleFile:

@@ -32,9 +32,10 @@ from bot.models import (
 from bot.services.catalogue import Catalogue
 from bot.services.delivery.ledger import Ledger
 from bot.services.delivery.telegram import TelegramDestination
+from bot.services.delivery.upload import PATIENCE
 from tests.demo.conftest import LoopbackSession
 
-SHORT = 15.0  # seconds; retries in these tests are shorter, the patience with an upload is longer
+SHORT = PATIENCE  # seconds; retries in these tests are shorter, the patience with an upload is longer
 
 
 class Time:
@@ -73,6 +74,20 @@ class Time:
                         return (at - self.now).total_seconds()
                 self._changed.clear()
                 await self._changed.wait()
+
+    async def stall(self) -> float:
+        """Let time pass until a second upload is begun beside a held one; returns the patience it took, in seconds.
+
+        An upload that is held in mid-body still fills the sockets for a while, which is progress.
+        """
+        patience = 0.0
+        while len(watches := [seconds for _, seconds in self.sleepers.values() if seconds >= PATIENCE]) < 2:
+            await self.asleep(lambda seconds: seconds >= PATIENCE)
+            patience = patience or watches[0] if watches else 0.0
+            self.advance(max(watches, default=0))
+            for _ in range(20):  # turns of the loop, not time: nothing between here and the next watch waits for more
+                await asyncio.sleep(0)
+        return patience
 
     async def pass_until(self, task: "asyncio.Task[Any]") -> Any:
         """Let short sleeps go by, in order, until the task is done; returns its result."""
@@ -137,9 +152,7 @@ class House:
 
     def receive(self, *recipients: int | Recipient) -> None:
         """Make these the recipients of a new ledger."""
-        self.recipients += tuple(
-            one if isinstance(one, Recipient) else Recipient(chat_id=one) for one in recipients
-        )
+        self.recipients += tuple(one if isinstance(one, Recipient) else Recipient(chat_id=one) for one in recipients)
         self.ledger = self.make_ledger()
 
     async def back_up(
@@ -236,6 +249,3 @@ def volume_of(archive: Path, *, number: int = 1, total: int = 1, offset: int = 0
     name = archive.name if total == 1 else f"{archive.name}.{number:03}"
     size = archive.stat().st_size if count is None else count
     return Volume(archive=archive, name=name, number=number, total=total, offset=offset, bytes=size)
-
-
-

@@ -133,7 +133,7 @@ async def test_a_passing_trouble_is_tried_again_and_says_whether_it_may_have_arr
 ) -> None:
     """5xx in all its forms, unlisted refusals and cuts are transient; only after the last byte are they ambiguous."""
     archive = tmp_path / "database_backup_20260713_050000.zip"
-    archive.write_bytes(bytes(12_000_000))  # more than the sockets between here and there can hold
+    archive.write_bytes(bytes(40_000_000))  # more than the sockets between here and there can hold
     standin.inject(fault, "sendDocument")
     outcome = await outcome_of(destination, archive)
     assert isinstance(outcome, Transient)
@@ -189,7 +189,9 @@ async def test_a_migrated_group_names_its_new_id(
     assert caught.value.new_chat_id == new.id
 
 
-async def test_a_stale_file_id_is_told_from_a_bad_chat(destination: TelegramDestination, ann: Person, archive: Path) -> None:
+async def test_a_stale_file_id_is_told_from_a_bad_chat(
+    destination: TelegramDestination, ann: Person, archive: Path
+) -> None:
     """A file_id nobody knows asks for the bytes."""
     assert isinstance(await outcome_of(destination, archive, file_id="BQACnever"), StaleFile)
 

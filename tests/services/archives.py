@@ -1,0 +1,93 @@
+"""Archives to test with: sources, a manifest that fits them, and a writer that needs nothing but a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bot.models import (
+    INFO_NAME,
+    MANIFEST_NAME,
+    Archive,
+    CheckMethod,
+    CheckReport,
+    Compression,
+    Database,
+    Member,
+    SkippedRecord,
+    SkipReason,
+    Snapshot,
+    Trigger,
+    Verdict,
+)
+from bot.services.abort import Abort
+from bot.services.archive import Source, write_archive
+from bot.services.manifest import Manifest, backed_up, build_info, build_manifest
+
+MOMENT = datetime(2026, 3, 29, 1, 30, 7, tzinfo=UTC)
+
+
+def snapshot_of(name: str, file: Path) -> Snapshot:
+    return Snapshot(
+        database=Database(path=Path("/srv/app") / name, name=name),
+        file=file,
+        bytes=file.stat().st_size,
+        page_size=4096,
+        page_count=file.stat().st_size // 4096,
+        journal_mode="wal",
+        application_id=0,
+        user_version=3,
+        sqlite_version="3.40.1",
+        taken_at=MOMENT,
+        seconds=0.1,
+    )
+
+
+def report(**changes: Any) -> CheckReport:
+    fields: dict[str, Any] = {
+        "verdict": Verdict.OK,
+        "method": CheckMethod.FULL,
+        "messages": (),
+        "foreign_key_violations": 0,
+        "rows": (("users", 12), ("broken", -1)),
+        "schema_sha256": "0" * 64,
+        "seconds": 0.1,
+    }
+    return CheckReport(**(fields | changes))
+
+
+def manifest_of(members: Sequence[Member], files: dict[str, Path], **changes: Any) -> Manifest:
+    return build_manifest(
+        created_at=MOMENT,
+        trigger=Trigger.SCHEDULE,
+        host="server",
+        timezone="Europe/Berlin",
+        databases=[backed_up(snapshot_of(m.name, files[m.name]), report(**changes), m) for m in members],
+        skipped=[
+            SkippedRecord(name="gone.db", path="/srv/app/gone.db", reason=SkipReason.MISSING, detail="It is not there.")
+        ],
+    )
+
+
+async def archived(folder: Path, contents: dict[str, bytes], **options: Any) -> Archive:
+    """Write a complete archive of these contents, with its manifest and its info file."""
+    files = {}
+    for number, (name, content) in enumerate(contents.items()):
+        files[name] = folder / f"snapshot-{number}"
+        files[name].write_bytes(content)
+
+    async def epilogue(members: Sequence[Member]) -> Sequence[Source]:
+        manifest = manifest_of(members, files)
+        info = build_info(manifest, "database_backup_20260329_013007.zip")
+        return (
+            Source(name=INFO_NAME, content=info, modified=MOMENT),
+            Source(name=MANIFEST_NAME, content=manifest.to_json(), modified=MOMENT),
+        )
+
+    return await write_archive(
+        options.pop("target", folder / "database_backup_20260329_013007.zip"),
+        [Source(name=name, file=file, modified=MOMENT) for name, file in files.items()],
+        **{"epilogue": epilogue, "compression": Compression.AUTO, "abort": Abort()} | options,
+    )

@@ -1,0 +1,284 @@
+"""What is owed is kept, and goes out when it can: newest first, across outages and restarts."""
+
+import asyncio
+
+import pytest
+
+from bot.demo import faults
+from bot.errors import TelegramError
+from bot.models import BackupState, DeliveryState, SkippedRecord, SkipReason
+from tests.services.delivery.house import House, documents
+
+PARKED, PENDING, SENT, SUPERSEDED = (
+    DeliveryState.PARKED,
+    DeliveryState.PENDING,
+    DeliveryState.SENT,
+    DeliveryState.SUPERSEDED,
+)
+
+
+async def until_settled(house: House, count: int = 1) -> None:
+    """Wait until the background has brought so many tries to an end."""
+    async with asyncio.timeout(5):
+        while len(house.settled) < count:
+            await asyncio.sleep(0.001)
+
+
+async def test_what_a_first_pass_left_is_retried_in_the_background(house: House) -> None:
+    """A pending delivery goes out when its time has come, and the backup then counts as delivered."""
+    (ann,) = await house.people(1)
+    rule = house.standin.inject(faults.server_error(), "sendDocument", times=None)
+    backup = await house.back_up()
+    rows = await house.delivered(backup)
+    rule.cancel()
+    async with house.running():
+        wait = await house.time.asleep(lambda seconds: seconds > 1)
+        assert documents(ann) == []
+        assert wait <= 5
+        assert rows[ann.id].attempts == 3
+        house.time.advance(wait)
+        await until_settled(house)
+    assert documents(ann) == [backup.archive_name]
+    assert await house.states(backup) == {ann.id: SENT}
+    async with asyncio.timeout(5):
+        while (await house.catalogue.backup(backup.id)).state is not BackupState.DELIVERED:
+            await asyncio.sleep(0.001)
+
+
+async def test_background_waits_grow_up_to_an_hour(house: House) -> None:
+    """Failure after failure, the next try is later and never more than an hour away."""
+    (ann,) = await house.people(1)
+    house.standin.inject(faults.server_error(), "sendDocument", times=None)
+    backup = await house.back_up()
+    await house.delivered(backup)
+    waits: list[float] = []
+    async with house.running():
+        for count in range(1, 14):
+            row = await house.row(backup, ann.id)
+            assert row.next_try_at is not None
+            waits.append((row.next_try_at - house.time.now).total_seconds())
+            while house.time.now < row.next_try_at:
+                house.time.advance(await house.time.asleep(lambda seconds: seconds > 0))
+            await until_settled(house, count)
+    assert waits == sorted(waits)
+    assert waits[-1] == 3600
+
+
+async def test_after_a_long_outage_the_newest_goes_first_and_the_older_are_superseded(house: House) -> None:
+    """Three days without Telegram do not end in a flood of old archives."""
+    (ann,) = await house.people(1)
+    rule = house.standin.inject(faults.server_error(502, html=True), times=None)
+    backups = []
+    for _ in range(3):
+        backups.append(await house.back_up())
+        await house.delivered(backups[-1])
+    rule.cancel()
+    await house.restart()
+    house.time.advance(3600)
+    async with house.running():
+        await until_settled(house)
+    assert documents(ann) == [backups[-1].archive_name]
+    for backup in backups[:-1]:
+        row = await house.row(backup, ann.id)
+        assert row.state is SUPERSEDED
+        assert "newer backup" in row.reason
+
+
+async def test_everything_can_be_sent_newest_first(house: House) -> None:
+    """With OWED=all nothing is superseded."""
+    house.settings["owed"] = "all"
+    (ann,) = await house.people(1)
+    rule = house.standin.inject(faults.server_error(502, html=True), times=None)
+    backups = []
+    for _ in range(3):
+        backups.append(await house.back_up())
+        await house.delivered(backups[-1])
+    rule.cancel()
+    await house.restart()
+    house.time.advance(3600)
+    async with house.running():
+        await until_settled(house, 3)
+    assert documents(ann) == [backup.archive_name for backup in reversed(backups)]
+
+
+async def test_a_backup_with_a_database_that_the_newer_one_skipped_stays_owed(house: House) -> None:
+    """Superseding must not lose the only copy of a database."""
+    (ann,) = await house.people(1)
+    rule = house.standin.inject(faults.server_error(502, html=True), times=None)
+    both = await house.back_up(databases=("shop.db", "users.db"))
+    await house.delivered(both)
+    one = await house.back_up(databases=("shop.db",))
+    await house.delivered(one)
+    rule.cancel()
+    house.time.advance(3600)
+    async with house.running():
+        await until_settled(house, 2)
+    assert documents(ann) == [one.archive_name, both.archive_name]
+
+
+async def test_a_pruned_archive_is_owed_no_more(house: House) -> None:
+    """Without the archive and without file_ids there is nothing to send; the next owed one gets its turn."""
+    house.settings["owed"] = "all"
+    (ann,) = await house.people(1)
+    rule = house.standin.inject(faults.server_error(502, html=True), times=None)
+    older, newer = await house.back_up(), await house.back_up()
+    await house.delivered(older)
+    await house.delivered(newer)
+    rule.cancel()
+    house.archive(newer).unlink()
+    house.time.advance(3600)
+    async with house.running():
+        await until_settled(house, 2)
+    row = await house.row(newer, ann.id)
+    assert (row.state, row.reason) == (SUPERSEDED, "archive pruned")
+    assert documents(ann) == [older.archive_name]
+
+
+async def test_a_pruned_archive_still_goes_out_by_its_file_ids(house: House) -> None:
+    """Telegram has the bytes: a recipient is served long after the disk has forgotten them."""
+    ann, bob = await house.people(2)
+    house.standin.inject(faults.flood(600), "sendDocument", chat_id=bob.id)
+    backup = await house.back_up()
+    await house.delivered(backup)
+    house.archive(backup).unlink()
+    await house.restart()
+    house.time.advance(600)
+    async with house.running():
+        await house.standin.until(lambda: bool(documents(bob)))
+    assert documents(ann) == documents(bob)
+
+
+async def test_a_parked_admin_who_presses_start_gets_the_newest_at_once(house: House) -> None:
+    """Nothing is tried before Start; after it the newest backup comes by file_id and the older ones are superseded."""
+    (ann,) = await house.people(1)
+    bob = house.standin.add_user(50, "Bob", started=False)
+    house.receive(50)
+    backups = []
+    for _ in range(3):
+        backups.append(await house.back_up())
+        await house.delivered(backups[-1])
+    assert [(await house.states(backup))[50] for backup in backups] == [SUPERSEDED, SUPERSEDED, PARKED]
+    await bob.start()
+    await house.ledger.recipient_started(50)
+    await house.standin.until(lambda: bool(documents(bob)))
+    await until_settled(house)
+    assert documents(bob) == [backups[-1].archive_name]
+    assert await house.catalogue.parked() == {}
+    assert len(house.uploads()) == 3
+    await house.ledger.recipient_started(50)
+    await house.ledger.recipient_started(ann.id)
+    await house.ledger.recipient_started(4711)
+    assert len(documents(bob)) == 1
+
+
+async def test_a_group_that_lets_the_bot_in_again_is_found(house: House) -> None:
+    """No Start is pressed in a group: a knock every six hours, which nobody sees, finds it."""
+    ann = house.standin.add_user(11)
+    group = house.standin.add_group(-1005, members=[ann])
+    house.receive(-1005)
+    group.kick_bot(house.standin.bot())
+    backup = await house.back_up()
+    await house.delivered(backup)
+    group.add_bot(house.standin.bot())
+    async with house.running():
+        await house.time.asleep(lambda seconds: seconds > 0)
+        assert documents(group) == []
+        for _ in range(7 * 60):
+            await house.time.asleep(lambda seconds: seconds > 0)
+            house.time.advance(60)
+            await asyncio.sleep(0)
+        await house.standin.until(lambda: bool(documents(group)))
+    knocks = house.standin.calls_of("sendChatAction", chat_id=-1005)
+    assert len(knocks) <= 3
+
+
+async def test_a_new_process_knocks_at_once(house: House) -> None:
+    """Somebody may have mended it while the service was down."""
+    ann = house.standin.add_user(11)
+    group = house.standin.add_group(-1005, members=[ann])
+    house.receive(-1005)
+    group.kick_bot(house.standin.bot())
+    await house.delivered(await house.back_up())
+    group.add_bot(house.standin.bot())
+    await house.restart()
+    async with house.running():
+        await house.standin.until(lambda: bool(documents(group)))
+
+
+async def test_a_delivery_found_in_mid_send_is_taken_up(house: House) -> None:
+    """A killed process leaves "sending" behind; the next one sends it at once."""
+    (ann,) = await house.people(1)
+    backup = await house.back_up()
+    await house.catalogue.owe(backup.id, house.recipients)
+    await house.ledger._rows.claim(await house.row(backup, ann.id))
+    async with house.running():
+        await house.standin.until(lambda: bool(documents(ann)))
+
+
+async def test_a_delivery_that_another_process_is_sending_is_left_alone(house: House) -> None:
+    """`sqlite-courier backup` beside the service: nobody gets a second copy while the first is on its way."""
+    (ann,) = await house.people(1)
+    async with house.running():
+        await house.time.asleep(lambda seconds: seconds > 0)
+        backup = await house.back_up()
+        await house.catalogue.owe(backup.id, house.recipients)
+        await house.ledger._rows.claim(await house.row(backup, ann.id))
+        house.ledger.nudge()
+        left = await house.time.asleep(lambda seconds: 0 < seconds <= 60)
+        assert left <= 60
+        assert house.standin.calls_of("sendDocument") == []
+
+
+async def test_who_was_taken_out_of_the_settings_gets_nothing_more(house: House) -> None:
+    """A former admin is owed nothing, whatever the ledger said."""
+    ann, bob = await house.people(2)
+    rule = house.standin.inject(faults.server_error(502, html=True), times=None)
+    backup = await house.back_up()
+    await house.delivered(backup)
+    rule.cancel()
+    house.recipients = house.recipients[:1]
+    await house.restart()
+    house.time.advance(3600)
+    async with house.running():
+        await house.standin.until(lambda: bool(documents(ann)))
+        await until_settled(house)
+    assert documents(bob) == []
+    assert (await house.states(backup))[bob.id] is SUPERSEDED
+
+
+async def test_a_volume_too_large_is_tried_again_with_new_settings_only(house: House) -> None:
+    """The background leaves it alone; after a restart it gets one more chance."""
+    (ann,) = await house.people(1)
+    rule = house.standin.inject(faults.too_large(), "sendDocument", times=None)
+    backup = await house.back_up()
+    await house.delivered(backup)
+    rule.cancel()
+    house.settings["volume_bytes"] = 100_000
+    await house.restart()
+    async with house.running():
+        await house.standin.until(lambda: len(documents(ann)) == 3)
+
+
+async def test_a_refused_token_ends_the_background_work(house: House) -> None:
+    """401 is said aloud instead of being retried for ever."""
+    await house.people(1)
+    backup = await house.back_up()
+    await house.catalogue.owe(backup.id, house.recipients)
+    house.standin.revoke_token(house.bot.token)
+    with pytest.raises(TelegramError, match="token"):
+        await asyncio.wait_for(house.ledger.run(), 5)
+    assert set((await house.states(backup)).values()) == {PENDING}
+
+
+async def test_a_partial_backup_stays_partial_when_everybody_has_it(house: House) -> None:
+    """Delivered is not whole: a skipped database keeps the backup from being called delivered."""
+    (ann,) = await house.people(1)
+    skipped = SkippedRecord(name="users.db", path="/srv/users.db", reason=SkipReason.BUSY, detail="It was locked.")
+    backup = await house.back_up(skipped=(skipped,))
+    await house.catalogue.set_state(backup.id, BackupState.PARTIAL)
+    await house.catalogue.owe(backup.id, house.recipients)
+    async with house.running():
+        await until_settled(house)
+        await house.time.asleep(lambda seconds: seconds > 0)
+    assert documents(ann) == [backup.archive_name]
+    assert (await house.catalogue.backup(backup.id)).state is BackupState.PARTIAL

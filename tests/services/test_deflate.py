@@ -1,0 +1,124 @@
+"""Deflate: any content comes back out of zlib, in order, with the checksums of what went in."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import zlib
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.errors import AbortedError, ArchiveError
+from bot.models import Compression
+from bot.services import deflate
+from bot.services.abort import Abort
+from bot.services.deflate import BLOCK, CANDIDATES, GOOD, WINDOW, Deflation, Mix, Plain, isal_codec, mix_for
+
+SIZES = [0, 1, WINDOW - 1, WINDOW, WINDOW + 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 3 * BLOCK + WINDOW + 1]
+
+
+def content_of(size: int, seed: int = 1) -> bytes:
+    """Half random, half repetitive, with repetitions that reach over a block's border."""
+    noise = random.Random(seed).randbytes(min(size, 40_000))
+    return (noise + b"row of a table, " * 3000)[:60_000] * (size // 60_000) + (noise + bytes(size))[: size % 60_000]
+
+
+async def deflated(
+    sources: list[tuple[str, Path | bytes]], mix: Mix | None, threads: int = 2
+) -> list[tuple[bytes, Plain]]:
+    found = []
+    async with Deflation(mix, abort=Abort(), threads=threads) as deflation:
+        await deflation.feed(sources)
+        for _source in sources:
+            pieces = []
+            while isinstance(piece := await deflation.take(), bytes):
+                pieces.append(piece)
+            found.append((b"".join(pieces), piece))
+    return found
+
+
+def inflated(stream: bytes) -> bytes:
+    inflate = zlib.decompressobj(-15)
+    content = inflate.decompress(stream)
+    assert inflate.eof
+    assert not inflate.unused_data
+    return content
+
+
+@pytest.mark.parametrize("compression", list(Compression))
+async def test_any_size_comes_back_with_its_checksums(compression: Compression, tmp_path: Path) -> None:
+    """Sizes around the borders of blocks and window survive, several sources after one another."""
+    contents = [content_of(size) for size in SIZES]
+    for number, content in enumerate(contents):
+        (tmp_path / str(number)).write_bytes(content)
+    sources: list[tuple[str, Path | bytes]] = [(str(n), tmp_path / str(n)) for n in range(len(contents))]
+    for content, (stream, plain) in zip(contents, await deflated(sources, mix_for(compression, 0)), strict=True):
+        assert inflated(stream) == content
+        assert plain == Plain(bytes=len(content), crc32=zlib.crc32(content), sha256=hashlib.sha256(content).hexdigest())
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    pieces=st.lists(st.tuples(st.binary(max_size=50), st.integers(1, 400)), max_size=8),
+    block=st.sampled_from([1, 2, 100, 4096]),
+    codec=st.sampled_from([*CANDIDATES, GOOD, isal_codec(1), isal_codec(2), deflate.smallest, deflate.yardstick]),
+    threads=st.integers(1, 3),
+)
+async def test_any_content_survives_any_block_size(
+    pieces: list[tuple[bytes, int]], block: int, codec: deflate.Codec, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the content, the block size and the codec: zlib inflates to the same bytes."""
+    content = b"".join(piece * times for piece, times in pieces)[: 300 * block]
+    with monkeypatch.context() as patch:
+        patch.setattr(deflate, "BLOCK", block)
+        ((stream, plain),) = await deflated([("x", content)], lambda _number: codec, threads)
+    assert inflated(stream) == content
+    assert plain.sha256 == hashlib.sha256(content).hexdigest()
+
+
+@given(samples=st.lists(st.tuples(*[st.integers(1, 1000)] * 4), max_size=5))
+def test_recommended_mix_stays_below_the_limit(samples: list[tuple[int, ...]]) -> None:
+    """The blocks are shared out so that the whole is below the limit wherever any candidate is."""
+    mix = deflate.recommended_mix(samples, growth=1.04)
+    yard, *sizes = (sum(column) for column in zip(*samples, strict=True)) if samples else (1, 1, 1, 1)
+    chosen = [sizes[CANDIDATES.index(mix(number))] for number in range(1000)]
+    assert sum(chosen) / 1000 <= max(1.04 * yard, sizes[-1]) * 1.000001
+
+
+def test_recommended_mix_takes_the_fastest_that_is_small_enough() -> None:
+    """What the fastest codec compresses well enough is left to it alone, and each loses to the next as it must."""
+    fastest, middle, last = CANDIDATES
+    assert {deflate.recommended_mix([(100, 104, 90, 80)])(n) for n in range(9)} == {fastest}
+    assert {deflate.recommended_mix([(100, 120, 104, 80)])(n) for n in range(9)} == {middle}
+    assert {deflate.recommended_mix([(100, 120, 110, 104)])(n) for n in range(9)} == {last}
+    assert {deflate.recommended_mix([(100, 120, 110, 105)])(n) for n in range(9)} == {last}
+    shares = [deflate.recommended_mix([(100, 106, 102, 100)])(n) for n in range(100)]
+    assert shares.count(fastest) == 50
+
+
+async def test_a_large_source_is_sampled(tmp_path: Path) -> None:
+    """Without a mix, a large source is deflated by what its samples recommend, and comes back."""
+    content = content_of(9 << 20)
+    (tmp_path / "large").write_bytes(content)
+    ((stream, _plain),) = await deflated([("large", tmp_path / "large")], None)
+    assert inflated(stream) == content
+
+
+async def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """A source that can't be read is an ArchiveError with its name, raised where its pieces are taken."""
+    with pytest.raises(ArchiveError, match=r"shop\.db"):
+        await deflated([("shop.db", tmp_path / "nothing")], mix_for(Compression.FAST, 0))
+
+
+async def test_abort_is_heeded() -> None:
+    """A set flag stops the taker, however much is left."""
+    abort = Abort()
+    async with Deflation(mix_for(Compression.FAST, 0), abort=abort) as deflation:
+        await deflation.feed([("x", bytes(20 * BLOCK))])
+        await deflation.take()
+        abort.set("the bot is shut down")
+        with pytest.raises(AbortedError, match="shut down"):
+            await deflation.take()
