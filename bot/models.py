@@ -473,7 +473,7 @@ class Drill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredVolume:
-    """A volume that lies in Telegram. `file_id` means something to the bot that sent it alone; `sha256` may be empty."""
+    """A volume that lies in Telegram. Only the bot that sent it can use its `file_id`; `sha256` may be empty."""
 
     file_id: str
     bytes: int

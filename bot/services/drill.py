@@ -27,6 +27,7 @@ from bot.services.restore_points.chat import Files
 from bot.services.restore_points.fetch import LostError, TooLargeToFetchError, fetch_archive
 from bot.services.store import Store, create_private_folder
 from bot.services.threads import run_to_end
+from bot.services.verify import verify_archive
 from bot.services.zip_reader import data_offset, faults_in, inflate_entry, opened
 
 Alarm = Callable[[Backup, Drill], Awaitable[object]]
@@ -194,12 +195,14 @@ class Drills:
             return await self.drill_on_disk(on_disk[0], abort=abort) if on_disk else None
 
     async def drill_on_disk(self, backup: Backup, *, abort: Abort) -> Drill:
-        """Test-restore the archive on the disk, and compare its SHA-256 with the catalogue's; raises as above."""
+        """Read the archive on the disk in full, compare it with the catalogue, and test-restore it; raises as above."""
         async with drill_folder(self._store) as work:
-            return await self._drill(backup, DrillSource.DISK, work, self._from_disk(backup), abort)
+            return await self._drill(backup, DrillSource.DISK, work, self._read_in_full(backup, abort), abort)
 
-    async def _from_disk(self, backup: Backup) -> Path:
-        return self._store.folder / backup.archive_name
+    async def _read_in_full(self, backup: Backup, abort: Abort) -> Path:
+        path = self._store.folder / backup.archive_name
+        await verify_archive(path, expected_sha256=backup.archive_sha256, abort=abort)
+        return path
 
     async def _drill(
         self, backup: Backup, source: DrillSource, work: Path, archive: Awaitable[Path], abort: Abort
