@@ -199,6 +199,22 @@ class Drills:
         async with drill_folder(self._store) as work:
             return await self._drill(backup, DrillSource.DISK, work, self._read_in_full(backup, abort), abort)
 
+    async def prove(self, archive: Path, backup: Backup | None) -> str:
+        """Test-restore an archive that was read in full already; return what was proven, in a sentence.
+
+        With its `backup`, that is recorded, whatever comes of it. Raises `DamagedArchiveError` where it fails.
+        """
+        async with drill_folder(self._store) as work:
+            if backup is None:
+                rehearsal = await rehearse(archive, work, abort=Abort())
+                ok, detail = not rehearsal.faults, " ".join(rehearsal.faults) or rehearsal.summary
+            else:
+                drill = await self._drill(backup, DrillSource.DISK, work, _at_once(archive), Abort())
+                ok, detail = drill.ok, drill.detail
+        if not ok:
+            raise DamagedArchiveError(detail, hint="Restore from an older backup, and make a new one now.")
+        return detail
+
     async def _read_in_full(self, backup: Backup, abort: Abort) -> Path:
         path = self._store.folder / backup.archive_name
         await verify_archive(path, expected_sha256=backup.archive_sha256, abort=abort)
@@ -227,6 +243,10 @@ class Drills:
             except CourierError as error:
                 logger.error("nobody could be told: {}", error.sentence)
         return drill
+
+
+async def _at_once(archive: Path) -> Path:
+    return archive
 
 
 @asynccontextmanager

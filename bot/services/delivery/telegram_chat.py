@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from pathlib import Path
 
@@ -161,7 +161,7 @@ class TelegramChat(TelegramDestination):
 
     # --- what people forward -------------------------------------------------------------------------------------
 
-    async def forwarded(self, senders: frozenset[int], *, seconds: float) -> AsyncIterator[PostedDocument]:
+    async def forwarded(self, senders: frozenset[int], *, seconds: float) -> AsyncGenerator[PostedDocument, None]:
         """Poll for documents of these people until the time is over; everything else is read and passed over."""
         await self._ask(self._bot.delete_webhook(drop_pending_updates=False, request_timeout=ANSWER_SECONDS))
         end, offset = time.monotonic() + seconds, None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -95,6 +95,6 @@ class Chats(Files, Protocol):
         """Unpin a message and, where Telegram still allows it, delete it."""
         ...
 
-    def forwarded(self, senders: frozenset[int], *, seconds: float) -> AsyncIterator[PostedDocument]:
+    def forwarded(self, senders: frozenset[int], *, seconds: float) -> AsyncGenerator[PostedDocument, None]:
         """Give the documents that these people send or forward within the time, in order."""
         ...

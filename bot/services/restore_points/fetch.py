@@ -57,7 +57,8 @@ async def fetch_archive(
     """Fetch a restore point's volumes into `folder` and return the archive: private, joined, its SHA-256 compared.
 
     It has its final name only if every byte is as it was when it was proven; what else was fetched is removed. Volumes
-    that fail are tried `attempts` times, `delay` seconds and more apart. `progress` counts the archive's bytes.
+    that fail are tried `attempts` times, `delay` seconds and more apart. `progress` counts the archive's bytes. A point
+    without a SHA-256 (an archive that a person forwarded) is joined and not compared: that is then the caller's.
 
     Raises `UnreachableError`, `LostError`, `DamagedArchiveError`, `ArchiveError` (a file of that name is there),
     `NoSpaceError`, `AbortedError`.
@@ -180,7 +181,7 @@ def _compare(part: Path, point: RestorePoint, abort: Abort) -> None:
         while chunk := file.read(PIECE):
             abort.check()
             digest.update(chunk)
-    if digest.hexdigest() != point.sha256:
+    if point.sha256 and digest.hexdigest() != point.sha256:
         raise DamagedArchiveError(
             f"{point.archive}, fetched from Telegram, is not the archive that was proven: "
             f"its SHA-256 is {digest.hexdigest()[:16]}… instead of {point.sha256[:16]}….",

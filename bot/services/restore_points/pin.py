@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from loguru import logger
 
@@ -19,14 +17,13 @@ from bot.services.delivery.destination import Outcome, Parked, Refused, StaleFil
 from bot.services.restore_points.chat import Chats, Pinned, PostedDocument, Unchanged, Vanished
 from bot.services.restore_points.document import (
     DOCUMENT_NAME,
-    READABLE_BYTES,
     RECENT,
     Document,
     DocumentError,
     merge,
-    read_document,
     write_document,
 )
+from bot.services.restore_points.reading import read_posted
 
 Caption = Callable[[tuple[RestorePoint, ...]], Awaitable[str]]
 Sleep = Callable[[float], Awaitable[None]]
@@ -222,22 +219,3 @@ class PinKeeper:
         if isinstance(outcome, (Parked, Refused)):
             return  # until a person does something, who brings the next nudge
         pauses.append(outcome.seconds if isinstance(outcome, Wait) else TRY_AGAIN)
-
-
-async def read_posted(chats: Chats, posted: PostedDocument) -> Document:
-    """Fetch a document from the chat and read it. Raises `DocumentError`, or an `Outcome` when it can't be fetched."""
-    if not 0 < posted.bytes <= READABLE_BYTES:
-        raise DocumentError(f"{posted.name} has {posted.bytes:,} bytes: no catalogue of restore points has.")
-    content = await _fetch_bytes(chats, posted)
-    return await asyncio.to_thread(read_document, content, bot_id=chats.bot_id)
-
-
-async def _fetch_bytes(chats: Chats, posted: PostedDocument) -> bytes:
-    folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="sqlite-courier-")
-    try:
-        file = Path(folder.name) / "document"
-        await asyncio.to_thread(file.touch, 0o600)
-        await chats.fetch(posted.file_id, file, posted.bytes)
-        return await asyncio.to_thread(file.read_bytes)
-    finally:
-        await asyncio.to_thread(folder.cleanup)
