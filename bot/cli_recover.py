@@ -21,7 +21,10 @@ from bot.redaction import redact
 if TYPE_CHECKING:
     from bot.models import RestorePoint
     from bot.services.restore_points.chat import Chats
-    from bot.services.restore_points.recover import Found, Recovered
+    from bot.services.restore_points.folder import Recovered
+    from bot.services.restore_points.recover import Found
+
+Tell = Callable[[str], None]
 
 
 def recover(
@@ -74,10 +77,11 @@ def recover(
         else:
             _print_recovered(recovered)
         ask = not json and sys.stdin.isatty()
+        tell = terminal.warn if json else terminal.say
         if _wanted(write_env, ask, f"Write {env_file} from what the chat knows (without the token)?"):
-            _write_env(env_file, found, settings, with_token=with_token)
+            _write_env(env_file, found, settings, with_token=with_token, tell=tell)
         if _wanted(rebuild, ask, f"Rebuild the catalogue in {settings.backup_dir}?"):
-            await _rebuild(found, recovered, settings)
+            await _rebuild(found, recovered, settings, tell)
 
     asyncio.run(work())
 
@@ -141,7 +145,8 @@ async def _search(chats: Chats, chat_ids: Sequence[int], wait: float, folder: Pa
 
 
 async def _list(chats: Chats, chat_ids: Sequence[int], wait: float) -> Found:
-    from bot.services.restore_points.recover import Found, temporary_folder  # noqa: PLC0415
+    from bot.services.restore_points.folder import temporary_folder  # noqa: PLC0415
+    from bot.services.restore_points.recover import Found  # noqa: PLC0415
 
     async with temporary_folder() as folder:
         found = await _search(chats, chat_ids, wait, folder)
@@ -160,7 +165,8 @@ async def _recover(
     quiet: bool,
 ) -> tuple[Found | None, Recovered]:
     from bot.services.restore_points.fetch import fetch_archive  # noqa: PLC0415
-    from bot.services.restore_points.recover import choose_point, private_folder, restore_into  # noqa: PLC0415
+    from bot.services.restore_points.folder import private_folder, refuse_to_replace, restore_into  # noqa: PLC0415
+    from bot.services.restore_points.recover import choose_point  # noqa: PLC0415
 
     try:
         async with private_folder(to) as folder:
@@ -169,6 +175,8 @@ async def _recover(
                 archive, known = found, None
             else:
                 point, known = choose_point(found.points, at=moment, only=only), found
+                if not force:  # before anything is fetched
+                    refuse_to_replace(to, only or [held.name for held in point.databases])
                 with terminal.progress(quiet=quiet, label="fetching") as report:
                     archive = await fetch_archive(chats, point, folder, progress=terminal.bytes_of(report))
             with terminal.progress(quiet=quiet, label="restoring") as report:
@@ -191,19 +199,19 @@ def _wanted(chosen: bool | None, ask: bool, question: str) -> bool:
     return ask and typer.confirm(question)
 
 
-def _write_env(env_file: Path, found: Found | None, settings: Settings, *, with_token: bool) -> None:
+def _write_env(env_file: Path, found: Found | None, settings: Settings, *, with_token: bool, tell: Tell) -> None:
     from bot.services.restore_points.new_machine import env_text, write_env  # noqa: PLC0415
 
     token = settings.bot_token.get_secret_value() if with_token else ""
     write_env(env_file, env_text(found.settings if found else {}, token=token))
-    terminal.warn(f"{env_file} is written: look through it. DATABASES names the paths of the machine that was lost.")
+    tell(f"{env_file} is written: look through it. DATABASES names the paths of the machine that was lost.")
 
 
-async def _rebuild(found: Found | None, recovered: Recovered, settings: Settings) -> None:
+async def _rebuild(found: Found | None, recovered: Recovered, settings: Settings, tell: Tell) -> None:
     from bot.services.restore_points.new_machine import rebuild_catalogue  # noqa: PLC0415
 
     learned = await rebuild_catalogue(settings.backup_dir, recovered.archive, found.points if found else ())
-    terminal.warn(f"{settings.backup_dir} has its catalogue again, with {learned} restore points from the chat.")
+    tell(f"{settings.backup_dir} has its catalogue and this archive again; restore points from the chat: {learned}.")
 
 
 # --- what is shown --------------------------------------------------------------------------------------------------
@@ -217,7 +225,7 @@ def _print_points(points: Sequence[RestorePoint], settings: Settings, *, json: b
 
 
 def _print_recovered(recovered: Recovered) -> None:
-    say: Callable[[str], None] = terminal.say
+    say = terminal.say
     say(f"✓ {recovered.archive.name}, of {recovered.made_at:%Y-%m-%d %H:%M:%S} UTC: fetched, proven, restored")
     for database in recovered.databases:
         say(f"  {database.path}  {database.bytes:,} bytes, {database.rows:,} rows  ←  {database.came_from}")
