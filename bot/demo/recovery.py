@@ -14,8 +14,6 @@ from pathlib import Path
 from bot.demo.proof import Finding
 from bot.demo.standin import StandIn
 
-Contents = Mapping[str, object]
-
 
 async def destroy_and_recover(
     api: StandIn,
@@ -23,14 +21,14 @@ async def destroy_and_recover(
     token: str,
     admin: int,
     lost: Iterable[Path],
-    expected: Mapping[str, Contents],
+    expected: Mapping[str, str],
     new_machine: Path,
 ) -> list[Finding]:
-    """Delete `lost` (files and folders: never anybody's own), then run `sqlite-courier recover` as a stranger to everything but the token.
+    """Delete `lost` (files and folders; never anybody's own), then recover knowing nothing but the bot's token.
 
-    The command runs in a process of its own in `new_machine`, an empty folder that is made. `expected` is what was in
-    the databases by name, as `contents_of` tells it; what came back is compared with that. Service and writers must
-    have ended before.
+    `sqlite-courier recover` runs in a process of its own in `new_machine`, an empty folder that is made. `expected` is
+    what was in the databases by name, as `contents_of` tells it; what came back is compared with that. Service and
+    writers must have ended before.
     """
     for path in lost:
         await asyncio.to_thread(_destroy, path)
@@ -55,22 +53,17 @@ async def destroy_and_recover(
     return [gone, done, *back]
 
 
-def contents_of(databases: Iterable[Path]) -> dict[str, Contents]:
-    """Return what is in each database, by file name: its schema and every row, as SQL tells them."""
+def contents_of(databases: Iterable[Path]) -> dict[str, str]:
+    """Return what is in each database, by file name: its schema and every row as SQL text."""
     return {path.name: _contents(path) for path in databases}
 
 
-def _contents(path: Path) -> dict[str, object]:
+def _contents(path: Path) -> str:
     with closing(sqlite3.connect(path)) as database:
-        schema = database.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
-        tables = [name for kind, name, _ in schema if kind == "table" and not name.startswith("sqlite_")]
-        return {
-            "schema": schema,
-            "rows": {name: database.execute(f'SELECT * FROM "{name}" ORDER BY rowid').fetchall() for name in tables},  # noqa: S608 - names of our own samples
-        }
+        return "\n".join(database.iterdump())
 
 
-def _compare(folder: Path, expected: Mapping[str, Contents]) -> list[Finding]:
+def _compare(folder: Path, expected: Mapping[str, str]) -> list[Finding]:
     findings = []
     for name, before in expected.items():
         path = folder / name

@@ -30,6 +30,9 @@ from bot.services.threads import run_to_end
 from bot.services.verify import verify_archive
 from bot.services.zip_reader import data_offset, faults_in, inflate_entry, opened
 
+PATIENCE = 20.0
+"""Seconds before a volume is asked for again, doubled each time: nobody waits for a drill, and a failed one alarms."""
+
 Alarm = Callable[[Backup, Drill], Awaitable[object]]
 Report = Callable[[int, int], None]
 
@@ -165,6 +168,7 @@ class Drills:
         """Without `files`, archives on the disk are all that can be test-restored."""
         self._catalogue, self._store, self._files = catalogue, store, files
         self._alarm, self._clock = alarm, clock
+        self.patience = PATIENCE
         self._busy = asyncio.Lock()
 
     async def drill_newest(self, *, abort: Abort | None = None) -> Drill | None:
@@ -186,7 +190,7 @@ class Drills:
                             backup,
                             DrillSource.TELEGRAM,
                             work,
-                            fetch_archive(self._files, points[0], work, abort=abort),
+                            fetch_archive(self._files, points[0], work, delay=self.patience, abort=abort),
                             abort,
                         )
                 except TooLargeToFetchError as error:

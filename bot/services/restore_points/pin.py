@@ -169,6 +169,8 @@ class PinKeeper:
         caption = await self._caption(document.points)
         uploaded: bytes | str = content
         for look in looks:
+            if not points and look.known is None:
+                continue  # nothing to find again yet: no message worth a person's glance
             try:
                 posted = await self._put(look, uploaded, caption)
             except StaleFile as outcome:
