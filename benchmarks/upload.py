@@ -12,14 +12,14 @@ from bot.demo.standin import StandIn
 
 async def measure(folder: Path, megabytes: int, runs: int) -> list[str]:
     lines = ["| admins | volumes | uploaded / archive |", "|---|---|---|"]
-    source = await asyncio.to_thread(data.indexed, folder / "upload.db", max(10, megabytes // 6))
+    source = await asyncio.to_thread(data.indexed, folder / "upload.db", max(30, megabytes // 6))
     for admins in (1, 3, 10):
         async with StandIn() as api:
             token = api.create_bot_token()
             ids = ",".join(str(api.add_user(100 + n, f"Admin {n}").id) for n in range(admins))
-            more = {"BOT_TOKEN": token, "ADMIN_IDS": ids, "TELEGRAM_API": api.url, "VOLUME_SIZE_MB": "10"}
+            more = {"BOT_TOKEN": token, "ADMIN_IDS": ids, "TELEGRAM_API": api.url, "VOLUME_SIZE_MB": "5"}
             async with manager_for(folder / f"upload-{admins}", [source], **more) as manager:
                 _, result = await timed_backup(manager)
-            volumes = max(1, -(-result.backup.archive_bytes // (10 * 1024 * 1024)))
+            volumes = max(1, -(-result.backup.archive_bytes // (5 * 1024 * 1024)))
             lines.append(f"| {admins} | {volumes} | {api.uploaded_bytes / result.backup.archive_bytes:.3f} |")
     return lines

@@ -103,8 +103,9 @@ class Snapshot:
 class CheckReport:
     """What the check of a snapshot found.
 
-    `messages` are SQLite's own lines (at most 20), empty when ok; `rows` holds (table, rows) in schema order, -1 where
-    a table could not be counted; `schema_sha256` is over the normalised `sqlite_master`.
+    `messages` are SQLite's own lines (at most 20); with an OK they name rows that break rules of the schema. `rows`
+    holds (table, rows) in schema order, -1 where a table could not be counted; `schema_sha256` is over the normalised
+    `sqlite_master`.
     """
 
     verdict: Verdict

@@ -321,13 +321,13 @@ def test_a_wrong_value_is_explained(line: str, fault: str) -> None:
     assert the_fault(line) == fault
 
 
-@pytest.mark.parametrize(
-    ("expression", "reason"),
-    [("@hourly", ""), ("* * * *", ""), ("61 * * * *", " (Bad minute)"), ("0 0 30 2 *", " (Bad day-of-month)")],
-)
-def test_a_schedule_that_is_no_cron_expression(expression: str, reason: str) -> None:
-    """SCHEDULE is refused at load, with the form that is expected."""
-    assert the_fault(f"SCHEDULE={expression}").startswith(f"SCHEDULE is '{expression}'{reason}: write five fields")
+@pytest.mark.parametrize("expression", ["@hourly", "* * * *", "61 * * * *", "0 0 30 2 *"])
+def test_a_schedule_that_is_no_cron_expression(expression: str) -> None:
+    """SCHEDULE is refused at load, with what is wrong and a form that works."""
+    fault = the_fault(f"SCHEDULE={expression}")
+    assert fault.startswith("SCHEDULE can't be used:")
+    assert expression in fault
+    assert "0 * * * *" in fault
 
 
 def test_people_are_named_by_number() -> None:

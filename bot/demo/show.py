@@ -199,6 +199,7 @@ async def _play(stage: Stage, service: Service, clock: Clock) -> list[Finding]:
         ann, lambda message: message.document is not None and message.document.name != _name(scheduled)
     )
     await stage.until(ben, lambda message: message.document is not None and message.document.name == _name(manual))
+    await stage.until(ann, lambda message: "Delivered to" in message.text)
 
     stage.tell("Cleo comes in at last and presses Start: the newest backup is hers at once.")
     await cleo.start()

@@ -288,7 +288,9 @@ def _read_again(archive: Archive, entries: Sequence[Entry]) -> Generator[int, No
 
 
 def _refuse_bad_names(sources: Sequence[Source]) -> None:
-    """Raise `ArchiveError` for names that stock tools would refuse, rename or unpack somewhere else."""
+    """Raise `ArchiveError` for names that stock tools would refuse, rename or unpack somewhere else; and for none."""
+    if not sources:
+        raise ArchiveError("There is nothing to put into an archive.")
     seen: set[str] = set()
     for name in (source.name for source in sources):
         try:

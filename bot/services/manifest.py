@@ -25,6 +25,7 @@ from bot.models import (
     SkippedRecord,
     Snapshot,
     Trigger,
+    Verdict,
 )
 from bot.services.backup_info import build_info
 from bot.services.proof import Inflater
@@ -152,8 +153,15 @@ def backed_up(snapshot: Snapshot, report: CheckReport, member: Member) -> Backed
         foreign_key_violations=report.foreign_key_violations,
         rows=tuple((_unicode(table), rows) for table, rows in report.rows),
         schema_sha256=report.schema_sha256,
-        warning=_unicode(snapshot.warning),
+        warning=_unicode(" ".join(filter(None, (snapshot.warning, _broken_rules(report))))),
     )
+
+
+def _broken_rules(report: CheckReport) -> str:
+    """The database is whole, and yet its own program wrote rows that its schema forbids."""
+    if report.verdict is not Verdict.OK or not report.messages:
+        return ""
+    return f"Rows break a rule of their table: {report.messages[0]}."
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -7,7 +7,7 @@ import errno
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bot.errors import ArchiveError, NoSpaceError
@@ -134,11 +134,16 @@ class PartFile:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder last. Windows can't, and does not need it: NTFS journals them."""
+    """Make the names in a folder last, where that is possible.
+
+    Windows has no such call (NTFS journals its names), some network file systems refuse it, and a folder that may be
+    written but not listed can't be opened; SQLite ignores the failure as well (unixSync in os_unix.c).
+    """
     if os.name == "nt":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -174,7 +174,6 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
         file.write_bytes(file.read_bytes().replace(b"CREATE TABLE t(", b"CR\xff\xfeTE TABLE t(")) and None
     ),
     "index that misses a row": drop_from_index,
-    "violated CHECK": break_constraint,
 }
 
 
@@ -248,14 +247,34 @@ async def test_damage_is_found_beside_what_only_the_application_knows(tmp_path: 
     """The tables that need nothing unknown are checked one by one."""
     path = build(
         tmp_path / "app.db",
-        "CREATE TABLE u(a COLLATE app_order PRIMARY KEY); CREATE TABLE t(a INTEGER PRIMARY KEY, b, c CHECK (c > 0));"
-        f"INSERT INTO t {NUMBERS} SELECT i, i, i FROM n",
+        "CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT, c); CREATE INDEX i ON t(b);"
+        f"INSERT INTO t {NUMBERS} SELECT i, hex(i), i FROM n; CREATE TABLE u(a COLLATE app_order PRIMARY KEY)",
     )
     assert (await check(as_snapshot(path))).verdict is Verdict.UNCHECKED
-    break_constraint(path)
+    drop_from_index(path)
     report = await check(as_snapshot(path))
     assert report.verdict is Verdict.DAMAGED
+    assert "index i" in " ".join(report.messages)
+
+
+async def test_rows_that_break_a_rule_are_named_and_no_damage(victim: Path) -> None:
+    """A CHECK that older rows break must not keep a database out of every backup."""
+    break_constraint(victim)
+    report = await check(as_snapshot(victim))
+    assert report.verdict is Verdict.OK
     assert report.messages == ("CHECK constraint failed in t",)
+
+
+async def test_damage_behind_many_broken_rules_is_found(victim: Path) -> None:
+    """However many rows break a rule, what is torn beside them is damage, and the damage is what is named."""
+    with contextlib.closing(sqlite3.connect(victim, isolation_level=None)) as db:
+        db.execute("PRAGMA ignore_check_constraints=ON")
+        db.execute("UPDATE t SET c = -1")
+    assert (await check(as_snapshot(victim))).verdict is Verdict.OK
+    drop_from_index(victim)
+    report = await check(as_snapshot(victim))
+    assert report.verdict is Verdict.DAMAGED
+    assert "index i" in report.messages[0]
 
 
 async def test_a_module_that_is_not_here_is_no_damage(tmp_path: Path) -> None:

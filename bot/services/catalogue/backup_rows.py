@@ -160,9 +160,13 @@ class BackupRows(Rows):
 
     @reading
     async def success_since(self, since: datetime) -> tuple[int, int]:
-        """Return (ok, total) of the runs that started since then and ended; a partial run is not ok."""
+        """Return (ok, total) of the runs that started since then and ended; ok is one proven with every database in it.
+
+        Who has received it is another question: an admin who never presses Start makes no run a failure.
+        """
         row = await self.row(
-            "SELECT coalesce(sum(state IN ('stored', 'delivered')), 0), count(*) FROM backups"
+            "SELECT coalesce(sum(archive_sha256 <> '' AND NOT EXISTS"
+            " (SELECT 1 FROM skipped WHERE skipped.backup_id = backups.id)), 0), count(*) FROM backups"
             " WHERE started_at >= ? AND state <> 'running'",
             (as_text(since),),
         )

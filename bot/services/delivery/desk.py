@@ -32,6 +32,7 @@ class Desk:
         crew: Crew,
         *,
         recipients: Iterable[Recipient],
+        admins: Iterable[Recipient],
         store_folder: Path,
         volume_bytes: int,
         newest_only: bool,
@@ -42,7 +43,7 @@ class Desk:
         self.catalogue, self.destination, self.crew = catalogue, destination, crew
         self.rows = courier.rows
         self._courier, self._messenger = courier, messenger
-        self._recipients = tuple(recipients)
+        self._recipients, self._admins = tuple(recipients), tuple(admins)
         self._store_folder, self._volume_bytes = store_folder, volume_bytes
         self._newest_only = newest_only
         self.clock, self._sleep = clock, sleep
@@ -53,6 +54,10 @@ class Desk:
     async def recipients(self) -> list[Recipient]:
         """Who is to be served, under the ids their chats have now."""
         return await self.current(self._recipients)
+
+    async def acquainted(self) -> list[Recipient]:
+        """Recipients, and admins who only get notices: all who can be parked and have to be found again."""
+        return await self.current((*self._recipients, *self._admins))
 
     async def current(self, recipients: Iterable[Recipient]) -> list[Recipient]:
         """Follow the remembered migrations; each recipient once."""
@@ -104,9 +109,14 @@ class Desk:
         if self._newest_only:
             await self.rows.supersede_older(recipient, backup)
 
-    async def pass_over(self, status: RecipientStatus, backup: Backup) -> Delivery:
-        """Leave a parked recipient alone: owed, and parked with the reason that is known."""
+    async def pass_over(self, status: RecipientStatus, backup: Backup) -> Delivery | None:
+        """Leave a parked recipient alone: owed, and parked with the reason that is known.
+
+        None when they have pressed Start in the meantime.
+        """
         async with self._lock(status.recipient):
+            if status.recipient not in await self.catalogue.parked():
+                return None
             await self.make_room(status.recipient, backup)
             await self.rows.park(status.recipient, status.parked_reason)
             return await self.rows.get(backup.id, status.recipient)

@@ -67,6 +67,7 @@ class Ledger:
             Courier(unowed, caption=caption, closing=closing, clock=clock),
             self._crew,
             recipients=self._recipients,
+            admins=self._admins,
             store_folder=store_folder,
             volume_bytes=volume_bytes,
             newest_only=owed == "newest",
@@ -116,7 +117,9 @@ class Ledger:
         recipients = await self._desk.current(self._recipients if to is None else to)
         try:
             if force:
-                return tuple(await self._crew.together([self._send_again(one, errand) for one in recipients]))
+                return tuple(
+                    await self._crew.together([self._send_again(one, errand) for one in recipients], errand.abort)
+                )
             return await self._deliver(recipients, errand)
         except Refused as outcome:
             refusal = refused(outcome)
@@ -144,9 +147,9 @@ class Ledger:
     async def recipient_started(self, chat_id: int) -> None:
         """Somebody is there (again): the newest backup owed to them goes out at once, in the background.
 
-        Nothing happens to a chat that is no recipient or is owed nothing.
+        Nothing happens to a chat that is no recipient and no admin, or is owed nothing.
         """
-        for recipient in await self._desk.recipients():
+        for recipient in await self._desk.acquainted():
             if recipient.chat_id == chat_id:
                 await self._rows.unpark(recipient)
                 self._rounds.serve(recipient)
@@ -174,7 +177,7 @@ class Ledger:
         try:
             # In this order they reach the first volume, and the first one there uploads it.
             statuses = sorted(await self._catalogue.recipient_statuses(recipients), key=uploader_rank)
-            rows = await self._crew.together([self._first_pass(status, errand) for status in statuses])
+            rows = await self._crew.together([self._first_pass(status, errand) for status in statuses], errand.abort)
         finally:
             self._claims -= claims
             self.nudge()
@@ -184,7 +187,9 @@ class Ledger:
     async def _first_pass(self, status: RecipientStatus, errand: Errand) -> Delivery:
         recipient, backup = status.recipient, errand.consignment.backup
         if status.parked_reason and not await self._desk.knock(recipient):
-            return await self._desk.pass_over(status, backup)
+            passed_over = await self._desk.pass_over(status, backup)
+            if passed_over is not None:
+                return passed_over
         errand = replace(errand, rank=uploader_rank(status), trusted=status.last_sent_at is not None)
         return await self._insist(
             await self._rows.get(backup.id, recipient),
@@ -222,7 +227,7 @@ class Ledger:
                 waited += pause
             if failures >= self._attempts or waited > LONGEST_WAIT:
                 return row
-            if await self._crew.until(self._crew.closing, pause):
+            if await self._crew.until(self._crew.closing, pause, abort):
                 return row
             abort.check()
 

@@ -16,7 +16,7 @@ LONGEST_WAIT = 120.0  # seconds that a first pass waits on Telegram's request, a
 KNOCK_EVERY = timedelta(hours=6)  # a parked recipient that can't press Start (a group, a topic) is found again by this
 KNOCK_AGAIN = timedelta(minutes=10)  # … and by this when the knock itself met a trouble that passes
 LEASE = timedelta(minutes=15)  # longer than the largest upload may take; then another process may take a delivery over
-SHORTEST_RETRY = 1.0  # seconds; RETRY_DELAY=0 must not become a busy loop
+SHORTEST_RETRY = 0.05  # seconds; RETRY_DELAY=0 must not become a busy loop
 
 ARCHIVE_PRUNED = "archive pruned"
 

@@ -56,7 +56,7 @@ class Rounds:
         wake_at = now + timedelta(seconds=LOOK_AGAIN)
         parked = await self._desk.catalogue.parked()
         due = []
-        for recipient in await self._desk.recipients():
+        for recipient in await self._desk.acquainted():
             if recipient in self._serving:
                 continue
             if recipient in parked:

@@ -215,10 +215,9 @@ async def test_an_abort_ends_the_waits_between_tries(house: House) -> None:
     house.standin.inject(faults.server_error(), "sendDocument", times=None)
     backup, abort = await house.back_up(), Abort()
     delivering = house.deliver(backup, abort=abort)
-    wait = await house.time.asleep(lambda seconds: seconds < 15)
-    abort.set()
-    house.time.advance(wait)
-    with pytest.raises(AbortedError):
+    await house.time.asleep(lambda seconds: seconds < 15)
+    abort.set("stopped by Ann")
+    with pytest.raises(AbortedError, match="stopped by Ann"):
         await delivering
     assert await house.states(backup) == {ann.id: PENDING}
 
@@ -264,3 +263,16 @@ async def test_notices_reach_everybody_who_can_be_reached(house: House) -> None:
     assert {recipient.chat_id for recipient in reached} == {bob.id, cid.id}
     assert (bob.last.text, bob.last.silent) == ("trouble", False)
     assert list(await house.catalogue.parked()) == [Recipient(chat_id=ann.id)]
+
+
+async def test_an_admin_without_deliveries_is_found_again_too(house: House) -> None:
+    """Who only gets notices and blocked the bot gets them again after Start."""
+    await house.people(1)
+    cid = house.standin.add_user(77, "Cid", started=False)
+    house.settings["admins"] = [Recipient(chat_id=77)]
+    house.ledger = house.make_ledger()
+    assert await house.ledger.notify("one", loud=False) == ()
+    await cid.start()
+    await house.ledger.recipient_started(77)
+    assert await house.ledger.notify("two", loud=False) == (Recipient(chat_id=77),)
+    assert cid.last.silent
