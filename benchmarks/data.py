@@ -23,7 +23,7 @@ def indexed(path: Path, megabytes: int) -> Path:
             """
         )
         rows = 0
-        while path.stat().st_size < megabytes * 0.62e6:
+        while path.stat().st_size < megabytes * 0.85e6:
             with connection:
                 connection.executemany(
                     "INSERT INTO items (key, owner, score, payload) VALUES (?, ?, ?, ?)",
@@ -32,7 +32,7 @@ def indexed(path: Path, megabytes: int) -> Path:
                             f"{chance.getrandbits(96):024x}",
                             chance.randrange(50_000),
                             chance.random(),
-                            f"{chance.choice(WORDS)} {chance.getrandbits(160):040x}",
+                            f"{chance.getrandbits(800):0200x} " + " ".join(chance.choice(WORDS) for _ in range(24)),
                         )
                         for _ in range(20_000)
                     ),

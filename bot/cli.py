@@ -12,9 +12,11 @@ import typer
 
 from bot import __version__, journal, terminal
 from bot.cli_recover import recover
+from bot.cli_restore import restore
 from bot.config import Settings, load_settings
 from bot.errors import CourierError, DeliveryError, NotFoundError
 from bot.models import Backup, DeliveryState, ServiceState
+from bot.services.memory import keep_memory_flat
 
 app = typer.Typer(
     name="sqlite-courier",
@@ -33,6 +35,7 @@ DEFAULT_ENV = Path(".env")
 def main() -> NoReturn:
     """Run the command line; every expected failure ends with a sentence and its own exit code, never a traceback."""
     terminal.prepare()
+    keep_memory_flat()  # before there are threads
     try:
         app(standalone_mode=True)
     except CourierError as error:
@@ -287,3 +290,6 @@ def demo(
     from bot.demo.show import run_demo  # noqa: PLC0415
 
     raise typer.Exit(asyncio.run(run_demo(databases or [], once=once)))
+
+
+app.command()(restore)
