@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
@@ -14,8 +15,9 @@ import typer
 from pydantic import SecretStr
 
 from bot import terminal
+from bot.cli_restore import bars, print_result
 from bot.config import Settings, load_settings
-from bot.errors import CourierError, NotFoundError, SettingsError
+from bot.errors import NotFoundError, SettingsError
 from bot.redaction import redact
 
 if TYPE_CHECKING:
@@ -124,7 +126,7 @@ async def _open_chats(settings: Settings, stack: AsyncExitStack) -> Chats:
     return TelegramChat(bot)
 
 
-async def _search(chats: Chats, chat_ids: Sequence[int], wait: float, folder: Path) -> Found | Path:
+async def _search(chats: Chats, chat_ids: Sequence[int], wait: float, room: Path) -> Found | tuple[Path, ...]:
     """Find the pinned catalogue; where there is none, wait for something forwarded, if that is wanted."""
     from bot.services.restore_points.recover import find_points, wait_for_forwarded  # noqa: PLC0415
 
@@ -141,16 +143,16 @@ async def _search(chats: Chats, chat_ids: Sequence[int], wait: float, folder: Pa
         return found
     terminal.warn(f"Waiting {wait:g} minutes: forward the catalogue document or an archive to the bot now.")
     people = [chat_id for chat_id in chat_ids if chat_id > 0]
-    return await wait_for_forwarded(chats, people, folder, seconds=wait * 60, tell=terminal.warn)
+    return await wait_for_forwarded(chats, people, room, seconds=wait * 60, tell=terminal.warn)
 
 
 async def _list(chats: Chats, chat_ids: Sequence[int], wait: float) -> Found:
-    from bot.services.restore_points.folder import temporary_folder  # noqa: PLC0415
+    from bot.services.restore.workroom import private_room  # noqa: PLC0415
     from bot.services.restore_points.recover import Found  # noqa: PLC0415
 
-    async with temporary_folder() as folder:
-        found = await _search(chats, chat_ids, wait, folder)
-    return Found(points=(), settings={}) if isinstance(found, Path) else found
+    async with private_room(Path(tempfile.gettempdir())) as room:
+        found = await _search(chats, chat_ids, wait, room)
+    return found if isinstance(found, Found) else Found(points=(), settings={})
 
 
 async def _recover(
@@ -164,30 +166,30 @@ async def _recover(
     wait: float,
     quiet: bool,
 ) -> tuple[Found | None, Recovered]:
+    from bot.services.abort import Abort  # noqa: PLC0415
+    from bot.services.restore.workroom import private_room, sweep_rooms  # noqa: PLC0415
     from bot.services.restore_points.fetch import fetch_archive  # noqa: PLC0415
-    from bot.services.restore_points.folder import private_folder, refuse_to_replace, restore_into  # noqa: PLC0415
+    from bot.services.restore_points.folder import refuse_to_replace, restore_into  # noqa: PLC0415
     from bot.services.restore_points.recover import choose_point  # noqa: PLC0415
 
     try:
-        async with private_folder(to) as folder:
-            found = await _search(chats, chat_ids, wait, folder)
-            if isinstance(found, Path):
-                archive, known = found, None
-            else:
+        await sweep_rooms(to)  # of a recovery that was cut off
+        async with private_room(to) as room:
+            found = await _search(chats, chat_ids, wait, room)
+            files, known, point = found if isinstance(found, tuple) else (), None, None
+            if not isinstance(found, tuple):
                 point, known = choose_point(found.points, at=moment, only=only), found
-                if not force:  # before anything is fetched
+                if not force:
                     refuse_to_replace(to, only or [held.name for held in point.databases])
                 with terminal.progress(quiet=quiet, label="fetching") as report:
-                    archive = await fetch_archive(chats, point, folder, progress=terminal.bytes_of(report))
-            with terminal.progress(quiet=quiet, label="restoring") as report:
-                recovered = await restore_into(
-                    archive, to, folder, only=only, force=force, progress=terminal.bytes_of(report)
+                    files = (await fetch_archive(chats, point, room, progress=terminal.bytes_of(report)),)
+            with bars(quiet=quiet) as report_restore:
+                return known, await restore_into(
+                    files, to, room, point=point, only=only, force=force, abort=Abort(), report=report_restore
                 )
-            return known, recovered
-    except CourierError:
+    finally:
         with suppress(OSError):
             await asyncio.to_thread(to.rmdir)  # made for nothing; anything in it keeps it
-        raise
 
 
 # --- afterwards -----------------------------------------------------------------------------------------------------
@@ -210,8 +212,8 @@ def _write_env(env_file: Path, found: Found | None, settings: Settings, *, with_
 async def _rebuild(found: Found | None, recovered: Recovered, settings: Settings, tell: Tell) -> None:
     from bot.services.restore_points.new_machine import rebuild_catalogue  # noqa: PLC0415
 
-    learned = await rebuild_catalogue(settings.backup_dir, recovered.archive, found.points if found else ())
-    tell(f"{settings.backup_dir} has its catalogue and this archive again; restore points from the chat: {learned}.")
+    learned = await rebuild_catalogue(settings.backup_dir, recovered.archives, found.points if found else ())
+    tell(f"{settings.backup_dir} has its catalogue again; restore points from the chat: {learned}.")
 
 
 # --- what is shown --------------------------------------------------------------------------------------------------
@@ -225,10 +227,6 @@ def _print_points(points: Sequence[RestorePoint], settings: Settings, *, json: b
 
 
 def _print_recovered(recovered: Recovered) -> None:
-    say = terminal.say
-    say(f"✓ {recovered.archive.name}, of {recovered.made_at:%Y-%m-%d %H:%M:%S} UTC: fetched, proven, restored")
-    for database in recovered.databases:
-        say(f"  {database.path}  {database.bytes:,} bytes, {database.rows:,} rows  ←  {database.came_from}")
-    for path in recovered.set_aside:
-        say(f"  what was there is kept as {path.name}")
-    say(f"The archive itself is {recovered.archive}")
+    terminal.say(f"From {recovered.result.source}:")
+    print_result(recovered.result)
+    terminal.say(f"What they came from is kept beside them: {', '.join(file.name for file in recovered.archives)}")

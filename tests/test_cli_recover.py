@@ -129,7 +129,7 @@ async def test_the_points_are_listed_and_one_is_chosen(
 
     chosen = await machine.recover("--admin", "11", "--at", points[1]["at"], "--only", "users.db", "--json")
     assert chosen.code == 0, chosen.err
-    assert Path(json.loads(chosen.out)["archive"]).name == first
+    assert Path(json.loads(chosen.out)["archives"][0]).name == first
     assert rows_in(machine.folder / "recovered" / "users.db") == (5, 5)
     assert {path.name for path in machine.folder.rglob("*")} == {"recovered", "users.db", first}
 
@@ -151,7 +151,7 @@ async def test_the_env_and_the_catalogue_are_set_up_when_asked(
     assert (machine.folder / "backups" / name).is_file()
     assert (machine.folder / "backups" / "catalogue.db").is_file()
     again = await machine.recover("--admin", "11")
-    assert again.code == 8
+    assert again.code == 17
     assert "shop.db exists already" in again.err
     assert standin.calls_of("download")[-1].params["path"].endswith(".json")  # no archive was fetched in vain
 
@@ -171,7 +171,7 @@ async def test_waiting_for_a_forwarded_archive(
     assert process.returncode == 0, err.decode()
     assert rows_in(machine.folder / "recovered" / "shop.db") == (20, 20)
     assert b"nothing is pinned" in err
-    assert b"fetched, proven, restored" in out
+    assert b"shop.db restored to" in out
 
 
 @pytest.mark.parametrize(

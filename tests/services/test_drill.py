@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator
+import zipfile
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +17,13 @@ from bot.demo.faults import bad_request, server_error
 from bot.demo.phones import Person
 from bot.demo.standin import StandIn
 from bot.demo.state import StoredFile
-from bot.errors import DamagedArchiveError
-from bot.models import Backup, DrillSource, Trigger
-from bot.services import drill as drill_module
+from bot.errors import DamagedArchiveError, UntrustedArchiveError
+from bot.models import INFO_NAME, MANIFEST_NAME, Backup, Compression, DrillSource, Member, Trigger
 from bot.services.abort import Abort
-from bot.services.drill import drill_folder, rehearse
+from bot.services.archive import Source, write_archive
+from bot.services.drill import rehearse
 from bot.services.manager import Manager
+from bot.services.manifest import build_info, build_manifest
 from bot.services.restore_points.document import DOCUMENT_NAME
 from bot.services.restore_points.fetch import UnreachableError
 from bot.texts import Texts
@@ -154,46 +156,38 @@ async def test_a_drill_on_the_disk_reads_the_archive_in_full(manager: Manager) -
 @pytest.mark.parametrize(
     ("lie", "said"),
     [
-        ({"sha256": "0" * 64}, "SHA-256"),
-        ({"schema_sha256": "0" * 64}, "schema"),
-        ({"foreign_key_violations": 3}, "foreign keys"),
-        ({"rows": (("entries", 2999), ("totals", 1))}, "3,000 rows instead of 2,999"),
-        ({"rows": (("missing", 1),)}, "missing has 0 rows"),
+        ({"schema_sha256": "0" * 64}, "shop.db: its schema is not the one"),
+        ({"foreign_key_violations": 3}, "0 rows refer to missing ones, 3 did"),
+        ({"rows": (("entries", 2999), ("totals", 1))}, "number of rows"),
+        ({"user_version": 8}, "user_version"),
     ],
 )
 async def test_everything_the_manifest_claims_is_compared(
-    manager: Manager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lie: dict[str, object], said: str
+    manager: Manager, tmp_path: Path, lie: dict[str, object], said: str
 ) -> None:
-    """Each fact of a database that does not come back as it was is a fault of its own, by name."""
+    """Each fact of a database that does not come back as it was fails the test-restore by name."""
     backup = await back_up(manager)
+    with zipfile.ZipFile(manager.store.folder / backup.archive_name) as opened:
+        opened.extract("shop.db", tmp_path / "unpacked")
+    source = Source(name="shop.db", file=tmp_path / "unpacked" / "shop.db", modified=backup.started_at)
 
-    def read_lying(path: Path):
-        manifest = honest(path)
-        return replace(manifest, databases=(replace(manifest.databases[0], **lie), *manifest.databases[1:]))
+    async def lying(members: Sequence[Member]) -> Sequence[Source]:
+        manifest = build_manifest(
+            created_at=backup.started_at, trigger=Trigger.COMMAND, host="", timezone="UTC", skipped=[],
+            databases=[replace(backup.databases[0], compressed_bytes=members[0].compressed_bytes, **lie)],
+        )  # fmt: skip
+        return (
+            Source(name=INFO_NAME, content=build_info(manifest, "a.zip"), modified=backup.started_at),
+            Source(name=MANIFEST_NAME, content=manifest.to_json(), modified=backup.started_at),
+        )
 
-    honest = drill_module.read_manifest
-    monkeypatch.setattr(drill_module, "read_manifest", read_lying)
-    work = tmp_path / "work"
-    work.mkdir()
-    rehearsal = await rehearse(manager.store.folder / backup.archive_name, work, abort=Abort())
-    (fault,) = rehearsal.faults
-    assert fault.startswith("shop.db: ")
-    assert said in fault
-
-
-async def test_a_killed_drill_s_folder_is_swept_and_a_living_one_is_not(manager: Manager) -> None:
-    """Private copies of a drill that was cut off go; those of one under way in another process stay."""
-    left = manager.store.work / "sqlite-courier-drill-left"
-    left.mkdir(parents=True)
-    (left / "0001.db").write_text("private")
-    async with drill_folder(manager.store) as first:
-        assert not left.exists()
-        async with drill_folder(manager.store) as second:
-            assert first.exists()
-        assert not second.exists()
-        await manager.store.sweep()
-        assert first.exists()
-    assert not first.exists()
+    archive = await write_archive(
+        tmp_path / "lying.zip", [source], epilogue=lying, compression=Compression.FAST, abort=Abort()
+    )
+    room = tmp_path / "room"
+    room.mkdir()
+    with pytest.raises((DamagedArchiveError, UntrustedArchiveError), match=said):
+        await rehearse(archive.path, room, abort=Abort())
 
 
 async def test_drill_schedule_runs_by_itself(standin: StandIn, ann: Person, tmp_path: Path) -> None:

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from bot.errors import ArchiveError, CourierError
+from bot.errors import ArchiveError
 from bot.models import RestorePoint
 from bot.services.abort import Abort
 from bot.services.catalogue import CATALOGUE_NAME, Catalogue, open_or_rebuild
 from bot.services.manifest import read_manifest
 from bot.services.part_file import faults_of
 from bot.services.restore_points.document import kept_settings
-from bot.services.store import Store
+from bot.services.store import Store, is_archive_name
 from bot.services.verify import verify_archive
 from bot.settings_sources import parse_env
 
@@ -47,24 +47,27 @@ def write_env(path: Path, text: str) -> None:
         file.write(text)
 
 
-async def rebuild_catalogue(backup_dir: Path, archive: Path, points: Sequence[RestorePoint]) -> int:
+async def rebuild_catalogue(backup_dir: Path, archives: Sequence[Path], points: Sequence[RestorePoint]) -> int:
     """Put an archive into the folder of backups and learn the restore points; return how many were learned.
 
-    A catalogue that is there stays and is added to. The archive is moved, unless one of its name is there already.
-    Raises `DamagedArchiveError`, `ArchiveError`, `CatalogueError`.
+    A catalogue that is there stays and is added to. An archive in one piece and under our own kind of name is moved,
+    unless one of its name is there already; anything else stays where it is. Raises `DamagedArchiveError`,
+    `ArchiveError`, `CatalogueError`.
     """
     store = Store(backup_dir)
     await store.prepare()
     catalogue, _ = await open_or_rebuild(store.folder / CATALOGUE_NAME, store.folder, read_manifest=read_manifest)
     async with catalogue:
         learned = await catalogue.learn_restore_points(points)
-        await _take_in(catalogue, store.folder / archive.name, archive)
+        if len(archives) == 1 and is_archive_name(archives[0].name):
+            await _take_in(catalogue, store.folder / archives[0].name, archives[0])
     return learned
 
 
 async def _take_in(catalogue: Catalogue, target: Path, archive: Path) -> None:
     if await asyncio.to_thread(os.path.lexists, target):
         return
+    proven, manifest = await verify_archive(archive, abort=Abort())
     try:
         await asyncio.to_thread(archive.rename, target)
     except OSError as error:  # another disk: it stays where it is, and in the chat
@@ -72,9 +75,4 @@ async def _take_in(catalogue: Catalogue, target: Path, archive: Path) -> None:
             f"{archive.name} could not be moved to {target.parent}: {error.strerror or error}.",
             hint="Copy it there by hand; the service takes it in when it starts.",
         ) from error
-    try:
-        proven, manifest = await verify_archive(target, abort=Abort())
-        await catalogue.adopt(target, manifest, proven.sha256)
-    except CourierError:
-        await asyncio.to_thread(target.rename, archive)
-        raise
+    await catalogue.adopt(target, manifest, proven.sha256)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -11,26 +10,23 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.clock import utc_now
-from bot.errors import CourierError, DamagedArchiveError, NotFoundError, TelegramError
+from bot.errors import CourierError, MissingVolumesError, NoSpaceError, NotFoundError, TelegramError
 from bot.models import RestorePoint, StoredVolume
-from bot.services.abort import Abort
 from bot.services.delivery.destination import Outcome, Refused
-from bot.services.manifest import read_manifest
+from bot.services.restore.untrusted import screened
+from bot.services.restore.volumes import arrange_volumes
 from bot.services.restore_points.chat import Chats, PostedDocument
 from bot.services.restore_points.document import (
     DOCUMENT_NAME,
-    READABLE_BYTES,
     Document,
     choose,
+    is_plain_name,
     merge,
 )
 from bot.services.restore_points.fetch import fetch_archive
 from bot.services.restore_points.reading import read_posted
-from bot.services.verify import verify_archive
 
 Tell = Callable[[str], None]
-
-_ARCHIVE = re.compile(r"(database_backup_\d{8}_\d{6}\.zip)(?:\.(\d{3,6}))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,31 +99,32 @@ async def _document_of(chats: Chats, chat_id: int) -> Document:
 
 
 async def wait_for_forwarded(
-    chats: Chats, senders: Collection[int], folder: Path, *, seconds: float, tell: Tell
-) -> Found | Path:
+    chats: Chats, senders: Collection[int], room: Path, *, seconds: float, tell: Tell
+) -> Found | tuple[Path, ...]:
     """Wait until one of these people forwards the catalogue document or a whole archive to the bot.
 
-    Returns what the document says, or the archive, fetched into `folder`: its volumes may come in any order. `tell` is
-    told what arrived and what is wrong with it. Raises `NotFoundError` when the time is over, `TelegramError`.
+    Returns what the document says, or the archive's volumes, fetched into the private folder `room`: they may come in
+    any order and under any names. `tell` is told what arrived, what is missing and what is of no use. Raises
+    `NotFoundError` when the time is over, `TelegramError`, `NoSpaceError`.
     """
-    archives: dict[str, dict[int, PostedDocument]] = {}
+    volumes: list[Path] = []
     try:
         async with aclosing(chats.forwarded(frozenset(senders), seconds=seconds)) as documents:
             async for posted in documents:
-                match = _ARCHIVE.fullmatch(posted.name)
-                if match is None and not (posted.name.endswith(".json") and posted.bytes <= READABLE_BYTES):
-                    tell(f"{posted.name or 'a file'} is neither an archive nor the catalogue document; passed over.")
-                    continue
                 try:
-                    if match is None:
+                    if posted.name.endswith(".json"):
                         document = await read_posted(chats, posted)
                         return Found(points=document.points, settings=document.settings)
-                    volumes = archives.setdefault(match[1], {})
-                    volumes[int(match[2] or 0)] = posted
-                    if archive := await _whole(chats, match[1], volumes, folder, tell):
-                        return archive
+                    volumes.append(await _fetch_volume(chats, posted, room / f"forwarded-{len(volumes):04}"))
+                    return await asyncio.to_thread(_whole_archive, volumes)
+                except MissingVolumesError as error:
+                    tell(f"{posted.name} is here. {error.sentence}")
+                except NoSpaceError:
+                    raise
                 except CourierError as error:
-                    tell(error.sentence)
+                    # Kept are the volumes that may still become whole together.
+                    volumes = [] if len(volumes) == 1 else volumes
+                    tell(f"{posted.name}: {error.sentence}")
     except Outcome as outcome:
         raise TelegramError(
             f"{outcome.sentence}.", hint="If the old server still runs somewhere, stop it: two can't listen at once."
@@ -135,25 +132,18 @@ async def wait_for_forwarded(
     raise NotFoundError("Nothing that helps was forwarded in time.", hint="Give more time: --wait 30 (minutes).")
 
 
-async def _whole(chats: Chats, name: str, volumes: dict[int, PostedDocument], folder: Path, tell: Tell) -> Path | None:
-    """Fetch an archive once all of it may be there; None while volumes are missing."""
-    numbers = [0] if 0 in volumes else sorted(volumes)
-    if numbers != [0] and numbers != list(range(1, len(numbers) + 1)):
-        missing = next(number for number in range(1, numbers[-1]) if number not in volumes)
-        tell(f"{name}: {len(numbers)} volumes are here; .{missing:03} is missing.")
-        return None
-    parts = tuple(StoredVolume(file_id=volumes[n].file_id, bytes=volumes[n].bytes) for n in numbers)
-    size = sum(part.bytes for part in parts)
-    point = RestorePoint(at=utc_now(), archive=name, bytes=size, sha256="", databases=(), volumes=parts)
-    path = await fetch_archive(chats, point, folder)
-    try:
-        # Only the last volume holds the directory of a ZIP: it opens when all of them are here.
-        await asyncio.to_thread(read_manifest, path)
-    except DamagedArchiveError:
-        await asyncio.to_thread(path.unlink)
-        if numbers == [0]:
-            raise
-        tell(f"{name}: volume {numbers[-1]} is here, and it is not the last one; forward the next.")
-        return None
-    await verify_archive(path, abort=Abort())
-    return path
+def _whole_archive(volumes: Sequence[Path]) -> tuple[Path, ...]:
+    ordered = arrange_volumes(volumes)
+    if len(ordered) == 1:
+        with screened(ordered[0]):  # an archive at all, or something else that people send
+            pass
+    return ordered
+
+
+async def _fetch_volume(chats: Chats, posted: PostedDocument, folder: Path) -> Path:
+    """Fetch one file into a folder of its own, under its own name if that is one."""
+    await asyncio.to_thread(folder.mkdir, mode=0o700)
+    name = posted.name if is_plain_name(posted.name) else "archive.zip"
+    volume = StoredVolume(file_id=posted.file_id, bytes=posted.bytes)
+    point = RestorePoint(at=utc_now(), archive=name, bytes=posted.bytes, sha256="", databases=(), volumes=(volume,))
+    return await fetch_archive(chats, point, folder)
