@@ -154,7 +154,8 @@ class _Restore:
 
     async def _begin(self, safety: Backup | None) -> Record:
         at = self._house.clock()
-        stamp = f"{at:%Y%m%d_%H%M%S}"
+        restore_id = secrets.token_hex(4)
+        stamp = f"{at:%Y%m%d_%H%M%S}-{restore_id}"  # never that of a restore which this one undoes
         entries = []
         for change in self._plan.changes:
             incoming, copy = self._prepared.incoming(change), self._copies.get(change.name)
@@ -174,7 +175,7 @@ class _Restore:
                 )
             )
         record = Record(
-            id=secrets.token_hex(4),
+            id=restore_id,
             state=RecordState.UNDER_WAY,
             started_at=at,
             requested_by=self._requested_by,

@@ -6,9 +6,12 @@ import asyncio
 import fnmatch
 import os
 import re
+import secrets
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from bot.clock import Clock
@@ -20,8 +23,12 @@ from bot.services.restore.facts import facts_of, schema_of
 from bot.services.restore.incoming import Incoming
 from bot.services.restore.openness import who_uses
 from bot.services.snapshot import take_snapshot
-from bot.services.source import SIDECARS
+from bot.services.source import JOURNAL, SIDECARS
 
+_CRASHED = (
+    "The application of {} crashed in the middle of a write; restoring rolls that write back first, as the application"
+    " would do it at its next start."
+)
 _GONE = {SkipReason.MISSING}
 _BROKEN = {SkipReason.NOT_A_DATABASE, SkipReason.DAMAGED}
 
@@ -74,29 +81,30 @@ class Configured:
         return None
 
 
-async def look_at_target(
-    path: Path, room: Path, *, busy_timeout: float, abort: Abort, clock: Clock, recover: bool = False
-) -> Target:
+async def look_at_target(path: Path, room: Path, *, busy_timeout: float, abort: Abort, clock: Clock) -> Target:
     """Look at a target through a private copy in `room`; it is not opened for writing, and nothing is left beside it.
 
-    With `recover` a hot journal is rolled back, as its application would do it. Raises `AbortedError`.
+    What a crashed application left is rolled back in a copy of its own, which shows what is really there. Raises
+    `AbortedError`.
     """
     file = await asyncio.to_thread(_real, path)
     in_use, used_by = await asyncio.to_thread(who_uses, file)
     at = Target(path=path, file=file, state=TargetState.MISSING, in_use=in_use, used_by=used_by)
     if (obstacle := await asyncio.to_thread(_obstacle, file)) is not None:
         return replace(at, obstacle=obstacle)
+    take = partial(take_snapshot, into=room, busy_timeout=busy_timeout, abort=abort, clock=clock)
     try:
-        snapshot = await take_snapshot(
-            Database(path=file, name=path.name),
-            room,
-            busy_timeout=busy_timeout,
-            abort=abort,
-            allow_journal_recovery=recover,
-            clock=clock,
-        )
+        snapshot = await take(Database(path=file, name=path.name))
     except SnapshotError as error:
-        return await asyncio.to_thread(_unread, at, error)
+        if error.reason is not SkipReason.HOT_JOURNAL or in_use is not InUse.CLOSED:
+            return await asyncio.to_thread(_unread, at, error)
+        at = replace(at, warning=_CRASHED.format(file))
+        copy = room / f"crashed-{secrets.token_hex(4)}.db"
+        await asyncio.to_thread(_copy_with_journal, file, copy)
+        try:
+            snapshot = await take(Database(path=copy, name=path.name), allow_journal_recovery=True)
+        except SnapshotError as after:
+            return await asyncio.to_thread(_unread, at, after)
     report = await check_snapshot(snapshot, CheckMethod.QUICK, abort=abort)
     damage = ""
     if report.verdict is Verdict.DAMAGED:
@@ -113,15 +121,16 @@ def _unread(at: Target, error: SnapshotError) -> Target:
     if error.reason is SkipReason.EMPTY:
         return replace(at, state=TargetState.READABLE)
     if error.reason in _BROKEN:
-        return replace(at, state=TargetState.BROKEN, warning=error.sentence, left_sidecars=left)
+        return replace(at, state=TargetState.BROKEN, warning=f"{at.file} is no whole database.", left_sidecars=left)
     if error.reason is SkipReason.HOT_JOURNAL:
-        return replace(
-            at,
-            state=TargetState.READABLE,
-            warning=f"The application of {at.file} crashed in the middle of a write; restoring rolls that write back"
-            " first, as the application would do it at its next start.",
-        )
+        return replace(at, state=TargetState.READABLE, warning=_CRASHED.format(at.file))
     return replace(at, state=TargetState.READABLE, obstacle=f"{error.sentence} {error.hint}".strip())
+
+
+def _copy_with_journal(file: Path, copy: Path) -> None:
+    """Copy a database that nobody has open, so that reading it here drops nobody's locks."""
+    for suffix in ("", JOURNAL):
+        shutil.copyfile(f"{file}{suffix}", f"{copy}{suffix}")
 
 
 def _real(path: Path) -> Path:

@@ -21,6 +21,7 @@ MAX_VOLUMES = 400
 """2,000 MB at 5 MB each are 400; more files are no album of a person but an attempt at our patience."""
 
 _MAX_TRIALS = 4000
+_READINGS = 20  # how often all volumes together are read at most: wrong orders end early, as a rule
 _PIECE = 1 << 20
 _TAIL = 66_000  # the end record and the longest comment it can have (65,535 bytes)
 _NUMBER = re.compile(r"\.(\d{3,4})(?!\d)")
@@ -86,6 +87,7 @@ class _Search:
         self._last = last
         self._check = check
         self._trials = 0
+        self._bytes_left = _READINGS * sum(piece.bytes for piece in slices)
         self.longest: tuple[_Slice, ...] = ()
 
     def run(self, first: _Slice) -> tuple[_Slice, ...] | None:
@@ -99,7 +101,7 @@ class _Search:
             if piece is self._last and rest:
                 continue
             self._trials += 1
-            if self._trials > _MAX_TRIALS:
+            if self._trials > _MAX_TRIALS or self._bytes_left < 0:
                 return None
             longer = chain.copy()
             if not self._follow(longer, piece):
@@ -120,6 +122,7 @@ class _Search:
             try:
                 while data := file.read(_PIECE):
                     self._check()
+                    self._bytes_left -= len(data)
                     chain.feed(data)
             except ChainError:
                 return False
