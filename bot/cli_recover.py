@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from loguru import logger
 from pydantic import SecretStr
 
 from bot import terminal
@@ -58,6 +59,7 @@ def recover(
 
     The token is taken from BOT_TOKEN, from .env, or asked for.
     """
+    logger.disable("bot")  # there is no journal on this machine, and the command says itself what it does
     settings = _settings(env_file)
     known = (*settings.admin_ids, *(recipient.chat_id for recipient in settings.deliver_to))
     chat_ids = tuple(dict.fromkeys([*(admin or []), *known]))
@@ -227,6 +229,5 @@ def _print_points(points: Sequence[RestorePoint], settings: Settings, *, json: b
 
 
 def _print_recovered(recovered: Recovered) -> None:
-    terminal.say(f"From {recovered.result.source}:")
+    terminal.say(f"From {', '.join(file.name for file in recovered.archives)}, kept beside them:")
     print_result(recovered.result)
-    terminal.say(f"What they came from is kept beside them: {', '.join(file.name for file in recovered.archives)}")
