@@ -13,7 +13,11 @@
     ├── CatalogueError           catalogue       exit 11  the catalogue can't be used
     ├── DeliveryError            delivery        exit 12  a backup is stored, but not delivered to everybody
     ├── TelegramError            telegram        exit 13  Telegram refuses this bot (token, second poller)
-    └── AbortedError             aborted         exit 14  shut down, or stopped by a person
+    ├── AbortedError             aborted         exit 14  shut down, or stopped by a person
+    ├── UntrustedArchiveError    untrusted       exit 15  what was brought to restore from is not safe or not sound
+    │   └── MissingVolumesError  volumes         exit 16  some of its volumes are missing
+    ├── RestoreRefusedError      refused         exit 17  something is in the way of a restore; nothing was changed
+    └── RestoreError             restore         exit 18  a restore failed; says what it left
 
 Errors are returned upward and reported once, at the top; nothing logs them on the way.
 """
@@ -115,3 +119,40 @@ class TelegramError(CourierError):
 class AbortedError(CourierError):
     code = "aborted"
     exit_code = 14
+
+
+class UntrustedArchiveError(CourierError):
+    """What was brought to restore from is refused; nothing of it was used."""
+
+    code = "untrusted"
+    exit_code = 15
+
+
+class MissingVolumesError(UntrustedArchiveError):
+    """Volumes are missing: `missing` holds their numbers where they are known, `total` is 0 where it is not."""
+
+    code = "volumes"
+    exit_code = 16
+
+    def __init__(self, sentence: str, *, missing: tuple[int, ...] = (), total: int = 0, hint: str = "") -> None:
+        super().__init__(sentence, hint=hint)
+        self.missing = missing
+        self.total = total
+
+
+class RestoreRefusedError(CourierError):
+    """Something is in the way of a restore, or what was planned no longer holds; nothing was changed."""
+
+    code = "refused"
+    exit_code = 17
+
+
+class RestoreError(CourierError):
+    """A restore failed. `rolled_back` tells whether everything is as it was before."""
+
+    code = "restore"
+    exit_code = 18
+
+    def __init__(self, sentence: str, *, rolled_back: bool, hint: str = "") -> None:
+        super().__init__(sentence, hint=hint)
+        self.rolled_back = rolled_back

@@ -146,5 +146,7 @@ def asked_by(trigger: Trigger, requested_by: str) -> str:
             return "started by schedule"
         case Trigger.CATCH_UP:
             return "started to catch up on a missed run"
+        case Trigger.SAFETY:
+            return f"safety copy before a restore by {text(requested_by or 'somebody', 40)}"
         case Trigger.BUTTON | Trigger.COMMAND:
             return f"asked for by {text(requested_by or 'somebody', 40)}"

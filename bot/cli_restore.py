@@ -1,0 +1,263 @@
+"""The `restore` command: show the plan, ask, act, and say what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from bot import journal, terminal, texts
+from bot.config import Settings, load_settings
+from bot.errors import CourierError, RestoreRefusedError
+from bot.models import (
+    DatabaseChange,
+    PendingRestore,
+    RestorePlan,
+    RestoreProgress,
+    RestoreResult,
+    RestoreStage,
+)
+
+Report = Callable[[RestoreProgress], None]
+
+
+def restore(  # noqa: PLR0917 - typer reads the options from the signature
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(help="latest, an id, an archive's name; an archive file, or all its volumes in any order."),
+    ] = None,
+    at: Annotated[
+        str, typer.Option("--at", help='The newest proven backup of that time or before, like "2026-07-13 05:00".')
+    ] = "",
+    to: Annotated[Path | None, typer.Option("--to", help="Restore into this folder.")] = None,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Restore into the configured live databases, running or not.")
+    ] = False,
+    only: Annotated[list[str] | None, typer.Option("--only", help="Only this database; repeatable.")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Bring back what the last restore in place replaced.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Set existing files in the folder aside; replace where use can't be ruled out."),
+    ] = False,
+    env_file: Annotated[Path, typer.Option("--env-file", help="The file with the settings.", show_default=True)] = Path(
+        ".env"
+    ),
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Give databases back: show what would change, ask, restore, check the result; on any failure all goes back.
+
+    What is there before is copied first, as a pinned backup; `--undo` brings it back.
+    """
+    named = [bool(what), bool(at), undo].count(True)
+    if named > 1:
+        raise typer.BadParameter("Give one of: what to restore, --at, --undo.")
+    if to is not None and (in_place or undo):
+        raise typer.BadParameter("Give either --to DIR or --in-place.")
+    settings = load_settings(env_file, need_telegram=False, need_databases=False)
+    journal.setup_journal(settings.log_dir, settings.log_level, console=False)
+    in_place = in_place or undo
+    dry_run = dry_run or (to is None and not in_place)
+
+    async def work() -> None:
+        from bot.services.abort import Abort  # noqa: PLC0415 - commands stay quick to start
+
+        abort = Abort()
+        async with open_restorer(settings) as restorer:
+            if (pending := await restorer.pending()) is not None:
+                _say_pending(pending)
+            with bars(quiet=json) as report:
+                if undo:
+                    preparing = restorer.prepare_undo(abort=abort, report=report)
+                else:
+                    origin = await _origin(restorer, settings, what or [], at)
+                    preparing = restorer.prepare(
+                        origin, only=only or (), folder=to.absolute() if to else None, force=force, abort=abort,
+                        report=report,
+                    )  # fmt: skip
+                prepared = await preparing.__aenter__()
+            try:
+                await _act(restorer, prepared, dry_run=dry_run, yes=yes, json=json, in_place=in_place, abort=abort)
+            finally:
+                await preparing.__aexit__(None, None, None)
+
+    asyncio.run(work())
+
+
+async def _act(
+    restorer: Any, prepared: Any, *, dry_run: bool, yes: bool, json: bool, in_place: bool, abort: Any
+) -> None:
+    plan: RestorePlan = prepared.plan
+    if dry_run:
+        terminal.print_json(plan) if json else print_plan(plan)
+        return
+    if not json:
+        print_plan(plan)
+    if plan.all_obstacles:
+        raise RestoreRefusedError(plan.all_obstacles[0], hint="Nothing was changed.")
+    if in_place and not yes:
+        if json or not sys.stdin.isatty():
+            raise RestoreRefusedError(
+                "A restore into live databases has to be confirmed.", hint="Give --yes; look at --dry-run first."
+            )
+        question = f"Replace {', '.join(change.name for change in plan.changes)} now?"
+        if not await asyncio.to_thread(typer.confirm, question, default=False):
+            terminal.say("Nothing was changed.")
+            return
+    with bars(quiet=json) as report:
+        result = await restorer.restore(prepared, requested_by="the command line", abort=abort, report=report)
+    terminal.print_json(result) if json else print_result(result)
+
+
+@asynccontextmanager
+async def open_restorer(settings: Settings) -> AsyncIterator[Any]:
+    """Build the restorer over the store and the catalogue of these settings."""
+    from bot.app import open_store  # noqa: PLC0415
+    from bot.clock import utc_now  # noqa: PLC0415
+    from bot.services.databases import find_databases  # noqa: PLC0415
+    from bot.services.restore.house import House  # noqa: PLC0415
+    from bot.services.restore.restorer import Restorer  # noqa: PLC0415
+    from bot.services.restore.targets import Configured  # noqa: PLC0415
+
+    async with open_store(settings) as (store, catalogue):
+        known = await catalogue.known_names()
+        found = await asyncio.to_thread(find_databases, settings.databases, known)
+        house = House(
+            store=store,
+            catalogue=catalogue,
+            busy_timeout=settings.busy_timeout,
+            compression=settings.compression,
+            host=platform.node(),
+            timezone=settings.timezone.key,
+            clock=utc_now,
+        )
+        databases = (*found.databases, *(entry.database for entry in found.missing))
+        yield Restorer(house, Configured(databases=databases, patterns=settings.databases, known=known))
+
+
+async def _origin(restorer: Any, settings: Settings, what: Sequence[str], at: str) -> Any:
+    """Resolve what was named: files that exist are files, anything else is looked up in the catalogue."""
+    from bot.services.restore.sources import Origin, find_origin, newest_before, parse_instant  # noqa: PLC0415
+
+    house = restorer.house
+    if at:
+        return await newest_before(house.catalogue, house.store.folder, parse_instant(at, settings.timezone))
+    files = [Path(name) for name in what]
+    if files and all([await asyncio.to_thread(file.is_file) for file in files]):
+        return Origin(files=tuple(files))
+    if len(what) > 1:
+        missing = next(name for name, file in zip(what, files, strict=True) if not file.is_file())
+        raise CourierError(f"There is no file {missing}.", hint="Name one backup, or the files of one archive.")
+    return await find_origin(house.catalogue, house.store.folder, what[0] if what else "latest")
+
+
+# --- what is printed ---------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def bars(*, quiet: bool) -> Iterator[Report]:
+    """Show one bar per stage on a terminal; print nothing where there is none, or when `quiet`."""
+    if quiet or not terminal.err.is_terminal:
+        yield lambda _: None
+        return
+    with Bars(
+        TextColumn("{task.description:<40}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        console=terminal.err,
+        transient=True,
+    ) as bars:
+        tasks: dict[RestoreStage, Any] = {}
+
+        def report(event: RestoreProgress) -> None:
+            if event.stage is RestoreStage.DONE:
+                return
+            label = f"{event.stage}: {event.detail}"[:40]
+            if event.stage not in tasks:
+                tasks[event.stage] = bars.add_task(label, total=None)
+            bars.update(tasks[event.stage], description=label, completed=event.done, total=event.total or None)
+
+        yield report
+
+
+def _say_pending(pending: PendingRestore) -> None:
+    terminal.warn(pending.sentence)
+    terminal.warn(pending.hint)
+
+
+def print_plan(plan: RestorePlan) -> None:
+    """Print what would change, database by database."""
+    where = f"into {plan.folder}" if plan.folder else "in place"
+    terminal.out.print(f"[bold]Restore {escape(plan.source)}[/] {escape(where)}", soft_wrap=True)
+    for change in plan.changes:
+        _print_change(change)
+    for disk in plan.disks:
+        terminal.say(
+            f"disk of {disk.folder}: {texts.human_size(disk.needed)} needed for a while,"
+            f" {texts.human_size(disk.free)} free"
+        )
+    for warning in plan.all_warnings:
+        terminal.warn(warning)
+    for obstacle in plan.all_obstacles:
+        terminal.err.print(f"[red]in the way:[/] {escape(obstacle)}", soft_wrap=True)
+
+
+def _print_change(change: DatabaseChange) -> None:
+    terminal.out.print(
+        f"[bold]{escape(change.name)}[/] → {escape(str(change.target))}  ({change.method})", soft_wrap=True
+    )
+    now, then = change.now, change.then
+    if now is not None:
+        terminal.say(f"  size {texts.human_size(now.bytes)} → {texts.human_size(then.bytes)}")
+        for label, before, after in (
+            ("page size", now.page_size, then.page_size),
+            ("user_version", now.user_version, then.user_version),
+            ("application_id", now.application_id, then.application_id),
+        ):
+            if before != after:
+                terminal.say(f"  {label} {before} → {after}")
+        terminal.say(f"  journal mode {now.journal_mode}, kept")
+    else:
+        terminal.say(f"  {change.state} → {texts.human_size(then.bytes)}")
+    for table in change.tables:
+        if change.now is None:
+            terminal.say(f"  {table.table}: {_count(table.then)}")
+        elif table.now != table.then:
+            terminal.say(f"  {table.table}: {_count(table.now)} → {_count(table.then)}")
+    if change.now is not None and change.tables and all(table.now == table.then for table in change.tables):
+        terminal.say("  as many rows in every table as now")
+    for difference in change.schema:
+        terminal.say(f"  {difference.kind} {difference.name} {difference.change}")
+    if change.in_use_means:
+        terminal.say(f"  {change.in_use_means}")
+    for sentence in change.lost:
+        terminal.out.print(f"  [yellow]lost:[/] {escape(sentence)}", soft_wrap=True)
+
+
+def _count(rows: int | None) -> str:
+    return "no such table" if rows is None else f"{rows:,} row{'' if rows == 1 else 's'}"
+
+
+def print_result(result: RestoreResult) -> None:
+    """Print what was restored, and how to go back."""
+    for database in result.databases:
+        rows = sum(count for _, count in database.rows if count > 0)
+        detail = f" {database.detail}" if database.detail else ""
+        terminal.say(f"✓ {database.name} restored to {database.target}: {rows:,} rows, checked.{detail}")
+        for path in database.set_aside:
+            terminal.say(f"  the former file is kept as {path}")
+    if result.safety is not None:
+        terminal.say(f"What was there before is backup {result.safety.id} ({result.safety.archive_name}), pinned.")
+    if result.undoable:
+        terminal.say("`sqlite-courier restore --undo` brings it back.")

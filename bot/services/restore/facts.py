@@ -1,0 +1,92 @@
+"""What a database is like: schema and rows of a private copy, and how two copies differ. Blocking, for threads."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from bot.models import CheckReport, DatabaseFacts, SchemaChange, Snapshot, TableChange
+
+Schema = tuple[tuple[str, str, str], ...]
+
+_FAULTS = (sqlite3.Error, UnicodeError)
+
+
+def facts_of(snapshot: Snapshot, report: CheckReport, schema: Schema) -> DatabaseFacts:
+    """Join what is known of a copy."""
+    return DatabaseFacts(
+        bytes=snapshot.bytes,
+        page_size=snapshot.page_size,
+        journal_mode=snapshot.journal_mode,
+        application_id=snapshot.application_id,
+        user_version=snapshot.user_version,
+        rows=report.rows,
+        schema=schema,
+    )
+
+
+def schema_of(copy: Path) -> Schema:
+    """Return (type, name, hash of its SQL) of everything in the schema but SQLite's own; () where it is unreadable."""
+    with suppress(*_FAULTS), opened_copy(copy) as connection:
+        return tuple(
+            (str(kind), str(name), hashlib.sha256(" ".join(str(sql).split()).encode()).hexdigest()[:16])
+            for kind, name, sql in connection.execute(
+                "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
+            )
+        )
+    return ()
+
+
+def compare_schemas(now: Schema, then: Schema) -> tuple[SchemaChange, ...]:
+    """Say what the restore adds, removes and changes."""
+    before = {(kind, name): sql for kind, name, sql in now}
+    after = {(kind, name): sql for kind, name, sql in then}
+    changes = []
+    for kind, name in dict.fromkeys((*after, *before)):
+        key = (kind, name)
+        if key not in before:
+            changes.append(SchemaChange(kind=kind, name=name, change="added"))
+        elif key not in after:
+            changes.append(SchemaChange(kind=kind, name=name, change="removed"))
+        elif before[key] != after[key]:
+            changes.append(SchemaChange(kind=kind, name=name, change="changed"))
+    return tuple(changes)
+
+
+def compare_rows(now: Sequence[tuple[str, int]], then: Sequence[tuple[str, int]]) -> tuple[TableChange, ...]:
+    """Put the rows of both beside one another, in the order of the backup's schema; uncounted ones are left out."""
+    before, after = dict(now), dict(then)
+    return tuple(
+        TableChange(table=table, now=before.get(table), then=after.get(table))
+        for table in dict.fromkeys((*after, *before))
+        if -1 not in (before.get(table), after.get(table))
+    )
+
+
+def newer_rows(now: Path, then: Path, tables: Sequence[str]) -> dict[str, int]:
+    """Count, table by table, the rows of `now` with a rowid beyond the last one of `then`: those were added since.
+
+    A table without rowids, or one that can't be read, is left out.
+    """
+    newer: dict[str, int] = {}
+    with suppress(*_FAULTS), opened_copy(now) as new, opened_copy(then) as old:
+        for table in tables:
+            quoted = '"' + table.replace('"', '""') + '"'
+            with suppress(*_FAULTS):
+                (last,) = old.execute(f"SELECT max(rowid) FROM {quoted}").fetchone()  # noqa: S608 - a quoted name
+                sql = f"SELECT count(*) FROM {quoted} WHERE rowid > ?"  # noqa: S608 - a name can be no parameter
+                (newer[table],) = new.execute(sql, (-(1 << 63) if last is None else last,)).fetchone()
+    return newer
+
+
+@contextmanager
+def opened_copy(copy: Path) -> Iterator[sqlite3.Connection]:
+    """Open a private copy, never a live file; nothing is left beside it."""
+    with closing(sqlite3.connect(f"{copy.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)) as connection:
+        connection.text_factory = lambda text: text.decode("utf-8", "replace")
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # no shared memory beside it
+        connection.execute("PRAGMA trusted_schema=OFF")  # it may come from anyone
+        yield connection

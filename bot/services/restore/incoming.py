@@ -1,0 +1,205 @@
+"""Private copies of databases on their way back: unpacked, proven against the manifest, checked."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from isal import isal_zlib
+
+from bot.errors import DamagedArchiveError, UntrustedArchiveError
+from bot.models import BackedUp, Backup, CheckReport, Database, Snapshot
+from bot.services.proof import PIECE, InflateError, Inflater
+from bot.services.restore.untrusted import Part
+from bot.services.zip_reader import faults_in
+
+MAGIC = b"SQLite format 3\0"
+_HEADER = 100
+_LOCK_PAGE_AT = 1 << 30  # the page that holds this byte is never used: https://www.sqlite.org/fileformat2.html, 1.4
+# What the backup API and the journal modes write on their own account: versions of the file format (18, 19), the change
+# counter (24), the schema cookie (40), where the counter was valid (92) and the SQLite that wrote it (96).
+_OWN_BYTES = ((18, 20), (24, 28), (40, 44), (92, 100))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A database on its way back: its private copy (`snapshot.file`), proven and checked.
+
+    `record` is what the manifest said of it, None in a foreign archive. `fingerprint` is equal for databases with the
+    same content page by page, see `fingerprint_of`.
+    """
+
+    name: str
+    snapshot: Snapshot
+    report: CheckReport
+    sha256: str
+    fingerprint: str
+    record: BackedUp | None = None
+    schema: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What was brought to restore from, unpacked in a private folder. `source` says in words what it is."""
+
+    source: str
+    databases: tuple[Incoming, ...]
+    taken_at: datetime | None
+    backup: Backup | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def unpack(archive: str, file: BinaryIO, part: Part, into: Path) -> Generator[int, None, str]:
+    """Inflate one member into a new private file, never past its declared size; return its sha256.
+
+    Yields bytes of content written. Raises `DamagedArchiveError`.
+    """
+    file.seek(part.offset)
+    with into.open("xb") as out, faults_in(archive, part.name):
+        into.chmod(0o600)
+        if part.stored:
+            return (yield from _copy(file, part, out))
+        inflater = Inflater(limit=part.bytes, sink=out.write)
+        left = part.compressed_bytes
+        while left:
+            piece = file.read(min(PIECE, left))
+            if not piece:
+                raise InflateError("is cut off")
+            left -= len(piece)
+            if inflater.ended or inflater.feed(piece):
+                raise InflateError("ends before its data does")
+            yield inflater.bytes
+        if not inflater.ended:
+            raise InflateError("is not complete")
+        if inflater.bytes != part.bytes:
+            raise InflateError(f"holds {inflater.bytes:,} bytes instead of {part.bytes:,}")
+        if inflater.crc32 != part.crc32:
+            raise InflateError("has a wrong CRC")
+        return inflater.sha256
+
+
+def _copy(file: BinaryIO, part: Part, out: BinaryIO) -> Generator[int, None, str]:
+    sha256, crc32, left = hashlib.sha256(), 0, part.bytes
+    while left:
+        piece = file.read(min(PIECE, left))
+        if not piece:
+            raise InflateError("is cut off")
+        left -= len(piece)
+        sha256.update(piece)
+        crc32 = isal_zlib.crc32(piece, crc32)
+        out.write(piece)
+        yield part.bytes - left
+    if crc32 != part.crc32:
+        raise InflateError("has a wrong CRC")
+    return sha256.hexdigest()
+
+
+def starts_as_database(file: BinaryIO, part: Part) -> bool:
+    """Tell by its first bytes whether a member is an SQLite database; reads a few of them, and writes nothing."""
+    if part.bytes < len(MAGIC):
+        return False
+    file.seek(part.offset)
+    head = file.read(min(part.compressed_bytes, 1 << 10))
+    if part.stored:
+        return head.startswith(MAGIC)
+    try:
+        return bool(isal_zlib.decompressobj(-15).decompress(head, len(MAGIC)) == MAGIC)
+    except isal_zlib.error:  # type: ignore[misc]  # a class, which its stub declares as an instance
+        return False
+
+
+def describe(archive: str, name: str, copy: Path, *, origin: Path, taken_at: datetime) -> Snapshot:
+    """Read the header of a private copy (https://www.sqlite.org/fileformat2.html, 1.3); SQLite is not asked yet.
+
+    Raises `UntrustedArchiveError` where it is no database, `DamagedArchiveError` where it is cut short.
+    """
+    size = copy.stat().st_size
+    with copy.open("rb") as file:
+        header = file.read(_HEADER)
+    if size == 0:
+        raise UntrustedArchiveError(f"{name} in {archive} is empty (0 bytes): there is nothing to restore.")
+    if len(header) < _HEADER or not header.startswith(MAGIC):
+        raise UntrustedArchiveError(
+            f"{name} in {archive} is not an SQLite database.",
+            hint="If it is encrypted with SQLCipher, put it back by hand while its application is stopped.",
+        )
+    (page_size,) = struct.unpack_from(">H", header, 16)
+    page_size = 65536 if page_size == 1 else page_size
+    if page_size < 512 or page_size & (page_size - 1):
+        raise DamagedArchiveError(f"{name} in {archive} is damaged: its page size can't be {page_size}.")
+    (pages,) = struct.unpack_from(">L", header, 28)
+    counted = header[24:28] == header[92:96]  # or else an SQLite before 3.7 wrote it, and the number means nothing
+    if size % page_size or (counted and size < pages * page_size):
+        raise DamagedArchiveError(
+            f"{name} in {archive} is cut short: {size:,} bytes where its {pages:,} pages need {pages * page_size:,}."
+        )
+    (user_version,) = struct.unpack_from(">i", header, 60)
+    (application_id, version) = struct.unpack_from(">i24xL", header, 68)
+    return Snapshot(
+        database=Database(path=origin, name=name),
+        file=copy,
+        bytes=size,
+        page_size=page_size,
+        page_count=size // page_size,
+        journal_mode="wal" if header[18:20] == b"\x02\x02" else "delete",
+        application_id=application_id,
+        user_version=user_version,
+        sqlite_version=f"{version // 1_000_000}.{version // 1000 % 1000}.{version % 1000}",
+        taken_at=taken_at,
+        seconds=0.0,
+    )
+
+
+def fingerprint_of(copy: Path, *, check: Callable[[], None] = lambda: None) -> str:
+    """Return a checksum of a private copy's content that outlasts the way through SQLite's backup API.
+
+    Two databases with the same one are equal page by page, but for what SQLite writes for itself. Blocking.
+    """
+    sha256 = hashlib.sha256()
+    with copy.open("rb") as file:
+        header = bytearray(file.read(_HEADER))
+        page_size = struct.unpack_from(">H", header, 16)[0] if len(header) == _HEADER else 0
+        for start, end in _OWN_BYTES:
+            header[start:end] = bytes(len(header[start:end]))
+        sha256.update(header)
+        at = len(header)
+        while piece := file.read(PIECE):
+            check()
+            sha256.update(_without_lock_page(piece, at, 65536 if page_size == 1 else page_size))
+            at += len(piece)
+    return sha256.hexdigest()
+
+
+def _without_lock_page(piece: bytes, at: int, page_size: int) -> bytes:
+    start, end = max(_LOCK_PAGE_AT - at, 0), min(_LOCK_PAGE_AT + page_size - at, len(piece))
+    return piece if start >= end else piece[:start] + bytes(end - start) + piece[end:]
+
+
+def require_claims(archive: str, record: BackedUp, snapshot: Snapshot, report: CheckReport, sha256: str) -> None:
+    """Hold a database against every claim of its manifest. Raises `UntrustedArchiveError`, which names the claim."""
+    claims = (
+        ("SHA-256", record.sha256 == sha256),
+        ("size", record.bytes == snapshot.bytes),
+        ("page size", record.page_size == snapshot.page_size),
+        ("page count", record.page_count == snapshot.page_count),
+        ("application_id", record.application_id == snapshot.application_id),
+        ("user_version", record.user_version == snapshot.user_version),
+        ("number of rows", _same_rows(record.rows, report.rows)),
+    )
+    for what, true in claims:
+        if not true:
+            raise UntrustedArchiveError(
+                f"The manifest of {archive} is wrong about {record.name}: its {what} is not what it says.",
+                hint="It is not the archive that was written: take another backup.",
+            )
+
+
+def _same_rows(claimed: Sequence[tuple[str, int]], found: Sequence[tuple[str, int]]) -> bool:
+    """Whether both count the same, where both could count: some tables need functions of their own application."""
+    counts = dict(found)
+    return all(count == counts.get(table) or -1 in (count, counts.get(table, 0)) for table, count in claimed)

@@ -1,0 +1,115 @@
+"""The restore journal: a small file that says what a restore is doing, so that the next start knows what was cut off.
+
+It is written and brought to the disk before each step that changes something.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from bot.errors import RestoreError
+from bot.models import RestoreMethod
+from bot.services.restore.replacement import Replacement, sync_folder
+
+IN_PLACE = "restore.json"
+TO_FOLDER = "restore-to.json"
+
+
+class Phase(StrEnum):
+    """Where one database stands."""
+
+    WAITING = "waiting"
+    STARTED = "started"
+    DONE = "done"
+
+
+class RecordState(StrEnum):
+    """What became of a restore."""
+
+    UNDER_WAY = "under way"
+    DONE = "done"
+    ROLLED_BACK = "rolled back"
+    INTERRUPTED = "interrupted"  # cut off, and its files put in order since
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordEntry:
+    """One database of a restore. The fingerprints tell the old content from the new; `kept` is a copy of a database
+    that was damaged before the restore, and so is in no backup.
+    """
+
+    name: str
+    path: str
+    target: str
+    method: RestoreMethod
+    phase: Phase = Phase.WAITING
+    old_fingerprint: str = ""
+    new_fingerprint: str = ""
+    journal_mode: str = ""
+    replacement: Replacement | None = None
+    kept: str = ""
+    undoes: Replacement | None = None  # a replacement that this one takes back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One restore. `safety_id` is the backup of what was there before."""
+
+    format: int = 1
+    id: str
+    state: RecordState
+    started_at: datetime
+    requested_by: str
+    source: str
+    safety_id: int | None
+    entries: tuple[RecordEntry, ...]
+
+    def with_phase(self, name: str, phase: Phase) -> Record:
+        """Return the record with one database a step further."""
+        return replace(self, entries=tuple(replace(e, phase=phase) if e.name == name else e for e in self.entries))
+
+
+_ADAPTER = TypeAdapter(Record)
+
+
+class RestoreJournal:
+    """One file in the folder of backups; it is replaced as a whole. Blocking."""
+
+    def __init__(self, folder: Path, name: str = IN_PLACE) -> None:
+        self.path = folder / name
+
+    def read(self) -> Record | None:
+        """Return the newest restore, None when there was none. Raises `RestoreError` where the file is unreadable."""
+        try:
+            return _ADAPTER.validate_json(self.path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError) as error:
+            raise RestoreError(
+                f"The restore journal {self.path} can't be read, so it is unknown whether a restore was cut off.",
+                rolled_back=False,
+                hint="Check the databases, then move that file away.",
+            ) from error
+
+    def write(self, record: Record) -> None:
+        """Replace it, and return when it is on the disk. Raises `RestoreError`."""
+        part = self.path.with_name(self.path.name + ".part")
+        try:
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(json.dumps(_ADAPTER.dump_python(record, mode="json"), indent=1).encode())
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(self.path)
+            sync_folder(self.path.parent)
+        except OSError as error:
+            raise RestoreError(
+                f"The restore journal {self.path} can't be written: {error.strerror or error}.", rolled_back=True
+            ) from error

@@ -1,0 +1,171 @@
+"""Restoring into a live file through SQLite's backup API: its application may go on, and sees old or new, never a mix.
+
+The whole copy is one transaction of the target (https://www.sqlite.org/c3ref/backup_finish.html): a process killed in
+the middle leaves the old database, which the next connection rolls back to. Blocking, to be called in a thread.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.errors import RestoreError
+from bot.services.source import error_code, refusal
+
+_STEP_BYTES = 4 << 20  # copied between two looks at the abort flag
+_ATTEMPT = 0.25  # seconds of one attempt at a lock
+_PAUSE = 0.02
+_WAITING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
+_FULL = {sqlite3.SQLITE_FULL}
+
+Tell = Callable[[int, int], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class LiveCopy:
+    """One copy of `source`, a private file, into the live file `target`.
+
+    A lock is waited for at most `busy_timeout` seconds. `check` raises to give up, which leaves the old database;
+    `tell` takes bytes done and in all; `mark` is told each step. `committed` is true from the moment on when the target
+    holds the new database. The connection to the target stays open until `close`, so that `written_since` can tell.
+    """
+
+    source: Path
+    target: Path
+    busy_timeout: float
+    check: Callable[[], None]
+    tell: Tell
+    mark: Callable[[str], None]
+    committed: bool = False
+    _live: sqlite3.Connection | None = None
+    _before: int = 0
+
+    def run(self) -> str:
+        """Copy, and see that the write-ahead log is emptied. Raises `RestoreError`, and what `check` raises.
+
+        Returns a sentence where something is worth saying. The target keeps its inode, owner, mode and journal mode.
+        The private file's journal mode is changed.
+        """
+        try:
+            self._live = _connect(self.target)
+            with closing(_connect(self.source)) as private:
+                return self._copy(self._live, private)
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+
+    def written_since(self) -> bool:
+        """Tell whether another connection has committed since shortly before the copy began."""
+        return self._live is not None and self._ask(self._live, "PRAGMA data_version") != self._before
+
+    def close(self) -> None:
+        """Let go of the target. In WAL mode, the last connection takes the sidecars with it."""
+        if self._live is not None:
+            self._live.close()
+            self._live = None
+
+    def _copy(self, live: sqlite3.Connection, private: sqlite3.Connection) -> str:
+        self.mark("opened")
+        mode = str(self._ask(live, "PRAGMA journal_mode"))  # rolls a hot journal back, as the application would
+        empty = self._ask(live, "PRAGMA page_count") == 0
+        private.execute("PRAGMA locking_mode=EXCLUSIVE")  # no shared memory beside the private file
+        page_size = private.execute("PRAGMA page_size").fetchone()[0]
+        leaves_wal = mode == "wal" and self._ask(live, "PRAGMA page_size") != page_size
+        if leaves_wal:  # in WAL mode a page size can't change: https://www.sqlite.org/pragma.html#pragma_page_size
+            self._switch(live, "delete")
+        if not empty:  # or else a copy in WAL mode silently turns the target into WAL, and the other way
+            private.execute(f"PRAGMA journal_mode={'wal' if mode == 'wal' and not leaves_wal else 'delete'}")
+        self._before = self._ask(live, "PRAGMA data_version")
+        self.mark("copying")
+        self._back_up(private, live, page_size)
+        self.mark("committed")
+        if leaves_wal:
+            self._switch(live, "wal")
+        detail = self._empty_log(live) if mode == "wal" else ""
+        self.mark("checkpointed")
+        return detail
+
+    def _back_up(self, private: sqlite3.Connection, live: sqlite3.Connection, page_size: int) -> None:
+        last_step = time.monotonic()
+
+        def step(status: int, remaining: int, total: int) -> None:  # raising ends the backup, which rolls it back
+            nonlocal last_step
+            if status == sqlite3.SQLITE_DONE:
+                self.committed = True
+                self.tell(total * page_size, total * page_size)
+                return
+            self.check()
+            if status != sqlite3.SQLITE_OK:
+                # By itself it would try for ever.
+                if time.monotonic() - last_step > self.busy_timeout:
+                    raise self._busy()
+                return
+            last_step = time.monotonic()
+            self.mark("copied some")
+            self.tell((total - remaining) * page_size, total * page_size)
+
+        private.backup(live, pages=max(1, _STEP_BYTES // page_size), progress=step, sleep=_PAUSE)
+
+    def _switch(self, live: sqlite3.Connection, mode: str) -> None:
+        if self._ask(live, f"PRAGMA journal_mode={mode}") != mode:
+            raise self._busy("leave WAL mode, which its other page size needs")
+
+    def _empty_log(self, live: sqlite3.Connection) -> str:
+        deadline = time.monotonic() + self.busy_timeout
+        while True:
+            with suppress(sqlite3.OperationalError):
+                if not live.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                    return ""
+            if time.monotonic() > deadline:
+                return "A long reader keeps its write-ahead log as large as the database until it ends."
+            time.sleep(_PAUSE)
+
+    def _ask(self, connection: sqlite3.Connection, sql: str) -> Any:
+        """Return the first value, waiting for locks until the timeout."""
+        deadline = time.monotonic() + self.busy_timeout
+        while True:
+            if not self.committed:
+                self.check()
+            try:
+                return connection.execute(sql).fetchone()[0]
+            except sqlite3.OperationalError as error:
+                if error_code(error) & 0xFF not in _WAITING or time.monotonic() > deadline:
+                    raise
+            time.sleep(_PAUSE)
+
+    def _busy(self, to_do: str = "be written") -> RestoreError:
+        return RestoreError(
+            f"{self.target} stayed locked for {self.busy_timeout:.0f} seconds: it could not {to_do}.",
+            rolled_back=True,
+            hint="Stop the application for a moment and restore again.",
+        )
+
+    def _explained(self, error: sqlite3.Error) -> RestoreError:
+        primary = error_code(error) & 0xFF
+        if primary in _WAITING:
+            return self._busy()
+        if primary in _FULL:
+            return RestoreError(
+                f"The disk of {self.target.parent} is full: {self.target.name} could not be written.",
+                rolled_back=True,
+                hint="A restore needs the database's size again for a while; free that much.",
+            )
+        if primary == sqlite3.SQLITE_READONLY:
+            return RestoreError(
+                f"{self.target} may not be written by this user.",
+                rolled_back=True,
+                hint="Restore as the user that the application runs as.",
+            )
+        said = refusal(self.target, error, waited=self.busy_timeout)
+        return RestoreError(said.sentence, rolled_back=True, hint=said.hint)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    uri = path.absolute().as_uri()
+    if path.drive.startswith("\\\\"):
+        uri = uri.replace("file://", "file:////", 1)  # a Windows share: SQLite takes no host but localhost
+    return sqlite3.connect(f"{uri}?mode=rw", uri=True, isolation_level=None, timeout=_ATTEMPT, check_same_thread=False)

@@ -1,0 +1,148 @@
+"""After a kill: what a restore that was cut off has left, put in order and said in words."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing, suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from loguru import logger
+
+from bot.errors import BusyError, CourierError, SnapshotError
+from bot.models import Database, PendingOutcome, PendingRestore, RestoreMethod, Trigger
+from bot.services.abort import Abort
+from bot.services.locks import RunLock
+from bot.services.restore.house import House
+from bot.services.restore.incoming import fingerprint_of
+from bot.services.restore.journal import (
+    IN_PLACE,
+    TO_FOLDER,
+    Phase,
+    Record,
+    RecordEntry,
+    RecordState,
+    RestoreJournal,
+)
+from bot.services.restore.replacement import bring_back, is_new, swap_back
+from bot.services.restore.workroom import private_room, sweep_rooms
+from bot.services.snapshot import take_snapshot
+from bot.services.threads import run_to_end
+
+
+async def pending_restore(house: House) -> PendingRestore | None:
+    """Put the files of a restore in order that a dead process left, and say what each database is now.
+
+    Each is the old one or the new one: SQLite rolls a half copy back, and files that were set aside come back where
+    the new one is not complete. Told once; None where nothing was cut off or a restore is under way right now. To be
+    called at every start. Raises `RestoreError` where the journal can't be read.
+    """
+    found = None
+    for name in (IN_PLACE, TO_FOLDER):
+        journal = RestoreJournal(house.store.folder, name)
+        record = await asyncio.to_thread(journal.read)
+        if record is None or record.state is not RecordState.UNDER_WAY:
+            continue
+        lock = RunLock(house.store.folder, clock=house.clock)
+        try:
+            async with lock.hold(trigger=Trigger.SAFETY, requested_by="the end of a restore that was cut off"):
+                record = await asyncio.to_thread(journal.read)
+                if record is not None and record.state is RecordState.UNDER_WAY:
+                    found = await _settle(house, journal, record)
+        except BusyError:
+            continue  # it is under way, and not cut off
+    await sweep_rooms(house.store.work)
+    return found
+
+
+async def _settle(house: House, journal: RestoreJournal, record: Record) -> PendingRestore:
+    outcomes = []
+    async with private_room(house.store.work) as room:
+        for entry in record.entries:
+            try:
+                outcomes.append((entry.name, await _outcome(house, entry, room)))
+            except (CourierError, OSError, sqlite3.Error) as error:
+                logger.error("{} can't be put in order: {}", entry.target, error)
+                outcomes.append((entry.name, PendingOutcome.UNREADABLE))
+    await asyncio.to_thread(journal.write, _settled(record, dict(outcomes)))
+    pending = PendingRestore(
+        id=record.id,
+        started_at=record.started_at,
+        requested_by=record.requested_by,
+        source=record.source,
+        databases=tuple(outcomes),
+        sentence=f"The restore of {record.source}, asked for by {record.requested_by} at"
+        f" {record.started_at:%Y-%m-%d %H:%M:%S} UTC, was cut off: "
+        + "; ".join(f"{name} is {'now ' if what is PendingOutcome.NEW else ''}{what}" for name, what in outcomes)
+        + ".",
+        hint=_hint({what for _, what in outcomes}, record),
+    )
+    logger.warning("{}", pending.sentence)
+    await house.catalogue.audit(record.requested_by, "restore cut off", pending.sentence)
+    return pending
+
+
+def _settled(record: Record, outcomes: dict[str, PendingOutcome]) -> Record:
+    """The record as an undo reads it: what is as before needs none."""
+    untouched = all(outcome is PendingOutcome.OLD for outcome in outcomes.values())
+    phases = {name: Phase.WAITING if what is PendingOutcome.OLD else Phase.DONE for name, what in outcomes.items()}
+    entries = tuple(replace(entry, phase=phases[entry.name]) for entry in record.entries)
+    return replace(record, state=RecordState.ROLLED_BACK if untouched else RecordState.INTERRUPTED, entries=entries)
+
+
+def _hint(outcomes: set[PendingOutcome], record: Record) -> str:
+    if PendingOutcome.UNREADABLE in outcomes or PendingOutcome.CHANGED in outcomes:
+        safety = f" What was there before is in backup {record.safety_id}." if record.safety_id else ""
+        return f"Look at the databases, and restore again where it is needed.{safety}"
+    if outcomes == {PendingOutcome.OLD}:
+        return "Nothing was changed; restore again."
+    if outcomes == {PendingOutcome.NEW}:
+        return "It is complete. `sqlite-courier restore --undo` brings back what was there before."
+    return "Restore again to finish it, or `sqlite-courier restore --undo` to bring back what was there before."
+
+
+async def _outcome(house: House, entry: RecordEntry, room: Path) -> PendingOutcome:
+    if entry.phase is Phase.WAITING:
+        return PendingOutcome.OLD
+    if entry.replacement is not None and entry.undoes is not None:  # moving files back: go on to the end
+        await run_to_end(partial(swap_back, entry.undoes, entry.replacement, mark=house.mark), stop=bool)
+        return PendingOutcome.NEW
+    if entry.replacement is not None:
+        new = await asyncio.to_thread(is_new, entry.replacement)
+        await run_to_end(partial(bring_back, entry.replacement, even_if_new=False), stop=bool)
+        return PendingOutcome.NEW if new else PendingOutcome.OLD
+    return await _live_outcome(house, entry, room)
+
+
+async def _live_outcome(house: House, entry: RecordEntry, room: Path) -> PendingOutcome:
+    """Let SQLite roll a half copy back, and compare what is there with both contents."""
+    await run_to_end(partial(_recover, entry), stop=bool)
+    try:
+        snapshot = await take_snapshot(
+            Database(path=Path(entry.target), name=entry.name),
+            room,
+            busy_timeout=house.busy_timeout,
+            abort=Abort(),
+            allow_journal_recovery=True,
+            clock=house.clock,
+        )
+    except SnapshotError:
+        return PendingOutcome.UNREADABLE if entry.old_fingerprint else PendingOutcome.OLD
+    fingerprint = await asyncio.to_thread(fingerprint_of, snapshot.file)
+    if fingerprint == entry.new_fingerprint:
+        return PendingOutcome.NEW
+    return PendingOutcome.OLD if fingerprint == entry.old_fingerprint else PendingOutcome.CHANGED
+
+
+def _recover(entry: RecordEntry) -> None:
+    """Open the target as its application would, which rolls back what was not committed; and give it its mode back."""
+    if entry.method is not RestoreMethod.INTO_LIVE:
+        return
+    uri = f"{Path(entry.target).absolute().as_uri()}?mode=rw"
+    with suppress(sqlite3.Error), closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=1)) as live:
+        (mode,) = live.execute("PRAGMA journal_mode").fetchone()
+        live.execute("SELECT count(*) FROM sqlite_master")
+        if mode != entry.journal_mode == "wal":
+            live.execute("PRAGMA journal_mode=WAL")

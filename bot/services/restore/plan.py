@@ -1,0 +1,218 @@
+"""The restore plan: what would change in each database, what is lost, and what is in the way."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from bot.models import (
+    DatabaseChange,
+    DatabaseFacts,
+    DiskNeed,
+    InUse,
+    RestoreMethod,
+    RestorePlan,
+    TableChange,
+    TargetState,
+)
+from bot.services.restore.facts import compare_rows, compare_schemas, facts_of, newer_rows
+from bot.services.restore.incoming import Incoming, Intake
+from bot.services.restore.targets import Target
+
+_SPARE = 16 << 20
+
+
+def plan_change(incoming: Incoming, target: Target, *, folder: Path | None, force: bool) -> DatabaseChange:
+    """Say what restoring one database does to its target. Blocking: rows of private copies are counted."""
+    then = facts_of(incoming.snapshot, incoming.report, incoming.schema)
+    now = target.facts
+    if folder is not None:
+        there = target.state is not TargetState.MISSING or target.left_sidecars
+        method = RestoreMethod.REPLACE if there else RestoreMethod.NEW_FILE
+    else:
+        method = RestoreMethod.INTO_LIVE if target.state is TargetState.READABLE else RestoreMethod.REPLACE
+    tables = compare_rows(now.rows if now else (), then.rows)
+    return DatabaseChange(
+        name=incoming.name,
+        path=target.path,
+        target=target.file,
+        method=method,
+        state=target.state,
+        now=now,
+        then=then,
+        taken_at=incoming.snapshot.taken_at if incoming.record else None,
+        tables=tables,
+        schema=compare_schemas(now.schema, then.schema) if now else (),
+        in_use=target.in_use,
+        used_by=target.used_by,
+        in_use_means=_in_use_means(target, method, now, then),
+        lost=_lost(incoming, target, tables),
+        warnings=_warnings(incoming, target, method, now, then),
+        obstacles=_obstacles(target, method, now, then, folder=folder, force=force),
+    )
+
+
+def make_plan(
+    intake: Intake,
+    changes: Sequence[DatabaseChange],
+    *,
+    folder: Path | None,
+    work: Path,
+    store: Path,
+    created_at: datetime,
+    warnings: Sequence[str] = (),
+    obstacles: Sequence[str] = (),
+) -> RestorePlan:
+    """Join the changes to a plan, with the disk space that it takes. Blocking."""
+    disks = _disks(changes, work=work, store=store)
+    short = [
+        f"There is not enough space in {disk.folder}: {disk.needed:,} bytes are needed for a while, {disk.free:,} are"
+        " free. Free some."
+        for disk in disks
+        if disk.needed > disk.free
+    ]
+    consent = [str(folder), *(incoming.sha256 for incoming in intake.databases)]
+    consent += [f"{c.name}\0{c.target}\0{c.method}\0{c.state}\0{c.in_use}" for c in changes]
+    return RestorePlan(
+        id=hashlib.sha256("\n".join(consent).encode("utf-8", "surrogateescape")).hexdigest()[:12],
+        source=intake.source,
+        backup_id=intake.backup.id if intake.backup else None,
+        created_at=created_at,
+        taken_at=intake.taken_at,
+        folder=folder,
+        changes=tuple(changes),
+        disks=disks,
+        warnings=(*intake.warnings, *warnings),
+        obstacles=(*obstacles, *short),
+    )
+
+
+def _in_use_means(target: Target, method: RestoreMethod, now: DatabaseFacts | None, then: DatabaseFacts) -> str:
+    by = f" by {', '.join(target.used_by)}" if target.used_by else ""
+    if target.in_use is InUse.CLOSED:
+        return "No program has it open."
+    if target.in_use is InUse.UNKNOWN:
+        if method is RestoreMethod.INTO_LIVE:
+            return "Whether a program has it open can't be told here; it may, and sees the restored data at once."
+        return "Whether a program has it open can't be told here: stop its application first."
+    if method is not RestoreMethod.INTO_LIVE:
+        return f"It is open{by}: a file in use can't be replaced."
+    waits = "its readers go on, and its writers wait" if now and now.journal_mode == "wal" else "it waits"
+    return (
+        f"It is open{by}: {waits} while the data is copied, and sees the restored data at its next statement. What it"
+        " keeps in memory it does not know to be old: restart it afterwards if in doubt."
+    )
+
+
+def _lost(incoming: Incoming, target: Target, tables: Sequence[TableChange]) -> tuple[str, ...]:
+    """Say what the target has that the backup has not."""
+    if target.snapshot is None:
+        if target.state is TargetState.BROKEN:
+            return ("The broken file is set aside, not deleted.",)
+        return ()
+    both = [change.table for change in tables if change.now and change.then is not None]
+    newer = newer_rows(target.snapshot.file, incoming.snapshot.file, both)
+    sentences = []
+    for change in tables:
+        if not change.now:
+            continue
+        if change.then is None:
+            sentences.append(f"The table {change.table} with its {_rows(change.now)} is not in the backup.")
+            continue
+        count = max(newer.get(change.table, 0), change.now - change.then)
+        if count > 0:
+            sentences.append(f"{change.table}: the target has {_rows(count)} newer than the backup.")
+    return tuple(sentences)
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
+def _warnings(
+    incoming: Incoming, target: Target, method: RestoreMethod, now: DatabaseFacts | None, then: DatabaseFacts
+) -> tuple[str, ...]:
+    name, found = incoming.name, []
+    if target.warning:
+        found.append(target.warning)
+    if target.damage:
+        found.append(f"{name} is damaged now ({target.damage}); a copy of it as it is will be kept.")
+    if now is not None:
+        if now.application_id != then.application_id:
+            found.append(
+                f"{name} has another application_id ({now.application_id} now, {then.application_id} in the backup): it"
+                " may be another application's database."
+            )
+        if now.user_version != then.user_version:
+            found.append(
+                f"{name} has another user_version ({now.user_version} now, {then.user_version} in the backup): the"
+                " application's schema has changed since; see that it can migrate."
+            )
+        if now.schema and not {entry[:2] for entry in now.schema} & {entry[:2] for entry in then.schema}:
+            found.append(f"{name} has no table in common with the backup: it may be another database of that name.")
+        if now.page_size != then.page_size and now.journal_mode == "wal" and method is RestoreMethod.INTO_LIVE:
+            found.append(f"{name} leaves WAL mode for the time of the restore, since its page size changes.")
+    if target.left_sidecars:
+        found.append(f"Files of a former {target.file.name} (-wal, -shm or -journal) lie there; they are set aside.")
+    if method is RestoreMethod.REPLACE and target.state is TargetState.MISSING:
+        found.append(f"{target.file} is made anew: readable by its owner alone, who is the owner of the folder.")
+    return tuple(found)
+
+
+def _obstacles(
+    target: Target,
+    method: RestoreMethod,
+    now: DatabaseFacts | None,
+    then: DatabaseFacts,
+    *,
+    folder: Path | None,
+    force: bool,
+) -> tuple[str, ...]:
+    found = [target.obstacle] if target.obstacle else []
+    if folder is not None and method is RestoreMethod.REPLACE and not force:
+        found.append(f"{target.file} exists already, and is not overwritten. Choose an empty folder, or give --force.")
+    elif method is RestoreMethod.REPLACE and target.in_use is InUse.OPEN:
+        by = f" by {', '.join(target.used_by)}" if target.used_by else ""
+        found.append(f"{target.file} is broken or missing, and yet open{by}. Stop the application, then restore.")
+    elif method is RestoreMethod.REPLACE and target.in_use is InUse.UNKNOWN and not force:
+        found.append(
+            f"That nobody has {target.file} open can't be proven here. Stop its application, then restore with --force."
+        )
+    if folder is None and not target.file.parent.is_dir():
+        found.append(f"The folder {target.file.parent} does not exist. Make it, with the owner that it had.")
+    if (
+        method is RestoreMethod.INTO_LIVE
+        and target.in_use is InUse.OPEN
+        and now is not None
+        and now.journal_mode == "wal"
+        and now.page_size != then.page_size
+    ):
+        found.append(
+            f"{target.file} is open, and its page size ({now.page_size}) is not that of the backup ({then.page_size}):"
+            " in WAL mode it can't change while a program has it open. Stop the application, then restore."
+        )
+    return tuple(found)
+
+
+def _disks(changes: Sequence[DatabaseChange], *, work: Path, store: Path) -> tuple[DiskNeed, ...]:
+    """Sum up, disk by disk, what a restore writes: the new content, the safety copy, and its archive."""
+    needs: dict[int, tuple[Path, int]] = {}
+
+    def need(folder: Path, size: int) -> None:
+        while not folder.exists():
+            folder = folder.parent
+        device = folder.stat().st_dev
+        first, before = needs.get(device, (folder, _SPARE))
+        needs[device] = (first, before + size)
+
+    for change in changes:
+        need(change.target.parent, change.then.bytes)  # in the write-ahead log, the rollback journal or the new file
+        if change.now is not None and change.method is RestoreMethod.INTO_LIVE:
+            need(change.target.parent, max(0, change.then.bytes - change.now.bytes))
+            need(work, change.now.bytes)
+            need(store, change.now.bytes)
+        need(work, change.then.bytes)  # the copy that the result is checked on
+    return tuple(DiskNeed(folder=f, needed=n, free=shutil.disk_usage(f).free) for f, n in needs.values())

@@ -1,0 +1,160 @@
+"""The one door to restoring: every way in leads to `prepare`, a plan, and `restore`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from bot.errors import RestoreRefusedError
+from bot.models import CheckMethod, DatabaseChange, PendingRestore, RestoreProgress, RestoreResult, RestoreStage
+from bot.services.abort import Abort
+from bot.services.restore.act import restore
+from bot.services.restore.house import House, Prepared, Report
+from bot.services.restore.incoming import Incoming, Intake
+from bot.services.restore.intake import take_in
+from bot.services.restore.pending import pending_restore
+from bot.services.restore.plan import make_plan, plan_change
+from bot.services.restore.sources import Origin
+from bot.services.restore.targets import Configured, Target, look_at_target
+from bot.services.restore.undo import prepare_undo
+from bot.services.restore.workroom import private_room
+
+
+class Restorer:
+    """Plans restores and does them. One instance serves any number of them, one after the other.
+
+    `configured` are the live files that a restore in place may write.
+    """
+
+    def __init__(self, house: House, configured: Configured) -> None:
+        self.house = house
+        self._configured = configured
+
+    async def pending(self) -> PendingRestore | None:
+        """Put in order, and tell, what a restore that was cut off has left; see `pending_restore`."""
+        return await pending_restore(self.house)
+
+    @asynccontextmanager
+    async def prepare(
+        self,
+        origin: Origin,
+        *,
+        only: Sequence[str] = (),
+        folder: Path | None = None,
+        force: bool = False,
+        check: CheckMethod = CheckMethod.FULL,
+        abort: Abort,
+        report: Report = lambda _: None,
+    ) -> AsyncIterator[Prepared]:
+        """Take in what was brought, compare it with what is there, and give the plan; nothing is changed.
+
+        Without `folder` the configured live files are the targets. The private copies live as long as the context.
+        Raises what `take_in` raises, and `RestoreRefusedError` where there is no target at all.
+        """
+        async with private_room(self.house.store.work) as room:
+            intake = await take_in(
+                origin.files,
+                room,
+                backup=origin.backup,
+                only=only,
+                check=check,
+                abort=abort,
+                report=report,
+                clock=self.house.clock,
+            )
+            targets, left_out = self._targets(intake, folder, only)
+            yield await self._compare(
+                intake, targets, left_out, room=room, folder=folder, force=force, abort=abort, report=report
+            )
+
+    @asynccontextmanager
+    async def prepare_undo(self, *, abort: Abort, report: Report = lambda _: None) -> AsyncIterator[Prepared]:
+        """Plan to bring back what the last restore in place replaced. Raises `NotFoundError` where there is none."""
+        async with private_room(self.house.store.work) as room:
+            yield await prepare_undo(self.house, room, abort=abort, report=report)
+
+    async def restore(
+        self, prepared: Prepared, *, requested_by: str, abort: Abort, report: Report = lambda _: None
+    ) -> RestoreResult:
+        """Act on the plan; see `act.restore`."""
+        await self.pending()
+        return await restore(prepared, self.house, requested_by=requested_by, abort=abort, report=report)
+
+    def _targets(
+        self, intake: Intake, folder: Path | None, only: Sequence[str]
+    ) -> tuple[list[tuple[Incoming, Path]], list[str]]:
+        if folder is not None:
+            return [(one, folder / one.name) for one in intake.databases], []
+        found, left_out = [], []
+        for one in intake.databases:
+            path = self._configured.find(one)
+            if path is None:
+                left_out.append(f"{one.name} is no configured database (DATABASES), and is left out.")
+            else:
+                found.append((one, path))
+        taken: dict[str, str] = {}
+        for one, path in found:
+            other = taken.setdefault(os.path.realpath(path), one.name)
+            if other != one.name:
+                raise RestoreRefusedError(
+                    f"{other} and {one.name} would both go to {path}.", hint="Choose one of them with --only."
+                )
+        if not found or (only and left_out):
+            names = ", ".join(one.name for one in intake.databases)
+            raise RestoreRefusedError(
+                f"None of the configured databases (DATABASES) is meant by {names}."
+                if not found
+                else left_out[0].replace(", and is left out", ""),
+                hint="Restore into a folder with --to DIR, and copy it from there.",
+            )
+        return found, left_out
+
+    async def _compare(
+        self,
+        intake: Intake,
+        targets: Sequence[tuple[Incoming, Path]],
+        left_out: Sequence[str],
+        *,
+        room: Path,
+        folder: Path | None,
+        force: bool,
+        abort: Abort,
+        report: Report,
+    ) -> Prepared:
+        changes: list[DatabaseChange] = []
+        for one, path in targets:
+            report(RestoreProgress(stage=RestoreStage.COMPARE, done=len(changes), total=len(targets), detail=one.name))
+            target = await self._look(path, room, abort)
+            changes.append(await asyncio.to_thread(partial(plan_change, one, target, folder=folder, force=force)))
+            if target.snapshot is not None:
+                await asyncio.to_thread(target.snapshot.file.unlink)
+        wanted = {change.name for change in changes}
+        intake = Intake(
+            source=intake.source,
+            databases=tuple(one for one in intake.databases if one.name in wanted),
+            taken_at=intake.taken_at,
+            backup=intake.backup,
+            warnings=intake.warnings,
+        )
+        plan = await asyncio.to_thread(
+            partial(
+                make_plan,
+                intake,
+                changes,
+                folder=folder,
+                work=room,
+                store=self.house.store.folder,
+                created_at=self.house.clock(),
+                warnings=left_out,
+            )
+        )
+        return Prepared(plan=plan, intake=intake, room=room, force=force)
+
+    async def _look(self, path: Path, room: Path, abort: Abort) -> Target:
+        return await look_at_target(
+            path, room, busy_timeout=self.house.busy_timeout, abort=abort, clock=self.house.clock
+        )

@@ -1,0 +1,195 @@
+"""The safety copy: what a restore is about to replace, copied, checked, and catalogued as a pinned backup."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from bot.errors import CourierError, RestoreRefusedError, SnapshotError
+from bot.models import (
+    INFO_NAME,
+    MANIFEST_NAME,
+    BackedUp,
+    Backup,
+    BackupState,
+    CheckMethod,
+    CheckReport,
+    Database,
+    DatabaseChange,
+    Member,
+    RestoreProgress,
+    RestoreStage,
+    SkipReason,
+    Snapshot,
+    Trigger,
+    Verdict,
+)
+from bot.services.abort import Abort
+from bot.services.archive import Source, write_archive
+from bot.services.check import check_snapshot
+from bot.services.manifest import backed_up, build_info, build_manifest
+from bot.services.restore.house import House, Report
+from bot.services.restore.incoming import fingerprint_of
+from bot.services.snapshot import take_snapshot
+from bot.services.store import create_private_folder
+from bot.services.threads import run_to_end
+
+KEPT_FOLDER = "before-restore"
+"""Where copies of damaged databases are kept: they are no backups, and yet all that is left of what was there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafetyCopy:
+    """What was in one target: `file` is private and gone after the restore, `kept` is where a damaged one stays."""
+
+    name: str
+    file: Path
+    fingerprint: str
+    journal_mode: str
+    kept: str = ""
+
+
+async def take_safety_copies(
+    house: House, changes: Sequence[DatabaseChange], room: Path, *, requested_by: str, abort: Abort, report: Report
+) -> tuple[tuple[SafetyCopy, ...], Backup | None]:
+    """Copy the targets that will be written to, by the recipe of backups; store them as a pinned backup.
+
+    A hot journal of a crashed application is rolled back by it. The check is the quick one: a safety copy keeps what
+    there was, and compares no index with its table. What fails it is kept as a plain file. Raises
+    `RestoreRefusedError`, `ArchiveError`, `NoSpaceError`, `AbortedError`; nothing was changed then.
+    """
+    found: list[tuple[Snapshot, CheckReport]] = []
+    copies: list[SafetyCopy] = []
+    for change in changes:
+        report(RestoreProgress(stage=RestoreStage.SAFETY, detail=change.name))
+        try:
+            snapshot = await take_snapshot(
+                Database(path=change.path, name=change.name),
+                room,
+                busy_timeout=house.busy_timeout,
+                abort=abort,
+                progress=lambda done, total, name=change.name: report(  # type: ignore[misc]
+                    RestoreProgress(stage=RestoreStage.SAFETY, done=done, total=total, detail=name)
+                ),
+                allow_journal_recovery=True,
+                clock=house.clock,
+            )
+        except SnapshotError as error:
+            if error.reason is not SkipReason.EMPTY:
+                raise RestoreRefusedError(
+                    f"No safety copy of {change.name} can be made, so it is not touched: {error.sentence}",
+                    hint=error.hint,
+                ) from error
+            copies.append(await asyncio.to_thread(_of_nothing, change.name, room))
+            continue
+        verdict = await check_snapshot(snapshot, CheckMethod.QUICK, abort=abort)
+        fingerprint = await run_to_end(partial(fingerprint_of, snapshot.file, check=abort.check), stop=abort.set)
+        copy = partial(
+            SafetyCopy,
+            name=change.name,
+            file=snapshot.file,
+            fingerprint=fingerprint,
+            journal_mode=snapshot.journal_mode,
+        )
+        if verdict.verdict is Verdict.DAMAGED:
+            kept = await run_to_end(partial(_keep, house, snapshot), stop=abort.set)
+            copies.append(copy(kept=str(kept)))
+        else:
+            found.append((snapshot, verdict))
+            copies.append(copy())
+    return tuple(copies), await _store(house, found, requested_by, abort, report) if found else None
+
+
+async def _store(
+    house: House, found: Sequence[tuple[Snapshot, CheckReport]], requested_by: str, abort: Abort, report: Report
+) -> Backup:
+    started_at = house.clock()
+    catalogue, store = house.catalogue, house.store
+    target = store.folder / await store.name_archive(started_at)
+    backup_id = await catalogue.begin_backup(trigger=Trigger.SAFETY, requested_by=requested_by, started_at=started_at)
+    databases: tuple[BackedUp, ...] = ()
+
+    async def close_with_manifest(members: Sequence[Member]) -> Sequence[Source]:
+        nonlocal databases
+        databases = tuple(backed_up(*pair, member) for pair, member in zip(found, members, strict=True))
+        return _descriptions(house, databases, started_at, target.name)
+
+    try:
+        archive = await write_archive(
+            target,
+            [Source(name=s.database.name, file=s.file, modified=s.taken_at) for s, _ in found],
+            epilogue=close_with_manifest,
+            compression=house.compression,
+            abort=abort,
+            progress=lambda done, total: report(
+                RestoreProgress(stage=RestoreStage.SAFETY, done=done, total=total, detail=target.name)
+            ),
+        )
+    except BaseException as error:
+        expected = isinstance(error, CourierError)
+        await asyncio.shield(
+            catalogue.finish_backup(
+                backup_id,
+                state=BackupState.INTERRUPTED,
+                finished_at=house.clock(),
+                error_code=error.code if isinstance(error, CourierError) else "error",
+                error=str(error) if expected else f"{type(error).__name__}: {error}",
+            )
+        )
+        raise
+    await catalogue.finish_backup(
+        backup_id,
+        state=BackupState.STORED,
+        finished_at=house.clock(),
+        archive_name=archive.path.name,
+        archive_bytes=archive.bytes,
+        archive_sha256=archive.sha256,
+        databases=databases,
+    )
+    await catalogue.set_pinned(backup_id, True)
+    await catalogue.set_note(backup_id, "what was there before a restore")
+    return await catalogue.backup(backup_id)
+
+
+def _descriptions(
+    house: House, databases: Sequence[BackedUp], started_at: datetime, archive: str
+) -> tuple[Source, Source]:
+    manifest = build_manifest(
+        created_at=started_at,
+        trigger=Trigger.SAFETY,
+        host=house.host,
+        timezone=house.timezone,
+        databases=databases,
+        skipped=(),
+    )
+    return (
+        Source(name=INFO_NAME, content=build_info(manifest, archive), modified=started_at),
+        Source(name=MANIFEST_NAME, content=manifest.to_json(), modified=started_at),
+    )
+
+
+def _of_nothing(name: str, room: Path) -> SafetyCopy:
+    """Stand in for a target of 0 bytes: an empty database to go back to."""
+    file = room / f"empty-{secrets.token_hex(4)}.db"
+    file.touch(0o600)
+    return SafetyCopy(name=name, file=file, fingerprint="", journal_mode="delete")
+
+
+def _keep(house: House, snapshot: Snapshot) -> Path:
+    """Copy a damaged database to where it stays, and bring it to the disk."""
+    folder = house.store.folder / KEPT_FOLDER
+    create_private_folder(folder)
+    kept = folder / f"{house.clock():%Y%m%d_%H%M%S}-{snapshot.file.stem}.db"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with snapshot.file.open("rb") as source, os.fdopen(os.open(kept, flags, 0o600), "wb") as out:
+        while piece := source.read(1 << 20):
+            out.write(piece)
+        out.flush()
+        os.fsync(out.fileno())
+    return kept

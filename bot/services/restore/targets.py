@@ -1,0 +1,158 @@
+"""Where databases go back to: which configured file each one is, and what is there now, found without a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+import os
+import re
+import secrets
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from bot.clock import Clock
+from bot.errors import SnapshotError
+from bot.models import CheckMethod, Database, DatabaseFacts, InUse, SkipReason, Snapshot, TargetState, Verdict
+from bot.services.abort import Abort
+from bot.services.check import check_snapshot
+from bot.services.restore.facts import facts_of, schema_of
+from bot.services.restore.incoming import Incoming
+from bot.services.restore.openness import who_uses
+from bot.services.snapshot import take_snapshot
+from bot.services.source import JOURNAL, SIDECARS
+
+_CRASHED = (
+    "The application of {} crashed in the middle of a write; restoring rolls that write back first, as the application"
+    " would do it at its next start."
+)
+_GONE = {SkipReason.MISSING}
+_BROKEN = {SkipReason.NOT_A_DATABASE, SkipReason.DAMAGED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What is where a database is to go: `snapshot` is a private copy of it, None where it can't be read.
+
+    `path` is as configured, `file` what links lead to. `damage` is what its check found, empty where it is whole.
+    """
+
+    path: Path
+    file: Path
+    state: TargetState
+    in_use: InUse
+    used_by: tuple[str, ...]
+    snapshot: Snapshot | None = None
+    facts: DatabaseFacts | None = None
+    damage: str = ""
+    obstacle: str = ""
+    warning: str = ""
+    left_sidecars: bool = False  # without a database between them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """The live files that a restore in place may write: those that DATABASES names, there or not."""
+
+    databases: tuple[Database, ...]
+    patterns: tuple[str, ...]
+    known: Mapping[str, str]  # path -> member name, as the catalogue remembers it
+
+    def find(self, incoming: Incoming) -> Path | None:
+        """Return the live file that a database came from, None where it is no configured one.
+
+        By its path of origin first, then by its name, which archives keep over machines. A path that only a manifest
+        names is never believed: it must be configured.
+        """
+        origin = str(incoming.snapshot.database.path)
+        for database in self.databases:
+            if str(database.path) == origin and incoming.record is not None:
+                return database.path
+        named = [d.path for d in self.databases if d.name.casefold() == incoming.name.casefold()]
+        if len(named) == 1:
+            return named[0]
+        gone = [path for path, name in self.known.items() if name.casefold() == incoming.name.casefold()]
+        for path in gone:  # deleted, so that a pattern no longer finds it
+            if any(fnmatch.fnmatch(path, os.path.abspath(os.path.expanduser(p))) for p in self.patterns):  # noqa: PTH100, PTH111 - patterns are text
+                return Path(path)
+        return None
+
+
+async def look_at_target(path: Path, room: Path, *, busy_timeout: float, abort: Abort, clock: Clock) -> Target:
+    """Look at a target through a private copy in `room`; it is not opened for writing, and nothing is left beside it.
+
+    What a crashed application left is rolled back in a copy of its own, which shows what is really there. Raises
+    `AbortedError`.
+    """
+    file = await asyncio.to_thread(_real, path)
+    in_use, used_by = await asyncio.to_thread(who_uses, file)
+    at = Target(path=path, file=file, state=TargetState.MISSING, in_use=in_use, used_by=used_by)
+    if (obstacle := await asyncio.to_thread(_obstacle, file)) is not None:
+        return replace(at, obstacle=obstacle)
+    take = partial(take_snapshot, into=room, busy_timeout=busy_timeout, abort=abort, clock=clock)
+    try:
+        snapshot = await take(Database(path=file, name=path.name))
+    except SnapshotError as error:
+        if error.reason is not SkipReason.HOT_JOURNAL or in_use is not InUse.CLOSED:
+            return await asyncio.to_thread(_unread, at, error)
+        at = replace(at, warning=_CRASHED.format(file))
+        copy = room / f"crashed-{secrets.token_hex(4)}.db"
+        await asyncio.to_thread(_copy_with_journal, file, copy)
+        try:
+            snapshot = await take(Database(path=copy, name=path.name), allow_journal_recovery=True)
+        except SnapshotError as after:
+            return await asyncio.to_thread(_unread, at, after)
+    report = await check_snapshot(snapshot, CheckMethod.QUICK, abort=abort)
+    damage = ""
+    if report.verdict is Verdict.DAMAGED:
+        damage = report.messages[0] if report.messages else "the check failed"
+    facts = facts_of(snapshot, report, await asyncio.to_thread(schema_of, snapshot.file))
+    return replace(at, state=TargetState.READABLE, snapshot=snapshot, facts=facts, damage=damage)
+
+
+def _unread(at: Target, error: SnapshotError) -> Target:
+    """What a target is that no copy could be made of."""
+    left = any(os.path.lexists(at.file.with_name(at.file.name + suffix)) for suffix in SIDECARS)
+    if error.reason in _GONE:
+        return replace(at, state=TargetState.MISSING, left_sidecars=left)
+    if error.reason is SkipReason.EMPTY:
+        return replace(at, state=TargetState.READABLE)
+    if error.reason in _BROKEN:
+        return replace(at, state=TargetState.BROKEN, warning=f"{at.file} is no whole database.", left_sidecars=left)
+    if error.reason is SkipReason.HOT_JOURNAL:
+        return replace(at, state=TargetState.READABLE, warning=_CRASHED.format(at.file))
+    return replace(at, state=TargetState.READABLE, obstacle=f"{error.sentence} {error.hint}".strip())
+
+
+def _copy_with_journal(file: Path, copy: Path) -> None:
+    """Copy a database that nobody has open, so that reading it here drops nobody's locks."""
+    for suffix in ("", JOURNAL):
+        shutil.copyfile(f"{file}{suffix}", f"{copy}{suffix}")
+
+
+def _real(path: Path) -> Path:
+    """Follow links, also one that leads nowhere: the file is made where it points to."""
+    return Path(os.path.realpath(path))
+
+
+def _obstacle(file: Path) -> str | None:
+    folder = file.parent
+    if file.is_dir():
+        return f"{file} is a folder."
+    if os.path.lexists(file) and not file.is_file():
+        return f"{file} is no regular file."
+    if not folder.is_dir():
+        return None if not folder.exists() else f"{folder} is no folder."
+    if file.exists() and not os.access(file, os.W_OK):
+        return f"{file} may not be written by this user. Restore as the user that its application runs as."
+    if not os.access(folder, os.W_OK | (os.X_OK if sys.platform != "win32" else 0)):
+        return f"The folder {folder} may not be written by this user. Restore as the user that the application runs as."
+    return None
+
+
+def member_names(wanted: Sequence[str]) -> frozenset[str]:
+    """The names that `--only` means, where case is ignored; a path means its file name."""
+    return frozenset(re.split(r"[/\\]", name)[-1].casefold() for name in wanted)

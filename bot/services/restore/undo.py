@@ -1,0 +1,166 @@
+"""Undoing the last restore in place: its safety copy becomes the source of a restore like any other."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from bot.errors import NotFoundError
+from bot.models import (
+    CheckMethod,
+    CheckReport,
+    DatabaseChange,
+    DatabaseFacts,
+    InUse,
+    RestoreMethod,
+    TargetState,
+    Verdict,
+)
+from bot.services.abort import Abort
+from bot.services.check import check_snapshot
+from bot.services.restore.facts import schema_of
+from bot.services.restore.guards import sha256_of
+from bot.services.restore.house import House, Prepared, Report
+from bot.services.restore.incoming import Incoming, Intake, describe, fingerprint_of
+from bot.services.restore.intake import take_in
+from bot.services.restore.journal import Phase, Record, RecordEntry, RecordState, RestoreJournal
+from bot.services.restore.openness import who_uses
+from bot.services.restore.plan import make_plan, plan_change
+from bot.services.restore.replacement import Replacement
+from bot.services.restore.sources import find_origin
+from bot.services.restore.targets import look_at_target
+
+_NOTHING = DatabaseFacts(bytes=0, page_size=0, journal_mode="", application_id=0, user_version=0, rows=(), schema=())
+
+
+async def prepare_undo(house: House, room: Path, *, abort: Abort, report: Report) -> Prepared:
+    """Plan to bring back what the last restore in place replaced; it is itself a restore, and can be undone again.
+
+    Live files get the content of the safety copy; files that were replaced are moved back, and the restored ones set
+    aside. Raises `NotFoundError` where there is nothing to undo.
+    """
+    record = await asyncio.to_thread(RestoreJournal(house.store.folder).read)
+    if record is None or record.state not in (RecordState.DONE, RecordState.INTERRUPTED):
+        raise NotFoundError("There is no restore to undo.", hint="`sqlite-courier list` shows the backups there are.")
+    entries = [entry for entry in record.entries if entry.phase is not Phase.WAITING]
+    live = [entry for entry in entries if entry.method is RestoreMethod.INTO_LIVE]
+    stored = [entry for entry in live if not entry.kept and entry.old_fingerprint]
+    databases: list[Incoming] = []
+    warnings: list[str] = []
+    backup = None
+    if stored:
+        origin = await find_origin(house.catalogue, house.store.folder, str(record.safety_id))
+        names = [entry.name for entry in stored]
+        taken = await take_in(
+            origin.files, room, backup=origin.backup, only=names, check=CheckMethod.QUICK, abort=abort, report=report
+        )
+        databases.extend(taken.databases)
+        warnings.extend(taken.warnings)
+        backup = taken.backup
+    for entry in live:
+        if entry.kept:
+            databases.append(await _kept(entry, room, house, abort))
+            warnings.append(f"{entry.name} was damaged before the restore, and will be as damaged again.")
+        elif not entry.old_fingerprint:
+            warnings.append(f"{entry.name} was an empty file before the restore; it is left as it is now.")
+    intake = Intake(
+        source=f"what was there before the restore of {record.source}",
+        databases=tuple(databases),
+        taken_at=record.started_at,
+        backup=backup,
+    )
+    changes, takes_back = await _changes(house, record, intake, room, abort)
+    if not changes:
+        raise NotFoundError("The last restore left nothing that can be undone.")
+    plan = await asyncio.to_thread(
+        partial(
+            make_plan,
+            intake,
+            changes,
+            folder=None,
+            work=room,
+            store=house.store.folder,
+            created_at=house.clock(),
+            warnings=warnings,
+        )
+    )
+    return Prepared(plan=plan, intake=intake, room=room, takes_back=takes_back, undo_of=record.id)
+
+
+async def _changes(
+    house: House, record: Record, intake: Intake, room: Path, abort: Abort
+) -> tuple[list[DatabaseChange], dict[str, Replacement]]:
+    changes: list[DatabaseChange] = []
+    takes_back: dict[str, Replacement] = {}
+    incoming = {one.name: one for one in intake.databases}
+    for entry in record.entries:
+        if entry.phase is Phase.WAITING:
+            continue
+        if entry.name in incoming:
+            target = await look_at_target(
+                Path(entry.path), room, busy_timeout=house.busy_timeout, abort=abort, clock=house.clock
+            )
+            changes.append(
+                await asyncio.to_thread(partial(plan_change, incoming[entry.name], target, folder=None, force=False))
+            )
+        elif entry.replacement is not None:
+            takes_back[entry.name] = entry.replacement
+            changes.append(await asyncio.to_thread(_move_back, entry, entry.replacement))
+    return changes, takes_back
+
+
+def _move_back(entry: RecordEntry, former: Replacement) -> DatabaseChange:
+    target = Path(entry.target)
+    in_use, by = who_uses(target)
+    obstacles = []
+    if in_use is InUse.OPEN:
+        obstacles.append(f"{target} is open{f' by {chr(44).join(by)}' if by else ''}. Stop its application, then undo.")
+    aside = former.set_aside_files()
+    if former.existed and not aside:
+        obstacles.append(f"{former.aside}, which was set aside, is gone.")
+    what = f"{aside[0]} comes back" if aside else "There was no file before"
+    return DatabaseChange(
+        name=entry.name,
+        path=Path(entry.path),
+        target=target,
+        method=RestoreMethod.REPLACE,
+        state=TargetState.READABLE if target.exists() else TargetState.MISSING,
+        now=None,
+        then=replace(_NOTHING, bytes=aside[0].stat().st_size if aside else 0),
+        taken_at=None,
+        in_use=in_use,
+        used_by=by,
+        lost=(f"{what}; the restored database is set aside, not deleted.",),
+        obstacles=tuple(obstacles),
+    )
+
+
+async def _kept(entry: RecordEntry, room: Path, house: House, abort: Abort) -> Incoming:
+    """Take in a damaged database as it was: unchecked, since its damage is known."""
+    copy = room / f"kept-{entry.name.encode().hex()[:40]}.db"
+    kept = Path(entry.kept)
+    if not await asyncio.to_thread(kept.is_file):
+        raise NotFoundError(f"{kept}, the copy of {entry.name} before the restore, is gone.")
+    await asyncio.to_thread(_copy, kept, copy)
+    snapshot = await asyncio.to_thread(
+        partial(describe, kept.name, entry.name, copy, origin=Path(entry.path), taken_at=house.clock())
+    )
+    found = await check_snapshot(snapshot, CheckMethod.QUICK, abort=abort)
+    report: CheckReport = replace(found, verdict=Verdict.DAMAGED)
+    return Incoming(
+        name=entry.name,
+        snapshot=snapshot,
+        report=report,
+        sha256=await asyncio.to_thread(sha256_of, copy),
+        fingerprint=await asyncio.to_thread(fingerprint_of, copy),
+        schema=await asyncio.to_thread(schema_of, copy),
+    )
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.touch(0o600)
+    with source.open("rb") as file, target.open("wb") as out:
+        while piece := file.read(1 << 20):
+            out.write(piece)

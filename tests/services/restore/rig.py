@@ -1,0 +1,183 @@
+"""A store, a catalogue and live databases to restore: what the tests of restoring share."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+from bot.clock import utc_now
+from bot.models import Backup, BackupState, CheckMethod, Compression, Database, RestoreProgress, RestoreResult, Trigger
+from bot.services.abort import Abort
+from bot.services.catalogue import Catalogue
+from bot.services.pipeline import Plan, make_backup
+from bot.services.restore.house import House, Mark, unmarked
+from bot.services.restore.restorer import Restorer
+from bot.services.restore.sources import Origin, find_origin
+from bot.services.restore.targets import Configured
+from bot.services.store import Store
+from tests.services.conftest import TOTAL
+
+ROOT = Path(__file__).parents[3]
+
+
+class Rig:
+    """A BACKUP_DIR in `folder` and live databases beside it."""
+
+    def __init__(self, folder: Path, databases: Iterable[Path], *, busy_timeout: float = 20) -> None:
+        self.folder = folder
+        self.paths = tuple(databases)
+        self.databases = tuple(Database(path=path, name=path.name) for path in self.paths)
+        self.store = Store(folder / "backups")
+        self.busy_timeout = busy_timeout
+
+    @asynccontextmanager
+    async def opened(self, mark: Mark = unmarked) -> AsyncIterator[Restorer]:
+        await self.store.prepare()
+        async with await Catalogue.open(self.store.folder / "catalogue.db") as catalogue:
+            house = House(
+                store=self.store,
+                catalogue=catalogue,
+                busy_timeout=self.busy_timeout,
+                compression=Compression.FAST,
+                host="here",
+                timezone="UTC",
+                clock=utc_now,
+                mark=mark,
+            )
+            patterns = tuple(map(str, self.paths))
+            yield Restorer(house, Configured(databases=self.databases, patterns=patterns, known={}))
+
+    async def back_up(self, databases: Sequence[Database] = ()) -> Backup:
+        """Make a proven backup of the databases and record it."""
+        async with self.opened() as restorer, self.store.run_folder() as work:
+            catalogue, started_at = restorer.house.catalogue, utc_now()
+            backup_id = await catalogue.begin_backup(
+                trigger=Trigger.COMMAND, requested_by="a test", started_at=started_at
+            )
+            product = await make_backup(
+                Plan(
+                    databases=tuple(databases) or self.databases,
+                    missing=(),
+                    target=self.store.folder / await self.store.name_archive(started_at),
+                    work=work,
+                    started_at=started_at,
+                    trigger=Trigger.COMMAND,
+                    host="here",
+                    timezone="UTC",
+                    check=CheckMethod.FULL,
+                    compression=Compression.FAST,
+                    busy_timeout=20,
+                    allow_journal_recovery=False,
+                ),
+                abort=Abort(),
+                report=lambda _: None,
+            )
+            return await catalogue.finish_backup(
+                backup_id,
+                state=BackupState.STORED,
+                finished_at=utc_now(),
+                archive_name=product.archive.path.name,
+                archive_bytes=product.archive.bytes,
+                archive_sha256=product.archive.sha256,
+                databases=product.databases,
+                skipped=product.skipped,
+            )
+
+    async def restore(
+        self,
+        which: str | Origin = "latest",
+        *,
+        mark: Mark = unmarked,
+        only: Sequence[str] = (),
+        folder: Path | None = None,
+        force: bool = False,
+        abort: Abort | None = None,
+        seen: list[RestoreProgress] | None = None,
+    ) -> RestoreResult:
+        """Plan and act at once."""
+        abort = abort or Abort()
+        report = seen.append if seen is not None else lambda _: None
+        async with self.opened(mark) as restorer:
+            house = restorer.house
+            origin = (
+                which if isinstance(which, Origin) else await find_origin(house.catalogue, house.store.folder, which)
+            )
+            async with restorer.prepare(
+                origin, only=only, folder=folder, force=force, abort=abort, report=report
+            ) as prepared:
+                return await restorer.restore(prepared, requested_by="a test", abort=abort, report=report)
+
+    async def undo(self, *, mark: Mark = unmarked) -> RestoreResult:
+        async with self.opened(mark) as restorer, restorer.prepare_undo(abort=Abort()) as prepared:
+            return await restorer.restore(prepared, requested_by="a test", abort=Abort())
+
+
+def look(path: Path) -> tuple[int, int, int]:
+    """The invariant of a bank (sum of balances, sum of pairs), and its newest transaction, as SQL sees them."""
+    with closing(sqlite3.connect(path, timeout=60)) as connection:
+        connection.execute("BEGIN")
+        (balance,) = connection.execute("SELECT sum(balance) FROM accounts").fetchone()
+        (pairs,) = connection.execute("SELECT coalesce(sum(value), 0) FROM pairs").fetchone()
+        (newest,) = connection.execute("SELECT coalesce(max(n), 0) FROM log").fetchone()
+        connection.execute("ROLLBACK")
+        return balance, pairs, newest
+
+
+def require_sound(path: Path) -> int:
+    """See that the bank is whole and its books are right; return its newest transaction."""
+    balance, pairs, newest = look(path)
+    assert (balance, pairs) == (TOTAL, 0)
+    with closing(sqlite3.connect(path, timeout=60)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    return newest
+
+
+def transact(path: Path, number: int) -> None:
+    """Commit the transaction `number` as the writer does."""
+    with closing(sqlite3.connect(path, timeout=60)) as connection, connection:
+        connection.execute("UPDATE accounts SET balance = balance - 7 WHERE id = 1")
+        connection.execute("UPDATE accounts SET balance = balance + 7 WHERE id = 2")
+        connection.execute("INSERT INTO pairs VALUES (?, ?)", (number, 0))
+        connection.execute("INSERT INTO log VALUES (?)", (number,))
+
+
+def sidecars(path: Path) -> set[str]:
+    return {entry.name for entry in path.parent.iterdir() if entry.name.startswith(path.name + "-")}
+
+
+def run_child(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process of its own, with the product importable; how it ends is the caller's affair."""
+    return subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+_CRASH = """
+import os, signal, sqlite3, sys
+path, mode = sys.argv[1:]
+db = sqlite3.connect(path, isolation_level=None)
+db.execute("PRAGMA cache_size=5")
+db.execute("PRAGMA cache_spill=1")
+if mode == "wal":
+    db.execute("PRAGMA wal_autocheckpoint=0")
+    db.execute("INSERT INTO log VALUES (777777)")
+db.execute("BEGIN IMMEDIATE")
+db.execute("UPDATE accounts SET balance = 1")
+db.execute("UPDATE filler SET text = hex(randomblob(300))")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def crash_in_the_middle(path: Path, journal_mode: str) -> None:
+    """Let an application die in the middle of a write: a hot journal, or a write-ahead log nobody has taken in."""
+    run_child(_CRASH, path, journal_mode)
+    assert sidecars(path)

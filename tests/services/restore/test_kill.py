@@ -1,0 +1,140 @@
+"""Killed at any instant: every database is the old one or the new one, and the next start says which."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bot.models import PendingOutcome, PendingRestore
+from tests.services.conftest import make_bank
+from tests.services.restore.rig import Rig, require_sound, run_child, sidecars, transact
+
+# The restore, in a process that ends itself dead at one of its steps: the seam is an argument of the house.
+_RESTORE = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from tests.services.restore.rig import Rig
+
+folder, act, at = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+steps = 0
+
+def mark(step):
+    global steps
+    steps += 1
+    if steps == at:
+        print(step, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+rig = Rig(folder, [folder / name for name in ("broken.db", "gone.db", "live.db", "sized.db")], busy_timeout=5)
+asyncio.run(rig.undo(mark=mark) if act == "undo" else rig.restore(mark=mark))
+print(f"steps {steps}", flush=True)
+"""
+
+NAMES = ("broken.db", "gone.db", "live.db", "sized.db")
+OLD, NEW = 44, 0
+
+
+def make_house(folder: Path) -> Rig:
+    """Four databases: one broken, one gone with its log left, one live in WAL mode, one with another page size."""
+    paths = {name: make_bank(folder / name, "wal", filler=1500 if name == "live.db" else 30) for name in NAMES}
+    rig = Rig(folder, paths.values(), busy_timeout=5)
+    asyncio.run(rig.back_up())
+    for name in ("live.db", "sized.db"):
+        transact(paths[name], OLD)
+    with closing(sqlite3.connect(paths["sized.db"], isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute("PRAGMA page_size=8192")
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA journal_mode=WAL")
+    paths["broken.db"].write_bytes(b"garbage" * 1000)
+    paths["broken.db"].with_name("broken.db-wal").write_bytes(b"more garbage")
+    paths["gone.db"].unlink()
+    paths["gone.db"].with_name("gone.db-wal").write_bytes(b"a log without its database")
+    return rig
+
+
+def is_old(path: Path) -> bool:
+    """Whether a database of the house is as before; anything but old and new fails."""
+    if path.name == "gone.db" and not path.exists():
+        assert "gone.db-wal" in sidecars(path)
+        return True
+    if path.name == "broken.db" and path.read_bytes() == b"garbage" * 1000:
+        assert path.with_name("broken.db-wal").read_bytes() == b"more garbage"
+        return True
+    found = require_sound(path)
+    assert found in (OLD, NEW)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        size = 8192 if path.name == "sized.db" and found == OLD else 4096
+        assert connection.execute("PRAGMA page_size").fetchone() == (size,)
+    assert path.name not in ("gone.db", "broken.db") or found == NEW
+    return found == OLD
+
+
+async def pending(rig: Rig) -> PendingRestore | None:
+    async with rig.opened() as restorer:
+        return await restorer.pending()
+
+
+def steps_of(rig: Rig, act: str) -> int:
+    """How many steps the restore of this house has, by doing it to the end."""
+    child = run_child(_RESTORE, rig.folder, act, 0)
+    assert child.returncode == 0, child.stderr
+    return int(child.stdout.split()[-1])
+
+
+@pytest.fixture(scope="module")
+def houses(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, int]:
+    """A house to copy, and the number of steps of its restore and of the undo of that."""
+    template = tmp_path_factory.mktemp("template")
+    make_house(template)
+    trial = tmp_path_factory.mktemp("trial")
+    rig = make_house(trial)
+    restoring = steps_of(rig, "restore")
+    assert not any(is_old(trial / name) for name in NAMES)
+    return template, restoring, steps_of(rig, "undo")
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_a_restore_killed_at_any_step_leaves_old_or_new(
+    tmp_path: Path, houses: tuple[Path, int, int], seed: int
+) -> None:
+    """The seeds share the steps out evenly; each database is one or the other, and is said to be it."""
+    _, steps, _ = houses
+    at = 1 + (seed * steps + random.Random(seed).randrange(steps)) // 16
+    rig = make_house(tmp_path)
+    child = run_child(_RESTORE, tmp_path, "restore", at)
+    assert child.returncode == -9, child.stderr
+    told = asyncio.run(pending(rig))
+    said = dict(told.databases) if told else dict.fromkeys(NAMES, PendingOutcome.OLD)
+    for name in NAMES:
+        assert (said[name] is PendingOutcome.OLD) == is_old(tmp_path / name), (child.stdout, name, said)
+        assert said[name] in (PendingOutcome.OLD, PendingOutcome.NEW)
+    assert asyncio.run(pending(rig)) is None  # told once
+    assert not [path for path in rig.store.work.iterdir() if path.name.startswith("restore-")]
+    if told is not None and PendingOutcome.NEW in said.values():
+        asyncio.run(rig.undo())
+        assert all(is_old(tmp_path / name) for name in NAMES)
+    else:
+        asyncio.run(rig.restore())
+        assert not any(is_old(tmp_path / name) for name in NAMES)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_undo_killed_at_any_step_leaves_old_or_new(tmp_path: Path, houses: tuple[Path, int, int], seed: int) -> None:
+    """Also going back is all or nothing, database by database."""
+    _, _, steps = houses
+    at = 1 + (seed * steps + random.Random(seed).randrange(steps)) // 6
+    rig = make_house(tmp_path)
+    asyncio.run(rig.restore())
+    child = run_child(_RESTORE, tmp_path, "undo", at)
+    assert child.returncode == -9, child.stderr
+    told = asyncio.run(pending(rig))
+    said = dict(told.databases) if told else dict.fromkeys(NAMES, PendingOutcome.OLD)
+    for name in NAMES:  # for the undo, "new" is what was there before the restore
+        assert (said[name] is PendingOutcome.NEW) == is_old(tmp_path / name), (child.stdout, name, said)

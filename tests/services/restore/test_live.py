@@ -1,0 +1,385 @@
+"""Live applications in other processes, through every way of a restore."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.errors import AbortedError, RestoreError, RestoreRefusedError
+from bot.models import InUse, RestoreMethod, RestoreProgress, RestoreStage, Trigger
+from bot.services.abort import Abort
+from bot.services.restore.openness import who_uses
+from bot.services.restore.sources import Origin
+from tests.services.conftest import Writer, make_bank
+from tests.services.restore.rig import Rig, crash_in_the_middle, look, require_sound, sidecars, transact
+
+MODES = ["wal", "delete"]
+
+
+@contextmanager
+def application(path: Path, does: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that has the database open: `idle`, or `reading` in a transaction that stays open."""
+    program = (
+        "import sqlite3, sys\n"
+        "db = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "if sys.argv[2] == 'reading': db.execute('BEGIN')\n"
+        "db.execute('SELECT count(*) FROM log').fetchone()\n"
+        "print('open', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "if sys.argv[2] == 'reading': db.execute('COMMIT')\n"
+        "print(db.execute('SELECT coalesce(max(n), 0) FROM log').fetchone()[0], flush=True)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(path), does], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline() == "open\n"
+        yield process
+        process.stdin.close()
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_stopped_application_gets_its_old_database_in_the_same_file(tmp_path: Path, mode: str) -> None:
+    """The file keeps its inode, mode and journal mode, and nothing is left beside it."""
+    bank = make_bank(tmp_path / "bank.db", mode, filler=200)
+    bank.chmod(0o640)
+    inode = bank.stat().st_ino
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    transact(bank, 1)
+    seen: list[RestoreProgress] = []
+    result = await rig.restore(seen=seen)
+    assert require_sound(bank) == 0
+    assert (bank.stat().st_ino, bank.stat().st_mode & 0o777) == (inode, 0o640)
+    with closing(sqlite3.connect(bank)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == (mode,)
+    assert not sidecars(bank)
+    assert [one.method for one in result.databases] == [RestoreMethod.INTO_LIVE]
+    assert {event.stage for event in seen} >= {RestoreStage.READ, RestoreStage.CHECK, RestoreStage.RESTORE}
+    assert result.safety is not None
+    assert (result.safety.pinned, result.safety.trigger) == (True, Trigger.SAFETY)
+    assert dict(result.safety.databases[0].rows)["log"] == 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_an_idle_application_sees_the_restored_data_at_its_next_statement(tmp_path: Path, mode: str) -> None:
+    """An application that keeps its connection open goes on with it."""
+    bank = make_bank(tmp_path / "bank.db", mode, filler=200)
+    rig = Rig(tmp_path, [bank])
+    transact(bank, 5)
+    await rig.back_up()
+    transact(bank, 6)
+    with application(bank, "idle") as process:
+        assert who_uses(bank)[0] is InUse.OPEN
+        await rig.restore()
+        out, _ = process.communicate("\n")
+        assert out.strip() == "5"
+    assert who_uses(bank) == (InUse.CLOSED, ())
+    assert require_sound(bank) == 5
+
+
+async def test_a_reader_of_a_wal_database_keeps_what_it_reads(tmp_path: Path) -> None:
+    """A long read transaction neither stops the restore nor sees it before its end."""
+    bank = make_bank(tmp_path / "bank.db", "wal", filler=200)
+    rig = Rig(tmp_path, [bank], busy_timeout=0.5)
+    await rig.back_up()
+    transact(bank, 9)
+    with application(bank, "reading") as process:
+        result = await rig.restore()
+        out, _ = process.communicate("\n")
+        assert out.strip() == "0"
+    assert "long reader" in result.databases[0].detail
+    assert require_sound(bank) == 0
+
+
+async def test_a_reader_of_a_rollback_database_makes_it_give_up_in_time(tmp_path: Path) -> None:
+    """A lock that stays ends the restore with a sentence, and the old database stays."""
+    bank = make_bank(tmp_path / "bank.db", "delete", filler=200)
+    rig = Rig(tmp_path, [bank], busy_timeout=0.5)
+    await rig.back_up()
+    transact(bank, 9)
+    with application(bank, "reading"), pytest.raises(RestoreError, match="stayed locked") as caught:
+        await rig.restore()
+    assert caught.value.rolled_back
+    assert require_sound(bank) == 9
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_writing_application_never_sees_a_mix(
+    tmp_path: Path, mode: str, write: Callable[[Path], Writer]
+) -> None:
+    """A writer goes on during the restore; its books are right before, between and after."""
+    bank = make_bank(tmp_path / "bank.db", mode, filler=300)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    writer = write(bank)
+    writer.wait_for_more(20)
+    await rig.restore()
+    writer.wait_for_more(5)
+    balance, pairs, newest = look(bank)
+    assert (balance, pairs) == (50_000, 0)
+    writer.kill()
+    assert require_sound(bank) >= newest
+    with closing(sqlite3.connect(bank)) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM log").fetchone()
+    assert count < newest  # the first of its transactions are gone, since the backup was taken before them
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_what_a_crashed_application_left_does_not_mix_in(tmp_path: Path, mode: str) -> None:
+    """A hot journal or a full write-ahead log beside the file is taken in first, and then replaced as a whole."""
+    bank = make_bank(tmp_path / "bank.db", mode, filler=2000)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    transact(bank, 3)
+    crash_in_the_middle(bank, mode)
+    result = await rig.restore()
+    assert require_sound(bank) == 0
+    assert not sidecars(bank)
+    assert result.safety is not None
+    assert dict(result.safety.databases[0].rows)["log"] == (2 if mode == "wal" else 1)
+
+
+async def test_a_missing_file_with_a_stale_log_beside_it_is_made_anew(tmp_path: Path) -> None:
+    """A write-ahead log of the lost database is set aside, and never meets the restored one."""
+    bank = make_bank(tmp_path / "bank.db", "wal", filler=500)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    crash_in_the_middle(bank, "wal")
+    bank.unlink()
+    result = await rig.restore()
+    assert require_sound(bank) == 0
+    assert [one.method for one in result.databases] == [RestoreMethod.REPLACE]
+    assert any(path.name.endswith("-wal") for path in result.databases[0].set_aside)
+
+
+@pytest.mark.parametrize("how", ["text", "cut short"])
+async def test_a_broken_file_is_set_aside_with_its_sidecars(tmp_path: Path, how: str) -> None:
+    """What is no database any more is replaced, and kept; owner and mode are as before."""
+    bank = make_bank(tmp_path / "bank.db", "delete", filler=500)
+    bank.chmod(0o640)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    crash_in_the_middle(bank, "delete")
+    if how == "text":
+        bank.write_bytes(b"not a database at all\n" * 300)
+    else:
+        os.truncate(bank, 5 * 4096)
+        bank.with_name("bank.db-journal").unlink()
+    broken = bank.read_bytes()
+    result = await rig.restore()
+    assert require_sound(bank) == 0
+    assert bank.stat().st_mode & 0o777 == 0o640
+    assert result.databases[0].set_aside[0].read_bytes() == broken
+    await rig.undo()
+    assert bank.read_bytes() == broken
+    assert bank.with_name("bank.db-journal").exists() == (how == "text")
+
+
+async def test_a_broken_file_in_use_is_not_replaced(tmp_path: Path) -> None:
+    """A file that a program has open is refused with what to do, and stays as it is."""
+    bank = make_bank(tmp_path / "bank.db", "delete", filler=50)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    with application(bank, "idle"):
+        os.truncate(bank, 4096)
+        with pytest.raises(RestoreRefusedError, match="Stop the application"):
+            await rig.restore()
+    assert bank.stat().st_size == 4096
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_another_page_size_comes_back(tmp_path: Path, mode: str) -> None:
+    """The restored database has the page size of the backup and the journal mode of the live file."""
+    bank = make_bank(tmp_path / "bank.db", mode, filler=200)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    with closing(sqlite3.connect(bank, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute("PRAGMA page_size=8192")
+        connection.execute("VACUUM")
+        connection.execute(f"PRAGMA journal_mode={mode}")
+    with application(bank, "idle"):
+        if mode == "wal":
+            with pytest.raises(RestoreRefusedError, match="page size"):
+                await rig.restore()
+    await rig.restore()
+    with closing(sqlite3.connect(bank)) as connection:
+        assert connection.execute("PRAGMA page_size").fetchone() == (4096,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == (mode,)
+    assert require_sound(bank) == 0
+
+
+async def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    """Behind a symbolic link the file itself is restored, whether it is there or not."""
+    (tmp_path / "data").mkdir()
+    real = make_bank(tmp_path / "data" / "real.db", "wal", filler=50)
+    bank = tmp_path / "bank.db"
+    bank.symlink_to(real)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    transact(bank, 1)
+    await rig.restore()
+    assert bank.is_symlink()
+    assert require_sound(real) == 0
+    real.unlink()
+    await rig.restore()
+    assert bank.is_symlink()
+    assert require_sound(real) == 0
+
+
+async def test_a_damaged_database_is_kept_as_it_was(tmp_path: Path) -> None:
+    """What fails its check is no backup, but all there is: it stays as a file, and an undo brings it back."""
+    bank = make_bank(tmp_path / "bank.db", "delete", filler=500)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    with bank.open("r+b") as file:
+        file.seek(30 * 4096)
+        file.write(b"\xff" * 4096)
+    result = await rig.restore()
+    assert result.safety is None
+    assert require_sound(bank) == 0
+    (kept,) = (rig.store.folder / "before-restore").iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    await rig.undo()
+    assert bank.read_bytes()[30 * 4096 : 31 * 4096] == b"\xff" * 4096
+
+
+async def test_an_empty_file_is_filled(tmp_path: Path) -> None:
+    """A file of 0 bytes is a valid database: it is restored into."""
+    bank = make_bank(tmp_path / "bank.db", "wal", filler=50)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    os.truncate(bank, 0)
+    await rig.restore()
+    assert require_sound(bank) == 0
+
+
+async def test_when_one_of_several_fails_all_go_back(tmp_path: Path) -> None:
+    """A restore is of all its databases or of none."""
+    one = make_bank(tmp_path / "one.db", "wal", filler=50)
+    two = make_bank(tmp_path / "two.db", "delete", filler=50)
+    three = make_bank(tmp_path / "three.db", "delete", filler=50)
+    rig = Rig(tmp_path, [one, two, three], busy_timeout=0.5)
+    await rig.back_up()
+    transact(one, 4)
+    two.unlink()
+    transact(three, 4)
+    with application(three, "reading"), pytest.raises(RestoreError, match="Everything is as it was") as caught:
+        await rig.restore()
+    assert caught.value.rolled_back
+    assert require_sound(one) == 4
+    assert not two.exists()
+    assert require_sound(three) == 4
+    assert not [path for path in tmp_path.iterdir() if "before-restore" in path.name]
+
+
+async def test_an_abort_before_the_end_leaves_the_old_database(tmp_path: Path) -> None:
+    """Stopped in the middle of the copy, nothing has changed."""
+    bank = make_bank(tmp_path / "bank.db", "wal", filler=20_000)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    transact(bank, 4)
+    abort = Abort()
+
+    def stop(step: str) -> None:
+        if step == "copied some":
+            abort.set("Enough.")
+
+    with pytest.raises(AbortedError, match=r"Enough\. Everything is as it was"):
+        await rig.restore(mark=stop, abort=abort)
+    assert require_sound(bank) == 4
+
+
+async def test_a_restore_can_be_undone_and_the_undo_too(tmp_path: Path) -> None:
+    """Undoing brings back exactly what was there; undoing that, what the backup held."""
+    live = make_bank(tmp_path / "live.db", "wal", filler=50)
+    gone = make_bank(tmp_path / "gone.db", "delete", filler=50)
+    rig = Rig(tmp_path, [live, gone])
+    await rig.back_up()
+    transact(live, 8)
+    gone.unlink()
+    assert (await rig.restore()).undoable
+    assert require_sound(gone) == 0
+    await rig.undo()
+    assert require_sound(live) == 8
+    assert not gone.exists()
+    await rig.undo()
+    assert require_sound(live) == 0
+    assert require_sound(gone) == 0
+
+
+async def test_latest_is_never_the_safety_copy(tmp_path: Path) -> None:
+    """A second restore of the latest backup restores the same backup as the first."""
+    bank = make_bank(tmp_path / "bank.db", "wal", filler=50)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    transact(bank, 8)
+    await rig.restore()
+    await rig.restore()
+    assert require_sound(bank) == 0
+
+
+async def test_into_a_folder_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
+    """A file that exists is refused; with force it is set aside."""
+    bank = make_bank(tmp_path / "bank.db", "wal", filler=50)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    out = tmp_path / "out"
+    await rig.restore(folder=out)
+    assert require_sound(out / "bank.db") == 0
+    assert out.stat().st_mode & 0o777 == 0o700
+    transact(out / "bank.db", 1)
+    with pytest.raises(RestoreRefusedError, match="exists already"):
+        await rig.restore(folder=out)
+    assert require_sound(out / "bank.db") == 1
+    result = await rig.restore(folder=out, force=True)
+    assert require_sound(out / "bank.db") == 0
+    assert require_sound(result.databases[0].set_aside[0]) == 1
+
+
+async def test_a_restore_that_ends_up_different_is_rolled_back(tmp_path: Path) -> None:
+    """A result that is not the backup's content, and that no application wrote, is a failure."""
+    bank = make_bank(tmp_path / "bank.db", "delete", filler=50)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    transact(bank, 6)
+
+    def spoil(step: str) -> None:
+        if step == "journal written":  # the private copy, after its last check
+            (copy,) = (path for path in rig.store.work.rglob("incoming-*.db"))
+            with closing(sqlite3.connect(copy)) as connection, connection:
+                connection.execute("DELETE FROM accounts WHERE id = 5")
+
+    with pytest.raises(RestoreError, match="does not hold the rows") as caught:
+        await rig.restore(mark=spoil)
+    assert caught.value.rolled_back
+    assert require_sound(bank) == 6
+
+
+async def test_a_database_of_that_name_only_is_matched_by_name(tmp_path: Path) -> None:
+    """On another machine the paths differ; the name decides, and a path in the manifest alone is never written."""
+    origin = make_bank(tmp_path / "bank.db", "wal", filler=50)
+    backup = await Rig(tmp_path, [origin]).back_up()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    there = elsewhere / "bank.db"
+    shutil.copy(origin, there)
+    transact(there, 2)
+    transact(origin, 3)
+    rig = Rig(elsewhere, [there])
+    archive = tmp_path / "backups" / backup.archive_name
+    await rig.restore(Origin(files=(archive,)))
+    assert require_sound(there) == 0
+    assert require_sound(origin) == 3
+    with pytest.raises(RestoreRefusedError, match="None of the configured"):
+        await Rig(elsewhere, [elsewhere / "other.db"]).restore(Origin(files=(archive,)))

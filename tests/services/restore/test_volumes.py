@@ -1,0 +1,152 @@
+"""Volumes in any order, under any names, some missing or damaged."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+import tempfile
+import zipfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.errors import CourierError, MissingVolumesError, UntrustedArchiveError
+from bot.services.abort import Abort
+from bot.services.restore.intake import take_in
+from bot.services.restore.volumes import arrange_volumes, join_volumes
+from tests.samples import make_database
+from tests.services.restore.rig import Rig
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A small archive of some databases, as this product writes it; their content hardly compresses."""
+    folder = tmp_path_factory.mktemp("archive")
+    rig = Rig(folder, [make_database(folder / f"{n}.db", 40, wal=n % 2 == 0) for n in range(8)])
+    for path in rig.paths:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE entries SET text = hex(randomblob(100))")
+    backup = asyncio.run(rig.back_up())
+    return (rig.store.folder / backup.archive_name).read_bytes()
+
+
+def cut(folder: Path, data: bytes, size: int, names: list[str] | None = None) -> list[Path]:
+    slices = [data[at : at + size] for at in range(0, len(data), size)]
+    paths = [folder / (names[n] if names else f"x.zip.{n + 1:03}") for n in range(len(slices))]
+    for path, piece in zip(paths, slices, strict=True):
+        path.write_bytes(piece)
+    return paths
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), parts=st.integers(2, 9), named=st.booleans())
+def test_any_order_and_any_names_give_the_archive_back(archive: bytes, seed: int, parts: int, named: bool) -> None:
+    """Shuffled volumes with names that say nothing, or lie, are put in order by their content."""
+    dice = random.Random(seed)
+    size = -(-len(archive) // parts)
+    with tempfile.TemporaryDirectory() as place:
+        names = [f"document ({n}).zip.{dice.randrange(1, 99):03}" if named else f"{n:08x}" for n in range(20)]
+        dice.shuffle(names)
+        paths = cut(Path(place), archive, size, names)
+        dice.shuffle(paths)
+        joined = join_volumes(arrange_volumes(paths), Path(place) / "joined")
+        assert joined.read_bytes() == archive
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), parts=st.integers(2, 8))
+def test_a_missing_volume_is_named(archive: bytes, seed: int, parts: int) -> None:
+    """Whichever volume is left out, the sentence tells its number."""
+    dice = random.Random(seed)
+    size = -(-len(archive) // parts)
+    with tempfile.TemporaryDirectory() as place:
+        paths = cut(Path(place), archive, size)
+        gone = dice.randrange(len(paths))
+        rest = [path for n, path in enumerate(paths) if n != gone]
+        dice.shuffle(rest)
+        with pytest.raises(MissingVolumesError) as caught:
+            arrange_volumes(rest)
+        if len(rest) > 1:
+            assert caught.value.missing == (gone + 1,)
+
+
+def test_without_names_the_first_gap_is_told(tmp_path: Path, archive: bytes) -> None:
+    """Under changed names, what fits together tells which volume comes next and is not there."""
+    paths = cut(tmp_path, archive, -(-len(archive) // 6), [f"file{9 - n}" for n in range(9)])
+    with pytest.raises(MissingVolumesError, match="Volume 3 of 6 is missing") as caught:
+        arrange_volumes([*paths[:2], *paths[3:]])
+    assert caught.value.total == 6
+
+
+def test_the_same_volume_twice_counts_once(tmp_path: Path, archive: bytes) -> None:
+    """A person who forwards a volume twice is not punished for it."""
+    paths = cut(tmp_path, archive, -(-len(archive) // 4))
+    again = tmp_path / "again"
+    again.write_bytes(paths[1].read_bytes())
+    assert arrange_volumes([again, *reversed(paths)]) in (tuple(paths), (paths[0], again, *paths[2:]))
+
+
+def test_a_volume_of_another_archive_is_named(tmp_path: Path, archive: bytes) -> None:
+    """A slice that fits nowhere is pointed out, and not joined."""
+    size = -(-len(archive) // 4)
+    paths = cut(tmp_path, archive, size)
+    stranger = tmp_path / "stranger.zip.003"
+    stranger.write_bytes(random.Random(1).randbytes(size))
+    with pytest.raises(UntrustedArchiveError, match=r"stranger\.zip\.003"):
+        arrange_volumes([paths[0], paths[1], stranger, paths[3]])
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_a_lone_volume_is_told_from_an_archive(tmp_path: Path, archive: bytes, which: int) -> None:
+    """One file of several is answered with what is missing, not with a ZIP error."""
+    paths = cut(tmp_path, archive, -(-len(archive) // 3))
+    with pytest.raises(MissingVolumesError):
+        arrange_volumes([paths[which]])
+
+
+def test_two_short_volumes_are_refused(tmp_path: Path, archive: bytes) -> None:
+    """Only the last volume may be shorter: another short one is cut off."""
+    paths = cut(tmp_path, archive, len(archive) // 3)
+    paths[1].write_bytes(paths[1].read_bytes()[:-10])
+    with pytest.raises(UntrustedArchiveError, match="cut off"):
+        arrange_volumes(paths)
+
+
+def test_volumes_of_a_foreign_zip_are_put_in_order(tmp_path: Path) -> None:
+    """Members that other tools store or deflate, with sizes in their headers, are followed as well."""
+    whole = tmp_path / "whole.zip"
+    with zipfile.ZipFile(whole, "w") as target:
+        target.writestr("random.db", random.Random(3).randbytes(9000))
+        target.writestr("text.txt", "some text " * 500, compress_type=zipfile.ZIP_DEFLATED)
+    paths = cut(tmp_path, whole.read_bytes(), 2000, [f"part{(n * 7) % 10}" for n in range(10)])
+    assert arrange_volumes(sorted(paths)) == tuple(paths)
+
+
+async def refused(path: Path, room: Path) -> bool:
+    try:
+        await take_in([path], room, abort=Abort())
+    except CourierError:
+        return True
+    return False
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_every_flipped_bit_and_every_truncation_is_caught(archive: bytes, data: st.DataObject) -> None:
+    """A proven archive with one bit changed, or cut short anywhere, is refused."""
+    if data.draw(st.booleans()):
+        bit = data.draw(st.integers(0, len(archive) * 8 - 1))
+        spoilt = bytearray(archive)
+        spoilt[bit // 8] ^= 1 << bit % 8
+    else:
+        spoilt = bytearray(archive[: data.draw(st.integers(1, len(archive) - 1))])
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "brought.zip"
+        path.write_bytes(spoilt)
+        room = Path(place) / "room"
+        room.mkdir()
+        assert asyncio.run(refused(path, room))
