@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 import shutil
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.clock import Clock, utc_now
-from bot.errors import NoSpaceError, NotFoundError, UntrustedArchiveError
+from bot.errors import DamagedArchiveError, NoSpaceError, NotFoundError, UntrustedArchiveError
 from bot.models import (
     MANIFEST_NAME,
     BackedUp,
@@ -25,7 +26,7 @@ from bot.models import (
 )
 from bot.services.abort import Abort
 from bot.services.check import check_snapshot
-from bot.services.manifest import Manifest
+from bot.services.manifest import Manifest, read_manifest
 from bot.services.restore.facts import schema_of
 from bot.services.restore.incoming import (
     Incoming,
@@ -63,7 +64,8 @@ async def take_in(
 ) -> Intake:
     """Unpack and prove an archive, or its volumes in any order, in the private folder `room`.
 
-    With `backup` (from the catalogue) its recorded checksum must hold too. `only` names databases by member name or
+    With `backup`, the catalogue vouches for the archive by its checksum: what was checked in full when it was backed up
+    is then bit for bit the same, and gets the quick check alone. `only` names databases by member name or
     path. With a manifest, every bit of the archive is held against it; without one, the databases are accepted with a
     warning. Every database returned passed its integrity check, or could not be checked and says so in the warnings.
 
@@ -81,10 +83,11 @@ async def take_in(
         lambda: _choose(archive, only, room, trusted=backup is not None), stop=own.set
     )
     manifest = None
-    if any(part.name == MANIFEST_NAME for part in parts):
+    if backup is not None:
+        manifest = await run_to_end(lambda: _vouched(archive, backup.archive_sha256, own.check, tell), stop=own.set)
+    elif any(part.name == MANIFEST_NAME for part in parts):
         _, manifest = await verify_archive(
             archive,
-            expected_sha256=backup.archive_sha256 if backup else "",
             abort=own,
             progress=lambda done, total: report(
                 RestoreProgress(stage=RestoreStage.READ, done=done, total=total, detail=archive.name)
@@ -98,7 +101,9 @@ async def take_in(
     unpacked = await run_to_end(
         lambda: _unpack(archive, chosen, records, room, check=own.check, tell=tell, taken_at=clock()), stop=own.set
     )
-    databases, more = await _checked(archive.name, unpacked, check, own, report)
+    databases, more = await _checked(
+        archive.name, unpacked, method=check, abort=own, report=report, vouched=backup is not None
+    )
     return Intake(
         source=_words(archive, backup, manifest, len(files)),
         databases=databases,
@@ -173,6 +178,23 @@ def _require_space(room: Path, needed: int, what: str) -> None:
         )
 
 
+def _vouched(archive: Path, sha256: str, check: Callable[[], None], tell: Report) -> Manifest:
+    """Read the manifest of an archive that is, by its checksum, the one which the catalogue knows."""
+    found, done, total = hashlib.sha256(), 0, archive.stat().st_size
+    with archive.open("rb") as file:
+        while piece := file.read(1 << 20):
+            check()
+            found.update(piece)
+            done += len(piece)
+            tell(RestoreProgress(stage=RestoreStage.READ, done=done, total=total, detail=archive.name))
+    if found.hexdigest() != sha256:
+        raise DamagedArchiveError(
+            f"{archive.name} is not the archive that was written under its name (SHA-256).",
+            hint="Take another backup; `sqlite-courier verify` tells which ones are whole.",
+        )
+    return read_manifest(archive)
+
+
 def _unpack(
     archive: Path,
     chosen: Sequence[Part],
@@ -213,11 +235,14 @@ def _unpack(
 async def _checked(
     archive: str,
     unpacked: Sequence[tuple[Snapshot, str, BackedUp | None]],
+    *,
     method: CheckMethod,
     abort: Abort,
     report: Report,
+    vouched: bool,
 ) -> tuple[tuple[Incoming, ...], list[str]]:
     """Check the private copies side by side; a damaged one is refused."""
+    records = {record.name: record for _, _, record in unpacked if record is not None}
     gate, done = asyncio.Semaphore(CHECKS_AT_ONCE), 0
     total = sum(snapshot.bytes for snapshot, _, _ in unpacked)
 
@@ -226,7 +251,8 @@ async def _checked(
         async with gate:
             name = snapshot.database.name
             report(RestoreProgress(stage=RestoreStage.CHECK, done=done, total=total, detail=name))
-            verdict = await check_snapshot(snapshot, method, abort=abort)
+            known = vouched and records[name].verdict is Verdict.OK and records[name].method is CheckMethod.FULL
+            verdict = await check_snapshot(snapshot, CheckMethod.QUICK if known else method, abort=abort)
             fingerprint = await run_to_end(lambda: fingerprint_of(snapshot.file, check=abort.check), stop=abort.set)
             schema = await run_to_end(lambda: schema_of(snapshot.file), stop=abort.set)
             done += snapshot.bytes

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -37,6 +39,7 @@ print(f"steps {steps}", flush=True)
 
 NAMES = ("broken.db", "gone.db", "live.db", "sized.db")
 OLD, NEW = 44, 0
+KILLS = 6 * int(os.environ.get("SOAK", "1"))
 
 
 def make_house(folder: Path) -> Rig:
@@ -56,6 +59,12 @@ def make_house(folder: Path) -> Rig:
     paths["gone.db"].unlink()
     paths["gone.db"].with_name("gone.db-wal").write_bytes(b"a log without its database")
     return rig
+
+
+def copy_house(template: Path, folder: Path) -> Rig:
+    """The same house elsewhere: its databases are found by name."""
+    shutil.copytree(template, folder, dirs_exist_ok=True)
+    return Rig(folder, [folder / name for name in NAMES], busy_timeout=5)
 
 
 def is_old(path: Path) -> bool:
@@ -100,14 +109,15 @@ def houses(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, int]:
     return template, restoring, steps_of(rig, "undo")
 
 
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(KILLS))
 def test_a_restore_killed_at_any_step_leaves_old_or_new(
     tmp_path: Path, houses: tuple[Path, int, int], seed: int
 ) -> None:
     """The seeds share the steps out evenly; each database is one or the other, and is said to be it."""
-    _, steps, _ = houses
-    at = 1 + (seed * steps + random.Random(seed).randrange(steps)) // 16
-    rig = make_house(tmp_path)
+    template, steps, _ = houses
+    at = 1 + (seed * steps + random.Random(seed).randrange(steps)) // KILLS
+    rig = copy_house(template, tmp_path)
     child = run_child(_RESTORE, tmp_path, "restore", at)
     assert child.returncode == -9, child.stderr
     told = asyncio.run(pending(rig))
@@ -125,12 +135,13 @@ def test_a_restore_killed_at_any_step_leaves_old_or_new(
         assert not any(is_old(tmp_path / name) for name in NAMES)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(KILLS // 2))
 def test_an_undo_killed_at_any_step_leaves_old_or_new(tmp_path: Path, houses: tuple[Path, int, int], seed: int) -> None:
     """Also going back is all or nothing, database by database."""
-    _, _, steps = houses
-    at = 1 + (seed * steps + random.Random(seed).randrange(steps)) // 6
-    rig = make_house(tmp_path)
+    template, _, steps = houses
+    at = 1 + (seed * steps + random.Random(seed).randrange(steps)) // (KILLS // 2)
+    rig = copy_house(template, tmp_path)
     asyncio.run(rig.restore())
     child = run_child(_RESTORE, tmp_path, "undo", at)
     assert child.returncode == -9, child.stderr

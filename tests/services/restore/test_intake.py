@@ -1,0 +1,336 @@
+"""Archives that nobody vouches for: each fault is refused with its own sentence, and nothing is written elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bot.errors import AbortedError, CourierError, NoSpaceError, NotFoundError
+from bot.models import MANIFEST_NAME, Backup, Verdict
+from bot.services.abort import Abort
+from bot.services.restore import intake as intake_module
+from bot.services.restore.incoming import Intake
+from bot.services.restore.intake import take_in
+from tests.samples import damage, make_database
+from tests.services.restore.rig import Rig
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Path:
+    folder = tmp_path / "room"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def database_bytes(folder: Path, rows: int = 20) -> bytes:
+    path = make_database(folder / "made.db", rows, wal=False)
+    content = path.read_bytes()
+    path.unlink()
+    return content
+
+
+def foreign(folder: Path, *members: tuple[str | zipfile.ZipInfo, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
+    """An archive as another tool, or an enemy, makes it."""
+    archive = folder / "brought.zip"
+    with zipfile.ZipFile(archive, "w", method) as target:
+        for name, content in members:
+            target.writestr(name, content)
+    return archive
+
+
+async def brought(archive: Path, room: Path, **more: object) -> Intake:
+    return await take_in([archive], room, abort=Abort(), **more)  # type: ignore[arg-type]
+
+
+def link(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.create_system = 3
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return info
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("../evil.db", "leads out of the folder"),
+        ("a/../../evil.db", "leads out of the folder"),
+        ("..\\evil.db", "leads out of the folder"),
+        ("/etc/evil.db", "absolute path"),
+        ("\\\\host\\share\\evil.db", "absolute path"),
+        ("C:\\evil.db", "drive letter"),
+        ("c:evil.db", "drive letter"),
+        ("nul.db", "no file name everywhere"),
+        ("evil\u202edb.exe", "no file name everywhere"),
+        ("evil.db.", "no file name everywhere"),
+    ],
+)
+async def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, room: Path, name: str, says: str) -> None:
+    """Whatever a name tries, the sentence names it, and nothing is unpacked."""
+    archive = foreign(tmp_path, (name, database_bytes(tmp_path)))
+    before = set(tmp_path.rglob("*"))
+    with pytest.raises(CourierError, match=says):
+        await brought(archive, room)
+    assert set(tmp_path.rglob("*")) == before
+
+
+async def test_a_link_is_refused(tmp_path: Path, room: Path) -> None:
+    """A link in an archive would be followed when it is read."""
+    with pytest.raises(CourierError, match="a link to another file"):
+        await brought(foreign(tmp_path, (link("app.db"), b"/etc/passwd")), room)
+
+
+async def test_a_name_twice_is_refused_also_in_another_case(tmp_path: Path, room: Path) -> None:
+    """Which of two is meant can't be told, and on some systems one would hide the other."""
+    content = database_bytes(tmp_path)
+    with pytest.raises(CourierError, match="twice"):
+        await brought(foreign(tmp_path, ("app.db", content), ("sub/APP.db", content)), room)
+
+
+async def test_an_encrypted_member_is_refused(tmp_path: Path, room: Path) -> None:
+    """Without the password there is nothing to do, and the sentence says so."""
+    archive = foreign(tmp_path, ("app.db", database_bytes(tmp_path)))
+    data = bytearray(archive.read_bytes())
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    archive.write_bytes(data)
+    with pytest.raises(CourierError, match="encrypted"):
+        await brought(archive, room)
+
+
+async def test_an_unknown_method_is_refused(tmp_path: Path, room: Path) -> None:
+    """What is packed otherwise is named with its method."""
+    with pytest.raises(CourierError, match="LZMA"):
+        await brought(foreign(tmp_path, ("app.db", database_bytes(tmp_path)), method=zipfile.ZIP_LZMA), room)
+
+
+async def test_an_archive_within_is_refused(tmp_path: Path, room: Path) -> None:
+    """Archives in archives are how bombs are built; the person can unpack one layer."""
+    with pytest.raises(CourierError, match="an archive within the archive"):
+        await brought(foreign(tmp_path, ("inner.zip", b"PK\x05\x06" + bytes(18))), room)
+
+
+async def test_a_declared_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, room: Path) -> None:
+    """A ratio that no database has ends it at the directory."""
+    with pytest.raises(CourierError, match="a bomb"):
+        await brought(foreign(tmp_path, ("app.db", bytes(80 << 20))), room)
+    assert not list(room.iterdir())
+
+
+async def test_a_bomb_that_lies_about_its_size_is_stopped(tmp_path: Path, room: Path) -> None:
+    """What inflates to more than it declares is given up at that byte."""
+    archive = foreign(tmp_path, ("app.db", b"SQLite format 3\0" + bytes(1 << 20)))
+    data = bytearray(archive.read_bytes())
+    at = data.index(b"PK\x01\x02")
+    struct.pack_into("<L", data, at + 24, 4096)
+    archive.write_bytes(data)
+    with pytest.raises(CourierError, match="more than the 4,096 bytes"):
+        await brought(archive, room)
+    assert all(path.stat().st_size <= 1 << 20 for path in room.iterdir())
+
+
+async def test_members_that_overlap_are_refused(tmp_path: Path, room: Path) -> None:
+    """Two entries for the same data are the trick of the smallest bombs."""
+    content = database_bytes(tmp_path)
+    archive = foreign(tmp_path, ("a.db", content), ("a.db".replace("a", "b"), content))
+    data = bytearray(archive.read_bytes())
+    first = data.index(b"PK\x01\x02")
+    second = data.index(b"PK\x01\x02", first + 4)
+    struct.pack_into("<L", data, second + 42, 0)
+    data[second + 46 : second + 50] = b"a.db"
+    data[second + 46] = ord("a")
+    data[first + 46 : first + 50] = b"a.db"
+    archive.write_bytes(data)
+    with pytest.raises(CourierError, match=r"twice|overlap|another name"):
+        await brought(archive, room)
+
+
+async def test_a_full_disk_is_told_before_anything_is_unpacked(
+    tmp_path: Path, room: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The declared sizes are held against the free space first."""
+    archive = foreign(tmp_path, ("app.db", database_bytes(tmp_path)))
+    monkeypatch.setattr(intake_module, "SPARE_BYTES", 1 << 62)
+    with pytest.raises(NoSpaceError, match="no space for the unpacked databases"):
+        await brought(archive, room)
+    assert not list(room.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("app.db", b"this is a text", "is not an SQLite database"),
+        ("app.db", b"", "is empty"),
+        ("anything", os.urandom(5000), "is not an SQLite database"),
+        ("app.db", b"SQLite format 3\0" + bytes(200), "page size"),
+    ],
+)
+async def test_a_member_that_is_no_database_is_refused(
+    tmp_path: Path, room: Path, name: str, content: bytes, says: str
+) -> None:
+    """What calls itself a database and is none is named."""
+    with pytest.raises(CourierError, match=says):
+        await brought(foreign(tmp_path, (name, content)), room)
+
+
+async def test_a_database_that_is_cut_short_is_refused(tmp_path: Path, room: Path) -> None:
+    """A header that promises more pages than there are is not restored."""
+    content = database_bytes(tmp_path)
+    with pytest.raises(CourierError, match="cut short"):
+        await brought(foreign(tmp_path, ("app.db", content[:-4096])), room)
+
+
+async def test_a_damaged_database_is_refused(tmp_path: Path, room: Path) -> None:
+    """An integrity check of the private copy comes before any restore."""
+    path = damage(make_database(tmp_path / "made.db", wal=False))
+    with pytest.raises(CourierError, match="a damaged database is not restored"):
+        await brought(foreign(tmp_path, ("app.db", path.read_bytes())), room)
+
+
+async def test_a_foreign_archive_is_accepted_with_a_warning(tmp_path: Path, room: Path) -> None:
+    """Archives of earlier tools hold databases and a text; folders in them do not matter."""
+    content = database_bytes(tmp_path)
+    others = (("backup_info.txt", b"hello"), ("log.txt", b"x"), ("app.db-wal", b"x"))
+    taken = await brought(foreign(tmp_path, ("data/app.db", content), *others), room)
+    (one,) = taken.databases
+    assert (one.name, one.record, one.report.verdict) == ("app.db", None, Verdict.OK)
+    assert dict(one.report.rows)["entries"] == 20
+    said = " ".join(taken.warnings)
+    assert "was not made by SQLite Courier" in said
+    assert "log.txt, which is no database" in said
+    assert "app.db-wal, which is left out" in said
+    assert one.snapshot.file.parent == room
+    assert one.snapshot.file.stat().st_mode & 0o777 == 0o600
+
+
+async def test_stored_members_are_read_too(tmp_path: Path, room: Path) -> None:
+    """Not every tool compresses."""
+    taken = await brought(foreign(tmp_path, ("app.db", database_bytes(tmp_path)), method=zipfile.ZIP_STORED), room)
+    assert taken.databases[0].report.verdict is Verdict.OK
+
+
+async def test_only_what_is_asked_for_is_unpacked(tmp_path: Path, room: Path) -> None:
+    """`--only` names members, whatever their case; an unknown one is told with what there is."""
+    content = database_bytes(tmp_path)
+    archive = foreign(tmp_path, ("one.db", content), ("two.db", content))
+    taken = await brought(archive, room, only=["TWO.db"])
+    assert [one.name for one in taken.databases] == ["two.db"]
+    with pytest.raises(NotFoundError, match=r"no three\.db") as caught:
+        await brought(archive, room, only=["three.db"])
+    assert "one.db, two.db" in caught.value.hint
+
+
+async def test_an_abort_ends_it(tmp_path: Path, room: Path) -> None:
+    """Reading can be stopped at any time."""
+    abort = Abort()
+    abort.set()
+    with pytest.raises(AbortedError):
+        await take_in([foreign(tmp_path, ("app.db", database_bytes(tmp_path)))], room, abort=abort)
+
+
+# --- our own archives, forged ----------------------------------------------------------------------------------------
+
+
+def rewrite(source: Path, target: Path, forge: Callable[[str, bytes], bytes]) -> Path:
+    """Write an archive of ours anew, byte for byte as this product does it, with changed content."""
+    from bot.services.zip_records import STANDARD, Entry  # noqa: PLC0415
+
+    out, entries = bytearray(), []
+    with zipfile.ZipFile(source) as archive:
+        for info in archive.infolist():
+            content = forge(info.filename, archive.read(info))
+            packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+            packed = packer.compress(content) + packer.flush()
+            (modified,) = struct.unpack("<l", info.extra[-4:])
+            entry = Entry(
+                name=info.filename,
+                modified=modified,
+                bytes=len(content),
+                compressed_bytes=len(packed),
+                crc32=zlib.crc32(content),
+                offset=len(out),
+            )
+            out += STANDARD.local_header(entry) + packed + STANDARD.descriptor(entry)
+            entries.append(entry)
+    at = len(out)
+    for entry in entries:
+        out += STANDARD.central_header(entry)
+    out += STANDARD.end(count=len(entries), size=len(out) - at, offset=at)
+    target.write_bytes(out)
+    return target
+
+
+async def ours(folder: Path) -> tuple[Path, Backup]:
+    rig = Rig(folder, [make_database(folder / "app.db", 20), make_database(folder / "notes.db", 5, wal=False)])
+    backup = await rig.back_up()
+    return rig.store.folder / backup.archive_name, backup
+
+
+async def test_an_archive_of_ours_is_taken_in_and_proven(tmp_path: Path, room: Path) -> None:
+    """Also when it is rewritten in the very same form, as a guard for the forgeries below."""
+    archive, _ = await ours(tmp_path)
+    taken = await brought(rewrite(archive, tmp_path / "same.zip", lambda _, content: content), room)
+    assert [one.name for one in taken.databases] == ["app.db", "notes.db"]
+    assert all(one.record is not None for one in taken.databases)
+
+
+@pytest.mark.parametrize(
+    ("claim", "value", "says"),
+    [
+        ("sha256", "0" * 64, "SHA-256"),
+        ("bytes", 4096, "in the manifest"),
+        ("page_count", 77, "page count"),
+        ("user_version", 5, "user_version"),
+        ("rows", [["entries", 21], ["totals", 1]], "number of rows"),
+        ("name", "other.db", "missing|knows nothing"),
+        ("name", "../app.db", "no file name"),
+    ],
+)
+async def test_a_manifest_that_lies_is_refused(
+    tmp_path: Path, room: Path, claim: str, value: object, says: str
+) -> None:
+    """Every claim about a database is held against the database."""
+    archive, _ = await ours(tmp_path)
+
+    def forge(name: str, content: bytes) -> bytes:
+        if name != MANIFEST_NAME:
+            return content
+        manifest = json.loads(content)
+        manifest["databases"][0][claim] = value
+        return json.dumps(manifest).encode()
+
+    with pytest.raises(CourierError, match=says):
+        await brought(rewrite(archive, tmp_path / "forged.zip", forge), room)
+
+
+async def test_a_catalogued_backup_must_be_the_archive_that_was_written(tmp_path: Path, room: Path) -> None:
+    """An archive that is sound in itself, and yet another one, is not taken for the backup."""
+    archive, backup = await ours(tmp_path)
+
+    def forge(name: str, content: bytes) -> bytes:
+        return content.replace(b'"host": "here"', b'"host": "elsewhere"') if name == MANIFEST_NAME else content
+
+    forged = rewrite(archive, tmp_path / "forged.zip", forge)
+    shutil.copy(forged, archive)
+    with pytest.raises(CourierError, match="not the archive that was written"):
+        await brought(archive, room, backup=backup)
+    assert (await brought(archive, room)).databases  # without the catalogue's word it is an archive like any other
+
+
+async def test_a_database_that_names_files_of_others_reads_none(tmp_path: Path, room: Path) -> None:
+    """A schema with views over functions that reach outside is only looked at, never run."""
+    path = make_database(tmp_path / "made.db", wal=False)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE VIEW evil AS SELECT load_extension('/tmp/evil')")
+    taken = await brought(foreign(tmp_path, ("app.db", path.read_bytes())), room)
+    assert ("view", "evil") in {entry[:2] for entry in taken.databases[0].schema}
