@@ -149,3 +149,19 @@ async def test_a_local_server_s_files_are_read_where_they_lie(tmp_path: Path, ma
             assert api.calls_of("download") == []
         finally:
             await scene.close()
+
+
+async def test_a_file_that_is_shorter_than_announced_is_not_taken(tmp_path: Path, make_bot: MakeBot) -> None:  # noqa: F811
+    """Where no connection can break, as with a local server's files, the bytes that came are counted all the same."""
+    async with StandIn(local=True) as api:
+        api.create_bot_token()
+        scene = await Scene(api, tmp_path).open()
+        scene.chats = TelegramChat(make_bot(api, is_local=True))
+        try:
+            point = await point_of(scene)
+            last = scene.archives()[-1].path
+            last.write_bytes(last.read_bytes()[:-1])
+            with pytest.raises(UnreachableError, match="ended after 499,999 of 500,000 bytes"):
+                await fetch(scene, point, tmp_path)
+        finally:
+            await scene.close()
