@@ -72,5 +72,5 @@ async def _written(source: Path, meanwhile) -> list[float]:
     )  # fmt: skip
     await asyncio.sleep(0.5)
     await meanwhile
-    out, _ = await child.communicate()
+    out, _ = await child.communicate(b"")
     return json.loads(out)

@@ -16,7 +16,7 @@ from loguru import logger
 from bot.clock import Clock, utc_now
 from bot.config import Settings
 from bot.errors import BusyError, CourierError, InstanceError, TelegramError
-from bot.models import Progress, RunResult, Trigger
+from bot.models import Delivery, Progress, RunResult, Trigger
 from bot.services.abort import Abort
 from bot.services.catalogue import CATALOGUE_NAME, Catalogue, Rebuilt, open_or_rebuild
 from bot.services.delivery.ledger import Ledger
@@ -28,11 +28,12 @@ from bot.services.status import HEARTBEAT_EVERY, PAUSED
 from bot.services.store import Store
 from bot.services.verify import verify_archive
 from bot.texts import Texts
+from bot.way_back import WayBack, prepare_way_back
 
 if TYPE_CHECKING:
     from aiogram import Bot
 
-DRAIN_DELIVERIES = 3.0
+DRAIN_DELIVERIES = 2.0
 """Seconds a shutdown gives the uploads under way; what is not confirmed by then is owed at the next start."""
 
 
@@ -136,11 +137,21 @@ async def open_manager(settings: Settings, *, deliver: bool, clock: Clock = utc_
         bot = build_bot(settings)
         stack.push_async_callback(bot.session.close)
         ledger = build_ledger(settings, store, catalogue, bot, clock=clock)
-        yield Manager(settings, catalogue, store, ledger=ledger, notices=_texts(settings), clock=clock)
+        manager = Manager(settings, catalogue, store, ledger=ledger, notices=_texts(settings), clock=clock)
+        prepare_way_back(manager, bot, ledger, clock=clock)
+        yield manager
 
 
-def build_ledger(settings: Settings, store: Store, catalogue: Catalogue, bot: Bot, *, clock: Clock) -> Ledger:
-    """Make the ledger that delivers to Telegram."""
+def build_ledger(
+    settings: Settings,
+    store: Store,
+    catalogue: Catalogue,
+    bot: Bot,
+    *,
+    clock: Clock,
+    settled: Callable[[Delivery], None] = lambda _delivery: None,
+) -> Ledger:
+    """Make the ledger that delivers to Telegram; `settled` is told of what was delivered later on."""
     from bot.services.delivery.telegram import TelegramDestination  # noqa: PLC0415
 
     return Ledger(
@@ -154,6 +165,7 @@ def build_ledger(settings: Settings, store: Store, catalogue: Catalogue, bot: Bo
         owed=settings.send_owed,
         caption=_texts(settings).caption,
         clock=clock,
+        settled=settled,
     )
 
 
@@ -174,6 +186,7 @@ class Service:
         self.manager = manager
         self.bot = bot
         self._ledger = ledger
+        self._way_back = WayBack(manager, bot, ledger, clock=clock)
         self.scheduler = Scheduler(
             manager.settings.schedule,
             manager.timezone,
@@ -200,7 +213,9 @@ class Service:
             store, catalogue = await stack.enter_async_context(open_store(settings, clock=clock))
             bot = build_bot(settings)
             stack.push_async_callback(bot.session.close)
-            ledger = build_ledger(settings, store, catalogue, bot, clock=clock)
+            ledger = build_ledger(
+                settings, store, catalogue, bot, clock=clock, settled=lambda _delivery: manager.news_to_pin()
+            )
             manager = Manager(settings, catalogue, store, ledger=ledger, notices=_texts(settings), clock=clock)
             service = cls(manager, ledger, bot, clock=clock)
             stack.push_async_callback(service._stop)
@@ -228,6 +243,7 @@ class Service:
         if missed is not None:
             logger.bind(scheduler=True).warning("the run planned for {} was missed; catching up", missed)
             self.scheduler.fire(missed)
+        await self._way_back.start()
         await self._beat()
         logger.info("service started; next run at {}", self.scheduler.next_run())
 
@@ -300,13 +316,13 @@ class Service:
         """Stop in the order of the flow: no new runs, no new presses, the run, the uploads, the rest."""
         logger.info("service stops")
         stopping = asyncio.create_task(self.scheduler.stop())
+        await self._way_back.stop()
         for task in self._tasks:
             if task.get_name() == "polling":
                 task.cancel()
-        await self.manager.stop()
-        await stopping
+        # Side by side: a handler may be following the very run that is being stopped.
+        await asyncio.gather(self.manager.stop(), stopping, self.poller.stop())
         await self._ledger.drain(DRAIN_DELIVERIES)
-        await self.poller.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -366,10 +382,17 @@ async def back_up_once(
                 left_to_service = True
         manager = await stack.enter_async_context(open_manager(settings, deliver=deliver and not left_to_service))
         queue = await stack.enter_async_context(manager.watch())
-        run = asyncio.create_task(manager.back_up(trigger=Trigger.COMMAND, requested_by="the command line"))
+        run = asyncio.create_task(_back_up_and_pin(manager))
         showing = asyncio.create_task(_show(queue, report))
         stack.callback(showing.cancel)
         return await run, left_to_service
+
+
+async def _back_up_and_pin(manager: Manager) -> RunResult:
+    result = await manager.back_up(trigger=Trigger.COMMAND, requested_by="the command line")
+    if manager.pins is not None:
+        await manager.pins.refresh()
+    return result
 
 
 async def _show(queue: asyncio.Queue[Progress], report: Callable[[Progress], None]) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from bot import __version__, journal, terminal
+from bot.cli_recover import recover
 from bot.cli_restore import restore
 from bot.config import Settings, load_settings
 from bot.errors import CourierError, DeliveryError, NotFoundError
@@ -168,7 +169,7 @@ def verify(
     env_file: EnvFile = DEFAULT_ENV,
     json: Json = False,
 ) -> None:
-    """Read archives in full and compare every byte with what was recorded when they were made."""
+    """Read archives in full, compare every byte with what was recorded, and test-restore every database in them."""
     from bot.app import open_manager  # noqa: PLC0415
     from bot.services.abort import Abort  # noqa: PLC0415
     from bot.services.verify import verify_archive  # noqa: PLC0415
@@ -180,7 +181,7 @@ def verify(
         rows: list[dict[str, Any]] = []
         async with open_manager(settings, deliver=False) as manager:
             for path, known in await _archives_to_verify(manager, which or []):
-                row: dict[str, Any] = {"archive": path.name, "ok": True, "fault": ""}
+                row: dict[str, Any] = {"archive": path.name, "ok": True, "fault": "", "restored": ""}
                 try:
                     with terminal.progress(quiet=json, label=path.name) as report:
                         await verify_archive(
@@ -189,6 +190,7 @@ def verify(
                             abort=Abort(),
                             progress=terminal.bytes_of(report),
                         )
+                    row["restored"] = await manager.drills.prove(path, known)
                 except CourierError as error:
                     failures.append(error)
                     row |= {"ok": False, "fault": error.sentence}
@@ -272,6 +274,9 @@ def config(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     settings = load_settings(env_file)
     found = find_databases(settings.databases, {})
     terminal.print_config(settings, found, json=json)
+
+
+app.command()(recover)
 
 
 @app.command()

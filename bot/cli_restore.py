@@ -76,7 +76,7 @@ def restore(  # noqa: PLR0917 - typer reads the options from the signature
         async with open_restorer(settings) as restorer:
             if (pending := await restorer.pending()) is not None:
                 _say_pending(pending)
-            with _bars(quiet=json) as report:
+            with bars(quiet=json) as report:
                 if undo:
                     preparing = restorer.prepare_undo(abort=abort, report=report)
                 else:
@@ -114,7 +114,7 @@ async def _act(
         if not await asyncio.to_thread(typer.confirm, question, default=False):
             terminal.say("Nothing was changed.")
             return
-    with _bars(quiet=json) as report:
+    with bars(quiet=json) as report:
         result = await restorer.restore(prepared, requested_by="the command line", abort=abort, report=report)
     terminal.print_json(result) if json else print_result(result)
 
@@ -165,7 +165,7 @@ async def _origin(restorer: Any, settings: Settings, what: Sequence[str], at: st
 
 
 @contextmanager
-def _bars(*, quiet: bool) -> Iterator[Report]:
+def bars(*, quiet: bool) -> Iterator[Report]:
     """Show one bar per stage on a terminal; print nothing where there is none, or when `quiet`."""
     if quiet or not terminal.err.is_terminal:
         yield lambda _: None

@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     volume_size_mb: Annotated[int, BeforeValidator(values.whole_number(1, _LOCAL_VOLUME))] = _READABLE_VOLUME
 
     schedule: Annotated[str, BeforeValidator(values.cron_expression)] = "0 * * * *"
+    drill_schedule: Annotated[str, BeforeValidator(values.cron_expression_or_off)] = "30 4 * * *"
     timezone: Annotated[ZoneInfo, BeforeValidator(values.time_zone)] = Field(default_factory=_machine_zone)
 
     retry_attempts: _Count = 3

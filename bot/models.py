@@ -406,6 +406,8 @@ class Status:
     day: SuccessRate
     week: SuccessRate
     warnings: tuple[str, ...] = ()
+    last_drill: Drill | None = None  # the newest, whatever came of it
+    restore_proven: Drill | None = None  # the newest that succeeded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -450,6 +452,60 @@ class BackupDetails:
     deliveries: tuple[Delivery, ...]
     retention: str
     volumes: int
+    drills: tuple[Drill, ...] = ()  # newest first
+
+
+class DrillSource(StrEnum):
+    """Where a test-restored archive came from."""
+
+    TELEGRAM = "telegram"
+    DISK = "disk"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drill:
+    """A test-restore of one backup: `detail` says what was proven, or else what is wrong, in whole sentences."""
+
+    backup_id: int
+    at: datetime
+    source: DrillSource
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredVolume:
+    """A volume that lies in Telegram. Only the bot that sent it can use its `file_id`; `sha256` may be empty."""
+
+    file_id: str
+    bytes: int
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldDatabase:
+    """A database in a restore point: its member name, the path it was read from, and the bytes it has."""
+
+    name: str
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestorePoint:
+    """A proven backup whose volumes all lie in Telegram: what it takes to get it back without this machine.
+
+    The volumes are in order and together are the archive. `skipped` names what this backup is without.
+    """
+
+    at: datetime
+    archive: str
+    bytes: int
+    sha256: str
+    databases: tuple[HeldDatabase, ...]
+    volumes: tuple[StoredVolume, ...]
+    skipped: tuple[str, ...] = ()
 
 
 class RestoreMethod(StrEnum):

@@ -192,6 +192,10 @@ def cron_expression(value: Any) -> str:
         raise ValueError(f"can't be used: {error}") from None
 
 
+def cron_expression_or_off(value: Any) -> str:
+    return "off" if str(value).strip().lower() == "off" else cron_expression(value)
+
+
 def time_zone(value: Any) -> ZoneInfo:
     if isinstance(value, ZoneInfo):
         return value

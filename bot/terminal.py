@@ -29,6 +29,7 @@ from bot.models import (
     Delivery,
     DeliveryState,
     Progress,
+    RestorePoint,
     RunResult,
     ServiceState,
     Stage,
@@ -168,6 +169,24 @@ def print_backups(backups: Sequence[Backup], timezone: ZoneInfo) -> None:
     out.print(table)
 
 
+def print_restore_points(points: Sequence[RestorePoint], timezone: ZoneInfo) -> None:
+    if not points:
+        say("The chat holds no restore point.")
+        return
+    table = _table("time", ">count", ">size", ">volumes", "sha256", "archive", "databases")
+    for point in points:
+        table.add_row(
+            _time(point.at, timezone),
+            f"{len(point.databases)}" + (f" (-{len(point.skipped)})" if point.skipped else ""),
+            texts.human_size(point.bytes),
+            str(len(point.volumes)),
+            point.sha256[:12],
+            point.archive,
+            escape(", ".join(held.name for held in point.databases)),
+        )
+    out.print(table)
+
+
 def print_details(details: BackupDetails, timezone: ZoneInfo) -> None:
     backup = details.backup
     style = STATE_STYLE[backup.state]
@@ -232,7 +251,7 @@ def print_verified(rows: Sequence[Mapping[str, Any]]) -> None:
         say("No archives on the disk.")
     for row in rows:
         if row["ok"]:
-            out.print(f"[green]✓[/] {escape(row['archive'])}")
+            out.print(f"[green]✓[/] {escape(row['archive'])}: {escape(row['restored'])}", soft_wrap=True)
         else:
             err.print(f"[red]✗[/] {escape(row['archive'])}: {escape(row['fault'])}", soft_wrap=True)
 

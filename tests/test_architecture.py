@@ -13,8 +13,11 @@ ROOT = Path(__file__).parent.parent
 BOT = ROOT / "bot"
 MODULES = sorted(BOT.rglob("*.py"))
 
-# Only these may know aiogram: the faces, the poller, the demo, and what brings a volume to Telegram.
-TELEGRAM = ("bot.handlers", "bot.polling", "bot.demo", "bot.app", "bot.services.delivery.telegram")
+# Only these may know aiogram: the faces, the poller, the demo, and what brings a volume to Telegram and back.
+TELEGRAM = (
+    *("bot.handlers", "bot.polling", "bot.demo", "bot.app"),
+    *("bot.services.delivery.telegram", "bot.services.delivery.telegram_chat"),
+)
 FACES = ("bot.handlers", "bot.cli", "bot.terminal", "bot.app", "bot.polling", "bot.demo")
 VALUES = ("bot.models", "bot.errors", "bot.clock")
 

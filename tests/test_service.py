@@ -157,6 +157,25 @@ async def test_backups_go_on_while_telegram_is_down(standin: StandIn, tmp_path: 
         await until(lambda: _has(service, BackupState.DELIVERED))
 
 
+async def test_a_stop_in_mid_delivery_leaves_it_owed_and_ends_in_time(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """A Telegram that never answers holds up no shutdown past ten seconds; the next start delivers."""
+    ann = standin.add_user(11)
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
+    gate = standin.hold("sendDocument")
+    async with asyncio.timeout(60) as deadline:
+        async with Service.started(settings, clock=(clock := HeldClock(0.3))):
+            clock.release()
+            await gate.reached(within=20)
+            deadline.reschedule(asyncio.get_running_loop().time() + 10)
+    gate.open()
+    standin.clear_faults()
+    async with Service.started(settings, clock=clock) as service:
+        await ann.wait_for(lambda m: m.document is not None, since=0, within=20)
+        await until(lambda: _has(service, BackupState.DELIVERED))
+        (backup,) = await service.manager.catalogue.backups()
+    assert backup.trigger is Trigger.SCHEDULE
+
+
 async def test_another_process_backs_up_and_the_service_delivers(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
     """What the command line made while the service runs is sent by the service."""
     ann = standin.add_user(11)

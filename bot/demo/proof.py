@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import sqlite3
 import tempfile
@@ -11,8 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.demo.samples import REQUESTS, requests_and_total
-from bot.models import INFO_NAME, MANIFEST_NAME, BackedUp
+from bot.models import INFO_NAME, MANIFEST_NAME, BackedUp, CheckMethod, CheckReport, Database, Snapshot
+from bot.services.abort import Abort
+from bot.services.check import check_snapshot
 from bot.services.manifest import Manifest
+from bot.services.snapshot import take_snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,44 +28,60 @@ class Finding:
     detail: str = ""
 
 
-def check_delivered(path: Path) -> list[Finding]:
-    """Open the delivered ZIP with the standard library alone and compare it with its manifest and the live files."""
-    with tempfile.TemporaryDirectory(prefix="sqlite-courier-check-") as folder, zipfile.ZipFile(path) as archive:
+async def check_delivered(path: Path) -> list[Finding]:
+    """Open the delivered ZIP with the standard library alone; compare it with its manifest and the live databases.
+
+    The live ones are looked at through snapshots of their own: they may be the user's, and are left as they are.
+    """
+    with tempfile.TemporaryDirectory(prefix="sqlite-courier-check-") as folder:
+        found, manifest = await asyncio.to_thread(_unpack, path, Path(folder))
+        for entry in manifest.databases:
+            live = await _look_at_live(entry, Path(folder) / "live")
+            found.append(await asyncio.to_thread(_check, entry, Path(folder) / entry.name, live))
+        return found
+
+
+def _unpack(path: Path, folder: Path) -> tuple[list[Finding], Manifest]:
+    with zipfile.ZipFile(path) as archive:
         manifest = Manifest.from_json(archive.read(MANIFEST_NAME))
         names = {entry.name for entry in manifest.databases}
-        found = [
+        for name in names:
+            archive.extract(name, folder)
+        return [
             Finding("the delivered ZIP is whole", archive.testzip() is None),
             Finding(
                 "it holds every database, the manifest and the note for people",
                 set(archive.namelist()) == names | {MANIFEST_NAME, INFO_NAME} and not manifest.skipped,
                 ", ".join(record.detail for record in manifest.skipped),
             ),
-        ]
-        for entry in manifest.databases:
-            copy = Path(archive.extract(entry.name, folder))
-            found.append(_check(entry, copy))
-        return found
+        ], manifest
 
 
-def _check(entry: BackedUp, copy: Path) -> Finding:
+async def _look_at_live(entry: BackedUp, into: Path) -> tuple[Snapshot, CheckReport]:
+    snapshot = await take_snapshot(
+        Database(path=Path(entry.path), name=entry.name), into, busy_timeout=10, abort=Abort()
+    )
+    return snapshot, await check_snapshot(snapshot, CheckMethod.QUICK, abort=Abort())
+
+
+def _check(entry: BackedUp, copy: Path, live: tuple[Snapshot, CheckReport]) -> Finding:
     with copy.open("rb") as file:
         same = hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
     with closing(sqlite3.connect(copy)) as connection:
         whole = connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         tables = _tables(connection)
         rows = {table: _count(connection, table) for table in tables}
-    same_rows = rows == {table: count for table, count in entry.rows if table in rows}
+    promised = {table: count for table, count in entry.rows if table in rows}
+    snapshot, report = live
+    consistent = report.schema_sha256 == entry.schema_sha256
     detail = f"{sum(rows.values()):,} rows"
-    consistent = True
     if entry.name == REQUESTS and {"requests", "totals"} <= set(tables):
         counted, recorded = requests_and_total(copy)
-        live, _ = requests_and_total(Path(entry.path))
-        consistent = counted == recorded <= live
-        detail += f"; {counted:,} requests, as its own total says; the live database has {live:,} by now"
-    elif Path(entry.path).is_file():
-        consistent = _schema(copy) == _schema(Path(entry.path))
-    return Finding(f"{entry.name}: sha256, integrity and rows as promised", same and whole and same_rows and consistent,
-                   detail)  # fmt: skip
+        now, _ = requests_and_total(snapshot.file)
+        consistent = consistent and counted == recorded <= now
+        detail += f"; {counted:,} requests, as its own total says; the live database has {now:,} by now"
+    held = same and whole and rows == promised and consistent
+    return Finding(f"{entry.name}: sha256, integrity and rows as promised", held, detail)
 
 
 def _tables(connection: sqlite3.Connection) -> list[str]:
@@ -73,8 +93,3 @@ def _count(connection: sqlite3.Connection, table: str) -> int:
     quoted = table.replace('"', '""')
     (count,) = connection.execute(f'SELECT count(*) FROM "{quoted}"').fetchone()  # noqa: S608 - quoted
     return int(count)
-
-
-def _schema(path: Path) -> list[tuple[str, ...]]:
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-        return connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY 1, 2").fetchall()

@@ -22,9 +22,11 @@ from bot.config import Settings, load_settings
 from bot.demo.faults import flood
 from bot.demo.phones import Person
 from bot.demo.proof import Finding, check_delivered
+from bot.demo.recovery import contents_of, destroy_and_recover
 from bot.demo.samples import REQUESTS, make_samples
 from bot.demo.standin import StandIn
 from bot.demo.state import Message
+from bot.models import Trigger
 
 SECONDS_TO_THE_HOUR = 3.0
 PATIENCE = 60.0
@@ -41,7 +43,8 @@ async def run_demo(patterns: Sequence[str], *, once: bool) -> int:
     """
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sqlite-courier-demo-")))
-        sources = await stack.enter_async_context(_databases(folder, patterns))
+        writing = await stack.enter_async_context(AsyncExitStack())
+        sources = list(patterns) or await writing.enter_async_context(_samples(folder / "live"))
         api = await stack.enter_async_context(StandIn())
         settings = _settings(folder, sources, api)
         log = journal.setup_journal(settings.log_dir, "INFO", console=False)
@@ -49,26 +52,27 @@ async def run_demo(patterns: Sequence[str], *, once: bool) -> int:
         clock = _clock_before_the_hour()
         stage = Stage(api, settings.timezone)
         stack.callback(stage.close)
-        service = await stack.enter_async_context(Service.started(settings, clock=clock))
         try:
-            findings = await _play(stage, service, clock)
+            async with Service.started(settings, clock=clock) as service:
+                findings = await _play(stage, service, clock)
+                if not once:
+                    _print_findings(findings)
+                    await _go_on(stage, settings)
+                elif not patterns:
+                    await writing.aclose()
+                    await _last_backup(stage, service)
         except TimeoutError as error:
             out.print(f"[red]✗ what was to be shown did not come:[/] {escape(str(error))}")
             return 1
-        good = _print_findings(findings)
-        if not once:
-            await _go_on(stage, settings)
-        return 0 if good else 1
+        if once and not patterns:
+            findings += await _lose_the_machine(stage, settings, [Path(source) for source in sources], folder)
+        return 0 if _print_findings(findings) else 1
 
 
 @asynccontextmanager
-async def _databases(folder: Path, patterns: Sequence[str]) -> AsyncIterator[list[str]]:
-    """The user's own databases, or the five samples with a live writer in a process of its own."""
-    if patterns:
-        yield list(patterns)
-        return
-    live = folder / "live"
-    live.mkdir()
+async def _samples(live: Path) -> AsyncIterator[list[str]]:
+    """The five sample databases, with a live writer in a process of its own."""
+    await asyncio.to_thread(live.mkdir)
     made = await asyncio.to_thread(make_samples, live)
     writer = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bot.demo.writer", str(live / REQUESTS), stdin=asyncio.subprocess.PIPE
@@ -77,7 +81,29 @@ async def _databases(folder: Path, patterns: Sequence[str]) -> AsyncIterator[lis
         yield [str(path) for path in made]
     finally:
         with suppress(BrokenPipeError, ConnectionResetError):
-            await writer.communicate()
+            await writer.communicate(b"")  # closes its standard input, which ends it; without input it stays open
+
+
+async def _last_backup(stage: Stage, service: Service) -> None:
+    """The writer has ended: a backup of what there is now, and the pinned restore points that know of it."""
+    stage.tell("The small bot stops writing, and is backed up once more.")
+    await service.manager.back_up(trigger=Trigger.COMMAND, requested_by="the demo")
+    if service.manager.pins is not None:
+        await service.manager.pins.refresh()
+
+
+async def _lose_the_machine(stage: Stage, settings: Settings, live: list[Path], folder: Path) -> list[Finding]:
+    """Destroy databases, archives, catalogue and settings; get the databases back with nothing but the token."""
+    stage.tell("The machine is lost: databases, archives, catalogue, settings. All that is left is the chat.")
+    expected = await asyncio.to_thread(contents_of, live)
+    return await destroy_and_recover(
+        stage.api,
+        token=settings.bot_token.get_secret_value(),
+        admin=stage.ann.id,
+        lost=[live[0].parent, settings.backup_dir, folder / ".env"],
+        expected=expected,
+        new_machine=folder / "new-machine",
+    )
 
 
 def _settings(folder: Path, sources: Sequence[str], api: StandIn) -> Settings:
@@ -214,7 +240,7 @@ async def _play(stage: Stage, service: Service, clock: Clock) -> list[Finding]:
         Finding("every call was a valid call of the Bot API", not api.violations, "; ".join(api.violations)),
     ]
     if newest.document is not None:
-        found += await asyncio.to_thread(check_delivered, newest.document.path)
+        found += await check_delivered(newest.document.path)
     return found
 
 
@@ -227,7 +253,9 @@ def _has(person: Person, delivered: Message) -> bool:
 
 
 def _uploads(api: StandIn) -> int:
-    return sum(1 for call in api.calls_of("sendDocument", ok=True) if call.uploaded_bytes)
+    """How often an archive's bytes were sent; the pinned list of restore points is another document."""
+    uploads = [call for call in api.calls_of("sendDocument", ok=True) if call.uploaded_bytes]
+    return sum(not str(call.params.get("caption", "")).startswith("📌") for call in uploads)
 
 
 def _print_findings(findings: Sequence[Finding]) -> bool:

@@ -37,9 +37,11 @@ from bot.services import databases as discovery
 from bot.services.abort import Abort
 from bot.services.catalogue import Catalogue
 from bot.services.delivery.ledger import Ledger
+from bot.services.drill import Drills
 from bot.services.health import measure_health
 from bot.services.locks import RunLock
 from bot.services.pipeline import NothingLeftError, Plan, make_backup
+from bot.services.restore_points.pin import PinKeeper
 from bot.services.retention import Decision, plan_prune
 from bot.services.status import PAUSED, read_status
 from bot.services.store import Store
@@ -47,7 +49,7 @@ from bot.services.store import Store
 ALL = 1_000_000
 """More backups than any store holds."""
 
-FINISH_WITHIN = 4.0
+FINISH_WITHIN = 2.0
 """Seconds a shutdown gives the running stage before it is abandoned; ten in all, with delivery and closing."""
 
 
@@ -103,6 +105,8 @@ class Manager:
         self.timezone = settings.timezone
         self.admins = frozenset(settings.admin_ids)
         self.polling_trouble: Callable[[], str] = str
+        self.drills = Drills(catalogue, store, clock=clock)  # replaced where Telegram can be asked
+        self.pins: PinKeeper | None = None  # where somebody keeps the restore points pinned
         self._notices = notices
         self._clock = clock
         self._run: _Run | None = None
@@ -156,6 +160,7 @@ class Manager:
             self._report(run, Progress(stage=Stage.DONE))
             self._run = None
             self._idle.set()
+            self.news_to_pin()
 
     async def _back_up(self, run: _Run) -> Backup:
         """Make the archive and record what became of it, whatever became of it."""
@@ -246,6 +251,11 @@ class Manager:
             with suppress(CourierError):
                 await self.ledger.notify(self._notices.databases_skipped(backup), loud=True)
         return deliveries
+
+    def news_to_pin(self) -> None:
+        """Something changed that the pinned messages tell; they follow in the background."""
+        if self.pins is not None:
+            self.pins.nudge()
 
     async def settle(self, backup_id: int) -> Backup:
         """Bring a proven backup's state in line with its deliveries, and return it."""
@@ -341,6 +351,7 @@ class Manager:
             deliveries=await self.catalogue.deliveries(backup_id),
             retention=decision.why if decision else "",
             volumes=max(1, -(-backup.archive_bytes // self.volume_bytes)),
+            drills=await self.catalogue.drills(backup_id),
         )
 
     @property
@@ -408,6 +419,7 @@ class Manager:
         await self.catalogue.name_recipient(Recipient(chat_id=chat_id), name)
         if self.ledger is not None:
             await self.ledger.recipient_started(chat_id)
+        self.news_to_pin()
 
     # --- retention ---------------------------------------------------------------------------------------------
 

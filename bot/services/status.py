@@ -92,6 +92,8 @@ async def read_status(
         day=SuccessRate(ok=ok_day, total=day),
         week=SuccessRate(ok=ok_week, total=week),
         warnings=tuple(warnings),
+        last_drill=await catalogue.last_drill(),
+        restore_proven=await catalogue.last_drill(ok_only=True),
     )
 
 

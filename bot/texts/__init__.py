@@ -12,13 +12,15 @@ from bot.models import (
     BackupDetails,
     BackupPage,
     Delivery,
+    Drill,
     Health,
     Recipient,
+    RestorePoint,
     RunInProgress,
     Status,
     Volume,
 )
-from bot.texts import answers, delivery, history, journal, runs, status
+from bot.texts import answers, delivery, history, journal, restore_points, runs, status
 from bot.texts import health as health_text
 from bot.texts.markup import ANSWER_LIMIT, CAPTION_LIMIT, MESSAGE_LIMIT, cut, length, plain
 from bot.texts.measures import age, duration, human_size, next_run
@@ -61,6 +63,12 @@ class Texts:
 
     def recovered(self, backup: Backup, after: str = "") -> str:
         return delivery.recovered(backup, self.timezone, after)
+
+    def drill_failed(self, backup: Backup, drill: Drill) -> str:
+        return restore_points.drill_failed(backup, drill, self.timezone)
+
+    def pinned_caption(self, seen: Status, points: Sequence[RestorePoint]) -> str:
+        return restore_points.pinned_caption(seen, points, self.timezone)
 
     # --- screens ---
 

@@ -9,6 +9,7 @@ from bot.models import DatabaseStatus, Health, Reachability, ServiceState, Verdi
 from bot.texts.backups import trouble_of, who
 from bot.texts.markup import Listing, compose, name, text
 from bot.texts.measures import age, count, duration, human_size, next_run, zone_name
+from bot.texts.restore_points import drill_line
 
 _SOON = 7
 """Days until the disk is full from which on it is a warning."""
@@ -20,7 +21,7 @@ _LATE = 2
 def health(seen: Health, timezone: ZoneInfo) -> str:
     """Return every part of the system with its own mark; the headline is as bad as the worst of them."""
     status, now = seen.status, seen.status.now
-    parts = (_scheduler(seen, timezone), _last_good(seen), _disk(seen), _telegram(seen))
+    parts = (_scheduler(seen, timezone), _last_good(seen), _restore(seen), _disk(seen), _telegram(seen))
     lines = [line for _, line in parts]
     bad_databases = [d for d in status.databases if d.trouble or d.verdict is not Verdict.OK]
     unreachable = [r for r in seen.recipients if r.trouble]
@@ -71,6 +72,14 @@ def _last_good(seen: Health) -> tuple[int, str]:
     if latest is not None and not latest.proven:
         return 2, f"❌ Last good backup: {age(proven.started_at, seen.status.now)}; the newest run failed"
     return 0, f"✅ Last good backup: {age(proven.started_at, seen.status.now)}"
+
+
+def _restore(seen: Health) -> tuple[int, str]:
+    """Return the newest test-restore; one that failed is as bad as a failed backup."""
+    drill = seen.status.last_drill
+    if drill is None:
+        return 0, "▫️ Restore: not test-restored yet"
+    return (0 if drill.ok else 2), drill_line(seen.status) or ""
 
 
 def _disk(seen: Health) -> tuple[int, str]:

@@ -20,6 +20,7 @@ from bot.texts.backups import (
 )
 from bot.texts.markup import Listing, compose, name, sentence, text
 from bot.texts.measures import count, human_size, local_and_utc, moment
+from bot.texts.restore_points import drill_lines
 
 
 def history(page: BackupPage, timezone: ZoneInfo) -> str:
@@ -61,6 +62,7 @@ def details(
         "",
         f"📬 {sentence(delivered_to(seen.deliveries))}" if seen.deliveries else None,
         Listing(tuple(delivery_line(delivery, now, names) for delivery in seen.deliveries), 8),
+        Listing(drill_lines([drill for drill in seen.drills if drill.ok], timezone), 1),
         _retention(seen) if backup.proven else None,
     )
 

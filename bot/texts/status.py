@@ -19,6 +19,7 @@ from bot.models import (
 from bot.texts.backups import STATE_ICONS, contents, delivered_to, names_of, owed_lines, trouble_of, who
 from bot.texts.markup import Listing, compose, name, sentence, text
 from bot.texts.measures import age, count, human_size, moment, next_run, zone_name
+from bot.texts.restore_points import drill_line
 from bot.texts.runs import running_line
 
 _STATES = {
@@ -40,6 +41,7 @@ def status(seen: Status, timezone: ZoneInfo) -> str:
         Listing(tuple(f"⚠️ {text(warning, 250)}" for warning in seen.warnings), 8),
         "",
         *_last_backups(seen, timezone),
+        drill_line(seen),
         "",
         f"<b>Databases</b> ({len(seen.databases)})" if seen.databases else "No database is configured yet.",
         _database_lines(seen),

@@ -63,6 +63,7 @@ async def test_an_album_is_answered_once(office: Office, tmp_path: Path) -> None
     for paper in papers:
         paper.write_text("paper")
     await office.ann.send_album(papers)
+    await office.ann.wait_for(lambda message: "I don't know" in message.text, since=0)
     await office.say("/admin", "Admin menu")
     answers = [message for message in office.ann.messages if "I don't know" in message.text]
     assert len(answers) == 1

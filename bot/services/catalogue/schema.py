@@ -148,7 +148,29 @@ _VERSION_1 = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+# 2: test-restores, and the one message that is kept pinned in each admin's private chat.
+_VERSION_2 = (
+    """
+    CREATE TABLE drills (
+        id        INTEGER PRIMARY KEY AUTOINCREMENT,
+        backup_id INTEGER NOT NULL REFERENCES backups (id) ON DELETE CASCADE,
+        at        TEXT NOT NULL,
+        source    TEXT NOT NULL,
+        ok        INTEGER NOT NULL,
+        detail    TEXT NOT NULL
+    )
+    """,
+    "CREATE INDEX drills_by_backup ON drills (backup_id, id)",
+    """
+    CREATE TABLE pinned_messages (
+        chat_id    INTEGER PRIMARY KEY,
+        message_id INTEGER NOT NULL,
+        unique_id  TEXT NOT NULL  -- Telegram's name for the bytes that we last put there
+    )
+    """,
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)
 VERSION = len(STEPS)
 
 # What a whole catalogue of this version holds; a file that lacks one of them is broken.
@@ -159,10 +181,12 @@ TABLES = frozenset(
         "backups",
         "database_names",
         "deliveries",
+        "drills",
         "heartbeat",
         "meta",
         "migrations",
         "overrides",
+        "pinned_messages",
         "recipients",
         "sent_volumes",
         "skipped",

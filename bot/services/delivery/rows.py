@@ -39,7 +39,7 @@ class Rows:
         return row
 
     async def claim(self, row: Delivery) -> Delivery:
-        """Mark the delivery as being sent, by us, for as long as the longest upload can take."""
+        """Mark the delivery as being sent, by us: other processes leave it alone until the lease has run out."""
         return await self._save(row, state=DeliveryState.SENDING, next_try_at=self._clock() + LEASE)
 
     async def confirm(self, row: Delivery, sent: SentVolume) -> Delivery:

@@ -164,10 +164,20 @@ async def test_a_reset_in_mid_body_is_taken_over(house: House) -> None:
 async def test_a_server_in_trouble_is_not_hammered_with_uploads(house: House) -> None:
     """When two uploads in a row fail the trouble is the server's: the others come again later instead of uploading."""
     await house.people(6)
-    house.standin.inject(faults.server_error(502, html=True), "sendDocument", times=2)
-    rows = await house.delivered(await house.back_up())
-    assert {row.state for row in rows.values()} == {SENT}
-    assert len(house.uploads()) == 3
+    house.settings["attempts"] = 1
+    house.ledger = house.make_ledger()
+    gate = house.standin.hold("sendDocument")
+    house.standin.inject(faults.server_error(502, html=True), "sendDocument", times=None)
+    backup = await house.back_up()
+    delivering = house.deliver(backup)
+    await gate.reached()
+    (shared,) = (await house.ledger._desk.consign(backup)).volumes
+    async with asyncio.timeout(5):
+        while len(shared._queue) < 5:
+            await asyncio.sleep(0.001)
+    gate.open()
+    assert {(row.state, row.attempts) for row in await delivering} == {(DeliveryState.PENDING, 1)}
+    assert len(house.uploads()) == 2
 
 
 async def test_a_volume_too_large_is_tried_once_for_everybody(house: House) -> None:

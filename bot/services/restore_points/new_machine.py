@@ -1,0 +1,78 @@
+"""A service set up anew from what the chat knows: its `.env`, and its catalogue."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from bot.errors import ArchiveError
+from bot.models import RestorePoint
+from bot.services.abort import Abort
+from bot.services.catalogue import CATALOGUE_NAME, Catalogue, open_or_rebuild
+from bot.services.manifest import read_manifest
+from bot.services.part_file import faults_of
+from bot.services.restore_points.document import kept_settings
+from bot.services.store import Store, is_archive_name
+from bot.services.verify import verify_archive
+from bot.settings_sources import parse_env
+
+
+def env_text(settings: Mapping[str, str], *, token: str = "") -> str:
+    """Return the lines of an `.env` with these settings, and the token if it is given.
+
+    The settings may come from anybody: only names that a catalogue document holds, with values that are read back as
+    they are, are taken over.
+    """
+    lines = [
+        "# Written by `sqlite-courier recover` from the catalogue in the chat. Look through it before you start:",
+        "# the paths are those of the machine that was lost.",
+        f"BOT_TOKEN={token}" if token else "# BOT_TOKEN=  put the bot's token here",
+    ]
+    for name, value in kept_settings(settings).items():
+        line = f"{name}={value}"
+        found, faults = parse_env(line)
+        if not faults and [(entry.name, entry.value) for entry in found] == [(name, value)]:
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def write_env(path: Path, text: str) -> None:
+    """Create the file, readable by its owner alone. Raises `ArchiveError` where one is there: it is not replaced."""
+    if os.path.lexists(path):
+        raise ArchiveError(f"{path} exists already; it is not replaced.", hint="Move it away first.")
+    with faults_of(path), closing(os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")) as file:
+        file.write(text)
+
+
+async def rebuild_catalogue(backup_dir: Path, archives: Sequence[Path], points: Sequence[RestorePoint]) -> int:
+    """Put an archive into the folder of backups and learn the restore points; return how many were learned.
+
+    A catalogue that is there stays and is added to. An archive in one piece and under our own kind of name is moved,
+    unless one of its name is there already; anything else stays where it is. Raises `DamagedArchiveError`,
+    `ArchiveError`, `CatalogueError`.
+    """
+    store = Store(backup_dir)
+    await store.prepare()
+    catalogue, _ = await open_or_rebuild(store.folder / CATALOGUE_NAME, store.folder, read_manifest=read_manifest)
+    async with catalogue:
+        learned = await catalogue.learn_restore_points(points)
+        if len(archives) == 1 and is_archive_name(archives[0].name):
+            await _take_in(catalogue, store.folder / archives[0].name, archives[0])
+    return learned
+
+
+async def _take_in(catalogue: Catalogue, target: Path, archive: Path) -> None:
+    if await asyncio.to_thread(os.path.lexists, target):
+        return
+    proven, manifest = await verify_archive(archive, abort=Abort())
+    try:
+        await asyncio.to_thread(archive.rename, target)
+    except OSError as error:  # another disk: it stays where it is, and in the chat
+        raise ArchiveError(
+            f"{archive.name} could not be moved to {target.parent}: {error.strerror or error}.",
+            hint="Copy it there by hand; the service takes it in when it starts.",
+        ) from error
+    await catalogue.adopt(target, manifest, proven.sha256)

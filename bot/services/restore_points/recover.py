@@ -1,0 +1,149 @@
+"""From a token and an admin's id to a restored folder: what is left to do when the server is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from bot.clock import utc_now
+from bot.errors import CourierError, MissingVolumesError, NoSpaceError, NotFoundError, TelegramError
+from bot.models import RestorePoint, StoredVolume
+from bot.services.delivery.destination import Outcome, Refused
+from bot.services.restore.untrusted import screened
+from bot.services.restore.volumes import arrange_volumes
+from bot.services.restore_points.chat import Chats, PostedDocument
+from bot.services.restore_points.document import (
+    DOCUMENT_NAME,
+    Document,
+    choose,
+    is_plain_name,
+    merge,
+)
+from bot.services.restore_points.fetch import fetch_archive
+from bot.services.restore_points.reading import read_posted
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What the pinned messages say, all chats together; `settings` are those of the newest one."""
+
+    points: tuple[RestorePoint, ...]
+    settings: dict[str, str]
+    troubles: tuple[str, ...] = ()
+
+
+async def find_points(chats: Chats, chat_ids: Sequence[int]) -> Found:
+    """Read the pinned messages of these chats and join what they say.
+
+    One chat that can't be read or holds something else is no harm while another has the document. Raises
+    `NotFoundError` with a sentence for every chat when none has it, `TelegramError` when the token is refused.
+    """
+    documents: list[Document] = []
+    troubles: list[str] = []
+    for chat_id in dict.fromkeys(chat_ids):
+        try:
+            documents.append(await _document_of(chats, chat_id))
+        except Refused as outcome:
+            raise TelegramError(
+                f"{outcome.sentence}.", hint="Copy BOT_TOKEN again from @BotFather; a revoked token never works again."
+            ) from None
+        except Outcome as outcome:
+            troubles.append(f"Chat {chat_id}: {outcome.sentence}.")
+        except CourierError as error:
+            troubles.append(f"Chat {chat_id}: {error.sentence}")
+    if not documents:
+        raise NotFoundError(
+            "\n".join(["No pinned catalogue of restore points was found.", *troubles]),
+            hint=(
+                f"Run this with --wait, and forward to the bot either the document {DOCUMENT_NAME} or an archive "
+                "(database_backup_….zip, all its volumes) from any chat that has it. --admin can be given more than "
+                "once, a group's id too."
+            ),
+        )
+    documents.sort(key=lambda document: document.written_at, reverse=True)
+    return Found(
+        points=merge(*(document.points for document in documents)),
+        settings=documents[0].settings,
+        troubles=tuple(troubles),
+    )
+
+
+def choose_point(
+    points: Sequence[RestorePoint], *, at: datetime | None = None, only: Sequence[str] = ()
+) -> RestorePoint:
+    """Return the newest restore point, not after `at`, that holds the databases `only`. Raises `NotFoundError`."""
+    holding = [point for point in points if set(only) <= {held.name for held in point.databases}]
+    point = choose(holding, at=at)
+    if point is None:
+        asked = (f" of {', '.join(only)}" if only else "") + (f" before {at:%Y-%m-%d %H:%M:%S} UTC" if at else "")
+        raise NotFoundError(f"The chat holds no restore point{asked}.", hint="--list shows those there are.")
+    return point
+
+
+async def _document_of(chats: Chats, chat_id: int) -> Document:
+    pinned = await chats.pinned(chat_id)
+    if pinned is None:
+        raise NotFoundError("nothing is pinned there.")
+    document = pinned.document
+    if document is None or document.name != DOCUMENT_NAME:
+        raise NotFoundError("something else is pinned on top; unpin it, and ours shows again if it is below.")
+    if not document.ours:
+        raise NotFoundError("the pinned catalogue was not sent by this bot, so it is not believed.")
+    return await read_posted(chats, document)
+
+
+async def wait_for_forwarded(
+    chats: Chats, senders: Collection[int], room: Path, *, seconds: float, tell: Tell
+) -> Found | tuple[Path, ...]:
+    """Wait until one of these people forwards the catalogue document or a whole archive to the bot.
+
+    Returns what the document says, or the archive's volumes, fetched into the private folder `room`: they may come in
+    any order and under any names. `tell` is told what arrived, what is missing and what is of no use. Raises
+    `NotFoundError` when the time is over, `TelegramError`, `NoSpaceError`.
+    """
+    volumes: list[Path] = []
+    try:
+        async with aclosing(chats.forwarded(frozenset(senders), seconds=seconds)) as documents:
+            async for posted in documents:
+                try:
+                    if posted.name.endswith(".json"):
+                        document = await read_posted(chats, posted)
+                        return Found(points=document.points, settings=document.settings)
+                    volumes.append(await _fetch_volume(chats, posted, room / f"forwarded-{len(volumes):04}"))
+                    return await asyncio.to_thread(_whole_archive, volumes)
+                except MissingVolumesError as error:
+                    tell(f"{posted.name} is here. {error.sentence}")
+                except NoSpaceError:
+                    raise
+                except CourierError as error:
+                    # Kept are the volumes that may still become whole together.
+                    volumes = [] if len(volumes) == 1 else volumes
+                    tell(f"{posted.name}: {error.sentence}")
+    except Outcome as outcome:
+        raise TelegramError(
+            f"{outcome.sentence}.", hint="If the old server still runs somewhere, stop it: two can't listen at once."
+        ) from None
+    raise NotFoundError("Nothing that helps was forwarded in time.", hint="Give more time: --wait 30 (minutes).")
+
+
+def _whole_archive(volumes: Sequence[Path]) -> tuple[Path, ...]:
+    ordered = arrange_volumes(volumes)
+    if len(ordered) == 1:
+        with screened(ordered[0]):  # an archive at all, or something else that people send
+            pass
+    return ordered
+
+
+async def _fetch_volume(chats: Chats, posted: PostedDocument, folder: Path) -> Path:
+    """Fetch one file into a folder of its own, under its own name if that is one."""
+    await asyncio.to_thread(folder.mkdir, mode=0o700)
+    name = posted.name if is_plain_name(posted.name) else "archive.zip"
+    volume = StoredVolume(file_id=posted.file_id, bytes=posted.bytes)
+    point = RestorePoint(at=utc_now(), archive=name, bytes=posted.bytes, sha256="", databases=(), volumes=(volume,))
+    return await fetch_archive(chats, point, folder)

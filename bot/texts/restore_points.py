@@ -1,0 +1,83 @@
+"""The caption of the pinned message, and what test-restores have to say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from bot.models import Backup, Drill, DrillSource, RestorePoint, ServiceState, Status
+from bot.texts.backups import contents, delivered_to
+from bot.texts.markup import CAPTION_LIMIT, compose, name, sentence, text
+from bot.texts.measures import age, count, date_time, local_and_utc, zone_name
+
+_LONG_AGO = timedelta(days=3)
+"""From here on a proof is too old to be relied on without a word."""
+
+_FROM = {DrillSource.TELEGRAM: "from Telegram", DrillSource.DISK: "from the disk"}
+_STATES = {ServiceState.RUNNING: "✅ Running", ServiceState.STOPPED: "❌ Stopped", ServiceState.UNKNOWN: "❓ Unknown"}
+
+
+def pinned_caption(seen: Status, points: Sequence[RestorePoint], timezone: ZoneInfo) -> str:
+    """Return the live status at a glance, and what this message is for. Moments, not ages: it is read much later."""
+    proven, drill = seen.latest_proven, seen.last_drill
+    troubled = sum(bool(database.trouble) for database in seen.databases)
+    return compose(
+        f"📌 <b>{_STATES[seen.state]}</b> · {date_time(seen.now, timezone)} {zone_name(timezone)}",
+        f"Last good backup {date_time(proven.started_at, timezone)}: {contents(proven)}"
+        if proven
+        else "No good backup yet.",
+        f"📬 {sentence(delivered_to(seen.latest_deliveries))}" if proven and seen.latest_deliveries else None,
+        f"❌ {count(troubled, 'database')} in trouble: see Backup Status" if troubled else None,
+        None if drill is None else _drill_moment(drill, timezone),
+        f"⏭ Next backup {date_time(seen.next_run_at, timezone)}" if seen.next_run_at else None,
+        "",
+        _span(points, timezone),
+        "<b>Keep this message pinned.</b> Should the server be lost, the bot's token is enough: on a new machine, "
+        "<code>sqlite-courier recover</code> finds the backups by it.",
+        limit=CAPTION_LIMIT,
+    )
+
+
+def drill_line(seen: Status) -> str | None:
+    """Return when a restore was last proven, and loudly if the newest test-restore failed; None before the first."""
+    drill, proven = seen.last_drill, seen.restore_proven
+    if drill is None:
+        return None
+    since = f"last proven {age(proven.at, seen.now)}, {_FROM[proven.source]}" if proven else "never proven yet"
+    if not drill.ok:
+        return f"❌ <b>Test-restore of backup {drill.backup_id} failed</b>: {text(drill.detail, 250)} Restore {since}."
+    return f"{'⚠️' if seen.now - drill.at > _LONG_AGO else '♻️'} Restore {since}"
+
+
+def drill_failed(backup: Backup, drill: Drill, timezone: ZoneInfo) -> str:
+    """Return the alarm for a backup that could not be test-restored."""
+    return compose(
+        "🚨 <b>Test-restore failed</b>",
+        f"Backup {backup.id} of {local_and_utc(backup.started_at, timezone)}, {_FROM[drill.source]}: "
+        f"<code>{name(backup.archive_name, 60)}</code>",
+        text(drill.detail, 1500),
+        "",
+        "Do not rely on this backup. Press Manual Backup to make a new one now, and look into Detailed Logs.",
+    )
+
+
+def drill_lines(drills: Sequence[Drill], timezone: ZoneInfo) -> tuple[str, ...]:
+    """Return the test-restores of one backup, newest first."""
+    return tuple(_drill_moment(drill, timezone) for drill in drills)
+
+
+def _drill_moment(drill: Drill, timezone: ZoneInfo) -> str:
+    when = f"{date_time(drill.at, timezone)}, {_FROM[drill.source]}"
+    return f"♻️ Restore proven {when}" if drill.ok else f"❌ Test-restore failed {when}: {text(drill.detail, 200)}"
+
+
+def _span(points: Sequence[RestorePoint], timezone: ZoneInfo) -> str:
+    if not points:
+        return "🗂 No restore point in this chat yet."
+    newest, oldest = max(points, key=lambda point: point.at), min(points, key=lambda point: point.at)
+    if newest is oldest:
+        return f"🗂 1 restore point, of {date_time(newest.at, timezone)}"
+    return (
+        f"🗂 {count(len(points), 'restore point')}, {date_time(oldest.at, timezone)} to {date_time(newest.at, timezone)}"
+    )

@@ -1,0 +1,109 @@
+"""What runs beside the backups so that they can be had back: test-restores and the pinned messages, put together."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+from bot.clock import Clock
+from bot.config import Settings
+from bot.errors import AbortedError, CourierError
+from bot.models import Backup, Drill, RestorePoint
+from bot.services.abort import Abort
+from bot.services.delivery.ledger import Ledger
+from bot.services.drill import Drills
+from bot.services.manager import Manager
+from bot.services.restore_points.document import kept_settings
+from bot.services.restore_points.pin import PinKeeper
+from bot.services.scheduler import Scheduler
+from bot.texts import Texts
+
+if TYPE_CHECKING:
+    from aiogram import Bot
+
+OFF = "off"
+
+
+def prepare_way_back(manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock) -> PinKeeper:
+    """Let the manager test-restore what Telegram holds, and keep the restore points pinned; nothing is sent yet."""
+    from bot.services.delivery.telegram_chat import TelegramChat  # noqa: PLC0415 - it imports aiogram
+
+    texts = Texts(timezone=manager.timezone)
+    chats = TelegramChat(bot)
+
+    async def alarm(backup: Backup, drill: Drill) -> None:
+        await ledger.notify(texts.drill_failed(backup, drill), loud=True)
+
+    async def caption(points: tuple[RestorePoint, ...]) -> str:
+        return texts.pinned_caption(await manager.status(), points)
+
+    manager.drills = Drills(manager.catalogue, manager.store, chats, alarm=alarm, clock=clock)
+    manager.pins = PinKeeper(
+        manager.catalogue,
+        chats,
+        admins=manager.settings.admin_ids,
+        caption=caption,
+        settings=settings_to_keep(manager.settings),
+        clock=clock,
+    )
+    return manager.pins
+
+
+def settings_to_keep(settings: Settings) -> dict[str, str]:
+    """Return the settings that a new machine needs again: those that were set, and no secret."""
+    # As they were written: a list of paths over several lines is one with commas.
+    return kept_settings({name: ",".join(text.splitlines()) for name, text in settings.given.texts.items()})
+
+
+class WayBack:
+    """The test-restores by DRILL_SCHEDULE, and the pinned messages kept up to date, while the service runs."""
+
+    def __init__(self, manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock) -> None:
+        self._manager = manager
+        self._pins = prepare_way_back(manager, bot, ledger, clock=clock)
+        self._abort = Abort()
+        self._pinning: asyncio.Task[None] | None = None
+        expression = manager.settings.drill_schedule
+        self._scheduler = (
+            None if expression == OFF else Scheduler(expression, manager.timezone, self._planned_drill, clock=clock)
+        )
+
+    async def start(self) -> None:
+        """Begin; a test-restore that was missed while nothing ran is made up for."""
+        self._pinning = asyncio.create_task(self._pins.run(), name="pinned messages")
+        if self._scheduler is None:
+            return
+        last = await self._manager.catalogue.last_drill()
+        missed = self._scheduler.missed(last.at) if last else None
+        self._scheduler.start()
+        if missed is not None:
+            self._scheduler.fire(missed)
+
+    async def stop(self) -> None:
+        """Break off what is under way: a test-restore begins anew another time."""
+        self._abort.set("The service was stopped.")
+        if self._scheduler is not None:
+            await self._scheduler.stop()
+        if self._pinning is not None:
+            self._pinning.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._pinning
+
+    async def _planned_drill(self, planned: datetime) -> None:
+        log = logger.bind(scheduler=True)
+        log.info("the test-restore planned for {} begins", planned)
+        try:
+            drill = await self._manager.drills.drill_newest(abort=self._abort)
+        except AbortedError:
+            return
+        except CourierError as error:
+            log.error("the test-restore planned for {} could not be made: {}", planned, error.sentence)
+        except Exception:
+            log.exception("the test-restore planned for {} could not be made", planned)
+        else:
+            log.info("the test-restore planned for {}: {}", planned, drill.detail if drill else "there is no backup")
+        self._manager.news_to_pin()

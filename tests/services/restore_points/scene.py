@@ -1,0 +1,185 @@
+"""A bot with its catalogue and backups that lie in its chats, and a machine that can be lost."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from aiogram import Bot
+from aiogram.client.telegram import TelegramAPIServer
+
+from bot.demo.phones import Person
+from bot.demo.standin import StandIn
+from bot.demo.state import Message, StoredFile
+from bot.models import (
+    BackedUp,
+    Backup,
+    BackupState,
+    CheckMethod,
+    RestorePoint,
+    Trigger,
+    Verdict,
+)
+from bot.services.catalogue import Catalogue
+from bot.services.delivery.telegram_chat import TelegramChat
+from bot.services.restore_points.document import DOCUMENT_NAME, Document, read_document
+from bot.services.restore_points.pin import PinKeeper
+from tests.demo.conftest import LoopbackSession
+
+NOON = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
+
+
+async def no_time(_seconds: float) -> None:
+    """Sleep without waiting."""
+
+
+@dataclass
+class Scene:
+    """One machine with one bot. `lose_the_machine` starts another one, of which nothing is known but the token."""
+
+    standin: StandIn
+    folder: Path
+    now: datetime = NOON
+    machines: int = 1
+    ann: Person = field(init=False)
+    settings: dict[str, str] = field(default_factory=lambda: {"ADMIN_IDS": "11"})
+    slept: list[float] = field(default_factory=list)
+
+    async def open(self) -> Scene:
+        if 11 not in self.standin.people:
+            self.standin.add_user(11, "Ann")
+        self.ann = self.standin.people[11]
+        home = self.folder / f"machine{self.machines}"
+        self.catalogue = await Catalogue.open(home / "catalogue.db", clock=self.clock)
+        session = LoopbackSession(api=TelegramAPIServer.from_base(self.standin.url), timeout=20)
+        self.bot = Bot(self.standin.bot().token, session=session)
+        self.chats = TelegramChat(self.bot)
+        self.keeper = self.keep(11)
+        return self
+
+    def keep(self, *admins: int) -> PinKeeper:
+        """Make these the admins whose chats are kept up to date."""
+
+        async def caption(points: tuple[RestorePoint, ...]) -> str:
+            return f"{len(points)} restore points, as of {self.now:%H:%M:%S}"
+
+        async def sleep(seconds: float) -> None:
+            self.slept.append(seconds)
+
+        self.keeper = PinKeeper(
+            self.catalogue,
+            self.chats,
+            admins=admins,
+            caption=caption,
+            settings=self.settings,
+            clock=self.clock,
+            sleep=sleep,
+        )
+        return self.keeper
+
+    def clock(self) -> datetime:
+        return self.now
+
+    async def close(self) -> None:
+        await self.bot.session.close()
+        await self.catalogue.close()
+
+    async def restart(self) -> None:
+        await self.close()
+        await self.open()
+
+    async def lose_the_machine(self) -> None:
+        await self.close()
+        self.machines += 1
+        await self.open()
+
+    async def refresh(self) -> float:
+        """Bring the pinned messages up to date, a minute later than the last time."""
+        self.now += timedelta(minutes=1)
+        return await self.keeper.refresh()
+
+    async def back_up(
+        self, size: int = 30_000, *, volume: int = 1_000_000, names: tuple[str, ...] = ("shop.db",)
+    ) -> Backup:
+        """Store a backup of random bytes in Ann's chat, an hour after the one before."""
+        self.now += timedelta(hours=1)
+        name = f"database_backup_{self.now:%Y%m%d_%H%M%S}.zip"
+        content = random.Random(name).randbytes(size)
+        backup = await self.catalogue.finish_backup(
+            await self.catalogue.begin_backup(trigger=Trigger.SCHEDULE, requested_by="test", started_at=self.now),
+            state=BackupState.DELIVERED,
+            finished_at=self.now,
+            archive_name=name,
+            archive_bytes=size,
+            archive_sha256=sha256(content).hexdigest(),
+            databases=[backed_up(database, self.now) for database in names],
+        )
+        for number, offset in enumerate(range(0, size, volume), start=1):
+            part = content[offset : offset + volume]
+            sent = await self.chats.post(11, f"{name}.{number:03}", part, "")
+            await self.catalogue.set_file_id(
+                backup.id, number, sent.file_id, bytes=len(part), sha256=sha256(part).hexdigest()
+            )
+        return backup
+
+    def archives(self) -> list[StoredFile]:
+        """The files of all volumes in Ann's chat."""
+        return [m.document for m in self.ann.messages if m.document and m.document.name != DOCUMENT_NAME]
+
+    def pins(self, person: Person | None = None) -> list[Message]:
+        """All pinned messages of a chat, whoever pinned them."""
+        chat = (person or self.ann).conversation()
+        return [message for message in chat if message.id in message.chat.pinned]
+
+    def pinned_document(self, person: Person | None = None) -> Document:
+        """What is found by who asks for the newest pinned message."""
+        message = (person or self.ann).newest_pinned()
+        assert message is not None
+        assert message.document is not None
+        return read_document(message.document.path.read_bytes(), bot_id=self.bot.id)
+
+
+@contextmanager
+def changed(stored: StoredFile, at: int = 1000) -> Iterator[None]:
+    """Flip a bit of a file on the server's disk, for a while."""
+    good = stored.path.read_bytes()
+    bad = bytearray(good)
+    bad[at] ^= 1
+    stored.path.write_bytes(bad)
+    yield
+    stored.path.write_bytes(good)
+
+
+def pin_by_hand(message: Message) -> None:
+    """Pin a message as its owner does with a long press."""
+    message.chat.pinned.add(message.id)
+
+
+def unpin_by_hand(message: Message) -> None:
+    message.chat.pinned.discard(message.id)
+
+
+def backed_up(name: str, taken_at: datetime, **changes: Any) -> BackedUp:
+    facts: dict[str, Any] = {
+        "name": name,
+        "path": f"/srv/{name}",
+        "sha256": "0" * 64,
+        "bytes": 4096,
+        "compressed_bytes": 900,
+        "page_size": 4096,
+        "page_count": 1,
+        "journal_mode": "wal",
+        "application_id": 0,
+        "user_version": 0,
+        "sqlite_version": "3.45.0",
+        "taken_at": taken_at,
+        "verdict": Verdict.OK,
+        "method": CheckMethod.FULL,
+    }
+    return BackedUp(**(facts | changes))
