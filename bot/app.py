@@ -315,8 +315,7 @@ class Service:
     async def _stop(self) -> None:
         """Stop in the order of the flow: no new runs, no new presses, the run, the uploads, the rest."""
         logger.info("service stops")
-        stopping = asyncio.create_task(self.scheduler.stop())
-        await self._way_back.stop()
+        stopping = asyncio.gather(self.scheduler.stop(), self._way_back.stop())
         for task in self._tasks:
             if task.get_name() == "polling":
                 task.cancel()

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 OFF = "off"
 
+STOP_WITHIN = 2.0
+"""Seconds a shutdown gives the test-restore under way, which may be waiting for Telegram, before it is cancelled."""
+
 
 def prepare_way_back(manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock) -> PinKeeper:
     """Let the manager test-restore what Telegram holds, and keep the restore points pinned; nothing is sent yet."""
@@ -87,7 +90,7 @@ class WayBack:
         """Break off what is under way: a test-restore begins anew another time."""
         self._abort.set("The service was stopped.")
         if self._scheduler is not None:
-            await self._scheduler.stop()
+            await self._scheduler.stop(STOP_WITHIN)
         if self._pinning is not None:
             self._pinning.cancel()
             with suppress(asyncio.CancelledError):

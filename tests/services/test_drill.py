@@ -221,3 +221,29 @@ async def test_a_damaged_database_in_a_sound_archive_is_found(manager: Manager, 
         with pytest.raises(DamagedArchiveError, match="damaged"):
             await other.drills.prove(other.store.folder / backup.archive_name, backup)
         assert (await other.catalogue.last_drill()).ok is False
+
+
+async def test_a_shutdown_does_not_wait_for_a_drill_that_waits(standin: StandIn, ann: Person, tmp_path: Path) -> None:
+    """A test-restore that is waiting for Telegram to come back is broken off, and leaves neither record nor copy."""
+    source = make_database(tmp_path / "shop.db")
+    env = write_env(
+        tmp_path, [source], BOT_TOKEN=standin.bot().token, TELEGRAM_API=standin.url, ADMIN_IDS="11",
+        SCHEDULE="0 0 1 1 *", DRILL_SCHEDULE="* * * * *",
+    )  # fmt: skip
+    settings = load_settings(env)
+    async with open_manager(settings, deliver=True) as manager:
+        await back_up(manager)
+        first = await manager.drills.drill_newest()
+        assert first is not None
+        old = replace(first, at=first.at.replace(year=first.at.year - 1))
+        await manager.catalogue.record_drill(old)
+    # In the place of a whole getFile: its answer never comes, and nobody opens the gate before the service has ended.
+    gate = standin.hold("getFile")
+    async with asyncio.timeout(25):
+        async with Service.started(settings):
+            await gate.reached(within=20)
+    assert not gate.is_open
+    gate.open()
+    async with open_manager(settings, deliver=False) as manager:
+        assert await manager.catalogue.last_drill() == old
+        assert [path.name for path in manager.store.work.glob("restore-*")] == []
