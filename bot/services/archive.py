@@ -105,6 +105,8 @@ async def write_archive(
                     sized, deflation=deflation, proof=proof, epilogue=epilogue, progress=progress, records=records
                 )
                 await _write_proven(stream, part, proof, threads, abort)
+            if proof.sha256 != part.sha256:  # between the members are records, which no inflating proves
+                raise ArchiveError("The archive could not be proven: the file does not hold what was written to it.")
             await part.complete()
             archive = Archive(
                 path=target,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
@@ -48,11 +49,17 @@ class PartFile:
         self.target = target
         self.path = target.with_name(target.name + PART_SUFFIX)
         self.written = 0
+        self._sha256 = hashlib.sha256()
         self._threads = threads
         self._descriptor = -1
         self._stands_at: Path | None = None
         self._sync_begun = 0
         self._syncing: asyncio.Future[None] | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Of the bytes as they were handed over, whatever became of them in the file."""
+        return self._sha256.hexdigest()
 
     async def create(self) -> None:
         """Create it, in place of what an interrupted run may have left. Raises `ArchiveError` if the target exists."""
@@ -98,6 +105,7 @@ class PartFile:
     def _write(self, pieces: Sequence[bytes]) -> None:
         with faults_of(self.target):
             for piece in pieces:
+                self._sha256.update(piece)
                 rest = memoryview(piece)
                 while rest:  # a disk that runs full takes a part, and fails at the next attempt
                     count = os.write(self._descriptor, rest)
