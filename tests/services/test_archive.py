@@ -438,3 +438,17 @@ async def test_disk_space_errors_are_told_from_others() -> None:
         raise OSError(28, "No space left on device")
     with pytest.raises(ArchiveError), part_file.faults_of(Path("/b/x.zip")):
         raise PermissionError(13, "Permission denied")
+
+
+async def test_a_disk_that_keeps_another_record_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The records between the members are proven too, although nothing inflates them."""
+    write = os.write
+
+    def wrong(descriptor: int, data: bytes | memoryview) -> int:
+        content = bytes(data)
+        return write(descriptor, b"XK" + content[2:] if content[:4] == b"PK\x03\x04" else content)
+
+    monkeypatch.setattr(os, "write", wrong)
+    with pytest.raises(ArchiveError, match="does not hold what was written"):
+        await archived(tmp_path, {"a.db": b"content" * 1000})
+    assert left_over(tmp_path) == []
