@@ -76,6 +76,25 @@ class Delete(CallbackData, prefix="erase"):
     asked_at: Annotated[int, Field(ge=0, lt=2**40)]
 
 
+class RestoreStep(StrEnum):
+    CHOOSE = "choose"
+    TOGGLE = "tick"
+    ALL = "all"
+    PLAN = "plan"
+    ASK = "ask"
+    YES = "yes"
+    CANCEL = "no"
+    UNDO = "undo"
+
+
+class Restore(CallbackData, prefix="rst"):
+    """A step of a restore; `source` is the short id of what it is about: a backup's is b and its number."""
+
+    step: RestoreStep
+    source: Annotated[str, Field(pattern=r"^[a-z][0-9a-z]{1,20}$")]
+    item: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+
 class Level(StrEnum):
     ALL = "all"
     INFO = "info"

@@ -42,6 +42,7 @@ from bot.services.health import measure_health
 from bot.services.locks import RunLock
 from bot.services.pipeline import NothingLeftError, Plan, make_backup
 from bot.services.restore_points.pin import PinKeeper
+from bot.services.restoring import Restores
 from bot.services.retention import Decision, plan_prune
 from bot.services.status import PAUSED, read_status
 from bot.services.store import Store
@@ -106,6 +107,7 @@ class Manager:
         self.admins = frozenset(settings.admin_ids)
         self.polling_trouble: Callable[[], str] = str
         self.drills = Drills(catalogue, store, clock=clock)  # replaced where Telegram can be asked
+        self.restores = Restores(clock=clock)
         self.pins: PinKeeper | None = None  # where somebody keeps the restore points pinned
         self._notices = notices
         self._clock = clock
