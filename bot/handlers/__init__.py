@@ -18,6 +18,7 @@ from bot.handlers.gate import InPrivate, IsAdmin, StrangerLog, build_stranger_ro
 from bot.handlers.groups import build_group_router
 from bot.handlers.health import build_health_router
 from bot.handlers.history import build_history_router
+from bot.handlers.inbox import LiveInbox, build_inbox_router
 from bot.handlers.logs import build_logs_router
 from bot.handlers.screen import Board
 from bot.texts import Texts
@@ -48,6 +49,7 @@ def build_dispatcher(
         clock=clock,
         board=Board(clock),
         live_runs=LiveRuns(manager, texts, clock, pace or Pace()),
+        live_inbox=LiveInbox(texts, clock, pace or Pace()),
     )
     dispatcher.include_router(build_root_router(patience=patience, stranger_log=stranger_log))
     return dispatcher
@@ -87,6 +89,7 @@ def _private(patience: float) -> Router:
         build_history_router(),
         build_logs_router(),
         build_health_router(patience),
+        build_inbox_router(),
         build_fallback_router(),
     )
     return private

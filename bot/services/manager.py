@@ -39,6 +39,7 @@ from bot.services.catalogue import Catalogue
 from bot.services.delivery.ledger import Ledger
 from bot.services.drill import Drills
 from bot.services.health import measure_health
+from bot.services.inbox import Inbox
 from bot.services.locks import RunLock
 from bot.services.pipeline import NothingLeftError, Plan, make_backup
 from bot.services.restore_points.pin import PinKeeper
@@ -109,6 +110,7 @@ class Manager:
         self.drills = Drills(catalogue, store, clock=clock)  # replaced where Telegram can be asked
         self.restores = Restores(clock=clock)
         self.pins: PinKeeper | None = None  # where somebody keeps the restore points pinned
+        self.inbox: Inbox | None = None  # where admins can send archives
         self._notices = notices
         self._clock = clock
         self._run: _Run | None = None
