@@ -171,6 +171,7 @@ async def _inbox(manager: Manager, data: OfInbox, press: Press, live_inbox: Live
 class _View:
     canvas: Canvas
     drawn: Screen | None = None
+    phase: Phase = Phase.FETCHING  # as it was drawn last
 
 
 @dataclass(slots=True)
@@ -230,7 +231,7 @@ class LiveInbox:
         screen = self.screen(seen)
         if screen == view.drawn:
             return
-        if seen.phase is Phase.GONE and not (view.canvas.current and (seen.pieces or seen.contents or seen.listing)):
+        if seen.phase is Phase.GONE and (not view.canvas.current or view.phase is Phase.REFUSED):
             return  # the message shows something else by now, or words that are worth more than these
         for wait in (0.0,) if seen.phase in MOVING else _LAST_WORDS:
             if not view.canvas.current:
@@ -243,7 +244,7 @@ class LiveInbox:
                 logger.debug("a collection could not be drawn: {}", type(error).__name__)
                 await self.pace.sleep(wait)
             else:
-                view.drawn = screen
+                view.drawn, view.phase = screen, seen.phase
                 return
 
     def screen(self, seen: Seen, *, page: int = 0) -> Screen:

@@ -210,6 +210,8 @@ class Collection:
                 logger.exception("what admin {} sent could not be read", self.admin_id)
                 self._spent = True
                 self._refuse(CourierError("Something went wrong with this file here; the log has the details."))
+            if self._spent and self._phase is Phase.REFUSED:
+                await self._room.keep_only(())  # nothing can become of it any more
 
     def _refuse(self, error: CourierError) -> None:
         logger.info("what admin {} sent is refused: {}", self.admin_id, error.sentence)
