@@ -13,6 +13,7 @@ from bot.clock import Clock
 from bot.config import Settings
 from bot.errors import AbortedError, CourierError
 from bot.models import Backup, Drill, RestorePoint
+from bot.restore_news import RestoreNews
 from bot.services.abort import Abort
 from bot.services.delivery.ledger import Ledger
 from bot.services.drill import Drills
@@ -45,6 +46,8 @@ def prepare_way_back(manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock
         return texts.pinned_caption(await manager.status(), points)
 
     manager.drills = Drills(manager.catalogue, manager.store, chats, alarm=alarm, clock=clock)
+    manager.restores.files = chats
+    manager.restores.herald = RestoreNews(manager, ledger)
     manager.pins = PinKeeper(
         manager.catalogue,
         chats,
