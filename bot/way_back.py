@@ -13,6 +13,7 @@ from bot.clock import Clock
 from bot.config import Settings
 from bot.errors import AbortedError, CourierError
 from bot.models import Backup, Drill, RestorePoint
+from bot.restore_news import RestoreNews
 from bot.services.abort import Abort
 from bot.services.delivery.ledger import Ledger
 from bot.services.drill import Drills
@@ -54,10 +55,12 @@ def prepare_way_back(manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock
         manager.store,
         manager.catalogue,
         limit=None if manager.settings.telegram_local else CLOUD_LIMIT,
-        offer=manager.restores.offer,
+        restores=manager.restores,
         clock=clock,
     )
     manager.drills = Drills(manager.catalogue, manager.store, chats, alarm=alarm, clock=clock)
+    manager.restores.files = chats
+    manager.restores.herald = RestoreNews(manager, ledger)
     manager.pins = PinKeeper(
         manager.catalogue,
         chats,

@@ -19,8 +19,8 @@ from pydantic import Field
 
 from bot.clock import Clock
 from bot.handlers import keyboards
-from bot.handlers.backup import Pace
 from bot.handlers.keyboards import Restore, RestoreStep, Row, button, keyboard
+from bot.handlers.live import Pace
 from bot.handlers.screen import Board, Canvas, Press, Screen
 from bot.services.delivery.telegram_chat import posted_document
 from bot.services.inbox.seen import MOVING, Gone, Phase, Seen

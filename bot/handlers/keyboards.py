@@ -13,7 +13,9 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 from pydantic import Field
 
-from bot.models import BackupDetails, BackupPage
+from bot.models import BackupDetails, BackupPage, RestoreResult
+from bot.services.restore.choices import Choice
+from bot.texts.markup import cut, one_line
 
 # Bounds make a forged number a malformed button instead of an error in the database.
 BackupId = Annotated[int, Field(ge=1, lt=2**63)]
@@ -113,6 +115,9 @@ class LogFile(CallbackData, prefix="logfile"):
 
 Row = list[InlineKeyboardButton]
 
+CHOICES_PER_PAGE = 20
+"""Databases on one page of a choice; Telegram takes a hundred buttons under a message."""
+
 
 def button(text: str, data: CallbackData, style: ButtonStyle | None = None) -> InlineKeyboardButton:
     """Return a button; raises ValueError when its data would be over 64 bytes."""
@@ -192,12 +197,14 @@ def backup(seen: BackupDetails, page: int) -> InlineKeyboardMarkup:
         return OfBackup(act=act, id=here.id, page=page)
 
     back = _back("History", History(page=page))
+    restore = [button("♻️ Restore", Restore(step=RestoreStep.CHOOSE, source=f"b{here.id}"))] if seen.restorable else []
     if not here.on_disk:
-        return keyboard(back)
+        return keyboard(restore, back)
     pin = button("Unpin", does(BackupAct.UNPIN)) if here.pinned else button("📌 Pin", does(BackupAct.PIN))
     delete = button("🗑 Delete", does(BackupAct.ASK_DELETE), ButtonStyle.DANGER)
     return keyboard(
         [button("📤 Send it to me again", does(BackupAct.SEND), ButtonStyle.PRIMARY)],
+        restore,
         [pin] if here.pinned else [pin, delete],
         back,
     )
@@ -214,6 +221,69 @@ def confirm_delete(backup_id: int, page: int, asked_at: int) -> InlineKeyboardMa
         [button("🗑 Yes, delete it", Delete(id=backup_id, page=page, asked_at=asked_at), ButtonStyle.DANGER)],
         [button("Keep it", OfBackup(act=BackupAct.OPEN, id=backup_id, page=page))],
     )
+
+
+def restore_choice(choice: Choice, page: int) -> InlineKeyboardMarkup:
+    """Return the databases as boxes to tick, and the way to the plan."""
+
+    def step(what: RestoreStep, item: int = 0) -> Restore:
+        return Restore(step=what, source=choice.id, item=item)
+
+    pages = max(1, -(-len(choice.names) // CHOICES_PER_PAGE))
+    page = min(page, pages - 1)
+    first = page * CHOICES_PER_PAGE
+    boxes = [
+        [
+            button(
+                f"{'☑️' if number in choice.chosen else '▫️'} {cut(one_line(name), 40)}", step(RestoreStep.TOGGLE, number)
+            )
+        ]
+        for number, name in enumerate(choice.names[first : first + CHOICES_PER_PAGE], start=first)
+    ]
+    earlier = [button("‹", step(RestoreStep.CHOOSE, page - 1))] if page else []
+    later = [button("›", step(RestoreStep.CHOOSE, page + 1))] if page + 1 < pages else []
+    every = "None of them" if len(choice.chosen) == len(choice.names) else "All of them"
+    back = OfBackup(act=BackupAct.OPEN, id=choice.backup.id, page=0) if choice.backup is not None else None
+    return keyboard(
+        *boxes,
+        earlier + later,
+        [button(every, step(RestoreStep.ALL, page))],
+        [button("📋 Show the plan", step(RestoreStep.PLAN), ButtonStyle.PRIMARY)],
+        _back("Back", back) if back is not None else TO_MENU,
+    )
+
+
+def preparing_restore() -> InlineKeyboardMarkup:
+    """Return the way out of a plan in the making."""
+    return keyboard([button("Put it aside", Restore(step=RestoreStep.CANCEL, source="c0"))])
+
+
+def restore_plan(plan_id: str, *, undo: bool) -> InlineKeyboardMarkup:
+    """Return the red button under a plan."""
+    act = button(
+        "↩️ Undo the restore" if undo else "♻️ Restore", Restore(step=RestoreStep.ASK, source=plan_id), ButtonStyle.DANGER
+    )
+    return keyboard([act], [button("Leave it as it is", Restore(step=RestoreStep.CANCEL, source=plan_id))])
+
+
+def sure_to_replace(plan_id: str) -> InlineKeyboardMarkup:
+    """Return the second step."""
+    return keyboard(
+        [button("⚠️ Yes, replace", Restore(step=RestoreStep.YES, source=plan_id), ButtonStyle.DANGER)],
+        [button("No, leave it as it is", Restore(step=RestoreStep.CANCEL, source=plan_id))],
+    )
+
+
+def plan_gone(choice_id: str) -> InlineKeyboardMarkup:
+    """Return the ways on from a plan that can't be confirmed any more."""
+    again = Restore(step=RestoreStep.PLAN, source=choice_id) if choice_id else None
+    return keyboard([button("🔄 Make a new plan", again)] if again is not None else None, TO_MENU)
+
+
+def restored(result: RestoreResult) -> InlineKeyboardMarkup:
+    """Return what can be done after a restore."""
+    undo = button("↩️ Undo", Restore(step=RestoreStep.UNDO, source=f"r{result.id}"), ButtonStyle.DANGER)
+    return keyboard([undo] if result.undoable else None, TO_MENU)
 
 
 def logs(level: Level, page: int, *, more: bool) -> InlineKeyboardMarkup:

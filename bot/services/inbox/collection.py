@@ -67,11 +67,6 @@ class Collection:
         return self._phase
 
     @property
-    def offer(self) -> str:
-        """The id under which a restore of it can be begun; empty while there is nothing to restore."""
-        return self._offer
-
-    @property
     def collecting(self) -> bool:
         """Whether what is sent next may belong here."""
         return self._phase in COLLECTING and not self._spent
@@ -80,6 +75,12 @@ class Collection:
     def busy(self) -> bool:
         """Whether something is under way that ends by itself."""
         return self._task is not None and not self._task.done()
+
+    @property
+    def in_use(self) -> bool:
+        """Whether somebody still needs it: a job, or a restore."""
+        restores = self._means.restores
+        return self.busy or (restores is not None and bool(self._offer) and restores.holds(self._offer))
 
     @property
     def bytes(self) -> int:
@@ -176,13 +177,15 @@ class Collection:
     def back(self) -> None:
         """Show the list again."""
         if self._listing is not None and not self.busy:
-            self._contents, self._problem, self._point, self._offer = None, None, None, ""
+            self._withdraw()
+            self._contents, self._problem, self._point = None, None, None
             self._turn(Phase.LISTING)
 
     async def close(self, gone: Gone) -> None:
         """End what is under way and remove every file; returns when nothing of it is left."""
         self._gone = self._gone or gone
         self._turn(Phase.GONE)
+        self._withdraw()
         self._jobs.clear()
         if self._task is not None:
             self._task.cancel()
@@ -293,7 +296,8 @@ class Collection:
             self._turn()
 
         self._spent = True
-        self._contents, self._problem, self._offer = None, None, ""
+        self._withdraw()
+        self._contents, self._problem = None, None
         self._point, self._point_done = point, 0
         self._drop(self._items)
         self._turn(Phase.FETCHING)
@@ -326,22 +330,24 @@ class Collection:
         self._turn(Phase.READY)
 
     def _make_offer(self, proven: Proven) -> None:
-        if self._means.offer is None:
+        if self._means.restores is None:
             return
-        offered: list[str] = []
 
         async def release() -> None:
-            if offered == [self._offer]:
+            if offered == self._offer:
                 await self.close(Gone.RELEASED)
 
         contents = proven.contents
-        offered.append(
-            self._means.offer(
-                proven.origin,
-                admin_id=self.admin_id,
-                label=f"backup {contents.backup.id}" if contents.backup else contents.name,
-                names=[database.name for database in contents.databases],
-                release=release,
-            )
+        self._offer = offered = self._means.restores.offer(
+            proven.origin,
+            admin_id=self.admin_id,
+            label=f"backup {contents.backup.id}" if contents.backup else contents.name,
+            names=[database.name for database in contents.databases],
+            release=release,
         )
-        self._offer = offered[0]
+
+    def _withdraw(self) -> None:
+        """Offer it no longer."""
+        offered, self._offer = self._offer, ""
+        if offered and self._means.restores is not None:
+            self._means.restores.withdraw(offered)

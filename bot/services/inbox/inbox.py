@@ -12,7 +12,7 @@ from bot.clock import Clock, utc_now
 from bot.errors import CourierError, NotFoundError
 from bot.services.catalogue import Catalogue
 from bot.services.inbox.collection import Collection
-from bot.services.inbox.means import Means, Offer
+from bot.services.inbox.means import Means, Offering
 from bot.services.inbox.recognition import CLOUD_LIMIT, Kind, recognise
 from bot.services.inbox.seen import Gone, Phase, Seen, Why
 from bot.services.inbox.unseal import Unseal, unseal
@@ -59,7 +59,7 @@ class Inbox:
         *,
         limit: int | None = CLOUD_LIMIT,
         unseal_with: Unseal | None = None,
-        offer: Offer | None = None,
+        restores: Offering | None = None,
         clock: Clock = utc_now,
         kept_for: float = KEPT_FOR,
         most_files: int = MAX_VOLUMES,
@@ -74,7 +74,7 @@ class Inbox:
             clock=clock,
             limit=limit,
             unseal=unseal_with or unseal,
-            offer=offer,
+            restores=restores,
             delay=delay,
             kept_for=kept_for,
             most_files=most_files,
@@ -184,7 +184,7 @@ class Inbox:
         now = self._means.clock()
         for one in tuple(self._collections.values()):
             idle = (now - one.touched).total_seconds()
-            if one.phase is Phase.GONE or (not one.busy and idle >= self._means.kept_for):
+            if one.phase is Phase.GONE or (not one.in_use and idle >= self._means.kept_for):
                 await self._close(one, Gone.EXPIRED)
 
     async def stop(self) -> None:

@@ -15,13 +15,10 @@ from bot.services.restore_points.chat import Chats
 from bot.services.store import Store
 
 
-class Offer(Protocol):
-    """Makes an archive known to whoever restores; returns the id under which a restore of it is begun.
+class Offering(Protocol):
+    """Who restores: archives are offered to it under an id, by which a restore is begun."""
 
-    `release` is awaited once, when it is no longer needed for that.
-    """
-
-    def __call__(
+    def offer(
         self,
         origin: Origin,
         *,
@@ -29,7 +26,17 @@ class Offer(Protocol):
         label: str,
         names: Sequence[str],
         release: Callable[[], Awaitable[object]],
-    ) -> str: ...
+    ) -> str:
+        """Return the id; `release` is awaited once, when the archive is no longer needed for a restore."""
+        ...
+
+    def holds(self, offer_id: str) -> bool:
+        """Tell whether it is still needed."""
+        ...
+
+    def withdraw(self, offer_id: str) -> None:
+        """Take the offer back, because the archive goes; nothing happens when there is none any more."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +49,7 @@ class Means:
     clock: Clock
     limit: int | None
     unseal: Unseal
-    offer: Offer | None
+    restores: Offering | None
     delay: float
     kept_for: float
     most_files: int

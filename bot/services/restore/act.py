@@ -68,8 +68,13 @@ async def restore(
     says whether everything is back.
     """
     lock = RunLock(house.store.folder, clock=house.clock)
-    async with lock.hold(trigger=Trigger.SAFETY, requested_by=f"{requested_by} for a restore"):
-        return await _Restore(prepared, house, requested_by, abort, report).run()
+
+    def told(progress: RestoreProgress) -> None:
+        lock.tell(progress.stage)
+        report(progress)
+
+    async with lock.hold(trigger=Trigger.SAFETY, requested_by=requested_by):
+        return await _Restore(prepared, house, requested_by, abort, told).run()
 
 
 class _Restore:

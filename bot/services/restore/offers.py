@@ -73,6 +73,16 @@ class Offers:
             offer.expires_at = self._clock() + VALID
         return offer
 
+    def holds(self, offer_id: str) -> bool:
+        """Tell whether an offer is still kept; its time goes on."""
+        offer = self._offers.get(offer_id)
+        return offer is not None and (bool(offer.readers) or self._clock() < offer.expires_at)
+
+    def withdraw(self, offer_id: str) -> None:
+        """Let an offer go before its time; nothing happens when there is none."""
+        if (offer := self._offers.get(offer_id)) is not None:
+            self.end(offer)
+
     def end(self, offer: Offer) -> None:
         """Let an offer go, and its files with it, in the background; nothing happens the second time."""
         if self._offers.pop(offer.id, None) is None:
