@@ -134,7 +134,7 @@ def _waiting(seen: Seen) -> str:
         "",
         "Any order will do, and any names: one by one, as an album, or forwarded. "
         f"I keep what is here for {duration(seen.kept_for)}.",
-        "🔄 I was started again a short while ago: what you sent before that is gone, send it once more."
+        "🔄 I was started again meanwhile: what you had sent before is gone, please send it once more."
         if seen.after_restart
         else None,
         *_left_out(seen),
@@ -171,8 +171,8 @@ def _instead(seen: Seen, now: datetime, timezone: ZoneInfo) -> tuple[str | None,
         "",
         "<b>What to do instead</b>",
         what,
-        "• Cut it into volumes and send all of them: <code>split -b 19M -d -a 3 FILE.zip FILE.zip.</code>, or 7-Zip → "
-        "Split to volumes: 19M.",
+        "• Cut it into volumes and send all of them: "
+        "<code>split -b 19M --numeric-suffixes=1 -a 3 FILE.zip FILE.zip.</code>, or 7-Zip → Split to volumes: 19M.",
         "• Or copy the file to the server: <code>sqlite-courier restore FILE.zip --to DIR</code>, or "
         "<code>--in-place</code>.",
         "• Or run a Bot API server of your own (TELEGRAM_API, TELEGRAM_LOCAL=true): it has no such limit.",

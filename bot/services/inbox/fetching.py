@@ -18,6 +18,7 @@ from bot.services.inbox.seen import LeftOut, Piece, Why
 from bot.services.restore.workroom import private_room
 from bot.services.restore_points.chat import Chats, PostedDocument
 from bot.services.restore_points.fetch import SPARE, TooLargeToFetchError, fetch_document
+from bot.services.threads import settled
 
 AT_ONCE = 3
 """Downloads side by side."""
@@ -69,11 +70,17 @@ class Room:
         self._stack = AsyncExitStack()
         self._folder: Path | None = None
         self._numbers = itertools.count(1)
+        self._making = asyncio.Lock()
 
     async def slot(self) -> Path:
         """Return a new empty folder."""
-        if self._folder is None:
-            self._folder = await self._stack.enter_async_context(private_room(self._work))
+        # To its end also when cancelled: a folder that is made behind our back would be removed by nobody.
+        return await settled(asyncio.ensure_future(self._make()))
+
+    async def _make(self) -> Path:
+        async with self._making:
+            if self._folder is None:
+                self._folder = await self._stack.enter_async_context(private_room(self._work))
         folder = self._folder / f"{next(self._numbers):04}"
         await asyncio.to_thread(folder.mkdir, mode=0o700)
         return folder

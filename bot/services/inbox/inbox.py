@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -82,8 +83,8 @@ class Inbox:
         )
         self._opens_sealed = unseal_with is not None
         self._collections: dict[str, Collection] = {}  # oldest first
-        self._started_at = clock()
-        self._closing: set[asyncio.Task[None]] = set()
+        self._lost: frozenset[int] = frozenset()  # whose files a restart has cost
+        self._tasks: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
         self._stopped = False
 
@@ -125,10 +126,11 @@ class Inbox:
     def _open(self, admin_id: int, actor: str) -> Collection:
         mine = [one for one in self._collections.values() if one.admin_id == admin_id]
         for old in mine[: max(0, len(mine) + 1 - MOST_EACH)]:
-            self._close_behind(old, Gone.REPLACED)
-        lately = (self._means.clock() - self._started_at).total_seconds() < self._means.kept_for
-        collection = Collection(self._means, admin_id, actor, after_restart=lately and not mine)
+            self._behind(self._close(old, Gone.REPLACED))
+        collection = Collection(self._means, admin_id, actor, after_restart=admin_id in self._lost)
+        self._lost -= {admin_id}
         self._collections[collection.id] = collection
+        self._note()
         return collection
 
     # --- what is seen and asked ----------------------------------------------------------------------------------
@@ -168,9 +170,11 @@ class Inbox:
 
     async def start(self) -> None:
         """Sweep what a killed process left, and begin to let go what nobody comes back for."""
-        self._started_at = self._means.clock()
         for path in await sweep_rooms(self._means.store.work):
             logger.warning("swept {}", path)
+        lost, at = await self._means.catalogue.was_collecting()
+        if at is not None and (self._means.clock() - at).total_seconds() < 2 * self._means.kept_for:
+            self._lost = lost
         self._watch = asyncio.create_task(self._keep_watch(), name="inbox")
 
     async def _keep_watch(self) -> None:
@@ -194,14 +198,27 @@ class Inbox:
             self._watch.cancel()
             await asyncio.wait([self._watch])
         await asyncio.gather(*(self._close(one, Gone.STOPPED) for one in tuple(self._collections.values())))
-        if self._closing:
-            await asyncio.wait(self._closing)
-
-    def _close_behind(self, collection: Collection, gone: Gone) -> None:
-        task = asyncio.create_task(self._close(collection, gone))
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def _close(self, collection: Collection, gone: Gone) -> None:
         await collection.close(gone)
         self._collections.pop(collection.id, None)
+        if not self._stopped:  # what a stop removes is to be known at the next start
+            self._note()
+
+    def _note(self) -> None:
+        """Write down whose files are here, for the next start; nobody waits for it."""
+        admins = {one.admin_id for one in self._collections.values() if one.phase is not Phase.GONE}
+        self._behind(self._means.catalogue.set_collecting(admins))
+
+    def _behind(self, work: Coroutine[None, None, None]) -> None:
+        async def quietly() -> None:
+            try:
+                await work
+            except CourierError as error:
+                logger.warning("the inbox: {}", error.sentence)
+
+        task = asyncio.create_task(quietly())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

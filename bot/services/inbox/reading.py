@@ -13,7 +13,7 @@ from bot.errors import MissingVolumesError
 from bot.models import Backup, RestoreProgress, RestoreStage
 from bot.services.abort import Abort
 from bot.services.catalogue import Catalogue
-from bot.services.inbox.recognition import begins_zip, is_sealed, volume_number
+from bot.services.inbox.recognition import bare_name, begins_zip, is_sealed, volume_number
 from bot.services.inbox.seen import Contents, FoundDatabase
 from bot.services.inbox.unseal import Unseal
 from bot.services.restore.incoming import Incoming, Intake
@@ -101,7 +101,7 @@ def _sha256(files: Sequence[Path], check: Callable[[], None]) -> str:
 def _contents(intake: Intake, files: Sequence[Path], total: int, sha256: str, backup: Backup | None) -> Contents:
     manifest = intake.manifest
     return Contents(
-        name=files[0].name,
+        name=bare_name(files[0].name) if len(files) > 1 else files[0].name,
         bytes=total,
         sha256=sha256,
         volumes=len(files),

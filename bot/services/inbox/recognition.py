@@ -55,6 +55,11 @@ def volume_number(name: str) -> int | None:
     return int(found[1]) if found and int(found[1]) else None
 
 
+def bare_name(name: str) -> str:
+    """Return a volume's name without its number: that of the archive, if it was not changed."""
+    return _NUMBER.sub("", name.strip()) or name
+
+
 def archive_meant(name: str) -> str:
     """Return the name that our archive has, of which this is the name of a copy or a volume; empty if of none."""
     found = _OUR_ARCHIVE.search(name)

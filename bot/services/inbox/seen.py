@@ -121,8 +121,8 @@ class Seen:
     `done` of `total` bytes have come from Telegram. `missing` holds numbers of volumes as far as they are known, and
     `total_volumes` is 0 where it is not known. `known` is the backup that a file over the limit seems to be, by its
     name; `fetchable` says that Telegram gives its volumes out to this bot. `offer` is the id under which the restore of
-    it can be begun, empty where nobody restores. `after_restart` says that the bot was started not long ago: what was
-    sent before that is gone. `kept_for` are the seconds that it is kept without being touched.
+    it can be begun, empty where nobody restores. `after_restart` says that a restart has cost what the same person had
+    sent before. `kept_for` are the seconds that it is kept without being touched.
     """
 
     id: str
