@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,6 +29,9 @@ class MovedClock:
 
     def __call__(self) -> datetime:
         return utc_now() + self.ahead
+
+    def go(self, seconds: float) -> None:
+        self.ahead += timedelta(seconds=seconds)
 
 
 @dataclass
@@ -96,6 +99,21 @@ def add_rows(path: Path, number: int) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.executemany("INSERT INTO entries (text) VALUES (?)", (("later",) for _ in range(number)))
         connection.execute("UPDATE totals SET rows = rows + ?", (number,))
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[sqlite3.Connection]:
+    """Be an application in the middle of a write: a restore into its database waits."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield connection
+        connection.execute("ROLLBACK")
+
+
+async def restores_of(town: Town) -> list[str]:
+    """What the record says about restores, oldest first."""
+    audits = await town.service.manager.catalogue.audits()
+    return [entry.action for entry in reversed(audits) if "restore" in entry.action]
 
 
 async def opened(person: Person, *path: str) -> Message:
