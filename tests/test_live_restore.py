@@ -1,93 +1,17 @@
-"""Restoring in the chat: the real service, real databases, and people who press the right and the wrong buttons."""
+"""Restoring in the chat, click by click: the real service, real databases, the stand-in over HTTP."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from bot.app import Service
-from bot.clock import utc_now
-from bot.config import Settings, load_settings
-from bot.demo.phones import Person
-from bot.demo.standin import StandIn
-from bot.demo.state import Message
 from bot.models import Trigger
-from tests.samples import make_database, rows_in, write_env
-
-RED, YES = "♻️ Restore", "Yes, replace"
-
-
-class MovedClock:
-    """The real time, and what a test adds to it."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta()
-
-    def __call__(self) -> datetime:
-        return utc_now() + self.ahead
-
-
-@dataclass
-class Town:
-    """A running service with two databases and two admins, Ann (11) and Ben (12)."""
-
-    api: StandIn
-    ann: Person
-    ben: Person
-    users: Path
-    notes: Path
-    env: Path
-    settings: Settings
-    clock: MovedClock
-    service: Service
-
-    @asynccontextmanager
-    async def restarted(self) -> AsyncIterator[Service]:
-        """The service of the same folder once more; the first one has to be stopped."""
-        async with Service.started(self.settings, clock=self.clock) as service:
-            self.service = service
-            yield service
-
-    async def back_up(self) -> int:
-        result = await self.service.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
-        return result.backup.id
-
-    @property
-    def rooms(self) -> list[Path]:
-        """The private folders that hold copies for a restore."""
-        work = self.settings.backup_dir / ".work"
-        return [path for path in work.iterdir() if path.is_dir()] if work.exists() else []
-
-
-@asynccontextmanager
-async def town_in(folder: Path, **more: str) -> AsyncIterator[Town]:
-    users, notes = make_database(folder / "live" / "users.db"), make_database(folder / "live" / "notes.db", wal=False)
-    async with StandIn() as api:
-        token = api.create_bot_token()
-        ann, ben = api.add_user(11, "Ann"), api.add_user(12, "Ben")
-        env = write_env(
-            folder,
-            [users, notes],
-            **{
-                "BOT_TOKEN": token,
-                "TELEGRAM_API": api.url,
-                "ADMIN_IDS": "11,12",
-                "SCHEDULE": "0 0 1 1 *",
-                "DRILL_SCHEDULE": "off",
-                "RETRY_DELAY": "0.05",
-                **more,
-            },
-        )
-        settings, clock = load_settings(env), MovedClock()
-        async with Service.started(settings, clock=clock) as service:
-            yield Town(api, ann, ben, users, notes, env, settings, clock, service)
-        assert api.violations == []
+from tests.samples import rows_in
+from tests.town import RED, YES, Town, add_rows, confirmed, history_of, planned, pressed, town_in
 
 
 @pytest.fixture
@@ -96,64 +20,14 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
         yield there
 
 
-def add_rows(path: Path, number: int) -> None:
-    """Let the application write that many rows more."""
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.executemany("INSERT INTO entries (text) VALUES (?)", (("later",) for _ in range(number)))
-        connection.execute("UPDATE totals SET rows = rows + ?", (number,))
-
-
-async def opened(person: Person, *path: str) -> Message:
-    """Open the menu anew and press one button after the other; the screen that the last one leads to."""
-    await person.send("/admin")
-    screen = await person.wait_for(lambda m: bool(m.buttons))
-    for button in path:
-        screen = await pressed(person, button, screen)
-    return screen
-
-
-async def pressed(person: Person, button: str, on: Message, sees: str = "") -> Message:
-    """Press a button; the next version of the message, or the first with these words."""
-    before = on.revision
-    await (await person.press(button, message=on)).answered()
-    return await person.wait_for(lambda m: m.id == on.id and m.revision > before and sees in m.text)
-
-
-async def refused(person: Person, button: str, on: Message) -> str:
-    """Press a button that does nothing; what the alert says."""
-    answer = await (await person.press(button, message=on)).answered()
-    assert answer.show_alert
-    return answer.text
-
-
-async def history_of(person: Person, backup_id: int) -> Message:
-    """Open the screen of a backup."""
-    history = await opened(person, "Database Backup", "History")
-    return await pressed(person, f"bk:open:{backup_id}:0", history, f"Backup {backup_id}")
-
-
-async def planned(person: Person, backup_id: int, *, without: str = "") -> Message:
-    """Go as far as the plan, with the red button under it."""
-    choice = await pressed(person, "♻️ Restore", await history_of(person, backup_id), "which databases")
-    if without:
-        choice = await pressed(person, without, choice, "ticked")
-    return await pressed(person, "Show the plan", choice, ": the plan")
-
-
-async def restored(person: Person, plan: Message) -> Message:
-    """Confirm a plan twice; the result."""
-    sure = await pressed(person, RED, plan, "now?")
-    await (await person.press(YES, message=sure)).answered()
-    return await person.wait_for(lambda m: "Restored" in m.text, within=20)
-
-
 async def test_from_a_backups_screen_to_the_restored_database_and_back(town: Town) -> None:
     """Choice, plan, two questions, result, undo; the other admin is told, loudly, of both."""
     backup_id = await town.back_up()
     add_rows(town.users, 37)
     add_rows(town.notes, 5)
     plan = await planned(town.ann, backup_id, without="notes.db")
-    assert "users.db" in plan.text and "notes.db" not in plan.text
+    assert "users.db" in plan.text
+    assert "notes.db" not in plan.text
     assert "entries: 87 rows → 50 rows" in plan.text
     assert "the target has 37 rows newer than the backup" in plan.text
     (red,) = [button for row in plan.buttons for button in row if button.text == RED]
@@ -167,13 +41,12 @@ async def test_from_a_backups_screen_to_the_restored_database_and_back(town: Tow
     assert rows_in(town.notes) == (55, 55)
     told = await town.ben.wait_for(lambda m: "restored databases" in m.text, since=0)
     assert not told.silent
-    assert "Ann (11)" in told.text and "users.db" in told.text
+    assert "Ann (11)" in told.text
+    assert "users.db" in told.text
     assert town.rooms == []
 
     undo = await pressed(town.ann, "Undo", result, "Undo: the plan")
-    sure = await pressed(town.ann, "Undo the restore", undo, "now?")
-    await (await town.ann.press(YES, message=sure)).answered()
-    await town.ann.wait_for(lambda m: "is undone" in m.text, within=20)
+    await confirmed(town.ann, undo, "is undone", red="Undo the restore")
     assert rows_in(town.users) == (87, 87)
     await town.ben.wait_for(lambda m: "undid a restore" in m.text, since=0)
     audits = [(entry.actor, entry.action) for entry in await town.service.manager.catalogue.audits()]
@@ -185,3 +58,118 @@ async def test_from_a_backups_screen_to_the_restored_database_and_back(town: Tow
     ]
     again = await town.service.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
     assert {database.name for database in again.backup.databases} == {"users.db", "notes.db"}
+
+
+async def test_an_archive_that_left_the_disk_comes_back_from_telegram(town: Town) -> None:
+    """Deleted on the server, or gone without a word: what Telegram holds is enough."""
+    gone = await town.back_up()
+    add_rows(town.users, 10)
+    newest = await town.back_up()
+    await town.service.manager.delete(gone, actor="a test")
+    for path in town.settings.backup_dir.glob("database_backup_*"):
+        path.unlink()
+    for backup_id, rows in ((newest, 60), (gone, 50)):
+        add_rows(town.users, 1)
+        await confirmed(town.ann, await planned(town.ann, backup_id))
+        assert rows_in(town.users) == (rows, rows)
+    assert town.rooms == []
+
+
+async def test_an_archive_that_is_nowhere_any_more(town: Town) -> None:
+    """The button is not offered; pressed all the same, or while choosing, it is answered with what is the matter."""
+    first, _ = await town.back_up(), await town.back_up()
+    screen = await history_of(town.ann, first)
+    choice = await pressed(town.ann, "♻️ Restore", screen, "which databases")
+    await town.service.manager.delete(first, actor="a test")
+    with closing(sqlite3.connect(town.settings.backup_dir / "catalogue.db")) as catalogue, catalogue:
+        catalogue.execute("UPDATE volumes SET file_id = NULL")
+    shown = await pressed(town.ann, "Show the plan", choice, "neither on the server's disk nor in the chats")
+    assert "Choose another backup" in shown.text
+    after = await history_of(town.ann, first)
+    assert not [text for text in after.button_texts if "Restore" in text]
+    town.ann.press_data(f"rst:choose:b{first}:0", after)
+    await town.ann.wait_for(lambda m: "neither on the server's disk nor in the chats" in m.text)
+
+
+async def test_a_missing_database_is_made_anew_and_taken_away_again(town: Town) -> None:
+    """A deleted file comes back, and Undo sets it aside again."""
+    backup_id = await town.back_up()
+    town.notes.unlink()
+    plan = await planned(town.ann, backup_id, without="users.db")
+    assert "missing → " in plan.text
+    result = await confirmed(town.ann, plan)
+    assert rows_in(town.notes) == (50, 50)
+    undo = await pressed(town.ann, "Undo", result, "Undo: the plan")
+    await confirmed(town.ann, undo, "is undone", red="Undo the restore")
+    assert not town.notes.exists()
+
+
+async def test_what_is_in_the_way_leaves_no_red_button(town: Town) -> None:
+    """A broken database that a program has open can't be replaced; once it is closed, a new plan can be confirmed."""
+    backup_id = await town.back_up()
+    town.notes.write_bytes(b"garbage" * 1000)
+    with town.notes.open("rb"):
+        plan = await planned(town.ann, backup_id, without="users.db")
+        assert "⛔" in plan.text
+        assert "nothing can be restored" in plan.text
+        assert not [text for text in plan.button_texts if "Restore" in text]
+        assert town.rooms == []
+    again = await pressed(town.ann, "Make a new plan", plan, "You can confirm")
+    await confirmed(town.ann, again)
+    assert rows_in(town.notes) == (50, 50)
+
+
+async def test_nothing_ticked_and_put_aside(town: Town) -> None:
+    """Nothing to restore is told at once; a plan put aside leaves no copies behind and can be made anew."""
+    backup_id = await town.back_up()
+    choice = await pressed(town.ann, "♻️ Restore", await history_of(town.ann, backup_id), "which databases")
+    none = await pressed(town.ann, "None of them", choice, "0 of 2")
+    answer = await (await town.ann.press("Show the plan", message=none)).answered()
+    assert (answer.text, answer.show_alert) == ("Tick at least one database.", True)
+    every = await pressed(town.ann, "All of them", none, "2 of 2")
+    plan = await pressed(town.ann, "Show the plan", every, ": the plan")
+    assert len(town.rooms) == 1
+    aside = await pressed(town.ann, "Leave it as it is", plan, "Nothing was changed")
+    assert town.rooms == []
+    again = await pressed(town.ann, "Make a new plan", aside, ": the plan")
+    sure = await pressed(town.ann, RED, again, "now?")
+    await pressed(town.ann, "No, leave it", sure, "Nothing was changed")
+    assert town.rooms == []
+    assert [entry for entry in await town.service.manager.catalogue.audits() if "restore" in entry.action] == []
+
+
+async def test_the_result_is_not_missed_when_another_screen_is_open(town: Town) -> None:
+    """Whoever goes on to the menu meanwhile gets the result in a message of its own."""
+    backup_id = await town.back_up()
+    plan = await planned(town.ann, backup_id)
+    sure = await pressed(town.ann, RED, plan, "now?")
+    town.ann.press_data(sure.buttons[0][0].callback_data or "", sure)
+    town.ann.press_data("go:menu", sure)
+    result = await town.ann.wait_for(lambda m: "Restored" in m.text, within=20)
+    assert result.id > sure.id
+    assert [text for text in result.button_texts if "Undo" in text]
+
+
+async def test_only_the_last_restore_can_be_undone(town: Town) -> None:
+    """The Undo button of an older restore says so, and undoes nothing."""
+    backup_id = await town.back_up()
+    first = await confirmed(town.ann, await planned(town.ann, backup_id))
+    add_rows(town.users, 3)
+    second = await confirmed(town.ann, await planned(town.ann, backup_id))
+    assert second.id > first.id
+    said = await pressed(town.ann, "Undo", first, "only the last one can be undone")
+    assert "pinned backup" in said.text
+    assert rows_in(town.users) == (50, 50)
+
+
+async def test_a_damaged_archive_is_refused(town: Town) -> None:
+    """One flipped byte on the disk, and there is no plan."""
+    backup_id = await town.back_up()
+    backup = await town.service.manager.catalogue.backup(backup_id)
+    archive = town.settings.backup_dir / backup.archive_name
+    content = bytearray(archive.read_bytes())
+    content[200] ^= 1
+    archive.write_bytes(content)
+    choice = await pressed(town.ann, "♻️ Restore", await history_of(town.ann, backup_id), "which databases")
+    await pressed(town.ann, "Show the plan", choice, "is not the archive that was written")
+    assert rows_in(town.users) == (50, 50)

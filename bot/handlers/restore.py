@@ -98,7 +98,7 @@ class LiveRestores:
             text = restoring.result(result, undo=bool(held.prepared.undo_of))
             screen = Screen(text, keyboards.restored(result))
         except CourierError as error:
-            screen = Screen(restoring.failed(error), keyboards.to_menu())
+            screen = Screen(restoring.failed(error), keyboards.plan_gone(held.choice_id))
         canvas = press.canvas
         if not canvas.current:  # another screen was opened there meanwhile; the result is not to be missed
             canvas = canvas.board.canvas(canvas.bot, canvas.chat_id)

@@ -130,9 +130,10 @@ class Plans:
         return held
 
     def shown(self, held: HeldPlan, place: Place) -> None:
-        """Bind a plan to the message in which it is shown; from now on it is valid."""
+        """Bind a plan to the message in which it is shown; its time begins when it is bound first."""
+        if held.place is None:
+            held.expires_at = self._clock() + VALID
         held.place = place
-        held.expires_at = self._clock() + VALID
 
     def look(self, plan_id: str, asker: Asker, place: Place) -> HeldPlan:
         """Return the plan that an admin presses on. Raises `WrongPressError`."""
