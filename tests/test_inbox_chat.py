@@ -62,7 +62,7 @@ async def test_one_by_one_it_says_which_are_missing(house: House) -> None:
     backup = await house.back_up()
     one, two, three = house.volumes(house.archive(backup), 3, "{archive} (1).{number:03}")
     await house.ann.send_document(one)
-    waiting = await house.shows("Volumes are missing", "I have 1", ".zip.002 (and whatever comes after it)")
+    waiting = await house.shows("Volumes are missing", "I have 1", ".zip.002 (and any others there are)")
     await house.ann.send_document(three)
     again = await house.shows("I have 1, 3 of 3. Please send .zip.002.")
     assert again.id == waiting.id

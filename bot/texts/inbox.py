@@ -125,7 +125,7 @@ def _waiting(seen: Seen) -> str:
     numbered = len(have) == len(seen.pieces) and bool(seen.missing)
     of = f" of {seen.total_volumes}" if seen.total_volumes else ""
     wanted = ", ".join(f"<code>.zip.{number:03}</code>" for number in seen.missing[:10])
-    more = ", …" if len(seen.missing) > 10 else "" if seen.total_volumes else " (and whatever comes after it)"
+    more = ", …" if len(seen.missing) > 10 else "" if seen.total_volumes else " (and any others there are)"
     return compose(
         "🧩 <b>Volumes are missing</b>",
         f"I have {', '.join(map(str, have))}{of}. Please send {wanted}{more}." if numbered else None,
