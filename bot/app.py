@@ -236,6 +236,8 @@ class Service:
         await self._beat()
         await self.manager.prune()
         self._go("heartbeat", self._keep_beating())
+        if self.manager.inbox is not None:
+            await self.manager.inbox.start()  # what a restart has cost is known before anybody sends more
         self._go("polling", self.poller.run())
         self._go("ledger", self._ledger.run())
         self._go("commands", self._register_commands())

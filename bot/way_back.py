@@ -94,8 +94,6 @@ class WayBack:
     async def start(self) -> None:
         """Begin; a test-restore that was missed while nothing ran is made up for."""
         self._pinning = asyncio.create_task(self._pins.run(), name="pinned messages")
-        if self._manager.inbox is not None:
-            await self._manager.inbox.start()
         if self._scheduler is None:
             return
         last = await self._manager.catalogue.last_drill()

@@ -363,3 +363,19 @@ async def test_a_database_that_can_not_be_checked_is_shown_as_that(bench: Bench,
     seen = await settled(inbox, await bench.receive(inbox, archive))
     assert seen.contents is not None
     assert "could not be checked in full" in " ".join(seen.contents.warnings)
+
+
+async def test_of_two_whole_archives_under_any_names_the_newest_is_taken(bench: Bench, archive: Path) -> None:
+    """They can't be volumes of one another: the other one is put aside by name, and its bytes go."""
+    other = archive.with_name("document")
+    with zipfile.ZipFile(other, "w") as target:
+        target.write(make_database(archive.parent / "made" / "other.db", 3, wal=False), "other.db")
+    inbox = bench.inbox()
+    gate = bench.scene.standin.hold("download")
+    here = await bench.receive(inbox, archive)
+    assert await bench.receive(inbox, other) == here
+    gate.open()
+    seen = await settled(inbox, here)
+    assert seen.contents is not None
+    assert [database.name for database in seen.contents.databases] == ["other.db"]
+    assert [(one.name, one.why) for one in seen.left_out] == [(archive.name, Why.ONE_AT_A_TIME)]
