@@ -12,6 +12,7 @@ from bot.services.delivery.ledger import Ledger
 from bot.services.manager import Manager
 from bot.services.restore.held import Asker
 from bot.services.restore.pending import forget_cut_off, untold_cut_off
+from bot.services.threads import settled
 from bot.texts import Texts
 
 AGAIN_AFTER = 60.0
@@ -43,13 +44,20 @@ class RestoreNews:
             return
         async with self._telling:
             try:
-                while (pending := await untold_cut_off(self._manager.catalogue)) is not None:
-                    if await self._tell(self._texts.restore_cut_off(pending)):
-                        await forget_cut_off(self._manager.catalogue)
-                        return
+                # To its end, also in a shutdown: what they have heard they are not told again.
+                while not await settled(asyncio.ensure_future(self._tell_once())):
                     await asyncio.sleep(AGAIN_AFTER)
             except CourierError as error:
                 logger.error("the admins could not be told of a restore that was cut off: {}", error.sentence)
+
+    async def _tell_once(self) -> bool:
+        """Tell what has yet to be told; return whether somebody has heard it, or there was nothing."""
+        pending = await untold_cut_off(self._manager.catalogue)
+        if pending is not None:
+            if not await self._tell(self._texts.restore_cut_off(pending)):
+                return False
+            await forget_cut_off(self._manager.catalogue)
+        return True
 
     async def _tell(self, html: str, *, besides: Asker | None = None) -> bool:
         """Tell the admins themselves, also those whose backups go to a group."""
