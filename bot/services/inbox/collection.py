@@ -317,8 +317,9 @@ class Collection:
         try:
             async with means.turn:
                 proven = await prove(
-                    files, means.store.work, catalogue=means.catalogue, clock=means.clock, abort=Abort(), report=report
-                )
+                    files, means.store.work, catalogue=means.catalogue, take_in=means.take_in, clock=means.clock,
+                    abort=Abort(), report=report,
+                )  # fmt: skip
         except CourierError as error:
             await means.catalogue.audit(self._actor, "sent an archive that was refused", error.sentence)
             raise

@@ -14,9 +14,11 @@ from bot.errors import CourierError, NotFoundError
 from bot.services.catalogue import Catalogue
 from bot.services.inbox.collection import Collection
 from bot.services.inbox.means import Means, Offering
+from bot.services.inbox.reading import TakeIn
 from bot.services.inbox.recognition import CLOUD_LIMIT, Kind, recognise
 from bot.services.inbox.seen import Gone, Phase, Seen, Why
 from bot.services.inbox.unseal import Unseal, unseal
+from bot.services.restore.intake import take_in
 from bot.services.restore.volumes import MAX_VOLUMES
 from bot.services.restore.workroom import sweep_rooms
 from bot.services.restore_points.chat import Chats, PostedDocument
@@ -60,6 +62,7 @@ class Inbox:
         *,
         limit: int | None = CLOUD_LIMIT,
         unseal_with: Unseal | None = None,
+        intake: TakeIn = take_in,
         restores: Offering | None = None,
         clock: Clock = utc_now,
         kept_for: float = KEPT_FOR,
@@ -75,6 +78,7 @@ class Inbox:
             clock=clock,
             limit=limit,
             unseal=unseal_with or unseal,
+            take_in=intake,
             restores=restores,
             delay=delay,
             kept_for=kept_for,

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from bot.clock import Clock
 from bot.services.catalogue import Catalogue
+from bot.services.inbox.reading import TakeIn
 from bot.services.inbox.unseal import Unseal
 from bot.services.restore.sources import Origin
 from bot.services.restore_points.chat import Chats
@@ -49,6 +50,7 @@ class Means:
     clock: Clock
     limit: int | None
     unseal: Unseal
+    take_in: TakeIn
     restores: Offering | None
     delay: float
     kept_for: float

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +17,13 @@ from bot.services.inbox.recognition import bare_name, begins_zip, is_sealed, vol
 from bot.services.inbox.seen import Contents, FoundDatabase
 from bot.services.inbox.unseal import Unseal
 from bot.services.restore.incoming import Incoming, Intake
-from bot.services.restore.intake import take_in
 from bot.services.restore.sources import Origin
 from bot.services.restore.volumes import arrange_volumes
 from bot.services.restore.workroom import private_room
 from bot.services.threads import run_to_end
 
 Report = Callable[[RestoreProgress], None]
+TakeIn = Callable[..., Awaitable[Intake]]
 
 _PIECE = 1 << 20
 
@@ -44,7 +44,7 @@ async def put_together(files: Sequence[Path], folder: Path, *, unseal: Unseal, a
     if await asyncio.to_thread(lambda: any(map(is_sealed, files))):
         files = await unseal(files, folder, abort)
     ordered = await run_to_end(lambda: arrange_volumes(files, check=abort.check), stop=abort.set)
-    if len(ordered) == 1 and not await asyncio.to_thread(begins_zip, ordered[0]):
+    if len(ordered) == 1 and not await asyncio.to_thread(lambda: begins_zip(ordered[0]) or is_sealed(ordered[0])):
         number = volume_number(ordered[0].name)
         raise MissingVolumesError(
             f"{ordered[0].name} does not begin as an archive: it is a later volume, or something else.",
@@ -70,12 +70,19 @@ async def stands_alone(file: Path) -> bool:
 
 
 async def prove(
-    files: Sequence[Path], work: Path, *, catalogue: Catalogue, clock: Clock, abort: Abort, report: Report
+    files: Sequence[Path],
+    work: Path,
+    *,
+    catalogue: Catalogue,
+    take_in: TakeIn,
+    clock: Clock,
+    abort: Abort,
+    report: Report,
 ) -> Proven:
     """Read an archive (its files in order) in full, check every database in it, and say what it holds.
 
-    The databases are unpacked into a private folder inside `work` and are gone when this returns. Raises what `take_in`
-    raises.
+    `take_in` is the untrusted intake of every restore. The databases are unpacked into a private folder inside `work`
+    and are gone when this returns. Raises what `take_in` raises.
     """
     total = await asyncio.to_thread(lambda: sum(file.stat().st_size for file in files))
     sha256 = await run_to_end(lambda: _sha256(files, abort.check), stop=abort.set)

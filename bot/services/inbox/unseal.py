@@ -10,8 +10,9 @@ from bot.services.abort import Abort
 
 Unseal = Callable[[Sequence[Path], Path, Abort], Awaitable[tuple[Path, ...]]]
 """Takes the fetched files of a sealed archive (its volumes, in the order they came), a private folder to write into and
-a flag that stops it; returns the files to go on with. Raises `MissingVolumesError` where some are not there yet, and
-`UntrustedArchiveError` where they can't be opened: no identity, a wrong one, or damage."""
+a flag that stops it; returns the files to go on with, opened, or else as they are, where the intake opens them in its
+own folder. Raises `MissingVolumesError` where some are not there yet, and `UntrustedArchiveError` where they can't be
+opened: no identity, a wrong one, or damage."""
 
 SENTENCE = "is sealed (encrypted with age), and this bot can't open it."
 HINT = "Open it with the age tool and your key: age -d -i KEY FILE.zip.age > FILE.zip. Then send the FILE.zip here."
