@@ -42,6 +42,9 @@ _CELLS = 10
 _FULL = 3500
 """UTF-16 units up to which a plan is told in full; past them each database gets a line or two."""
 
+_LOST = 6
+"""Sentences about what one database loses; the largest differences are in the rows below them."""
+
 # Answers to presses: plain text, at most 200 long.
 STARTED = "The restore has started."
 PUT_ASIDE = "Put aside. Nothing was changed."
@@ -122,7 +125,8 @@ def plan(seen: RestorePlan, now: datetime, timezone: ZoneInfo, *, undo: bool, va
     full = [part for change in seen.changes for part in _database(change)]
     if length("\n".join(part for part in (*head, *full, *foot) if isinstance(part, str))) <= _FULL:
         return compose(*head, *full, *foot)
-    return compose(*head, Listing(tuple(_brief(change) for change in seen.changes), 60), "", *foot)
+    ranked = sorted(seen.changes, key=lambda change: not change.lost)  # what loses something comes first
+    return compose(*head, Listing(tuple(_brief(change) for change in ranked), 60), "", *foot)
 
 
 def _source(seen: RestorePlan, timezone: ZoneInfo) -> str:
@@ -141,7 +145,7 @@ def _database(change: DatabaseChange) -> tuple[str | Listing | None, ...]:
     return (
         f"<b>{name(change.name)}</b> → <code>{name(str(change.target), 90)}</code>",
         f"{sentence(change.method)} · {_sizes(change)}",
-        _listing([f"🔴 <b>Lost:</b> {text(lost, 250)}" for lost in change.lost], 6),
+        *_lost(change),
         _rows(change),
         _same(change),
         _listing([f"• {entry.kind} <code>{name(entry.name)}</code> {entry.change}" for entry in change.schema], 5),
@@ -154,6 +158,13 @@ def _database(change: DatabaseChange) -> tuple[str | Listing | None, ...]:
         else None,
         "",
     )
+
+
+def _lost(change: DatabaseChange) -> tuple[str, ...]:
+    """Return what is lost, as lines that never give way to others."""
+    shown = [f"🔴 <b>Lost:</b> {text(lost, 250)}" for lost in change.lost[:_LOST]]
+    more = len(change.lost) - len(shown)
+    return (*shown, f"🔴 … and rows of {count(more, 'table')} more") if more else tuple(shown)
 
 
 def _sizes(change: DatabaseChange) -> str:
