@@ -171,7 +171,7 @@ def test_many_databases_are_told_in_brief_with_what_is_lost() -> None:
     seen = fits(TEXTS.restore_plan(a_plan(*changes), NOW, NOW, undo=False))
     assert all(f"number{number:02}.db" in seen for number in range(20))
     assert "30 tables with other numbers of rows" in seen
-    assert "37 rows newer" in seen
+    assert "Loses rows of 30 tables." in seen
     assert "You can confirm until" in seen
 
 
