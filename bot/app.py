@@ -16,7 +16,7 @@ from loguru import logger
 from bot.clock import Clock, utc_now
 from bot.config import Settings
 from bot.errors import AbortedError, BusyError, CourierError, InstanceError, TelegramError
-from bot.models import Delivery, PendingRestore, Progress, RunResult, Trigger
+from bot.models import Delivery, Progress, RunResult, Trigger
 from bot.restore_news import RestoreNews
 from bot.services.abort import Abort
 from bot.services.catalogue import CATALOGUE_NAME, Catalogue, Rebuilt, open_or_rebuild
@@ -24,7 +24,6 @@ from bot.services.delivery.ledger import Ledger
 from bot.services.locks import RunLock, ServiceLock
 from bot.services.manager import ALL, Manager
 from bot.services.manifest import read_manifest
-from bot.services.restore.pending import pending_restore
 from bot.services.scheduler import Scheduler
 from bot.services.status import HEARTBEAT_EVERY, PAUSED
 from bot.services.store import Store
@@ -232,7 +231,7 @@ class Service:
     # --- the beginning -----------------------------------------------------------------------------------------
 
     async def _start(self) -> None:
-        await self._settle_restores()
+        await self.manager.restores.settle()
         await self._beat()
         await self.manager.prune()
         self._go("heartbeat", self._keep_beating())
@@ -315,20 +314,12 @@ class Service:
                 if before is not None:
                     await catalogue.set_last_planned(before)
 
-    async def _settle_restores(self) -> PendingRestore | None:
-        """Put in order what a restore that was cut off has left, here or in a command."""
-        try:
-            return await pending_restore(self.manager.restores.house)
-        except CourierError as error:
-            logger.error("a restore may have been cut off: {} {}", error.sentence, error.hint)
-            return None
-
     async def _keep_beating(self) -> None:
         while True:
             await self._beat()
             await self.look_for_news()
             await self.manager.restores.sweep()
-            if await self._settle_restores() is not None:
+            if await self.manager.restores.settle() is not None:
                 self._go("cut-off restores", self._news.tell_of_cut_off())
             await asyncio.sleep(HEARTBEAT_EVERY)
 

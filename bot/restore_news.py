@@ -45,7 +45,9 @@ class RestoreNews:
         async with self._telling:
             try:
                 # To its end, also in a shutdown: what they have heard they are not told again.
-                while not await settled(asyncio.ensure_future(self._tell_once())):
+                while True:
+                    if await settled(asyncio.ensure_future(self._tell_once())):
+                        return
                     await asyncio.sleep(AGAIN_AFTER)
             except CourierError as error:
                 logger.error("the admins could not be told of a restore that was cut off: {}", error.sentence)

@@ -257,3 +257,15 @@ async def test_news_of_a_cut_off_restore_outlive_a_telegram_that_is_down(town: T
 
 async def _forgotten(town: Town) -> bool:
     return await untold_cut_off(town.service.manager.catalogue) is None
+
+
+async def test_a_restore_journal_that_can_not_be_read_stands_in_the_status(town: Town) -> None:
+    """The service runs all the same, and says that nobody knows whether a restore was cut off."""
+    await town.stop()
+    (town.settings.backup_dir / "restore.json").write_text("{ torn")
+    await town.start()
+    status = await opened(town.ann, "Database Backup", "Backup Status")
+    assert "unknown whether a restore was cut off" in status.text
+    (town.settings.backup_dir / "restore.json").unlink()
+    assert await town.service.manager.restores.settle() is None
+    assert town.service.manager.restores.trouble == ""

@@ -13,9 +13,7 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 from pydantic import Field
 
-from bot.models import BackupDetails, BackupPage, RestoreResult
-from bot.services.restore.choices import Choice
-from bot.texts.markup import cut, one_line
+from bot.models import BackupDetails, BackupPage
 
 # Bounds make a forged number a malformed button instead of an error in the database.
 BackupId = Annotated[int, Field(ge=1, lt=2**63)]
@@ -115,9 +113,6 @@ class LogFile(CallbackData, prefix="logfile"):
 
 Row = list[InlineKeyboardButton]
 
-CHOICES_PER_PAGE = 20
-"""Databases on one page of a choice; Telegram takes a hundred buttons under a message."""
-
 
 def button(text: str, data: CallbackData, style: ButtonStyle | None = None) -> InlineKeyboardButton:
     """Return a button; raises ValueError when its data would be over 64 bytes."""
@@ -129,11 +124,11 @@ def keyboard(*rows: Row | None) -> InlineKeyboardMarkup:
     return InlineKeyboardMarkup(inline_keyboard=[row for row in rows if row])
 
 
-def _back(text: str, data: CallbackData) -> Row:
+def back_row(text: str, data: CallbackData) -> Row:
     return [button(f"‹ {text}", data)]
 
 
-TO_MENU = _back("Back", Go(place=Place.MENU))
+TO_MENU = back_row("Back", Go(place=Place.MENU))
 
 
 def admin_menu() -> InlineKeyboardMarkup:
@@ -149,7 +144,7 @@ def backup_menu(*, paused: bool) -> InlineKeyboardMarkup:
         [button("📊 Backup Status", Go(place=Place.STATUS)), button("💾 Manual Backup", Run(), ButtonStyle.PRIMARY)],
         [button("📜 Detailed Logs", Logs(level=Level.ALL, page=0)), button("🩺 System Health", Go(place=Place.HEALTH))],
         [button("🗂 History", History(page=0)), resume if paused else pause],
-        _back("Back", Go(place=Place.ADMIN)),
+        back_row("Back", Go(place=Place.ADMIN)),
     )
 
 
@@ -196,7 +191,7 @@ def backup(seen: BackupDetails, page: int) -> InlineKeyboardMarkup:
     def does(act: BackupAct) -> OfBackup:
         return OfBackup(act=act, id=here.id, page=page)
 
-    back = _back("History", History(page=page))
+    back = back_row("History", History(page=page))
     restore = [button("♻️ Restore", Restore(step=RestoreStep.CHOOSE, source=f"b{here.id}"))] if seen.restorable else []
     if not here.on_disk:
         return keyboard(restore, back)
@@ -212,7 +207,7 @@ def backup(seen: BackupDetails, page: int) -> InlineKeyboardMarkup:
 
 def to_backup(backup_id: int, page: int) -> InlineKeyboardMarkup:
     """Return the way back to one backup."""
-    return keyboard(_back("Back", OfBackup(act=BackupAct.OPEN, id=backup_id, page=page)))
+    return keyboard(back_row("Back", OfBackup(act=BackupAct.OPEN, id=backup_id, page=page)))
 
 
 def confirm_delete(backup_id: int, page: int, asked_at: int) -> InlineKeyboardMarkup:
@@ -221,69 +216,6 @@ def confirm_delete(backup_id: int, page: int, asked_at: int) -> InlineKeyboardMa
         [button("🗑 Yes, delete it", Delete(id=backup_id, page=page, asked_at=asked_at), ButtonStyle.DANGER)],
         [button("Keep it", OfBackup(act=BackupAct.OPEN, id=backup_id, page=page))],
     )
-
-
-def restore_choice(choice: Choice, page: int) -> InlineKeyboardMarkup:
-    """Return the databases as boxes to tick, and the way to the plan."""
-
-    def step(what: RestoreStep, item: int = 0) -> Restore:
-        return Restore(step=what, source=choice.id, item=item)
-
-    pages = max(1, -(-len(choice.names) // CHOICES_PER_PAGE))
-    page = min(page, pages - 1)
-    first = page * CHOICES_PER_PAGE
-    boxes = [
-        [
-            button(
-                f"{'☑️' if number in choice.chosen else '▫️'} {cut(one_line(name), 40)}", step(RestoreStep.TOGGLE, number)
-            )
-        ]
-        for number, name in enumerate(choice.names[first : first + CHOICES_PER_PAGE], start=first)
-    ]
-    earlier = [button("‹", step(RestoreStep.CHOOSE, page - 1))] if page else []
-    later = [button("›", step(RestoreStep.CHOOSE, page + 1))] if page + 1 < pages else []
-    every = "None of them" if len(choice.chosen) == len(choice.names) else "All of them"
-    back = OfBackup(act=BackupAct.OPEN, id=choice.backup.id, page=0) if choice.backup is not None else None
-    return keyboard(
-        *boxes,
-        earlier + later,
-        [button(every, step(RestoreStep.ALL, page))],
-        [button("📋 Show the plan", step(RestoreStep.PLAN), ButtonStyle.PRIMARY)],
-        _back("Back", back) if back is not None else TO_MENU,
-    )
-
-
-def preparing_restore() -> InlineKeyboardMarkup:
-    """Return the way out of a plan in the making."""
-    return keyboard([button("Put it aside", Restore(step=RestoreStep.CANCEL, source="c0"))])
-
-
-def restore_plan(plan_id: str, *, undo: bool) -> InlineKeyboardMarkup:
-    """Return the red button under a plan."""
-    act = button(
-        "↩️ Undo the restore" if undo else "♻️ Restore", Restore(step=RestoreStep.ASK, source=plan_id), ButtonStyle.DANGER
-    )
-    return keyboard([act], [button("Leave it as it is", Restore(step=RestoreStep.CANCEL, source=plan_id))])
-
-
-def sure_to_replace(plan_id: str) -> InlineKeyboardMarkup:
-    """Return the second step."""
-    return keyboard(
-        [button("⚠️ Yes, replace", Restore(step=RestoreStep.YES, source=plan_id), ButtonStyle.DANGER)],
-        [button("No, leave it as it is", Restore(step=RestoreStep.CANCEL, source=plan_id))],
-    )
-
-
-def plan_gone(choice_id: str) -> InlineKeyboardMarkup:
-    """Return the ways on from a plan that can't be confirmed any more."""
-    again = Restore(step=RestoreStep.PLAN, source=choice_id) if choice_id else None
-    return keyboard([button("🔄 Make a new plan", again)] if again is not None else None, TO_MENU)
-
-
-def restored(result: RestoreResult) -> InlineKeyboardMarkup:
-    """Return what can be done after a restore."""
-    undo = button("↩️ Undo", Restore(step=RestoreStep.UNDO, source=f"r{result.id}"), ButtonStyle.DANGER)
-    return keyboard([undo] if result.undoable else None, TO_MENU)
 
 
 def logs(level: Level, page: int, *, more: bool) -> InlineKeyboardMarkup:

@@ -13,7 +13,7 @@ from loguru import logger
 
 from bot.clock import Clock
 from bot.errors import BusyError, CourierError
-from bot.handlers import keyboards
+from bot.handlers import restore_buttons
 from bot.handlers.keyboards import Restore, RestoreStep
 from bot.handlers.live import LiveView
 from bot.handlers.screen import Canvas, Press, Screen
@@ -57,7 +57,7 @@ class LiveRestores:
         work = _kept(make(report))
         await press.answer()
         await self.view.follow(
-            canvas, lambda: Screen(restoring.preparing(latest[0]), keyboards.preparing_restore()), work
+            canvas, lambda: Screen(restoring.preparing(latest[0]), restore_buttons.preparing_restore()), work
         )
         try:
             held = await asyncio.shield(work)
@@ -79,7 +79,7 @@ class LiveRestores:
             self.restores.shown(held, canvas.origin)  # before anybody can see it, and press
         text = self.texts.restore_plan(plan, self.clock(), held.expires_at, undo=undo)
         try:
-            await self.view.settle(canvas, Screen(text, keyboards.restore_plan(held.id, undo=undo)))
+            await self.view.settle(canvas, Screen(text, restore_buttons.restore_plan(held.id, undo=undo)))
         except BaseException:
             await self.restores.drop(held)
             raise
@@ -96,9 +96,9 @@ class LiveRestores:
             # A shutdown may cancel this handler; the restore is ended by the service, in its own time.
             result = await asyncio.shield(work)
             text = restoring.result(result, undo=bool(held.prepared.undo_of))
-            screen = Screen(text, keyboards.restored(result))
+            screen = Screen(text, restore_buttons.restored(result))
         except CourierError as error:
-            screen = Screen(restoring.failed(error), keyboards.plan_gone(held.choice_id))
+            screen = Screen(restoring.failed(error), restore_buttons.plan_gone(held.choice_id))
         canvas = press.canvas
         if not canvas.current:  # another screen was opened there meanwhile; the result is not to be missed
             canvas = canvas.board.canvas(canvas.bot, canvas.chat_id)
@@ -152,7 +152,7 @@ async def press_restore(
 
 async def tick_database(_: CallbackQuery, callback_data: Restore, press: Press, manager: Manager, texts: Texts) -> None:
     choice = manager.restores.tick(callback_data.source, callback_data.item, asker_of(press))
-    await _draw_choice(press, choice, callback_data.item // keyboards.CHOICES_PER_PAGE, texts)
+    await _draw_choice(press, choice, callback_data.item // restore_buttons.CHOICES_PER_PAGE, texts)
 
 
 async def tick_all_databases(
@@ -183,7 +183,7 @@ async def press_red_button(
         await _say_no(press, error)
         return
     text = texts.ask_to_replace(held.prepared.plan, held.expires_at, undo=bool(held.prepared.undo_of))
-    await press.draw(Screen(text, keyboards.sure_to_replace(held.id)))
+    await press.draw(Screen(text, restore_buttons.sure_to_replace(held.id)))
 
 
 async def confirm_restore(_: CallbackQuery, callback_data: Restore, press: Press, live_restores: LiveRestores) -> None:
@@ -207,7 +207,7 @@ async def put_aside(_: CallbackQuery, callback_data: Restore, press: Press, mana
             return
     else:
         manager.restores.abandon(asker_of(press))
-    await press.draw(Screen(restoring.PUT_ASIDE, keyboards.plan_gone(choice_id)), restoring.PUT_ASIDE)
+    await press.draw(Screen(restoring.PUT_ASIDE, restore_buttons.plan_gone(choice_id)), restoring.PUT_ASIDE)
 
 
 async def press_undo(
@@ -226,7 +226,7 @@ async def _make_plan(press: Press, choice: Choice, live: LiveRestores) -> None:
 async def _draw_choice(press: Press, choice: Choice, page: int, texts: Texts) -> None:
     taken_at = choice.backup.started_at if choice.backup is not None else None
     text = texts.choose_databases(choice.label, choice.names, len(choice.chosen), taken_at)
-    await press.draw(Screen(text, keyboards.restore_choice(choice, page)), answers.UP_TO_DATE)
+    await press.draw(Screen(text, restore_buttons.restore_choice(choice, page)), answers.UP_TO_DATE)
 
 
 async def _say_no(press: Press, error: CourierError) -> None:
@@ -237,11 +237,11 @@ async def _say_no(press: Press, error: CourierError) -> None:
         await press.answer(error.sentence, alert=True)
         return
     await press.answer(error.sentence, alert=True)
-    await press.draw(Screen(restoring.refused(error), keyboards.plan_gone(error.choice_id)))
+    await press.draw(Screen(restoring.refused(error), restore_buttons.plan_gone(error.choice_id)))
 
 
 def _ways_on(back: Choice | None) -> Any:
-    return keyboards.plan_gone(back.id if back is not None else "")
+    return restore_buttons.plan_gone(back.id if back is not None else "")
 
 
 _plans: set[asyncio.Task[HeldPlan]] = set()

@@ -310,7 +310,7 @@ class Manager:
             schedule=self.settings.schedule,
             now=self._clock(),
             running=await self.running_anywhere(),
-            warnings=(*self.settings.warnings, *filter(None, [self.polling_trouble()])),
+            warnings=(*self.settings.warnings, *filter(None, [self.polling_trouble(), self.restores.trouble])),
         )
 
     async def health(self) -> Health:

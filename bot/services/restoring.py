@@ -11,32 +11,31 @@ from loguru import logger
 
 from bot.clock import Clock
 from bot.config import Settings
-from bot.errors import BusyError, NotFoundError, RestoreRefusedError
+from bot.errors import BusyError, CourierError, NotFoundError, RestoreRefusedError
 from bot.models import (
     Backup,
+    PendingRestore,
     RestorePlan,
-    RestorePoint,
     RestoreProgress,
     RestoreResult,
-    RestoreStage,
     RunInProgress,
 )
 from bot.services.abort import Abort
 from bot.services.catalogue import Catalogue
 from bot.services.databases import Discovery
 from bot.services.locks import what_runs
+from bot.services.restore.archives import Archives, nowhere
 from bot.services.restore.choices import Choice, Choices
 from bot.services.restore.held import Asker, Gone, HeldPlan, Place, Plans
 from bot.services.restore.house import House, Mark, Prepared, Report, unmarked
 from bot.services.restore.journal import RestoreJournal
 from bot.services.restore.offers import Offers, Release, nothing
+from bot.services.restore.pending import pending_restore
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.running import Herald, Running
 from bot.services.restore.sources import Origin
 from bot.services.restore.targets import Configured
-from bot.services.restore.workroom import private_room
 from bot.services.restore_points.chat import Files
-from bot.services.restore_points.fetch import fetch_archive
 from bot.services.store import Store
 
 WAIT = "Try again when it has ended."
@@ -46,7 +45,6 @@ class Restores:
     """One restore at a time, from a plan that one admin saw and confirmed.
 
     The steps: `choose`, `tick`, `plan` (or `plan_undo`), `shown`, `ask`, `begin`. Until `begin`, nothing is changed.
-    `files` is where archives are fetched back from that are no longer on the disk; None where nobody talks to Telegram.
     """
 
     def __init__(
@@ -62,11 +60,12 @@ class Restores:
         mark: Mark = unmarked,
     ) -> None:
         """`busy` tells of any run, here or in another process; tests stop a restore at a step of it by `mark`."""
-        self.files: Files | None = None
         self.herald = herald
+        self.trouble = ""
         self.mark = mark
         self._settings, self._catalogue, self._store = settings, catalogue, store
         self._discover, self._busy, self._clock = discover, busy, clock
+        self._archives = Archives(catalogue, store)
         self._offers = Offers(clock)
         self._choices = Choices()
         self._plans = Plans(clock)
@@ -86,6 +85,7 @@ class Restores:
         """
         return self._offers.add(origin, admin_id=admin_id, label=label, names=names, release=release)
 
+<<<<<<< HEAD
     def holds(self, offer_id: str) -> bool:
         """Tell whether an offer is still kept, be it that a plan is being made from it; its time goes on."""
         return self._offers.holds(offer_id)
@@ -93,12 +93,20 @@ class Restores:
     def withdraw(self, offer_id: str) -> None:
         """Let an offer go before its time; nothing happens when there is none."""
         self._offers.withdraw(offer_id)
+=======
+    @property
+    def files(self) -> Files | None:
+        """Where archives are fetched back from that are no longer on the disk; None where Telegram is not asked."""
+        return self._archives.files
+
+    @files.setter
+    def files(self, files: Files | None) -> None:
+        self._archives.files = files
+>>>>>>> chatrestore
 
     async def is_restorable(self, backup: Backup) -> bool:
         """Tell whether its archive is on the disk, or can be fetched back from Telegram."""
-        if not backup.proven:
-            return False
-        return backup.on_disk or (self.files is not None and await self._point(backup) is not None)
+        return await self._archives.has(backup)
 
     async def choose(self, source: str, asker: Asker) -> Choice:
         """Begin with what a button names: `b` and a backup's number, or an offer's id.
@@ -110,7 +118,7 @@ class Restores:
             if not backup.proven:
                 raise NotFoundError(f"Backup {backup.id} is {backup.state}: there is nothing to restore from.")
             if not await self.is_restorable(backup):
-                raise _gone(backup)
+                raise nowhere(backup)
             return self._choices.begin(
                 source,
                 asker.admin_id,
@@ -161,7 +169,7 @@ class Restores:
                 async with AsyncExitStack() as fetched:
                     prepared = await rooms.enter_async_context(
                         restorer.prepare(
-                            await self._origin(choice, fetched, abort, report),
+                            await self._archives.origin(choice, fetched, abort, report),
                             only=choice.only,
                             abort=abort,
                             report=report,
@@ -226,31 +234,6 @@ class Restores:
             room=rooms.pop_all(),
             offer=choice.offer if choice else None,
         )
-
-    async def _origin(self, choice: Choice, fetched: AsyncExitStack, abort: Abort, report: Report) -> Origin:
-        """Return the archive: as it was brought, from the disk, or else fetched back from Telegram."""
-        if choice.offer is not None:
-            return choice.offer.origin
-        backup = await self._catalogue.backup(int(choice.source[1:]))  # it may have been deleted since
-        file = self._store.folder / backup.archive_name
-        if backup.on_disk and await asyncio.to_thread(file.is_file):
-            return Origin(files=(file,), backup=backup)
-        point = await self._point(backup)
-        if self.files is None or point is None:
-            raise _gone(backup)
-        logger.info("{} is not on the disk; it is fetched back from Telegram", backup.archive_name)
-        room = await fetched.enter_async_context(private_room(self._store.work))
-
-        def tell(done: int, total: int) -> None:
-            report(RestoreProgress(stage=RestoreStage.FETCH, done=done, total=total, detail=backup.archive_name))
-
-        archive = await fetch_archive(self.files, point, room, abort=abort, progress=tell)
-        return Origin(files=(archive,), backup=backup)
-
-    async def _point(self, backup: Backup) -> RestorePoint | None:
-        points = await self._catalogue.restore_points()
-        same = (backup.archive_name, backup.archive_sha256)
-        return next((point for point in points if (point.archive, point.sha256) == same), None)
 
     # --- what is confirmed -------------------------------------------------------------------------------------
 
@@ -319,6 +302,22 @@ class Restores:
 
     # --- what recurs, and the end ------------------------------------------------------------------------------
 
+    async def settle(self) -> PendingRestore | None:
+        """Put in order what a restore that was cut off has left, here or in another process; see `pending_restore`.
+
+        `trouble` says why it can't be known, where it can't; it stands in the status then.
+        """
+        try:
+            pending = await pending_restore(self.house)
+        except (CourierError, OSError) as error:
+            trouble = f"{error.sentence} {error.hint}".strip() if isinstance(error, CourierError) else str(error)
+            if trouble != self.trouble:
+                logger.error("a restore may have been cut off: {}", trouble)
+            self.trouble = trouble
+            return None
+        self.trouble = ""
+        return pending
+
     async def sweep(self) -> None:
         """Let go the plans and offers whose time is over."""
         await self._plans.sweep()
@@ -359,10 +358,3 @@ class Restores:
 
 def _names(plan: RestorePlan) -> str:
     return ", ".join(change.name for change in plan.changes)
-
-
-def _gone(backup: Backup) -> NotFoundError:
-    return NotFoundError(
-        f"The archive of backup {backup.id} is neither on the server's disk nor in the chats.",
-        hint="Choose another backup in History.",
-    )

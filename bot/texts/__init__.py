@@ -23,7 +23,7 @@ from bot.models import (
     Status,
     Volume,
 )
-from bot.texts import answers, delivery, history, journal, restore_points, restoring, runs, status
+from bot.texts import answers, delivery, history, journal, restore_plan, restore_points, restoring, runs, status
 from bot.texts import health as health_text
 from bot.texts.markup import ANSWER_LIMIT, CAPTION_LIMIT, MESSAGE_LIMIT, cut, length, plain
 from bot.texts.measures import age, duration, human_size, next_run
@@ -109,10 +109,10 @@ class Texts:
         return restoring.choose(label, names, chosen, taken_at, self.timezone)
 
     def restore_plan(self, plan: RestorePlan, now: datetime, valid_until: datetime | None, *, undo: bool) -> str:
-        return restoring.plan(plan, now, self.timezone, undo=undo, valid_until=valid_until)
+        return restore_plan.plan(plan, now, self.timezone, undo=undo, valid_until=valid_until)
 
     def ask_to_replace(self, plan: RestorePlan, valid_until: datetime, *, undo: bool) -> str:
-        return restoring.ask(plan, valid_until, self.timezone, undo=undo)
+        return restore_plan.ask(plan, valid_until, self.timezone, undo=undo)
 
     def history(self, page: BackupPage) -> str:
         return history.history(page, self.timezone)

@@ -240,15 +240,14 @@ class Collection:
         files = [item.file for item in self._group() if item.file is not None]
         try:
             ordered = await put_together(files, await self._room.slot(), unseal=self._means.unseal, abort=Abort())
-        except MissingVolumesError as error:
-            self._problem = error
+            if self._fresh:  # something came meanwhile, and the next job looks at all of it
+                return
+            self._spent = True
+            await self._prove(ordered, files[0].name)
+        except MissingVolumesError as error:  # of a sealed archive that shows only when it is opened
+            self._spent, self._problem, self._progress = False, error, None
             if not self._fresh:
                 self._turn(Phase.WAITING)
-            return
-        if self._fresh:  # something came meanwhile, and the next job looks at all of it
-            return
-        self._spent = True
-        await self._prove(ordered, files[0].name)
 
     def _group(self) -> list[Item]:
         """The items of the archive that was named last; those whose names mean none may belong to any."""
@@ -320,6 +319,8 @@ class Collection:
                     files, means.store.work, catalogue=means.catalogue, take_in=means.take_in, clock=means.clock,
                     abort=Abort(), report=report,
                 )  # fmt: skip
+        except MissingVolumesError:
+            raise
         except CourierError as error:
             await means.catalogue.audit(self._actor, "sent an archive that was refused", error.sentence)
             raise
