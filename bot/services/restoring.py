@@ -85,7 +85,6 @@ class Restores:
         """
         return self._offers.add(origin, admin_id=admin_id, label=label, names=names, release=release)
 
-<<<<<<< HEAD
     def holds(self, offer_id: str) -> bool:
         """Tell whether an offer is still kept, be it that a plan is being made from it; its time goes on."""
         return self._offers.holds(offer_id)
@@ -93,7 +92,7 @@ class Restores:
     def withdraw(self, offer_id: str) -> None:
         """Let an offer go before its time; nothing happens when there is none."""
         self._offers.withdraw(offer_id)
-=======
+
     @property
     def files(self) -> Files | None:
         """Where archives are fetched back from that are no longer on the disk; None where Telegram is not asked."""
@@ -102,7 +101,6 @@ class Restores:
     @files.setter
     def files(self, files: Files | None) -> None:
         self._archives.files = files
->>>>>>> chatrestore
 
     async def is_restorable(self, backup: Backup) -> bool:
         """Tell whether its archive is on the disk, or can be fetched back from Telegram."""

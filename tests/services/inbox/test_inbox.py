@@ -379,3 +379,14 @@ async def test_of_two_whole_archives_under_any_names_the_newest_is_taken(bench: 
     assert seen.contents is not None
     assert [database.name for database in seen.contents.databases] == ["other.db"]
     assert [(one.name, one.why) for one in seen.left_out] == [(archive.name, Why.ONE_AT_A_TIME)]
+
+
+async def test_the_same_document_twice_counts_once(bench: Bench, archive: Path) -> None:
+    """Forwarded twice, a volume is fetched once, and listed once."""
+    inbox = bench.inbox()
+    posted = await bench.posted(cut(archive, 2)[0])
+    here = inbox.receive(11, posted, actor="Ann (11)").collection
+    assert inbox.receive(11, posted, actor="Ann (11)").collection == here
+    seen = await settled(inbox, here)
+    assert len(seen.pieces) == 1
+    assert len(bench.scene.standin.calls_of("getFile")) == 1
