@@ -174,7 +174,9 @@ class Restores:
         """Make the plan that brings back what that restore replaced. Raises as `plan`, and `NotFoundError`."""
         async with self._preparation(asker) as (abort, rooms):
             record = await asyncio.to_thread(RestoreJournal(self._store.folder).read)
-            if record is None or record.id != restore_id:
+            if record is None:
+                raise NotFoundError("There is no restore to undo.")
+            if record.id != restore_id:
                 raise NotFoundError(
                     "Another restore has taken place since that one; only the last one can be undone.",
                     hint="What was there before each restore is a pinned backup in History: restore that one.",
