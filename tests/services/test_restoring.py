@@ -115,6 +115,8 @@ async def test_what_was_brought_is_offered_restored_and_let_go(tmp_path: Path) -
         assert released == ["the files"]
         with pytest.raises(RestoreRefusedError, match="no longer kept"):
             await manager.restores.choose(offer, ANN)
+        with pytest.raises(RestoreRefusedError, match="no longer kept"):
+            await manager.restores.plan(held.choice_id, ANN)
     assert released == ["the files"]
 
 
