@@ -119,7 +119,7 @@ async def restores_of(town: Town) -> list[str]:
 async def opened(person: Person, *path: str) -> Message:
     """Open the menu anew and press one button after the other; the screen that the last one leads to."""
     await person.send("/admin")
-    screen = await person.wait_for(lambda m: bool(m.buttons))
+    screen = await person.wait_for(lambda m: "Admin menu" in m.text)
     for button in path:
         screen = await pressed(person, button, screen)
     return screen

@@ -29,7 +29,7 @@ from bot.services.restore.choices import Choice, Choices
 from bot.services.restore.held import Asker, Gone, HeldPlan, Place, Plans
 from bot.services.restore.house import House, Mark, Prepared, Report, unmarked
 from bot.services.restore.journal import RestoreJournal
-from bot.services.restore.offers import Offers, Release, nothing
+from bot.services.restore.offers import Offer, Offers, Release, nothing
 from bot.services.restore.pending import pending_restore
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.running import Herald, Running
@@ -111,7 +111,7 @@ class Restores:
 
         Raises `NotFoundError`, `RestoreRefusedError`.
         """
-        if source.startswith("b"):
+        if source.startswith("b") and len(source) < 19 and source[1:].isdecimal():
             backup = await self._catalogue.backup(int(source[1:]))
             if not backup.proven:
                 raise NotFoundError(f"Backup {backup.id} is {backup.state}: there is nothing to restore from.")
@@ -124,12 +124,16 @@ class Restores:
                 names=tuple(database.name for database in backup.databases),
                 backup=backup,
             )
-        offer = self._offers.get(source)
-        if offer is None:
-            raise RestoreRefusedError("What was sent to me is no longer kept here.", hint="Send it once more.")
+        offer = self._offered(source)
         if offer.admin_id != asker.admin_id:
             raise RestoreRefusedError("Another admin sent that.", hint="Send it yourself, and restore from it.")
         return self._choices.begin(source, asker.admin_id, label=offer.label, names=offer.names, offer=offer)
+
+    def _offered(self, offer_id: str) -> Offer:
+        offer = self._offers.get(offer_id)
+        if offer is None:
+            raise RestoreRefusedError("What was sent to me is no longer kept here.", hint="Send it once more.")
+        return offer
 
     def choice(self, choice_id: str, asker: Asker) -> Choice:
         """Return a choice being made. Raises `RestoreRefusedError`."""
@@ -162,7 +166,7 @@ class Restores:
         async with self._preparation(asker) as (abort, rooms):
             restorer = await self._restorer()
             if choice.offer is not None:
-                choice.offer.readers += 1
+                self._offered(choice.offer.id).readers += 1  # it may have ended since it was chosen
             try:
                 async with AsyncExitStack() as fetched:
                     prepared = await rooms.enter_async_context(
@@ -182,7 +186,9 @@ class Restores:
         """Make the plan that brings back what that restore replaced. Raises as `plan`, and `NotFoundError`."""
         async with self._preparation(asker) as (abort, rooms):
             record = await asyncio.to_thread(RestoreJournal(self._store.folder).read)
-            if record is None or record.id != restore_id:
+            if record is None:
+                raise NotFoundError("There is no restore to undo.")
+            if record.id != restore_id:
                 raise NotFoundError(
                     "Another restore has taken place since that one; only the last one can be undone.",
                     hint="What was there before each restore is a pinned backup in History: restore that one.",
@@ -264,6 +270,7 @@ class Restores:
         self._plans.look(plan_id, asker, place)
         await self._require_idle()
         held = self._plans.look(plan_id, asker, place)
+        self._run.check_stopping()
         if (run := self.running) is not None:
             raise BusyError(what_runs(run), hint=WAIT)
         self._plans.take(held)

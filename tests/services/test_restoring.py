@@ -115,6 +115,8 @@ async def test_what_was_brought_is_offered_restored_and_let_go(tmp_path: Path) -
         assert released == ["the files"]
         with pytest.raises(RestoreRefusedError, match="no longer kept"):
             await manager.restores.choose(offer, ANN)
+        with pytest.raises(RestoreRefusedError, match="no longer kept"):
+            await manager.restores.plan(held.choice_id, ANN)
     assert released == ["the files"]
 
 
@@ -246,6 +248,9 @@ async def test_undo_of_nothing_and_of_an_older_restore(tmp_path: Path) -> None:
     """Only the last restore can be undone, by the id that its result carries."""
     users = make_database(tmp_path / "users.db")
     async with managed(tmp_path, users) as manager:
+        with pytest.raises(NotFoundError, match="no restore to undo"):
+            await manager.restores.plan_undo("0123abcd", ANN)
+        await restored(manager, await backed_up(manager))
         with pytest.raises(NotFoundError, match="only the last one"):
             await manager.restores.plan_undo("0123abcd", ANN)
 
