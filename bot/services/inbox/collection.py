@@ -154,7 +154,8 @@ class Collection:
     def leave_out(self, posted: PostedDocument, why: Why) -> None:
         """Note a document that is not fetched; without any other, that is all there is to say."""
         self._left_out.append(left_out(posted, why))
-        self._turn(None if self._items or self.busy else Phase.REFUSED)
+        alone = not self._items and not self.busy and not self._spent
+        self._turn(Phase.REFUSED if alone else None)
 
     def read_catalogue(self, posted: PostedDocument) -> None:
         """Read a catalogue document and list its restore points."""

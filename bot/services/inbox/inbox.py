@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import suppress
 from dataclasses import dataclass
 
 from loguru import logger
@@ -102,10 +101,11 @@ class Inbox:
         kind = recognise(posted.name, posted.mime)
         if kind in (Kind.OTHER, Kind.DATABASE):
             why = Why.BARE_DATABASE if kind is Kind.DATABASE else Why.NOT_TAKEN
-            if current is None or album is None or album not in current.albums:
+            beside = self._of_album(admin_id, album)
+            if beside is None:
                 return Receipt(why=why)
-            current.leave_out(posted, why)
-            return Receipt(collection=current.id)
+            beside.leave_out(posted, why)
+            return Receipt(collection=beside.id)
         if kind is Kind.CATALOGUE and current is not None and current.bytes:
             current.leave_out(posted, Why.CATALOGUE)
             return Receipt(collection=current.id)
@@ -126,6 +126,11 @@ class Inbox:
         """The collection that what this admin sends next may belong to."""
         mine = [one for one in self._collections.values() if one.admin_id == admin_id]
         return mine[-1] if mine and mine[-1].collecting else None
+
+    def _of_album(self, admin_id: int, album: str | None) -> Collection | None:
+        """The collection that other items of an album went to."""
+        mine = [one for one in self._collections.values() if one.admin_id == admin_id and one.phase is not Phase.GONE]
+        return next((one for one in reversed(mine) if album is not None and album in one.albums), None)
 
     def _open(self, admin_id: int, actor: str) -> Collection:
         mine = [one for one in self._collections.values() if one.admin_id == admin_id]
@@ -184,8 +189,10 @@ class Inbox:
     async def _keep_watch(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            with suppress(CourierError):
+            try:
                 await self.expire()
+            except Exception as error:  # the catalogue, the disk: looked at again in a while
+                logger.opt(exception=not isinstance(error, CourierError)).warning("the inbox: {}", error)
 
     async def expire(self) -> None:
         """Let go every collection that nobody touched for a while, unless something is still being done with it."""

@@ -390,3 +390,18 @@ async def test_the_same_document_twice_counts_once(bench: Bench, archive: Path) 
     seen = await settled(inbox, here)
     assert len(seen.pieces) == 1
     assert len(bench.scene.standin.calls_of("getFile")) == 1
+
+
+async def test_what_comes_late_of_an_album_is_noted_beside_its_archive(bench: Bench, archive: Path) -> None:
+    """Its archive is ready already: the paper is named there, and the archive stays ready."""
+    inbox = bench.inbox()
+    here = inbox.receive(11, await bench.posted(archive), actor="Ann (11)", album="1").collection
+    await settled(inbox, here)
+    paper = archive.with_name("notes.pdf")
+    paper.write_text("paper")
+    late = inbox.receive(11, await bench.posted(paper), actor="Ann (11)", album="1")
+    assert (late.collection, late.opened) == (here, False)
+    seen = await settled(inbox, here)
+    assert seen.phase is Phase.READY
+    assert [(one.name, one.why) for one in seen.left_out] == [("notes.pdf", Why.NOT_TAKEN)]
+    assert inbox.receive(11, await bench.posted(paper), actor="Ann (11)").why is Why.NOT_TAKEN
