@@ -132,6 +132,8 @@ async def test_a_double_press_restores_once(town: Town) -> None:
         assert "The restore has started." in answers
         assert any("already" in answer for answer in answers)
         await town.ann.wait_for(lambda m: m.id == sure.id and "Restore running" in m.text)
+        late = await forged(town.ann, data_of(sure, YES), sure)
+        assert "confirmed already" in late
     result = await town.ann.wait_for(lambda m: "Restored" in m.text, within=20)
     assert result.id == sure.id
     assert "confirmed already" in await forged(town.ann, data_of(sure, YES), result)
