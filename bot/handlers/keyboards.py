@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated
 
@@ -32,6 +33,17 @@ class Place(StrEnum):
 
 class Go(CallbackData, prefix="go"):
     place: Place
+
+
+class Section(StrEnum):
+    """A part of the settings that are changed in chat."""
+
+    ALL = "all"
+    SCHEDULE = "schedule"
+
+
+class Settings(CallbackData, prefix="set"):
+    section: Section
 
 
 class Run(CallbackData, prefix="run"):
@@ -125,8 +137,14 @@ def backup_menu(*, paused: bool) -> InlineKeyboardMarkup:
         [button("📊 Backup Status", Go(place=Place.STATUS)), button("💾 Manual Backup", Run(), ButtonStyle.PRIMARY)],
         [button("📜 Detailed Logs", Logs(level=Level.ALL, page=0)), button("🩺 System Health", Go(place=Place.HEALTH))],
         [button("🗂 History", History(page=0)), resume if paused else pause],
+        [button("⚙️ Settings", Settings(section=Section.ALL))],
         _back("Back", Go(place=Place.ADMIN)),
     )
+
+
+def settings(entries: Iterable[tuple[str, CallbackData]]) -> InlineKeyboardMarkup:
+    """Return one button per part of the settings, each under the others."""
+    return keyboard(*([button(label, data)] for label, data in entries), TO_MENU)
 
 
 def refreshable(place: Place) -> InlineKeyboardMarkup:

@@ -20,7 +20,7 @@ from bot.models import (
     Status,
     Volume,
 )
-from bot.texts import answers, delivery, history, journal, restore_points, runs, status
+from bot.texts import answers, delivery, history, journal, restore_points, runs, schedule, status
 from bot.texts import health as health_text
 from bot.texts.markup import ANSWER_LIMIT, CAPTION_LIMIT, MESSAGE_LIMIT, cut, length, plain
 from bot.texts.measures import age, duration, human_size, next_run
@@ -92,6 +92,9 @@ class Texts:
         names: Mapping[Recipient, str] | None = None,
     ) -> str:
         return runs.result(backup, deliveries, now, self.timezone, names)
+
+    def settings(self, seen: Status) -> str:
+        return schedule.settings(seen, self.timezone)
 
     def history(self, page: BackupPage) -> str:
         return history.history(page, self.timezone)
