@@ -408,6 +408,8 @@ class Status:
     warnings: tuple[str, ...] = ()
     last_drill: Drill | None = None  # the newest, whatever came of it
     restore_proven: Drill | None = None  # the newest that succeeded
+    overridden: Override | None = None  # the schedule chosen in chat, where it is the one in force
+    setting: str = ""  # SCHEDULE, where `overridden` wins over it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

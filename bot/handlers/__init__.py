@@ -19,6 +19,9 @@ from bot.handlers.groups import build_group_router
 from bot.handlers.health import build_health_router
 from bot.handlers.history import build_history_router
 from bot.handlers.logs import build_logs_router
+from bot.handlers.questions import Questions
+from bot.handlers.schedule import build_schedule_router
+from bot.handlers.schedule_buttons import Proposals
 from bot.handlers.screen import Board
 from bot.handlers.settings import build_settings_router
 from bot.texts import Texts
@@ -48,6 +51,8 @@ def build_dispatcher(
         texts=texts,
         clock=clock,
         board=Board(clock),
+        questions=Questions(clock),
+        proposals=Proposals(clock),
         live_runs=LiveRuns(manager, texts, clock, pace or Pace()),
     )
     dispatcher.include_router(build_root_router(patience=patience, stranger_log=stranger_log))
@@ -83,6 +88,7 @@ def _private(patience: float) -> Router:
     private.message.filter(InPrivate())
     private.callback_query.filter(InPrivate())
     private.include_routers(
+        build_schedule_router(),  # before the commands: one of them ends a question
         build_dashboard_router(),
         build_backup_router(),
         build_history_router(),

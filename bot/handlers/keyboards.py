@@ -56,6 +56,12 @@ class Pause(CallbackData, prefix="pause"):
     hours: Annotated[int, Field(ge=0, le=1000)]
 
 
+class PauseTill(CallbackData, prefix="pausetill"):
+    """Pause the schedule until this hour of tomorrow."""
+
+    hour: Annotated[int, Field(ge=0, le=23)]
+
+
 class Resume(CallbackData, prefix="resume"):
     pass
 
@@ -160,7 +166,8 @@ def to_menu() -> InlineKeyboardMarkup:
 def pause_choices() -> InlineKeyboardMarkup:
     """Return how long to pause."""
     return keyboard(
-        [button(f"{hours} h", Pause(hours=hours)) for hours in (1, 6, 24)],
+        [button(label, Pause(hours=hours)) for label, hours in (("1 h", 1), ("6 h", 6), ("1 day", 24))],
+        [button("Until tomorrow 08:00", PauseTill(hour=8))],
         [button("Until resumed", Pause(hours=0), ButtonStyle.DANGER)],
         TO_MENU,
     )

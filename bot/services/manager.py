@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -45,6 +45,7 @@ from bot.services.restore_points.pin import PinKeeper
 from bot.services.retention import Decision, plan_prune
 from bot.services.status import PAUSED, read_status
 from bot.services.store import Store
+from bot.services.timetable import Timetable
 
 ALL = 1_000_000
 """More backups than any store holds."""
@@ -59,6 +60,10 @@ class Notices(Protocol):
     def run_failed(self, backup: Backup) -> str: ...
 
     def databases_skipped(self, backup: Backup) -> str: ...
+
+    def schedule_changed(
+        self, expression: str, before: str, runs: Sequence[datetime], actor: str, now: datetime
+    ) -> str: ...
 
 
 @dataclass(slots=True)
@@ -107,6 +112,7 @@ class Manager:
         self.polling_trouble: Callable[[], str] = str
         self.drills = Drills(catalogue, store, clock=clock)  # replaced where Telegram can be asked
         self.pins: PinKeeper | None = None  # where somebody keeps the restore points pinned
+        self.timetable = Timetable(catalogue, settings, ledger=ledger, notices=notices, clock=clock)
         self._notices = notices
         self._clock = clock
         self._run: _Run | None = None
@@ -304,14 +310,17 @@ class Manager:
 
     async def status(self) -> Status:
         """Everything `Backup Status` shows."""
+        plan = await self.timetable.plan()
         return await read_status(
             self.catalogue,
             discovery=await self.discover(),
             recipients=self.settings.deliver_to,
-            schedule=self.settings.schedule,
+            schedule=plan.expression,
             now=self._clock(),
             running=await self.running_anywhere(),
-            warnings=(*self.settings.warnings, *filter(None, [self.polling_trouble()])),
+            warnings=(*self.settings.warnings, *filter(None, [plan.fault, self.polling_trouble()])),
+            overridden=plan.override,
+            setting=plan.setting,
         )
 
     async def health(self) -> Health:
@@ -407,12 +416,14 @@ class Manager:
         await self.catalogue.set_override(PAUSED, "yes", actor, until)
         await self.catalogue.audit(actor, "paused", f"until {until.isoformat()}" if until else "")
         logger.bind(scheduler=True).warning("scheduled backups paused by {}", actor)
+        await self.timetable.listener()
 
     async def resume(self, *, actor: str) -> None:
-        """Let scheduled runs happen again."""
+        """Let scheduled runs happen again; one follows at once when any was left out."""
         await self.catalogue.clear_override(PAUSED)
         await self.catalogue.audit(actor, "resumed")
         logger.bind(scheduler=True).info("scheduled backups resumed by {}", actor)
+        await self.timetable.listener()
 
     async def recipient_started(self, chat_id: int, name: str) -> None:
         """A person pressed Start: what is owed to them goes out now."""

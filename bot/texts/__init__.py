@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.models import (
@@ -95,6 +95,23 @@ class Texts:
 
     def settings(self, seen: Status) -> str:
         return schedule.settings(seen, self.timezone)
+
+    def schedule(self, seen: Status, runs: Sequence[datetime]) -> str:
+        return schedule.schedule(seen, runs, self.timezone)
+
+    def proposal(self, expression: str, runs: Sequence[datetime], reach: timedelta | None, now: datetime) -> str:
+        return schedule.proposal(expression, runs, reach, now, self.timezone)
+
+    def ask_hour(self) -> str:
+        return schedule.ask_hour(self.timezone)
+
+    def ask_expression(self) -> str:
+        return schedule.ask_expression(self.timezone)
+
+    def schedule_changed(
+        self, expression: str, before: str, runs: Sequence[datetime], actor: str, now: datetime
+    ) -> str:
+        return schedule.schedule_changed(expression, before, runs, actor=actor, now=now, timezone=self.timezone)
 
     def history(self, page: BackupPage) -> str:
         return history.history(page, self.timezone)
