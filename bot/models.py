@@ -434,6 +434,8 @@ class Health:
     recipients: tuple[Reachability, ...]
     round_trip: float | None  # seconds to Telegram and back
     telegram_trouble: str
+    drill_trouble: str = ""  # why the newest test-restore could not be made; empty where it was
+    drills_planned: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -444,6 +446,7 @@ class BackupPage:
     page: int
     pages: int
     total: int
+    by_rule: frozenset[int] = frozenset()  # the ids of those that a keep rule keeps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

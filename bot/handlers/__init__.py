@@ -19,6 +19,7 @@ from bot.handlers.groups import build_group_router
 from bot.handlers.health import build_health_router
 from bot.handlers.history import build_history_router
 from bot.handlers.logs import build_logs_router
+from bot.handlers.notes import build_notes_router
 from bot.handlers.questions import Questions
 from bot.handlers.schedule import build_schedule_router
 from bot.handlers.schedule_buttons import Proposals
@@ -89,6 +90,7 @@ def _private(patience: float) -> Router:
     private.callback_query.filter(InPrivate())
     private.include_routers(
         build_schedule_router(),  # before the commands: one of them ends a question
+        build_notes_router(),
         build_dashboard_router(),
         build_backup_router(),
         build_history_router(),

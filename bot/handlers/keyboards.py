@@ -76,6 +76,8 @@ class BackupAct(StrEnum):
     PIN = "pin"
     UNPIN = "unpin"
     ASK_DELETE = "del"
+    NOTE = "note"
+    UNNOTE = "unnote"
 
 
 class OfBackup(CallbackData, prefix="bk"):
@@ -99,11 +101,16 @@ class Level(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+    ACTIONS = "actions"  # what admins did, in place of the journal
 
 
 class Logs(CallbackData, prefix="log"):
     level: Level
     page: PageNumber
+
+
+class DrillNow(CallbackData, prefix="drill"):
+    """Test-restore the newest backup."""
 
 
 class LogFile(CallbackData, prefix="logfile"):
@@ -158,6 +165,16 @@ def refreshable(place: Place) -> InlineKeyboardMarkup:
     return keyboard([button("🔄 Refresh", Go(place=place))], TO_MENU)
 
 
+def health() -> InlineKeyboardMarkup:
+    """Return what can be done about the system's health."""
+    return keyboard([button("🔄 Refresh", Go(place=Place.HEALTH)), button("🧪 Test-restore now", DrillNow())], TO_MENU)
+
+
+def to_health() -> InlineKeyboardMarkup:
+    """Return the way back to System Health."""
+    return keyboard(_back("System Health", Go(place=Place.HEALTH)))
+
+
 def to_menu() -> InlineKeyboardMarkup:
     """Return the way back to the backup menu alone."""
     return keyboard(TO_MENU)
@@ -198,15 +215,24 @@ def backup(seen: BackupDetails, page: int) -> InlineKeyboardMarkup:
         return OfBackup(act=act, id=here.id, page=page)
 
     back = _back("History", History(page=page))
+    note = button("📝 Note", does(BackupAct.NOTE))
     if not here.on_disk:
-        return keyboard(back)
+        return keyboard([note] if here.proven else None, back)
     pin = button("Unpin", does(BackupAct.UNPIN)) if here.pinned else button("📌 Pin", does(BackupAct.PIN))
     delete = button("🗑 Delete", does(BackupAct.ASK_DELETE), ButtonStyle.DANGER)
     return keyboard(
         [button("📤 Send it to me again", does(BackupAct.SEND), ButtonStyle.PRIMARY)],
-        [pin] if here.pinned else [pin, delete],
+        [pin, note] if here.pinned else [pin, note, delete],
         back,
     )
+
+
+def ask_note(seen: BackupDetails, page: int) -> InlineKeyboardMarkup:
+    """Return the ways out of the question for a note."""
+    here = seen.backup
+    remove = button("Remove the note", OfBackup(act=BackupAct.UNNOTE, id=here.id, page=page))
+    back = button("Cancel", OfBackup(act=BackupAct.OPEN, id=here.id, page=page))
+    return keyboard([remove] if here.note else None, [back])
 
 
 def to_backup(backup_id: int, page: int) -> InlineKeyboardMarkup:
@@ -224,16 +250,22 @@ def confirm_delete(backup_id: int, page: int, asked_at: int) -> InlineKeyboardMa
 
 def logs(level: Level, page: int, *, more: bool) -> InlineKeyboardMarkup:
     """Return the filters, the pages and the file."""
-    names = {Level.ALL: "All", Level.INFO: "Info", Level.WARNING: "Warning", Level.ERROR: "Error"}
-    filters = [
+    names = {
+        Level.ALL: "All",
+        Level.INFO: "Info",
+        Level.WARNING: "Warning",
+        Level.ERROR: "Error",
+        Level.ACTIONS: "👤 Actions",
+    }
+    *filters, people = (
         button(f"• {name} •" if each is level else name, Logs(level=each, page=0)) for each, name in names.items()
-    ]
+    )
     newer = [button("‹ Newer", Logs(level=level, page=page - 1))] if page else []
     older = [button("Older ›", Logs(level=level, page=page + 1))] if more else []
     return keyboard(
         filters,
         newer + older,
-        [button("📄 Log file", LogFile()), button("🔄 Refresh", Logs(level=level, page=page))],
+        [people, button("📄 Log file", LogFile()), button("🔄 Refresh", Logs(level=level, page=page))],
         TO_MENU,
     )
 

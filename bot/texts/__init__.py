@@ -20,7 +20,7 @@ from bot.models import (
     Status,
     Volume,
 )
-from bot.texts import answers, delivery, history, journal, restore_points, runs, schedule, status
+from bot.texts import actions, answers, delivery, history, journal, notes, restore_points, runs, schedule, status
 from bot.texts import health as health_text
 from bot.texts.markup import ANSWER_LIMIT, CAPTION_LIMIT, MESSAGE_LIMIT, cut, length, plain
 from bot.texts.measures import age, duration, human_size, next_run
@@ -116,8 +116,14 @@ class Texts:
     def history(self, page: BackupPage) -> str:
         return history.history(page, self.timezone)
 
-    def history_label(self, backup: Backup, now: datetime) -> str:
-        return history.history_label(backup, now, self.timezone)
+    def history_label(self, backup: Backup, now: datetime, *, by_rule: bool = False) -> str:
+        return history.history_label(backup, now, self.timezone, by_rule=by_rule)
+
+    def ask_note(self, seen: BackupDetails) -> str:
+        return notes.ask_note(seen)
+
+    def actions(self, entries: Sequence[actions.Entry], page: int, now: datetime) -> str:
+        return actions.actions(entries, page, now, self.timezone)
 
     def details(self, seen: BackupDetails, now: datetime, names: Mapping[Recipient, str] | None = None) -> str:
         return history.details(seen, now, self.timezone, names)
@@ -127,6 +133,9 @@ class Texts:
 
     def journal(self, entries: Sequence[journal.Entry], page: int, level: str | None, now: datetime) -> str:
         return journal.journal(entries, page, level, now, self.timezone)
+
+    def drilled(self, drill: Drill | None) -> str:
+        return health_text.drilled(drill, self.timezone)
 
     def health(self, seen: Health) -> str:
         return health_text.health(seen, self.timezone)
