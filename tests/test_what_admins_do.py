@@ -84,6 +84,7 @@ async def test_every_action_is_on_record_and_shown(standin: StandIn, tmp_path: P
         for number in (1, 2):
             await opened(ann, "Database Backup", "Manual Backup")
             await until(lambda number=number: _made(service, number))  # type: ignore[misc]
+        await service.manager.catalogue.set_note(2, "the newer one")  # or both buttons would read the same
         history = await opened(ann, "Database Backup", "History")
         older = await pressed(ann, history.button_texts[1], history)
         assert "Note" in " ".join(older.button_texts)

@@ -113,8 +113,9 @@ async def confirm_schedule(
         await press.answer(answers.QUESTION_EXPIRED, alert=True)
         await press.draw(await schedule_screen(manager, texts))
         return
-    await manager.timetable.change(expression, actor=press.actor, admin_id=callback.from_user.id)
-    await press.draw(await schedule_screen(manager, texts), words.CHANGED)
+    before = await manager.timetable.plan()
+    plan = await manager.timetable.change(expression, actor=press.actor, admin_id=callback.from_user.id)
+    await press.draw(await schedule_screen(manager, texts), words.ALREADY if plan == before else words.CHANGED)
 
 
 async def reset_schedule(

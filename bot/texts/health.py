@@ -10,6 +10,7 @@ from bot.texts.backups import trouble_of, who
 from bot.texts.markup import Listing, compose, name, text
 from bot.texts.measures import age, count, date_time, duration, human_size, next_run, zone_name
 from bot.texts.restore_points import DRILL_SOURCES, drill_line
+from bot.texts.status import paused_line
 
 _SOON = 7
 """Days until the disk is full from which on it is a warning."""
@@ -60,7 +61,7 @@ def _scheduler(seen: Health, timezone: ZoneInfo) -> tuple[int, str]:
         planned = f", next run {next_run(status.next_run_at, status.now, timezone)}" if status.next_run_at else ""
         return 0, f"✅ Scheduler: <code>{text(status.schedule, 60)}</code>{planned}"
     if status.paused:
-        return 1, f"⏸ Scheduler: paused by {text(status.paused.set_by, 40)}"
+        return 1, f"⏸ Scheduler: {paused_line(status.paused, status.now, timezone).removeprefix('⏸ ')}"
     return 2, f"❌ Scheduler: {status.state}. {text(status.state_reason, 250)}"
 
 
