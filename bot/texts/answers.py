@@ -29,7 +29,8 @@ NOT_NOW = "That did not work."
 
 # HTML.
 ASK_PAUSE = """⏸ <b>Pause scheduled backups?</b>
-Nothing is backed up on schedule meanwhile; Manual Backup still works."""
+Nothing is backed up on schedule meanwhile; Manual Backup still works. With an end, backups go on by themselves;
+when a run was left out, one follows at once."""
 
 
 def failure(error: CourierError) -> str:
