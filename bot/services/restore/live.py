@@ -29,7 +29,7 @@ Keep = Callable[[sqlite3.Connection], None]
 
 @dataclass(slots=True, kw_only=True)
 class LiveCopy:
-    """One copy of `source`, a private file, into the live file `target`.
+    """One copy of `source`, a private file that is named before `run`, into the live file `target`.
 
     A lock is waited for at most `busy_timeout` seconds. `check` raises to give up, which leaves the old database;
     `tell` takes bytes done and in all; `mark` is told each step. `committed` is true from the moment on when the target
@@ -37,20 +37,21 @@ class LiveCopy:
 
     `watch` is called before the safety copy is taken. What is committed between that and the copy would be in neither:
     `keep` is then called once nobody can commit any more, with a connection that reads what is about to be replaced.
-    Where nothing was watched, it is called always. It may raise, which leaves the old database.
+    Where that can't be told, it is called as well. It may raise, which leaves the old database.
     """
 
-    source: Path
     target: Path
     busy_timeout: float
     check: Callable[[], None]
     tell: Tell
     mark: Callable[[str], None]
+    source: Path = Path()
     keep: Keep | None = None
     committed: bool = False
     _live: sqlite3.Connection | None = None
     _watch: sqlite3.Connection | None = None
     _watched: int | None = None
+    _locked: sqlite3.Connection | None = None
     _before: int = 0
 
     def watch(self) -> None:
@@ -80,6 +81,9 @@ class LiveCopy:
 
     def close(self) -> None:
         """Let go of the target. In WAL mode, the last connection takes the sidecars with it."""
+        if self._locked is not None:
+            with suppress(sqlite3.Error):
+                self._unlock(self._locked)
         for connection in (self._watch, self._live):
             if connection is not None:
                 connection.close()
@@ -95,6 +99,7 @@ class LiveCopy:
         if leaves_wal:  # in WAL mode a page size can't change: https://www.sqlite.org/pragma.html#pragma_page_size
             live = self._alone()
             self._switch(live, "delete")
+            self._watched = None  # our own commit can hide another's: data_version can't tell any more
         if not empty:  # or else a copy in WAL mode silently turns the target into WAL, and the other way
             private.execute(f"PRAGMA journal_mode={'wal' if mode == 'wal' and not leaves_wal else 'delete'}")
         in_wal = mode == "wal" and not leaves_wal
@@ -169,17 +174,17 @@ class LiveCopy:
 
         https://www.sqlite.org/pragma.html#pragma_locking_mode
         """
-        self._ask(live, "PRAGMA locking_mode=EXCLUSIVE")
         self._do(live, "BEGIN EXCLUSIVE")
-        try:
-            self._keep_what_was_written()
-        finally:
-            live.execute("COMMIT")
+        self._locked = live
+        live.execute("PRAGMA locking_mode=EXCLUSIVE")  # not before: it would keep the read lock, and others waiting
+        live.execute("COMMIT")
+        self._keep_what_was_written()
 
     def _unlock(self, live: sqlite3.Connection) -> None:
         """Let the others in again, and take away the journal that the locking mode has left."""
         live.execute("PRAGMA locking_mode=NORMAL")
-        self._ask(live, "SELECT count(*) FROM sqlite_master")
+        live.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        self._locked = None
         with suppress(sqlite3.OperationalError):  # an emptied journal is no harm
             for mode in ("persist", "delete"):
                 live.execute(f"PRAGMA journal_mode={mode}")
