@@ -20,6 +20,7 @@ from bot.handlers.health import build_health_router
 from bot.handlers.history import build_history_router
 from bot.handlers.logs import build_logs_router
 from bot.handlers.screen import Board
+from bot.handlers.standing import build_standing_router
 from bot.texts import Texts
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def build_root_router(*, patience: float = 0.5, stranger_log: StrangerLog | None
     root = Router(name="root")
     root.include_routers(
         build_failure_router(),
+        build_standing_router(),
         _gated(_private(patience), build_group_router()),
         build_stranger_router(stranger_log or StrangerLog()),
     )

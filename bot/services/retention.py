@@ -30,9 +30,10 @@ def plan_prune(
 
     Kept whatever the limits say: pinned backups, those in use (ids; being sent or read now), the newest proven one, and
     for every database name the newest proven one that contains it, also when the database is skipped or gone since;
-    where that one's check could give no verdict, the newest one that was found whole as well. A safety copy, which holds
-    what somebody wanted to get rid of, is no last good backup where there is another; it lives by its pin. Backups that are not
-    proven don't count and are left alone. Pinned ones don't count either: pinning fifty must not push out the rest.
+    where that one's check could give no verdict, the newest one that was found whole as well. A safety copy holds what
+    somebody wanted to get rid of: it is no last good backup where there is another, and lives by its pin. Backups that
+    are not proven don't count and are left alone. Pinned ones don't count either: pinning fifty must not push out the
+    rest.
     The other kept ones count, so that `max_count` holds unless the floors alone are more.
 
     A clock that was wrong does not get below the floors: what is newest is also asked of the ids, the order in which

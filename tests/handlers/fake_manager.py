@@ -55,6 +55,9 @@ class ManagerDoor(Protocol):
     async def journal_page(self, *, level: str | None, page: int, per_page: int = 10) -> JournalPage: ...
     def journal_file(self) -> Path: ...
     async def recipient_started(self, chat_id: int, name: str) -> None: ...
+    async def recipient_returned(self, chat_id: int) -> None: ...
+    async def recipient_left(self, chat_id: int, reason: str) -> None: ...
+    async def recipient_moved(self, old_chat_id: int, new_chat_id: int) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -236,3 +239,12 @@ class FakeManager:
 
     async def recipient_started(self, chat_id: int, name: str) -> None:
         self.started.append((chat_id, name))
+
+    async def recipient_returned(self, chat_id: int) -> None:
+        self.acts.append(f"{chat_id} is back")
+
+    async def recipient_left(self, chat_id: int, reason: str) -> None:
+        self.acts.append(f"{chat_id} {reason}")
+
+    async def recipient_moved(self, old_chat_id: int, new_chat_id: int) -> None:
+        self.acts.append(f"{old_chat_id} moved to {new_chat_id}")

@@ -57,7 +57,7 @@ def test_seven_days_and_fifty_backups() -> None:
 
 
 def test_a_safety_copy_is_no_last_good_backup() -> None:
-    """It stays by its pin; without it, only where it is all there is of a database. It takes no ordinary one's place."""
+    """It stays by its pin; without it, only where it is all there is of a database."""
     year = timedelta(days=365)
     safety: dict[str, object] = {"trigger": Trigger.SAFETY}
     history = [

@@ -109,10 +109,10 @@ class BackupRows(Rows):
     async def find_backup(self, name_or_id: str) -> Backup:
         """Return the backup that a person means.
 
-        "latest" (the newest proven one that is no safety copy, on disk if there is one), an id, the name of an archive, or the beginning of
-        its time in UTC, as digits or as a date ("20250131_14", "2025-01-31 14:00"), when only one archive on disk (or
-        else of those deleted) begins so. A whole number is an id first. Raises NotFoundError, which names the
-        candidates when there are several.
+        "latest" (the newest proven one that is no safety copy, on disk if there is one), an id, the name of an archive,
+        or the beginning of its time in UTC, as digits or as a date ("20250131_14", "2025-01-31 14:00"), when only one
+        archive on disk (or else of those deleted) begins so. A whole number is an id first. Raises NotFoundError, which
+        names the candidates when there are several.
         """
         asked = name_or_id.strip()
         if asked.casefold() == "latest":

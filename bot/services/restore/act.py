@@ -377,7 +377,9 @@ class _Restore:
         except (CourierError, OSError) as error:
             logger.error("the late copies are kept as files: {}", error)
             files = ", ".join(str(late.file) for late in self._late.values())
-            return safety, (f"What was written shortly before the restore is in no backup, but kept as {files}: {error}",)
+            return safety, (
+                f"What was written shortly before the restore is in no backup, but kept as {files}: {error}",
+            )
         if backup is None:
             return safety, ()
         record = replace(self._record, safety_id=backup.id)

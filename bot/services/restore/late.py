@@ -41,7 +41,9 @@ class LateCopy:
     fingerprint: str
 
 
-def keep_late(house: House, change: DatabaseChange, connection: sqlite3.Connection, check: Callable[[], None]) -> LateCopy:
+def keep_late(
+    house: House, change: DatabaseChange, connection: sqlite3.Connection, check: Callable[[], None]
+) -> LateCopy:
     """Copy what `connection` reads, beside the archives, and bring it to the disk. Blocking; the others wait meanwhile.
 
     Raises `RestoreError`, and what `check` raises; no file is left then.
@@ -143,7 +145,9 @@ async def store_late(
     backup = await store_safety_copies(house, found, requested_by, abort, report)
     if instead is not None:
         await house.catalogue.set_pinned(instead.id, False)
-        await house.catalogue.set_note(instead.id, f"shortly before a restore; backup {backup.id} has all of it and more")
+        await house.catalogue.set_note(
+            instead.id, f"shortly before a restore; backup {backup.id} has all of it and more"
+        )
     return backup, frozenset(stored)
 
 
