@@ -28,6 +28,7 @@ from bot.handlers.schedule import build_schedule_router
 from bot.handlers.schedule_buttons import Proposals
 from bot.handlers.screen import Board
 from bot.handlers.settings import build_settings_router
+from bot.handlers.standing import build_standing_router
 from bot.texts import Texts
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def build_root_router(*, patience: float = 0.5, stranger_log: StrangerLog | None
     root = Router(name="root")
     root.include_routers(
         build_failure_router(),
+        build_standing_router(),
         _gated(_private(patience), build_group_router()),
         build_stranger_router(stranger_log or StrangerLog()),
     )

@@ -469,6 +469,21 @@ class Manager:
             await self.ledger.recipient_started(chat_id)
         self.news_to_pin()
 
+    async def recipient_returned(self, chat_id: int) -> None:
+        """The bot was unblocked or added again: what is owed there goes out now. Nothing happens to a stranger."""
+        if self.ledger is not None:
+            await self.ledger.recipient_started(chat_id)
+
+    async def recipient_left(self, chat_id: int, reason: str) -> None:
+        """The bot was blocked or removed: nothing is tried there until it is back. Nothing happens to a stranger."""
+        if self.ledger is not None:
+            await self.ledger.recipient_left(chat_id, reason)
+
+    async def recipient_moved(self, old_chat_id: int, new_chat_id: int) -> None:
+        """A group became a supergroup: what is owed there goes to its new id."""
+        if self.ledger is not None:
+            await self.ledger.recipient_moved(old_chat_id, new_chat_id)
+
     # --- retention ---------------------------------------------------------------------------------------------
 
     async def plan_prune(self) -> tuple[Decision, ...]:
