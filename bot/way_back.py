@@ -44,7 +44,7 @@ def prepare_way_back(manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock
     async def caption(points: tuple[RestorePoint, ...]) -> str:
         return texts.pinned_caption(await manager.status(), points)
 
-    manager.drills = Drills(manager.catalogue, manager.store, chats, alarm=alarm, clock=clock)
+    manager.drills = Drills(manager.catalogue, manager.store, chats, alarm=alarm, keys=manager.keys, clock=clock)
     manager.pins = PinKeeper(
         manager.catalogue,
         chats,

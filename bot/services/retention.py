@@ -18,6 +18,9 @@ class Decision:
     why: str
 
 
+_LEFT = {False: "not proven: left alone", True: "sealed, and no key here opens it: left alone"}
+
+
 def plan_prune(
     backups: Sequence[Backup],
     *,
@@ -51,7 +54,7 @@ def plan_prune(
     decisions = []
     for backup in sorted(on_disk, key=lambda b: (dates.get(b.id, b.started_at), b.id), reverse=True):
         if backup.id not in dates:
-            decisions.append(Decision(backup=backup, keep=True, why="not proven: left alone"))
+            decisions.append(Decision(backup=backup, keep=True, why=_LEFT[bool(backup.sealed)]))
         elif backup.id in reasons:
             decisions.append(Decision(backup=backup, keep=True, why=reasons[backup.id]))
         elif max_age is not None and now - dates[backup.id] > max_age:

@@ -71,7 +71,8 @@ async def read_status(
     paused = (await catalogue.overrides()).get(PAUSED)
     next_run_at = heartbeat.next_run_at if heartbeat is not None and not heartbeat.stopped else None
     state, reason = service_state(heartbeat, paused, now=now, planned=next_run_at is not None)
-    latest = next((b for b in await catalogue.backups(limit=5) if b.state is not BackupState.RUNNING), None)
+    finished = [b for b in await catalogue.backups(limit=5) if b.state is not BackupState.RUNNING]
+    latest = next((b for b in finished if b.proven or not b.sealed), None)  # what nobody can open was no run
     proven = await catalogue.latest_proven()
     ok_day, day = await catalogue.success_since(now - timedelta(days=1))
     ok_week, week = await catalogue.success_since(now - timedelta(days=7))

@@ -14,6 +14,7 @@ from bot.texts.measures import age, count, date_time, local_and_utc, zone_name
 _LONG_AGO = timedelta(days=3)
 """From here on a proof is too old to be relied on without a word."""
 
+_NOT_OPENED = "bytes compared, not opened (no key on this server)"
 _FROM = {DrillSource.TELEGRAM: "from Telegram", DrillSource.DISK: "from the disk"}
 _STATES = {ServiceState.RUNNING: "✅ Running", ServiceState.STOPPED: "❌ Stopped", ServiceState.UNKNOWN: "❓ Unknown"}
 
@@ -44,6 +45,10 @@ def drill_line(seen: Status) -> str | None:
     drill, proven = seen.last_drill, seen.restore_proven
     if drill is None:
         return None
+    if drill.ok and not drill.opened:
+        known = f"; last restored {age(proven.at, seen.now)}" if proven else ""
+        what = f"Backup {drill.backup_id} read back {_FROM[drill.source]} {age(drill.at, seen.now)}"
+        return f"🔒 {what}: {_NOT_OPENED}{known}"
     since = f"last proven {age(proven.at, seen.now)}, {_FROM[proven.source]}" if proven else "never proven yet"
     if not drill.ok:
         return f"❌ <b>Test-restore of backup {drill.backup_id} failed</b>: {text(drill.detail, 250)} Restore {since}."
@@ -69,6 +74,8 @@ def drill_lines(drills: Sequence[Drill], timezone: ZoneInfo) -> tuple[str, ...]:
 
 def _drill_moment(drill: Drill, timezone: ZoneInfo) -> str:
     when = f"{date_time(drill.at, timezone)}, {_FROM[drill.source]}"
+    if drill.ok and not drill.opened:
+        return f"🔒 Read back {when}: {_NOT_OPENED}"
     return f"♻️ Restore proven {when}" if drill.ok else f"❌ Test-restore failed {when}: {text(drill.detail, 200)}"
 
 

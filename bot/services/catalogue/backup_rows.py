@@ -40,6 +40,7 @@ class BackupRows(Rows):
         archive_name: str = "",
         archive_bytes: int = 0,
         archive_sha256: str = "",
+        sealed: str = "",
         databases: Sequence[BackedUp] = (),
         skipped: Sequence[SkippedRecord] = (),
         error_code: str = "",
@@ -51,6 +52,7 @@ class BackupRows(Rows):
             state=state,
             finished_at=finished_at,
             archive=(archive_name, archive_bytes, archive_sha256),
+            sealed=sealed,
             databases=databases,
             skipped=skipped,
             error=(error_code, error),
@@ -167,7 +169,7 @@ class BackupRows(Rows):
         row = await self.row(
             "SELECT coalesce(sum(archive_sha256 <> '' AND NOT EXISTS"
             " (SELECT 1 FROM skipped WHERE skipped.backup_id = backups.id)), 0), count(*) FROM backups"
-            " WHERE started_at >= ? AND state <> 'running'",
+            " WHERE started_at >= ? AND state <> 'running' AND (archive_sha256 <> '' OR sealed = '')",
             (as_text(since),),
         )
         return (0, 0) if row is None else (int(row[0]), int(row[1]))
@@ -188,13 +190,14 @@ class BackupRows(Rows):
         databases: Sequence[BackedUp],
         skipped: Sequence[SkippedRecord],
         error: tuple[str, str],
+        sealed: str = "",
     ) -> None:
         if archive[0]:
             await self._own_name(backup_id, archive[0])
         changed = await self.execute(
             "UPDATE backups SET state = ?, finished_at = ?, archive_name = ?, archive_bytes = ?, archive_sha256 = ?,"
-            " on_disk = ?, error_code = ?, error = ? WHERE id = ?",
-            (str(state), as_text(finished_at), *archive, int(bool(archive[0])), *error, backup_id),
+            " on_disk = ?, error_code = ?, error = ?, sealed = ? WHERE id = ?",
+            (str(state), as_text(finished_at), *archive, int(bool(archive[0])), *error, sealed, backup_id),
         )
         if not changed:
             raise _no_backup(backup_id)

@@ -111,7 +111,7 @@ async def _store(
 ) -> Backup:
     started_at = house.clock()
     catalogue, store = house.catalogue, house.store
-    target = store.folder / await store.name_archive(started_at)
+    target = store.folder / await store.name_archive(started_at, sealed=house.seal is not None)
     backup_id = await catalogue.begin_backup(trigger=Trigger.SAFETY, requested_by=requested_by, started_at=started_at)
     databases: tuple[BackedUp, ...] = ()
 
@@ -130,6 +130,7 @@ async def _store(
             progress=lambda done, total: report(
                 RestoreProgress(stage=RestoreStage.SAFETY, done=done, total=total, detail=target.name)
             ),
+            seal=house.seal,
         )
     except BaseException as error:
         expected = isinstance(error, CourierError)
@@ -150,6 +151,7 @@ async def _store(
         archive_name=archive.path.name,
         archive_bytes=archive.bytes,
         archive_sha256=archive.sha256,
+        sealed=archive.sealed,
         databases=databases,
     )
     await catalogue.set_pinned(backup_id, True)
@@ -169,7 +171,11 @@ def _descriptions(
         skipped=(),
     )
     return (
-        Source(name=INFO_NAME, content=build_info(manifest, archive), modified=started_at),
+        Source(
+            name=INFO_NAME,
+            content=build_info(manifest, archive, sealed=house.seal.label if house.seal else ""),
+            modified=started_at,
+        ),
         Source(name=MANIFEST_NAME, content=manifest.to_json(), modified=started_at),
     )
 
