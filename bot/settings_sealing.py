@@ -85,10 +85,15 @@ def passphrase(value: Any) -> SecretStr:
 
 def identity_file(value: Any) -> Path:
     """Return the absolute path of a file that holds secret keys."""
+    from bot.services.encrypt import public_key_of  # noqa: PLC0415
+
     text = str(value).strip()
     try:
         path = Path(text).expanduser().absolute()
-        read_identity_file(path)
+        for secret in read_identity_file(path):
+            public_key_of(secret)
+    except SealError as error:
+        raise ValueError(f"can't be used: {error.sentence} Run {error.hint}.") from None
     except RuntimeError:
         raise ValueError(f"is {text!r}, but no home folder is known here: write the whole path.") from None
     except ValueError as error:

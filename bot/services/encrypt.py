@@ -37,7 +37,7 @@ def public_key_of(secret_key: str) -> str:
     try:
         return str(age.x25519.Identity.from_str(secret_key).to_public())
     except age.IdentityError:
-        raise ValueError("is no secret key of age: a sign of it is wrong or missing.") from None
+        raise ValueError("holds no secret key of age: a sign of it is wrong or missing.") from None
 
 
 def require_public_key(text: str) -> None:
@@ -139,7 +139,7 @@ def open_sealed(
             _by_passphrase(source, header, out, keys, name)
         else:
             age = _pyrage()
-            identities = [age.x25519.Identity.from_str(secret) for secret in keys.identities]
+            identities = [_identity(age, secret) for secret in keys.identities]
             try:
                 age.decrypt_io(source, out, identities)
             except age.DecryptError as error:
@@ -190,6 +190,17 @@ def _refused(name: str, reason: str) -> CourierError:
             hint="Compare the fingerprint in its caption with the one on your recovery sheet.",
         )
     return DamagedArchiveError(f"{name} is damaged: its age header was changed ({reason.rstrip('.')}).")
+
+
+def _identity(age: ModuleType, secret: str) -> object:
+    try:
+        return age.x25519.Identity.from_str(secret)
+    except age.IdentityError:
+        raise SealError(
+            "A secret key that was given is none: a sign of it is wrong or missing.",
+            wants="key",
+            hint="Compare it with the recovery sheet, sign by sign.",
+        ) from None
 
 
 def has_key_for(path: Path, keys: Keys) -> bool:

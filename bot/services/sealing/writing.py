@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 
-from bot.errors import ArchiveError, CourierError
+from bot.errors import ArchiveError, CourierError, SealError
 from bot.models import Member
 from bot.services.abort import Abort
 from bot.services.encrypt import Sealing, open_sealed
@@ -74,7 +74,7 @@ async def write_sealed(stream: Stream, part: PartFile, proof: Proof, seal: Seal,
 
             try:
                 found = open_sealed([part.path], sealing.key, take, name=part.target.name, check=own.check)
-            except ArchiveError as error:
+            except (ArchiveError, SealError) as error:
                 raise _unproven(error) from error
             if (found.bytes, found.sha256) != (part.written, part.sha256):
                 raise ArchiveError(f"{_UNPROVEN}: the file does not hold what was written to it.")
