@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -48,7 +49,7 @@ async def asking(work: Callable[[Keys], Awaitable[T]], keys: Keys, *, ask: bool)
             if not (ask and error.wants and tries_left and sys.stdin.isatty()):
                 raise
             terminal.warn(error.sentence)
-            keys += _asked_for(error.wants)
+            keys += await asyncio.to_thread(_asked_for, error.wants)
     raise AssertionError  # the last try returns or raises
 
 
@@ -70,7 +71,7 @@ async def offered(sealed: Sequence[Path], keys: Keys, *, ask: bool) -> Keys:
                 terminal.warn(
                     f"{path.name} is sealed. Without its key only its bytes are compared: press Enter for that."
                 )
-                return keys + _asked_for("passphrase" if by_passphrase else "key")
+                return keys + await asyncio.to_thread(_asked_for, "passphrase" if by_passphrase else "key")
         except CourierError:
             continue  # its fault is told when it is verified
     return keys

@@ -29,7 +29,7 @@ def run_age(*arguments: str | Path) -> bytes:
 
 # A process of its own, since a process with threads had better not fork.
 _TYPIST = """
-import os, pty, select, sys
+import os, pty, select, sys, termios, time
 answers, command = sys.argv[1].split("|"), sys.argv[2:]
 child, terminal = pty.fork()
 if child == 0:
@@ -50,6 +50,8 @@ for answer in answers:
     while not said[asked:].rstrip().endswith(b":") and listen():
         pass
     asked = len(said)
+    while termios.tcgetattr(terminal)[3] & termios.ECHO:  # what is typed before that would be thrown away
+        time.sleep(0.01)
     os.write(terminal, answer.encode() + b"\\n")
 while listen():
     pass

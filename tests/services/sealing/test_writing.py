@@ -173,7 +173,7 @@ async def test_no_unsealed_archive_is_on_the_disk_at_any_moment(
 ) -> None:
     """The folder is watched at every stage, at every write, and after the run; the snapshots are the owner's alone."""
     env = write_env(
-        tmp_path, [noisy_database(tmp_path / f"{n}.db", 1_000_000) for n in range(2)], AGE_RECIPIENTS=PUBLIC
+        tmp_path, [noisy_database(tmp_path / f"{n}.db", 3_000_000) for n in range(2)], AGE_RECIPIENTS=PUBLIC
     )
     seen: set[str] = set()
     modes: set[int] = set()
