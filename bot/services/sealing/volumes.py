@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot.errors import MissingVolumesError, UntrustedArchiveError
+from bot.errors import DamagedArchiveError, MissingVolumesError, UntrustedArchiveError
 from bot.services.sealing.header import is_sealed
 
 BRING_ALL = "Bring all volumes of the archive together, under the names they have in the chat."
@@ -29,6 +29,10 @@ def arrange_sealed(files: Sequence[Path]) -> tuple[Path, ...]:
     if len(first) > 1:
         raise UntrustedArchiveError(
             f"{first[0].name} and {first[1].name} both begin a sealed archive.", hint="Bring one archive at a time."
+        )
+    if not first and len(files) == 1 and volume_number(files[0]) is None:
+        raise DamagedArchiveError(
+            f"{files[0].name} does not begin as an age file of the first version does.", hint="Download it again."
         )
     if not first:
         raise _missing((1,))
