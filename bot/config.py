@@ -164,6 +164,8 @@ class Settings(BaseSettings):
             )
         if self.age_identity_file is not None and is_world_readable(self.age_identity_file):
             found.append("AGE_IDENTITY_FILE can be read by others on this machine: run chmod 600 on it.")
+        if sentence := sealing.mismatch(self.age_recipients, self.age_identity_file):
+            found.append(sentence)
         return tuple(redact(sentence) for sentence in found)
 
     def effective(self) -> list[tuple[str, str, Place]]:

@@ -119,6 +119,20 @@ def keys_of(identities: Path | None, chosen: SecretStr) -> Keys:
     return Keys(identities=secrets, passphrases=(text,) if text else ())
 
 
+def mismatch(recipients: tuple[str, ...], identities: Path | None) -> str:
+    """Return a warning where the keys on this server open none of what is sealed here; empty where they do."""
+    from bot.services.encrypt import public_key_of  # noqa: PLC0415
+
+    if not recipients or identities is None:
+        return ""
+    try:
+        if {public_key_of(secret) for secret in read_identity_file(identities)} & set(recipients):
+            return ""
+    except (ValueError, SealError):
+        return ""  # told where it is used
+    return "AGE_IDENTITY_FILE holds the key of none of the AGE_RECIPIENTS: it opens nothing that is sealed here now."
+
+
 def shown(recipients: tuple[str, ...]) -> str:
     """Return the public keys as `config` shows them, each with its fingerprint."""
     return ", ".join(f"{key} ({fingerprint(key)})" for key in recipients)

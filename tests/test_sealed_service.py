@@ -190,6 +190,8 @@ async def test_everything_is_lost_and_comes_back_with_the_printed_key(
     typed_key = re.search(r"SECRET KEY:\s+(\S+)", sheet)
     assert typed_key is not None
     key = identity_file(tmp_path, typed_key[1])
+    pinned = next(m for m in ann.messages if m.document and m.document.name == DOCUMENT_NAME)
+    assert "the bot's token and the key of your recovery sheet are enough" in pinned.text
     done = await machine.recover("--admin", "11", "--identity", str(key), "--write-env", "--rebuild")
     assert done.code == 0, done.err
     assert rows_in(machine.folder / "recovered" / "shop.db") == (625, 625)
@@ -420,6 +422,17 @@ async def test_the_chat_tells_what_a_kept_archive_is(standin: StandIn, ann: Pers
         everything = await manager.catalogue.backups()
     assert on_disk == everything
     assert [(b.archive_sha256, b.sealed, b.proven) for b in on_disk] == [(made.archive_sha256, MARK, True)]
+
+
+async def test_what_a_killed_restore_has_opened_is_swept_at_the_next_start(tmp_path: Path) -> None:
+    """The private room of a process that is gone may hold a ZIP in the open."""
+    settings = sealed_settings(tmp_path, None, make_database(tmp_path / "shop.db"))
+    room = settings.backup_dir / ".work" / "restore-0123456789abcdef"
+    room.mkdir(parents=True)
+    (room / "database_backup_20260713_120000.zip").write_bytes(b"PK")
+    room.with_name(f"{room.name}.lock").touch()
+    async with open_manager(settings, deliver=False) as manager:
+        assert list(manager.store.work.iterdir()) == []
 
 
 async def test_an_identity_file_that_went_away_is_named(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from bot.models import Backup, Drill, DrillSource, RestorePoint, ServiceState, Status
-from bot.texts.backups import contents, delivered_to
+from bot.texts.backups import contents, delivered_to, seal_line
 from bot.texts.markup import CAPTION_LIMIT, compose, name, sentence, text
 from bot.texts.measures import age, count, date_time, local_and_utc, zone_name
 
@@ -23,19 +23,22 @@ def pinned_caption(seen: Status, points: Sequence[RestorePoint], timezone: ZoneI
     """Return the live status at a glance, and what this message is for. Moments, not ages: it is read much later."""
     proven, drill = seen.latest_proven, seen.last_drill
     troubled = sum(bool(database.trouble) for database in seen.databases)
+    sealed = any(point.sealed for point in points)
     return compose(
         f"📌 <b>{_STATES[seen.state]}</b> · {date_time(seen.now, timezone)} {zone_name(timezone)}",
         f"Last good backup {date_time(proven.started_at, timezone)}: {contents(proven)}"
         if proven
         else "No good backup yet.",
+        seal_line(proven) if proven else None,
         f"📬 {sentence(delivered_to(seen.latest_deliveries))}" if proven and seen.latest_deliveries else None,
         f"❌ {count(troubled, 'database')} in trouble: see Backup Status" if troubled else None,
         None if drill is None else _drill_moment(drill, timezone),
         f"⏭ Next backup {date_time(seen.next_run_at, timezone)}" if seen.next_run_at else None,
         "",
         _span(points, timezone),
-        "<b>Keep this message pinned.</b> Should the server be lost, the bot's token is enough: on a new machine, "
-        "<code>sqlite-courier recover</code> finds the backups by it.",
+        "<b>Keep this message pinned.</b> Should the server be lost, the bot's token "
+        + ("and the key of your recovery sheet are" if sealed else "is")
+        + " enough: on a new machine, <code>sqlite-courier recover</code> finds the backups by it.",
         limit=CAPTION_LIMIT,
     )
 

@@ -11,7 +11,7 @@ from typing import BinaryIO, Self
 
 from bot.errors import DamagedArchiveError
 
-READ = 1 << 20
+READ = 1 << 19
 HEAD = 1 << 17
 """Bytes that surely hold the header, also in armor."""
 
@@ -41,6 +41,7 @@ class Source:
         """Begin anew."""
         self.__exit__()
         self._open, self._next = None, 0
+        self._ahead = io.BytesIO()
         self._sha256, self.bytes = hashlib.sha256(), 0
 
     def peeked(self) -> BinaryIO:
@@ -54,16 +55,11 @@ class Source:
         return io.BytesIO(head)
 
     def read(self, size: int = -1, /) -> bytes:
-        try:
-            self._check()
-            piece = self._read(READ if size < 0 else size)
-        except BaseException as error:
-            self.error = error
-            raise
-        self._sha256.update(piece)
-        self.bytes += len(piece)
-        self._progress(self.bytes)
-        return piece
+        """Read a little at a time, as pyrage does; the files are read in larger pieces."""
+        if piece := self._ahead.read(size):
+            return piece
+        self._ahead = io.BytesIO(self._next_piece())
+        return self._ahead.read(size)
 
     def readline(self, size: int = -1, /) -> bytes:
         line = bytearray()
@@ -76,13 +72,25 @@ class Source:
         while self.read(READ):
             pass
 
-    def _read(self, size: int) -> bytes:
+    def _next_piece(self) -> bytes:
+        try:
+            self._check()
+            piece = self._read()
+        except BaseException as error:
+            self.error = error
+            raise
+        self._sha256.update(piece)
+        self.bytes += len(piece)
+        self._progress(self.bytes)
+        return piece
+
+    def _read(self) -> bytes:
         while True:
             if self._open is None:
                 if self._next == len(self._files):
                     return b""
                 self._open, self._next = self._files[self._next].open("rb"), self._next + 1
-            if piece := self._open.read(size):
+            if piece := self._open.read(READ):
                 return piece
             self._open.close()
             self._open = None

@@ -229,7 +229,7 @@ async def test_errors_of_others_come_through_as_they_are(tmp_path: Path) -> None
     with pytest.raises(OSError, match="full"):
         open_sealed([tmp_path / "a.age"], ALL_KEYS, fail_after(299_999, OSError(28, "full")))
     with pytest.raises(Mine):
-        open_sealed([tmp_path / "a.age"], ALL_KEYS, len, check=fail_after(20, Mine()))
+        open_sealed([tmp_path / "a.age"], ALL_KEYS, len, check=fail_after(1, Mine()))
 
 
 async def test_a_sealing_that_is_left_early_leaves_no_thread() -> None:

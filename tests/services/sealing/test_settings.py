@@ -59,6 +59,7 @@ def test_several_public_keys_are_read_and_shown_with_their_fingerprints(tmp_path
         (SECRET, "holds a SECRET key"),
         (SECRET.lower(), "holds a SECRET key"),
     ],
+    ids=["slip", "cut", "address", "ssh", "secret", "secret in lower case"],
 )
 def test_what_is_no_public_key_is_refused(tmp_path: Path, value: str, said: str) -> None:
     """With what to write instead, and never with a secret in the sentence."""
@@ -84,7 +85,7 @@ def test_what_is_no_public_key_is_refused(tmp_path: Path, value: str, said: str)
         ("abcabcabcabcabcabcabcabc", "guessed first"),
         ("my backup password 2026", "guessed first"),
         ("telegram bot database backup", "guessed first"),
-        (PUBLIC, "is a key, not a passphrase"),
+        pytest.param(PUBLIC, "is a key, not a passphrase", id="public key"),
     ],
 )
 def test_weak_and_sample_passphrases_are_refused(tmp_path: Path, value: str, said: str) -> None:
@@ -134,11 +135,20 @@ def test_an_identity_file_is_read_and_its_path_alone_is_shown(tmp_path: Path) ->
     assert [sentence for sentence in settings.warnings if "chmod 600" in sentence]
 
 
+def test_an_identity_that_opens_nothing_sealed_here_is_pointed_out(tmp_path: Path) -> None:
+    """It can be right, for old archives, and is more often the wrong file."""
+    path = str(identity_file(tmp_path, SECRET))
+    fitting = load(tmp_path, AGE_IDENTITY_FILE=path, AGE_RECIPIENTS=f"{new_identity()[1]},{PUBLIC}")
+    assert not [sentence for sentence in fitting.warnings if "AGE_IDENTITY_FILE" in sentence]
+    odd = load(tmp_path, AGE_IDENTITY_FILE=path, AGE_RECIPIENTS=new_identity()[1])
+    assert [sentence for sentence in odd.warnings if "the key of none of the AGE_RECIPIENTS" in sentence]
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         (None, "does not exist"),
-        (f"# public key\n{PUBLIC}\n", "holds no secret key (it holds a public key)"),
+        pytest.param(f"# public key\n{PUBLIC}\n", "holds no secret key (it holds a public key)", id="public key"),
         ("nothing", "holds no secret key"),
         ("age-encryption.org/v1\n-> scrypt", "is itself sealed by a passphrase"),
         ("-----BEGIN OPENSSH PRIVATE KEY-----", "holds an SSH key"),
