@@ -104,10 +104,12 @@ async def _adopt_strays(store: Store, catalogue: Catalogue, keys: Keys) -> None:
         try:
             archive, manifest = await verify_any(path, store.work, keys)
         except SealError as error:
+            if path.name in known and not await catalogue.is_told_of(path.name):
+                continue  # as at the last start; it is not read again for nothing
             backup = await catalogue.adopt_unopened(
                 path, await asyncio.to_thread(_sha256, path), sealed_for(path, NO_KEYS)
             )
-            if path.name not in known:
+            if not backup.proven:
                 logger.warning("{} is kept as backup {}: {}", path, backup.id, error.sentence)
             continue
         except CourierError as error:

@@ -161,8 +161,10 @@ def print_backups(backups: Sequence[Backup], timezone: ZoneInfo) -> None:
             str(backup.id),
             _time(backup.started_at, timezone),
             f"[{style}]{backup.state}[/]",
-            f"{len(backup.databases)}" + (f" (-{len(backup.skipped)})" if backup.skipped else ""),
-            texts.human_size(backup.archive_bytes) if backup.proven else "—",
+            f"{len(backup.databases)}" + (f" (-{len(backup.skipped)})" if backup.skipped else "")
+            if backup.proven or not backup.sealed
+            else "?",
+            texts.human_size(backup.archive_bytes) if backup.archive_name else "—",
             backup.archive_sha256[:12],
             escape(("📌 " if backup.pinned else "") + (name if backup.proven or backup.sealed else backup.error)),
         )

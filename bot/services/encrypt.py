@@ -1,8 +1,8 @@
 """age encryption in a stream: what is sealed here opens with the stock `age`, and the other way round.
 
 The one file that knows pyrage. Its `encrypt_io` and `decrypt_io` are single blocking calls that read from one object
-and write to another; they lose what the last write raised, since the Rust buffer behind them is flushed when it is
-dropped. Sealing an archive as it comes therefore takes a thread of its own that hands over at each read.
+and write to another, eight KiB at a time; what those raise comes back as another error, and nothing promises that it
+comes back at all. Sealing an archive as it comes therefore takes a thread of its own that hands over at each read.
 """
 
 from __future__ import annotations

@@ -57,6 +57,14 @@ class AdoptionRows(BackupRows):
         return await self._adopt_unopened(archive.name, size, sha256, sealed)
 
     @reading
+    async def is_told_of(self, name: str) -> bool:
+        """Tell whether a proven backup of that name is known whose archive is not on the disk, as the chat tells."""
+        found = await self.value(
+            "SELECT count(*) FROM backups WHERE archive_name = ? AND archive_sha256 <> '' AND NOT on_disk", (name,)
+        )
+        return bool(found)
+
+    @reading
     async def known_names(self) -> dict[str, str]:
         """Return the member name of every database path ever seen."""
         return {row["path"]: row["name"] for row in await self.rows("SELECT path, name FROM database_names")}

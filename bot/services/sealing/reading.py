@@ -97,7 +97,7 @@ class Source:
 
 
 class Sink:
-    """Takes content from pyrage, and remembers what went wrong: pyrage loses it, or makes an OSError of it."""
+    """Takes content from pyrage, and remembers what went wrong: pyrage may make another error of it."""
 
     def __init__(self, sink: Callable[[bytes], object]) -> None:
         self._sink = sink

@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.errors import CourierError, DamagedArchiveError, MissingVolumesError, NoSpaceError
+from bot.errors import (
+    CourierError,
+    DamagedArchiveError,
+    MissingVolumesError,
+    NoSpaceError,
+    SealError,
+    UntrustedArchiveError,
+)
 from bot.models import Archive
 from bot.services.abort import Abort
 from bot.services.encrypt import fingerprints_of, open_sealed
@@ -18,6 +25,7 @@ from bot.services.manifest import Manifest
 from bot.services.restore.workroom import private_room
 from bot.services.sealing.header import is_sealed, read_header
 from bot.services.sealing.keys import BY_PASSPHRASE, UNKNOWN, Keys
+from bot.services.sealing.volumes import arrange_sealed, require_last
 from bot.services.store import SEALED_SUFFIX, is_archive_name
 from bot.services.threads import run_to_end
 from bot.services.verify import verify_archive
@@ -94,6 +102,29 @@ def archive_called(files: Sequence[Path]) -> str:
     name = files[0].name
     stem, _, number = name.rpartition(".")
     return stem if number.isdecimal() and len(number) >= 3 and stem else name
+
+
+def unsealer(keys: Keys) -> Callable[[Sequence[Path], Path, Abort], Awaitable[tuple[Path, ...]]]:
+    """Make what opens sealed archives that come in from elsewhere: files in any order, a private folder, a stop.
+
+    It returns the ZIP, and raises `MissingVolumesError` while volumes are missing, `UntrustedArchiveError` where no
+    key opens it, and what else `unseal` raises.
+    """
+
+    async def open_files(files: Sequence[Path], room: Path, abort: Abort) -> tuple[Path, ...]:
+        own = Abort(parent=abort)
+
+        def opened() -> Path:
+            ordered = arrange_sealed(files)
+            require_last(ordered)
+            return unseal(ordered, room, keys, check=own.check).file
+
+        try:
+            return (await run_to_end(opened, stop=own.set),)
+        except SealError as error:
+            raise UntrustedArchiveError(error.sentence, hint=error.hint) from error
+
+    return open_files
 
 
 @asynccontextmanager

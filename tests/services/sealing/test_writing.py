@@ -91,14 +91,15 @@ async def test_what_the_disk_keeps_differently_is_no_archive(
     assert_nothing_left(tmp_path)
 
 
+@pytest.mark.parametrize("change", [(b"bbbb", b"bbbc"), (b"PK\x07\x08", b"PK\x07\x09")], ids=["content", "records"])
 async def test_a_seal_that_alters_what_goes_through_it_is_no_archive(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: tuple[bytes, bytes]
 ) -> None:
-    """Were the library to seal something else than it was given, the proof would say so."""
+    """Were the library to seal something else than it was given, the proof would say so: of a member or a record."""
     take = Sealing.take
 
     async def altered(self: Sealing, pieces: list[bytes]) -> list[bytes]:
-        return await take(self, [piece.replace(b"bbbb", b"bbbc") for piece in pieces])
+        return await take(self, [piece.replace(*change) for piece in pieces])
 
     monkeypatch.setattr(writing.Sealing, "take", altered)
     with pytest.raises(ArchiveError, match="could not be proven"):
