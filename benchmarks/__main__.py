@@ -1,4 +1,4 @@
-"""Print the tables: `python -m benchmarks [speed small memory writers loop upload] [--mb 300] [--runs 3]`."""
+"""Print the tables: `python -m benchmarks [speed small memory sealing writers loop upload] [--mb 300] [--runs 3]`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from benchmarks import loop, memory, small, speed, upload, writers
+from benchmarks import loop, memory, sealing, small, speed, upload, writers
 
 MEASURES = {
     "speed": speed.measure,
     "small": small.measure,
     "memory": memory.measure,
+    "sealing": sealing.measure,
     "writers": writers.measure,
     "loop": loop.measure,
     "upload": upload.measure,

@@ -76,6 +76,14 @@ def texts(path: Path, megabytes: int) -> Path:
     return path
 
 
+def noise(path: Path, megabytes: int) -> Path:
+    """C: random bytes (its archive is as large as itself)."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE noise (id INTEGER PRIMARY KEY, bytes BLOB)")
+        connection.executemany("INSERT INTO noise (bytes) VALUES (randomblob(?))", [(1_000_000,)] * megabytes)
+    return path
+
+
 def small_set(folder: Path) -> tuple[Path, ...]:
     """The five databases of the demo, 3.2 MB together."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from bot import __version__, journal, terminal
+from bot.cli_identity import Identity, keys_of, offered
+from bot.cli_keygen import keygen
 from bot.cli_recover import recover
 from bot.cli_restore import restore
 from bot.config import Settings, load_settings
@@ -173,30 +175,40 @@ def verify(
     which: Annotated[
         list[str] | None, typer.Argument(help="Backups (latest, id, name) or archive files; all on the disk if none.")
     ] = None,
+    identity: Identity = None,
     env_file: EnvFile = DEFAULT_ENV,
     json: Json = False,
 ) -> None:
-    """Read archives in full, compare every byte with what was recorded, and test-restore every database in them."""
+    """Read archives in full, compare every byte with what was recorded, and test-restore every database in them.
+
+    Sealed ones are opened where there is a key (--identity, the settings, or asked for); else their bytes are compared.
+    """
     from bot.app import open_manager  # noqa: PLC0415
     from bot.services.abort import Abort  # noqa: PLC0415
+    from bot.services.sealing.header import is_sealed  # noqa: PLC0415
     from bot.services.verify import verify_archive  # noqa: PLC0415
 
     settings = _settings(env_file)
+    keys = keys_of(settings, identity or ())
 
     async def work() -> None:
         failures: list[CourierError] = []
         rows: list[dict[str, Any]] = []
         async with open_manager(settings, deliver=False) as manager:
-            for path, known in await _archives_to_verify(manager, which or []):
+            archives = await _archives_to_verify(manager, which or [])
+            sealed = [path for path, _ in archives if await asyncio.to_thread(is_sealed, path)]
+            manager.use_keys(await offered(sealed, keys, ask=not json))
+            for path, known in archives:
                 row: dict[str, Any] = {"archive": path.name, "ok": True, "fault": "", "restored": ""}
                 try:
-                    with terminal.progress(quiet=json, label=path.name) as report:
-                        await verify_archive(
-                            path,
-                            expected_sha256=known.archive_sha256 if known else "",
-                            abort=Abort(),
-                            progress=terminal.bytes_of(report),
-                        )
+                    if path not in sealed:  # or else the seal proves every byte, when it is opened
+                        with terminal.progress(quiet=json, label=path.name) as report:
+                            await verify_archive(
+                                path,
+                                expected_sha256=known.archive_sha256 if known else "",
+                                abort=Abort(),
+                                progress=terminal.bytes_of(report),
+                            )
                     row["restored"] = await manager.drills.prove(path, known)
                 except CourierError as error:
                     failures.append(error)
@@ -217,7 +229,7 @@ async def _archives_to_verify(manager: Any, which: list[str]) -> list[tuple[Path
     folder = manager.store.folder
     if not which:
         backups = await manager.catalogue.backups(limit=100_000, on_disk_only=True)
-        return [(folder / entry.archive_name, entry) for entry in backups]
+        return [(folder / entry.archive_name, entry if entry.proven else None) for entry in backups]
     found: list[tuple[Path, Backup | None]] = []
     for name in which:
         if await asyncio.to_thread(Path(name).is_file):
@@ -226,7 +238,7 @@ async def _archives_to_verify(manager: Any, which: list[str]) -> list[tuple[Path
         entry = await manager.catalogue.find_backup(name)
         if not entry.on_disk:
             raise NotFoundError(f"The archive of backup {entry.id} is no longer on the disk.")
-        found.append((folder / entry.archive_name, entry))
+        found.append((folder / entry.archive_name, entry if entry.proven else None))
     return found
 
 
@@ -302,3 +314,4 @@ def demo(
 
 
 app.command()(restore)
+app.command()(keygen)

@@ -16,10 +16,12 @@ from loguru import logger
 from pydantic import SecretStr
 
 from bot import terminal
+from bot.cli_identity import Identity, asking, keys_of
 from bot.cli_restore import bars, print_result
 from bot.config import Settings, load_settings
 from bot.errors import NotFoundError, SettingsError
 from bot.redaction import redact
+from bot.services.sealing.keys import Keys
 
 if TYPE_CHECKING:
     from bot.models import RestorePoint
@@ -52,12 +54,13 @@ def recover(
     rebuild: Annotated[
         bool | None, typer.Option("--rebuild/--no-rebuild", help="Rebuild the catalogue in BACKUP_DIR.")
     ] = None,
+    identity: Identity = None,
     env_file: Annotated[Path, typer.Option("--env-file", help="The file with the settings.")] = Path(".env"),
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Get the databases back from the chat alone: needs the bot's token and an admin's number, nothing else.
 
-    The token is taken from BOT_TOKEN, from .env, or asked for.
+    The token is taken from BOT_TOKEN, from .env, or asked for; so is the key of sealed backups.
     """
     logger.disable("bot")  # there is no journal on this machine, and the command says itself what it does
     settings = _settings(env_file)
@@ -66,6 +69,7 @@ def recover(
     if not chat_ids:
         raise SettingsError(("--admin is missing: name an admin's Telegram number.",), hint="@userinfobot tells yours.")
     moment = _moment(at, settings)
+    keys = keys_of(settings, identity or ())
 
     async def work() -> None:
         async with AsyncExitStack() as stack:
@@ -73,8 +77,8 @@ def recover(
             if only_list:
                 _print_points((await _list(chats, chat_ids, wait)).points, settings, json=json)
                 return
-            found, recovered = await _recover(
-                chats, chat_ids, to, moment=moment, only=only or [], force=force, wait=wait, quiet=json
+            found, recovered, opened_by = await _recover(
+                chats, chat_ids, to, moment=moment, only=only or [], force=force, wait=wait, keys=keys, quiet=json
             )
         if json:
             terminal.print_json(recovered)
@@ -85,7 +89,7 @@ def recover(
         if _wanted(write_env, ask, f"Write {env_file} from what the chat knows (without the token)?"):
             _write_env(env_file, found, settings, with_token=with_token, tell=tell)
         if _wanted(rebuild, ask, f"Rebuild the catalogue in {settings.backup_dir}?"):
-            await _rebuild(found, recovered, settings, tell)
+            await _rebuild(found, recovered, settings, opened_by, tell)
 
     asyncio.run(work())
 
@@ -166,8 +170,9 @@ async def _recover(
     only: Sequence[str],
     force: bool,
     wait: float,
+    keys: Keys,
     quiet: bool,
-) -> tuple[Found | None, Recovered]:
+) -> tuple[Found | None, Recovered, Keys]:
     from bot.services.abort import Abort  # noqa: PLC0415
     from bot.services.restore.workroom import private_room, sweep_rooms  # noqa: PLC0415
     from bot.services.restore_points.fetch import fetch_archive  # noqa: PLC0415
@@ -185,10 +190,15 @@ async def _recover(
                     refuse_to_replace(to, only or [held.name for held in point.databases])
                 with terminal.progress(quiet=quiet, label="fetching") as report:
                     files = (await fetch_archive(chats, point, room, progress=terminal.bytes_of(report)),)
-            with bars(quiet=quiet) as report_restore:
-                return known, await restore_into(
-                    files, to, room, point=point, only=only, force=force, abort=Abort(), report=report_restore
-                )
+
+            async def put_back(keys: Keys) -> tuple[Recovered, Keys]:
+                with bars(quiet=quiet) as report:
+                    recovered = await restore_into(
+                        files, to, room, point=point, only=only, force=force, keys=keys, abort=Abort(), report=report
+                    )
+                return recovered, keys
+
+            return known, *await asking(put_back, keys, ask=not quiet)
     finally:
         with suppress(OSError):
             await asyncio.to_thread(to.rmdir)  # made for nothing; anything in it keeps it
@@ -211,10 +221,10 @@ def _write_env(env_file: Path, found: Found | None, settings: Settings, *, with_
     tell(f"{env_file} is written: look through it. DATABASES names the paths of the machine that was lost.")
 
 
-async def _rebuild(found: Found | None, recovered: Recovered, settings: Settings, tell: Tell) -> None:
+async def _rebuild(found: Found | None, recovered: Recovered, settings: Settings, keys: Keys, tell: Tell) -> None:
     from bot.services.restore_points.new_machine import rebuild_catalogue  # noqa: PLC0415
 
-    learned = await rebuild_catalogue(settings.backup_dir, recovered.archives, found.points if found else ())
+    learned = await rebuild_catalogue(settings.backup_dir, recovered.archives, found.points if found else (), keys)
     tell(f"{settings.backup_dir} has its catalogue again; restore points from the chat: {learned}.")
 
 

@@ -7,6 +7,7 @@ import platform
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
 from bot import journal, terminal, texts
+from bot.cli_identity import Identity, asking, keys_of
 from bot.config import Settings, load_settings
 from bot.errors import CourierError, RestoreRefusedError, SettingsError
 from bot.models import (
@@ -26,6 +28,7 @@ from bot.models import (
     RestoreResult,
     RestoreStage,
 )
+from bot.services.sealing.keys import Keys
 
 Report = Callable[[RestoreProgress], None]
 
@@ -53,6 +56,7 @@ def restore(  # noqa: PLR0917 - typer reads the options from the signature
         bool,
         typer.Option("--force", help="Set existing files in the folder aside; replace where use can't be ruled out."),
     ] = False,
+    identity: Identity = None,
     env_file: Annotated[Path, typer.Option("--env-file", help="The file with the settings.", show_default=True)] = Path(
         ".env"
     ),
@@ -87,15 +91,20 @@ def restore(  # noqa: PLR0917 - typer reads the options from the signature
                 origin = await _fetched(restorer, settings, what or [], at, stack=stack, abort=abort, quiet=json)
             else:
                 origin = await _origin(restorer, settings, what or [], at)
-            with bars(quiet=json) as report:
-                if origin is None:
-                    preparing = restorer.prepare_undo(abort=abort, report=report)
-                else:
-                    preparing = restorer.prepare(
-                        origin, only=only or (), folder=to.absolute() if to else None, force=force, abort=abort,
-                        report=report,
-                    )  # fmt: skip
-                prepared = await preparing.__aenter__()
+
+            async def prepare(keys: Keys) -> tuple[Any, Any]:
+                restorer.house = replace(restorer.house, keys=keys)
+                with bars(quiet=json) as report:
+                    if origin is None:
+                        preparing = restorer.prepare_undo(abort=abort, report=report)
+                    else:
+                        preparing = restorer.prepare(
+                            origin, only=only or (), folder=to.absolute() if to else None, force=force, abort=abort,
+                            report=report,
+                        )  # fmt: skip
+                    return preparing, await preparing.__aenter__()
+
+            preparing, prepared = await asking(prepare, keys_of(settings, identity or ()), ask=not json)
             try:
                 await _act(restorer, prepared, dry_run=dry_run, yes=yes, json=json, in_place=in_place, abort=abort)
             finally:
@@ -150,6 +159,8 @@ async def open_restorer(settings: Settings) -> AsyncIterator[Any]:
             host=platform.node(),
             timezone=settings.timezone.key,
             clock=utc_now,
+            seal=settings.seal,
+            keys=settings.keys,
         )
         databases = (*found.databases, *(entry.database for entry in found.missing))
         yield Restorer(house, Configured(databases=databases, patterns=settings.databases, known=known))

@@ -17,17 +17,19 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, Validat
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot import settings_sealing as sealing
 from bot import settings_values as values
 from bot.errors import SettingsError
 from bot.models import CheckMethod, Compression, Recipient
 from bot.redaction import redact
+from bot.services.sealing.keys import Keys, Seal, is_world_readable
 from bot.settings_sources import Given, Place, gather
 
 # The variables whose name is not the upper case of their attribute.
 _RENAMED = {"send_owed": "OWED"}
 
 # A secret can stand in a file of its own (Docker and systemd hand them over so); the file's path is the setting then.
-SECRET_FILES = {"BOT_TOKEN_FILE": "BOT_TOKEN", "PROXY_FILE": "PROXY"}
+SECRET_FILES = {"BOT_TOKEN_FILE": "BOT_TOKEN", "PROXY_FILE": "PROXY", "AGE_PASSPHRASE_FILE": "AGE_PASSPHRASE"}
 
 LOG_LEVELS = ("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
 
@@ -79,6 +81,10 @@ class Settings(BaseSettings):
     compression: Annotated[Compression, BeforeValidator(values.one_of(Compression))] = Compression.AUTO
     volume_size_mb: Annotated[int, BeforeValidator(values.whole_number(1, _LOCAL_VOLUME))] = _READABLE_VOLUME
 
+    age_recipients: Annotated[tuple[str, ...], BeforeValidator(sealing.public_keys)] = ()
+    age_passphrase: Annotated[SecretStr, BeforeValidator(sealing.passphrase)] = SecretStr("")
+    age_identity_file: Annotated[Path, BeforeValidator(sealing.identity_file)] | None = None
+
     schedule: Annotated[str, BeforeValidator(values.cron_expression)] = "0 * * * *"
     drill_schedule: Annotated[str, BeforeValidator(values.cron_expression_or_off)] = "30 4 * * *"
     timezone: Annotated[ZoneInfo, BeforeValidator(values.time_zone)] = Field(default_factory=_machine_zone)
@@ -120,6 +126,25 @@ class Settings(BaseSettings):
             )
         return size
 
+    @field_validator("age_passphrase")
+    @classmethod
+    def _one_way_to_seal(cls, chosen: SecretStr, info: ValidationInfo) -> SecretStr:
+        if chosen.get_secret_value() and info.data.get("age_recipients"):
+            raise ValueError(
+                "and AGE_RECIPIENTS are both set: age seals for keys or by a passphrase; keep one of them."
+            )
+        return chosen
+
+    @property
+    def seal(self) -> Seal | None:
+        """With what archives are sealed; None where they are not."""
+        return sealing.seal_of(self.age_recipients, self.age_passphrase)
+
+    @property
+    def keys(self) -> Keys:
+        """What opens sealed archives here. Raises SealError where the file of them can't be read any more."""
+        return sealing.keys_of(self.age_identity_file, self.age_passphrase)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -142,6 +167,10 @@ class Settings(BaseSettings):
                 f"VOLUME_SIZE_MB is {self.volume_size_mb}: the bot can send such files, but Telegram does not let it "
                 f"download them, so it can't restore from the chat alone: write at most {_READABLE_VOLUME}."
             )
+        if self.age_identity_file is not None and is_world_readable(self.age_identity_file):
+            found.append("AGE_IDENTITY_FILE can be read by others on this machine: run chmod 600 on it.")
+        if sentence := sealing.mismatch(self.age_recipients, self.age_identity_file):
+            found.append(sentence)
         return tuple(redact(sentence) for sentence in found)
 
     def effective(self) -> list[tuple[str, str, Place]]:
@@ -163,6 +192,10 @@ class Settings(BaseSettings):
                 scheme, _, rest = proxy.get_secret_value().partition("://")
                 _, at, server = rest.rpartition("@")
                 shown = f"{scheme}://{'…@' if at else ''}{server}"
+            case "age_passphrase", SecretStr() as secret:
+                shown = "…" if secret.get_secret_value() else ""
+            case "age_recipients", keys:
+                shown = sealing.shown(keys)
             case "snapshot_dir", None:
                 shown = str(self.backup_dir / ".work")
             case "deliver_to", chosen:
@@ -240,6 +273,7 @@ def _keep_secret(given: Given) -> None:
     if ":" in token:  # anything else is a mistake, perhaps a plain word that sentences are made of
         redact.add(token)
     redact.add_proxy(given.texts.get("PROXY", ""))
+    redact.add(given.texts.get("AGE_PASSPHRASE", ""))
 
 
 def _missing(given: Given, variable: str, mend: str) -> list[str]:

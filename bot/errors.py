@@ -17,7 +17,8 @@
     ├── UntrustedArchiveError    untrusted       exit 15  what was brought to restore from is not safe or not sound
     │   └── MissingVolumesError  volumes         exit 16  some of its volumes are missing
     ├── RestoreRefusedError      refused         exit 17  something is in the way of a restore; nothing was changed
-    └── RestoreError             restore         exit 18  a restore failed; says what it left
+    ├── RestoreError             restore         exit 18  a restore failed; says what it left
+    └── SealError                seal            exit 19  a sealed archive can't be opened, or none sealed: the key
 
 Errors are returned upward and reported once, at the top; nothing logs them on the way.
 """
@@ -156,3 +157,15 @@ class RestoreError(CourierError):
     def __init__(self, sentence: str, *, rolled_back: bool, hint: str = "") -> None:
         super().__init__(sentence, hint=hint)
         self.rolled_back = rolled_back
+
+
+class SealError(CourierError):
+    """The key is missing or not the right one; nothing is known about the archive itself."""
+
+    code = "seal"
+    exit_code = 19
+
+    def __init__(self, sentence: str, *, wants: str = "", hint: str = "") -> None:
+        """`wants` is "key" or "passphrase" where one would help."""
+        super().__init__(sentence, hint=hint)
+        self.wants = wants

@@ -132,13 +132,17 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """A ZIP in the store, written, re-read and compared: it only exists proven."""
+    """A ZIP in the store, written, re-read and compared: it only exists proven.
+
+    `sealed` says for whom it is sealed, as its proof found it; empty where it is not.
+    """
 
     path: Path
     bytes: int
     sha256: str
     members: tuple[Member, ...]
     created_at: datetime
+    sealed: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +209,11 @@ class BackupState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backup:
-    """One run and what became of it. A proven backup has an `archive_name`; `on_disk` turns false when it is pruned."""
+    """One run and what became of it. A proven backup has an `archive_name`; `on_disk` turns false when it is pruned.
+
+    `sealed` says for whom the archive is sealed: fingerprints of keys, or that it is a passphrase; empty where it is
+    not. An archive found on the disk that no key here opens is sealed and not proven.
+    """
 
     id: int
     started_at: datetime
@@ -223,6 +231,7 @@ class Backup:
     pinned: bool = False
     on_disk: bool = False
     note: str = ""
+    sealed: str = ""
 
     @property
     def proven(self) -> bool:
@@ -474,13 +483,17 @@ class DrillSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
-    """A test-restore of one backup: `detail` says what was proven, or else what is wrong, in whole sentences."""
+    """A test-restore of one backup: `detail` says what was proven, or else what is wrong, in whole sentences.
+
+    Not `opened` is a sealed archive that no key here opens: its bytes were compared, and no restore is proven by it.
+    """
 
     backup_id: int
     at: datetime
     source: DrillSource
     ok: bool
     detail: str
+    opened: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -506,7 +519,8 @@ class HeldDatabase:
 class RestorePoint:
     """A proven backup whose volumes all lie in Telegram: what it takes to get it back without this machine.
 
-    The volumes are in order and together are the archive. `skipped` names what this backup is without.
+    The volumes are in order and together are the archive. `skipped` names what this backup is without, `sealed` for
+    whom it is sealed.
     """
 
     at: datetime
@@ -516,6 +530,7 @@ class RestorePoint:
     databases: tuple[HeldDatabase, ...]
     volumes: tuple[StoredVolume, ...]
     skipped: tuple[str, ...] = ()
+    sealed: str = ""
 
 
 class RestoreMethod(StrEnum):

@@ -13,12 +13,15 @@ HIDDEN = "[hidden]"
 # The form of a Bot API token. It also stands in the addresses of downloads: …/file/bot<token>/….
 _TOKEN = re.compile(r"\d{6,}:[A-Za-z0-9_-]{30,}")
 
+# A secret key of age, wherever it was pasted.
+_SECRET_KEY = re.compile(r"AGE-SECRET-KEY-1[A-Z0-9]{20,}", re.IGNORECASE)
+
 # Anything shorter would be found in half the words of a log.
 _SHORTEST = 6
 
 
 class Redaction:
-    """Replaces known secrets, and whatever looks like a bot token, in a text."""
+    """Replaces known secrets, and whatever looks like a bot token or a secret key, in a text."""
 
     def __init__(self) -> None:
         self._secrets: tuple[str, ...] = ()
@@ -40,7 +43,7 @@ class Redaction:
     def __call__(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
-        return _TOKEN.sub(HIDDEN, text)
+        return _SECRET_KEY.sub(HIDDEN, _TOKEN.sub(HIDDEN, text))
 
 
 redact = Redaction()

@@ -166,10 +166,12 @@ def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[in
             str(backup.id),
             _time(backup.started_at, timezone),
             f"[{style}]{backup.state}[/]",
-            f"{len(backup.databases)}" + (f" (-{len(backup.skipped)})" if backup.skipped else ""),
-            texts.human_size(backup.archive_bytes) if backup.proven else "—",
+            f"{len(backup.databases)}" + (f" (-{len(backup.skipped)})" if backup.skipped else "")
+            if backup.proven or not backup.sealed
+            else "?",
+            texts.human_size(backup.archive_bytes) if backup.archive_name else "—",
             backup.archive_sha256[:12],
-            escape(("📌 " if backup.pinned else "") + (name if backup.proven else backup.error)),
+            escape(("📌 " if backup.pinned else "") + (name if backup.proven or backup.sealed else backup.error)),
             *([escape(backup.note)] * noted),
             *([escape(why.get(backup.id, ""))] * bool(why)),
         )
@@ -203,6 +205,10 @@ def print_details(details: BackupDetails, timezone: ZoneInfo) -> None:
         where = "on the disk" if backup.on_disk else "no longer on the disk"
         say(f"{backup.archive_name}  {texts.human_size(backup.archive_bytes)}  {where}")
         say(f"sha256 {backup.archive_sha256}")
+        if backup.sealed:
+            say(f"sealed for {backup.sealed}")
+    elif backup.sealed:
+        say(f"{backup.archive_name}  {backup.note}")
     if backup.error:
         say(f"error: {backup.error}")
     if backup.note:
@@ -240,7 +246,7 @@ def print_result(result: RunResult, *, left_to_service: bool) -> None:
     say(
         f"✓ backup {backup.id} proven: {backup.archive_name}, {len(backup.databases)} databases, "
         f"{texts.human_size(backup.source_bytes)} → {texts.human_size(backup.archive_bytes)}, "
-        f"sha256 {backup.archive_sha256[:16]}"
+        f"sha256 {backup.archive_sha256[:16]}" + (f", sealed for {backup.sealed}" if backup.sealed else "")
     )
     for record in backup.skipped:
         err.print(f"[red]skipped[/] {escape(record.name)}: {escape(record.detail)}", soft_wrap=True)

@@ -23,6 +23,7 @@ from bot.services.manager import Manager
 from bot.services.restore_points.document import kept_settings
 from bot.services.restore_points.pin import PinKeeper
 from bot.services.scheduler import Scheduler
+from bot.services.sealing.unsealing import unsealer
 from bot.texts import Texts
 
 if TYPE_CHECKING:
@@ -56,9 +57,10 @@ def prepare_way_back(manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock
         manager.catalogue,
         limit=None if manager.settings.telegram_local else CLOUD_LIMIT,
         restores=manager.restores,
+        unseal_with=unsealer(manager.keys) if manager.keys else None,
         clock=clock,
     )
-    manager.drills = Drills(manager.catalogue, manager.store, chats, alarm=alarm, clock=clock)
+    manager.drills = Drills(manager.catalogue, manager.store, chats, alarm=alarm, keys=manager.keys, clock=clock)
     manager.restores.files = chats
     manager.restores.herald = RestoreNews(manager, ledger)
     manager.pins = PinKeeper(

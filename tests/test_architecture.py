@@ -60,7 +60,7 @@ def test_a_module_knows_only_what_lies_below_it(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("library", "home"),
-    [("aiocron", "bot.services.scheduler"), ("zipstream", "bot.services.archive")],
+    [("aiocron", "bot.services.scheduler"), ("zipstream", "bot.services.archive"), ("pyrage", "bot.services.encrypt")],
 )
 def test_a_librarys_manners_are_known_to_one_file(library: str, home: str) -> None:
     """What is odd about a library is dealt with in exactly one place."""

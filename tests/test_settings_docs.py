@@ -69,6 +69,10 @@ def test_defaults_that_are_not_empty_are_written_out() -> None:
         "PROXY",
         "PROXY_FILE",
         "SNAPSHOT_DIR",
+        "AGE_RECIPIENTS",
+        "AGE_PASSPHRASE",
+        "AGE_PASSPHRASE_FILE",
+        "AGE_IDENTITY_FILE",
         "TIMEZONE",
     }
 

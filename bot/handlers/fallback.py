@@ -12,6 +12,7 @@ from aiogram.types import CallbackQuery, Message
 from bot.handlers import keyboards
 from bot.handlers.dashboard import menu_screen
 from bot.handlers.screen import Board, Press, Screen
+from bot.services.sealing.keys import secret_keys_in
 from bot.texts import Texts, answers
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ def build_fallback_router() -> Router:
             if album in albums:
                 return
             albums.append(album)
+        if secret_keys_in(message.text or message.caption or ""):
+            await board.canvas(bot, message.chat.id).draw(Screen(answers.pasted_key(), keyboards.admin_menu()))
+            return
         words = (message.text or "").split(maxsplit=1)
         known = words and words[0].startswith("/")
         text = answers.unknown_command(words[0]) if known else answers.unknown_message()

@@ -27,6 +27,8 @@ from bot.services.deflate import BLOCK, Deflation, Mix, mix_for
 from bot.services.memory import give_memory_back, keep_memory_flat
 from bot.services.part_file import PartFile
 from bot.services.proof import Proof
+from bot.services.sealing.keys import Seal
+from bot.services.sealing.writing import write_sealed
 from bot.services.threads import gentle_threads, in_thread, settled, step_by_step
 from bot.services.zip_records import STANDARD, Entry, Records
 
@@ -74,6 +76,7 @@ async def write_archive(
     clock: Callable[[], datetime] = utc_now,
     mix: Mix | None = None,
     records: Records = STANDARD,
+    seal: Seal | None = None,
 ) -> Archive:
     """Write, prove and store the archive of `sources` as `target`; it exists under that name only if it is proven.
 
@@ -82,6 +85,9 @@ async def write_archive(
     length, CRC and SHA-256 with the bytes that were read from the source and compressed. Then the file is brought to
     the disk, renamed, and under its final name read once more: its CRC is that of the bytes written, and its
     directory, as Python's zipfile sees it, lists the members. Memory stays below some 20 MB whatever the sizes.
+
+    With a `seal` it is the sealed archive that is written, proven and renamed; its ZIP is never on a disk. Raises
+    `SealError` where nothing can be sealed here.
 
     Whatever happens instead (an exception of the epilogue, which is passed on; cancellation), nothing is left behind:
     no file, no thread. `progress` counts bytes of the sources. `mix` overrides the choice of the codecs, `records`
@@ -93,6 +99,7 @@ async def write_archive(
     created_at = clock()
     with gentle_threads(4, "archive") as threads:
         part = PartFile(target, threads)
+        sealed = ""
         try:
             _refuse_bad_names(sources)
             await part.create()
@@ -104,8 +111,11 @@ async def write_archive(
                 stream = _MemberStream(
                     sized, deflation=deflation, proof=proof, epilogue=epilogue, progress=progress, records=records
                 )
-                await _write_proven(stream, part, proof, threads, abort)
-            if (proof.position, proof.crc32) != (part.written, part.crc32):
+                if seal is None:
+                    await _write_proven(stream, part, proof, threads, abort)
+                else:
+                    sealed = await write_sealed(stream, part, proof, seal, abort)
+            if seal is None and (proof.position, proof.crc32) != (part.written, part.crc32):
                 raise ArchiveError("The archive could not be proven: the file does not hold what was written to it.")
             await part.complete()
             archive = Archive(
@@ -114,6 +124,7 @@ async def write_archive(
                 sha256=part.sha256,
                 members=tuple(stream.members),
                 created_at=created_at,
+                sealed=sealed,
             )
             await step_by_step(threads, _read_again(archive, part.crc32, stream.entries), abort=abort)
         except BaseException:
@@ -131,7 +142,6 @@ async def _write_proven(stream: _MemberStream, part: PartFile, proof: Proof, thr
         stack.push_async_callback(follower.stop)
         await stack.enter_async_context(aclosing(stream))
         chunks = await stack.enter_async_context(aclosing(stream.stream()))
-        # Sealing is a filter of `chunks`; the proof then takes the chunks that go into it instead of the file.
         waiting: list[bytes] = []
         async for chunk in chunks:
             waiting.append(chunk)
@@ -286,6 +296,8 @@ def _read_again(archive: Archive, crc32: int, entries: Sequence[Entry]) -> Gener
                 yield done
         if (done, found_crc32) != (archive.bytes, crc32):
             raise ArchiveError(f"{fault}: the disk gives back other bytes than were written.")
+        if archive.sealed:  # what is in it was read when it was opened
+            return
         with zipfile.ZipFile(archive.path) as directory:
             found = [(i.filename, i.CRC, i.compress_size, i.file_size, i.header_offset) for i in directory.infolist()]
     except (OSError, zipfile.BadZipFile) as error:

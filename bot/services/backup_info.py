@@ -23,11 +23,11 @@ HOW TO RESTORE, WITHOUT SQLITE COURIER
 First, if the archive came in volumes ({archive}.001, .002, ...), join them:
   Linux, macOS   cat {archive}.[0-9]* > {archive}
   Windows        copy /b {archive}.001 + {archive}.002 {archive}
-                 (name all volumes, in order), or open .001 with 7-Zip
+                 (name all volumes, in order){seven_zip}
 
 Linux, macOS
   1. Stop the application that uses the database.
-  2. Unpack:              unzip {archive} -d restored
+  2. Unpack:              unzip {opened} -d restored
   3. Check:               sqlite3 restored/{quoted_name} "PRAGMA integrity_check"
                           It must answer: ok
   4. Set the old files aside, ALL that exist of these four:
@@ -57,9 +57,33 @@ Windows
 """
 
 
-def build_info(manifest: Manifest, archive_name: str) -> bytes:
-    """Describe an archive in plain text: UTF-8 with byte order mark, CRLF, so that Notepad shows it as well."""
+_SEALED = """\
+THIS ARCHIVE WAS SEALED
+-----------------------
+
+{archive} is encrypted in the format of age (https://age-encryption.org),
+for: {sealed}
+Whoever reads this has opened it. To open others like it without SQLite Courier,
+install age (apt install age, brew install age, winget install FiloSottile.age),
+join the volumes first if there are several (see below), and then:
+  With the key file (the line AGE-SECRET-KEY-1... of the recovery sheet):
+    age -d -i key.txt -o {opened} {archive}
+  With the passphrase, which age asks for:
+    age -d -o {opened} {archive}
+The ZIP and all that is unpacked from it can be read by anybody: delete them
+when you are done.
+
+"""
+
+
+def build_info(manifest: Manifest, archive_name: str, *, sealed: str = "") -> bytes:
+    """Describe an archive in plain text: UTF-8 with byte order mark, CRLF, so that Notepad shows it as well.
+
+    Of an archive that leaves `sealed` for somebody, it says how the file was opened that it lies in.
+    """
     lines = [*_heading(manifest, archive_name), *_databases(manifest), *_skipped(manifest)]
+    if sealed:
+        lines += _SEALED.format(archive=archive_name, opened=_opened(archive_name), sealed=sealed).splitlines()
     for database in manifest.databases[:1]:  # as the example
         lines += _restore(database, archive_name).splitlines()
     return _BOM + "".join(f"{_one_line(line)}\r\n" for line in lines).encode()
@@ -138,11 +162,17 @@ def _skipped(manifest: Manifest) -> Iterator[str]:
 def _restore(database: BackedUp, archive_name: str) -> str:
     return _RESTORE.format(
         archive=archive_name,
+        opened=_opened(archive_name),
+        seven_zip="" if archive_name.endswith(".age") else ", or open .001 with 7-Zip",
         name=database.name,
         path=database.path,
         quoted_name=shlex.quote(database.name),
         quoted_path=shlex.quote(database.path),
     )
+
+
+def _opened(archive_name: str) -> str:
+    return archive_name.removesuffix(".age")
 
 
 def _local(moment: datetime, timezone: str) -> str:

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from loguru import logger
 
 from bot.clock import Clock, utc_now
-from bot.errors import AbortedError, CourierError, DamagedArchiveError, NotFoundError, UntrustedArchiveError
+from bot.errors import (
+    AbortedError,
+    CourierError,
+    DamagedArchiveError,
+    NotFoundError,
+    SealError,
+    UntrustedArchiveError,
+)
 from bot.models import Backup, Drill, DrillSource
 from bot.services.abort import Abort
 from bot.services.catalogue import Catalogue
+from bot.services.encrypt import has_key_for
 from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.intake import take_in
 from bot.services.restore.workroom import private_room, sweep_rooms
 from bot.services.restore_points.chat import Files
 from bot.services.restore_points.fetch import LostError, TooLargeToFetchError, fetch_archive
+from bot.services.sealing.header import is_sealed
+from bot.services.sealing.keys import NO_KEYS, Keys
 from bot.services.store import Store
+from bot.services.threads import run_to_end
 
 Alarm = Callable[[Backup, Drill], Awaitable[object]]
 
@@ -28,7 +41,12 @@ PATIENCE = 20.0
 """Seconds before a volume is asked for again, doubled each time: nobody waits for a drill, and a failed one alarms."""
 
 
-async def rehearse(archive: Path, room: Path, *, backup: Backup | None = None, abort: Abort) -> Intake:
+BYTES_COMPARED = "Bytes compared, not opened: no key on this server."
+
+
+async def rehearse(
+    archive: Path, room: Path, *, backup: Backup | None = None, keys: Keys = NO_KEYS, abort: Abort
+) -> Intake:
     """Restore every database of an archive into the private folder `room`, open it, and compare it with the manifest.
 
     It goes the way of every restore up to the last step. Compared are every byte of the archive (with `backup` also its
@@ -36,7 +54,7 @@ async def rehearse(archive: Path, room: Path, *, backup: Backup | None = None, a
     schema. Raises `DamagedArchiveError` or `UntrustedArchiveError` with what is not as it was, `NotFoundError`,
     `NoSpaceError`, `AbortedError`.
     """
-    intake = await take_in([archive], room, backup=backup, abort=abort)
+    intake = await take_in([archive], room, backup=backup, keys=keys, abort=abort)
     faults = [fault for database in intake.databases for fault in _compare(database)]
     if faults:
         raise DamagedArchiveError(" ".join(faults), hint="Restore from an older backup, and make a new one now.")
@@ -59,6 +77,23 @@ def _compare(database: Incoming) -> list[str]:
     return faults
 
 
+def _compare_bytes(archive: Path, backup: Backup, abort: Abort) -> None:
+    """Raise `DamagedArchiveError` unless a file is, bit for bit, the archive that was proven; it stays sealed."""
+    sha256 = hashlib.sha256()
+    try:
+        with archive.open("rb") as file:
+            while piece := file.read(1 << 20):
+                abort.check()
+                sha256.update(piece)
+    except OSError as error:
+        raise NotFoundError(f"{archive.name} can't be read: {error.strerror or error}.") from error
+    if sha256.hexdigest() != backup.archive_sha256:
+        raise DamagedArchiveError(
+            f"{archive.name} is not the archive that was written under its name (SHA-256).",
+            hint="Restore from an older backup, and make a new one now.",
+        )
+
+
 def _summary(intake: Intake) -> str:
     """Return what was proven, in a sentence."""
     count = len(intake.databases)
@@ -79,12 +114,13 @@ class Drills:
         files: Files | None = None,
         *,
         alarm: Alarm | None = None,
+        keys: Keys = NO_KEYS,
         clock: Clock = utc_now,
         patience: float = PATIENCE,
     ) -> None:
-        """Without `files`, archives on the disk are all that can be test-restored."""
+        """Without `files`, archives on the disk are all that can be test-restored; without `keys`, no sealed ones."""
         self._catalogue, self._store, self._files = catalogue, store, files
-        self._alarm, self._clock = alarm, clock
+        self._alarm, self._keys, self._clock = alarm, keys, clock
         self.patience = patience
         self._busy = asyncio.Lock()
         self.trouble = ""
@@ -144,7 +180,7 @@ class Drills:
                 raise DamagedArchiveError(drill.detail, hint="Restore from an older backup, and make a new one now.")
             return drill.detail
         async with private_room(self._store.work) as room:
-            return _summary(await rehearse(archive, room, abort=Abort()))
+            return _summary(await rehearse(archive, room, keys=self._keys, abort=Abort()))
 
     async def _drill(
         self, backup: Backup, source: DrillSource, bring: Callable[[Path], Awaitable[Path]], abort: Abort
@@ -152,19 +188,32 @@ class Drills:
         """Test-restore the archive that `bring` gives, and record what came of it."""
         await sweep_rooms(self._store.work)
         async with private_room(self._store.work) as room:
+            opened = True
             try:
-                ok, detail = True, _summary(await rehearse(await bring(room), room, backup=backup, abort=abort))
+                archive = await bring(room)
+                opened = await asyncio.to_thread(self._can_open, archive)
+                if opened:
+                    intake = await rehearse(archive, room, backup=backup, keys=self._keys, abort=abort)
+                    ok, detail = True, _summary(intake)
+                else:
+                    own = Abort(parent=abort)
+                    await run_to_end(partial(_compare_bytes, archive, backup, own), stop=own.set)
+                    ok, detail = True, BYTES_COMPARED
             except TooLargeToFetchError:
                 raise
-            except (DamagedArchiveError, UntrustedArchiveError, LostError, NotFoundError) as error:
+            except (DamagedArchiveError, UntrustedArchiveError, LostError, NotFoundError, SealError) as error:
                 ok, detail = False, error.sentence
-        drill = Drill(backup_id=backup.id, at=self._clock(), source=source, ok=ok, detail=detail)
+        drill = Drill(backup_id=backup.id, at=self._clock(), source=source, ok=ok, detail=detail, opened=opened)
         await self._catalogue.record_drill(drill)
         if ok:
             logger.info("backup {} test-restored from {}: {}", backup.id, source, detail)
         else:
             await self._tell(backup, drill)
         return drill
+
+    def _can_open(self, archive: Path) -> bool:
+        """Whether there is a key to try; a sealed archive that it does not open then fails its drill."""
+        return not is_sealed(archive) or has_key_for(archive, self._keys)
 
     async def _tell(self, backup: Backup, drill: Drill) -> None:
         logger.error("the test-restore of backup {} from {} failed: {}", backup.id, drill.source, drill.detail)

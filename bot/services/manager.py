@@ -47,6 +47,7 @@ from bot.services.restore.running import Nobody
 from bot.services.restore_points.pin import PinKeeper
 from bot.services.restoring import Restores
 from bot.services.retention import Decision, plan_prune
+from bot.services.sealing.keys import Keys
 from bot.services.status import PAUSED, read_status
 from bot.services.store import Store
 from bot.services.timetable import Timetable
@@ -120,7 +121,8 @@ class Manager:
         self.timezone = settings.timezone
         self.admins = frozenset(settings.admin_ids)
         self.polling_trouble: Callable[[], str] = str
-        self.drills = Drills(catalogue, store, clock=clock)  # replaced where Telegram can be asked
+        self.seal, self.keys = settings.seal, settings.keys
+        self.drills = Drills(catalogue, store, keys=self.keys, clock=clock)  # replaced where Telegram can be asked
         self.pins: PinKeeper | None = None  # where somebody keeps the restore points pinned
         self.inbox: Inbox | None = None  # where admins can send archives
         self.timetable = Timetable(catalogue, settings, ledger=ledger, notices=notices, clock=clock)
@@ -140,6 +142,11 @@ class Manager:
             herald=Nobody(),
             clock=clock,
         )
+
+    def use_keys(self, keys: Keys) -> None:
+        """Open sealed archives with these keys from now on; for a process that talks to no Telegram."""
+        self.keys = keys
+        self.drills = Drills(self.catalogue, self.store, keys=keys, clock=self._clock)
 
     # --- one run -----------------------------------------------------------------------------------------------
 
@@ -200,6 +207,7 @@ class Manager:
             archive_name=product.archive.path.name,
             archive_bytes=product.archive.bytes,
             archive_sha256=product.archive.sha256,
+            sealed=product.archive.sealed,
             databases=product.databases,
             skipped=product.skipped,
         )
@@ -218,7 +226,7 @@ class Manager:
         return Plan(
             databases=found.databases,
             missing=found.missing,
-            target=self.store.folder / await self.store.name_archive(run.started_at),
+            target=self.store.folder / await self.store.name_archive(run.started_at, sealed=self.seal is not None),
             work=work,
             started_at=run.started_at,
             trigger=run.trigger,
@@ -228,6 +236,7 @@ class Manager:
             compression=settings.compression,
             busy_timeout=settings.busy_timeout,
             allow_journal_recovery=settings.allow_journal_recovery,
+            seal=self.seal,
         )
 
     async def _record_failure(self, backup_id: int, error: BaseException) -> None:

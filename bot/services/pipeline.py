@@ -33,6 +33,7 @@ from bot.services.archive import Source, write_archive
 from bot.services.backup_info import build_info
 from bot.services.check import check_snapshot
 from bot.services.manifest import backed_up, build_manifest
+from bot.services.sealing.keys import Seal
 from bot.services.snapshot import take_snapshots
 
 Report = Callable[[Progress], None]
@@ -57,6 +58,7 @@ class Plan:
     compression: Compression
     busy_timeout: float
     allow_journal_recovery: bool
+    seal: Seal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +175,7 @@ async def _write(
             databases=databases,
             skipped=_records(skipped),
         )
-        info = build_info(manifest, plan.target.name)
+        info = build_info(manifest, plan.target.name, sealed=plan.seal.label if plan.seal else "")
         return (
             Source(name=INFO_NAME, content=info, modified=plan.started_at),
             Source(name=MANIFEST_NAME, content=manifest.to_json(), modified=plan.started_at),
@@ -186,6 +188,7 @@ async def _write(
         compression=plan.compression,
         abort=abort,
         progress=lambda done, total: report(Progress(stage=Stage.CHECK, done=done, total=total)),
+        seal=plan.seal,
     )
     return Product(archive=archive, databases=databases, skipped=_records(skipped))
 

@@ -351,6 +351,8 @@ class Restores:
             timezone=self._settings.timezone.key,
             clock=self._clock,
             mark=self.mark,
+            seal=self._settings.seal,
+            keys=self._settings.keys,
         )
 
     async def _restorer(self) -> Restorer:

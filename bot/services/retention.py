@@ -20,6 +20,9 @@ class Decision:
     by_rule: bool = False  # kept by a keep rule, and by no floor
 
 
+_LEFT = {False: "not proven: left alone", True: "sealed, and no key here opens it: left alone"}
+
+
 def plan_prune(
     backups: Sequence[Backup],
     *,
@@ -61,7 +64,7 @@ def plan_prune(
     decisions = []
     for backup in sorted(on_disk, key=lambda b: (dates.get(b.id, b.started_at), b.id), reverse=True):
         if backup.id not in dates:
-            decisions.append(Decision(backup=backup, keep=True, why="not proven: left alone"))
+            decisions.append(Decision(backup=backup, keep=True, why=_LEFT[bool(backup.sealed)]))
         elif backup.id in reasons:
             by_rule = backup.id not in floors
             decisions.append(Decision(backup=backup, keep=True, why=reasons[backup.id], by_rule=by_rule))

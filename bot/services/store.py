@@ -20,10 +20,11 @@ from bot.models import Volume
 _ARCHIVE = re.compile(r"database_backup_(\d{8}_\d{6})\.zip(?:\.age)?")
 _PART = re.compile(_ARCHIVE.pattern + r"\.part")
 WORK_FOLDER = ".work"
+SEALED_SUFFIX = ".age"
 
 
-def archive_name(started_at: datetime, taken: Collection[str] = ()) -> str:
-    """Return `database_backup_YYYYMMDD_HHMMSS.zip` for an instant, in UTC.
+def archive_name(started_at: datetime, taken: Collection[str] = (), *, sealed: bool = False) -> str:
+    """Return `database_backup_YYYYMMDD_HHMMSS.zip` for an instant, in UTC; of a sealed archive with `.age` after it.
 
     When the second is taken (two runs in a second, a clock that was set back), the next free second is named; a sealed
     or half-written archive takes its second too.
@@ -32,7 +33,7 @@ def archive_name(started_at: datetime, taken: Collection[str] = ()) -> str:
     at = started_at.astimezone(UTC)
     while f"{at:%Y%m%d_%H%M%S}" in seconds:
         at += timedelta(seconds=1)
-    return f"database_backup_{at:%Y%m%d_%H%M%S}.zip"
+    return f"database_backup_{at:%Y%m%d_%H%M%S}.zip{SEALED_SUFFIX if sealed else ''}"
 
 
 def is_archive_name(name: str) -> bool:
@@ -130,9 +131,9 @@ class Store:
             # In a shield: snapshots are whole copies of people's data, and a shutdown must not leave them behind.
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
 
-    async def name_archive(self, started_at: datetime) -> str:
+    async def name_archive(self, started_at: datetime, *, sealed: bool = False) -> str:
         """Return the name for a run's archive: of its instant, or the next second that no file here has."""
-        return archive_name(started_at, await asyncio.to_thread(_names, self.folder))
+        return archive_name(started_at, await asyncio.to_thread(_names, self.folder), sealed=sealed)
 
     async def archives(self) -> tuple[Path, ...]:
         """Return the archives here, oldest name first."""

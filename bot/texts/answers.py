@@ -61,6 +61,16 @@ def stopped(error: CourierError) -> str:
     return compose("⏹ <b>Backup stopped</b>", text(error.sentence, 800), "It left nothing half done.")
 
 
+def pasted_key() -> str:
+    """Return the answer to a secret key in the chat: it is of no use here, and now others may have it."""
+    return compose(
+        "🔑 <b>That is a secret key. Delete your message now, for both sides.</b>",
+        "I never take keys in the chat: whoever reads it here can open your backups.",
+        "To restore, give it where <code>sqlite-courier restore</code> or <code>recover</code> asks for it. Best make a"
+        " new key (<code>sqlite-courier keygen</code>) and set AGE_RECIPIENTS to it; keep the old one for old backups.",
+    )
+
+
 def apology(reference: str) -> str:
     """Return the answer to an error nobody foresaw; the reference leads to its traceback in the log."""
     return f"😕 Sorry, something went wrong here. The log has the details under <code>{reference}</code>."

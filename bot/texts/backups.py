@@ -81,9 +81,15 @@ def check_verdict(backup: Backup) -> str:
     """Say in one line what was proven about a backup."""
     unchecked = sum(database.verdict is Verdict.UNCHECKED for database in backup.databases)
     full = all(database.method is CheckMethod.FULL for database in backup.databases)
+    proof = "opened again and compared" if backup.sealed else "re-read and compared"
     if unchecked:
-        return f"⚠️ {count(unchecked, 'database')} could not be checked; the archive was re-read and compared"
-    return f"🔎 Checked ({'integrity' if full else 'quick'} check), archive re-read and compared"
+        return f"⚠️ {count(unchecked, 'database')} could not be checked; the archive was {proof}"
+    return f"🔎 Checked ({'integrity' if full else 'quick'} check), archive {proof}"
+
+
+def seal_line(backup: Backup) -> str | None:
+    """Say for whom a backup is sealed; None where it is not."""
+    return f"🔒 Sealed for <code>{text(backup.sealed, 120)}</code>" if backup.sealed else None
 
 
 def who(recipient: Recipient, names: Mapping[Recipient, str] | None = None) -> str:

@@ -10,6 +10,7 @@ from bot.texts.backups import (
     check_verdict,
     contents,
     database_lines,
+    seal_line,
     skipped_heading,
     skipped_lines,
 )
@@ -34,8 +35,9 @@ def caption(backup: Backup, volume: Volume, timezone: ZoneInfo) -> str:
         skipped_lines(backup.skipped, detail=90 if len(backup.skipped) <= 3 else 0, most=12),
         database_lines(backup, most=12) if first else None,
         check_verdict(backup),
+        seal_line(backup),
         f"SHA-256 <code>{backup.archive_sha256[:16]}</code>… of the whole archive",
-        _restore_hint(volume),
+        _restore_hint(volume, sealed=bool(backup.sealed)),
         limit=CAPTION_LIMIT,
     )
 
@@ -46,7 +48,15 @@ def _volume_line(volume: Volume) -> str | None:
     return f"🧩 <b>Volume {volume.number} of {volume.total}</b>, {human_size(volume.bytes)}"
 
 
-def _restore_hint(volume: Volume) -> str:
+def _restore_hint(volume: Volume, *, sealed: bool) -> str:
+    if sealed:
+        archive = name(volume.archive.name, 60)
+        join = (
+            f"join all {volume.total} volumes, <code>cat {archive}.* &gt; {archive}</code>; "
+            if volume.total > 1
+            else ""
+        )
+        return f"♻️ To restore: {join}<code>age -d -o backup.zip {archive}</code> with the key of your recovery sheet"
     if volume.total == 1:
         return "♻️ To restore: unzip; how and where to is in backup_info.txt"
     archive = name(volume.archive.name, 60)

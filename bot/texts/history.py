@@ -15,6 +15,7 @@ from bot.texts.backups import (
     database_lines,
     delivered_to,
     delivery_line,
+    seal_line,
     skipped_heading,
     skipped_lines,
 )
@@ -31,7 +32,8 @@ def history(page: BackupPage, timezone: ZoneInfo) -> str:
     return (
         f"🗂 <b>History</b>: {count(page.total, 'run')}{of_pages}\n"
         f"Newest first, times in {text(timezone.key, 40)}. Press one to see what is in it.\n"
-        "✅ delivered · 💾 stored · ⚠️ with gaps · ❌ failed · 📌 pinned · 📝 with a note · ☁️ only in the chats"
+        "✅ delivered · 💾 stored · ⚠️ with gaps · ❌ failed · 📌 pinned · 📝 with a note"
+        " · 🔒 sealed · ☁️ only in the chats"
         f"{' · 🗓 kept by a rule' if page.by_rule else ''}"
     )
 
@@ -39,8 +41,9 @@ def history(page: BackupPage, timezone: ZoneInfo) -> str:
 def history_label(backup: Backup, now: datetime, timezone: ZoneInfo, *, by_rule: bool = False) -> str:
     """Return the button of one backup, as plain text."""
     gone = backup.proven and not backup.on_disk
-    marks = "📌" * backup.pinned + "🗓" * by_rule + "📝" * bool(backup.note) + "☁️" * gone
+    marks = "📌" * backup.pinned + "🗓" * by_rule + "📝" * bool(backup.note) + "☁️" * gone + "🔒" * bool(backup.sealed)
     what = f"{len(backup.databases)} db, {human_size(backup.archive_bytes)}" if backup.proven else str(backup.state)
+    what = "not opened" if backup.sealed and not backup.proven else what
     return f"{STATE_ICONS[backup.state]}{marks} {moment(backup.started_at, now, timezone)} · {what}"
 
 
@@ -76,6 +79,7 @@ def _archive(seen: BackupDetails) -> tuple[str, ...]:
         f"<code>{name(backup.archive_name, 60)}</code>{volumes}",
         contents(backup),
         check_verdict(backup),
+        *filter(None, [seal_line(backup)]),
         f"SHA-256 <code>{backup.archive_sha256[:16]}</code>…",
     )
 

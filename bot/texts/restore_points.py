@@ -7,13 +7,14 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from bot.models import Backup, Drill, DrillSource, RestorePoint, ServiceState, Status
-from bot.texts.backups import contents, delivered_to
+from bot.texts.backups import contents, delivered_to, seal_line
 from bot.texts.markup import CAPTION_LIMIT, compose, name, sentence, text
 from bot.texts.measures import age, count, date_time, local_and_utc, zone_name
 
 _LONG_AGO = timedelta(days=3)
 """From here on a proof is too old to be relied on without a word."""
 
+_NOT_OPENED = "bytes compared, not opened (no key on this server)"
 DRILL_SOURCES = {DrillSource.TELEGRAM: "from Telegram", DrillSource.DISK: "from the disk"}
 _STATES = {ServiceState.RUNNING: "✅ Running", ServiceState.STOPPED: "❌ Stopped", ServiceState.UNKNOWN: "❓ Unknown"}
 
@@ -22,19 +23,22 @@ def pinned_caption(seen: Status, points: Sequence[RestorePoint], timezone: ZoneI
     """Return the live status at a glance, and what this message is for. Moments, not ages: it is read much later."""
     proven, drill = seen.latest_proven, seen.last_drill
     troubled = sum(bool(database.trouble) for database in seen.databases)
+    sealed = any(point.sealed for point in points)
     return compose(
         f"📌 <b>{_STATES[seen.state]}</b> · {date_time(seen.now, timezone)} {zone_name(timezone)}",
         f"Last good backup {date_time(proven.started_at, timezone)}: {contents(proven)}"
         if proven
         else "No good backup yet.",
+        seal_line(proven) if proven else None,
         f"📬 {sentence(delivered_to(seen.latest_deliveries))}" if proven and seen.latest_deliveries else None,
         f"❌ {count(troubled, 'database')} in trouble: see Backup Status" if troubled else None,
         None if drill is None else _drill_moment(drill, timezone),
         f"⏭ Next backup {date_time(seen.next_run_at, timezone)}" if seen.next_run_at else None,
         "",
         _span(points, timezone),
-        "<b>Keep this message pinned.</b> Should the server be lost, the bot's token is enough: on a new machine, "
-        "<code>sqlite-courier recover</code> finds the backups by it.",
+        "<b>Keep this message pinned.</b> Should the server be lost, the bot's token "
+        + ("and the key of your recovery sheet are" if sealed else "is")
+        + " enough: on a new machine, <code>sqlite-courier recover</code> finds the backups by it.",
         limit=CAPTION_LIMIT,
     )
 
@@ -44,6 +48,10 @@ def drill_line(seen: Status) -> str | None:
     drill, proven = seen.last_drill, seen.restore_proven
     if drill is None:
         return None
+    if drill.ok and not drill.opened:
+        known = f"; last restored {age(proven.at, seen.now)}" if proven else ""
+        what = f"Backup {drill.backup_id} read back {DRILL_SOURCES[drill.source]} {age(drill.at, seen.now)}"
+        return f"🔒 {what}: {_NOT_OPENED}{known}"
     since = f"last proven {age(proven.at, seen.now)}, {DRILL_SOURCES[proven.source]}" if proven else "never proven yet"
     if not drill.ok:
         return f"❌ <b>Test-restore of backup {drill.backup_id} failed</b>: {text(drill.detail, 250)} Restore {since}."
@@ -69,6 +77,8 @@ def drill_lines(drills: Sequence[Drill], timezone: ZoneInfo) -> tuple[str, ...]:
 
 def _drill_moment(drill: Drill, timezone: ZoneInfo) -> str:
     when = f"{date_time(drill.at, timezone)}, {DRILL_SOURCES[drill.source]}"
+    if drill.ok and not drill.opened:
+        return f"🔒 Read back {when}: {_NOT_OPENED}"
     return f"♻️ Restore proven {when}" if drill.ok else f"❌ Test-restore failed {when}: {text(drill.detail, 200)}"
 
 

@@ -241,7 +241,8 @@ async def test_a_step_that_fails_is_rolled_back_and_recorded(tmp_path: Path) -> 
         await restored(manager, source)
         assert (rows_in(one), rows_in(two)) == ((50, 50), (50, 50))
         actions = [entry.action for entry in reversed(await manager.catalogue.audits())]
-        assert actions == ["confirmed a restore", "restore failed", "confirmed a restore", "restored"]
+        restores = [action for action in actions if action != "started a backup"]
+    assert restores == ["confirmed a restore", "restore failed", "confirmed a restore", "restored"]
 
 
 async def test_undo_of_nothing_and_of_an_older_restore(tmp_path: Path) -> None:

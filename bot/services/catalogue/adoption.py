@@ -17,6 +17,9 @@ from bot.services.catalogue.values import as_text
 from bot.services.store import archive_time
 
 FOUND_ON_DISK = "found on disk"
+UNOPENED = (
+    "Found on the disk, sealed, and no key here opens it: it is kept, and counts as no backup until it is opened."
+)
 
 
 class Manifest(Protocol):
@@ -35,14 +38,31 @@ class Manifest(Protocol):
 class AdoptionRows(BackupRows):
     """Adoption, and the rows of database_names."""
 
-    async def adopt(self, archive: Path, manifest: Manifest, sha256: str) -> Backup:
+    async def adopt(self, archive: Path, manifest: Manifest, sha256: str, *, sealed: str = "") -> Backup:
         """Record an archive found on disk from its manifest; return its backup, the known one if it is known already.
 
         An interrupted run whose archive this is gets it. The names of its databases are remembered where none is.
         Raises FileNotFoundError when the archive is gone.
         """
         size = (await asyncio.to_thread(archive.stat)).st_size
-        return await self._adopt(archive.name, size, manifest, sha256)
+        return await self._adopt(archive.name, size, manifest, sha256, sealed)
+
+    async def adopt_unopened(self, archive: Path, sha256: str, sealed: str) -> Backup:
+        """Record a sealed archive found on disk that no key here opens; return its backup.
+
+        One that the catalogue knows by its checksum (it was learned from the chat) is that backup again. Any other is
+        kept as a backup that is not proven: retention leaves it alone, and it counts as nothing until it is opened.
+        """
+        size = (await asyncio.to_thread(archive.stat)).st_size
+        return await self._adopt_unopened(archive.name, size, sha256, sealed)
+
+    @reading
+    async def is_told_of(self, name: str) -> bool:
+        """Tell whether a proven backup of that name is known whose archive is not on the disk, as the chat tells."""
+        found = await self.value(
+            "SELECT count(*) FROM backups WHERE archive_name = ? AND archive_sha256 <> '' AND NOT on_disk", (name,)
+        )
+        return bool(found)
 
     @reading
     async def known_names(self) -> dict[str, str]:
@@ -64,18 +84,57 @@ class AdoptionRows(BackupRows):
         await self._learn_names(manifest)
 
     @writing
-    async def _adopt(self, name: str, size: int, manifest: Manifest, sha256: str) -> Backup:
+    async def _adopt_unopened(self, name: str, size: int, sha256: str, sealed: str) -> Backup:
+        known = await self._known(name, sha256)
+        unopened = await self._unopened(name)
+        if known is not None or unopened is not None:
+            return known or await self._backup(unopened or 0)
+        at = archive_time(name) or self.clock()
+        backup_id = await self._run_that_wrote(name) or await self._begin(Trigger.COMMAND, FOUND_ON_DISK, at)
+        await self._finish(
+            backup_id,
+            state=BackupState.STORED,
+            finished_at=at,
+            archive=(name, size, ""),
+            databases=(),
+            skipped=(),
+            error=("", ""),
+            sealed=sealed,
+        )
+        await self._change(backup_id, "note", UNOPENED)
+        return await self._backup(backup_id)
+
+    async def _unopened(self, name: str) -> int | None:
+        found = await self.value(
+            "SELECT id FROM backups WHERE archive_name = ? AND archive_sha256 = '' AND sealed <> '' AND on_disk",
+            (name,),
+        )
+        return None if found is None else int(found)
+
+    async def _known(self, name: str, sha256: str) -> Backup | None:
         known = await self.row(
             f"SELECT id, on_disk FROM backups WHERE archive_name = ? AND archive_sha256 = ? {NEWEST_FIRST}",
             (name, sha256),
         )
+        if known is None:
+            return None
+        if not known["on_disk"]:
+            # What stood for it while nothing was known of it but its name.
+            await self.execute("DELETE FROM backups WHERE id = ?", (await self._unopened(name),))
+            await self._own_name(known["id"], name)
+            await self._change(known["id"], "on_disk", 1)
+        return await self._backup(known["id"])
+
+    @writing
+    async def _adopt(self, name: str, size: int, manifest: Manifest, sha256: str, sealed: str) -> Backup:
+        known = await self._known(name, sha256)
         if known is not None:
-            if not known["on_disk"]:
-                await self._own_name(known["id"], name)
-                await self._change(known["id"], "on_disk", 1)
-            return await self._backup(known["id"])
+            return known
+        if (unopened := await self._unopened(name)) is not None:
+            await self._change(unopened, "note", "")
         await self._finish(
-            await self._run_that_wrote(name)
+            unopened
+            or await self._run_that_wrote(name)
             or await self._begin(_trigger(manifest), FOUND_ON_DISK, manifest.created_at),
             state=BackupState.PARTIAL if manifest.skipped else BackupState.STORED,
             finished_at=manifest.created_at,
@@ -83,6 +142,7 @@ class AdoptionRows(BackupRows):
             databases=manifest.databases,
             skipped=manifest.skipped,
             error=("", ""),
+            sealed=sealed,
         )
         await self._learn_names(manifest)
         backup_id = int(await self.value("SELECT id FROM backups WHERE archive_name = ? AND on_disk", (name,)))

@@ -19,6 +19,8 @@ CLOCK_TOLERANCE = timedelta(minutes=10)
 
 # What was copied before a restore is what somebody wanted to get rid of: it is kept, and no good backup of anything.
 _ORDINARY = "trigger <> 'safety'"
+# A sealed archive that was found and that nobody here can open is kept, and was no run of ours.
+_A_RUN = "(archive_sha256 <> '' OR sealed = '')"
 
 NEWEST_FIRST = "ORDER BY started_at DESC, id DESC"
 # A backup dated in the future was made under a wrong clock: it is the newest only where there is no other.
@@ -43,6 +45,7 @@ class BackupRows(Rows):
         archive_name: str = "",
         archive_bytes: int = 0,
         archive_sha256: str = "",
+        sealed: str = "",
         databases: Sequence[BackedUp] = (),
         skipped: Sequence[SkippedRecord] = (),
         error_code: str = "",
@@ -54,6 +57,7 @@ class BackupRows(Rows):
             state=state,
             finished_at=finished_at,
             archive=(archive_name, archive_bytes, archive_sha256),
+            sealed=sealed,
             databases=databases,
             skipped=skipped,
             error=(error_code, error),
@@ -134,9 +138,9 @@ class BackupRows(Rows):
 
     @reading
     async def latest_run(self) -> Backup | None:
-        """Return the newest finished run, whatever became of it; no safety copy."""
+        """Return the newest finished run, whatever became of it; no safety copy, and nothing that was merely found."""
         found = await self.value(
-            f"SELECT id FROM backups WHERE state <> 'running' AND {_ORDINARY} {NEWEST_FIRST} LIMIT 1"
+            f"SELECT id FROM backups WHERE state <> 'running' AND {_ORDINARY} AND {_A_RUN} {NEWEST_FIRST} LIMIT 1"
         )
         return None if found is None else await self._backup(found)
 
@@ -180,7 +184,7 @@ class BackupRows(Rows):
         row = await self.row(
             "SELECT coalesce(sum(archive_sha256 <> '' AND NOT EXISTS"
             " (SELECT 1 FROM skipped WHERE skipped.backup_id = backups.id)), 0), count(*) FROM backups"
-            f" WHERE started_at >= ? AND state <> 'running' AND {_ORDINARY}",
+            f" WHERE started_at >= ? AND state <> 'running' AND {_ORDINARY} AND {_A_RUN}",
             (as_text(since),),
         )
         return (0, 0) if row is None else (int(row[0]), int(row[1]))
@@ -201,13 +205,14 @@ class BackupRows(Rows):
         databases: Sequence[BackedUp],
         skipped: Sequence[SkippedRecord],
         error: tuple[str, str],
+        sealed: str = "",
     ) -> None:
         if archive[0]:
             await self._own_name(backup_id, archive[0])
         changed = await self.execute(
             "UPDATE backups SET state = ?, finished_at = ?, archive_name = ?, archive_bytes = ?, archive_sha256 = ?,"
-            " on_disk = ?, error_code = ?, error = ? WHERE id = ?",
-            (str(state), as_text(finished_at), *archive, int(bool(archive[0])), *error, backup_id),
+            " on_disk = ?, error_code = ?, error = ?, sealed = ? WHERE id = ?",
+            (str(state), as_text(finished_at), *archive, int(bool(archive[0])), *error, sealed, backup_id),
         )
         if not changed:
             raise _no_backup(backup_id)

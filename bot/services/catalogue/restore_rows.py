@@ -113,8 +113,8 @@ class RestoreRows(BackupRows):
         """Raises NotFoundError when there is no such backup."""
         await self._backup(drill.backup_id)
         await self.execute(
-            "INSERT INTO drills (backup_id, at, source, ok, detail) VALUES (?, ?, ?, ?, ?)",
-            (drill.backup_id, as_text(drill.at), str(drill.source), int(drill.ok), drill.detail),
+            "INSERT INTO drills (backup_id, at, source, ok, detail, opened) VALUES (?, ?, ?, ?, ?, ?)",
+            (drill.backup_id, as_text(drill.at), str(drill.source), int(drill.ok), drill.detail, int(drill.opened)),
         )
 
     @reading
@@ -124,8 +124,8 @@ class RestoreRows(BackupRows):
 
     @reading
     async def last_drill(self, *, ok_only: bool = False) -> Drill | None:
-        """Return the newest test-restore, or the newest that succeeded."""
-        found = await self._drills(f"{'WHERE ok = 1' if ok_only else ''} ORDER BY id DESC LIMIT 1")
+        """Return the newest test-restore, or the newest that opened the archive and succeeded."""
+        found = await self._drills(f"{'WHERE ok = 1 AND opened = 1' if ok_only else ''} ORDER BY id DESC LIMIT 1")
         return found[0] if found else None
 
     @reading
@@ -152,6 +152,7 @@ class RestoreRows(BackupRows):
                 source=DrillSource(row["source"]),
                 ok=bool(row["ok"]),
                 detail=row["detail"],
+                opened=bool(row["opened"]),
             )
             for row in await self.rows(f"SELECT * FROM drills {where}", parameters)
         )
@@ -173,6 +174,7 @@ class RestoreRows(BackupRows):
             databases=[_as_backed_up(held, point) for held in point.databases],
             skipped=[_as_skipped(name) for name in point.skipped],
             error=("", ""),
+            sealed=point.sealed,
         )
         # Not through `_finish`: it would take the name from an archive on this disk.
         await self.execute(
@@ -209,6 +211,7 @@ class RestoreRows(BackupRows):
                 databases=tuple(databases.get(row["id"], ())),
                 volumes=tuple(volumes[row["id"]]),
                 skipped=tuple(skipped.get(row["id"], ())),
+                sealed=row["sealed"],
             )
             for row in await self.rows(f"SELECT * FROM backups WHERE id IN {among} {NEWEST_FIRST}", wanted)
         )

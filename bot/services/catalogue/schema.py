@@ -170,7 +170,13 @@ _VERSION_2 = (
     """,
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)
+# For whom an archive is sealed (empty: not sealed), and whether a test-restore could open what it read.
+_SEALING = (
+    "ALTER TABLE backups ADD COLUMN sealed TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE drills ADD COLUMN opened INTEGER NOT NULL DEFAULT 1",
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _SEALING)
 VERSION = len(STEPS)
 
 # What a whole catalogue of this version holds; a file that lacks one of them is broken.

@@ -63,7 +63,7 @@ def bare_name(name: str) -> str:
 def archive_meant(name: str) -> str:
     """Return the name that our archive has, of which this is the name of a copy or a volume; empty if of none."""
     found = _OUR_ARCHIVE.search(name)
-    return f"{found[0]}.zip" if found else ""
+    return f"{found[0]}.zip{'.age' if _SEALED.search(name) else ''}" if found else ""
 
 
 def is_sealed(file: Path) -> bool:

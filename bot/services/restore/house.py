@@ -11,6 +11,7 @@ from bot.models import Compression, DatabaseChange, RestorePlan, RestoreProgress
 from bot.services.catalogue import Catalogue
 from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.replacement import Replacement
+from bot.services.sealing.keys import NO_KEYS, Keys, Seal
 from bot.services.store import Store
 
 Report = Callable[[RestoreProgress], None]
@@ -23,7 +24,10 @@ def unmarked(_step: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """The parts that a restore needs of the product. `host` and `timezone` go into the manifest of safety copies."""
+    """The parts that a restore needs of the product. `host` and `timezone` go into the manifest of safety copies.
+
+    Safety copies are sealed with `seal`; `keys` open what is brought.
+    """
 
     store: Store
     catalogue: Catalogue
@@ -33,6 +37,8 @@ class House:
     timezone: str
     clock: Clock
     mark: Mark = unmarked
+    seal: Seal | None = None
+    keys: Keys = NO_KEYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,9 @@ from bot.services.restore.incoming import (
 )
 from bot.services.restore.untrusted import Part, is_description, screened
 from bot.services.restore.volumes import arrange_volumes, join_volumes
+from bot.services.sealing.header import is_sealed
+from bot.services.sealing.keys import NO_KEYS, Keys
+from bot.services.sealing.unsealing import archive_called, unseal
 from bot.services.store import is_archive_name
 from bot.services.threads import run_to_end
 from bot.services.verify import verify_archive
@@ -58,6 +61,7 @@ async def take_in(
     backup: Backup | None = None,
     only: Sequence[str] = (),
     check: CheckMethod = CheckMethod.FULL,
+    keys: Keys = NO_KEYS,
     abort: Abort,
     report: Report = lambda _: None,
     clock: Clock = utc_now,
@@ -69,8 +73,10 @@ async def take_in(
     path. With a manifest, every bit of the archive is held against it; without one, the databases are accepted with a
     warning. Every database returned passed its integrity check, or could not be checked and says so in the warnings.
 
+    A sealed archive is opened with `keys` into the room first, so its ZIP lies there in the open until the room goes.
+
     Nothing is written outside of `room`, and no name out of the archive is used there. Raises `UntrustedArchiveError`,
-    `MissingVolumesError`, `DamagedArchiveError`, `NotFoundError`, `NoSpaceError`, `AbortedError`.
+    `MissingVolumesError`, `DamagedArchiveError`, `SealError`, `NotFoundError`, `NoSpaceError`, `AbortedError`.
     """
     own = Abort(parent=abort)
     loop = asyncio.get_running_loop()
@@ -78,13 +84,18 @@ async def take_in(
     def tell(progress: RestoreProgress) -> None:
         loop.call_soon_threadsafe(report, progress)
 
-    archive = await run_to_end(lambda: _one_file(files, room, own.check), stop=own.set)
+    sha256 = backup.archive_sha256 if backup is not None else ""
+    archive, compared = await run_to_end(
+        lambda: _one_file(files, room, keys, sha256, check=own.check, tell=tell), stop=own.set
+    )
     parts, chosen, warnings = await run_to_end(
         lambda: _choose(archive, only, room, trusted=backup is not None), stop=own.set
     )
     manifest = None
-    if backup is not None:
-        manifest = await run_to_end(lambda: _vouched(archive, backup.archive_sha256, own.check, tell), stop=own.set)
+    if compared:
+        manifest = await run_to_end(lambda: read_manifest(archive), stop=own.set)
+    elif backup is not None:
+        manifest = await run_to_end(lambda: _vouched(archive, sha256, own.check, tell), stop=own.set)
     elif any(part.name == MANIFEST_NAME for part in parts):
         _, manifest = await verify_archive(
             archive,
@@ -114,13 +125,23 @@ async def take_in(
     )
 
 
-def _one_file(files: Sequence[Path], room: Path, check: Callable[[], None]) -> Path:
+def _one_file(
+    files: Sequence[Path], room: Path, keys: Keys, sha256: str, *, check: Callable[[], None], tell: Report
+) -> tuple[Path, bool]:
+    """Return the archive as one ZIP, and whether it was held against the checksum already, as its seal was opened."""
     ordered = arrange_volumes(files, check=check)
+    if is_sealed(ordered[0]):
+
+        def progress(done: int, total: int) -> None:
+            tell(RestoreProgress(stage=RestoreStage.READ, done=done, total=total, detail=archive_called(ordered)))
+
+        opened = unseal(ordered, room, keys, expected_sha256=sha256, check=check, progress=progress)
+        return opened.file, bool(sha256)
     if len(ordered) == 1:
-        return ordered[0]
+        return ordered[0], False
     _require_space(room, sum(file.stat().st_size for file in ordered), "the joined volumes")
     called = re.sub(r"\.\d{3,4}$", "", ordered[0].name)
-    return join_volumes(ordered, room / (called if is_archive_name(called) else "joined.zip"), check=check)
+    return join_volumes(ordered, room / (called if is_archive_name(called) else "joined.zip"), check=check), False
 
 
 def _choose(

@@ -62,6 +62,7 @@ class Restorer:
                 backup=origin.backup,
                 only=only,
                 check=check,
+                keys=self.house.keys,
                 abort=abort,
                 report=report,
                 clock=self.house.clock,

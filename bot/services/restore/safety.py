@@ -116,7 +116,7 @@ async def store_safety_copies(
     """Store checked copies as a pinned backup. Raises `ArchiveError`, `NoSpaceError`, `AbortedError`."""
     started_at = house.clock()
     catalogue, store = house.catalogue, house.store
-    target = store.folder / await store.name_archive(started_at)
+    target = store.folder / await store.name_archive(started_at, sealed=house.seal is not None)
     backup_id = await catalogue.begin_backup(trigger=Trigger.SAFETY, requested_by=requested_by, started_at=started_at)
     databases: tuple[BackedUp, ...] = ()
 
@@ -135,6 +135,7 @@ async def store_safety_copies(
             progress=lambda done, total: report(
                 RestoreProgress(stage=RestoreStage.SAFETY, done=done, total=total, detail=target.name)
             ),
+            seal=house.seal,
         )
     except BaseException as error:
         expected = isinstance(error, CourierError)
@@ -155,6 +156,7 @@ async def store_safety_copies(
         archive_name=archive.path.name,
         archive_bytes=archive.bytes,
         archive_sha256=archive.sha256,
+        sealed=archive.sealed,
         databases=databases,
     )
     await catalogue.set_pinned(backup_id, True)
@@ -174,7 +176,11 @@ def _descriptions(
         skipped=(),
     )
     return (
-        Source(name=INFO_NAME, content=build_info(manifest, archive), modified=started_at),
+        Source(
+            name=INFO_NAME,
+            content=build_info(manifest, archive, sealed=house.seal.label if house.seal else ""),
+            modified=started_at,
+        ),
         Source(name=MANIFEST_NAME, content=manifest.to_json(), modified=started_at),
     )
 

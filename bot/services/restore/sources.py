@@ -83,6 +83,8 @@ async def find_origin(catalogue: Catalogue, folder: Path, which: str) -> Origin:
         backup = backups[0]
     else:
         backup = await catalogue.find_backup(which)
+    if not backup.proven and backup.sealed and backup.on_disk:  # nothing vouches for it until it is opened
+        return Origin(files=(folder / backup.archive_name,))
     if not backup.proven:
         raise NotFoundError(f"Backup {backup.id} is {backup.state}: there is nothing to restore from.")
     return await _on_disk(catalogue, folder, backup)

@@ -53,8 +53,9 @@ async def prepare_undo(house: House, room: Path, *, abort: Abort, report: Report
         origin = await find_origin(house.catalogue, house.store.folder, str(record.safety_id))
         names = [entry.name for entry in stored]
         taken = await take_in(
-            origin.files, room, backup=origin.backup, only=names, check=CheckMethod.QUICK, abort=abort, report=report
-        )
+            origin.files, room, backup=origin.backup, only=names, check=CheckMethod.QUICK, keys=house.keys,
+            abort=abort, report=report,
+        )  # fmt: skip
         databases.extend(taken.databases)
         warnings.extend(taken.warnings)
         backup = taken.backup

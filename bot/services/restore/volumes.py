@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bot.errors import MissingVolumesError, UntrustedArchiveError
 from bot.services.restore.chain import Chain, ChainError, archive_bytes_told_by
+from bot.services.sealing.volumes import are_sealed, arrange_sealed
 
 MAX_VOLUMES = 400
 """2,000 MB at 5 MB each are 400; more files are no album of a person but an attempt at our patience."""
@@ -46,6 +47,8 @@ def arrange_volumes(files: Sequence[Path], *, check: Callable[[], None] = lambda
     if len(files) > MAX_VOLUMES:
         raise UntrustedArchiveError(f"{len(files)} files are more than the {MAX_VOLUMES} volumes an archive can have.")
     slices = _distinct([_slice(file) for file in files])
+    if are_sealed([piece.path for piece in slices]):
+        return arrange_sealed([piece.path for piece in slices])
     if len(slices) == 1:
         _require_whole(slices[0])
         return (slices[0].path,)

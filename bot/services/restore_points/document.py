@@ -40,6 +40,7 @@ KEPT_SETTINGS = (
     "MAX_BACKUP_AGE_DAYS",
     "MAX_BACKUP_COUNT",
     "VOLUME_SIZE_MB",
+    "AGE_RECIPIENTS",
     "CHECK",
     "COMPRESSION",
 )
@@ -47,6 +48,7 @@ KEPT_SETTINGS = (
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE_ID = re.compile(r"[A-Za-z0-9_-]{1,400}")
 _LARGEST = 1 << 50
+_LONGEST_LABEL = 2000  # fingerprints of a hundred keys
 
 
 class DocumentError(CatalogueError):
@@ -182,6 +184,7 @@ def _fault_of(point: RestorePoint) -> str:
     sizes = [point.bytes, *(volume.bytes for volume in point.volumes)]
     faults = (
         (point.at.tzinfo is None, "a time without a time zone"),
+        (len(point.sealed) > _LONGEST_LABEL or not point.sealed.isprintable(), "an impossible seal"),
         (not point.databases, "no databases"),
         (not all(is_plain_name(held.name) for held in point.databases), "a database whose name is no file name"),
         (len(set(names)) < len(names), "two databases of one name"),

@@ -18,6 +18,7 @@ from bot.services.restore.house import House
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import Origin
 from bot.services.restore.targets import Configured
+from bot.services.sealing.keys import NO_KEYS, Keys
 from bot.services.store import Store
 
 Report = Callable[[RestoreProgress], None]
@@ -43,6 +44,7 @@ async def restore_into(
     point: RestorePoint | None = None,
     only: Sequence[str] = (),
     force: bool = False,
+    keys: Keys = NO_KEYS,
     abort: Abort,
     report: Report = lambda _: None,
     clock: Clock = utc_now,
@@ -64,6 +66,7 @@ async def restore_into(
             host=platform.node(),
             timezone="UTC",
             clock=clock,
+            keys=keys,
         )
         restorer = Restorer(house, Configured(databases=(), patterns=(), known={}))
         if point is not None:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from bot.errors import ArchiveError
 from bot.models import RestorePoint
-from bot.services.abort import Abort
 from bot.services.catalogue import CATALOGUE_NAME, Catalogue, open_or_rebuild
 from bot.services.manifest import read_manifest
 from bot.services.part_file import faults_of
 from bot.services.restore_points.document import kept_settings
+from bot.services.sealing.keys import NO_KEYS, Keys
+from bot.services.sealing.unsealing import verify_any
 from bot.services.store import Store, is_archive_name
-from bot.services.verify import verify_archive
 from bot.settings_sources import parse_env
 
 
@@ -47,7 +47,9 @@ def write_env(path: Path, text: str) -> None:
         file.write(text)
 
 
-async def rebuild_catalogue(backup_dir: Path, archives: Sequence[Path], points: Sequence[RestorePoint]) -> int:
+async def rebuild_catalogue(
+    backup_dir: Path, archives: Sequence[Path], points: Sequence[RestorePoint], keys: Keys = NO_KEYS
+) -> int:
     """Put an archive into the folder of backups and learn the restore points; return how many were learned.
 
     A catalogue that is there stays and is added to. An archive in one piece and under our own kind of name is moved,
@@ -60,14 +62,15 @@ async def rebuild_catalogue(backup_dir: Path, archives: Sequence[Path], points: 
     async with catalogue:
         learned = await catalogue.learn_restore_points(points)
         if len(archives) == 1 and is_archive_name(archives[0].name):
-            await _take_in(catalogue, store.folder / archives[0].name, archives[0])
+            await _take_in(catalogue, store, archives[0], keys)
     return learned
 
 
-async def _take_in(catalogue: Catalogue, target: Path, archive: Path) -> None:
+async def _take_in(catalogue: Catalogue, store: Store, archive: Path, keys: Keys) -> None:
+    target = store.folder / archive.name
     if await asyncio.to_thread(os.path.lexists, target):
         return
-    proven, manifest = await verify_archive(archive, abort=Abort())
+    proven, manifest = await verify_any(archive, store.work, keys)
     try:
         await asyncio.to_thread(archive.rename, target)
     except OSError as error:  # another disk: it stays where it is, and in the chat
@@ -75,4 +78,4 @@ async def _take_in(catalogue: Catalogue, target: Path, archive: Path) -> None:
             f"{archive.name} could not be moved to {target.parent}: {error.strerror or error}.",
             hint="Copy it there by hand; the service takes it in when it starts.",
         ) from error
-    await catalogue.adopt(target, manifest, proven.sha256)
+    await catalogue.adopt(target, manifest, proven.sha256, sealed=proven.sealed)

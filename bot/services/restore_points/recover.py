@@ -23,6 +23,8 @@ from bot.services.restore_points.document import (
 )
 from bot.services.restore_points.fetch import fetch_document
 from bot.services.restore_points.reading import read_posted
+from bot.services.sealing.header import is_sealed
+from bot.services.sealing.volumes import require_last
 
 Tell = Callable[[str], None]
 
@@ -132,6 +134,9 @@ async def wait_for_forwarded(
 
 def _whole_archive(volumes: Sequence[Path]) -> tuple[Path, ...]:
     ordered = arrange_volumes(volumes)
+    if is_sealed(ordered[0]):
+        require_last(ordered)
+        return ordered
     if len(ordered) == 1:
         with screened(ordered[0]):  # an archive at all, or something else that people send
             pass

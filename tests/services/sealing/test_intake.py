@@ -1,0 +1,245 @@
+"""Sealed archives that are brought: opened in the private room, and every fault refused with its sentence."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from bot.errors import (
+    AbortedError,
+    CourierError,
+    DamagedArchiveError,
+    MissingVolumesError,
+    NoSpaceError,
+    SealError,
+    UntrustedArchiveError,
+)
+from bot.models import Archive
+from bot.services.abort import Abort
+from bot.services.encrypt import new_identity
+from bot.services.restore.intake import take_in
+from bot.services.restore.volumes import arrange_volumes
+from bot.services.sealing import unsealing
+from bot.services.sealing.keys import NO_KEYS, Keys, Seal
+from bot.services.sealing.volumes import require_last
+from tests.samples import make_database, rows_in
+from tests.services.archives import archived
+from tests.services.sealing.samples import noisy_database
+from tests.services.sealing.stock import PASSPHRASE, identity_file, run_age
+
+SECRET, PUBLIC = new_identity()
+KEYS = Keys(identities=(SECRET,))
+NAME = "database_backup_20260329_013007.zip.age"
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Path:
+    folder = tmp_path / "room"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def zipped(folder: Path, *, noise: int = 0) -> Path:
+    """A ZIP as another tool makes it, with a database in it."""
+    source = folder / "shop.db"
+    noisy_database(source, noise) if noise else make_database(source, 20, wal=False)
+    with zipfile.ZipFile(folder / "by-hand.zip", "w", zipfile.ZIP_DEFLATED) as target:
+        target.write(source, "shop.db")
+    source.unlink()
+    return folder / "by-hand.zip"
+
+
+def sealed(folder: Path, *, noise: int = 0, name: str = NAME) -> Path:
+    """A ZIP sealed by the stock tool."""
+    archive = zipped(folder, noise=noise)
+    run_age("-r", PUBLIC, "-o", folder / name, archive)
+    archive.unlink()
+    return folder / name
+
+
+def cut(archive: Path, size: int) -> list[Path]:
+    """Its volumes, under the names of the chat; the archive itself is gone."""
+    content, volumes = archive.read_bytes(), []
+    for number, start in enumerate(range(0, len(content), size), start=1):
+        volumes.append(archive.with_name(f"{archive.name}.{number:03}"))
+        volumes[-1].write_bytes(content[start : start + size])
+    archive.unlink()
+    return volumes
+
+
+async def test_what_was_sealed_by_hand_is_restored(tmp_path: Path, room: Path) -> None:
+    """A ZIP of another tool, sealed by age, is opened into the private room and taken in with a warning."""
+    intake = await take_in([sealed(tmp_path)], room, keys=KEYS, abort=Abort())
+    assert rows_in(intake.databases[0].snapshot.file) == (20, 20)
+    assert "not made by SQLite Courier" in intake.warnings[0]
+    opened = room / NAME.removesuffix(".age")
+    if sys.platform != "win32":
+        assert stat.S_IMODE(opened.stat().st_mode) == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == [NAME, "room"]
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "said"),
+    [
+        (lambda content: content[:-1], DamagedArchiveError, "cut off, or was changed after it was sealed"),
+        (lambda content: content[:300], DamagedArchiveError, "cut off, or was changed"),
+        (lambda content: content + b"\0", DamagedArchiveError, "cut off, or was changed"),
+        (lambda content: content[:-9] + b"x" + content[-8:], DamagedArchiveError, "cut off, or was changed"),
+        (lambda content: content[:40], DamagedArchiveError, "header is cut off"),
+        (lambda content: content.replace(b"/v1", b"/v2", 1), DamagedArchiveError, "does not begin as an age file"),
+    ],
+)
+async def test_what_was_changed_is_refused_and_leaves_nothing(
+    tmp_path: Path, room: Path, change: object, kind: type[CourierError], said: str
+) -> None:
+    """No half-opened ZIP stays in the room, and nothing of it is used."""
+    archive = sealed(tmp_path)
+    archive.write_bytes(change(archive.read_bytes()))  # type: ignore[operator]
+    with pytest.raises(kind, match=said):
+        await take_in([archive], room, keys=KEYS, abort=Abort())
+    assert list(room.iterdir()) == []
+
+
+@pytest.mark.parametrize("keys", [NO_KEYS, Keys(identities=(new_identity()[0],)), Keys(passphrases=(PASSPHRASE,))])
+async def test_without_its_key_it_stays_closed(tmp_path: Path, room: Path, keys: Keys) -> None:
+    """Said before anything is written."""
+    with pytest.raises(SealError):
+        await take_in([sealed(tmp_path)], room, keys=keys, abort=Abort())
+    assert list(room.iterdir()) == []
+
+
+async def test_one_of_several_keys_is_enough(tmp_path: Path, room: Path) -> None:
+    """As after a change of keys, when old and new are at hand."""
+    keys = Keys(identities=(new_identity()[0], SECRET), passphrases=(PASSPHRASE,))
+    intake = await take_in([sealed(tmp_path)], room, keys=keys, abort=Abort())
+    assert len(intake.databases) == 1
+
+
+async def test_volumes_are_joined_by_their_names_in_any_order(tmp_path: Path, room: Path) -> None:
+    """Also renamed by a browser, and one of them brought twice; they are never joined on the disk before opening."""
+    volumes = cut(sealed(tmp_path, noise=400_000), 100_000)
+    assert len(volumes) == 5
+    twice = tmp_path / "copy of database_backup_20260329_013007.zip.age.002"
+    shutil.copy(volumes[1], twice)
+    volumes[3] = volumes[3].rename(tmp_path / f"{volumes[3].name} (1)")
+    brought = [volumes[4], volumes[1], twice, volumes[0], volumes[3], volumes[2]]
+    intake = await take_in(brought, room, keys=KEYS, abort=Abort())
+    assert rows_in(intake.databases[0].snapshot.file) == (100, 100)
+    assert sorted(path.suffix for path in room.iterdir()) == [".db", ".zip"]
+
+
+@pytest.mark.parametrize(
+    ("left_out", "said"),
+    [
+        ({1}, "Volume 1 of the sealed archive is missing"),
+        ({3}, "Volume 3 of the sealed archive is missing"),
+        ({2, 4}, "Volumes 2, 4 of the sealed archive are missing"),
+        ({5}, "there must be another one"),
+        ({2, 3, 4, 5}, "cut off"),
+    ],
+)
+async def test_missing_volumes_are_named(tmp_path: Path, room: Path, left_out: set[int], said: str) -> None:
+    """At the beginning and in the middle by their numbers, at the end by the seal itself."""
+    volumes = cut(sealed(tmp_path, noise=400_000), 100_000)
+    brought = [volume for number, volume in enumerate(volumes, start=1) if number not in left_out]
+    with pytest.raises((MissingVolumesError, DamagedArchiveError), match=said):
+        await take_in(brought, room, keys=KEYS, abort=Abort())
+    assert list(room.iterdir()) == []
+
+
+def test_volumes_without_a_place_are_refused(tmp_path: Path) -> None:
+    """Nothing in a sealed volume tells its place but its name; a guess would be called damage."""
+    volumes = cut(sealed(tmp_path, noise=400_000), 100_000)
+    volumes[2] = volumes[2].rename(tmp_path / "third.zip.age")
+    with pytest.raises(UntrustedArchiveError, match="told apart by their names alone"):
+        arrange_volumes(volumes)
+    shutil.copy(volumes[0], tmp_path / "other.zip.age.002")
+    with (tmp_path / "other.zip.age.002").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(UntrustedArchiveError, match="both begin a sealed archive"):
+        arrange_volumes([volumes[0], tmp_path / "other.zip.age.002"])
+
+
+def test_a_cut_volume_in_the_middle_is_named(tmp_path: Path) -> None:
+    """Only the last one may be shorter."""
+    volumes = cut(sealed(tmp_path, noise=400_000), 100_000)
+    volumes[1].write_bytes(volumes[1].read_bytes()[:-1])
+    with pytest.raises(UntrustedArchiveError, match="not of one size"):
+        arrange_volumes(volumes)
+
+
+def test_whoever_waits_for_volumes_is_told_to_go_on_waiting(tmp_path: Path) -> None:
+    """As long as the last one is as long as the others, there may be more."""
+    volumes = cut(sealed(tmp_path, noise=400_000), 100_000)
+    for count in range(1, 5):
+        with pytest.raises(MissingVolumesError) as caught:
+            require_last(volumes[:count])
+        assert caught.value.missing == (count + 1,)
+    require_last(volumes)
+
+
+async def test_volumes_that_come_one_by_one_are_opened_when_all_are_there(tmp_path: Path, room: Path) -> None:
+    """As a chat brings them: told to wait, then opened; by a wrong key they are refused."""
+    volumes = cut(sealed(tmp_path, noise=400_000), 100_000)
+    open_files = unsealing.unsealer(KEYS)
+    for count in range(1, 5):
+        with pytest.raises(MissingVolumesError):
+            await open_files(volumes[:count], room, Abort())
+    with pytest.raises(UntrustedArchiveError, match="No key given here opens"):
+        await unsealing.unsealer(Keys(identities=(new_identity()[0],)))(volumes, room, Abort())
+    assert list(room.iterdir()) == []
+    (opened,) = await open_files(volumes[::-1], room, Abort())
+    assert zipfile.is_zipfile(opened)
+
+
+async def test_there_must_be_room_for_what_is_opened(
+    tmp_path: Path, room: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk is known before, and a disk that runs full leaves nothing."""
+    monkeypatch.setattr(unsealing, "SPARE_BYTES", 1 << 60)
+    with pytest.raises(NoSpaceError, match="no space to open"):
+        await take_in([sealed(tmp_path)], room, keys=KEYS, abort=Abort())
+    assert list(room.iterdir()) == []
+
+
+async def test_a_stop_ends_the_opening(tmp_path: Path, room: Path) -> None:
+    """A shutdown waits for no gigabytes."""
+    abort = Abort()
+    abort.set("The service was stopped.")
+    with pytest.raises(AbortedError):
+        await take_in([sealed(tmp_path, noise=400_000)], room, keys=KEYS, abort=abort)
+    assert list(room.iterdir()) == []
+
+
+async def test_what_is_sealed_twice_or_no_archive_is_refused(tmp_path: Path, room: Path) -> None:
+    """What comes out of the seal is trusted no more than what is brought without one."""
+    (tmp_path / "notes.txt").write_text("no archive")
+    run_age("-r", PUBLIC, "-o", tmp_path / "notes.zip.age", tmp_path / "notes.txt")
+    with pytest.raises(CourierError, match="no readable ZIP directory"):
+        await take_in([tmp_path / "notes.zip.age"], room, keys=KEYS, abort=Abort())
+    for path in room.iterdir():
+        path.unlink()
+    run_age("-r", PUBLIC, "-o", tmp_path / "twice.zip.age", sealed(tmp_path))
+    with pytest.raises(CourierError, match="no readable ZIP directory"):
+        await take_in([tmp_path / "twice.zip.age"], room, keys=KEYS, abort=Abort())
+
+
+async def test_our_own_archive_is_proven_by_its_manifest(tmp_path: Path, room: Path) -> None:
+    """Without a catalogue, every byte in the seal is held against the manifest."""
+    source = make_database(tmp_path / "live.db", 50, wal=False)
+    archive: Archive = await archived(
+        tmp_path, {"live.db": source.read_bytes()}, target=tmp_path / NAME, seal=Seal(recipients=(PUBLIC,))
+    )
+    with pytest.raises(UntrustedArchiveError, match="manifest"):  # whose rows are those of another database
+        await take_in([archive.path], room, keys=KEYS, abort=Abort())
+
+
+def test_the_key_file_of_a_test_is_as_age_writes_it(tmp_path: Path) -> None:
+    """A stand-in for the file of a person: the stock tool takes it."""
+    archive = sealed(tmp_path)
+    assert run_age("-d", "-i", identity_file(tmp_path, SECRET), archive).startswith(b"PK")

@@ -1,0 +1,36 @@
+"""What people read about sealed backups stays short, and names nothing that is not known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from bot.models import Volume
+from bot.services.sealing.keys import BY_PASSPHRASE, UNKNOWN
+from bot.texts import CAPTION_LIMIT, Texts, length
+from bot.texts.backups import seal_line
+from tests.handlers.samples import backup
+
+TEXTS = Texts(timezone=ZoneInfo("UTC"))
+
+
+def test_a_caption_with_many_keys_stays_within_telegrams_limit() -> None:
+    """A team of thirty has thirty fingerprints; the caption names the first ones."""
+    label = ", ".join(["2991-807F-48BF-E808"] * 30)
+    sealed = replace(backup(1), archive_name="database_backup_20260713_120000.zip.age", sealed=label)
+    archive = Path("/srv") / sealed.archive_name
+    for total in (1, 7):
+        volume = Volume(archive=archive, name=archive.name, number=1, total=total, offset=0, bytes=100)
+        caption = TEXTS.caption(sealed, volume)
+        assert length(caption) <= CAPTION_LIMIT
+        assert "Sealed for <code>2991-807F-48BF-E808, 2991" in caption
+        assert "age -d -o backup.zip" in caption
+        assert "unzip" not in caption
+
+
+def test_the_line_says_for_whom_and_nothing_where_nothing_is_sealed() -> None:
+    """By a key, by a passphrase, or by a key that is not known."""
+    assert seal_line(backup(1)) is None
+    assert seal_line(replace(backup(1), sealed=BY_PASSPHRASE)) == "🔒 Sealed for <code>a passphrase</code>"
+    assert UNKNOWN in str(seal_line(replace(backup(1), sealed=UNKNOWN)))
