@@ -20,7 +20,6 @@ from bot.config import Settings
 from bot.errors import AbortedError, BusyError, CourierError, InstanceError, SealError, TelegramError
 from bot.models import Delivery, Progress, RunResult, Trigger
 from bot.restore_news import RestoreNews
-from bot.services.abort import Abort
 from bot.services.catalogue import CATALOGUE_NAME, Catalogue, Rebuilt, open_or_rebuild
 from bot.services.delivery.ledger import Ledger
 from bot.services.locks import RunLock, ServiceLock
