@@ -245,7 +245,7 @@ def status(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
             terminal.print_json(seen)
         else:
             terminal.print_status(seen, settings.timezone)
-        return seen.state is ServiceState.RUNNING and is_healthy(seen)
+        return seen.state is ServiceState.RUNNING and is_healthy(seen, settings.timezone)
 
     if not asyncio.run(work()):
         raise typer.Exit(1)

@@ -39,10 +39,13 @@ from bot.services.catalogue import AuditEntry, Catalogue
 from bot.services.delivery.ledger import Ledger
 from bot.services.drill import Drills
 from bot.services.health import measure_health
+from bot.services.inbox import Inbox
 from bot.services.keep_rules import KeepRules
-from bot.services.locks import RunLock
+from bot.services.locks import RunLock, what_runs
 from bot.services.pipeline import NothingLeftError, Plan, make_backup
+from bot.services.restore.running import Nobody
 from bot.services.restore_points.pin import PinKeeper
+from bot.services.restoring import Restores
 from bot.services.retention import Decision, plan_prune
 from bot.services.status import PAUSED, read_status
 from bot.services.store import Store
@@ -119,6 +122,7 @@ class Manager:
         self.polling_trouble: Callable[[], str] = str
         self.drills = Drills(catalogue, store, clock=clock)  # replaced where Telegram can be asked
         self.pins: PinKeeper | None = None  # where somebody keeps the restore points pinned
+        self.inbox: Inbox | None = None  # where admins can send archives
         self.timetable = Timetable(catalogue, settings, ledger=ledger, notices=notices, clock=clock)
         self._notices = notices
         self._clock = clock
@@ -127,7 +131,15 @@ class Manager:
         self._idle.set()
         self._watchers: set[asyncio.Queue[Progress]] = set()
         self._lock = RunLock(store.folder, clock=clock)
-        self._notes: set[asyncio.Task[None]] = set()
+        self.restores = Restores(
+            settings,
+            catalogue,
+            store,
+            discover=self.discover,
+            busy=self.running_anywhere,
+            herald=Nobody(),
+            clock=clock,
+        )
 
     # --- one run -----------------------------------------------------------------------------------------------
 
@@ -138,18 +150,7 @@ class Manager:
 
     async def running_anywhere(self) -> RunInProgress | None:
         """The run under way in this process or, by the lock, in another one."""
-        if self._run is not None:
-            return self._run.seen()
-        holder = await self._lock.holder()
-        if holder is None or not holder.trigger:
-            return None
-        return RunInProgress(
-            started_at=holder.since or self._clock(),
-            trigger=Trigger(holder.trigger),
-            requested_by=holder.requested_by,
-            progress=Progress(stage=Stage(holder.stage)),
-            here=False,
-        )
+        return self.running or self.restores.running or await self._lock.run()
 
     async def back_up(self, *, trigger: Trigger, requested_by: str, actor: str = "") -> RunResult:
         """Back up every database, prove the archive, deliver it, and tidy the store.
@@ -159,8 +160,8 @@ class Manager:
         A recipient that could not be served is no error: it stands in the result and in the ledger. `actor` is who the
         record names, by default `requested_by` where a person asked.
         """
-        if self._run is not None:
-            raise BusyError(_what_runs(self._run.seen()), hint="Wait for it to finish.")
+        if (running := self.running or self.restores.running) is not None:
+            raise BusyError(what_runs(running), hint="Wait for it to finish.")
         run = _Run(trigger, requested_by, self._clock(), Abort(), Progress(stage=Stage.STARTING))
         self._run = run
         self._idle.clear()
@@ -302,9 +303,7 @@ class Manager:
         new_stage = progress.stage is not run.progress.stage
         run.progress = progress
         if new_stage:
-            note = asyncio.create_task(self._lock.update(progress.stage))
-            self._notes.add(note)
-            note.add_done_callback(self._notes.discard)
+            self._lock.tell(progress.stage)
         for queue in tuple(self._watchers):
             with suppress(asyncio.QueueEmpty):
                 queue.get_nowait()
@@ -328,7 +327,10 @@ class Manager:
             schedule=plan.expression,
             now=self._clock(),
             running=await self.running_anywhere(),
-            warnings=(*self.settings.warnings, *filter(None, [plan.fault, self.polling_trouble()])),
+            warnings=(
+                *self.settings.warnings,
+                *filter(None, [plan.fault, self.polling_trouble(), self.restores.trouble]),
+            ),
             overridden=plan.override,
             setting=plan.setting,
         )
@@ -377,6 +379,7 @@ class Manager:
             retention=decision.why if decision else "",
             volumes=max(1, -(-backup.archive_bytes // self.volume_bytes)),
             drills=await self.catalogue.drills(backup_id),
+            restorable=await self.restores.is_restorable(backup),
         )
 
     @property
@@ -466,6 +469,21 @@ class Manager:
             await self.ledger.recipient_started(chat_id)
         self.news_to_pin()
 
+    async def recipient_returned(self, chat_id: int) -> None:
+        """The bot was unblocked or added again: what is owed there goes out now. Nothing happens to a stranger."""
+        if self.ledger is not None:
+            await self.ledger.recipient_started(chat_id)
+
+    async def recipient_left(self, chat_id: int, reason: str) -> None:
+        """The bot was blocked or removed: nothing is tried there until it is back. Nothing happens to a stranger."""
+        if self.ledger is not None:
+            await self.ledger.recipient_left(chat_id, reason)
+
+    async def recipient_moved(self, old_chat_id: int, new_chat_id: int) -> None:
+        """A group became a supergroup: what is owed there goes to its new id."""
+        if self.ledger is not None:
+            await self.ledger.recipient_moved(old_chat_id, new_chat_id)
+
     # --- retention ---------------------------------------------------------------------------------------------
 
     async def plan_prune(self) -> tuple[Decision, ...]:
@@ -517,6 +535,9 @@ class Manager:
 
     async def stop(self, why: str = "The service was stopped.") -> None:
         """Let the running stage finish, or abandon it cleanly; returns when no run is under way."""
+        await asyncio.gather(self._stop_run(why), self.restores.stop(why))
+
+    async def _stop_run(self, why: str) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), FINISH_WITHIN)
         if self._run is not None:
@@ -533,10 +554,3 @@ def settled_state(backup: Backup, deliveries: tuple[Delivery, ...]) -> BackupSta
     if due and len(sent) == len(due):
         return BackupState.DELIVERED
     return BackupState.PARTIAL if sent else BackupState.STORED
-
-
-def _what_runs(run: RunInProgress) -> str:
-    return (
-        f"A backup is already running ({run.progress.stage}), asked for by {run.requested_by} ({run.trigger}) "
-        f"at {run.started_at:%H:%M:%S} UTC."
-    )

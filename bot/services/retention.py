@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.models import Backup, BackupState, Verdict
+from bot.models import Backup, BackupState, Trigger, Verdict
 from bot.services.keep_rules import KeepRules
 
 
@@ -33,8 +33,10 @@ def plan_prune(
 
     Kept whatever the limits say: pinned backups, those in use (ids; being sent or read now), the newest proven one, and
     for every database name the newest proven one that contains it, also when the database is skipped or gone since;
-    where that one's check could give no verdict, the newest one that was found whole as well. Backups that are not
-    proven don't count and are left alone. Pinned ones don't count either: pinning fifty must not push out the rest.
+    where that one's check could give no verdict, the newest one that was found whole as well. A safety copy holds what
+    somebody wanted to get rid of: it is no last good backup where there is another, and lives by its pin. Backups that
+    are not proven don't count and are left alone. Pinned ones don't count either: pinning fifty must not push out the
+    rest.
     The other kept ones count, so that `max_count` holds unless the floors alone are more.
 
     What a keep rule keeps goes by neither age nor count either, but takes one of the `max_count` places: the rules win
@@ -52,7 +54,8 @@ def plan_prune(
     proven = [backup for backup in on_disk if backup.proven and backup.state is not BackupState.RUNNING]
     dates = _dates(proven, now)
     floors = _floors(proven, dates, now, in_use)
-    reasons = {**rules.reasons(dates), **floors} if rules is not None else floors
+    by_rules = {b.id: dates[b.id] for b in proven if b.trigger is not Trigger.SAFETY}
+    reasons = {**rules.reasons(by_rules), **floors} if rules is not None else floors
     slots = None if max_count is None else max_count - sum(1 for b in proven if b.id in reasons and not b.pinned)
 
     decisions = []
@@ -97,16 +100,23 @@ def _floors(
             reasons[backup.id] = "in use"
     # A clock that was wrong spoils one of these orders, and no two in the same way: ids follow the clock only where a
     # rebuilt catalogue numbered the archives by their dates.
+    ordinary = [backup for backup in backups if backup.trigger is not Trigger.SAFETY]
     orders = (
-        sorted(backups, key=lambda backup: (dates[backup.id], backup.id), reverse=True),
-        sorted(backups, key=lambda backup: backup.id, reverse=True),
-        sorted((b for b in backups if b.started_at <= now), key=lambda b: (b.started_at, b.id), reverse=True),
+        sorted(ordinary, key=lambda backup: (dates[backup.id], backup.id), reverse=True),
+        sorted(ordinary, key=lambda backup: backup.id, reverse=True),
+        sorted((b for b in ordinary if b.started_at <= now), key=lambda b: (b.started_at, b.id), reverse=True),
     )
     for newest_first in orders:
         if newest_first:
             reasons.setdefault(newest_first[0].id, "the newest proven backup")
         for backup, names in _last_good(newest_first):
             reasons.setdefault(backup.id, f"the last good backup of {', '.join(names)}")
+    known = {database.name.casefold() for backup in ordinary for database in backup.databases}
+    copies = sorted((b for b in backups if b.trigger is Trigger.SAFETY), key=lambda b: b.id, reverse=True)
+    for backup, names in _last_good(copies):
+        alone = [name for name in names if name.casefold() not in known]
+        if alone:
+            reasons.setdefault(backup.id, f"the only backup of {', '.join(alone)}")
     return reasons
 
 

@@ -49,6 +49,13 @@ def no_backup(error: CourierError) -> str:
     )
 
 
+def not_now(error: CourierError) -> str:
+    """Return the answer to a backup asked for while another process backs up, or while a restore runs."""
+    return compose(
+        "✋ <b>Not now</b>", text(error.sentence, 1500), f"💡 {text(error.hint, 800)}" if error.hint else None
+    )
+
+
 def stopped(error: CourierError) -> str:
     """Return the result of a run that a shutdown ended."""
     return compose("⏹ <b>Backup stopped</b>", text(error.sentence, 800), "It left nothing half done.")
@@ -92,3 +99,10 @@ def not_sent(delivery: Delivery, now: datetime) -> str:
         wait = (delivery.next_try_at - now).total_seconds()
         again = f"Next try in {duration(wait)}." if wait > 1 else again
     return f"⏳ Not sent yet. {reason} {again}"
+
+
+def no_longer_there(*, private: bool) -> str:
+    """Return why nothing can be sent to a chat any more, and what its people can do."""
+    if private:
+        return "has blocked the bot: they must open the bot and press Start"
+    return "the bot was removed from this group: add it again"

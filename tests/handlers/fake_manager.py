@@ -38,6 +38,7 @@ class ManagerDoor(Protocol):
 
     timezone: ZoneInfo
     admins: frozenset[int]
+    inbox: None
 
     @property
     def running(self) -> RunInProgress | None: ...
@@ -57,6 +58,9 @@ class ManagerDoor(Protocol):
     async def record(self, actor: str, action: str, detail: str = "") -> None: ...
     async def running_anywhere(self) -> RunInProgress | None: ...
     async def recipient_started(self, chat_id: int, name: str) -> None: ...
+    async def recipient_returned(self, chat_id: int) -> None: ...
+    async def recipient_left(self, chat_id: int, reason: str) -> None: ...
+    async def recipient_moved(self, old_chat_id: int, new_chat_id: int) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ class FakeManager:
     def __init__(self, admins: Iterable[int], log: Path) -> None:
         self.timezone = samples.BERLIN
         self.admins = frozenset(admins)
+        self.inbox = None
         self.now = samples.NOW
         self.backups: dict[int, Backup] = {1: samples.backup(1)}
         self.deliveries: dict[int, tuple[Delivery, ...]] = {1: (samples.delivery(11), samples.MUST_START)}
@@ -245,3 +250,12 @@ class FakeManager:
 
     async def recipient_started(self, chat_id: int, name: str) -> None:
         self.started.append((chat_id, name))
+
+    async def recipient_returned(self, chat_id: int) -> None:
+        self.acts.append(f"{chat_id} is back")
+
+    async def recipient_left(self, chat_id: int, reason: str) -> None:
+        self.acts.append(f"{chat_id} {reason}")
+
+    async def recipient_moved(self, old_chat_id: int, new_chat_id: int) -> None:
+        self.acts.append(f"{old_chat_id} moved to {new_chat_id}")
