@@ -136,7 +136,7 @@ class Timetable:
             expression = validate_expression(expression)
         except ValueError as error:
             raise ScheduleRefusedError(str(error)) from None
-        runs = tuple(islice(planned_times(expression, self.timezone, self._clock()), _LOOKED_AT))
+        runs = await asyncio.to_thread(self.next_runs, expression, _LOOKED_AT)  # a rare one takes a while to look for
         gap = min((later - sooner for sooner, later in pairwise(runs)), default=None)
         if gap is not None:
             await self._refuse_haste(expression, gap)
