@@ -21,6 +21,7 @@ from bot import settings_values as values
 from bot.errors import SettingsError
 from bot.models import CheckMethod, Compression, Recipient
 from bot.redaction import redact
+from bot.services.notices.choices import Unchanged
 from bot.settings_sources import Given, Place, gather
 
 # The variables whose name is not the upper case of their attribute.
@@ -86,8 +87,11 @@ class Settings(BaseSettings):
     retry_delay: Annotated[float, BeforeValidator(values.seconds(86_400))] = 5
     send_owed: Annotated[Literal["newest", "all"], BeforeValidator(values.one_of(("newest", "all")))] = "newest"
 
+    when_unchanged: Annotated[Unchanged, BeforeValidator(values.one_of(Unchanged))] = Unchanged.SEND
+
     max_backup_age_days: _Count = 7
     max_backup_count: _Count = 50
+    chat_keep_hours: Annotated[int, BeforeValidator(values.whole_number(0, 47))] = 0
 
     log_dir: _Folder = Path("./logs")
     log_level: Annotated[str, BeforeValidator(values.one_of(LOG_LEVELS, upper=True))] = "INFO"

@@ -19,6 +19,7 @@ from bot.handlers.groups import build_group_router
 from bot.handlers.health import build_health_router
 from bot.handlers.history import build_history_router
 from bot.handlers.logs import build_logs_router
+from bot.handlers.preferences import build_preferences_router
 from bot.handlers.screen import Board
 from bot.texts import Texts
 
@@ -87,6 +88,7 @@ def _private(patience: float) -> Router:
         build_history_router(),
         build_logs_router(),
         build_health_router(patience),
+        build_preferences_router(),
         build_fallback_router(),
     )
     return private

@@ -58,7 +58,9 @@ class LiveRuns:
         if run is not None:
             await self._join(canvas, run, say)
             return
-        work = asyncio.create_task(self.manager.back_up(trigger=Trigger.BUTTON, requested_by=asked_by))
+        work = asyncio.create_task(
+            self.manager.back_up(trigger=Trigger.BUTTON, requested_by=asked_by, asked_in=canvas.chat_id)
+        )
         _keep(work)
         await asyncio.sleep(0)  # of two presses in one instant, the second one learns here that it came second
         if not work.done():

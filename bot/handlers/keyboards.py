@@ -28,6 +28,7 @@ class Place(StrEnum):
     STATUS = "status"
     HEALTH = "health"
     PAUSE = "pause"
+    MESSAGES = "messages"
 
 
 class Go(CallbackData, prefix="go"):
@@ -125,6 +126,7 @@ def backup_menu(*, paused: bool) -> InlineKeyboardMarkup:
         [button("📊 Backup Status", Go(place=Place.STATUS)), button("💾 Manual Backup", Run(), ButtonStyle.PRIMARY)],
         [button("📜 Detailed Logs", Logs(level=Level.ALL, page=0)), button("🩺 System Health", Go(place=Place.HEALTH))],
         [button("🗂 History", History(page=0)), resume if paused else pause],
+        [button("🔔 My messages", Go(place=Place.MESSAGES))],
         _back("Back", Go(place=Place.ADMIN)),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -40,7 +40,9 @@ from bot.services.delivery.ledger import Ledger
 from bot.services.drill import Drills
 from bot.services.health import measure_health
 from bot.services.locks import RunLock
+from bot.services.notices.upkeep import Upkeep
 from bot.services.pipeline import NothingLeftError, Plan, make_backup
+from bot.services.preferences import Preferences
 from bot.services.restore_points.pin import PinKeeper
 from bot.services.retention import Decision, plan_prune
 from bot.services.status import PAUSED, read_status
@@ -71,6 +73,7 @@ class _Run:
     abort: Abort
     progress: Progress
     backup_id: int | None = None
+    asked_in: int | None = None  # the private chat in which somebody pressed the button
 
     def seen(self) -> RunInProgress:
         return RunInProgress(
@@ -107,6 +110,17 @@ class Manager:
         self.polling_trouble: Callable[[], str] = str
         self.drills = Drills(catalogue, store, clock=clock)  # replaced where Telegram can be asked
         self.pins: PinKeeper | None = None  # where somebody keeps the restore points pinned
+        self.preferences = Preferences(
+            catalogue,
+            admins=settings.admin_ids,
+            recipients=settings.deliver_to,
+            timezone=settings.timezone,
+            unchanged=settings.when_unchanged,
+            chat_keep_hours=settings.chat_keep_hours,
+            store_folder=store.folder,
+            clock=clock,
+        )
+        self.upkeep: Upkeep | None = None  # where somebody keeps digests and notes, and tidies the chats
         self._notices = notices
         self._clock = clock
         self._run: _Run | None = None
@@ -138,16 +152,17 @@ class Manager:
             here=False,
         )
 
-    async def back_up(self, *, trigger: Trigger, requested_by: str) -> RunResult:
+    async def back_up(self, *, trigger: Trigger, requested_by: str, asked_in: int | None = None) -> RunResult:
         """Back up every database, prove the archive, deliver it, and tidy the store.
 
+        It is delivered to those who want it, and in any case to `asked_in`, the private chat it was asked for in.
         Raises `BusyError` when a run is under way, here or in another process; `NothingToBackUpError`, `ArchiveError`,
         `NoSpaceError`, `AbortedError` when there is no new backup, after it was recorded and reported as failed.
         A recipient that could not be served is no error: it stands in the result and in the ledger.
         """
         if self._run is not None:
             raise BusyError(_what_runs(self._run.seen()), hint="Wait for it to finish.")
-        run = _Run(trigger, requested_by, self._clock(), Abort(), Progress(stage=Stage.STARTING))
+        run = _Run(trigger, requested_by, self._clock(), Abort(), Progress(stage=Stage.STARTING), asked_in=asked_in)
         self._run = run
         self._idle.clear()
         try:
@@ -155,6 +170,7 @@ class Manager:
                 backup = await self._back_up(run)
                 await self.prune()
                 deliveries = await self._deliver(backup, run)
+                await self._drop_if_needless(backup.id)
                 return RunResult(backup=await self.settle(backup.id), deliveries=deliveries)
         finally:
             self._report(run, Progress(stage=Stage.DONE))
@@ -230,32 +246,76 @@ class Manager:
             logger.warning("backup {} was interrupted: {}", backup_id, sentence)
             return
         logger.error("backup {} failed: {}", backup_id, sentence)
-        if self.ledger is not None and self._notices is not None:
-            with suppress(CourierError):
-                await self.ledger.notify(self._notices.run_failed(backup), loud=True)
+        if self._notices is not None:
+            await self._tell_everybody(self._notices.run_failed(backup))
 
     async def _deliver(self, backup: Backup, run: _Run) -> tuple[Delivery, ...]:
-        """Send the backup to everybody; without a ledger, write down that it is owed."""
-        recipients = self.settings.deliver_to
+        """Send the backup to everybody to whom it is due; without a ledger, write down that it is owed."""
+        due = await self.preferences.apportion(backup, asked_in=run.asked_in)
         if self.ledger is None:
-            return await self.catalogue.owe(backup.id, recipients)
+            return await self.catalogue.deliveries(backup.id)
         self._report(run, Progress(stage=Stage.DELIVER, total=backup.archive_bytes))
         routine = run.trigger in (Trigger.SCHEDULE, Trigger.CATCH_UP) and not backup.skipped
-        deliveries = await self.ledger.deliver(
-            backup,
-            silent=routine,
-            progress=lambda done, total: self._report(run, Progress(stage=Stage.DELIVER, done=done, total=total)),
-            abort=run.abort,
-        )
+        while due:
+            await self.ledger.deliver(
+                backup,
+                to=due,
+                silent=routine,
+                hushed=await self.preferences.hushed(due, self._clock()),
+                progress=lambda done, total: self._report(run, Progress(stage=Stage.DELIVER, done=done, total=total)),
+                abort=run.abort,
+            )
+            stand_in = await self.preferences.stand_in(backup)
+            due = (stand_in,) if stand_in is not None else ()
         if backup.skipped and self._notices is not None:
+            await self._tell_of_skipped(backup, self._notices)
+        return await self.catalogue.deliveries(backup.id)
+
+    async def _drop_if_needless(self, backup_id: int) -> None:
+        """Take back the archive of a run that found nothing changed, if that was asked for; the run stays recorded."""
+        backup = await self.catalogue.backup(backup_id)
+        if not backup.on_disk or not await self.preferences.needless(backup):
+            return
+        try:
+            await self.store.delete(backup.archive_name)
+        except CourierError as error:
+            logger.warning("{} could not be removed: {}", backup.archive_name, error.sentence)
+            return
+        await self.catalogue.mark_deleted(backup.id)
+        logger.info("backup {} is unchanged since backup {}: its archive is not kept", backup.id, backup.same_as)
+
+    async def _tell_everybody(self, html: str) -> None:
+        await self._tell(dict.fromkeys(self.settings.deliver_to, html))
+
+    async def _tell_of_skipped(self, backup: Backup, notices: Notices) -> None:
+        """Tell each of them of the databases they care about, and of those that nobody does."""
+        messages = {}
+        for recipient in self.settings.deliver_to:
+            names = await self.preferences.concerned(recipient, [record.name for record in backup.skipped])
+            theirs = tuple(record for record in backup.skipped if record.name in names)
+            if theirs:
+                messages[recipient] = notices.databases_skipped(replace(backup, skipped=theirs))
+        await self._tell(messages)
+
+    async def _tell(self, messages: Mapping[Recipient, str]) -> None:
+        """Send each its message, aloud unless they want quiet now; one's trouble is nobody else's."""
+        if self.ledger is None:
+            return
+        ledger, now = self.ledger, self._clock()
+
+        async def tell(recipient: Recipient, html: str) -> None:
+            loud = recipient.thread_id is not None or await self.preferences.loudness(recipient.chat_id, now)
             with suppress(CourierError):
-                await self.ledger.notify(self._notices.databases_skipped(backup), loud=True)
-        return deliveries
+                await ledger.notify(html, loud=loud, to=[recipient])
+
+        await asyncio.gather(*(tell(recipient, html) for recipient, html in messages.items()))
 
     def news_to_pin(self) -> None:
         """Something changed that the pinned messages tell; they follow in the background."""
         if self.pins is not None:
             self.pins.nudge()
+        if self.upkeep is not None:
+            self.upkeep.nudge()
 
     async def settle(self, backup_id: int) -> Backup:
         """Bring a proven backup's state in line with its deliveries, and return it."""
@@ -470,7 +530,8 @@ def settled_state(backup: Backup, deliveries: tuple[Delivery, ...]) -> BackupSta
     """Say what has become of a proven backup, from what it lacks and who has received it."""
     if backup.skipped:
         return BackupState.PARTIAL
-    due = [delivery for delivery in deliveries if delivery.state is not DeliveryState.SUPERSEDED]
+    idle = (DeliveryState.SUPERSEDED, DeliveryState.NOT_DUE)
+    due = [delivery for delivery in deliveries if delivery.state not in idle]
     sent = [delivery for delivery in due if delivery.state is DeliveryState.SENT]
     if due and len(sent) == len(due):
         return BackupState.DELIVERED

@@ -20,7 +20,8 @@ from bot.models import (
     Status,
     Volume,
 )
-from bot.texts import answers, delivery, history, journal, restore_points, runs, status
+from bot.services.notices.seen import Digest, MyMessages, UnchangedNote
+from bot.texts import answers, delivery, digest, history, journal, preferences, restore_points, runs, status
 from bot.texts import health as health_text
 from bot.texts.markup import ANSWER_LIMIT, CAPTION_LIMIT, MESSAGE_LIMIT, cut, length, plain
 from bot.texts.measures import age, duration, human_size, next_run
@@ -49,8 +50,8 @@ class Texts:
 
     # --- what is delivered, and alarms ---
 
-    def caption(self, backup: Backup, volume: Volume) -> str:
-        return delivery.caption(backup, volume, self.timezone)
+    def caption(self, backup: Backup, volume: Volume, followed: frozenset[str] | None = None) -> str:
+        return delivery.caption(backup, volume, self.timezone, followed)
 
     def run_failed(self, backup: Backup) -> str:
         return delivery.run_failed(backup, self.timezone)
@@ -63,6 +64,12 @@ class Texts:
 
     def recovered(self, backup: Backup, after: str = "") -> str:
         return delivery.recovered(backup, self.timezone, after)
+
+    def digest(self, seen: Digest) -> str:
+        return digest.digest(seen, self.timezone)
+
+    def unchanged_note(self, seen: UnchangedNote) -> str:
+        return digest.unchanged_note(seen, self.timezone)
 
     def drill_failed(self, backup: Backup, drill: Drill) -> str:
         return restore_points.drill_failed(backup, drill, self.timezone)
@@ -107,6 +114,12 @@ class Texts:
 
     def journal(self, entries: Sequence[journal.Entry], page: int, level: str | None, now: datetime) -> str:
         return journal.journal(entries, page, level, now, self.timezone)
+
+    def my_messages(self, seen: MyMessages) -> str:
+        return preferences.my_messages(seen, self.timezone)
+
+    def quiet_hours(self, seen: MyMessages) -> str:
+        return preferences.quiet_hours(seen, self.timezone)
 
     def health(self, seen: Health) -> str:
         return health_text.health(seen, self.timezone)

@@ -16,7 +16,7 @@ from bot.models import (
     SuccessRate,
     Verdict,
 )
-from bot.texts.backups import STATE_ICONS, contents, delivered_to, names_of, owed_lines, trouble_of, who
+from bot.texts.backups import STATE_ICONS, contents, delivered_to, names_of, owed_lines, trouble_of, unchanged_line, who
 from bot.texts.markup import Listing, compose, name, sentence, text
 from bot.texts.measures import age, count, human_size, moment, next_run, zone_name
 from bot.texts.restore_points import drill_line
@@ -66,6 +66,8 @@ def _last_backups(seen: Status, timezone: ZoneInfo) -> tuple[str | Listing, ...]
         f"{icon} <b>Last good backup</b> {age(proven.started_at, now)}, {moment(proven.started_at, now, timezone)}"
     )
     parts.append(f"{contents(proven)}{skipped}")
+    if unchanged := unchanged_line(proven):
+        parts.append(unchanged)
     names = names_of(seen.recipients)
     parts.append(f"📬 {sentence(delivered_to(seen.latest_deliveries))}")
     parts.append(owed_lines(seen.latest_deliveries, now, names, most=6))

@@ -89,6 +89,7 @@ class Ledger:
         *,
         to: Sequence[Recipient] | None = None,
         silent: bool = True,
+        hushed: Iterable[Recipient] = (),
         progress: Progress = lambda _done, _total: None,
         abort: Abort | None = None,
         force: bool = False,
@@ -98,6 +99,7 @@ class Ledger:
         The pass ends for a recipient when it is served, parked, has failed `attempts` times, or must wait for long;
         `run` does the rest. What it was still owed from before is superseded, if the new backup holds every database
         of it. `progress` is told the bytes of the archive that went out and their total, each byte counted once.
+        `hushed` hear no sound, whatever `silent` says.
 
         With `force` everything is sent whatever the ledger says, also to somebody who is no recipient; if that fails,
         the returned row says why and nothing more is owed than before.
@@ -109,6 +111,7 @@ class Ledger:
         errand = Errand(
             consignment=consignment,
             silent=silent,
+            hushed=frozenset(await self._desk.current(hushed)),
             rank=0,
             trusted=True,
             abort=abort or Abort(),
@@ -162,10 +165,14 @@ class Ledger:
         self.nudge()
         await self._crew.drain(seconds)
 
-    async def notify(self, html: str, *, loud: bool) -> tuple[Recipient, ...]:
-        """Send a notice to every admin who is not parked; returns those who have it. One's trouble is nobody else's."""
+    async def notify(self, html: str, *, loud: bool, to: Iterable[Recipient] | None = None) -> tuple[Recipient, ...]:
+        """Send a notice to every admin who is not parked, or to some; returns those who have it.
+
+        One's trouble is nobody else's.
+        """
         parked = await self._catalogue.parked()
-        admins = [admin for admin in await self._desk.current(self._admins) if admin not in parked]
+        wanted = self._admins if to is None else to
+        admins = [admin for admin in await self._desk.current(wanted) if admin not in parked]
         reached = await self._crew.together([self._tell(admin, html, silent=not loud) for admin in admins])
         return tuple(admin for admin, arrived in zip(admins, reached, strict=True) if arrived)
 
@@ -200,7 +207,7 @@ class Ledger:
     async def _send_again(self, recipient: Recipient, errand: Errand) -> Delivery:
         backup_id = errand.consignment.backup.id
         row = await self._rows.find(backup_id, recipient)
-        if row is not None and row.state not in (DeliveryState.SENT, DeliveryState.SUPERSEDED):
+        if row is not None and not row.state.settled:
             # They ask for what they are owed anyway.
             row = await self._insist(row, lambda row: self._desk.attempt(row.recipient, errand), errand.abort)
         else:
