@@ -168,8 +168,8 @@ class Preferences:
             return None
         spared = {row.recipient: row for row in rows if row.state is DeliveryState.NOT_DUE}
         wishes = [wish for wish in await self._wishes(None) if wish.recipient in spared]
-        unchanged = self._unchanged is not Unchanged.SEND and backup.same_as is not None
-        keeper = None if unchanged else keeper_of(wishes)
+        somebody_has_it = (await self._catalogue.backup(backup.id)).same_as is not None
+        keeper = None if somebody_has_it else keeper_of(wishes)
         if keeper is not None:
             await self._catalogue.save_delivery(replace(spared[keeper], state=DeliveryState.PENDING, reason=""))
             logger.info("backup {} goes to {}: nobody else can be reached", backup.id, keeper.address)
