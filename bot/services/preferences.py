@@ -96,8 +96,11 @@ class Preferences:
     async def seen(self, admin_id: int) -> MyMessages:
         """Return everything the screen of an admin shows."""
         recipients = await self._current(self._recipients)
-        wishes = [Wish(recipient=one, choice=await self.of(one.chat_id)) for one in recipients]
-        takers = [w for w in wishes if w.choice.mode is Mode.EVERY and w.choice.databases is None]
+        parked = await self._catalogue.parked()
+        wishes = [
+            Wish(recipient=one, choice=await self._of_chat(one), parked=one in parked) for one in recipients
+        ]
+        takers = [w for w in wishes if w.choice.mode is Mode.EVERY and w.choice.databases is None and not w.parked]
         keeper = None if takers else keeper_of(wishes)
         name = (await self._catalogue.recipient_statuses([keeper]))[0].name if keeper else ""
         return MyMessages(
