@@ -7,16 +7,16 @@ member to now, gives it no permissions and knows no ZIP64: members and records a
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import zipfile
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from isal import isal_zlib
 from zipstream import AioZipStream
 
 from bot.clock import utc_now
@@ -24,13 +24,13 @@ from bot.errors import ArchiveError
 from bot.models import Archive, Compression, Member
 from bot.services.abort import Abort
 from bot.services.deflate import BLOCK, Deflation, Mix, mix_for
-from bot.services.memory import keep_memory_flat
+from bot.services.memory import give_memory_back, keep_memory_flat
 from bot.services.part_file import PartFile
 from bot.services.proof import Proof
-from bot.services.threads import in_thread, settled, step_by_step
+from bot.services.threads import gentle_threads, in_thread, settled, step_by_step
 from bot.services.zip_records import STANDARD, Entry, Records
 
-WRITE_AT_ONCE = 1 << 18
+WRITE_AT_ONCE = 1 << 20
 """Bytes collected for one write: a record of some bytes is not worth a way into a thread and back."""
 
 READ_AT_ONCE = 1 << 20
@@ -80,7 +80,7 @@ async def write_archive(
     `epilogue` is awaited when the last source is in the stream, gets the members so far and returns the closing ones.
     Each member's deflated bytes are read back from the file while it is being written, inflated, and compared by
     length, CRC and SHA-256 with the bytes that were read from the source and compressed. Then the file is brought to
-    the disk, renamed, and under its final name read once more: its SHA-256 is that of the proven bytes, and its
+    the disk, renamed, and under its final name read once more: its CRC is that of the bytes written, and its
     directory, as Python's zipfile sees it, lists the members. Memory stays below some 20 MB whatever the sizes.
 
     Whatever happens instead (an exception of the epilogue, which is passed on; cancellation), nothing is left behind:
@@ -91,7 +91,7 @@ async def write_archive(
     """
     keep_memory_flat()
     created_at = clock()
-    with ThreadPoolExecutor(4, thread_name_prefix="archive") as threads:
+    with gentle_threads(4, "archive") as threads:
         part = PartFile(target, threads)
         try:
             _refuse_bad_names(sources)
@@ -105,20 +105,22 @@ async def write_archive(
                     sized, deflation=deflation, proof=proof, epilogue=epilogue, progress=progress, records=records
                 )
                 await _write_proven(stream, part, proof, threads, abort)
-            if proof.sha256 != part.sha256:  # between the members are records, which no inflating proves
+            if (proof.position, proof.crc32) != (part.written, part.crc32):
                 raise ArchiveError("The archive could not be proven: the file does not hold what was written to it.")
             await part.complete()
             archive = Archive(
                 path=target,
                 bytes=part.written,
-                sha256=proof.sha256,
+                sha256=part.sha256,
                 members=tuple(stream.members),
                 created_at=created_at,
             )
-            await step_by_step(threads, _read_again(archive, stream.entries), abort=abort)
+            await step_by_step(threads, _read_again(archive, part.crc32, stream.entries), abort=abort)
         except BaseException:
             await part.discard()
             raise
+        finally:
+            await in_thread(threads, give_memory_back)
     return archive
 
 
@@ -269,17 +271,20 @@ class _Follower:
             await step_by_step(self._threads, self._proof.follow(self._path, self._end), abort=self._abort)
 
 
-def _read_again(archive: Archive, entries: Sequence[Entry]) -> Generator[int, None, None]:
-    """Compare the file under its final name with what was proven. Raises `ArchiveError`; yields the bytes read."""
-    sha256, done = hashlib.sha256(), 0
+def _read_again(archive: Archive, crc32: int, entries: Sequence[Entry]) -> Generator[int, None, None]:
+    """Compare the file under its final name with what was proven. Raises `ArchiveError`; yields the bytes read.
+
+    Nothing else can be done meanwhile, so it takes the CRC: what a disk or memory spoils does not aim at a collision.
+    """
+    found_crc32, done = 0, 0
     fault = f"{archive.path.name} could not be proven after it got its name"
     try:
         with archive.path.open("rb", buffering=0) as file:
             while piece := file.read(READ_AT_ONCE):
-                sha256.update(piece)
+                found_crc32 = isal_zlib.crc32(piece, found_crc32)
                 done += len(piece)
                 yield done
-        if (done, sha256.hexdigest()) != (archive.bytes, archive.sha256):
+        if (done, found_crc32) != (archive.bytes, crc32):
             raise ArchiveError(f"{fault}: the disk gives back other bytes than were written.")
         with zipfile.ZipFile(archive.path) as directory:
             found = [(i.filename, i.CRC, i.compress_size, i.file_size, i.header_offset) for i in directory.infolist()]

@@ -11,6 +11,8 @@ from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from isal import isal_zlib
+
 from bot.errors import ArchiveError, NoSpaceError
 from bot.services.threads import in_thread, settled
 
@@ -42,13 +44,15 @@ def faults_of(path: Path) -> Iterator[None]:
 class PartFile:
     """A `.part` file beside its final name, readable by its owner alone. One caller at a time.
 
-    `written` bytes are in the file (not yet on the disk) when `write` has returned.
+    `written` bytes are in the file (not yet on the disk) when `write` has returned; `crc32` and `sha256` are of the
+    bytes as they were handed over, whatever became of them in the file.
     """
 
     def __init__(self, target: Path, threads: Executor) -> None:
         self.target = target
         self.path = target.with_name(target.name + PART_SUFFIX)
         self.written = 0
+        self.crc32 = 0
         self._sha256 = hashlib.sha256()
         self._threads = threads
         self._descriptor = -1
@@ -58,7 +62,7 @@ class PartFile:
 
     @property
     def sha256(self) -> str:
-        """Of the bytes as they were handed over, whatever became of them in the file."""
+        """Of the bytes handed over so far."""
         return self._sha256.hexdigest()
 
     async def create(self) -> None:
@@ -106,6 +110,7 @@ class PartFile:
         with faults_of(self.target):
             for piece in pieces:
                 self._sha256.update(piece)
+                self.crc32 = isal_zlib.crc32(piece, self.crc32)
                 rest = memoryview(piece)
                 while rest:  # a disk that runs full takes a part, and fails at the next attempt
                     count = os.write(self._descriptor, rest)

@@ -297,7 +297,7 @@ async def test_cancellation_leaves_nothing(blocks: int, tmp_path: Path) -> None:
             task.cancel()
             asyncio.get_running_loop().call_soon(task.cancel)
 
-    task = asyncio.create_task(archived(tmp_path, {"a.db": os.urandom(5 << 20)}, progress=cancel))
+    task = asyncio.create_task(archived(tmp_path, {"a.db": os.urandom(10 << 20)}, progress=cancel))
     with pytest.raises(asyncio.CancelledError):
         await task
     assert left_over(tmp_path) == []
@@ -404,7 +404,7 @@ async def test_a_bit_that_flips_on_the_disk_is_caught(position: int, tmp_path: P
         return ()
 
     with pytest.raises(ArchiveError, match="could not be proven"):
-        await archived(tmp_path, {"a.db": os.urandom(900_000)}, epilogue=flip)
+        await archived(tmp_path, {"a.db": os.urandom(3_000_000)}, epilogue=flip)
     assert left_over(tmp_path) == []
 
 

@@ -91,12 +91,26 @@ def test_recommended_mix_stays_below_the_limit(samples: list[tuple[int, ...]]) -
 def test_recommended_mix_takes_the_fastest_that_is_small_enough() -> None:
     """What the fastest codec compresses well enough is left to it alone, and each loses to the next as it must."""
     fastest, middle, last = CANDIDATES
-    assert {deflate.recommended_mix([(100, 104, 90, 80)])(n) for n in range(9)} == {fastest}
-    assert {deflate.recommended_mix([(100, 120, 104, 80)])(n) for n in range(9)} == {middle}
-    assert {deflate.recommended_mix([(100, 120, 110, 104)])(n) for n in range(9)} == {last}
-    assert {deflate.recommended_mix([(100, 120, 110, 105)])(n) for n in range(9)} == {last}
-    shares = [deflate.recommended_mix([(100, 106, 102, 100)])(n) for n in range(100)]
-    assert shares.count(fastest) == 50
+
+    def chosen(*sizes: int) -> list[deflate.Codec]:
+        mix = deflate.recommended_mix([sizes], growth=1.04)
+        return [mix(number) for number in range(100)]
+
+    assert set(chosen(100, 104, 90, 80)) == {fastest}
+    assert set(chosen(100, 120, 110, 104)) == {last}
+    assert set(chosen(100, 120, 110, 105)) == {last}
+    assert chosen(100, 106, 102, 106).count(fastest) == 50
+    assert set(chosen(100, 900, 104, 103)) == {middle}
+
+
+def test_recommended_mix_pairs_what_costs_least() -> None:
+    """A slower codec that saves far more takes few blocks, and so beats a faster one that has to take most of them."""
+    fastest, middle, last = CANDIDATES
+    mix = deflate.recommended_mix([(100, 106, 103, 66)], growth=1.04)
+    chosen = [mix(number) for number in range(100)]
+    assert chosen.count(middle) == 0
+    assert chosen.count(last) == 5
+    assert chosen.count(fastest) == 95
 
 
 async def test_a_large_source_is_sampled(tmp_path: Path) -> None:
