@@ -196,6 +196,8 @@ def print_details(details: BackupDetails, timezone: ZoneInfo) -> None:
         where = "on the disk" if backup.on_disk else "no longer on the disk"
         say(f"{backup.archive_name}  {texts.human_size(backup.archive_bytes)}  {where}")
         say(f"sha256 {backup.archive_sha256}")
+        if backup.same_as is not None:
+            say(f"unchanged: every database is byte for byte as in backup {backup.same_as}")
     if backup.error:
         say(f"error: {backup.error}")
     if details.retention:

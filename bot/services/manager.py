@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 
 from loguru import logger
 
@@ -40,6 +39,7 @@ from bot.services.delivery.ledger import Ledger
 from bot.services.drill import Drills
 from bot.services.health import measure_health
 from bot.services.locks import RunLock
+from bot.services.notices.trouble import Sentences, Troubles
 from bot.services.notices.upkeep import Upkeep
 from bot.services.pipeline import NothingLeftError, Plan, make_backup
 from bot.services.preferences import Preferences
@@ -53,14 +53,6 @@ ALL = 1_000_000
 
 FINISH_WITHIN = 2.0
 """Seconds a shutdown gives the running stage before it is abandoned; ten in all, with delivery and closing."""
-
-
-class Notices(Protocol):
-    """The sentences of the alarms, made by whoever talks to people."""
-
-    def run_failed(self, backup: Backup) -> str: ...
-
-    def databases_skipped(self, backup: Backup) -> str: ...
 
 
 @dataclass(slots=True)
@@ -98,7 +90,7 @@ class Manager:
         store: Store,
         *,
         ledger: Ledger | None = None,
-        notices: Notices | None = None,
+        notices: Sentences | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self.settings = settings
@@ -120,8 +112,11 @@ class Manager:
             store_folder=store.folder,
             clock=clock,
         )
+        self._troubles = None
+        if ledger is not None and notices is not None:
+            recipients = settings.deliver_to
+            self._troubles = Troubles(ledger, notices, self.preferences, recipients=recipients, clock=clock)
         self.upkeep: Upkeep | None = None  # where somebody keeps digests and notes, and tidies the chats
-        self._notices = notices
         self._clock = clock
         self._run: _Run | None = None
         self._idle = asyncio.Event()
@@ -246,8 +241,8 @@ class Manager:
             logger.warning("backup {} was interrupted: {}", backup_id, sentence)
             return
         logger.error("backup {} failed: {}", backup_id, sentence)
-        if self._notices is not None:
-            await self._tell_everybody(self._notices.run_failed(backup))
+        if self._troubles is not None:
+            await self._troubles.run_failed(backup)
 
     async def _deliver(self, backup: Backup, run: _Run) -> tuple[Delivery, ...]:
         """Send the backup to everybody to whom it is due; without a ledger, write down that it is owed."""
@@ -267,8 +262,8 @@ class Manager:
             )
             stand_in = await self.preferences.stand_in(backup)
             due = (stand_in,) if stand_in is not None else ()
-        if backup.skipped and self._notices is not None:
-            await self._tell_of_skipped(backup, self._notices)
+        if backup.skipped and self._troubles is not None:
+            await self._troubles.databases_skipped(backup)
         return await self.catalogue.deliveries(backup.id)
 
     async def _drop_if_needless(self, backup_id: int) -> None:
@@ -283,32 +278,6 @@ class Manager:
             return
         await self.catalogue.mark_deleted(backup.id)
         logger.info("backup {} is unchanged since backup {}: its archive is not kept", backup.id, backup.same_as)
-
-    async def _tell_everybody(self, html: str) -> None:
-        await self._tell(dict.fromkeys(self.settings.deliver_to, html))
-
-    async def _tell_of_skipped(self, backup: Backup, notices: Notices) -> None:
-        """Tell each of them of the databases they care about, and of those that nobody does."""
-        messages = {}
-        for recipient in self.settings.deliver_to:
-            names = await self.preferences.concerned(recipient, [record.name for record in backup.skipped])
-            theirs = tuple(record for record in backup.skipped if record.name in names)
-            if theirs:
-                messages[recipient] = notices.databases_skipped(replace(backup, skipped=theirs))
-        await self._tell(messages)
-
-    async def _tell(self, messages: Mapping[Recipient, str]) -> None:
-        """Send each its message, aloud unless they want quiet now; one's trouble is nobody else's."""
-        if self.ledger is None:
-            return
-        ledger, now = self.ledger, self._clock()
-
-        async def tell(recipient: Recipient, html: str) -> None:
-            loud = recipient.thread_id is not None or await self.preferences.loudness(recipient.chat_id, now)
-            with suppress(CourierError):
-                await ledger.notify(html, loud=loud, to=[recipient])
-
-        await asyncio.gather(*(tell(recipient, html) for recipient, html in messages.items()))
 
     def news_to_pin(self) -> None:
         """Something changed that the pinned messages tell; they follow in the background."""
@@ -426,7 +395,9 @@ class Manager:
         if not backup.on_disk:
             raise NotFoundError(
                 f"The archive of backup {backup_id} is no longer on the disk.",
-                hint="Scroll up in the chat: what was delivered stays there.",
+                hint="Scroll up in the chat: what was delivered stays there."
+                if backup.same_as is None
+                else f"Nothing had changed: backup {backup.same_as} holds the same.",
             )
         if self.ledger is None:
             raise CourierError("This process does not talk to Telegram.", hint="Ask the running service.")

@@ -97,9 +97,7 @@ class Preferences:
         """Return everything the screen of an admin shows."""
         recipients = await self._current(self._recipients)
         parked = await self._catalogue.parked()
-        wishes = [
-            Wish(recipient=one, choice=await self._of_chat(one), parked=one in parked) for one in recipients
-        ]
+        wishes = [Wish(recipient=one, choice=await self._of_chat(one), parked=one in parked) for one in recipients]
         takers = [w for w in wishes if w.choice.mode is Mode.EVERY and w.choice.databases is None and not w.parked]
         keeper = None if takers else keeper_of(wishes)
         name = (await self._catalogue.recipient_statuses([keeper]))[0].name if keeper else ""

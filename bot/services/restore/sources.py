@@ -85,7 +85,9 @@ async def find_origin(catalogue: Catalogue, folder: Path, which: str) -> Origin:
     if not backup.on_disk:
         raise NotFoundError(
             f"The archive of backup {backup.id} is no longer on the disk.",
-            hint="Save its file or files from the chat, and restore from those.",
+            hint="Save its file or files from the chat, and restore from those."
+            if backup.same_as is None
+            else f"Nothing had changed then: backup {backup.same_as} holds the same databases, restore that one.",
         )
     return Origin(files=(folder / backup.archive_name,), backup=backup)
 
