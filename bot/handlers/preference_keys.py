@@ -12,7 +12,7 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardMarkup
 from pydantic import Field
 
-from bot.handlers.keyboards import TO_MENU, Go, Place, Row, button, keyboard
+from bot.handlers.keyboards import Go, Place, Row, Section, Settings, back_row, button, keyboard
 from bot.services.notices.choices import MINUTES_A_DAY, Choice, Mode, QuietHours
 from bot.services.notices.seen import MyMessages
 from bot.texts.preferences import BUTTONS, hours, wall
@@ -95,7 +95,7 @@ def my_messages(choice: Choice) -> InlineKeyboardMarkup:
     return keyboard(
         *([each] for each in modes),
         [button("🌙 Quiet hours", MyPage(page=Page.QUIET)), button("🗄 Databases", MyDatabases(page=0))],
-        TO_MENU,
+        back_row("Settings", Settings(section=Section.ALL)),
     )
 
 

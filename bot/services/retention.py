@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.models import Backup, BackupState, Verdict
+from bot.services.keep_rules import KeepRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,7 @@ class Decision:
     backup: Backup
     keep: bool
     why: str
+    by_rule: bool = False  # kept by a keep rule, and by no floor
 
 
 def plan_prune(
@@ -25,6 +27,7 @@ def plan_prune(
     max_age: timedelta | None,
     max_count: int | None,
     in_use: Collection[int] = (),
+    rules: KeepRules | None = None,
 ) -> tuple[Decision, ...]:
     """Decide for every backup on disk, newest first; nothing is deleted here. None is no limit.
 
@@ -33,6 +36,9 @@ def plan_prune(
     where that one's check could give no verdict, the newest one that was found whole as well. Backups that are not
     proven don't count and are left alone. Pinned ones don't count either: pinning fifty must not push out the rest.
     The other kept ones count, so that `max_count` holds unless the floors alone are more.
+
+    What a keep rule keeps goes by neither age nor count either, but takes one of the `max_count` places: the rules win
+    only where they keep more than that by themselves.
 
     A clock that was wrong does not get below the floors: what is newest is also asked of the ids, the order in which
     runs were made, and of the dates that have passed; a backup dated in the future is as old as the run after it. A
@@ -45,7 +51,8 @@ def plan_prune(
     on_disk = [backup for backup in backups if backup.on_disk]
     proven = [backup for backup in on_disk if backup.proven and backup.state is not BackupState.RUNNING]
     dates = _dates(proven, now)
-    reasons = _floors(proven, dates, now, in_use)
+    floors = _floors(proven, dates, now, in_use)
+    reasons = {**rules.reasons(dates), **floors} if rules is not None else floors
     slots = None if max_count is None else max_count - sum(1 for b in proven if b.id in reasons and not b.pinned)
 
     decisions = []
@@ -53,7 +60,8 @@ def plan_prune(
         if backup.id not in dates:
             decisions.append(Decision(backup=backup, keep=True, why="not proven: left alone"))
         elif backup.id in reasons:
-            decisions.append(Decision(backup=backup, keep=True, why=reasons[backup.id]))
+            by_rule = backup.id not in floors
+            decisions.append(Decision(backup=backup, keep=True, why=reasons[backup.id], by_rule=by_rule))
         elif max_age is not None and now - dates[backup.id] > max_age:
             decisions.append(Decision(backup=backup, keep=False, why=f"older than {_days(max_age)}"))
         elif slots is not None and slots <= 0:

@@ -65,6 +65,8 @@ async def read_status(
     now: datetime,
     running: RunInProgress | None,
     warnings: Sequence[str] = (),
+    overridden: Override | None = None,
+    setting: str = "",
 ) -> Status:
     """Read everything `Backup Status` shows; changes nothing."""
     heartbeat = await catalogue.heartbeat()
@@ -80,7 +82,7 @@ async def read_status(
         state_reason=reason,
         now=now,
         heartbeat=heartbeat,
-        next_run_at=None if paused else next_run_at,
+        next_run_at=None if paused and paused.until is None else next_run_at,
         schedule=schedule,
         paused=paused,
         running=running,
@@ -94,6 +96,8 @@ async def read_status(
         warnings=tuple(warnings),
         last_drill=await catalogue.last_drill(),
         restore_proven=await catalogue.last_drill(ok_only=True),
+        overridden=overridden,
+        setting=setting,
     )
 
 
