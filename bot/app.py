@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
+from bot.chat_upkeep import ChatUpkeep, prepare_upkeep
 from bot.clock import Clock, utc_now
 from bot.config import Settings
 from bot.errors import AbortedError, BusyError, CourierError, InstanceError, SealError, TelegramError
-from bot.models import Delivery, Progress, RunResult, Trigger
+from bot.models import Backup, Delivery, Progress, Recipient, RunResult, Trigger, Volume
 from bot.restore_news import RestoreNews
 from bot.services.catalogue import CATALOGUE_NAME, Catalogue, Rebuilt, open_or_rebuild
 from bot.services.delivery.ledger import Ledger
@@ -164,6 +165,7 @@ async def open_manager(settings: Settings, *, deliver: bool, clock: Clock = utc_
         ledger = build_ledger(settings, store, catalogue, bot, clock=clock)
         manager = Manager(settings, catalogue, store, ledger=ledger, notices=_texts(settings), clock=clock)
         prepare_way_back(manager, bot, ledger, clock=clock)
+        prepare_upkeep(manager, bot, clock=clock)
         yield manager
 
 
@@ -179,6 +181,14 @@ def build_ledger(
     """Make the ledger that delivers to Telegram; `settled` is told of what was delivered later on."""
     from bot.services.delivery.telegram import TelegramDestination  # noqa: PLC0415
 
+    texts = _texts(settings)
+
+    async def caption(backup: Backup, volume: Volume, recipient: Recipient) -> str:
+        followed = None
+        if recipient.thread_id is None and recipient.chat_id in settings.admin_ids:
+            followed = (await catalogue.choice(recipient.chat_id)).databases
+        return texts.caption(backup, volume, followed)
+
     return Ledger(
         catalogue,
         TelegramDestination(bot),
@@ -188,7 +198,7 @@ def build_ledger(
         attempts=settings.retry_attempts,
         delay=settings.retry_delay,
         owed=settings.send_owed,
-        caption=_texts(settings).caption,
+        caption=caption,
         clock=clock,
         settled=settled,
     )
@@ -212,6 +222,7 @@ class Service:
         self.bot = bot
         self._ledger = ledger
         self._way_back = WayBack(manager, bot, ledger, clock=clock)
+        self._upkeep = ChatUpkeep(manager, bot, clock=clock)
         self._news = RestoreNews(manager, ledger)
         self.scheduler = Scheduler(
             manager.settings.schedule,
@@ -270,6 +281,7 @@ class Service:
         await self._following.start()
         self.scheduler.start()
         await self._way_back.start()
+        self._upkeep.start()
         await self._beat()
         logger.info("service started; next run at {}", self.scheduler.next_run())
 
@@ -352,6 +364,8 @@ class Service:
         if seen != self._seen_version:
             self._seen_version = seen
             self._ledger.nudge()
+            if self.manager.upkeep is not None:
+                self.manager.upkeep.nudge()
 
     async def follow_timetable(self) -> None:
         """Let the scheduler follow what an admin or another process has changed, and show the next run at once."""
@@ -378,7 +392,7 @@ class Service:
     async def _stop(self) -> None:
         """Stop in the order of the flow: no new runs, no new presses, the run, the uploads, the rest."""
         logger.info("service stops")
-        stopping = asyncio.gather(self.scheduler.stop(), self._way_back.stop())
+        stopping = asyncio.gather(self.scheduler.stop(), self._way_back.stop(), self._upkeep.stop())
         for task in self._tasks:
             if task.get_name() == "polling":
                 task.cancel()
@@ -455,6 +469,8 @@ async def _back_up_and_pin(manager: Manager) -> RunResult:
     result = await manager.back_up(trigger=Trigger.COMMAND, requested_by="the command line")
     if manager.pins is not None:
         await manager.pins.refresh()
+    if manager.upkeep is not None:
+        await manager.upkeep.refresh(tidy=False)
     return result
 
 

@@ -104,7 +104,7 @@ def backup(
             terminal.print_json(result)
         else:
             terminal.print_result(result, left_to_service=left_to_service)
-        owed = [d for d in result.deliveries if d.state is not DeliveryState.SENT]
+        owed = [d for d in result.deliveries if d.state not in (DeliveryState.SENT, DeliveryState.NOT_DUE)]
         if deliver and owed and not left_to_service:
             raise DeliveryError(
                 f"The backup is stored and proven, but {len(owed)} of {len(result.deliveries)} recipients "

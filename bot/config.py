@@ -22,6 +22,7 @@ from bot import settings_values as values
 from bot.errors import SettingsError
 from bot.models import CheckMethod, Compression, Recipient
 from bot.redaction import redact
+from bot.services.notices.choices import Unchanged
 from bot.services.sealing.keys import Keys, Seal, is_world_readable
 from bot.settings_sources import Given, Place, gather
 
@@ -93,8 +94,11 @@ class Settings(BaseSettings):
     retry_delay: Annotated[float, BeforeValidator(values.seconds(86_400))] = 5
     send_owed: Annotated[Literal["newest", "all"], BeforeValidator(values.one_of(("newest", "all")))] = "newest"
 
+    when_unchanged: Annotated[Unchanged, BeforeValidator(values.one_of(Unchanged))] = Unchanged.SEND
+
     max_backup_age_days: _Count = 7
     max_backup_count: _Count = 50
+    chat_keep_hours: Annotated[int, BeforeValidator(values.whole_number(0, 47))] = 0
     keep_hourly: _Rule = 0
     keep_daily: _Rule = 0
     keep_weekly: _Rule = 0

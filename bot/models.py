@@ -232,6 +232,7 @@ class Backup:
     on_disk: bool = False
     note: str = ""
     sealed: str = ""
+    same_as: int | None = None  # the delivered backup that holds the same databases, byte for byte
 
     @property
     def proven(self) -> bool:
@@ -264,15 +265,26 @@ class DeliveryState(StrEnum):
     SENT = "sent"
     PARKED = "parked"
     SUPERSEDED = "superseded"
+    NOT_DUE = "not due"  # never owed: by the recipient's own choice, or because it has the same bytes already
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is owed any more."""
+        return self in (DeliveryState.SENT, DeliveryState.SUPERSEDED, DeliveryState.NOT_DUE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentVolume:
-    """A volume that Telegram confirmed to one recipient."""
+    """A volume that Telegram confirmed to one recipient.
+
+    `deleted_at` is when its message was tidied away, `undeletable` why Telegram would not do so.
+    """
 
     number: int
     message_id: int
     sent_at: datetime
+    deleted_at: datetime | None = None
+    undeletable: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -207,6 +207,8 @@ def print_details(details: BackupDetails, timezone: ZoneInfo) -> None:
         say(f"sha256 {backup.archive_sha256}")
         if backup.sealed:
             say(f"sealed for {backup.sealed}")
+        if backup.same_as is not None:
+            say(f"unchanged: every database is byte for byte as in backup {backup.same_as}")
     elif backup.sealed:
         say(f"{backup.archive_name}  {backup.note}")
     if backup.error:
@@ -233,9 +235,12 @@ def print_details(details: BackupDetails, timezone: ZoneInfo) -> None:
     _print_deliveries(details.deliveries, timezone)
 
 
+_MARKS = {DeliveryState.SENT: "✓", DeliveryState.NOT_DUE: "-"}
+
+
 def _print_deliveries(deliveries: Sequence[Delivery], timezone: ZoneInfo) -> None:
     for delivery in deliveries:
-        mark = "✓" if delivery.state is DeliveryState.SENT else "…"
+        mark = _MARKS.get(delivery.state, "…")
         when = f" {_time(delivery.sent_at, timezone)}" if delivery.sent_at else ""
         reason = f": {delivery.reason}" if delivery.reason else ""
         say(f"{mark} {delivery.recipient.address} {delivery.state}{when}{reason}")
@@ -250,11 +255,12 @@ def print_result(result: RunResult, *, left_to_service: bool) -> None:
     )
     for record in backup.skipped:
         err.print(f"[red]skipped[/] {escape(record.name)}: {escape(record.detail)}", soft_wrap=True)
-    if left_to_service and result.deliveries:
-        say(f"… {len(result.deliveries)} recipients are owed; the running service delivers.")
+    owed = sum(not delivery.state.settled for delivery in result.deliveries)
+    if left_to_service and owed:
+        say(f"… {owed} recipients are owed; the running service delivers.")
         return
     for delivery in result.deliveries:
-        mark = "✓" if delivery.state is DeliveryState.SENT else "…"
+        mark = _MARKS.get(delivery.state, "…")
         say(
             f"{mark} {delivery.recipient.address} {delivery.state}"
             + (f": {delivery.reason}" if delivery.reason else "")

@@ -22,6 +22,7 @@ from bot.handlers.inbox import LiveInbox, build_inbox_router
 from bot.handlers.live import LiveView, Pace
 from bot.handlers.logs import build_logs_router
 from bot.handlers.notes import build_notes_router
+from bot.handlers.preferences import build_preferences_router
 from bot.handlers.questions import Questions
 from bot.handlers.restore import LiveRestores, build_restore_router
 from bot.handlers.schedule import build_schedule_router
@@ -105,6 +106,7 @@ def _private(patience: float) -> Router:
         build_restore_router(),
         build_logs_router(),
         build_health_router(patience),
+        build_preferences_router(),
         build_inbox_router(),
         build_settings_router(),
         build_fallback_router(),

@@ -52,7 +52,9 @@ class LiveRuns:
         if run is not None:
             await self._join(canvas, run, say)
             return
-        work = asyncio.create_task(self.manager.back_up(trigger=Trigger.BUTTON, requested_by=asked_by, actor=actor))
+        work = asyncio.create_task(
+            self.manager.back_up(trigger=Trigger.BUTTON, requested_by=asked_by, actor=actor, asked_in=canvas.chat_id)
+        )
         _keep(work)
         await asyncio.sleep(0)  # of two presses in one instant, the second one learns here that it came second
         if begun := not work.done():

@@ -29,6 +29,7 @@ class Place(StrEnum):
     STATUS = "status"
     HEALTH = "health"
     PAUSE = "pause"
+    MESSAGES = "messages"
 
 
 class Go(CallbackData, prefix="go"):

@@ -9,7 +9,7 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery
 
 from bot.handlers import keyboards
-from bot.handlers.keyboards import Section, Settings
+from bot.handlers.keyboards import Go, Place, Section, Settings
 from bot.handlers.screen import Press, Screen
 from bot.texts import Texts
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ENTRIES: list[tuple[str, CallbackData]] = [
     ("🗓 Schedule", Settings(section=Section.SCHEDULE)),
+    ("🔔 My messages", Go(place=Place.MESSAGES)),
 ]
 """The label of each entry, and what its button carries."""
 

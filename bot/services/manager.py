@@ -42,7 +42,10 @@ from bot.services.health import measure_health
 from bot.services.inbox import Inbox
 from bot.services.keep_rules import KeepRules
 from bot.services.locks import RunLock, what_runs
+from bot.services.notices.trouble import Sentences, Troubles
+from bot.services.notices.upkeep import Upkeep
 from bot.services.pipeline import NothingLeftError, Plan, make_backup
+from bot.services.preferences import Preferences
 from bot.services.restore.running import Nobody
 from bot.services.restore_points.pin import PinKeeper
 from bot.services.restoring import Restores
@@ -65,12 +68,8 @@ FINISH_WITHIN = 2.0
 """Seconds a shutdown gives the running stage before it is abandoned; ten in all, with delivery and closing."""
 
 
-class Notices(Protocol):
+class Notices(Sentences, Protocol):
     """The sentences of the alarms, made by whoever talks to people."""
-
-    def run_failed(self, backup: Backup) -> str: ...
-
-    def databases_skipped(self, backup: Backup) -> str: ...
 
     def schedule_changed(
         self, expression: str, before: str, runs: Sequence[datetime], actor: str, now: datetime
@@ -87,6 +86,7 @@ class _Run:
     abort: Abort
     progress: Progress
     backup_id: int | None = None
+    asked_in: int | None = None  # the private chat in which somebody pressed the button
 
     def seen(self) -> RunInProgress:
         return RunInProgress(
@@ -124,9 +124,23 @@ class Manager:
         self.seal, self.keys = settings.seal, settings.keys
         self.drills = Drills(catalogue, store, keys=self.keys, clock=clock)  # replaced where Telegram can be asked
         self.pins: PinKeeper | None = None  # where somebody keeps the restore points pinned
+        self.preferences = Preferences(
+            catalogue,
+            admins=settings.admin_ids,
+            recipients=settings.deliver_to,
+            timezone=settings.timezone,
+            unchanged=settings.when_unchanged,
+            chat_keep_hours=settings.chat_keep_hours,
+            store_folder=store.folder,
+            clock=clock,
+        )
+        self._troubles = None
+        if ledger is not None and notices is not None:
+            recipients = settings.deliver_to
+            self._troubles = Troubles(ledger, notices, self.preferences, recipients=recipients, clock=clock)
+        self.upkeep: Upkeep | None = None  # where somebody keeps digests and notes, and tidies the chats
         self.inbox: Inbox | None = None  # where admins can send archives
         self.timetable = Timetable(catalogue, settings, ledger=ledger, notices=notices, clock=clock)
-        self._notices = notices
         self._clock = clock
         self._run: _Run | None = None
         self._idle = asyncio.Event()
@@ -159,9 +173,12 @@ class Manager:
         """The run under way in this process or, by the lock, in another one."""
         return self.running or self.restores.running or await self._lock.run()
 
-    async def back_up(self, *, trigger: Trigger, requested_by: str, actor: str = "") -> RunResult:
+    async def back_up(
+        self, *, trigger: Trigger, requested_by: str, actor: str = "", asked_in: int | None = None
+    ) -> RunResult:
         """Back up every database, prove the archive, deliver it, and tidy the store.
 
+        It is delivered to those who want it, and in any case to `asked_in`, the private chat it was asked for in.
         Raises `BusyError` when a run is under way, here or in another process; `NothingToBackUpError`, `ArchiveError`,
         `NoSpaceError`, `AbortedError` when there is no new backup, after it was recorded and reported as failed.
         A recipient that could not be served is no error: it stands in the result and in the ledger. `actor` is who the
@@ -169,7 +186,7 @@ class Manager:
         """
         if (running := self.running or self.restores.running) is not None:
             raise BusyError(what_runs(running), hint="Wait for it to finish.")
-        run = _Run(trigger, requested_by, self._clock(), Abort(), Progress(stage=Stage.STARTING))
+        run = _Run(trigger, requested_by, self._clock(), Abort(), Progress(stage=Stage.STARTING), asked_in=asked_in)
         self._run = run
         self._idle.clear()
         try:
@@ -179,6 +196,7 @@ class Manager:
                 backup = await self._back_up(run)
                 await self.prune()
                 deliveries = await self._deliver(backup, run)
+                await self._drop_if_needless(backup.id)
                 return RunResult(backup=await self.settle(backup.id), deliveries=deliveries)
         finally:
             self._report(run, Progress(stage=Stage.DONE))
@@ -256,32 +274,50 @@ class Manager:
             logger.warning("backup {} was interrupted: {}", backup_id, sentence)
             return
         logger.error("backup {} failed: {}", backup_id, sentence)
-        if self.ledger is not None and self._notices is not None:
-            with suppress(CourierError):
-                await self.ledger.notify(self._notices.run_failed(backup), loud=True)
+        if self._troubles is not None:
+            await self._troubles.run_failed(backup)
 
     async def _deliver(self, backup: Backup, run: _Run) -> tuple[Delivery, ...]:
-        """Send the backup to everybody; without a ledger, write down that it is owed."""
-        recipients = self.settings.deliver_to
+        """Send the backup to everybody to whom it is due; without a ledger, write down that it is owed."""
+        due = await self.preferences.apportion(backup, asked_in=run.asked_in)
         if self.ledger is None:
-            return await self.catalogue.owe(backup.id, recipients)
+            return await self.catalogue.deliveries(backup.id)
         self._report(run, Progress(stage=Stage.DELIVER, total=backup.archive_bytes))
         routine = run.trigger in (Trigger.SCHEDULE, Trigger.CATCH_UP) and not backup.skipped
-        deliveries = await self.ledger.deliver(
-            backup,
-            silent=routine,
-            progress=lambda done, total: self._report(run, Progress(stage=Stage.DELIVER, done=done, total=total)),
-            abort=run.abort,
-        )
-        if backup.skipped and self._notices is not None:
-            with suppress(CourierError):
-                await self.ledger.notify(self._notices.databases_skipped(backup), loud=True)
-        return deliveries
+        while due:
+            await self.ledger.deliver(
+                backup,
+                to=due,
+                silent=routine,
+                hushed=await self.preferences.hushed(due, self._clock()),
+                progress=lambda done, total: self._report(run, Progress(stage=Stage.DELIVER, done=done, total=total)),
+                abort=run.abort,
+            )
+            stand_in = await self.preferences.stand_in(backup)
+            due = (stand_in,) if stand_in is not None else ()
+        if backup.skipped and self._troubles is not None:
+            await self._troubles.databases_skipped(backup)
+        return await self.catalogue.deliveries(backup.id)
+
+    async def _drop_if_needless(self, backup_id: int) -> None:
+        """Take back the archive of a run that found nothing changed, if that was asked for; the run stays recorded."""
+        backup = await self.catalogue.backup(backup_id)
+        if not backup.on_disk or not await self.preferences.needless(backup):
+            return
+        try:
+            await self.store.delete(backup.archive_name)
+        except CourierError as error:
+            logger.warning("{} could not be removed: {}", backup.archive_name, error.sentence)
+            return
+        await self.catalogue.mark_deleted(backup.id)
+        logger.info("backup {} is unchanged since backup {}: its archive is not kept", backup.id, backup.same_as)
 
     def news_to_pin(self) -> None:
         """Something changed that the pinned messages tell; they follow in the background."""
         if self.pins is not None:
             self.pins.nudge()
+        if self.upkeep is not None:
+            self.upkeep.nudge()
 
     async def settle(self, backup_id: int) -> Backup:
         """Bring a proven backup's state in line with its deliveries, and return it."""
@@ -412,7 +448,9 @@ class Manager:
         if not backup.on_disk:
             raise NotFoundError(
                 f"The archive of backup {backup_id} is no longer on the disk.",
-                hint="Scroll up in the chat: what was delivered stays there.",
+                hint="Scroll up in the chat: what was delivered stays there."
+                if backup.same_as is None
+                else f"Nothing had changed: backup {backup.same_as} holds the same.",
             )
         if self.ledger is None:
             raise CourierError("This process does not talk to Telegram.", hint="Ask the running service.")
@@ -558,7 +596,8 @@ def settled_state(backup: Backup, deliveries: tuple[Delivery, ...]) -> BackupSta
     """Say what has become of a proven backup, from what it lacks and who has received it."""
     if backup.skipped:
         return BackupState.PARTIAL
-    due = [delivery for delivery in deliveries if delivery.state is not DeliveryState.SUPERSEDED]
+    idle = (DeliveryState.SUPERSEDED, DeliveryState.NOT_DUE)
+    due = [delivery for delivery in deliveries if delivery.state not in idle]
     sent = [delivery for delivery in due if delivery.state is DeliveryState.SENT]
     if due and len(sent) == len(due):
         return BackupState.DELIVERED

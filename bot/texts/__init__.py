@@ -23,13 +23,16 @@ from bot.models import (
     Status,
     Volume,
 )
+from bot.services.notices.seen import Digest, MyMessages, UnchangedNote
 from bot.texts import (
     actions,
     answers,
     delivery,
+    digest,
     history,
     journal,
     notes,
+    preferences,
     restore_plan,
     restore_points,
     restoring,
@@ -65,8 +68,8 @@ class Texts:
 
     # --- what is delivered, and alarms ---
 
-    def caption(self, backup: Backup, volume: Volume) -> str:
-        return delivery.caption(backup, volume, self.timezone)
+    def caption(self, backup: Backup, volume: Volume, followed: frozenset[str] | None = None) -> str:
+        return delivery.caption(backup, volume, self.timezone, followed)
 
     def run_failed(self, backup: Backup) -> str:
         return delivery.run_failed(backup, self.timezone)
@@ -79,6 +82,12 @@ class Texts:
 
     def recovered(self, backup: Backup, after: str = "") -> str:
         return delivery.recovered(backup, self.timezone, after)
+
+    def digest(self, seen: Digest) -> str:
+        return digest.digest(seen, self.timezone)
+
+    def unchanged_note(self, seen: UnchangedNote) -> str:
+        return digest.unchanged_note(seen, self.timezone)
 
     def drill_failed(self, backup: Backup, drill: Drill) -> str:
         return restore_points.drill_failed(backup, drill, self.timezone)
@@ -167,6 +176,12 @@ class Texts:
 
     def journal(self, entries: Sequence[journal.Entry], page: int, level: str | None, now: datetime) -> str:
         return journal.journal(entries, page, level, now, self.timezone)
+
+    def my_messages(self, seen: MyMessages) -> str:
+        return preferences.my_messages(seen, self.timezone)
+
+    def quiet_hours(self, seen: MyMessages) -> str:
+        return preferences.quiet_hours(seen, self.timezone)
 
     def drilled(self, drill: Drill | None) -> str:
         return health_text.drilled(drill, self.timezone)

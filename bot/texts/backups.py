@@ -111,8 +111,13 @@ def trouble_of(person: str, reason: str) -> str:
 
 def delivered_to(deliveries: Sequence[Delivery]) -> str:
     """Return `delivered to 2 of 3`; nothing is called delivered that Telegram did not confirm."""
-    due = [delivery for delivery in deliveries if delivery.state is not DeliveryState.SUPERSEDED]
+    spared = sum(delivery.state is DeliveryState.NOT_DUE for delivery in deliveries)
+    due = [d for d in deliveries if d.state not in (DeliveryState.SUPERSEDED, DeliveryState.NOT_DUE)]
     sent = sum(delivery.state is DeliveryState.SENT for delivery in due)
+    if spared:
+        if not due:
+            return "due to nobody: by choice, or unchanged"
+        return f"delivered to {sent} of {len(due)}, not due to {spared}"
     if not due:
         return "delivered to nobody: a newer backup took its place" if deliveries else "nobody is to receive it"
     return f"delivered to {'all ' if sent == len(due) > 1 else ''}{sent} of {len(due)}"
@@ -122,7 +127,7 @@ def owed_lines(
     deliveries: Sequence[Delivery], now: datetime, names: Mapping[Recipient, str] | None = None, most: int = 10
 ) -> Listing:
     """List who does not have a backup yet, and why."""
-    owed = [d for d in deliveries if d.state not in (DeliveryState.SENT, DeliveryState.SUPERSEDED)]
+    owed = [d for d in deliveries if not d.state.settled]
     return Listing(tuple(delivery_line(delivery, now, names) for delivery in owed), most)
 
 
@@ -131,11 +136,14 @@ def delivery_line(delivery: Delivery, now: datetime, names: Mapping[Recipient, s
     person = who(delivery.recipient, names)
     match delivery.state:
         case DeliveryState.SENT:
-            return f"✅ {person}: delivered"
+            gone = any(volume.deleted_at for volume in delivery.volumes)
+            return f"✅ {person}: delivered{', since tidied away' if gone else ''}"
         case DeliveryState.SENDING:
             return f"📤 {person}: on its way"
         case DeliveryState.SUPERSEDED:
             return f"⏭ {person}: a newer backup went instead"
+        case DeliveryState.NOT_DUE:
+            return f"🔕 {person}: not sent, {text(delivery.reason or 'not due', 160)}"
         case DeliveryState.PARKED:
             return f"🚫 {trouble_of(person, delivery.reason or 'can not be reached')}"
         case DeliveryState.PENDING:
@@ -143,6 +151,20 @@ def delivery_line(delivery: Delivery, now: datetime, names: Mapping[Recipient, s
             again = f"; next try in {duration(wait)}" if wait > 1 else ""
             reason = delivery.reason.rstrip(".") if again else delivery.reason
             return f"⏳ {trouble_of(person, reason or 'waiting')}{again}"
+
+
+def unchanged_line(backup: Backup) -> str | None:
+    """Say of a run that found nothing changed which backup holds the same; None for any other."""
+    if backup.same_as is None:
+        return None
+    kept = "" if backup.on_disk else ", whose archive is the one that is kept"
+    return f"🟰 Checked: every database is byte for byte as in backup {backup.same_as}{kept}"
+
+
+def in_some_chat(deliveries: Sequence[Delivery]) -> bool:
+    """Tell whether a chat may still have the whole archive; one without any rows was learned from a chat."""
+    sent = [delivery for delivery in deliveries if delivery.state is DeliveryState.SENT]
+    return not deliveries or any(not any(volume.deleted_at for volume in d.volumes) for d in sent)
 
 
 def asked_by(trigger: Trigger, requested_by: str) -> str:

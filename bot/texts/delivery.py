@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from bot.models import Backup, Verdict, Volume
@@ -18,27 +19,41 @@ from bot.texts.markup import CAPTION_LIMIT, compose, name, text
 from bot.texts.measures import count, human_size, local_and_utc
 
 
-def caption(backup: Backup, volume: Volume, timezone: ZoneInfo) -> str:
+def caption(backup: Backup, volume: Volume, timezone: ZoneInfo, followed: frozenset[str] | None = None) -> str:
     """Return the caption of one volume: when, what, how well checked, which part, and how to get it back.
 
-    At most 1024 long; the databases are listed under the first volume only, the skipped ones under every one.
+    At most 1024 long; the databases are listed under the first volume only, the skipped ones under every one. Of the
+    databases that are not `followed` (None: all are) only their number is told: the file holds them all the same.
     """
+    whole, backup = backup, _followed(backup, followed)
+    others = len(whole.databases) + len(whole.skipped) - len(backup.databases) - len(backup.skipped)
     unchecked = any(database.verdict is not Verdict.OK for database in backup.databases)
     icon = "⚠️" if backup.skipped or unchecked else "✅"
     first = volume.number == 1
     return compose(
         f"{icon} <b>Backup of {local_and_utc(backup.started_at, timezone)}</b>",
-        contents(backup),
+        contents(whole),
         _volume_line(volume),
         skipped_heading(backup.skipped),
         # Where there are many, each one's name matters more than the first one's reason.
         skipped_lines(backup.skipped, detail=90 if len(backup.skipped) <= 3 else 0, most=12),
         database_lines(backup, most=12) if first else None,
+        f"… and {count(others, 'database')} that you do not follow" if first and others else None,
         check_verdict(backup),
         seal_line(backup),
         f"SHA-256 <code>{backup.archive_sha256[:16]}</code>… of the whole archive",
         _restore_hint(volume, sealed=bool(backup.sealed)),
         limit=CAPTION_LIMIT,
+    )
+
+
+def _followed(backup: Backup, names: frozenset[str] | None) -> Backup:
+    if names is None:
+        return backup
+    return replace(
+        backup,
+        databases=tuple(database for database in backup.databases if database.name in names),
+        skipped=tuple(record for record in backup.skipped if record.name in names),
     )
 
 

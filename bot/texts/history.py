@@ -15,9 +15,11 @@ from bot.texts.backups import (
     database_lines,
     delivered_to,
     delivery_line,
+    in_some_chat,
     seal_line,
     skipped_heading,
     skipped_lines,
+    unchanged_line,
 )
 from bot.texts.markup import Listing, compose, name, sentence, text
 from bot.texts.measures import count, human_size, local_and_utc, moment
@@ -32,19 +34,24 @@ def history(page: BackupPage, timezone: ZoneInfo) -> str:
     return (
         f"🗂 <b>History</b>: {count(page.total, 'run')}{of_pages}\n"
         f"Newest first, times in {text(timezone.key, 40)}. Press one to see what is in it.\n"
-        "✅ delivered · 💾 stored · ⚠️ with gaps · ❌ failed · 📌 pinned · 📝 with a note"
-        " · 🔒 sealed · ☁️ only in the chats"
-        f"{' · 🗓 kept by a rule' if page.by_rule else ''}"
+        "✅ delivered · 💾 stored · ⚠️ with gaps · ❌ failed · 📌 pinned · 📝 with a note · 🟰 unchanged"
+        f" · 🔒 sealed · ☁️ no longer on the disk{' · 🗓 kept by a rule' if page.by_rule else ''}"
     )
 
 
 def history_label(backup: Backup, now: datetime, timezone: ZoneInfo, *, by_rule: bool = False) -> str:
     """Return the button of one backup, as plain text."""
-    gone = backup.proven and not backup.on_disk
-    marks = "📌" * backup.pinned + "🗓" * by_rule + "📝" * bool(backup.note) + "☁️" * gone + "🔒" * bool(backup.sealed)
+    marks = "📌" * backup.pinned + "🗓" * by_rule + "📝" * bool(backup.note) + _where(backup)
+    marks += "🔒" * bool(backup.sealed)
     what = f"{len(backup.databases)} db, {human_size(backup.archive_bytes)}" if backup.proven else str(backup.state)
     what = "not opened" if backup.sealed and not backup.proven else what
     return f"{STATE_ICONS[backup.state]}{marks} {moment(backup.started_at, now, timezone)} · {what}"
+
+
+def _where(backup: Backup) -> str:
+    if backup.same_as is not None:
+        return "🟰"
+    return "☁️" if backup.proven and not backup.on_disk else ""
 
 
 def details(
@@ -81,10 +88,15 @@ def _archive(seen: BackupDetails) -> tuple[str, ...]:
         check_verdict(backup),
         *filter(None, [seal_line(backup)]),
         f"SHA-256 <code>{backup.archive_sha256[:16]}</code>…",
+        *filter(None, [unchanged_line(backup)]),
     )
 
 
 def _retention(seen: BackupDetails) -> str:
+    if not seen.backup.on_disk and seen.backup.same_as is not None:
+        return f"🗄 Nothing to keep: backup {seen.backup.same_as} holds the same."
+    if not seen.backup.on_disk and not in_some_chat(seen.deliveries):
+        return "🗄 No longer on the server's disk, and tidied away from the chats."
     if not seen.backup.on_disk:
         return "🗄 No longer on the server's disk; what was delivered stays in the chats."
     return f"🗄 {sentence(text(seen.retention, 250))}" if seen.retention else "🗄 On the server's disk."
@@ -98,5 +110,7 @@ def confirm_delete(seen: BackupDetails, now: datetime, timezone: ZoneInfo) -> st
         f"{moment(backup.started_at, now, timezone)} · {contents(backup)}",
         f"<code>{name(backup.archive_name, 60)}</code>",
         "",
-        "The archive goes from the server's disk for good. Copies already in the chats stay there.",
+        "The archive goes from the server's disk for good. Copies already in the chats stay there."
+        if in_some_chat(seen.deliveries)
+        else "The archive goes from the server's disk for good. <b>No chat has a copy of it any more.</b>",
     )

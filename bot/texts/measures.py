@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
@@ -53,6 +53,11 @@ def date_time(moment: datetime, timezone: ZoneInfo) -> str:
     """Return date and time in full: `13 Jul 2026, 05:00`."""
     local = moment.astimezone(timezone)
     return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {local:%H:%M}"
+
+
+def day_name(day: date) -> str:
+    """Return a day in full: `13 Jul 2026`."""
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
 def moment(then: datetime, now: datetime, timezone: ZoneInfo) -> str:

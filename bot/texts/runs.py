@@ -25,6 +25,7 @@ from bot.texts.backups import (
     owed_lines,
     skipped_heading,
     skipped_lines,
+    unchanged_line,
 )
 from bot.texts.markup import compose, name, plain, sentence, text
 from bot.texts.measures import age, clock_time, duration, human_size, moment
@@ -139,6 +140,7 @@ def result(
         when,
         contents(backup),
         check_verdict(backup),
+        unchanged_line(backup),
         "",
         skipped_heading(backup.skipped),
         skipped_lines(backup.skipped),

@@ -24,6 +24,7 @@ from bot.texts.backups import (
     owed_lines,
     seal_line,
     trouble_of,
+    unchanged_line,
     who,
 )
 from bot.texts.markup import Listing, compose, name, sentence, text
@@ -76,8 +77,7 @@ def _last_backups(seen: Status, timezone: ZoneInfo) -> tuple[str | Listing, ...]
         f"{icon} <b>Last good backup</b> {age(proven.started_at, now)}, {moment(proven.started_at, now, timezone)}"
     )
     parts.append(f"{contents(proven)}{skipped}")
-    if (sealed := seal_line(proven)) is not None:
-        parts.append(sealed)
+    parts.extend(filter(None, (seal_line(proven), unchanged_line(proven))))
     names = names_of(seen.recipients)
     parts.append(f"📬 {sentence(delivered_to(seen.latest_deliveries))}")
     parts.append(owed_lines(seen.latest_deliveries, now, names, most=6))

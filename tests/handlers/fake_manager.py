@@ -42,7 +42,9 @@ class ManagerDoor(Protocol):
 
     @property
     def running(self) -> RunInProgress | None: ...
-    async def back_up(self, *, trigger: Trigger, requested_by: str, actor: str = "") -> RunResult: ...
+    async def back_up(
+        self, *, trigger: Trigger, requested_by: str, actor: str = "", asked_in: int | None = None
+    ) -> RunResult: ...
     def watch(self) -> AbstractAsyncContextManager[asyncio.Queue[Progress]]: ...
     async def status(self) -> Status: ...
     async def health(self) -> Health: ...
@@ -141,7 +143,9 @@ class FakeManager:
         self.run = None
         return made
 
-    async def back_up(self, *, trigger: Trigger, requested_by: str, actor: str = "") -> RunResult:
+    async def back_up(
+        self, *, trigger: Trigger, requested_by: str, actor: str = "", asked_in: int | None = None
+    ) -> RunResult:
         self.requests.append(requested_by)
         if self.run is not None:
             raise BusyError("A backup is already running.", hint="Wait for it to finish.")

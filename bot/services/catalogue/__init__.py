@@ -3,6 +3,7 @@
 from bot.services.catalogue.adoption import Manifest
 from bot.services.catalogue.catalogue import Catalogue
 from bot.services.catalogue.connection import BrokenCatalogueError
+from bot.services.catalogue.preference_rows import KeptMessage
 from bot.services.catalogue.rebuild import CATALOGUE_NAME, Rebuilt, open_or_rebuild
 from bot.services.catalogue.restore_rows import PinnedMessage
 from bot.services.catalogue.service_rows import AuditEntry
@@ -12,6 +13,7 @@ __all__ = [
     "AuditEntry",
     "BrokenCatalogueError",
     "Catalogue",
+    "KeptMessage",
     "Manifest",
     "PinnedMessage",
     "Rebuilt",

@@ -67,7 +67,8 @@ class DeliveryRows(Rows):
         await self._ensure(backup_id, recipient, DeliveryState.SENDING)
         await self.execute(
             "INSERT INTO sent_volumes (backup_id, address, number, message_id, sent_at) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET message_id = excluded.message_id, sent_at = excluded.sent_at",
+            " ON CONFLICT DO UPDATE SET message_id = excluded.message_id, sent_at = excluded.sent_at,"
+            " deleted_at = NULL, undeletable = ''",
             (backup_id, recipient.address, sent.number, sent.message_id, as_text(sent.sent_at)),
         )
         await self.execute(
@@ -122,7 +123,13 @@ class DeliveryRows(Rows):
             parameters,
         ):
             volumes.setdefault((row["backup_id"], row["address"]), []).append(
-                SentVolume(number=row["number"], message_id=row["message_id"], sent_at=as_time(row["sent_at"]))
+                SentVolume(
+                    number=row["number"],
+                    message_id=row["message_id"],
+                    sent_at=as_time(row["sent_at"]),
+                    deleted_at=as_time_or_none(row["deleted_at"]),
+                    undeletable=row["undeletable"],
+                )
             )
         rows = await self.rows(
             "SELECT deliveries.* FROM deliveries"

@@ -30,7 +30,8 @@ from bot.services.catalogue.values import as_text, as_time
 FROM_THE_CHAT = "learned from the chat"
 
 # Proven backups whose volumes all have a file_id and together are the archive: a changed VOLUME_SIZE_MB cuts an archive
-# anew, and rows of both cuts don't add up to it.
+# anew, and rows of both cuts don't add up to it. One whose messages were tidied away stays a restore point only while
+# some chat still has all of it: that a file_id outlives its message is promised nowhere.
 _IN_TELEGRAM = """
     SELECT id, started_at,
         row_number() OVER (ORDER BY started_at DESC, id DESC) AS place,
@@ -39,7 +40,15 @@ _IN_TELEGRAM = """
         SELECT backup_id, sum(bytes) AS held FROM volumes GROUP BY backup_id
         HAVING count(file_id) = count(*) AND min(number) = 1 AND max(number) = count(*)
     ) ON backup_id = id AND held = archive_bytes
-    WHERE archive_sha256 <> ''
+    WHERE archive_sha256 <> '' AND (
+        NOT EXISTS (SELECT 1 FROM sent_volumes AS gone WHERE gone.backup_id = id AND gone.deleted_at IS NOT NULL)
+        OR EXISTS (
+            SELECT 1 FROM deliveries AS whole WHERE whole.backup_id = id AND whole.state = 'sent' AND NOT EXISTS (
+                SELECT 1 FROM sent_volumes AS gone WHERE gone.backup_id = whole.backup_id
+                AND gone.address = whole.address AND gone.deleted_at IS NOT NULL
+            )
+        )
+    )
 """
 
 

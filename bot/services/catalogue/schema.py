@@ -176,7 +176,36 @@ _SEALING = (
     "ALTER TABLE drills ADD COLUMN opened INTEGER NOT NULL DEFAULT 1",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _SEALING)
+# What each admin chose for their own chat, the messages that are edited there over a day, and what was tidied away.
+_PREFERENCES = (
+    """
+    CREATE TABLE preferences (
+        admin_id     INTEGER PRIMARY KEY,
+        mode         TEXT NOT NULL,
+        since        TEXT,              -- when the mode was chosen
+        quiet_start  INTEGER,           -- minutes of the local day
+        quiet_end    INTEGER,
+        quiet_alarms INTEGER NOT NULL DEFAULT 0,
+        databases    TEXT               -- JSON: [name, …]; NULL is all of them, also those to come
+    )
+    """,
+    """
+    CREATE TABLE kept_messages (
+        address    TEXT NOT NULL,
+        kind       TEXT NOT NULL,
+        subject    TEXT NOT NULL,       -- a digest's day, or the backup since which nothing changed
+        message_id INTEGER NOT NULL,
+        shown      TEXT NOT NULL,       -- the hash of what stands there
+        written_at TEXT NOT NULL,
+        PRIMARY KEY (address, kind, subject)
+    )
+    """,
+    "ALTER TABLE backups ADD COLUMN same_as INTEGER",
+    "ALTER TABLE sent_volumes ADD COLUMN deleted_at TEXT",
+    "ALTER TABLE sent_volumes ADD COLUMN undeletable TEXT NOT NULL DEFAULT ''",
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _SEALING, _PREFERENCES)
 VERSION = len(STEPS)
 
 # What a whole catalogue of this version holds; a file that lacks one of them is broken.
@@ -189,10 +218,12 @@ TABLES = frozenset(
         "deliveries",
         "drills",
         "heartbeat",
+        "kept_messages",
         "meta",
         "migrations",
         "overrides",
         "pinned_messages",
+        "preferences",
         "recipients",
         "sent_volumes",
         "skipped",

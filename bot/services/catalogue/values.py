@@ -61,6 +61,7 @@ def as_backup(row: sqlite3.Row, databases: tuple[BackedUp, ...], skipped: tuple[
         on_disk=bool(row["on_disk"]),
         note=row["note"],
         sealed=row["sealed"],
+        same_as=row["same_as"],
     )
 
 

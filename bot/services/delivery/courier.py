@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot.clock import Clock
-from bot.models import Backup, Delivery, DeliveryState, Recipient, SentVolume, Volume
+from bot.models import Backup, Delivery, Recipient, SentVolume, Volume
 from bot.services.abort import Abort
 from bot.services.delivery.destination import Gone, Migrated, Outcome, Refused
 from bot.services.delivery.policy import ARCHIVE_PRUNED
 from bot.services.delivery.rows import Rows
 from bot.services.delivery.upload import Request, SharedVolume
 
-Caption = Callable[[Backup, Volume], str]
+Caption = Callable[[Backup, Volume, Recipient], Awaitable[str]]
 
 
 class Consignment:
@@ -44,7 +44,8 @@ class Errand:
     """What a try needs to know besides the row.
 
     `rank` and `trusted` decide who uploads; `abort` is looked at before each volume; `report` is told
-    the number of a volume and how many of its bytes went out.
+    the number of a volume and how many of its bytes went out. `hushed` are those for whom it makes no sound, whatever
+    `silent` says.
     """
 
     consignment: Consignment
@@ -52,6 +53,7 @@ class Errand:
     rank: float
     trusted: bool
     abort: Abort
+    hushed: frozenset[Recipient] = frozenset()
     report: Callable[[int, int], None] = lambda _number, _count: None
 
 
@@ -78,7 +80,7 @@ class Courier:
                 row = await self.rows.follow(row, outcome)
                 if row.recipient.chat_id in been_at:  # moved in a circle
                     return await self.rows.fail(row, outcome)
-                if row.state in (DeliveryState.SENT, DeliveryState.SUPERSEDED):
+                if row.state.settled:
                     return row  # the chat was a recipient under its new id already
 
     async def _send_missing(self, row: Delivery, errand: Errand) -> Delivery:
@@ -112,8 +114,8 @@ class Courier:
         sent = await shared.send(
             Request(
                 recipient=recipient,
-                caption=self._caption(errand.consignment.backup, shared.volume),
-                silent=errand.silent,
+                caption=await self._caption(errand.consignment.backup, shared.volume, recipient),
+                silent=errand.silent or recipient in errand.hushed,
                 rank=errand.rank,
                 trusted=errand.trusted,
                 uploaded=lambda count: errand.report(number, count),

@@ -82,7 +82,7 @@ class Desk:
         backup = errand.consignment.backup
         async with self._lock(recipient):
             row = await self.rows.get(backup.id, recipient)
-            if row.state in (DeliveryState.SENT, DeliveryState.SUPERSEDED):
+            if row.state.settled:
                 return row
             if await errand.consignment.deliverable(row):
                 await self.make_room(recipient, backup)

@@ -89,6 +89,7 @@ class Ledger:
         *,
         to: Sequence[Recipient] | None = None,
         silent: bool = True,
+        hushed: Iterable[Recipient] = (),
         progress: Progress = lambda _done, _total: None,
         abort: Abort | None = None,
         force: bool = False,
@@ -98,6 +99,7 @@ class Ledger:
         The pass ends for a recipient when it is served, parked, has failed `attempts` times, or must wait for long;
         `run` does the rest. What it was still owed from before is superseded, if the new backup holds every database
         of it. `progress` is told the bytes of the archive that went out and their total, each byte counted once.
+        `hushed` hear no sound, whatever `silent` says.
 
         With `force` everything is sent whatever the ledger says, also to somebody who is no recipient; if that fails,
         the returned row says why and nothing more is owed than before.
@@ -109,6 +111,7 @@ class Ledger:
         errand = Errand(
             consignment=consignment,
             silent=silent,
+            hushed=frozenset(await self._desk.current(hushed)),
             rank=0,
             trusted=True,
             abort=abort or Abort(),
@@ -218,7 +221,7 @@ class Ledger:
     async def _send_again(self, recipient: Recipient, errand: Errand) -> Delivery:
         backup_id = errand.consignment.backup.id
         row = await self._rows.find(backup_id, recipient)
-        if row is not None and row.state not in (DeliveryState.SENT, DeliveryState.SUPERSEDED):
+        if row is not None and not row.state.settled:
             # They ask for what they are owed anyway.
             row = await self._insist(row, lambda row: self._desk.attempt(row.recipient, errand), errand.abort)
         else:

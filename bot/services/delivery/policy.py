@@ -47,5 +47,6 @@ def is_due(delivery: Delivery, now: datetime) -> bool:
 
 
 def all_sent(deliveries: Sequence[Delivery]) -> bool:
-    """Whether there are deliveries and each one is confirmed."""
-    return bool(deliveries) and all(delivery.state is DeliveryState.SENT for delivery in deliveries)
+    """Whether there are deliveries that are due, and each one is confirmed."""
+    due = [delivery for delivery in deliveries if delivery.state is not DeliveryState.NOT_DUE]
+    return bool(due) and all(delivery.state is DeliveryState.SENT for delivery in due)

@@ -96,7 +96,7 @@ async def _on_disk(catalogue: Catalogue, folder: Path, backup: Backup) -> Origin
         in_chat = await point_of(catalogue, backup)
         raise NotFoundError(
             f"The archive of backup {backup.id} is no longer on the disk.",
-            hint=GIVE_FROM_TELEGRAM if in_chat else "Save its file or files from the chat, and restore from those.",
+            hint=_instead(backup, in_chat=in_chat is not None),
         )
     return Origin(files=(archive,), backup=backup)
 
@@ -104,3 +104,10 @@ async def _on_disk(catalogue: Catalogue, folder: Path, backup: Backup) -> Origin
 async def _restorable(catalogue: Catalogue) -> Sequence[Backup]:
     backups = await catalogue.backups(limit=_ALL, on_disk_only=True, proven_only=True)
     return [backup for backup in backups if backup.trigger is not Trigger.SAFETY]
+
+
+def _instead(backup: Backup, *, in_chat: bool) -> str:
+    """Return what to do where the archive is gone from the disk."""
+    if backup.same_as is not None:
+        return f"Nothing had changed then: backup {backup.same_as} holds the same databases, restore that one."
+    return GIVE_FROM_TELEGRAM if in_chat else "Save its file or files from the chat, and restore from those."

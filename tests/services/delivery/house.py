@@ -222,7 +222,7 @@ def joined(chat: Person | Group) -> bytes:
     return b"".join(message.document.path.read_bytes() for message in chat.messages if message.document)
 
 
-def caption(backup: Backup, volume: Volume) -> str:
+async def caption(backup: Backup, volume: Volume, _: Recipient) -> str:
     return f"<b>{backup.archive_name}</b> {volume.number} of {volume.total}"
 
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.models import Backup, BackupState, Recipient, RecipientStatus, Trigger
-from bot.services.delivery.policy import LONGEST_RETRY, SHORTEST_RETRY, covers, retry_seconds, uploader_rank
+from bot.models import Backup, BackupState, Delivery, DeliveryState, Recipient, RecipientStatus, Trigger
+from bot.services.delivery.policy import LONGEST_RETRY, SHORTEST_RETRY, all_sent, covers, retry_seconds, uploader_rank
 from tests.services.delivery.house import backed_up
 
 NOW = datetime(2026, 7, 13, 5, tzinfo=UTC)
@@ -52,3 +52,14 @@ def test_the_last_to_be_served_uploads_first() -> None:
 
     statuses = [status(1, None), status(2, NOW - timedelta(hours=1)), status(3, NOW)]
     assert [one.recipient.chat_id for one in sorted(statuses, key=uploader_rank)] == [3, 2, 1]
+
+
+def test_what_is_not_due_keeps_no_backup_from_being_delivered() -> None:
+    """Who chose less is not waited for; without anybody to whom it is due nothing was delivered."""
+
+    def row(chat_id: int, state: DeliveryState) -> Delivery:
+        return Delivery(backup_id=1, recipient=Recipient(chat_id=chat_id), state=state)
+
+    assert all_sent([row(1, DeliveryState.SENT), row(2, DeliveryState.NOT_DUE)])
+    assert not all_sent([row(1, DeliveryState.PENDING), row(2, DeliveryState.NOT_DUE)])
+    assert not all_sent([row(2, DeliveryState.NOT_DUE)])

@@ -1,0 +1,131 @@
+"""“My messages”: what comes to an admin's own chat. Each chooses for the chat they press in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiogram import F, Router
+from aiogram.types import CallbackQuery
+
+from bot.errors import CourierError, NotFoundError
+from bot.handlers import preference_keys as keys
+from bot.handlers.keyboards import Go, Place
+from bot.handlers.preference_keys import (
+    AskEnd,
+    ChooseMode,
+    ChooseQuiet,
+    Follow,
+    FollowAll,
+    MyDatabases,
+    MyPage,
+    NoQuiet,
+    Page,
+)
+from bot.handlers.screen import Press, Screen
+from bot.services.notices.choices import QuietHours
+from bot.texts import Texts
+from bot.texts import preferences as words
+
+if TYPE_CHECKING:
+    from bot.services.manager import Manager
+
+
+def build_preferences_router() -> Router:
+    """Make the router of “My messages”; for admins, in private chats."""
+    router = Router(name="preferences")
+    router.callback_query.register(open_my_messages, Go.filter(F.place == Place.MESSAGES))
+    router.callback_query.register(open_quiet_hours, MyPage.filter(F.page == Page.QUIET))
+    router.callback_query.register(ask_for_the_start, MyPage.filter(F.page == Page.START))
+    router.callback_query.register(ask_for_the_end, AskEnd.filter())
+    router.callback_query.register(choose_mode, ChooseMode.filter())
+    router.callback_query.register(choose_quiet_hours, ChooseQuiet.filter())
+    router.callback_query.register(choose_no_quiet_hours, NoQuiet.filter())
+    router.callback_query.register(open_my_databases, MyDatabases.filter())
+    router.callback_query.register(choose_database, Follow.filter())
+    router.callback_query.register(choose_all_databases, FollowAll.filter())
+    return router
+
+
+async def open_my_messages(_: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
+    await press.draw(await main_screen(press, manager, texts))
+
+
+async def choose_mode(
+    _: CallbackQuery, callback_data: ChooseMode, press: Press, manager: Manager, texts: Texts
+) -> None:
+    mode = keys.MODES[callback_data.mode]
+    await manager.preferences.choose_mode(press.canvas.chat_id, mode, actor=press.actor)
+    await press.draw(await main_screen(press, manager, texts), words.CHOSEN[mode])
+
+
+async def open_quiet_hours(_: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
+    await press.draw(await quiet_screen(press, manager, texts))
+
+
+async def ask_for_the_start(_: CallbackQuery, press: Press) -> None:
+    await press.draw(Screen(words.ask_start(), keys.start_hours()))
+
+
+async def ask_for_the_end(_: CallbackQuery, callback_data: AskEnd, press: Press, manager: Manager) -> None:
+    quiet = (await manager.preferences.of(press.canvas.chat_id)).quiet
+    alarms = quiet is not None and quiet.alarms
+    await press.draw(Screen(words.ask_end(callback_data.start), keys.end_hours(callback_data.start, alarms=alarms)))
+
+
+async def choose_quiet_hours(
+    _: CallbackQuery, callback_data: ChooseQuiet, press: Press, manager: Manager, texts: Texts
+) -> None:
+    """Set the hours; moving one end onto the other is refused."""
+    start, end = callback_data.start, callback_data.end
+    if start == end:
+        await press.answer(words.SAME_MINUTE, alert=True)
+        await press.draw(await quiet_screen(press, manager, texts))
+        return
+    quiet = QuietHours(start=start, end=end, alarms=callback_data.alarms)
+    await manager.preferences.choose_quiet(press.canvas.chat_id, quiet, actor=press.actor)
+    await press.draw(await quiet_screen(press, manager, texts), words.QUIET_SET)
+
+
+async def choose_no_quiet_hours(_: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
+    await manager.preferences.choose_quiet(press.canvas.chat_id, None, actor=press.actor)
+    await press.draw(await quiet_screen(press, manager, texts), words.QUIET_OFF)
+
+
+async def open_my_databases(_: CallbackQuery, callback_data: MyDatabases, press: Press, manager: Manager) -> None:
+    await press.draw(await databases_screen(press, manager, callback_data.page))
+
+
+async def choose_database(_: CallbackQuery, callback_data: Follow, press: Press, manager: Manager) -> None:
+    """Tick a database or take the tick away; one that is gone, and the last tick, are answered with why not."""
+    known = await manager.preferences.known()
+    name = next((name for name in known if keys.key_of(name) == callback_data.key), "")
+    try:
+        if not name:
+            raise NotFoundError(words.DATABASE_GONE)
+        await manager.preferences.follow(press.canvas.chat_id, name, callback_data.wanted, actor=press.actor)
+    except CourierError as error:
+        await press.answer(f"{error.sentence} {error.hint}".strip(), alert=True)
+    await press.draw(await databases_screen(press, manager, callback_data.page))
+
+
+async def choose_all_databases(_: CallbackQuery, press: Press, manager: Manager) -> None:
+    await manager.preferences.follow_all(press.canvas.chat_id, actor=press.actor)
+    await press.draw(await databases_screen(press, manager, 0), words.ALL_DATABASES)
+
+
+async def main_screen(press: Press, manager: Manager, texts: Texts) -> Screen:
+    """Draw what is chosen, and what follows from it."""
+    seen = await manager.preferences.seen(press.canvas.chat_id)
+    return Screen(texts.my_messages(seen), keys.my_messages(seen.choice))
+
+
+async def quiet_screen(press: Press, manager: Manager, texts: Texts) -> Screen:
+    """Draw the quiet hours."""
+    seen = await manager.preferences.seen(press.canvas.chat_id)
+    return Screen(texts.quiet_hours(seen), keys.quiet_hours(seen.choice.quiet))
+
+
+async def databases_screen(press: Press, manager: Manager, page: int) -> Screen:
+    """Draw which databases are chosen."""
+    seen = await manager.preferences.seen(press.canvas.chat_id)
+    return Screen(words.databases(seen), keys.databases(seen, page))

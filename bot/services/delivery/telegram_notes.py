@@ -1,0 +1,65 @@
+"""Telegram as a place for messages that change: texts edited over a day, and messages taken away again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiogram.enums import ParseMode
+from aiogram.exceptions import TelegramAPIError
+
+from bot.models import Recipient
+from bot.services.delivery.destination import Outcome, Transient
+from bot.services.delivery.telegram import ANSWER_SECONDS, TelegramDestination
+from bot.services.notices.upkeep import Undeletable
+from bot.services.restore_points.chat import Unchanged, Vanished
+
+AT_ONCE = 100  # https://core.telegram.org/bots/api#deletemessages
+GONE = ("message to edit not found", "message can't be edited", "message to delete not found", "message_id_invalid")
+
+
+class TelegramNotes(TelegramDestination):
+    """The chats of one bot, for texts that are edited and messages that are deleted. Raises an `Outcome`."""
+
+    async def edit_notice(self, recipient: Recipient, message_id: int, html: str) -> None:
+        """Put another text in the place of one; raises `Vanished` where the message is gone."""
+        try:
+            await self._ask(
+                self._bot.edit_message_text(
+                    html,
+                    chat_id=recipient.chat_id,
+                    message_id=message_id,
+                    parse_mode=ParseMode.HTML,
+                    request_timeout=ANSWER_SECONDS,
+                )
+            )
+        except Unchanged:
+            return
+
+    async def delete_messages(self, recipient: Recipient, message_ids: Sequence[int]) -> None:
+        """Delete messages together, so that a shutdown leaves no half of them; one that is gone already is no error.
+
+        Raises `Undeletable` where Telegram refuses for good.
+        """
+        try:
+            if len(message_ids) == 1:
+                await self._ask(
+                    self._bot.delete_message(recipient.chat_id, message_ids[0], request_timeout=ANSWER_SECONDS)
+                )
+                return
+            for start in range(0, len(message_ids), AT_ONCE):
+                some = list(message_ids[start : start + AT_ONCE])
+                await self._ask(self._bot.delete_messages(recipient.chat_id, some, request_timeout=ANSWER_SECONDS))
+        except Vanished:
+            return
+
+    def _read_refusal(self, error: TelegramAPIError, upload: object, file_id: str | None) -> Outcome:
+        text = str(error.message).casefold()
+        if "message can't be deleted" in text or "message_delete_forbidden" in text:
+            return Undeletable("message can't be deleted")
+        if any(sign in text for sign in GONE):
+            return Vanished("the message is no longer there")
+        if "message is not modified" in text:
+            return Unchanged("nothing changed")
+        if "message is too long" in text:
+            return Transient("the message is too long")
+        return super()._read_refusal(error, None, file_id)

@@ -1,0 +1,1 @@
+"""What each chat is told, and what is tidied away there again."""

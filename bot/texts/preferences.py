@@ -1,0 +1,128 @@
+"""“My messages”: what an admin can choose for their own chat, and what each choice means."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from bot.services.notices.choices import Mode, QuietHours, Unchanged
+from bot.services.notices.seen import MyMessages
+from bot.texts.backups import who
+from bot.texts.markup import compose, name, text
+from bot.texts.measures import count, zone_name
+
+# Answers to presses: plain text, at most 200 long.
+CHOSEN = {
+    Mode.EVERY: "Every backup comes to this chat.",
+    Mode.DIGEST: "One message a day from now on.",
+    Mode.TROUBLE: "Only trouble from now on.",
+}
+QUIET_SET = "Quiet hours set."
+QUIET_OFF = "No quiet hours."
+SAME_MINUTE = "The end must be another time than the beginning."
+DATABASE_GONE = "That database is no longer there."
+ALL_DATABASES = "All databases, also those to come."
+
+BUTTONS = {Mode.EVERY: "Every backup", Mode.DIGEST: "Daily digest", Mode.TROUBLE: "Trouble only"}
+
+_MEANS = {
+    Mode.EVERY: "📦 <b>Every backup</b>: each archive comes here, planned ones without a sound.",
+    Mode.DIGEST: "📰 <b>Daily digest</b>: one message a day, edited after each run with its time, size and verdict.",
+    Mode.TROUBLE: "🚨 <b>Trouble only</b>: nothing as long as all is well.",
+}
+_ONE_A_DAY = (
+    "The first archive of each day still comes, without a sound, so that this chat alone can bring everything back."
+)
+
+
+def wall(minute: int) -> str:
+    """Return a minute of the day as a clock shows it: `07:15`."""
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def hours(quiet: QuietHours) -> str:
+    """Return quiet hours as people write them: `22:00–07:00`."""
+    return f"{wall(quiet.start)}–{wall(quiet.end)}"
+
+
+def my_messages(seen: MyMessages, timezone: ZoneInfo) -> str:
+    """Return the screen: what is chosen, and what follows from it."""
+    choice, quiet = seen.choice, seen.choice.quiet
+    alarms = "alarms are silent too" if quiet and quiet.alarms else "alarms still sound"
+    return compose(
+        "🔔 <b>My messages</b>",
+        "What comes to this chat. Every admin chooses for themselves.",
+        "",
+        _MEANS[choice.mode],
+        _ONE_A_DAY if choice.mode is not Mode.EVERY and seen.receives else None,
+        None if seen.receives else "DELIVER_TO names other chats: archives and trouble go there.",
+        "",
+        f"🌙 Quiet hours: {hours(quiet)} {text(zone_name(timezone), 40)}, {alarms}" if quiet else "🌙 No quiet hours",
+        f"🗄 {_databases(seen)}",
+        "",
+        _keeper(seen),
+        _unchanged(seen),
+        f"🧹 Hourly archives leave the chats after {count(seen.chat_keep_hours, 'hour')}; one a day stays."
+        if seen.chat_keep_hours
+        else None,
+        "Trouble always comes, whatever is chosen here.",
+    )
+
+
+def _databases(seen: MyMessages) -> str:
+    names = seen.choice.databases
+    if names is None:
+        return "All databases"
+    shown = ", ".join(f"<code>{name(each, 30)}</code>" for each in sorted(names)[:6])
+    return f"Only {shown}{f' and {len(names) - 6} more' if len(names) > 6 else ''}"
+
+
+def _keeper(seen: MyMessages) -> str | None:
+    if seen.keeper is None:
+        return None
+    where = "this chat" if seen.keeper.chat_id == seen.admin_id else who(seen.keeper, {seen.keeper: seen.keeper_name})
+    return f"📦 Nobody takes every backup of everything, so what would go to nobody goes to {where}, without a sound."
+
+
+def _unchanged(seen: MyMessages) -> str | None:
+    match seen.unchanged:
+        case Unchanged.NOTE:
+            return "🟰 When no database has changed, a planned backup is a line here instead of a file."
+        case Unchanged.SKIP:
+            return "🟰 When no database has changed, a planned backup is not sent."
+        case Unchanged.SEND:
+            return None
+
+
+def quiet_hours(seen: MyMessages, timezone: ZoneInfo) -> str:
+    """Return the screen of the quiet hours."""
+    quiet = seen.choice.quiet
+    return compose(
+        "🌙 <b>Quiet hours</b>",
+        f"In these hours messages come to this chat without a sound. Times in {text(zone_name(timezone), 40)}.",
+        "",
+        f"Now: <b>{hours(quiet)}</b>" if quiet else "Now: <b>none</b>",
+        ("🔕 Alarms are silent too." if quiet.alarms else "🔔 Alarms still sound.") if quiet else None,
+    )
+
+
+def ask_start() -> str:
+    """Return the question for the hour in which quiet begins."""
+    return "🌙 <b>Quiet from when?</b>\nThe quarter of an hour can be set afterwards."
+
+
+def ask_end(start: int) -> str:
+    """Return the question for the hour in which quiet ends."""
+    return f"🌙 <b>Quiet from {wall(start)} until when?</b>"
+
+
+def databases(seen: MyMessages) -> str:
+    """Return the screen on which databases are chosen, with what the choice does and does not do."""
+    return compose(
+        "🗄 <b>My databases</b>",
+        _databases(seen) if seen.known else "No database is known yet.",
+        "",
+        "An archive is one file and holds all of them: it can't be sent in part. What you choose here decides",
+        "• <b>when</b> a planned archive comes: when one of your databases has changed since the last one here,"
+        " and once a day in any case;",
+        "• what captions, digests and trouble show you. Trouble that nobody else would see still comes.",
+    )

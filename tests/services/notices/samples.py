@@ -1,0 +1,92 @@
+"""Backups and deliveries for plans that need no disk."""
+
+from datetime import UTC, datetime, timedelta
+
+from bot.models import (
+    BackedUp,
+    Backup,
+    BackupState,
+    CheckMethod,
+    Delivery,
+    DeliveryState,
+    Recipient,
+    SentVolume,
+    SkippedRecord,
+    SkipReason,
+    Trigger,
+    Verdict,
+)
+
+NOON = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
+ANN, BEN, TEAM = Recipient(chat_id=11), Recipient(chat_id=12), Recipient(chat_id=-1001, thread_id=7)
+
+
+def held(name: str, content: str = "a") -> BackedUp:
+    """A database of that content."""
+    return BackedUp(
+        name=name,
+        path=f"/srv/{name}",
+        sha256=content * 64,
+        bytes=4096,
+        compressed_bytes=900,
+        page_size=4096,
+        page_count=1,
+        journal_mode="wal",
+        application_id=0,
+        user_version=0,
+        sqlite_version="3.45.0",
+        taken_at=NOON,
+        verdict=Verdict.OK,
+        method=CheckMethod.FULL,
+    )
+
+
+def backup(
+    id: int,
+    at: datetime = NOON,
+    *,
+    skipped: bool = False,
+    trigger: Trigger = Trigger.SCHEDULE,
+    on_disk: bool = True,
+    pinned: bool = False,
+    **contents: str,
+) -> Backup:
+    """A proven backup of databases by name and content: `users="a"`."""
+    return Backup(
+        id=id,
+        started_at=at,
+        trigger=trigger,
+        requested_by="the schedule",
+        state=BackupState.STORED,
+        finished_at=at + timedelta(seconds=3),
+        archive_name=f"database_backup_{at:%Y%m%d_%H%M%S}.zip",
+        archive_bytes=1000,
+        archive_sha256="f" * 64,
+        databases=tuple(held(f"{name}.db", content) for name, content in (contents or {"users": "a"}).items()),
+        skipped=(
+            SkippedRecord(name="gone.db", path="/srv/gone.db", reason=SkipReason.MISSING, detail="It is missing."),
+        )
+        * skipped,
+        on_disk=on_disk,
+        pinned=pinned,
+    )
+
+
+def sent(backup: Backup, to: Recipient = ANN, *, volumes: int = 1, gone: int = 0, undeletable: str = "") -> Delivery:
+    """A complete delivery, of which the first `gone` volumes were deleted since."""
+    return Delivery(
+        backup_id=backup.id,
+        recipient=to,
+        state=DeliveryState.SENT,
+        sent_at=backup.started_at,
+        volumes=tuple(
+            SentVolume(
+                number=number,
+                message_id=backup.id * 100 + number,
+                sent_at=backup.started_at,
+                deleted_at=backup.started_at if number <= gone else None,
+                undeletable=undeletable,
+            )
+            for number in range(1, volumes + 1)
+        ),
+    )
