@@ -89,7 +89,8 @@ def check_verdict(backup: Backup) -> str:
 def who(recipient: Recipient, names: Mapping[Recipient, str] | None = None) -> str:
     """Return a recipient as people know it: `Ann (77)`, or the address alone."""
     known = (names or {}).get(recipient, "")
-    return f"{name(known, 32)} ({recipient.address})" if known else recipient.address
+    address = text(recipient.address, 80)
+    return f"{name(known, 32)} ({address})" if known else address
 
 
 def names_of(statuses: Sequence[RecipientStatus]) -> dict[Recipient, str]:
@@ -125,7 +126,7 @@ def delivery_line(delivery: Delivery, now: datetime, names: Mapping[Recipient, s
     person = who(delivery.recipient, names)
     match delivery.state:
         case DeliveryState.SENT:
-            return f"✅ {person}: delivered"
+            return f"✅ {person}: delivered" if not delivery.reason else f"✉️ {person}: {text(delivery.reason, 160)}"
         case DeliveryState.SENDING:
             return f"📤 {person}: on its way"
         case DeliveryState.SUPERSEDED:
