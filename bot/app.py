@@ -15,6 +15,7 @@ from loguru import logger
 
 from bot.clock import Clock, utc_now
 from bot.config import Settings
+from bot.elsewhere import build_router
 from bot.errors import BusyError, CourierError, InstanceError, TelegramError
 from bot.models import Delivery, Progress, RunResult, Trigger
 from bot.services.abort import Abort
@@ -151,13 +152,13 @@ def build_ledger(
     clock: Clock,
     settled: Callable[[Delivery], None] = lambda _delivery: None,
 ) -> Ledger:
-    """Make the ledger that delivers to Telegram; `settled` is told of what was delivered later on."""
+    """Make the ledger that delivers to Telegram and elsewhere; `settled` is told of what was delivered later on."""
     from bot.services.delivery.telegram import TelegramDestination  # noqa: PLC0415
 
     return Ledger(
         catalogue,
-        TelegramDestination(bot),
-        recipients=settings.deliver_to,
+        build_router(settings, catalogue, TelegramDestination(bot), clock=clock),
+        recipients=settings.recipients,
         store_folder=store.folder,
         volume_bytes=settings.volume_size_mb * 1024 * 1024,
         attempts=settings.retry_attempts,

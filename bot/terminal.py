@@ -285,7 +285,7 @@ def print_config(settings: Settings, found: Discovery, *, json: bool) -> None:
                 "settings": {name: {"value": value, "source": source} for name, value, source in rows},
                 "databases": [{"name": entry.name, "path": entry.path} for entry in found.databases],
                 "missing": [{"path": entry.database.path, "detail": entry.detail} for entry in found.missing],
-                "recipients": [recipient.address for recipient in settings.deliver_to],
+                "recipients": [recipient.address for recipient in settings.recipients],
                 "warnings": settings.warnings,
             }
         )
@@ -300,6 +300,6 @@ def print_config(settings: Settings, found: Discovery, *, json: bool) -> None:
         say(f"  {entry.name}  ←  {entry.path}")
     for missing in found.missing:
         err.print(f"  [red]missing[/] {escape(str(missing.database.path))}: {escape(missing.detail)}", soft_wrap=True)
-    say(f"Delivered to: {', '.join(recipient.address for recipient in settings.deliver_to) or 'nobody'}")
+    say(f"Delivered to: {', '.join(recipient.address for recipient in settings.recipients) or 'nobody'}")
     for line in settings.warnings:
         warn(line)

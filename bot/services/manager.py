@@ -236,7 +236,7 @@ class Manager:
 
     async def _deliver(self, backup: Backup, run: _Run) -> tuple[Delivery, ...]:
         """Send the backup to everybody; without a ledger, write down that it is owed."""
-        recipients = self.settings.deliver_to
+        recipients = self.settings.recipients
         if self.ledger is None:
             return await self.catalogue.owe(backup.id, recipients)
         self._report(run, Progress(stage=Stage.DELIVER, total=backup.archive_bytes))
@@ -307,7 +307,7 @@ class Manager:
         return await read_status(
             self.catalogue,
             discovery=await self.discover(),
-            recipients=self.settings.deliver_to,
+            recipients=self.settings.recipients,
             schedule=self.settings.schedule,
             now=self._clock(),
             running=await self.running_anywhere(),

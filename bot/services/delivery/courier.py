@@ -11,9 +11,9 @@ from bot.clock import Clock
 from bot.models import Backup, Delivery, DeliveryState, Recipient, SentVolume, Volume
 from bot.services.abort import Abort
 from bot.services.delivery.destination import Gone, Migrated, Outcome, Refused, Sent
+from bot.services.delivery.parcel import Parcel
 from bot.services.delivery.policy import ARCHIVE_PRUNED
 from bot.services.delivery.rows import Rows
-from bot.services.delivery.parcel import Parcel
 from bot.services.delivery.upload import Request
 
 Caption = Callable[[Backup, Volume], str]
@@ -42,9 +42,7 @@ class Consignment:
         """The volumes this recipient has not confirmed, in order."""
         confirmed = {sent.number for sent in delivery.volumes}
         own = self._own(delivery.recipient)
-        return [
-            parcel for parcel in (self.volumes if own is None else own) if parcel.volume.number not in confirmed
-        ]
+        return [parcel for parcel in (self.volumes if own is None else own) if parcel.volume.number not in confirmed]
 
     async def deliverable(self, delivery: Delivery) -> bool:
         """Whether what this recipient lacks can be sent: from the archive as `look` found it, or by file_ids alone."""
