@@ -6,7 +6,7 @@ import asyncio
 import platform
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
 from bot import journal, terminal, texts
+from bot.cli_store import origin_in_store
 from bot.config import Settings, load_settings
 from bot.errors import CourierError, RestoreRefusedError
 from bot.models import (
@@ -43,6 +44,10 @@ def restore(  # noqa: PLR0917 - typer reads the options from the signature
         bool, typer.Option("--in-place", help="Restore into the configured live databases, running or not.")
     ] = False,
     only: Annotated[list[str] | None, typer.Option("--only", help="Only this database; repeatable.")] = None,
+    from_store: Annotated[
+        str,
+        typer.Option("--from-store", help="From this object store: a URL, or the beginning of one in OBJECT_STORES."),
+    ] = "",
     undo: Annotated[bool, typer.Option("--undo", help="Bring back what the last restore in place replaced.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")] = False,
@@ -60,6 +65,8 @@ def restore(  # noqa: PLR0917 - typer reads the options from the signature
     What is there before is copied first, as a pinned backup; `--undo` brings it back.
     """
     named = [bool(what), bool(at), undo].count(True)
+    if from_store and (what or undo):
+        raise typer.BadParameter("--from-store gives its newest archive, or that of --at; name nothing else.")
     if named > 1:
         raise typer.BadParameter("Give one of: what to restore, --at, --undo.")
     if to is not None and (in_place or undo):
@@ -71,16 +78,24 @@ def restore(  # noqa: PLR0917 - typer reads the options from the signature
 
     async def work() -> None:
         from bot.services.abort import Abort  # noqa: PLC0415 - commands stay quick to start
+        from bot.services.restore.sources import parse_instant  # noqa: PLC0415
 
         abort = Abort()
-        async with open_restorer(settings) as restorer:
+        async with AsyncExitStack() as stack:
+            restorer = await stack.enter_async_context(open_restorer(settings))
             if (pending := await restorer.pending()) is not None:
                 _say_pending(pending)
             with bars(quiet=json) as report:
                 if undo:
                     preparing = restorer.prepare_undo(abort=abort, report=report)
                 else:
-                    origin = await _origin(restorer, settings, what or [], at)
+                    if from_store:
+                        moment = parse_instant(at, settings.timezone) if at else None
+                        origin = await origin_in_store(
+                            restorer, settings, from_store, stack, only=only or [], at=moment
+                        )
+                    else:
+                        origin = await _origin(restorer, settings, what or [], at)
                     preparing = restorer.prepare(
                         origin, only=only or (), folder=to.absolute() if to else None, force=force, abort=abort,
                         report=report,

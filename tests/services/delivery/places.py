@@ -249,5 +249,3 @@ def mail_destination(port: int, **more: Any) -> MailDestination:
         "words": MailWords(host="box", folder="/srv/backups", places=["11"]),
     }
     return MailDestination(MailServer(**server), **(options | more))
-
-

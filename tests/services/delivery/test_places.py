@@ -317,9 +317,7 @@ async def test_one_places_trouble_is_nobody_elses(world: World, down: str) -> No
     assert (await world.house.catalogue.parked())[place.recipient]
 
 
-async def test_telegram_is_served_while_a_store_is_still_silent(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_telegram_is_served_while_a_store_is_still_silent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A chat has its backup before a store that hangs is given up."""
     impatient(monkeypatch)
     world.places["objects"].wire.silent = True
