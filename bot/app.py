@@ -16,11 +16,13 @@ from loguru import logger
 from bot.clock import Clock, utc_now
 from bot.config import Settings
 from bot.elsewhere import build_router
-from bot.errors import BusyError, CourierError, InstanceError, TelegramError
+from bot.errors import AbortedError, BusyError, CourierError, InstanceError, TelegramError
 from bot.models import Delivery, Progress, RunResult, Trigger
+from bot.restore_news import RestoreNews
 from bot.services.abort import Abort
 from bot.services.catalogue import CATALOGUE_NAME, Catalogue, Rebuilt, open_or_rebuild
 from bot.services.delivery.ledger import Ledger
+from bot.services.following import Following
 from bot.services.locks import RunLock, ServiceLock
 from bot.services.manager import ALL, Manager
 from bot.services.manifest import read_manifest
@@ -188,6 +190,7 @@ class Service:
         self.bot = bot
         self._ledger = ledger
         self._way_back = WayBack(manager, bot, ledger, clock=clock)
+        self._news = RestoreNews(manager, ledger)
         self.scheduler = Scheduler(
             manager.settings.schedule,
             manager.timezone,
@@ -197,9 +200,11 @@ class Service:
         )
         self.poller = Poller(bot, build_dispatcher(manager, clock=clock))
         manager.polling_trouble = lambda: self.poller.trouble
+        manager.timetable.listener = self.follow_timetable
         self._clock = clock
         self._started_at = clock()
         self._seen_version = -1
+        self._following = Following(manager.timetable, manager.catalogue, self.scheduler)
         self._tasks: list[asyncio.Task[None]] = []
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -230,20 +235,18 @@ class Service:
     # --- the beginning -----------------------------------------------------------------------------------------
 
     async def _start(self) -> None:
+        await self.manager.restores.settle()
         await self._beat()
         await self.manager.prune()
         self._go("heartbeat", self._keep_beating())
+        if self.manager.inbox is not None:
+            await self.manager.inbox.start()  # what a restart has cost is known before anybody sends more
         self._go("polling", self.poller.run())
         self._go("ledger", self._ledger.run())
         self._go("commands", self._register_commands())
-        last_planned = await self.manager.catalogue.last_planned()
-        missed = self.scheduler.missed(last_planned) if last_planned else None
-        if last_planned is None:
-            await self.manager.catalogue.set_last_planned(self._clock())
+        self._go("cut-off restores", self._news.tell_of_cut_off())
+        await self._following.start()
         self.scheduler.start()
-        if missed is not None:
-            logger.bind(scheduler=True).warning("the run planned for {} was missed; catching up", missed)
-            self.scheduler.fire(missed)
         await self._way_back.start()
         await self._beat()
         logger.info("service started; next run at {}", self.scheduler.next_run())
@@ -265,17 +268,20 @@ class Service:
 
     async def _planned_run(self, planned: datetime) -> None:
         """What the scheduler calls; it never raises, since tomorrow's run must come whatever today's did."""
-        trigger = Trigger.SCHEDULE if planned >= self._started_at else Trigger.CATCH_UP
+        late = planned < self._started_at or self._following.makes_up(planned)
+        trigger = Trigger.CATCH_UP if late else Trigger.SCHEDULE
         log = logger.bind(scheduler=True)
         catalogue = self.manager.catalogue
         paused = (await catalogue.overrides()).get(PAUSED)
-        await catalogue.set_last_planned(planned)
-        if paused is not None:
+        if paused is not None:  # not written down as honoured: it is made up for when the pause is over
             log.info("the run planned for {} is skipped: paused by {}", planned, paused.set_by)
             return
-        log.info("run planned for {} begins ({})", planned, trigger)
+        if not self._following.begin(planned):
+            return
         try:
-            result = await self.manager.back_up(trigger=trigger, requested_by="the schedule")
+            result = await self._back_up_after_restores(planned, trigger)
+        except AbortedError as error:
+            log.warning("run planned for {}: {}", planned, error.sentence)
         except CourierError as error:
             log.error("run planned for {}: {}", planned, error.sentence)
         except Exception:
@@ -284,10 +290,38 @@ class Service:
             log.info("run planned for {} done: backup {} is {}", planned, result.backup.id, result.backup.state)
         await self._beat()
 
+    async def _back_up_after_restores(self, planned: datetime, trigger: Trigger) -> RunResult:
+        """Back up; where a restore is under way, right after it. Raises what `back_up` raises.
+
+        Stopped while it waits, the run counts as missed, and the next start catches up with it.
+        """
+        log, catalogue = logger.bind(scheduler=True), self.manager.catalogue
+        before = await catalogue.last_planned()
+        while True:
+            if (running := await self.manager.restores.under_way()) is not None:
+                log.warning("the run planned for {} waits for the restore by {}", planned, running.requested_by)
+                await self.manager.restores.over()
+                log.info(
+                    "the restore by {} has ended; the run planned for {} is made now", running.requested_by, planned
+                )
+            await catalogue.set_last_planned(planned)
+            log.info("run planned for {} begins ({})", planned, trigger)
+            try:
+                return await self.manager.back_up(trigger=trigger, requested_by="the schedule")
+            except BusyError:
+                if await self.manager.restores.under_way() is None:
+                    raise
+                if before is not None:
+                    await catalogue.set_last_planned(before)
+
     async def _keep_beating(self) -> None:
         while True:
             await self._beat()
             await self.look_for_news()
+            await self.manager.restores.sweep()
+            if await self.manager.restores.settle() is not None:
+                self._go("cut-off restores", self._news.tell_of_cut_off())
+            await self.follow_timetable()
             await asyncio.sleep(HEARTBEAT_EVERY)
 
     async def look_for_news(self) -> None:
@@ -296,6 +330,12 @@ class Service:
         if seen != self._seen_version:
             self._seen_version = seen
             self._ledger.nudge()
+
+    async def follow_timetable(self) -> None:
+        """Let the scheduler follow what an admin or another process has changed, and show the next run at once."""
+        if await self._following.follow():
+            await self._beat()
+            self.manager.news_to_pin()
 
     async def _beat(self, *, stopped: bool = False) -> None:
         await self.manager.catalogue.beat(
@@ -322,6 +362,7 @@ class Service:
                 task.cancel()
         # Side by side: a handler may be following the very run that is being stopped.
         await asyncio.gather(self.manager.stop(), stopping, self.poller.stop())
+        await self.manager.timetable.close()
         await self._ledger.drain(DRAIN_DELIVERIES)
         for task in self._tasks:
             task.cancel()

@@ -36,6 +36,7 @@ LOG_LEVELS = ("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL
 _READABLE_VOLUME, _CLOUD_VOLUME, _LOCAL_VOLUME = 19, 49, 1900
 
 _Count = Annotated[int, BeforeValidator(values.whole_number(1, 100_000))]
+_Rule = Annotated[int, BeforeValidator(values.whole_number(0, 100_000))]
 _Flag = Annotated[bool, BeforeValidator(values.boolean)]
 _Folder = Annotated[Path, BeforeValidator(values.folder)]
 
@@ -89,6 +90,10 @@ class Settings(BaseSettings):
 
     max_backup_age_days: _Count = 7
     max_backup_count: _Count = 50
+    keep_hourly: _Rule = 0
+    keep_daily: _Rule = 0
+    keep_weekly: _Rule = 0
+    keep_monthly: _Rule = 0
 
     object_stores: Annotated[tuple[str, ...], BeforeValidator(elsewhere.store_urls)] = ()
     s3_endpoint: Annotated[str, BeforeValidator(elsewhere.endpoint)] = ""

@@ -368,13 +368,17 @@ class RunResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInProgress:
-    """The run under way, whoever asked for it; `here` is false when another process has it."""
+    """The run under way, a backup or a restore; `here` is false when another process has it."""
 
     started_at: datetime
     trigger: Trigger
     requested_by: str
-    progress: Progress
+    progress: Progress | RestoreProgress
     here: bool = True
+
+    @property
+    def is_restore(self) -> bool:
+        return isinstance(self.progress, RestoreProgress)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -422,6 +426,8 @@ class Status:
     warnings: tuple[str, ...] = ()
     last_drill: Drill | None = None  # the newest, whatever came of it
     restore_proven: Drill | None = None  # the newest that succeeded
+    overridden: Override | None = None  # the schedule chosen in chat, where it is the one in force
+    setting: str = ""  # SCHEDULE, where `overridden` wins over it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -446,6 +452,8 @@ class Health:
     recipients: tuple[Reachability, ...]
     round_trip: float | None  # seconds to Telegram and back
     telegram_trouble: str
+    drill_trouble: str = ""  # why the newest test-restore could not be made; empty where it was
+    drills_planned: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -456,6 +464,7 @@ class BackupPage:
     page: int
     pages: int
     total: int
+    by_rule: frozenset[int] = frozenset()  # the ids of those that a keep rule keeps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -467,6 +476,7 @@ class BackupDetails:
     retention: str
     volumes: int
     drills: tuple[Drill, ...] = ()  # newest first
+    restorable: bool = False  # its archive is on the disk, or Telegram holds all of it
 
 
 class DrillSource(StrEnum):
@@ -550,6 +560,7 @@ class InUse(StrEnum):
 class RestoreStage(StrEnum):
     """Where a restore stands, in order."""
 
+    FETCH = "fetch from Telegram"
     READ = "read the archive"
     CHECK = "check the databases"
     COMPARE = "compare with what is there"

@@ -9,7 +9,7 @@ from aiogram import BaseMiddleware, Bot, Dispatcher, Router
 from aiogram.types import CallbackQuery, TelegramObject
 
 from bot.clock import Clock, utc_now
-from bot.handlers.backup import LiveRuns, Pace, build_backup_router
+from bot.handlers.backup import LiveRuns, build_backup_router
 from bot.handlers.commands import register_commands
 from bot.handlers.dashboard import build_dashboard_router
 from bot.handlers.failures import build_failure_router
@@ -18,8 +18,17 @@ from bot.handlers.gate import InPrivate, IsAdmin, StrangerLog, build_stranger_ro
 from bot.handlers.groups import build_group_router
 from bot.handlers.health import build_health_router
 from bot.handlers.history import build_history_router
+from bot.handlers.inbox import LiveInbox, build_inbox_router
+from bot.handlers.live import LiveView, Pace
 from bot.handlers.logs import build_logs_router
+from bot.handlers.notes import build_notes_router
+from bot.handlers.questions import Questions
+from bot.handlers.restore import LiveRestores, build_restore_router
+from bot.handlers.schedule import build_schedule_router
+from bot.handlers.schedule_buttons import Proposals
 from bot.handlers.screen import Board
+from bot.handlers.settings import build_settings_router
+from bot.handlers.standing import build_standing_router
 from bot.texts import Texts
 
 if TYPE_CHECKING:
@@ -41,13 +50,18 @@ def build_dispatcher(
     `pace` bounds how often a live view is redrawn; after `patience` seconds a slow screen says that it is checking.
     """
     texts = Texts(timezone=manager.timezone)
+    view = LiveView(pace or Pace())
     dispatcher = Dispatcher(
         disable_fsm=True,
         manager=manager,
         texts=texts,
         clock=clock,
         board=Board(clock),
-        live_runs=LiveRuns(manager, texts, clock, pace or Pace()),
+        live_runs=LiveRuns(manager, texts, clock, view),
+        live_restores=LiveRestores(manager, texts, clock, view),
+        live_inbox=LiveInbox(texts, clock, view.pace),
+        questions=Questions(clock),
+        proposals=Proposals(clock),
     )
     dispatcher.include_router(build_root_router(patience=patience, stranger_log=stranger_log))
     return dispatcher
@@ -61,6 +75,7 @@ def build_root_router(*, patience: float = 0.5, stranger_log: StrangerLog | None
     root = Router(name="root")
     root.include_routers(
         build_failure_router(),
+        build_standing_router(),
         _gated(_private(patience), build_group_router()),
         build_stranger_router(stranger_log or StrangerLog()),
     )
@@ -82,11 +97,16 @@ def _private(patience: float) -> Router:
     private.message.filter(InPrivate())
     private.callback_query.filter(InPrivate())
     private.include_routers(
+        build_schedule_router(),  # before the commands: one of them ends a question
+        build_notes_router(),
         build_dashboard_router(),
         build_backup_router(),
         build_history_router(),
+        build_restore_router(),
         build_logs_router(),
         build_health_router(patience),
+        build_inbox_router(),
+        build_settings_router(),
         build_fallback_router(),
     )
     return private

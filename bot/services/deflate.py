@@ -53,7 +53,7 @@ Mix = Callable[[int], Codec]
 
 
 def zlib_ng_codec(level: int, strategy: int = zlib_ng.Z_DEFAULT_STRATEGY) -> Codec:
-    """Deflate by zlib-ng. Its level 7 makes SQLite pages smaller than its levels 8 and 9 and than zlib's, and faster."""
+    """Deflate by zlib-ng. Its level 7 makes SQLite pages smaller than its 8 and 9 and than zlib's, and faster."""
 
     def deflate(block: bytes, before: bytes) -> bytes:
         stream = zlib_ng.compressobj(level, zlib_ng.DEFLATED, -15, 8, strategy, before)

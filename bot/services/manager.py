@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -35,19 +35,30 @@ from bot.models import (
 )
 from bot.services import databases as discovery
 from bot.services.abort import Abort
-from bot.services.catalogue import Catalogue
+from bot.services.catalogue import AuditEntry, Catalogue
 from bot.services.delivery.ledger import Ledger
 from bot.services.drill import Drills
 from bot.services.health import measure_health
-from bot.services.locks import RunLock
+from bot.services.inbox import Inbox
+from bot.services.keep_rules import KeepRules
+from bot.services.locks import RunLock, what_runs
 from bot.services.pipeline import NothingLeftError, Plan, make_backup
+from bot.services.restore.running import Nobody
 from bot.services.restore_points.pin import PinKeeper
+from bot.services.restoring import Restores
 from bot.services.retention import Decision, plan_prune
 from bot.services.status import PAUSED, read_status
 from bot.services.store import Store
+from bot.services.timetable import Timetable
 
 ALL = 1_000_000
 """More backups than any store holds."""
+
+NOTE_LONGEST = 200
+"""Characters of a note."""
+
+DRILLS_OFF = "off"
+"""DRILL_SCHEDULE without test-restores."""
 
 FINISH_WITHIN = 2.0
 """Seconds a shutdown gives the running stage before it is abandoned; ten in all, with delivery and closing."""
@@ -59,6 +70,10 @@ class Notices(Protocol):
     def run_failed(self, backup: Backup) -> str: ...
 
     def databases_skipped(self, backup: Backup) -> str: ...
+
+    def schedule_changed(
+        self, expression: str, before: str, runs: Sequence[datetime], actor: str, now: datetime
+    ) -> str: ...
 
 
 @dataclass(slots=True)
@@ -107,6 +122,8 @@ class Manager:
         self.polling_trouble: Callable[[], str] = str
         self.drills = Drills(catalogue, store, clock=clock)  # replaced where Telegram can be asked
         self.pins: PinKeeper | None = None  # where somebody keeps the restore points pinned
+        self.inbox: Inbox | None = None  # where admins can send archives
+        self.timetable = Timetable(catalogue, settings, ledger=ledger, notices=notices, clock=clock)
         self._notices = notices
         self._clock = clock
         self._run: _Run | None = None
@@ -114,7 +131,15 @@ class Manager:
         self._idle.set()
         self._watchers: set[asyncio.Queue[Progress]] = set()
         self._lock = RunLock(store.folder, clock=clock)
-        self._notes: set[asyncio.Task[None]] = set()
+        self.restores = Restores(
+            settings,
+            catalogue,
+            store,
+            discover=self.discover,
+            busy=self.running_anywhere,
+            herald=Nobody(),
+            clock=clock,
+        )
 
     # --- one run -----------------------------------------------------------------------------------------------
 
@@ -125,33 +150,25 @@ class Manager:
 
     async def running_anywhere(self) -> RunInProgress | None:
         """The run under way in this process or, by the lock, in another one."""
-        if self._run is not None:
-            return self._run.seen()
-        holder = await self._lock.holder()
-        if holder is None or not holder.trigger:
-            return None
-        return RunInProgress(
-            started_at=holder.since or self._clock(),
-            trigger=Trigger(holder.trigger),
-            requested_by=holder.requested_by,
-            progress=Progress(stage=Stage(holder.stage)),
-            here=False,
-        )
+        return self.running or self.restores.running or await self._lock.run()
 
-    async def back_up(self, *, trigger: Trigger, requested_by: str) -> RunResult:
+    async def back_up(self, *, trigger: Trigger, requested_by: str, actor: str = "") -> RunResult:
         """Back up every database, prove the archive, deliver it, and tidy the store.
 
         Raises `BusyError` when a run is under way, here or in another process; `NothingToBackUpError`, `ArchiveError`,
         `NoSpaceError`, `AbortedError` when there is no new backup, after it was recorded and reported as failed.
-        A recipient that could not be served is no error: it stands in the result and in the ledger.
+        A recipient that could not be served is no error: it stands in the result and in the ledger. `actor` is who the
+        record names, by default `requested_by` where a person asked.
         """
-        if self._run is not None:
-            raise BusyError(_what_runs(self._run.seen()), hint="Wait for it to finish.")
+        if (running := self.running or self.restores.running) is not None:
+            raise BusyError(what_runs(running), hint="Wait for it to finish.")
         run = _Run(trigger, requested_by, self._clock(), Abort(), Progress(stage=Stage.STARTING))
         self._run = run
         self._idle.clear()
         try:
             async with self._lock.hold(trigger=trigger, requested_by=requested_by):
+                if trigger in (Trigger.BUTTON, Trigger.COMMAND):
+                    await self.catalogue.audit(actor or requested_by, "started a backup")
                 backup = await self._back_up(run)
                 await self.prune()
                 deliveries = await self._deliver(backup, run)
@@ -286,9 +303,7 @@ class Manager:
         new_stage = progress.stage is not run.progress.stage
         run.progress = progress
         if new_stage:
-            note = asyncio.create_task(self._lock.update(progress.stage))
-            self._notes.add(note)
-            note.add_done_callback(self._notes.discard)
+            self._lock.tell(progress.stage)
         for queue in tuple(self._watchers):
             with suppress(asyncio.QueueEmpty):
                 queue.get_nowait()
@@ -304,24 +319,33 @@ class Manager:
 
     async def status(self) -> Status:
         """Everything `Backup Status` shows."""
+        plan = await self.timetable.plan()
         return await read_status(
             self.catalogue,
             discovery=await self.discover(),
             recipients=self.settings.recipients,
-            schedule=self.settings.schedule,
+            schedule=plan.expression,
             now=self._clock(),
             running=await self.running_anywhere(),
-            warnings=(*self.settings.warnings, *filter(None, [self.polling_trouble()])),
+            warnings=(
+                *self.settings.warnings,
+                *filter(None, [plan.fault, self.polling_trouble(), self.restores.trouble]),
+            ),
+            overridden=plan.override,
+            setting=plan.setting,
         )
 
     async def health(self) -> Health:
         """Everything `System Health` shows; asks Telegram and every recipient."""
-        return await measure_health(
+        health = await measure_health(
             await self.status(),
             self.store,
             self.ledger,
             archives=await self.catalogue.backups(limit=ALL, on_disk_only=True),
             max_count=self.settings.max_backup_count,
+        )
+        return replace(
+            health, drill_trouble=self.drills.trouble, drills_planned=self.settings.drill_schedule != DRILLS_OFF
         )
 
     async def journal_page(self, *, level: str | None, page: int, per_page: int = 10) -> JournalPage:
@@ -340,7 +364,10 @@ class Manager:
         pages = max(1, -(-total // per_page))
         page = min(max(0, page), pages - 1)
         backups = await self.catalogue.backups(limit=per_page, offset=page * per_page)
-        return BackupPage(backups=backups, page=page, pages=pages, total=total)
+        by_rule = (
+            frozenset(d.backup.id for d in await self.plan_prune() if d.by_rule) if self.keep_rules.any else frozenset()
+        )
+        return BackupPage(backups=backups, page=page, pages=pages, total=total, by_rule=by_rule)
 
     async def details(self, backup_id: int) -> BackupDetails:
         """One backup with its deliveries and its future. Raises `NotFoundError`."""
@@ -352,6 +379,7 @@ class Manager:
             retention=decision.why if decision else "",
             volumes=max(1, -(-backup.archive_bytes // self.volume_bytes)),
             drills=await self.catalogue.drills(backup_id),
+            restorable=await self.restores.is_restorable(backup),
         )
 
     @property
@@ -360,7 +388,16 @@ class Manager:
 
     # --- what admins do ----------------------------------------------------------------------------------------
 
-    async def send_again(self, backup_id: int, recipient: Recipient) -> Delivery:
+    async def record(self, actor: str, action: str, detail: str = "") -> None:
+        """Write down what an admin did that changes nothing here, such as taking a copy."""
+        await self.catalogue.audit(actor, action, detail)
+
+    async def actions(self, page: int, per_page: int = 10) -> tuple[tuple[AuditEntry, ...], bool]:
+        """A page of what admins did, newest first, and whether there is more."""
+        entries = await self.catalogue.audits(limit=per_page + 1, offset=page * per_page)
+        return entries[:per_page], len(entries) > per_page
+
+    async def send_again(self, backup_id: int, recipient: Recipient, *, actor: str = "") -> Delivery:
         """Send one backup to one chat once more. Raises `NotFoundError` when its archive is gone."""
         backup = await self.catalogue.backup(backup_id)
         if not backup.on_disk:
@@ -370,6 +407,8 @@ class Manager:
             )
         if self.ledger is None:
             raise CourierError("This process does not talk to Telegram.", hint="Ask the running service.")
+        if actor:
+            await self.catalogue.audit(actor, "took a backup again", f"backup {backup_id}, to {recipient.address}")
         (delivery,) = await self.ledger.deliver(backup, to=[recipient], silent=False, force=True)
         await self.settle(backup_id)
         return delivery
@@ -382,6 +421,13 @@ class Manager:
         await self.catalogue.set_pinned(backup_id, pinned)
         await self.catalogue.audit(actor, "pinned" if pinned else "unpinned", f"backup {backup_id}")
         return replace(backup, pinned=pinned)
+
+    async def note(self, backup_id: int, words: str, *, actor: str) -> Backup:
+        """Write a note on a backup, in one line of at most `NOTE_LONGEST`; an empty one removes it."""
+        note = " ".join("".join(ch for ch in words if ch.isprintable() or ch.isspace()).split())[:NOTE_LONGEST]
+        await self.catalogue.set_note(backup_id, note)
+        await self.catalogue.audit(actor, "noted" if note else "removed the note", f"backup {backup_id}: {note}")
+        return await self.catalogue.backup(backup_id)
 
     async def delete(self, backup_id: int, *, actor: str) -> None:
         """Delete one archive from the disk. Refused for a pinned one and for the last good backup of a database."""
@@ -407,12 +453,14 @@ class Manager:
         await self.catalogue.set_override(PAUSED, "yes", actor, until)
         await self.catalogue.audit(actor, "paused", f"until {until.isoformat()}" if until else "")
         logger.bind(scheduler=True).warning("scheduled backups paused by {}", actor)
+        await self.timetable.listener()
 
     async def resume(self, *, actor: str) -> None:
-        """Let scheduled runs happen again."""
+        """Let scheduled runs happen again; one follows at once when any was left out."""
         await self.catalogue.clear_override(PAUSED)
         await self.catalogue.audit(actor, "resumed")
         logger.bind(scheduler=True).info("scheduled backups resumed by {}", actor)
+        await self.timetable.listener()
 
     async def recipient_started(self, chat_id: int, name: str) -> None:
         """A person pressed Start: what is owed to them goes out now."""
@@ -420,6 +468,21 @@ class Manager:
         if self.ledger is not None:
             await self.ledger.recipient_started(chat_id)
         self.news_to_pin()
+
+    async def recipient_returned(self, chat_id: int) -> None:
+        """The bot was unblocked or added again: what is owed there goes out now. Nothing happens to a stranger."""
+        if self.ledger is not None:
+            await self.ledger.recipient_started(chat_id)
+
+    async def recipient_left(self, chat_id: int, reason: str) -> None:
+        """The bot was blocked or removed: nothing is tried there until it is back. Nothing happens to a stranger."""
+        if self.ledger is not None:
+            await self.ledger.recipient_left(chat_id, reason)
+
+    async def recipient_moved(self, old_chat_id: int, new_chat_id: int) -> None:
+        """A group became a supergroup: what is owed there goes to its new id."""
+        if self.ledger is not None:
+            await self.ledger.recipient_moved(old_chat_id, new_chat_id)
 
     # --- retention ---------------------------------------------------------------------------------------------
 
@@ -435,6 +498,19 @@ class Manager:
             max_age=timedelta(days=self.settings.max_backup_age_days),
             max_count=self.settings.max_backup_count,
             in_use=sending,
+            rules=self.keep_rules,
+        )
+
+    @property
+    def keep_rules(self) -> KeepRules:
+        """What is kept beyond age and count, as the settings say."""
+        settings = self.settings
+        return KeepRules(
+            hourly=settings.keep_hourly,
+            daily=settings.keep_daily,
+            weekly=settings.keep_weekly,
+            monthly=settings.keep_monthly,
+            timezone=self.timezone,
         )
 
     async def prune(self) -> tuple[Decision, ...]:
@@ -459,6 +535,9 @@ class Manager:
 
     async def stop(self, why: str = "The service was stopped.") -> None:
         """Let the running stage finish, or abandon it cleanly; returns when no run is under way."""
+        await asyncio.gather(self._stop_run(why), self.restores.stop(why))
+
+    async def _stop_run(self, why: str) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), FINISH_WITHIN)
         if self._run is not None:
@@ -475,10 +554,3 @@ def settled_state(backup: Backup, deliveries: tuple[Delivery, ...]) -> BackupSta
     if due and len(sent) == len(due):
         return BackupState.DELIVERED
     return BackupState.PARTIAL if sent else BackupState.STORED
-
-
-def _what_runs(run: RunInProgress) -> str:
-    return (
-        f"A backup is already running ({run.progress.stage}), asked for by {run.requested_by} ({run.trigger}) "
-        f"at {run.started_at:%H:%M:%S} UTC."
-    )

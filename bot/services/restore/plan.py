@@ -102,7 +102,7 @@ def _in_use_means(target: Target, method: RestoreMethod, now: DatabaseFacts | No
         return f"It is open{by}: a file in use can't be replaced."
     waits = "its readers go on, and its writers wait" if now and now.journal_mode == "wal" else "it waits"
     return (
-        f"It is open{by}: {waits} while the data is copied, and sees the restored data at its next statement. What it"
+        f"It is open{by}: {waits} while the data is copied; it sees the restored data at its next statement. What it"
         " keeps in memory it does not know to be old: restart it afterwards if in doubt."
     )
 
@@ -213,6 +213,6 @@ def _disks(changes: Sequence[DatabaseChange], *, work: Path, store: Path) -> tup
         if change.now is not None and change.method is RestoreMethod.INTO_LIVE:
             need(change.target.parent, max(0, change.then.bytes - change.now.bytes))
             need(work, change.now.bytes)
-            need(store, change.now.bytes)
+            need(store, change.now.bytes * (1 if change.in_use is InUse.CLOSED else 2))  # written to meanwhile: twice
         need(work, change.then.bytes)  # the copy that the result is checked on
     return tuple(DiskNeed(folder=f, needed=n, free=shutil.disk_usage(f).free) for f, n in needs.values())
