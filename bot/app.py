@@ -18,6 +18,7 @@ from loguru import logger
 from bot.chat_upkeep import ChatUpkeep, prepare_upkeep
 from bot.clock import Clock, utc_now
 from bot.config import Settings
+from bot.elsewhere import build_router
 from bot.errors import AbortedError, BusyError, CourierError, InstanceError, SealError, TelegramError
 from bot.models import Backup, Delivery, Progress, Recipient, RunResult, Trigger, Volume
 from bot.restore_news import RestoreNews
@@ -178,7 +179,7 @@ def build_ledger(
     clock: Clock,
     settled: Callable[[Delivery], None] = lambda _delivery: None,
 ) -> Ledger:
-    """Make the ledger that delivers to Telegram; `settled` is told of what was delivered later on."""
+    """Make the ledger that delivers to Telegram and elsewhere; `settled` is told of what was delivered later on."""
     from bot.services.delivery.telegram import TelegramDestination  # noqa: PLC0415
 
     texts = _texts(settings)
@@ -191,8 +192,8 @@ def build_ledger(
 
     return Ledger(
         catalogue,
-        TelegramDestination(bot),
-        recipients=settings.deliver_to,
+        build_router(settings, catalogue, TelegramDestination(bot), clock=clock),
+        recipients=settings.recipients,
         store_folder=store.folder,
         volume_bytes=settings.volume_size_mb * 1024 * 1024,
         attempts=settings.retry_attempts,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from loguru import logger
@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from bot import terminal
 from bot.cli_identity import Identity, asking, keys_of
 from bot.cli_restore import bars, print_result
+from bot.cli_store import find_in_store, open_store_of
 from bot.config import Settings, load_settings
 from bot.errors import NotFoundError, SettingsError
 from bot.redaction import redact
@@ -44,6 +45,9 @@ def recover(
     ] = "",
     only: Annotated[list[str] | None, typer.Option("--only", help="Only this database; may be repeated.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Set aside what stands in the way in the folder.")] = False,
+    from_store: Annotated[
+        str, typer.Option("--from-store", help="From this object store, s3://bucket/prefix, without any chat.")
+    ] = "",
     wait: Annotated[
         float, typer.Option("--wait", min=0, help="Minutes to wait for a document or archive forwarded to the bot.")
     ] = 0,
@@ -63,23 +67,26 @@ def recover(
     The token is taken from BOT_TOKEN, from .env, or asked for; so is the key of sealed backups.
     """
     logger.disable("bot")  # there is no journal on this machine, and the command says itself what it does
-    settings = _settings(env_file)
+    settings = load_settings(env_file, need_telegram=False, need_databases=False) if from_store else _settings(env_file)
     known = (*settings.admin_ids, *(recipient.chat_id for recipient in settings.deliver_to))
     chat_ids = tuple(dict.fromkeys([*(admin or []), *known]))
-    if not chat_ids:
+    if not chat_ids and not from_store:
         raise SettingsError(("--admin is missing: name an admin's Telegram number.",), hint="@userinfobot tells yours.")
     moment = _moment(at, settings)
     keys = keys_of(settings, identity or ())
 
     async def work() -> None:
         async with AsyncExitStack() as stack:
-            chats = await _open_chats(settings, stack)
+            store = open_store_of(settings, from_store) if from_store else None
+            chats = None if store else await _open_chats(settings, stack)
             if only_list:
-                _print_points((await _list(chats, chat_ids, wait)).points, settings, json=json)
+                listed = await find_in_store(store) if store else await _list(chats, chat_ids, wait)
+                _print_points(listed.points, settings, json=json)
                 return
             found, recovered, opened_by = await _recover(
-                chats, chat_ids, to, moment=moment, only=only or [], force=force, wait=wait, keys=keys, quiet=json
-            )
+                chats or store, chat_ids, to, moment=moment, only=only or [], force=force, wait=wait, keys=keys,
+                quiet=json,
+            )  # fmt: skip
         if json:
             terminal.print_json(recovered)
         else:
@@ -132,10 +139,13 @@ async def _open_chats(settings: Settings, stack: AsyncExitStack) -> Chats:
     return TelegramChat(bot)
 
 
-async def _search(chats: Chats, chat_ids: Sequence[int], wait: float, room: Path) -> Found | tuple[Path, ...]:
+async def _search(chats: Any, chat_ids: Sequence[int], wait: float, room: Path) -> Found | tuple[Path, ...]:
     """Find the pinned catalogue; where there is none, wait for something forwarded, if that is wanted."""
+    from bot.services.objects.holdings import Holdings  # noqa: PLC0415
     from bot.services.restore_points.recover import find_points, wait_for_forwarded  # noqa: PLC0415
 
+    if isinstance(chats, Holdings):
+        return await find_in_store(chats)
     try:
         found = await find_points(chats, chat_ids)
     except NotFoundError as error:
@@ -152,7 +162,7 @@ async def _search(chats: Chats, chat_ids: Sequence[int], wait: float, room: Path
     return await wait_for_forwarded(chats, people, room, seconds=wait * 60, tell=terminal.warn)
 
 
-async def _list(chats: Chats, chat_ids: Sequence[int], wait: float) -> Found:
+async def _list(chats: Any, chat_ids: Sequence[int], wait: float) -> Found:
     from bot.services.restore.workroom import private_room  # noqa: PLC0415
     from bot.services.restore_points.recover import Found  # noqa: PLC0415
 
@@ -162,7 +172,7 @@ async def _list(chats: Chats, chat_ids: Sequence[int], wait: float) -> Found:
 
 
 async def _recover(
-    chats: Chats,
+    chats: Any,
     chat_ids: Sequence[int],
     to: Path,
     *,
@@ -185,11 +195,17 @@ async def _recover(
             found = await _search(chats, chat_ids, wait, room)
             files, known, point = found if isinstance(found, tuple) else (), None, None
             if not isinstance(found, tuple):
-                point, known = choose_point(found.points, at=moment, only=only), found
+                place = chats.bucket.url if hasattr(chats, "bucket") else ""
+                point = choose_point(found.points, at=moment, only=only, place=place or "The chat")
+                known = found
                 if not force:
                     refuse_to_replace(to, only or [held.name for held in point.databases])
                 with terminal.progress(quiet=quiet, label="fetching") as report:
-                    files = (await fetch_archive(chats, point, room, progress=terminal.bytes_of(report)),)
+                    files = (
+                        await fetch_archive(
+                            chats, point, room, progress=terminal.bytes_of(report), place=place or "Telegram"
+                        ),
+                    )
 
             async def put_back(keys: Keys) -> tuple[Recovered, Keys]:
                 with bars(quiet=quiet) as report:

@@ -18,6 +18,7 @@ from rich.progress import Progress as Bars
 
 from bot import journal, terminal, texts
 from bot.cli_identity import Identity, asking, keys_of
+from bot.cli_store import origin_in_store
 from bot.config import Settings, load_settings
 from bot.errors import CourierError, RestoreRefusedError, SettingsError
 from bot.models import (
@@ -49,6 +50,10 @@ def restore(  # noqa: PLR0917 - typer reads the options from the signature
         bool, typer.Option("--in-place", help="Restore into the configured live databases, running or not.")
     ] = False,
     only: Annotated[list[str] | None, typer.Option("--only", help="Only this database; repeatable.")] = None,
+    from_store: Annotated[
+        str,
+        typer.Option("--from-store", help="From this object store: a URL, or the beginning of one in OBJECT_STORES."),
+    ] = "",
     undo: Annotated[bool, typer.Option("--undo", help="Bring back what the last restore in place replaced.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")] = False,
@@ -67,6 +72,8 @@ def restore(  # noqa: PLR0917 - typer reads the options from the signature
     What is there before is copied first, as a pinned backup; `--undo` brings it back.
     """
     named = [bool(what), bool(at), undo].count(True)
+    if from_store and (what or undo or from_telegram):
+        raise typer.BadParameter("--from-store gives its newest archive, or that of --at; name nothing else.")
     if named > 1:
         raise typer.BadParameter("Give one of: what to restore, --at, --undo.")
     if undo and from_telegram:
@@ -80,6 +87,7 @@ def restore(  # noqa: PLR0917 - typer reads the options from the signature
 
     async def work() -> None:
         from bot.services.abort import Abort  # noqa: PLC0415 - commands stay quick to start
+        from bot.services.restore.sources import parse_instant  # noqa: PLC0415
 
         abort = Abort()
         async with open_restorer(settings) as restorer, AsyncExitStack() as stack:
@@ -89,6 +97,9 @@ def restore(  # noqa: PLR0917 - typer reads the options from the signature
                 origin = None
             elif from_telegram:
                 origin = await _fetched(restorer, settings, what or [], at, stack=stack, abort=abort, quiet=json)
+            elif from_store:
+                moment = parse_instant(at, settings.timezone) if at else None
+                origin = await origin_in_store(restorer, settings, from_store, stack, only=only or [], at=moment)
             else:
                 origin = await _origin(restorer, settings, what or [], at)
 

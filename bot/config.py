@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, Validat
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot import settings_elsewhere as elsewhere
 from bot import settings_sealing as sealing
 from bot import settings_values as values
 from bot.errors import SettingsError
@@ -30,7 +31,12 @@ from bot.settings_sources import Given, Place, gather
 _RENAMED = {"send_owed": "OWED"}
 
 # A secret can stand in a file of its own (Docker and systemd hand them over so); the file's path is the setting then.
-SECRET_FILES = {"BOT_TOKEN_FILE": "BOT_TOKEN", "PROXY_FILE": "PROXY", "AGE_PASSPHRASE_FILE": "AGE_PASSPHRASE"}
+SECRET_FILES = {
+    "BOT_TOKEN_FILE": "BOT_TOKEN",
+    "PROXY_FILE": "PROXY",
+    "AGE_PASSPHRASE_FILE": "AGE_PASSPHRASE",
+    **elsewhere.SECRET_FILES,
+}
 
 LOG_LEVELS = ("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
 
@@ -104,6 +110,24 @@ class Settings(BaseSettings):
     keep_weekly: _Rule = 0
     keep_monthly: _Rule = 0
 
+    object_stores: Annotated[tuple[str, ...], BeforeValidator(elsewhere.store_urls)] = ()
+    s3_endpoint: Annotated[str, BeforeValidator(elsewhere.endpoint)] = ""
+    s3_region: Annotated[str, BeforeValidator(elsewhere.word)] = ""
+    s3_access_key_id: Annotated[str, BeforeValidator(elsewhere.word)] = ""
+    s3_secret_access_key: Annotated[SecretStr, BeforeValidator(elsewhere.secret)] | None = None
+    gcs_service_account_file: Annotated[Path, BeforeValidator(elsewhere.key_file)] | None = None
+    azure_storage_account: Annotated[str, BeforeValidator(elsewhere.word)] = ""
+    azure_storage_key: Annotated[SecretStr, BeforeValidator(elsewhere.secret)] | None = None
+    object_max_age_days: _Count = 30
+    object_max_count: Annotated[int, BeforeValidator(values.whole_number(1, 5_000))] = 200
+
+    email_to: Annotated[tuple[str, ...], BeforeValidator(elsewhere.mailboxes)] = ()
+    email_from: Annotated[str, BeforeValidator(elsewhere.mailbox)] = ""
+    smtp_url: Annotated[SecretStr, BeforeValidator(elsewhere.smtp_url)] | None = None
+    smtp_password: Annotated[SecretStr, BeforeValidator(elsewhere.secret)] | None = None
+    email_max_mb: Annotated[int, BeforeValidator(values.whole_number(1, 150))] = 20
+    email_max_mails: Annotated[int, BeforeValidator(values.whole_number(1, 100))] = 5
+
     log_dir: _Folder = Path("./logs")
     log_level: Annotated[str, BeforeValidator(values.one_of(LOG_LEVELS, upper=True))] = "INFO"
 
@@ -163,6 +187,12 @@ class Settings(BaseSettings):
         return init_settings, _GivenSource(settings_cls, given or Given())
 
     @property
+    def recipients(self) -> tuple[Recipient, ...]:
+        """Everybody and everything that receives: the chats, then the object stores, then the mailboxes."""
+        places = (*self.object_stores, *(f"mail:{address}" for address in self.email_to))
+        return (*self.deliver_to, *(Recipient(place=place) for place in places))
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences on what can be used as it stands, but is likely not what was meant."""
         found = list(self.given.warnings)
@@ -196,10 +226,12 @@ class Settings(BaseSettings):
                 scheme, _, rest = proxy.get_secret_value().partition("://")
                 _, at, server = rest.rpartition("@")
                 shown = f"{scheme}://{'…@' if at else ''}{server}"
-            case "age_passphrase", SecretStr() as secret:
-                shown = "…" if secret.get_secret_value() else ""
             case "age_recipients", keys:
                 shown = sealing.shown(keys)
+            case "smtp_url", SecretStr() as url:
+                shown = elsewhere.shown_smtp_url(url)
+            case _, SecretStr() as hidden:
+                shown = "…" if hidden.get_secret_value() else ""
             case "snapshot_dir", None:
                 shown = str(self.backup_dir / ".work")
             case "deliver_to", chosen:
@@ -259,6 +291,7 @@ def load_settings(
         faults += _missing(given, "ADMIN_IDS", "put your own Telegram number; @userinfobot tells it.")
         if given.texts.get("PROXY") and importlib.util.find_spec("aiohttp_socks") is None:
             faults.append("PROXY needs the package aiohttp-socks: run pip install 'sqlite-courier[proxy]'.")
+    faults += elsewhere.faults_between(given.texts, need_packages=need_telegram)
     if need_databases:
         faults += _missing(given, "DATABASES", "put the paths of your database files.")
     try:
@@ -278,6 +311,7 @@ def _keep_secret(given: Given) -> None:
         redact.add(token)
     redact.add_proxy(given.texts.get("PROXY", ""))
     redact.add(given.texts.get("AGE_PASSPHRASE", ""))
+    elsewhere.keep_secret(given.texts)
 
 
 def _missing(given: Given, variable: str, mend: str) -> list[str]:

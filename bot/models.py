@@ -245,18 +245,32 @@ class Backup:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Recipient:
-    """A chat (or a topic in it) that receives. `address` is the setting's form: 77, -100…, -100…/42."""
+    """Who or what receives: a chat, a topic in it, or a `place` outside Telegram (`chat_id` is then 0).
 
-    chat_id: int
+    `address` is the setting's form: 77, -100…, -100…/42, s3://bucket/prefix, mail:ops@example.org. It holds no secret.
+    """
+
+    chat_id: int = 0
     thread_id: int | None = None
+    place: str = ""
 
     @property
     def address(self) -> str:
+        if self.place:
+            return self.place
         return str(self.chat_id) if self.thread_id is None else f"{self.chat_id}/{self.thread_id}"
 
     @property
     def is_private(self) -> bool:
         return self.chat_id > 0
+
+    @property
+    def is_chat(self) -> bool:
+        return not self.place
+
+    @property
+    def is_mailbox(self) -> bool:
+        return self.place.startswith("mail:")
 
 
 class DeliveryState(StrEnum):
@@ -491,6 +505,7 @@ class DrillSource(StrEnum):
 
     TELEGRAM = "telegram"
     DISK = "disk"
+    OBJECTS = "object storage"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -265,6 +265,7 @@ def _lookalikes_in_environment(environment: Iterable[str], missing: Collection[s
     An environment is full of other programs' variables: short names, and settings that were found, are not looked for.
     """
     candidates = [name for name in missing if len(name) > len("PROXY")]
+    environment = [written for written in environment if not written.startswith("AWS_")]  # read by S3's own client
     return {
         near: written
         for written in environment

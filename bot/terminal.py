@@ -307,7 +307,7 @@ def print_config(settings: Settings, found: Discovery, plan: Plan, *, json: bool
                 "settings": {name: {"value": value, "source": source} for name, value, source in rows},
                 "databases": [{"name": entry.name, "path": entry.path} for entry in found.databases],
                 "missing": [{"path": entry.database.path, "detail": entry.detail} for entry in found.missing],
-                "recipients": [recipient.address for recipient in settings.deliver_to],
+                "recipients": [recipient.address for recipient in settings.recipients],
                 "overrides": {"SCHEDULE": plan.override} if plan.override else {},
                 "warnings": warnings,
             }
@@ -326,6 +326,6 @@ def print_config(settings: Settings, found: Discovery, plan: Plan, *, json: bool
         say(f"  {entry.name}  ←  {entry.path}")
     for missing in found.missing:
         err.print(f"  [red]missing[/] {escape(str(missing.database.path))}: {escape(missing.detail)}", soft_wrap=True)
-    say(f"Delivered to: {', '.join(recipient.address for recipient in settings.deliver_to) or 'nobody'}")
+    say(f"Delivered to: {', '.join(recipient.address for recipient in settings.recipients) or 'nobody'}")
     for line in warnings:
         warn(line)

@@ -11,6 +11,7 @@ from loguru import logger
 
 from bot.clock import Clock
 from bot.config import Settings
+from bot.elsewhere import open_holdings
 from bot.errors import AbortedError, CourierError
 from bot.models import Backup, Drill, RestorePoint
 from bot.restore_news import RestoreNews
@@ -116,6 +117,22 @@ class WayBack:
             with suppress(asyncio.CancelledError):
                 await self._pinning
 
+    async def _drill_stores(self, planned: datetime) -> None:
+        """Test-restore what each object store holds, too."""
+        settings = self._manager.settings
+        for url in settings.object_stores:
+            try:
+                drill = await self._manager.drills.drill_stored(open_holdings(settings, url), abort=self._abort)
+            except AbortedError:
+                return
+            except CourierError as error:
+                logger.bind(scheduler=True).error("the test-restore from {} could not be made: {}", url, error.sentence)
+            except Exception:
+                logger.bind(scheduler=True).exception("the test-restore from {} could not be made", url)
+            else:
+                said = drill.detail if drill else "it holds no archive of ours"
+                logger.bind(scheduler=True).info("the test-restore from {} ({}): {}", url, planned, said)
+
     async def _planned_drill(self, planned: datetime) -> None:
         log = logger.bind(scheduler=True)
         log.info("the test-restore planned for {} begins", planned)
@@ -129,4 +146,5 @@ class WayBack:
             log.exception("the test-restore planned for {} could not be made", planned)
         else:
             log.info("the test-restore planned for {}: {}", planned, drill.detail if drill else "there is no backup")
+        await self._drill_stores(planned)
         self._manager.news_to_pin()

@@ -74,6 +74,21 @@ def test_defaults_that_are_not_empty_are_written_out() -> None:
         "AGE_PASSPHRASE_FILE",
         "AGE_IDENTITY_FILE",
         "TIMEZONE",
+        "OBJECT_STORES",
+        "S3_ENDPOINT",
+        "S3_REGION",
+        "S3_ACCESS_KEY_ID",
+        "S3_SECRET_ACCESS_KEY",
+        "S3_SECRET_ACCESS_KEY_FILE",
+        "GCS_SERVICE_ACCOUNT_FILE",
+        "AZURE_STORAGE_ACCOUNT",
+        "AZURE_STORAGE_KEY",
+        "AZURE_STORAGE_KEY_FILE",
+        "EMAIL_TO",
+        "EMAIL_FROM",
+        "SMTP_URL",
+        "SMTP_PASSWORD",
+        "SMTP_PASSWORD_FILE",
     }
 
 

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loguru import logger
 
@@ -22,16 +23,20 @@ from bot.errors import (
 from bot.models import Backup, Drill, DrillSource
 from bot.services.abort import Abort
 from bot.services.catalogue import Catalogue
+from bot.services.delivery.destination import Outcome
 from bot.services.encrypt import has_key_for
 from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.intake import take_in
 from bot.services.restore.workroom import private_room, sweep_rooms
 from bot.services.restore_points.chat import Files
-from bot.services.restore_points.fetch import LostError, TooLargeToFetchError, fetch_archive
+from bot.services.restore_points.fetch import LostError, TooLargeToFetchError, UnreachableError, fetch_archive
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.keys import NO_KEYS, Keys
 from bot.services.store import Store
 from bot.services.threads import run_to_end
+
+if TYPE_CHECKING:
+    from bot.services.objects.holdings import Holdings as Stored
 
 Alarm = Callable[[Backup, Drill], Awaitable[object]]
 
@@ -168,6 +173,31 @@ class Drills:
             return self._store.folder / backup.archive_name
 
         return await self._drill(backup, DrillSource.DISK, find, abort)
+
+    async def drill_stored(self, place: Stored, *, abort: Abort | None = None) -> Drill | None:
+        """Fetch the newest archive back from an object store and test-restore it; None when it holds none of ours.
+
+        A failure is recorded, noted on the backup and alarmed about. Raises as `drill_newest`; also `UnreachableError`
+        when the store can't be asked what it holds.
+        """
+        abort = abort or Abort()
+        async with self._busy:
+            try:
+                points = (await place.index()).points
+            except NotFoundError:
+                return None
+            except Outcome as outcome:
+                raise UnreachableError(f"{place.bucket.url}: {outcome.sentence}.") from None
+            backup = await self._catalogue.backup_of(points[0]) if points else None
+            if backup is None:
+                return None
+
+            async def fetch(room: Path) -> Path:
+                return await fetch_archive(
+                    place, points[0], room, delay=self.patience, abort=abort, place=place.bucket.url
+                )
+
+            return await self._drill(backup, DrillSource.OBJECTS, fetch, abort)
 
     async def prove(self, archive: Path, backup: Backup | None) -> str:
         """Test-restore an archive file; return what was proven, in a sentence.

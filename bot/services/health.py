@@ -46,13 +46,6 @@ async def _telegram(status: Status, ledger: Ledger | None) -> tuple[float | None
     )
     if ledger is None:
         return None, "This process does not talk to Telegram.", remembered
-    try:
-        async with asyncio.timeout(ROUND_TRIP_WITHIN):
-            round_trip = await ledger.destination.round_trip()
-    except TimeoutError:
-        return None, f"Telegram does not answer within {ROUND_TRIP_WITHIN:.0f} s.", remembered
-    except Outcome as outcome:
-        return None, outcome.sentence, remembered
     probed = list(remembered)
 
     async def probe(index: int) -> None:
@@ -60,8 +53,23 @@ async def _telegram(status: Status, ledger: Ledger | None) -> tuple[float | None
             async with asyncio.timeout(ROUND_TRIP_WITHIN):
                 probed[index] = await ledger.destination.probe(remembered[index].recipient)
 
-    await asyncio.gather(*(probe(index) for index in range(len(remembered))))
-    return round_trip, "", tuple(probed)
+    async def ask_telegram() -> tuple[float | None, str]:
+        try:
+            async with asyncio.timeout(ROUND_TRIP_WITHIN):
+                return await ledger.destination.round_trip(), ""
+        except TimeoutError:
+            return None, f"Telegram does not answer within {ROUND_TRIP_WITHIN:.0f} s."
+        except Outcome as outcome:
+            return None, outcome.sentence
+
+    # What lies elsewhere is asked also while Telegram does not answer.
+    elsewhere = [index for index, one in enumerate(remembered) if not one.recipient.is_chat]
+    asking = asyncio.gather(*(probe(index) for index in elsewhere))
+    round_trip, trouble = await ask_telegram()
+    await asking
+    if not trouble:
+        await asyncio.gather(*(probe(index) for index in range(len(remembered)) if index not in elsewhere))
+    return round_trip, trouble, tuple(probed)
 
 
 def days_until_full(archives: Sequence[Backup], *, free: int, now: datetime, max_count: int) -> float | None:

@@ -127,7 +127,7 @@ class Manager:
         self.preferences = Preferences(
             catalogue,
             admins=settings.admin_ids,
-            recipients=settings.deliver_to,
+            recipients=settings.recipients,
             timezone=settings.timezone,
             unchanged=settings.when_unchanged,
             chat_keep_hours=settings.chat_keep_hours,
@@ -368,7 +368,7 @@ class Manager:
         return await read_status(
             self.catalogue,
             discovery=await self.discover(),
-            recipients=self.settings.deliver_to,
+            recipients=self.settings.recipients,
             schedule=plan.expression,
             now=self._clock(),
             running=await self.running_anywhere(),

@@ -16,13 +16,13 @@ from bot.errors import CourierError, NotFoundError
 from bot.models import Backup, DeliveryState, Recipient
 from bot.services.catalogue import Catalogue
 from bot.services.notices.choices import Choice, Mode, QuietHours, Unchanged
-from bot.services.notices.dues import Wish, keeper_of, plan_dues, same_bytes
+from bot.services.notices.dues import Wish, in_chats, keeper_of, plan_dues, same_bytes
 from bot.services.notices.seen import MyMessages
 from bot.services.notices.tidy_plan import ROUTINE
 
 
 class Preferences:
-    """The choices of the admins. Groups, topics and people who are no admins get every backup."""
+    """The choices of the admins. Everybody and everything else (groups, object stores, …) gets every backup."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Preferences:
 
     async def seen(self, admin_id: int) -> MyMessages:
         """Return everything the screen of an admin shows."""
-        recipients = await self._current(self._recipients)
+        recipients = [one for one in await self._current(self._recipients) if one.is_chat]
         parked = await self._catalogue.parked()
         wishes = [Wish(recipient=one, choice=await self._of_chat(one), parked=one in parked) for one in recipients]
         takers = [w for w in wishes if w.choice.mode is Mode.EVERY and w.choice.databases is None and not w.parked]
@@ -134,7 +134,8 @@ class Preferences:
 
         Those they chose, and those that nobody chose: trouble is never shown to nobody.
         """
-        choices = [await self._of_chat(one) for one in await self._current(self._recipients)]
+        told = [one for one in await self._current(self._recipients) if one.is_chat or one.is_mailbox]
+        choices = [await self._of_chat(one) for one in told]
         mine = await self._of_chat(recipient)
         return frozenset(
             name for name in names if mine.follows({name}) or not any(choice.follows({name}) for choice in choices)
@@ -154,7 +155,7 @@ class Preferences:
             backup.id,
             [due.recipient for due in dues if due.due],
             [(due.recipient, due.sentence) for due in dues if not due.due],
-            same_as=same_bytes(backup, wishes) if routine and self._unchanged is not Unchanged.SEND else None,
+            same_as=same_bytes(backup, in_chats(wishes)) if routine and self._unchanged is not Unchanged.SEND else None,
         )
         return tuple(due.recipient for due in dues if due.due)
 
@@ -163,7 +164,7 @@ class Preferences:
 
         None where it has arrived, may still arrive, or nobody is left; and where it is unchanged: somebody has it.
         """
-        rows = await self._catalogue.deliveries(backup.id)
+        rows = [row for row in await self._catalogue.deliveries(backup.id) if row.recipient.is_chat]
         due = [row for row in rows if row.state is not DeliveryState.NOT_DUE]
         if not due or any(row.state is not DeliveryState.PARKED for row in due):
             return None

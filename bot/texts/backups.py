@@ -95,7 +95,8 @@ def seal_line(backup: Backup) -> str | None:
 def who(recipient: Recipient, names: Mapping[Recipient, str] | None = None) -> str:
     """Return a recipient as people know it: `Ann (77)`, or the address alone."""
     known = (names or {}).get(recipient, "")
-    return f"{name(known, 32)} ({recipient.address})" if known else recipient.address
+    address = text(recipient.address, 80)
+    return f"{name(known, 32)} ({address})" if known else address
 
 
 def names_of(statuses: Sequence[RecipientStatus]) -> dict[Recipient, str]:
@@ -137,6 +138,8 @@ def delivery_line(delivery: Delivery, now: datetime, names: Mapping[Recipient, s
     match delivery.state:
         case DeliveryState.SENT:
             gone = any(volume.deleted_at for volume in delivery.volumes)
+            if delivery.reason:
+                return f"✉️ {person}: {text(delivery.reason, 160)}"
             return f"✅ {person}: delivered{', since tidied away' if gone else ''}"
         case DeliveryState.SENDING:
             return f"📤 {person}: on its way"

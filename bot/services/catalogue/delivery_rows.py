@@ -142,6 +142,8 @@ class DeliveryRows(Rows):
 
 def as_recipient(address: str) -> Recipient:
     chat, _, thread = address.partition("/")
+    if not chat.removeprefix("-").isdecimal():
+        return Recipient(place=address)
     return Recipient(chat_id=int(chat), thread_id=int(thread) if thread else None)
 
 

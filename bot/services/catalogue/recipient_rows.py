@@ -110,6 +110,8 @@ class RecipientRows(Rows):
     @reading
     async def current(self, recipient: Recipient) -> Recipient:
         """Return the recipient under its present id, over every move remembered; itself when it never moved."""
+        if not recipient.is_chat:
+            return recipient
         moves = dict(tuple(row) for row in await self.rows("SELECT old_chat_id, new_chat_id FROM migrations"))
         chat_id = recipient.chat_id
         for _ in moves:  # no more steps than moves, whatever the rows say

@@ -10,29 +10,39 @@ from pathlib import Path
 from bot.clock import Clock
 from bot.models import Backup, Delivery, Recipient, SentVolume, Volume
 from bot.services.abort import Abort
-from bot.services.delivery.destination import Gone, Migrated, Outcome, Refused
+from bot.services.delivery.destination import Gone, Migrated, Outcome, Refused, Sent
+from bot.services.delivery.parcel import Parcel
 from bot.services.delivery.policy import ARCHIVE_PRUNED
 from bot.services.delivery.rows import Rows
-from bot.services.delivery.upload import Request, SharedVolume
+from bot.services.delivery.upload import Request
 
 Caption = Callable[[Backup, Volume, Recipient], Awaitable[str]]
+Report = Callable[[int, int], None]
+
+
+Own = Callable[[Recipient], Sequence[Parcel] | None]
 
 
 class Consignment:
-    """A backup cut into volumes, one and the same for everybody to whom it goes at the moment."""
+    """A backup cut into volumes: the same ones for all chats, and for a recipient elsewhere those of its own."""
 
-    def __init__(self, backup: Backup, archive: Path, volumes: Sequence[SharedVolume]) -> None:
+    def __init__(
+        self, backup: Backup, archive: Path, volumes: Sequence[Parcel], own: Own = lambda _recipient: None
+    ) -> None:
+        """`own` gives the volumes of a recipient that does not take the common ones."""
         self.backup, self.archive, self.volumes = backup, archive, tuple(volumes)
+        self._own = own
         self._on_disk = False
 
     async def look(self) -> None:
         """See whether the archive is still on the disk."""
         self._on_disk = await asyncio.to_thread(self.archive.is_file)
 
-    def missing(self, delivery: Delivery) -> list[SharedVolume]:
+    def missing(self, delivery: Delivery) -> list[Parcel]:
         """The volumes this recipient has not confirmed, in order."""
         confirmed = {sent.number for sent in delivery.volumes}
-        return [shared for shared in self.volumes if shared.volume.number not in confirmed]
+        own = self._own(delivery.recipient)
+        return [parcel for parcel in (self.volumes if own is None else own) if parcel.volume.number not in confirmed]
 
     async def deliverable(self, delivery: Delivery) -> bool:
         """Whether what this recipient lacks can be sent: from the archive as `look` found it, or by file_ids alone."""
@@ -84,15 +94,21 @@ class Courier:
                     return row  # the chat was a recipient under its new id already
 
     async def _send_missing(self, row: Delivery, errand: Errand) -> Delivery:
+        # The progress of a run is that of the volumes the chats share; what goes elsewhere is cut otherwise.
+        report = errand.report if row.recipient.is_chat else _unreported
+        remark = ""
         try:
-            for shared in errand.consignment.missing(row):
+            for parcel in errand.consignment.missing(row):
                 errand.abort.check()
                 if self._closing.is_set():
                     return await self.rows.release(row)
-                sent = await self._send(row.recipient, shared, errand)
-                errand.report(sent.number, shared.volume.bytes)
-                row = await self.rows.confirm(row, sent)
-            return await self.rows.complete(row)
+                sent = await self._send(row.recipient, parcel, errand, report)
+                number, remark = parcel.volume.number, sent.remark or remark
+                report(number, parcel.volume.bytes)
+                row = await self.rows.confirm(
+                    row, SentVolume(number=number, message_id=sent.message_id, sent_at=self._clock())
+                )
+            return await self.rows.complete(row, remark)
         except Migrated:
             raise
         except Refused:
@@ -109,16 +125,19 @@ class Courier:
             await self.rows.release(row)
             raise
 
-    async def _send(self, recipient: Recipient, shared: SharedVolume, errand: Errand) -> SentVolume:
-        number = shared.volume.number
-        sent = await shared.send(
+    async def _send(self, recipient: Recipient, parcel: Parcel, errand: Errand, report: Report) -> Sent:
+        number = parcel.volume.number
+        return await parcel.send(
             Request(
                 recipient=recipient,
-                caption=await self._caption(errand.consignment.backup, shared.volume, recipient),
+                caption=await self._caption(errand.consignment.backup, parcel.volume, recipient),
                 silent=errand.silent or recipient in errand.hushed,
                 rank=errand.rank,
                 trusted=errand.trusted,
-                uploaded=lambda count: errand.report(number, count),
+                uploaded=lambda count: report(number, count),
             )
         )
-        return SentVolume(number=number, message_id=sent.message_id, sent_at=self._clock())
+
+
+def _unreported(_number: int, _count: int) -> None:
+    """Take no notice of progress."""

@@ -15,6 +15,7 @@ from bot.services.catalogue import Catalogue
 from bot.services.delivery.courier import Consignment, Courier, Errand
 from bot.services.delivery.crew import Crew, Sleep
 from bot.services.delivery.destination import Destination, Migrated, Outcome, Parked, Refused
+from bot.services.delivery.parcel import LoneVolume
 from bot.services.delivery.policy import ARCHIVE_PRUNED, KNOCK_AGAIN, KNOCK_EVERY
 from bot.services.delivery.upload import SharedVolume
 from bot.services.store import plan_volumes
@@ -69,7 +70,9 @@ class Desk:
         consignment = self._consignments.get(backup.id)
         if consignment is None:
             volumes = plan_volumes(archive, backup.archive_bytes, cut)
-            consignment = Consignment(backup, archive, [self._share(backup, volume) for volume in volumes])
+            consignment = Consignment(
+                backup, archive, [self._share(backup, volume) for volume in volumes], self._own(backup, archive)
+            )
             self._consignments[backup.id] = consignment
         await consignment.look()
         return consignment
@@ -154,6 +157,13 @@ class Desk:
         """
         first = await self.catalogue.value("SELECT bytes FROM volumes WHERE backup_id = ? AND number = 1", (backup.id,))
         return int(first or self._volume_bytes)
+
+    def _own(self, backup: Backup, archive: Path) -> Callable[[Recipient], list[LoneVolume] | None]:
+        def cut(recipient: Recipient) -> list[LoneVolume] | None:
+            volumes = self.destination.cut(recipient, archive, backup.archive_bytes)
+            return None if volumes is None else [LoneVolume(self.destination, volume) for volume in volumes]
+
+        return cut
 
     def _share(self, backup: Backup, volume: Volume) -> SharedVolume:
         return SharedVolume(

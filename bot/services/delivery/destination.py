@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from bot.models import Reachability, Recipient, Volume
@@ -28,12 +29,14 @@ class Sent:
     """A volume that was confirmed.
 
     `file_id` lets it be sent again without its bytes; empty where the destination knows no such thing. `sha256` is that
-    of the bytes that went out, empty when it went by file_id.
+    of the bytes that went out, empty when it went by file_id. `remark` says what else than the archive was taken, such
+    as "told only: …"; empty as a rule.
     """
 
-    message_id: int
+    message_id: int = 0
     file_id: str = ""
     sha256: str = ""
+    remark: str = ""
 
 
 class Outcome(Exception):  # noqa: N818 - the answers of a destination, named as the ledger speaks of them
@@ -89,7 +92,14 @@ class Refused(Outcome):
 
 
 class Destination(Protocol):
-    """A place that takes volumes and notices. Every method but `probe` raises an `Outcome` when it fails."""
+    """A place that takes volumes and notices. Every method but `probe` and `cut` raises an `Outcome` when it fails.
+
+    Only Telegram raises `Refused`: wrong credentials elsewhere park that one recipient, and are nobody else's trouble.
+    """
+
+    def cut(self, recipient: Recipient, archive: Path, archive_bytes: int) -> tuple[Volume, ...] | None:
+        """Say in which volumes this recipient takes an archive; None for those that all chats share."""
+        ...
 
     async def send_volume(
         self,

@@ -54,7 +54,8 @@ class Ledger:
         """
         self._attempts, self._delay = max(attempts, 1), delay
         self._recipients = tuple(recipients)
-        self._admins = self._recipients if admins is None else tuple(admins)
+        told = self._recipients if admins is None else admins
+        self._admins = tuple(one for one in told if one.is_chat or one.is_mailbox)  # an object store reads nothing
         self._crew = Crew(sleep)
         self._rows = Rows(catalogue, self._crew, delay=delay, clock=clock)
         self._clock = clock
@@ -198,12 +199,29 @@ class Ledger:
         try:
             # In this order they reach the first volume, and the first one there uploads it.
             statuses = sorted(await self._catalogue.recipient_statuses(recipients), key=uploader_rank)
-            rows = await self._crew.together([self._first_pass(status, errand) for status in statuses], errand.abort)
+            rows = await self._side_by_side(statuses, errand)
         finally:
             self._claims -= claims
             self.nudge()
         by_recipient = {status.recipient: row for status, row in zip(statuses, rows, strict=True)}
         return tuple(by_recipient[recipient] for recipient in recipients)
+
+    async def _side_by_side(self, statuses: Sequence[RecipientStatus], errand: Errand) -> list[Delivery]:
+        """Serve chats and other places as two parties: a refused token does not cut off what goes elsewhere."""
+        parties = [[s for s in statuses if s.recipient.is_chat is chats] for chats in (True, False)]
+        served = await asyncio.gather(
+            *(
+                self._crew.together([self._first_pass(status, errand) for status in party], errand.abort)
+                for party in parties
+            ),
+            return_exceptions=True,
+        )
+        rows: dict[Recipient, Delivery] = {}
+        for party, result in zip(parties, served, strict=True):
+            if isinstance(result, BaseException):
+                raise result
+            rows |= {status.recipient: row for status, row in zip(party, result, strict=True)}
+        return [rows[status.recipient] for status in statuses]
 
     async def _first_pass(self, status: RecipientStatus, errand: Errand) -> Delivery:
         recipient, backup = status.recipient, errand.consignment.backup

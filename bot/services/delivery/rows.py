@@ -47,9 +47,9 @@ class Rows:
         await self._crew.keep(self._catalogue.record_sent(row.backup_id, row.recipient, sent))
         return replace(row, volumes=(*row.volumes, sent))
 
-    async def complete(self, row: Delivery) -> Delivery:
-        """Every volume is confirmed."""
-        return await self._save(row, state=DeliveryState.SENT, next_try_at=None, reason="", sent_at=self._clock())
+    async def complete(self, row: Delivery, remark: str = "") -> Delivery:
+        """Every volume is confirmed; `remark` says it where something else than the archive was."""
+        return await self._save(row, state=DeliveryState.SENT, next_try_at=None, reason=remark, sent_at=self._clock())
 
     async def release(self, row: Delivery) -> Delivery:
         """Give a claimed delivery back as it was: still owed, due at once, no attempt spent."""

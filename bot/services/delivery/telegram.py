@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from html import unescape
+from pathlib import Path
 from typing import TypeVar
 
 from aiogram import Bot
@@ -95,6 +96,9 @@ class TelegramDestination:
 
     def __init__(self, bot: Bot) -> None:
         self._bot = bot
+
+    def cut(self, recipient: Recipient, archive: Path, archive_bytes: int) -> None:
+        """Every chat takes the volumes that are uploaded once and sent by file_id."""
 
     async def send_volume(
         self,

@@ -7,7 +7,7 @@ nobody asked for still goes to one chat.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -73,15 +73,16 @@ def is_same(older: Backup, newer: Backup) -> bool:
 def plan_dues(
     backup: Backup, wishes: Sequence[Wish], *, unchanged: Unchanged, routine: bool, timezone: ZoneInfo
 ) -> tuple[Due, ...]:
-    """Decide for every chat, in the order given. `routine` is what nobody asked for: the planned runs.
+    """Decide for every recipient, in the order given. `routine` is what nobody asked for: the planned runs.
 
-    A backup that lacks a database is never called unchanged.
+    A backup that lacks a database is never called unchanged. What an object store or a mailbox gets spares no chat.
     """
     may_skip = routine and unchanged is not Unchanged.SEND
     dues = [_decide(backup, wish, may_skip=may_skip, routine=routine, timezone=timezone) for wish in wishes]
-    held = may_skip and same_bytes(backup, [wish for wish in wishes if not wish.parked]) is not None
-    if not held and not any(due.due and not wish.parked for due, wish in zip(dues, wishes, strict=True)):
-        spared = [wish for due, wish in zip(dues, wishes, strict=True) if not due.due]
+    held = may_skip and same_bytes(backup, [wish for wish in in_chats(wishes) if not wish.parked]) is not None
+    takers = [wish for due, wish in zip(dues, wishes, strict=True) if due.due and not wish.parked]
+    if not held and not in_chats(takers):
+        spared = in_chats(wish for due, wish in zip(dues, wishes, strict=True) if not due.due)
         if (keeper := keeper_of(spared)) is not None:
             at = next(index for index, due in enumerate(dues) if due.recipient == keeper)
             dues[at] = Due(recipient=keeper, due=True, why=Why.NOBODY_ELSE)
@@ -91,6 +92,11 @@ def plan_dues(
 def same_bytes(backup: Backup, wishes: Sequence[Wish]) -> int | None:
     """Return the newest backup that some chat and the disk hold with the same databases, byte for byte."""
     return max((wish.last.id for wish in wishes if wish.last is not None and _has_same(wish, backup)), default=None)
+
+
+def in_chats(wishes: Iterable[Wish]) -> list[Wish]:
+    """Leave out what is no chat: from chats alone everything can be had back."""
+    return [wish for wish in wishes if wish.recipient.is_chat]
 
 
 def keeper_of(wishes: Sequence[Wish]) -> Recipient | None:

@@ -55,6 +55,7 @@ async def fetch_archive(
     sleep: Sleep = asyncio.sleep,
     progress: Report = lambda _done, _total: None,
     abort: Abort | None = None,
+    place: str = "Telegram",
 ) -> Path:
     """Fetch a restore point's volumes into `folder` and return the archive: private, joined, its SHA-256 compared.
 
@@ -78,9 +79,10 @@ async def fetch_archive(
             sleep=sleep,
             progress=progress,
             abort=Abort(parent=abort),
+            place=place,
         )
         await fetching.all()
-        await run_to_end(lambda: _compare(part, point, fetching.abort), stop=fetching.abort.set)
+        await run_to_end(lambda: _compare(part, point, fetching.abort, place), stop=fetching.abort.set)
         await asyncio.to_thread(_finish, part, target)
     except BaseException:
         await asyncio.shield(asyncio.to_thread(part.unlink, missing_ok=True))
@@ -120,6 +122,7 @@ class _Fetching:
     sleep: Sleep
     progress: Report
     abort: Abort
+    place: str
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     done: dict[int, int] = field(default_factory=dict)  # bytes by volume
 
@@ -157,14 +160,14 @@ class _Fetching:
                 await self.sleep(seconds)
         if volume.sha256 and found != volume.sha256:
             raise DamagedArchiveError(
-                f"{self._name(number)} comes back from Telegram as something else than was sent: "
+                f"{self._name(number)} comes back from {self.place} as something else than was sent: "
                 f"its SHA-256 is {found[:16]}… instead of {volume.sha256[:16]}….",
                 hint="Fetch another restore point.",
             )
 
     def _pause(self, number: int, outcome: Outcome, failures: int) -> float:
         """Return the seconds until the next attempt, or raise what the last one means."""
-        sentence = f"{self._name(number)} can't be fetched from Telegram: {outcome.sentence}."
+        sentence = f"{self._name(number)} can't be fetched from {self.place}: {outcome.sentence}."
         if isinstance(outcome, Refused):
             raise TelegramError(sentence, hint="Copy BOT_TOKEN again from @BotFather.")
         if isinstance(outcome, TooLarge):
@@ -197,7 +200,7 @@ def _make_room(part: Path, target: Path, point: RestorePoint) -> None:
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def _compare(part: Path, point: RestorePoint, abort: Abort) -> None:
+def _compare(part: Path, point: RestorePoint, abort: Abort, place: str) -> None:
     digest = hashlib.sha256()
     with part.open("rb", buffering=0) as file:
         while chunk := file.read(PIECE):
@@ -205,7 +208,7 @@ def _compare(part: Path, point: RestorePoint, abort: Abort) -> None:
             digest.update(chunk)
     if point.sha256 and digest.hexdigest() != point.sha256:
         raise DamagedArchiveError(
-            f"{point.archive}, fetched from Telegram, is not the archive that was proven: "
+            f"{point.archive}, fetched from {place}, is not the archive that was proven: "
             f"its SHA-256 is {digest.hexdigest()[:16]}… instead of {point.sha256[:16]}….",
             hint="Fetch another restore point.",
         )

@@ -75,14 +75,14 @@ async def find_points(chats: Chats, chat_ids: Sequence[int]) -> Found:
 
 
 def choose_point(
-    points: Sequence[RestorePoint], *, at: datetime | None = None, only: Sequence[str] = ()
+    points: Sequence[RestorePoint], *, at: datetime | None = None, only: Sequence[str] = (), place: str = "The chat"
 ) -> RestorePoint:
     """Return the newest restore point, not after `at`, that holds the databases `only`. Raises `NotFoundError`."""
     holding = [point for point in points if set(only) <= {held.name for held in point.databases}]
     point = choose(holding, at=at)
     if point is None:
         asked = (f" of {', '.join(only)}" if only else "") + (f" before {at:%Y-%m-%d %H:%M:%S} UTC" if at else "")
-        raise NotFoundError(f"The chat holds no restore point{asked}.", hint="--list shows those there are.")
+        raise NotFoundError(f"{place} holds no restore point{asked}.", hint="--list shows those there are.")
     return point
 
 

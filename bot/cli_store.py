@@ -1,0 +1,62 @@
+"""The part of `restore` and `recover` that asks an object store instead of the chat or the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bot import terminal
+from bot.config import Settings
+from bot.elsewhere import choose_store, open_holdings
+from bot.errors import SettingsError, TelegramError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bot.services.objects.holdings import Holdings
+    from bot.services.restore_points.recover import Found
+
+
+def open_store_of(settings: Settings, asked: str) -> Holdings:
+    """Open the store that a person named: a URL, or the beginning of one of OBJECT_STORES. Raises `SettingsError`."""
+    try:
+        import obstore  # noqa: F401, PLC0415 - an extra
+    except ImportError:
+        raise SettingsError(
+            ("--from-store needs the package obstore.",), hint="pip install 'sqlite-courier[objects]'"
+        ) from None
+    return open_holdings(settings, choose_store(settings, asked))
+
+
+async def find_in_store(holdings: Holdings) -> Found:
+    """Read what the store holds. Raises `NotFoundError`, `CatalogueError`, `TelegramError` when it can't be asked."""
+    from bot.services.delivery.destination import Outcome  # noqa: PLC0415
+    from bot.services.restore_points.recover import Found  # noqa: PLC0415
+
+    try:
+        index = await holdings.index()
+    except Outcome as outcome:
+        raise TelegramError(f"{holdings.bucket.url}: {outcome.sentence}.", hint="Check the settings of S3_….") from None
+    return Found(points=index.points, settings={})
+
+
+async def origin_in_store(
+    restorer: Any, settings: Settings, asked: str, stack: AsyncExitStack, *, only: Sequence[str], at: datetime | None
+) -> Any:
+    """Fetch the newest archive (not after `at`) from the store into a private folder that lasts as long as `stack`."""
+    from bot.services.restore.sources import Origin  # noqa: PLC0415
+    from bot.services.restore.workroom import private_room  # noqa: PLC0415
+    from bot.services.restore_points.fetch import fetch_archive  # noqa: PLC0415
+    from bot.services.restore_points.recover import choose_point  # noqa: PLC0415
+
+    holdings = open_store_of(settings, asked)
+    found = await find_in_store(holdings)
+    point = choose_point(found.points, at=at, only=only, place=holdings.bucket.url)
+    room: Path = await stack.enter_async_context(private_room(restorer.house.store.work))
+    with terminal.progress(quiet=False, label="fetching") as report:
+        archive = await fetch_archive(
+            holdings, point, room, progress=terminal.bytes_of(report), place=holdings.bucket.url
+        )
+    return Origin(files=(archive,), backup=await restorer.house.catalogue.backup_of(point))

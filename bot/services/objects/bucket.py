@@ -1,0 +1,247 @@
+"""A prefix of an object store: the only file that knows obstore's manners and how it fails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from loguru import logger
+
+from bot.redaction import redact
+from bot.services.delivery.destination import Outcome, Parked, TooLarge, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PART = 5 << 20
+"""Bytes of a part of a multipart upload, the least that S3 takes; larger for archives of more than `MOST_PARTS`."""
+
+MOST_PARTS = 9_000  # S3 takes 10,000
+PARTS_AT_ONCE = 3  # … in memory and under way: an upload holds 3 to 5 parts, whatever the archive's size
+CONNECT = timedelta(seconds=10)
+ANSWER_SECONDS = 60.0
+SLOWEST = 32 * 1024  # bytes per second; a request may take as long as a part needs at this rate, and a minute
+PIECE = 1 << 20
+
+MEND_KEYS = "check the access key in the settings"
+# What stands in the stores' answers, and what it means. The first that is found counts.
+_STANDING = (
+    ("NoSuchBucket", "there is no such bucket: create it, or mend OBJECT_STORES"),
+    ("ContainerNotFound", "there is no such container: create it, or mend OBJECT_STORES"),
+    ("InvalidBucketName", "this is no bucket's name: mend OBJECT_STORES"),
+    ("RequestTimeTooSkewed", "the clock of this machine is wrong, so the store refuses its signature: set it"),
+    ("SignatureDoesNotMatch", f"the store does not accept the secret key: {MEND_KEYS}"),
+    ("InvalidAccessKeyId", f"the store does not know this access key: {MEND_KEYS}"),
+    ("AuthenticationFailed", f"the store does not accept the key: {MEND_KEYS}"),
+    ("ExpiredToken", f"the credentials have expired: {MEND_KEYS}"),
+    ("PermanentRedirect", "the bucket is in another region: set S3_REGION"),
+    ("AuthorizationHeaderMalformed", "the bucket is in another region: set S3_REGION"),
+    ("AccessDenied", "the access key may not do this here: allow it to read, write, list and delete under the prefix"),
+    ("169.254.169.254", "there are no credentials for it: set S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY"),
+    ("metadata.google.internal", "there are no credentials for it: set GCS_SERVICE_ACCOUNT_FILE"),
+)
+_FULL = re.compile(r"QuotaExceeded|InsufficientStorage|StorageFull|EntityQuota|507 Insufficient", re.IGNORECASE)
+_TOO_LARGE = re.compile(r"EntityTooLarge|413 (Payload|Content|Request Entity) Too Large", re.IGNORECASE)
+_STATUS = re.compile(r"status code: (\d{3} [A-Za-z ]+)")
+
+
+class Changed(Outcome):
+    """Somebody else has written the object since it was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How a store is reached: obstore's own configuration (it holds secrets) and whether plain http is meant."""
+
+    config: Mapping[str, str]
+    allow_http: bool = False
+
+    def __repr__(self) -> str:
+        return "Access(…)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a store says of an object; `sha256` is what we noted when we put it there."""
+
+    bytes: int
+    etag: str
+    sha256: str
+
+
+class Bucket:
+    """One prefix of one store. Every method raises an `Outcome` when it fails, and no sentence holds a secret.
+
+    An object is there in full or not at all: stores show an upload when its last request was answered.
+    """
+
+    def __init__(self, url: str, access: Access, *, part: int = PART) -> None:
+        self.url = url.rstrip("/")
+        self._access, self._part = access, part
+        self._stores: dict[int, Any] = {}
+
+    async def put(
+        self, name: str, chunks: AsyncGenerator[bytes, None], *, size: int, attributes: Mapping[str, str]
+    ) -> None:
+        """Put an object of `size` bytes there, streamed part by part. Raises what `chunks` raises, too.
+
+        Each request carries the SHA-256 of its part in its signature (S3), so that the store refuses altered bytes.
+        """
+        part = max(self._part, -(-size // MOST_PARTS))
+        with _outcomes():
+            await self._store(part).put_async(
+                name, chunks, attributes=dict(attributes), chunk_size=part, max_concurrency=PARTS_AT_ONCE
+            )
+
+    async def facts(self, name: str) -> Facts | None:
+        """Ask what is there under this name; None when nothing is."""
+        with _outcomes():
+            try:
+                meta = await self._store().head_async(name)
+                if not meta["size"]:
+                    return Facts(bytes=0, etag=meta["e_tag"] or "", sha256="")
+                # HEAD answers without the attributes; of a range of one byte they come along.
+                seen = await self._store().get_async(name, options={"range": (0, 1)})
+            except FileNotFoundError as error:
+                _refuse_missing_bucket(error)
+                return None
+            return Facts(bytes=meta["size"], etag=meta["e_tag"] or "", sha256=seen.attributes.get("sha256", ""))
+
+    async def read(self, name: str, most: int) -> tuple[bytes, Any] | None:
+        """Return a small object and its version; None when there is none. `ValueError` when it is over `most`."""
+        with _outcomes():
+            try:
+                found = await self._store().get_async(name)
+            except FileNotFoundError as error:
+                _refuse_missing_bucket(error)
+                return None
+            if found.meta["size"] > most:
+                raise ValueError(f"{name} has {found.meta['size']:,} bytes")
+            version = {key: found.meta[key] for key in ("e_tag", "version") if found.meta.get(key)}
+            return bytes(await found.bytes_async()), version
+
+    async def write(self, name: str, content: bytes, version: Any) -> None:
+        """Write a small object: a new one (`version` None), or in the place of the version that was read.
+
+        Raises `Changed` when somebody else was faster. A store without such conditions is written to all the same.
+        """
+        from obstore.exceptions import (  # noqa: PLC0415 - an extra
+            AlreadyExistsError,
+            NotSupportedError,
+            PreconditionError,
+        )
+
+        with _outcomes():
+            try:
+                await self._store().put_async(name, content, mode=version or "create")
+            except (AlreadyExistsError, PreconditionError):
+                raise Changed(f"{name} was changed by somebody else meanwhile") from None
+            except (NotSupportedError, NotImplementedError):
+                await self._store().put_async(name, content)
+            except Exception as error:
+                if "501 Not Implemented" not in str(error):
+                    raise
+                await self._store().put_async(name, content)
+
+    async def delete(self, name: str) -> None:
+        """Delete an object; one that is gone already is no error."""
+        with _outcomes(), suppress(FileNotFoundError):
+            await self._store().delete_async(name)
+
+    async def pieces(self, name: str) -> AsyncGenerator[bytes, None]:
+        """Give the object's bytes from its beginning. Raises `FileNotFoundError` when it is not there."""
+        with _outcomes():
+            found = await self._store().get_async(name)
+            stream: AsyncIterator[Any] = found.stream(min_chunk_size=PIECE)
+        while True:
+            with _outcomes():
+                try:
+                    piece = await anext(stream)
+                except StopAsyncIteration:
+                    return
+            yield bytes(piece)
+
+    async def look(self) -> None:
+        """Return when the store answers and lets us in."""
+        with _outcomes():
+            async for _ in self._store().list(chunk_size=1):
+                return
+
+    def _store(self, part: int = 0) -> Any:
+        """The client; its time limit for a request grows with the part."""
+        part = part or self._part
+        if part not in self._stores:
+            try:
+                from obstore import store as stores  # noqa: PLC0415 - an extra
+
+                from_url: Any = stores.from_url  # its overloads want the keys of one kind of store
+
+                self._stores[part] = from_url(
+                    self.url,
+                    config=dict(self._access.config),
+                    client_options={
+                        "allow_http": self._access.allow_http,
+                        "connect_timeout": CONNECT,
+                        "timeout": timedelta(seconds=ANSWER_SECONDS + part / SLOWEST),
+                    },
+                    # The ledger tries again by itself, and says why it has to.
+                    retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=15)},
+                )
+            except Exception as error:
+                raise Parked(f"it can't be used as it is set up: {_words(error)}") from None
+        return self._stores[part]
+
+
+def _refuse_missing_bucket(error: FileNotFoundError) -> None:
+    if "NoSuchBucket" in str(error) or "ContainerNotFound" in str(error):
+        raise error
+
+
+@contextmanager
+def _outcomes() -> Iterator[None]:
+    """Turn what obstore raises into an `Outcome`; our own exceptions and a missing object go through."""
+    try:
+        yield
+    except (Outcome, ValueError, StopAsyncIteration):
+        raise
+    except FileNotFoundError as error:
+        if "NoSuchBucket" not in str(error) and "ContainerNotFound" not in str(error):
+            raise
+        outcome = _read(error)
+    except OSError:
+        raise
+    except Exception as error:
+        logger.debug("object storage: {}", redact(str(error))[:2000])
+        outcome = _read(error)
+    else:
+        return
+    raise outcome
+
+
+def _read(error: Exception) -> Outcome:
+    answer = str(error)
+    for sign, sentence in _STANDING:
+        if sign in answer:
+            return Parked(sentence)
+    if _TOO_LARGE.search(answer):
+        return TooLarge("the archive is larger than the store takes")
+    if _FULL.search(answer):
+        return Transient("the store is full: free some space there, or raise its quota")
+    status = _STATUS.search(answer)
+    if status and status[1].startswith(("401", "403")):
+        return Parked(f"the store does not let us in: {MEND_KEYS}")
+    if status:
+        return Transient(f"the store answers {status[1].strip()}")
+    if "ConnectionRefused" in answer or "kind: Connect" in answer:
+        return Transient("the store can't be reached")
+    if "TimedOut" in answer or "kind: Timeout" in answer:
+        return Transient("the store did not answer in time")
+    return Transient(f"the store can't be used: {_words(error)}")
+
+
+def _words(error: Exception) -> str:
+    return redact(str(error).strip().partition("\n")[0])[:160]

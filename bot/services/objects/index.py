@@ -1,0 +1,184 @@
+"""The index of a prefix: which archives there are ours, what is in them, and which of them may go.
+
+It is JSON that people can read, kept beside the archives as `courier-index.json`. Whoever can write into the bucket may
+have made it, so it is read strictly and within bounds; what it does not name is never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from bot.errors import CatalogueError
+from bot.models import (
+    BackedUp,
+    Backup,
+    BackupState,
+    CheckMethod,
+    HeldDatabase,
+    RestorePoint,
+    StoredVolume,
+    Trigger,
+    Verdict,
+)
+from bot.services.retention import plan_prune
+from bot.services.store import is_archive_name
+
+INDEX_NAME = "courier-index.json"
+READABLE_BYTES = 32 << 20
+VERSION = 1
+
+
+class IndexUnreadableError(CatalogueError):
+    """What stands in the place of the index can't be believed; nothing of it was used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """One archive in the prefix. `number` counts up in the order in which archives were put there."""
+
+    number: int
+    at: datetime
+    archive: str
+    bytes: int
+    sha256: str
+    databases: tuple[HeldDatabase, ...]
+    unchecked: tuple[str, ...] = ()  # databases whose check could give no verdict
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def point(self) -> RestorePoint:
+        """The archive as a restore point; its one volume is fetched by its name."""
+        volume = StoredVolume(file_id=self.archive, bytes=self.bytes, sha256=self.sha256)
+        return RestorePoint(
+            at=self.at,
+            archive=self.archive,
+            bytes=self.bytes,
+            sha256=self.sha256,
+            databases=self.databases,
+            volumes=(volume,),
+            skipped=self.skipped,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """What is ours in a prefix, oldest first."""
+
+    format: Literal["sqlite-courier objects"] = "sqlite-courier objects"
+    version: int = VERSION
+    archives: tuple[Held, ...] = ()
+
+    def named(self, archive: str) -> Held | None:
+        """The entry of this name."""
+        return next((held for held in self.archives if held.archive == archive), None)
+
+    def adding(self, backup: Backup) -> Index:
+        """Return the index with this backup as its newest entry."""
+        number = max((held.number for held in self.archives), default=0) + 1
+        others = tuple(held for held in self.archives if held.archive != backup.archive_name)
+        return replace(self, archives=(*others, _held(backup, number)))
+
+    def without(self, archives: Collection[str]) -> Index:
+        """Return the index without the entries of these names."""
+        return replace(self, archives=tuple(held for held in self.archives if held.archive not in archives))
+
+    @property
+    def points(self) -> tuple[RestorePoint, ...]:
+        """The restore points, newest first."""
+        return tuple(held.point for held in sorted(self.archives, key=lambda held: (held.at, held.number))[::-1])
+
+
+_ADAPTER = TypeAdapter(Index)
+
+
+def read_index(content: bytes) -> Index:
+    """Read an index. Raises `IndexUnreadableError`."""
+    try:
+        index = _ADAPTER.validate_json(content, strict=False)
+    except (ValidationError, ValueError, RecursionError):
+        raise IndexUnreadableError(f"{INDEX_NAME} is no index of ours, or damaged.") from None
+    if index.version > VERSION:
+        raise IndexUnreadableError(f"{INDEX_NAME} was written by a later version.", hint="Update sqlite-courier.")
+    for held in index.archives:
+        if not is_archive_name(held.archive) or held.bytes < 0 or held.at.tzinfo is None:
+            raise IndexUnreadableError(f"{INDEX_NAME} names something that is no archive of ours.")
+    return index
+
+
+def write_index(index: Index) -> bytes:
+    """Return the index as it is stored."""
+    return _ADAPTER.dump_json(index, indent=1)
+
+
+def to_drop(
+    index: Index, *, now: datetime, max_age: timedelta, max_count: int, keep: Collection[str] = ()
+) -> tuple[tuple[str, str], ...]:
+    """Return the archives that may go, each with the reason: by the rules and the floors of the store on the disk.
+
+    The newest archive stays, the last good one of each database, and those named in `keep`.
+    """
+    decisions = plan_prune(
+        [_as_backup(held, pinned=held.archive in keep) for held in index.archives],
+        now=now,
+        max_age=max_age,
+        max_count=max_count,
+    )
+    return tuple((decision.backup.archive_name, decision.why) for decision in decisions if not decision.keep)
+
+
+def _held(backup: Backup, number: int) -> Held:
+    return Held(
+        number=number,
+        at=backup.started_at,
+        archive=backup.archive_name,
+        bytes=backup.archive_bytes,
+        sha256=backup.archive_sha256,
+        databases=tuple(
+            HeldDatabase(name=one.name, path=one.path, bytes=one.bytes, sha256=one.sha256) for one in backup.databases
+        ),
+        unchecked=tuple(one.name for one in backup.databases if one.verdict is not Verdict.OK),
+        skipped=tuple(record.path for record in backup.skipped),
+    )
+
+
+def _as_backup(held: Held, *, pinned: bool) -> Backup:
+    return Backup(
+        id=held.number,
+        started_at=held.at,
+        trigger=Trigger.SCHEDULE,
+        requested_by="",
+        state=BackupState.STORED,
+        archive_name=held.archive,
+        archive_bytes=held.bytes,
+        archive_sha256=held.sha256,
+        databases=_databases(held),
+        pinned=pinned,
+        on_disk=True,
+    )
+
+
+def _databases(held: Held) -> tuple[BackedUp, ...]:
+    return tuple(
+        BackedUp(
+            name=one.name,
+            path=one.path,
+            sha256=one.sha256,
+            bytes=one.bytes,
+            compressed_bytes=0,
+            page_size=0,
+            page_count=0,
+            journal_mode="",
+            application_id=0,
+            user_version=0,
+            sqlite_version="",
+            taken_at=held.at,
+            verdict=Verdict.UNCHECKED if one.name in held.unchecked else Verdict.OK,
+            method=CheckMethod.FULL,
+        )
+        for one in held.databases
+    )

@@ -1,0 +1,144 @@
+"""What an object store keeps: only ours is replaced or dropped, and never the last good one."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.models import Backup, Recipient
+from bot.services.delivery.destination import Parked
+from bot.services.delivery.objects import ObjectDestination
+from bot.services.objects.holdings import DAMAGED_NAME
+from bot.services.objects.index import INDEX_NAME
+from tests.services.delivery.house import House
+from tests.services.delivery.places import BUCKET, URL, empty_bucket, object_destination, running_s3, s3_client
+
+PREFIX = URL.removeprefix(f"s3://{BUCKET}/") + "/"
+STORE = Recipient(place=URL)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """A server of S3 for all tests here."""
+    with running_s3() as url:
+        yield url
+
+
+@pytest.fixture
+def s3(server: str) -> str:
+    """The server with an empty bucket."""
+    empty_bucket(server)
+    return server
+
+
+def keys(s3: str) -> set[str]:
+    found = s3_client(s3).list_objects_v2(Bucket=BUCKET).get("Contents", [])
+    return {one["Key"].removeprefix(PREFIX) for one in found}
+
+
+def make(house: House, s3: str, **limits: Any) -> ObjectDestination:
+    return object_destination(house.catalogue, s3, clock=house.time.clock, **limits)
+
+
+async def put(house: House, destination: ObjectDestination, backup: Backup) -> None:
+    (volume,) = destination.cut(STORE, house.archive(backup), backup.archive_bytes)
+    await destination.send_volume(STORE, volume, caption="", file_id=None, silent=True, on_bytes=lambda _: None)
+
+
+async def test_old_archives_go_and_the_last_good_one_of_a_database_stays(house: House, s3: str) -> None:
+    """Age and count are obeyed but for the floors, and nothing goes that the index does not name."""
+    client = s3_client(s3)
+    for foreign in ("notes.txt", "database_backup_20200101_000000.zip"):
+        client.put_object(Bucket=BUCKET, Key=PREFIX + foreign, Body=b"mine")
+    destination = make(house, s3, max_count=2)
+    only = await house.back_up(1000, databases=("shop.db", "once.db"))
+    await put(house, destination, only)
+    others = [await house.back_up(1000) for _ in range(4)]
+    for backup in others:
+        await put(house, destination, backup)
+    assert keys(s3) == {
+        INDEX_NAME, "notes.txt", "database_backup_20200101_000000.zip", only.archive_name, others[-1].archive_name
+    }  # fmt: skip
+    index = await destination.holdings.index()
+    assert [held.archive for held in index.archives] == [only.archive_name, others[-1].archive_name]
+
+
+async def test_a_pinned_backup_stays_in_the_store(house: House, s3: str) -> None:
+    """A pin holds everywhere."""
+    destination = make(house, s3, max_age=timedelta(hours=2))
+    first = await house.back_up(1000)
+    await house.catalogue.set_pinned(first.id, True)
+    await put(house, destination, first)
+    for _ in range(4):
+        await put(house, destination, await house.back_up(1000))
+    assert first.archive_name in keys(s3)
+    await house.catalogue.set_pinned(first.id, False)
+    await put(house, destination, await house.back_up(1000))
+    assert first.archive_name not in keys(s3)
+
+
+async def test_what_is_there_already_is_not_sent_again(house: House, s3: str) -> None:
+    """An answer that was lost costs no second upload."""
+    destination, backup = make(house, s3), await house.back_up(1000)
+    await put(house, destination, backup)
+    before = s3_client(s3).head_object(Bucket=BUCKET, Key=PREFIX + backup.archive_name)["ETag"]
+    house.archive(backup).unlink()
+    await put(house, destination, backup)
+    assert s3_client(s3).head_object(Bucket=BUCKET, Key=PREFIX + backup.archive_name)["ETag"] == before
+
+
+async def test_another_services_archive_is_not_replaced(house: House, s3: str) -> None:
+    """Two services in one prefix: the second is told, and the first one's archive stays."""
+    destination, backup = make(house, s3), await house.back_up(1000)
+    s3_client(s3).put_object(Bucket=BUCKET, Key=PREFIX + backup.archive_name, Body=b"theirs")
+    with pytest.raises(Parked, match="prefix of its own"):
+        await put(house, destination, backup)
+    body = s3_client(s3).get_object(Bucket=BUCKET, Key=PREFIX + backup.archive_name)["Body"]
+    assert body.read() == b"theirs"
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", json.dumps({"format": "x"}).encode(), b"\xff" * 100])
+async def test_a_damaged_index_is_set_aside_and_costs_no_backup(house: House, s3: str, content: bytes) -> None:
+    """The archive goes up, a new index is begun, the old one is kept, and what it named stays."""
+    destination = make(house, s3, max_count=1)
+    old, new = await house.back_up(1000), await house.back_up(1000)
+    await put(house, destination, old)
+    s3_client(s3).put_object(Bucket=BUCKET, Key=PREFIX + INDEX_NAME, Body=content)
+    await put(house, destination, new)
+    assert keys(s3) == {INDEX_NAME, DAMAGED_NAME, old.archive_name, new.archive_name}
+    assert [held.archive for held in (await destination.holdings.index()).archives] == [new.archive_name]
+
+
+async def test_two_writers_lose_no_entry(house: House, s3: str) -> None:
+    """The index is only replaced in the version that was read."""
+    one, other = make(house, s3), make(house, s3)
+    backups = [await house.back_up(1000) for _ in range(2)]
+    await asyncio.gather(
+        *(
+            destination.holdings.change(lambda index, backup=backup: index.adding(backup))
+            for destination, backup in zip((one, other), backups, strict=True)
+        )
+    )
+    assert {held.archive for held in (await one.holdings.index()).archives} == {b.archive_name for b in backups}
+
+
+async def test_a_large_archive_goes_in_parts_and_comes_back_whole(house: House, s3: str) -> None:
+    """Several parts make one object, with the SHA-256 noted on it."""
+    destination, backup = make(house, s3), await house.back_up(12_000_000)
+    await put(house, destination, backup)
+    found = s3_client(s3).get_object(Bucket=BUCKET, Key=PREFIX + backup.archive_name)
+    assert found["Metadata"]["sha256"] == backup.archive_sha256
+    assert found["ETag"].endswith('-3"')
+    assert found["Body"].read() == house.archive(backup).read_bytes()
+
+
+async def test_an_archive_altered_on_the_disk_is_not_left_in_the_store(house: House, s3: str) -> None:
+    """What is not the proven archive any more is taken down again, and not called delivered."""
+    destination, backup = make(house, s3), await house.back_up(1000)
+    house.archive(backup).write_bytes(b"y" * 1000)
+    with pytest.raises(Exception, match="not the one that was proven"):
+        await put(house, destination, backup)
+    assert backup.archive_name not in keys(s3)
