@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from loguru import logger
 
@@ -28,10 +28,13 @@ from bot.services.status import HEARTBEAT_EVERY, PAUSED
 from bot.services.store import Store
 from bot.services.verify import verify_archive
 from bot.texts import Texts
+from bot.watch import Watch, prepare_alarms, tell_once, who_hears
 from bot.way_back import WayBack, prepare_way_back
 
 if TYPE_CHECKING:
     from aiogram import Bot
+
+    from bot.services.delivery.telegram_session import DatedSession
 
 DRAIN_DELIVERIES = 2.0
 """Seconds a shutdown gives the uploads under way; what is not confirmed by then is owed at the next start."""
@@ -105,15 +108,16 @@ def build_bot(settings: Settings) -> Bot:
     """Make the Bot API client for the configured server and proxy; sends nothing yet."""
     from aiogram import Bot  # noqa: PLC0415 - 2.5 s and 170 MB that only Telegram's commands pay
     from aiogram.client.default import DefaultBotProperties  # noqa: PLC0415
-    from aiogram.client.session.aiohttp import AiohttpSession  # noqa: PLC0415
     from aiogram.client.telegram import PRODUCTION, TelegramAPIServer  # noqa: PLC0415
+
+    from bot.services.delivery.telegram_session import DatedSession  # noqa: PLC0415
 
     server = PRODUCTION
     if settings.telegram_api:
         server = TelegramAPIServer.from_base(settings.telegram_api, is_local=settings.telegram_local)
     try:
         proxy = settings.proxy.get_secret_value() if settings.proxy else None
-        session = AiohttpSession(api=server, proxy=proxy)
+        session = DatedSession(api=server, proxy=proxy)
     except RuntimeError as error:
         raise TelegramError(
             "PROXY is set, but the package that speaks to proxies is not installed.",
@@ -137,8 +141,9 @@ async def open_manager(settings: Settings, *, deliver: bool, clock: Clock = utc_
         bot = build_bot(settings)
         stack.push_async_callback(bot.session.close)
         ledger = build_ledger(settings, store, catalogue, bot, clock=clock)
-        manager = Manager(settings, catalogue, store, ledger=ledger, notices=_texts(settings), clock=clock)
+        manager = Manager(settings, catalogue, store, ledger=ledger, clock=clock)
         prepare_way_back(manager, bot, ledger, clock=clock)
+        prepare_alarms(manager, ledger, clock=clock)
         yield manager
 
 
@@ -158,6 +163,7 @@ def build_ledger(
         catalogue,
         TelegramDestination(bot),
         recipients=settings.deliver_to,
+        admins=who_hears(settings),
         store_folder=store.folder,
         volume_bytes=settings.volume_size_mb * 1024 * 1024,
         attempts=settings.retry_attempts,
@@ -196,6 +202,7 @@ class Service:
         )
         self.poller = Poller(bot, build_dispatcher(manager, clock=clock))
         manager.polling_trouble = lambda: self.poller.trouble
+        self.watch = Watch(manager, ledger, cast("DatedSession", bot.session), self.poller, clock=clock)
         self._clock = clock
         self._started_at = clock()
         self._seen_version = -1
@@ -214,9 +221,14 @@ class Service:
             bot = build_bot(settings)
             stack.push_async_callback(bot.session.close)
             ledger = build_ledger(
-                settings, store, catalogue, bot, clock=clock, settled=lambda _delivery: manager.news_to_pin()
+                settings,
+                store,
+                catalogue,
+                bot,
+                clock=clock,
+                settled=lambda delivery: service.delivered_later(delivery),  # noqa: PLW0108 - there is none yet
             )
-            manager = Manager(settings, catalogue, store, ledger=ledger, notices=_texts(settings), clock=clock)
+            manager = Manager(settings, catalogue, store, ledger=ledger, clock=clock)
             service = cls(manager, ledger, bot, clock=clock)
             stack.push_async_callback(service._stop)
             await service._start()
@@ -225,6 +237,11 @@ class Service:
     async def ended(self) -> None:
         """Return never, or raise what ended a part of the service that can't go on (such as a refused token)."""
         await self._failed
+
+    def delivered_later(self, delivery: Delivery) -> None:
+        """The ledger has tried again what was owed."""
+        self.manager.news_to_pin()
+        self.watch.delivered_later(delivery)
 
     # --- the beginning -----------------------------------------------------------------------------------------
 
@@ -244,6 +261,7 @@ class Service:
             logger.bind(scheduler=True).warning("the run planned for {} was missed; catching up", missed)
             self.scheduler.fire(missed)
         await self._way_back.start()
+        self.watch.start()
         await self._beat()
         logger.info("service started; next run at {}", self.scheduler.next_run())
 
@@ -273,13 +291,17 @@ class Service:
             log.info("the run planned for {} is skipped: paused by {}", planned, paused.set_by)
             return
         log.info("run planned for {} begins ({})", planned, trigger)
+        self.watch.run_begins()
         try:
             result = await self.manager.back_up(trigger=trigger, requested_by="the schedule")
         except CourierError as error:
             log.error("run planned for {}: {}", planned, error.sentence)
-        except Exception:
+            self.watch.run_failed(error)
+        except Exception as error:
             log.exception("run planned for {} failed", planned)
+            self.watch.run_failed(error)
         else:
+            self.watch.run_ended(result)
             log.info("run planned for {} done: backup {} is {}", planned, result.backup.id, result.backup.state)
         await self._beat()
 
@@ -295,6 +317,7 @@ class Service:
         if seen != self._seen_version:
             self._seen_version = seen
             self._ledger.nudge()
+            self.manager.alarms.nudge()
 
     async def _beat(self, *, stopped: bool = False) -> None:
         await self.manager.catalogue.beat(
@@ -321,6 +344,7 @@ class Service:
                 task.cancel()
         # Side by side: a handler may be following the very run that is being stopped.
         await asyncio.gather(self.manager.stop(), stopping, self.poller.stop())
+        await self.watch.stop()
         await self._ledger.drain(DRAIN_DELIVERIES)
         for task in self._tasks:
             task.cancel()
@@ -388,7 +412,10 @@ async def back_up_once(
 
 
 async def _back_up_and_pin(manager: Manager) -> RunResult:
-    result = await manager.back_up(trigger=Trigger.COMMAND, requested_by="the command line")
+    try:
+        result = await manager.back_up(trigger=Trigger.COMMAND, requested_by="the command line")
+    finally:
+        await tell_once(manager)
     if manager.pins is not None:
         await manager.pins.refresh()
     return result

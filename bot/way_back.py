@@ -38,8 +38,8 @@ def prepare_way_back(manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock
     texts = Texts(timezone=manager.timezone)
     chats = TelegramChat(bot)
 
-    async def alarm(backup: Backup, drill: Drill) -> None:
-        await ledger.notify(texts.drill_failed(backup, drill), loud=True)
+    async def alarm(_backup: Backup, _drill: Drill) -> None:
+        manager.alarms.nudge()
 
     async def caption(points: tuple[RestorePoint, ...]) -> str:
         return texts.pinned_caption(await manager.status(), points)
@@ -110,3 +110,4 @@ class WayBack:
         else:
             log.info("the test-restore planned for {}: {}", planned, drill.detail if drill else "there is no backup")
         self._manager.news_to_pin()
+        self._manager.alarms.nudge()

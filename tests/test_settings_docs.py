@@ -69,6 +69,11 @@ def test_defaults_that_are_not_empty_are_written_out() -> None:
         "PROXY",
         "PROXY_FILE",
         "SNAPSHOT_DIR",
+        "STALE_AFTER",
+        "NOTIFY_URLS",
+        "NOTIFY_URLS_FILE",
+        "HEARTBEAT_URL",
+        "HEARTBEAT_URL_FILE",
         "TIMEZONE",
     }
 

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 
 from loguru import logger
 
@@ -35,6 +34,7 @@ from bot.models import (
 )
 from bot.services import databases as discovery
 from bot.services.abort import Abort
+from bot.services.alarms.alarms import Alarms
 from bot.services.catalogue import Catalogue
 from bot.services.delivery.ledger import Ledger
 from bot.services.drill import Drills
@@ -51,14 +51,6 @@ ALL = 1_000_000
 
 FINISH_WITHIN = 2.0
 """Seconds a shutdown gives the running stage before it is abandoned; ten in all, with delivery and closing."""
-
-
-class Notices(Protocol):
-    """The sentences of the alarms, made by whoever talks to people."""
-
-    def run_failed(self, backup: Backup) -> str: ...
-
-    def databases_skipped(self, backup: Backup) -> str: ...
 
 
 @dataclass(slots=True)
@@ -95,7 +87,6 @@ class Manager:
         store: Store,
         *,
         ledger: Ledger | None = None,
-        notices: Notices | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self.settings = settings
@@ -107,7 +98,9 @@ class Manager:
         self.polling_trouble: Callable[[], str] = str
         self.drills = Drills(catalogue, store, clock=clock)  # replaced where Telegram can be asked
         self.pins: PinKeeper | None = None  # where somebody keeps the restore points pinned
-        self._notices = notices
+        self.alarms = Alarms(
+            catalogue, reminder=settings.alarm_reminder, shrink_percent=settings.shrink_alarm, clock=clock
+        )
         self._clock = clock
         self._run: _Run | None = None
         self._idle = asyncio.Event()
@@ -161,6 +154,7 @@ class Manager:
             self._run = None
             self._idle.set()
             self.news_to_pin()
+            self.alarms.nudge()
 
     async def _back_up(self, run: _Run) -> Backup:
         """Make the archive and record what became of it, whatever became of it."""
@@ -192,7 +186,9 @@ class Manager:
         )  # fmt: skip
         for record in backup.skipped:
             logger.error("backup {} is without {} ({}): {}", backup_id, record.path, record.reason, record.detail)
-        return backup
+        if run.trigger is Trigger.SAFETY:
+            return backup
+        return replace(backup, shrunken=await self.alarms.weigh(backup_id, backup.databases))
 
     async def _plan(self, run: _Run, work: Path) -> Plan:
         settings = self.settings
@@ -214,11 +210,11 @@ class Manager:
         )
 
     async def _record_failure(self, backup_id: int, error: BaseException) -> None:
-        """Write down why there is no backup, and tell the admins unless the service is merely stopping."""
+        """Write down why there is no backup."""
         stopped = isinstance(error, (AbortedError, asyncio.CancelledError))
         code = error.code if isinstance(error, CourierError) else "aborted" if stopped else "error"
         sentence = error.sentence if isinstance(error, CourierError) else f"{type(error).__name__}: {error}"
-        backup = await self.catalogue.finish_backup(
+        await self.catalogue.finish_backup(
             backup_id,
             state=BackupState.INTERRUPTED if stopped else BackupState.FAILED,
             finished_at=self._clock(),
@@ -230,9 +226,6 @@ class Manager:
             logger.warning("backup {} was interrupted: {}", backup_id, sentence)
             return
         logger.error("backup {} failed: {}", backup_id, sentence)
-        if self.ledger is not None and self._notices is not None:
-            with suppress(CourierError):
-                await self.ledger.notify(self._notices.run_failed(backup), loud=True)
 
     async def _deliver(self, backup: Backup, run: _Run) -> tuple[Delivery, ...]:
         """Send the backup to everybody; without a ledger, write down that it is owed."""
@@ -240,17 +233,13 @@ class Manager:
         if self.ledger is None:
             return await self.catalogue.owe(backup.id, recipients)
         self._report(run, Progress(stage=Stage.DELIVER, total=backup.archive_bytes))
-        routine = run.trigger in (Trigger.SCHEDULE, Trigger.CATCH_UP) and not backup.skipped
-        deliveries = await self.ledger.deliver(
+        self.alarms.nudge()  # what this backup lacks is told at once, however long its upload takes
+        return await self.ledger.deliver(
             backup,
-            silent=routine,
+            silent=run.trigger in (Trigger.SCHEDULE, Trigger.CATCH_UP),  # what is wrong with it is loud by its alarm
             progress=lambda done, total: self._report(run, Progress(stage=Stage.DELIVER, done=done, total=total)),
             abort=run.abort,
         )
-        if backup.skipped and self._notices is not None:
-            with suppress(CourierError):
-                await self.ledger.notify(self._notices.databases_skipped(backup), loud=True)
-        return deliveries
 
     def news_to_pin(self) -> None:
         """Something changed that the pinned messages tell; they follow in the background."""

@@ -214,7 +214,7 @@ class Scheduler:
 
     def _runs_from(self, now: datetime, count: int) -> tuple[datetime, ...]:
         base = self._base(now)
-        return () if base is None else tuple(islice(_planned(self.expression, self.timezone, base), count))
+        return () if base is None else tuple(islice(planned_times(self.expression, self.timezone, base), count))
 
     def _previous_or_now(self, now: datetime) -> datetime | None:
         return self.previous_run(now + timedelta(microseconds=1))
@@ -247,7 +247,8 @@ class Scheduler:
             self._cron = None
 
 
-def _planned(expression: str, timezone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+def planned_times(expression: str, timezone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+    """Yield the instants (UTC) that an expression names in a zone after an instant, without end."""
     for planned in CronSim(expression, after.astimezone(timezone)):
         if planned > after:  # in the second pass of a repeated hour, cronsim begins with times of the first
             yield planned.astimezone(UTC)

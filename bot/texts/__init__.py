@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.models import (
+    Alarm,
     Backup,
     BackupDetails,
     BackupPage,
     Delivery,
-    Drill,
     Health,
     Recipient,
     RestorePoint,
@@ -20,7 +20,7 @@ from bot.models import (
     Status,
     Volume,
 )
-from bot.texts import answers, delivery, history, journal, restore_points, runs, status
+from bot.texts import alarms, answers, delivery, history, journal, restore_points, runs, status
 from bot.texts import health as health_text
 from bot.texts.markup import ANSWER_LIMIT, CAPTION_LIMIT, MESSAGE_LIMIT, cut, length, plain
 from bot.texts.measures import age, duration, human_size, next_run
@@ -52,20 +52,20 @@ class Texts:
     def caption(self, backup: Backup, volume: Volume) -> str:
         return delivery.caption(backup, volume, self.timezone)
 
-    def run_failed(self, backup: Backup) -> str:
-        return delivery.run_failed(backup, self.timezone)
+    def alarm(self, seen: Alarm, now: datetime, reminder: timedelta) -> str:
+        return alarms.alarm(seen, now, reminder, self.timezone)
 
-    def run_interrupted(self, backup: Backup) -> str:
-        return delivery.run_interrupted(backup, self.timezone)
+    def alarm_over(self, seen: Alarm) -> str:
+        return alarms.alarm_over(seen, self.timezone)
 
-    def databases_skipped(self, backup: Backup) -> str:
-        return delivery.databases_skipped(backup, self.timezone)
+    def alarm_recovered(self, seen: Alarm) -> str:
+        return alarms.alarm_recovered(seen)
 
-    def recovered(self, backup: Backup, after: str = "") -> str:
-        return delivery.recovered(backup, self.timezone, after)
+    def alarm_on_phone(self, seen: Alarm, now: datetime) -> tuple[str, str]:
+        return alarms.on_phone(seen, now)
 
-    def drill_failed(self, backup: Backup, drill: Drill) -> str:
-        return restore_points.drill_failed(backup, drill, self.timezone)
+    def alarm_moved(self, seen: Alarm) -> str:
+        return alarms.alarm_moved(seen)
 
     def pinned_caption(self, seen: Status, points: Sequence[RestorePoint]) -> str:
         return restore_points.pinned_caption(seen, points, self.timezone)

@@ -60,6 +60,7 @@ def as_backup(row: sqlite3.Row, databases: tuple[BackedUp, ...], skipped: tuple[
         pinned=bool(row["pinned"]),
         on_disk=bool(row["on_disk"]),
         note=row["note"],
+        shrunken=tuple(json.loads(row["shrunken"])),
     )
 
 

@@ -10,13 +10,12 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 
 from aiogram.enums import ParseMode
-from aiogram.exceptions import TelegramAPIError
 from aiogram.types import BufferedInputFile, InputMediaDocument, Message, MessageOriginUser
 from aiohttp import ClientError, ClientResponseError
 
 from bot.services.delivery.destination import Gone, Outcome, StaleFile, TooLarge, Transient
 from bot.services.delivery.telegram import ANSWER_SECONDS, TelegramDestination
-from bot.services.restore_points.chat import CutShort, Pinned, PostedDocument, Unchanged, Vanished, nothing
+from bot.services.restore_points.chat import CutShort, Pinned, PostedDocument, Vanished, nothing
 from bot.services.threads import settled
 
 SLOWEST_DOWNLOAD = 32 * 1024  # bytes per second; aiogram's own limit is 30 s in total
@@ -27,12 +26,6 @@ STALE = "Telegram no longer gives out this file: its file_id is from another bot
 TOO_LARGE = (
     "Telegram's cloud lets no bot download a file over 20 MB: download it in the chat by hand, "
     "or set TELEGRAM_API to a Bot API server of your own"
-)
-GONE_MESSAGES = (
-    "message to edit not found",
-    "message can't be edited",
-    "message_id_invalid",
-    "message to pin not found",
 )
 
 
@@ -200,14 +193,6 @@ class TelegramChat(TelegramDestination):
             ours=sender is not None and sender.id == self._bot.id,
             caption=message.caption or "",
         )
-
-    def _read_refusal(self, error: TelegramAPIError, upload: object, file_id: str | None) -> Outcome:
-        text = str(error.message).casefold()
-        if any(sign in text for sign in GONE_MESSAGES):
-            return Vanished("the message is no longer there")
-        if "message is not modified" in text:
-            return Unchanged("nothing changed")
-        return super()._read_refusal(error, None, file_id)
 
 
 async def _read_pieces(path: Path) -> AsyncGenerator[bytes, None]:
