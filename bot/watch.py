@@ -16,7 +16,7 @@ from bot.models import Delivery, Recipient, RunResult
 from bot.services.alarms.alarms import Listener
 from bot.services.alarms.board import Board
 from bot.services.alarms.phones import Phone
-from bot.services.alarms.sentry import Sentry
+from bot.services.alarms.sentry import Sentry, Usage, disk_usage
 from bot.services.alarms.signals import ClockCheck, ConflictCheck
 from bot.services.alarms.watchdog import Watchdog
 from bot.services.delivery.ledger import Ledger
@@ -38,7 +38,7 @@ def who_hears(settings: Settings) -> tuple[Recipient, ...]:
     return tuple(dict.fromkeys((*admins, *settings.deliver_to)))
 
 
-def prepare_alarms(manager: Manager, ledger: Ledger, *, clock: Clock) -> Sentry:
+def prepare_alarms(manager: Manager, ledger: Ledger, *, clock: Clock, usage: Usage = disk_usage) -> Sentry:
     """Let the manager's alarms look at everything, and tell the admins and the phones; nothing is sent yet."""
     from bot.handlers.alarms import alarm_buttons  # noqa: PLC0415 - it imports aiogram
 
@@ -67,7 +67,7 @@ def prepare_alarms(manager: Manager, ledger: Ledger, *, clock: Clock) -> Sentry:
         )
         return (*boards, *phones)
 
-    sentry = Sentry(manager, audience=everybody, clock=clock)
+    sentry = Sentry(manager, audience=everybody, clock=clock, usage=usage)
     manager.alarms.audience = audience
     manager.alarms.sentries = sentry.looks
     return sentry
