@@ -15,8 +15,9 @@ from loguru import logger
 
 from bot.clock import Clock, utc_now
 from bot.config import Settings
-from bot.errors import BusyError, CourierError, InstanceError, TelegramError
+from bot.errors import AbortedError, BusyError, CourierError, InstanceError, TelegramError
 from bot.models import Delivery, Progress, RunResult, Trigger
+from bot.restore_news import RestoreNews
 from bot.services.abort import Abort
 from bot.services.catalogue import CATALOGUE_NAME, Catalogue, Rebuilt, open_or_rebuild
 from bot.services.delivery.ledger import Ledger
@@ -193,6 +194,7 @@ class Service:
         self.bot = bot
         self._ledger = ledger
         self._way_back = WayBack(manager, bot, ledger, clock=clock)
+        self._news = RestoreNews(manager, ledger)
         self.scheduler = Scheduler(
             manager.settings.schedule,
             manager.timezone,
@@ -246,12 +248,16 @@ class Service:
     # --- the beginning -----------------------------------------------------------------------------------------
 
     async def _start(self) -> None:
+        await self.manager.restores.settle()
         await self._beat()
         await self.manager.prune()
         self._go("heartbeat", self._keep_beating())
+        if self.manager.inbox is not None:
+            await self.manager.inbox.start()  # what a restart has cost is known before anybody sends more
         self._go("polling", self.poller.run())
         self._go("ledger", self._ledger.run())
         self._go("commands", self._register_commands())
+        self._go("cut-off restores", self._news.tell_of_cut_off())
         last_planned = await self.manager.catalogue.last_planned()
         missed = self.scheduler.missed(last_planned) if last_planned else None
         if last_planned is None:
@@ -286,14 +292,15 @@ class Service:
         log = logger.bind(scheduler=True)
         catalogue = self.manager.catalogue
         paused = (await catalogue.overrides()).get(PAUSED)
-        await catalogue.set_last_planned(planned)
         if paused is not None:
+            await catalogue.set_last_planned(planned)
             log.info("the run planned for {} is skipped: paused by {}", planned, paused.set_by)
             return
-        log.info("run planned for {} begins ({})", planned, trigger)
         self.watch.run_begins()
         try:
-            result = await self.manager.back_up(trigger=trigger, requested_by="the schedule")
+            result = await self._back_up_after_restores(planned, trigger)
+        except AbortedError as error:
+            log.warning("run planned for {}: {}", planned, error.sentence)
         except CourierError as error:
             log.error("run planned for {}: {}", planned, error.sentence)
             self.watch.run_failed(error)
@@ -305,10 +312,37 @@ class Service:
             log.info("run planned for {} done: backup {} is {}", planned, result.backup.id, result.backup.state)
         await self._beat()
 
+    async def _back_up_after_restores(self, planned: datetime, trigger: Trigger) -> RunResult:
+        """Back up; where a restore is under way, right after it. Raises what `back_up` raises.
+
+        Stopped while it waits, the run counts as missed, and the next start catches up with it.
+        """
+        log, catalogue = logger.bind(scheduler=True), self.manager.catalogue
+        before = await catalogue.last_planned()
+        while True:
+            if (running := await self.manager.restores.under_way()) is not None:
+                log.warning("the run planned for {} waits for the restore by {}", planned, running.requested_by)
+                await self.manager.restores.over()
+                log.info(
+                    "the restore by {} has ended; the run planned for {} is made now", running.requested_by, planned
+                )
+            await catalogue.set_last_planned(planned)
+            log.info("run planned for {} begins ({})", planned, trigger)
+            try:
+                return await self.manager.back_up(trigger=trigger, requested_by="the schedule")
+            except BusyError:
+                if await self.manager.restores.under_way() is None:
+                    raise
+                if before is not None:
+                    await catalogue.set_last_planned(before)
+
     async def _keep_beating(self) -> None:
         while True:
             await self._beat()
             await self.look_for_news()
+            await self.manager.restores.sweep()
+            if await self.manager.restores.settle() is not None:
+                self._go("cut-off restores", self._news.tell_of_cut_off())
             await asyncio.sleep(HEARTBEAT_EVERY)
 
     async def look_for_news(self) -> None:

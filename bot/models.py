@@ -355,13 +355,17 @@ class RunResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInProgress:
-    """The run under way, whoever asked for it; `here` is false when another process has it."""
+    """The run under way, a backup or a restore; `here` is false when another process has it."""
 
     started_at: datetime
     trigger: Trigger
     requested_by: str
-    progress: Progress
+    progress: Progress | RestoreProgress
     here: bool = True
+
+    @property
+    def is_restore(self) -> bool:
+        return isinstance(self.progress, RestoreProgress)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -482,6 +486,7 @@ class BackupDetails:
     retention: str
     volumes: int
     drills: tuple[Drill, ...] = ()  # newest first
+    restorable: bool = False  # its archive is on the disk, or Telegram holds all of it
 
 
 class DrillSource(StrEnum):
@@ -564,6 +569,7 @@ class InUse(StrEnum):
 class RestoreStage(StrEnum):
     """Where a restore stands, in order."""
 
+    FETCH = "fetch from Telegram"
     READ = "read the archive"
     CHECK = "check the databases"
     COMPARE = "compare with what is there"

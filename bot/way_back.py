@@ -13,9 +13,12 @@ from bot.clock import Clock
 from bot.config import Settings
 from bot.errors import AbortedError, CourierError
 from bot.models import Backup, Drill, RestorePoint
+from bot.restore_news import RestoreNews
 from bot.services.abort import Abort
 from bot.services.delivery.ledger import Ledger
 from bot.services.drill import Drills
+from bot.services.inbox import Inbox
+from bot.services.inbox.recognition import CLOUD_LIMIT
 from bot.services.manager import Manager
 from bot.services.restore_points.document import kept_settings
 from bot.services.restore_points.pin import PinKeeper
@@ -32,7 +35,10 @@ STOP_WITHIN = 2.0
 
 
 def prepare_way_back(manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock) -> PinKeeper:
-    """Let the manager test-restore what Telegram holds, and keep the restore points pinned; nothing is sent yet."""
+    """Let the manager test-restore what Telegram holds, keep the restore points pinned, and take what admins send.
+
+    Nothing is sent yet.
+    """
     from bot.services.delivery.telegram_chat import TelegramChat  # noqa: PLC0415 - it imports aiogram
 
     texts = Texts(timezone=manager.timezone)
@@ -44,7 +50,17 @@ def prepare_way_back(manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock
     async def caption(points: tuple[RestorePoint, ...]) -> str:
         return texts.pinned_caption(await manager.status(), points)
 
+    manager.inbox = Inbox(
+        chats,
+        manager.store,
+        manager.catalogue,
+        limit=None if manager.settings.telegram_local else CLOUD_LIMIT,
+        restores=manager.restores,
+        clock=clock,
+    )
     manager.drills = Drills(manager.catalogue, manager.store, chats, alarm=alarm, clock=clock)
+    manager.restores.files = chats
+    manager.restores.herald = RestoreNews(manager, ledger)
     manager.pins = PinKeeper(
         manager.catalogue,
         chats,
@@ -89,6 +105,8 @@ class WayBack:
     async def stop(self) -> None:
         """Break off what is under way: a test-restore begins anew another time."""
         self._abort.set("The service was stopped.")
+        if self._manager.inbox is not None:
+            await self._manager.inbox.stop()
         if self._scheduler is not None:
             await self._scheduler.stop(STOP_WITHIN)
         if self._pinning is not None:

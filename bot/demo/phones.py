@@ -116,6 +116,16 @@ class Person:
         chat = self._chat(to, writing=True)
         return self._post(chat, text=caption, html=caption, file=file, thread_id=thread, media_group_id=album)
 
+    async def send_photo(self, path: Path | str, *, to: Where = None) -> Message:
+        """Send a picture as a photo, which is no document. Raises `RefusalError` for what is no picture."""
+        file = await asyncio.to_thread(copy_in, self._state, Path(path), Path(path).name, "photo")
+        return self._post(self._chat(to, writing=True), text="", html="", file=file)
+
+    async def send_sticker(self, path: Path | str, *, to: Where = None) -> Message:
+        """Send any file from this machine as if it were a sticker."""
+        file = await asyncio.to_thread(copy_in, self._state, Path(path), Path(path).name, "sticker")
+        return self._post(self._chat(to, writing=True), text="", html="", file=file)
+
     async def send_album(self, paths: Iterable[Path | str], *, caption: str = "", to: Where = None) -> list[Message]:
         """Send files as one album: the bot gets one update per file, all with one media_group_id."""
         album = str(self._state.number() + 10**15)

@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """Bytes on the server's disk; `kind` is document or photo and never changes."""
+    """Bytes on the server's disk; `kind` is document, photo or sticker and never changes."""
 
     unique_id: str
     path: Path

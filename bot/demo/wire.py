@@ -62,6 +62,9 @@ def file_json(state: State, bot: BotAccount, file: StoredFile) -> Json:
     }
     if file.kind == "photo":
         return {"photo": [{**ids, "width": file.width, "height": file.height}]}
+    if file.kind == "sticker":
+        kind = {"type": "regular", "is_animated": False, "is_video": False}
+        return {"sticker": {**ids, **kind, "width": 512, "height": 512}}
     return {"document": {**ids, "file_name": file.name, "mime_type": file.mime_type}}
 
 

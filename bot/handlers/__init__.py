@@ -10,7 +10,7 @@ from aiogram.types import CallbackQuery, TelegramObject
 
 from bot.clock import Clock, utc_now
 from bot.handlers.alarms import build_alarm_router
-from bot.handlers.backup import LiveRuns, Pace, build_backup_router
+from bot.handlers.backup import LiveRuns, build_backup_router
 from bot.handlers.commands import register_commands
 from bot.handlers.dashboard import build_dashboard_router
 from bot.handlers.failures import build_failure_router
@@ -19,7 +19,10 @@ from bot.handlers.gate import InPrivate, IsAdmin, StrangerLog, build_stranger_ro
 from bot.handlers.groups import build_group_router
 from bot.handlers.health import build_health_router
 from bot.handlers.history import build_history_router
+from bot.handlers.inbox import LiveInbox, build_inbox_router
+from bot.handlers.live import LiveView, Pace
 from bot.handlers.logs import build_logs_router
+from bot.handlers.restore import LiveRestores, build_restore_router
 from bot.handlers.screen import Board
 from bot.texts import Texts
 
@@ -42,13 +45,16 @@ def build_dispatcher(
     `pace` bounds how often a live view is redrawn; after `patience` seconds a slow screen says that it is checking.
     """
     texts = Texts(timezone=manager.timezone)
+    view = LiveView(pace or Pace())
     dispatcher = Dispatcher(
         disable_fsm=True,
         manager=manager,
         texts=texts,
         clock=clock,
         board=Board(clock),
-        live_runs=LiveRuns(manager, texts, clock, pace or Pace()),
+        live_runs=LiveRuns(manager, texts, clock, view),
+        live_restores=LiveRestores(manager, texts, clock, view),
+        live_inbox=LiveInbox(texts, clock, view.pace),
     )
     dispatcher.include_router(build_root_router(patience=patience, stranger_log=stranger_log))
     return dispatcher
@@ -86,9 +92,11 @@ def _private(patience: float) -> Router:
         build_dashboard_router(),
         build_backup_router(),
         build_history_router(),
+        build_restore_router(),
         build_logs_router(),
         build_health_router(patience),
         build_alarm_router(),
+        build_inbox_router(),
         build_fallback_router(),
     )
     return private

@@ -18,6 +18,7 @@ from bot.clock import Clock
 from bot.errors import AbortedError, BusyError, CourierError
 from bot.handlers import keyboards
 from bot.handlers.keyboards import Run
+from bot.handlers.live import LiveView
 from bot.handlers.screen import Board, Canvas, Press, Screen
 from bot.models import Progress, Recipient, RunInProgress, RunResult, Stage, Trigger
 from bot.texts import Texts, answers
@@ -26,18 +27,7 @@ from bot.texts.backups import names_of
 if TYPE_CHECKING:
     from bot.services.manager import Manager
 
-_LAST_WORDS = (1.0, 3.0, 10.0)
-"""Seconds between the attempts to draw a result: without it the message would show a run that never ends."""
-
 _Say = Callable[[str], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often a live view is redrawn at most: so many seconds lie between two edits."""
-
-    every: float = 1.0
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +37,7 @@ class LiveRuns:
     manager: Manager
     texts: Texts
     clock: Clock
-    pace: Pace
+    view: LiveView
 
     async def start_or_join(self, canvas: Canvas, asked_by: str, say: _Say) -> None:
         """Start a run and follow it to its result; where one is under way, say so and follow that one.
@@ -61,7 +51,7 @@ class LiveRuns:
         work = asyncio.create_task(self.manager.back_up(trigger=Trigger.BUTTON, requested_by=asked_by))
         _keep(work)
         await asyncio.sleep(0)  # of two presses in one instant, the second one learns here that it came second
-        if not work.done():
+        if begun := not work.done():
             await _say(say, answers.STARTED)
             await self._follow(canvas, self._starting(asked_by), work)
         try:
@@ -72,13 +62,15 @@ class LiveRuns:
             if run is not None:
                 await self._join(canvas, run, say)
             else:
-                await self._settle(canvas, Screen(answers.no_backup(error), keyboards.run_result(None)))
+                if not begun:
+                    await _say(say, error.sentence)
+                await self.view.settle(canvas, Screen(answers.not_now(error), keyboards.run_result(None)))
         except AbortedError as error:
-            await self._settle(canvas, Screen(answers.stopped(error), keyboards.run_result(None)))
+            await self.view.settle(canvas, Screen(answers.stopped(error), keyboards.run_result(None)))
         except CourierError as error:
-            await self._settle(canvas, Screen(answers.no_backup(error), keyboards.run_result(None)))
+            await self.view.settle(canvas, Screen(answers.no_backup(error), keyboards.run_result(None)))
         else:
-            await self._settle(canvas, await self._outcome(result))
+            await self.view.settle(canvas, await self._outcome(result))
 
     def _starting(self, asked_by: str) -> RunInProgress:
         return RunInProgress(
@@ -96,11 +88,11 @@ class LiveRuns:
             return
         status = await self.manager.status()
         if status.latest is None or status.latest.started_at < run.started_at:
-            await self._settle(canvas, Screen(answers.run_ended(), keyboards.run_result(None)))
+            await self.view.settle(canvas, Screen(answers.run_ended(), keyboards.run_result(None)))
             return
         seen = await self.manager.details(status.latest.id)
         result = RunResult(backup=seen.backup, deliveries=seen.deliveries)
-        await self._settle(canvas, await self._outcome(result, names_of(status.recipients)))
+        await self.view.settle(canvas, await self._outcome(result, names_of(status.recipients)))
 
     async def _follow(self, canvas: Canvas, first: RunInProgress, work: asyncio.Task[RunResult] | None) -> None:
         """Redraw the run's progress, with a pause between any two edits, until it ends or another screen is opened.
@@ -111,36 +103,20 @@ class LiveRuns:
         run: RunInProgress | None = first
         drawn, gone = "", False
         while canvas.current and not (work is not None and work.done()):
-            wait = self.pace.every
+            wait = self.view.pace.every
             text = self.texts.progress(run or first, self.clock())
             if text != drawn and not gone:
                 try:
-                    gone = not await self._show(canvas, Screen(text, keyboards.to_menu()))
+                    gone = not await self.view.show(canvas, Screen(text, keyboards.to_menu()))
                     drawn = text
                 except TelegramRetryAfter as error:
                     wait = max(wait, float(error.retry_after))
                 except Exception as error:  # the network, a proxy's HTML, a refusal: none of it may hurt the backup
                     logger.debug("the progress could not be drawn: {}", type(error).__name__)
-            await self._pause(wait, work)
+            await self.view.pause(wait, work)
             run = self.manager.running
             if work is None and (run is None or run.started_at != first.started_at):
                 return
-
-    async def _show(self, canvas: Canvas, screen: Screen) -> bool:
-        if canvas.message_id is None:
-            await canvas.draw(screen)
-            return True
-        return await canvas.edit(screen)
-
-    async def _pause(self, seconds: float, work: asyncio.Task[RunResult] | None) -> None:
-        """Wait, but no longer than the run lasts."""
-        tick = asyncio.ensure_future(self.pace.sleep(seconds))
-        try:
-            await asyncio.wait({tick} if work is None else {tick, work}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            tick.cancel()
-            with suppress(asyncio.CancelledError):
-                await tick
 
     async def _outcome(self, result: RunResult, names: Mapping[Recipient, str] | None = None) -> Screen:
         if names is None:
@@ -149,20 +125,6 @@ class LiveRuns:
                 names = names_of((await self.manager.status()).recipients)
         text = self.texts.result(result.backup, result.deliveries, self.clock(), names)
         return Screen(text, keyboards.run_result(result.backup.id))
-
-    async def _settle(self, canvas: Canvas, screen: Screen) -> None:
-        """Draw the last screen of a run, also when Telegram asks to wait or can't be reached for a moment."""
-        for wait in _LAST_WORDS:
-            try:
-                await canvas.draw(screen)
-            except TelegramRetryAfter as error:
-                await self.pace.sleep(float(error.retry_after))
-            except Exception as error:  # the network, a proxy's HTML: tried again
-                logger.debug("the result could not be drawn: {}", type(error).__name__)
-                await self.pace.sleep(wait)
-            else:
-                return
-        await canvas.draw(screen)
 
 
 async def _say(say: _Say, sentence: str) -> None:

@@ -76,6 +76,25 @@ class Delete(CallbackData, prefix="erase"):
     asked_at: Annotated[int, Field(ge=0, lt=2**40)]
 
 
+class RestoreStep(StrEnum):
+    CHOOSE = "choose"
+    TOGGLE = "tick"
+    ALL = "all"
+    PLAN = "plan"
+    ASK = "ask"
+    YES = "yes"
+    CANCEL = "no"
+    UNDO = "undo"
+
+
+class Restore(CallbackData, prefix="rst"):
+    """A step of a restore; `source` is the short id of what it is about: a backup's is b and its number."""
+
+    step: RestoreStep
+    source: Annotated[str, Field(pattern=r"^[a-z][0-9a-z]{1,20}$")]
+    item: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+
 class Level(StrEnum):
     ALL = "all"
     INFO = "info"
@@ -105,11 +124,11 @@ def keyboard(*rows: Row | None) -> InlineKeyboardMarkup:
     return InlineKeyboardMarkup(inline_keyboard=[row for row in rows if row])
 
 
-def _back(text: str, data: CallbackData) -> Row:
+def back_row(text: str, data: CallbackData) -> Row:
     return [button(f"‹ {text}", data)]
 
 
-TO_MENU = _back("Back", Go(place=Place.MENU))
+TO_MENU = back_row("Back", Go(place=Place.MENU))
 
 
 def admin_menu() -> InlineKeyboardMarkup:
@@ -125,7 +144,7 @@ def backup_menu(*, paused: bool) -> InlineKeyboardMarkup:
         [button("📊 Backup Status", Go(place=Place.STATUS)), button("💾 Manual Backup", Run(), ButtonStyle.PRIMARY)],
         [button("📜 Detailed Logs", Logs(level=Level.ALL, page=0)), button("🩺 System Health", Go(place=Place.HEALTH))],
         [button("🗂 History", History(page=0)), resume if paused else pause],
-        _back("Back", Go(place=Place.ADMIN)),
+        back_row("Back", Go(place=Place.ADMIN)),
     )
 
 
@@ -172,13 +191,15 @@ def backup(seen: BackupDetails, page: int) -> InlineKeyboardMarkup:
     def does(act: BackupAct) -> OfBackup:
         return OfBackup(act=act, id=here.id, page=page)
 
-    back = _back("History", History(page=page))
+    back = back_row("History", History(page=page))
+    restore = [button("♻️ Restore", Restore(step=RestoreStep.CHOOSE, source=f"b{here.id}"))] if seen.restorable else []
     if not here.on_disk:
-        return keyboard(back)
+        return keyboard(restore, back)
     pin = button("Unpin", does(BackupAct.UNPIN)) if here.pinned else button("📌 Pin", does(BackupAct.PIN))
     delete = button("🗑 Delete", does(BackupAct.ASK_DELETE), ButtonStyle.DANGER)
     return keyboard(
         [button("📤 Send it to me again", does(BackupAct.SEND), ButtonStyle.PRIMARY)],
+        restore,
         [pin] if here.pinned else [pin, delete],
         back,
     )
@@ -186,7 +207,7 @@ def backup(seen: BackupDetails, page: int) -> InlineKeyboardMarkup:
 
 def to_backup(backup_id: int, page: int) -> InlineKeyboardMarkup:
     """Return the way back to one backup."""
-    return keyboard(_back("Back", OfBackup(act=BackupAct.OPEN, id=backup_id, page=page)))
+    return keyboard(back_row("Back", OfBackup(act=BackupAct.OPEN, id=backup_id, page=page)))
 
 
 def confirm_delete(backup_id: int, page: int, asked_at: int) -> InlineKeyboardMarkup:

@@ -62,6 +62,7 @@ class Board:
         if callback.message is not None:
             canvas.chat_id = callback.message.chat.id
             canvas.origin = (canvas.chat_id, callback.message.message_id)
+            canvas.former = self._newest.get(canvas.origin, "")
             if claim:
                 self.claim(canvas.origin, callback.id)
         if isinstance(callback.message, Message) and self._clock() - callback.message.date < EDITABLE_FOR:
@@ -90,6 +91,7 @@ class Canvas:
     ticket: str
     message_id: int | None = None
     origin: tuple[int, int] | None = None
+    former: str = ""
 
     @property
     def current(self) -> bool:
@@ -151,6 +153,12 @@ class Press:
     def actor(self) -> str:
         """Who pressed, by name and id, for the record."""
         return f"{self.person} ({self.callback.from_user.id})"
+
+    def give_back(self) -> None:
+        """Leave the message to whoever drew in it before: this press changes nothing there."""
+        canvas = self.canvas
+        if canvas.origin is not None and canvas.former and canvas.current:
+            canvas.board.claim(canvas.origin, canvas.former)
 
     async def draw(self, screen: Screen, toast: str = "") -> None:
         """Show the screen, and answer the press if nothing has yet."""

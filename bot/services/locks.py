@@ -8,16 +8,19 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from filelock import FileLock, Timeout
 
 from bot.clock import Clock, utc_now
 from bot.errors import BusyError, CatalogueError, CourierError, InstanceError
-from bot.models import Stage, Trigger
+from bot.models import Progress, RestoreProgress, RestoreStage, RunInProgress, Stage, Trigger
 from bot.services.store import create_private_folder
+
+_E = TypeVar("_E", bound=StrEnum)
 
 # A look from another process holds the lock for an instant; a second try tells it from somebody who keeps it.
 _TRIES = (0.01, 0.05, 0.0)
@@ -173,10 +176,11 @@ class ServiceLock(_Lock):
 
 
 class RunLock(_Lock):
-    """Held during a run: one at a time, whoever asks."""
+    """Held during a run, a backup or a restore: one at a time, whoever asks."""
 
     def __init__(self, folder: Path, *, clock: Clock = utc_now) -> None:
         super().__init__(folder, "run", clock)
+        self._notes: set[asyncio.Task[None]] = set()
 
     async def acquire(self, *, trigger: Trigger, requested_by: str) -> None:
         """Raises BusyError at once, with who asked for the run under way, when it began and where it stands."""
@@ -185,7 +189,7 @@ class RunLock(_Lock):
             since=self._clock(),
             trigger=str(trigger),
             requested_by=requested_by,
-            stage=str(Stage.STARTING),
+            stage=str(RestoreStage.CHECK if trigger is Trigger.SAFETY else Stage.STARTING),
         )
         await self._acquire(holder, self._refuse)
 
@@ -198,7 +202,19 @@ class RunLock(_Lock):
         finally:
             await self.release()
 
-    async def update(self, stage: Stage) -> None:
+    async def run(self) -> RunInProgress | None:
+        """Return the run that another object or process holds the lock for, as far as it had time to say."""
+        holder = await self.holder()
+        return None if holder is None or not holder.trigger else _as_run(holder, self._clock())
+
+    def tell(self, stage: Stage | RestoreStage) -> None:
+        """Tell other processes in the background where the run stands."""
+        if self.held and self._holder.stage != str(stage):
+            note = asyncio.ensure_future(self.update(stage))
+            self._notes.add(note)
+            note.add_done_callback(self._notes.discard)
+
+    async def update(self, stage: Stage | RestoreStage) -> None:
         """Tell other processes where the run stands; nothing happens when the lock is not held."""
         if self.held and self._holder.stage != str(stage):
             self._holder = replace(self._holder, stage=str(stage))
@@ -206,10 +222,47 @@ class RunLock(_Lock):
 
     def _refuse(self, holder: Holder) -> CourierError:
         if not holder.pid:
-            return BusyError("A backup is under way in another process.", hint="Try again when it has ended.")
+            return BusyError("A run is under way in another process.", hint="Try again when it has ended.")
+        if holder.trigger == Trigger.SAFETY:
+            run = _as_run(holder, self._clock())
+            return BusyError(f"{what_runs(run)[:-1]} (process {holder.pid}).", hint="Try again when it has ended.")
         asked = f", asked for by {holder.requested_by}" if holder.requested_by else ""
         since = f" since {holder.since:%H:%M:%S} UTC" if holder.since else ""
         return BusyError(
             f"A backup ({holder.trigger}{asked}) is under way{since}: {holder.stage} (process {holder.pid}).",
             hint="Try again when it has ended.",
         )
+
+
+def what_runs(run: RunInProgress) -> str:
+    """Return the sentence for whoever asks for a second run."""
+    what = "restore" if run.is_restore else "backup"
+    asked = f"asked for by {run.requested_by or 'somebody'}"
+    how = "" if run.is_restore else f" ({run.trigger})"
+    return (
+        f"A {what} is already running ({run.progress.stage}), {asked}{how} at"
+        f" {run.started_at.astimezone(UTC):%H:%M:%S} UTC."
+    )
+
+
+def _as_run(holder: Holder, now: datetime) -> RunInProgress:
+    progress: Progress | RestoreProgress
+    if holder.trigger == Trigger.SAFETY:
+        progress = RestoreProgress(stage=_word(RestoreStage, holder.stage, RestoreStage.CHECK))
+    else:
+        progress = Progress(stage=_word(Stage, holder.stage, Stage.STARTING))
+    return RunInProgress(
+        started_at=holder.since or now,
+        trigger=_word(Trigger, holder.trigger, Trigger.COMMAND),
+        requested_by=holder.requested_by,
+        progress=progress,
+        here=False,
+    )
+
+
+def _word(kind: type[_E], word: str, otherwise: _E) -> _E:
+    """Read a word that another process wrote, which may be of another version."""
+    try:
+        return kind(word)
+    except ValueError:
+        return otherwise

@@ -39,9 +39,12 @@ from bot.services.catalogue import Catalogue
 from bot.services.delivery.ledger import Ledger
 from bot.services.drill import Drills
 from bot.services.health import measure_health
-from bot.services.locks import RunLock
+from bot.services.inbox import Inbox
+from bot.services.locks import RunLock, what_runs
 from bot.services.pipeline import NothingLeftError, Plan, make_backup
+from bot.services.restore.running import Nobody
 from bot.services.restore_points.pin import PinKeeper
+from bot.services.restoring import Restores
 from bot.services.retention import Decision, plan_prune
 from bot.services.status import PAUSED, read_status
 from bot.services.store import Store
@@ -101,13 +104,22 @@ class Manager:
         self.alarms = Alarms(
             catalogue, reminder=settings.alarm_reminder, shrink_percent=settings.shrink_alarm, clock=clock
         )
+        self.inbox: Inbox | None = None  # where admins can send archives
         self._clock = clock
         self._run: _Run | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self._watchers: set[asyncio.Queue[Progress]] = set()
         self._lock = RunLock(store.folder, clock=clock)
-        self._notes: set[asyncio.Task[None]] = set()
+        self.restores = Restores(
+            settings,
+            catalogue,
+            store,
+            discover=self.discover,
+            busy=self.running_anywhere,
+            herald=Nobody(),
+            clock=clock,
+        )
 
     # --- one run -----------------------------------------------------------------------------------------------
 
@@ -118,18 +130,7 @@ class Manager:
 
     async def running_anywhere(self) -> RunInProgress | None:
         """The run under way in this process or, by the lock, in another one."""
-        if self._run is not None:
-            return self._run.seen()
-        holder = await self._lock.holder()
-        if holder is None or not holder.trigger:
-            return None
-        return RunInProgress(
-            started_at=holder.since or self._clock(),
-            trigger=Trigger(holder.trigger),
-            requested_by=holder.requested_by,
-            progress=Progress(stage=Stage(holder.stage)),
-            here=False,
-        )
+        return self.running or self.restores.running or await self._lock.run()
 
     async def back_up(self, *, trigger: Trigger, requested_by: str) -> RunResult:
         """Back up every database, prove the archive, deliver it, and tidy the store.
@@ -138,8 +139,8 @@ class Manager:
         `NoSpaceError`, `AbortedError` when there is no new backup, after it was recorded and reported as failed.
         A recipient that could not be served is no error: it stands in the result and in the ledger.
         """
-        if self._run is not None:
-            raise BusyError(_what_runs(self._run.seen()), hint="Wait for it to finish.")
+        if (running := self.running or self.restores.running) is not None:
+            raise BusyError(what_runs(running), hint="Wait for it to finish.")
         run = _Run(trigger, requested_by, self._clock(), Abort(), Progress(stage=Stage.STARTING))
         self._run = run
         self._idle.clear()
@@ -275,9 +276,7 @@ class Manager:
         new_stage = progress.stage is not run.progress.stage
         run.progress = progress
         if new_stage:
-            note = asyncio.create_task(self._lock.update(progress.stage))
-            self._notes.add(note)
-            note.add_done_callback(self._notes.discard)
+            self._lock.tell(progress.stage)
         for queue in tuple(self._watchers):
             with suppress(asyncio.QueueEmpty):
                 queue.get_nowait()
@@ -300,7 +299,7 @@ class Manager:
             schedule=self.settings.schedule,
             now=self._clock(),
             running=await self.running_anywhere(),
-            warnings=(*self.settings.warnings, *filter(None, [self.polling_trouble()])),
+            warnings=(*self.settings.warnings, *filter(None, [self.polling_trouble(), self.restores.trouble])),
         )
 
     async def health(self) -> Health:
@@ -341,6 +340,7 @@ class Manager:
             retention=decision.why if decision else "",
             volumes=max(1, -(-backup.archive_bytes // self.volume_bytes)),
             drills=await self.catalogue.drills(backup_id),
+            restorable=await self.restores.is_restorable(backup),
         )
 
     @property
@@ -448,6 +448,9 @@ class Manager:
 
     async def stop(self, why: str = "The service was stopped.") -> None:
         """Let the running stage finish, or abandon it cleanly; returns when no run is under way."""
+        await asyncio.gather(self._stop_run(why), self.restores.stop(why))
+
+    async def _stop_run(self, why: str) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), FINISH_WITHIN)
         if self._run is not None:
@@ -464,10 +467,3 @@ def settled_state(backup: Backup, deliveries: tuple[Delivery, ...]) -> BackupSta
     if due and len(sent) == len(due):
         return BackupState.DELIVERED
     return BackupState.PARTIAL if sent else BackupState.STORED
-
-
-def _what_runs(run: RunInProgress) -> str:
-    return (
-        f"A backup is already running ({run.progress.stage}), asked for by {run.requested_by} ({run.trigger}) "
-        f"at {run.started_at:%H:%M:%S} UTC."
-    )

@@ -14,13 +14,16 @@ from bot.models import (
     BackupPage,
     Delivery,
     Health,
+    PendingRestore,
     Recipient,
+    RestorePlan,
     RestorePoint,
+    RestoreResult,
     RunInProgress,
     Status,
     Volume,
 )
-from bot.texts import alarms, answers, delivery, history, journal, restore_points, runs, status
+from bot.texts import alarms, answers, delivery, history, journal, restore_plan, restore_points, restoring, runs, status
 from bot.texts import health as health_text
 from bot.texts.markup import ANSWER_LIMIT, CAPTION_LIMIT, MESSAGE_LIMIT, cut, length, plain
 from bot.texts.measures import age, duration, human_size, next_run
@@ -70,6 +73,15 @@ class Texts:
     def pinned_caption(self, seen: Status, points: Sequence[RestorePoint]) -> str:
         return restore_points.pinned_caption(seen, points, self.timezone)
 
+    def told_of_restore(self, who: str, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> str:
+        return restoring.told_of_restore(who, plan, result, self.timezone, undo=undo)
+
+    def told_of_failed_restore(self, who: str, plan: RestorePlan, error: BaseException) -> str:
+        return restoring.told_of_failed_restore(who, plan, error)
+
+    def restore_cut_off(self, pending: PendingRestore) -> str:
+        return restoring.restore_cut_off(pending, self.timezone)
+
     # --- screens ---
 
     def status(self, seen: Status) -> str:
@@ -92,6 +104,15 @@ class Texts:
         names: Mapping[Recipient, str] | None = None,
     ) -> str:
         return runs.result(backup, deliveries, now, self.timezone, names)
+
+    def choose_databases(self, label: str, names: Sequence[str], chosen: int, taken_at: datetime | None) -> str:
+        return restoring.choose(label, names, chosen, taken_at, self.timezone)
+
+    def restore_plan(self, plan: RestorePlan, now: datetime, valid_until: datetime | None, *, undo: bool) -> str:
+        return restore_plan.plan(plan, now, self.timezone, undo=undo, valid_until=valid_until)
+
+    def ask_to_replace(self, plan: RestorePlan, valid_until: datetime, *, undo: bool) -> str:
+        return restore_plan.ask(plan, valid_until, self.timezone, undo=undo)
 
     def history(self, page: BackupPage) -> str:
         return history.history(page, self.timezone)

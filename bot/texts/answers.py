@@ -48,6 +48,13 @@ def no_backup(error: CourierError) -> str:
     )
 
 
+def not_now(error: CourierError) -> str:
+    """Return the answer to a backup asked for while another process backs up, or while a restore runs."""
+    return compose(
+        "✋ <b>Not now</b>", text(error.sentence, 1500), f"💡 {text(error.hint, 800)}" if error.hint else None
+    )
+
+
 def stopped(error: CourierError) -> str:
     """Return the result of a run that a shutdown ended."""
     return compose("⏹ <b>Backup stopped</b>", text(error.sentence, 800), "It left nothing half done.")

@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.models import Backup, BackupState, Delivery, Progress, Recipient, RunInProgress, Stage
+from bot.models import (
+    Backup,
+    BackupState,
+    Delivery,
+    Progress,
+    Recipient,
+    RestoreProgress,
+    RunInProgress,
+    Stage,
+)
+from bot.texts import restoring
 from bot.texts.backups import (
     asked_by,
     check_verdict,
@@ -36,18 +46,29 @@ def stage_name(stage: Stage) -> str:
     return _STAGES[stage]
 
 
+def _what_and_whose(run: RunInProgress) -> tuple[str, str]:
+    """Return where a run stands and who asked for it, as HTML."""
+    if isinstance(run.progress, RestoreProgress):
+        stage = restoring.stage_name(run.progress.stage).lower()
+        return f"Restore, {stage}", f"by {text(run.requested_by or 'somebody', 60)}"
+    return _STAGES[run.progress.stage], asked_by(run.trigger, run.requested_by)
+
+
 def running_line(run: RunInProgress, now: datetime, timezone: ZoneInfo) -> str:
     """Return in one line what is running: its stage, who asked, since when."""
     percent = f" {run.progress.fraction:.0%}" if run.progress.total else ""
     elsewhere = "" if run.here else ", in another process"
+    what, whose = _what_and_whose(run)
     return (
-        f"{_STAGES[run.progress.stage]}{percent}, {asked_by(run.trigger, run.requested_by)}"
+        f"{what}{percent}, {whose}"
         f" at {clock_time(run.started_at, timezone)} ({duration((now - run.started_at).total_seconds())}){elsewhere}"
     )
 
 
 def already_running(run: RunInProgress, now: datetime, timezone: ZoneInfo) -> str:
     """Return the answer to a second request, as plain text fit for a callback answer."""
+    if isinstance(run.progress, RestoreProgress):
+        return restoring.already_running(run.requested_by or "somebody", run.progress, run.started_at, now)
     asked = plain(asked_by(run.trigger, run.requested_by))
     since = age(run.started_at, now)
     return f"A backup is already running: {_STAGES[run.progress.stage].lower()}, {asked} {since}."
@@ -55,6 +76,8 @@ def already_running(run: RunInProgress, now: datetime, timezone: ZoneInfo) -> st
 
 def progress(run: RunInProgress, now: datetime, timezone: ZoneInfo) -> str:
     """Return the live view of a run: stages done, the one under way with its bar, stages to come."""
+    if isinstance(run.progress, RestoreProgress):
+        return restoring.progress(run.requested_by or "somebody", run.progress, run.started_at, now, timezone)
     stages = [_stage_line(stage, run.progress) for stage in _ORDER if stage not in (Stage.STARTING, Stage.DONE)]
     return compose(
         "🔄 <b>Backup running</b>",

@@ -38,6 +38,7 @@ class ManagerDoor(Protocol):
 
     timezone: ZoneInfo
     admins: frozenset[int]
+    inbox: None
 
     @property
     def running(self) -> RunInProgress | None: ...
@@ -77,6 +78,7 @@ class FakeManager:
     def __init__(self, admins: Iterable[int], log: Path) -> None:
         self.timezone = samples.BERLIN
         self.admins = frozenset(admins)
+        self.inbox = None
         self.now = samples.NOW
         self.backups: dict[int, Backup] = {1: samples.backup(1)}
         self.deliveries: dict[int, tuple[Delivery, ...]] = {1: (samples.delivery(11), samples.MUST_START)}

@@ -95,6 +95,15 @@ class ServiceRows(Rows):
         )
 
     @reading
+    async def untold(self) -> str:
+        """Return what the admins have yet to be told of a restore that was cut off; empty where nothing is."""
+        return str(await self.value("SELECT value FROM meta WHERE key = 'untold'") or "")
+
+    @writing
+    async def set_untold(self, what: str) -> None:
+        await self.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('untold', ?)", (what,))
+
+    @reading
     async def last_planned(self) -> datetime | None:
         """Return the last run time that the scheduler honoured."""
         return as_time_or_none(await self.value("SELECT value FROM meta WHERE key = 'last_planned'"))

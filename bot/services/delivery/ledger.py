@@ -172,10 +172,14 @@ class Ledger:
         self.nudge()
         await self._crew.drain(seconds)
 
-    async def notify(self, html: str, *, loud: bool) -> tuple[Recipient, ...]:
-        """Send a notice to every admin who is not parked; returns those who have it. One's trouble is nobody else's."""
+    async def notify(self, html: str, *, loud: bool, to: Iterable[Recipient] | None = None) -> tuple[Recipient, ...]:
+        """Send a notice to every admin who is not parked; returns those who have it. One's trouble is nobody else's.
+
+        `to` names others than those who hear of everything.
+        """
         parked = await self._catalogue.parked()
-        admins = [admin for admin in await self._desk.current(self._admins) if admin not in parked]
+        current = await self._desk.current(self._admins if to is None else to)
+        admins = [admin for admin in current if admin not in parked]
         reached = await self._crew.together([self._tell(admin, html, silent=not loud) for admin in admins])
         return tuple(admin for admin, arrived in zip(admins, reached, strict=True) if arrived)
 

@@ -180,19 +180,25 @@ class TelegramChat(TelegramDestination):
         return document
 
     def _document(self, message: Message) -> PostedDocument | None:
-        document, origin = message.document, message.forward_origin
-        if document is None:
-            return None
-        sender = origin.sender_user if isinstance(origin, MessageOriginUser) else None if origin else message.from_user
-        return PostedDocument(
-            message_id=message.message_id,
-            name=document.file_name or "",
-            file_id=document.file_id,
-            unique_id=document.file_unique_id,
-            bytes=document.file_size or 0,
-            ours=sender is not None and sender.id == self._bot.id,
-            caption=message.caption or "",
-        )
+        return posted_document(message, self._bot.id)
+
+
+def posted_document(message: Message, bot_id: int) -> PostedDocument | None:
+    """Return the document of a message as it stands in the chat of that bot, None where it has none."""
+    document, origin = message.document, message.forward_origin
+    if document is None:
+        return None
+    sender = origin.sender_user if isinstance(origin, MessageOriginUser) else None if origin else message.from_user
+    return PostedDocument(
+        message_id=message.message_id,
+        name=document.file_name or "",
+        file_id=document.file_id,
+        unique_id=document.file_unique_id,
+        bytes=document.file_size or 0,
+        ours=sender is not None and sender.id == bot_id,
+        caption=message.caption or "",
+        mime=document.mime_type or "",
+    )
 
 
 async def _read_pieces(path: Path) -> AsyncGenerator[bytes, None]:

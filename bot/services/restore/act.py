@@ -68,8 +68,13 @@ async def restore(
     says whether everything is back.
     """
     lock = RunLock(house.store.folder, clock=house.clock)
-    async with lock.hold(trigger=Trigger.SAFETY, requested_by=f"{requested_by} for a restore"):
-        return await _Restore(prepared, house, requested_by, abort, report).run()
+
+    def told(progress: RestoreProgress) -> None:
+        lock.tell(progress.stage)
+        report(progress)
+
+    async with lock.hold(trigger=Trigger.SAFETY, requested_by=requested_by):
+        return await _Restore(prepared, house, requested_by, abort, told).run()
 
 
 class _Restore:
@@ -193,6 +198,7 @@ class _Restore:
         entry = next(entry for entry in record.entries if entry.name == change.name)
         incoming = self._prepared.incoming(change)
         logger.info("restoring {} ({}) from {}", change.target, change.method, self._plan.source)
+        self._report(RestoreProgress(stage=RestoreStage.RESTORE, detail=change.name))  # it may wait for a lock first
         if entry.undoes is not None and entry.replacement is not None:
             await self._in_thread(partial(swap_back, entry.undoes, entry.replacement, mark=self._house.mark))
             self._committed.append(change.name)

@@ -14,6 +14,7 @@ from isal import isal_zlib
 
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
 from bot.models import BackedUp, Backup, CheckReport, Database, Snapshot
+from bot.services.manifest import Manifest
 from bot.services.proof import PIECE, InflateError, Inflater
 from bot.services.restore.untrusted import Part
 from bot.services.zip_reader import faults_in
@@ -52,6 +53,7 @@ class Intake:
     taken_at: datetime | None
     backup: Backup | None = None
     warnings: tuple[str, ...] = ()
+    manifest: Manifest | None = None
 
 
 def unpack(archive: str, file: BinaryIO, part: Part, into: Path) -> Generator[int, None, str]:

@@ -110,6 +110,7 @@ async def take_in(
         taken_at=manifest.created_at if manifest else None,
         backup=backup,
         warnings=(*warnings, *more),
+        manifest=manifest,
     )
 
 

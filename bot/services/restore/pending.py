@@ -10,10 +10,12 @@ from functools import partial
 from pathlib import Path
 
 from loguru import logger
+from pydantic import TypeAdapter
 
 from bot.errors import BusyError, CourierError, SnapshotError
 from bot.models import Database, PendingOutcome, PendingRestore, RestoreMethod, Trigger
 from bot.services.abort import Abort
+from bot.services.catalogue import Catalogue
 from bot.services.locks import RunLock
 from bot.services.restore.house import House
 from bot.services.restore.incoming import fingerprint_of
@@ -31,6 +33,8 @@ from bot.services.restore.workroom import private_room, sweep_rooms
 from bot.services.snapshot import take_snapshot
 from bot.services.threads import run_to_end
 
+_ADAPTER = TypeAdapter(PendingRestore)
+
 
 async def pending_restore(house: House) -> PendingRestore | None:
     """Put the files of a restore in order that a dead process left, and say what each database is now.
@@ -47,7 +51,7 @@ async def pending_restore(house: House) -> PendingRestore | None:
             continue
         lock = RunLock(house.store.folder, clock=house.clock)
         try:
-            async with lock.hold(trigger=Trigger.SAFETY, requested_by="the end of a restore that was cut off"):
+            async with lock.hold(trigger=Trigger.SAFETY, requested_by="a start that puts a cut-off restore in order"):
                 record = await asyncio.to_thread(journal.read)
                 if record is not None and record.state is RecordState.UNDER_WAY:
                     found = await _settle(house, journal, record)
@@ -55,6 +59,17 @@ async def pending_restore(house: House) -> PendingRestore | None:
             continue  # it is under way, and not cut off
     await sweep_rooms(house.store.work)
     return found
+
+
+async def untold_cut_off(catalogue: Catalogue) -> PendingRestore | None:
+    """Return the restore that was cut off and of which the admins have not heard yet."""
+    text = await catalogue.untold()
+    return _ADAPTER.validate_json(text) if text else None
+
+
+async def forget_cut_off(catalogue: Catalogue) -> None:
+    """Note that they have heard of it."""
+    await catalogue.set_untold("")
 
 
 async def _settle(house: House, journal: RestoreJournal, record: Record) -> PendingRestore:
@@ -66,7 +81,6 @@ async def _settle(house: House, journal: RestoreJournal, record: Record) -> Pend
             except (CourierError, OSError, sqlite3.Error) as error:
                 logger.error("{} can't be put in order: {}", entry.target, error)
                 outcomes.append((entry.name, PendingOutcome.UNREADABLE))
-    await asyncio.to_thread(journal.write, _settled(record, dict(outcomes)))
     pending = PendingRestore(
         id=record.id,
         started_at=record.started_at,
@@ -79,6 +93,8 @@ async def _settle(house: House, journal: RestoreJournal, record: Record) -> Pend
         + ".",
         hint=_hint({what for _, what in outcomes}, record),
     )
+    await house.catalogue.set_untold(_ADAPTER.dump_json(pending).decode())  # first: better told twice than never
+    await asyncio.to_thread(journal.write, _settled(record, dict(outcomes)))
     logger.warning("{}", pending.sentence)
     await house.catalogue.audit(record.requested_by, "restore cut off", pending.sentence)
     return pending

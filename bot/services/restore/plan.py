@@ -102,7 +102,7 @@ def _in_use_means(target: Target, method: RestoreMethod, now: DatabaseFacts | No
         return f"It is open{by}: a file in use can't be replaced."
     waits = "its readers go on, and its writers wait" if now and now.journal_mode == "wal" else "it waits"
     return (
-        f"It is open{by}: {waits} while the data is copied, and sees the restored data at its next statement. What it"
+        f"It is open{by}: {waits} while the data is copied; it sees the restored data at its next statement. What it"
         " keeps in memory it does not know to be old: restart it afterwards if in doubt."
     )
 

@@ -31,6 +31,7 @@ class PostedDocument:
     bytes: int
     ours: bool
     caption: str = ""
+    mime: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bot.clock import utc_now
 from bot.errors import ArchiveError, DamagedArchiveError, NoSpaceError, TelegramError
 from bot.models import RestorePoint, StoredVolume
 from bot.services.abort import Abort
 from bot.services.delivery.destination import Outcome, Refused, StaleFile, TooLarge, Wait
 from bot.services.part_file import PART_SUFFIX, faults_of
-from bot.services.restore_points.chat import Files
+from bot.services.restore_points.chat import Files, PostedDocument
+from bot.services.restore_points.document import is_plain_name
 from bot.services.threads import run_to_end
 
 Report = Callable[[int, int], None]
@@ -84,6 +86,26 @@ async def fetch_archive(
         await asyncio.shield(asyncio.to_thread(part.unlink, missing_ok=True))
         raise
     return target
+
+
+async def fetch_document(
+    files: Files,
+    posted: PostedDocument,
+    folder: Path,
+    *,
+    attempts: int = 4,
+    delay: float = 2.0,
+    progress: Report = lambda _done, _total: None,
+    abort: Abort | None = None,
+) -> Path:
+    """Fetch a document that a person sent into `folder`, under its own name if that is a plain one; return the file.
+
+    Nothing is known of it but its size, and nothing compared. Raises what `fetch_archive` raises.
+    """
+    name = posted.name if is_plain_name(posted.name) else "archive.zip"
+    volume = StoredVolume(file_id=posted.file_id, bytes=posted.bytes)
+    point = RestorePoint(at=utc_now(), archive=name, bytes=posted.bytes, sha256="", databases=(), volumes=(volume,))
+    return await fetch_archive(files, point, folder, attempts=attempts, delay=delay, progress=progress, abort=abort)
 
 
 @dataclass(slots=True, kw_only=True)

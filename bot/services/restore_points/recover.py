@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bot.clock import utc_now
 from bot.errors import CourierError, MissingVolumesError, NoSpaceError, NotFoundError, TelegramError
-from bot.models import RestorePoint, StoredVolume
+from bot.models import RestorePoint
 from bot.services.delivery.destination import Outcome, Refused
 from bot.services.restore.untrusted import screened
 from bot.services.restore.volumes import arrange_volumes
@@ -20,10 +19,9 @@ from bot.services.restore_points.document import (
     DOCUMENT_NAME,
     Document,
     choose,
-    is_plain_name,
     merge,
 )
-from bot.services.restore_points.fetch import fetch_archive
+from bot.services.restore_points.fetch import fetch_document
 from bot.services.restore_points.reading import read_posted
 
 Tell = Callable[[str], None]
@@ -143,7 +141,4 @@ def _whole_archive(volumes: Sequence[Path]) -> tuple[Path, ...]:
 async def _fetch_volume(chats: Chats, posted: PostedDocument, folder: Path) -> Path:
     """Fetch one file into a folder of its own, under its own name if that is one."""
     await asyncio.to_thread(folder.mkdir, mode=0o700)
-    name = posted.name if is_plain_name(posted.name) else "archive.zip"
-    volume = StoredVolume(file_id=posted.file_id, bytes=posted.bytes)
-    point = RestorePoint(at=utc_now(), archive=name, bytes=posted.bytes, sha256="", databases=(), volumes=(volume,))
-    return await fetch_archive(chats, point, folder)
+    return await fetch_document(chats, posted, folder)

@@ -1,0 +1,300 @@
+"""The inbox in the chat: archives that admins send or forward, one message for each that is kept up to date."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+from aiogram import Bot, F, Router
+from aiogram.enums import ButtonStyle, ContentType
+from aiogram.exceptions import TelegramRetryAfter
+from aiogram.filters.callback_data import CallbackData
+from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Message, User
+from loguru import logger
+from pydantic import Field
+
+from bot.clock import Clock
+from bot.handlers import keyboards
+from bot.handlers.keyboards import Restore, RestoreStep, Row, button, keyboard
+from bot.handlers.live import Pace
+from bot.handlers.screen import Board, Canvas, Press, Screen
+from bot.services.delivery.telegram_chat import posted_document
+from bot.services.inbox.seen import MOVING, Gone, Phase, Seen
+from bot.texts import Texts
+from bot.texts import inbox as texts_of
+
+if TYPE_CHECKING:
+    from bot.services.inbox import Inbox
+    from bot.services.inbox.collection import Collection
+    from bot.services.manager import Manager
+
+PER_PAGE = 8
+SETTLE = 0.2
+"""Seconds in which what changes together is drawn together."""
+
+_LAST_WORDS = (1.0, 3.0, 10.0, 0.0)
+"""Seconds after the attempts to draw what will not change by itself."""
+
+# What people send beside documents, and what is no archive.
+_MEDIA = {
+    ContentType.PHOTO,
+    ContentType.VIDEO,
+    ContentType.ANIMATION,
+    ContentType.AUDIO,
+    ContentType.VOICE,
+    ContentType.VIDEO_NOTE,
+    ContentType.STICKER,
+}
+
+
+class Act(StrEnum):
+    FORGET = "forget"
+    PAGE = "page"
+    POINT = "point"
+    KNOWN = "known"
+    BACK = "back"
+
+
+class OfInbox(CallbackData, prefix="in"):
+    """Something about one collection; `n` is a page or a restore point."""
+
+    act: Act
+    id: Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
+    n: Annotated[int, Field(ge=0, le=9999)] = 0
+
+
+def build_inbox_router() -> Router:
+    """Make the router of what admins send in private; it comes after the commands and before the last resort."""
+    router = Router(name="inbox")
+    router.message.register(send_document, F.content_type == ContentType.DOCUMENT, F.from_user.as_("person"))
+    router.message.register(send_something_else, F.content_type.in_(_MEDIA))
+    router.callback_query.register(forget, OfInbox.filter(F.act == Act.FORGET))
+    router.callback_query.register(turn_page, OfInbox.filter(F.act == Act.PAGE))
+    router.callback_query.register(fetch_point, OfInbox.filter(F.act == Act.POINT))
+    router.callback_query.register(fetch_known_backup, OfInbox.filter(F.act == Act.KNOWN))
+    router.callback_query.register(show_list_again, OfInbox.filter(F.act == Act.BACK))
+    return router
+
+
+# --- what is sent ------------------------------------------------------------------------------------------------
+
+
+async def send_document(
+    message: Message, person: User, bot: Bot, board: Board, *, manager: Manager, live_inbox: LiveInbox
+) -> None:
+    """Take the document; whoever opened a collection keeps its message up to date to the end."""
+    posted = posted_document(message, bot.id)
+    if posted is None or manager.inbox is None:
+        await live_inbox.say_what_is_taken(message, bot, board, texts_of.not_taken())
+        return
+    receipt = manager.inbox.receive(
+        person.id, posted, actor=f"{person.full_name} ({person.id})", album=message.media_group_id
+    )
+    if not receipt.collection:
+        await live_inbox.say_what_is_taken(message, bot, board, texts_of.not_taken(receipt.why))
+    elif receipt.opened and (collection := manager.inbox.collection(receipt.collection)):
+        await live_inbox.follow(collection, board.canvas(bot, message.chat.id))
+
+
+async def send_something_else(message: Message, bot: Bot, board: Board, live_inbox: LiveInbox) -> None:
+    await live_inbox.say_what_is_taken(message, bot, board, texts_of.not_taken())
+
+
+# --- what is pressed ---------------------------------------------------------------------------------------------
+
+
+async def forget(
+    _: CallbackQuery, callback_data: OfInbox, press: Press, manager: Manager, live_inbox: LiveInbox
+) -> None:
+    inbox = await _inbox(manager, callback_data, press, live_inbox)
+    if inbox is not None:
+        await inbox.forget(press.callback.from_user.id, callback_data.id)
+        await press.draw(Screen(texts_of.gone(Gone.FORGOTTEN), keyboards.to_menu()), texts_of.FORGOTTEN)
+
+
+async def turn_page(
+    _: CallbackQuery, callback_data: OfInbox, press: Press, manager: Manager, live_inbox: LiveInbox
+) -> None:
+    inbox = await _inbox(manager, callback_data, press, live_inbox)
+    seen = inbox.look(callback_data.id) if inbox is not None else None
+    if seen is not None:
+        await press.draw(live_inbox.screen(seen, page=callback_data.n))
+
+
+async def fetch_point(
+    _: CallbackQuery, callback_data: OfInbox, press: Press, manager: Manager, live_inbox: LiveInbox
+) -> None:
+    inbox = await _inbox(manager, callback_data, press, live_inbox)
+    if inbox is not None:
+        inbox.choose(press.callback.from_user.id, callback_data.id, callback_data.n)
+        await press.answer(texts_of.FETCHING)
+
+
+async def fetch_known_backup(
+    _: CallbackQuery, callback_data: OfInbox, press: Press, manager: Manager, live_inbox: LiveInbox
+) -> None:
+    inbox = await _inbox(manager, callback_data, press, live_inbox)
+    if inbox is not None:
+        inbox.fetch_known(press.callback.from_user.id, callback_data.id)
+        await press.answer(texts_of.FETCHING)
+
+
+async def show_list_again(
+    _: CallbackQuery, callback_data: OfInbox, press: Press, manager: Manager, live_inbox: LiveInbox
+) -> None:
+    inbox = await _inbox(manager, callback_data, press, live_inbox)
+    if inbox is not None:
+        inbox.back(press.callback.from_user.id, callback_data.id)
+        await press.answer()
+
+
+async def _inbox(manager: Manager, data: OfInbox, press: Press, live_inbox: LiveInbox) -> Inbox | None:
+    """Return the inbox if it still has what this press is about; else say that it is gone, after a restart too."""
+    inbox = manager.inbox
+    seen = inbox.look(data.id) if inbox is not None else None
+    if inbox is None or seen is None or seen.phase is Phase.GONE or seen.admin_id != press.callback.from_user.id:
+        await press.answer(texts_of.GONE, alert=True)
+        await press.draw(Screen(texts_of.gone(), keyboards.to_menu()))
+        return None
+    live_inbox.move(data.id, press.canvas)
+    return inbox
+
+
+# --- the message that is kept up to date -------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _View:
+    canvas: Canvas
+    drawn: Screen | None = None
+    phase: Phase = Phase.FETCHING  # as it was drawn last
+
+
+@dataclass(slots=True)
+class LiveInbox:
+    """Draws collections, each in one message; one in which another screen was opened is left alone."""
+
+    texts: Texts
+    clock: Clock
+    pace: Pace
+    _views: dict[str, _View] = field(default_factory=dict)
+    _albums: deque[str] = field(default_factory=lambda: deque(maxlen=32))
+
+    async def say_what_is_taken(self, message: Message, bot: Bot, board: Board, text: str) -> None:
+        """Answer once, also to an album, which arrives as one message per item."""
+        album = message.media_group_id
+        if album is not None:
+            if album in self._albums:
+                return
+            self._albums.append(album)
+        await board.canvas(bot, message.chat.id).draw(Screen(text, keyboards.admin_menu()))
+
+    def move(self, collection_id: str, canvas: Canvas) -> None:
+        """Draw a collection where its button was pressed from now on."""
+        if view := self._views.get(collection_id):
+            view.canvas, view.drawn = canvas, None
+
+    async def follow(self, collection: Collection, canvas: Canvas) -> None:
+        """Keep the message up to date until the collection is gone."""
+        view = self._views[collection.id] = _View(canvas)
+        try:
+            seen = collection.seen()
+            await self._draw(view, seen)
+            while seen.phase is not Phase.GONE:
+                seen = await self._next(collection, seen)
+                await self._draw(view, seen)
+        finally:
+            self._views.pop(collection.id, None)
+
+    async def _next(self, collection: Collection, drawn: Seen) -> Seen:
+        """Wait for what is worth a redraw: another phase soon, mere progress at the pace."""
+        await collection.changed(drawn.version)
+        await self.pace.sleep(SETTLE)
+        seen = collection.seen()
+        tick = asyncio.ensure_future(self.pace.sleep(self.pace.every - SETTLE))
+        try:
+            while seen.phase is drawn.phase and seen.phase in MOVING and not tick.done():
+                change = asyncio.ensure_future(collection.changed(seen.version))
+                await asyncio.wait({tick, change}, return_when=asyncio.FIRST_COMPLETED)
+                change.cancel()
+                seen = collection.seen()
+        finally:
+            tick.cancel()
+        return seen
+
+    async def _draw(self, view: _View, seen: Seen) -> None:
+        """Show it as it stands; what will not change by itself is tried again where Telegram fails."""
+        screen = self.screen(seen)
+        if screen == view.drawn:
+            return
+        if seen.phase is Phase.GONE and (not view.canvas.current or view.phase is Phase.REFUSED):
+            return  # the message shows something else by now, or words that are worth more than these
+        for wait in (0.0,) if seen.phase in MOVING else _LAST_WORDS:
+            if not view.canvas.current:
+                view.canvas = view.canvas.board.canvas(view.canvas.bot, view.canvas.chat_id)
+            try:
+                await view.canvas.draw(screen)
+            except TelegramRetryAfter as error:
+                await self.pace.sleep(float(error.retry_after))
+            except Exception as error:  # the network, a proxy's HTML, a refusal: the files are none the worse for it
+                logger.debug("a collection could not be drawn: {}", type(error).__name__)
+                await self.pace.sleep(wait)
+            else:
+                view.drawn, view.phase = screen, seen.phase
+                return
+
+    def screen(self, seen: Seen, *, page: int = 0) -> Screen:
+        """Return a collection as it stands, of a catalogue's restore points one page."""
+        now, timezone = self.clock(), self.texts.timezone
+        if seen.phase is Phase.LISTING and seen.listing is not None:
+            pages = max(1, -(-len(seen.listing.points) // PER_PAGE))
+            page = min(page, pages - 1)
+            labels = [texts_of.point_label(point, now, timezone) for point in seen.listing.points]
+            return Screen(texts_of.listing(seen, page, pages, timezone), _points(seen.id, labels, page, pages))
+        return Screen(texts_of.collection(seen, now, timezone), _buttons(seen))
+
+
+# --- the buttons -------------------------------------------------------------------------------------------------
+
+
+def _buttons(seen: Seen) -> InlineKeyboardMarkup:
+    """Return what can be done with a collection: nothing that would be refused anyway."""
+    if seen.phase is Phase.GONE:
+        return keyboards.to_menu()
+    restore = []
+    if seen.phase is Phase.READY and seen.offer:
+        restore = [_restore("♻️ Restore…", seen.offer)]
+    elif seen.phase is Phase.REFUSED and seen.known is not None and seen.known.on_disk:
+        restore = [_restore(f"♻️ Restore backup {seen.known.id}…", f"b{seen.known.id}")]
+    elif seen.phase is Phase.REFUSED and seen.known is not None and seen.fetchable:
+        label = f"☁️ Fetch backup {seen.known.id} from Telegram"
+        restore = [button(label, OfInbox(act=Act.KNOWN, id=seen.id), ButtonStyle.PRIMARY)]
+    list_again = [button("‹ Restore points", OfInbox(act=Act.BACK, id=seen.id))]
+    return keyboard(
+        restore,
+        list_again if seen.listing is not None and seen.phase not in MOVING else None,
+        _forget("🗑 Forget", seen.id),
+    )
+
+
+def _points(collection_id: str, labels: Sequence[str], page: int, pages: int) -> InlineKeyboardMarkup:
+    first = page * PER_PAGE
+    rows = [
+        [button(label, OfInbox(act=Act.POINT, id=collection_id, n=number))]
+        for number, label in enumerate(labels[first : first + PER_PAGE], start=first)
+    ]
+    newer = [button("‹ Newer", OfInbox(act=Act.PAGE, id=collection_id, n=page - 1))] if page else []
+    older = [button("Older ›", OfInbox(act=Act.PAGE, id=collection_id, n=page + 1))] if page + 1 < pages else []
+    return keyboard(*rows, newer + older, _forget("🗑 Close", collection_id))
+
+
+def _restore(label: str, source: str) -> InlineKeyboardButton:
+    return button(label, Restore(step=RestoreStep.CHOOSE, source=source), ButtonStyle.PRIMARY)
+
+
+def _forget(label: str, collection_id: str) -> Row:
+    return [button(label, OfInbox(act=Act.FORGET, id=collection_id))]

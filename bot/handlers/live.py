@@ -1,0 +1,78 @@
+"""Live views: a message that follows work until its end, redrawn at a bounded pace, whatever becomes of the message."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from aiogram.exceptions import TelegramRetryAfter
+from loguru import logger
+
+from bot.handlers.screen import Canvas, Screen
+
+_LAST_WORDS = (1.0, 3.0, 10.0)
+"""Seconds between the attempts to draw a result: without it the message would show work that never ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a live view is redrawn at most: so many seconds lie between two edits."""
+
+    every: float = 1.0
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+@dataclass(frozen=True, slots=True)
+class LiveView:
+    """Draws work in messages; the work never waits for a message, and a failing edit ends nothing."""
+
+    pace: Pace
+
+    async def follow(self, canvas: Canvas, screen: Callable[[], Screen], work: asyncio.Future[Any]) -> None:
+        """Redraw until the work ends; while another screen is open in the message, it is left alone."""
+        drawn, gone = "", False
+        while not work.done():
+            wait, now = self.pace.every, screen()
+            if canvas.current and not gone and now.text != drawn:
+                try:
+                    gone = not await self.show(canvas, now)
+                    drawn = now.text
+                except TelegramRetryAfter as error:
+                    wait = max(wait, float(error.retry_after))
+                except Exception as error:  # the network, a proxy's HTML, a refusal: none of it may hurt the work
+                    logger.debug("the progress could not be drawn: {}", type(error).__name__)
+            await self.pause(wait, work)
+
+    async def show(self, canvas: Canvas, screen: Screen) -> bool:
+        """Draw once; False when the message is gone."""
+        if canvas.message_id is None:
+            await canvas.draw(screen)
+            return True
+        return await canvas.edit(screen)
+
+    async def pause(self, seconds: float, work: asyncio.Future[Any] | None) -> None:
+        """Wait, but no longer than the work lasts."""
+        tick = asyncio.ensure_future(self.pace.sleep(seconds))
+        try:
+            await asyncio.wait({tick} if work is None else {tick, work}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            tick.cancel()
+            with suppress(asyncio.CancelledError):
+                await tick
+
+    async def settle(self, canvas: Canvas, screen: Screen) -> None:
+        """Draw the last screen, also when Telegram asks to wait or can't be reached for a moment."""
+        for wait in _LAST_WORDS:
+            try:
+                await canvas.draw(screen)
+            except TelegramRetryAfter as error:
+                await self.pace.sleep(float(error.retry_after))
+            except Exception as error:  # the network, a proxy's HTML: tried again
+                logger.debug("the result could not be drawn: {}", type(error).__name__)
+                await self.pace.sleep(wait)
+            else:
+                return
+        await canvas.draw(screen)

@@ -1,0 +1,261 @@
+"""Restore: from a backup's screen over choice, plan and two questions to the databases given back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aiogram import F, Router
+from aiogram.types import CallbackQuery
+from loguru import logger
+
+from bot.clock import Clock
+from bot.errors import BusyError, CourierError
+from bot.handlers import restore_buttons
+from bot.handlers.keyboards import Restore, RestoreStep
+from bot.handlers.live import LiveView
+from bot.handlers.screen import Canvas, Press, Screen
+from bot.models import RestoreProgress
+from bot.services.restore.choices import Choice
+from bot.services.restore.held import Asker, Gone, HeldPlan, Place, WrongPressError
+from bot.texts import Texts, answers, restoring
+
+if TYPE_CHECKING:
+    from bot.services.manager import Manager
+    from bot.services.restoring import Restores
+
+_Report = Callable[[RestoreProgress], None]
+_Make = Callable[[_Report], Coroutine[Any, Any, HeldPlan]]
+
+_SCREEN_STAYS = {Gone.USED, Gone.OTHERS, Gone.ELSEWHERE}
+"""Wrong presses after which the message goes on showing what it shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRestores:
+    """Draws plans in the making and restores; a restore belongs to the service and ends whatever the message does."""
+
+    manager: Manager
+    texts: Texts
+    clock: Clock
+    view: LiveView
+
+    @property
+    def restores(self) -> Restores:
+        return self.manager.restores
+
+    async def make_plan(self, press: Press, make: _Make, back: Choice | None) -> None:
+        """Show how the plan is made, and then the plan, with the red button bound to this message."""
+        latest: list[RestoreProgress | None] = [None]
+
+        def report(event: RestoreProgress) -> None:
+            latest[0] = event
+
+        canvas = press.canvas
+        work = _kept(make(report))
+        await press.answer()
+        await self.view.follow(
+            canvas, lambda: Screen(restoring.preparing(latest[0]), restore_buttons.preparing_restore()), work
+        )
+        try:
+            held = await asyncio.shield(work)
+        except CourierError as error:  # where it was put aside, another screen is there already
+            await self.view.settle(canvas, Screen(restoring.refused(error), _ways_on(back)))
+            return
+        await self._show_plan(canvas, held, back)
+
+    async def _show_plan(self, canvas: Canvas, held: HeldPlan, back: Choice | None) -> None:
+        plan = held.prepared.plan
+        undo = bool(held.prepared.undo_of)
+        blocked = bool(plan.all_obstacles)
+        if not canvas.current or blocked:
+            await self.restores.drop(held)
+            text = self.texts.restore_plan(plan, self.clock(), None, undo=undo)
+            await self.view.settle(canvas, Screen(text, _ways_on(back)))
+            return
+        if canvas.origin is not None:
+            self.restores.shown(held, canvas.origin)  # before anybody can see it, and press
+        text = self.texts.restore_plan(plan, self.clock(), held.expires_at, undo=undo)
+        try:
+            await self.view.settle(canvas, Screen(text, restore_buttons.restore_plan(held.id, undo=undo)))
+        except BaseException:
+            await self.restores.drop(held)
+            raise
+        if canvas.origin is not None:
+            self.restores.shown(held, canvas.origin)  # where it really stands
+
+    async def carry_out(self, press: Press, plan_id: str) -> None:
+        """Begin a confirmed restore, and follow it to its result."""
+        held = await self.restores.ask(plan_id, asker_of(press), place_of(press))
+        work = await self.restores.begin(plan_id, asker_of(press), place_of(press))
+        await press.answer(restoring.STARTED)
+        await self.view.follow(press.canvas, self._progress, work)
+        try:
+            # A shutdown may cancel this handler; the restore is ended by the service, in its own time.
+            result = await asyncio.shield(work)
+            text = restoring.result(result, undo=bool(held.prepared.undo_of))
+            screen = Screen(text, restore_buttons.restored(result))
+        except CourierError as error:
+            screen = Screen(restoring.failed(error), restore_buttons.plan_gone(held.choice_id))
+        canvas = press.canvas
+        if not canvas.current:  # another screen was opened there meanwhile; the result is not to be missed
+            canvas = canvas.board.canvas(canvas.bot, canvas.chat_id)
+        await self.view.settle(canvas, screen)
+
+    def _progress(self) -> Screen:
+        run = self.restores.running
+        return Screen(self.texts.progress(run, self.clock()) if run is not None else restoring.STARTED)
+
+
+def build_restore_router() -> Router:
+    """Make the router of restores; for admins, in private chats."""
+    router = Router(name="restore")
+    for step, handler in (
+        (RestoreStep.CHOOSE, press_restore),
+        (RestoreStep.TOGGLE, tick_database),
+        (RestoreStep.ALL, tick_all_databases),
+        (RestoreStep.PLAN, ask_for_plan),
+        (RestoreStep.ASK, press_red_button),
+        (RestoreStep.YES, confirm_restore),
+        (RestoreStep.CANCEL, put_aside),
+        (RestoreStep.UNDO, press_undo),
+    ):
+        router.callback_query.register(handler, Restore.filter(F.step == step))
+    return router
+
+
+def asker_of(press: Press) -> Asker:
+    """Return who pressed."""
+    return Asker(admin_id=press.callback.from_user.id, name=press.actor)
+
+
+def place_of(press: Press) -> Place:
+    """Return the message in which was pressed."""
+    return press.canvas.origin or (press.canvas.chat_id, 0)
+
+
+async def press_restore(
+    _: CallbackQuery, callback_data: Restore, press: Press, *, manager: Manager, live_restores: LiveRestores
+) -> None:
+    """Ask which databases; where there is no choice, make the plan at once."""
+    if callback_data.source.startswith("c"):  # another page of a choice
+        choice = manager.restores.choice(callback_data.source, asker_of(press))
+    else:
+        choice = await manager.restores.choose(callback_data.source, asker_of(press))
+        if len(choice.names) <= 1:
+            await _make_plan(press, choice, live_restores)
+            return
+    await _draw_choice(press, choice, callback_data.item, live_restores.texts)
+
+
+async def tick_database(_: CallbackQuery, callback_data: Restore, press: Press, manager: Manager, texts: Texts) -> None:
+    choice = manager.restores.tick(callback_data.source, callback_data.item, asker_of(press))
+    await _draw_choice(press, choice, callback_data.item // restore_buttons.CHOICES_PER_PAGE, texts)
+
+
+async def tick_all_databases(
+    _: CallbackQuery, callback_data: Restore, press: Press, manager: Manager, texts: Texts
+) -> None:
+    choice = manager.restores.tick_all(callback_data.source, asker_of(press))
+    await _draw_choice(press, choice, callback_data.item, texts)
+
+
+async def ask_for_plan(
+    _: CallbackQuery, callback_data: Restore, press: Press, *, manager: Manager, live_restores: LiveRestores
+) -> None:
+    choice = manager.restores.choice(callback_data.source, asker_of(press))
+    if choice.names and not choice.chosen:
+        press.give_back()
+        await press.answer(restoring.NOTHING_TICKED, alert=True)
+        return
+    await _make_plan(press, choice, live_restores)
+
+
+async def press_red_button(
+    _: CallbackQuery, callback_data: Restore, press: Press, manager: Manager, texts: Texts
+) -> None:
+    """Ask once more; a wrong press is told why it does nothing."""
+    try:
+        held = await manager.restores.ask(callback_data.source, asker_of(press), place_of(press))
+    except (WrongPressError, BusyError) as error:
+        await _say_no(press, error)
+        return
+    text = texts.ask_to_replace(held.prepared.plan, held.expires_at, undo=bool(held.prepared.undo_of))
+    await press.draw(Screen(text, restore_buttons.sure_to_replace(held.id)))
+
+
+async def confirm_restore(_: CallbackQuery, callback_data: Restore, press: Press, live_restores: LiveRestores) -> None:
+    """Restore: the second yes."""
+    try:
+        await live_restores.carry_out(press, callback_data.source)
+    except (WrongPressError, BusyError) as error:
+        await _say_no(press, error)
+
+
+async def put_aside(_: CallbackQuery, callback_data: Restore, press: Press, manager: Manager) -> None:
+    """Leave everything as it is."""
+    choice_id = ""
+    if callback_data.source.startswith("p"):
+        try:
+            choice_id = (
+                await manager.restores.cancel(callback_data.source, asker_of(press), place_of(press))
+            ).choice_id
+        except WrongPressError as error:
+            await _say_no(press, error)
+            return
+    else:
+        manager.restores.abandon(asker_of(press))
+    await press.draw(Screen(restoring.PUT_ASIDE, restore_buttons.plan_gone(choice_id)), restoring.PUT_ASIDE)
+
+
+async def press_undo(
+    _: CallbackQuery, callback_data: Restore, press: Press, *, manager: Manager, live_restores: LiveRestores
+) -> None:
+    """Make the plan that brings back what a restore replaced."""
+    asker, restore_id = asker_of(press), callback_data.source[1:]
+    await live_restores.make_plan(press, lambda report: manager.restores.plan_undo(restore_id, asker, report), None)
+
+
+async def _make_plan(press: Press, choice: Choice, live: LiveRestores) -> None:
+    asker = asker_of(press)
+    await live.make_plan(press, lambda report: live.restores.plan(choice.id, asker, report), choice)
+
+
+async def _draw_choice(press: Press, choice: Choice, page: int, texts: Texts) -> None:
+    taken_at = choice.backup.started_at if choice.backup is not None else None
+    text = texts.choose_databases(choice.label, choice.names, len(choice.chosen), taken_at)
+    await press.draw(Screen(text, restore_buttons.restore_choice(choice, page)), answers.UP_TO_DATE)
+
+
+async def _say_no(press: Press, error: CourierError) -> None:
+    """Answer a press that does nothing; a plan that is gone is no longer shown as one that can be confirmed."""
+    logger.info("a press of {} on a restore plan did nothing: {}", press.actor, error.sentence)
+    if not isinstance(error, WrongPressError) or error.why in _SCREEN_STAYS:
+        press.give_back()
+        await press.answer(error.sentence, alert=True)
+        return
+    await press.answer(error.sentence, alert=True)
+    await press.draw(Screen(restoring.refused(error), restore_buttons.plan_gone(error.choice_id)))
+
+
+def _ways_on(back: Choice | None) -> Any:
+    return restore_buttons.plan_gone(back.id if back is not None else "")
+
+
+_plans: set[asyncio.Task[HeldPlan]] = set()
+
+
+def _kept(making: Coroutine[Any, Any, HeldPlan]) -> asyncio.Task[HeldPlan]:
+    """Start making a plan, and hold a reference: the loop itself keeps none."""
+    task = asyncio.create_task(making)
+    _plans.add(task)
+    task.add_done_callback(_seen)
+    return task
+
+
+def _seen(task: asyncio.Task[HeldPlan]) -> None:
+    _plans.discard(task)
+    if not task.cancelled():
+        task.exception()  # told by whoever waits for it, or the service stops

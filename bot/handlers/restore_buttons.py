@@ -1,0 +1,86 @@
+"""The buttons of a restore: boxes to tick, the red one, the second yes, undo."""
+
+from __future__ import annotations
+
+from aiogram.enums import ButtonStyle
+from aiogram.types import InlineKeyboardMarkup
+
+from bot.handlers.keyboards import (
+    TO_MENU,
+    BackupAct,
+    OfBackup,
+    Restore,
+    RestoreStep,
+    back_row,
+    button,
+    keyboard,
+)
+from bot.models import RestoreResult
+from bot.services.restore.choices import Choice
+from bot.texts.markup import cut, one_line
+
+CHOICES_PER_PAGE = 20
+"""Databases on one page of a choice; Telegram takes a hundred buttons under a message."""
+
+
+def restore_choice(choice: Choice, page: int) -> InlineKeyboardMarkup:
+    """Return the databases as boxes to tick, and the way to the plan."""
+
+    def step(what: RestoreStep, item: int = 0) -> Restore:
+        return Restore(step=what, source=choice.id, item=item)
+
+    pages = max(1, -(-len(choice.names) // CHOICES_PER_PAGE))
+    page = min(page, pages - 1)
+    first = page * CHOICES_PER_PAGE
+    boxes = [
+        [
+            button(
+                f"{'☑️' if number in choice.chosen else '▫️'} {cut(one_line(name), 40)}", step(RestoreStep.TOGGLE, number)
+            )
+        ]
+        for number, name in enumerate(choice.names[first : first + CHOICES_PER_PAGE], start=first)
+    ]
+    earlier = [button("‹", step(RestoreStep.CHOOSE, page - 1))] if page else []
+    later = [button("›", step(RestoreStep.CHOOSE, page + 1))] if page + 1 < pages else []
+    every = "None of them" if len(choice.chosen) == len(choice.names) else "All of them"
+    back = OfBackup(act=BackupAct.OPEN, id=choice.backup.id, page=0) if choice.backup is not None else None
+    return keyboard(
+        *boxes,
+        earlier + later,
+        [button(every, step(RestoreStep.ALL, page))],
+        [button("📋 Show the plan", step(RestoreStep.PLAN), ButtonStyle.PRIMARY)],
+        back_row("Back", back) if back is not None else TO_MENU,
+    )
+
+
+def preparing_restore() -> InlineKeyboardMarkup:
+    """Return the way out of a plan in the making."""
+    return keyboard([button("Put it aside", Restore(step=RestoreStep.CANCEL, source="c0"))])
+
+
+def restore_plan(plan_id: str, *, undo: bool) -> InlineKeyboardMarkup:
+    """Return the red button under a plan."""
+    act = button(
+        "↩️ Undo the restore" if undo else "♻️ Restore", Restore(step=RestoreStep.ASK, source=plan_id), ButtonStyle.DANGER
+    )
+    return keyboard([act], [button("Leave it as it is", Restore(step=RestoreStep.CANCEL, source=plan_id))])
+
+
+def sure_to_replace(plan_id: str) -> InlineKeyboardMarkup:
+    """Return the second step."""
+    return keyboard(
+        [button("⚠️ Yes, replace", Restore(step=RestoreStep.YES, source=plan_id), ButtonStyle.DANGER)],
+        [button("No, leave it as it is", Restore(step=RestoreStep.CANCEL, source=plan_id))],
+    )
+
+
+def plan_gone(choice_id: str) -> InlineKeyboardMarkup:
+    """Return the ways on from a plan that can't be confirmed any more."""
+    again = Restore(step=RestoreStep.PLAN, source=choice_id) if choice_id else None
+    return keyboard([button("🔄 Make a new plan", again)] if again is not None else None, TO_MENU)
+
+
+def restored(result: RestoreResult) -> InlineKeyboardMarkup:
+    """Return what can be done after a restore."""
+    undo = button("↩️ Undo", Restore(step=RestoreStep.UNDO, source=f"r{result.id}"), ButtonStyle.DANGER)
+    return keyboard([undo] if result.undoable else None, TO_MENU)

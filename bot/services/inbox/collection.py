@@ -1,0 +1,356 @@
+"""What one admin sends, from the first file to a proven archive: fetched, put together, checked, kept for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from loguru import logger
+
+from bot.errors import CourierError, MissingVolumesError, NotFoundError
+from bot.models import Backup, RestorePoint, RestoreProgress
+from bot.services.abort import Abort
+from bot.services.delivery.destination import Outcome
+from bot.services.inbox.fetching import Item, Room, fetch_items, left_out
+from bot.services.inbox.means import Means
+from bot.services.inbox.reading import Proven, prove, put_together
+from bot.services.inbox.recognition import archive_meant
+from bot.services.inbox.seen import COLLECTING, Contents, Gone, LeftOut, Listing, Phase, Seen, Why
+from bot.services.restore_points.chat import PostedDocument
+from bot.services.restore_points.fetch import fetch_archive
+from bot.services.restore_points.reading import read_posted
+
+
+class Collection:
+    """The documents of one admin that belong together, and what became of them.
+
+    One job at a time works on it. What is called here returns at once, but for `close`; `changed` tells of news.
+    """
+
+    def __init__(self, means: Means, admin_id: int, actor: str, *, after_restart: bool) -> None:
+        self.id = secrets.token_hex(4)
+        self.admin_id = admin_id
+        self.albums: set[str] = set()
+        self.touched = means.clock()
+        self._means = means
+        self._actor = actor
+        self._after_restart = after_restart
+        self._room = Room(means.store.work)
+        self._items: list[Item] = []
+        self._left_out: list[LeftOut] = []
+        self._phase = Phase.FETCHING
+        self._version = 1
+        self._news = asyncio.Event()
+        self._jobs: deque[Callable[[], Awaitable[None]]] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._fresh = False  # something came since it was last put together
+        self._spent = False  # what comes next is another archive
+        self._progress: RestoreProgress | None = None
+        self._problem: CourierError | None = None
+        self._known: Backup | None = None
+        self._fetchable: RestorePoint | None = None
+        self._contents: Contents | None = None
+        self._listing: Listing | None = None
+        self._point: RestorePoint | None = None
+        self._point_done = 0
+        self._offer = ""
+        self._gone: Gone | None = None
+
+    # --- what is seen --------------------------------------------------------------------------------------------
+
+    @property
+    def phase(self) -> Phase:
+        return self._phase
+
+    @property
+    def collecting(self) -> bool:
+        """Whether what is sent next may belong here."""
+        return self._phase in COLLECTING and not self._spent
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way that ends by itself."""
+        return self._task is not None and not self._task.done()
+
+    @property
+    def in_use(self) -> bool:
+        """Whether somebody still needs it: a job, or a restore."""
+        restores = self._means.restores
+        return self.busy or (restores is not None and bool(self._offer) and restores.holds(self._offer))
+
+    @property
+    def bytes(self) -> int:
+        return sum(item.posted.bytes for item in self._items)
+
+    def seen(self) -> Seen:
+        """Return how it stands now."""
+        group, point = self._group(), self._point
+        aside = [item.left_out(Why.ONE_AT_A_TIME) for item in self._items if item not in group]
+        missing = self._problem if isinstance(self._problem, MissingVolumesError) else None
+        return Seen(
+            id=self.id,
+            admin_id=self.admin_id,
+            version=self._version,
+            phase=self._phase,
+            pieces=tuple(item.seen() for item in group),
+            left_out=(*self._left_out, *aside),
+            done=self._point_done if point else sum(item.done for item in group),
+            total=point.bytes if point else sum(item.posted.bytes for item in group),
+            progress=self._progress,
+            problem=self._problem,
+            missing=missing.missing if missing else (),
+            total_volumes=missing.total if missing else 0,
+            known=self._known,
+            fetchable=self._fetchable is not None,
+            contents=self._contents,
+            listing=self._listing,
+            point=point,
+            offer=self._offer,
+            after_restart=self._after_restart,
+            gone=self._gone,
+            kept_for=self._means.kept_for,
+        )
+
+    async def changed(self, since: int) -> None:
+        """Return once its version is another one."""
+        while self._version == since:
+            await self._news.wait()
+
+    def _turn(self, phase: Phase | None = None) -> None:
+        """Pass on to another phase, or tell news of this one."""
+        if self._phase is Phase.GONE:
+            return
+        self._phase = phase or self._phase
+        self.touched = self._means.clock()
+        self._version += 1
+        self._news.set()
+        self._news = asyncio.Event()
+
+    # --- what is asked of it -------------------------------------------------------------------------------------
+
+    def take(self, posted: PostedDocument) -> None:
+        """Add a document that may be a file of the archive; one that is here already counts once."""
+        if any(item.posted.unique_id == posted.unique_id for item in self._items):
+            return
+        if self._means.limit is not None and posted.bytes > self._means.limit:
+            self.leave_out(posted, Why.TOO_LARGE)
+            self._go(partial(self._look_up, posted))
+        elif len(self._items) >= self._means.most_files or self.bytes + posted.bytes > self._means.most_bytes:
+            self.leave_out(posted, Why.TOO_MUCH)
+        else:
+            item = Item(posted)
+            if self._phase is Phase.REFUSED and item.number is not None:
+                # They do not fit together: this is the same volume, downloaded or sent anew.
+                self._drop([other for other in self._items if (other.number, other.meant) == (item.number, item.meant)])
+            self._items.append(item)
+            self._fresh = True
+            self._turn(Phase.FETCHING)
+            self._go(self._gather)
+
+    def leave_out(self, posted: PostedDocument, why: Why) -> None:
+        """Note a document that is not fetched; without any other, that is all there is to say."""
+        self._left_out.append(left_out(posted, why))
+        alone = not self._items and not self.busy and not self._spent
+        self._turn(Phase.REFUSED if alone else None)
+
+    def read_catalogue(self, posted: PostedDocument) -> None:
+        """Read a catalogue document and list its restore points."""
+        self._spent = True
+        self._go(partial(self._list, posted))
+
+    def choose(self, number: int) -> None:
+        """Fetch one of the restore points that are listed. Raises `NotFoundError`."""
+        points = self._listing.points if self._listing else ()
+        if not 0 <= number < len(points):
+            raise NotFoundError("There is no such restore point in this list.")
+        self._go(partial(self._fetch_point, points[number]))
+
+    def fetch_known(self) -> None:
+        """Fetch the backup that a file over the limit seems to be. Raises `NotFoundError`."""
+        if self._fetchable is None:
+            raise NotFoundError("Telegram does not hold this backup in volumes that a bot can download.")
+        self._go(partial(self._fetch_point, self._fetchable))
+
+    def back(self) -> None:
+        """Show the list again."""
+        if self._listing is not None and not self.busy:
+            self._withdraw()
+            self._contents, self._problem, self._point = None, None, None
+            self._turn(Phase.LISTING)
+
+    async def close(self, gone: Gone) -> None:
+        """End what is under way and remove every file; returns when nothing of it is left."""
+        self._gone = self._gone or gone
+        self._turn(Phase.GONE)
+        self._withdraw()
+        self._jobs.clear()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        await self._room.close()
+
+    # --- the jobs ------------------------------------------------------------------------------------------------
+
+    def _go(self, job: Callable[[], Awaitable[None]]) -> None:
+        """Do a job after those under way."""
+        self._jobs.append(job)
+        if not self.busy:
+            self._task = asyncio.create_task(self._work(), name=f"inbox {self.id}")
+
+    async def _work(self) -> None:
+        while self._jobs:
+            job = self._jobs.popleft()
+            try:
+                await job()
+            except CourierError as error:
+                self._refuse(error)
+            except Outcome as outcome:
+                self._refuse(CourierError(f"It can't be fetched from Telegram: {outcome.sentence}."))
+            except Exception:
+                logger.exception("what admin {} sent could not be read", self.admin_id)
+                self._spent = True
+                self._refuse(CourierError("Something went wrong with this file here; the log has the details."))
+            if self._spent and self._phase is Phase.REFUSED:
+                await self._room.keep_only(())  # nothing can become of it any more
+
+    def _refuse(self, error: CourierError) -> None:
+        logger.info("what admin {} sent is refused: {}", self.admin_id, error.sentence)
+        self._problem, self._progress = error, None
+        self._turn(Phase.REFUSED)
+
+    async def _gather(self) -> None:
+        """Fetch what is not here yet; once it is whole, prove it."""
+        if not self._fresh or not self.collecting:
+            return
+        await self._room.keep_only(self._items)
+        while pending := [item for item in self._items if item.file is None]:
+            self._fresh = False
+            failed = await fetch_items(
+                pending, self._room, self._means.chats, delay=self._means.delay, arrived=self._turn
+            )
+            self._left_out += failed
+            self._items = [item for item in self._items if not item.dropped]
+        if not self._items:
+            self._turn(Phase.REFUSED)  # what was left out says why
+            return
+        self._set_aside_but_the_newest_whole()
+        files = [item.file for item in self._group() if item.file is not None]
+        try:
+            ordered = await put_together(files, await self._room.slot(), unseal=self._means.unseal, abort=Abort())
+            if self._fresh:  # something came meanwhile, and the next job looks at all of it
+                return
+            self._spent = True
+            await self._prove(ordered, files[0].name)
+        except MissingVolumesError as error:  # of a sealed archive that shows only when it is opened
+            self._spent, self._problem, self._progress = False, error, None
+            if not self._fresh:
+                self._turn(Phase.WAITING)
+
+    def _group(self) -> list[Item]:
+        """The items of the archive that was named last; those whose names mean none may belong to any."""
+        newest = next((item.meant for item in reversed(self._items) if item.meant), "")
+        return [item for item in self._items if item.meant in ("", newest)]
+
+    def _set_aside_but_the_newest_whole(self) -> None:
+        whole = [item for item in self._group() if item.alone]
+        others = [item for item in self._items if whole and item is not whole[-1]]
+        self._left_out += [item.left_out(Why.ONE_AT_A_TIME) for item in others]
+        self._drop(others)
+
+    def _drop(self, items: Sequence[Item]) -> None:
+        for item in items:
+            item.drop()
+        self._items = [item for item in self._items if not item.dropped]
+
+    async def _look_up(self, posted: PostedDocument) -> None:
+        """See whether the catalogue knows what is too large to be fetched."""
+        catalogue, limit = self._means.catalogue, self._means.limit
+        found = await catalogue.backup_with_file(posted.file_id)
+        if found is None and (name := archive_meant(posted.name)):
+            try:
+                found = await catalogue.find_backup(name)
+            except NotFoundError:
+                return
+        if found is None or not found.proven:
+            return
+        self._known = found
+        for point in await catalogue.restore_points():
+            small = limit is None or all(volume.bytes <= limit for volume in point.volumes)
+            if small and (point.archive, point.sha256) == (found.archive_name, found.archive_sha256):
+                self._fetchable = point
+        self._turn()
+
+    async def _list(self, posted: PostedDocument) -> None:
+        document = await read_posted(self._means.chats, posted)
+        points = tuple(sorted(document.points, key=lambda point: point.at, reverse=True))
+        self._listing = Listing(points=points, written_at=document.written_at, ours=posted.ours)
+        self._turn(Phase.LISTING)
+
+    async def _fetch_point(self, point: RestorePoint) -> None:
+        def arrived(done: int, _total: int) -> None:
+            self._point_done = done
+            self._turn()
+
+        self._spent = True
+        self._withdraw()
+        self._contents, self._problem = None, None
+        self._point, self._point_done = point, 0
+        self._drop(self._items)
+        self._turn(Phase.FETCHING)
+        await self._room.keep_only(())
+        slot = await self._room.slot()
+        file = await fetch_archive(self._means.chats, point, slot, delay=self._means.delay, progress=arrived)
+        await self._prove((file,), file.name)
+
+    async def _prove(self, files: tuple[Path, ...], called: str) -> None:
+        def report(progress: RestoreProgress) -> None:
+            self._progress = progress
+            self._turn()
+
+        means = self._means
+        self._problem = None
+        self._turn(Phase.CHECKING)
+        try:
+            async with means.turn:
+                proven = await prove(
+                    files, means.store.work, catalogue=means.catalogue, take_in=means.take_in, clock=means.clock,
+                    abort=Abort(), report=report,
+                )  # fmt: skip
+        except MissingVolumesError:
+            raise
+        except CourierError as error:
+            await means.catalogue.audit(self._actor, "sent an archive that was refused", error.sentence)
+            raise
+        found = proven.contents
+        logger.info("admin {} sent {}: it is whole, sha256 {}", self.admin_id, called, found.sha256[:16])
+        await means.catalogue.audit(self._actor, "sent an archive", f"{called}, SHA-256 {found.sha256}")
+        self._progress, self._contents = None, found
+        self._make_offer(proven)
+        self._turn(Phase.READY)
+
+    def _make_offer(self, proven: Proven) -> None:
+        if self._means.restores is None:
+            return
+
+        async def release() -> None:
+            if offered == self._offer:
+                await self.close(Gone.RELEASED)
+
+        contents = proven.contents
+        self._offer = offered = self._means.restores.offer(
+            proven.origin,
+            admin_id=self.admin_id,
+            label=f"backup {contents.backup.id}" if contents.backup else contents.name,
+            names=[database.name for database in contents.databases],
+            release=release,
+        )
+
+    def _withdraw(self) -> None:
+        """Offer it no longer."""
+        offered, self._offer = self._offer, ""
+        if offered and self._means.restores is not None:
+            self._means.restores.withdraw(offered)

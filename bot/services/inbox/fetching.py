@@ -1,0 +1,153 @@
+"""Documents on their way from the chat into a private folder: bounded, side by side, each on its own account."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bot.errors import AbortedError, CourierError, NoSpaceError
+from bot.services.abort import Abort
+from bot.services.inbox.reading import stands_alone
+from bot.services.inbox.recognition import archive_meant, volume_number
+from bot.services.inbox.seen import LeftOut, Piece, Why
+from bot.services.restore.workroom import private_room
+from bot.services.restore_points.chat import Chats, PostedDocument
+from bot.services.restore_points.fetch import SPARE, TooLargeToFetchError, fetch_document
+from bot.services.threads import settled
+
+AT_ONCE = 3
+"""Downloads side by side."""
+
+
+@dataclass(eq=False, slots=True)
+class Item:
+    """A document of a collection, and where its bytes are."""
+
+    posted: PostedDocument
+    done: int = 0
+    file: Path | None = None
+    alone: bool = False  # an archive in one piece
+    dropped: bool = False
+    abort: Abort = field(default_factory=Abort)
+
+    @property
+    def number(self) -> int | None:
+        """The volume that its name tells."""
+        return volume_number(self.posted.name)
+
+    @property
+    def meant(self) -> str:
+        """The archive of ours that its name means, empty if none."""
+        return archive_meant(self.posted.name)
+
+    def drop(self) -> None:
+        """Let it go, also in the middle of its download."""
+        self.dropped = True
+        self.abort.set()
+
+    def seen(self) -> Piece:
+        return Piece(name=self.posted.name, bytes=self.posted.bytes, number=self.number, here=self.file is not None)
+
+    def left_out(self, why: Why, detail: str = "") -> LeftOut:
+        return left_out(self.posted, why, detail)
+
+
+def left_out(posted: PostedDocument, why: Why, detail: str = "") -> LeftOut:
+    """Return a document as one that is no part of the collection."""
+    return LeftOut(name=posted.name, bytes=posted.bytes, why=why, detail=detail)
+
+
+class Room:
+    """A private folder (0700) in the store's work area, made when it is first needed; every file has a folder in it."""
+
+    def __init__(self, work: Path) -> None:
+        self._work = work
+        self._stack = AsyncExitStack()
+        self._folder: Path | None = None
+        self._numbers = itertools.count(1)
+        self._making = asyncio.Lock()
+
+    async def slot(self) -> Path:
+        """Return a new empty folder."""
+        # To its end also when cancelled: a folder that is made behind our back would be removed by nobody.
+        return await settled(asyncio.ensure_future(self._make()))
+
+    async def _make(self) -> Path:
+        async with self._making:
+            if self._folder is None:
+                self._folder = await self._stack.enter_async_context(private_room(self._work))
+        folder = self._folder / f"{next(self._numbers):04}"
+        await asyncio.to_thread(folder.mkdir, mode=0o700)
+        return folder
+
+    async def require_space(self, needed: int) -> None:
+        """See that so many bytes fit, before the first one is fetched. Raises `NoSpaceError`."""
+        free = (await asyncio.to_thread(shutil.disk_usage, (await self.slot()))).free
+        if needed + SPARE > free:
+            raise NoSpaceError(
+                f"There is no space on the server for these {needed:,} bytes: {free:,} are free in {self._work}.",
+                hint="Free some space, or set SNAPSHOT_DIR to a folder on another disk. Then send it again.",
+            )
+
+    async def keep_only(self, items: Sequence[Item]) -> None:
+        """Remove whatever does not belong to these."""
+        if self._folder is not None:
+            kept = {item.file.parent.name for item in items if item.file is not None}
+            await asyncio.to_thread(_keep_only, self._folder, kept)
+
+    async def close(self) -> None:
+        """Remove it with everything in it."""
+        self._folder = None
+        await self._stack.aclose()
+
+
+def _keep_only(room: Path, names: set[str]) -> None:
+    for folder in room.iterdir():
+        if folder.name not in names:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+async def fetch_items(
+    items: Sequence[Item], room: Room, chats: Chats, *, delay: float, arrived: Callable[[], None]
+) -> list[LeftOut]:
+    """Fetch documents side by side; return those that could not be had, each with its reason, and drop them.
+
+    `arrived` is called with each piece that comes. Raises `NoSpaceError`, `AbortedError`.
+    """
+    await room.require_space(sum(item.posted.bytes for item in items))
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def one(item: Item) -> LeftOut | None:
+        def progress(done: int, _total: int) -> None:
+            item.done = done
+            arrived()
+
+        async with turns:
+            try:
+                slot = await room.slot()
+                file = await fetch_document(chats, item.posted, slot, delay=delay, progress=progress, abort=item.abort)
+                item.alone = await stands_alone(file)
+                item.file = file
+            except AbortedError:
+                if not item.dropped:
+                    raise
+            except NoSpaceError:
+                raise
+            except CourierError as error:
+                item.drop()
+                too_large = isinstance(error, TooLargeToFetchError)
+                return item.left_out(Why.TOO_LARGE if too_large else Why.FAILED, error.sentence)
+        return None
+
+    tasks = [asyncio.create_task(one(item)) for item in items]
+    try:
+        return [found for found in await asyncio.gather(*tasks) if found is not None]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

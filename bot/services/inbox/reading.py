@@ -1,0 +1,133 @@
+"""From fetched files to what is in them: every check that an archive of unknown origin has to pass."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.clock import Clock
+from bot.errors import MissingVolumesError
+from bot.models import Backup, RestoreProgress, RestoreStage
+from bot.services.abort import Abort
+from bot.services.catalogue import Catalogue
+from bot.services.inbox.recognition import bare_name, begins_zip, is_sealed, volume_number
+from bot.services.inbox.seen import Contents, FoundDatabase
+from bot.services.inbox.unseal import Unseal
+from bot.services.restore.incoming import Incoming, Intake
+from bot.services.restore.sources import Origin
+from bot.services.restore.volumes import arrange_volumes
+from bot.services.restore.workroom import private_room
+from bot.services.threads import run_to_end
+
+Report = Callable[[RestoreProgress], None]
+TakeIn = Callable[..., Awaitable[Intake]]
+
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """An archive that passed every check, and what a restore of it begins from."""
+
+    contents: Contents
+    origin: Origin
+
+
+async def put_together(files: Sequence[Path], folder: Path, *, unseal: Unseal, abort: Abort) -> tuple[Path, ...]:
+    """Return the files of one archive in order, once they are all there; what is sealed is opened into `folder`.
+
+    Raises `MissingVolumesError` while files are missing, `UntrustedArchiveError` where they don't belong together.
+    """
+    if await asyncio.to_thread(lambda: any(map(is_sealed, files))):
+        files = await unseal(files, folder, abort)
+    ordered = await run_to_end(lambda: arrange_volumes(files, check=abort.check), stop=abort.set)
+    if len(ordered) == 1 and not await asyncio.to_thread(lambda: begins_zip(ordered[0]) or is_sealed(ordered[0])):
+        number = volume_number(ordered[0].name)
+        raise MissingVolumesError(
+            f"{ordered[0].name} does not begin as an archive: it is a later volume, or something else.",
+            missing=() if number == 1 else (1,),
+            hint="Send the other volumes too, if there are any; else it is not what I take.",
+        )
+    return ordered
+
+
+async def stands_alone(file: Path) -> bool:
+    """Tell whether a file is an archive in one piece."""
+
+    def look() -> bool:
+        if not begins_zip(file):
+            return False
+        try:
+            arrange_volumes([file])
+        except MissingVolumesError:
+            return False
+        return True
+
+    return await asyncio.to_thread(look)
+
+
+async def prove(
+    files: Sequence[Path],
+    work: Path,
+    *,
+    catalogue: Catalogue,
+    take_in: TakeIn,
+    clock: Clock,
+    abort: Abort,
+    report: Report,
+) -> Proven:
+    """Read an archive (its files in order) in full, check every database in it, and say what it holds.
+
+    `take_in` is the untrusted intake of every restore. The databases are unpacked into a private folder inside `work`
+    and are gone when this returns. Raises what `take_in` raises.
+    """
+    total = await asyncio.to_thread(lambda: sum(file.stat().st_size for file in files))
+    sha256 = await run_to_end(lambda: _sha256(files, abort.check), stop=abort.set)
+    backup = await catalogue.backup_with_sha256(sha256)
+    async with private_room(work) as room:
+        report(RestoreProgress(stage=RestoreStage.READ, total=total, detail=files[0].name))
+        intake = await take_in(files, room, backup=backup, abort=abort, report=report, clock=clock)
+    return Proven(
+        contents=_contents(intake, files, total, sha256, backup), origin=Origin(files=tuple(files), backup=backup)
+    )
+
+
+def _sha256(files: Sequence[Path], check: Callable[[], None]) -> str:
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE):
+                check()
+                digest.update(piece)
+    return digest.hexdigest()
+
+
+def _contents(intake: Intake, files: Sequence[Path], total: int, sha256: str, backup: Backup | None) -> Contents:
+    manifest = intake.manifest
+    return Contents(
+        name=bare_name(files[0].name) if len(files) > 1 else files[0].name,
+        bytes=total,
+        sha256=sha256,
+        volumes=len(files),
+        ours=manifest is not None,
+        made_at=manifest.created_at if manifest else None,
+        host=manifest.host if manifest else "",
+        databases=tuple(map(_found, intake.databases)),
+        skipped=manifest.skipped if manifest else (),
+        warnings=intake.warnings,
+        backup=backup,
+    )
+
+
+def _found(database: Incoming) -> FoundDatabase:
+    counts = [rows for _, rows in database.report.rows]
+    return FoundDatabase(
+        name=database.name,
+        bytes=database.snapshot.bytes,
+        rows=sum(rows for rows in counts if rows > 0),
+        tables=len(counts),
+        verdict=database.report.verdict,
+    )

@@ -1,0 +1,78 @@
+"""What a document in the chat may be, told by its name before a byte of it is fetched.
+
+Names may be anything: phones and browsers change them. So they only say what is worth fetching, never what it is.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+
+CLOUD_LIMIT = 20 * 1024 * 1024
+"""Bytes of a file that Telegram's cloud lets a bot download at most (Bot API: getFile)."""
+
+_COPY = r"(?:\s*\(\d{1,3}\))?"  # what phones and browsers add to the second file of a name
+_NUMBER = re.compile(rf"\.(\d{{3,4}}){_COPY}$")
+_ZIP = re.compile(r"\.zip(?![a-z])", re.IGNORECASE)
+_SEALED = re.compile(r"\.age(?![a-z])", re.IGNORECASE)
+_DATABASE = re.compile(rf"\.(db|db3|sqlite|sqlite3|s3db|sl3)(-wal|-shm|-journal)?{_COPY}$", re.IGNORECASE)
+_CATALOGUE = re.compile(rf"\.json{_COPY}$", re.IGNORECASE)
+_NAMELESS = ("", ".bin", ".part", ".dat", ".tmp", ".download")
+_ZIP_TYPES = ("application/zip", "application/x-zip", "application/x-zip-compressed", "multipart/x-zip")
+_OUR_ARCHIVE = re.compile(r"database_backup_\d{8}_\d{6}")
+
+_AGE = (b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE-----")  # https://c2sp.org/age: binary and armored
+
+
+class Kind(StrEnum):
+    """What a document's name says that it is."""
+
+    ARCHIVE = "archive"  # or one of its volumes
+    SEALED = "sealed archive"
+    CATALOGUE = "catalogue"
+    DATABASE = "bare database"
+    OTHER = "something else"
+
+
+def recognise(name: str, mime: str = "") -> Kind:
+    """Return what a document calls itself, by its name and, where that says nothing, by its MIME type."""
+    name = name.strip()
+    if _SEALED.search(name):
+        return Kind.SEALED
+    if _CATALOGUE.search(name):
+        return Kind.CATALOGUE
+    if _DATABASE.search(name):
+        return Kind.DATABASE
+    if _ZIP.search(name) or _NUMBER.search(name) or mime in _ZIP_TYPES or Path(name).suffix.lower() in _NAMELESS:
+        return Kind.ARCHIVE
+    return Kind.OTHER
+
+
+def volume_number(name: str) -> int | None:
+    """Return the number at the end of a volume's name, which may be wrong; None where there is none."""
+    found = _NUMBER.search(name.strip())
+    return int(found[1]) if found and int(found[1]) else None
+
+
+def bare_name(name: str) -> str:
+    """Return a volume's name without its number: that of the archive, if it was not changed."""
+    return _NUMBER.sub("", name.strip()) or name
+
+
+def archive_meant(name: str) -> str:
+    """Return the name that our archive has, of which this is the name of a copy or a volume; empty if of none."""
+    found = _OUR_ARCHIVE.search(name)
+    return f"{found[0]}.zip" if found else ""
+
+
+def is_sealed(file: Path) -> bool:
+    """Tell by its first bytes whether a file is encrypted with age; of several volumes only the first one shows it."""
+    with file.open("rb") as opened:
+        return opened.read(max(map(len, _AGE))).startswith(_AGE)
+
+
+def begins_zip(file: Path) -> bool:
+    """Tell by its first bytes whether a ZIP begins here, an empty one too."""
+    with file.open("rb") as opened:
+        return opened.read(4) in (b"PK\x03\x04", b"PK\x05\x06")

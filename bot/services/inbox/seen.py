@@ -1,0 +1,148 @@
+"""What can be seen of a collection from outside: frozen values, for whoever draws them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bot.errors import CourierError
+from bot.models import Backup, RestorePoint, RestoreProgress, SkippedRecord, Verdict
+
+
+class Phase(StrEnum):
+    """Where a collection stands."""
+
+    FETCHING = "fetching"  # files are on their way from Telegram
+    CHECKING = "checking"  # whole, and being read and checked
+    WAITING = "waiting"  # volumes are missing
+    REFUSED = "refused"  # nothing can be done with it as it is; `problem` says why
+    LISTING = "listing"  # a catalogue document: restore points to choose from
+    READY = "ready"  # proven, and ready to be restored
+    GONE = "gone"  # nothing of it is here any more; `gone` says why
+
+
+MOVING = frozenset({Phase.FETCHING, Phase.CHECKING})
+"""The phases that end by themselves."""
+
+COLLECTING = frozenset({Phase.FETCHING, Phase.WAITING, Phase.REFUSED})
+"""The phases in which one more file may be what is missing."""
+
+
+class Gone(StrEnum):
+    """Why a collection is gone."""
+
+    FORGOTTEN = "forgotten"  # by a press
+    EXPIRED = "expired"
+    REPLACED = "replaced"  # by what the same person sent later
+    RELEASED = "released"  # whoever restores needs it no more
+    STOPPED = "stopped"  # the service stops
+
+
+class Why(StrEnum):
+    """Why a document was left out."""
+
+    TOO_LARGE = "too large"  # for a bot to download
+    SEALED = "sealed"
+    NOT_TAKEN = "not taken"  # no archive and no volume, by its name
+    BARE_DATABASE = "bare database"
+    ONE_AT_A_TIME = "one at a time"  # it belongs to another archive, which came later or before
+    CATALOGUE = "catalogue"  # sent among volumes
+    TOO_MUCH = "too much"
+    STOPPING = "stopping"  # the service is about to stop
+    FAILED = "failed"  # Telegram did not give it out; `detail` says why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A document that is not part of the collection. `detail` is a sentence, where there is one."""
+
+    name: str
+    bytes: int
+    why: Why
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A file of the collection, under the name it came with; `number` is the volume that its name tells."""
+
+    name: str
+    bytes: int
+    number: int | None
+    here: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundDatabase:
+    """A database found in an archive, after its check. `rows` counts all tables that could be counted."""
+
+    name: str
+    bytes: int
+    rows: int
+    tables: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """What an archive turned out to be, every byte of it read and every database checked.
+
+    `made_at` and `host` are what its manifest says, None and empty where it has none: `ours` is false then. `backup` is
+    the one that the catalogue knows by the very same SHA-256.
+    """
+
+    name: str
+    bytes: int
+    sha256: str
+    volumes: int
+    ours: bool
+    made_at: datetime | None
+    host: str
+    databases: tuple[FoundDatabase, ...]
+    skipped: tuple[SkippedRecord, ...]
+    warnings: tuple[str, ...]
+    backup: Backup | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What a catalogue document lists. `ours` tells whether this very bot had sent it."""
+
+    points: tuple[RestorePoint, ...]
+    written_at: datetime
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A collection at one moment; `version` grows with every change.
+
+    `done` of `total` bytes have come from Telegram. `missing` holds numbers of volumes as far as they are known, and
+    `total_volumes` is 0 where it is not known. `known` is the backup that a file over the limit seems to be, by its
+    name; `fetchable` says that Telegram gives its volumes out to this bot. `offer` is the id under which the restore of
+    it can be begun, empty where nobody restores. `after_restart` says that a restart has cost what the same person had
+    sent before. `kept_for` are the seconds that it is kept without being touched.
+    """
+
+    id: str
+    admin_id: int
+    version: int
+    phase: Phase
+    pieces: tuple[Piece, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    done: int = 0
+    total: int = 0
+    progress: RestoreProgress | None = None
+    problem: CourierError | None = None
+    missing: tuple[int, ...] = ()
+    total_volumes: int = 0
+    known: Backup | None = None
+    fetchable: bool = False
+    contents: Contents | None = None
+    listing: Listing | None = None
+    point: RestorePoint | None = None  # the one of the listing that was chosen
+    offer: str = ""
+    after_restart: bool = False
+    gone: Gone | None = None
+    kept_for: float = 0.0

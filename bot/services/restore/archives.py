@@ -1,0 +1,70 @@
+"""Where the archive of a restore comes from: as it was brought, from the disk, or fetched back from Telegram."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from loguru import logger
+
+from bot.errors import NotFoundError
+from bot.models import Backup, RestorePoint, RestoreProgress, RestoreStage
+from bot.services.abort import Abort
+from bot.services.catalogue import Catalogue
+from bot.services.restore.choices import Choice
+from bot.services.restore.house import Report
+from bot.services.restore.sources import Origin
+from bot.services.restore.workroom import private_room
+from bot.services.restore_points.chat import Files
+from bot.services.restore_points.fetch import fetch_archive
+from bot.services.store import Store
+
+
+class Archives:
+    """Finds archives. `files` is where they are fetched back from, None where nobody talks to Telegram."""
+
+    def __init__(self, catalogue: Catalogue, store: Store) -> None:
+        self.files: Files | None = None
+        self._catalogue, self._store = catalogue, store
+
+    async def has(self, backup: Backup) -> bool:
+        """Tell whether the archive of a backup is on the disk or in Telegram."""
+        if not backup.proven:
+            return False
+        return backup.on_disk or (self.files is not None and await self._point(backup) is not None)
+
+    async def origin(self, choice: Choice, fetched: AsyncExitStack, abort: Abort, report: Report) -> Origin:
+        """Return the archive that was chosen; one fetched back is private, and gone when `fetched` ends.
+
+        Raises `NotFoundError`, and what `fetch_archive` raises.
+        """
+        if choice.offer is not None:
+            return choice.offer.origin
+        backup = await self._catalogue.backup(int(choice.source[1:]))  # it may have been deleted since
+        file = self._store.folder / backup.archive_name
+        if backup.on_disk and await asyncio.to_thread(file.is_file):
+            return Origin(files=(file,), backup=backup)
+        point = await self._point(backup)
+        if self.files is None or point is None:
+            raise nowhere(backup)
+        logger.info("{} is not on the disk; it is fetched back from Telegram", backup.archive_name)
+        room = await fetched.enter_async_context(private_room(self._store.work))
+
+        def tell(done: int, total: int) -> None:
+            report(RestoreProgress(stage=RestoreStage.FETCH, done=done, total=total, detail=backup.archive_name))
+
+        archive = await fetch_archive(self.files, point, room, abort=abort, progress=tell)
+        return Origin(files=(archive,), backup=backup)
+
+    async def _point(self, backup: Backup) -> RestorePoint | None:
+        points = await self._catalogue.restore_points()
+        same = (backup.archive_name, backup.archive_sha256)
+        return next((point for point in points if (point.archive, point.sha256) == same), None)
+
+
+def nowhere(backup: Backup) -> NotFoundError:
+    """Return the error for an archive that is lost."""
+    return NotFoundError(
+        f"The archive of backup {backup.id} is neither on the server's disk nor in the chats.",
+        hint="Choose another backup in History.",
+    )

@@ -1,0 +1,365 @@
+"""Restores asked for in the chat: from what is chosen over the plan that is shown to the restore that is confirmed."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+
+from loguru import logger
+
+from bot.clock import Clock
+from bot.config import Settings
+from bot.errors import BusyError, CourierError, NotFoundError, RestoreRefusedError
+from bot.models import (
+    Backup,
+    PendingRestore,
+    RestorePlan,
+    RestoreProgress,
+    RestoreResult,
+    RunInProgress,
+)
+from bot.services.abort import Abort
+from bot.services.catalogue import Catalogue
+from bot.services.databases import Discovery
+from bot.services.locks import what_runs
+from bot.services.restore.archives import Archives, nowhere
+from bot.services.restore.choices import Choice, Choices
+from bot.services.restore.held import Asker, Gone, HeldPlan, Place, Plans
+from bot.services.restore.house import House, Mark, Prepared, Report, unmarked
+from bot.services.restore.journal import RestoreJournal
+from bot.services.restore.offers import Offer, Offers, Release, nothing
+from bot.services.restore.pending import pending_restore
+from bot.services.restore.restorer import Restorer
+from bot.services.restore.running import Herald, Running
+from bot.services.restore.sources import Origin
+from bot.services.restore.targets import Configured
+from bot.services.restore_points.chat import Files
+from bot.services.store import Store
+
+WAIT = "Try again when it has ended."
+
+
+class Restores:
+    """One restore at a time, from a plan that one admin saw and confirmed.
+
+    The steps: `choose`, `tick`, `plan` (or `plan_undo`), `shown`, `ask`, `begin`. Until `begin`, nothing is changed.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        store: Store,
+        *,
+        discover: Callable[[], Awaitable[Discovery]],
+        busy: Callable[[], Awaitable[RunInProgress | None]],
+        herald: Herald,
+        clock: Clock,
+        mark: Mark = unmarked,
+    ) -> None:
+        """`busy` tells of any run, here or in another process; tests stop a restore at a step of it by `mark`."""
+        self.herald = herald
+        self.trouble = ""
+        self.mark = mark
+        self._settings, self._catalogue, self._store = settings, catalogue, store
+        self._discover, self._busy, self._clock = discover, busy, clock
+        self._archives = Archives(catalogue, store)
+        self._offers = Offers(clock)
+        self._choices = Choices()
+        self._plans = Plans(clock)
+        self._run = Running(catalogue, busy=busy, clock=clock)
+        self._one_plan = asyncio.Lock()  # whole copies of databases are made for each
+        self._preparing: dict[int, Abort] = {}
+
+    # --- what can be restored ----------------------------------------------------------------------------------
+
+    def offer(
+        self, origin: Origin, *, admin_id: int, label: str, names: Sequence[str] = (), release: Release = nothing
+    ) -> str:
+        """Let an admin restore from files that were brought; return the short id of the offer.
+
+        `label` says in plain words what it is, `names` which databases it holds. `release` is awaited once, when the
+        restore from it is done, when nobody came for half an hour, or when the service stops.
+        """
+        return self._offers.add(origin, admin_id=admin_id, label=label, names=names, release=release)
+
+    def holds(self, offer_id: str) -> bool:
+        """Tell whether an offer is still kept, be it that a plan is being made from it; its time goes on."""
+        return self._offers.holds(offer_id)
+
+    def withdraw(self, offer_id: str) -> None:
+        """Let an offer go before its time; nothing happens when there is none."""
+        self._offers.withdraw(offer_id)
+
+    @property
+    def files(self) -> Files | None:
+        """Where archives are fetched back from that are no longer on the disk; None where Telegram is not asked."""
+        return self._archives.files
+
+    @files.setter
+    def files(self, files: Files | None) -> None:
+        self._archives.files = files
+
+    async def is_restorable(self, backup: Backup) -> bool:
+        """Tell whether its archive is on the disk, or can be fetched back from Telegram."""
+        return await self._archives.has(backup)
+
+    async def choose(self, source: str, asker: Asker) -> Choice:
+        """Begin with what a button names: `b` and a backup's number, or an offer's id.
+
+        Raises `NotFoundError`, `RestoreRefusedError`.
+        """
+        if source.startswith("b") and len(source) < 19 and source[1:].isdecimal():
+            backup = await self._catalogue.backup(int(source[1:]))
+            if not backup.proven:
+                raise NotFoundError(f"Backup {backup.id} is {backup.state}: there is nothing to restore from.")
+            if not await self.is_restorable(backup):
+                raise nowhere(backup)
+            return self._choices.begin(
+                source,
+                asker.admin_id,
+                label=f"backup {backup.id}",
+                names=tuple(database.name for database in backup.databases),
+                backup=backup,
+            )
+        offer = self._offered(source)
+        if offer.admin_id != asker.admin_id:
+            raise RestoreRefusedError("Another admin sent that.", hint="Send it yourself, and restore from it.")
+        return self._choices.begin(source, asker.admin_id, label=offer.label, names=offer.names, offer=offer)
+
+    def _offered(self, offer_id: str) -> Offer:
+        offer = self._offers.get(offer_id)
+        if offer is None:
+            raise RestoreRefusedError("What was sent to me is no longer kept here.", hint="Send it once more.")
+        return offer
+
+    def choice(self, choice_id: str, asker: Asker) -> Choice:
+        """Return a choice being made. Raises `RestoreRefusedError`."""
+        return self._choices.get(choice_id, asker.admin_id)
+
+    def tick(self, choice_id: str, number: int, asker: Asker) -> Choice:
+        """Take one database in, or out. Raises `RestoreRefusedError`."""
+        choice = self.choice(choice_id, asker)
+        if number < len(choice.names):
+            choice.chosen ^= {number}
+        return choice
+
+    def tick_all(self, choice_id: str, asker: Asker) -> Choice:
+        """Take all databases in, or all out where all are in. Raises `RestoreRefusedError`."""
+        choice = self.choice(choice_id, asker)
+        every = set(range(len(choice.names)))
+        choice.chosen = set() if choice.chosen == every else every
+        return choice
+
+    # --- the plan ----------------------------------------------------------------------------------------------
+
+    async def plan(self, choice_id: str, asker: Asker, report: Report = lambda _: None) -> HeldPlan:
+        """Make the plan of a choice and hold it for its admin; nothing is changed.
+
+        Raises `BusyError` while anything runs, and what `Restorer.prepare` raises.
+        """
+        choice = self.choice(choice_id, asker)
+        if choice.names and not choice.chosen:
+            raise RestoreRefusedError("Nothing is ticked.", hint="Tick at least one database.")
+        async with self._preparation(asker) as (abort, rooms):
+            restorer = await self._restorer()
+            if choice.offer is not None:
+                self._offered(choice.offer.id).readers += 1  # it may have ended since it was chosen
+            try:
+                async with AsyncExitStack() as fetched:
+                    prepared = await rooms.enter_async_context(
+                        restorer.prepare(
+                            await self._archives.origin(choice, fetched, abort, report),
+                            only=choice.only,
+                            abort=abort,
+                            report=report,
+                        )
+                    )
+                return await self._hold(prepared, restorer, asker, rooms, abort, choice=choice)
+            finally:
+                if choice.offer is not None:
+                    choice.offer.readers -= 1
+
+    async def plan_undo(self, restore_id: str, asker: Asker, report: Report = lambda _: None) -> HeldPlan:
+        """Make the plan that brings back what that restore replaced. Raises as `plan`, and `NotFoundError`."""
+        async with self._preparation(asker) as (abort, rooms):
+            record = await asyncio.to_thread(RestoreJournal(self._store.folder).read)
+            if record is None:
+                raise NotFoundError("There is no restore to undo.")
+            if record.id != restore_id:
+                raise NotFoundError(
+                    "Another restore has taken place since that one; only the last one can be undone.",
+                    hint="What was there before each restore is a pinned backup in History: restore that one.",
+                )
+            restorer = await self._restorer()
+            prepared = await rooms.enter_async_context(restorer.prepare_undo(abort=abort, report=report))
+            return await self._hold(prepared, restorer, asker, rooms, abort)
+
+    def abandon(self, asker: Asker) -> None:
+        """Break off the plan that is being made for this admin."""
+        if (abort := self._preparing.get(asker.admin_id)) is not None:
+            abort.set("It was put aside.")
+
+    @asynccontextmanager
+    async def _preparation(self, asker: Asker) -> AsyncIterator[tuple[Abort, AsyncExitStack]]:
+        """Let one plan be made at a time; an admin who asks for another one breaks off the one before."""
+        self.abandon(asker)
+        abort = self._preparing[asker.admin_id] = Abort()
+        try:
+            await self._require_idle()
+            async with self._one_plan, AsyncExitStack() as rooms:
+                abort.check()
+                self._run.check_stopping()
+                yield abort, rooms
+        finally:
+            if self._preparing.get(asker.admin_id) is abort:
+                del self._preparing[asker.admin_id]
+
+    async def _hold(
+        self,
+        prepared: Prepared,
+        restorer: Restorer,
+        asker: Asker,
+        rooms: AsyncExitStack,
+        abort: Abort,
+        *,
+        choice: Choice | None = None,
+    ) -> HeldPlan:
+        abort.check()
+        plan = prepared.plan
+        logger.info("a plan to restore {} from {} was made for {}", _names(plan), plan.source, asker.name)
+        return await self._plans.hold(
+            prepared,
+            restorer,
+            asker=asker,
+            choice_id=choice.id if choice else "",
+            room=rooms.pop_all(),
+            offer=choice.offer if choice else None,
+        )
+
+    # --- what is confirmed -------------------------------------------------------------------------------------
+
+    def shown(self, held: HeldPlan, place: Place) -> None:
+        """Bind a plan to the message it is shown in; its two minutes begin."""
+        self._plans.shown(held, place)
+
+    async def ask(self, plan_id: str, asker: Asker, place: Place) -> HeldPlan:
+        """Return the plan of the first, red button. Raises `WrongPressError`, `BusyError`."""
+        held = self._plans.look(plan_id, asker, place)
+        await self._require_idle()
+        return held
+
+    async def cancel(self, plan_id: str, asker: Asker, place: Place) -> HeldPlan:
+        """Put a plan aside. Raises `WrongPressError`."""
+        held = self._plans.look(plan_id, asker, place)
+        await self._plans.drop(held, Gone.CANCELLED)
+        return held
+
+    async def drop(self, held: HeldPlan) -> None:
+        """Let a plan go that could not be shown."""
+        await self._plans.drop(held, Gone.CANCELLED)
+
+    async def begin(self, plan_id: str, asker: Asker, place: Place) -> asyncio.Task[RestoreResult]:
+        """Carry a plan out, once; the task ends with its result whatever becomes of who waits for it.
+
+        Raises `WrongPressError`; `BusyError` while anything runs, and the plan stays. The task raises
+        `RestoreRefusedError` when the targets are not as planned any more, and what `restore` raises.
+        """
+        self._plans.look(plan_id, asker, place)
+        await self._require_idle()
+        held = self._plans.look(plan_id, asker, place)
+        self._run.check_stopping()
+        if (run := self.running) is not None:
+            raise BusyError(what_runs(run), hint=WAIT)
+        self._plans.take(held)
+        return self._run.start(held, self.herald, after=lambda: self._after(held))
+
+    async def _after(self, held: HeldPlan) -> None:
+        if held.offer is not None:
+            self._offers.end(held.offer)
+        await self._plans.drop_all(Gone.OUTDATED)
+
+    async def _require_idle(self) -> None:
+        if (run := await self._busy()) is not None:
+            raise BusyError(what_runs(run), hint=WAIT)
+
+    # --- the restore under way ---------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> RunInProgress | None:
+        """The restore under way in this process."""
+        return self._run.seen
+
+    def watch(self) -> AbstractAsyncContextManager[asyncio.Queue[RestoreProgress]]:
+        """Give a queue that always holds the newest progress event alone; it never makes the restore wait."""
+        return self._run.watch()
+
+    async def under_way(self) -> RunInProgress | None:
+        """Return the restore under way, here or in another process."""
+        run = await self._busy()
+        return run if run is not None and run.is_restore else None
+
+    async def over(self) -> None:
+        """Wait until no restore runs, here or in another process. Raises `AbortedError` when the service stops."""
+        await self._run.over()
+
+    # --- what recurs, and the end ------------------------------------------------------------------------------
+
+    async def settle(self) -> PendingRestore | None:
+        """Put in order what a restore that was cut off has left, here or in another process; see `pending_restore`.
+
+        `trouble` says why it can't be known, where it can't; it stands in the status then.
+        """
+        try:
+            pending = await pending_restore(self.house)
+        except (CourierError, OSError) as error:
+            trouble = f"{error.sentence} {error.hint}".strip() if isinstance(error, CourierError) else str(error)
+            if trouble != self.trouble:
+                logger.error("a restore may have been cut off: {}", trouble)
+            self.trouble = trouble
+            return None
+        self.trouble = ""
+        return pending
+
+    async def sweep(self) -> None:
+        """Let go the plans and offers whose time is over."""
+        await self._plans.sweep()
+        self._offers.sweep()
+
+    async def stop(self, why: str) -> None:
+        """Let the restore under way finish, or bring back what was there; remove every private copy."""
+        for abort in tuple(self._preparing.values()):
+            abort.set(why)
+        await self._run.stop(why)
+        async with self._one_plan:
+            await self._plans.drop_all(Gone.UNKNOWN)
+        await self._offers.close()
+
+    # --- what it is made of ------------------------------------------------------------------------------------
+
+    @property
+    def house(self) -> House:
+        """The parts of the product that a restore needs."""
+        return House(
+            store=self._store,
+            catalogue=self._catalogue,
+            busy_timeout=self._settings.busy_timeout,
+            compression=self._settings.compression,
+            host=platform.node(),
+            timezone=self._settings.timezone.key,
+            clock=self._clock,
+            mark=self.mark,
+        )
+
+    async def _restorer(self) -> Restorer:
+        """Look at what is configured now: databases come and go."""
+        found = await self._discover()
+        databases = (*found.databases, *(entry.database for entry in found.missing))
+        known = await self._catalogue.known_names()
+        return Restorer(self.house, Configured(databases=databases, patterns=self._settings.databases, known=known))
+
+
+def _names(plan: RestorePlan) -> str:
+    return ", ".join(change.name for change in plan.changes)

@@ -1,0 +1,286 @@
+"""What the inbox says: what has come, what is missing, what an archive holds, and what is not taken."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bot.errors import CourierError
+from bot.models import RestorePoint, RestoreStage
+from bot.services.inbox.recognition import CLOUD_LIMIT
+from bot.services.inbox.seen import Contents, FoundDatabase, Gone, LeftOut, Phase, Piece, Seen, Why
+from bot.services.inbox.unseal import HINT as SEALED_HINT
+from bot.texts.backups import VERDICT_ICONS, skipped_heading, skipped_lines
+from bot.texts.markup import Listing, compose, name, text
+from bot.texts.measures import count, date_time, duration, human_size, local_and_utc, moment
+
+GONE = "What you sent is no longer here. Please send it again."
+FORGOTTEN = "Forgotten."
+FETCHING = "On its way from Telegram."
+
+_CELLS = 10
+_STAGES = {RestoreStage.READ: "Reading it in full", RestoreStage.CHECK: "Checking the databases"}
+
+_WHAT_I_TAKE = (
+    "Send or forward me a backup: its ZIP (<code>database_backup_….zip</code>), all its volumes "
+    "(<code>….zip.001</code>, <code>.002</code>, …) or the pinned catalogue document. I check it, show what is in it, "
+    "and offer to restore it."
+)
+
+_REASONS = {
+    Why.NOT_TAKEN: "is no archive; it is left out",
+    Why.BARE_DATABASE: "is a bare database file; put it into a ZIP and send that",
+    Why.ONE_AT_A_TIME: "belongs to another archive: one at a time, send it after this one",
+    Why.CATALOGUE: "is a catalogue; send it by itself",
+    Why.TOO_MUCH: "is more than is kept here at once; it is left out",
+    Why.STOPPING: "came too late: the service is about to stop",
+    Why.SEALED: "is sealed (encrypted with age), and this bot can't open it",
+}
+
+
+# --- what is not taken -------------------------------------------------------------------------------------------
+
+
+def not_taken(why: Why | None = None) -> str:
+    """Return the answer to a file that is no archive, as one sentence and what would be one."""
+    if why is Why.BARE_DATABASE:
+        return f"🤔 I don't know what to do with a bare database file: put it into a ZIP.\n{_WHAT_I_TAKE}"
+    if why is Why.STOPPING:
+        return "⏹ The service is about to stop. Please send it again when it is back."
+    return f"🤔 I don't know what to do with this. {_WHAT_I_TAKE}\n/admin opens the menu."
+
+
+def gone(reason: Gone | None = None) -> str:
+    """Return what a message says whose files are no longer there."""
+    match reason:
+        case Gone.FORGOTTEN:
+            return "🗑 Forgotten: nothing of what you sent is kept here."
+        case Gone.EXPIRED:
+            return "⌛ Nobody came back for it: what you sent here is removed. Send it again if you need it."
+        case Gone.REPLACED:
+            return "⏭ What you sent later took its place: this one is removed. Send it again if you need it."
+        case Gone.STOPPED:
+            return "⏹ The service was stopped: what you sent here is removed. Send it again when it is back."
+        case Gone.RELEASED:
+            return "📦 What you sent here is no longer needed, and is removed. Send it again if you need it."
+        case None:
+            return (
+                "⌛ <b>What you sent is no longer here.</b>\n"
+                "I keep it for half an hour, and not over a restart. Please send it again."
+            )
+
+
+# --- the one message of a collection -----------------------------------------------------------------------------
+
+
+def collection(seen: Seen, now: datetime, timezone: ZoneInfo) -> str:
+    """Return the message of a collection as it stands."""
+    match seen.phase:
+        case Phase.FETCHING:
+            return _fetching(seen)
+        case Phase.CHECKING:
+            return _checking(seen)
+        case Phase.WAITING:
+            return _waiting(seen)
+        case Phase.READY if seen.contents:
+            return _ready(seen, seen.contents, now, timezone)
+        case Phase.LISTING:
+            return listing(seen, 0, 1, timezone)
+        case Phase.GONE:
+            return gone(seen.gone or Gone.EXPIRED)
+        case _:
+            return _refused(seen, now, timezone)
+
+
+def _fetching(seen: Seen) -> str:
+    fraction = min(1.0, seen.done / seen.total) if seen.total else 0.0
+    of = f"{human_size(seen.done)} of {human_size(seen.total)}"
+    what = f"<code>{name(seen.point.archive, 60)}</code>, from Telegram" if seen.point else None
+    return compose(
+        "📥 <b>Receiving</b>",
+        what,
+        _pieces(seen),
+        f"{_bar(fraction)} {fraction:.0%} · {of}" if seen.total else None,
+        *_left_out(seen),
+    )
+
+
+def _checking(seen: Seen) -> str:
+    progress = seen.progress
+    volumes = f", {count(len(seen.pieces), 'volume')}" if len(seen.pieces) > 1 else ""
+    line = "Waiting for its turn"
+    if progress is not None:
+        detail = f" · <code>{name(progress.detail)}</code>" if progress.detail else ""
+        line = f"{_STAGES.get(progress.stage, str(progress.stage))} {_bar(progress.fraction)}{detail}"
+    return compose(
+        "🔎 <b>All here; checking it</b>",
+        f"{_called(seen)} · {human_size(seen.total)}{volumes}",
+        line,
+        *_left_out(seen),
+    )
+
+
+def _waiting(seen: Seen) -> str:
+    have = sorted({piece.number for piece in seen.pieces if piece.number})
+    numbered = len(have) == len(seen.pieces) and bool(seen.missing)
+    of = f" of {seen.total_volumes}" if seen.total_volumes else ""
+    wanted = ", ".join(f"<code>.zip.{number:03}</code>" for number in seen.missing[:10])
+    more = ", …" if len(seen.missing) > 10 else "" if seen.total_volumes else " (and any others there are)"
+    return compose(
+        "🧩 <b>Volumes are missing</b>",
+        f"I have {', '.join(map(str, have))}{of}. Please send {wanted}{more}." if numbered else None,
+        *(() if numbered else _explained(seen.problem)),
+        _pieces(seen),
+        "",
+        "Any order will do, and any names: one by one, as an album, or forwarded. "
+        f"I keep what is here for {duration(seen.kept_for)}.",
+        "🔄 I was started again meanwhile: what you had sent before is gone, please send it once more."
+        if seen.after_restart
+        else None,
+        *_left_out(seen),
+    )
+
+
+def _refused(seen: Seen, now: datetime, timezone: ZoneInfo) -> str:
+    too_large = any(one.why is Why.TOO_LARGE for one in seen.left_out)
+    if seen.problem is None and not too_large and seen.left_out:
+        sealed = all(one.why is Why.SEALED for one in seen.left_out)
+        return compose("🔒 <b>Sealed</b>" if sealed else "❌ <b>I can't take this</b>", *_left_out(seen))
+    if seen.problem is None and too_large:
+        return compose("🐘 <b>Too large for a bot to download</b>", *_left_out(seen), *_instead(seen, now, timezone))
+    return compose(
+        "❌ <b>This can't be used</b>",
+        *_explained(seen.problem),
+        "",
+        "Nothing was restored, and nothing of it is used.",
+        *_left_out(seen),
+    )
+
+
+def _instead(seen: Seen, now: datetime, timezone: ZoneInfo) -> tuple[str | None, ...]:
+    known = seen.known
+    what = None
+    if known is not None:
+        where = "it is on the server's disk" if known.on_disk else "Telegram holds its volumes"
+        here = where if known.on_disk or seen.fetchable else "I can't get at it from here"
+        what = (
+            f"👉 By its name it is <b>backup {known.id}</b> of {moment(known.started_at, now, timezone)}: {here}"
+            f"{', so press the button below' if known.on_disk or seen.fetchable else ''}."
+        )
+    return (
+        "",
+        "<b>What to do instead</b>",
+        what,
+        "• Cut it into volumes and send all of them: "
+        "<code>split -b 19M --numeric-suffixes=1 -a 3 FILE.zip FILE.zip.</code>, or 7-Zip → Split to volumes: 19M.",
+        "• Or copy the file to the server: <code>sqlite-courier restore FILE.zip --to DIR</code>, or "
+        "<code>--in-place</code>.",
+        "• Or run a Bot API server of your own (TELEGRAM_API, TELEGRAM_LOCAL=true): it has no such limit.",
+        "• VOLUME_SIZE_MB of at most 19 keeps backups in volumes that I can download.",
+    )
+
+
+def _ready(seen: Seen, found: Contents, now: datetime, timezone: ZoneInfo) -> str:
+    volumes = f" in {found.volumes} volumes" if found.volumes > 1 else ""
+    headline = "📦 <b>A backup, whole and sound</b>" if found.ours else "📦 <b>An archive with databases</b>"
+    return compose(
+        headline,
+        f"{_called(seen)} · {human_size(found.bytes)}{volumes}",
+        f"🕒 {local_and_utc(found.made_at, timezone)}" if found.made_at else "🕒 It does not say when it was made.",
+        f"🖥 Made on <code>{name(found.host)}</code>" if found.host else None,
+        _identity(found, now, timezone),
+        "",
+        Listing(tuple(_database(one) for one in found.databases), 15),
+        skipped_heading(found.skipped),
+        skipped_lines(found.skipped, detail=100, most=5),
+        Listing(tuple(f"⚠️ {text(warning, 300)}" for warning in found.warnings), 5),
+        "🔎 Every byte was compared with its manifest, every database was checked." if found.ours else None,
+        f"SHA-256 <code>{found.sha256[:16]}</code>…",
+        *_left_out(seen),
+    )
+
+
+def _identity(found: Contents, now: datetime, timezone: ZoneInfo) -> str | None:
+    backup = found.backup
+    if backup is None:
+        return "🗂 It is not in this bot's catalogue." if found.ours else None
+    where = "also on the server's disk" if backup.on_disk else "no longer on the server's disk"
+    return f"🗂 It is <b>backup {backup.id}</b> of {moment(backup.started_at, now, timezone)}, {where}."
+
+
+def _database(found: FoundDatabase) -> str:
+    rows = f" · {count(found.rows, 'row')} in {count(found.tables, 'table')}" if found.tables else ""
+    return f"{VERDICT_ICONS[found.verdict]} <code>{name(found.name)}</code> · {human_size(found.bytes)}{rows}"
+
+
+# --- a catalogue document ----------------------------------------------------------------------------------------
+
+
+def listing(seen: Seen, page: int, pages: int, timezone: ZoneInfo) -> str:
+    """Return the text over the restore points; they themselves are its buttons."""
+    found = seen.listing
+    if found is None or not found.points:
+        return "📒 <b>Catalogue of restore points</b>\nIt lists none."
+    of_pages = f", page {page + 1} of {pages}" if pages > 1 else ""
+    return compose(
+        f"📒 <b>Catalogue</b>: {count(len(found.points), 'restore point')}{of_pages}",
+        f"Written {date_time(found.written_at, timezone)}; times in {text(timezone.key, 40)}, newest first.",
+        "Press one: I fetch it from Telegram, check it, and show what is in it.",
+        None
+        if found.ours
+        else "⚠️ I did not send this document. Whatever it leads to is checked like a stranger's file.",
+    )
+
+
+def point_label(point: RestorePoint, now: datetime, timezone: ZoneInfo) -> str:
+    """Return the button of a restore point, as plain text."""
+    gaps = " ⚠️" if point.skipped else ""
+    return f"{moment(point.at, now, timezone)} · {len(point.databases)} db, {human_size(point.bytes)}{gaps}"
+
+
+# --- what they share ---------------------------------------------------------------------------------------------
+
+
+def _called(seen: Seen) -> str:
+    called = seen.contents.name if seen.contents else seen.pieces[0].name if seen.pieces else ""
+    if seen.point is not None:
+        called = seen.point.archive
+    return f"<code>{name(called or 'archive', 60)}</code>"
+
+
+def _pieces(seen: Seen) -> Listing:
+    ordered = sorted(seen.pieces, key=lambda piece: (piece.number or 0, piece.name))
+    return Listing(tuple(map(_piece, ordered)), 12)
+
+
+def _piece(piece: Piece) -> str:
+    return f"{'✅' if piece.here else '⏳'} <code>{name(piece.name, 60)}</code> · {human_size(piece.bytes)}"
+
+
+def _left_out(seen: Seen) -> tuple[str | Listing, ...]:
+    if not seen.left_out:
+        return ()
+    sealed = any(one.why is Why.SEALED for one in seen.left_out)
+    lines = Listing(tuple(map(_left_out_line, seen.left_out)), 8)
+    return ("", lines, f"💡 {text(SEALED_HINT, 400)}") if sealed else ("", lines)
+
+
+def _left_out_line(one: LeftOut) -> str:
+    if one.why is Why.TOO_LARGE:
+        reason = f"is {human_size(one.bytes)} ({one.bytes:,} bytes); a bot may download {CLOUD_LIMIT:,} bytes at most"
+    else:
+        reason = text(one.detail, 300) if one.detail else _REASONS.get(one.why, str(one.why))
+    called = f"<code>{name(one.name or 'file', 60)}</code>"
+    return f"▫️ {called}: {reason}" if one.detail else f"▫️ {called} {reason}"
+
+
+def _explained(problem: CourierError | None) -> tuple[str, ...]:
+    if problem is None:
+        return ()
+    hint = (f"💡 {text(problem.hint, 500)}",) if problem.hint else ()
+    return (text(problem.sentence, 900), *hint)
+
+
+def _bar(fraction: float) -> str:
+    full = round(fraction * _CELLS)
+    return "▓" * full + "░" * (_CELLS - full)

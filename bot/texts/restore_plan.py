@@ -1,0 +1,163 @@
+"""The restore plan in words, and the second question: what would change, what is lost, until when to confirm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bot.models import DatabaseChange, InUse, RestoreMethod, RestorePlan, TableChange, TargetState
+from bot.texts.markup import Listing, compose, length, name, sentence, text
+from bot.texts.measures import age, count, human_size, local_and_utc
+
+_FULL = 3500
+"""UTF-16 units up to which a plan is told in full; past them each database gets a line or two."""
+
+_LOST = 6
+"""Sentences about what one database loses; the largest differences are in the rows below them."""
+
+
+def plan(seen: RestorePlan, now: datetime, timezone: ZoneInfo, *, undo: bool, valid_until: datetime | None) -> str:
+    """Return what would change, database by database, whatever their number; what is in the way comes first."""
+    head = (
+        f"{'↩️ <b>Undo' if undo else '♻️ <b>Restore'}: the plan</b>",
+        sentence(source(seen, timezone)) + (f" ({age(seen.taken_at, now)})" if seen.taken_at else ""),
+        listing([f"⛔ {text(obstacle, 400)}" for obstacle in seen.all_obstacles], 6),
+        listing([f"⚠️ {text(warning, 300)}" for warning in seen.all_warnings], 8),
+        "",
+    )
+    foot = (_disks(seen), *_how_on(seen, timezone, undo=undo, valid_until=valid_until))
+    full = [part for change in seen.changes for part in _database(change)]
+    if length("\n".join(part for part in (*head, *full, *foot) if isinstance(part, str))) <= _FULL:
+        return compose(*head, *full, *foot)
+    ranked = sorted(seen.changes, key=lambda change: not change.lost)  # what loses something comes first
+    return compose(*head, Listing(tuple(_brief(change) for change in ranked), 60), "", *foot)
+
+
+def source(seen: RestorePlan, timezone: ZoneInfo) -> str:
+    """Return where it comes from, a backup with its time as people there read it."""
+    if seen.taken_at is not None and seen.backup_id is not None and seen.source.startswith(f"backup {seen.backup_id} "):
+        return f"backup {seen.backup_id} of {local_and_utc(seen.taken_at, timezone)}"
+    return text(seen.source, 200)
+
+
+def listing(lines: Sequence[str], most: int) -> Listing | None:
+    """Return the lines as a listing, None without any."""
+    return Listing(tuple(lines), most) if lines else None
+
+
+def _database(change: DatabaseChange) -> tuple[str | Listing | None, ...]:
+    now, then = change.now, change.then
+    return (
+        f"<b>{name(change.name)}</b> → <code>{name(str(change.target), 90)}</code>",
+        f"{sentence(change.method)} · {_sizes(change)}",
+        *_lost(change),
+        _rows(change),
+        _same(change),
+        listing([f"• {entry.kind} <code>{name(entry.name)}</code> {entry.change}" for entry in change.schema], 5),
+        f"user_version {now.user_version} → {then.user_version}"
+        if now is not None and now.user_version != then.user_version
+        else None,
+        f"Journal mode {text(now.journal_mode, 20)}, kept" if now is not None and now.journal_mode else None,
+        f"{'👥' if change.in_use is InUse.OPEN else '💤'} {text(change.in_use_means, 400)}"
+        if change.in_use_means
+        else None,
+        "",
+    )
+
+
+def _lost(change: DatabaseChange) -> tuple[str, ...]:
+    """Return what is lost, as lines that never give way to others."""
+    shown = [f"🔴 <b>Lost:</b> {text(lost, 250)}" for lost in change.lost[:_LOST]]
+    more = len(change.lost) - len(shown)
+    return (*shown, f"🔴 … and rows of {count(more, 'table')} more") if more else tuple(shown)
+
+
+def _sizes(change: DatabaseChange) -> str:
+    before = human_size(change.now.bytes) if change.now is not None else _state(change)
+    return f"{before} → {human_size(change.then.bytes)}"
+
+
+def _state(change: DatabaseChange) -> str:
+    states = {TargetState.MISSING: "missing", TargetState.BROKEN: "broken", TargetState.READABLE: "empty"}
+    return states[change.state]
+
+
+def _differing(change: DatabaseChange) -> list[TableChange]:
+    """Return the tables whose rows differ, the largest differences first."""
+    tables = [table for table in change.tables if table.now != table.then]
+    return sorted(tables, key=lambda table: -abs((table.then or 0) - (table.now or 0)))
+
+
+def _rows(change: DatabaseChange) -> Listing | None:
+    if change.now is None:
+        lines = [f"• {name(table.table)}: {_number(table.then)}" for table in _differing(change)]
+    else:
+        lines = [f"• {name(table.table)}: {_number(table.now)} → {_number(table.then)}" for table in _differing(change)]
+    return listing(lines, 12)
+
+
+def _number(rows: int | None) -> str:
+    return "no such table" if rows is None else count(rows, "row")
+
+
+def _same(change: DatabaseChange) -> str | None:
+    same = sum(table.now == table.then for table in change.tables)
+    if not same or change.now is None:
+        return None
+    others = "every table" if same == len(change.tables) else count(same, "other table")
+    return f"As many rows as now in {others}"
+
+
+def _brief(change: DatabaseChange) -> str:
+    """Return one database in two lines."""
+    differing = len(_differing(change))
+    parts = [_sizes(change), f"{count(differing, 'table')} with other numbers of rows" if differing else "rows as now"]
+    if change.schema:
+        parts.append(count(len(change.schema), "schema difference"))
+    if change.in_use is InUse.OPEN:
+        parts.append("open now")
+    lost = ""
+    if change.lost:
+        what = text(change.lost[0], 110) if len(change.lost) == 1 else f"Loses rows of {len(change.lost)} tables."
+        lost = f"\n   🔴 {what}"
+    return f"• <b>{name(change.name, 32)}</b> · {' · '.join(parts)}{lost}"
+
+
+def _disks(seen: RestorePlan) -> Listing | None:
+    return listing(
+        [
+            f"💽 {human_size(disk.needed)} needed for a while, {human_size(disk.free)} free"
+            f" (<code>{name(str(disk.folder), 50)}</code>)"
+            for disk in seen.disks
+        ],
+        3,
+    )
+
+
+def _how_on(
+    seen: RestorePlan, timezone: ZoneInfo, *, undo: bool, valid_until: datetime | None
+) -> tuple[str | None, ...]:
+    if seen.all_obstacles:
+        return ("<b>So nothing can be restored.</b> Clear what is in the way, then make the plan anew.",)
+    live = any(change.method is RestoreMethod.INTO_LIVE for change in seen.changes)
+    return (
+        "🛟 What is there now is copied first, as a pinned backup; the result is checked, and if anything fails,"
+        " everything goes back by itself."
+        if live
+        else "🛟 The files that are there now are set aside, not deleted.",
+        None if valid_until is None else f"⏳ You can confirm until {valid_until.astimezone(timezone):%H:%M:%S}.",
+    )
+
+
+def ask(seen: RestorePlan, valid_until: datetime, timezone: ZoneInfo, *, undo: bool) -> str:
+    """Return the second question."""
+    lost = [lost for change in seen.changes for lost in change.lost]
+    return compose(
+        f"⚠️ <b>{'Undo the restore' if undo else 'Replace'} now?</b>",
+        f"{count(len(seen.changes), 'database')} from {source(seen, timezone)}:",
+        Listing(tuple(f"• <b>{name(change.name)}</b> · {_sizes(change)}" for change in seen.changes), 20),
+        "",
+        listing([f"🔴 <b>Lost:</b> {text(sentence_, 250)}" for sentence_ in lost], 10),
+        f"⏳ Until {valid_until.astimezone(timezone):%H:%M:%S}. Nothing has been changed yet.",
+    )

@@ -1,0 +1,218 @@
+"""Restores in words: what can be chosen, the plan, the restore as it happens, what it came to, who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bot.errors import AbortedError, CourierError, RestoreError
+from bot.models import (
+    PendingOutcome,
+    PendingRestore,
+    RestoredDatabase,
+    RestorePlan,
+    RestoreProgress,
+    RestoreResult,
+    RestoreStage,
+)
+from bot.texts.markup import Listing, compose, name, text
+from bot.texts.measures import age, clock_time, count, duration, local_and_utc
+from bot.texts.restore_plan import listing, source
+
+_STAGES = {
+    RestoreStage.FETCH: "Fetch from Telegram",
+    RestoreStage.READ: "Read the archive",
+    RestoreStage.CHECK: "Check the databases",
+    RestoreStage.COMPARE: "Compare with what is there",
+    RestoreStage.SAFETY: "Safety copy",
+    RestoreStage.RESTORE: "Restore",
+    RestoreStage.VERIFY: "Check the result",
+    RestoreStage.ROLL_BACK: "Roll back",
+    RestoreStage.DONE: "Done",
+}
+_PREPARING = (RestoreStage.FETCH, RestoreStage.READ, RestoreStage.CHECK, RestoreStage.COMPARE)
+_RESTORING = (RestoreStage.COMPARE, RestoreStage.SAFETY, RestoreStage.RESTORE, RestoreStage.VERIFY)
+_ORDER = tuple(RestoreStage)
+_CELLS = 10
+
+# Answers to presses: plain text, at most 200 long.
+STARTED = "The restore has started."
+PUT_ASIDE = "Put aside. Nothing was changed."
+NOTHING_TICKED = "Tick at least one database."
+
+
+def stage_name(stage: RestoreStage) -> str:
+    """Return a stage as people read it."""
+    return _STAGES[stage]
+
+
+def choose(label: str, names: Sequence[str], chosen: int, taken_at: datetime | None, timezone: ZoneInfo) -> str:
+    """Return the question which databases are to come back; they are the buttons."""
+    of = f" of {local_and_utc(taken_at, timezone)}" if taken_at else ""
+    return compose(
+        "♻️ <b>Restore: which databases?</b>",
+        f"From {text(label, 120)}{of}",
+        "",
+        f"{chosen} of {count(len(names), 'database')} ticked. Next comes the plan: what would change in each of them."
+        if names
+        else "Next comes the plan: what would change in each database.",
+        "Nothing is changed before you confirm it.",
+    )
+
+
+def preparing(progress: RestoreProgress | None) -> str:
+    """Return the live view of a plan in the making."""
+    stages = [s for s in _PREPARING if s is not RestoreStage.FETCH or (progress and progress.stage is s)]
+    return compose(
+        "📋 <b>Making the plan</b>",
+        "",
+        *(_stage_line(stage, progress) for stage in stages),
+        "",
+        "Nothing is changed by this.",
+    )
+
+
+def progress(who: str, event: RestoreProgress, started_at: datetime, now: datetime, timezone: ZoneInfo) -> str:
+    """Return the live view of a restore."""
+    stages = [RestoreStage.ROLL_BACK] if event.stage is RestoreStage.ROLL_BACK else list(_RESTORING)
+    return compose(
+        "♻️ <b>Restore running</b>",
+        "",
+        *(_stage_line(stage, event) for stage in stages),
+        "",
+        f"By {text(who, 60)} since {clock_time(started_at, timezone)},"
+        f" {duration((now - started_at).total_seconds())} so far",
+    )
+
+
+def _stage_line(stage: RestoreStage, event: RestoreProgress | None) -> str:
+    label = _STAGES[stage]
+    here, at = _ORDER.index(stage), -1 if event is None else _ORDER.index(event.stage)
+    if event is None or here > at:
+        return f"▫️ {label}"
+    if here < at:
+        return f"✅ {label}"
+    detail = f" · <code>{name(event.detail)}</code>" if event.detail else ""
+    if not event.total:
+        return f"▶️ <b>{label}</b>{detail}"
+    full = round(event.fraction * _CELLS)
+    return f"▶️ <b>{label}</b> {'▓' * full}{'░' * (_CELLS - full)} {event.fraction:.0%}{detail}"
+
+
+# --- what it came to ---------------------------------------------------------------------------------------------
+
+
+def result(seen: RestoreResult, *, undo: bool) -> str:
+    """Return what was restored, and what brings it back."""
+    return compose(
+        f"✅ <b>{'The restore is undone' if undo else 'Restored'}</b>",
+        f"From {text(seen.source, 200)}, in {duration(seen.seconds)}",
+        "",
+        Listing(tuple(_restored(database) for database in seen.databases), 30),
+        "",
+        f"🛟 What was there before is backup {seen.safety.id}, pinned." if seen.safety is not None else None,
+        "↩️ Undo brings it back." if seen.undoable else None,
+    )
+
+
+def _restored(database: RestoredDatabase) -> str:
+    rows = sum(number for _, number in database.rows if number > 0)
+    held = f"{count(rows, 'row')}, checked" if database.rows else "checked"
+    detail = f" {text(database.detail, 200)}" if database.detail else ""
+    aside = (
+        f" The former file is kept as <code>{name(database.set_aside[0].name, 60)}</code>."
+        if database.set_aside
+        else ""
+    )
+    return f"✅ <b>{name(database.name)}</b>: {held}.{detail}{aside}"
+
+
+def failed(error: CourierError) -> str:
+    """Return why there was no restore, and what is there now."""
+    if isinstance(error, RestoreError):
+        headline = "❌ <b>The restore failed</b>" if error.rolled_back else "🚨 <b>The restore failed half-way</b>"
+    elif isinstance(error, AbortedError):
+        headline = "⏹ <b>The restore was stopped</b>"
+    else:
+        headline = "✋ <b>Nothing was restored</b>"
+    return compose(headline, text(error.sentence, 2000), f"💡 {text(error.hint, 800)}" if error.hint else None)
+
+
+def refused(error: CourierError) -> str:
+    """Return why a press did nothing."""
+    return compose(f"✋ {text(error.sentence, 1500)}", f"💡 {text(error.hint, 800)}" if error.hint else None)
+
+
+def already_running(who: str, event: RestoreProgress, started_at: datetime, now: datetime) -> str:
+    """Return the answer to whoever asks for a run during a restore, as plain text fit for a callback answer."""
+    asked = f"started by {who} {age(started_at, now)}"
+    return f"A restore is running: {_STAGES[event.stage].lower()}, {asked}. Try again when it has ended."
+
+
+# --- the other admins --------------------------------------------------------------------------------------------
+
+
+def told_of_restore(who: str, seen: RestorePlan, came: RestoreResult, timezone: ZoneInfo, *, undo: bool) -> str:
+    """Return what all other admins are told."""
+    return compose(
+        f"♻️ <b>{text(who, 60)} {'undid a restore' if undo else 'restored databases'}</b>",
+        f"From {source(seen, timezone)}",
+        "",
+        Listing(tuple(_restored(database) for database in came.databases), 20),
+        listing([f"🔴 <b>Lost:</b> {text(lost, 250)}" for change in seen.changes for lost in change.lost], 10),
+        "",
+        f"🛟 What was there before is backup {came.safety.id}, pinned: History → Restore brings it back."
+        if came.safety is not None
+        else None,
+    )
+
+
+def told_of_failed_restore(who: str, seen: RestorePlan, error: BaseException) -> str:
+    """Return what all other admins are told of a restore that did not come off."""
+    back = getattr(error, "rolled_back", True)
+    said = error.sentence if isinstance(error, CourierError) else "Something unforeseen happened; the log has it."
+    hint = error.hint if isinstance(error, CourierError) else ""
+    names = ", ".join(change.name for change in seen.changes)
+    return compose(
+        f"{'❌' if back else '🚨'} <b>A restore by {text(who, 60)} {'failed' if back else 'failed half-way'}</b>",
+        f"{text(names, 300)} from {text(seen.source, 200)}",
+        "",
+        text(said, 1500),
+        f"💡 {text(hint, 500)}" if hint else None,
+    )
+
+
+_OUTCOMES = {
+    PendingOutcome.OLD: "↩️ as before the restore",
+    PendingOutcome.NEW: "✅ restored",
+    PendingOutcome.CHANGED: "⚠️ whole, and written to since",
+    PendingOutcome.UNREADABLE: "🚨 could not be read",
+}
+
+
+def restore_cut_off(pending: PendingRestore, timezone: ZoneInfo) -> str:
+    """Return what all admins are told when a restore was cut off: each database's state, and what to do."""
+    return compose(
+        "🚨 <b>A restore was cut off</b>",
+        f"By {text(pending.requested_by, 60)}, begun {local_and_utc(pending.started_at, timezone)},"
+        f" from {text(pending.source, 200)}. No database is a mix of both:",
+        "",
+        Listing(tuple(f"{_OUTCOMES[outcome]}: <b>{name(database)}</b>" for database, outcome in pending.databases), 40),
+        "",
+        f"💡 {_after_cut_off({outcome for _, outcome in pending.databases})}",
+    )
+
+
+def _after_cut_off(outcomes: set[PendingOutcome]) -> str:
+    if outcomes == {PendingOutcome.OLD}:
+        return "Nothing was changed. Restore again if it is still wanted."
+    back = (
+        "What was there before is the newest pinned backup in History (📌): ♻️ Restore it, or type"
+        " <code>sqlite-courier restore --undo</code> on the server."
+    )
+    if outcomes == {PendingOutcome.NEW}:
+        return f"It is complete. {back}"
+    if outcomes & {PendingOutcome.UNREADABLE, PendingOutcome.CHANGED}:
+        return f"Look at those databases, and restore again where it is needed. {back}"
+    return f"Restore again to finish it, or go back. {back}"

@@ -1,0 +1,407 @@
+"""The inbox within its bounds: how much, how long, whose, and what it leaves when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import zipfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.demo import faults
+from bot.demo.faults import Stage
+from bot.demo.standin import StandIn
+from bot.errors import NotFoundError, UntrustedArchiveError
+from bot.services.abort import Abort
+from bot.services.inbox import Inbox, fetching
+from bot.services.inbox.seen import MOVING, Gone, Phase, Seen, Why
+from bot.services.restore.sources import Origin
+from bot.services.restore_points.chat import PostedDocument
+from bot.services.store import Store
+from tests.demo.conftest import standin  # noqa: F401 - a fixture
+from tests.samples import make_database
+from tests.services.restore_points.scene import Scene
+
+
+@dataclass
+class Restores:
+    """Takes offers and keeps them until told otherwise."""
+
+    offers: dict[str, tuple[Origin, tuple[str, ...], Callable[[], Awaitable[object]]]] = field(default_factory=dict)
+    withdrawn: list[str] = field(default_factory=list)
+
+    def offer(
+        self,
+        origin: Origin,
+        *,
+        admin_id: int,
+        label: str,
+        names: Sequence[str],
+        release: Callable[[], Awaitable[object]],
+    ) -> str:
+        self.offers[f"o{len(self.offers)}"] = (origin, tuple(names), release)
+        return f"o{len(self.offers) - 1}"
+
+    def holds(self, offer_id: str) -> bool:
+        return offer_id not in self.withdrawn
+
+    def withdraw(self, offer_id: str) -> None:
+        self.withdrawn.append(offer_id)
+
+
+@dataclass
+class Bench:
+    """An inbox over a stand-in, a catalogue and a work folder, and Ann who sends."""
+
+    scene: Scene
+    store: Store
+    made: list[Inbox] = field(default_factory=list)
+    restores: Restores = field(default_factory=Restores)
+
+    def inbox(self, **options: Any) -> Inbox:
+        values: dict[str, Any] = {"clock": self.scene.clock, "delay": 0.0, "restores": self.restores}
+        self.made.append(Inbox(self.scene.chats, self.store, self.scene.catalogue, **(values | options)))
+        return self.made[-1]
+
+    async def posted(self, path: Path, name: str = "") -> PostedDocument:
+        """Send a file to the bot and return it as the bot sees it."""
+        bot = self.scene.standin.bot()
+        message = await self.scene.ann.send_document(path, name=name or path.name)
+        assert message.document is not None
+        file_id = next(file_id for file_id, file in bot.files.items() if file == message.document)
+        return PostedDocument(
+            message_id=message.id,
+            name=message.document.name,
+            file_id=file_id,
+            unique_id=message.document.unique_id,
+            bytes=message.document.size,
+            ours=False,
+        )
+
+    async def receive(self, inbox: Inbox, path: Path, name: str = "", admin: int = 11) -> str:
+        receipt = inbox.receive(admin, await self.posted(path, name), actor="Ann (11)")
+        assert receipt.collection
+        return receipt.collection
+
+    def rooms(self) -> list[Path]:
+        return sorted(self.store.work.glob("restore-*"))
+
+
+async def settled(inbox: Inbox, collection_id: str) -> Seen:
+    """Wait until a collection comes to rest."""
+    collection = inbox.collection(collection_id)
+    assert collection is not None
+    async with asyncio.timeout(20):
+        while (seen := collection.seen()).phase in MOVING or collection.busy:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(collection.changed(seen.version), 0.05)
+    return seen
+
+
+@pytest.fixture
+async def bench(standin: StandIn, tmp_path: Path) -> AsyncIterator[Bench]:  # noqa: F811
+    scene = await Scene(standin, tmp_path).open()
+    store = Store(tmp_path / "backups")
+    await store.prepare()
+    bench = Bench(scene, store)
+    yield bench
+    for inbox in bench.made:
+        await inbox.stop()
+    await scene.close()
+    assert bench.rooms() == []
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    path = tmp_path / "brought.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        target.write(make_database(tmp_path / "made" / "app.db", 500, wal=False), "app.db")
+    return path
+
+
+def cut(archive: Path, count: int) -> list[Path]:
+    content = archive.read_bytes()
+    size = -(-len(content) // count)
+    paths = [archive.with_name(f"{archive.name}.{number:03}") for number in range(1, count + 1)]
+    for number, path in enumerate(paths):
+        path.write_bytes(content[number * size : (number + 1) * size])
+    return paths
+
+
+async def test_what_is_ready_is_offered_with_its_files(bench: Bench, archive: Path) -> None:
+    """Who restores gets the files in order and the names; what was unpacked for the check is gone already."""
+    inbox = bench.inbox()
+    for volume in reversed(cut(archive, 3)):
+        here = await bench.receive(inbox, volume)
+    seen = await settled(inbox, here)
+    assert seen.phase is Phase.READY
+    origin, names, _ = bench.restores.offers[seen.offer]
+    assert names == ("app.db",)
+    assert b"".join(file.read_bytes() for file in origin.files) == archive.read_bytes()
+    files = [path for path in bench.store.work.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    assert sorted(files) == sorted(origin.files)
+    assert all(file.stat().st_mode & 0o777 == 0o600 for file in files)
+
+
+async def test_nobody_comes_back_and_it_is_removed(bench: Bench, archive: Path) -> None:
+    """After its time everything goes, unless a restore still needs it; then it goes when that lets it go."""
+    inbox = bench.inbox()
+    waiting = await bench.receive(inbox, cut(archive, 2)[0])
+    collection = inbox.collection(waiting)
+    assert collection is not None
+    assert (await settled(inbox, waiting)).phase is Phase.WAITING
+    bench.scene.now += timedelta(minutes=29)
+    await inbox.expire()
+    assert inbox.look(waiting) is not None
+    bench.scene.now += timedelta(minutes=1)
+    await inbox.expire()
+    assert inbox.look(waiting) is None
+    assert collection.seen().gone is Gone.EXPIRED
+    assert bench.rooms() == []
+
+    ready = await bench.receive(inbox, archive)
+    seen = await settled(inbox, ready)
+    bench.scene.now += timedelta(hours=2)
+    await inbox.expire()
+    assert inbox.look(ready) is not None
+    await bench.restores.offers[seen.offer][2]()
+    assert bench.rooms() == []
+    await inbox.expire()
+    assert inbox.look(ready) is None
+
+
+async def test_it_takes_no_more_than_its_bounds(bench: Bench, archive: Path) -> None:
+    """Too many files, or too many bytes, are left out by name, and not fetched."""
+    volumes = cut(archive, 4)
+    inbox = bench.inbox(most_files=2)
+    for volume in volumes[:3]:
+        here = await bench.receive(inbox, volume)
+    seen = await settled(inbox, here)
+    assert [(one.name, one.why) for one in seen.left_out] == [(volumes[2].name, Why.TOO_MUCH)]
+    assert len(bench.scene.standin.calls_of("getFile")) == 2
+    small = bench.inbox(most_bytes=archive.stat().st_size - 1)
+    here = await bench.receive(small, archive)
+    assert (await settled(small, here)).left_out[0].why is Why.TOO_MUCH
+    assert len(bench.scene.standin.calls_of("getFile")) == 2
+
+
+async def test_an_admin_keeps_three_at_most(bench: Bench, archive: Path) -> None:
+    """The fourth archive lets the first one go; another admin's is left alone."""
+    inbox = bench.inbox()
+    others = await bench.receive(inbox, archive, admin=12)
+    await settled(inbox, others)
+    mine = []
+    for number in range(4):
+        mine.append(await bench.receive(inbox, archive, f"{number}.zip"))
+        await settled(inbox, mine[-1])
+    assert [inbox.look(one) is not None for one in mine] == [False, True, True, True]
+    assert inbox.look(others) is not None
+
+
+async def test_a_full_disk_is_told_before_anything_is_fetched(
+    bench: Bench, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All announced bytes must fit; when there is room again, the same file can be sent once more."""
+    inbox = bench.inbox()
+    monkeypatch.setattr(fetching, "SPARE", 1 << 62)
+    here = await bench.receive(inbox, archive)
+    seen = await settled(inbox, here)
+    assert seen.phase is Phase.REFUSED
+    assert seen.problem is not None
+    assert "no space on the server" in seen.problem.sentence
+    assert bench.scene.standin.calls_of("getFile") == []
+    monkeypatch.undo()
+    await bench.receive(inbox, archive)
+    assert (await settled(inbox, here)).phase is Phase.READY
+
+
+@pytest.mark.parametrize(
+    ("method", "fault", "says"),
+    [
+        ("download", faults.refused(404, "Not Found"), "the download is answered with 404"),
+        ("download", faults.reset(Stage.ARRIVAL), "the download broke off"),
+        ("getFile", faults.bad_request("wrong file_id or the file is temporarily unavailable"), "no longer gives out"),
+        ("getFile", faults.bad_request("file is too big"), "over 20 MB"),
+        ("getFile", faults.server_error(502, html=True), "can't be fetched from Telegram"),
+    ],
+)
+async def test_what_telegram_does_not_give_out_is_told_without_the_token(
+    bench: Bench, archive: Path, method: str, fault: faults.Fault, says: str
+) -> None:
+    """The download's address holds the token; no sentence, log line or hint does. Sent again, it is taken."""
+    inbox = bench.inbox()
+    bench.scene.standin.inject(fault, method, times=None)
+    here = await bench.receive(inbox, archive)
+    seen = await settled(inbox, here)
+    assert seen.phase is Phase.REFUSED
+    assert says in seen.left_out[0].detail
+    assert bench.scene.bot.token.split(":")[1] not in repr(seen)
+    bench.scene.standin.clear_faults()
+    assert await bench.receive(inbox, archive) == here
+    assert (await settled(inbox, here)).phase is Phase.READY
+
+
+async def test_a_stop_ends_what_is_under_way_and_takes_nothing_more(bench: Bench, archive: Path) -> None:
+    """In the middle of a download: the folder goes, whoever follows is told, and the next document is not taken."""
+    inbox = bench.inbox()
+    gate = bench.scene.standin.hold("download")
+    here = await bench.receive(inbox, archive)
+    collection = inbox.collection(here)
+    assert collection is not None
+    await gate.reached()
+    async with asyncio.timeout(5):
+        await inbox.stop()
+    gate.open()
+    assert collection.seen().gone is Gone.STOPPED
+    assert bench.rooms() == []
+    assert inbox.receive(11, await bench.posted(archive), actor="Ann").why is Why.STOPPING
+
+
+async def test_what_a_killed_process_left_is_swept_and_remembered(bench: Bench, archive: Path) -> None:
+    """The next start removes the folder, and knows whose files are gone; it says so once."""
+    left = bench.store.work / "restore-0123456789abcdef"
+    left.mkdir()
+    (left / "secret.zip").write_bytes(b"data")
+    left.with_name(left.name + ".lock").touch()
+    before = bench.inbox()
+    await settled(before, await bench.receive(before, cut(archive, 2)[0]))
+    await before.stop()
+    after = bench.inbox()
+    await after.start()
+    assert not left.exists()
+    here = await bench.receive(after, cut(archive, 2)[1])
+    assert (await settled(after, here)).after_restart
+    await after.forget(11, here)
+    here = await bench.receive(after, cut(archive, 2)[1])
+    assert not (await settled(after, here)).after_restart
+
+
+async def test_only_who_sent_it_can_ask_for_it(bench: Bench, archive: Path) -> None:
+    """An id of another admin's collection is worth nothing."""
+    inbox = bench.inbox()
+    here = await bench.receive(inbox, archive)
+    await settled(inbox, here)
+    for ask in (lambda: inbox.choose(12, here, 0), lambda: inbox.back(12, here), lambda: inbox.fetch_known(12, here)):
+        with pytest.raises(NotFoundError, match="no longer here"):
+            ask()
+    with pytest.raises(NotFoundError):
+        await inbox.forget(12, here)
+    with pytest.raises(NotFoundError, match="no such restore point"):
+        inbox.choose(11, here, 0)
+
+
+async def test_a_document_that_leads_to_something_else_is_refused(bench: Bench, tmp_path: Path) -> None:
+    """A restore point whose bytes Telegram holds differently, or which holds no database, ends with a sentence."""
+    scene = bench.scene
+    await scene.back_up()  # random bytes: no archive at all
+    await scene.refresh()
+    pinned = scene.ann.newest_pinned()
+    assert pinned is not None
+    assert pinned.document is not None
+    inbox = bench.inbox()
+    here = await bench.receive(inbox, pinned.document.path, pinned.document.name)
+    seen = await settled(inbox, here)
+    assert seen.phase is Phase.LISTING
+    assert seen.listing is not None
+    assert not seen.listing.ours
+    inbox.choose(11, here, 0)
+    seen = await settled(inbox, here)
+    assert seen.phase is Phase.REFUSED
+    assert seen.problem is not None
+    assert "damaged" in seen.problem.sentence
+    inbox.back(11, here)
+    assert (await settled(inbox, here)).phase is Phase.LISTING
+
+
+async def test_decryption_has_its_one_place(bench: Bench, archive: Path, tmp_path: Path) -> None:
+    """With a decrypter present, sealed volumes are fetched, opened by it, and go the way of every archive."""
+    sealed = tmp_path / "database_backup_20260713_120000.zip.age"
+    sealed.write_bytes(b"age-encryption.org/v1\n" + archive.read_bytes())
+    seen_by: list[tuple[str, ...]] = []
+
+    async def unseal(files: Sequence[Path], room: Path, _abort: Abort) -> tuple[Path, ...]:
+        seen_by.append(tuple(file.name for file in files))
+        content = files[0].read_bytes().removeprefix(b"age-encryption.org/v1\n")
+        if not content:
+            raise UntrustedArchiveError("The identity does not fit.")
+        opened = room / "database_backup_20260713_120000.zip"
+        opened.write_bytes(content)
+        return (opened,)
+
+    inbox = bench.inbox(unseal_with=unseal)
+    seen = await settled(inbox, await bench.receive(inbox, sealed))
+    assert seen.phase is Phase.READY
+    assert seen_by == [(sealed.name,)]
+    assert seen.contents is not None
+    assert seen.contents.name == "database_backup_20260713_120000.zip"
+
+
+async def test_an_archive_is_checked_in_its_turn(bench: Bench, archive: Path) -> None:
+    """Two admins at once wait for one another, and both get their answer."""
+    inbox = bench.inbox()
+    one, two = await bench.receive(inbox, archive), await bench.receive(inbox, archive, admin=12)
+    assert one != two
+    assert {(await settled(inbox, each)).phase for each in (one, two)} == {Phase.READY}
+
+
+async def test_a_database_that_can_not_be_checked_is_shown_as_that(bench: Bench, tmp_path: Path) -> None:
+    """A schema that needs its application's functions is accepted with a warning."""
+    path = make_database(tmp_path / "made" / "app.db", 5, wal=False)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.create_function("mine", 1, lambda value: value, deterministic=True)
+        connection.execute("CREATE INDEX by_mine ON entries (mine(text))")
+    archive = tmp_path / "own functions.zip"
+    with zipfile.ZipFile(archive, "w") as target:
+        target.write(path, "app.db")
+    inbox = bench.inbox()
+    seen = await settled(inbox, await bench.receive(inbox, archive))
+    assert seen.contents is not None
+    assert "could not be checked in full" in " ".join(seen.contents.warnings)
+
+
+async def test_of_two_whole_archives_under_any_names_the_newest_is_taken(bench: Bench, archive: Path) -> None:
+    """They can't be volumes of one another: the other one is put aside by name, and its bytes go."""
+    other = archive.with_name("document")
+    with zipfile.ZipFile(other, "w") as target:
+        target.write(make_database(archive.parent / "made" / "other.db", 3, wal=False), "other.db")
+    inbox = bench.inbox()
+    gate = bench.scene.standin.hold("download")
+    here = await bench.receive(inbox, archive)
+    assert await bench.receive(inbox, other) == here
+    gate.open()
+    seen = await settled(inbox, here)
+    assert seen.contents is not None
+    assert [database.name for database in seen.contents.databases] == ["other.db"]
+    assert [(one.name, one.why) for one in seen.left_out] == [(archive.name, Why.ONE_AT_A_TIME)]
+
+
+async def test_the_same_document_twice_counts_once(bench: Bench, archive: Path) -> None:
+    """Forwarded twice, a volume is fetched once, and listed once."""
+    inbox = bench.inbox()
+    posted = await bench.posted(cut(archive, 2)[0])
+    here = inbox.receive(11, posted, actor="Ann (11)").collection
+    assert inbox.receive(11, posted, actor="Ann (11)").collection == here
+    seen = await settled(inbox, here)
+    assert len(seen.pieces) == 1
+    assert len(bench.scene.standin.calls_of("getFile")) == 1
+
+
+async def test_what_comes_late_of_an_album_is_noted_beside_its_archive(bench: Bench, archive: Path) -> None:
+    """Its archive is ready already: the paper is named there, and the archive stays ready."""
+    inbox = bench.inbox()
+    here = inbox.receive(11, await bench.posted(archive), actor="Ann (11)", album="1").collection
+    await settled(inbox, here)
+    paper = archive.with_name("notes.pdf")
+    paper.write_text("paper")
+    late = inbox.receive(11, await bench.posted(paper), actor="Ann (11)", album="1")
+    assert (late.collection, late.opened) == (here, False)
+    seen = await settled(inbox, here)
+    assert seen.phase is Phase.READY
+    assert [(one.name, one.why) for one in seen.left_out] == [("notes.pdf", Why.NOT_TAKEN)]
+    assert inbox.receive(11, await bench.posted(paper), actor="Ann (11)").why is Why.NOT_TAKEN

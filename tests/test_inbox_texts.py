@@ -1,0 +1,168 @@
+"""What the inbox says: the right numbers, escaped, and short enough for Telegram whatever was sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.errors import CourierError, MissingVolumesError
+from bot.models import HeldDatabase, RestorePoint, RestoreProgress, RestoreStage, StoredVolume, Verdict
+from bot.services.inbox.seen import Contents, FoundDatabase, Gone, LeftOut, Listing, Phase, Piece, Seen, Why
+from bot.texts import MESSAGE_LIMIT, length, plain
+from bot.texts import inbox as texts
+from tests.handlers import samples
+
+NOW, ZONE = samples.NOW, samples.BERLIN
+LONG = "<&>\"'😀\n" * 400
+
+
+class Balanced(HTMLParser):
+    """Raises where a tag is not closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        assert tag in ("b", "i", "code")
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def pieces(*numbers: int | None, name: str = "backup.zip") -> tuple[Piece, ...]:
+    return tuple(
+        Piece(name=f"{name}.{n:03}" if n else name, bytes=19 << 20, number=n, here=bool(n and n % 2)) for n in numbers
+    )
+
+
+def seen(phase: Phase, **fields: Any) -> Seen:
+    return Seen(id="0123abcd", admin_id=11, version=1, phase=phase, kept_for=1800.0, **fields)
+
+
+def contents(**fields: Any) -> Contents:
+    values: dict[str, Any] = {
+        "name": "database_backup_20260713_120000.zip",
+        "bytes": 5 << 20,
+        "sha256": "5e" * 32,
+        "volumes": 1,
+        "ours": True,
+        "made_at": NOW,
+        "host": "server",
+        "databases": (FoundDatabase(name="users.db", bytes=9000, rows=12_480, tables=3, verdict=Verdict.OK),),
+        "skipped": (),
+        "warnings": (),
+        "backup": None,
+    }
+    return Contents(**(values | fields))
+
+
+def test_missing_volumes_are_named_as_their_files_are_called() -> None:
+    """All numbers that are known, and no promise where the end is not known."""
+    error = MissingVolumesError("Volumes 2, 4 of 5 are missing.", missing=(2, 4), total=5)
+    waiting = seen(Phase.WAITING, pieces=pieces(1, 3, 5), problem=error, missing=(2, 4), total_volumes=5)
+    said = plain(texts.collection(waiting, NOW, ZONE))
+    assert "I have 1, 3, 5 of 5. Please send .zip.002, .zip.004." in said
+    assert "started again" not in said
+    unknown = replace(waiting, total_volumes=0, missing=(2,), after_restart=True)
+    said = plain(texts.collection(unknown, NOW, ZONE))
+    assert "Please send .zip.002 (and any others there are)." in said
+    assert "started again meanwhile" in said
+
+
+def test_progress_tells_bytes_and_stage() -> None:
+    """What has come of how much, then what is being read."""
+    fetching = seen(Phase.FETCHING, pieces=pieces(1, 2), done=19 << 20, total=38 << 20)
+    assert "50% · 19 MB of 38 MB" in plain(texts.collection(fetching, NOW, ZONE))
+    event = RestoreProgress(stage=RestoreStage.CHECK, done=3, total=4, detail="users.db")
+    checking = seen(Phase.CHECKING, pieces=pieces(1, 2), total=38 << 20, progress=event)
+    said = plain(texts.collection(checking, NOW, ZONE))
+    assert "Checking the databases ▓▓▓▓▓▓▓▓░░ · users.db" in said
+    assert "2 volumes" in said
+
+
+def test_contents_tell_what_when_where_and_what_is_not_in_it() -> None:
+    """The verdict per database, gaps loudly, and which backup it is."""
+    backup = samples.backup(7)
+    shown = contents(backup=backup, skipped=(samples.skipped(),), volumes=3)
+    said = plain(texts.collection(seen(Phase.READY, contents=shown), NOW, ZONE))
+    for words in (
+        "in 3 volumes",
+        "Made on server",
+        "backup 7",
+        "✅ users.db",
+        "12,480 rows in 3 tables",
+        "NOT in this",
+    ):
+        assert words in said
+    unknown = plain(texts.collection(seen(Phase.READY, contents=contents()), NOW, ZONE))
+    assert "not in this bot's catalogue" in unknown
+
+
+def points(count: int) -> tuple[RestorePoint, ...]:
+    held = HeldDatabase(name="users.db", path="/srv/users.db", bytes=1, sha256="0" * 64)
+    one = RestorePoint(
+        at=NOW, archive="database_backup_20260713_120000.zip", bytes=5000, sha256="0" * 64, databases=(held,),
+        volumes=(StoredVolume(file_id="x", bytes=5000),), skipped=("gone.db",),
+    )  # fmt: skip
+    return (one,) * count
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+@settings(deadline=None, max_examples=25)
+@given(name=st.text(max_size=300), many=st.integers(0, 400))
+def test_every_message_fits_and_is_whole(phase: Phase, name: str, many: int) -> None:
+    """However many files of whatever names: within Telegram's limit, and every tag closed."""
+    name += LONG[:250]
+    full = seen(
+        phase,
+        pieces=pieces(*range(1, many + 1), None, name=name),
+        left_out=(
+            *(LeftOut(name=name, bytes=21 << 20, why=why) for why in Why for _ in range(many // 9)),
+            LeftOut(name=name, bytes=1, why=Why.FAILED, detail=LONG),
+        ),
+        problem=CourierError(LONG, hint=LONG) if many % 2 else None,
+        missing=tuple(range(1, many + 1)),
+        known=samples.backup(3),
+        fetchable=True,
+        contents=contents(
+            name=name,
+            host=name,
+            databases=tuple(
+                FoundDatabase(name=name, bytes=1, rows=1, tables=1, verdict=Verdict.UNCHECKED) for _ in range(many)
+            ),
+            skipped=tuple(samples.skipped(name, LONG) for _ in range(many)),
+            warnings=(LONG,) * many,
+        ),
+        listing=Listing(points=points(many), written_at=NOW, ours=False),
+        after_restart=True,
+        gone=Gone.EXPIRED,
+    )
+    said = texts.collection(full, NOW, ZONE)
+    assert 0 < length(said) <= MESSAGE_LIMIT
+    parser = Balanced()
+    parser.feed(said)
+    parser.close()
+    assert parser.open == []
+
+
+@pytest.mark.parametrize("reason", [*Gone, None])
+def test_whatever_is_gone_is_said_with_what_to_do(reason: Gone | None) -> None:
+    """Each reason has its own words."""
+    said = [texts.gone(other) for other in (*Gone, None)]
+    assert said.count(texts.gone(reason)) == 1
+    if reason is not Gone.FORGOTTEN:
+        assert "send it again" in texts.gone(reason).lower()
+
+
+def test_answers_to_presses_fit() -> None:
+    """At most two hundred characters, plain."""
+    for answer in (texts.GONE, texts.FORGOTTEN, texts.FETCHING):
+        assert 0 < length(answer) <= 200
+    assert len(texts.point_label(points(1)[0], NOW, ZONE)) <= 64
