@@ -114,9 +114,12 @@ def masked_url(text: str) -> str:
 def keep_urls_secret(*texts: str) -> None:
     """Let the addresses, and what stands in them, be redacted from now on wherever it turns up."""
     for url in (url for text in texts for url in split_urls(text)):
+        rest = url.partition("://")[2] or url
+        if rest.endswith("://"):
+            continue  # a kind alone, which stands in every other line of the log
         redact.add(url)
-        rest = url.partition("://")[2]
-        redact.add(rest)
+        if re.search(r"[/@?]", rest):
+            redact.add(rest)
         for piece in re.split(r"[/@:?&=#,;]+", rest):
             # A host's name is no secret, and would be missing from every other line of the log.
             if len(piece) >= _SHORTEST_PIECE and "." not in piece and piece.lower() != "localhost":
