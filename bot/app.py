@@ -21,6 +21,7 @@ from bot.restore_news import RestoreNews
 from bot.services.abort import Abort
 from bot.services.catalogue import CATALOGUE_NAME, Catalogue, Rebuilt, open_or_rebuild
 from bot.services.delivery.ledger import Ledger
+from bot.services.following import Following
 from bot.services.locks import RunLock, ServiceLock
 from bot.services.manager import ALL, Manager
 from bot.services.manifest import read_manifest
@@ -142,7 +143,7 @@ async def open_manager(settings: Settings, *, deliver: bool, clock: Clock = utc_
         bot = build_bot(settings)
         stack.push_async_callback(bot.session.close)
         ledger = build_ledger(settings, store, catalogue, bot, clock=clock)
-        manager = Manager(settings, catalogue, store, ledger=ledger, clock=clock)
+        manager = Manager(settings, catalogue, store, ledger=ledger, notices=_texts(settings), clock=clock)
         prepare_way_back(manager, bot, ledger, clock=clock)
         prepare_alarms(manager, ledger, clock=clock)
         yield manager
@@ -205,9 +206,11 @@ class Service:
         self.poller = Poller(bot, build_dispatcher(manager, clock=clock))
         manager.polling_trouble = lambda: self.poller.trouble
         self.watch = Watch(manager, ledger, cast("DatedSession", bot.session), self.poller, clock=clock)
+        manager.timetable.listener = self.follow_timetable
         self._clock = clock
         self._started_at = clock()
         self._seen_version = -1
+        self._following = Following(manager.timetable, manager.catalogue, self.scheduler)
         self._tasks: list[asyncio.Task[None]] = []
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -230,7 +233,7 @@ class Service:
                 clock=clock,
                 settled=lambda delivery: service.delivered_later(delivery),  # noqa: PLW0108 - there is none yet
             )
-            manager = Manager(settings, catalogue, store, ledger=ledger, clock=clock)
+            manager = Manager(settings, catalogue, store, ledger=ledger, notices=_texts(settings), clock=clock)
             service = cls(manager, ledger, bot, clock=clock)
             stack.push_async_callback(service._stop)
             await service._start()
@@ -258,14 +261,8 @@ class Service:
         self._go("ledger", self._ledger.run())
         self._go("commands", self._register_commands())
         self._go("cut-off restores", self._news.tell_of_cut_off())
-        last_planned = await self.manager.catalogue.last_planned()
-        missed = self.scheduler.missed(last_planned) if last_planned else None
-        if last_planned is None:
-            await self.manager.catalogue.set_last_planned(self._clock())
+        await self._following.start()
         self.scheduler.start()
-        if missed is not None:
-            logger.bind(scheduler=True).warning("the run planned for {} was missed; catching up", missed)
-            self.scheduler.fire(missed)
         await self._way_back.start()
         self.watch.start()
         await self._beat()
@@ -288,13 +285,15 @@ class Service:
 
     async def _planned_run(self, planned: datetime) -> None:
         """What the scheduler calls; it never raises, since tomorrow's run must come whatever today's did."""
-        trigger = Trigger.SCHEDULE if planned >= self._started_at else Trigger.CATCH_UP
+        late = planned < self._started_at or self._following.makes_up(planned)
+        trigger = Trigger.CATCH_UP if late else Trigger.SCHEDULE
         log = logger.bind(scheduler=True)
         catalogue = self.manager.catalogue
         paused = (await catalogue.overrides()).get(PAUSED)
-        if paused is not None:
-            await catalogue.set_last_planned(planned)
+        if paused is not None:  # not written down as honoured: it is made up for when the pause is over
             log.info("the run planned for {} is skipped: paused by {}", planned, paused.set_by)
+            return
+        if not self._following.begin(planned):
             return
         self.watch.run_begins()
         try:
@@ -343,6 +342,7 @@ class Service:
             await self.manager.restores.sweep()
             if await self.manager.restores.settle() is not None:
                 self._go("cut-off restores", self._news.tell_of_cut_off())
+            await self.follow_timetable()
             await asyncio.sleep(HEARTBEAT_EVERY)
 
     async def look_for_news(self) -> None:
@@ -352,6 +352,12 @@ class Service:
             self._seen_version = seen
             self._ledger.nudge()
             self.manager.alarms.nudge()
+
+    async def follow_timetable(self) -> None:
+        """Let the scheduler follow what an admin or another process has changed, and show the next run at once."""
+        if await self._following.follow():
+            await self._beat()
+            self.manager.news_to_pin()
 
     async def _beat(self, *, stopped: bool = False) -> None:
         await self.manager.catalogue.beat(
@@ -379,6 +385,7 @@ class Service:
         # Side by side: a handler may be following the very run that is being stopped.
         await asyncio.gather(self.manager.stop(), stopping, self.poller.stop())
         await self.watch.stop()
+        await self.manager.timetable.close()
         await self._ledger.drain(DRAIN_DELIVERIES)
         for task in self._tasks:
             task.cancel()

@@ -130,10 +130,17 @@ def list_backups(
     async def work() -> None:
         async with open_manager(settings, deliver=False) as manager:
             backups = await manager.catalogue.backups(limit=limit, on_disk_only=not everything)
+            # Where only age and count decide, the same few words would stand in every row.
+            why = {d.backup.id: d.why for d in await manager.plan_prune()} if manager.keep_rules.any else {}
         if json:
-            terminal.print_json(backups)
+            terminal.print_json(
+                [
+                    terminal.as_data(backup) | ({"retention": why.get(backup.id, "")} if why else {})
+                    for backup in backups
+                ]
+            )
         else:
-            terminal.print_backups(backups, settings.timezone)
+            terminal.print_backups(backups, settings.timezone, why)
 
     _run(work)
 
@@ -238,7 +245,7 @@ def status(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
             terminal.print_json(seen)
         else:
             terminal.print_status(seen, settings.timezone)
-        return seen.state is ServiceState.RUNNING and is_healthy(seen)
+        return seen.state is ServiceState.RUNNING and is_healthy(seen, settings.timezone)
 
     if not asyncio.run(work()):
         raise typer.Exit(1)
@@ -270,10 +277,12 @@ def prune(
 def config(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     """Print the effective settings (secrets masked), what would be backed up, and to whom it would go."""
     from bot.services.databases import find_databases  # noqa: PLC0415
+    from bot.services.timetable import resolve, stored_override  # noqa: PLC0415
 
     settings = load_settings(env_file)
     found = find_databases(settings.databases, {})
-    terminal.print_config(settings, found, json=json)
+    plan = resolve(settings.schedule, stored_override(settings.backup_dir))
+    terminal.print_config(settings, found, plan, json=json)
 
 
 app.command()(recover)

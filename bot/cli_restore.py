@@ -6,7 +6,7 @@ import asyncio
 import platform
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ from rich.progress import Progress as Bars
 
 from bot import journal, terminal, texts
 from bot.config import Settings, load_settings
-from bot.errors import CourierError, RestoreRefusedError
+from bot.errors import CourierError, RestoreRefusedError, SettingsError
 from bot.models import (
     DatabaseChange,
     PendingRestore,
@@ -38,6 +38,9 @@ def restore(  # noqa: PLR0917 - typer reads the options from the signature
     at: Annotated[
         str, typer.Option("--at", help='The newest proven backup of that time or before, like "2026-07-13 05:00".')
     ] = "",
+    from_telegram: Annotated[
+        bool, typer.Option("--from-telegram", help="Fetch the backup from the chat instead of the disk.")
+    ] = False,
     to: Annotated[Path | None, typer.Option("--to", help="Restore into this folder.")] = None,
     in_place: Annotated[
         bool, typer.Option("--in-place", help="Restore into the configured live databases, running or not.")
@@ -62,6 +65,8 @@ def restore(  # noqa: PLR0917 - typer reads the options from the signature
     named = [bool(what), bool(at), undo].count(True)
     if named > 1:
         raise typer.BadParameter("Give one of: what to restore, --at, --undo.")
+    if undo and from_telegram:
+        raise typer.BadParameter("--undo takes the safety copy on the disk, not --from-telegram.")
     if to is not None and (in_place or undo):
         raise typer.BadParameter("Give either --to DIR or --in-place.")
     settings = load_settings(env_file, need_telegram=False, need_databases=False)
@@ -73,14 +78,19 @@ def restore(  # noqa: PLR0917 - typer reads the options from the signature
         from bot.services.abort import Abort  # noqa: PLC0415 - commands stay quick to start
 
         abort = Abort()
-        async with open_restorer(settings) as restorer:
+        async with open_restorer(settings) as restorer, AsyncExitStack() as stack:
             if (pending := await restorer.pending()) is not None:
                 _say_pending(pending)
+            if undo:
+                origin = None
+            elif from_telegram:
+                origin = await _fetched(restorer, settings, what or [], at, stack=stack, abort=abort, quiet=json)
+            else:
+                origin = await _origin(restorer, settings, what or [], at)
             with bars(quiet=json) as report:
-                if undo:
+                if origin is None:
                     preparing = restorer.prepare_undo(abort=abort, report=report)
                 else:
-                    origin = await _origin(restorer, settings, what or [], at)
                     preparing = restorer.prepare(
                         origin, only=only or (), folder=to.absolute() if to else None, force=force, abort=abort,
                         report=report,
@@ -159,6 +169,37 @@ async def _origin(restorer: Any, settings: Settings, what: Sequence[str], at: st
         missing = next(name for name, file in zip(what, files, strict=True) if not file.is_file())
         raise CourierError(f"There is no file {missing}.", hint="Name one backup, or the files of one archive.")
     return await find_origin(house.catalogue, house.store.folder, what[0] if what else "latest")
+
+
+async def _fetched(
+    restorer: Any, settings: Settings, what: Sequence[str], at: str, *, stack: AsyncExitStack, abort: Any, quiet: bool
+) -> Any:
+    """Fetch the backup that was named from Telegram; it stays in a private place as long as `stack`."""
+    from bot.services.restore.sources import Origin, parse_instant  # noqa: PLC0415
+    from bot.services.restore.workroom import private_room  # noqa: PLC0415
+    from bot.services.restore_points.choice import choose_in_chat  # noqa: PLC0415
+    from bot.services.restore_points.fetch import fetch_archive  # noqa: PLC0415
+
+    if not settings.bot_token.get_secret_value():
+        raise SettingsError(("BOT_TOKEN is not set: without it nothing can be fetched from Telegram.",))
+    if len(what) > 1:
+        raise CourierError("--from-telegram fetches one backup.", hint="Name it by its id, or leave it out: latest.")
+    house = restorer.house
+    moment = parse_instant(at, settings.timezone) if at else None
+    backup, point = await choose_in_chat(house.catalogue, what[0] if what else "latest", at=moment)
+
+    from bot.app import build_bot  # noqa: PLC0415 - imports aiogram, which only this way in pays
+    from bot.services.delivery.telegram_chat import TelegramChat  # noqa: PLC0415
+
+    bot = build_bot(settings)
+    stack.push_async_callback(bot.session.close)
+    room = await stack.enter_async_context(private_room(house.store.work))
+    with terminal.progress(quiet=quiet, label="fetching") as report:
+        file = await fetch_archive(
+            TelegramChat(bot), point, room, progress=terminal.bytes_of(report), abort=abort,
+            attempts=settings.retry_attempts, delay=settings.retry_delay,
+        )  # fmt: skip
+    return Origin(files=(file,), backup=backup)
 
 
 # --- what is printed ---------------------------------------------------------------------------------------------

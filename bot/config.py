@@ -44,6 +44,7 @@ _READABLE_VOLUME, _CLOUD_VOLUME, _LOCAL_VOLUME = 19, 49, 1900
 _MINUTE, _YEAR = timedelta(minutes=1), timedelta(days=366)
 
 _Count = Annotated[int, BeforeValidator(values.whole_number(1, 100_000))]
+_Rule = Annotated[int, BeforeValidator(values.whole_number(0, 100_000))]
 _Flag = Annotated[bool, BeforeValidator(values.boolean)]
 _Folder = Annotated[Path, BeforeValidator(values.folder)]
 
@@ -103,6 +104,10 @@ class Settings(BaseSettings):
 
     max_backup_age_days: _Count = 7
     max_backup_count: _Count = 50
+    keep_hourly: _Rule = 0
+    keep_daily: _Rule = 0
+    keep_weekly: _Rule = 0
+    keep_monthly: _Rule = 0
 
     log_dir: _Folder = Path("./logs")
     log_level: Annotated[str, BeforeValidator(values.one_of(LOG_LEVELS, upper=True))] = "INFO"

@@ -441,6 +441,8 @@ class Status:
     last_drill: Drill | None = None  # the newest, whatever came of it
     restore_proven: Drill | None = None  # the newest that succeeded
     alarms: tuple[Alarm, ...] = ()  # those that are open, oldest first
+    overridden: Override | None = None  # the schedule chosen in chat, where it is the one in force
+    setting: str = ""  # SCHEDULE, where `overridden` wins over it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -465,6 +467,8 @@ class Health:
     recipients: tuple[Reachability, ...]
     round_trip: float | None  # seconds to Telegram and back
     telegram_trouble: str
+    drill_trouble: str = ""  # why the newest test-restore could not be made; empty where it was
+    drills_planned: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -475,6 +479,7 @@ class BackupPage:
     page: int
     pages: int
     total: int
+    by_rule: frozenset[int] = frozenset()  # the ids of those that a keep rule keeps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ from bot.models import (
 )
 from bot.services.databases import Discovery
 from bot.services.retention import Decision
+from bot.services.timetable import Plan
 
 Report = Callable[[Progress], None]
 
@@ -149,11 +150,15 @@ def _time(moment: datetime | None, timezone: ZoneInfo) -> str:
     return f"{moment.astimezone(timezone):%Y-%m-%d %H:%M:%S}" if moment else "—"
 
 
-def print_backups(backups: Sequence[Backup], timezone: ZoneInfo) -> None:
+def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[int, str]) -> None:
+    """Print one row per backup, with its note if there are any, and with `why` it stays where keep rules say so."""
     if not backups:
         say("No backups yet. `sqlite-courier backup` makes one.")
         return
     table = _table(">id", "time", "state", ">databases", ">size", "sha256", "archive")
+    noted = any(backup.note for backup in backups)
+    for column in ["note"] * noted + ["retention"] * bool(why):
+        table.add_column(column, overflow="fold")
     for backup in backups:
         style = STATE_STYLE[backup.state]
         name = backup.archive_name if backup.on_disk else f"{backup.archive_name} (not on disk)".strip()
@@ -165,6 +170,8 @@ def print_backups(backups: Sequence[Backup], timezone: ZoneInfo) -> None:
             texts.human_size(backup.archive_bytes) if backup.proven else "—",
             backup.archive_sha256[:12],
             escape(("📌 " if backup.pinned else "") + (name if backup.proven else backup.error)),
+            *([escape(backup.note)] * noted),
+            *([escape(why.get(backup.id, ""))] * bool(why)),
         )
     out.print(table)
 
@@ -198,6 +205,8 @@ def print_details(details: BackupDetails, timezone: ZoneInfo) -> None:
         say(f"sha256 {backup.archive_sha256}")
     if backup.error:
         say(f"error: {backup.error}")
+    if backup.note:
+        say(f"note: {backup.note}")
     if details.retention:
         say(f"retention: {details.retention}")
     if backup.databases:
@@ -276,9 +285,10 @@ def print_status(status: Status, timezone: ZoneInfo) -> None:
     say(texts.plain(texts.Texts(timezone=timezone).status(status)))
 
 
-def print_config(settings: Settings, found: Discovery, *, json: bool) -> None:
-    """Print every setting with its source, then what would be backed up and to whom."""
+def print_config(settings: Settings, found: Discovery, plan: Plan, *, json: bool) -> None:
+    """Print every setting with its source, what was chosen in chat instead, what would be backed up and to whom."""
     rows = settings.effective()
+    warnings = (*settings.warnings, *filter(None, [plan.fault]))
     if json:
         print_json(
             {
@@ -286,7 +296,8 @@ def print_config(settings: Settings, found: Discovery, *, json: bool) -> None:
                 "databases": [{"name": entry.name, "path": entry.path} for entry in found.databases],
                 "missing": [{"path": entry.database.path, "detail": entry.detail} for entry in found.missing],
                 "recipients": [recipient.address for recipient in settings.deliver_to],
-                "warnings": settings.warnings,
+                "overrides": {"SCHEDULE": plan.override} if plan.override else {},
+                "warnings": warnings,
             }
         )
         return
@@ -295,11 +306,14 @@ def print_config(settings: Settings, found: Discovery, *, json: bool) -> None:
         table.add_row(name, escape(value), source)
     out.print(table)
     say("")
+    if plan.override is not None:
+        source = next(place for name, _, place in rows if name == "SCHEDULE")
+        say(f"SCHEDULE: {plan.setting} from {source}, overridden in chat by {plan.override.set_by}: {plan.expression}")
     say(f"Backed up ({len(found.databases)}):")
     for entry in found.databases:
         say(f"  {entry.name}  ←  {entry.path}")
     for missing in found.missing:
         err.print(f"  [red]missing[/] {escape(str(missing.database.path))}: {escape(missing.detail)}", soft_wrap=True)
     say(f"Delivered to: {', '.join(recipient.address for recipient in settings.deliver_to) or 'nobody'}")
-    for line in settings.warnings:
+    for line in warnings:
         warn(line)

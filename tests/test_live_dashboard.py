@@ -70,6 +70,7 @@ async def test_a_manual_backup_from_the_press_to_the_result(ann: Person) -> None
         ("System Health", "1 of 2 reachable"),
         ("Detailed Logs", "newest first"),
         ("History", "No backup has been made yet"),
+        ("Settings", "wins over .env"),
     ],
 )
 async def test_each_screen_and_the_way_back(ann: Person, button: str, shows: str) -> None:

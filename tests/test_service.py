@@ -88,25 +88,22 @@ async def test_a_missed_run_is_caught_up_once(standin: StandIn, tmp_path: Path) 
         assert service.manager.running is None
 
 
-async def test_a_paused_service_runs_nothing_and_says_so(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
-    """Paused means stopped in the status and no run on the hour, over a restart too."""
+async def test_a_paused_service_runs_nothing_and_makes_up_for_it(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """Paused means stopped in the status and no run on the hour, over a restart too; resumed, one run makes up."""
     standin.add_user(11)
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
     async with Service.started(settings, clock=(clock := HeldClock(3000))) as service:
         clock.release()
         await service.manager.pause(actor="Ann")
-    async with Service.started(settings, clock=(clock := HeldClock(0.3))) as service:
-        clock.release()
-        await until(lambda: _planned_passed(service))
-        assert (await service.manager.status()).state is ServiceState.STOPPED
-        assert await service.manager.catalogue.backups() == ()
+    async with Service.started(settings, clock=(clock := HeldClock(-0.1))) as service:
+        status = await service.manager.status()
+        assert (status.state, status.next_run_at) == (ServiceState.STOPPED, None)
+        assert (await service.manager.catalogue.backups(), service.scheduler.running) == ((), None)
         await service.manager.resume(actor="Ann")
         assert (await service.manager.status()).state is ServiceState.RUNNING
-
-
-async def _planned_passed(service: Service) -> bool:
-    planned = await service.manager.catalogue.last_planned()
-    return planned is not None and (planned.minute, planned.second) == (0, 0)
+        await until(lambda: _has(service, BackupState.DELIVERED))
+        (backup,) = await service.manager.catalogue.backups()
+        assert backup.trigger is Trigger.CATCH_UP
 
 
 async def test_a_second_service_is_told_and_ends(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811

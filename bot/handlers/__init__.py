@@ -22,8 +22,14 @@ from bot.handlers.history import build_history_router
 from bot.handlers.inbox import LiveInbox, build_inbox_router
 from bot.handlers.live import LiveView, Pace
 from bot.handlers.logs import build_logs_router
+from bot.handlers.notes import build_notes_router
+from bot.handlers.questions import Questions
 from bot.handlers.restore import LiveRestores, build_restore_router
+from bot.handlers.schedule import build_schedule_router
+from bot.handlers.schedule_buttons import Proposals
 from bot.handlers.screen import Board
+from bot.handlers.settings import build_settings_router
+from bot.handlers.standing import build_standing_router
 from bot.texts import Texts
 
 if TYPE_CHECKING:
@@ -55,6 +61,8 @@ def build_dispatcher(
         live_runs=LiveRuns(manager, texts, clock, view),
         live_restores=LiveRestores(manager, texts, clock, view),
         live_inbox=LiveInbox(texts, clock, view.pace),
+        questions=Questions(clock),
+        proposals=Proposals(clock),
     )
     dispatcher.include_router(build_root_router(patience=patience, stranger_log=stranger_log))
     return dispatcher
@@ -68,6 +76,7 @@ def build_root_router(*, patience: float = 0.5, stranger_log: StrangerLog | None
     root = Router(name="root")
     root.include_routers(
         build_failure_router(),
+        build_standing_router(),
         _gated(_private(patience), build_group_router()),
         build_stranger_router(stranger_log or StrangerLog()),
     )
@@ -89,6 +98,8 @@ def _private(patience: float) -> Router:
     private.message.filter(InPrivate())
     private.callback_query.filter(InPrivate())
     private.include_routers(
+        build_schedule_router(),  # before the commands: one of them ends a question
+        build_notes_router(),
         build_dashboard_router(),
         build_backup_router(),
         build_history_router(),
@@ -97,6 +108,7 @@ def _private(patience: float) -> Router:
         build_health_router(patience),
         build_alarm_router(),
         build_inbox_router(),
+        build_settings_router(),
         build_fallback_router(),
     )
     return private

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from aiogram import Bot, F, Router
@@ -27,6 +28,9 @@ from bot.texts.backups import names_of
 if TYPE_CHECKING:
     from bot.services.manager import Manager
 
+_LOCKED_AFTER = timedelta(seconds=30)
+"""Of a run in another process we know when it took the lock, a moment after it began."""
+
 _Say = Callable[[str], Awaitable[None]]
 
 
@@ -39,7 +43,7 @@ class LiveRuns:
     clock: Clock
     view: LiveView
 
-    async def start_or_join(self, canvas: Canvas, asked_by: str, say: _Say) -> None:
+    async def start_or_join(self, canvas: Canvas, asked_by: str, say: _Say, *, actor: str = "") -> None:
         """Start a run and follow it to its result; where one is under way, say so and follow that one.
 
         `say` gets one plain sentence at once. Raises only what nobody foresaw.
@@ -48,7 +52,7 @@ class LiveRuns:
         if run is not None:
             await self._join(canvas, run, say)
             return
-        work = asyncio.create_task(self.manager.back_up(trigger=Trigger.BUTTON, requested_by=asked_by))
+        work = asyncio.create_task(self.manager.back_up(trigger=Trigger.BUTTON, requested_by=asked_by, actor=actor))
         _keep(work)
         await asyncio.sleep(0)  # of two presses in one instant, the second one learns here that it came second
         if begun := not work.done():
@@ -58,7 +62,7 @@ class LiveRuns:
             # A shutdown may cancel this handler; the run is ended by the manager, in its own time.
             result = await asyncio.shield(work)
         except BusyError as error:
-            run = self.manager.running
+            run = self.manager.running or await self.manager.running_anywhere()
             if run is not None:
                 await self._join(canvas, run, say)
             else:
@@ -87,7 +91,8 @@ class LiveRuns:
         if not canvas.current:
             return
         status = await self.manager.status()
-        if status.latest is None or status.latest.started_at < run.started_at:
+        began = run.started_at if run.here else run.started_at - _LOCKED_AFTER
+        if status.latest is None or status.latest.started_at < began:
             await self.view.settle(canvas, Screen(answers.run_ended(), keyboards.run_result(None)))
             return
         seen = await self.manager.details(status.latest.id)
@@ -114,7 +119,7 @@ class LiveRuns:
                 except Exception as error:  # the network, a proxy's HTML, a refusal: none of it may hurt the backup
                     logger.debug("the progress could not be drawn: {}", type(error).__name__)
             await self.view.pause(wait, work)
-            run = self.manager.running
+            run = self.manager.running if first.here else await self.manager.running_anywhere()
             if work is None and (run is None or run.started_at != first.started_at):
                 return
 
@@ -153,11 +158,12 @@ def build_backup_router() -> Router:
 
 
 async def press_manual_backup(_: CallbackQuery, press: Press, live_runs: LiveRuns) -> None:
-    await live_runs.start_or_join(press.canvas, press.person, press.answer)
+    await live_runs.start_or_join(press.canvas, press.person, press.answer, actor=press.actor)
 
 
 async def type_backup(message: Message, person: User, bot: Bot, board: Board, live_runs: LiveRuns) -> None:
     async def say(_: str) -> None:
         """The live view says the same, in the same message."""
 
-    await live_runs.start_or_join(board.canvas(bot, message.chat.id), person.full_name, say)
+    canvas = board.canvas(bot, message.chat.id)
+    await live_runs.start_or_join(canvas, person.full_name, say, actor=f"{person.full_name} ({person.id})")

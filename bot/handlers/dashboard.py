@@ -12,8 +12,9 @@ from aiogram.types import CallbackQuery, Message, User
 from bot.clock import Clock
 from bot.handlers import keyboards
 from bot.handlers.commands import offer_commands
-from bot.handlers.keyboards import Go, Pause, Place, Resume
+from bot.handlers.keyboards import Go, Pause, PauseTill, Place, Resume
 from bot.handlers.screen import Board, Press, Screen
+from bot.services.timetable import tomorrow_at
 from bot.texts import Texts, answers
 from bot.texts.status import admin_menu, welcome
 
@@ -32,6 +33,7 @@ def build_dashboard_router() -> Router:
     router.callback_query.register(open_status, Go.filter(F.place == Place.STATUS))
     router.callback_query.register(ask_how_long_to_pause, Go.filter(F.place == Place.PAUSE))
     router.callback_query.register(pause_schedule, Pause.filter())
+    router.callback_query.register(pause_till_tomorrow, PauseTill.filter())
     router.callback_query.register(resume_schedule, Resume.filter())
     return router
 
@@ -77,6 +79,13 @@ async def pause_schedule(
 ) -> None:
     until = clock() + timedelta(hours=callback_data.hours) if callback_data.hours else None
     await manager.pause(actor=press.actor, until=until)
+    await press.draw(await menu_screen(manager, texts), answers.PAUSED)
+
+
+async def pause_till_tomorrow(
+    _: CallbackQuery, callback_data: PauseTill, press: Press, *, manager: Manager, texts: Texts, clock: Clock
+) -> None:
+    await manager.pause(actor=press.actor, until=tomorrow_at(callback_data.hour, clock(), manager.timezone))
     await press.draw(await menu_screen(manager, texts), answers.PAUSED)
 
 

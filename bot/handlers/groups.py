@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aiogram import Bot, Router
 from aiogram.filters import Command
 from aiogram.types import CallbackQuery, Message
@@ -9,6 +11,9 @@ from aiogram.types import CallbackQuery, Message
 from bot.handlers import keyboards
 from bot.handlers.screen import Press
 from bot.texts import answers
+
+if TYPE_CHECKING:
+    from bot.services.manager import Manager
 
 
 def build_group_router() -> Router:
@@ -19,7 +24,8 @@ def build_group_router() -> Router:
     return router
 
 
-async def ask_for_menu_in_group(message: Message, bot: Bot) -> None:
+async def ask_for_menu_in_group(message: Message, bot: Bot, manager: Manager) -> None:
+    await manager.recipient_returned(message.chat.id)
     me = await bot.me()
     await message.reply(
         answers.menu_is_private(), parse_mode="HTML", reply_markup=keyboards.private_chat(me.username or "")

@@ -1,4 +1,4 @@
-"""System Health: measured when asked, and never waited for in silence."""
+"""System Health: measured when asked, and never waited for in silence; a test-restore on demand."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from aiogram import F, Router
 from aiogram.types import CallbackQuery
 
+from bot.errors import CourierError
 from bot.handlers import keyboards
-from bot.handlers.keyboards import Go, Place
+from bot.handlers.keyboards import DrillNow, Go, Place
 from bot.handlers.screen import Press, Screen
+from bot.services.abort import Abort
 from bot.texts import Texts, answers
-from bot.texts.health import checking, too_slow
+from bot.texts.health import checking, drilling, too_slow
 
 if TYPE_CHECKING:
     from bot.services.manager import Manager
@@ -31,14 +33,31 @@ def build_health_router(patience: float = 0.5) -> Router:
         try:
             done, _pending = await asyncio.wait({work}, timeout=patience)
             if not done:
-                await press.draw(Screen(checking(), keyboards.refreshable(Place.HEALTH)))
+                await press.draw(Screen(checking(), keyboards.health()))
             try:
                 seen = await asyncio.wait_for(work, GIVEN_UP_AFTER)
             except TimeoutError:
-                await press.draw(Screen(too_slow(), keyboards.refreshable(Place.HEALTH)))
+                await press.draw(Screen(too_slow(), keyboards.health()))
                 return
         finally:
             work.cancel()
-        await press.draw(Screen(texts.health(seen), keyboards.refreshable(Place.HEALTH)), answers.UP_TO_DATE)
+        await press.draw(Screen(texts.health(seen), keyboards.health()), answers.UP_TO_DATE)
 
+    router.callback_query.register(rehearse_newest, DrillNow.filter())
     return router
+
+
+async def rehearse_newest(_: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
+    """Test-restore the newest backup now, and draw what came of it."""
+    await press.draw(Screen(drilling(), keyboards.to_health()))
+    await manager.record(press.actor, "started a test-restore")
+    abort = Abort()
+    try:
+        drill = await manager.drills.drill_newest(abort=abort)
+    except CourierError as error:
+        await press.draw(Screen(answers.failure(error), keyboards.to_health()))
+        return
+    finally:
+        abort.set("The service was stopped.")  # a shutdown ends this handler; the thread at work must hear of it
+    await press.draw(Screen(texts.drilled(drill), keyboards.to_health()))
+    manager.news_to_pin()

@@ -12,6 +12,7 @@ from bot.clock import Clock
 from bot.errors import CourierError
 from bot.handlers import keyboards
 from bot.handlers.keyboards import BackupAct, Delete, History, OfBackup
+from bot.handlers.questions import Questions
 from bot.handlers.screen import Press, Screen
 from bot.models import DeliveryState, Recipient
 from bot.texts import Texts, answers
@@ -44,8 +45,16 @@ async def open_history(
 
 
 async def open_backup(
-    _: CallbackQuery, callback_data: OfBackup, press: Press, manager: Manager, texts: Texts, clock: Clock
+    callback: CallbackQuery,
+    callback_data: OfBackup,
+    press: Press,
+    *,
+    manager: Manager,
+    texts: Texts,
+    clock: Clock,
+    questions: Questions,
 ) -> None:
+    questions.drop(press.canvas.chat_id, callback.from_user.id)  # Cancel on the question for a note leads here
     await press.draw(await backup_screen(callback_data.id, callback_data.page, manager, texts, clock))
 
 
@@ -54,7 +63,7 @@ async def ask_to_send_again(
 ) -> None:
     """Send the archive to the chat it was asked for in; its arrival is the answer, its absence gets a sentence."""
     await press.answer(answers.ON_ITS_WAY)
-    delivery = await manager.send_again(callback_data.id, Recipient(chat_id=press.canvas.chat_id))
+    delivery = await manager.send_again(callback_data.id, Recipient(chat_id=press.canvas.chat_id), actor=press.actor)
     if delivery.state is not DeliveryState.SENT:
         canvas = press.canvas.board.canvas(press.canvas.bot, press.canvas.chat_id)
         await canvas.draw(Screen(answers.not_sent(delivery, clock()), keyboards.to_menu()))
@@ -107,7 +116,7 @@ async def confirm_deletion(
 async def history_screen(page: int, manager: Manager, texts: Texts, clock: Clock) -> Screen:
     """Draw a page of the history; a page past the end is the last one."""
     seen = await manager.history(page)
-    labels = [texts.history_label(backup, clock()) for backup in seen.backups]
+    labels = [texts.history_label(backup, clock(), by_rule=backup.id in seen.by_rule) for backup in seen.backups]
     return Screen(texts.history(seen), keyboards.history(seen, labels))
 
 

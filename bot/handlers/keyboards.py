@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated
 
@@ -34,6 +35,17 @@ class Go(CallbackData, prefix="go"):
     place: Place
 
 
+class Section(StrEnum):
+    """A part of the settings that are changed in chat."""
+
+    ALL = "all"
+    SCHEDULE = "schedule"
+
+
+class Settings(CallbackData, prefix="set"):
+    section: Section
+
+
 class Run(CallbackData, prefix="run"):
     """Start a backup, or watch the one under way."""
 
@@ -42,6 +54,12 @@ class Pause(CallbackData, prefix="pause"):
     """Pause the schedule; 0 hours: until somebody resumes."""
 
     hours: Annotated[int, Field(ge=0, le=1000)]
+
+
+class PauseTill(CallbackData, prefix="pausetill"):
+    """Pause the schedule until this hour of tomorrow."""
+
+    hour: Annotated[int, Field(ge=0, le=23)]
 
 
 class Resume(CallbackData, prefix="resume"):
@@ -58,6 +76,8 @@ class BackupAct(StrEnum):
     PIN = "pin"
     UNPIN = "unpin"
     ASK_DELETE = "del"
+    NOTE = "note"
+    UNNOTE = "unnote"
 
 
 class OfBackup(CallbackData, prefix="bk"):
@@ -100,11 +120,16 @@ class Level(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+    ACTIONS = "actions"  # what admins did, in place of the journal
 
 
 class Logs(CallbackData, prefix="log"):
     level: Level
     page: PageNumber
+
+
+class DrillNow(CallbackData, prefix="drill"):
+    """Test-restore the newest backup."""
 
 
 class LogFile(CallbackData, prefix="logfile"):
@@ -144,13 +169,29 @@ def backup_menu(*, paused: bool) -> InlineKeyboardMarkup:
         [button("📊 Backup Status", Go(place=Place.STATUS)), button("💾 Manual Backup", Run(), ButtonStyle.PRIMARY)],
         [button("📜 Detailed Logs", Logs(level=Level.ALL, page=0)), button("🩺 System Health", Go(place=Place.HEALTH))],
         [button("🗂 History", History(page=0)), resume if paused else pause],
+        [button("⚙️ Settings", Settings(section=Section.ALL))],
         back_row("Back", Go(place=Place.ADMIN)),
     )
+
+
+def settings(entries: Iterable[tuple[str, CallbackData]]) -> InlineKeyboardMarkup:
+    """Return one button per part of the settings, each under the others."""
+    return keyboard(*([button(label, data)] for label, data in entries), TO_MENU)
 
 
 def refreshable(place: Place) -> InlineKeyboardMarkup:
     """Return the buttons under a screen that only shows."""
     return keyboard([button("🔄 Refresh", Go(place=place))], TO_MENU)
+
+
+def health() -> InlineKeyboardMarkup:
+    """Return what can be done about the system's health."""
+    return keyboard([button("🔄 Refresh", Go(place=Place.HEALTH)), button("🧪 Test-restore now", DrillNow())], TO_MENU)
+
+
+def to_health() -> InlineKeyboardMarkup:
+    """Return the way back to System Health."""
+    return keyboard(back_row("System Health", Go(place=Place.HEALTH)))
 
 
 def to_menu() -> InlineKeyboardMarkup:
@@ -161,7 +202,8 @@ def to_menu() -> InlineKeyboardMarkup:
 def pause_choices() -> InlineKeyboardMarkup:
     """Return how long to pause."""
     return keyboard(
-        [button(f"{hours} h", Pause(hours=hours)) for hours in (1, 6, 24)],
+        [button(label, Pause(hours=hours)) for label, hours in (("1 h", 1), ("6 h", 6), ("1 day", 24))],
+        [button("Until tomorrow 08:00", PauseTill(hour=8))],
         [button("Until resumed", Pause(hours=0), ButtonStyle.DANGER)],
         TO_MENU,
     )
@@ -192,17 +234,26 @@ def backup(seen: BackupDetails, page: int) -> InlineKeyboardMarkup:
         return OfBackup(act=act, id=here.id, page=page)
 
     back = back_row("History", History(page=page))
+    note = button("📝 Note", does(BackupAct.NOTE))
     restore = [button("♻️ Restore", Restore(step=RestoreStep.CHOOSE, source=f"b{here.id}"))] if seen.restorable else []
     if not here.on_disk:
-        return keyboard(restore, back)
+        return keyboard(restore, [note] if here.proven else None, back)
     pin = button("Unpin", does(BackupAct.UNPIN)) if here.pinned else button("📌 Pin", does(BackupAct.PIN))
     delete = button("🗑 Delete", does(BackupAct.ASK_DELETE), ButtonStyle.DANGER)
     return keyboard(
         [button("📤 Send it to me again", does(BackupAct.SEND), ButtonStyle.PRIMARY)],
         restore,
-        [pin] if here.pinned else [pin, delete],
+        [pin, note] if here.pinned else [pin, note, delete],
         back,
     )
+
+
+def ask_note(seen: BackupDetails, page: int) -> InlineKeyboardMarkup:
+    """Return the ways out of the question for a note."""
+    here = seen.backup
+    remove = button("Remove the note", OfBackup(act=BackupAct.UNNOTE, id=here.id, page=page))
+    back = button("Cancel", OfBackup(act=BackupAct.OPEN, id=here.id, page=page))
+    return keyboard([remove] if here.note else None, [back])
 
 
 def to_backup(backup_id: int, page: int) -> InlineKeyboardMarkup:
@@ -220,16 +271,22 @@ def confirm_delete(backup_id: int, page: int, asked_at: int) -> InlineKeyboardMa
 
 def logs(level: Level, page: int, *, more: bool) -> InlineKeyboardMarkup:
     """Return the filters, the pages and the file."""
-    names = {Level.ALL: "All", Level.INFO: "Info", Level.WARNING: "Warning", Level.ERROR: "Error"}
-    filters = [
+    names = {
+        Level.ALL: "All",
+        Level.INFO: "Info",
+        Level.WARNING: "Warning",
+        Level.ERROR: "Error",
+        Level.ACTIONS: "👤 Actions",
+    }
+    *filters, people = (
         button(f"• {name} •" if each is level else name, Logs(level=each, page=0)) for each, name in names.items()
-    ]
+    )
     newer = [button("‹ Newer", Logs(level=level, page=page - 1))] if page else []
     older = [button("Older ›", Logs(level=level, page=page + 1))] if more else []
     return keyboard(
         filters,
         newer + older,
-        [button("📄 Log file", LogFile()), button("🔄 Refresh", Logs(level=level, page=page))],
+        [people, button("📄 Log file", LogFile()), button("🔄 Refresh", Logs(level=level, page=page))],
         TO_MENU,
     )
 

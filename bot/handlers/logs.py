@@ -56,6 +56,11 @@ def build_logs_router() -> Router:
 async def open_logs(
     _: CallbackQuery, callback_data: Logs, press: Press, manager: Manager, texts: Texts, clock: Clock
 ) -> None:
+    if callback_data.level is Level.ACTIONS:
+        entries, more = await manager.actions(callback_data.page)
+        keyboard = keyboards.logs(callback_data.level, callback_data.page, more=more)
+        await press.draw(Screen(texts.actions(entries, callback_data.page, clock()), keyboard), answers.UP_TO_DATE)
+        return
     level = None if callback_data.level is Level.ALL else callback_data.level.value.upper()
     page = await manager.journal_page(level=level, page=callback_data.page)
     await press.draw(
@@ -75,6 +80,7 @@ async def ask_for_log_file(_: CallbackQuery, press: Press, manager: Manager) -> 
         await press.answer(no_log_file(), alert=True)
         return
     await press.answer(answers.LOG_ON_ITS_WAY)
+    await manager.record(press.actor, "took the log file")
     await press.canvas.bot.send_document(
         press.canvas.chat_id,
         LogSlice(path, offset, size - offset),

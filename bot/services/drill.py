@@ -9,7 +9,7 @@ from pathlib import Path
 from loguru import logger
 
 from bot.clock import Clock, utc_now
-from bot.errors import CourierError, DamagedArchiveError, NotFoundError, UntrustedArchiveError
+from bot.errors import AbortedError, CourierError, DamagedArchiveError, NotFoundError, UntrustedArchiveError
 from bot.models import Backup, Drill, DrillSource
 from bot.services.abort import Abort
 from bot.services.catalogue import Catalogue
@@ -21,6 +21,8 @@ from bot.services.restore_points.fetch import LostError, TooLargeToFetchError, f
 from bot.services.store import Store
 
 Alarm = Callable[[Backup, Drill], Awaitable[object]]
+
+_FAILED = "⚠️ Its test-restore"
 
 PATIENCE = 20.0
 """Seconds before a volume is asked for again, doubled each time: nobody waits for a drill, and a failed one alarms."""
@@ -85,6 +87,8 @@ class Drills:
         self._alarm, self._clock = alarm, clock
         self.patience = patience
         self._busy = asyncio.Lock()
+        self.trouble = ""
+        """Why the newest test-restore could not be made at all; empty once one was."""
 
     async def drill_newest(self, *, abort: Abort | None = None) -> Drill | None:
         """Test-restore the newest backup as Telegram holds it; None when there is no backup at all.
@@ -94,7 +98,17 @@ class Drills:
         backup and alarmed about. Raises `UnreachableError` (nothing is known then, and nothing recorded),
         `NoSpaceError`, `CatalogueError`, `AbortedError`.
         """
-        abort = abort or Abort()
+        try:
+            drill = await self._drill_newest(abort or Abort())
+        except AbortedError:
+            raise
+        except CourierError as error:
+            self.trouble = error.sentence
+            raise
+        self.trouble = ""
+        return drill
+
+    async def _drill_newest(self, abort: Abort) -> Drill | None:
         async with self._busy:
             points = await self._catalogue.restore_points(limit=1) if self._files is not None else ()
             backup = await self._catalogue.backup_of(points[0]) if points else None
@@ -154,7 +168,10 @@ class Drills:
 
     async def _tell(self, backup: Backup, drill: Drill) -> None:
         logger.error("the test-restore of backup {} from {} failed: {}", backup.id, drill.source, drill.detail)
-        await self._catalogue.set_note(backup.id, f"⚠️ Its test-restore from {drill.source} failed: {drill.detail}")
+        # After what a person noted, which is not ours to drop.
+        kept = backup.note.partition(_FAILED)[0].rstrip(" ·")
+        told = f"{_FAILED} from {drill.source} failed: {drill.detail}"
+        await self._catalogue.set_note(backup.id, f"{kept} · {told}" if kept else told)
         if self._alarm is not None:
             try:
                 await self._alarm(backup, drill)

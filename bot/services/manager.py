@@ -35,11 +35,12 @@ from bot.models import (
 from bot.services import databases as discovery
 from bot.services.abort import Abort
 from bot.services.alarms.alarms import Alarms
-from bot.services.catalogue import Catalogue
+from bot.services.catalogue import AuditEntry, Catalogue
 from bot.services.delivery.ledger import Ledger
 from bot.services.drill import Drills
 from bot.services.health import measure_health
 from bot.services.inbox import Inbox
+from bot.services.keep_rules import KeepRules
 from bot.services.locks import RunLock, what_runs
 from bot.services.pipeline import NothingLeftError, Plan, make_backup
 from bot.services.restore.running import Nobody
@@ -48,9 +49,16 @@ from bot.services.restoring import Restores
 from bot.services.retention import Decision, plan_prune
 from bot.services.status import PAUSED, read_status
 from bot.services.store import Store
+from bot.services.timetable import Notices, Timetable
 
 ALL = 1_000_000
 """More backups than any store holds."""
+
+NOTE_LONGEST = 200
+"""Characters of a note."""
+
+DRILLS_OFF = "off"
+"""DRILL_SCHEDULE without test-restores."""
 
 FINISH_WITHIN = 2.0
 """Seconds a shutdown gives the running stage before it is abandoned; ten in all, with delivery and closing."""
@@ -90,6 +98,7 @@ class Manager:
         store: Store,
         *,
         ledger: Ledger | None = None,
+        notices: Notices | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self.settings = settings
@@ -105,6 +114,7 @@ class Manager:
             catalogue, reminder=settings.alarm_reminder, shrink_percent=settings.shrink_alarm, clock=clock
         )
         self.inbox: Inbox | None = None  # where admins can send archives
+        self.timetable = Timetable(catalogue, settings, ledger=ledger, notices=notices, clock=clock)
         self._clock = clock
         self._run: _Run | None = None
         self._idle = asyncio.Event()
@@ -132,12 +142,13 @@ class Manager:
         """The run under way in this process or, by the lock, in another one."""
         return self.running or self.restores.running or await self._lock.run()
 
-    async def back_up(self, *, trigger: Trigger, requested_by: str) -> RunResult:
+    async def back_up(self, *, trigger: Trigger, requested_by: str, actor: str = "") -> RunResult:
         """Back up every database, prove the archive, deliver it, and tidy the store.
 
         Raises `BusyError` when a run is under way, here or in another process; `NothingToBackUpError`, `ArchiveError`,
         `NoSpaceError`, `AbortedError` when there is no new backup, after it was recorded and reported as failed.
-        A recipient that could not be served is no error: it stands in the result and in the ledger.
+        A recipient that could not be served is no error: it stands in the result and in the ledger. `actor` is who the
+        record names, by default `requested_by` where a person asked.
         """
         if (running := self.running or self.restores.running) is not None:
             raise BusyError(what_runs(running), hint="Wait for it to finish.")
@@ -146,6 +157,8 @@ class Manager:
         self._idle.clear()
         try:
             async with self._lock.hold(trigger=trigger, requested_by=requested_by):
+                if trigger in (Trigger.BUTTON, Trigger.COMMAND):
+                    await self.catalogue.audit(actor or requested_by, "started a backup")
                 backup = await self._back_up(run)
                 await self.prune()
                 deliveries = await self._deliver(backup, run)
@@ -292,24 +305,33 @@ class Manager:
 
     async def status(self) -> Status:
         """Everything `Backup Status` shows."""
+        plan = await self.timetable.plan()
         return await read_status(
             self.catalogue,
             discovery=await self.discover(),
             recipients=self.settings.deliver_to,
-            schedule=self.settings.schedule,
+            schedule=plan.expression,
             now=self._clock(),
             running=await self.running_anywhere(),
-            warnings=(*self.settings.warnings, *filter(None, [self.polling_trouble(), self.restores.trouble])),
+            warnings=(
+                *self.settings.warnings,
+                *filter(None, [plan.fault, self.polling_trouble(), self.restores.trouble]),
+            ),
+            overridden=plan.override,
+            setting=plan.setting,
         )
 
     async def health(self) -> Health:
         """Everything `System Health` shows; asks Telegram and every recipient."""
-        return await measure_health(
+        health = await measure_health(
             await self.status(),
             self.store,
             self.ledger,
             archives=await self.catalogue.backups(limit=ALL, on_disk_only=True),
             max_count=self.settings.max_backup_count,
+        )
+        return replace(
+            health, drill_trouble=self.drills.trouble, drills_planned=self.settings.drill_schedule != DRILLS_OFF
         )
 
     async def journal_page(self, *, level: str | None, page: int, per_page: int = 10) -> JournalPage:
@@ -328,7 +350,10 @@ class Manager:
         pages = max(1, -(-total // per_page))
         page = min(max(0, page), pages - 1)
         backups = await self.catalogue.backups(limit=per_page, offset=page * per_page)
-        return BackupPage(backups=backups, page=page, pages=pages, total=total)
+        by_rule = (
+            frozenset(d.backup.id for d in await self.plan_prune() if d.by_rule) if self.keep_rules.any else frozenset()
+        )
+        return BackupPage(backups=backups, page=page, pages=pages, total=total, by_rule=by_rule)
 
     async def details(self, backup_id: int) -> BackupDetails:
         """One backup with its deliveries and its future. Raises `NotFoundError`."""
@@ -349,7 +374,16 @@ class Manager:
 
     # --- what admins do ----------------------------------------------------------------------------------------
 
-    async def send_again(self, backup_id: int, recipient: Recipient) -> Delivery:
+    async def record(self, actor: str, action: str, detail: str = "") -> None:
+        """Write down what an admin did that changes nothing here, such as taking a copy."""
+        await self.catalogue.audit(actor, action, detail)
+
+    async def actions(self, page: int, per_page: int = 10) -> tuple[tuple[AuditEntry, ...], bool]:
+        """A page of what admins did, newest first, and whether there is more."""
+        entries = await self.catalogue.audits(limit=per_page + 1, offset=page * per_page)
+        return entries[:per_page], len(entries) > per_page
+
+    async def send_again(self, backup_id: int, recipient: Recipient, *, actor: str = "") -> Delivery:
         """Send one backup to one chat once more. Raises `NotFoundError` when its archive is gone."""
         backup = await self.catalogue.backup(backup_id)
         if not backup.on_disk:
@@ -359,6 +393,8 @@ class Manager:
             )
         if self.ledger is None:
             raise CourierError("This process does not talk to Telegram.", hint="Ask the running service.")
+        if actor:
+            await self.catalogue.audit(actor, "took a backup again", f"backup {backup_id}, to {recipient.address}")
         (delivery,) = await self.ledger.deliver(backup, to=[recipient], silent=False, force=True)
         await self.settle(backup_id)
         return delivery
@@ -371,6 +407,13 @@ class Manager:
         await self.catalogue.set_pinned(backup_id, pinned)
         await self.catalogue.audit(actor, "pinned" if pinned else "unpinned", f"backup {backup_id}")
         return replace(backup, pinned=pinned)
+
+    async def note(self, backup_id: int, words: str, *, actor: str) -> Backup:
+        """Write a note on a backup, in one line of at most `NOTE_LONGEST`; an empty one removes it."""
+        note = " ".join("".join(ch for ch in words if ch.isprintable() or ch.isspace()).split())[:NOTE_LONGEST]
+        await self.catalogue.set_note(backup_id, note)
+        await self.catalogue.audit(actor, "noted" if note else "removed the note", f"backup {backup_id}: {note}")
+        return await self.catalogue.backup(backup_id)
 
     async def delete(self, backup_id: int, *, actor: str) -> None:
         """Delete one archive from the disk. Refused for a pinned one and for the last good backup of a database."""
@@ -396,12 +439,14 @@ class Manager:
         await self.catalogue.set_override(PAUSED, "yes", actor, until)
         await self.catalogue.audit(actor, "paused", f"until {until.isoformat()}" if until else "")
         logger.bind(scheduler=True).warning("scheduled backups paused by {}", actor)
+        await self.timetable.listener()
 
     async def resume(self, *, actor: str) -> None:
-        """Let scheduled runs happen again."""
+        """Let scheduled runs happen again; one follows at once when any was left out."""
         await self.catalogue.clear_override(PAUSED)
         await self.catalogue.audit(actor, "resumed")
         logger.bind(scheduler=True).info("scheduled backups resumed by {}", actor)
+        await self.timetable.listener()
 
     async def recipient_started(self, chat_id: int, name: str) -> None:
         """A person pressed Start: what is owed to them goes out now."""
@@ -409,6 +454,21 @@ class Manager:
         if self.ledger is not None:
             await self.ledger.recipient_started(chat_id)
         self.news_to_pin()
+
+    async def recipient_returned(self, chat_id: int) -> None:
+        """The bot was unblocked or added again: what is owed there goes out now. Nothing happens to a stranger."""
+        if self.ledger is not None:
+            await self.ledger.recipient_started(chat_id)
+
+    async def recipient_left(self, chat_id: int, reason: str) -> None:
+        """The bot was blocked or removed: nothing is tried there until it is back. Nothing happens to a stranger."""
+        if self.ledger is not None:
+            await self.ledger.recipient_left(chat_id, reason)
+
+    async def recipient_moved(self, old_chat_id: int, new_chat_id: int) -> None:
+        """A group became a supergroup: what is owed there goes to its new id."""
+        if self.ledger is not None:
+            await self.ledger.recipient_moved(old_chat_id, new_chat_id)
 
     # --- retention ---------------------------------------------------------------------------------------------
 
@@ -424,6 +484,19 @@ class Manager:
             max_age=timedelta(days=self.settings.max_backup_age_days),
             max_count=self.settings.max_backup_count,
             in_use=sending,
+            rules=self.keep_rules,
+        )
+
+    @property
+    def keep_rules(self) -> KeepRules:
+        """What is kept beyond age and count, as the settings say."""
+        settings = self.settings
+        return KeepRules(
+            hourly=settings.keep_hourly,
+            daily=settings.keep_daily,
+            weekly=settings.keep_weekly,
+            monthly=settings.keep_monthly,
+            timezone=self.timezone,
         )
 
     async def prune(self) -> tuple[Decision, ...]:

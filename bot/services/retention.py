@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.models import Backup, BackupState, Verdict
+from bot.models import Backup, BackupState, Trigger, Verdict
+from bot.services.keep_rules import KeepRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,7 @@ class Decision:
     backup: Backup
     keep: bool
     why: str
+    by_rule: bool = False  # kept by a keep rule, and by no floor
 
 
 def plan_prune(
@@ -25,14 +27,20 @@ def plan_prune(
     max_age: timedelta | None,
     max_count: int | None,
     in_use: Collection[int] = (),
+    rules: KeepRules | None = None,
 ) -> tuple[Decision, ...]:
     """Decide for every backup on disk, newest first; nothing is deleted here. None is no limit.
 
     Kept whatever the limits say: pinned backups, those in use (ids; being sent or read now), the newest proven one, and
     for every database name the newest proven one that contains it, also when the database is skipped or gone since;
-    where that one's check could give no verdict, the newest one that was found whole as well. Backups that are not
-    proven don't count and are left alone. Pinned ones don't count either: pinning fifty must not push out the rest.
+    where that one's check could give no verdict, the newest one that was found whole as well. A safety copy holds what
+    somebody wanted to get rid of: it is no last good backup where there is another, and lives by its pin. Backups that
+    are not proven don't count and are left alone. Pinned ones don't count either: pinning fifty must not push out the
+    rest.
     The other kept ones count, so that `max_count` holds unless the floors alone are more.
+
+    What a keep rule keeps goes by neither age nor count either, but takes one of the `max_count` places: the rules win
+    only where they keep more than that by themselves.
 
     A clock that was wrong does not get below the floors: what is newest is also asked of the ids, the order in which
     runs were made, and of the dates that have passed; a backup dated in the future is as old as the run after it. A
@@ -45,7 +53,9 @@ def plan_prune(
     on_disk = [backup for backup in backups if backup.on_disk]
     proven = [backup for backup in on_disk if backup.proven and backup.state is not BackupState.RUNNING]
     dates = _dates(proven, now)
-    reasons = _floors(proven, dates, now, in_use)
+    floors = _floors(proven, dates, now, in_use)
+    by_rules = {b.id: dates[b.id] for b in proven if b.trigger is not Trigger.SAFETY}
+    reasons = {**rules.reasons(by_rules), **floors} if rules is not None else floors
     slots = None if max_count is None else max_count - sum(1 for b in proven if b.id in reasons and not b.pinned)
 
     decisions = []
@@ -53,7 +63,8 @@ def plan_prune(
         if backup.id not in dates:
             decisions.append(Decision(backup=backup, keep=True, why="not proven: left alone"))
         elif backup.id in reasons:
-            decisions.append(Decision(backup=backup, keep=True, why=reasons[backup.id]))
+            by_rule = backup.id not in floors
+            decisions.append(Decision(backup=backup, keep=True, why=reasons[backup.id], by_rule=by_rule))
         elif max_age is not None and now - dates[backup.id] > max_age:
             decisions.append(Decision(backup=backup, keep=False, why=f"older than {_days(max_age)}"))
         elif slots is not None and slots <= 0:
@@ -89,16 +100,23 @@ def _floors(
             reasons[backup.id] = "in use"
     # A clock that was wrong spoils one of these orders, and no two in the same way: ids follow the clock only where a
     # rebuilt catalogue numbered the archives by their dates.
+    ordinary = [backup for backup in backups if backup.trigger is not Trigger.SAFETY]
     orders = (
-        sorted(backups, key=lambda backup: (dates[backup.id], backup.id), reverse=True),
-        sorted(backups, key=lambda backup: backup.id, reverse=True),
-        sorted((b for b in backups if b.started_at <= now), key=lambda b: (b.started_at, b.id), reverse=True),
+        sorted(ordinary, key=lambda backup: (dates[backup.id], backup.id), reverse=True),
+        sorted(ordinary, key=lambda backup: backup.id, reverse=True),
+        sorted((b for b in ordinary if b.started_at <= now), key=lambda b: (b.started_at, b.id), reverse=True),
     )
     for newest_first in orders:
         if newest_first:
             reasons.setdefault(newest_first[0].id, "the newest proven backup")
         for backup, names in _last_good(newest_first):
             reasons.setdefault(backup.id, f"the last good backup of {', '.join(names)}")
+    known = {database.name.casefold() for backup in ordinary for database in backup.databases}
+    copies = sorted((b for b in backups if b.trigger is Trigger.SAFETY), key=lambda b: b.id, reverse=True)
+    for backup, names in _last_good(copies):
+        alone = [name for name in names if name.casefold() not in known]
+        if alone:
+            reasons.setdefault(backup.id, f"the only backup of {', '.join(alone)}")
     return reasons
 
 

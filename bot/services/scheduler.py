@@ -248,7 +248,7 @@ class Scheduler:
 
 
 def planned_times(expression: str, timezone: ZoneInfo, after: datetime) -> Iterator[datetime]:
-    """Yield the instants (UTC) that an expression names in a zone after an instant, without end."""
+    """Yield the times (aware, UTC) that a valid expression names after an instant, by the zone's wall clock."""
     for planned in CronSim(expression, after.astimezone(timezone)):
         if planned > after:  # in the second pass of a repeated hour, cronsim begins with times of the first
             yield planned.astimezone(UTC)

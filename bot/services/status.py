@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from bot.models import (
     Backup,
-    BackupState,
     DatabaseStatus,
     Heartbeat,
     Override,
@@ -21,6 +21,7 @@ from bot.models import (
 )
 from bot.services.catalogue import Catalogue
 from bot.services.databases import Discovery
+from bot.services.staleness import stale_at
 
 HEARTBEAT_EVERY = 15.0
 """Seconds between two signs of life."""
@@ -65,13 +66,15 @@ async def read_status(
     now: datetime,
     running: RunInProgress | None,
     warnings: Sequence[str] = (),
+    overridden: Override | None = None,
+    setting: str = "",
 ) -> Status:
     """Read everything `Backup Status` shows; changes nothing."""
     heartbeat = await catalogue.heartbeat()
     paused = (await catalogue.overrides()).get(PAUSED)
     next_run_at = heartbeat.next_run_at if heartbeat is not None and not heartbeat.stopped else None
     state, reason = service_state(heartbeat, paused, now=now, planned=next_run_at is not None)
-    latest = next((b for b in await catalogue.backups(limit=5) if b.state is not BackupState.RUNNING), None)
+    latest = await catalogue.latest_run()
     proven = await catalogue.latest_proven()
     ok_day, day = await catalogue.success_since(now - timedelta(days=1))
     ok_week, week = await catalogue.success_since(now - timedelta(days=7))
@@ -80,7 +83,7 @@ async def read_status(
         state_reason=reason,
         now=now,
         heartbeat=heartbeat,
-        next_run_at=None if paused else next_run_at,
+        next_run_at=None if paused and paused.until is None else next_run_at,
         schedule=schedule,
         paused=paused,
         running=running,
@@ -95,6 +98,8 @@ async def read_status(
         last_drill=await catalogue.last_drill(),
         restore_proven=await catalogue.last_drill(ok_only=True),
         alarms=await catalogue.open_alarms(),
+        overridden=overridden,
+        setting=setting,
     )
 
 
@@ -140,13 +145,9 @@ def _size(path: Path) -> int | None:
         return None
 
 
-GOOD_AGE = timedelta(hours=26)
-"""A daily schedule may be an hour or two late; anything older than that deserves a look."""
-
-
-def is_healthy(status: Status) -> bool:
+def is_healthy(status: Status, timezone: ZoneInfo) -> bool:
     """Say whether the newest run is a good backup and not too old: what `sqlite-courier status` exits with."""
-    latest = status.latest
-    if latest is None or not latest.proven or latest.skipped:
+    latest, proven = status.latest, status.latest_proven
+    if latest is None or not latest.proven or latest.skipped or proven is None:
         return False
-    return status.now - latest.started_at <= GOOD_AGE
+    return status.now <= stale_at(proven.started_at, status.schedule, timezone)

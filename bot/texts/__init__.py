@@ -13,6 +13,7 @@ from bot.models import (
     BackupDetails,
     BackupPage,
     Delivery,
+    Drill,
     Health,
     PendingRestore,
     Recipient,
@@ -23,7 +24,21 @@ from bot.models import (
     Status,
     Volume,
 )
-from bot.texts import alarms, answers, delivery, history, journal, restore_plan, restore_points, restoring, runs, status
+from bot.texts import (
+    actions,
+    alarms,
+    answers,
+    delivery,
+    history,
+    journal,
+    notes,
+    restore_plan,
+    restore_points,
+    restoring,
+    runs,
+    schedule,
+    status,
+)
 from bot.texts import health as health_text
 from bot.texts.markup import ANSWER_LIMIT, CAPTION_LIMIT, MESSAGE_LIMIT, cut, length, plain
 from bot.texts.measures import age, duration, human_size, next_run
@@ -114,11 +129,37 @@ class Texts:
     def ask_to_replace(self, plan: RestorePlan, valid_until: datetime, *, undo: bool) -> str:
         return restore_plan.ask(plan, valid_until, self.timezone, undo=undo)
 
+    def settings(self, seen: Status) -> str:
+        return schedule.settings(seen, self.timezone)
+
+    def schedule(self, seen: Status, runs: Sequence[datetime]) -> str:
+        return schedule.schedule(seen, runs, self.timezone)
+
+    def proposal(self, expression: str, runs: Sequence[datetime], reach: timedelta | None, now: datetime) -> str:
+        return schedule.proposal(expression, runs, reach, now, self.timezone)
+
+    def ask_hour(self) -> str:
+        return schedule.ask_hour(self.timezone)
+
+    def ask_expression(self) -> str:
+        return schedule.ask_expression(self.timezone)
+
+    def schedule_changed(
+        self, expression: str, before: str, runs: Sequence[datetime], actor: str, now: datetime
+    ) -> str:
+        return schedule.schedule_changed(expression, before, runs, actor=actor, now=now, timezone=self.timezone)
+
     def history(self, page: BackupPage) -> str:
         return history.history(page, self.timezone)
 
-    def history_label(self, backup: Backup, now: datetime) -> str:
-        return history.history_label(backup, now, self.timezone)
+    def history_label(self, backup: Backup, now: datetime, *, by_rule: bool = False) -> str:
+        return history.history_label(backup, now, self.timezone, by_rule=by_rule)
+
+    def ask_note(self, seen: BackupDetails) -> str:
+        return notes.ask_note(seen)
+
+    def actions(self, entries: Sequence[actions.Entry], page: int, now: datetime) -> str:
+        return actions.actions(entries, page, now, self.timezone)
 
     def details(self, seen: BackupDetails, now: datetime, names: Mapping[Recipient, str] | None = None) -> str:
         return history.details(seen, now, self.timezone, names)
@@ -128,6 +169,9 @@ class Texts:
 
     def journal(self, entries: Sequence[journal.Entry], page: int, level: str | None, now: datetime) -> str:
         return journal.journal(entries, page, level, now, self.timezone)
+
+    def drilled(self, drill: Drill | None) -> str:
+        return health_text.drilled(drill, self.timezone)
 
     def health(self, seen: Health) -> str:
         return health_text.health(seen, self.timezone)

@@ -29,7 +29,8 @@ NOT_NOW = "That did not work."
 
 # HTML.
 ASK_PAUSE = """⏸ <b>Pause scheduled backups?</b>
-Nothing is backed up on schedule meanwhile; Manual Backup still works."""
+Nothing is backed up on schedule meanwhile; Manual Backup still works. With an end, backups go on by themselves;
+when a run was left out, one follows at once."""
 
 
 def failure(error: CourierError) -> str:
@@ -98,3 +99,10 @@ def not_sent(delivery: Delivery, now: datetime) -> str:
         wait = (delivery.next_try_at - now).total_seconds()
         again = f"Next try in {duration(wait)}." if wait > 1 else again
     return f"⏳ Not sent yet. {reason} {again}"
+
+
+def no_longer_there(*, private: bool) -> str:
+    """Return why nothing can be sent to a chat any more, and what its people can do."""
+    if private:
+        return "has blocked the bot: they must open the bot and press Start"
+    return "the bot was removed from this group: add it again"

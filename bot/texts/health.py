@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
-from bot.models import DatabaseStatus, Health, Reachability, ServiceState, Verdict
+from bot.models import DatabaseStatus, Drill, Health, Reachability, ServiceState, Verdict
 from bot.texts.alarms import open_alarms
 from bot.texts.backups import trouble_of, who
 from bot.texts.markup import Listing, compose, name, text
-from bot.texts.measures import age, count, duration, human_size, next_run, zone_name
-from bot.texts.restore_points import drill_line
+from bot.texts.measures import age, count, date_time, duration, human_size, next_run, zone_name
+from bot.texts.restore_points import DRILL_SOURCES, drill_line
+from bot.texts.status import paused_line
 
 _SOON = 7
 """Days until the disk is full from which on it is a warning."""
@@ -62,7 +63,7 @@ def _scheduler(seen: Health, timezone: ZoneInfo) -> tuple[int, str]:
         planned = f", next run {next_run(status.next_run_at, status.now, timezone)}" if status.next_run_at else ""
         return 0, f"✅ Scheduler: <code>{text(status.schedule, 60)}</code>{planned}"
     if status.paused:
-        return 1, f"⏸ Scheduler: paused by {text(status.paused.set_by, 40)}"
+        return 1, f"⏸ Scheduler: {paused_line(status.paused, status.now, timezone).removeprefix('⏸ ')}"
     return 2, f"❌ Scheduler: {status.state}. {text(status.state_reason, 250)}"
 
 
@@ -79,9 +80,28 @@ def _last_good(seen: Health) -> tuple[int, str]:
 def _restore(seen: Health) -> tuple[int, str]:
     """Return the newest test-restore; one that failed is as bad as a failed backup."""
     drill = seen.status.last_drill
+    rank, line = (0, "▫️ Restore: not test-restored yet")
+    if drill is not None:
+        rank, line = (0 if drill.ok else 2), drill_line(seen.status) or ""
+    if seen.drill_trouble:
+        return max(rank, 1), f"{line}\n⚠️ The newest test-restore could not be made: {text(seen.drill_trouble, 200)}"
+    if not seen.drills_planned:
+        return rank, f"{line} · none planned: DRILL_SCHEDULE is off"
+    return rank, line
+
+
+def drilling() -> str:
+    """Return what stands there while a backup is being test-restored."""
+    return "🧪 <b>Test-restore</b>\n\n⏳ The newest backup is fetched back and restored into a private folder…"
+
+
+def drilled(drill: Drill | None, timezone: ZoneInfo) -> str:
+    """Return what came of a test-restore that somebody asked for."""
     if drill is None:
-        return 0, "▫️ Restore: not test-restored yet"
-    return (0 if drill.ok else 2), drill_line(seen.status) or ""
+        return "🧪 <b>Test-restore</b>\n\nThere is no backup to test-restore yet."
+    verdict = "✅ <b>Test-restore succeeded</b>" if drill.ok else "❌ <b>Test-restore failed</b>"
+    where = f"Backup {drill.backup_id}, {DRILL_SOURCES[drill.source]}, {date_time(drill.at, timezone)}"
+    return compose(f"🧪 {verdict}", where, "", text(drill.detail, 1500))
 
 
 def _disk(seen: Health) -> tuple[int, str]:

@@ -31,13 +31,15 @@ def history(page: BackupPage, timezone: ZoneInfo) -> str:
     return (
         f"🗂 <b>History</b>: {count(page.total, 'run')}{of_pages}\n"
         f"Newest first, times in {text(timezone.key, 40)}. Press one to see what is in it.\n"
-        "✅ delivered · 💾 stored · ⚠️ with gaps · ❌ failed · 📌 pinned · ☁️ only in the chats"
+        "✅ delivered · 💾 stored · ⚠️ with gaps · ❌ failed · 📌 pinned · 📝 with a note · ☁️ only in the chats"
+        f"{' · 🗓 kept by a rule' if page.by_rule else ''}"
     )
 
 
-def history_label(backup: Backup, now: datetime, timezone: ZoneInfo) -> str:
+def history_label(backup: Backup, now: datetime, timezone: ZoneInfo, *, by_rule: bool = False) -> str:
     """Return the button of one backup, as plain text."""
-    marks = ("📌" if backup.pinned else "") + ("☁️" if backup.proven and not backup.on_disk else "")
+    gone = backup.proven and not backup.on_disk
+    marks = "📌" * backup.pinned + "🗓" * by_rule + "📝" * bool(backup.note) + "☁️" * gone
     what = f"{len(backup.databases)} db, {human_size(backup.archive_bytes)}" if backup.proven else str(backup.state)
     return f"{STATE_ICONS[backup.state]}{marks} {moment(backup.started_at, now, timezone)} · {what}"
 

@@ -14,7 +14,7 @@ from bot.texts.measures import age, count, date_time, zone_name
 _LONG_AGO = timedelta(days=3)
 """From here on a proof is too old to be relied on without a word."""
 
-_FROM = {DrillSource.TELEGRAM: "from Telegram", DrillSource.DISK: "from the disk"}
+DRILL_SOURCES = {DrillSource.TELEGRAM: "from Telegram", DrillSource.DISK: "from the disk"}
 _STATES = {ServiceState.RUNNING: "✅ Running", ServiceState.STOPPED: "❌ Stopped", ServiceState.UNKNOWN: "❓ Unknown"}
 
 
@@ -44,7 +44,7 @@ def drill_line(seen: Status) -> str | None:
     drill, proven = seen.last_drill, seen.restore_proven
     if drill is None:
         return None
-    since = f"last proven {age(proven.at, seen.now)}, {_FROM[proven.source]}" if proven else "never proven yet"
+    since = f"last proven {age(proven.at, seen.now)}, {DRILL_SOURCES[proven.source]}" if proven else "never proven yet"
     if not drill.ok:
         return f"❌ <b>Test-restore of backup {drill.backup_id} failed</b>: {text(drill.detail, 250)} Restore {since}."
     return f"{'⚠️' if seen.now - drill.at > _LONG_AGO else '♻️'} Restore {since}"
@@ -56,7 +56,7 @@ def drill_lines(drills: Sequence[Drill], timezone: ZoneInfo) -> tuple[str, ...]:
 
 
 def _drill_moment(drill: Drill, timezone: ZoneInfo) -> str:
-    when = f"{date_time(drill.at, timezone)}, {_FROM[drill.source]}"
+    when = f"{date_time(drill.at, timezone)}, {DRILL_SOURCES[drill.source]}"
     return f"♻️ Restore proven {when}" if drill.ok else f"❌ Test-restore failed {when}: {text(drill.detail, 200)}"
 
 

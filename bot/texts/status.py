@@ -40,6 +40,7 @@ def status(seen: Status, timezone: ZoneInfo) -> str:
         paused_line(seen.paused, now, timezone) if seen.paused else None,
         f"🔄 <b>Running now:</b> {running_line(seen.running, now, timezone)}" if seen.running else None,
         f"⏭ Next backup {next_run(seen.next_run_at, now, timezone)}" if seen.next_run_at else None,
+        overridden_line(seen),
         Listing(tuple(f"⚠️ {text(warning, 250)}" for warning in seen.warnings), 8),
         "",
         *_last_backups(seen, timezone),
@@ -117,6 +118,16 @@ def paused_line(paused: Override, now: datetime, timezone: ZoneInfo) -> str:
     """Return who paused the schedule, when and until when."""
     until = f"until {moment(paused.until, now, timezone)}" if paused.until else "until somebody resumes"
     return f"⏸ Paused by {text(paused.set_by, 40)} {age(paused.set_at, now)}, {until}"
+
+
+def overridden_line(seen: Status) -> str | None:
+    """Return that the schedule is not the one of `.env`, None where it is."""
+    if seen.overridden is None:
+        return None
+    return (
+        f"🗓 <code>{text(seen.schedule, 60)}</code>, set in chat by {text(seen.overridden.set_by, 40)};"
+        f" <code>.env</code> says <code>{text(seen.setting, 60)}</code>"
+    )
 
 
 def welcome(person: str) -> str:

@@ -42,20 +42,25 @@ class ManagerDoor(Protocol):
 
     @property
     def running(self) -> RunInProgress | None: ...
-    async def back_up(self, *, trigger: Trigger, requested_by: str) -> RunResult: ...
+    async def back_up(self, *, trigger: Trigger, requested_by: str, actor: str = "") -> RunResult: ...
     def watch(self) -> AbstractAsyncContextManager[asyncio.Queue[Progress]]: ...
     async def status(self) -> Status: ...
     async def health(self) -> Health: ...
     async def history(self, page: int, per_page: int = 8) -> BackupPage: ...
     async def details(self, backup_id: int) -> BackupDetails: ...
-    async def send_again(self, backup_id: int, recipient: Recipient) -> Delivery: ...
+    async def send_again(self, backup_id: int, recipient: Recipient, *, actor: str = "") -> Delivery: ...
     async def pin(self, backup_id: int, pinned: bool, *, actor: str) -> Backup: ...
     async def delete(self, backup_id: int, *, actor: str) -> None: ...
     async def pause(self, *, actor: str, until: datetime | None = None) -> None: ...
     async def resume(self, *, actor: str) -> None: ...
     async def journal_page(self, *, level: str | None, page: int, per_page: int = 10) -> JournalPage: ...
     def journal_file(self) -> Path: ...
+    async def record(self, actor: str, action: str, detail: str = "") -> None: ...
+    async def running_anywhere(self) -> RunInProgress | None: ...
     async def recipient_started(self, chat_id: int, name: str) -> None: ...
+    async def recipient_returned(self, chat_id: int) -> None: ...
+    async def recipient_left(self, chat_id: int, reason: str) -> None: ...
+    async def recipient_moved(self, old_chat_id: int, new_chat_id: int) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ class FakeManager:
         self.log = log
         self.started: list[tuple[int, str]] = []
         self.acts: list[str] = []
+        self.records: list[str] = []
         self.requests: list[str] = []
         self.trouble: Exception | None = None  # what every question is answered with
         self.run_trouble: Exception | None = None
@@ -135,7 +141,7 @@ class FakeManager:
         self.run = None
         return made
 
-    async def back_up(self, *, trigger: Trigger, requested_by: str) -> RunResult:
+    async def back_up(self, *, trigger: Trigger, requested_by: str, actor: str = "") -> RunResult:
         self.requests.append(requested_by)
         if self.run is not None:
             raise BusyError("A backup is already running.", hint="Wait for it to finish.")
@@ -208,9 +214,15 @@ class FakeManager:
     def journal_file(self) -> Path:
         return self.log
 
+    async def running_anywhere(self) -> RunInProgress | None:
+        return self.run
+
     # --- acts ---
 
-    async def send_again(self, backup_id: int, recipient: Recipient) -> Delivery:
+    async def record(self, actor: str, action: str, detail: str = "") -> None:
+        self.records.append(f"{actor} {action}")
+
+    async def send_again(self, backup_id: int, recipient: Recipient, *, actor: str = "") -> Delivery:
         if not self._backup(backup_id).on_disk:
             raise NotFoundError("The archive is no longer on the disk.")
         self.acts.append(f"send {backup_id} to {recipient.address}")
@@ -238,3 +250,12 @@ class FakeManager:
 
     async def recipient_started(self, chat_id: int, name: str) -> None:
         self.started.append((chat_id, name))
+
+    async def recipient_returned(self, chat_id: int) -> None:
+        self.acts.append(f"{chat_id} is back")
+
+    async def recipient_left(self, chat_id: int, reason: str) -> None:
+        self.acts.append(f"{chat_id} {reason}")
+
+    async def recipient_moved(self, old_chat_id: int, new_chat_id: int) -> None:
+        self.acts.append(f"{old_chat_id} moved to {new_chat_id}")

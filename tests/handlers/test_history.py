@@ -160,7 +160,7 @@ async def test_a_backup_that_is_gone_says_so_and_offers_nothing(years: Office) -
     years.manager.backups[2] = samples.backup(2, on_disk=False)
     await open_number_two(years)
     assert "No longer on the server's disk" in years.ann.last.text
-    assert years.ann.last.button_texts == ["‹ History"]
+    assert years.ann.last.button_texts == ["📝 Note", "‹ History"]
     years.ann.press_data("bk:open:999:0", years.ann.last)
     await years.ann.wait_for(lambda seen: "There is no backup 999." in seen.text)
 

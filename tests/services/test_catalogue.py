@@ -69,7 +69,9 @@ async def catalogue(tmp_path: Path) -> AsyncIterator[Catalogue]:
 
 
 async def stored(catalogue: Catalogue, at: datetime = NOW, *names: str, **changes: object) -> Backup:
-    backup_id = await catalogue.begin_backup(trigger=Trigger.SCHEDULE, requested_by="schedule", started_at=at)
+    trigger = changes.pop("trigger", Trigger.SCHEDULE)
+    assert isinstance(trigger, Trigger)
+    backup_id = await catalogue.begin_backup(trigger=trigger, requested_by="schedule", started_at=at)
     facts: dict[str, object] = {
         "state": BackupState.STORED,
         "finished_at": at + timedelta(seconds=5),
@@ -268,6 +270,18 @@ async def test_the_latest_backup_of_each_database(catalogue: Catalogue) -> None:
     assert latest.id == second.id
 
 
+async def test_a_safety_copy_is_no_good_backup(catalogue: Catalogue) -> None:
+    """What a restore wanted to get rid of is neither the latest backup, nor a database's, nor a run that succeeded."""
+    good = await stored(catalogue, NOW - timedelta(hours=2), "shop.db")
+    copied = await stored(catalogue, NOW - timedelta(hours=1), "shop.db", "odd.db", trigger=Trigger.SAFETY)
+    assert await catalogue.latest_proven() == good
+    assert await catalogue.latest_run() == good
+    assert await catalogue.find_backup("latest") == good
+    assert await catalogue.latest_by_database() == {"shop.db": good}
+    assert await catalogue.success_since(NOW - timedelta(days=1)) == (1, 1)
+    assert await catalogue.find_backup(str(copied.id)) == copied
+
+
 async def test_a_backup_is_found_by_what_people_write(catalogue: Catalogue) -> None:
     """An id, an archive's or a volume's name, or the beginning of its time, in digits or as a date."""
     morning = await stored(catalogue, NOW.replace(hour=9))
@@ -328,8 +342,12 @@ async def test_an_archive_on_disk_is_adopted_once(catalogue: Catalogue, tmp_path
     other = tmp_path / "database_backup_20250301_070000.zip"
     other.write_bytes(b"")
     unknown = await catalogue.adopt(other, Told(NOW - timedelta(hours=5), trigger="moonlight"), "bb")
-    assert (unknown.trigger, unknown.on_disk) == (Trigger.COMMAND, True)
-    assert await catalogue.count_backups() == 2
+    assert (unknown.trigger, unknown.on_disk, unknown.pinned) == (Trigger.COMMAND, True, False)
+    copied = tmp_path / "database_backup_20250301_060000.zip"
+    copied.write_bytes(b"z" * 30)
+    safety = await catalogue.adopt(copied, Told(NOW - timedelta(hours=6), trigger="safety"), "cc")
+    assert (safety.trigger, safety.pinned) == (Trigger.SAFETY, True)
+    assert await catalogue.count_backups() == 3
     with pytest.raises(FileNotFoundError):
         await catalogue.adopt(tmp_path / "database_backup_20250301_080000.zip", manifest, "cc")
 

@@ -56,6 +56,27 @@ def test_seven_days_and_fifty_backups() -> None:
     assert plan_prune((), now=NOW, max_age=WEEK, max_count=50) == ()
 
 
+def test_a_safety_copy_is_no_last_good_backup() -> None:
+    """It stays by its pin; without it, only where it is all there is of a database."""
+    year = timedelta(days=365)
+    safety: dict[str, object] = {"trigger": Trigger.SAFETY}
+    history = [
+        made(1, 2 * year),
+        made(2, year, **safety),
+        made(3, year, "shop.db", "odd.db", **safety),
+        made(4, year, pinned=True, **safety),
+        made(5, timedelta(hours=1), **safety),
+    ]
+    plan = plan_prune(history, now=NOW, max_age=WEEK, max_count=50)
+    assert kept(plan) == {
+        5: "within the limits",
+        4: "pinned",
+        3: "the only backup of odd.db",
+        1: "the newest proven backup",
+    }
+    assert dropped(plan) == {2: "older than 7 days"}
+
+
 def test_the_last_good_backup_of_a_database_stays() -> None:
     """A database that was skipped for weeks keeps its last copy; pinned ones, and ones being sent, stay as well."""
     history = [

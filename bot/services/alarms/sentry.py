@@ -13,7 +13,7 @@ from bot.clock import Clock
 from bot.models import Alarm, Backup, BackupState, DrillSource, Override, Recipient, Trigger
 from bot.services.alarms.alarms import SHRUNKEN
 from bot.services.alarms.shrinking import as_line, keep_base, losses
-from bot.services.alarms.staleness import stale_at
+from bot.services.staleness import stale_at
 from bot.services.status import PAUSED
 
 if TYPE_CHECKING:
@@ -146,7 +146,9 @@ class Sentry:
         proven = self._proven
         good = proven.started_at if proven is not None else await self._catalogue.first_backup_at()
         since = min(good or self._started_at, now)  # a backup dated in the future proves nothing
-        at = stale_at(since, expression=settings.schedule, timezone=settings.timezone, stale_after=settings.stale_after)
+        expression = (await self._manager.timetable.plan()).expression
+        allowed = settings.stale_after
+        at = since + allowed if allowed is not None else stale_at(since, expression, settings.timezone)
         if now < at:
             await self._alarms.clear("stale", "There is a good backup again.")
             return
@@ -155,9 +157,7 @@ class Sentry:
             return
         what = f"The newest good backup is of {since:%Y-%m-%d %H:%M} UTC." if proven else "There is no good backup yet."
         why = f" Scheduled backups were paused by {paused.set_by}." if paused else ""
-        await self._alarms.raise_(
-            "stale", f"{what}{why} Planned: {settings.schedule}.", title="No good backup for too long"
-        )
+        await self._alarms.raise_("stale", f"{what}{why} Planned: {expression}.", title="No good backup for too long")
 
     async def drills(self) -> None:
         """The newest test-restore: did it fail?"""

@@ -85,9 +85,10 @@ class AdoptionRows(BackupRows):
             error=("", ""),
         )
         await self._learn_names(manifest)
-        return await self._backup(
-            int(await self.value("SELECT id FROM backups WHERE archive_name = ? AND on_disk", (name,)))
-        )
+        backup_id = int(await self.value("SELECT id FROM backups WHERE archive_name = ? AND on_disk", (name,)))
+        if _trigger(manifest) is Trigger.SAFETY:  # retention keeps it only as long as it is pinned
+            await self._change(backup_id, "pinned", 1)
+        return await self._backup(backup_id)
 
     async def _run_that_wrote(self, name: str) -> int | None:
         # Killed between the archive's rename and this catalogue's row: the run is there, and its second is the name's.

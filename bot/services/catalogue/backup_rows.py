@@ -17,6 +17,9 @@ from bot.services.catalogue.values import FACTS, as_backed_up, as_backup, as_fac
 # A clock that NTP nudges back makes the newest backup a little younger than now; that is no clock gone wrong.
 CLOCK_TOLERANCE = timedelta(minutes=10)
 
+# What was copied before a restore is what somebody wanted to get rid of: it is kept, and no good backup of anything.
+_ORDINARY = "trigger <> 'safety'"
+
 NEWEST_FIRST = "ORDER BY started_at DESC, id DESC"
 # A backup dated in the future was made under a wrong clock: it is the newest only where there is no other.
 _LATEST_FIRST = "ORDER BY started_at > ?, started_at DESC, id DESC"
@@ -106,10 +109,10 @@ class BackupRows(Rows):
     async def find_backup(self, name_or_id: str) -> Backup:
         """Return the backup that a person means.
 
-        "latest" (the newest proven one, on disk if there is one), an id, the name of an archive, or the beginning of
-        its time in UTC, as digits or as a date ("20250131_14", "2025-01-31 14:00"), when only one archive on disk (or
-        else of those deleted) begins so. A whole number is an id first. Raises NotFoundError, which names the
-        candidates when there are several.
+        "latest" (the newest proven one that is no safety copy, on disk if there is one), an id, the name of an archive,
+        or the beginning of its time in UTC, as digits or as a date ("20250131_14", "2025-01-31 14:00"), when only one
+        archive on disk (or else of those deleted) begins so. A whole number is an id first. Raises NotFoundError, which
+        names the candidates when there are several.
         """
         asked = name_or_id.strip()
         if asked.casefold() == "latest":
@@ -126,12 +129,20 @@ class BackupRows(Rows):
 
     @reading
     async def latest_proven(self) -> Backup | None:
-        """Return the newest proven backup, also one whose archive was deleted from the disk since."""
+        """Return the newest proven backup, also one whose archive was deleted from the disk since; no safety copy."""
         return await self._latest()
 
     @reading
+    async def latest_run(self) -> Backup | None:
+        """Return the newest finished run, whatever became of it; no safety copy."""
+        found = await self.value(
+            f"SELECT id FROM backups WHERE state <> 'running' AND {_ORDINARY} {NEWEST_FIRST} LIMIT 1"
+        )
+        return None if found is None else await self._backup(found)
+
+    @reading
     async def latest_by_database(self) -> dict[str, Backup]:
-        """Return, for every database name ever backed up, the newest proven backup that contains it.
+        """Return, for every database name ever backed up, the newest proven backup that contains it; no safety copy.
 
         One whose archive is on disk goes before one whose archive is not.
         """
@@ -139,7 +150,8 @@ class BackupRows(Rows):
         rows = await self.rows(
             "SELECT name, id FROM (SELECT name, id, row_number() OVER (PARTITION BY name"
             " ORDER BY on_disk DESC, started_at > ?, started_at DESC, id DESC) AS place"
-            " FROM backed_up JOIN backups ON id = backup_id WHERE archive_sha256 <> '') WHERE place = 1 ORDER BY name",
+            f" FROM backed_up JOIN backups ON id = backup_id WHERE archive_sha256 <> '' AND {_ORDINARY})"
+            " WHERE place = 1 ORDER BY name",
             (self._soon(),),
         )
         backups = {backup.id: backup for backup in await self._backups([row["id"] for row in rows])}
@@ -162,12 +174,13 @@ class BackupRows(Rows):
     async def success_since(self, since: datetime) -> tuple[int, int]:
         """Return (ok, total) of the runs that started since then and ended; ok is one proven with every database in it.
 
-        Who has received it is another question: an admin who never presses Start makes no run a failure.
+        Who has received it is another question: an admin who never presses Start makes no run a failure. Safety copies
+        before a restore are no runs.
         """
         row = await self.row(
             "SELECT coalesce(sum(archive_sha256 <> '' AND NOT EXISTS"
             " (SELECT 1 FROM skipped WHERE skipped.backup_id = backups.id)), 0), count(*) FROM backups"
-            " WHERE started_at >= ? AND state <> 'running'",
+            f" WHERE started_at >= ? AND state <> 'running' AND {_ORDINARY}",
             (as_text(since),),
         )
         return (0, 0) if row is None else (int(row[0]), int(row[1]))
@@ -241,7 +254,8 @@ class BackupRows(Rows):
 
     async def _latest(self, condition: str = "") -> Backup | None:
         found = await self.value(
-            f"SELECT id FROM backups WHERE archive_sha256 <> '' {condition} {_LATEST_FIRST} LIMIT 1", (self._soon(),)
+            f"SELECT id FROM backups WHERE archive_sha256 <> '' AND {_ORDINARY} {condition} {_LATEST_FIRST} LIMIT 1",
+            (self._soon(),),
         )
         return None if found is None else await self._backup(found)
 

@@ -164,6 +164,18 @@ class Ledger:
                 await self._rows.unpark(recipient)
                 self._rounds.serve(recipient)
 
+    async def recipient_left(self, chat_id: int, reason: str) -> None:
+        """A chat can't be reached any more: its recipients are parked, with what they are owed."""
+        for recipient in await self._desk.acquainted():
+            if recipient.chat_id == chat_id:
+                await self._rows.park(recipient, reason)
+
+    async def recipient_moved(self, old_chat_id: int, new_chat_id: int) -> None:
+        """A chat of ours has a new id; nothing happens to one that is no recipient and no admin."""
+        if any(recipient.chat_id == old_chat_id for recipient in await self._desk.acquainted()):
+            await self._catalogue.migrate(old_chat_id, new_chat_id)
+            self.nudge()
+
     async def drain(self, seconds: float) -> None:
         """Start nothing more, give what is being sent so long to finish, then abandon it; it stays owed.
 
@@ -172,14 +184,16 @@ class Ledger:
         self.nudge()
         await self._crew.drain(seconds)
 
-    async def notify(self, html: str, *, loud: bool, to: Iterable[Recipient] | None = None) -> tuple[Recipient, ...]:
-        """Send a notice to every admin who is not parked; returns those who have it. One's trouble is nobody else's.
+    async def notify(
+        self, html: str, *, loud: bool, to: Iterable[Recipient] | None = None, but: Recipient | None = None
+    ) -> tuple[Recipient, ...]:
+        """Send a notice to every admin who is not parked, save `but`; returns those who have it.
 
-        `to` names others than those who hear of everything.
+        One's trouble is nobody else's. `to` names others than those who hear of everything.
         """
         parked = await self._catalogue.parked()
         current = await self._desk.current(self._admins if to is None else to)
-        admins = [admin for admin in current if admin not in parked]
+        admins = [admin for admin in current if admin not in parked and admin != but]
         reached = await self._crew.together([self._tell(admin, html, silent=not loud) for admin in admins])
         return tuple(admin for admin, arrived in zip(admins, reached, strict=True) if arrived)
 

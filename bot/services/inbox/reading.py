@@ -85,10 +85,10 @@ async def prove(
     and are gone when this returns. Raises what `take_in` raises.
     """
     total = await asyncio.to_thread(lambda: sum(file.stat().st_size for file in files))
+    report(RestoreProgress(stage=RestoreStage.READ, total=total, detail=files[0].name))
     sha256 = await run_to_end(lambda: _sha256(files, abort.check), stop=abort.set)
     backup = await catalogue.backup_with_sha256(sha256)
     async with private_room(work) as room:
-        report(RestoreProgress(stage=RestoreStage.READ, total=total, detail=files[0].name))
         intake = await take_in(files, room, backup=backup, abort=abort, report=report, clock=clock)
     return Proven(
         contents=_contents(intake, files, total, sha256, backup), origin=Origin(files=tuple(files), backup=backup)

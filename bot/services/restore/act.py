@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -40,6 +41,7 @@ from bot.services.restore.journal import (
     RecordState,
     RestoreJournal,
 )
+from bot.services.restore.late import DETAIL, LateCopy, discard, keep_late, store_late
 from bot.services.restore.live import LiveCopy
 from bot.services.restore.openness import who_uses
 from bot.services.restore.replacement import bring_back, copy_beside, name_replacement, put_in_place, swap_back
@@ -90,10 +92,19 @@ class _Restore:
         name = IN_PLACE if self._plan.folder is None else TO_FOLDER
         self._journal = RestoreJournal(house.store.folder, name)
         self._copies: dict[str, SafetyCopy] = {}
+        self._lives: dict[str, LiveCopy] = {}
+        self._late: dict[str, LateCopy] = {}
         self._committed: list[str] = []  # databases that hold the new content, in order
         self._loop = asyncio.get_running_loop()
 
     async def run(self) -> RestoreResult:
+        try:
+            return await self._run()
+        finally:
+            for copy in self._lives.values():
+                await run_to_end(copy.close, stop=bool)
+
+    async def _run(self) -> RestoreResult:
         started = time.monotonic()
         await self._verify_again()
         if self._plan.folder is not None:
@@ -101,36 +112,41 @@ class _Restore:
         self._house.mark("verified")
         safety = await self._take_safety()
         self._house.mark("safety copy taken")
-        record = await self._begin(safety)
+        self._record = await self._begin(safety)
         self._house.mark("journal written")
         try:
             self._abort.check()
             done = []
             for change in self._plan.changes:
-                record = record.with_phase(change.name, Phase.STARTED)
-                await asyncio.to_thread(self._journal.write, record)
-                done.append(await self._restore_one(change, record))
-                record = record.with_phase(change.name, Phase.DONE)
-                await asyncio.to_thread(self._journal.write, record)
+                await self._write(self._record.with_phase(change.name, Phase.STARTED))
+                done.append(await self._restore_one(change))
+                await self._write(self._record.with_phase(change.name, Phase.DONE))
                 self._house.mark("one database done")
         except BaseException as error:
             # To its end, whoever is cancelled meanwhile: half a restore is what must not be.
-            await settled(asyncio.ensure_future(self._roll_back(error, record)))
+            await settled(asyncio.ensure_future(self._roll_back(error)))
             raise
-        record = replace(record, state=RecordState.DONE)
-        await asyncio.to_thread(self._journal.write, record)
-        await self._note_success(record)
+        await self._write(replace(self._record, state=RecordState.DONE))
+        warnings = self._plan.all_warnings
+        if self._late:
+            safety, trouble = await self._store_late(safety)
+            warnings = (*warnings, *trouble)
+        await self._note_success()
         self._report(RestoreProgress(stage=RestoreStage.DONE))
-        kept = all(entry.kept or entry.replacement or safety for entry in record.entries)
+        kept = all(entry.kept or entry.replacement or safety for entry in self._record.entries)
         return RestoreResult(
-            id=record.id,
+            id=self._record.id,
             source=self._plan.source,
             databases=tuple(done),
             safety=safety,
             undoable=self._plan.folder is None and kept,
             seconds=time.monotonic() - started,
-            warnings=self._plan.all_warnings,
+            warnings=warnings,
         )
+
+    async def _write(self, record: Record) -> None:
+        self._record = record
+        await asyncio.to_thread(self._journal.write, record)
 
     # --- before anything changes -------------------------------------------------------------------------------
 
@@ -145,7 +161,11 @@ class _Restore:
             await asyncio.to_thread(require_as_planned, change, force=self._prepared.force)
 
     async def _take_safety(self) -> Backup | None:
-        live = [change for change in self._plan.changes if change.method is RestoreMethod.INTO_LIVE]
+        live = self._live_changes()
+        for change in live:
+            self._lives[change.name] = copy = self._live_copy(change, self._abort.check, RestoreStage.RESTORE)
+            copy.keep = partial(self._keep, change)
+            await self._in_thread(copy.watch)
         copies, backup = await take_safety_copies(
             self._house,
             live,
@@ -194,8 +214,8 @@ class _Restore:
 
     # --- one database ------------------------------------------------------------------------------------------
 
-    async def _restore_one(self, change: DatabaseChange, record: Record) -> RestoredDatabase:
-        entry = next(entry for entry in record.entries if entry.name == change.name)
+    async def _restore_one(self, change: DatabaseChange) -> RestoredDatabase:
+        entry = next(entry for entry in self._record.entries if entry.name == change.name)
         incoming = self._prepared.incoming(change)
         logger.info("restoring {} ({}) from {}", change.target, change.method, self._plan.source)
         self._report(RestoreProgress(stage=RestoreStage.RESTORE, detail=change.name))  # it may wait for a lock first
@@ -208,13 +228,15 @@ class _Restore:
         if incoming is None:
             raise RestoreError(f"There is nothing to restore {change.name} from.", rolled_back=True)
         if entry.replacement is None:
-            copy = self._live_copy(entry, incoming.snapshot.file, self._abort.check, RestoreStage.RESTORE)
+            copy = self._lives[change.name]
+            copy.source = incoming.snapshot.file
             try:
                 detail = await self._run_live(copy, change.name)
                 more = await self._verify(change, incoming, copy)
             finally:
                 await run_to_end(copy.close, stop=bool)
-            return self._restored(change, incoming, f"{detail} {more}".strip())
+            late = DETAIL if change.name in self._late else ""
+            return self._restored(change, incoming, " ".join(filter(None, (detail, late, more))))
         names, tell = entry.replacement, self._teller(RestoreStage.RESTORE, change.name)
         await self._in_thread(partial(copy_beside, names, incoming.snapshot.file, check=self._abort.check, tell=tell))
         self._house.mark("copied beside")
@@ -226,15 +248,31 @@ class _Restore:
         await self._verify(change, incoming, None)
         return self._restored(change, incoming, "", names.set_aside_files())
 
-    def _live_copy(self, entry: RecordEntry, source: Path, check: Callable[[], None], stage: RestoreStage) -> LiveCopy:
+    def _live_changes(self) -> list[DatabaseChange]:
+        return [change for change in self._plan.changes if change.method is RestoreMethod.INTO_LIVE]
+
+    def _live_copy(self, change: DatabaseChange, check: Callable[[], None], stage: RestoreStage) -> LiveCopy:
         return LiveCopy(
-            source=source,
-            target=Path(entry.target),
+            target=change.target,
             busy_timeout=self._house.busy_timeout,
             check=check,
-            tell=self._teller(stage, entry.name),
+            tell=self._teller(stage, change.name),
             mark=self._house.mark,
         )
+
+    def _keep(self, change: DatabaseChange, connection: sqlite3.Connection) -> None:
+        """Copy what was committed since the safety copy, while nobody can commit more. Blocking."""
+        late = keep_late(self._house, change, connection, self._abort.check)
+        if late.fingerprint == self._copies[change.name].fingerprint:
+            discard({change.name: late})
+            return
+        self._late[change.name] = late
+        self._copies[change.name] = replace(
+            self._copies[change.name], file=late.file, fingerprint=late.fingerprint, kept=str(late.file)
+        )
+        self._record = self._record.with_entry(change.name, kept=str(late.file), old_fingerprint=late.fingerprint)
+        self._journal.write(self._record)
+        self._house.mark("kept what was written meanwhile")
 
     async def _run_live(self, copy: LiveCopy, name: str) -> str:
         try:
@@ -272,13 +310,13 @@ class _Restore:
 
     # --- back --------------------------------------------------------------------------------------------------
 
-    async def _roll_back(self, error: BaseException, record: Record) -> None:
+    async def _roll_back(self, error: BaseException) -> None:
         """Bring back what was there, and raise the `RestoreError` that says so (or pass an abort on)."""
         why = error.sentence if isinstance(error, CourierError) else f"{type(error).__name__}: {error}"
         logger.error("the restore failed and is rolled back: {}", why)
         self._report(RestoreProgress(stage=RestoreStage.ROLL_BACK))
         self._house.mark("rolling back")
-        troubles = []
+        troubles, record = [], self._record
         for entry in reversed(record.entries):
             if entry.phase is Phase.WAITING:
                 continue
@@ -288,7 +326,9 @@ class _Restore:
                 troubles.append(f"{entry.name}: {trouble}")
         state = RecordState.UNDER_WAY if troubles else RecordState.ROLLED_BACK
         with suppress(CourierError):
-            await asyncio.to_thread(self._journal.write, replace(record, state=state))
+            await self._write(replace(record, state=state))
+            if not troubles:
+                await asyncio.to_thread(discard, self._late)
         self._house.mark("rolled back")
         hint = error.hint if isinstance(error, CourierError) else ""
         if troubles:
@@ -317,8 +357,9 @@ class _Restore:
             await run_to_end(partial(bring_back, entry.replacement, even_if_new=True), stop=bool)
             return
         if entry.name in self._committed:
-            file = self._copies[entry.name].file
-            copy = self._live_copy(entry, file, lambda: None, RestoreStage.ROLL_BACK)
+            change = next(change for change in self._plan.changes if change.name == entry.name)
+            copy = self._live_copy(change, lambda: None, RestoreStage.ROLL_BACK)
+            copy.source = self._copies[entry.name].file
             try:
                 await run_to_end(copy.run, stop=bool)
             finally:
@@ -326,7 +367,36 @@ class _Restore:
 
     # --- small things ------------------------------------------------------------------------------------------
 
-    async def _note_success(self, record: Record) -> None:
+    async def _store_late(self, safety: Backup | None) -> tuple[Backup | None, tuple[str, ...]]:
+        """Catalogue what was written after the safety copy; as long as it is not, the journal knows the files."""
+        try:
+            backup, stored = await store_late(
+                self._house,
+                self._live_changes(),
+                self._copies,
+                self._late,
+                instead=safety,
+                requested_by=self._requested_by,
+                abort=Abort(),  # the restore is done: nothing is left to be given up
+                report=self._report,
+            )
+        except (CourierError, OSError) as error:
+            logger.error("the late copies are kept as files: {}", error)
+            files = ", ".join(str(late.file) for late in self._late.values())
+            return safety, (
+                f"What was written shortly before the restore is in no backup, but kept as {files}: {error}",
+            )
+        if backup is None:
+            return safety, ()
+        record = replace(self._record, safety_id=backup.id)
+        for name in stored:
+            record = record.with_entry(name, kept="")
+        await self._write(record)
+        await asyncio.to_thread(discard, {name: self._late[name] for name in stored})
+        return backup, ()
+
+    async def _note_success(self) -> None:
+        record = self._record
         where = f"into {self._plan.folder}" if self._plan.folder else "in place"
         names = ", ".join(entry.name for entry in record.entries)
         action = "undid a restore" if self._prepared.undo_of else "restored"

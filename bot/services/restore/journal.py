@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -43,7 +44,7 @@ class RecordState(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordEntry:
     """One database of a restore. The fingerprints tell the old content from the new; `kept` is a copy of a database
-    that was damaged before the restore, and so is in no backup.
+    that was damaged before the restore, or written to after its safety copy was taken, and so is in no backup (yet).
     """
 
     name: str
@@ -72,9 +73,13 @@ class Record:
     safety_id: int | None
     entries: tuple[RecordEntry, ...]
 
+    def with_entry(self, name: str, **changes: Any) -> Record:
+        """Return the record with one database's entry changed."""
+        return replace(self, entries=tuple(replace(e, **changes) if e.name == name else e for e in self.entries))
+
     def with_phase(self, name: str, phase: Phase) -> Record:
         """Return the record with one database a step further."""
-        return replace(self, entries=tuple(replace(e, phase=phase) if e.name == name else e for e in self.entries))
+        return self.with_entry(name, phase=phase)
 
 
 _ADAPTER = TypeAdapter(Record)

@@ -24,26 +24,42 @@ _WAITING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 _FULL = {sqlite3.SQLITE_FULL}
 
 Tell = Callable[[int, int], None]
+Keep = Callable[[sqlite3.Connection], None]
 
 
 @dataclass(slots=True, kw_only=True)
 class LiveCopy:
-    """One copy of `source`, a private file, into the live file `target`.
+    """One copy of `source`, a private file that is named before `run`, into the live file `target`.
 
     A lock is waited for at most `busy_timeout` seconds. `check` raises to give up, which leaves the old database;
     `tell` takes bytes done and in all; `mark` is told each step. `committed` is true from the moment on when the target
-    holds the new database. The connection to the target stays open until `close`, so that `written_since` can tell.
+    holds the new database. The connections to the target stay open until `close`, so that `written_since` can tell.
+
+    `watch` is called before the safety copy is taken. What is committed between that and the copy would be in neither:
+    `keep` is then called once nobody can commit any more, with a connection that reads what is about to be replaced.
+    Where that can't be told, it is called as well. It may raise, which leaves the old database.
     """
 
-    source: Path
     target: Path
     busy_timeout: float
     check: Callable[[], None]
     tell: Tell
     mark: Callable[[str], None]
+    source: Path = Path()
+    keep: Keep | None = None
     committed: bool = False
     _live: sqlite3.Connection | None = None
+    _watch: sqlite3.Connection | None = None
+    _watched: int | None = None
+    _locked: sqlite3.Connection | None = None
     _before: int = 0
+
+    def watch(self) -> None:
+        """Remember what the target is like now. Trouble is no matter here: `run` meets it again."""
+        with suppress(sqlite3.Error, RestoreError):
+            self._watch = _connect(self.target)
+            self._ask(self._watch, "PRAGMA journal_mode")  # rolls a hot journal back, as the application would
+            self._watched = self._ask(self._watch, "PRAGMA data_version")
 
     def run(self) -> str:
         """Copy, and see that the write-ahead log is emptied. Raises `RestoreError`, and what `check` raises.
@@ -52,6 +68,7 @@ class LiveCopy:
         The private file's journal mode is changed.
         """
         try:
+            self._watch = self._watch or _connect(self.target)
             self._live = _connect(self.target)
             with closing(_connect(self.source)) as private:
                 return self._copy(self._live, private)
@@ -64,9 +81,13 @@ class LiveCopy:
 
     def close(self) -> None:
         """Let go of the target. In WAL mode, the last connection takes the sidecars with it."""
-        if self._live is not None:
-            self._live.close()
-            self._live = None
+        if self._locked is not None:
+            with suppress(sqlite3.Error):
+                self._unlock(self._locked)
+        for connection in (self._watch, self._live):
+            if connection is not None:
+                connection.close()
+        self._watch = self._live = None
 
     def _copy(self, live: sqlite3.Connection, private: sqlite3.Connection) -> str:
         self.mark("opened")
@@ -76,24 +97,39 @@ class LiveCopy:
         page_size = private.execute("PRAGMA page_size").fetchone()[0]
         leaves_wal = mode == "wal" and self._ask(live, "PRAGMA page_size") != page_size
         if leaves_wal:  # in WAL mode a page size can't change: https://www.sqlite.org/pragma.html#pragma_page_size
+            live = self._alone()
             self._switch(live, "delete")
+            self._watched = None  # our own commit can hide another's: data_version can't tell any more
         if not empty:  # or else a copy in WAL mode silently turns the target into WAL, and the other way
             private.execute(f"PRAGMA journal_mode={'wal' if mode == 'wal' and not leaves_wal else 'delete'}")
+        in_wal = mode == "wal" and not leaves_wal
+        if not in_wal:
+            live = self._alone()
+            self._lock(live)
         self._before = self._ask(live, "PRAGMA data_version")
         self.mark("copying")
-        self._back_up(private, live, page_size)
+        self._back_up(private, live, page_size, keep_first=in_wal)
         self.mark("committed")
+        if not in_wal:
+            self._unlock(live)
         if leaves_wal:
             self._switch(live, "wal")
         detail = self._empty_log(live) if mode == "wal" else ""
         self.mark("checkpointed")
         return detail
 
-    def _back_up(self, private: sqlite3.Connection, live: sqlite3.Connection, page_size: int) -> None:
+    def _back_up(
+        self, private: sqlite3.Connection, live: sqlite3.Connection, page_size: int, *, keep_first: bool
+    ) -> None:
         last_step = time.monotonic()
+        # Never all in one step, which would end with the commit: after the first one nobody else can commit.
+        pages = min(_STEP_BYTES // page_size, private.execute("PRAGMA page_count").fetchone()[0] - 1)
+        if pages < 1:
+            self._keep_what_was_written()
+            keep_first = False
 
         def step(status: int, remaining: int, total: int) -> None:  # raising ends the backup, which rolls it back
-            nonlocal last_step
+            nonlocal last_step, keep_first
             if status == sqlite3.SQLITE_DONE:
                 self.committed = True
                 self.tell(total * page_size, total * page_size)
@@ -104,11 +140,54 @@ class LiveCopy:
                 if time.monotonic() - last_step > self.busy_timeout:
                     raise self._busy()
                 return
+            if keep_first:
+                keep_first = False
+                self._keep_what_was_written()
             last_step = time.monotonic()
             self.mark("copied some")
             self.tell((total - remaining) * page_size, total * page_size)
 
-        private.backup(live, pages=max(1, _STEP_BYTES // page_size), progress=step, sleep=_PAUSE)
+        private.backup(live, pages=max(1, pages), progress=step, sleep=_PAUSE)
+
+    # --- what was committed since the safety copy ----------------------------------------------------------------
+
+    def _keep_what_was_written(self) -> None:
+        """Under the lock: hand over what is about to be replaced, if it is not what the safety copy was taken of."""
+        watch = self._watch
+        if self.keep is None or watch is None:
+            return
+        if self._watched is None or self._ask(watch, "PRAGMA data_version") != self._watched:
+            self.mark("written meanwhile")
+            self.keep(watch)
+
+    def _alone(self) -> sqlite3.Connection:
+        """Go on with the connection that watches, and no other: in a rollback mode it can't look past a lock."""
+        if self._live is not None and self._live is not self._watch:
+            self._live.close()
+            self._live = self._watch
+        if self._live is None:
+            raise sqlite3.ProgrammingError("the target is closed")
+        return self._live
+
+    def _lock(self, live: sqlite3.Connection) -> None:
+        """Keep everybody else from reading and writing until `_unlock`, also between our transactions.
+
+        https://www.sqlite.org/pragma.html#pragma_locking_mode
+        """
+        self._do(live, "BEGIN EXCLUSIVE")
+        self._locked = live
+        live.execute("PRAGMA locking_mode=EXCLUSIVE")  # not before: it would keep the read lock, and others waiting
+        live.execute("COMMIT")
+        self._keep_what_was_written()
+
+    def _unlock(self, live: sqlite3.Connection) -> None:
+        """Let the others in again, and take away the journal that the locking mode has left."""
+        live.execute("PRAGMA locking_mode=NORMAL")
+        live.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        self._locked = None
+        with suppress(sqlite3.OperationalError):  # an emptied journal is no harm
+            for mode in ("persist", "delete"):
+                live.execute(f"PRAGMA journal_mode={mode}")
 
     def _switch(self, live: sqlite3.Connection, mode: str) -> None:
         if self._ask(live, f"PRAGMA journal_mode={mode}") != mode:
@@ -126,12 +205,15 @@ class LiveCopy:
 
     def _ask(self, connection: sqlite3.Connection, sql: str) -> Any:
         """Return the first value, waiting for locks until the timeout."""
+        return self._do(connection, sql)[0]
+
+    def _do(self, connection: sqlite3.Connection, sql: str) -> Any:
         deadline = time.monotonic() + self.busy_timeout
         while True:
             if not self.committed:
                 self.check()
             try:
-                return connection.execute(sql).fetchone()[0]
+                return connection.execute(sql).fetchone()
             except sqlite3.OperationalError as error:
                 if error_code(error) & 0xFF not in _WAITING or time.monotonic() > deadline:
                     raise

@@ -213,6 +213,6 @@ def _disks(changes: Sequence[DatabaseChange], *, work: Path, store: Path) -> tup
         if change.now is not None and change.method is RestoreMethod.INTO_LIVE:
             need(change.target.parent, max(0, change.then.bytes - change.now.bytes))
             need(work, change.now.bytes)
-            need(store, change.now.bytes)
+            need(store, change.now.bytes * (1 if change.in_use is InUse.CLOSED else 2))  # written to meanwhile: twice
         need(work, change.then.bytes)  # the copy that the result is checked on
     return tuple(DiskNeed(folder=f, needed=n, free=shutil.disk_usage(f).free) for f, n in needs.values())

@@ -46,13 +46,17 @@ KEPT_FOLDER = "before-restore"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SafetyCopy:
-    """What was in one target: `file` is private and gone after the restore, `kept` is where a damaged one stays."""
+    """What was in one target: `file` is private and gone after the restore, `kept` is where a damaged one stays.
+
+    `checked` is what goes into the backup, None where nothing does.
+    """
 
     name: str
     file: Path
     fingerprint: str
     journal_mode: str
     kept: str = ""
+    checked: tuple[Snapshot, CheckReport] | None = None
 
 
 async def take_safety_copies(
@@ -102,13 +106,14 @@ async def take_safety_copies(
             copies.append(copy(kept=str(kept)))
         else:
             found.append((snapshot, verdict))
-            copies.append(copy())
-    return tuple(copies), await _store(house, found, requested_by, abort, report) if found else None
+            copies.append(copy(checked=(snapshot, verdict)))
+    return tuple(copies), await store_safety_copies(house, found, requested_by, abort, report) if found else None
 
 
-async def _store(
+async def store_safety_copies(
     house: House, found: Sequence[tuple[Snapshot, CheckReport]], requested_by: str, abort: Abort, report: Report
 ) -> Backup:
+    """Store checked copies as a pinned backup. Raises `ArchiveError`, `NoSpaceError`, `AbortedError`."""
     started_at = house.clock()
     catalogue, store = house.catalogue, house.store
     target = store.folder / await store.name_archive(started_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 from bot.errors import NotFoundError
 from bot.models import Backup, Trigger
 from bot.services.catalogue import Catalogue
+from bot.services.restore_points.choice import GIVE_FROM_TELEGRAM, point_of
 
 _FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 _ALL = -1
@@ -60,10 +62,10 @@ async def newest_before(catalogue: Catalogue, folder: Path, at: datetime) -> Ori
             oldest = f" The oldest is of {first:%Y-%m-%d %H:%M:%S}."
         raise NotFoundError(
             f"There is no proven backup on the disk of {at:%Y-%m-%d %H:%M:%S} or before.{oldest}",
-            hint="Archives delivered to the chat may be older: bring one as a file.",
+            hint="Archives delivered to the chat may be older: give --from-telegram, or bring one as a file.",
         )
     newest = max(before, key=lambda backup: (backup.started_at, backup.id))
-    return Origin(files=(folder / newest.archive_name,), backup=newest)
+    return await _on_disk(catalogue, folder, newest)
 
 
 async def find_origin(catalogue: Catalogue, folder: Path, which: str) -> Origin:
@@ -75,19 +77,26 @@ async def find_origin(catalogue: Catalogue, folder: Path, which: str) -> Origin:
         backups = await _restorable(catalogue)
         if not backups:
             raise NotFoundError(
-                "There is no proven backup on the disk.", hint="Bring an archive from the chat as a file."
+                "There is no proven backup on the disk.",
+                hint="Give --from-telegram to fetch the newest one from the chat, or bring an archive as a file.",
             )
         backup = backups[0]
     else:
         backup = await catalogue.find_backup(which)
     if not backup.proven:
         raise NotFoundError(f"Backup {backup.id} is {backup.state}: there is nothing to restore from.")
-    if not backup.on_disk:
+    return await _on_disk(catalogue, folder, backup)
+
+
+async def _on_disk(catalogue: Catalogue, folder: Path, backup: Backup) -> Origin:
+    archive = folder / backup.archive_name
+    if not backup.on_disk or not await asyncio.to_thread(archive.is_file):
+        in_chat = await point_of(catalogue, backup)
         raise NotFoundError(
             f"The archive of backup {backup.id} is no longer on the disk.",
-            hint="Save its file or files from the chat, and restore from those.",
+            hint=GIVE_FROM_TELEGRAM if in_chat else "Save its file or files from the chat, and restore from those.",
         )
-    return Origin(files=(folder / backup.archive_name,), backup=backup)
+    return Origin(files=(archive,), backup=backup)
 
 
 async def _restorable(catalogue: Catalogue) -> Sequence[Backup]:

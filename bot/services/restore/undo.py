@@ -10,7 +10,6 @@ from pathlib import Path
 from bot.errors import NotFoundError
 from bot.models import (
     CheckMethod,
-    CheckReport,
     DatabaseChange,
     DatabaseFacts,
     InUse,
@@ -62,7 +61,8 @@ async def prepare_undo(house: House, room: Path, *, abort: Abort, report: Report
     for entry in live:
         if entry.kept:
             databases.append(await _kept(entry, room, house, abort))
-            warnings.append(f"{entry.name} was damaged before the restore, and will be as damaged again.")
+            if databases[-1].report.verdict is Verdict.DAMAGED:
+                warnings.append(f"{entry.name} was damaged before the restore, and will be as damaged again.")
         elif not entry.old_fingerprint:
             warnings.append(f"{entry.name} was an empty file before the restore; it is left as it is now.")
     intake = Intake(
@@ -138,7 +138,7 @@ def _move_back(entry: RecordEntry, former: Replacement) -> DatabaseChange:
 
 
 async def _kept(entry: RecordEntry, room: Path, house: House, abort: Abort) -> Incoming:
-    """Take in a damaged database as it was: unchecked, since its damage is known."""
+    """Take in a database as it was: also a damaged one, since its damage is known."""
     copy = room / f"kept-{entry.name.encode().hex()[:40]}.db"
     kept = Path(entry.kept)
     if not await asyncio.to_thread(kept.is_file):
@@ -147,8 +147,7 @@ async def _kept(entry: RecordEntry, room: Path, house: House, abort: Abort) -> I
     snapshot = await asyncio.to_thread(
         partial(describe, kept.name, entry.name, copy, origin=Path(entry.path), taken_at=house.clock())
     )
-    found = await check_snapshot(snapshot, CheckMethod.QUICK, abort=abort)
-    report: CheckReport = replace(found, verdict=Verdict.DAMAGED)
+    report = await check_snapshot(snapshot, CheckMethod.QUICK, abort=abort)
     return Incoming(
         name=entry.name,
         snapshot=snapshot,

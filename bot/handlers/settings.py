@@ -1,0 +1,33 @@
+"""Settings: what admins change in chat, one entry per room; each room has a router of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiogram import F, Router
+from aiogram.filters.callback_data import CallbackData
+from aiogram.types import CallbackQuery
+
+from bot.handlers import keyboards
+from bot.handlers.keyboards import Section, Settings
+from bot.handlers.screen import Press, Screen
+from bot.texts import Texts
+
+if TYPE_CHECKING:
+    from bot.services.manager import Manager
+
+ENTRIES: list[tuple[str, CallbackData]] = [
+    ("🗓 Schedule", Settings(section=Section.SCHEDULE)),
+]
+"""The label of each entry, and what its button carries."""
+
+
+def build_settings_router() -> Router:
+    """Make the router of the list of settings."""
+    router = Router(name="settings")
+    router.callback_query.register(open_settings, Settings.filter(F.section == Section.ALL))
+    return router
+
+
+async def open_settings(_: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
+    await press.draw(Screen(texts.settings(await manager.status()), keyboards.settings(ENTRIES)))

@@ -1,0 +1,36 @@
+"""What Telegram says of the bot's own standing: blocked, thrown out, let in again, or a group that has a new id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiogram import F, Router
+from aiogram.filters import IS_MEMBER, IS_NOT_MEMBER, ChatMemberUpdatedFilter
+from aiogram.types import ChatMemberUpdated, Message
+
+from bot.texts import answers
+
+if TYPE_CHECKING:
+    from bot.services.manager import Manager
+
+
+def build_standing_router() -> Router:
+    """Make the router; whoever did it, it is true of the chat, and nothing is answered."""
+    router = Router(name="standing")
+    router.my_chat_member.register(put_out, ChatMemberUpdatedFilter(IS_MEMBER >> IS_NOT_MEMBER))
+    router.my_chat_member.register(let_in, ChatMemberUpdatedFilter(IS_NOT_MEMBER >> IS_MEMBER))
+    router.message.register(moved, F.migrate_to_chat_id)
+    return router
+
+
+async def put_out(event: ChatMemberUpdated, manager: Manager) -> None:
+    await manager.recipient_left(event.chat.id, answers.no_longer_there(private=event.chat.type == "private"))
+
+
+async def let_in(event: ChatMemberUpdated, manager: Manager) -> None:
+    await manager.recipient_returned(event.chat.id)
+
+
+async def moved(message: Message, manager: Manager) -> None:
+    if message.migrate_to_chat_id is not None:
+        await manager.recipient_moved(message.chat.id, message.migrate_to_chat_id)

@@ -1,0 +1,61 @@
+"""What admins did, as Detailed Logs show it: who, what, when."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from bot.texts.markup import Listing, compose, text
+from bot.texts.measures import moment
+
+_ICONS = {
+    "paused": "⏸",
+    "resumed": "▶️",
+    "pinned": "📌",
+    "unpinned": "📌",
+    "deleted": "🗑",
+    "noted": "📝",
+    "removed the note": "📝",
+    "started a backup": "💾",
+    "took a backup again": "📤",
+    "took the log file": "📄",
+    "started a test-restore": "🧪",
+    "changed the schedule": "🗓",
+    "reset the schedule": "🗓",
+}
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:\d\d")
+
+
+class Entry(Protocol):
+    """Something an admin did."""
+
+    @property
+    def at(self) -> datetime: ...
+
+    @property
+    def actor(self) -> str: ...
+
+    @property
+    def action(self) -> str: ...
+
+    @property
+    def detail(self) -> str: ...
+
+
+def actions(entries: Sequence[Entry], page: int, now: datetime, timezone: ZoneInfo) -> str:
+    """Return a page of what admins did, newest first."""
+    heading = f"👤 <b>Actions</b>, page {page + 1}, newest first"
+    if not entries:
+        return f"{heading}\n\nNothing here{'' if page else ' yet'}."
+    return compose(heading, "", Listing(tuple(_line(entry, now, timezone) for entry in entries), len(entries)))
+
+
+def _line(entry: Entry, now: datetime, timezone: ZoneInfo) -> str:
+    # Details hold instants in UTC; people read them by their own clock.
+    detail = _INSTANT.sub(lambda found: moment(datetime.fromisoformat(found[0]), now, timezone), entry.detail)
+    said = f"{text(entry.action, 60)}{f': {text(detail, 200)}' if detail else ''}"
+    who = f"<b>{text(entry.actor, 50)}</b>"
+    return f"{_ICONS.get(entry.action, '▫️')} {moment(entry.at, now, timezone)} {who} {said}"

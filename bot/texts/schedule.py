@@ -1,0 +1,139 @@
+"""The schedule as it is changed in chat, and the list of settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from bot.errors import CourierError
+from bot.models import Status
+from bot.texts.markup import Listing, compose, text
+from bot.texts.measures import age, duration, moment, zone_name
+from bot.texts.status import paused_line
+
+# Answers to presses: plain text.
+CHANGED = "Done: this schedule is followed from now on."
+RESET = "Done: .env is followed again."
+ALREADY = "That is the schedule already."
+
+
+def in_words(expression: str) -> str:
+    """Return an expression in words where they are few, else "": `every 15 minutes`, `daily at 03:30`."""
+    if match := re.fullmatch(r"\*(?:/([0-9]+))? \* \* \* \*", expression):
+        return (
+            f"every {match[1]} minutes" if match[1] and 60 % int(match[1]) == 0 else "" if match[1] else "every minute"
+        )
+    if match := re.fullmatch(r"([0-9]+) \*(?:/([0-9]+))? \* \* \*", expression):
+        every = "hourly" if not match[2] else f"every {match[2]} hours" if 24 % int(match[2]) == 0 else ""
+        at = "" if match[1] == "0" else f", {match[1]} min past"
+        return every and every + at
+    if match := re.fullmatch(r"([0-9]+) ([0-9]+) \* \* \*", expression):
+        return f"daily at {int(match[2]):02}:{int(match[1]):02}"
+    return ""
+
+
+def schedule_line(seen: Status) -> str:
+    """Return what is followed and, where an admin chose it in chat, who and what `.env` says."""
+    said = in_words(seen.schedule)
+    line = f"🗓 <code>{text(seen.schedule, 60)}</code>{f' ({said})' if said else ''}"
+    if seen.overridden is None:
+        return line
+    return (
+        f"{line}, set in chat by {text(seen.overridden.set_by, 40)} {age(seen.overridden.set_at, seen.now)};"
+        f" <code>.env</code> says <code>{text(seen.setting, 60)}</code>"
+    )
+
+
+def settings(seen: Status, timezone: ZoneInfo) -> str:
+    """Return the text over the list of settings: what holds now."""
+    return compose(
+        "⚙️ <b>Settings</b>",
+        f"{schedule_line(seen)}, times in {zone_name(timezone)}",
+        paused_line(seen.paused, seen.now, timezone) if seen.paused else None,
+        "",
+        "What is changed here wins over <code>.env</code> until it is reset.",
+    )
+
+
+def schedule(seen: Status, runs: Sequence[datetime], timezone: ZoneInfo) -> str:
+    """Return the schedule in force, with its next runs."""
+    return compose(
+        "🗓 <b>Schedule</b>",
+        schedule_line(seen) if seen.overridden else f"{schedule_line(seen)}, from <code>.env</code>",
+        paused_line(seen.paused, seen.now, timezone) if seen.paused else None,
+        "",
+        f"<b>Next runs</b>{' once resumed' if seen.paused else ''} ({zone_name(timezone)})",
+        _runs(runs, seen.now, timezone),
+        "",
+        "Choose another one; you see its next runs before anything changes.",
+    )
+
+
+def proposal(
+    expression: str, runs: Sequence[datetime], reach: timedelta | None, now: datetime, timezone: ZoneInfo
+) -> str:
+    """Return what an expression would mean, before it is confirmed."""
+    said = in_words(expression)
+    far = None
+    if reach is not None:
+        far = f"💡 At this pace the archives kept on the disk reach back {duration(reach.total_seconds())}."
+    return compose(
+        "🗓 <b>Follow this schedule?</b>",
+        f"<code>{text(expression, 120)}</code>{f' ({said})' if said else ''}",
+        "",
+        f"<b>The next five runs</b> ({zone_name(timezone)})",
+        _runs(runs, now, timezone),
+        far,
+    )
+
+
+def _runs(runs: Sequence[datetime], now: datetime, timezone: ZoneInfo) -> Listing:
+    return Listing(tuple(f"• {moment(planned, now, timezone)}" for planned in runs[:5]))
+
+
+def ask_hour(timezone: ZoneInfo) -> str:
+    """Return the question for the time of day."""
+    return f"🕗 <b>Daily at what time?</b>\nThe clock is that of {zone_name(timezone)}."
+
+
+def ask_expression(timezone: ZoneInfo) -> str:
+    """Return the question for an expression."""
+    return compose(
+        "⌨️ <b>Type the schedule</b>",
+        "Five fields: minute, hour, day of the month, month, day of the week.",
+        "",
+        "<code>30 3 * * *</code> · every day at 03:30",
+        "<code>0 8-20/2 * * MON-FRI</code> · every two hours of a working day",
+        "<code>0 4 1 * *</code> · on the first of each month at 04:00",
+        "",
+        f"The clock is that of {zone_name(timezone)}. I wait five minutes for your next message.",
+    )
+
+
+def ask_again(error: CourierError) -> str:
+    """Return why a typed expression can't be the schedule; another one may be typed."""
+    return compose(
+        f"⚠️ {text(error.sentence, 900)}",
+        f"💡 {text(error.hint, 400)}" if error.hint else None,
+        "",
+        "Type another one, or cancel. Nothing has changed.",
+    )
+
+
+def too_late() -> str:
+    """Return the answer to a message that comes long after the question."""
+    return "⌛ I no longer waited for your answer, and nothing has changed. Please ask again."
+
+
+def schedule_changed(
+    expression: str, before: str, runs: Sequence[datetime], *, actor: str, now: datetime, timezone: ZoneInfo
+) -> str:
+    """Return what the other admins are told."""
+    said = in_words(expression)
+    return compose(
+        f"🗓 <b>{text(actor, 40)} changed the schedule</b>",
+        f"<code>{text(before, 60)}</code> → <code>{text(expression, 60)}</code>{f' ({said})' if said else ''}",
+        f"Next backup {moment(runs[0], now, timezone)} {zone_name(timezone)}" if runs else None,
+    )

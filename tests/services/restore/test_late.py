@@ -1,0 +1,188 @@
+"""What an application commits between the safety copy and the copy into its database is not lost."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bot.errors import RestoreError
+from bot.models import PendingOutcome, Trigger
+from bot.services.restore.late import DETAIL
+from bot.services.restore.safety import KEPT_FOLDER
+from tests.services.conftest import Writer, make_bank
+from tests.services.restore.rig import Rig, require_sound, run_child, sidecars, transact
+
+# In a process of its own, whose locks are not ours.
+_TRANSACT = (
+    "import sys; from pathlib import Path; from tests.services.restore.rig import transact;"
+    "transact(Path(sys.argv[1]), int(sys.argv[2]))"
+)
+
+
+def transact_elsewhere(path: Path, number: int) -> None:
+    subprocess.run([sys.executable, "-c", _TRANSACT, str(path), str(number)], check=True)
+
+
+def late_files(rig: Rig) -> list[Path]:
+    folder = rig.store.folder / KEPT_FOLDER
+    return list(folder.iterdir()) if folder.exists() else []
+
+
+def vacuum_into_page_size(path: Path, size: int) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute(f"PRAGMA page_size={size}")
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA journal_mode=WAL")
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete", "another page size"])
+async def test_what_is_committed_after_the_safety_copy_comes_back_with_undo(tmp_path: Path, mode: str) -> None:
+    """The one safety copy that stays pinned holds it; the one before it is left to retention."""
+    bank = make_bank(tmp_path / "bank.db", "delete" if mode == "delete" else "wal", filler=200)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    if mode == "another page size":
+        vacuum_into_page_size(bank, 8192)
+    transact(bank, 4)
+
+    def mark(step: str) -> None:
+        if step == "journal written":
+            transact_elsewhere(bank, 5)
+
+    result = await rig.restore(mark=mark)
+    assert require_sound(bank) == 0
+    assert not sidecars(bank)
+    assert DETAIL in result.databases[0].detail
+    assert result.safety is not None
+    assert dict(result.safety.databases[0].rows)["log"] == 2
+    async with rig.opened() as restorer:
+        copies = [b for b in await restorer.house.catalogue.backups() if b.trigger is Trigger.SAFETY]
+    assert [(copy.id == result.safety.id, copy.pinned) for copy in copies] == [(True, True), (False, False)]
+    assert late_files(rig) == []
+    await rig.undo()
+    assert require_sound(bank) == 5
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete", "another page size"])
+async def test_an_idle_application_costs_one_safety_copy(tmp_path: Path, mode: str) -> None:
+    """Nothing was committed, so nothing is copied twice; no lock and no file stays."""
+    bank = make_bank(tmp_path / "bank.db", "delete" if mode == "delete" else "wal", filler=50)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    if mode == "another page size":
+        vacuum_into_page_size(bank, 8192)
+    transact(bank, 4)
+    result = await rig.restore()
+    assert result.databases[0].detail == ""
+    async with rig.opened() as restorer:
+        assert len([b for b in await restorer.house.catalogue.backups() if b.trigger is Trigger.SAFETY]) == 1
+    assert (sidecars(bank), late_files(rig)) == (set(), [])
+    transact(bank, 6)
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+async def test_no_transaction_of_a_busy_writer_is_lost(
+    tmp_path: Path, mode: str, write: Callable[[Path], Writer]
+) -> None:
+    """Every transaction that the writer knows to be committed is in the safety copy or in the restored database.
+
+    The writer numbers them without a gap: what the safety copy ends with is followed by what the database goes on with.
+    """
+    bank = make_bank(tmp_path / "bank.db", mode, filler=300)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    writer = write(bank)
+    writer.wait_for_more(20)
+    result = await rig.restore()
+    writer.wait_for_more(5)
+    writer.kill()
+    assert result.safety is not None
+    before = tmp_path / "before"
+    await rig.restore(str(result.safety.id), folder=before)
+    last_before = require_sound(before / "bank.db")
+    with closing(sqlite3.connect(bank)) as connection:
+        after = [number for (number,) in connection.execute("SELECT n FROM log ORDER BY n")]
+    assert after == list(range(after[0], after[-1] + 1))
+    assert after[0] == last_before + 1
+
+
+async def test_several_databases_are_in_one_safety_copy_again(tmp_path: Path) -> None:
+    """Where one of two was written to, the later safety copy holds both, and undo brings both back."""
+    one, two = (make_bank(tmp_path / name, "wal", filler=20) for name in ("one.db", "two.db"))
+    rig = Rig(tmp_path, [one, two])
+    await rig.back_up()
+    transact(one, 1)
+    transact(two, 2)
+
+    def mark(step: str) -> None:
+        if step == "one database done" and require_sound(two) == 2:
+            transact_elsewhere(two, 3)
+
+    result = await rig.restore(mark=mark)
+    assert result.safety is not None
+    assert {database.name: dict(database.rows)["log"] for database in result.safety.databases} == {
+        "one.db": 1,
+        "two.db": 2,
+    }
+    await rig.undo()
+    assert (require_sound(one), require_sound(two)) == (1, 3)
+
+
+async def test_a_rollback_brings_back_what_was_committed_late_too(tmp_path: Path) -> None:
+    """The restore fails after it wrote the database: the newest state returns, and no file is left over."""
+    bank = make_bank(tmp_path / "bank.db", "wal", filler=100)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+
+    def mark(step: str) -> None:
+        if step == "journal written":
+            transact_elsewhere(bank, 7)
+        if step == "checkpointed" and require_sound(bank) == 0:
+            raise OSError("the cable was pulled")
+
+    with pytest.raises(RestoreError, match="as it was before"):
+        await rig.restore(mark=mark)
+    assert require_sound(bank) == 7
+    assert late_files(rig) == []
+
+
+_KILLED = """
+import asyncio, os, signal, subprocess, sys
+from pathlib import Path
+from tests.services.restore.rig import Rig
+from tests.services.restore.test_late import transact_elsewhere
+
+folder = Path(sys.argv[1])
+
+def mark(step):
+    if step == "journal written":
+        transact_elsewhere(folder / "bank.db", 7)
+    if step == "one database done":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(Rig(folder, [folder / "bank.db"]).restore(mark=mark))
+"""
+
+
+async def test_killed_before_the_late_copy_is_catalogued_undo_still_has_it(tmp_path: Path) -> None:
+    """Between the restore and its second safety copy, the file beside the archives is what undo goes back to."""
+    bank = make_bank(tmp_path / "bank.db", "wal", filler=100)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    child = run_child(_KILLED, tmp_path)
+    assert child.returncode == -9, child.stderr
+    assert require_sound(bank) == 0
+    assert len(late_files(rig)) == 1
+    async with rig.opened() as restorer:
+        pending = await restorer.pending()
+    assert pending is not None
+    assert pending.databases == (("bank.db", PendingOutcome.NEW),)
+    await rig.undo()
+    assert require_sound(bank) == 7

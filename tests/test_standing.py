@@ -1,0 +1,107 @@
+"""Blocked, thrown out, let in again, or given a new id: the bot knows before the next backup fails there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bot.app import Service
+from bot.config import load_settings
+from bot.demo.groups import Group
+from bot.demo.phones import Person
+from bot.demo.standin import StandIn
+from bot.models import Recipient, Trigger
+from tests.samples import make_database, write_env
+
+GROUP = -500
+
+
+@dataclass
+class Scene:
+    api: StandIn
+    ann: Person
+    group: Group
+    service: Service
+
+    async def parked(self) -> dict[int, str]:
+        return {who.chat_id: why for who, why in (await self.service.manager.catalogue.parked()).items()}
+
+    async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
+        async with asyncio.timeout(20):
+            while not await true():
+                await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    async with StandIn() as api:
+        token = api.create_bot_token()
+        ann = api.add_user(11, "Ann")
+        group = api.add_group(GROUP, "Ops", members=[ann])
+        env = write_env(
+            tmp_path, [make_database(tmp_path / "shop.db", 5)], BOT_TOKEN=token, TELEGRAM_API=api.url,
+            ADMIN_IDS="11", DELIVER_TO=f"11,{GROUP}", SCHEDULE="0 0 1 1 *",
+        )  # fmt: skip
+        async with Service.started(load_settings(env)) as service:
+            yield Scene(api, ann, group, service)
+        assert api.violations == []
+
+
+async def test_thrown_out_and_added_again(scene: Scene) -> None:
+    """Parked at once with what to do; what was owed meanwhile arrives when the bot is back."""
+    scene.group.kick_bot(scene.api.bot())
+
+    async def is_parked() -> bool:
+        return "add it again" in (await scene.parked()).get(GROUP, "")
+
+    await scene.until(is_parked)
+    await scene.service.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+    assert not [message for message in scene.group.messages if message.document]
+    scene.group.add_bot(scene.api.bot())
+
+    async def has_it() -> bool:
+        return any(message.document for message in scene.group.messages)
+
+    await scene.until(has_it)
+    assert await scene.parked() == {}
+
+
+async def test_blocked_and_unblocked(scene: Scene) -> None:
+    """The same in a private chat, without Start being pressed."""
+    scene.ann.block_bot()
+
+    async def is_parked() -> bool:
+        return "blocked" in (await scene.parked()).get(11, "")
+
+    await scene.until(is_parked)
+    scene.ann.unblock_bot()
+
+    async def is_back() -> bool:
+        return await scene.parked() == {}
+
+    await scene.until(is_back)
+
+
+async def test_a_group_with_a_new_id_is_followed(scene: Scene) -> None:
+    """By the service message alone, before anything is sent."""
+    grown = scene.group.upgrade()
+
+    async def followed() -> bool:
+        return await scene.service.manager.catalogue.current(Recipient(chat_id=GROUP)) == Recipient(chat_id=grown.id)
+
+    await scene.until(followed)
+
+
+async def test_start_in_a_parked_group_unparks_it(scene: Scene) -> None:
+    """An admin who presses Start there means it."""
+    await scene.service.manager.catalogue.park(Recipient(chat_id=GROUP), "the topic is closed")
+    await scene.ann.send("/start", to=scene.group)
+
+    async def is_back() -> bool:
+        return await scene.parked() == {}
+
+    await scene.until(is_back)
