@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from loguru import logger
 
@@ -36,10 +36,13 @@ from bot.services.sealing.unsealing import sealed_for, verify_any
 from bot.services.status import HEARTBEAT_EVERY, PAUSED
 from bot.services.store import Store
 from bot.texts import Texts
+from bot.watch import Watch, prepare_alarms, tell_once, who_hears
 from bot.way_back import WayBack, prepare_way_back
 
 if TYPE_CHECKING:
     from aiogram import Bot
+
+    from bot.services.delivery.telegram_session import DatedSession
 
 DRAIN_DELIVERIES = 2.0
 """Seconds a shutdown gives the uploads under way; what is not confirmed by then is owed at the next start."""
@@ -132,15 +135,16 @@ def build_bot(settings: Settings) -> Bot:
     """Make the Bot API client for the configured server and proxy; sends nothing yet."""
     from aiogram import Bot  # noqa: PLC0415 - 2.5 s and 170 MB that only Telegram's commands pay
     from aiogram.client.default import DefaultBotProperties  # noqa: PLC0415
-    from aiogram.client.session.aiohttp import AiohttpSession  # noqa: PLC0415
     from aiogram.client.telegram import PRODUCTION, TelegramAPIServer  # noqa: PLC0415
+
+    from bot.services.delivery.telegram_session import DatedSession  # noqa: PLC0415
 
     server = PRODUCTION
     if settings.telegram_api:
         server = TelegramAPIServer.from_base(settings.telegram_api, is_local=settings.telegram_local)
     try:
         proxy = settings.proxy.get_secret_value() if settings.proxy else None
-        session = AiohttpSession(api=server, proxy=proxy)
+        session = DatedSession(api=server, proxy=proxy)
     except RuntimeError as error:
         raise TelegramError(
             "PROXY is set, but the package that speaks to proxies is not installed.",
@@ -167,6 +171,7 @@ async def open_manager(settings: Settings, *, deliver: bool, clock: Clock = utc_
         manager = Manager(settings, catalogue, store, ledger=ledger, notices=_texts(settings), clock=clock)
         prepare_way_back(manager, bot, ledger, clock=clock)
         prepare_upkeep(manager, bot, clock=clock)
+        prepare_alarms(manager, ledger, clock=clock)
         yield manager
 
 
@@ -194,6 +199,7 @@ def build_ledger(
         catalogue,
         build_router(settings, catalogue, TelegramDestination(bot), clock=clock),
         recipients=settings.recipients,
+        admins=who_hears(settings),
         store_folder=store.folder,
         volume_bytes=settings.volume_size_mb * 1024 * 1024,
         attempts=settings.retry_attempts,
@@ -234,6 +240,7 @@ class Service:
         )
         self.poller = Poller(bot, build_dispatcher(manager, clock=clock))
         manager.polling_trouble = lambda: self.poller.trouble
+        self.watch = Watch(manager, ledger, cast("DatedSession", bot.session), self.poller, clock=clock)
         manager.timetable.listener = self.follow_timetable
         self._clock = clock
         self._started_at = clock()
@@ -254,7 +261,12 @@ class Service:
             bot = build_bot(settings)
             stack.push_async_callback(bot.session.close)
             ledger = build_ledger(
-                settings, store, catalogue, bot, clock=clock, settled=lambda _delivery: manager.news_to_pin()
+                settings,
+                store,
+                catalogue,
+                bot,
+                clock=clock,
+                settled=lambda delivery: service.delivered_later(delivery),  # noqa: PLW0108 - there is none yet
             )
             manager = Manager(settings, catalogue, store, ledger=ledger, notices=_texts(settings), clock=clock)
             service = cls(manager, ledger, bot, clock=clock)
@@ -265,6 +277,11 @@ class Service:
     async def ended(self) -> None:
         """Return never, or raise what ended a part of the service that can't go on (such as a refused token)."""
         await self._failed
+
+    def delivered_later(self, delivery: Delivery) -> None:
+        """The ledger has tried again what was owed."""
+        self.manager.news_to_pin()
+        self.watch.delivered_later(delivery)
 
     # --- the beginning -----------------------------------------------------------------------------------------
 
@@ -283,6 +300,7 @@ class Service:
         self.scheduler.start()
         await self._way_back.start()
         self._upkeep.start()
+        self.watch.start()
         await self._beat()
         logger.info("service started; next run at {}", self.scheduler.next_run())
 
@@ -313,15 +331,19 @@ class Service:
             return
         if not self._following.begin(planned):
             return
+        self.watch.run_begins()
         try:
             result = await self._back_up_after_restores(planned, trigger)
         except AbortedError as error:
             log.warning("run planned for {}: {}", planned, error.sentence)
         except CourierError as error:
             log.error("run planned for {}: {}", planned, error.sentence)
-        except Exception:
+            self.watch.run_failed(error)
+        except Exception as error:
             log.exception("run planned for {} failed", planned)
+            self.watch.run_failed(error)
         else:
+            self.watch.run_ended(result)
             log.info("run planned for {} done: backup {} is {}", planned, result.backup.id, result.backup.state)
         await self._beat()
 
@@ -367,6 +389,7 @@ class Service:
             self._ledger.nudge()
             if self.manager.upkeep is not None:
                 self.manager.upkeep.nudge()
+            self.manager.alarms.nudge()
 
     async def follow_timetable(self) -> None:
         """Let the scheduler follow what an admin or another process has changed, and show the next run at once."""
@@ -399,6 +422,7 @@ class Service:
                 task.cancel()
         # Side by side: a handler may be following the very run that is being stopped.
         await asyncio.gather(self.manager.stop(), stopping, self.poller.stop())
+        await self.watch.stop()
         await self.manager.timetable.close()
         await self._ledger.drain(DRAIN_DELIVERIES)
         for task in self._tasks:
@@ -467,7 +491,10 @@ async def back_up_once(
 
 
 async def _back_up_and_pin(manager: Manager) -> RunResult:
-    result = await manager.back_up(trigger=Trigger.COMMAND, requested_by="the command line")
+    try:
+        result = await manager.back_up(trigger=Trigger.COMMAND, requested_by="the command line")
+    finally:
+        await tell_once(manager)
     if manager.pins is not None:
         await manager.pins.refresh()
     if manager.upkeep is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import warnings as python_warnings
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, Validat
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot import settings_alarms as alarms
 from bot import settings_elsewhere as elsewhere
 from bot import settings_sealing as sealing
 from bot import settings_values as values
@@ -36,12 +38,16 @@ SECRET_FILES = {
     "PROXY_FILE": "PROXY",
     "AGE_PASSPHRASE_FILE": "AGE_PASSPHRASE",
     **elsewhere.SECRET_FILES,
+    "NOTIFY_URLS_FILE": "NOTIFY_URLS",
+    "HEARTBEAT_URL_FILE": "HEARTBEAT_URL",
 }
 
 LOG_LEVELS = ("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
 
 # MiB. A bot can't download a file over 20 from the cloud, nor upload one over 50 (Bot API: getFile, sendDocument).
 _READABLE_VOLUME, _CLOUD_VOLUME, _LOCAL_VOLUME = 19, 49, 1900
+
+_MINUTE, _YEAR = timedelta(minutes=1), timedelta(days=366)
 
 _Count = Annotated[int, BeforeValidator(values.whole_number(1, 100_000))]
 _Rule = Annotated[int, BeforeValidator(values.whole_number(0, 100_000))]
@@ -101,6 +107,11 @@ class Settings(BaseSettings):
     send_owed: Annotated[Literal["newest", "all"], BeforeValidator(values.one_of(("newest", "all")))] = "newest"
 
     when_unchanged: Annotated[Unchanged, BeforeValidator(values.one_of(Unchanged))] = Unchanged.SEND
+    stale_after: Annotated[timedelta, BeforeValidator(alarms.span(_MINUTE, _YEAR))] | None = None
+    shrink_alarm: Annotated[int, BeforeValidator(values.whole_number(0, 99))] = 50
+    alarm_reminder: Annotated[timedelta, BeforeValidator(alarms.span(_MINUTE, _YEAR, off=True))] = timedelta(hours=6)
+    notify_urls: Annotated[SecretStr, BeforeValidator(alarms.notify_urls)] = SecretStr("")
+    heartbeat_url: Annotated[SecretStr, BeforeValidator(alarms.heartbeat_url)] = SecretStr("")
 
     max_backup_age_days: _Count = 7
     max_backup_count: _Count = 50
@@ -217,7 +228,7 @@ class Settings(BaseSettings):
     def _place(self, variable: str, attribute: str) -> Place:
         return self.given.places.get(variable, "default" if attribute not in self.model_fields_set else "argument")
 
-    def _show(self, attribute: str) -> str:
+    def _show(self, attribute: str) -> str:  # noqa: PLR0912 - a table of cases
         match attribute, getattr(self, attribute):
             case "bot_token", SecretStr() as token:
                 bot, colon, secret = token.get_secret_value().partition(":")
@@ -230,8 +241,14 @@ class Settings(BaseSettings):
                 shown = sealing.shown(keys)
             case "smtp_url", SecretStr() as url:
                 shown = elsewhere.shown_smtp_url(url)
+            case "notify_urls", SecretStr() as urls:
+                shown = alarms.masked_urls(urls.get_secret_value())
+            case "heartbeat_url", SecretStr() as url:
+                shown = alarms.masked_url(url.get_secret_value())
             case _, SecretStr() as hidden:
                 shown = "…" if hidden.get_secret_value() else ""
+            case _, timedelta() as length:
+                shown = alarms.as_span(length)
             case "snapshot_dir", None:
                 shown = str(self.backup_dir / ".work")
             case "deliver_to", chosen:
@@ -291,6 +308,7 @@ def load_settings(
         faults += _missing(given, "ADMIN_IDS", "put your own Telegram number; @userinfobot tells it.")
         if given.texts.get("PROXY") and importlib.util.find_spec("aiohttp_socks") is None:
             faults.append("PROXY needs the package aiohttp-socks: run pip install 'sqlite-courier[proxy]'.")
+        faults += _unusable_phones(given.texts.get("NOTIFY_URLS", ""))
     faults += elsewhere.faults_between(given.texts, need_packages=need_telegram)
     if need_databases:
         faults += _missing(given, "DATABASES", "put the paths of your database files.")
@@ -312,6 +330,17 @@ def _keep_secret(given: Given) -> None:
     redact.add_proxy(given.texts.get("PROXY", ""))
     redact.add(given.texts.get("AGE_PASSPHRASE", ""))
     elsewhere.keep_secret(given.texts)
+    alarms.keep_urls_secret(given.texts.get("NOTIFY_URLS", ""), given.texts.get("HEARTBEAT_URL", ""))
+
+
+def _unusable_phones(urls: str) -> list[str]:
+    if not urls:
+        return []
+    from bot.services.alarms.phones import has_apprise, unusable  # noqa: PLC0415 - apprise takes 0.2 s to import
+
+    if not has_apprise():
+        return ["NOTIFY_URLS needs the package apprise: run pip install 'sqlite-courier[phones]'."]
+    return alarms.unusable_urls(unusable(alarms.split_urls(urls)))
 
 
 def _missing(given: Given, variable: str, mend: str) -> list[str]:

@@ -233,6 +233,7 @@ class Backup:
     note: str = ""
     sealed: str = ""
     same_as: int | None = None  # the delivered backup that holds the same databases, byte for byte
+    shrunken: tuple[str, ...] = ()  # lines for people: what this backup holds much less of than the one before
 
     @property
     def proven(self) -> bool:
@@ -403,6 +404,33 @@ class RunInProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """One trouble from its beginning to its end. While it is open, no other one has its key (`skipped:users.db`).
+
+    `title` is a few words, `sentence` and `ending` (how it ended) whole sentences: plain text. `accepted` tells that a
+    person ended it. `base` is whatever the alarm is measured against, in the words of who raised it.
+    """
+
+    id: str
+    key: str
+    title: str
+    sentence: str
+    began_at: datetime
+    ended_at: datetime | None = None
+    ending: str = ""
+    accepted: bool = False
+    base: str = ""
+
+    @property
+    def kind(self) -> str:
+        return self.key.partition(":")[0]
+
+    @property
+    def subject(self) -> str:
+        return self.key.partition(":")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SuccessRate:
     """How many of the finished runs of a period backed up every database and proved it."""
 
@@ -447,6 +475,7 @@ class Status:
     warnings: tuple[str, ...] = ()
     last_drill: Drill | None = None  # the newest, whatever came of it
     restore_proven: Drill | None = None  # the newest that succeeded
+    alarms: tuple[Alarm, ...] = ()  # those that are open, oldest first
     overridden: Override | None = None  # the schedule chosen in chat, where it is the one in force
     setting: str = ""  # SCHEDULE, where `overridden` wins over it
 

@@ -42,6 +42,8 @@ class Poller:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.trouble = ""
+        self.on_conflict: Callable[[], None] = lambda: None
+        """Called each time somebody else was found polling with this token."""
         self._bot = bot
         self._dispatcher = dispatcher
         self._sleep = sleep
@@ -109,6 +111,7 @@ class Poller:
     async def _resolve_conflict(self, text: str) -> None:
         if "webhook" not in text:
             self._say(CONFLICT)
+            self.on_conflict()
             return
         self._say(WEBHOOK)
         try:

@@ -46,8 +46,8 @@ def prepare_way_back(manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock
     texts = Texts(timezone=manager.timezone)
     chats = TelegramChat(bot)
 
-    async def alarm(backup: Backup, drill: Drill) -> None:
-        await ledger.notify(texts.drill_failed(backup, drill), loud=True)
+    async def alarm(_backup: Backup, _drill: Drill) -> None:
+        manager.alarms.nudge()
 
     async def caption(points: tuple[RestorePoint, ...]) -> str:
         return texts.pinned_caption(await manager.status(), points)
@@ -148,3 +148,4 @@ class WayBack:
             log.info("the test-restore planned for {}: {}", planned, drill.detail if drill else "there is no backup")
         await self._drill_stores(planned)
         self._manager.news_to_pin()
+        self._manager.alarms.nudge()

@@ -18,6 +18,7 @@ TELEGRAM = (
     *("bot.handlers", "bot.polling", "bot.demo", "bot.app"),
     *("bot.services.delivery.telegram", "bot.services.delivery.telegram_chat"),
     "bot.services.delivery.telegram_notes",
+    "bot.services.delivery.telegram_session",
 )
 FACES = ("bot.handlers", "bot.cli", "bot.terminal", "bot.app", "bot.polling", "bot.demo")
 VALUES = ("bot.models", "bot.errors", "bot.clock")

@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -103,7 +103,8 @@ async def test_killed_at_random_moments(tmp_path: Path) -> None:
         try:
             await asyncio.wait_for(child.wait(), chance.uniform(0.3, 1.2))
         except TimeoutError:
-            child.send_signal(signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ended in the same moment
+                child.send_signal(signal.SIGKILL)
             await child.wait()
         async with open_manager(load_settings(env, need_telegram=False), deliver=False) as manager:
             await is_sound(manager)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from bot.errors import CourierError
 from bot.models import (
+    Alarm,
     BackupDetails,
     BackupPage,
     BackupState,
@@ -260,8 +261,10 @@ def worst_messages() -> Iterator[str]:
     reached = tuple(Reachability(recipient=d.recipient, name=LONG, trouble=LONG) for d in deliveries)
     failed = samples.failed(3, LONG, skipped=backup.skipped, requested_by=LONG, trigger=Trigger.COMMAND)
     error = CourierError(LONG, hint=LONG)
-    yield from (TEXTS.run_failed(failed), TEXTS.run_interrupted(failed), TEXTS.databases_skipped(backup))
-    yield TEXTS.recovered(backup, LONG)
+    alarm = Alarm(id="1" * 8, key=f"skipped:{LONG}", title=LONG, sentence=LONG, began_at=NOW, ending=LONG)
+    over = replace(alarm, ended_at=NOW)
+    yield from (TEXTS.alarm(alarm, NOW, timedelta(hours=6)), TEXTS.alarm_over(over), TEXTS.alarm_recovered(over))
+    yield from (TEXTS.alarm_moved(alarm), TEXTS.status(replace(worst_status(), alarms=(alarm,) * 50)))
     yield from (TEXTS.status(worst_status()), TEXTS.backup_menu(worst_status()))
     yield TEXTS.progress(worst_run(), NOW)
     yield from (TEXTS.result(backup, deliveries, NOW, names), TEXTS.result(failed, (), NOW))

@@ -3,7 +3,9 @@
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable
+from email.utils import formatdate
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -46,6 +48,8 @@ class StandIn:
         self._server = Server(self._state, manners)
         self._runner: web.AppRunner | None = None
         self._port = port
+        self.date_ahead = 0.0
+        """By how many seconds the Date header of every answer is ahead of this machine's clock."""
         self._callback_seconds = callback_seconds
         self.people: dict[int, Person] = {}
         self.groups: dict[int, Group] = {}
@@ -54,7 +58,9 @@ class StandIn:
         if self._own_storage:
             # Made here and not earlier: a stand-in that never runs leaves no folder behind.
             self._state.storage = Path(tempfile.mkdtemp(prefix="bot-api-stand-in-"))
-        runner = web.AppRunner(self._server.application(), access_log=None, handle_signals=False, shutdown_timeout=1)
+        application = self._server.application()
+        application.on_response_prepare.append(self._put_date)
+        runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1)
         self._runner = runner
         try:
             await runner.setup()
@@ -79,6 +85,9 @@ class StandIn:
             self._runner = None
             if self._own_storage:
                 shutil.rmtree(self._state.storage, ignore_errors=True)
+
+    async def _put_date(self, _request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Date"] = formatdate(time.time() + self.date_ahead, usegmt=True)
 
     @property
     def url(self) -> str:

@@ -9,6 +9,7 @@ from aiogram import BaseMiddleware, Bot, Dispatcher, Router
 from aiogram.types import CallbackQuery, TelegramObject
 
 from bot.clock import Clock, utc_now
+from bot.handlers.alarms import build_alarm_router
 from bot.handlers.backup import LiveRuns, build_backup_router
 from bot.handlers.commands import register_commands
 from bot.handlers.dashboard import build_dashboard_router
@@ -107,6 +108,7 @@ def _private(patience: float) -> Router:
         build_logs_router(),
         build_health_router(patience),
         build_preferences_router(),
+        build_alarm_router(),
         build_inbox_router(),
         build_settings_router(),
         build_fallback_router(),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 
 from loguru import logger
 
@@ -35,6 +34,7 @@ from bot.models import (
 )
 from bot.services import databases as discovery
 from bot.services.abort import Abort
+from bot.services.alarms.alarms import Alarms
 from bot.services.catalogue import AuditEntry, Catalogue
 from bot.services.delivery.ledger import Ledger
 from bot.services.drill import Drills
@@ -42,7 +42,6 @@ from bot.services.health import measure_health
 from bot.services.inbox import Inbox
 from bot.services.keep_rules import KeepRules
 from bot.services.locks import RunLock, what_runs
-from bot.services.notices.trouble import Sentences, Troubles
 from bot.services.notices.upkeep import Upkeep
 from bot.services.pipeline import NothingLeftError, Plan, make_backup
 from bot.services.preferences import Preferences
@@ -53,7 +52,7 @@ from bot.services.retention import Decision, plan_prune
 from bot.services.sealing.keys import Keys
 from bot.services.status import PAUSED, read_status
 from bot.services.store import Store
-from bot.services.timetable import Timetable
+from bot.services.timetable import Notices, Timetable
 
 ALL = 1_000_000
 """More backups than any store holds."""
@@ -66,14 +65,6 @@ DRILLS_OFF = "off"
 
 FINISH_WITHIN = 2.0
 """Seconds a shutdown gives the running stage before it is abandoned; ten in all, with delivery and closing."""
-
-
-class Notices(Sentences, Protocol):
-    """The sentences of the alarms, made by whoever talks to people."""
-
-    def schedule_changed(
-        self, expression: str, before: str, runs: Sequence[datetime], actor: str, now: datetime
-    ) -> str: ...
 
 
 @dataclass(slots=True)
@@ -134,11 +125,11 @@ class Manager:
             store_folder=store.folder,
             clock=clock,
         )
-        self._troubles = None
-        if ledger is not None and notices is not None:
-            recipients = settings.deliver_to
-            self._troubles = Troubles(ledger, notices, self.preferences, recipients=recipients, clock=clock)
         self.upkeep: Upkeep | None = None  # where somebody keeps digests and notes, and tidies the chats
+        self.alarms = Alarms(
+            catalogue, reminder=settings.alarm_reminder, shrink_percent=settings.shrink_alarm, clock=clock
+        )
+        self.alarms.loudness = self.preferences.loudness
         self.inbox: Inbox | None = None  # where admins can send archives
         self.timetable = Timetable(catalogue, settings, ledger=ledger, notices=notices, clock=clock)
         self._clock = clock
@@ -203,6 +194,7 @@ class Manager:
             self._run = None
             self._idle.set()
             self.news_to_pin()
+            self.alarms.nudge()
 
     async def _back_up(self, run: _Run) -> Backup:
         """Make the archive and record what became of it, whatever became of it."""
@@ -235,7 +227,9 @@ class Manager:
         )  # fmt: skip
         for record in backup.skipped:
             logger.error("backup {} is without {} ({}): {}", backup_id, record.path, record.reason, record.detail)
-        return backup
+        if run.trigger is Trigger.SAFETY:
+            return backup
+        return replace(backup, shrunken=await self.alarms.weigh(backup_id, backup.databases))
 
     async def _plan(self, run: _Run, work: Path) -> Plan:
         settings = self.settings
@@ -258,11 +252,11 @@ class Manager:
         )
 
     async def _record_failure(self, backup_id: int, error: BaseException) -> None:
-        """Write down why there is no backup, and tell the admins unless the service is merely stopping."""
+        """Write down why there is no backup."""
         stopped = isinstance(error, (AbortedError, asyncio.CancelledError))
         code = error.code if isinstance(error, CourierError) else "aborted" if stopped else "error"
         sentence = error.sentence if isinstance(error, CourierError) else f"{type(error).__name__}: {error}"
-        backup = await self.catalogue.finish_backup(
+        await self.catalogue.finish_backup(
             backup_id,
             state=BackupState.INTERRUPTED if stopped else BackupState.FAILED,
             finished_at=self._clock(),
@@ -274,8 +268,6 @@ class Manager:
             logger.warning("backup {} was interrupted: {}", backup_id, sentence)
             return
         logger.error("backup {} failed: {}", backup_id, sentence)
-        if self._troubles is not None:
-            await self._troubles.run_failed(backup)
 
     async def _deliver(self, backup: Backup, run: _Run) -> tuple[Delivery, ...]:
         """Send the backup to everybody to whom it is due; without a ledger, write down that it is owed."""
@@ -283,20 +275,18 @@ class Manager:
         if self.ledger is None:
             return await self.catalogue.deliveries(backup.id)
         self._report(run, Progress(stage=Stage.DELIVER, total=backup.archive_bytes))
-        routine = run.trigger in (Trigger.SCHEDULE, Trigger.CATCH_UP) and not backup.skipped
+        self.alarms.nudge()  # what this backup lacks is told at once, however long its upload takes
         while due:
             await self.ledger.deliver(
                 backup,
                 to=due,
-                silent=routine,
+                silent=run.trigger in (Trigger.SCHEDULE, Trigger.CATCH_UP),  # what is wrong is loud by its alarm
                 hushed=await self.preferences.hushed(due, self._clock()),
                 progress=lambda done, total: self._report(run, Progress(stage=Stage.DELIVER, done=done, total=total)),
                 abort=run.abort,
             )
             stand_in = await self.preferences.stand_in(backup)
             due = (stand_in,) if stand_in is not None else ()
-        if backup.skipped and self._troubles is not None:
-            await self._troubles.databases_skipped(backup)
         return await self.catalogue.deliveries(backup.id)
 
     async def _drop_if_needless(self, backup_id: int) -> None:

@@ -97,6 +97,7 @@ async def read_status(
         warnings=tuple(warnings),
         last_drill=await catalogue.last_drill(),
         restore_proven=await catalogue.last_drill(ok_only=True),
+        alarms=await catalogue.open_alarms(),
         overridden=overridden,
         setting=setting,
     )

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.models import (
+    Alarm,
     Backup,
     BackupDetails,
     BackupPage,
@@ -26,6 +27,7 @@ from bot.models import (
 from bot.services.notices.seen import Digest, MyMessages, UnchangedNote
 from bot.texts import (
     actions,
+    alarms,
     answers,
     delivery,
     digest,
@@ -71,26 +73,26 @@ class Texts:
     def caption(self, backup: Backup, volume: Volume, followed: frozenset[str] | None = None) -> str:
         return delivery.caption(backup, volume, self.timezone, followed)
 
-    def run_failed(self, backup: Backup) -> str:
-        return delivery.run_failed(backup, self.timezone)
+    def alarm(self, seen: Alarm, now: datetime, reminder: timedelta) -> str:
+        return alarms.alarm(seen, now, reminder, self.timezone)
 
-    def run_interrupted(self, backup: Backup) -> str:
-        return delivery.run_interrupted(backup, self.timezone)
+    def alarm_over(self, seen: Alarm) -> str:
+        return alarms.alarm_over(seen, self.timezone)
 
-    def databases_skipped(self, backup: Backup) -> str:
-        return delivery.databases_skipped(backup, self.timezone)
+    def alarm_recovered(self, seen: Alarm) -> str:
+        return alarms.alarm_recovered(seen)
 
-    def recovered(self, backup: Backup, after: str = "") -> str:
-        return delivery.recovered(backup, self.timezone, after)
+    def alarm_on_phone(self, seen: Alarm, now: datetime) -> tuple[str, str]:
+        return alarms.on_phone(seen, now)
+
+    def alarm_moved(self, seen: Alarm) -> str:
+        return alarms.alarm_moved(seen)
 
     def digest(self, seen: Digest) -> str:
         return digest.digest(seen, self.timezone)
 
     def unchanged_note(self, seen: UnchangedNote) -> str:
         return digest.unchanged_note(seen, self.timezone)
-
-    def drill_failed(self, backup: Backup, drill: Drill) -> str:
-        return restore_points.drill_failed(backup, drill, self.timezone)
 
     def pinned_caption(self, seen: Status, points: Sequence[RestorePoint]) -> str:
         return restore_points.pinned_caption(seen, points, self.timezone)

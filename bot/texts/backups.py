@@ -77,6 +77,16 @@ def skipped_heading(skipped: Sequence[SkippedRecord]) -> str | None:
     return f"❗️ <b>NOT in this backup: {count(len(skipped), 'database')}</b>" if skipped else None
 
 
+def shrunken_heading(shrunken: Sequence[str]) -> str | None:
+    """Return the loud line over what a backup holds much less of than the one before, None when there is nothing."""
+    return f"❗️ <b>MUCH LESS than before in {count(len(shrunken), 'database')}</b>" if shrunken else None
+
+
+def shrunken_lines(shrunken: Sequence[str], most: int = 10) -> Listing:
+    """List what fell, one line per database."""
+    return Listing(tuple(f"📉 {text(line, 120)}" for line in shrunken), most)
+
+
 def check_verdict(backup: Backup) -> str:
     """Say in one line what was proven about a backup."""
     unchecked = sum(database.verdict is Verdict.UNCHECKED for database in backup.databases)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from bot.models import DatabaseStatus, Drill, Health, Reachability, ServiceState, Verdict
+from bot.texts.alarms import open_alarms
 from bot.texts.backups import trouble_of, who
 from bot.texts.markup import Listing, compose, name, text
 from bot.texts.measures import age, count, date_time, duration, human_size, next_run, zone_name
@@ -27,11 +28,12 @@ def health(seen: Health, timezone: ZoneInfo) -> str:
     bad_databases = [d for d in status.databases if d.trouble or d.verdict is not Verdict.OK]
     unreachable = [r for r in seen.recipients if r.trouble]
     worst = max([rank for rank, _ in parts] + [2 if any(d.trouble for d in status.databases) else 0]
-                + [1 if unreachable or bad_databases else 0])  # fmt: skip
+                + [1 if unreachable or bad_databases else 0] + [2 if status.alarms else 0])  # fmt: skip
     headline = ("✅ <b>All is well</b>", "⚠️ <b>Something needs a look</b>", "❌ <b>Something is wrong</b>")[worst]
     return compose(
         f"🩺 <b>System Health</b>: {headline}",
         "",
+        *open_alarms(status.alarms, now),
         *lines,
         Listing(tuple(f"⚠️ {text(warning, 250)}" for warning in status.warnings), 8),
         "",

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from bot.models import Backup, Drill, DrillSource, RestorePoint, ServiceState, Status
+from bot.models import Drill, DrillSource, RestorePoint, ServiceState, Status
 from bot.texts.backups import contents, delivered_to, seal_line
-from bot.texts.markup import CAPTION_LIMIT, compose, name, sentence, text
-from bot.texts.measures import age, count, date_time, local_and_utc, zone_name
+from bot.texts.markup import CAPTION_LIMIT, compose, sentence, text
+from bot.texts.measures import age, count, date_time, zone_name
 
 _LONG_AGO = timedelta(days=3)
 """From here on a proof is too old to be relied on without a word."""
@@ -56,18 +56,6 @@ def drill_line(seen: Status) -> str | None:
     if not drill.ok:
         return f"❌ <b>Test-restore of backup {drill.backup_id} failed</b>: {text(drill.detail, 250)} Restore {since}."
     return f"{'⚠️' if seen.now - drill.at > _LONG_AGO else '♻️'} Restore {since}"
-
-
-def drill_failed(backup: Backup, drill: Drill, timezone: ZoneInfo) -> str:
-    """Return the alarm for a backup that could not be test-restored."""
-    return compose(
-        "🚨 <b>Test-restore failed</b>",
-        f"Backup {backup.id} of {local_and_utc(backup.started_at, timezone)}, {DRILL_SOURCES[drill.source]}: "
-        f"<code>{name(backup.archive_name, 60)}</code>",
-        text(drill.detail, 1500),
-        "",
-        "Do not rely on this backup. Press Manual Backup to make a new one now, and look into Detailed Logs.",
-    )
 
 
 def drill_lines(drills: Sequence[Drill], timezone: ZoneInfo) -> tuple[str, ...]:

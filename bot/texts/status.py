@@ -16,6 +16,7 @@ from bot.models import (
     SuccessRate,
     Verdict,
 )
+from bot.texts.alarms import open_alarms
 from bot.texts.backups import (
     STATE_ICONS,
     contents,
@@ -44,6 +45,7 @@ def status(seen: Status, timezone: ZoneInfo) -> str:
     now = seen.now
     return compose(
         f"📊 {_STATES[seen.state]}",
+        *open_alarms(seen.alarms, now),
         text(seen.state_reason, 300) if seen.state_reason else None,
         paused_line(seen.paused, now, timezone) if seen.paused else None,
         f"🔄 <b>Running now:</b> {running_line(seen.running, now, timezone)}" if seen.running else None,
@@ -164,6 +166,7 @@ def backup_menu(seen: Status, timezone: ZoneInfo) -> str:
         f"🔄 {running_line(seen.running, now, timezone)}" if seen.running else None,
         f"⏭ Next {next_run(seen.next_run_at, now, timezone)}" if seen.next_run_at else None,
         _last_line(proven, now),
+        f"🚨 {count(len(seen.alarms), 'open alarm')}: see Backup Status" if seen.alarms else None,
         f"❌ {count(troubled, 'database')} in trouble: see Backup Status" if troubled else None,
     )
 

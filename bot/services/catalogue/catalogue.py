@@ -8,6 +8,7 @@ from typing import Self
 
 from bot.clock import Clock, utc_now
 from bot.services.catalogue.adoption import AdoptionRows
+from bot.services.catalogue.alarm_rows import AlarmRows
 from bot.services.catalogue.connection import carry_out, connect
 from bot.services.catalogue.delivery_rows import DeliveryRows
 from bot.services.catalogue.inbox_rows import InboxRows
@@ -17,7 +18,9 @@ from bot.services.catalogue.restore_rows import RestoreRows
 from bot.services.catalogue.service_rows import ServiceRows
 
 
-class Catalogue(AdoptionRows, PreferenceRows, DeliveryRows, InboxRows, RecipientRows, RestoreRows, ServiceRows):
+class Catalogue(
+    AdoptionRows, AlarmRows, PreferenceRows, DeliveryRows, InboxRows, RecipientRows, RestoreRows, ServiceRows
+):
     """One connection for one process; others may read beside it.
 
     Every method is one transaction: on the disk when it returns, wholly or not at all, also when the caller is

@@ -205,12 +205,46 @@ _PREFERENCES = (
     "ALTER TABLE sent_volumes ADD COLUMN undeletable TEXT NOT NULL DEFAULT ''",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _SEALING, _PREFERENCES)
+# Alarms, where they were told, and what a backup holds much less of than the one before it.
+_ALARMS = (
+    """
+    CREATE TABLE alarms (
+        id       TEXT PRIMARY KEY,
+        key      TEXT NOT NULL,
+        title    TEXT NOT NULL,
+        sentence TEXT NOT NULL,
+        began_at TEXT NOT NULL,
+        ended_at TEXT,
+        ending   TEXT NOT NULL DEFAULT '',
+        accepted INTEGER NOT NULL DEFAULT 0,
+        base     TEXT NOT NULL DEFAULT ''
+    )
+    """,
+    "CREATE UNIQUE INDEX alarms_open ON alarms (key) WHERE ended_at IS NULL",
+    """
+    CREATE TABLE alarm_messages (
+        alarm_id    TEXT NOT NULL REFERENCES alarms (id) ON DELETE CASCADE,
+        address     TEXT NOT NULL,      -- a recipient's, or the fingerprint of a phone's URL
+        message_id  INTEGER,            -- NULL until it was told
+        sent_at     TEXT,
+        reminded_at TEXT,
+        quiet_until TEXT,
+        shown       TEXT NOT NULL DEFAULT '',
+        done        INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (alarm_id, address)
+    )
+    """,
+    "ALTER TABLE backups ADD COLUMN shrunken TEXT NOT NULL DEFAULT '[]'",  # JSON: [line, …]
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _SEALING, _PREFERENCES, _ALARMS)
 VERSION = len(STEPS)
 
 # What a whole catalogue of this version holds; a file that lacks one of them is broken.
 TABLES = frozenset(
     {
+        "alarm_messages",
+        "alarms",
         "audit",
         "backed_up",
         "backups",

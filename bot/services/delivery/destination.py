@@ -8,6 +8,8 @@
     ├── TooLarge    this volume will never be taken
     ├── Gone        the archive can't be read where it was
     ├── Transient   try again later; it may have arrived all the same
+    ├── Vanished    the message to change is gone
+    ├── Unchanged   the message is so already
     └── Refused     nobody can be served any more
 
 Every outcome carries a sentence fit to follow a recipient's name and a colon: "must open the bot and press Start". It
@@ -87,8 +89,34 @@ class Transient(Outcome):
         self.ambiguous = ambiguous
 
 
+class Vanished(Outcome):
+    """The message is gone, or can't be edited any more."""
+
+
+class Unchanged(Outcome):
+    """The message is already as it was asked to be."""
+
+
 class Refused(Outcome):
     """The destination doesn't accept us at all (a wrong token, wrong credentials): it is the same for everybody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeButton:
+    """A button under a notice; `data` is what its press brings back, at most 64 bytes."""
+
+    text: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A text (HTML) with buttons under it. `answers` is the id of an older message that it belongs to."""
+
+    html: str
+    silent: bool = True
+    buttons: tuple[NoticeButton, ...] = ()
+    answers: int | None = None
 
 
 class Destination(Protocol):
@@ -120,6 +148,18 @@ class Destination(Protocol):
 
     async def send_notice(self, recipient: Recipient, html: str, *, silent: bool) -> int:
         """Send a text and return its message id."""
+        ...
+
+    async def post_notice(self, recipient: Recipient, notice: Notice) -> int:
+        """Send a notice with its buttons and return its message id."""
+        ...
+
+    async def edit_notice(self, recipient: Recipient, message_id: int, notice: Notice) -> None:
+        """Put a notice in the place of one, without a sound; raises `Vanished` where there is none to edit."""
+        ...
+
+    async def remove_notice(self, recipient: Recipient, message_id: int) -> None:
+        """Take a notice off the phones; raises `Vanished` where that is no longer possible."""
         ...
 
     async def knock(self, recipient: Recipient) -> None:

@@ -14,7 +14,17 @@ from bot.services.catalogue import Catalogue
 from bot.services.delivery.courier import Caption, Courier, Errand
 from bot.services.delivery.crew import Crew, Sleep
 from bot.services.delivery.desk import Desk, count_bytes, refused
-from bot.services.delivery.destination import Destination, Migrated, Outcome, Parked, Refused, Transient, Wait
+from bot.services.delivery.destination import (
+    Destination,
+    Migrated,
+    Notice,
+    Outcome,
+    Parked,
+    Refused,
+    Transient,
+    Vanished,
+    Wait,
+)
 from bot.services.delivery.policy import LONGEST_WAIT, Owed, retry_seconds, uploader_rank
 from bot.services.delivery.rounds import Rounds
 from bot.services.delivery.rows import Claim, Rows, Unowed
@@ -190,6 +200,43 @@ class Ledger:
         admins = [admin for admin in current if admin not in parked and admin != but]
         reached = await self._crew.together([self._tell(admin, html, silent=not loud) for admin in admins])
         return tuple(admin for admin, arrived in zip(admins, reached, strict=True) if arrived)
+
+    async def post(self, recipient: Recipient, notice: Notice, *, message_id: int | None = None) -> int:
+        """Send a notice to somebody, or put it in the place of `message_id` where that can still be edited.
+
+        One try; returns the id of the message that holds it. Raises the `Outcome` that stood in the way, with the
+        recipient parked where a person must do something first.
+        """
+        recipient = await self._catalogue.current(recipient)
+        return await self._crew.spawn(self._post(recipient, notice, message_id))
+
+    async def take_back(self, recipient: Recipient, message_id: int, instead: Notice) -> None:
+        """Delete a message of ours, or let it say something else where Telegram lets none be deleted any more.
+
+        Raises the `Outcome` that stood in the way.
+        """
+        recipient = await self._catalogue.current(recipient)
+        try:
+            await self._destination.remove_notice(recipient, message_id)
+        except Vanished:
+            await self._destination.edit_notice(recipient, message_id, instead)
+
+    async def _post(self, recipient: Recipient, notice: Notice, message_id: int | None) -> int:
+        try:
+            if message_id is not None:
+                try:
+                    await self._destination.edit_notice(recipient, message_id, notice)
+                except Vanished:
+                    pass
+                else:
+                    return message_id
+            return await self._destination.post_notice(recipient, notice)
+        except Parked as outcome:
+            await self._rows.park(recipient, outcome.sentence)
+            raise
+        except Migrated as outcome:
+            await self._catalogue.migrate(recipient.chat_id, outcome.new_chat_id)
+            return await self._destination.post_notice(await self._catalogue.current(recipient), notice)
 
     async def _deliver(self, recipients: Sequence[Recipient], errand: Errand) -> tuple[Delivery, ...]:
         backup = errand.consignment.backup

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bot.models import Reachability, Recipient, Volume
 from bot.redaction import redact
-from bot.services.delivery.destination import Gone, Outcome, Parked, Sent, TooLarge, Transient
+from bot.services.delivery.destination import Gone, Notice, Outcome, Parked, Sent, TooLarge, Transient
 from bot.services.delivery.slices import ArchiveSlice
 from bot.services.store import plan_volumes
 
@@ -99,6 +99,16 @@ class MailDestination:
         message = self._message(recipient, self._words.notice_subject(html), self._words.body(html), silent=silent)
         await self._send(recipient, message)
         return 0
+
+    async def post_notice(self, recipient: Recipient, notice: Notice) -> int:
+        """Send a notice; buttons have no place in a mail. Raises an `Outcome`."""
+        return await self.send_notice(recipient, notice.html, silent=notice.silent)
+
+    async def edit_notice(self, recipient: Recipient, message_id: int, notice: Notice) -> None:
+        """Let a mail that was sent stand as it is: what it told was so then, and the end of it is a mail of its own."""
+
+    async def remove_notice(self, recipient: Recipient, message_id: int) -> None:
+        """Let a mail that was sent stand as it is."""
 
     async def knock(self, recipient: Recipient) -> None:
         """Go as far as a mail would, and take it back before its text; raises an `Outcome`."""

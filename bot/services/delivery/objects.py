@@ -12,7 +12,7 @@ from loguru import logger
 from bot.clock import Clock, utc_now
 from bot.models import Backup, Reachability, Recipient, Volume
 from bot.services.catalogue import Catalogue
-from bot.services.delivery.destination import Gone, Outcome, Parked, Sent, Transient
+from bot.services.delivery.destination import Gone, Notice, Outcome, Parked, Sent, Transient
 from bot.services.delivery.slices import ArchiveSlice
 from bot.services.objects.bucket import Bucket, Facts
 from bot.services.objects.holdings import Holdings
@@ -78,6 +78,17 @@ class ObjectDestination:
     async def send_notice(self, recipient: Recipient, html: str, *, silent: bool) -> int:
         """Nobody reads notices in an object store."""
         raise Parked("takes archives only")
+
+    async def post_notice(self, recipient: Recipient, notice: Notice) -> int:
+        """Nobody reads notices in an object store."""
+        return await self.send_notice(recipient, notice.html, silent=notice.silent)
+
+    async def edit_notice(self, recipient: Recipient, message_id: int, notice: Notice) -> None:
+        """Nobody reads notices in an object store."""
+        await self.post_notice(recipient, notice)
+
+    async def remove_notice(self, recipient: Recipient, message_id: int) -> None:
+        """There is none."""
 
     async def knock(self, recipient: Recipient) -> None:
         """Return when the store lets us list the prefix; raises an `Outcome`."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bot.models import Reachability, Recipient, Volume
-from bot.services.delivery.destination import Destination, Parked, Sent
+from bot.services.delivery.destination import Destination, Notice, Parked, Sent
 
 NOT_SET_UP = "is not in the settings of this process"
 
@@ -42,6 +42,18 @@ class Router:
     async def send_notice(self, recipient: Recipient, html: str, *, silent: bool) -> int:
         """Send it where the recipient is."""
         return await self._of(recipient).send_notice(recipient, html, silent=silent)
+
+    async def post_notice(self, recipient: Recipient, notice: Notice) -> int:
+        """Send it where the recipient is."""
+        return await self._of(recipient).post_notice(recipient, notice)
+
+    async def edit_notice(self, recipient: Recipient, message_id: int, notice: Notice) -> None:
+        """Change it where the recipient is."""
+        await self._of(recipient).edit_notice(recipient, message_id, notice)
+
+    async def remove_notice(self, recipient: Recipient, message_id: int) -> None:
+        """Take it back where the recipient is."""
+        await self._of(recipient).remove_notice(recipient, message_id)
 
     async def knock(self, recipient: Recipient) -> None:
         """Ask where the recipient is."""

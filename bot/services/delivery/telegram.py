@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from html import unescape
 from pathlib import Path
 from typing import TypeVar
@@ -23,13 +24,14 @@ from aiogram.exceptions import (
     TelegramRetryAfter,
     TelegramUnauthorizedError,
 )
-from aiogram.types import InputFile
+from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, InputFile, ReplyParameters
 from aiohttp import ClientConnectorError
 
 from bot.models import Reachability, Recipient, Volume
 from bot.services.delivery.destination import (
     Gone,
     Migrated,
+    Notice,
     Outcome,
     Parked,
     Refused,
@@ -37,6 +39,8 @@ from bot.services.delivery.destination import (
     StaleFile,
     TooLarge,
     Transient,
+    Unchanged,
+    Vanished,
     Wait,
 )
 from bot.services.delivery.slices import ArchiveSlice
@@ -73,6 +77,14 @@ STANDING_REFUSALS = (
     ("message thread not found", "the topic is gone: name another one in the settings"),
 )
 STALE_FILES = ("wrong file identifier", "wrong remote file", "wrong file_id", "can't use file of type")
+GONE_MESSAGES = (
+    "message to edit not found",
+    "message can't be edited",
+    "message to delete not found",
+    "message can't be deleted",
+    "message_id_invalid",
+    "message to pin not found",
+)
 UNUSABLE_CAPTIONS = ("can't parse entities", "caption is too long")
 
 
@@ -157,6 +169,41 @@ class TelegramDestination:
         )
         return message.message_id
 
+    async def post_notice(self, recipient: Recipient, notice: Notice) -> int:
+        """Send a text with buttons, in answer to an older message where that is still there; raises an `Outcome`."""
+        answers = ReplyParameters(message_id=notice.answers, allow_sending_without_reply=True)
+        message = await self._ask(
+            self._bot.send_message(
+                recipient.chat_id,
+                notice.html,
+                parse_mode=ParseMode.HTML,
+                disable_notification=notice.silent,
+                message_thread_id=_thread(recipient),
+                reply_markup=_keyboard(notice),
+                reply_parameters=answers if notice.answers is not None else None,
+                request_timeout=ANSWER_SECONDS,
+            )
+        )
+        return message.message_id
+
+    async def edit_notice(self, recipient: Recipient, message_id: int, notice: Notice) -> None:
+        """Replace text and buttons of a message; one that is so already is no error. Raises an `Outcome`."""
+        with suppress(Unchanged):
+            await self._ask(
+                self._bot.edit_message_text(
+                    notice.html,
+                    chat_id=recipient.chat_id,
+                    message_id=message_id,
+                    parse_mode=ParseMode.HTML,
+                    reply_markup=_keyboard(notice),
+                    request_timeout=ANSWER_SECONDS,
+                )
+            )
+
+    async def remove_notice(self, recipient: Recipient, message_id: int) -> None:
+        """Delete a message, which Telegram allows for 48 hours; raises an `Outcome`."""
+        await self._ask(self._bot.delete_message(recipient.chat_id, message_id, request_timeout=ANSWER_SECONDS))
+
     async def knock(self, recipient: Recipient) -> None:
         """Show "sending a file…" for some seconds, which fails as a message would; raises an `Outcome`."""
         await self._ask(
@@ -231,6 +278,10 @@ class TelegramDestination:
 
     def _read_refusal(self, error: TelegramAPIError, upload: _Upload | None, file_id: str | None) -> Outcome:
         text = str(error.message).casefold()
+        if any(sign in text for sign in GONE_MESSAGES):
+            return Vanished("the message is no longer there")
+        if "message is not modified" in text:
+            return Unchanged("nothing changed")
         if file_id and any(sign in text for sign in STALE_FILES):
             return StaleFile("Telegram no longer knows this file_id")
         if any(sign in text for sign in UNUSABLE_CAPTIONS):
@@ -281,6 +332,13 @@ def _too_large(upload: _Upload | None) -> TooLarge:
 
 def _thread(recipient: Recipient) -> int | None:
     return None if recipient.thread_id == GENERAL_TOPIC else recipient.thread_id
+
+
+def _keyboard(notice: Notice) -> InlineKeyboardMarkup | None:
+    if not notice.buttons:
+        return None
+    row = [InlineKeyboardButton(text=button.text, callback_data=button.data) for button in notice.buttons]
+    return InlineKeyboardMarkup(inline_keyboard=[row])
 
 
 def _bare(caption: str) -> str:

@@ -10,13 +10,12 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 
 from aiogram.enums import ParseMode
-from aiogram.exceptions import TelegramAPIError
 from aiogram.types import BufferedInputFile, InputMediaDocument, Message, MessageOriginUser
 from aiohttp import ClientError, ClientResponseError
 
 from bot.services.delivery.destination import Gone, Outcome, StaleFile, TooLarge, Transient
 from bot.services.delivery.telegram import ANSWER_SECONDS, TelegramDestination
-from bot.services.restore_points.chat import CutShort, Pinned, PostedDocument, Unchanged, Vanished, nothing
+from bot.services.restore_points.chat import CutShort, Pinned, PostedDocument, Vanished, nothing
 from bot.services.threads import settled
 
 SLOWEST_DOWNLOAD = 32 * 1024  # bytes per second; aiogram's own limit is 30 s in total
@@ -27,12 +26,6 @@ STALE = "Telegram no longer gives out this file: its file_id is from another bot
 TOO_LARGE = (
     "Telegram's cloud lets no bot download a file over 20 MB: download it in the chat by hand, "
     "or set TELEGRAM_API to a Bot API server of your own"
-)
-GONE_MESSAGES = (
-    "message to edit not found",
-    "message can't be edited",
-    "message_id_invalid",
-    "message to pin not found",
 )
 
 
@@ -188,14 +181,6 @@ class TelegramChat(TelegramDestination):
 
     def _document(self, message: Message) -> PostedDocument | None:
         return posted_document(message, self._bot.id)
-
-    def _read_refusal(self, error: TelegramAPIError, upload: object, file_id: str | None) -> Outcome:
-        text = str(error.message).casefold()
-        if any(sign in text for sign in GONE_MESSAGES):
-            return Vanished("the message is no longer there")
-        if "message is not modified" in text:
-            return Unchanged("nothing changed")
-        return super()._read_refusal(error, None, file_id)
 
 
 def posted_document(message: Message, bot_id: int) -> PostedDocument | None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aiogram.enums import ParseMode
 from aiogram.exceptions import TelegramAPIError
 
 from bot.models import Recipient
-from bot.services.delivery.destination import Outcome, Transient
+from bot.services.delivery.destination import Outcome, Transient, Unchanged, Vanished
 from bot.services.delivery.telegram import ANSWER_SECONDS, TelegramDestination
 from bot.services.notices.upkeep import Undeletable
-from bot.services.restore_points.chat import Unchanged, Vanished
 
 AT_ONCE = 100  # https://core.telegram.org/bots/api#deletemessages
 GONE = ("message to edit not found", "message can't be edited", "message to delete not found", "message_id_invalid")
@@ -19,21 +17,6 @@ GONE = ("message to edit not found", "message can't be edited", "message to dele
 
 class TelegramNotes(TelegramDestination):
     """The chats of one bot, for texts that are edited and messages that are deleted. Raises an `Outcome`."""
-
-    async def edit_notice(self, recipient: Recipient, message_id: int, html: str) -> None:
-        """Put another text in the place of one; raises `Vanished` where the message is gone."""
-        try:
-            await self._ask(
-                self._bot.edit_message_text(
-                    html,
-                    chat_id=recipient.chat_id,
-                    message_id=message_id,
-                    parse_mode=ParseMode.HTML,
-                    request_timeout=ANSWER_SECONDS,
-                )
-            )
-        except Unchanged:
-            return
 
     async def delete_messages(self, recipient: Recipient, message_ids: Sequence[int]) -> None:
         """Delete messages together, so that a shutdown leaves no half of them; one that is gone already is no error.

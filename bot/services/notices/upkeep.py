@@ -16,12 +16,11 @@ from bot.clock import Clock, utc_now
 from bot.errors import CourierError
 from bot.models import Delivery, Recipient
 from bot.services.catalogue import Catalogue, KeptMessage
-from bot.services.delivery.destination import Outcome, Parked, Wait
+from bot.services.delivery.destination import Notice, Outcome, Parked, Vanished, Wait
 from bot.services.notices.choices import Choice, Mode
 from bot.services.notices.choices import Unchanged as WhenUnchanged
 from bot.services.notices.seen import Digest, UnchangedNote
 from bot.services.notices.tidy_plan import TidyDecision, plan_tidy
-from bot.services.restore_points.chat import Vanished
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -50,7 +49,7 @@ class Notes(Protocol):
 
     async def send_notice(self, recipient: Recipient, html: str, *, silent: bool) -> int: ...
 
-    async def edit_notice(self, recipient: Recipient, message_id: int, html: str) -> None: ...
+    async def edit_notice(self, recipient: Recipient, message_id: int, notice: Notice) -> None: ...
 
     async def delete_messages(self, recipient: Recipient, message_ids: Sequence[int]) -> None: ...
 
@@ -194,7 +193,7 @@ class Upkeep:
         message_id = None if known is None else known.message_id
         if message_id is not None:
             try:
-                await self._notes.edit_notice(recipient, message_id, html)
+                await self._notes.edit_notice(recipient, message_id, Notice(html=html))
             except Vanished:
                 message_id = None
         if message_id is None:

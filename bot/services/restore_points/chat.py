@@ -7,15 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bot.services.delivery.destination import Outcome
+from bot.services.delivery.destination import Outcome, Unchanged, Vanished
 
-
-class Vanished(Outcome):
-    """The message is gone, or can't be edited any more."""
-
-
-class Unchanged(Outcome):
-    """The message is already as it was asked to be."""
+__all__ = ["Chats", "CutShort", "Files", "Pinned", "PostedDocument", "Unchanged", "Vanished", "nothing"]
 
 
 class CutShort(Outcome):

@@ -1,0 +1,74 @@
+"""The buttons under an alarm: it is right so, or don't remind me for a day."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+from aiogram import F, Router
+from aiogram.filters.callback_data import CallbackData
+from aiogram.types import CallbackQuery
+from pydantic import Field
+
+from bot.clock import Clock
+from bot.errors import NotFoundError
+from bot.handlers.screen import Press
+from bot.models import Alarm, Recipient
+from bot.services.alarms.alarms import SHRUNKEN
+from bot.services.delivery.destination import NoticeButton
+from bot.texts import alarms as words
+
+if TYPE_CHECKING:
+    from bot.services.manager import Manager
+
+HUSHED_FOR = timedelta(hours=24)
+
+
+class Answer(StrEnum):
+    RIGHT = "right"
+    LATER = "later"
+
+
+class OfAlarm(CallbackData, prefix="alarm"):
+    """An answer to one alarm."""
+
+    answer: Answer
+    id: Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
+
+
+def alarm_buttons(alarm: Alarm) -> tuple[NoticeButton, ...]:
+    """Return what an admin can answer to an open alarm."""
+    later = NoticeButton(text=words.LATER, data=OfAlarm(answer=Answer.LATER, id=alarm.id).pack())
+    if alarm.kind != SHRUNKEN:
+        return (later,)
+    return (NoticeButton(text=words.RIGHT, data=OfAlarm(answer=Answer.RIGHT, id=alarm.id).pack()), later)
+
+
+def build_alarm_router() -> Router:
+    """Make the router of the buttons under alarms."""
+    router = Router(name="alarms")
+    router.callback_query.register(accept_alarm, OfAlarm.filter(F.answer == Answer.RIGHT))
+    router.callback_query.register(hush_alarm, OfAlarm.filter(F.answer == Answer.LATER))
+    return router
+
+
+async def accept_alarm(_: CallbackQuery, callback_data: OfAlarm, press: Press, manager: Manager) -> None:
+    """End the alarm for everybody; its message says who did."""
+    try:
+        await manager.alarms.accept(callback_data.id, actor=press.actor)
+    except NotFoundError:
+        await press.answer(words.OVER_ALREADY, alert=True)
+        return
+    await press.answer(words.ACCEPTED)
+
+
+async def hush_alarm(_: CallbackQuery, callback_data: OfAlarm, press: Press, manager: Manager, clock: Clock) -> None:
+    """Remind this admin alone a day from now."""
+    address = Recipient(chat_id=press.canvas.chat_id).address
+    try:
+        await manager.alarms.hush(callback_data.id, address, clock() + HUSHED_FOR)
+    except NotFoundError:
+        await press.answer(words.OVER_ALREADY, alert=True)
+        return
+    await press.answer(words.HUSHED)

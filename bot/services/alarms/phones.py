@@ -1,0 +1,130 @@
+"""Alarms on phones and the rest, by apprise: the only file that knows its manners. Nothing here waits for an endpoint.
+
+An address is an apprise URL such as `ntfy://topic` (https://github.com/caronc/apprise/wiki); it holds secrets and is in
+no sentence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib.util
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+
+from bot.clock import Clock
+from bot.models import Alarm
+from bot.services.alarms.alarms import CanNotTellError
+from bot.services.alarms.lifecycle import Act, Told, fingerprint
+
+ANSWERS_WITHIN = 20.0
+"""Seconds for one message in all; apprise waits four for a connection and four for an answer, unless told else."""
+
+TRIES = 5
+"""A phone that could not be told so often hears of the next reminder, or of the end, instead."""
+
+Wording = Callable[[Alarm, datetime], tuple[str, str]]
+
+
+def has_apprise() -> bool:
+    """Tell whether the extra is installed, without importing it (0.2 s)."""
+    return importlib.util.find_spec("apprise") is not None
+
+
+def unusable(urls: Iterable[str]) -> tuple[int, ...]:
+    """Return the positions, from 1, of the addresses that apprise can't use; () where it is not installed."""
+    if not has_apprise():
+        return ()
+    from apprise import Apprise  # noqa: PLC0415 - 0.2 s, and optional
+
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its complaints repeat the address
+    return tuple(position for position, url in enumerate(urls, 1) if not _is_usable(Apprise, url))
+
+
+def _is_usable(apprise: type, url: str) -> bool:
+    try:
+        return apprise().add(url) is True
+    except Exception:  # a plugin that stumbles over an address can't use it
+        return False
+
+
+class Phone:
+    """One apprise address. It is told when an alarm begins, at each reminder, and when it ends."""
+
+    def __init__(
+        self, url: str, *, wording: Wording, clock: Clock, within: float = ANSWERS_WITHIN, tries: int = TRIES
+    ) -> None:
+        self._url, self._wording, self._clock = url, wording, clock
+        self._within, self._tries = within, tries
+        self._failures: dict[tuple[str, Act], int] = {}
+
+    @property
+    def address(self) -> str:
+        """A fingerprint: the address itself is a secret, and the catalogue is no place for it."""
+        return f"phone:{hashlib.sha256(self._url.encode()).hexdigest()[:12]}"
+
+    async def concerned(self, alarm: Alarm) -> bool:
+        return True
+
+    async def tell(self, act: Act, alarm: Alarm, told: Told) -> Told:
+        now = self._clock()
+        match act:
+            case Act.CHANGE:
+                return replace(told, shown=fingerprint(alarm))  # a phone can't take back what it has shown
+            case Act.END_UNHEARD:
+                return replace(told, done=True)  # nothing to put right: it never rang
+            case _:
+                await self._send(act, alarm, now)
+        if act is Act.END:
+            return replace(told, done=True)
+        return replace(told, message_id=0, sent_at=now, reminded_at=now, shown=fingerprint(alarm))
+
+    async def _send(self, act: Act, alarm: Alarm, now: datetime) -> None:
+        title, body = self._wording(alarm, now)
+        attempt = (alarm.id, act)
+        if await in_a_thread(lambda: _notify(self._url, title, body), self._within):
+            self._failures.pop(attempt, None)
+            return
+        self._failures[attempt] = self._failures.get(attempt, 0) + 1
+        if self._failures[attempt] < self._tries:
+            raise CanNotTellError("the address of NOTIFY_URLS does not take the message")
+        self._failures.pop(attempt)
+
+
+async def in_a_thread(work: Callable[[], bool], seconds: float) -> bool:
+    """Do blocking work in a thread that nobody waits for longer than so; False when it failed or took longer.
+
+    A daemon, and no pool: an endpoint that hangs must hold up neither other work nor the end of the process.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[bool] = loop.create_future()
+
+    def settle(result: bool) -> None:
+        if not answer.done():
+            answer.set_result(result)
+
+    def run() -> None:
+        try:
+            result = work()
+        except Exception:  # whatever a plugin raises, the alarm was not taken
+            result = False
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle, result)
+
+    threading.Thread(target=run, name="phone", daemon=True).start()
+    try:
+        return await asyncio.wait_for(answer, seconds)
+    except TimeoutError:
+        return False
+
+
+def _notify(url: str, title: str, body: str) -> bool:
+    from apprise import Apprise, NotifyFormat  # noqa: PLC0415 - 0.2 s, and optional
+
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)
+    phone = Apprise()
+    return bool(phone.add(url) and phone.notify(title=title, body=body, body_format=NotifyFormat.TEXT))

@@ -1,0 +1,137 @@
+"""Alarms in the catalogue: what is wrong since when, and which message of which chat says so."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.models import Alarm, BackedUp
+from bot.services.alarms.lifecycle import Told
+from bot.services.catalogue.connection import Rows, reading, writing
+from bot.services.catalogue.values import as_backed_up, as_text, as_text_or_none, as_time, as_time_or_none
+
+_SEEN = "alarms_seen_to"
+
+
+class AlarmRows(Rows):
+    """The rows of alarms and alarm_messages, and what a backup has lost."""
+
+    @reading
+    async def open_alarms(self) -> tuple[Alarm, ...]:
+        """Return the alarms that have not ended, oldest first."""
+        rows = await self.rows("SELECT * FROM alarms WHERE ended_at IS NULL ORDER BY began_at, id")
+        return tuple(_as_alarm(row) for row in rows)
+
+    @reading
+    async def active_alarms(self) -> tuple[tuple[Alarm, tuple[Told, ...]], ...]:
+        """Return the alarms that are open or whose end somebody is still to be told, and how each is known."""
+        told: dict[str, list[Told]] = {}
+        for row in await self.rows("SELECT * FROM alarm_messages"):
+            told.setdefault(row["alarm_id"], []).append(_as_told(row))
+        rows = await self.rows(
+            "SELECT * FROM alarms WHERE ended_at IS NULL"
+            " OR id IN (SELECT alarm_id FROM alarm_messages WHERE done = 0) ORDER BY began_at, id"
+        )
+        return tuple((_as_alarm(row), tuple(told.get(row["id"], ()))) for row in rows)
+
+    @writing
+    async def save_alarm(self, alarm: Alarm) -> None:
+        """Record an alarm as it is now."""
+        await self.execute(
+            "INSERT INTO alarms (id, key, title, sentence, began_at, ended_at, ending, accepted, base)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET title = excluded.title,"
+            " sentence = excluded.sentence, ended_at = excluded.ended_at, ending = excluded.ending,"
+            " accepted = excluded.accepted",
+            (
+                *(alarm.id, alarm.key, alarm.title, alarm.sentence, as_text(alarm.began_at)),
+                *(as_text_or_none(alarm.ended_at), alarm.ending, int(alarm.accepted), alarm.base),
+            ),
+        )
+
+    @writing
+    async def save_told(self, told: Told) -> None:
+        """Record how a listener knows of an alarm that is recorded already."""
+        await self.execute(
+            "INSERT OR REPLACE INTO alarm_messages"
+            " (alarm_id, address, message_id, sent_at, reminded_at, quiet_until, shown, done)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(told.alarm_id, told.address, told.message_id, as_text_or_none(told.sent_at)),
+                *(as_text_or_none(told.reminded_at), as_text_or_none(told.quiet_until), told.shown, int(told.done)),
+            ),
+        )
+
+    @writing
+    async def forget_alarms(self, before: datetime) -> None:
+        """Forget the alarms that ended before an instant."""
+        await self.execute("DELETE FROM alarms WHERE ended_at < ?", (as_text(before),))
+
+    @reading
+    async def alarms_seen_to(self) -> int | None:
+        """Return the id up to which backups were weighed for alarms; None when none ever was."""
+        found = await self.value("SELECT value FROM meta WHERE key = ?", (_SEEN,))
+        return None if found is None else int(found)
+
+    @writing
+    async def set_alarms_seen_to(self, backup_id: int) -> None:
+        await self.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_SEEN, str(backup_id)))
+
+    @writing
+    async def set_shrunken(self, backup_id: int, lines: Sequence[str]) -> None:
+        """Record what a backup holds much less of than the one before it."""
+        await self.execute(
+            "UPDATE backups SET shrunken = ? WHERE id = ?", (json.dumps(list(lines), ensure_ascii=False), backup_id)
+        )
+
+    @reading
+    async def predecessor(self, path: str, backup_id: int) -> BackedUp | None:
+        """Return the database at a path as the newest proven backup before `backup_id` holds it.
+
+        Safety copies don't count: they hold what a restore has replaced.
+        """
+        row = await self.row(
+            "SELECT backed_up.* FROM backed_up JOIN backups ON backups.id = backup_id WHERE path = ? AND backup_id < ?"
+            " AND archive_sha256 <> '' AND trigger <> 'safety' ORDER BY backup_id DESC LIMIT 1",
+            (path, backup_id),
+        )
+        return None if row is None else as_backed_up(row)
+
+    @reading
+    async def newest_mark(self) -> tuple[int, str] | None:
+        """Return id and state of the newest run: what changes when there is something new to look at."""
+        row = await self.row("SELECT id, state FROM backups ORDER BY id DESC LIMIT 1")
+        return None if row is None else (row["id"], row["state"])
+
+    @reading
+    async def first_backup_at(self) -> datetime | None:
+        """Return when the oldest run on record began."""
+        return as_time_or_none(await self.value("SELECT min(started_at) FROM backups"))
+
+
+def _as_alarm(row: sqlite3.Row) -> Alarm:
+    return Alarm(
+        id=row["id"],
+        key=row["key"],
+        title=row["title"],
+        sentence=row["sentence"],
+        began_at=as_time(row["began_at"]),
+        ended_at=as_time_or_none(row["ended_at"]),
+        ending=row["ending"],
+        accepted=bool(row["accepted"]),
+        base=row["base"],
+    )
+
+
+def _as_told(row: sqlite3.Row) -> Told:
+    return Told(
+        alarm_id=row["alarm_id"],
+        address=row["address"],
+        message_id=row["message_id"],
+        sent_at=as_time_or_none(row["sent_at"]),
+        reminded_at=as_time_or_none(row["reminded_at"]),
+        quiet_until=as_time_or_none(row["quiet_until"]),
+        shown=row["shown"],
+        done=bool(row["done"]),
+    )

@@ -1,0 +1,40 @@
+"""aiogram's HTTP session, which also tells the time that Telegram's server puts on every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import SimpleNamespace
+
+from aiogram.client.session.aiohttp import AiohttpSession
+from aiohttp import ClientSession, TraceConfig, TraceRequestEndParams
+
+from bot.clock import utc_now
+
+Dated = Callable[[datetime, datetime], None]
+
+
+class DatedSession(AiohttpSession):
+    """Calls `on_date` with the server's time and this machine's, at each answer that names one."""
+
+    on_date: Dated | None = None
+
+    async def create_session(self) -> ClientSession:
+        session = await super().create_session()
+        if not session.trace_configs:
+            tracing = TraceConfig()
+            tracing.on_request_end.append(self._read_date)
+            tracing.freeze()
+            session.trace_configs.append(tracing)
+        return session
+
+    async def _read_date(self, _: ClientSession, __: SimpleNamespace, ended: TraceRequestEndParams) -> None:
+        # The real clock of this machine, whatever clock the service goes by: that one is what may be wrong.
+        here = utc_now()
+        try:
+            server = parsedate_to_datetime(ended.response.headers["Date"])
+        except (KeyError, ValueError):
+            return
+        if self.on_date is not None and server.tzinfo is not None:
+            self.on_date(server.astimezone(UTC), here)

@@ -1,0 +1,21 @@
+"""A scene with two databases."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.demo.standin import StandIn
+from tests.demo.conftest import standin  # noqa: F401 - a fixture
+from tests.samples import make_database
+from tests.services.alarms.scene import Scene
+
+
+@pytest.fixture
+async def scene(standin: StandIn, tmp_path: Path) -> AsyncIterator[Scene]:  # noqa: F811
+    """Two admins and two databases, users.db with 500 rows and shop.db."""
+    sources = [make_database(tmp_path / "live" / "users.db", 500), make_database(tmp_path / "live" / "shop.db")]
+    scene = Scene(standin, tmp_path, sources)
+    await scene.open()
+    yield scene
+    await scene.close()

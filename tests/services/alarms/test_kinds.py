@@ -1,0 +1,226 @@
+"""Each kind of alarm from a real cause, and its end from a real mend."""
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.models import BackupState, Trigger
+from bot.services.abort import Abort
+from bot.watch import prepare_alarms
+from tests.samples import damage, make_database
+from tests.services.alarms.scene import Scene, change, loud, notices, texts_of
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
+
+async def the_alarm(scene: Scene) -> str:
+    """The words of the only open alarm, as Ann reads them."""
+    assert len(await scene.open_keys()) == 1
+    (message,) = [message for message in notices(scene.ann) if message.text.startswith("🚨")]
+    return message.text
+
+
+async def test_two_missed_runs_are_an_alarm_until_the_next_good_backup(scene: Scene) -> None:
+    """By the schedule of every hour, a backup is too old half an hour after the second missed run."""
+    await scene.back_up()
+    await scene.pass_time(2 * HOUR + 29 * MINUTE)
+    assert await scene.open_keys() == []
+    await scene.pass_time(2 * MINUTE)
+    assert await scene.open_keys() == ["stale"]
+    assert "newest good backup is of 2026-07-13 12:00 UTC" in await the_alarm(scene)
+    await scene.back_up()
+    assert await scene.open_keys() == []
+
+
+async def test_an_admins_own_pause_is_no_alarm_before_it_may_be_forgotten(scene: Scene) -> None:
+    """A pause with an end never is; one without an end is, from its second day, and the alarm names who paused."""
+    await scene.back_up()
+    await scene.manager.pause(actor="Ann (11)", until=scene.now + 30 * HOUR)
+    await scene.pass_time(29 * HOUR)
+    assert await scene.open_keys() == []
+    await scene.manager.pause(actor="Ann (11)")
+    await scene.pass_time(23 * HOUR)
+    assert await scene.open_keys() == []
+    await scene.pass_time(2 * HOUR)
+    assert "paused by Ann (11)" in await the_alarm(scene)
+
+
+async def test_a_failed_run_is_an_alarm_and_no_stream_of_them(scene: Scene) -> None:
+    """With every database gone no backup is made: one alarm says so, and why, for as long as it lasts."""
+    live = scene.sources[0].parent
+    live.rename(live.with_name("away"))
+    await scene.pass_time(2 * HOUR, scene.back_up)
+    assert await scene.open_keys() == ["run"]
+    assert "users.db" in await the_alarm(scene)
+    assert "older backups are untouched" in await the_alarm(scene)
+    live.with_name("away").rename(live)
+    await scene.back_up()
+    assert await scene.open_keys() == []
+
+
+async def test_a_damaged_database_is_an_alarm_of_its_own(scene: Scene) -> None:
+    """The other one goes out; the alarm names the damaged one and what the check found."""
+    damage(scene.sources[0])
+    made = await scene.back_up()
+    assert made is not None
+    assert made.state is BackupState.PARTIAL
+    assert await scene.open_keys() == ["skipped:users.db"]
+    assert "damaged" in await the_alarm(scene)
+
+
+async def test_a_database_taken_out_of_the_settings_ends_its_alarm(scene: Scene) -> None:
+    """What nobody wants backed up any more is no trouble any more."""
+    scene.sources.pop(0).unlink()
+    scene.sources.insert(0, scene.folder / "live" / "users.db")
+    await scene.back_up()
+    assert await scene.open_keys() == ["skipped:users.db"]
+    scene.sources.pop(0)
+    await scene.restart()
+    await scene.back_up()
+    assert await scene.open_keys() == []
+    assert "no longer among DATABASES" in texts_of(scene.ann)[0]
+
+
+async def test_a_disk_that_is_not_mounted_rings_once(scene: Scene) -> None:
+    """More than five databases that are missing at the same time are one alarm."""
+    more = [make_database(scene.folder / "disk" / f"n{number}.db", 5) for number in range(8)]
+    scene.sources += more
+    await scene.restart()
+    await scene.back_up()
+    shutil.move(scene.folder / "disk", scene.folder / "unmounted")
+    await scene.pass_time(2 * HOUR, scene.back_up)
+    assert await scene.open_keys() == ["skipped:*"]
+    assert len(loud(scene.ann)) == 1
+    assert "8 databases are not backed up" in await the_alarm(scene)
+    shutil.move(scene.folder / "unmounted", scene.folder / "disk")
+    await scene.back_up()
+    assert await scene.open_keys() == []
+
+
+async def test_lost_rows_are_an_alarm_and_stand_in_the_caption_until_they_are_back(scene: Scene) -> None:
+    """500 rows become 3: the backup goes out silently with the warning, hour after hour, one alarm; rows end it."""
+    await scene.back_up()
+    change(scene.sources[0], "DELETE FROM entries WHERE id > 3")
+    await scene.pass_time(3 * HOUR, scene.back_up)
+    assert await scene.open_keys() == ["shrunken:users.db"]
+    assert "entries 500 → 3" in await the_alarm(scene)
+    warned = [message for message in scene.ann.messages if message.document and "entries 500 → 3" in message.text]
+    assert len(warned) == 3
+    assert all(message.silent and message.text.startswith("⚠️") for message in warned)
+    change(
+        scene.sources[0],
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)"
+        " INSERT INTO entries (text) SELECT 'row ' || i FROM n",
+    )
+    await scene.pass_time(HOUR, scene.back_up)
+    assert await scene.open_keys() == []
+    assert "holds as much as before again" in texts_of(scene.ann)[0]
+    assert "MUCH LESS" not in [message for message in scene.ann.messages if message.document][-1].text
+
+
+async def test_an_accepted_level_is_the_one_to_compare_with(scene: Scene) -> None:
+    """ "It is right" ends the alarm for everybody; the next fall is measured from there."""
+    await scene.back_up()
+    change(scene.sources[0], "DELETE FROM entries WHERE id > 100")
+    await scene.back_up()
+    (alarm,) = await scene.open_alarms()
+    await scene.manager.alarms.accept(alarm.id, actor="Ann (11)")
+    await scene.pass_time(3 * HOUR, scene.back_up)
+    assert await scene.open_keys() == []
+    (over,) = notices(scene.ben)
+    assert over.text.startswith("✅ Accepted after")
+    assert "Ann (11)" in over.text
+    change(scene.sources[0], "DELETE FROM entries WHERE id > 20")
+    await scene.back_up()
+    assert await scene.open_keys() == ["shrunken:users.db"]
+    assert "entries 100 → 20" in await the_alarm(scene)
+
+
+async def test_a_lost_table_and_a_lost_file_are_seen_and_another_process_sees_them_too(scene: Scene) -> None:
+    """A table that is gone lost all its rows. What a command backed up meanwhile is weighed by the next look."""
+    await scene.back_up()
+    scene.sources[0].unlink()
+    make_database(scene.sources[0], 5)
+    await scene.restart()
+    await scene.back_up()
+    assert await scene.open_keys() == ["shrunken:users.db"]
+    change(scene.sources[1], "DROP TABLE entries")
+    await scene.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+    await scene.restart()
+    await scene.manager.alarms.told()
+    assert await scene.open_keys() == ["shrunken:users.db", "shrunken:shop.db"]
+    assert any("entries 50 → gone" in text for text in texts_of(scene.ann))
+
+
+async def test_a_disk_that_fills_is_an_alarm_before_it_is_full(scene: Scene) -> None:
+    """Below the mark it begins, and only well above it does it end: no ringing at every file."""
+    room = {"free": 60 << 30}
+    prepare_alarms(
+        scene.manager,
+        scene.manager.ledger,  # type: ignore[arg-type]
+        clock=scene.clock,
+        usage=lambda _folder: (room["free"], 1000 << 30),
+    )
+    await scene.back_up()
+    assert await scene.open_keys() == []  # 6 % of a large disk is room enough
+    room["free"] = (5 << 30) - 1
+    await scene.pass_time(HOUR, scene.back_up)
+    assert await scene.open_keys() == ["disk"]
+    assert "5,120 MB are free" in await the_alarm(scene)
+    room["free"] = (5 << 30) + 1
+    await scene.pass_time(HOUR, scene.back_up)
+    assert await scene.open_keys() == ["disk"]
+    room["free"] = 6 << 30
+    await scene.pass_time(HOUR, scene.back_up)
+    assert await scene.open_keys() == []
+
+
+async def test_a_disk_too_full_for_the_catalogue_silences_nobody(scene: Scene) -> None:
+    """An alarm that can't be written down is told all the same, and written down when there is room."""
+    await scene.back_up()
+    catalogue = scene.manager.catalogue
+    pages = await catalogue.value("PRAGMA page_count")
+    await catalogue.execute(f"PRAGMA max_page_count = {pages}")
+    for number in range(200):
+        await scene.manager.alarms.raise_(f"test:{number}", "x" * 400, title=f"Trouble {number}")
+    await scene.manager.alarms.told()
+    assert len([message for message in notices(scene.ann) if "Trouble" in message.text]) == 200
+    assert len(await catalogue.open_alarms()) < 200
+    await catalogue.execute("PRAGMA max_page_count = 1000000")
+    await scene.manager.alarms.told()
+    assert len(await catalogue.open_alarms()) == 200
+    await scene.restart()
+    await scene.manager.alarms.told()
+    assert len([message for message in notices(scene.ann) if "Trouble" in message.text]) == 200
+
+
+async def test_a_failed_test_restore_is_an_alarm_until_one_succeeds(scene: Scene) -> None:
+    """An archive that changed on the disk fails its drill; the next backup's drill ends the alarm."""
+    made = await scene.back_up()
+    assert made is not None
+    archive = Path(scene.manager.settings.backup_dir) / made.archive_name
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[:200] + b"\0" * 50 + whole[250:])
+    await scene.manager.drills.drill_on_disk(made, abort=Abort())
+    await scene.manager.alarms.told()
+    assert await scene.open_keys() == ["drill"]
+    assert "Do not rely on this backup" in await the_alarm(scene)
+    archive.write_bytes(whole)
+    await scene.manager.drills.drill_on_disk(made, abort=Abort())
+    await scene.manager.alarms.told()
+    assert await scene.open_keys() == []
+
+
+@pytest.mark.parametrize("settings", [{"SHRINK_ALARM": "0"}, {"SHRINK_ALARM": "99"}])
+async def test_what_is_not_to_be_watched_is_not(scene: Scene, settings: dict[str, str]) -> None:
+    """SHRINK_ALARM=0 is off, and a high one lets most things pass; an open alarm ends with it."""
+    await scene.back_up()
+    change(scene.sources[0], "DELETE FROM entries WHERE id > 100")
+    await scene.back_up()
+    assert await scene.open_keys() == ["shrunken:users.db"]
+    scene.settings |= settings
+    await scene.restart()
+    await scene.back_up()
+    assert await scene.open_keys() == []

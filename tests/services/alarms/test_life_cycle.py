@@ -1,0 +1,153 @@
+"""An alarm from its beginning to its end, over days, as the phones show it."""
+
+from datetime import timedelta
+
+from bot.demo import faults
+from tests.services.alarms.scene import Scene, notices, texts_of
+
+HOUR = timedelta(hours=1)
+PARKED = "bot was blocked by the user"
+
+
+async def test_an_alarm_is_one_message_from_its_beginning_to_its_end(scene: Scene) -> None:
+    """Loud once, edited as it changes, one message however many hourly runs, and at the end a word that it is over."""
+    users = scene.sources[0]
+    away = users.rename(users.with_suffix(".away"))
+    await scene.back_up()
+    (began,) = notices(scene.ann)
+    assert not began.silent
+    assert "users.db is not backed up" in began.text
+    await scene.pass_time(5 * HOUR, scene.back_up)
+    assert [message.id for message in notices(scene.ann)] == [began.id]
+    assert all(message.silent for message in scene.ann.messages if message.document)
+    assert len(scene.api.calls_of("editMessageText")) == 0
+    away.rename(users)
+    await scene.pass_time(HOUR, scene.back_up)
+    over, recovered = notices(scene.ann)
+    assert over.id == began.id
+    assert over.text.startswith("✅ Recovered after 6 h")
+    assert "users.db is backed up again" in over.text
+    assert over.button_texts == []
+    assert recovered.silent
+    assert recovered.reply_to == over.id
+    assert texts_of(scene.ben) == texts_of(scene.ann)
+    await scene.pass_time(48 * HOUR, scene.back_up)
+    assert len(notices(scene.ann)) == 2
+
+
+async def test_reminders_come_at_their_interval_and_take_the_place_of_the_message(scene: Scene) -> None:
+    """In two days an alarm rings at its beginning and every six hours, and is never in the chat twice."""
+    scene.sources[1].unlink()
+    await scene.pass_time(48 * HOUR, scene.back_up)
+    sent = scene.api.calls_of("sendMessage", chat_id=11, ok=True)
+    assert len(sent) == 1 + 7
+    assert not any(call.params.get("disable_notification") == "true" for call in sent)
+    (message,) = notices(scene.ann)
+    assert "shop.db is not backed up" in message.text
+    assert "for 42 h now" in message.text
+
+
+async def test_a_restart_in_the_middle_changes_nothing(scene: Scene) -> None:
+    """Another process knows the message, does not repeat it, reminds in time and ends it."""
+    away = scene.sources[0].rename(scene.sources[0].with_suffix(".away"))
+    await scene.back_up()
+    (began,) = notices(scene.ann)
+    await scene.pass_time(2 * HOUR, scene.back_up)
+    await scene.restart()
+    await scene.pass_time(2 * HOUR, scene.back_up)
+    assert [message.id for message in notices(scene.ann)] == [began.id]
+    await scene.restart()
+    await scene.pass_time(2 * HOUR, scene.back_up)
+    (reminder,) = notices(scene.ann)
+    assert reminder.id > began.id
+    await scene.restart()
+    away.rename(scene.sources[0])
+    await scene.back_up()
+    assert notices(scene.ann)[0].id == reminder.id
+    assert "Recovered after 6 h" in notices(scene.ann)[0].text
+
+
+async def test_while_telegram_is_down_an_alarm_is_kept(scene: Scene) -> None:
+    """What can't be told is told later, once; a restart in between loses nothing."""
+    scene.sources[0].unlink()
+    scene.api.inject(faults.server_error(502, html=True), times=None)
+    await scene.pass_time(3 * HOUR, scene.back_up)
+    await scene.restart()
+    await scene.pass_time(HOUR, scene.back_up)
+    assert not scene.ann.messages
+    scene.api.clear_faults()
+    await scene.pass_time(HOUR)
+    (message,) = notices(scene.ann)
+    assert "users.db is not backed up" in message.text
+    assert "for 4 h now" in message.text
+    assert not message.silent
+
+
+async def test_what_began_and_ended_while_telegram_was_down_is_told_in_one_silent_message(scene: Scene) -> None:
+    """Nobody is rung for what is over, and nobody is left without a word either."""
+    away = scene.sources[0].rename(scene.sources[0].with_suffix(".away"))
+    scene.api.inject(faults.server_error(502, html=True), times=None)
+    await scene.pass_time(3 * HOUR, scene.back_up)
+    away.rename(scene.sources[0])
+    await scene.pass_time(HOUR, scene.back_up)
+    scene.api.clear_faults()
+    await scene.pass_time(HOUR)
+    (message,) = notices(scene.ann)
+    assert message.silent
+    assert message.text.startswith("✅ Recovered after 3 h")
+
+
+async def test_a_message_that_was_deleted_is_sent_anew(scene: Scene) -> None:
+    """An admin who deleted the alarm still hears of its end."""
+    away = scene.sources[0].rename(scene.sources[0].with_suffix(".away"))
+    await scene.back_up()
+    (began,) = notices(scene.ann)
+    del began.chat.messages[began.id]
+    away.rename(scene.sources[0])
+    await scene.pass_time(HOUR, scene.back_up)
+    (over,) = notices(scene.ann)
+    assert "Recovered" in over.text
+
+
+async def test_one_who_can_not_be_reached_keeps_nobody_from_hearing(scene: Scene) -> None:
+    """Ben blocked the bot: Ann is told of the alarm, and that Ben does not hear; once he is back, he is told too."""
+    scene.ben.block_bot()
+    scene.sources[0].unlink()
+    await scene.back_up()
+    await scene.pass_time(HOUR, scene.back_up)
+    assert await scene.open_keys() == ["skipped:users.db", "unreachable:12"]
+    assert len(notices(scene.ann)) == 2
+    assert notices(scene.ben) == []
+    scene.ben.unblock_bot()
+    await scene.manager.recipient_started(12, "Ben")
+    await scene.pass_time(HOUR)
+    assert await scene.open_keys() == ["skipped:users.db"]
+    (message,) = notices(scene.ben)
+    assert "users.db is not backed up" in message.text
+
+
+async def test_quiet_hours_silence_an_alarm_only_for_who_chose_so(scene: Scene) -> None:
+    """The hook of the admins' own choices decides about the sound, never about the message."""
+
+    async def ben_sleeps(admin_id: int, now: object) -> bool:
+        return admin_id != 12
+
+    scene.manager.alarms.loudness = ben_sleeps
+    scene.sources[0].unlink()
+    await scene.back_up()
+    assert [message.silent for message in notices(scene.ann)] == [False]
+    assert [message.silent for message in notices(scene.ben)] == [True]
+
+
+async def test_a_changed_alarm_is_edited_without_a_sound(scene: Scene) -> None:
+    """The reason of the same trouble is another one now: same message, new words."""
+    users = scene.sources[0]
+    users.unlink()
+    await scene.back_up()
+    (began,) = notices(scene.ann)
+    users.write_bytes(b"this is no database, whatever it is called" * 100)
+    await scene.pass_time(HOUR, scene.back_up)
+    (message,) = notices(scene.ann)
+    assert message.id == began.id
+    assert message.text != began.text
+    assert "not a" in message.text

@@ -1,0 +1,135 @@
+"""The pings for an outside watchdog, to a real HTTP server: their order, their conditions, and that nobody waits."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from bot.models import BackupState, Delivery, DeliveryState, Recipient, SkippedRecord, SkipReason
+from bot.services.alarms.watchdog import Watchdog
+from tests.handlers import samples
+from tests.services.alarms.endpoint import Endpoint
+
+BACKUP = samples.backup(1)
+
+
+@pytest.fixture
+async def endpoint() -> AsyncIterator[Endpoint]:
+    async with Endpoint() as endpoint:
+        yield endpoint
+
+
+async def at_once(_seconds: float) -> None:
+    """The pause between tries, without the wait."""
+
+
+def watchdog(endpoint: Endpoint, within: float = 5) -> Watchdog:
+    return Watchdog(f"http://127.0.0.1:{endpoint.port}/uuid?create=1", within=within, sleep=at_once)
+
+
+def rows(*states: DeliveryState) -> tuple[Delivery, ...]:
+    return tuple(
+        Delivery(backup_id=1, recipient=Recipient(chat_id=11 + n), state=state) for n, state in enumerate(states)
+    )
+
+
+async def test_start_and_success_of_one_run_share_an_id(endpoint: Endpoint) -> None:
+    """In this order, as Healthchecks wants them; the address keeps its own query."""
+    dog = watchdog(endpoint)
+    dog.begins()
+    dog.ended(BACKUP, rows(DeliveryState.SENT))
+    start, success = await endpoint.until(2)
+    assert (start.path, success.path) == ("/uuid/start", "/uuid")
+    assert start.query["rid"] == success.query["rid"]
+    assert len(start.query["rid"]) == 36
+    assert success.query["create"] == "1"
+    dog.begins()
+    assert (await endpoint.until(3))[2].query["rid"] != start.query["rid"]
+    await dog.stop()
+
+
+@pytest.mark.parametrize(
+    ("states", "success"),
+    [
+        ((DeliveryState.SENT, DeliveryState.SENT), True),
+        ((DeliveryState.SENT, DeliveryState.PARKED), True),
+        ((DeliveryState.SENT, DeliveryState.SUPERSEDED), True),
+        ((DeliveryState.PARKED,), False),
+        ((DeliveryState.SENT, DeliveryState.PENDING), False),
+        ((), False),
+    ],
+)
+async def test_success_is_told_once_all_who_can_be_reached_have_it(
+    endpoint: Endpoint, states: tuple[DeliveryState, ...], success: bool
+) -> None:
+    """Nothing is called a success that nobody received, or that somebody is still owed."""
+    dog = watchdog(endpoint)
+    dog.begins()
+    dog.ended(BACKUP, rows(*states))
+    await endpoint.until(2 if success else 1)
+    assert (dog.unconfirmed == 1) is not success
+    dog.settled(rows(*states, DeliveryState.SENDING))
+    dog.settled(rows(DeliveryState.SENT))
+    await endpoint.until(2)
+    await dog.stop()
+    assert [asked.path for asked in endpoint.asked] == ["/uuid/start", "/uuid"]
+
+
+async def test_a_failure_says_why(endpoint: Endpoint) -> None:
+    """The body holds the sentence; a backup that lacks a database has failed for the watchdog, too."""
+    dog = watchdog(endpoint)
+    dog.begins()
+    dog.failed("No database could be backed up.")
+    record = SkippedRecord(name="shop.db", path="/shop.db", reason=SkipReason.MISSING, detail="There is no such file.")
+    dog.ended(replace(BACKUP, skipped=(record,), state=BackupState.PARTIAL), rows(DeliveryState.SENT))
+    asked = await endpoint.until(3)
+    await dog.stop()
+    assert [(one.method, one.path) for one in asked[1:]] == [("POST", "/uuid/fail")] * 2
+    assert asked[1].body == "No database could be backed up."
+    assert "shop.db: There is no such file." in asked[2].body
+
+
+async def test_a_refusing_endpoint_is_tried_three_times_and_then_left_alone(endpoint: Endpoint) -> None:
+    """It is logged once, without its address, and the next ping is made all the same."""
+    endpoint.status = 503
+    dog = watchdog(endpoint)
+    dog.begins()
+    await endpoint.until(3)
+    endpoint.status = 200
+    dog.failed("no")
+    await endpoint.until(4)
+    await dog.stop()
+    assert [asked.path for asked in endpoint.asked] == ["/uuid/start"] * 3 + ["/uuid/fail"]
+
+
+async def test_an_endpoint_that_never_answers_holds_up_neither_a_run_nor_the_end(endpoint: Endpoint) -> None:
+    """Telling returns at once, and stopping gives up after two seconds."""
+    endpoint.hold.clear()
+    dog = watchdog(endpoint, within=60)
+    for _ in range(20):
+        dog.begins()
+        dog.ended(BACKUP, rows(DeliveryState.SENT))
+    await endpoint.until(1)
+    async with asyncio.timeout(10):
+        await dog.stop()
+    assert len(endpoint.asked) == 1
+
+
+async def test_a_redirect_is_not_followed(endpoint: Endpoint) -> None:
+    """It could lead out of TLS, with the secret in its path."""
+    async with Endpoint() as other:
+        endpoint.status, endpoint.location = 302, f"http://127.0.0.1:{other.port}/uuid"
+        dog = watchdog(endpoint)
+        dog.begins()
+        await endpoint.until(3)
+        await dog.stop()
+        assert other.asked == []
+
+
+async def test_nobody_at_the_address(endpoint: Endpoint) -> None:
+    """A closed port is a trouble like any other."""
+    dog = Watchdog("http://127.0.0.1:1/uuid", sleep=at_once)
+    dog.begins()
+    await dog.stop()
+    assert endpoint.asked == []
