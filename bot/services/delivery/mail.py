@@ -241,7 +241,7 @@ def _read(error: Exception, *, after_data: bool = False) -> Outcome:  # noqa: PL
             return error
         case smtp.SMTPAuthenticationError() if code >= 500:
             return Parked("the mail server does not accept the user or the password: check SMTP_URL and SMTP_PASSWORD")
-        case smtp.SMTPNotSupported():
+        case smtp.SMTPException() if isinstance(error, smtp.SMTPNotSupported) or "not supported" in str(error):
             return Parked(
                 "the mail server offers no such login or encryption: check the scheme and the port of SMTP_URL"
             )
