@@ -241,7 +241,8 @@ def _read(error: Exception, *, after_data: bool = False) -> Outcome:  # noqa: PL
             return error
         case smtp.SMTPAuthenticationError() if code >= 500:
             return Parked("the mail server does not accept the user or the password: check SMTP_URL and SMTP_PASSWORD")
-        case smtp.SMTPException() if isinstance(error, smtp.SMTPNotSupported) or "not supported" in str(error):
+        case _ if isinstance(error, smtp.SMTPNotSupported) or type(error) is smtp.SMTPException:
+            # The bare exception is what a server without STARTTLS or AUTH ends in; no password was sent then.
             return Parked(
                 "the mail server offers no such login or encryption: check the scheme and the port of SMTP_URL"
             )

@@ -187,6 +187,7 @@ class Post:
     def check(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         assert isinstance(data, LoginPassword)
         self.logins.append(data.login.decode())
+        # Not handled: the server itself shall answer 535.
         return AuthResult(success=data.password.decode() == self.password, handled=False)
 
 
