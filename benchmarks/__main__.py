@@ -1,4 +1,4 @@
-"""Print the tables: `python -m benchmarks [speed small memory sealing writers loop upload] [--mb 300] [--runs 3]`."""
+"""Print the tables: `python -m benchmarks [speed small memory …] [--mb 300] [--runs 3]`; the names are below."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from benchmarks import loop, memory, sealing, small, speed, upload, writers
+from benchmarks import elsewhere, loop, memory, sealing, small, speed, upload, writers
 
 MEASURES = {
     "speed": speed.measure,
@@ -17,6 +17,7 @@ MEASURES = {
     "writers": writers.measure,
     "loop": loop.measure,
     "upload": upload.measure,
+    "elsewhere": elsewhere.measure,
 }
 
 
