@@ -47,8 +47,8 @@ class Words(Protocol):
 class MailDestination:
     """Mailboxes behind one mail server.
 
-    A volume is one mail. Its message is whole in memory while it is sent, and only one at a time: never more than some six
-    times `max_bytes`. An archive that needs more than `max_mails` mails is not attached; a mail says where it lies.
+    A volume is one mail. Its message is whole in memory while it is sent, and only one at a time: never more than some
+    six times `max_bytes`. An archive that needs more than `max_mails` mails is not attached; a mail says where it lies.
     """
 
     def __init__(
