@@ -139,7 +139,7 @@ def test_restore_undo_and_verify_with_the_key_and_without(server: Path) -> None:
     opened = courier(server, "verify", "--identity", "key.txt", "latest")
     assert opened.returncode == 0
     assert "1 database restored and checked" in opened.stdout
-    archive = server / "backups" / listed[0]["archive_name"]
+    archive = server / "backups" / listed[-1]["archive_name"]  # the others are safety copies
     content = bytearray(archive.read_bytes())
     content[-1] ^= 1
     archive.write_bytes(content)

@@ -65,7 +65,7 @@ class LiveRuns:
             result = await asyncio.shield(work)
         except BusyError as error:
             run = self.manager.running or await self.manager.running_anywhere()
-            if run is not None:
+            if run is not None and not run.is_restore:
                 await self._join(canvas, run, say)
             else:
                 if not begun:

@@ -77,7 +77,10 @@ class House:
 
     async def run(self, trigger: Trigger = Trigger.SCHEDULE, **more: int) -> Backup:
         """One run, and what follows from it in the chats."""
-        result = await self.manager.back_up(trigger=trigger, requested_by="a test", **more)
+        try:
+            result = await self.manager.back_up(trigger=trigger, requested_by="a test", **more)
+        finally:
+            await self.manager.alarms.told()
         await self.upkeep.refresh()
         return result.backup
 

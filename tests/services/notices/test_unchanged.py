@@ -66,7 +66,7 @@ async def test_skip_keeps_one_archive_and_the_proof_moves_on(make_house: MakeHou
     status = await house.manager.status()
     assert status.latest_proven is not None
     assert status.latest_proven.id == last.id
-    assert is_healthy(status)
+    assert is_healthy(status, house.manager.timezone)
     assert (status.day.ok, status.day.total) == (5, 5)
     sentences = Texts(timezone=house.manager.timezone)
     assert "byte for byte as in backup 1, whose archive is the one that is kept" in sentences.status(status)
@@ -119,13 +119,14 @@ async def test_an_archive_that_vanished_from_the_disk_is_made_up_for(make_house:
 
 
 async def test_trouble_is_never_skipped(make_house: MakeHouse) -> None:
-    """With a database missing nothing is unchanged, and every run says so aloud."""
+    """With a database missing nothing is unchanged: every run is sent, says so, and its alarm has sounded."""
     house = await make_house(WHEN_UNCHANGED="skip")
     await house.hours(None)
     house.shop.rename(house.folder / "elsewhere.db")
     await house.hours(None, None)
     assert len(archives(house.ann)) == 3
-    assert len([m for m in texts(house.ann) if "🚨" in m.text and not m.silent]) == 2
+    assert all("NOT in this backup" in message.text for message in archives(house.ann)[1:])
+    assert len([m for m in texts(house.ann) if "🚨" in m.text and not m.silent]) == 1
 
 
 async def test_a_manual_backup_comes_whatever_has_changed(make_house: MakeHouse) -> None:
