@@ -7,7 +7,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from benchmarks import loop, memory, restore, sealing, small, speed, upload, writers
+from benchmarks import elsewhere, loop, memory, restore, sealing, small, speed, upload, writers
 
 MEASURES = {
     "speed": speed.measure,
@@ -18,6 +18,7 @@ MEASURES = {
     "loop": loop.measure,
     "upload": upload.measure,
     "restore": restore.measure,
+    "elsewhere": elsewhere.measure,
 }
 
 

@@ -247,15 +247,19 @@ def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     return server, ssl.create_default_context(cafile=str(cert))
 
 
-def object_destination(
-    catalogue: Catalogue, endpoint: str, *, clock: Callable[[], Any], url: str = URL, part: int = 5 << 20, **limits: Any
-) -> ObjectDestination:
+def s3_bucket(endpoint: str, url: str = URL, part: int = 5 << 20) -> Bucket:
     access = Access(
         config={"endpoint": endpoint, "region": "us-east-1", "access_key_id": "key", "secret_access_key": "secret"},
         allow_http=True,
     )
+    return Bucket(url, access, part=part)
+
+
+def object_destination(
+    catalogue: Catalogue, endpoint: str, *, clock: Callable[[], Any], **limits: Any
+) -> ObjectDestination:
     limits = {"max_age": timedelta(days=30), "max_count": 200, **limits}
-    return ObjectDestination(Holdings(Bucket(url, access, part=part)), catalogue, clock=clock, **limits)
+    return ObjectDestination(Holdings(s3_bucket(endpoint)), catalogue, clock=clock, **limits)
 
 
 def mail_destination(port: int, **more: Any) -> MailDestination:

@@ -84,7 +84,9 @@ async def test_a_servers_answer_says_what_to_do(house: House, answers: Any, kind
 async def test_a_server_that_announces_a_lower_limit_is_not_sent_to(house: House) -> None:
     """SIZE is looked at before a byte of the archive goes out."""
     async with running_mail(post := Post(), size=500) as port:
-        assert isinstance(await outcome(house, mail_destination(port)), TooLarge)
+        found = await outcome(house, mail_destination(port))
+    assert isinstance(found, TooLarge)
+    assert "at most" in found.sentence  # by its announcement, not by its refusal
     assert post.mails == []
 
 

@@ -383,6 +383,7 @@ async def test_notices_reach_people_and_no_store(world: World) -> None:
     ledger = world.ledger("telegram", "objects", "mail")
     told = await ledger.notify("🚨 <b>Backup failed</b>\nThe disk &amp; all", loud=True)
     assert {one.address for one in told} == {"11", MAILBOX}
+    assert await world.house.catalogue.parked() == {}
 
 
 async def test_the_progress_of_a_run_is_that_of_the_chats(world: World) -> None:
