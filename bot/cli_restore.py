@@ -166,7 +166,6 @@ async def open_restorer(settings: Settings) -> AsyncIterator[Any]:
             store=store,
             catalogue=catalogue,
             busy_timeout=settings.busy_timeout,
-            compression=settings.compression,
             host=platform.node(),
             timezone=settings.timezone.key,
             clock=utc_now,

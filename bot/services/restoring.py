@@ -346,7 +346,6 @@ class Restores:
             store=self._store,
             catalogue=self._catalogue,
             busy_timeout=self._settings.busy_timeout,
-            compression=self._settings.compression,
             host=platform.node(),
             timezone=self._settings.timezone.key,
             clock=self._clock,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.clock import Clock
-from bot.models import Compression, DatabaseChange, RestorePlan, RestoreProgress
+from bot.models import DatabaseChange, RestorePlan, RestoreProgress
 from bot.services.catalogue import Catalogue
 from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.replacement import Replacement
@@ -32,7 +32,6 @@ class House:
     store: Store
     catalogue: Catalogue
     busy_timeout: float
-    compression: Compression
     host: str
     timezone: str
     clock: Clock

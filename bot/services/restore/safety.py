@@ -20,6 +20,7 @@ from bot.models import (
     BackupState,
     CheckMethod,
     CheckReport,
+    Compression,
     Database,
     DatabaseChange,
     Member,
@@ -130,7 +131,7 @@ async def store_safety_copies(
             target,
             [Source(name=s.database.name, file=s.file, modified=s.taken_at) for s, _ in found],
             epilogue=close_with_manifest,
-            compression=house.compression,
+            compression=Compression.FAST,  # a person waits for the restore behind it
             abort=abort,
             progress=lambda done, total: report(
                 RestoreProgress(stage=RestoreStage.SAFETY, done=done, total=total, detail=target.name)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bot.clock import Clock, utc_now
 from bot.errors import RestoreRefusedError
-from bot.models import Compression, RestorePoint, RestoreProgress, RestoreResult
+from bot.models import RestorePoint, RestoreProgress, RestoreResult
 from bot.services.abort import Abort
 from bot.services.catalogue import CATALOGUE_NAME, Catalogue
 from bot.services.restore.house import House
@@ -62,7 +62,6 @@ async def restore_into(
             store=store,
             catalogue=catalogue,
             busy_timeout=BUSY_SECONDS,
-            compression=Compression.AUTO,
             host=platform.node(),
             timezone="UTC",
             clock=clock,

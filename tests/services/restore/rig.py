@@ -42,7 +42,6 @@ class Rig:
                 store=self.store,
                 catalogue=catalogue,
                 busy_timeout=self.busy_timeout,
-                compression=Compression.FAST,
                 host="here",
                 timezone="UTC",
                 clock=utc_now,
