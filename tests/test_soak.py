@@ -1,6 +1,7 @@
 """Simulated days of hourly runs in which anything may go wrong; at their end, what should exist does, and opens.
 
-Two days by default, as many as SOAK_DAYS says; SEED repeats one run of it.
+Two days by default, as many as SOAK_DAYS says. SEED chooses what happens, always the same unless it says otherwise;
+SEED=0 draws one and prints it.
 """
 
 from __future__ import annotations
@@ -165,11 +166,28 @@ async def trouble(world: World) -> None:
 
 async def test_after_days_of_trouble_all_is_as_it_should_be(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
     """Archives, deliveries, memory and open files, after runs with faults and admins who come and go."""
-    seed = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+    seed = int(os.environ.get("SEED", "1")) or random.SystemRandom().randrange(1, 10**6)
     print(f"SEED={seed} SOAK_DAYS={DAYS}")
     world = World(tmp_path, standin, random.Random(seed))
     await world.start()
+    try:
+        begun = await _days(world)
+        await all_served(world)
+        await archives_are_right(world)
+        await alarms_have_ended(world)
+        ended = Used()
+    finally:
+        await world.stop()
+    assert ended.files <= begun.files + SPARE_FILES
+    assert ended.megabytes <= begun.megabytes + SPARE_MB
+    assert sorted(path.name for path in world.settings.backup_dir.rglob(f"*{PART_SUFFIX}")) == []
+
+
+async def _days(world: World) -> Used:
+    """Let the days pass, and end them well; return what the process held after the first."""
     begun = Used()
+    world.hide()  # whatever chance brings, one alarm begins
+    await world.pass_hour()
     for hour in range(DAYS * 24):
         world.write()
         if world.chance.random() < 0.4:
@@ -177,19 +195,12 @@ async def test_after_days_of_trouble_all_is_as_it_should_be(standin: StandIn, tm
         await world.pass_hour()
         if hour == 23:
             begun = Used()
-    standin.clear_faults()
+    world.api.clear_faults()
     world.bring_back()
     for person in world.people.values():
         await person.start()
     await world.pass_hour()
-    await all_served(world)
-    await archives_are_right(world)
-    await alarms_have_ended(world)
-    ended = Used()
-    await world.stop()
-    assert ended.files <= begun.files + SPARE_FILES
-    assert ended.megabytes <= begun.megabytes + SPARE_MB
-    assert sorted(path.name for path in world.settings.backup_dir.rglob(f"*{PART_SUFFIX}")) == []
+    return begun
 
 
 class Used:
