@@ -131,8 +131,8 @@ def _moment(at: str, settings: Settings) -> datetime | None:
 
 
 async def _open_chats(settings: Settings, stack: AsyncExitStack) -> Chats:
-    from bot.app import build_bot  # noqa: PLC0415 - it imports aiogram when called
     from bot.services.delivery.telegram_chat import TelegramChat  # noqa: PLC0415
+    from bot.telegram import build_bot  # noqa: PLC0415 - it imports aiogram when called
 
     bot = build_bot(settings)
     stack.push_async_callback(bot.session.close)

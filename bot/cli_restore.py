@@ -152,9 +152,9 @@ async def _act(
 @asynccontextmanager
 async def open_restorer(settings: Settings) -> AsyncIterator[Any]:
     """Build the restorer over the store and the catalogue of these settings."""
-    from bot.app import open_store  # noqa: PLC0415
     from bot.clock import utc_now  # noqa: PLC0415
     from bot.services.databases import find_databases  # noqa: PLC0415
+    from bot.services.opening import open_store  # noqa: PLC0415
     from bot.services.restore.house import House  # noqa: PLC0415
     from bot.services.restore.restorer import Restorer  # noqa: PLC0415
     from bot.services.restore.targets import Configured  # noqa: PLC0415
@@ -209,8 +209,8 @@ async def _fetched(
     moment = parse_instant(at, settings.timezone) if at else None
     backup, point = await choose_in_chat(house.catalogue, what[0] if what else "latest", at=moment)
 
-    from bot.app import build_bot  # noqa: PLC0415 - imports aiogram, which only this way in pays
     from bot.services.delivery.telegram_chat import TelegramChat  # noqa: PLC0415
+    from bot.telegram import build_bot  # noqa: PLC0415 - imports aiogram, which only this way in pays
 
     bot = build_bot(settings)
     stack.push_async_callback(bot.session.close)
