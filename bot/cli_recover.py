@@ -17,12 +17,12 @@ from pydantic import SecretStr
 
 from bot import terminal
 from bot.cli_identity import Identity, asking, keys_of
-from bot.cli_restore import bars, print_result
 from bot.cli_store import find_in_store, open_store_of
 from bot.config import Settings, load_settings
 from bot.errors import NotFoundError, SettingsError
 from bot.redaction import redact
 from bot.services.sealing.keys import Keys
+from bot.terminal_restore import bars, print_result
 
 if TYPE_CHECKING:
     from bot.models import RestorePoint

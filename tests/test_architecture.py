@@ -20,7 +20,10 @@ TELEGRAM = (
     "bot.services.delivery.telegram_notes",
     "bot.services.delivery.telegram_session",
 )
-FACES = ("bot.handlers", "bot.cli", "bot.terminal", "bot.app", "bot.telegram", "bot.polling", "bot.demo")
+FACES = (
+    *("bot.handlers", "bot.cli", "bot.terminal", "bot.terminal_restore"),
+    *("bot.app", "bot.telegram", "bot.polling", "bot.demo"),
+)
 VALUES = ("bot.models", "bot.errors", "bot.clock")
 
 
