@@ -234,7 +234,10 @@ def _write_env(env_file: Path, found: Found | None, settings: Settings, *, with_
 
     token = settings.bot_token.get_secret_value() if with_token else ""
     write_env(env_file, env_text(found.settings if found else {}, token=token))
-    tell(f"{env_file} is written: look through it. DATABASES names the paths of the machine that was lost.")
+    known = found is not None and "DATABASES" in found.settings
+    missing = "DATABASES is not in it: backup_info.txt in the archive names the paths of the machine that was lost."
+    told = "DATABASES names the paths of the machine that was lost." if known else missing
+    tell(f"{env_file} is written: look through it. {told}")
 
 
 async def _rebuild(found: Found | None, recovered: Recovered, settings: Settings, keys: Keys, tell: Tell) -> None:

@@ -44,7 +44,7 @@ def build_router(settings: Settings, catalogue: Catalogue, telegram: Destination
             max_mails=settings.email_max_mails,
             words=MailWords(
                 host=platform.node(),
-                folder=str(settings.backup_dir),
+                folder=str(settings.backup_dir) if settings.seal is None else "BACKUP_DIR",
                 places=[recipient.address for recipient in settings.recipients if not recipient.is_mailbox],
             ),
         )

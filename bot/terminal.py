@@ -240,10 +240,10 @@ _MARKS = {DeliveryState.SENT: "✓", DeliveryState.NOT_DUE: "-"}
 
 def _print_deliveries(deliveries: Sequence[Delivery], timezone: ZoneInfo) -> None:
     for delivery in deliveries:
-        mark = _MARKS.get(delivery.state, "…")
+        mark = "-" if delivery.told_only else _MARKS.get(delivery.state, "…")
         when = f" {_time(delivery.sent_at, timezone)}" if delivery.sent_at else ""
         reason = f": {delivery.reason}" if delivery.reason else ""
-        say(f"{mark} {delivery.recipient.address} {delivery.state}{when}{reason}")
+        say(f"{mark} {delivery.recipient.address} {'told' if delivery.told_only else delivery.state}{when}{reason}")
 
 
 def print_result(result: RunResult, *, left_to_service: bool) -> None:
@@ -260,9 +260,9 @@ def print_result(result: RunResult, *, left_to_service: bool) -> None:
         say(f"… {owed} recipients are owed; the running service delivers.")
         return
     for delivery in result.deliveries:
-        mark = _MARKS.get(delivery.state, "…")
+        mark = "-" if delivery.told_only else _MARKS.get(delivery.state, "…")
         say(
-            f"{mark} {delivery.recipient.address} {delivery.state}"
+            f"{mark} {delivery.recipient.address} {'told' if delivery.told_only else delivery.state}"
             + (f": {delivery.reason}" if delivery.reason else "")
         )
 

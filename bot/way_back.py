@@ -76,9 +76,12 @@ def prepare_way_back(manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock
 
 
 def settings_to_keep(settings: Settings) -> dict[str, str]:
-    """Return the settings that a new machine needs again: those that were set, and no secret."""
+    """Return the settings that a new machine needs again: those that were set, no secret, and no path beside a seal."""
     # As they were written: a list of paths over several lines is one with commas.
-    return kept_settings({name: ",".join(text.splitlines()) for name, text in settings.given.texts.items()})
+    kept = kept_settings({name: ",".join(text.splitlines()) for name, text in settings.given.texts.items()})
+    if settings.seal is not None:
+        kept.pop("DATABASES", None)  # the sealed archives tell where their databases were
+    return kept
 
 
 class WayBack:

@@ -78,6 +78,16 @@ class Delivery:
     sent_at: datetime | None = None
     volumes: tuple[SentVolume, ...] = ()
 
+    @property
+    def told_only(self) -> bool:
+        """Whether the recipient was told where the archive lies, and does not have it; `reason` says why."""
+        return self.state is DeliveryState.SENT and bool(self.reason)
+
+    @property
+    def received(self) -> bool:
+        """Whether the recipient has the archive itself."""
+        return self.state is DeliveryState.SENT and not self.reason
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientStatus:

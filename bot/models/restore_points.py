@@ -17,7 +17,10 @@ class StoredVolume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldDatabase:
-    """A database in a restore point: its member name, the path it was read from, and the bytes it has."""
+    """A database in a restore point: its member name, the path it was read from, and the bytes it has.
+
+    Where a sealed backup is listed in the clear, its name stands in the place of the path.
+    """
 
     name: str
     path: str

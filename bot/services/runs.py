@@ -282,7 +282,8 @@ def _settled_state(backup: Backup, deliveries: tuple[Delivery, ...]) -> BackupSt
         return BackupState.PARTIAL
     idle = (DeliveryState.SUPERSEDED, DeliveryState.NOT_DUE)
     due = [delivery for delivery in deliveries if delivery.state not in idle]
-    sent = [delivery for delivery in due if delivery.state is DeliveryState.SENT]
-    if due and len(sent) == len(due):
+    sent = [delivery for delivery in due if delivery.received]
+    # Who was told where a too large archive lies is owed no more, and is nobody who has it.
+    if sent and all(delivery.state is DeliveryState.SENT for delivery in due):
         return BackupState.DELIVERED
     return BackupState.PARTIAL if sent else BackupState.STORED

@@ -124,14 +124,15 @@ def delivered_to(deliveries: Sequence[Delivery]) -> str:
     """Return `delivered to 2 of 3`; nothing is called delivered that Telegram did not confirm."""
     spared = sum(delivery.state is DeliveryState.NOT_DUE for delivery in deliveries)
     due = [d for d in deliveries if d.state not in (DeliveryState.SUPERSEDED, DeliveryState.NOT_DUE)]
-    sent = sum(delivery.state is DeliveryState.SENT for delivery in due)
+    told = sum(delivery.told_only for delivery in due)
+    sent, rest = sum(delivery.received for delivery in due), f", {told} told only where it lies" if told else ""
     if spared:
         if not due:
             return "due to nobody: by choice, or unchanged"
-        return f"delivered to {sent} of {len(due)}, not due to {spared}"
+        return f"delivered to {sent} of {len(due)}{rest}, not due to {spared}"
     if not due:
         return "delivered to nobody: a newer backup took its place" if deliveries else "nobody is to receive it"
-    return f"delivered to {'all ' if sent == len(due) > 1 else ''}{sent} of {len(due)}"
+    return f"delivered to {'all ' if sent == len(due) > 1 else ''}{sent} of {len(due)}{rest}"
 
 
 def owed_lines(
@@ -176,7 +177,7 @@ def unchanged_line(backup: Backup) -> str | None:
 
 def in_some_chat(deliveries: Sequence[Delivery]) -> bool:
     """Tell whether a chat may still have the whole archive; one without any rows was learned from a chat."""
-    sent = [delivery for delivery in deliveries if delivery.state is DeliveryState.SENT]
+    sent = [delivery for delivery in deliveries if delivery.received]
     return not deliveries or any(not any(volume.deleted_at for volume in d.volumes) for d in sent)
 
 

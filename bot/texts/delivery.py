@@ -37,7 +37,8 @@ def caption(backup: Backup, volume: Volume, timezone: ZoneInfo, followed: frozen
         _volume_line(volume),
         skipped_heading(backup.skipped),
         # Where there are many, each one's name matters more than the first one's reason.
-        skipped_lines(backup.skipped, detail=90 if len(backup.skipped) <= 3 else 0, most=12),
+        # A reason can name a path, which is not for whoever reads a sealed backup's caption.
+        skipped_lines(backup.skipped, detail=90 if len(backup.skipped) <= 3 and not backup.sealed else 0, most=12),
         shrunken_heading(backup.shrunken),
         shrunken_lines(backup.shrunken, most=6),
         database_lines(backup, most=12) if first else None,

@@ -159,7 +159,8 @@ def _confirmed(deliveries: Sequence[Delivery]) -> bool:
     """Tell whether everybody who can be reached has a backup, and somebody has it at all.
 
     A recipient that a person must mend something for is an alarm of its own, and no reason to call every run failed.
+    To be told where an archive lies is not to have it.
     """
     states = [delivery.state for delivery in deliveries]
     owed = (DeliveryState.PENDING, DeliveryState.SENDING)
-    return DeliveryState.SENT in states and not any(state in owed for state in states)
+    return any(delivery.received for delivery in deliveries) and not any(state in owed for state in states)

@@ -47,6 +47,6 @@ def is_due(delivery: Delivery, now: datetime) -> bool:
 
 
 def all_sent(deliveries: Sequence[Delivery]) -> bool:
-    """Whether there are deliveries that are due, and each one is confirmed."""
+    """Whether there are deliveries that are due, each one is confirmed, and one at least brought the archive itself."""
     due = [delivery for delivery in deliveries if delivery.state is not DeliveryState.NOT_DUE]
-    return bool(due) and all(delivery.state is DeliveryState.SENT for delivery in due)
+    return any(delivery.received for delivery in due) and all(delivery.state is DeliveryState.SENT for delivery in due)

@@ -49,6 +49,7 @@ class Held:
     databases: tuple[HeldDatabase, ...]
     unchecked: tuple[str, ...] = ()  # databases whose check could give no verdict
     skipped: tuple[str, ...] = ()
+    sealed: str = ""  # for whom
 
     @property
     def point(self) -> RestorePoint:
@@ -62,6 +63,7 @@ class Held:
             databases=self.databases,
             volumes=(volume,),
             skipped=self.skipped,
+            sealed=self.sealed,
         )
 
 
@@ -138,11 +140,16 @@ def _held(backup: Backup, number: int) -> Held:
         archive=backup.archive_name,
         bytes=backup.archive_bytes,
         sha256=backup.archive_sha256,
+        # Beside a sealed archive the folders of the server are nobody's business: they stand inside it.
         databases=tuple(
-            HeldDatabase(name=one.name, path=one.path, bytes=one.bytes, sha256=one.sha256) for one in backup.databases
+            HeldDatabase(
+                name=one.name, path=one.name if backup.sealed else one.path, bytes=one.bytes, sha256=one.sha256
+            )
+            for one in backup.databases
         ),
         unchecked=tuple(one.name for one in backup.databases if one.verdict is not Verdict.OK),
-        skipped=tuple(record.path for record in backup.skipped),
+        skipped=tuple(record.name if backup.sealed else record.path for record in backup.skipped),
+        sealed=backup.sealed,
     )
 
 

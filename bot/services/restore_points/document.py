@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -84,9 +84,10 @@ def write_document(document: Document) -> tuple[Document, bytes]:
     """Return what was written and its bytes: points are left out from the oldest until it fits `DOCUMENT_BYTES`.
 
     Points that hold the newest backup of some database are left out last, and one that would not be believed when read
-    (a database with an impossible name) always: it must not cost the others. What is left out stays in the chat.
+    (a database with an impossible name) always: it must not cost the others. What is left out stays in the chat. Of
+    sealed ones the paths of origin are left out, which stand in the archives.
     """
-    document = _with(document, [point for point in document.points if not _fault_of(point)])
+    document = _with(document, [_without_paths(point) for point in document.points if not _fault_of(point)])
     sizes = {point.sha256: len(_POINT.dump_json(point)) + 1 for point in document.points}
     last = {point.sha256 for point in _newest_of_each_database(document.points)}
     room = DOCUMENT_BYTES - len(_ADAPTER.dump_json(_with(document, ())))
@@ -163,6 +164,12 @@ def _with(document: Document, points: Iterable[RestorePoint]) -> Document:
     return Document(
         bot_id=document.bot_id, written_at=document.written_at, settings=document.settings, points=tuple(points)
     )
+
+
+def _without_paths(point: RestorePoint) -> RestorePoint:
+    if not point.sealed:
+        return point
+    return replace(point, databases=tuple(replace(held, path=held.name) for held in point.databases))
 
 
 def _newest_of_each_database(points: Iterable[RestorePoint]) -> list[RestorePoint]:

@@ -36,6 +36,8 @@ def env_text(settings: Mapping[str, str], *, token: str = "") -> str:
         found, faults = parse_env(line)
         if not faults and [(entry.name, entry.value) for entry in found] == [(name, value)]:
             lines.append(line)
+    if "DATABASES" not in settings:  # sealed backups tell their paths to nobody but their key
+        lines.append("# DATABASES=  put the paths here; backup_info.txt in the archive names those of the lost machine")
     return "\n".join(lines) + "\n"
 
 

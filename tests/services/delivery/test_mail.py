@@ -8,7 +8,8 @@ import pytest
 from bot.models import Backup, DeliveryState, Recipient
 from bot.services.delivery.destination import Outcome, Parked, Sent, TooLarge, Transient
 from bot.services.delivery.mail import MB, MailDestination, volume_bytes
-from bot.texts.backups import delivery_line
+from bot.services.delivery.policy import all_sent
+from bot.texts.backups import delivered_to, delivery_line
 from tests.services.delivery.house import House
 from tests.services.delivery.places import MAILBOX, Post, certificate, mail_destination, running_mail
 
@@ -60,6 +61,8 @@ async def test_an_archive_that_is_too_large_is_told_and_not_called_delivered(hou
     line = delivery_line(settled, house.time.clock())
     assert "told only" in line
     assert "delivered" not in line
+    assert (settled.told_only, settled.received, all_sent([settled])) == (True, False, False)
+    assert delivered_to([settled]) == "delivered to 0 of 1, 1 told only where it lies"
 
 
 @pytest.mark.parametrize(
