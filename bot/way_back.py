@@ -24,7 +24,6 @@ from bot.services.manager import Manager
 from bot.services.restore_points.document import kept_settings
 from bot.services.restore_points.pin import PinKeeper
 from bot.services.scheduler import Scheduler
-from bot.services.sealing.unsealing import unsealer
 from bot.texts import Texts
 
 if TYPE_CHECKING:
@@ -57,8 +56,8 @@ def prepare_way_back(manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock
         manager.store,
         manager.catalogue,
         limit=None if manager.settings.telegram_local else CLOUD_LIMIT,
+        keys=manager.keys,
         restores=manager.restores,
-        unseal_with=unsealer(manager.keys) if manager.keys else None,
         clock=clock,
     )
     manager.drills = Drills(manager.catalogue, manager.store, chats, alarm=alarm, keys=manager.keys, clock=clock)

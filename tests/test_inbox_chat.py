@@ -251,7 +251,7 @@ async def test_a_sealed_archive_is_told_how_to_open(house: House, tmp_path: Path
     assert house.api.calls_of("getFile") == []
     await house.press("Forget", said)
     await house.ann.send_document(sealed, name="renamed.zip")
-    await house.shows("This can't be used", "renamed.zip is sealed")
+    await house.shows("This can't be used", "renamed.zip")
 
 
 # --- too large -------------------------------------------------------------------------------------------------------

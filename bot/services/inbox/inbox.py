@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from functools import partial
 
 from loguru import logger
 
@@ -13,14 +14,14 @@ from bot.errors import CourierError, NotFoundError
 from bot.services.catalogue import Catalogue
 from bot.services.inbox.collection import Collection
 from bot.services.inbox.means import Means, Offering
-from bot.services.inbox.reading import TakeIn
 from bot.services.inbox.recognition import CLOUD_LIMIT, Kind, recognise
 from bot.services.inbox.seen import Gone, Phase, Seen, Why
-from bot.services.inbox.unseal import Unseal, unseal
+from bot.services.inbox.unseal import unseal
 from bot.services.restore.intake import take_in
 from bot.services.restore.volumes import MAX_VOLUMES
 from bot.services.restore.workroom import sweep_rooms
 from bot.services.restore_points.chat import Chats, PostedDocument
+from bot.services.sealing.keys import NO_KEYS, Keys
 from bot.services.store import Store
 
 KEPT_FOR = 30 * 60.0
@@ -60,8 +61,7 @@ class Inbox:
         catalogue: Catalogue,
         *,
         limit: int | None = CLOUD_LIMIT,
-        unseal_with: Unseal | None = None,
-        intake: TakeIn = take_in,
+        keys: Keys = NO_KEYS,
         restores: Offering | None = None,
         clock: Clock = utc_now,
         kept_for: float = KEPT_FOR,
@@ -69,22 +69,22 @@ class Inbox:
         most_bytes: int = MOST_BYTES,
         delay: float = 2.0,
     ) -> None:
-        """`limit` is the size that a bot can download (None: any). Without `unseal_with` nothing sealed is fetched."""
+        """`limit` is the size that a bot can download (None: any). Without `keys` nothing called sealed is fetched."""
         self._means = Means(
             chats=chats,
             store=store,
             catalogue=catalogue,
             clock=clock,
             limit=limit,
-            unseal=unseal_with or unseal,
-            take_in=intake,
+            unseal=unseal,
+            take_in=partial(take_in, keys=keys),
             restores=restores,
             delay=delay,
             kept_for=kept_for,
             most_files=most_files,
             most_bytes=most_bytes,
         )
-        self._opens_sealed = unseal_with is not None
+        self._opens_sealed = bool(keys)
         self._collections: dict[str, Collection] = {}  # oldest first
         self._lost: frozenset[int] = frozenset()  # whose files a restart has cost
         self._tasks: set[asyncio.Task[None]] = set()

@@ -18,9 +18,8 @@ import pytest
 from bot.demo import faults
 from bot.demo.faults import Stage
 from bot.demo.standin import StandIn
-from bot.errors import NotFoundError, UntrustedArchiveError
+from bot.errors import NotFoundError
 from bot.models import BackupState, Trigger
-from bot.services.abort import Abort
 from bot.services.inbox import Inbox, fetching
 from bot.services.inbox.seen import MOVING, Gone, Phase, Seen, Why
 from bot.services.restore.sources import Origin
@@ -319,29 +318,6 @@ async def test_a_document_that_leads_to_something_else_is_refused(bench: Bench, 
     assert "damaged" in seen.problem.sentence
     inbox.back(11, here)
     assert (await settled(inbox, here)).phase is Phase.LISTING
-
-
-async def test_decryption_has_its_one_place(bench: Bench, archive: Path, tmp_path: Path) -> None:
-    """With a decrypter present, sealed volumes are fetched, opened by it, and go the way of every archive."""
-    sealed = tmp_path / "database_backup_20260713_120000.zip.age"
-    sealed.write_bytes(b"age-encryption.org/v1\n" + archive.read_bytes())
-    seen_by: list[tuple[str, ...]] = []
-
-    async def unseal(files: Sequence[Path], room: Path, _abort: Abort) -> tuple[Path, ...]:
-        seen_by.append(tuple(file.name for file in files))
-        content = files[0].read_bytes().removeprefix(b"age-encryption.org/v1\n")
-        if not content:
-            raise UntrustedArchiveError("The identity does not fit.")
-        opened = room / "database_backup_20260713_120000.zip"
-        opened.write_bytes(content)
-        return (opened,)
-
-    inbox = bench.inbox(unseal_with=unseal)
-    seen = await settled(inbox, await bench.receive(inbox, sealed))
-    assert seen.phase is Phase.READY
-    assert seen_by == [(sealed.name,)]
-    assert seen.contents is not None
-    assert seen.contents.name == "database_backup_20260713_120000.zip"
 
 
 async def test_an_archive_is_checked_in_its_turn(bench: Bench, archive: Path) -> None:
