@@ -504,12 +504,14 @@ class Manager:
         await self.catalogue.name_recipient(Recipient(chat_id=chat_id), name)
         if self.ledger is not None:
             await self.ledger.recipient_started(chat_id)
+        self.alarms.returned(chat_id)
         self.news_to_pin()
 
     async def recipient_returned(self, chat_id: int) -> None:
         """The bot was unblocked or added again: what is owed there goes out now. Nothing happens to a stranger."""
         if self.ledger is not None:
             await self.ledger.recipient_started(chat_id)
+        self.alarms.returned(chat_id)
 
     async def recipient_left(self, chat_id: int, reason: str) -> None:
         """The bot was blocked or removed: nothing is tried there until it is back. Nothing happens to a stranger."""

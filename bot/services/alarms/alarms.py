@@ -177,6 +177,13 @@ class Alarms:
         """Look now."""
         self._nudged.set()
 
+    def returned(self, chat_id: int) -> None:
+        """Somebody can be reached again: what they have yet to be told of does not wait any longer."""
+        for address in tuple(self._not_before):
+            if address.partition("/")[0] == str(chat_id):
+                del self._not_before[address]
+        self.nudge()
+
     async def run(self) -> None:
         """Look and tell until cancelled; whatever goes wrong, it goes on."""
         try:
@@ -218,12 +225,12 @@ class Alarms:
         except CourierError as error:
             logger.error("nobody can be told: {}", error.sentence)
             return
+        self._let_go()
         for listener in listeners:
             if listener.address not in self._telling:
                 task = asyncio.create_task(self._tell(listener), name=f"alarms to {listener.address}")
                 self._telling[listener.address] = task
                 task.add_done_callback(lambda _, address=listener.address: self._telling.pop(address, None))  # type: ignore[misc]
-        self._let_go({listener.address for listener in listeners})
 
     async def told(self) -> None:
         """Look, tell, and wait until everybody who can be told now was."""
@@ -324,13 +331,18 @@ class Alarms:
         except (CourierError, sqlite3.Error) as error:
             logger.error("an alarm could not be written down: {}", error)
 
-    def _let_go(self, listening: set[str]) -> None:
-        """Forget ended alarms that everybody who listens knows to be over."""
+    def _let_go(self) -> None:
+        """Forget ended alarms that everybody knows to be over.
+
+        Who can't be reached now (an admin who blocked the bot) is told when they are back, however long that takes, up
+        to `KEEP_ENDED`.
+        """
+        long_ago = self._clock() - KEEP_ENDED
         for alarm in tuple(self._alarms.values()):
             if alarm.ended_at is None or alarm.id in self._unsaved:
                 continue
             known = [told for (alarm_id, _), told in self._told.items() if alarm_id == alarm.id]
-            if all(told.done or told.address not in listening for told in known):
+            if all(told.done for told in known) or alarm.ended_at < long_ago:
                 for told in known:
                     self._told.pop((told.alarm_id, told.address))
                     self._unsaved_told.discard((told.alarm_id, told.address))
