@@ -8,15 +8,15 @@ import pytest
 
 from bot.demo.state import Message
 from bot.models import Recipient
+from bot.services.restore_points.document import read_document
 from tests.test_service import until
-from tests.town import MovedClock, Town, town_in
+from tests.town import MovedClock, Town, opened, pressed, town_in
 
 DAY = 86_400
 
 
 async def parked(town: Town) -> bool:
     return Recipient(chat_id=12) in await town.service.manager.catalogue.parked()
-
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -56,3 +56,64 @@ async def test_an_alarm_that_ended_while_an_admin_was_away_ends_when_they_are_ba
 
 def speaks_of_users(message: Message) -> bool:
     return message.document is None and "users.db" in message.text and "Recovered" in message.text
+
+
+async def schedule_of(pinned: Message) -> str:
+    """The schedule that the pinned document would bring to a new machine."""
+    assert pinned.document is not None
+    return read_document(await pinned.document.read(), bot_id=None).settings.get("SCHEDULE", "")
+
+
+async def test_what_one_admin_does_to_the_schedule_is_told_the_others_and_stands_in_the_pinned_message(
+    tmp_path: Path,
+) -> None:
+    """Changed, paused, resumed and reset by Ann: each is a silent word to Ben and none to Ann, and both pins follow."""
+    async with town_in(tmp_path) as town:
+
+        async def told(words: str) -> None:
+            word = await town.ben.wait_for(lambda m: words in m.text and m.document is None, since=0)
+            assert word.silent
+
+        async def pinned(*words: str, without: str = "\0") -> Message:
+            """Both pinned messages, once they say so; returns Ben's."""
+            for person in (town.ann, town.ben):
+                message = await person.wait_for(
+                    lambda m: (
+                        "Keep this message pinned" in m.text
+                        and all(word in m.text for word in words)
+                        and without not in m.text
+                    ),
+                    since=0,
+                    within=20,
+                )
+            return message
+
+        await town.back_up()
+        assert await schedule_of(await pinned("🗓 0 0 1 1 *", without="set in chat")) == "0 0 1 1 *"
+        screen = await opened(town.ann, "Database Backup", "Settings", "Schedule", "Every 6 h")
+        screen = await pressed(town.ann, "Follow this schedule", screen)
+        await told("Ann (11) changed the schedule")
+        assert await schedule_of(await pinned("🗓 0 */6 * * *, set in chat by Ann (11)")) == "0 */6 * * *"
+
+        paused = await opened(town.ann, "Database Backup", "Pause", "6 h")
+        await told("Ann (11) paused scheduled backups")
+        await pinned("❌ Stopped", "⏸ Paused by Ann (11) since", ", until ")
+        await pressed(town.ann, "Resume", paused)
+        await told("Ann (11) resumed scheduled backups")
+        await pinned("✅ Running", without="Paused")
+        await opened(town.ann, "Database Backup", "Pause", "Until resumed")
+        await told("Until one resumes")
+        await pinned("until somebody resumes", without="Next backup")
+        await opened(town.ann, "Database Backup", "Resume")
+
+        screen = await opened(town.ann, "Database Backup", "Settings", "Schedule", "Back to .env")
+        await pressed(town.ann, "Follow .env again", screen)
+        await told("0 */6 * * * → 0 0 1 1 *")
+        assert await schedule_of(await pinned("🗓 0 0 1 1 *", without="set in chat")) == "0 0 1 1 *"
+        mine = [m.text for m in town.ann.messages if m.document is None]
+        assert not any(word in text for text in mine for word in ("Ann (11) paused", "Ann (11) resumed", "changed"))
+        assert len([m for m in town.ben.messages if "Ann (11)" in m.text and m.document is None]) == 6
+        # A press on a menu that somebody else's press has made old changes nothing and is told nobody.
+        before = len(await town.service.manager.catalogue.audits())
+        await town.service.manager.resume(actor="Ben (12)", admin_id=12)
+        assert len(await town.service.manager.catalogue.audits()) == before

@@ -50,7 +50,7 @@ from bot.services.restore_points.pin import PinKeeper
 from bot.services.restoring import Restores
 from bot.services.retention import Decision, plan_prune
 from bot.services.sealing.keys import Keys
-from bot.services.status import PAUSED, read_status
+from bot.services.status import read_status
 from bot.services.store import Store
 from bot.services.timetable import Notices, Timetable
 
@@ -485,19 +485,13 @@ class Manager:
         await self.catalogue.audit(actor, "deleted", f"backup {backup_id}, {backup.archive_name}")
         logger.warning("backup {} ({}) deleted by {}", backup_id, backup.archive_name, actor)
 
-    async def pause(self, *, actor: str, until: datetime | None = None) -> None:
+    async def pause(self, *, actor: str, until: datetime | None = None, admin_id: int | None = None) -> None:
         """Stop scheduled runs until resumed, over restarts too; manual backups stay possible."""
-        await self.catalogue.set_override(PAUSED, "yes", actor, until)
-        await self.catalogue.audit(actor, "paused", f"until {until.isoformat()}" if until else "")
-        logger.bind(scheduler=True).warning("scheduled backups paused by {}", actor)
-        await self.timetable.listener()
+        await self.timetable.pause(actor=actor, until=until, admin_id=admin_id)
 
-    async def resume(self, *, actor: str) -> None:
+    async def resume(self, *, actor: str, admin_id: int | None = None) -> None:
         """Let scheduled runs happen again; one follows at once when any was left out."""
-        await self.catalogue.clear_override(PAUSED)
-        await self.catalogue.audit(actor, "resumed")
-        logger.bind(scheduler=True).info("scheduled backups resumed by {}", actor)
-        await self.timetable.listener()
+        await self.timetable.resume(actor=actor, admin_id=admin_id)
 
     async def recipient_started(self, chat_id: int, name: str) -> None:
         """A person pressed Start: what is owed to them goes out now."""

@@ -17,7 +17,7 @@ from bot.clock import Clock, utc_now
 from bot.errors import CourierError, NotFoundError
 from bot.models import Alarm, BackedUp
 from bot.services.alarms.lifecycle import Act, Told, due
-from bot.services.alarms.shrinking import as_line, level_of, losses
+from bot.services.alarms.shrinking import FURTHER_BACK, Fall, Level, fall_from, has_lost, level_of
 from bot.services.catalogue import Catalogue
 
 LOOK_EVERY = 30.0
@@ -151,25 +151,38 @@ class Alarms:
         return alarm
 
     async def weigh(self, backup_id: int, databases: Iterable[BackedUp]) -> tuple[str, ...]:
-        """Say of a new backup what it holds much less of than the one before, one line per database. Never raises."""
+        """Say of a new backup what it holds much less of than those before, one line per database. Never raises."""
         lines = []
         try:
             for database in databases:
-                base = await self.base_of(database, backup_id)
-                found = losses(database, base, self.shrink_percent) if base is not None else ()
-                if found:
-                    lines.append(f"{database.name}: {as_line(found)}")
+                fall = await self.fall_of(database, backup_id)
+                if fall is not None:
+                    lines.append(f"{database.name}: {fall.line}")
             if lines:
                 await self._catalogue.set_shrunken(backup_id, lines)
         except CourierError as error:
             logger.error("backup {} could not be compared with the one before: {}", backup_id, error.sentence)
         return tuple(lines)
 
-    async def base_of(self, database: BackedUp, backup_id: int) -> BackedUp | None:
-        """Return what a database is measured against: the level at which its alarm began, or the backup before."""
-        alarm = next((a for a in await self.open_alarms() if a.key == f"{SHRUNKEN}:{database.name}"), None)
-        kept = level_of(alarm.base, database) if alarm is not None else None
-        return kept or await self._catalogue.predecessor(database.path, backup_id)
+    async def fall_of(self, database: BackedUp, backup_id: int) -> Fall | None:
+        """Return how far a database fell; None where that is not far enough for an alarm, or there is no level.
+
+        It is measured against the level at which its alarm began; without one, against the backup before, and those
+        further back, as far as no admin has accepted a lower level since.
+        """
+        percent, key = self.shrink_percent, f"{SHRUNKEN}:{database.name}"
+        alarm = next((a for a in await self.open_alarms() if a.key == key), None)
+        if alarm is not None and (kept := level_of(alarm.base, database)) is not None:
+            return fall_from(database, kept, percent)
+        before = await self._catalogue.predecessor(database.path, backup_id)
+        if before is None or not percent or not has_lost(database, before):
+            return None
+        fall = fall_from(database, Level(database=before), percent)
+        for ago, over in FURTHER_BACK if fall is None else ():
+            lowest = await self._catalogue.lowest_level(database, backup_id, ago=ago, accepted=key)
+            level = Level(database=lowest, over=over) if lowest is not None else None
+            fall = fall or fall_from(database, level, percent)
+        return fall
 
     # --- telling -----------------------------------------------------------------------------------------------
 
