@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from bot import __version__, journal, terminal
+from bot.cli_backups import note, pin, unpin
 from bot.cli_identity import Identity, keys_of, offered
 from bot.cli_keygen import keygen
 from bot.cli_recover import recover
@@ -297,6 +298,9 @@ def config(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     terminal.print_config(settings, found, plan, json=json)
 
 
+app.command()(note)
+app.command()(pin)
+app.command()(unpin)
 app.command()(recover)
 
 

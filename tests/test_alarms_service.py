@@ -76,17 +76,13 @@ async def test_what_one_admin_does_to_the_schedule_is_told_the_others_and_stands
 
         async def pinned(*words: str, without: str = "\0") -> Message:
             """Both pinned messages, once they say so; returns Ben's."""
-            for person in (town.ann, town.ben):
-                message = await person.wait_for(
-                    lambda m: (
-                        "Keep this message pinned" in m.text
-                        and all(word in m.text for word in words)
-                        and without not in m.text
-                    ),
-                    since=0,
-                    within=20,
-                )
-            return message
+
+            def says_so(message: Message) -> bool:
+                ours = "Keep this message pinned" in message.text and without not in message.text
+                return ours and all(word in message.text for word in words)
+
+            await town.ann.wait_for(says_so, since=0, within=20)
+            return await town.ben.wait_for(says_so, since=0, within=20)
 
         await town.back_up()
         assert await schedule_of(await pinned("🗓 0 0 1 1 *", without="set in chat")) == "0 0 1 1 *"

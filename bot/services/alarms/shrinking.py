@@ -1,8 +1,8 @@
 """Whether a database holds much less than it did: rows of a table, or bytes. Small tables come and go.
 
-A new backup is compared with the one before, and where it lost something at all, also with the lowest level of the week
-that ended a day ago, and of the one that ended a week ago: many small losses are a great one. The lowest level, since an
-application that trims its tables now and then comes down to it every time.
+A new backup is compared with the one before, and where it lost something at all, also with the lowest level of the
+week that ended a day ago, and of the one that ended a week ago: many small losses are a great one. The lowest level,
+since an application that trims its tables now and then comes down to it every time.
 """
 
 from __future__ import annotations
