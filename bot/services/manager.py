@@ -53,6 +53,7 @@ from bot.services.sealing.keys import Keys
 from bot.services.status import read_status
 from bot.services.store import Store
 from bot.services.timetable import Notices, Timetable
+from bot.services.trimming import Trimming
 
 ALL = 1_000_000
 """More backups than any store holds."""
@@ -130,6 +131,7 @@ class Manager:
             catalogue, reminder=settings.alarm_reminder, shrink_percent=settings.shrink_alarm, clock=clock
         )
         self.alarms.loudness = self.preferences.loudness
+        self.trimming = Trimming(catalogue, clock=clock)
         self.inbox: Inbox | None = None  # where admins can send archives
         self.timetable = Timetable(catalogue, settings, ledger=ledger, notices=notices, clock=clock)
         self._clock = clock
@@ -562,6 +564,7 @@ class Manager:
             await self.catalogue.mark_deleted(decision.backup.id)
             logger.info("pruned {}: {}", decision.backup.archive_name, decision.why)
             dropped.append(decision)
+        await self.trimming.trim()
         return tuple(dropped)
 
     # --- the end -----------------------------------------------------------------------------------------------
