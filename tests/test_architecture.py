@@ -60,6 +60,14 @@ def test_a_module_knows_only_what_lies_below_it(path: Path) -> None:
         assert not [other for other in imports if is_in(other, ("aiogram",))]
 
 
+def test_the_vocabulary_has_one_address() -> None:
+    """Values are imported from `bot.models`; in which of its files one lies is nobody else's business."""
+    inner = {module_name(path) for path in (BOT / "models").glob("*.py")} - {"bot.models"}
+    for path in (*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "benchmarks").rglob("*.py"))):
+        if path.parent != BOT / "models":
+            assert not imports_of(path) & inner, path
+
+
 @pytest.mark.parametrize(
     ("library", "home"),
     [("aiocron", "bot.services.scheduler"), ("zipstream", "bot.services.archive"), ("pyrage", "bot.services.encrypt")],

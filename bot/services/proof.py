@@ -9,6 +9,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from isal import isal_zlib
 
@@ -25,6 +26,14 @@ INFLATED_PIECE = 1 << 19
 _UNPROVEN = "The archive could not be proven"
 
 
+class Checksum(Protocol):
+    """What hashlib's objects can do, as far as it is needed."""
+
+    def update(self, data: bytes, /) -> None: ...
+
+    def hexdigest(self) -> str: ...
+
+
 class InflateError(Exception):
     """The data is not the deflate stream that was announced; the message completes "the member …"."""
 
@@ -35,10 +44,16 @@ class Inflater:
     Holds at most `INFLATED_PIECE` bytes of content, which go to `sink` and are forgotten.
     """
 
-    def __init__(self, *, limit: int | None = None, sink: Callable[[bytes], object] = lambda _content: None) -> None:
-        """Give up, with `InflateError`, where more than `limit` bytes come out."""
+    def __init__(
+        self,
+        *,
+        limit: int | None = None,
+        sink: Callable[[bytes], object] = lambda _content: None,
+        sha256: Checksum | None = None,
+    ) -> None:
+        """Give up, with `InflateError`, where more than `limit` bytes come out. `sha256` is fed with what does."""
         self._stream = isal_zlib.decompressobj(-15)
-        self._sha256 = hashlib.sha256()
+        self._sha256 = sha256 or hashlib.sha256()
         self._limit = limit
         self._sink = sink
         self.bytes = 0

@@ -6,16 +6,17 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from bot.services.abort import Abort
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Y = TypeVar("Y")
+S = TypeVar("S")
 
 
 NICENESS = 15
@@ -68,6 +69,30 @@ async def run_to_end(work: Callable[[], T], *, stop: Callable[[], object]) -> T:
     future = asyncio.get_running_loop().run_in_executor(executor, work)
     executor.shutdown(wait=False)
     return await settled(future, stop=stop)
+
+
+async def side_by_side(
+    one: Coroutine[Any, Any, S], other: Coroutine[Any, Any, T], *, stop: Callable[[], object]
+) -> tuple[S, T]:
+    """Return what both return, or raise what went wrong first, once both have ended.
+
+    A failure or a cancellation calls `stop`, which must make the other one end soon; neither is ever cancelled.
+    """
+    tasks = asyncio.ensure_future(one), asyncio.ensure_future(other)
+    failed: BaseException | None = None
+
+    def look(task: asyncio.Future[Any]) -> None:
+        nonlocal failed
+        if failed is None and not task.cancelled() and task.exception() is not None:
+            failed = task.exception()
+            stop()
+
+    for task in tasks:
+        task.add_done_callback(look)
+    await settled(asyncio.ensure_future(asyncio.wait(tasks)), stop=stop)
+    if failed is not None:
+        raise failed
+    return tasks[0].result(), tasks[1].result()
 
 
 async def in_thread(threads: Executor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -45,9 +45,9 @@ from bot.services.restore.late import DETAIL, LateCopy, discard, keep_late, stor
 from bot.services.restore.live import LiveCopy
 from bot.services.restore.openness import who_uses
 from bot.services.restore.replacement import bring_back, copy_beside, name_replacement, put_in_place, swap_back
-from bot.services.restore.safety import SafetyCopy, take_safety_copies
+from bot.services.restore.safety import SafetyCopy, store_safety_copies, take_safety_copies
 from bot.services.store import create_private_folder
-from bot.services.threads import run_to_end, settled
+from bot.services.threads import run_to_end, settled, side_by_side
 
 T = TypeVar("T")
 
@@ -61,6 +61,8 @@ async def restore(
     report: Report = lambda _: None,
 ) -> RestoreResult:
     """Do what the plan says, and return only when every database was checked through SQL.
+
+    The safety copy is archived while the first database is copied, which waits for it before it commits.
 
     Holds the lock of the runs. Until the first database is written, an abort leaves everything as it was; from then
     on an abort or a failure brings everything back by itself. Killed at any instant, each database is the old one or
@@ -92,9 +94,13 @@ class _Restore:
         name = IN_PLACE if self._plan.folder is None else TO_FOLDER
         self._journal = RestoreJournal(house.store.folder, name)
         self._copies: dict[str, SafetyCopy] = {}
+        self._storing: asyncio.Task[Backup] | None = None
+        self._stop_storing = Abort(parent=self._abort)
+        self._safety: Backup | None = None
         self._lives: dict[str, LiveCopy] = {}
         self._late: dict[str, LateCopy] = {}
         self._committed: list[str] = []  # databases that hold the new content, in order
+        self._waits = False  # for the safety copy, with nothing else to do
         self._loop = asyncio.get_running_loop()
 
     async def run(self) -> RestoreResult:
@@ -106,16 +112,17 @@ class _Restore:
 
     async def _run(self) -> RestoreResult:
         started = time.monotonic()
-        await self._verify_again()
+        await self._require_as_planned()
         if self._plan.folder is not None:
             await asyncio.to_thread(_make_folder, self._plan.folder)
         self._house.mark("verified")
-        safety = await self._take_safety()
+        await side_by_side(self._verify_again(), self._take_safety(), stop=self._abort.set)
         self._house.mark("safety copy taken")
-        self._record = await self._begin(safety)
+        self._record = await self._begin()
         self._house.mark("journal written")
         try:
             self._abort.check()
+            self._storing = self._store_safety()
             done = []
             for change in self._plan.changes:
                 await self._write(self._record.with_phase(change.name, Phase.STARTED))
@@ -127,7 +134,7 @@ class _Restore:
             await settled(asyncio.ensure_future(self._roll_back(error)))
             raise
         await self._write(replace(self._record, state=RecordState.DONE))
-        warnings = self._plan.all_warnings
+        warnings, safety = self._plan.all_warnings, self._safety
         if self._late:
             safety, trouble = await self._store_late(safety)
             warnings = (*warnings, *trouble)
@@ -150,34 +157,32 @@ class _Restore:
 
     # --- before anything changes -------------------------------------------------------------------------------
 
-    async def _verify_again(self) -> None:
-        """See that the private copies are still what was checked, and the targets still what was planned for."""
+    async def _require_as_planned(self) -> None:
+        """See that nothing is in the way, and that the targets are still what was planned for."""
         if self._plan.all_obstacles:
             raise RestoreRefusedError(self._plan.all_obstacles[0], hint="Nothing was changed.")
-        for incoming in self._prepared.intake.databases:
-            if await self._in_thread(partial(sha256_of, incoming.snapshot.file, self._abort.check)) != incoming.sha256:
-                raise RestoreRefusedError(f"The private copy of {incoming.name} has changed since it was checked.")
         for change in self._plan.changes:
             await asyncio.to_thread(require_as_planned, change, force=self._prepared.force)
 
-    async def _take_safety(self) -> Backup | None:
+    async def _verify_again(self) -> None:
+        """See that the private copies are still what was checked."""
+        for incoming in self._prepared.intake.databases:
+            if await self._in_thread(partial(sha256_of, incoming.snapshot.file, self._abort.check)) != incoming.sha256:
+                raise RestoreRefusedError(f"The private copy of {incoming.name} has changed since it was checked.")
+
+    async def _take_safety(self) -> None:
         live = self._live_changes()
         for change in live:
             self._lives[change.name] = copy = self._live_copy(change, self._abort.check, RestoreStage.RESTORE)
             copy.keep = partial(self._keep, change)
+            copy.ready = self._wait_for_safety
             await self._in_thread(copy.watch)
-        copies, backup = await take_safety_copies(
-            self._house,
-            live,
-            self._prepared.room,
-            requested_by=self._requested_by,
-            abort=self._abort,
-            report=self._report,
+        copies = await take_safety_copies(
+            self._house, live, self._prepared.room, abort=self._abort, report=self._report
         )
         self._copies = {copy.name: copy for copy in copies}
-        return backup
 
-    async def _begin(self, safety: Backup | None) -> Record:
+    async def _begin(self) -> Record:
         at = self._house.clock()
         restore_id = secrets.token_hex(4)
         stamp = f"{at:%Y%m%d_%H%M%S}-{restore_id}"  # never that of a restore which this one undoes
@@ -205,12 +210,51 @@ class _Restore:
             started_at=at,
             requested_by=self._requested_by,
             source=self._plan.source,
-            safety_id=safety.id if safety else None,
+            safety_id=None,
             entries=tuple(entries),
         )
         self._abort.check()
         await asyncio.to_thread(self._journal.write, record)
         return record
+
+    def _store_safety(self) -> asyncio.Task[Backup] | None:
+        """Begin to make a backup of the safety copies; it goes on beside the copy of the first database."""
+        found = [copy.checked for copy in self._copies.values() if copy.checked is not None]
+        if not found:
+            return None
+
+        def tell(progress: RestoreProgress) -> None:
+            if self._waits:  # or else two stages would be told at once
+                self._report(progress)
+
+        work = store_safety_copies(self._house, found, self._requested_by, self._stop_storing, tell)
+        return asyncio.create_task(work, name="the safety copy of a restore")
+
+    async def _safety_stored(self) -> None:
+        """Wait until what is about to be replaced is a backup, which the journal names. Raises what storing it raises.
+
+        Nothing is replaced before.
+        """
+        if self._storing is None or self._safety is not None:
+            return
+        self._waits = True
+        await asyncio.wait([self._storing])
+        self._waits = False
+        self._safety = self._storing.result()
+        await self._write(replace(self._record, safety_id=self._safety.id))
+        self._house.mark("safety copy stored")
+
+    def _wait_for_safety(self) -> None:
+        """Blocking, for the thread that copies."""
+        asyncio.run_coroutine_threadsafe(self._safety_stored(), self._loop).result()
+
+    async def _give_up_safety(self) -> None:
+        """Let the storing end before anything is rolled back."""
+        if self._storing is not None:
+            self._stop_storing.set()
+            await asyncio.wait([self._storing])
+            if not self._storing.cancelled():
+                self._storing.exception()  # seen: it is not what failed first, or is what is rolled back for
 
     # --- one database ------------------------------------------------------------------------------------------
 
@@ -218,6 +262,8 @@ class _Restore:
         entry = next(entry for entry in self._record.entries if entry.name == change.name)
         incoming = self._prepared.incoming(change)
         logger.info("restoring {} ({}) from {}", change.target, change.method, self._plan.source)
+        if entry.replacement is not None:
+            await self._safety_stored()
         self._report(RestoreProgress(stage=RestoreStage.RESTORE, detail=change.name))  # it may wait for a lock first
         if entry.undoes is not None and entry.replacement is not None:
             await self._in_thread(partial(swap_back, entry.undoes, entry.replacement, mark=self._house.mark))
@@ -316,6 +362,7 @@ class _Restore:
         logger.error("the restore failed and is rolled back: {}", why)
         self._report(RestoreProgress(stage=RestoreStage.ROLL_BACK))
         self._house.mark("rolling back")
+        await self._give_up_safety()
         troubles, record = [], self._record
         for entry in reversed(record.entries):
             if entry.phase is Phase.WAITING:

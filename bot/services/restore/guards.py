@@ -16,7 +16,7 @@ from bot.services.check import check_snapshot
 from bot.services.restore.incoming import Incoming, fingerprint_of
 from bot.services.restore.openness import who_uses
 from bot.services.snapshot import take_snapshot
-from bot.services.threads import run_to_end
+from bot.services.threads import run_to_end, side_by_side
 
 
 def sha256_of(file: Path, check: Callable[[], None] = lambda: None) -> str:
@@ -74,8 +74,12 @@ async def prove_result(
     name = change.name
     database = Database(path=change.target, name=name)
     snapshot = await take_snapshot(database, room, busy_timeout=busy_timeout, abort=abort, progress=progress)
-    found = await check_snapshot(snapshot, CheckMethod.QUICK, abort=abort)
-    fingerprint = await run_to_end(partial(fingerprint_of, snapshot.file, check=abort.check), stop=abort.set)
+    own = Abort(parent=abort)
+    found, fingerprint = await side_by_side(
+        check_snapshot(snapshot, CheckMethod.QUICK, abort=own),
+        run_to_end(partial(fingerprint_of, snapshot.file, check=own.check), stop=own.set),
+        stop=own.set,
+    )
     await asyncio.to_thread(snapshot.file.unlink)
     damaged_before = incoming.report.verdict is Verdict.DAMAGED  # an undo brings back what there was
     if found.verdict is Verdict.DAMAGED and not damaged_before:

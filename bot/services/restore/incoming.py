@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +24,7 @@ from bot.services.zip_reader import faults_in
 
 MAGIC = b"SQLite format 3\0"
 _HEADER = 100
+_BEHIND = 8
 _LOCK_PAGE_AT = 1 << 30  # the page that holds this byte is never used: https://www.sqlite.org/fileformat2.html, 1.4
 # What the backup API and the journal modes write on their own account: versions of the file format (18, 19), the change
 # counter (24), the schema cookie (40), where the counter was valid (92) and the SQLite that wrote it (96).
@@ -66,23 +70,46 @@ def unpack(archive: str, file: BinaryIO, part: Part, into: Path) -> Generator[in
         into.chmod(0o600)
         if part.stored:
             return (yield from _copy(file, part, out))
-        inflater = Inflater(limit=part.bytes, sink=out.write)
-        left = part.compressed_bytes
-        while left:
-            piece = file.read(min(PIECE, left))
-            if not piece:
-                raise InflateError("is cut off")
-            left -= len(piece)
-            if inflater.ended or inflater.feed(piece):
-                raise InflateError("ends before its data does")
-            yield inflater.bytes
-        if not inflater.ended:
-            raise InflateError("is not complete")
-        if inflater.bytes != part.bytes:
-            raise InflateError(f"holds {inflater.bytes:,} bytes instead of {part.bytes:,}")
-        if inflater.crc32 != part.crc32:
-            raise InflateError("has a wrong CRC")
-        return inflater.sha256
+        with closing(_HashedBeside()) as sha256:
+            inflater = Inflater(limit=part.bytes, sink=out.write, sha256=sha256)
+            left = part.compressed_bytes
+            while left:
+                piece = file.read(min(PIECE, left))
+                if not piece:
+                    raise InflateError("is cut off")
+                left -= len(piece)
+                if inflater.ended or inflater.feed(piece):
+                    raise InflateError("ends before its data does")
+                yield inflater.bytes
+            if not inflater.ended:
+                raise InflateError("is not complete")
+            if inflater.bytes != part.bytes:
+                raise InflateError(f"holds {inflater.bytes:,} bytes instead of {part.bytes:,}")
+            if inflater.crc32 != part.crc32:
+                raise InflateError("has a wrong CRC")
+            return inflater.sha256
+
+
+class _HashedBeside:
+    """A sha256 that is taken on a thread of its own, at most a few pieces behind: a third of the time of unpacking."""
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sha256")
+        self._under_way: deque[Future[None]] = deque()
+
+    def update(self, data: bytes, /) -> None:
+        if len(self._under_way) >= _BEHIND:
+            self._under_way.popleft().result()
+        self._under_way.append(self._thread.submit(self._sha256.update, data))
+
+    def hexdigest(self) -> str:
+        while self._under_way:
+            self._under_way.popleft().result()
+        return self._sha256.hexdigest()
+
+    def close(self) -> None:
+        self._thread.shutdown(cancel_futures=True)
 
 
 def _copy(file: BinaryIO, part: Part, out: BinaryIO) -> Generator[int, None, str]:

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,7 +43,7 @@ from bot.services.sealing.header import is_sealed
 from bot.services.sealing.keys import NO_KEYS, Keys
 from bot.services.sealing.unsealing import archive_called, unseal
 from bot.services.store import is_archive_name
-from bot.services.threads import run_to_end
+from bot.services.threads import run_to_end, side_by_side
 from bot.services.verify import verify_archive
 
 Report = Callable[[RestoreProgress], None]
@@ -52,6 +52,14 @@ SPARE_BYTES = 16 << 20
 """Left free on the disk of the private folder."""
 
 CHECKS_AT_ONCE = 2
+
+Expect = Callable[[Mapping[str, Path | None], int], None]
+"""Told the names of the databases about to be unpacked, with the paths which a manifest says they are from, and how
+many bytes they will take."""
+
+
+def _expect_nothing(_databases: Mapping[str, Path | None], _bytes: int) -> None:
+    pass
 
 
 async def take_in(
@@ -64,6 +72,7 @@ async def take_in(
     keys: Keys = NO_KEYS,
     abort: Abort,
     report: Report = lambda _: None,
+    expect: Expect = _expect_nothing,
     clock: Clock = utc_now,
 ) -> Intake:
     """Unpack and prove an archive, or its volumes in any order, in the private folder `room`.
@@ -72,6 +81,8 @@ async def take_in(
     is then bit for bit the same, and gets the quick check alone. `only` names databases by member name or
     path. With a manifest, every bit of the archive is held against it; without one, the databases are accepted with a
     warning. Every database returned passed its integrity check, or could not be checked and says so in the warnings.
+
+    `expect` hears of the databases before they are unpacked; that does not yet mean that they will pass.
 
     A sealed archive is opened with `keys` into the room first, so its ZIP lies there in the open until the room goes.
 
@@ -109,6 +120,8 @@ async def take_in(
             f"{archive.name} was not made by SQLite Courier: nothing proves that its databases are what was backed up."
         )
     records = {record.name: record for record in manifest.databases} if manifest else {}
+    origins = {part.name: Path(records[part.name].path) if part.name in records else None for part in chosen}
+    expect(origins, sum(part.bytes for part in chosen))
     unpacked = await run_to_end(
         lambda: _unpack(archive, chosen, records, room, check=own.check, tell=tell, taken_at=clock()), stop=own.set
     )
@@ -274,8 +287,11 @@ async def _checked(
             name = snapshot.database.name
             report(RestoreProgress(stage=RestoreStage.CHECK, done=done, total=total, detail=name))
             known = vouched and records[name].verdict is Verdict.OK and records[name].method is CheckMethod.FULL
-            verdict = await check_snapshot(snapshot, CheckMethod.QUICK if known else method, abort=abort)
-            fingerprint = await run_to_end(lambda: fingerprint_of(snapshot.file, check=abort.check), stop=abort.set)
+            verdict, fingerprint = await side_by_side(
+                check_snapshot(snapshot, CheckMethod.QUICK if known else method, abort=abort),
+                run_to_end(lambda: fingerprint_of(snapshot.file, check=abort.check), stop=abort.set),
+                stop=abort.set,
+            )
             schema = await run_to_end(lambda: schema_of(snapshot.file), stop=abort.set)
             done += snapshot.bytes
             report(RestoreProgress(stage=RestoreStage.CHECK, done=done, total=total, detail=name))

@@ -38,6 +38,9 @@ class LiveCopy:
     `watch` is called before the safety copy is taken. What is committed between that and the copy would be in neither:
     `keep` is then called once nobody can commit any more, with a connection that reads what is about to be replaced.
     Where that can't be told, it is called as well. It may raise, which leaves the old database.
+
+    `ready` is called before anything can be seen by others: in WAL mode, whose readers go on meanwhile, when all but
+    the last pages are copied; in the others before anybody is locked out. It may wait, and raise as well.
     """
 
     target: Path
@@ -47,6 +50,7 @@ class LiveCopy:
     mark: Callable[[str], None]
     source: Path = Path()
     keep: Keep | None = None
+    ready: Callable[[], None] = lambda: None
     committed: bool = False
     _live: sqlite3.Connection | None = None
     _watch: sqlite3.Connection | None = None
@@ -96,35 +100,39 @@ class LiveCopy:
         private.execute("PRAGMA locking_mode=EXCLUSIVE")  # no shared memory beside the private file
         page_size = private.execute("PRAGMA page_size").fetchone()[0]
         leaves_wal = mode == "wal" and self._ask(live, "PRAGMA page_size") != page_size
+        in_wal = mode == "wal" and not leaves_wal
+        if not in_wal:
+            self.ready()
         if leaves_wal:  # in WAL mode a page size can't change: https://www.sqlite.org/pragma.html#pragma_page_size
             live = self._alone()
             self._switch(live, "delete")
             self._watched = None  # our own commit can hide another's: data_version can't tell any more
         if not empty:  # or else a copy in WAL mode silently turns the target into WAL, and the other way
-            private.execute(f"PRAGMA journal_mode={'wal' if mode == 'wal' and not leaves_wal else 'delete'}")
-        in_wal = mode == "wal" and not leaves_wal
+            private.execute(f"PRAGMA journal_mode={'wal' if in_wal else 'delete'}")
         if not in_wal:
             live = self._alone()
             self._lock(live)
         self._before = self._ask(live, "PRAGMA data_version")
         self.mark("copying")
-        self._back_up(private, live, page_size, keep_first=in_wal)
+        self._back_up(private, live, page_size, in_wal=in_wal)
         self.mark("committed")
         if not in_wal:
             self._unlock(live)
         if leaves_wal:
             self._switch(live, "wal")
+        # Before the result is read: reading through a long log takes three times as long as reading the database.
         detail = self._empty_log(live) if mode == "wal" else ""
         self.mark("checkpointed")
         return detail
 
-    def _back_up(
-        self, private: sqlite3.Connection, live: sqlite3.Connection, page_size: int, *, keep_first: bool
-    ) -> None:
+    def _back_up(self, private: sqlite3.Connection, live: sqlite3.Connection, page_size: int, *, in_wal: bool) -> None:
         last_step = time.monotonic()
+        keep_first = in_wal
         # Never all in one step, which would end with the commit: after the first one nobody else can commit.
         pages = min(_STEP_BYTES // page_size, private.execute("PRAGMA page_count").fetchone()[0] - 1)
         if pages < 1:
+            if in_wal:
+                self.ready()
             self._keep_what_was_written()
             keep_first = False
 
@@ -143,6 +151,8 @@ class LiveCopy:
             if keep_first:
                 keep_first = False
                 self._keep_what_was_written()
+            if in_wal and remaining <= pages:  # the next step commits
+                self.ready()
             last_step = time.monotonic()
             self.mark("copied some")
             self.tell((total - remaining) * page_size, total * page_size)

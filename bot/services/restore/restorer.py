@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import shutil
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from bot.services.abort import Abort
 from bot.services.restore.act import restore
 from bot.services.restore.house import House, Prepared, Report
 from bot.services.restore.incoming import Incoming, Intake
-from bot.services.restore.intake import take_in
+from bot.services.restore.intake import SPARE_BYTES, take_in
 from bot.services.restore.pending import pending_restore
 from bot.services.restore.plan import make_plan, plan_change
 from bot.services.restore.sources import Origin
@@ -55,7 +56,15 @@ class Restorer:
         Without `folder` the configured live files are the targets. The private copies live as long as the context.
         Raises what `take_in` raises, and `RestoreRefusedError` where there is no target at all.
         """
-        async with private_room(self.house.store.work) as room:
+        own = Abort(parent=abort)
+        async with private_room(self.house.store.work) as room, _LooksAhead(self.house, room, own) as looks:
+
+            def expect(origins: Mapping[str, Path | None], size: int) -> None:
+                if folder is None:
+                    looks.expect([self._configured.find(*database) for database in origins.items()], beside=size)
+                else:
+                    looks.expect([folder / name for name in origins], beside=size)
+
             intake = await take_in(
                 origin.files,
                 room,
@@ -65,11 +74,12 @@ class Restorer:
                 keys=self.house.keys,
                 abort=abort,
                 report=report,
+                expect=expect,
                 clock=self.house.clock,
             )
             targets, left_out = self._targets(intake, folder, only)
             yield await self._compare(
-                intake, targets, left_out, room=room, folder=folder, force=force, abort=abort, report=report
+                intake, targets, left_out, looks, room=room, folder=folder, force=force, report=report
             )
 
     @asynccontextmanager
@@ -92,7 +102,7 @@ class Restorer:
             return [(one, folder / one.name) for one in intake.databases], []
         found, left_out = [], []
         for one in intake.databases:
-            path = self._configured.find(one)
+            path = self._configured.find(one.name, one.snapshot.database.path if one.record is not None else None)
             if path is None:
                 left_out.append(f"{one.name} is no configured database (DATABASES), and is left out.")
             else:
@@ -119,17 +129,17 @@ class Restorer:
         intake: Intake,
         targets: Sequence[tuple[Incoming, Path]],
         left_out: Sequence[str],
+        looks: _LooksAhead,
         *,
         room: Path,
         folder: Path | None,
         force: bool,
-        abort: Abort,
         report: Report,
     ) -> Prepared:
         changes: list[DatabaseChange] = []
         for one, path in targets:
             report(RestoreProgress(stage=RestoreStage.COMPARE, done=len(changes), total=len(targets), detail=one.name))
-            target = await self._look(path, room, abort)
+            target = await looks.at(path)
             changes.append(await asyncio.to_thread(partial(plan_change, one, target, folder=folder, force=force)))
             if target.snapshot is not None:
                 await asyncio.to_thread(target.snapshot.file.unlink)
@@ -155,7 +165,56 @@ class Restorer:
         )
         return Prepared(plan=plan, intake=intake, room=room, force=force)
 
-    async def _look(self, path: Path, room: Path, abort: Abort) -> Target:
-        return await look_at_target(
-            path, room, busy_timeout=self.house.busy_timeout, abort=abort, clock=self.house.clock
-        )
+
+class _LooksAhead:
+    """Looks at the targets, one after the other, beside the unpacking of what they are to be compared with.
+
+    Ended with its context: whoever leaves it early waits for the look under way, which `abort` ends soon.
+    """
+
+    def __init__(self, house: House, room: Path, abort: Abort) -> None:
+        self._house, self._room, self._abort = house, room, abort
+        self._looks: dict[Path, asyncio.Task[Target]] = {}
+        self._one_at_a_time = asyncio.Lock()
+
+    async def __aenter__(self) -> _LooksAhead:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        if self._looks:
+            self._abort.set()
+            await asyncio.wait(self._looks.values())
+            for task in self._looks.values():
+                if not task.cancelled():
+                    task.exception()  # seen: nobody asks for it any more
+
+    def expect(self, paths: Iterable[Path | None], *, beside: int) -> None:
+        """Begin to look at targets, if the private folder has space for their copies beside so many bytes."""
+        found = [path for path in paths if path is not None]
+        with suppress(OSError):
+            if beside + sum(_bytes(path) for path in found) + SPARE_BYTES <= shutil.disk_usage(self._room).free:
+                for path in found:
+                    self._begin(path)
+
+    async def at(self, path: Path) -> Target:
+        """Return what was, or is now, seen there. Raises `AbortedError`."""
+        task = self._begin(path)
+        await asyncio.wait([task])
+        del self._looks[path]
+        return task.result()
+
+    def _begin(self, path: Path) -> asyncio.Task[Target]:
+        if path not in self._looks:
+            self._looks[path] = asyncio.create_task(self._look(path), name=f"look at {path}")
+        return self._looks[path]
+
+    async def _look(self, path: Path) -> Target:
+        async with self._one_at_a_time:
+            return await look_at_target(
+                path, self._room, busy_timeout=self._house.busy_timeout, abort=self._abort, clock=self._house.clock
+            )
+
+
+def _bytes(path: Path) -> int:
+    """The size of a database with what its log still holds."""
+    return sum(file.stat().st_size for file in (path, Path(f"{path}-wal")) if file.exists())

@@ -39,7 +39,7 @@ from bot.services.restore.house import House, Report
 from bot.services.restore.incoming import fingerprint_of
 from bot.services.snapshot import take_snapshot
 from bot.services.store import create_private_folder
-from bot.services.threads import run_to_end
+from bot.services.threads import run_to_end, side_by_side
 
 KEPT_FOLDER = "before-restore"
 """Where copies of damaged databases are kept: they are no backups, and yet all that is left of what was there."""
@@ -61,15 +61,14 @@ class SafetyCopy:
 
 
 async def take_safety_copies(
-    house: House, changes: Sequence[DatabaseChange], room: Path, *, requested_by: str, abort: Abort, report: Report
-) -> tuple[tuple[SafetyCopy, ...], Backup | None]:
-    """Copy the targets that will be written to, by the recipe of backups; store them as a pinned backup.
+    house: House, changes: Sequence[DatabaseChange], room: Path, *, abort: Abort, report: Report
+) -> tuple[SafetyCopy, ...]:
+    """Copy the targets that will be written to, by the recipe of backups; `store_safety_copies` makes a backup of them.
 
     A hot journal of a crashed application is rolled back by it. The check is the quick one: a safety copy keeps what
     there was, and compares no index with its table. What fails it is kept as a plain file. Raises
-    `RestoreRefusedError`, `ArchiveError`, `NoSpaceError`, `AbortedError`; nothing was changed then.
+    `RestoreRefusedError`, `AbortedError`; nothing was changed then.
     """
-    found: list[tuple[Snapshot, CheckReport]] = []
     copies: list[SafetyCopy] = []
     for change in changes:
         report(RestoreProgress(stage=RestoreStage.SAFETY, detail=change.name))
@@ -93,8 +92,12 @@ async def take_safety_copies(
                 ) from error
             copies.append(await asyncio.to_thread(_of_nothing, change.name, room))
             continue
-        verdict = await check_snapshot(snapshot, CheckMethod.QUICK, abort=abort)
-        fingerprint = await run_to_end(partial(fingerprint_of, snapshot.file, check=abort.check), stop=abort.set)
+        own = Abort(parent=abort)
+        verdict, fingerprint = await side_by_side(
+            check_snapshot(snapshot, CheckMethod.QUICK, abort=own),
+            run_to_end(partial(fingerprint_of, snapshot.file, check=own.check), stop=own.set),
+            stop=own.set,
+        )
         copy = partial(
             SafetyCopy,
             name=change.name,
@@ -106,9 +109,8 @@ async def take_safety_copies(
             kept = await run_to_end(partial(_keep, house, snapshot), stop=abort.set)
             copies.append(copy(kept=str(kept)))
         else:
-            found.append((snapshot, verdict))
             copies.append(copy(checked=(snapshot, verdict)))
-    return tuple(copies), await store_safety_copies(house, found, requested_by, abort, report) if found else None
+    return tuple(copies)
 
 
 async def store_safety_copies(

@@ -20,7 +20,6 @@ from bot.models import CheckMethod, Database, DatabaseFacts, InUse, SkipReason, 
 from bot.services.abort import Abort
 from bot.services.check import check_snapshot
 from bot.services.restore.facts import facts_of, schema_of
-from bot.services.restore.incoming import Incoming
 from bot.services.restore.openness import who_uses
 from bot.services.snapshot import take_snapshot
 from bot.services.source import JOURNAL, SIDECARS
@@ -61,20 +60,19 @@ class Configured:
     patterns: tuple[str, ...]
     known: Mapping[str, str]  # path -> member name, as the catalogue remembers it
 
-    def find(self, incoming: Incoming) -> Path | None:
+    def find(self, name: str, origin: Path | None) -> Path | None:
         """Return the live file that a database came from, None where it is no configured one.
 
-        By its path of origin first, then by its name, which archives keep over machines. A path that only a manifest
-        names is never believed: it must be configured.
+        By its path of origin first, where a manifest names it, then by its name, which archives keep over machines. A
+        path that only a manifest names is never believed: it must be configured.
         """
-        origin = str(incoming.snapshot.database.path)
         for database in self.databases:
-            if str(database.path) == origin and incoming.record is not None:
+            if database.path == origin:
                 return database.path
-        named = [d.path for d in self.databases if d.name.casefold() == incoming.name.casefold()]
+        named = [d.path for d in self.databases if d.name.casefold() == name.casefold()]
         if len(named) == 1:
             return named[0]
-        gone = [path for path, name in self.known.items() if name.casefold() == incoming.name.casefold()]
+        gone = [path for path, known in self.known.items() if known.casefold() == name.casefold()]
         for path in gone:  # deleted, so that a pattern no longer finds it
             if any(fnmatch.fnmatch(path, os.path.abspath(os.path.expanduser(p))) for p in self.patterns):  # noqa: PTH100, PTH111 - patterns are text
                 return Path(path)

@@ -1,0 +1,106 @@
+"""The backup: one run as the manifest and the catalogue record it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bot.models.databases import CheckMethod, SkipReason, Verdict
+
+
+class Trigger(StrEnum):
+    """Who asked for a run."""
+
+    SCHEDULE = "schedule"
+    CATCH_UP = "catch-up"
+    BUTTON = "button"
+    COMMAND = "command"
+    SAFETY = "safety"  # taken before a restore, of what the restore replaces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackedUp:
+    """One database in one backup, as the manifest and the catalogue record it."""
+
+    name: str
+    path: str
+    sha256: str
+    bytes: int
+    compressed_bytes: int
+    page_size: int
+    page_count: int
+    journal_mode: str
+    application_id: int
+    user_version: int
+    sqlite_version: str
+    taken_at: datetime
+    verdict: Verdict
+    method: CheckMethod
+    messages: tuple[str, ...] = ()
+    foreign_key_violations: int = 0
+    rows: tuple[tuple[str, int], ...] = ()
+    schema_sha256: str = ""
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedRecord:
+    """A skipped database, as the manifest and the catalogue record it."""
+
+    name: str
+    path: str
+    reason: SkipReason
+    detail: str
+
+
+class BackupState(StrEnum):
+    """What became of a run.
+
+    STORED: proven on disk, nobody to deliver to or nobody served yet. DELIVERED: every recipient has it. PARTIAL: a
+    database was skipped or a recipient is still owed. INTERRUPTED: found running at a start.
+    """
+
+    RUNNING = "running"
+    STORED = "stored"
+    DELIVERED = "delivered"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """One run and what became of it. A proven backup has an `archive_name`; `on_disk` turns false when it is pruned.
+
+    `sealed` says for whom the archive is sealed: fingerprints of keys, or that it is a passphrase; empty where it is
+    not. An archive found on the disk that no key here opens is sealed and not proven.
+    """
+
+    id: int
+    started_at: datetime
+    trigger: Trigger
+    requested_by: str
+    state: BackupState
+    finished_at: datetime | None = None
+    archive_name: str = ""
+    archive_bytes: int = 0
+    archive_sha256: str = ""
+    databases: tuple[BackedUp, ...] = ()
+    skipped: tuple[SkippedRecord, ...] = ()
+    error_code: str = ""
+    error: str = ""
+    pinned: bool = False
+    on_disk: bool = False
+    note: str = ""
+    sealed: str = ""
+    same_as: int | None = None  # the delivered backup that holds the same databases, byte for byte
+    shrunken: tuple[str, ...] = ()  # lines for people: what this backup holds much less of than the one before
+
+    @property
+    def proven(self) -> bool:
+        return bool(self.archive_sha256)
+
+    @property
+    def source_bytes(self) -> int:
+        return sum(database.bytes for database in self.databases)

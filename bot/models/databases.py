@@ -1,0 +1,95 @@
+"""A live database, its snapshot and its check: from the source to a copy that can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """A live SQLite file to protect.
+
+    `path` is absolute; `name` is its member name in every archive: unique in a run (also where case is ignored) and
+    stable over runs.
+    """
+
+    path: Path
+    name: str
+
+
+class SkipReason(StrEnum):
+    """Why a database is not in a backup."""
+
+    MISSING = "missing"
+    EMPTY = "empty"
+    NOT_A_DATABASE = "not a database"
+    DAMAGED = "damaged"
+    BUSY = "busy"
+    HOT_JOURNAL = "hot journal"  # its writer crashed; reading it would mean writing it
+    NO_PERMISSION = "no permission"
+    FOREIGN_OWNER = "foreign owner"  # our -shm and -wal would lock its own application out later
+    CHANGED_WHILE_READ = "changed while read"  # only where no lock could be taken
+    NO_SPACE = "no space"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A database that is not in this backup, and why. `detail` is a whole sentence for people."""
+
+    database: Database
+    reason: SkipReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A consistent private copy of a database at one instant (`taken_at`).
+
+    `warning` is empty, or says what had to be done to read the source (such as: what was left beside it).
+    """
+
+    database: Database
+    file: Path
+    bytes: int
+    page_size: int
+    page_count: int
+    journal_mode: str  # of the source: wal, delete, …
+    application_id: int
+    user_version: int
+    sqlite_version: str
+    taken_at: datetime
+    seconds: float
+    warning: str = ""
+
+
+class Verdict(StrEnum):
+    OK = "ok"
+    DAMAGED = "damaged"
+    UNCHECKED = "could not check"  # the schema needs the application's own functions; delivered with a warning
+
+
+class CheckMethod(StrEnum):
+    FULL = "full"
+    QUICK = "quick"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """What the check of a snapshot found.
+
+    `messages` are SQLite's own lines (at most 20); with an OK they name rows that break rules of the schema. `rows`
+    holds (table, rows) in schema order, -1 where a table could not be counted; `schema_sha256` is over the normalised
+    `sqlite_master`.
+    """
+
+    verdict: Verdict
+    method: CheckMethod
+    messages: tuple[str, ...]
+    foreign_key_violations: int
+    rows: tuple[tuple[str, int], ...]
+    schema_sha256: str
+    seconds: float

@@ -1,0 +1,99 @@
+"""The ledger: who receives, what was confirmed, what is owed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Recipient:
+    """Who or what receives: a chat, a topic in it, or a `place` outside Telegram (`chat_id` is then 0).
+
+    `address` is the setting's form: 77, -100…, -100…/42, s3://bucket/prefix, mail:ops@example.org. It holds no secret.
+    """
+
+    chat_id: int = 0
+    thread_id: int | None = None
+    place: str = ""
+
+    @property
+    def address(self) -> str:
+        if self.place:
+            return self.place
+        return str(self.chat_id) if self.thread_id is None else f"{self.chat_id}/{self.thread_id}"
+
+    @property
+    def is_private(self) -> bool:
+        return self.chat_id > 0
+
+    @property
+    def is_chat(self) -> bool:
+        return not self.place
+
+    @property
+    def is_mailbox(self) -> bool:
+        return self.place.startswith("mail:")
+
+
+class DeliveryState(StrEnum):
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    PARKED = "parked"
+    SUPERSEDED = "superseded"
+    NOT_DUE = "not due"  # never owed: by the recipient's own choice, or because it has the same bytes already
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is owed any more."""
+        return self in (DeliveryState.SENT, DeliveryState.SUPERSEDED, DeliveryState.NOT_DUE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentVolume:
+    """A volume that Telegram confirmed to one recipient.
+
+    `deleted_at` is when its message was tidied away, `undeletable` why Telegram would not do so.
+    """
+
+    number: int
+    message_id: int
+    sent_at: datetime
+    deleted_at: datetime | None = None
+    undeletable: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One backup to one recipient: a row of the ledger. `attempts` counts failures only, waits never."""
+
+    backup_id: int
+    recipient: Recipient
+    state: DeliveryState
+    attempts: int = 0
+    next_try_at: datetime | None = None
+    reason: str = ""  # a sentence for people, where something is in the way
+    sent_at: datetime | None = None
+    volumes: tuple[SentVolume, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientStatus:
+    """What is known of a recipient: `parked_reason` is empty when it can be reached."""
+
+    recipient: Recipient
+    name: str = ""
+    parked_reason: str = ""
+    last_sent_at: datetime | None = None
+    owed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reachability:
+    """Whether a recipient takes messages now: `trouble` is the sentence the person needs, empty when reachable."""
+
+    recipient: Recipient
+    name: str
+    trouble: str

@@ -1,0 +1,43 @@
+"""The restore point: what it takes to get a backup back from the chat alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredVolume:
+    """A volume that lies in Telegram. Only the bot that sent it can use its `file_id`; `sha256` may be empty."""
+
+    file_id: str
+    bytes: int
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldDatabase:
+    """A database in a restore point: its member name, the path it was read from, and the bytes it has."""
+
+    name: str
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestorePoint:
+    """A proven backup whose volumes all lie in Telegram: what it takes to get it back without this machine.
+
+    The volumes are in order and together are the archive. `skipped` names what this backup is without, `sealed` for
+    whom it is sealed.
+    """
+
+    at: datetime
+    archive: str
+    bytes: int
+    sha256: str
+    databases: tuple[HeldDatabase, ...]
+    volumes: tuple[StoredVolume, ...]
+    skipped: tuple[str, ...] = ()
+    sealed: str = ""

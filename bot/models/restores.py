@@ -1,0 +1,213 @@
+"""The restore: what is there, what would change, what was done, what was cut off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from bot.models.backups import Backup
+
+
+class RestoreMethod(StrEnum):
+    """How a database comes back."""
+
+    INTO_LIVE = "into the live file"  # through SQLite's backup API, under the eyes of its application
+    REPLACE = "replace the file"  # the file is missing or broken: it and its sidecars are set aside together
+    NEW_FILE = "new file"  # into a folder, beside nothing
+
+
+class TargetState(StrEnum):
+    """What is there where a database is to be restored."""
+
+    MISSING = "missing"
+    READABLE = "readable"
+    BROKEN = "broken"  # no database, or cut short
+
+
+class InUse(StrEnum):
+    """Whether a program has a database open; UNKNOWN where this system can't tell for sure."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    UNKNOWN = "unknown"
+
+
+class RestoreStage(StrEnum):
+    """Where a restore stands, in order."""
+
+    FETCH = "fetch from Telegram"
+    READ = "read the archive"
+    CHECK = "check the databases"
+    COMPARE = "compare with what is there"
+    SAFETY = "safety copy"
+    RESTORE = "restore"
+    VERIFY = "check the result"
+    ROLL_BACK = "roll back"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreProgress:
+    """A progress event of a restore. `done` of `total` bytes of the stage; `detail` names a database."""
+
+    stage: RestoreStage
+    done: int = 0
+    total: int = 0
+    detail: str = ""
+
+    @property
+    def fraction(self) -> float:
+        return min(1.0, self.done / self.total) if self.total else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseFacts:
+    """A database as SQLite describes it. `journal_mode` is empty where only a private copy was looked at.
+
+    `rows` holds (table, rows) in schema order, -1 where a table could not be counted; `schema` holds
+    (type, name, hash of its SQL) of tables, indexes, views and triggers.
+    """
+
+    bytes: int
+    page_size: int
+    journal_mode: str
+    application_id: int
+    user_version: int
+    rows: tuple[tuple[str, int], ...]
+    schema: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableChange:
+    """What a restore does to the rows of a table: how many there are now and will be then, None without the table."""
+
+    table: str
+    now: int | None
+    then: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaChange:
+    """What a restore does to the schema: `change` is "added", "removed" or "changed"; `kind` is table, index, …"""
+
+    kind: str
+    name: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseChange:
+    """What a restore would do to one database.
+
+    `path` is as configured, `target` the file behind it (links followed). `now` is None where nothing readable is
+    there. `lost`, `warnings` and `obstacles` are whole sentences; with an obstacle the restore is refused.
+    """
+
+    name: str
+    path: Path
+    target: Path
+    method: RestoreMethod
+    state: TargetState
+    now: DatabaseFacts | None
+    then: DatabaseFacts
+    taken_at: datetime | None
+    tables: tuple[TableChange, ...] = ()
+    schema: tuple[SchemaChange, ...] = ()
+    in_use: InUse = InUse.UNKNOWN
+    used_by: tuple[str, ...] = ()  # programs, as far as this system tells
+    in_use_means: str = ""  # a sentence
+    lost: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    obstacles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskNeed:
+    """How many bytes a restore needs at most on the disk of `folder`, for a while, and how many are free."""
+
+    folder: Path
+    needed: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestorePlan:
+    """What a restore would do, database by database; nothing was changed to find out.
+
+    `id` is short and changes with everything that a person consents to: the source, the targets, the methods.
+    `folder` is None where the configured live files are the targets. `source` says in words where it comes from.
+    """
+
+    id: str
+    source: str
+    backup_id: int | None
+    created_at: datetime
+    taken_at: datetime | None
+    folder: Path | None
+    changes: tuple[DatabaseChange, ...]
+    disks: tuple[DiskNeed, ...] = ()
+    warnings: tuple[str, ...] = ()
+    obstacles: tuple[str, ...] = ()
+
+    @property
+    def all_obstacles(self) -> tuple[str, ...]:
+        return (*self.obstacles, *(obstacle for change in self.changes for obstacle in change.obstacles))
+
+    @property
+    def all_warnings(self) -> tuple[str, ...]:
+        return (*self.warnings, *(warning for change in self.changes for warning in change.warnings))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoredDatabase:
+    """One database as a restore left it. `set_aside` are the former files, where they were replaced and are kept."""
+
+    name: str
+    target: Path
+    method: RestoreMethod
+    rows: tuple[tuple[str, int], ...]
+    detail: str = ""  # a sentence, where something is worth saying
+    set_aside: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreResult:
+    """A restore that was done and checked. `safety` is the pinned backup of what was there before, if it could be read.
+
+    `undoable` tells whether `--undo` can bring back what was there.
+    """
+
+    id: str
+    source: str
+    databases: tuple[RestoredDatabase, ...]
+    safety: Backup | None
+    undoable: bool
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+
+class PendingOutcome(StrEnum):
+    """What a restore that was cut off left of one database."""
+
+    OLD = "as before"
+    NEW = "restored"
+    CHANGED = "changed since"  # whole, but neither: its application has written to it in the meantime
+    UNREADABLE = "could not be read"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingRestore:
+    """A restore that was cut off, after its files were put in order: what each database is now, and what to do.
+
+    `sentence` names every database; `hint` says what to type.
+    """
+
+    id: str
+    started_at: datetime
+    requested_by: str
+    source: str
+    databases: tuple[tuple[str, PendingOutcome], ...]
+    sentence: str
+    hint: str

@@ -1,0 +1,59 @@
+"""The run under way, a backup or a restore: its stages, its progress, its outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bot.models.backups import Backup, Trigger
+from bot.models.deliveries import Delivery
+from bot.models.restores import RestoreProgress
+
+
+class Stage(StrEnum):
+    """Where a run stands, in order."""
+
+    STARTING = "starting"
+    SNAPSHOT = "snapshot"
+    CHECK = "check and compress"
+    PROVE = "prove"
+    DELIVER = "deliver"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """A progress event. `done` of `total` bytes of the stage, total 0 when unknown; `detail` names a database."""
+
+    stage: Stage
+    done: int = 0
+    total: int = 0
+    detail: str = ""
+
+    @property
+    def fraction(self) -> float:
+        return min(1.0, self.done / self.total) if self.total else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInProgress:
+    """The run under way, a backup or a restore; `here` is false when another process has it."""
+
+    started_at: datetime
+    trigger: Trigger
+    requested_by: str
+    progress: Progress | RestoreProgress
+    here: bool = True
+
+    @property
+    def is_restore(self) -> bool:
+        return isinstance(self.progress, RestoreProgress)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What a run came to: the backup as catalogued and its deliveries, recipient by recipient."""
+
+    backup: Backup
+    deliveries: tuple[Delivery, ...] = ()

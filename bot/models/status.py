@@ -1,0 +1,109 @@
+"""The service at a glance: what the status and the health screens show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bot.models.alarms import Alarm
+from bot.models.backups import Backup
+from bot.models.databases import Verdict
+from bot.models.deliveries import Delivery, Reachability, RecipientStatus
+from bot.models.drills import Drill
+from bot.models.runs import RunInProgress
+
+
+class ServiceState(StrEnum):
+    RUNNING = "running"
+    STOPPED = "stopped"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """The service's sign of life in the catalogue. `stopped` is set by a clean shutdown."""
+
+    at: datetime
+    pid: int
+    started_at: datetime
+    next_run_at: datetime | None
+    stopped: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """A setting changed in chat: it wins over .env until it is reset."""
+
+    name: str
+    value: str
+    set_by: str
+    set_at: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuccessRate:
+    """How many of the finished runs of a period backed up every database and proved it."""
+
+    ok: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseStatus:
+    """One configured or formerly backed-up database: `last` is the newest proven backup that holds it.
+
+    `trouble` is why the newest run skipped it, empty when it did not.
+    """
+
+    name: str
+    path: str
+    bytes: int | None
+    last: Backup | None
+    verdict: Verdict | None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The service at a glance: what `Backup Status` and `sqlite-courier status` show."""
+
+    state: ServiceState
+    state_reason: str  # a sentence: why stopped or unknown; empty when running
+    now: datetime
+    heartbeat: Heartbeat | None
+    next_run_at: datetime | None
+    schedule: str
+    paused: Override | None
+    running: RunInProgress | None
+    latest: Backup | None  # the newest finished run, whatever became of it
+    latest_proven: Backup | None
+    latest_deliveries: tuple[Delivery, ...]  # of latest_proven
+    databases: tuple[DatabaseStatus, ...]
+    recipients: tuple[RecipientStatus, ...]
+    day: SuccessRate
+    week: SuccessRate
+    warnings: tuple[str, ...] = ()
+    last_drill: Drill | None = None  # the newest, whatever came of it
+    restore_proven: Drill | None = None  # the newest that succeeded
+    alarms: tuple[Alarm, ...] = ()  # those that are open, oldest first
+    overridden: Override | None = None  # the schedule chosen in chat, where it is the one in force
+    setting: str = ""  # SCHEDULE, where `overridden` wins over it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What `System Health` shows, each value measured when asked; None where it could not be."""
+
+    status: Status
+    disk_free: int
+    disk_total: int
+    store_bytes: int
+    store_count: int
+    days_until_full: float | None
+    recipients: tuple[Reachability, ...]
+    round_trip: float | None  # seconds to Telegram and back
+    telegram_trouble: str
+    drill_trouble: str = ""  # why the newest test-restore could not be made; empty where it was
+    drills_planned: bool = True

@@ -1,0 +1,92 @@
+"""The safety copy is archived beside the copy into the live file, which commits only once it is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bot.errors import RestoreError
+from bot.models import Backup, BackupState, Trigger
+from tests.services.conftest import make_bank
+from tests.services.restore.rig import Rig, require_sound, sidecars, transact
+from tests.services.restore.test_late import vacuum_into_page_size
+
+MODES = ["wal", "delete", "another page size"]
+
+
+async def safety_copies(rig: Rig) -> list[Backup]:
+    async with rig.opened() as restorer:
+        return [b for b in await restorer.house.catalogue.backups() if b.trigger is Trigger.SAFETY]
+
+
+async def town(tmp_path: Path, mode: str) -> tuple[Rig, Path]:
+    bank = make_bank(tmp_path / "bank.db", "delete" if mode == "delete" else "wal", filler=3000)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    if mode == "another page size":
+        vacuum_into_page_size(bank, 8192)
+    transact(bank, 4)
+    return rig, bank
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_nothing_is_committed_before_the_safety_copy_is_stored(tmp_path: Path, mode: str) -> None:
+    """When it is, others still see the old database; and a catalogued, pinned backup has it."""
+    rig, bank = await town(tmp_path, mode)
+    steps: list[str] = []
+    seen: list[int] = []
+
+    def mark(step: str) -> None:
+        steps.append(step)
+        if step == "safety copy stored":
+            with closing(sqlite3.connect(bank, timeout=10)) as other:
+                seen.extend(other.execute("SELECT max(n) FROM log").fetchone())
+
+    result = await rig.restore(mark=mark)
+    assert seen == [4]
+    assert steps.count("safety copy stored") == 1
+    assert steps.index("safety copy stored") < steps.index("committed")
+    assert result.safety is not None
+    assert result.safety.pinned
+    assert dict(result.safety.databases[0].rows)["log"] == 1
+    assert require_sound(bank) == 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_without_a_safety_copy_nothing_is_restored(tmp_path: Path, mode: str) -> None:
+    """Where it can't be archived, the old database stays, unlocked, with nothing beside it."""
+    rig, bank = await town(tmp_path, mode)
+
+    def mark(step: str) -> None:
+        if step == "journal written":  # what is about to be archived is lost
+            for copy in rig.store.work.rglob("*.db"):
+                if not copy.name.startswith("incoming-"):
+                    copy.unlink()
+
+    with pytest.raises(RestoreError, match="Everything is as it was before") as caught:
+        await rig.restore(mark=mark)
+    assert caught.value.rolled_back
+    assert require_sound(bank) == 4
+    assert sidecars(bank) == set()
+    assert [copy.state for copy in await safety_copies(rig)] == [BackupState.INTERRUPTED]
+    transact(bank, 5)
+
+
+async def test_a_failure_elsewhere_lets_the_archiving_end(tmp_path: Path) -> None:
+    """No half archive, and no task that goes on writing it."""
+    rig, bank = await town(tmp_path, "wal")
+
+    def mark(step: str) -> None:
+        if step == "copying":
+            raise OSError("the cable was pulled")
+
+    with pytest.raises(RestoreError, match="cable"):
+        await rig.restore(mark=mark)
+    assert require_sound(bank) == 4
+    assert [task for task in asyncio.all_tasks() if "safety copy" in task.get_name()] == []
+    assert list(rig.store.folder.rglob("*.part")) == []
+    assert all(copy.state is not BackupState.RUNNING for copy in await safety_copies(rig))
