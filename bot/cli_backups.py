@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot import journal, terminal
-from bot.config import load_settings
+from bot import terminal
+from bot.cli_options import DEFAULT_ENV, EnvFile, Json, read_settings
 
 if TYPE_CHECKING:
     from bot.models import Backup
@@ -20,9 +20,6 @@ BY = "the command line"
 """Who the record names."""
 
 Which = Annotated[str, typer.Argument(help="latest, an id, an archive name or the beginning of its time.")]
-EnvFile = Annotated[Path, typer.Option("--env-file", help="The file with the settings.", show_default=True)]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-DEFAULT_ENV = Path(".env")
 
 
 def note(
@@ -58,8 +55,7 @@ def _change(which: str, env_file: Path, change: Callable[[Manager, int], Awaitab
     """Change one backup. Raises `NotFoundError` where there is none, or no archive to keep."""
     from bot.app import open_manager  # noqa: PLC0415 - commands stay quick to start
 
-    settings = load_settings(env_file, need_telegram=False, need_databases=False)
-    journal.setup_journal(settings.log_dir, settings.log_level, console=False)
+    settings = read_settings(env_file)
 
     async def work() -> Backup:
         async with open_manager(settings, deliver=False) as manager:

@@ -22,7 +22,7 @@ from bot.demo.phones import Person
 from bot.demo.standin import StandIn
 from bot.models import Backup, DeliveryState, Trigger
 from bot.services.abort import Abort
-from bot.services.manager import ALL
+from bot.services.catalogue import ALL
 from bot.services.part_file import PART_SUFFIX
 from bot.services.verify import verify_archive
 from tests.demo.conftest import standin  # noqa: F401 - a fixture

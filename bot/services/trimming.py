@@ -8,7 +8,7 @@ from loguru import logger
 
 from bot.clock import Clock
 from bot.errors import CourierError
-from bot.services.alarms.alarms import KEEP_ENDED
+from bot.services.alarms.register import KEEP_ENDED
 from bot.services.catalogue import Catalogue
 from bot.services.restore_points.document import RECENT
 

@@ -13,6 +13,7 @@ from bot.clock import Clock
 from bot.models import Alarm, Backup, BackupState, DrillSource, Override, Recipient, Trigger
 from bot.services.alarms.alarms import MANY, SHRUNKEN, SKIPPED
 from bot.services.alarms.shrinking import keep_level
+from bot.services.snapshot import SPARE_BYTES
 from bot.services.staleness import stale_at
 from bot.services.status import PAUSED
 
@@ -196,7 +197,7 @@ class Sentry:
         worst_case = False
         for folder in dict.fromkeys((store, work)):
             free, total = await asyncio.to_thread(self._usage, folder)
-            enough = max(2 * need, min(round(total * FREE_SHARE), FREE_ENOUGH))
+            enough = max(2 * need + SPARE_BYTES, min(round(total * FREE_SHARE), FREE_ENOUGH))
             worst_case = worst_case or free < enough * 1.1
             if free < enough:
                 short.append(f"{_megabytes(free)} are free at {folder}, which should be {_megabytes(enough)} at least.")
