@@ -107,12 +107,14 @@ class Alarms:
             await self._catalogue.audit(actor, "accepted", f"{alarm.title}: {alarm.sentence}")
         return alarm
 
-    async def hush(self, alarm_id: str, address: str, until: datetime) -> Alarm:
+    async def hush(self, alarm_id: str, address: str, until: datetime, *, actor: str) -> Alarm:
         """Remind a listener of an open alarm not before an instant. Raises `NotFoundError` when it is over."""
         alarm = await self._find(alarm_id)
         told = self._register.told(alarm_id, address)
         if told is not None:
             await self._register.keep_told(replace(told, quiet_until=until))
+        with suppress(CourierError):
+            await self._catalogue.audit(actor, "silenced an alarm for themselves", f"{alarm.title}: {alarm.sentence}")
         return alarm
 
     async def weigh(self, backup_id: int, databases: Iterable[BackedUp]) -> tuple[str, ...]:
