@@ -20,18 +20,23 @@ from bot import journal, terminal, texts
 from bot.cli_identity import Identity, asking, keys_of
 from bot.cli_store import origin_in_store
 from bot.config import Settings, load_settings
-from bot.errors import CourierError, RestoreRefusedError, SettingsError
+from bot.errors import NotFoundError, RestoreRefusedError, SettingsError
 from bot.models import (
     DatabaseChange,
     PendingRestore,
+    RestoreMethod,
     RestorePlan,
     RestoreProgress,
     RestoreResult,
     RestoreStage,
 )
 from bot.services.sealing.keys import Keys
+from bot.texts import restore_plan
 
 Report = Callable[[RestoreProgress], None]
+
+_HOW_ON = "This is the plan; nothing was changed."
+_WHERE_TO = "To carry it out, give --in-place (into the live databases) or --to DIR (beside them)."
 
 
 def restore(  # noqa: PLR0917 - typer reads the options from the signature
@@ -130,11 +135,13 @@ async def _act(
     plan: RestorePlan = prepared.plan
     if dry_run:
         terminal.print_json(plan) if json else print_plan(plan)
+        if not json and not plan.all_obstacles:
+            terminal.say(_HOW_ON if plan.folder or in_place else f"{_HOW_ON} {_WHERE_TO}")
         return
     if not json:
-        print_plan(plan)
+        print_plan(plan, obstacles=False)
     if plan.all_obstacles:
-        raise RestoreRefusedError(plan.all_obstacles[0], hint="Nothing was changed.")
+        raise RestoreRefusedError("\n".join(plan.all_obstacles), hint="Nothing was changed.")
     if in_place and not yes:
         if json or not sys.stdin.isatty():
             raise RestoreRefusedError(
@@ -188,8 +195,22 @@ async def _origin(restorer: Any, settings: Settings, what: Sequence[str], at: st
         return Origin(files=tuple(files))
     if len(what) > 1:
         missing = next(name for name, file in zip(what, files, strict=True) if not file.is_file())
-        raise CourierError(f"There is no file {missing}.", hint="Name one backup, or the files of one archive.")
+        raise NotFoundError(f"There is no file {missing}.", hint="Name one backup, or the files of one archive.")
+    if what:
+        await asyncio.to_thread(_require_no_place, files[0])
     return await find_origin(house.catalogue, house.store.folder, what[0] if what else "latest")
+
+
+def _require_no_place(path: Path) -> None:
+    """Raise `NotFoundError` where a person means a file or a folder by this, and no backup of the catalogue."""
+    from bot.services.store import is_archive_name  # noqa: PLC0415
+
+    if path.is_dir() and path.name.casefold() != "latest" and not path.name.isdigit():
+        raise NotFoundError(f"{path} is a folder.", hint="Name the archive in it, or all its volumes.")
+    if len(path.parts) > 1 or (path.suffix and not is_archive_name(path.name)):
+        raise NotFoundError(
+            f"There is no file {path}.", hint="`sqlite-courier list` shows the backups that can be named in its place."
+        )
 
 
 async def _fetched(
@@ -204,7 +225,7 @@ async def _fetched(
     if not settings.bot_token.get_secret_value():
         raise SettingsError(("BOT_TOKEN is not set: without it nothing can be fetched from Telegram.",))
     if len(what) > 1:
-        raise CourierError("--from-telegram fetches one backup.", hint="Name it by its id, or leave it out: latest.")
+        raise NotFoundError("--from-telegram fetches one backup.", hint="Name it by its id, or leave it out: latest.")
     house = restorer.house
     moment = parse_instant(at, settings.timezone) if at else None
     backup, point = await choose_in_chat(house.catalogue, what[0] if what else "latest", at=moment)
@@ -258,8 +279,8 @@ def _say_pending(pending: PendingRestore) -> None:
     terminal.warn(pending.hint)
 
 
-def print_plan(plan: RestorePlan) -> None:
-    """Print what would change, database by database."""
+def print_plan(plan: RestorePlan, *, obstacles: bool = True) -> None:
+    """Print what would change, database by database, and what is in the way unless an error will say so."""
     where = f"into {plan.folder}" if plan.folder else "in place"
     terminal.out.print(f"[bold]Restore {escape(plan.source)}[/] {escape(where)}", soft_wrap=True)
     for change in plan.changes:
@@ -271,13 +292,14 @@ def print_plan(plan: RestorePlan) -> None:
         )
     for warning in plan.all_warnings:
         terminal.warn(warning)
-    for obstacle in plan.all_obstacles:
+    for obstacle in plan.all_obstacles if obstacles else ():
         terminal.err.print(f"[red]in the way:[/] {escape(obstacle)}", soft_wrap=True)
 
 
 def _print_change(change: DatabaseChange) -> None:
     terminal.out.print(
-        f"[bold]{escape(change.name)}[/] → {escape(str(change.target))}  ({change.method})", soft_wrap=True
+        f"[bold]{escape(change.name)}[/] → {escape(str(change.target))}  ({restore_plan.method(change)})",
+        soft_wrap=True,
     )
     now, then = change.now, change.then
     if now is not None:
@@ -291,17 +313,17 @@ def _print_change(change: DatabaseChange) -> None:
                 terminal.say(f"  {label} {before} → {after}")
         terminal.say(f"  journal mode {now.journal_mode}, kept")
     else:
-        terminal.say(f"  {change.state} → {texts.human_size(then.bytes)}")
+        terminal.say(f"  {restore_plan.sizes(change)}")
     for table in change.tables:
         if change.now is None:
             terminal.say(f"  {table.table}: {_count(table.then)}")
         elif table.now != table.then:
             terminal.say(f"  {table.table}: {_count(table.now)} → {_count(table.then)}")
     if change.now is not None and change.tables and all(table.now == table.then for table in change.tables):
-        terminal.say("  as many rows in every table as now")
+        terminal.say(f"  {restore_plan.rows_as_now(change)}")
     for difference in change.schema:
         terminal.say(f"  {difference.kind} {difference.name} {difference.change}")
-    if change.in_use_means:
+    if change.in_use_means and change.method is not RestoreMethod.NEW_FILE:
         terminal.say(f"  {change.in_use_means}")
     for sentence in change.lost:
         terminal.out.print(f"  [yellow]lost:[/] {escape(sentence)}", soft_wrap=True)
@@ -314,11 +336,11 @@ def _count(rows: int | None) -> str:
 def print_result(result: RestoreResult) -> None:
     """Print what was restored, and how to go back."""
     for database in result.databases:
-        rows = sum(count for _, count in database.rows if count > 0)
+        rows = f"{_count(sum(count for _, count in database.rows if count > 0))}, " if database.rows else ""
         detail = f" {database.detail}" if database.detail else ""
-        terminal.say(f"✓ {database.name} restored to {database.target}: {rows:,} rows, checked.{detail}")
+        terminal.say(f"✓ {database.name} restored to {database.target}: {rows}checked.{detail}")
         for path in database.set_aside:
-            terminal.say(f"  the former file is kept as {path}")
+            terminal.say(f"  what was in its place is kept as {path}")
     if result.safety is not None:
         terminal.say(f"What was there before is backup {result.safety.id} ({result.safety.archive_name}), pinned.")
     if result.undoable:

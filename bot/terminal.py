@@ -63,11 +63,11 @@ def prepare() -> None:
 
 
 def say(line: str) -> None:
-    out.print(line, markup=False)
+    out.print(line, markup=False, soft_wrap=True)
 
 
 def warn(line: str) -> None:
-    err.print(f"[yellow]warning:[/] {escape(line)}")
+    err.print(f"[yellow]warning:[/] {escape(line)}", soft_wrap=True)
 
 
 def print_error(error: CourierError) -> None:
@@ -155,7 +155,7 @@ def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[in
     if not backups:
         say("No backups yet. `sqlite-courier backup` makes one.")
         return
-    table = _table(">id", "time", "state", ">databases", ">size", "sha256", "archive")
+    table = _table(">id", f"time ({timezone.key})", "state", ">databases", ">size", "sha256", "archive")
     noted = any(backup.note for backup in backups)
     for column in ["note"] * noted + ["retention"] * bool(why):
         table.add_column(column, overflow="fold")
@@ -182,7 +182,7 @@ def print_restore_points(points: Sequence[RestorePoint], timezone: ZoneInfo) -> 
     if not points:
         say("The chat holds no restore point.")
         return
-    table = _table("time", ">count", ">size", ">volumes", "sha256", "archive", "databases")
+    table = _table(f"time ({timezone.key})", ">count", ">size", ">volumes", "sha256", "archive", "databases")
     for point in points:
         table.add_row(
             _time(point.at, timezone),

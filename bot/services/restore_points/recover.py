@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bot.errors import CourierError, MissingVolumesError, NoSpaceError, NotFoundError, TelegramError
 from bot.models import RestorePoint
-from bot.services.delivery.destination import Outcome, Refused
+from bot.services.delivery.destination import Outcome, Refused, Transient
 from bot.services.restore.untrusted import screened
 from bot.services.restore.volumes import arrange_volumes
 from bot.services.restore_points.chat import Chats, PostedDocument
@@ -42,10 +42,12 @@ async def find_points(chats: Chats, chat_ids: Sequence[int]) -> Found:
     """Read the pinned messages of these chats and join what they say.
 
     One chat that can't be read or holds something else is no harm while another has the document. Raises
-    `NotFoundError` with a sentence for every chat when none has it, `TelegramError` when the token is refused.
+    `NotFoundError` with a sentence for every chat when none has it, `TelegramError` when the token is refused or when
+    Telegram can't be reached.
     """
     documents: list[Document] = []
     troubles: list[str] = []
+    reached = False
     for chat_id in dict.fromkeys(chat_ids):
         try:
             documents.append(await _document_of(chats, chat_id))
@@ -54,9 +56,16 @@ async def find_points(chats: Chats, chat_ids: Sequence[int]) -> Found:
                 f"{outcome.sentence}.", hint="Copy BOT_TOKEN again from @BotFather; a revoked token never works again."
             ) from None
         except Outcome as outcome:
+            reached |= not isinstance(outcome, Transient)
             troubles.append(f"Chat {chat_id}: {outcome.sentence}.")
         except CourierError as error:
+            reached = True
             troubles.append(f"Chat {chat_id}: {error.sentence}")
+    if not documents and not reached:
+        raise TelegramError(
+            "\n".join(["Telegram could not be asked for the pinned catalogue.", *troubles]),
+            hint="Look at the network of this machine, at PROXY and TELEGRAM_API, and try again.",
+        )
     if not documents:
         raise NotFoundError(
             "\n".join(["No pinned catalogue of restore points was found.", *troubles]),

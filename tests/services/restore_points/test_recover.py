@@ -15,7 +15,7 @@ import pytest
 from bot.app import open_manager
 from bot.config import load_settings
 from bot.demo.faults import refused
-from bot.errors import ArchiveError, NotFoundError, RestoreRefusedError, TelegramError, UntrustedArchiveError
+from bot.errors import NotFoundError, RestoreRefusedError, TelegramError, UntrustedArchiveError
 from bot.models import Trigger
 from bot.services.abort import Abort
 from bot.services.restore.workroom import private_room
@@ -264,7 +264,7 @@ def test_the_env_holds_what_was_known_and_no_token_unasked(tmp_path: Path) -> No
     env = tmp_path / ".env"
     write_env(env, text)
     assert os.name == "nt" or stat.S_IMODE(env.stat().st_mode) == 0o600
-    with pytest.raises(ArchiveError, match="exists already"):
+    with pytest.raises(RestoreRefusedError, match="exists already"):
         write_env(env, text)
 
 
