@@ -336,9 +336,10 @@ def _count(rows: int | None) -> str:
 def print_result(result: RestoreResult) -> None:
     """Print what was restored, and how to go back."""
     for database in result.databases:
-        rows = f"{_count(sum(count for _, count in database.rows if count > 0))}, " if database.rows else ""
+        rows = _count(sum(count for _, count in database.rows if count > 0))
+        held = f" {rows}, checked." if database.rows else "" if database.detail else " checked."
         detail = f" {database.detail}" if database.detail else ""
-        terminal.say(f"✓ {database.name} restored to {database.target}: {rows}checked.{detail}")
+        terminal.say(f"✓ {database.name} restored to {database.target}:{held}{detail}")
         for path in database.set_aside:
             terminal.say(f"  what was in its place is kept as {path}")
     if result.safety is not None:

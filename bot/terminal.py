@@ -38,6 +38,7 @@ from bot.models import (
 from bot.services.databases import Discovery
 from bot.services.retention import Decision
 from bot.services.timetable import Plan
+from bot.texts.measures import count
 
 Report = Callable[[Progress], None]
 
@@ -249,7 +250,7 @@ def _print_deliveries(deliveries: Sequence[Delivery], timezone: ZoneInfo) -> Non
 def print_result(result: RunResult, *, left_to_service: bool) -> None:
     backup = result.backup
     say(
-        f"✓ backup {backup.id} proven: {backup.archive_name}, {len(backup.databases)} databases, "
+        f"✓ backup {backup.id} proven: {backup.archive_name}, {count(len(backup.databases), 'database')}, "
         f"{texts.human_size(backup.source_bytes)} → {texts.human_size(backup.archive_bytes)}, "
         f"sha256 {backup.archive_sha256[:16]}" + (f", sealed for {backup.sealed}" if backup.sealed else "")
     )

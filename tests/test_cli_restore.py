@@ -154,6 +154,7 @@ def test_what_is_set_aside_is_not_called_lost(house: Path) -> None:
     assert "lost:" not in said
     said = type_in(house, "restore", "--undo", "--yes")
     assert "0 rows" not in said
+    assert "checked" not in said
     assert (house / "app.db").read_bytes() == b"garbage" * 1000
     assert not (house / "notes.db").exists()
 
