@@ -10,14 +10,16 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from bot import __version__, journal, terminal
+from bot import __version__, terminal
+from bot.cli_backup import backup
 from bot.cli_identity import Identity, keys_of, offered
 from bot.cli_keygen import keygen
+from bot.cli_options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.cli_recover import recover
 from bot.cli_restore import restore
-from bot.config import Settings, load_settings
-from bot.errors import CourierError, DeliveryError, NotFoundError
-from bot.models import Backup, DeliveryState, ServiceState
+from bot.config import load_settings
+from bot.errors import CourierError, NotFoundError
+from bot.models import Backup, ServiceState
 from bot.services.memory import keep_memory_flat
 
 app = typer.Typer(
@@ -28,10 +30,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-EnvFile = Annotated[Path, typer.Option("--env-file", help="The file with the settings.", show_default=True)]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-DEFAULT_ENV = Path(".env")
 
 
 def main() -> NoReturn:
@@ -52,15 +50,6 @@ def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(work())
 
 
-def _settings(
-    env_file: Path, *, need_telegram: bool = False, need_databases: bool = False, console: bool = False
-) -> Settings:
-    """Load the settings and open the journal; the command line's own words go to standard output, logs to files."""
-    settings = load_settings(env_file, need_telegram=need_telegram, need_databases=need_databases)
-    journal.setup_journal(settings.log_dir, settings.log_level, console=console)
-    return settings
-
-
 @app.callback(invoke_without_command=True)
 def _version(
     version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
@@ -75,44 +64,13 @@ def run(env_file: EnvFile = DEFAULT_ENV) -> None:
     """Run the bot: hourly backups, delivery and the dashboard, until Ctrl-C or SIGTERM."""
     from bot.app import run_service  # noqa: PLC0415 - commands stay quick to start
 
-    settings = _settings(env_file, need_telegram=True, need_databases=True, console=True)
+    settings = read_settings(env_file, need_telegram=True, need_databases=True, console=True)
     for warning in settings.warnings:
         terminal.warn(warning)
     _run(lambda: run_service(settings))
 
 
-@app.command()
-def backup(
-    env_file: EnvFile = DEFAULT_ENV,
-    deliver: Annotated[
-        bool, typer.Option("--deliver/--no-deliver", help="Send it to Telegram too, or only store it.")
-    ] = True,
-    json: Json = False,
-) -> None:
-    """Back up once, now: snapshot, check, prove, store and deliver.
-
-    While the service runs, it is the one that delivers: this command then stores the backup and leaves it owed.
-    """
-    from bot.app import back_up_once  # noqa: PLC0415
-
-    settings = _settings(env_file, need_telegram=deliver, need_databases=True)
-
-    async def work() -> None:
-        with terminal.progress(quiet=json) as report:
-            result, left_to_service = await back_up_once(settings, deliver=deliver, report=report)
-        if json:
-            terminal.print_json(result)
-        else:
-            terminal.print_result(result, left_to_service=left_to_service)
-        owed = [d for d in result.deliveries if d.state not in (DeliveryState.SENT, DeliveryState.NOT_DUE)]
-        if deliver and owed and not left_to_service:
-            raise DeliveryError(
-                f"The backup is stored and proven, but {len(owed)} of {len(result.deliveries)} recipients "
-                "do not have it yet.",
-                hint="They are owed: the service (`sqlite-courier run`) or the next backup tries again.",
-            )
-
-    _run(work)
+app.command()(backup)
 
 
 @app.command("list")
@@ -127,7 +85,7 @@ def list_backups(
     """List the backups, newest first."""
     from bot.app import open_manager  # noqa: PLC0415
 
-    settings = _settings(env_file)
+    settings = read_settings(env_file)
 
     async def work() -> None:
         async with open_manager(settings, deliver=False) as manager:
@@ -156,7 +114,7 @@ def show(
     """Show one backup: databases, checks, rows, deliveries, and how long it is kept."""
     from bot.app import open_manager  # noqa: PLC0415
 
-    settings = _settings(env_file)
+    settings = read_settings(env_file)
 
     async def work() -> None:
         async with open_manager(settings, deliver=False) as manager:
@@ -188,7 +146,7 @@ def verify(
     from bot.services.sealing.header import is_sealed  # noqa: PLC0415
     from bot.services.verify import verify_archive  # noqa: PLC0415
 
-    settings = _settings(env_file)
+    settings = read_settings(env_file)
     keys = keys_of(settings, identity or ())
 
     async def work() -> None:
@@ -248,7 +206,7 @@ def status(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     from bot.app import open_manager  # noqa: PLC0415
     from bot.services.status import is_healthy  # noqa: PLC0415
 
-    settings = _settings(env_file)
+    settings = read_settings(env_file)
 
     async def work() -> bool:
         async with open_manager(settings, deliver=False) as manager:
@@ -272,7 +230,7 @@ def prune(
     """Delete archives past MAX_BACKUP_AGE_DAYS or MAX_BACKUP_COUNT; never a pinned or a last good one."""
     from bot.app import open_manager  # noqa: PLC0415
 
-    settings = _settings(env_file)
+    settings = read_settings(env_file)
 
     async def work() -> None:
         async with open_manager(settings, deliver=False) as manager:

@@ -18,12 +18,12 @@ from pydantic import SecretStr
 
 from bot import terminal
 from bot.cli_identity import Identity, asking, keys_of
-from bot.cli_restore import bars, print_result
 from bot.cli_store import find_in_store, open_store_of
 from bot.config import Settings, load_settings
 from bot.errors import NotFoundError, SettingsError
 from bot.redaction import redact
 from bot.services.sealing.keys import Keys
+from bot.terminal_restore import bars, print_result
 
 if TYPE_CHECKING:
     from bot.models import RestorePoint
@@ -130,8 +130,8 @@ def _moment(at: str, settings: Settings) -> datetime | None:
 
 
 async def _open_chats(settings: Settings, stack: AsyncExitStack) -> Chats:
-    from bot.app import build_bot  # noqa: PLC0415 - it imports aiogram when called
     from bot.services.delivery.telegram_chat import TelegramChat  # noqa: PLC0415
+    from bot.telegram import build_bot  # noqa: PLC0415 - it imports aiogram when called
 
     bot = build_bot(settings)
     stack.push_async_callback(bot.session.close)

@@ -5,35 +5,25 @@ from __future__ import annotations
 import asyncio
 import platform
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
 
-from bot import journal, terminal, texts
+from bot import terminal
 from bot.cli_identity import Identity, asking, keys_of
+from bot.cli_options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.cli_store import origin_in_store
-from bot.config import Settings, load_settings
+from bot.config import Settings
 from bot.errors import NotFoundError, RestoreRefusedError, SettingsError
 from bot.models import (
-    DatabaseChange,
-    PendingRestore,
-    RestoreMethod,
     RestorePlan,
-    RestoreProgress,
-    RestoreResult,
-    RestoreStage,
 )
 from bot.services.sealing.keys import Keys
-from bot.texts import restore_plan
-
-Report = Callable[[RestoreProgress], None]
+from bot.terminal_restore import bars, print_plan, print_result, warn_of_pending
 
 _HOW_ON = "This is the plan; nothing was changed."
 _WHERE_TO = "To carry it out, give --in-place (into the live databases) or --to DIR (beside them)."
@@ -67,10 +57,8 @@ def restore(  # noqa: PLR0917 - typer reads the options from the signature
         typer.Option("--force", help="Set existing files in the folder aside; replace where use can't be ruled out."),
     ] = False,
     identity: Identity = None,
-    env_file: Annotated[Path, typer.Option("--env-file", help="The file with the settings.", show_default=True)] = Path(
-        ".env"
-    ),
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+    env_file: EnvFile = DEFAULT_ENV,
+    json: Json = False,
 ) -> None:
     """Give databases back: show what would change, ask, restore, check the result; on any failure all goes back.
 
@@ -85,8 +73,7 @@ def restore(  # noqa: PLR0917 - typer reads the options from the signature
         raise typer.BadParameter("--undo takes the safety copy on the disk, not --from-telegram.")
     if to is not None and (in_place or undo):
         raise typer.BadParameter("Give either --to DIR or --in-place.")
-    settings = load_settings(env_file, need_telegram=False, need_databases=False)
-    journal.setup_journal(settings.log_dir, settings.log_level, console=False)
+    settings = read_settings(env_file)
     in_place = in_place or undo
     dry_run = dry_run or (to is None and not in_place)
 
@@ -97,7 +84,7 @@ def restore(  # noqa: PLR0917 - typer reads the options from the signature
         abort = Abort()
         async with open_restorer(settings) as restorer, AsyncExitStack() as stack:
             if (pending := await restorer.pending()) is not None:
-                _say_pending(pending)
+                warn_of_pending(pending)
             if undo:
                 origin = None
             elif from_telegram:
@@ -159,9 +146,9 @@ async def _act(
 @asynccontextmanager
 async def open_restorer(settings: Settings) -> AsyncIterator[Any]:
     """Build the restorer over the store and the catalogue of these settings."""
-    from bot.app import open_store  # noqa: PLC0415
     from bot.clock import utc_now  # noqa: PLC0415
     from bot.services.databases import find_databases  # noqa: PLC0415
+    from bot.services.opening import open_store  # noqa: PLC0415
     from bot.services.restore.house import House  # noqa: PLC0415
     from bot.services.restore.restorer import Restorer  # noqa: PLC0415
     from bot.services.restore.targets import Configured  # noqa: PLC0415
@@ -230,8 +217,8 @@ async def _fetched(
     moment = parse_instant(at, settings.timezone) if at else None
     backup, point = await choose_in_chat(house.catalogue, what[0] if what else "latest", at=moment)
 
-    from bot.app import build_bot  # noqa: PLC0415 - imports aiogram, which only this way in pays
     from bot.services.delivery.telegram_chat import TelegramChat  # noqa: PLC0415
+    from bot.telegram import build_bot  # noqa: PLC0415 - imports aiogram, which only this way in pays
 
     bot = build_bot(settings)
     stack.push_async_callback(bot.session.close)
@@ -242,107 +229,3 @@ async def _fetched(
             attempts=settings.retry_attempts, delay=settings.retry_delay,
         )  # fmt: skip
     return Origin(files=(file,), backup=backup)
-
-
-# --- what is printed ---------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def bars(*, quiet: bool) -> Iterator[Report]:
-    """Show one bar per stage on a terminal; print nothing where there is none, or when `quiet`."""
-    if quiet or not terminal.err.is_terminal:
-        yield lambda _: None
-        return
-    with Bars(
-        TextColumn("{task.description:<40}", markup=False),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-        console=terminal.err,
-        transient=True,
-    ) as bars:
-        tasks: dict[RestoreStage, Any] = {}
-
-        def report(event: RestoreProgress) -> None:
-            if event.stage is RestoreStage.DONE:
-                return
-            label = f"{event.stage}: {event.detail}"[:40]
-            if event.stage not in tasks:
-                tasks[event.stage] = bars.add_task(label, total=None)
-            bars.update(tasks[event.stage], description=label, completed=event.done, total=event.total or None)
-
-        yield report
-
-
-def _say_pending(pending: PendingRestore) -> None:
-    terminal.warn(pending.sentence)
-    terminal.warn(pending.hint)
-
-
-def print_plan(plan: RestorePlan, *, obstacles: bool = True) -> None:
-    """Print what would change, database by database, and what is in the way unless an error will say so."""
-    where = f"into {plan.folder}" if plan.folder else "in place"
-    terminal.out.print(f"[bold]Restore {escape(plan.source)}[/] {escape(where)}", soft_wrap=True)
-    for change in plan.changes:
-        _print_change(change)
-    for disk in plan.disks:
-        terminal.say(
-            f"disk of {disk.folder}: {texts.human_size(disk.needed)} needed for a while,"
-            f" {texts.human_size(disk.free)} free"
-        )
-    for warning in plan.all_warnings:
-        terminal.warn(warning)
-    for obstacle in plan.all_obstacles if obstacles else ():
-        terminal.err.print(f"[red]in the way:[/] {escape(obstacle)}", soft_wrap=True)
-
-
-def _print_change(change: DatabaseChange) -> None:
-    terminal.out.print(
-        f"[bold]{escape(change.name)}[/] → {escape(str(change.target))}  ({restore_plan.method(change)})",
-        soft_wrap=True,
-    )
-    now, then = change.now, change.then
-    if now is not None:
-        terminal.say(f"  size {texts.human_size(now.bytes)} → {texts.human_size(then.bytes)}")
-        for label, before, after in (
-            ("page size", now.page_size, then.page_size),
-            ("user_version", now.user_version, then.user_version),
-            ("application_id", now.application_id, then.application_id),
-        ):
-            if before != after:
-                terminal.say(f"  {label} {before} → {after}")
-        terminal.say(f"  journal mode {now.journal_mode}, kept")
-    else:
-        terminal.say(f"  {restore_plan.sizes(change)}")
-    for table in change.tables:
-        if change.now is None:
-            terminal.say(f"  {table.table}: {_count(table.then)}")
-        elif table.now != table.then:
-            terminal.say(f"  {table.table}: {_count(table.now)} → {_count(table.then)}")
-    if change.now is not None and change.tables and all(table.now == table.then for table in change.tables):
-        terminal.say(f"  {restore_plan.rows_as_now(change)}")
-    for difference in change.schema:
-        terminal.say(f"  {difference.kind} {difference.name} {difference.change}")
-    if change.in_use_means and change.method is not RestoreMethod.NEW_FILE:
-        terminal.say(f"  {change.in_use_means}")
-    for sentence in change.lost:
-        terminal.out.print(f"  [yellow]lost:[/] {escape(sentence)}", soft_wrap=True)
-
-
-def _count(rows: int | None) -> str:
-    return "no such table" if rows is None else f"{rows:,} row{'' if rows == 1 else 's'}"
-
-
-def print_result(result: RestoreResult) -> None:
-    """Print what was restored, and how to go back."""
-    for database in result.databases:
-        rows = _count(sum(count for _, count in database.rows if count > 0))
-        held = f" {rows}, checked." if database.rows else "" if database.detail else " checked."
-        detail = f" {database.detail}" if database.detail else ""
-        terminal.say(f"✓ {database.name} restored to {database.target}:{held}{detail}")
-        for path in database.set_aside:
-            terminal.say(f"  what was in its place is kept as {path}")
-    if result.safety is not None:
-        terminal.say(f"What was there before is backup {result.safety.id} ({result.safety.archive_name}), pinned.")
-    if result.undoable:
-        terminal.say("`sqlite-courier restore --undo` brings it back.")

@@ -13,8 +13,8 @@ from bot.clock import Clock
 from bot.config import Settings
 from bot.errors import AbortedError, BusyError, CourierError
 from bot.models import Delivery, Recipient, RunResult
-from bot.services.alarms.alarms import Listener
 from bot.services.alarms.board import Board
+from bot.services.alarms.listener import Listener
 from bot.services.alarms.phones import Phone
 from bot.services.alarms.sentry import Sentry, Usage, disk_usage
 from bot.services.alarms.signals import ClockCheck, ConflictCheck

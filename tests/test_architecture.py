@@ -15,12 +15,15 @@ MODULES = sorted(BOT.rglob("*.py"))
 
 # Only these may know aiogram: the faces, the poller, the demo, and what brings a volume to Telegram and back.
 TELEGRAM = (
-    *("bot.handlers", "bot.polling", "bot.demo", "bot.app"),
+    *("bot.handlers", "bot.polling", "bot.demo", "bot.app", "bot.telegram"),
     *("bot.services.delivery.telegram", "bot.services.delivery.telegram_chat"),
     "bot.services.delivery.telegram_notes",
     "bot.services.delivery.telegram_session",
 )
-FACES = ("bot.handlers", "bot.cli", "bot.terminal", "bot.app", "bot.polling", "bot.demo")
+FACES = (
+    *("bot.handlers", "bot.cli", "bot.terminal", "bot.terminal_restore"),
+    *("bot.app", "bot.telegram", "bot.polling", "bot.demo"),
+)
 VALUES = ("bot.models", "bot.errors", "bot.clock")
 
 

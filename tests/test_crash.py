@@ -28,11 +28,11 @@ from pathlib import Path
 from bot.app import open_manager
 from bot.config import load_settings
 from bot.models import Trigger
-from bot.services.manager import Manager
+from bot.services.runs import Runs
 
 env, stage, nth = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 seen = 0
-report = Manager._report
+report = Runs._report
 
 def report_and_die(self, run, progress):
     global seen
@@ -42,7 +42,7 @@ def report_and_die(self, run, progress):
         if seen == nth:
             os.kill(os.getpid(), signal.SIGKILL)
 
-Manager._report = report_and_die
+Runs._report = report_and_die
 
 async def main():
     async with open_manager(load_settings(env, need_telegram=False), deliver=False) as manager:

@@ -22,7 +22,7 @@ from bot.demo.phones import Person
 from bot.demo.standin import StandIn
 from bot.models import Backup, DeliveryState, Trigger
 from bot.services.abort import Abort
-from bot.services.manager import ALL
+from bot.services.catalogue import ALL
 from bot.services.part_file import PART_SUFFIX
 from bot.services.verify import verify_archive
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
@@ -33,7 +33,7 @@ HOUR = timedelta(hours=1)
 ADMINS = {11: "Ann", 12: "Ben", 13: "Cem"}
 KEPT_DAYS, KEPT_COUNT = 1, 30
 SPARE_FILES = 12  # descriptors that connections to Telegram and to clients may hold open at one moment or another
-SPARE_MB = 48
+SPARE_MB = 48 + DAYS  # the stand-in keeps every message, and lives in the same process
 
 
 class World:

@@ -150,15 +150,16 @@ async def test_a_run_of_another_process_is_followed(standin: StandIn, tmp_path: 
     async with Service.started(settings) as service:
         async with open_manager(settings, deliver=False) as other:
             gate, reached = asyncio.Event(), asyncio.Event()
-            plan = other._plan
+            runs = other._runs
+            plan = runs._plan
 
             async def slow(run, work):  # type: ignore[no-untyped-def]
-                other._report(run, Progress(stage=Stage.CHECK))
+                runs._report(run, Progress(stage=Stage.CHECK))
                 reached.set()
                 await gate.wait()
                 return await plan(run, work)
 
-            other._plan = slow  # type: ignore[method-assign]
+            runs._plan = slow  # type: ignore[method-assign]
             work = asyncio.create_task(other.back_up(trigger=Trigger.COMMAND, requested_by="the command line"))
             await reached.wait()
             await opened(ann, "Database Backup")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 
 from loguru import logger
 
@@ -15,26 +15,22 @@ from bot.errors import BusyError, CourierError, NotFoundError, RestoreRefusedErr
 from bot.models import (
     Backup,
     PendingRestore,
-    RestorePlan,
     RestoreProgress,
     RestoreResult,
     RunInProgress,
 )
-from bot.services.abort import Abort
 from bot.services.catalogue import Catalogue
 from bot.services.databases import Discovery
 from bot.services.locks import what_runs
 from bot.services.restore.archives import Archives, nowhere
 from bot.services.restore.choices import Choice, Choices
 from bot.services.restore.held import Asker, Gone, HeldPlan, Place, Plans
-from bot.services.restore.house import House, Mark, Prepared, Report, unmarked
-from bot.services.restore.journal import RestoreJournal
-from bot.services.restore.offers import Offer, Offers, Release, nothing
+from bot.services.restore.house import House, Mark, Report, unmarked
+from bot.services.restore.offers import Offers, Release, nothing
 from bot.services.restore.pending import pending_restore
-from bot.services.restore.restorer import Restorer
+from bot.services.restore.planning import Planning
 from bot.services.restore.running import Herald, Running
 from bot.services.restore.sources import Origin
-from bot.services.restore.targets import Configured
 from bot.services.restore_points.chat import Files
 from bot.services.store import Store
 
@@ -64,14 +60,22 @@ class Restores:
         self.trouble = ""
         self.mark = mark
         self._settings, self._catalogue, self._store = settings, catalogue, store
-        self._discover, self._busy, self._clock = discover, busy, clock
+        self._busy, self._clock = busy, clock
         self._archives = Archives(catalogue, store)
         self._offers = Offers(clock)
         self._choices = Choices()
         self._plans = Plans(clock)
         self._run = Running(catalogue, busy=busy, clock=clock)
-        self._one_plan = asyncio.Lock()  # whole copies of databases are made for each
-        self._preparing: dict[int, Abort] = {}
+        self._planning = Planning(
+            house=lambda: self.house,
+            discover=discover,
+            patterns=settings.databases,
+            archives=self._archives,
+            offers=self._offers,
+            plans=self._plans,
+            require_idle=self._require_idle,
+            check_stopping=self._run.check_stopping,
+        )
 
     # --- what can be restored ----------------------------------------------------------------------------------
 
@@ -124,16 +128,10 @@ class Restores:
                 names=tuple(database.name for database in backup.databases),
                 backup=backup,
             )
-        offer = self._offered(source)
+        offer = self._offers.require(source)
         if offer.admin_id != asker.admin_id:
             raise RestoreRefusedError("Another admin sent that.", hint="Send it yourself, and restore from it.")
         return self._choices.begin(source, asker.admin_id, label=offer.label, names=offer.names, offer=offer)
-
-    def _offered(self, offer_id: str) -> Offer:
-        offer = self._offers.get(offer_id)
-        if offer is None:
-            raise RestoreRefusedError("What was sent to me is no longer kept here.", hint="Send it once more.")
-        return offer
 
     def choice(self, choice_id: str, asker: Asker) -> Choice:
         """Return a choice being made. Raises `RestoreRefusedError`."""
@@ -160,84 +158,15 @@ class Restores:
 
         Raises `BusyError` while anything runs, and what `Restorer.prepare` raises.
         """
-        choice = self.choice(choice_id, asker)
-        if choice.names and not choice.chosen:
-            raise RestoreRefusedError("Nothing is ticked.", hint="Tick at least one database.")
-        async with self._preparation(asker) as (abort, rooms):
-            restorer = await self._restorer()
-            if choice.offer is not None:
-                self._offered(choice.offer.id).readers += 1  # it may have ended since it was chosen
-            try:
-                async with AsyncExitStack() as fetched:
-                    prepared = await rooms.enter_async_context(
-                        restorer.prepare(
-                            await self._archives.origin(choice, fetched, abort, report),
-                            only=choice.only,
-                            abort=abort,
-                            report=report,
-                        )
-                    )
-                return await self._hold(prepared, restorer, asker, rooms, abort, choice=choice)
-            finally:
-                if choice.offer is not None:
-                    choice.offer.readers -= 1
+        return await self._planning.plan(self.choice(choice_id, asker), asker, report)
 
     async def plan_undo(self, restore_id: str, asker: Asker, report: Report = lambda _: None) -> HeldPlan:
         """Make the plan that brings back what that restore replaced. Raises as `plan`, and `NotFoundError`."""
-        async with self._preparation(asker) as (abort, rooms):
-            record = await asyncio.to_thread(RestoreJournal(self._store.folder).read)
-            if record is None:
-                raise NotFoundError("There is no restore to undo.")
-            if record.id != restore_id:
-                raise NotFoundError(
-                    "Another restore has taken place since that one; only the last one can be undone.",
-                    hint="What was there before each restore is a pinned backup in History: restore that one.",
-                )
-            restorer = await self._restorer()
-            prepared = await rooms.enter_async_context(restorer.prepare_undo(abort=abort, report=report))
-            return await self._hold(prepared, restorer, asker, rooms, abort)
+        return await self._planning.plan_undo(restore_id, asker, report)
 
     def abandon(self, asker: Asker) -> None:
         """Break off the plan that is being made for this admin."""
-        if (abort := self._preparing.get(asker.admin_id)) is not None:
-            abort.set("It was put aside.")
-
-    @asynccontextmanager
-    async def _preparation(self, asker: Asker) -> AsyncIterator[tuple[Abort, AsyncExitStack]]:
-        """Let one plan be made at a time; an admin who asks for another one breaks off the one before."""
-        self.abandon(asker)
-        abort = self._preparing[asker.admin_id] = Abort()
-        try:
-            await self._require_idle()
-            async with self._one_plan, AsyncExitStack() as rooms:
-                abort.check()
-                self._run.check_stopping()
-                yield abort, rooms
-        finally:
-            if self._preparing.get(asker.admin_id) is abort:
-                del self._preparing[asker.admin_id]
-
-    async def _hold(
-        self,
-        prepared: Prepared,
-        restorer: Restorer,
-        asker: Asker,
-        rooms: AsyncExitStack,
-        abort: Abort,
-        *,
-        choice: Choice | None = None,
-    ) -> HeldPlan:
-        abort.check()
-        plan = prepared.plan
-        logger.info("a plan to restore {} from {} was made for {}", _names(plan), plan.source, asker.name)
-        return await self._plans.hold(
-            prepared,
-            restorer,
-            asker=asker,
-            choice_id=choice.id if choice else "",
-            room=rooms.pop_all(),
-            offer=choice.offer if choice else None,
-        )
+        self._planning.abandon(asker)
 
     # --- what is confirmed -------------------------------------------------------------------------------------
 
@@ -330,11 +259,10 @@ class Restores:
 
     async def stop(self, why: str) -> None:
         """Let the restore under way finish, or bring back what was there; remove every private copy."""
-        for abort in tuple(self._preparing.values()):
-            abort.set(why)
+        self._planning.stop(why)
         await self._run.stop(why)
-        async with self._one_plan:
-            await self._plans.drop_all(Gone.UNKNOWN)
+        await self._planning.over()
+        await self._plans.drop_all(Gone.UNKNOWN)
         await self._offers.close()
 
     # --- what it is made of ------------------------------------------------------------------------------------
@@ -353,14 +281,3 @@ class Restores:
             seal=self._settings.seal,
             keys=self._settings.keys,
         )
-
-    async def _restorer(self) -> Restorer:
-        """Look at what is configured now: databases come and go."""
-        found = await self._discover()
-        databases = (*found.databases, *(entry.database for entry in found.missing))
-        known = await self._catalogue.known_names()
-        return Restorer(self.house, Configured(databases=databases, patterns=self._settings.databases, known=known))
-
-
-def _names(plan: RestorePlan) -> str:
-    return ", ".join(change.name for change in plan.changes)

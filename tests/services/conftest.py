@@ -118,3 +118,50 @@ def shared_folder() -> Iterator[Path]:
     yield folder
     folder.chmod(0o777)
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Return the folder of the live databases."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def into(tmp_path: Path) -> Path:
+    """Return the folder of the copies, which is not there yet."""
+    return tmp_path / "work" / "copies"
+
+
+@pytest.fixture
+def holder() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start processes that run SQL on a database and then hold it until their standard input is closed."""
+    script = (
+        "import sqlite3, sys\n"
+        "db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)\n"
+        "for sql in sys.argv[2:]: db.execute(sql).fetchall()\n"
+        "print('held', flush=True); sys.stdin.read(); db.close(); print('free', flush=True)\n"
+    )
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(path: Path, *statements: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, str(path), *statements],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        return process
+
+    yield start
+    for process in processes:
+        let_go(process)
+
+
+def let_go(process: subprocess.Popen[str]) -> None:
+    """Return when the process has closed its database."""
+    process.communicate()

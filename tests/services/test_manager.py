@@ -133,13 +133,13 @@ async def test_a_run_of_another_process_is_told_too(opened, tmp_path: Path) -> N
     """Two managers on one BACKUP_DIR never run at once."""
     source = make_database(tmp_path / "one.db")
     first, second = await opened(source), await opened(source)
-    await first._lock.acquire(trigger=Trigger.BUTTON, requested_by="Ann")
+    await first._runs._lock.acquire(trigger=Trigger.BUTTON, requested_by="Ann")
     try:
         assert await second.running_anywhere() is not None
         with pytest.raises(BusyError, match="Ann"):
             await back_up(second)
     finally:
-        await first._lock.release()
+        await first._runs._lock.release()
     assert (await back_up(second)).backup.proven
 
 
@@ -167,8 +167,8 @@ async def test_a_stopped_run_leaves_nothing_half_done(opened, tmp_path: Path) ->
     async with manager.watch() as queue:
         while (await queue.get()).stage is Stage.STARTING:
             pass
-        assert manager._run is not None
-        manager._run.abort.set("a test stops it")
+        assert manager._runs._run is not None
+        manager._runs._run.abort.set("a test stops it")
     with pytest.raises(AbortedError):
         await run
     (backup,) = await manager.catalogue.backups()

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import sqlite3
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from loguru import logger
 
 from bot.clock import Clock, utc_now
 from bot.errors import CourierError, NotFoundError
 from bot.models import Alarm, BackedUp
-from bot.services.alarms.lifecycle import Act, Told, due
+from bot.services.alarms.listener import Audience, Listener
+from bot.services.alarms.register import Register
 from bot.services.alarms.shrinking import as_line, level_of, losses
+from bot.services.alarms.telling import Telling
 from bot.services.catalogue import Catalogue
 
 LOOK_EVERY = 30.0
 """Seconds between two looks at everything, if nothing happens before."""
-
-KEEP_ENDED = timedelta(days=90)
-ENDS_WITHIN = 2.0
-"""Seconds a shutdown gives a message under way, so that its id is not lost and it is not sent again."""
 
 SHRUNKEN = "shrunken"
 SKIPPED = "skipped"
@@ -34,34 +30,8 @@ MANY = "*"
 
 Sentry = Callable[[], Awaitable[None]]
 
-
-class CanNotTellError(Exception):
-    """A listener could not be told; `seconds` is when to try again at the earliest, None as usual."""
-
-    def __init__(self, sentence: str, *, seconds: float | None = None) -> None:
-        super().__init__(sentence)
-        self.seconds = seconds
-
-
-class Listener(Protocol):
-    """Somebody who is told of alarms; `address` names them over restarts."""
-
-    @property
-    def address(self) -> str: ...
-
-    async def concerned(self, alarm: Alarm) -> bool:
-        """Say whether they are to hear of an alarm that begins."""
-        ...
-
-    async def tell(self, act: Act, alarm: Alarm, told: Told) -> Told:
-        """Do what is due, and return how the alarm is known now. Raises `CanNotTellError`."""
-        ...
-
-
 Loudness = Callable[[int, datetime], Awaitable[bool]]
 """Whether an alarm may sound in an admin's chat now."""
-
-Audience = Callable[[], Awaitable[Iterable[Listener]]]
 
 
 class Alarms:
@@ -82,15 +52,10 @@ class Alarms:
         self.reminder = reminder
         self.shrink_percent = shrink_percent
         self._catalogue, self._clock = catalogue, clock
-        self._alarms: dict[str, Alarm] = {}
-        self._told: dict[tuple[str, str], Told] = {}
-        self._unsaved: set[str] = set()
-        self._unsaved_told: set[tuple[str, str]] = set()
-        self._loaded = False
+        self._register = Register(catalogue, clock=clock)
+        self._telling = Telling(self._register, reminder=reminder, clock=clock)
         self._lock = asyncio.Lock()
         self._nudged = asyncio.Event()
-        self._telling: dict[str, asyncio.Task[None]] = {}
-        self._not_before: dict[str, tuple[datetime, float]] = {}
 
     # --- what anybody may say ----------------------------------------------------------------------------------
 
@@ -98,7 +63,7 @@ class Alarms:
         """Begin the alarm of a key (`kind:subject`), or let the open one say this from now on. Never raises."""
         async with self._lock:
             await self._load()
-            alarm = self._open(key)
+            alarm = self._register.open(key)
             if alarm is None:
                 alarm = Alarm(
                     id=secrets.token_hex(4),
@@ -114,17 +79,17 @@ class Alarms:
                 if changed == alarm:
                     return
                 alarm = changed
-            await self._keep(alarm)
+            await self._register.keep(alarm)
         self.nudge()
 
     async def clear(self, key: str, ending: str = "", *, accepted: bool = False) -> None:
         """End the alarm of a key, if it is open; `ending` says how. Never raises."""
         async with self._lock:
             await self._load()
-            alarm = self._open(key)
+            alarm = self._register.open(key)
             if alarm is None:
                 return
-            await self._keep(replace(alarm, ended_at=self._clock(), ending=ending, accepted=accepted))
+            await self._register.keep(replace(alarm, ended_at=self._clock(), ending=ending, accepted=accepted))
             logger.info("alarm {} is over: {}", key, ending)
         self.nudge()
 
@@ -132,7 +97,7 @@ class Alarms:
         """Return what is open, oldest first."""
         async with self._lock:
             await self._load()
-            return tuple(alarm for alarm in self._alarms.values() if alarm.ended_at is None)
+            return self._register.all_open()
 
     async def accept(self, alarm_id: str, *, actor: str) -> Alarm:
         """End an alarm because a person says that all is as it should be. Raises `NotFoundError` when it is over."""
@@ -145,9 +110,9 @@ class Alarms:
     async def hush(self, alarm_id: str, address: str, until: datetime) -> Alarm:
         """Remind a listener of an open alarm not before an instant. Raises `NotFoundError` when it is over."""
         alarm = await self._find(alarm_id)
-        told = self._told.get((alarm_id, address))
+        told = self._register.told(alarm_id, address)
         if told is not None:
-            await self._keep_told(replace(told, quiet_until=until))
+            await self._register.keep_told(replace(told, quiet_until=until))
         return alarm
 
     async def weigh(self, backup_id: int, databases: Iterable[BackedUp]) -> tuple[str, ...]:
@@ -187,16 +152,7 @@ class Alarms:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._nudged.wait(), LOOK_EVERY)
         finally:
-            await self.stop()
-
-    async def stop(self) -> None:
-        """Let the messages under way arrive, for a short while; what was not told is told at the next start."""
-        tasks = set(self._telling.values())
-        if tasks:
-            await asyncio.wait(tasks, timeout=ENDS_WITHIN)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._telling.stop()
 
     async def look(self) -> None:
         """Let every sentry look; one that fails is logged and keeps no other from looking."""
@@ -212,71 +168,20 @@ class Alarms:
         """Begin to tell everybody what is due to them, each in a task of their own."""
         async with self._lock:
             await self._load()
-            await self._save_again()
+            await self._register.save_again()
         try:
             listeners = tuple(await self.audience())
         except CourierError as error:
             logger.error("nobody can be told: {}", error.sentence)
             return
-        for listener in listeners:
-            if listener.address not in self._telling:
-                task = asyncio.create_task(self._tell(listener), name=f"alarms to {listener.address}")
-                self._telling[listener.address] = task
-                task.add_done_callback(lambda _, address=listener.address: self._telling.pop(address, None))  # type: ignore[misc]
-        self._let_go({listener.address for listener in listeners})
+        self._telling.begin(listeners)
+        self._register.let_go({listener.address for listener in listeners})
 
     async def told(self) -> None:
         """Look, tell, and wait until everybody who can be told now was."""
         await self.look()
         await self.tell()
-        while self._telling:
-            await asyncio.wait(set(self._telling.values()))
-
-    async def _tell(self, listener: Listener) -> None:
-        """Do what is due to one listener, oldest alarm first; a trouble leaves the rest for later."""
-        wait_until, pause = self._not_before.get(listener.address, (None, LOOK_EVERY))
-        if wait_until is not None and self._clock() < wait_until:
-            return
-        for alarm_id in tuple(self._alarms):
-            alarm = self._alarms.get(alarm_id)
-            if alarm is None:
-                continue
-            told = self._told.get((alarm_id, listener.address))
-            if told is None:
-                if alarm.ended_at is not None or not await listener.concerned(alarm):
-                    continue  # whoever came in later need not hear of what is over
-                told = Told(alarm_id=alarm_id, address=listener.address)
-                await self._keep_told(told)
-            try:
-                await self._do(listener, alarm, told)
-            except CanNotTellError as error:
-                seconds = pause if error.seconds is None else error.seconds
-                self._not_before[listener.address] = (
-                    self._clock() + timedelta(seconds=seconds),
-                    min(pause * 2, 600),
-                )
-                logger.warning("{} could not be told of the alarm {}: {}", listener.address, alarm.key, error)
-                return
-            except Exception:
-                logger.exception("{} could not be told of the alarm {}", listener.address, alarm.key)
-                return
-        self._not_before.pop(listener.address, None)
-
-    async def _do(self, listener: Listener, alarm: Alarm, told: Told) -> None:
-        act = due(alarm, told, now=self._clock(), reminder=self.reminder)
-        if act is Act.NOTHING:
-            return
-        after = replace(told, done=True) if act is Act.FORGET else await listener.tell(act, alarm, told)
-        # What was asked for meanwhile (not to be reminded) stays.
-        newer = self._told.get((alarm.id, listener.address), told)
-        if newer.quiet_until != told.quiet_until:
-            after = replace(after, quiet_until=newer.quiet_until)
-        await self._keep_told(after)
-
-    # --- keeping -----------------------------------------------------------------------------------------------
-
-    def _open(self, key: str) -> Alarm | None:
-        return next((a for a in self._alarms.values() if a.key == key and a.ended_at is None), None)
+        await self._telling.over()
 
     async def _find(self, alarm_id: str) -> Alarm:
         found = next((alarm for alarm in await self.open_alarms() if alarm.id == alarm_id), None)
@@ -285,56 +190,8 @@ class Alarms:
         return found
 
     async def _load(self) -> None:
-        """Take in what the catalogue knows, once; called with the lock held."""
-        if self._loaded:
-            return
-        try:
-            known = await self._catalogue.active_alarms()
-            self._loaded = True
-            if self.audience is not _nobody:
-                await self._catalogue.forget_alarms(self._clock() - KEEP_ENDED)
-        except CourierError as error:
-            logger.error("the alarms of before can't be read: {}", error.sentence)
-            return
-        for alarm, told in known:
-            self._alarms.setdefault(alarm.id, alarm)
-            for one in told:
-                self._told.setdefault((one.alarm_id, one.address), one)
-
-    async def _keep(self, alarm: Alarm) -> None:
-        self._alarms[alarm.id] = alarm
-        self._unsaved.add(alarm.id)
-        await self._save_again()
-
-    async def _keep_told(self, told: Told) -> None:
-        self._told[told.alarm_id, told.address] = told
-        self._unsaved_told.add((told.alarm_id, told.address))
-        await self._save_again()
-
-    async def _save_again(self) -> None:
-        """Write down what is not yet; where the catalogue can't be written, it is tried again at every round."""
-        try:
-            for alarm_id in tuple(self._unsaved):
-                await self._catalogue.save_alarm(self._alarms[alarm_id])
-                self._unsaved.discard(alarm_id)
-            for key in tuple(self._unsaved_told):
-                if key in self._told:
-                    await self._catalogue.save_told(self._told[key])
-                self._unsaved_told.discard(key)
-        except (CourierError, sqlite3.Error) as error:
-            logger.error("an alarm could not be written down: {}", error)
-
-    def _let_go(self, listening: set[str]) -> None:
-        """Forget ended alarms that everybody who listens knows to be over."""
-        for alarm in tuple(self._alarms.values()):
-            if alarm.ended_at is None or alarm.id in self._unsaved:
-                continue
-            known = [told for (alarm_id, _), told in self._told.items() if alarm_id == alarm.id]
-            if all(told.done or told.address not in listening for told in known):
-                for told in known:
-                    self._told.pop((told.alarm_id, told.address))
-                    self._unsaved_told.discard((told.alarm_id, told.address))
-                del self._alarms[alarm.id]
+        """Let the register take in what was known before; only the process that tells forgets what is long over."""
+        await self._register.load(forget=self.audience is not _nobody)
 
 
 async def _always_loud(_admin_id: int, _now: datetime) -> bool:

@@ -10,8 +10,9 @@ from typing import Protocol
 
 from bot.clock import Clock
 from bot.models import Alarm, Recipient
-from bot.services.alarms.alarms import MANY, SHRUNKEN, SKIPPED, CanNotTellError, Loudness
+from bot.services.alarms.alarms import MANY, SHRUNKEN, SKIPPED, Loudness
 from bot.services.alarms.lifecycle import EDITABLE_FOR, Act, Told, fingerprint
+from bot.services.alarms.listener import CanNotTellError
 from bot.services.delivery.destination import Notice, NoticeButton, Outcome, Wait
 from bot.services.delivery.ledger import Ledger
 

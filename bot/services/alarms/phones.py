@@ -18,8 +18,8 @@ from datetime import datetime
 
 from bot.clock import Clock
 from bot.models import Alarm
-from bot.services.alarms.alarms import CanNotTellError
 from bot.services.alarms.lifecycle import Act, Told, fingerprint
+from bot.services.alarms.listener import CanNotTellError
 
 ANSWERS_WITHIN = 20.0
 """Seconds for one message in all; apprise waits four for a connection and four for an answer, unless told else."""

@@ -1,6 +1,7 @@
 """The catalogue: the SQLite file in which backups, deliveries and settings made in chat are recorded."""
 
 from bot.services.catalogue.adoption import Manifest
+from bot.services.catalogue.backup_rows import ALL
 from bot.services.catalogue.catalogue import Catalogue
 from bot.services.catalogue.connection import BrokenCatalogueError
 from bot.services.catalogue.preference_rows import KeptMessage
@@ -9,6 +10,7 @@ from bot.services.catalogue.restore_rows import PinnedMessage
 from bot.services.catalogue.service_rows import AuditEntry
 
 __all__ = [
+    "ALL",
     "CATALOGUE_NAME",
     "AuditEntry",
     "BrokenCatalogueError",

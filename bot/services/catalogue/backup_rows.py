@@ -14,6 +14,9 @@ from bot.models import BackedUp, Backup, BackupState, SkippedRecord, Trigger
 from bot.services.catalogue.connection import Rows, reading, writing
 from bot.services.catalogue.values import FACTS, as_backed_up, as_backup, as_facts, as_skipped, as_text
 
+ALL = -1
+"""The limit that returns every backup."""
+
 # A clock that NTP nudges back makes the newest backup a little younger than now; that is no clock gone wrong.
 CLOCK_TOLERANCE = timedelta(minutes=10)
 

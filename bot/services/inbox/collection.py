@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +15,12 @@ from bot.errors import CourierError, MissingVolumesError, NotFoundError
 from bot.models import Backup, RestorePoint, RestoreProgress
 from bot.services.abort import Abort
 from bot.services.delivery.destination import Outcome
-from bot.services.inbox.fetching import Item, Room, fetch_items, left_out
+from bot.services.inbox.fetching import Room, fetch_items
+from bot.services.inbox.lookup import fetchable_point, known_backup
 from bot.services.inbox.means import Means
+from bot.services.inbox.pieces import Pieces
 from bot.services.inbox.reading import Proven, prove, put_together
-from bot.services.inbox.recognition import archive_meant
-from bot.services.inbox.seen import COLLECTING, Contents, Gone, LeftOut, Listing, Phase, Seen, Why
+from bot.services.inbox.seen import COLLECTING, Contents, Gone, Listing, Phase, Seen, Why
 from bot.services.restore_points.chat import PostedDocument
 from bot.services.restore_points.fetch import fetch_archive
 from bot.services.restore_points.reading import read_posted
@@ -40,8 +41,7 @@ class Collection:
         self._actor = actor
         self._after_restart = after_restart
         self._room = Room(means.store.work)
-        self._items: list[Item] = []
-        self._left_out: list[LeftOut] = []
+        self._pieces = Pieces()
         self._phase = Phase.FETCHING
         self._version = 1
         self._news = asyncio.Event()
@@ -84,12 +84,11 @@ class Collection:
 
     @property
     def bytes(self) -> int:
-        return sum(item.posted.bytes for item in self._items)
+        return self._pieces.bytes
 
     def seen(self) -> Seen:
         """Return how it stands now."""
-        group, point = self._group(), self._point
-        aside = [item.left_out(Why.ONE_AT_A_TIME) for item in self._items if item not in group]
+        group, point = self._pieces.group, self._point
         missing = self._problem if isinstance(self._problem, MissingVolumesError) else None
         return Seen(
             id=self.id,
@@ -97,7 +96,7 @@ class Collection:
             version=self._version,
             phase=self._phase,
             pieces=tuple(item.seen() for item in group),
-            left_out=(*self._left_out, *aside),
+            left_out=self._pieces.aside,
             done=self._point_done if point else sum(item.done for item in group),
             total=point.bytes if point else sum(item.posted.bytes for item in group),
             progress=self._progress,
@@ -134,27 +133,23 @@ class Collection:
 
     def take(self, posted: PostedDocument) -> None:
         """Add a document that may be a file of the archive; one that is here already counts once."""
-        if any(item.posted.unique_id == posted.unique_id for item in self._items):
+        if self._pieces.holds(posted):
             return
         if self._means.limit is not None and posted.bytes > self._means.limit:
             self.leave_out(posted, Why.TOO_LARGE)
             self._go(partial(self._look_up, posted))
-        elif len(self._items) >= self._means.most_files or self.bytes + posted.bytes > self._means.most_bytes:
+        elif len(self._pieces.items) >= self._means.most_files or self.bytes + posted.bytes > self._means.most_bytes:
             self.leave_out(posted, Why.TOO_MUCH)
         else:
-            item = Item(posted)
-            if self._phase is Phase.REFUSED and item.number is not None:
-                # They do not fit together: this is the same volume, downloaded or sent anew.
-                self._drop([other for other in self._items if (other.number, other.meant) == (item.number, item.meant)])
-            self._items.append(item)
+            self._pieces.add(posted, anew=self._phase is Phase.REFUSED)  # those that are here do not fit together
             self._fresh = True
             self._turn(Phase.FETCHING)
             self._go(self._gather)
 
     def leave_out(self, posted: PostedDocument, why: Why) -> None:
         """Note a document that is not fetched; without any other, that is all there is to say."""
-        self._left_out.append(left_out(posted, why))
-        alone = not self._items and not self.busy and not self._spent
+        self._pieces.leave_out(posted, why)
+        alone = not self._pieces.items and not self.busy and not self._spent
         self._turn(Phase.REFUSED if alone else None)
 
     def read_catalogue(self, posted: PostedDocument) -> None:
@@ -226,19 +221,18 @@ class Collection:
         """Fetch what is not here yet; once it is whole, prove it."""
         if not self._fresh or not self.collecting:
             return
-        await self._room.keep_only(self._items)
-        while pending := [item for item in self._items if item.file is None]:
+        await self._room.keep_only(self._pieces.items)
+        while pending := [item for item in self._pieces.items if item.file is None]:
             self._fresh = False
             failed = await fetch_items(
                 pending, self._room, self._means.chats, delay=self._means.delay, arrived=self._turn
             )
-            self._left_out += failed
-            self._items = [item for item in self._items if not item.dropped]
-        if not self._items:
+            self._pieces.give_up(failed)
+        if not self._pieces.items:
             self._turn(Phase.REFUSED)  # what was left out says why
             return
-        self._set_aside_but_the_newest_whole()
-        files = [item.file for item in self._group() if item.file is not None]
+        self._pieces.keep_newest_whole()
+        files = [item.file for item in self._pieces.group if item.file is not None]
         try:
             ordered = await put_together(files, await self._room.slot(), unseal=self._means.unseal, abort=Abort())
             if self._fresh:  # something came meanwhile, and the next job looks at all of it
@@ -250,39 +244,13 @@ class Collection:
             if not self._fresh:
                 self._turn(Phase.WAITING)
 
-    def _group(self) -> list[Item]:
-        """The items of the archive that was named last; those whose names mean none may belong to any."""
-        newest = next((item.meant for item in reversed(self._items) if item.meant), "")
-        return [item for item in self._items if item.meant in ("", newest)]
-
-    def _set_aside_but_the_newest_whole(self) -> None:
-        whole = [item for item in self._group() if item.alone]
-        others = [item for item in self._items if whole and item is not whole[-1]]
-        self._left_out += [item.left_out(Why.ONE_AT_A_TIME) for item in others]
-        self._drop(others)
-
-    def _drop(self, items: Sequence[Item]) -> None:
-        for item in items:
-            item.drop()
-        self._items = [item for item in self._items if not item.dropped]
-
     async def _look_up(self, posted: PostedDocument) -> None:
         """See whether the catalogue knows what is too large to be fetched."""
-        catalogue, limit = self._means.catalogue, self._means.limit
-        found = await catalogue.backup_with_file(posted.file_id)
-        if found is None and (name := archive_meant(posted.name)):
-            try:
-                found = await catalogue.find_backup(name)
-            except NotFoundError:
-                return
-        if found is None or not found.proven:
-            return
-        self._known = found
-        for point in await catalogue.restore_points():
-            small = limit is None or all(volume.bytes <= limit for volume in point.volumes)
-            if small and (point.archive, point.sha256) == (found.archive_name, found.archive_sha256):
-                self._fetchable = point
-        self._turn()
+        found = await known_backup(self._means.catalogue, posted)
+        if found is not None:
+            self._fetchable = await fetchable_point(self._means.catalogue, found, self._means.limit)
+            self._known = found
+            self._turn()
 
     async def _list(self, posted: PostedDocument) -> None:
         document = await read_posted(self._means.chats, posted)
@@ -299,7 +267,7 @@ class Collection:
         self._withdraw()
         self._contents, self._problem = None, None
         self._point, self._point_done = point, 0
-        self._drop(self._items)
+        self._pieces.drop(self._pieces.items)
         self._turn(Phase.FETCHING)
         await self._room.keep_only(())
         slot = await self._room.slot()

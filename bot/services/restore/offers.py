@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from loguru import logger
 
 from bot.clock import Clock
+from bot.errors import RestoreRefusedError
 from bot.services.restore.sources import Origin
 
 Release = Callable[[], Awaitable[object]]
@@ -65,12 +66,13 @@ class Offers:
             self.end(old)
         return offer.id
 
-    def get(self, offer_id: str) -> Offer | None:
-        """Return an offer, and begin its time anew; None when there is none, or no more."""
+    def require(self, offer_id: str) -> Offer:
+        """Return an offer, and begin its time anew. Raises `RestoreRefusedError` when there is none, or no more."""
         self.sweep()
         offer = self._offers.get(offer_id)
-        if offer is not None:
-            offer.expires_at = self._clock() + VALID
+        if offer is None:
+            raise RestoreRefusedError("What was sent to me is no longer kept here.", hint="Send it once more.")
+        offer.expires_at = self._clock() + VALID
         return offer
 
     def holds(self, offer_id: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import sqlite3
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -18,6 +19,7 @@ from bot.demo import faults
 from bot.demo.faults import Stage
 from bot.demo.standin import StandIn
 from bot.errors import NotFoundError, UntrustedArchiveError
+from bot.models import BackupState, Trigger
 from bot.services.abort import Abort
 from bot.services.inbox import Inbox, fetching
 from bot.services.inbox.seen import MOVING, Gone, Phase, Seen, Why
@@ -405,3 +407,25 @@ async def test_what_comes_late_of_an_album_is_noted_beside_its_archive(bench: Be
     assert seen.phase is Phase.READY
     assert [(one.name, one.why) for one in seen.left_out] == [("notes.pdf", Why.NOT_TAKEN)]
     assert inbox.receive(11, await bench.posted(paper), actor="Ann (11)").why is Why.NOT_TAKEN
+
+
+async def test_of_two_files_over_the_limit_the_newer_one_is_meant(bench: Bench, tmp_path: Path) -> None:
+    """What Telegram holds of the first is not offered for the second, of which it holds nothing."""
+    inbox = bench.inbox(limit=20_000)
+    first = await bench.scene.back_up(30_000, volume=10_000)
+    catalogue = bench.scene.catalogue
+    second = await catalogue.finish_backup(
+        await catalogue.begin_backup(trigger=Trigger.COMMAND, requested_by="a test", started_at=bench.scene.now),
+        state=BackupState.STORED,
+        finished_at=bench.scene.now,
+        archive_name="database_backup_20200101_000000.zip",
+        archive_bytes=30_000,
+        archive_sha256="5" * 64,
+    )
+    large = tmp_path / "large"
+    large.write_bytes(random.Random(1).randbytes(30_000))
+    seen = await settled(inbox, await bench.receive(inbox, large, first.archive_name))
+    assert (seen.known, seen.fetchable) == (await catalogue.backup(first.id), True)
+    large.write_bytes(random.Random(2).randbytes(30_000))
+    seen = await settled(inbox, await bench.receive(inbox, large, second.archive_name))
+    assert (seen.known, seen.fetchable) == (second, False)

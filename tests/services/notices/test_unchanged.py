@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.app import open_manager
 from bot.models import BackupState, DeliveryState, Trigger
 from bot.services.notices.choices import Mode
 from bot.services.status import is_healthy
@@ -158,9 +159,8 @@ async def test_a_run_of_another_process_decides_by_the_same_choices(make_house: 
     await house.manager.preferences.choose_mode(12, Mode.TROUBLE, actor="Ben (12)")
     await house.hours(house.users)
     house.change(house.users)
-    ledger, house.manager.ledger = house.manager.ledger, None
-    made = await house.run(Trigger.COMMAND)
-    house.manager.ledger = ledger
+    async with open_manager(house.manager.settings, deliver=False, clock=house.clock) as other:
+        made = (await other.back_up(trigger=Trigger.COMMAND, requested_by="the command line")).backup
     assert {chat: state for chat, (state, _) in (await house.rows(made)).items()} == {
         11: DeliveryState.PENDING,
         12: DeliveryState.NOT_DUE,

@@ -23,8 +23,8 @@ from bot.models import BackupState, Progress, Stage, Trigger
 from bot.services import encrypt
 from bot.services.abort import Abort
 from bot.services.encrypt import Sealing, new_identity
-from bot.services.manager import Manager
 from bot.services.part_file import PartFile
+from bot.services.runs import Runs
 from bot.services.sealing import writing
 from bot.services.sealing.keys import BY_PASSPHRASE, Seal, fingerprint
 from tests.samples import make_database, rows_in, write_env
@@ -185,9 +185,9 @@ async def test_no_unsealed_archive_is_on_the_disk_at_any_moment(
         work = tmp_path / "backups" / ".work"
         modes.update(path.stat().st_mode & 0o077 for path in work.glob("*"))
 
-    report, write = Manager._report, PartFile._write
+    report, write = Runs._report, PartFile._write
 
-    def report_and_look(self: Manager, run: Any, progress: Progress) -> None:
+    def report_and_look(self: Runs, run: Any, progress: Progress) -> None:
         look()
         report(self, run, progress)
 
@@ -197,7 +197,7 @@ async def test_no_unsealed_archive_is_on_the_disk_at_any_moment(
         writes += 1
         look()
 
-    monkeypatch.setattr(Manager, "_report", report_and_look)
+    monkeypatch.setattr(Runs, "_report", report_and_look)
     monkeypatch.setattr(PartFile, "_write", write_and_look)
     async with open_manager(load_settings(env, need_telegram=False), deliver=False) as manager:
         backup = (await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup

@@ -1,0 +1,96 @@
+"""The `backup` command: one run, now, delivered here or left to the running service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot import terminal
+from bot.cli_options import DEFAULT_ENV, EnvFile, Json, read_settings
+from bot.config import Settings
+from bot.errors import DeliveryError, InstanceError
+from bot.models import DeliveryState, Progress, RunResult, Trigger
+
+if TYPE_CHECKING:
+    from bot.services.manager import Manager
+
+
+def backup(
+    env_file: EnvFile = DEFAULT_ENV,
+    deliver: Annotated[
+        bool, typer.Option("--deliver/--no-deliver", help="Send it to Telegram too, or only store it.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Back up once, now: snapshot, check, prove, store and deliver.
+
+    While the service runs, it is the one that delivers: this command then stores the backup and leaves it owed.
+    """
+    settings = read_settings(env_file, need_telegram=deliver, need_databases=True)
+
+    async def work() -> None:
+        with terminal.progress(quiet=json) as report:
+            result, left_to_service = await _back_up_once(settings, deliver=deliver, report=report)
+        if json:
+            terminal.print_json(result)
+        else:
+            terminal.print_result(result, left_to_service=left_to_service)
+        owed = [d for d in result.deliveries if d.state not in (DeliveryState.SENT, DeliveryState.NOT_DUE)]
+        if deliver and owed and not left_to_service:
+            raise DeliveryError(
+                f"The backup is stored and proven, but {len(owed)} of {len(result.deliveries)} recipients "
+                "do not have it yet.",
+                hint="They are owed: the service (`sqlite-courier run`) or the next backup tries again.",
+            )
+
+    asyncio.run(work())
+
+
+async def _back_up_once(
+    settings: Settings, *, deliver: bool, report: Callable[[Progress], None]
+) -> tuple[RunResult, bool]:
+    """Back up once for the command line; tell also whether delivering is left to the running service.
+
+    Only one process delivers: the one that holds the service lock of this BACKUP_DIR.
+    """
+    from bot.app import open_manager  # noqa: PLC0415 - commands stay quick to start
+    from bot.services.locks import ServiceLock  # noqa: PLC0415
+
+    lock = ServiceLock(settings.backup_dir)
+    async with AsyncExitStack() as stack:
+        left_to_service = False
+        if deliver:
+            try:
+                await lock.acquire()
+                stack.push_async_callback(lock.release)
+            except InstanceError:
+                left_to_service = True
+        manager = await stack.enter_async_context(open_manager(settings, deliver=deliver and not left_to_service))
+        queue = await stack.enter_async_context(manager.watch())
+        run = asyncio.create_task(_back_up_and_pin(manager))
+        showing = asyncio.create_task(_show(queue, report))
+        stack.callback(showing.cancel)
+        return await run, left_to_service
+
+
+async def _back_up_and_pin(manager: Manager) -> RunResult:
+    from bot.watch import tell_once  # noqa: PLC0415
+
+    try:
+        result = await manager.back_up(trigger=Trigger.COMMAND, requested_by="the command line")
+    finally:
+        await tell_once(manager)
+    if manager.pins is not None:
+        await manager.pins.refresh()
+    if manager.upkeep is not None:
+        await manager.upkeep.refresh(tidy=False)
+    return result
+
+
+async def _show(queue: asyncio.Queue[Progress], report: Callable[[Progress], None]) -> None:
+    while True:
+        report(await queue.get())

@@ -1,0 +1,36 @@
+"""Whoever is told of alarms: what is asked of them, and what they say when they could not be told."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
+
+from bot.models import Alarm
+from bot.services.alarms.lifecycle import Act, Told
+
+
+class CanNotTellError(Exception):
+    """A listener could not be told; `seconds` is when to try again at the earliest, None as usual."""
+
+    def __init__(self, sentence: str, *, seconds: float | None = None) -> None:
+        super().__init__(sentence)
+        self.seconds = seconds
+
+
+class Listener(Protocol):
+    """Somebody who is told of alarms; `address` names them over restarts."""
+
+    @property
+    def address(self) -> str: ...
+
+    async def concerned(self, alarm: Alarm) -> bool:
+        """Say whether they are to hear of an alarm that begins."""
+        ...
+
+    async def tell(self, act: Act, alarm: Alarm, told: Told) -> Told:
+        """Do what is due, and return how the alarm is known now. Raises `CanNotTellError`."""
+        ...
+
+
+Audience = Callable[[], Awaitable[Iterable[Listener]]]
+"""Who is there to be told now."""

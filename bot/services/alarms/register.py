@@ -1,0 +1,110 @@
+"""The register of alarms: what is open and who knows of it, in memory and in the catalogue."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import timedelta
+
+from loguru import logger
+
+from bot.clock import Clock
+from bot.errors import CourierError
+from bot.models import Alarm
+from bot.services.alarms.lifecycle import Told
+from bot.services.catalogue import Catalogue
+
+KEEP_ENDED = timedelta(days=90)
+"""How long the catalogue keeps alarms that are over."""
+
+
+class Register:
+    """Alarms, open ones and those whose end somebody has yet to hear of.
+
+    What the catalogue can't take, on a full disk, is kept in memory and written down as soon as it can.
+    """
+
+    def __init__(self, catalogue: Catalogue, *, clock: Clock) -> None:
+        self._catalogue, self._clock = catalogue, clock
+        self._alarms: dict[str, Alarm] = {}
+        self._told: dict[tuple[str, str], Told] = {}
+        self._unsaved: set[str] = set()
+        self._unsaved_told: set[tuple[str, str]] = set()
+        self._loaded = False
+
+    # --- what is in it -----------------------------------------------------------------------------------------
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all alarms, oldest first."""
+        return tuple(self._alarms)
+
+    def alarm(self, alarm_id: str) -> Alarm | None:
+        return self._alarms.get(alarm_id)
+
+    def all_open(self) -> tuple[Alarm, ...]:
+        """Return what is open, oldest first."""
+        return tuple(alarm for alarm in self._alarms.values() if alarm.ended_at is None)
+
+    def open(self, key: str) -> Alarm | None:
+        """Return the open alarm of a key."""
+        return next((a for a in self._alarms.values() if a.key == key and a.ended_at is None), None)
+
+    def told(self, alarm_id: str, address: str) -> Told | None:
+        """Return how far somebody knows of an alarm; None where they have not begun to."""
+        return self._told.get((alarm_id, address))
+
+    # --- what is written down ----------------------------------------------------------------------------------
+
+    async def load(self, *, forget: bool) -> None:
+        """Take in what the catalogue knows, once, and let it `forget` what ended long ago."""
+        if self._loaded:
+            return
+        try:
+            known = await self._catalogue.active_alarms()
+            self._loaded = True
+            if forget:
+                await self._catalogue.forget_alarms(self._clock() - KEEP_ENDED)
+        except CourierError as error:
+            logger.error("the alarms of before can't be read: {}", error.sentence)
+            return
+        for alarm, told in known:
+            self._alarms.setdefault(alarm.id, alarm)
+            for one in told:
+                self._told.setdefault((one.alarm_id, one.address), one)
+
+    async def keep(self, alarm: Alarm) -> None:
+        """Take in an alarm as it is now. Never raises."""
+        self._alarms[alarm.id] = alarm
+        self._unsaved.add(alarm.id)
+        await self.save_again()
+
+    async def keep_told(self, told: Told) -> None:
+        """Take in how far somebody knows of an alarm now. Never raises."""
+        self._told[told.alarm_id, told.address] = told
+        self._unsaved_told.add((told.alarm_id, told.address))
+        await self.save_again()
+
+    async def save_again(self) -> None:
+        """Write down what is not yet; where the catalogue can't be written, it is tried again at every round."""
+        try:
+            for alarm_id in tuple(self._unsaved):
+                await self._catalogue.save_alarm(self._alarms[alarm_id])
+                self._unsaved.discard(alarm_id)
+            for key in tuple(self._unsaved_told):
+                if key in self._told:
+                    await self._catalogue.save_told(self._told[key])
+                self._unsaved_told.discard(key)
+        except (CourierError, sqlite3.Error) as error:
+            logger.error("an alarm could not be written down: {}", error)
+
+    def let_go(self, listening: set[str]) -> None:
+        """Forget ended alarms that everybody who listens knows to be over."""
+        for alarm in tuple(self._alarms.values()):
+            if alarm.ended_at is None or alarm.id in self._unsaved:
+                continue
+            known = [told for (alarm_id, _), told in self._told.items() if alarm_id == alarm.id]
+            if all(told.done or told.address not in listening for told in known):
+                for told in known:
+                    self._told.pop((told.alarm_id, told.address))
+                    self._unsaved_told.discard((told.alarm_id, told.address))
+                del self._alarms[alarm.id]

@@ -1,0 +1,30 @@
+"""What the catalogue knows of a document that is too large to be fetched."""
+
+from __future__ import annotations
+
+from bot.errors import NotFoundError
+from bot.models import Backup, RestorePoint
+from bot.services.catalogue import Catalogue
+from bot.services.inbox.recognition import archive_meant
+from bot.services.restore_points.chat import PostedDocument
+
+
+async def known_backup(catalogue: Catalogue, posted: PostedDocument) -> Backup | None:
+    """Return the proven backup that a document seems to be, by its file id or by its name."""
+    found = await catalogue.backup_with_file(posted.file_id)
+    if found is None and (name := archive_meant(posted.name)):
+        try:
+            found = await catalogue.find_backup(name)
+        except NotFoundError:
+            return None
+    return found if found is not None and found.proven else None
+
+
+async def fetchable_point(catalogue: Catalogue, backup: Backup, limit: int | None) -> RestorePoint | None:
+    """Return the restore point of a backup whose volumes are all small enough for a bot to download."""
+    found = None
+    for point in await catalogue.restore_points():
+        small = limit is None or all(volume.bytes <= limit for volume in point.volumes)
+        if small and (point.archive, point.sha256) == (backup.archive_name, backup.archive_sha256):
+            found = point
+    return found

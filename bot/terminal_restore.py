@@ -1,0 +1,127 @@
+"""What the command line prints of a restore: its progress, its plan, what came of it, what one before has left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.markup import escape
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from bot import terminal, texts
+from bot.models import (
+    DatabaseChange,
+    PendingRestore,
+    RestoreMethod,
+    RestorePlan,
+    RestoreProgress,
+    RestoreResult,
+    RestoreStage,
+)
+from bot.texts import restore_plan
+
+Report = Callable[[RestoreProgress], None]
+
+
+@contextmanager
+def bars(*, quiet: bool) -> Iterator[Report]:
+    """Show one bar per stage on a terminal; print nothing where there is none, or when `quiet`."""
+    if quiet or not terminal.err.is_terminal:
+        yield lambda _: None
+        return
+    with Bars(
+        TextColumn("{task.description:<40}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        console=terminal.err,
+        transient=True,
+    ) as bars:
+        tasks: dict[RestoreStage, Any] = {}
+
+        def report(event: RestoreProgress) -> None:
+            if event.stage is RestoreStage.DONE:
+                return
+            label = f"{event.stage}: {event.detail}"[:40]
+            if event.stage not in tasks:
+                tasks[event.stage] = bars.add_task(label, total=None)
+            bars.update(tasks[event.stage], description=label, completed=event.done, total=event.total or None)
+
+        yield report
+
+
+def warn_of_pending(pending: PendingRestore) -> None:
+    """Print what a restore that was cut off has left, and what to type."""
+    terminal.warn(pending.sentence)
+    terminal.warn(pending.hint)
+
+
+def print_plan(plan: RestorePlan, *, obstacles: bool = True) -> None:
+    """Print what would change, database by database, and what is in the way unless an error will say so."""
+    where = f"into {plan.folder}" if plan.folder else "in place"
+    terminal.out.print(f"[bold]Restore {escape(plan.source)}[/] {escape(where)}", soft_wrap=True)
+    for change in plan.changes:
+        _print_change(change)
+    for disk in plan.disks:
+        terminal.say(
+            f"disk of {disk.folder}: {texts.human_size(disk.needed)} needed for a while,"
+            f" {texts.human_size(disk.free)} free"
+        )
+    for warning in plan.all_warnings:
+        terminal.warn(warning)
+    for obstacle in plan.all_obstacles if obstacles else ():
+        terminal.err.print(f"[red]in the way:[/] {escape(obstacle)}", soft_wrap=True)
+
+
+def _print_change(change: DatabaseChange) -> None:
+    terminal.out.print(
+        f"[bold]{escape(change.name)}[/] → {escape(str(change.target))}  ({restore_plan.method(change)})",
+        soft_wrap=True,
+    )
+    now, then = change.now, change.then
+    if now is not None:
+        terminal.say(f"  size {texts.human_size(now.bytes)} → {texts.human_size(then.bytes)}")
+        for label, before, after in (
+            ("page size", now.page_size, then.page_size),
+            ("user_version", now.user_version, then.user_version),
+            ("application_id", now.application_id, then.application_id),
+        ):
+            if before != after:
+                terminal.say(f"  {label} {before} → {after}")
+        terminal.say(f"  journal mode {now.journal_mode}, kept")
+    else:
+        terminal.say(f"  {restore_plan.sizes(change)}")
+    for table in change.tables:
+        if change.now is None:
+            terminal.say(f"  {table.table}: {_count(table.then)}")
+        elif table.now != table.then:
+            terminal.say(f"  {table.table}: {_count(table.now)} → {_count(table.then)}")
+    if change.now is not None and change.tables and all(table.now == table.then for table in change.tables):
+        terminal.say(f"  {restore_plan.rows_as_now(change)}")
+    for difference in change.schema:
+        terminal.say(f"  {difference.kind} {difference.name} {difference.change}")
+    if change.in_use_means and change.method is not RestoreMethod.NEW_FILE:
+        terminal.say(f"  {change.in_use_means}")
+    for sentence in change.lost:
+        terminal.out.print(f"  [yellow]lost:[/] {escape(sentence)}", soft_wrap=True)
+
+
+def _count(rows: int | None) -> str:
+    return "no such table" if rows is None else f"{rows:,} row{'' if rows == 1 else 's'}"
+
+
+def print_result(result: RestoreResult) -> None:
+    """Print what was restored, and how to go back."""
+    for database in result.databases:
+        rows = _count(sum(count for _, count in database.rows if count > 0))
+        held = f" {rows}, checked." if database.rows else "" if database.detail else " checked."
+        detail = f" {database.detail}" if database.detail else ""
+        terminal.say(f"✓ {database.name} restored to {database.target}:{held}{detail}")
+        for path in database.set_aside:
+            terminal.say(f"  what was in its place is kept as {path}")
+    if result.safety is not None:
+        terminal.say(f"What was there before is backup {result.safety.id} ({result.safety.archive_name}), pinned.")
+    if result.undoable:
+        terminal.say("`sqlite-courier restore --undo` brings it back.")

@@ -1,0 +1,40 @@
+"""Settings files of tests: written into an empty folder, loaded, and their faults."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from bot.config import Settings, load_settings, setting_names
+from bot.errors import SettingsError
+
+TOKEN = "123456789:AbCdEfGhIjKlMnOpQrStUvWxYz012345678"
+REQUIRED = f"BOT_TOKEN={TOKEN}\nADMIN_IDS=11,22\nDATABASES=/srv/a.db\n"
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Take the machine's own settings away, and start in an empty folder."""
+    for name in setting_names():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def load(text: str = "", **need: bool) -> Settings:
+    """Load an .env that holds the required settings and `text`."""
+    Path(".env").write_text(REQUIRED + textwrap.dedent(text), encoding="utf-8")
+    return load_settings(**need)
+
+
+def faults(text: str, *, required: str = REQUIRED, **need: bool) -> tuple[str, ...]:
+    Path(".env").write_text(required + textwrap.dedent(text), encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(**need)
+    return caught.value.faults
+
+
+def the_fault(text: str, **need: bool) -> str:
+    (fault,) = faults(text, **need)
+    return fault
