@@ -67,7 +67,7 @@ async def open_backup_menu(_: CallbackQuery, press: Press, manager: Manager, tex
 
 
 async def open_status(_: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
-    await press.draw(await status_screen(manager, texts), answers.UP_TO_DATE)
+    await press.draw(await status_screen(manager, texts), unchanged=answers.UP_TO_DATE)
 
 
 async def ask_how_long_to_pause(_: CallbackQuery, press: Press) -> None:

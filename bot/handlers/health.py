@@ -41,7 +41,7 @@ def build_health_router(patience: float = 0.5) -> Router:
                 return
         finally:
             work.cancel()
-        await press.draw(Screen(texts.health(seen), keyboards.health()), answers.UP_TO_DATE)
+        await press.draw(Screen(texts.health(seen), keyboards.health()), unchanged=answers.UP_TO_DATE)
 
     router.callback_query.register(rehearse_newest, DrillNow.filter())
     return router

@@ -41,7 +41,7 @@ def build_history_router() -> Router:
 async def open_history(
     _: CallbackQuery, callback_data: History, press: Press, manager: Manager, texts: Texts, clock: Clock
 ) -> None:
-    await press.draw(await history_screen(callback_data.page, manager, texts, clock), answers.UP_TO_DATE)
+    await press.draw(await history_screen(callback_data.page, manager, texts, clock), unchanged=answers.UP_TO_DATE)
 
 
 async def open_backup(

@@ -11,7 +11,7 @@ from typing import Any
 from aiogram.exceptions import TelegramRetryAfter
 from loguru import logger
 
-from bot.handlers.screen import Canvas, Screen
+from bot.handlers.screen import Canvas, Edited, Screen
 
 _LAST_WORDS = (1.0, 3.0, 10.0)
 """Seconds between the attempts to draw a result: without it the message would show work that never ends."""
@@ -51,7 +51,7 @@ class LiveView:
         if canvas.message_id is None:
             await canvas.draw(screen)
             return True
-        return await canvas.edit(screen)
+        return await canvas.edit(screen) is not Edited.GONE
 
     async def pause(self, seconds: float, work: asyncio.Future[Any] | None) -> None:
         """Wait, but no longer than the work lasts."""

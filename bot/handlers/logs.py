@@ -59,7 +59,9 @@ async def open_logs(
     if callback_data.level is Level.ACTIONS:
         entries, more = await manager.actions(callback_data.page)
         keyboard = keyboards.logs(callback_data.level, callback_data.page, more=more)
-        await press.draw(Screen(texts.actions(entries, callback_data.page, clock()), keyboard), answers.UP_TO_DATE)
+        await press.draw(
+            Screen(texts.actions(entries, callback_data.page, clock()), keyboard), unchanged=answers.UP_TO_DATE
+        )
         return
     level = None if callback_data.level is Level.ALL else callback_data.level.value.upper()
     page = await manager.journal_page(level=level, page=callback_data.page)
@@ -68,7 +70,7 @@ async def open_logs(
             texts.journal(page.entries, callback_data.page, level, clock()),
             keyboards.logs(callback_data.level, callback_data.page, more=page.more),
         ),
-        answers.UP_TO_DATE,
+        unchanged=answers.UP_TO_DATE,
     )
 
 

@@ -226,7 +226,7 @@ async def _make_plan(press: Press, choice: Choice, live: LiveRestores) -> None:
 async def _draw_choice(press: Press, choice: Choice, page: int, texts: Texts) -> None:
     taken_at = choice.backup.started_at if choice.backup is not None else None
     text = texts.choose_databases(choice.label, choice.names, len(choice.chosen), taken_at)
-    await press.draw(Screen(text, restore_buttons.restore_choice(choice, page)), answers.UP_TO_DATE)
+    await press.draw(Screen(text, restore_buttons.restore_choice(choice, page)), unchanged=answers.UP_TO_DATE)
 
 
 async def _say_no(press: Press, error: CourierError) -> None:

@@ -6,6 +6,7 @@ import itertools
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import Enum, auto
 
 from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest
@@ -81,6 +82,14 @@ class Board:
         return place is None or self._newest.get(place, ticket) == ticket
 
 
+class Edited(Enum):
+    """What became of an edit; GONE where the message was deleted or can't be edited any more."""
+
+    CHANGED = auto()
+    AS_BEFORE = auto()
+    GONE = auto()
+
+
 @dataclass(slots=True)
 class Canvas:
     """One message of the bot, or the place for one that is yet to be sent."""
@@ -98,10 +107,15 @@ class Canvas:
         """Whether this is still what the person looks at: no later press has opened something else here."""
         return self.board.holds(self.origin, self.ticket)
 
-    async def draw(self, screen: Screen) -> None:
-        """Show the screen: in place, or in a new message where the old one is gone. Nothing once it is not current."""
-        if not self.current or (self.message_id is not None and await self.edit(screen)):
-            return
+    async def draw(self, screen: Screen) -> bool:
+        """Show the screen: in place, or in a new message where the old one is gone. Nothing once it is not current.
+
+        Returns whether anything is to be seen that was not there before.
+        """
+        if not self.current:
+            return True  # by whatever was pressed later
+        if self.message_id is not None and (edited := await self.edit(screen)) is not Edited.GONE:
+            return edited is Edited.CHANGED
         sent = await self.bot.send_message(
             self.chat_id,
             screen.text,
@@ -112,11 +126,12 @@ class Canvas:
         self.message_id = sent.message_id
         self.origin = (self.chat_id, sent.message_id)
         self.board.claim(self.origin, self.ticket)
+        return True
 
-    async def edit(self, screen: Screen) -> bool:
-        """Show the screen in place; False when the message is gone or can't be edited any more."""
+    async def edit(self, screen: Screen) -> Edited:
+        """Show the screen in place, if the message is still there and can be edited."""
         if self.message_id is None:
-            return False
+            return Edited.GONE
         try:
             await self.bot.edit_message_text(
                 screen.text,
@@ -129,11 +144,11 @@ class Canvas:
         except TelegramBadRequest as error:
             said = error.message.lower()
             if "message is not modified" in said:
-                return True
+                return Edited.AS_BEFORE
             if any(text in said for text in _GONE):
-                return False
+                return Edited.GONE
             raise
-        return True
+        return Edited.CHANGED
 
 
 @dataclass(slots=True)
@@ -160,11 +175,11 @@ class Press:
         if canvas.origin is not None and canvas.former and canvas.current:
             canvas.board.claim(canvas.origin, canvas.former)
 
-    async def draw(self, screen: Screen, toast: str = "") -> None:
-        """Show the screen, and answer the press if nothing has yet."""
-        await self.canvas.draw(screen)
+    async def draw(self, screen: Screen, toast: str = "", *, unchanged: str = "") -> None:
+        """Show the screen, and answer the press if nothing has yet: with `unchanged` where it changed nothing."""
+        changed = await self.canvas.draw(screen)
         if not self._answered:
-            await self.answer(toast)
+            await self.answer(toast if changed else unchanged or toast)
 
     async def answer(self, toast: str = "", *, alert: bool = False) -> None:
         """Stop the button's spinner, with a short plain text or without; a press too old for an answer is no error."""

@@ -45,7 +45,7 @@ def history_label(backup: Backup, now: datetime, timezone: ZoneInfo, *, by_rule:
     marks += "🔒" * bool(backup.sealed)
     what = f"{len(backup.databases)} db, {human_size(backup.archive_bytes)}" if backup.proven else str(backup.state)
     what = "not opened" if backup.sealed and not backup.proven else what
-    return f"{STATE_ICONS[backup.state]}{marks} {moment(backup.started_at, now, timezone)} · {what}"
+    return f"{STATE_ICONS[backup.state]}{marks} {backup.id} · {moment(backup.started_at, now, timezone)} · {what}"
 
 
 def _where(backup: Backup) -> str:

@@ -54,9 +54,10 @@ def _entry(entry: Entry, most: int, now: datetime, timezone: ZoneInfo) -> str:
     told = lines[0] if len(lines) == 1 else f"{lines[0].strip()} … {lines[-1].strip()}"
     # one_line leaves no escape sequence or right-to-left trick of a hostile file name in the page
     message = html.escape(cut(one_line(told), most), quote=False)
-    where = html.escape(cut(one_line(entry.module), 40), quote=False)
+    # Which of our own modules wrote it is in the file; of a library, it says whose words these are.
+    whose = "" if entry.module.startswith("bot.") else f" {html.escape(cut(one_line(entry.module), 40), quote=False)}:"
     when = f"{moment(entry.time, now, timezone)}:{entry.time.astimezone(timezone):%S}"
-    return f"{icon} <b>{when}</b> {where}: {message}"
+    return f"{icon} <b>{when}</b>{whose} {message}"
 
 
 def log_file(size: int, sent_bytes: int) -> str:

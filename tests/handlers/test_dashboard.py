@@ -54,6 +54,7 @@ async def test_refreshing_an_unchanged_screen_is_no_error(office: Office, log_li
     await office.click("Backup Status", "Running")
     press = await office.ann.press("🔄 Refresh")
     assert (await press.answered()).text == "Up to date."
+    assert [alert.text for alert in office.ann.alerts if alert.text] == ["Up to date."]  # opening a screen says nothing
     assert not [line for line in log_lines if "ERROR" in line]
 
 
