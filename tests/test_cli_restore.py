@@ -210,6 +210,14 @@ def test_a_new_file_is_not_said_to_be_closed(house: Path) -> None:
     assert "has it open" not in type_in(house, "restore", "--to", str(house / "out"), "--dry-run")
 
 
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs a second disk")
+def test_the_plan_names_no_folder_that_is_gone_when_it_is_read(house: Path) -> None:
+    """Of the disk that the private copies take, the lasting folder is named."""
+    plan = json.loads(type_in(house, "restore", "--to", "/dev/shm/nothing-is-made-here", "--dry-run", "--json"))
+    assert all(Path(disk["folder"]).is_dir() for disk in plan["disks"])
+    assert not Path("/dev/shm/nothing-is-made-here").exists()
+
+
 def test_long_lines_are_not_broken_where_a_script_reads_them(house: Path) -> None:
     """A sentence and a path stay on one line whatever the width."""
     (house / "notes.db").unlink()

@@ -68,7 +68,7 @@ def make_plan(
     obstacles: Sequence[str] = (),
 ) -> RestorePlan:
     """Join the changes to a plan, with the disk space that it takes. Blocking."""
-    disks = _disks(changes, work=work, store=store)
+    disks = _disks(changes, work=work.parent, store=store)  # the room itself is gone when this is read
     short = [
         f"There is not enough space in {disk.folder}: {disk.needed:,} bytes are needed for a while, {disk.free:,} are"
         " free. Free some."
