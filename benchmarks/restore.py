@@ -17,13 +17,9 @@ from contextlib import closing
 from pathlib import Path
 
 from benchmarks import data
-from benchmarks.run import manager_for, settings_for, timed_backup
+from benchmarks.run import manager_for, restored, timed_backup
 from benchmarks.writers import p99
-from bot.cli_restore import open_restorer
 from bot.demo.standin import StandIn
-from bot.models import RestoreProgress
-from bot.services.abort import Abort
-from bot.services.restore.sources import find_origin
 
 ADMIN = 11
 
@@ -64,12 +60,12 @@ async def measure(folder: Path, megabytes: int, runs: int) -> list[str]:
     for _ in range(runs):
         stock.append(await asyncio.to_thread(_stock, source, copy))
         _differ(source)
-        for taken, seconds in zip((planned, done), await _restored(folder / "restore", source), strict=True):
+        for taken, seconds in zip((planned, done), await restored(folder / "restore", source), strict=True):
             taken.append(seconds)
     act = statistics.median(o / s for o, s in zip(done, stock, strict=True))
     whole = statistics.median((p + o) / s for p, o, s in zip(planned, done, stock, strict=True))
     idle = await _read(source, asyncio.sleep(5))
-    busy = await _read(source, _restored(folder / "restore", source))
+    busy = await _read(source, restored(folder / "restore", source))
     seconds = await _recovered(folder, megabytes // 3)
     return [
         "| what | figure |",
@@ -93,23 +89,6 @@ def _stock(target: Path, copy: Path) -> float:
 def _differ(target: Path) -> None:
     with closing(sqlite3.connect(target)) as connection, connection:
         connection.execute("UPDATE items SET score = 0 WHERE id % 1000 = 0")
-
-
-async def _restored(folder: Path, target: Path) -> tuple[float, float]:
-    """Seconds of the plan and of the act, as the command does them, safety copy included."""
-    settings = settings_for(folder, [target])
-    async with open_restorer(settings) as restorer:
-        start = time.perf_counter()
-        house = restorer.house
-        origin = await find_origin(house.catalogue, house.store.folder, "latest")
-        async with restorer.prepare(origin, abort=Abort(), report=_unseen) as prepared:
-            planned = time.perf_counter()
-            await restorer.restore(prepared, requested_by="a benchmark", abort=Abort(), report=_unseen)
-            return planned - start, time.perf_counter() - planned
-
-
-def _unseen(_progress: RestoreProgress) -> None:
-    pass
 
 
 async def _read(target: Path, meanwhile) -> list[float]:

@@ -1,4 +1,4 @@
-"""One run of the whole way in this process, on a manager without Telegram; what every measure builds on."""
+"""One run of the whole way, and one of the way back, in this process and without Telegram: what measures build on."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.app import open_manager
+from bot.cli_restore import open_restorer
 from bot.config import Settings, load_settings
-from bot.models import RunResult, Trigger
+from bot.models import RestoreProgress, RunResult, Trigger
+from bot.services.abort import Abort
 from bot.services.manager import Manager
+from bot.services.restore.sources import find_origin
 
 
 def settings_for(folder: Path, sources: Iterable[Path], **more: str) -> Settings:
@@ -39,3 +42,20 @@ async def timed_backup(manager: Manager) -> tuple[float, RunResult]:
     start = time.perf_counter()
     result = await manager.back_up(trigger=Trigger.COMMAND, requested_by="benchmark")
     return time.perf_counter() - start, result
+
+
+async def restored(folder: Path, target: Path) -> tuple[float, float]:
+    """Seconds of the plan and of the act, as the command does them, safety copy included."""
+    settings = settings_for(folder, [target])
+    async with open_restorer(settings) as restorer:
+        start = time.perf_counter()
+        house = restorer.house
+        origin = await find_origin(house.catalogue, house.store.folder, "latest")
+        async with restorer.prepare(origin, abort=Abort(), report=unseen) as prepared:
+            planned = time.perf_counter()
+            await restorer.restore(prepared, requested_by="a benchmark", abort=Abort(), report=unseen)
+            return planned - start, time.perf_counter() - planned
+
+
+def unseen(_progress: RestoreProgress) -> None:
+    pass

@@ -159,12 +159,18 @@ class Service:
     async def _keep_beating(self) -> None:
         while True:
             await self._beat()
-            await self.look_for_news()
-            await self.manager.restores.sweep()
-            if await self.manager.restores.settle() is not None:
-                self._go("cut-off restores", self._news.tell_of_cut_off())
-            await self.follow_timetable()
+            try:
+                await self._look_around()
+            except CourierError as error:  # a disk that is full now has room again some day
+                logger.error("the catalogue can't be followed: {}", error.sentence)
             await asyncio.sleep(HEARTBEAT_EVERY)
+
+    async def _look_around(self) -> None:
+        await self.look_for_news()
+        await self.manager.restores.sweep()
+        if await self.manager.restores.settle() is not None:
+            self._go("cut-off restores", self._news.tell_of_cut_off())
+        await self.follow_timetable()
 
     async def look_for_news(self) -> None:
         """Wake the ledger when another process has written to the catalogue: it may owe a new backup."""
@@ -183,12 +189,16 @@ class Service:
             self.manager.news_to_pin()
 
     async def _beat(self, *, stopped: bool = False) -> None:
-        await self.manager.catalogue.beat(
-            pid=os.getpid(),
-            started_at=self._started_at,
-            next_run_at=None if stopped else self.scheduler.next_run(),
-            stopped=stopped,
-        )
+        """Leave a sign of life; where none can be written, on a full disk, the service goes on without."""
+        try:
+            await self.manager.catalogue.beat(
+                pid=os.getpid(),
+                started_at=self._started_at,
+                next_run_at=None if stopped else self.scheduler.next_run(),
+                stopped=stopped,
+            )
+        except CourierError as error:
+            logger.error("no sign of life can be written: {}", error.sentence)
 
     async def _register_commands(self) -> None:
         from bot.handlers import register_commands  # noqa: PLC0415

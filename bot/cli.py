@@ -12,6 +12,7 @@ import typer
 
 from bot import __version__, terminal
 from bot.cli_backup import backup
+from bot.cli_backups import note, pin, unpin
 from bot.cli_identity import Identity, keys_of, offered
 from bot.cli_keygen import keygen
 from bot.cli_options import DEFAULT_ENV, EnvFile, Json, read_settings
@@ -255,6 +256,9 @@ def config(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     terminal.print_config(settings, found, plan, json=json)
 
 
+app.command()(note)
+app.command()(pin)
+app.command()(unpin)
 app.command()(recover)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -74,6 +75,9 @@ def recover(
         raise SettingsError(("--admin is missing: name an admin's Telegram number.",), hint="@userinfobot tells yours.")
     moment = _moment(at, settings)
     keys = keys_of(settings, identity or ())
+    env_file_exists = os.path.lexists(env_file)
+    if write_env and not only_list:
+        _refuse_to_replace_env(env_file)
 
     async def work() -> None:
         async with AsyncExitStack() as stack:
@@ -90,10 +94,11 @@ def recover(
         if json:
             terminal.print_json(recovered)
         else:
-            _print_recovered(recovered)
+            _print_recovered(recovered, found)
         ask = not json and sys.stdin.isatty()
         tell = terminal.warn if json else terminal.say
-        if _wanted(write_env, ask, f"Write {env_file} from what the chat knows (without the token)?"):
+        may_write = ask and not env_file_exists
+        if _wanted(write_env, may_write, f"Write {env_file} from what the chat knows (without the token)?"):
             _write_env(env_file, found, settings, with_token=with_token, tell=tell)
         if _wanted(rebuild, ask, f"Rebuild the catalogue in {settings.backup_dir}?"):
             await _rebuild(found, recovered, settings, opened_by, tell)
@@ -119,15 +124,9 @@ def _settings(env_file: Path) -> Settings:
 
 
 def _moment(at: str, settings: Settings) -> datetime | None:
-    if not at:
-        return None
-    try:
-        moment = datetime.fromisoformat(at.strip())
-    except ValueError:
-        raise SettingsError(
-            (f"--at can't be read: {at!r} is no moment.",), hint='Write it as "2026-07-13 05:00".'
-        ) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=settings.timezone)).astimezone(UTC)
+    from bot.services.restore.sources import parse_instant  # noqa: PLC0415
+
+    return parse_instant(at, settings.timezone).astimezone(UTC) if at else None
 
 
 async def _open_chats(settings: Settings, stack: AsyncExitStack) -> Chats:
@@ -229,6 +228,12 @@ def _wanted(chosen: bool | None, ask: bool, question: str) -> bool:
     return ask and typer.confirm(question)
 
 
+def _refuse_to_replace_env(env_file: Path) -> None:
+    from bot.services.restore_points.new_machine import refuse_to_replace_env  # noqa: PLC0415
+
+    refuse_to_replace_env(env_file)
+
+
 def _write_env(env_file: Path, found: Found | None, settings: Settings, *, with_token: bool, tell: Tell) -> None:
     from bot.services.restore_points.new_machine import env_text, write_env  # noqa: PLC0415
 
@@ -257,6 +262,15 @@ def _print_points(points: Sequence[RestorePoint], settings: Settings, *, json: b
     terminal.print_restore_points(points, settings.timezone)
 
 
-def _print_recovered(recovered: Recovered) -> None:
+def _print_recovered(recovered: Recovered, found: Found | None) -> None:
     terminal.say(f"From {', '.join(file.name for file in recovered.archives)}, kept beside them:")
     print_result(recovered.result)
+    names = {database.name for database in recovered.result.databases}
+    archives = {file.name for file in recovered.archives}
+    points = [point for point in found.points if point.archive in archives] if found else []
+    places = [(held.name, held.path) for held in points[0].databases if held.name in names] if points else []
+    if places:
+        terminal.say("Where they were on the machine that was lost:")
+    for name, path in places:
+        terminal.say(f"  {name}  ←  {path}")
+    terminal.say("Next: stop the programs that use them, and put them where those expect them.")

@@ -18,12 +18,15 @@ from bot.cli_identity import Identity, asking, keys_of
 from bot.cli_options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.cli_store import origin_in_store
 from bot.config import Settings
-from bot.errors import CourierError, RestoreRefusedError, SettingsError
+from bot.errors import NotFoundError, RestoreRefusedError, SettingsError
 from bot.models import (
     RestorePlan,
 )
 from bot.services.sealing.keys import Keys
 from bot.terminal_restore import bars, print_plan, print_result, warn_of_pending
+
+_HOW_ON = "This is the plan; nothing was changed."
+_WHERE_TO = "To carry it out, give --in-place (into the live databases) or --to DIR (beside them)."
 
 
 def restore(  # noqa: PLR0917 - typer reads the options from the signature
@@ -119,11 +122,13 @@ async def _act(
     plan: RestorePlan = prepared.plan
     if dry_run:
         terminal.print_json(plan) if json else print_plan(plan)
+        if not json and not plan.all_obstacles:
+            terminal.say(_HOW_ON if plan.folder or in_place else f"{_HOW_ON} {_WHERE_TO}")
         return
     if not json:
-        print_plan(plan)
+        print_plan(plan, obstacles=False)
     if plan.all_obstacles:
-        raise RestoreRefusedError(plan.all_obstacles[0], hint="Nothing was changed.")
+        raise RestoreRefusedError("\n".join(plan.all_obstacles), hint="Nothing was changed.")
     if in_place and not yes:
         if json or not sys.stdin.isatty():
             raise RestoreRefusedError(
@@ -177,8 +182,22 @@ async def _origin(restorer: Any, settings: Settings, what: Sequence[str], at: st
         return Origin(files=tuple(files))
     if len(what) > 1:
         missing = next(name for name, file in zip(what, files, strict=True) if not file.is_file())
-        raise CourierError(f"There is no file {missing}.", hint="Name one backup, or the files of one archive.")
+        raise NotFoundError(f"There is no file {missing}.", hint="Name one backup, or the files of one archive.")
+    if what:
+        await asyncio.to_thread(_require_no_place, files[0])
     return await find_origin(house.catalogue, house.store.folder, what[0] if what else "latest")
+
+
+def _require_no_place(path: Path) -> None:
+    """Raise `NotFoundError` where a person means a file or a folder by this, and no backup of the catalogue."""
+    from bot.services.store import is_archive_name  # noqa: PLC0415
+
+    if path.is_dir() and path.name.casefold() != "latest" and not path.name.isdigit():
+        raise NotFoundError(f"{path} is a folder.", hint="Name the archive in it, or all its volumes.")
+    if len(path.parts) > 1 or (path.suffix and not is_archive_name(path.name)):
+        raise NotFoundError(
+            f"There is no file {path}.", hint="`sqlite-courier list` shows the backups that can be named in its place."
+        )
 
 
 async def _fetched(
@@ -193,7 +212,7 @@ async def _fetched(
     if not settings.bot_token.get_secret_value():
         raise SettingsError(("BOT_TOKEN is not set: without it nothing can be fetched from Telegram.",))
     if len(what) > 1:
-        raise CourierError("--from-telegram fetches one backup.", hint="Name it by its id, or leave it out: latest.")
+        raise NotFoundError("--from-telegram fetches one backup.", hint="Name it by its id, or leave it out: latest.")
     house = restorer.house
     moment = parse_instant(at, settings.timezone) if at else None
     backup, point = await choose_in_chat(house.catalogue, what[0] if what else "latest", at=moment)

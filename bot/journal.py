@@ -28,7 +28,16 @@ from bot.redaction import redact
 if TYPE_CHECKING:
     from loguru import Message, Record
 
-__all__ = ["Journal", "JournalEntry", "JournalPage", "journal_file", "read_journal", "redact", "setup_journal"]
+__all__ = [
+    "Journal",
+    "JournalEntry",
+    "JournalPage",
+    "close_journal",
+    "journal_file",
+    "read_journal",
+    "redact",
+    "setup_journal",
+]
 
 _KEPT = timedelta(days=14)
 _ROTATED_AT = 10 * 1024 * 1024  # bytes; on most days midnight comes first
@@ -66,8 +75,7 @@ def setup_journal(log_dir: Path, level: str = "INFO", *, console: bool = True) -
     redacted before any sink sees a record; a traceback shows no values of variables. Called again, it replaces the
     journal kept so far. Raises SettingsError where `log_dir` can't be written.
     """
-    while _kept:
-        _kept.pop().close()
+    close_journal()
     journal = Journal([])
     try:
         undo = journal._undo
@@ -86,6 +94,12 @@ def setup_journal(log_dir: Path, level: str = "INFO", *, console: bool = True) -
         raise
     _kept.append(journal)
     return journal
+
+
+def close_journal() -> None:
+    """Stop keeping the journal, if one is kept: what `setup_journal` changed is put back."""
+    while _kept:
+        _kept.pop().close()
 
 
 def _open_files(log_dir: Path, level: str, undo: list[Callable[[], object]]) -> None:

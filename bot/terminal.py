@@ -38,6 +38,7 @@ from bot.models import (
 from bot.services.databases import Discovery
 from bot.services.retention import Decision
 from bot.services.timetable import Plan
+from bot.texts.measures import count
 
 Report = Callable[[Progress], None]
 
@@ -63,11 +64,11 @@ def prepare() -> None:
 
 
 def say(line: str) -> None:
-    out.print(line, markup=False)
+    out.print(line, markup=False, soft_wrap=True)
 
 
 def warn(line: str) -> None:
-    err.print(f"[yellow]warning:[/] {escape(line)}")
+    err.print(f"[yellow]warning:[/] {escape(line)}", soft_wrap=True)
 
 
 def print_error(error: CourierError) -> None:
@@ -155,7 +156,7 @@ def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[in
     if not backups:
         say("No backups yet. `sqlite-courier backup` makes one.")
         return
-    table = _table(">id", "time", "state", ">databases", ">size", "sha256", "archive")
+    table = _table(">id", f"time ({timezone.key})", "state", ">databases", ">size", "sha256", "archive")
     noted = any(backup.note for backup in backups)
     for column in ["note"] * noted + ["retention"] * bool(why):
         table.add_column(column, overflow="fold")
@@ -182,7 +183,7 @@ def print_restore_points(points: Sequence[RestorePoint], timezone: ZoneInfo) -> 
     if not points:
         say("The chat holds no restore point.")
         return
-    table = _table("time", ">count", ">size", ">volumes", "sha256", "archive", "databases")
+    table = _table(f"time ({timezone.key})", ">count", ">size", ">volumes", "sha256", "archive", "databases")
     for point in points:
         table.add_row(
             _time(point.at, timezone),
@@ -249,7 +250,7 @@ def _print_deliveries(deliveries: Sequence[Delivery], timezone: ZoneInfo) -> Non
 def print_result(result: RunResult, *, left_to_service: bool) -> None:
     backup = result.backup
     say(
-        f"✓ backup {backup.id} proven: {backup.archive_name}, {len(backup.databases)} databases, "
+        f"✓ backup {backup.id} proven: {backup.archive_name}, {count(len(backup.databases), 'database')}, "
         f"{texts.human_size(backup.source_bytes)} → {texts.human_size(backup.archive_bytes)}, "
         f"sha256 {backup.archive_sha256[:16]}" + (f", sealed for {backup.sealed}" if backup.sealed else "")
     )

@@ -11,7 +11,16 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
 from bot import terminal, texts
-from bot.models import DatabaseChange, PendingRestore, RestorePlan, RestoreProgress, RestoreResult, RestoreStage
+from bot.models import (
+    DatabaseChange,
+    PendingRestore,
+    RestoreMethod,
+    RestorePlan,
+    RestoreProgress,
+    RestoreResult,
+    RestoreStage,
+)
+from bot.texts import restore_plan
 
 Report = Callable[[RestoreProgress], None]
 
@@ -49,8 +58,8 @@ def warn_of_pending(pending: PendingRestore) -> None:
     terminal.warn(pending.hint)
 
 
-def print_plan(plan: RestorePlan) -> None:
-    """Print what would change, database by database."""
+def print_plan(plan: RestorePlan, *, obstacles: bool = True) -> None:
+    """Print what would change, database by database, and what is in the way unless an error will say so."""
     where = f"into {plan.folder}" if plan.folder else "in place"
     terminal.out.print(f"[bold]Restore {escape(plan.source)}[/] {escape(where)}", soft_wrap=True)
     for change in plan.changes:
@@ -62,13 +71,14 @@ def print_plan(plan: RestorePlan) -> None:
         )
     for warning in plan.all_warnings:
         terminal.warn(warning)
-    for obstacle in plan.all_obstacles:
+    for obstacle in plan.all_obstacles if obstacles else ():
         terminal.err.print(f"[red]in the way:[/] {escape(obstacle)}", soft_wrap=True)
 
 
 def _print_change(change: DatabaseChange) -> None:
     terminal.out.print(
-        f"[bold]{escape(change.name)}[/] → {escape(str(change.target))}  ({change.method})", soft_wrap=True
+        f"[bold]{escape(change.name)}[/] → {escape(str(change.target))}  ({restore_plan.method(change)})",
+        soft_wrap=True,
     )
     now, then = change.now, change.then
     if now is not None:
@@ -82,17 +92,17 @@ def _print_change(change: DatabaseChange) -> None:
                 terminal.say(f"  {label} {before} → {after}")
         terminal.say(f"  journal mode {now.journal_mode}, kept")
     else:
-        terminal.say(f"  {change.state} → {texts.human_size(then.bytes)}")
+        terminal.say(f"  {restore_plan.sizes(change)}")
     for table in change.tables:
         if change.now is None:
             terminal.say(f"  {table.table}: {_count(table.then)}")
         elif table.now != table.then:
             terminal.say(f"  {table.table}: {_count(table.now)} → {_count(table.then)}")
     if change.now is not None and change.tables and all(table.now == table.then for table in change.tables):
-        terminal.say("  as many rows in every table as now")
+        terminal.say(f"  {restore_plan.rows_as_now(change)}")
     for difference in change.schema:
         terminal.say(f"  {difference.kind} {difference.name} {difference.change}")
-    if change.in_use_means:
+    if change.in_use_means and change.method is not RestoreMethod.NEW_FILE:
         terminal.say(f"  {change.in_use_means}")
     for sentence in change.lost:
         terminal.out.print(f"  [yellow]lost:[/] {escape(sentence)}", soft_wrap=True)
@@ -105,11 +115,12 @@ def _count(rows: int | None) -> str:
 def print_result(result: RestoreResult) -> None:
     """Print what was restored, and how to go back."""
     for database in result.databases:
-        rows = sum(count for _, count in database.rows if count > 0)
+        rows = _count(sum(count for _, count in database.rows if count > 0))
+        held = f" {rows}, checked." if database.rows else "" if database.detail else " checked."
         detail = f" {database.detail}" if database.detail else ""
-        terminal.say(f"✓ {database.name} restored to {database.target}: {rows:,} rows, checked.{detail}")
+        terminal.say(f"✓ {database.name} restored to {database.target}:{held}{detail}")
         for path in database.set_aside:
-            terminal.say(f"  the former file is kept as {path}")
+            terminal.say(f"  what was in its place is kept as {path}")
     if result.safety is not None:
         terminal.say(f"What was there before is backup {result.safety.id} ({result.safety.archive_name}), pinned.")
     if result.undoable:

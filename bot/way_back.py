@@ -51,6 +51,10 @@ def prepare_way_back(manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock
     async def caption(points: tuple[RestorePoint, ...]) -> str:
         return texts.pinned_caption(await manager.status(), points)
 
+    async def chosen() -> dict[str, str]:
+        plan = await manager.timetable.plan()
+        return {"SCHEDULE": plan.expression} if plan.override is not None else {}
+
     manager.inbox = Inbox(
         chats,
         manager.store,
@@ -69,6 +73,7 @@ def prepare_way_back(manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock
         admins=manager.settings.admin_ids,
         caption=caption,
         settings=settings_to_keep(manager.settings),
+        chosen=chosen,
         clock=clock,
     )
     return manager.pins

@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -199,3 +200,56 @@ async def test_aiogram_is_imported_only_when_the_command_runs() -> None:
     code = "import sys, bot.cli, bot.cli_recover; raise SystemExit('aiogram' in sys.modules)"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, cwd=ROOT)
     assert await process.wait() == 0
+
+
+async def test_it_says_where_the_databases_were(
+    machine: NewMachine, standin: StandIn, ann: Person, tmp_path: Path
+) -> None:
+    """Who gets them back in a folder reads what path each one is to have."""
+    await ann.start()
+    old = tmp_path / "old"
+    await back_up(old, standin, make_database(old / "shop.db", 5))
+    done = await machine.recover("--admin", "11")
+    assert done.code == 0, done.err
+    assert f"shop.db  ←  {old / 'shop.db'}" in done.out
+    listed = await machine.recover("--admin", "11", "--list")
+    assert "time (UTC)" in listed.out
+    again = await machine.recover("--admin", "11")
+    assert again.code == 17
+    assert "shop.db exists already in recovered" in again.err
+
+
+async def test_a_day_means_its_end_here_too(machine: NewMachine, standin: StandIn, ann: Person, tmp_path: Path) -> None:
+    """`--at` with a day alone is read as `restore` reads it, and refused with the same exit code."""
+    await ann.start()
+    await back_up(tmp_path / "old", standin, make_database(tmp_path / "old" / "shop.db", 5))
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    done = await machine.recover("--admin", "11", "--at", today)
+    assert done.code == 0, done.err
+    wrong = await machine.recover("--admin", "11", "--at", "yesterday")
+    assert (wrong.code, "is no time" in wrong.err) == (2, True)
+
+
+async def test_a_telegram_that_does_not_answer_is_not_called_an_empty_chat(machine: NewMachine) -> None:
+    """Nothing is known about the pinned message then, and forwarding would not help."""
+    done = await machine.recover("--admin", "11", TELEGRAM_API="http://127.0.0.1:9")
+    assert done.code == 13
+    assert "Telegram could not be asked" in done.err
+    assert "PROXY and TELEGRAM_API" in done.err
+    assert "forward" not in done.err
+
+
+async def test_an_env_that_is_there_is_known_before_anything_is_fetched(
+    machine: NewMachine, standin: StandIn, ann: Person, tmp_path: Path
+) -> None:
+    """With --write-env, nothing is restored and then left half done."""
+    await ann.start()
+    await back_up(tmp_path / "old", standin, make_database(tmp_path / "old" / "shop.db", 5))
+    machine.folder.mkdir()
+    (machine.folder / ".env").write_text("ADMIN_IDS=11\n")
+    done = await machine.recover("--write-env", "--rebuild")
+    assert done.code == 17
+    assert ".env exists already; it is not replaced" in done.err
+    assert [path.name for path in machine.folder.iterdir()] == [".env"]
+    done = await machine.recover("--rebuild")
+    assert done.code == 0, done.err

@@ -105,6 +105,15 @@ async def test_a_foreign_archive_is_taken_with_a_warning(house: House, tmp_path:
     assert "whole and sound" not in ready.text
 
 
+async def test_an_empty_archive_is_not_the_end_of_another(house: House, tmp_path: Path) -> None:
+    """It is whole, and there is nothing in it."""
+    empty = tmp_path / "empty.zip"
+    with zipfile.ZipFile(empty, "w"):
+        pass
+    await house.ann.send_document(empty)
+    await house.shows("This can't be used", "empty.zip is an empty archive", "Send another copy of it")
+
+
 async def test_of_two_whole_archives_the_last_one_is_taken(house: House) -> None:
     """One at a time; the other one is named, and not silently lost."""
     first = house.archive(await house.back_up())
@@ -291,6 +300,18 @@ async def test_a_large_file_that_the_catalogue_knows_is_had_another_way(house: H
     said = await house.shows("Too large", "Telegram holds its volumes", since=said.revision)
     await house.press("Fetch backup", said)
     assert f"backup {backup.id}" in (await house.shows("whole and sound")).text
+
+
+async def test_too_large_is_answered_while_volumes_are_awaited(house: House, tmp_path: Path) -> None:
+    """What to do instead is said, and the known backup offered, whatever else was sent before."""
+    rubbish = tmp_path / "rubbish.zip"
+    rubbish.write_bytes(random.Random(1).randbytes(3000))
+    await house.ann.send_document(rubbish)
+    await house.shows("Volumes are missing")
+    backup = await house.back_up()
+    await house.ann.send_document(large(tmp_path, backup.archive_name))
+    said = await house.shows("Volumes are missing", "What to do instead", f"backup {backup.id}")
+    assert [text for text in said.button_texts if f"Restore backup {backup.id}" in text]
 
 
 async def test_a_local_server_has_no_limit(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from loguru import logger
 
 from bot.errors import SettingsError
-from bot.journal import journal_file, read_journal, redact, setup_journal
+from bot.journal import close_journal, journal_file, read_journal, redact, setup_journal
 from bot.redaction import HIDDEN, Redaction
 
 TOKEN = "987654321:AbCdEfGhIjKlMnOpQrStUvWxYz0123456-_"
@@ -315,3 +315,21 @@ def test_tracebacks_show_no_values_of_variables(log_dir: Path) -> None:
         lines = traceback.format_exception(error)
     (message,) = messages(log_dir)
     assert message == "Failed\n" + "".join(lines).strip()
+
+
+def test_a_journal_that_is_closed_leaves_nothing_behind(tmp_path: Path) -> None:
+    """What a command kept in this process ends with it: other sinks see exceptions again, other loggers their level."""
+    before = (logging.getLogger().level, sys.excepthook, threading.excepthook, warnings.showwarning)
+    setup_journal(tmp_path / "logs", "DEBUG", console=False)
+    close_journal()
+    close_journal()
+    lines: list[str] = []
+    sink = logger.add(lambda message: lines.append(str(message)), format="{message}\n{exception}")
+    try:
+        raise ValueError("seen again")
+    except ValueError:
+        logger.exception("it broke")
+    finally:
+        logger.remove(sink)
+    assert "ValueError: seen again" in lines[0]
+    assert before == (logging.getLogger().level, sys.excepthook, threading.excepthook, warnings.showwarning)

@@ -125,11 +125,11 @@ async def opened(person: Person, *path: str) -> Message:
     return screen
 
 
-async def pressed(person: Person, button: str, on: Message, sees: str = "") -> Message:
+async def pressed(person: Person, button: str, on: Message, sees: str = "", *, within: float = 5) -> Message:
     """Press a button; the next version of the message, or the first with these words."""
     before = on.revision
     await (await person.press(button, message=on)).answered()
-    return await person.wait_for(lambda m: m.id == on.id and m.revision > before and sees in m.text)
+    return await person.wait_for(lambda m: m.id == on.id and m.revision > before and sees in m.text, within=within)
 
 
 async def refused(person: Person, button: str, on: Message) -> str:

@@ -67,7 +67,7 @@ async def hush_alarm(_: CallbackQuery, callback_data: OfAlarm, press: Press, man
     """Remind this admin alone a day from now."""
     address = Recipient(chat_id=press.canvas.chat_id).address
     try:
-        await manager.alarms.hush(callback_data.id, address, clock() + HUSHED_FOR)
+        await manager.alarms.hush(callback_data.id, address, clock() + HUSHED_FOR, actor=press.actor)
     except NotFoundError:
         await press.answer(words.OVER_ALREADY, alert=True)
         return

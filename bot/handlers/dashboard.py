@@ -75,22 +75,23 @@ async def ask_how_long_to_pause(_: CallbackQuery, press: Press) -> None:
 
 
 async def pause_schedule(
-    _: CallbackQuery, callback_data: Pause, press: Press, manager: Manager, texts: Texts, clock: Clock
+    callback: CallbackQuery, callback_data: Pause, press: Press, *, manager: Manager, texts: Texts, clock: Clock
 ) -> None:
     until = clock() + timedelta(hours=callback_data.hours) if callback_data.hours else None
-    await manager.pause(actor=press.actor, until=until)
+    await manager.pause(actor=press.actor, until=until, admin_id=callback.from_user.id)
     await press.draw(await menu_screen(manager, texts), answers.PAUSED)
 
 
 async def pause_till_tomorrow(
-    _: CallbackQuery, callback_data: PauseTill, press: Press, *, manager: Manager, texts: Texts, clock: Clock
+    callback: CallbackQuery, callback_data: PauseTill, press: Press, *, manager: Manager, texts: Texts, clock: Clock
 ) -> None:
-    await manager.pause(actor=press.actor, until=tomorrow_at(callback_data.hour, clock(), manager.timezone))
+    until = tomorrow_at(callback_data.hour, clock(), manager.timezone)
+    await manager.pause(actor=press.actor, until=until, admin_id=callback.from_user.id)
     await press.draw(await menu_screen(manager, texts), answers.PAUSED)
 
 
-async def resume_schedule(_: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
-    await manager.resume(actor=press.actor)
+async def resume_schedule(callback: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
+    await manager.resume(actor=press.actor, admin_id=callback.from_user.id)
     await press.draw(await menu_screen(manager, texts), answers.RESUMED)
 
 

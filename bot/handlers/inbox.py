@@ -51,6 +51,10 @@ _MEDIA = {
 }
 
 
+_STUCK = (Phase.REFUSED, Phase.WAITING)
+"""What has come is not enough by itself: another way to the same backup helps."""
+
+
 class Act(StrEnum):
     FORGET = "forget"
     PAGE = "page"
@@ -268,9 +272,9 @@ def _buttons(seen: Seen) -> InlineKeyboardMarkup:
     restore = []
     if seen.phase is Phase.READY and seen.offer:
         restore = [_restore("♻️ Restore…", seen.offer)]
-    elif seen.phase is Phase.REFUSED and seen.known is not None and seen.known.on_disk:
+    elif seen.phase in _STUCK and seen.known is not None and seen.known.on_disk:
         restore = [_restore(f"♻️ Restore backup {seen.known.id}…", f"b{seen.known.id}")]
-    elif seen.phase is Phase.REFUSED and seen.known is not None and seen.fetchable:
+    elif seen.phase in _STUCK and seen.known is not None and seen.fetchable:
         label = f"☁️ Fetch backup {seen.known.id} from Telegram"
         restore = [button(label, OfInbox(act=Act.KNOWN, id=seen.id), ButtonStyle.PRIMARY)]
     list_again = [button("‹ Restore points", OfInbox(act=Act.BACK, id=seen.id))]

@@ -113,6 +113,7 @@ class DatabaseChange:
     now: DatabaseFacts | None
     then: DatabaseFacts
     taken_at: datetime | None
+    same: bool = False  # page by page what is there now
     tables: tuple[TableChange, ...] = ()
     schema: tuple[SchemaChange, ...] = ()
     in_use: InUse = InUse.UNKNOWN

@@ -15,6 +15,7 @@ from bot.services.catalogue import ALL, Catalogue
 from bot.services.keep_rules import KeepRules
 from bot.services.retention import Decision, plan_prune
 from bot.services.store import Store
+from bot.services.trimming import Trimming
 
 NOTE_LONGEST = 200
 """Characters of a note."""
@@ -23,8 +24,11 @@ NOTE_LONGEST = 200
 class Housekeeping:
     """Keeps the archives that are to be kept, deletes the others, and writes down which is gone and who wanted it."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, store: Store, *, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, catalogue: Catalogue, store: Store, *, trimming: Trimming, clock: Clock
+    ) -> None:
         self._settings, self._catalogue, self._store, self._clock = settings, catalogue, store, clock
+        self._trimming = trimming
 
     # --- by the settings ---------------------------------------------------------------------------------------
 
@@ -71,6 +75,7 @@ class Housekeeping:
             await self._catalogue.mark_deleted(decision.backup.id)
             logger.info("pruned {}: {}", decision.backup.archive_name, decision.why)
             dropped.append(decision)
+        await self._trimming.trim()
         return tuple(dropped)
 
     # --- by the admins -----------------------------------------------------------------------------------------

@@ -9,8 +9,6 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from loguru import logger
-
 from bot.clock import Clock, utc_now
 from bot.config import Settings
 from bot.errors import BusyError, CourierError, NotFoundError
@@ -47,9 +45,10 @@ from bot.services.restoring import Restores
 from bot.services.retention import Decision
 from bot.services.runs import Runs, settle
 from bot.services.sealing.keys import Keys
-from bot.services.status import PAUSED, read_status
+from bot.services.status import read_status
 from bot.services.store import Store
 from bot.services.timetable import Notices, Timetable
+from bot.services.trimming import Trimming
 
 DRILLS_OFF = "off"
 """DRILL_SCHEDULE without test-restores."""
@@ -97,10 +96,11 @@ class Manager:
             catalogue, reminder=settings.alarm_reminder, shrink_percent=settings.shrink_alarm, clock=clock
         )
         self.alarms.loudness = self.preferences.loudness
+        self.trimming = Trimming(catalogue, clock=clock)
         self.inbox: Inbox | None = None  # where admins can send archives
         self.timetable = Timetable(catalogue, settings, ledger=ledger, notices=notices, clock=clock)
         self._clock = clock
-        self._housekeeping = Housekeeping(settings, catalogue, store, clock=clock)
+        self._housekeeping = Housekeeping(settings, catalogue, store, trimming=self.trimming, clock=clock)
         self._runs = Runs(
             settings,
             catalogue,
@@ -179,7 +179,7 @@ class Manager:
     async def status(self) -> Status:
         """Everything `Backup Status` shows."""
         plan = await self.timetable.plan()
-        return await read_status(
+        status = await read_status(
             self.catalogue,
             discovery=await self.discover(),
             recipients=self.settings.recipients,
@@ -193,6 +193,7 @@ class Manager:
             overridden=plan.override,
             setting=plan.setting,
         )
+        return replace(status, alarms=await self.alarms.open_alarms())  # also those that a full disk can't take
 
     async def health(self) -> Health:
         """Everything `System Health` shows; asks Telegram and every recipient."""
@@ -272,31 +273,27 @@ class Manager:
         """Delete one archive from the disk. Refused for a pinned one and for the last good backup of a database."""
         await self._housekeeping.delete(backup_id, actor=actor)
 
-    async def pause(self, *, actor: str, until: datetime | None = None) -> None:
+    async def pause(self, *, actor: str, until: datetime | None = None, admin_id: int | None = None) -> None:
         """Stop scheduled runs until resumed, over restarts too; manual backups stay possible."""
-        await self.catalogue.set_override(PAUSED, "yes", actor, until)
-        await self.catalogue.audit(actor, "paused", f"until {until.isoformat()}" if until else "")
-        logger.bind(scheduler=True).warning("scheduled backups paused by {}", actor)
-        await self.timetable.listener()
+        await self.timetable.pause(actor=actor, until=until, admin_id=admin_id)
 
-    async def resume(self, *, actor: str) -> None:
+    async def resume(self, *, actor: str, admin_id: int | None = None) -> None:
         """Let scheduled runs happen again; one follows at once when any was left out."""
-        await self.catalogue.clear_override(PAUSED)
-        await self.catalogue.audit(actor, "resumed")
-        logger.bind(scheduler=True).info("scheduled backups resumed by {}", actor)
-        await self.timetable.listener()
+        await self.timetable.resume(actor=actor, admin_id=admin_id)
 
     async def recipient_started(self, chat_id: int, name: str) -> None:
         """A person pressed Start: what is owed to them goes out now."""
         await self.catalogue.name_recipient(Recipient(chat_id=chat_id), name)
         if self.ledger is not None:
             await self.ledger.recipient_started(chat_id)
+        self.alarms.returned(chat_id)
         self.news_to_pin()
 
     async def recipient_returned(self, chat_id: int) -> None:
         """The bot was unblocked or added again: what is owed there goes out now. Nothing happens to a stranger."""
         if self.ledger is not None:
             await self.ledger.recipient_started(chat_id)
+        self.alarms.returned(chat_id)
 
     async def recipient_left(self, chat_id: int, reason: str) -> None:
         """The bot was blocked or removed: nothing is tried there until it is back. Nothing happens to a stranger."""

@@ -78,11 +78,15 @@ class Ledger(Protocol):
 
 
 class Notices(Protocol):
-    """The sentence that the other admins get."""
+    """The sentences that the other admins get."""
 
     def schedule_changed(
         self, expression: str, before: str, runs: Sequence[datetime], actor: str, now: datetime
     ) -> str: ...
+
+    def paused(self, paused: Override, now: datetime) -> str: ...
+
+    def resumed(self, runs: Sequence[datetime], actor: str, now: datetime) -> str: ...
 
 
 async def _nobody_listens() -> None:
@@ -178,6 +182,32 @@ class Timetable:
             )
             self.tell_others(told, but=admin_id)
         return plan
+
+    async def pause(self, *, actor: str, until: datetime | None = None, admin_id: int | None = None) -> None:
+        """Stop scheduled runs until resumed or until an instant, over restarts too; tell the other admins silently."""
+        await self._catalogue.set_override(PAUSED, "yes", actor, until)
+        await self._catalogue.audit(actor, "paused", f"until {until.isoformat()}" if until else "")
+        logger.bind(scheduler=True).warning("scheduled backups paused by {}", actor)
+        await self.listener()
+        paused = (await self.plan()).paused
+        if self._notices is not None and paused is not None:
+            self.tell_others(self._notices.paused(paused, self._clock()), but=admin_id)
+
+    async def resume(self, *, actor: str, admin_id: int | None = None) -> None:
+        """Let scheduled runs happen again; one follows at once when any was left out. Tell the other admins silently.
+
+        Where nothing is paused, nothing happens.
+        """
+        plan = await self.plan()
+        if plan.paused is None:
+            return
+        await self._catalogue.clear_override(PAUSED)
+        await self._catalogue.audit(actor, "resumed")
+        logger.bind(scheduler=True).info("scheduled backups resumed by {}", actor)
+        await self.listener()
+        if self._notices is not None:
+            told = self._notices.resumed(self.next_runs(plan.expression, 1), actor, self._clock())
+            self.tell_others(told, but=admin_id)
 
     def tell_others(self, html: str, *, but: int | None) -> None:
         """Tell every admin but one, silently and in the background: a slow Telegram holds up no press."""

@@ -15,6 +15,7 @@ from bot.models import (
     Delivery,
     Drill,
     Health,
+    Override,
     PendingRestore,
     Recipient,
     RestorePlan,
@@ -157,6 +158,12 @@ class Texts:
         self, expression: str, before: str, runs: Sequence[datetime], actor: str, now: datetime
     ) -> str:
         return schedule.schedule_changed(expression, before, runs, actor=actor, now=now, timezone=self.timezone)
+
+    def paused(self, paused: Override, now: datetime) -> str:
+        return schedule.paused(paused, now, self.timezone)
+
+    def resumed(self, runs: Sequence[datetime], actor: str, now: datetime) -> str:
+        return schedule.resumed(runs, actor, now, self.timezone)
 
     def history(self, page: BackupPage) -> str:
         return history.history(page, self.timezone)

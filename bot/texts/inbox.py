@@ -81,7 +81,7 @@ def collection(seen: Seen, now: datetime, timezone: ZoneInfo) -> str:
         case Phase.CHECKING:
             return _checking(seen)
         case Phase.WAITING:
-            return _waiting(seen)
+            return _waiting(seen, now, timezone)
         case Phase.READY if seen.contents:
             return _ready(seen, seen.contents, now, timezone)
         case Phase.LISTING:
@@ -120,7 +120,11 @@ def _checking(seen: Seen) -> str:
     )
 
 
-def _waiting(seen: Seen) -> str:
+def _too_large(seen: Seen) -> bool:
+    return any(one.why is Why.TOO_LARGE for one in seen.left_out)
+
+
+def _waiting(seen: Seen, now: datetime, timezone: ZoneInfo) -> str:
     have = sorted({piece.number for piece in seen.pieces if piece.number})
     numbered = len(have) == len(seen.pieces) and bool(seen.missing)
     of = f" of {seen.total_volumes}" if seen.total_volumes else ""
@@ -138,11 +142,12 @@ def _waiting(seen: Seen) -> str:
         if seen.after_restart
         else None,
         *_left_out(seen),
+        *(_instead(seen, now, timezone) if _too_large(seen) else ()),
     )
 
 
 def _refused(seen: Seen, now: datetime, timezone: ZoneInfo) -> str:
-    too_large = any(one.why is Why.TOO_LARGE for one in seen.left_out)
+    too_large = _too_large(seen)
     if seen.problem is None and not too_large and seen.left_out:
         sealed = all(one.why is Why.SEALED for one in seen.left_out)
         return compose("🔒 <b>Sealed</b>" if sealed else "❌ <b>I can't take this</b>", *_left_out(seen))
@@ -151,6 +156,9 @@ def _refused(seen: Seen, now: datetime, timezone: ZoneInfo) -> str:
     return compose(
         "❌ <b>This can't be used</b>",
         *_explained(seen.problem),
+        "💡 Send another copy of it, or another backup."
+        if seen.problem is not None and not seen.problem.hint
+        else None,
         "",
         "Nothing was restored, and nothing of it is used.",
         *_left_out(seen),

@@ -50,7 +50,7 @@ def _database(change: DatabaseChange) -> tuple[str | Listing | None, ...]:
     now, then = change.now, change.then
     return (
         f"<b>{name(change.name)}</b> → <code>{name(str(change.target), 90)}</code>",
-        f"{sentence(change.method)} · {_sizes(change)}",
+        f"{sentence(method(change))} · {sizes(change)}",
         *_lost(change),
         _rows(change),
         _same(change),
@@ -60,7 +60,7 @@ def _database(change: DatabaseChange) -> tuple[str | Listing | None, ...]:
         else None,
         f"Journal mode {text(now.journal_mode, 20)}, kept" if now is not None and now.journal_mode else None,
         f"{'👥' if change.in_use is InUse.OPEN else '💤'} {text(change.in_use_means, 400)}"
-        if change.in_use_means
+        if change.in_use_means and change.method is not RestoreMethod.NEW_FILE
         else None,
         "",
     )
@@ -73,7 +73,20 @@ def _lost(change: DatabaseChange) -> tuple[str, ...]:
     return (*shown, f"🔴 … and rows of {count(more, 'table')} more") if more else tuple(shown)
 
 
-def _sizes(change: DatabaseChange) -> str:
+def method(change: DatabaseChange) -> str:
+    """Return the way a database comes back, as plain text."""
+    if change.method is RestoreMethod.REPLACE and change.state is TargetState.MISSING:
+        return "make the file anew" if change.then.page_size else "put the file back"
+    if change.then.page_size:
+        return str(change.method)
+    return "put the file back" if change.then.bytes else "set the file aside"
+
+
+def sizes(change: DatabaseChange) -> str:
+    """Return what is there now and what would be, as plain text."""
+    if change.now is None and not change.then.page_size:  # an undo, which moves files back
+        former = f"the former file, {human_size(change.then.bytes)}" if change.then.bytes else "no file, as before"
+        return f"restored database → {former}"
     before = human_size(change.now.bytes) if change.now is not None else _state(change)
     return f"{before} → {human_size(change.then.bytes)}"
 
@@ -101,18 +114,27 @@ def _number(rows: int | None) -> str:
     return "no such table" if rows is None else count(rows, "row")
 
 
+def rows_as_now(change: DatabaseChange) -> str:
+    """Return what it means that every table has as many rows as in the backup, as plain text."""
+    if change.same:
+        return "exactly what the backup holds: nothing would change"
+    differ = "" if change.schema else ", but the pages differ: rows were changed, or moved"
+    return f"as many rows as now in every table{differ}"
+
+
 def _same(change: DatabaseChange) -> str | None:
     same = sum(table.now == table.then for table in change.tables)
     if not same or change.now is None:
         return None
-    others = "every table" if same == len(change.tables) else count(same, "other table")
-    return f"As many rows as now in {others}"
+    if same < len(change.tables):
+        return f"As many rows as now in {count(same, 'other table')}"
+    return sentence(rows_as_now(change))
 
 
 def _brief(change: DatabaseChange) -> str:
     """Return one database in two lines."""
     differing = len(_differing(change))
-    parts = [_sizes(change), f"{count(differing, 'table')} with other numbers of rows" if differing else "rows as now"]
+    parts = [sizes(change), f"{count(differing, 'table')} with other numbers of rows" if differing else "rows as now"]
     if change.schema:
         parts.append(count(len(change.schema), "schema difference"))
     if change.in_use is InUse.OPEN:
@@ -156,7 +178,7 @@ def ask(seen: RestorePlan, valid_until: datetime, timezone: ZoneInfo, *, undo: b
     return compose(
         f"⚠️ <b>{'Undo the restore' if undo else 'Replace'} now?</b>",
         f"{count(len(seen.changes), 'database')} from {source(seen, timezone)}:",
-        Listing(tuple(f"• <b>{name(change.name)}</b> · {_sizes(change)}" for change in seen.changes), 20),
+        Listing(tuple(f"• <b>{name(change.name)}</b> · {sizes(change)}" for change in seen.changes), 20),
         "",
         listing([f"🔴 <b>Lost:</b> {text(sentence_, 250)}" for sentence_ in lost], 10),
         f"⏳ Until {valid_until.astimezone(timezone):%H:%M:%S}. Nothing has been changed yet.",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from bot.models import Drill, DrillSource, RestorePoint, ServiceState, Status
+from bot.models import Drill, DrillSource, Override, RestorePoint, ServiceState, Status
 from bot.texts.backups import contents, delivered_to, seal_line
 from bot.texts.markup import CAPTION_LIMIT, compose, sentence, text
 from bot.texts.measures import age, count, date_time, zone_name
@@ -33,6 +33,9 @@ def pinned_caption(seen: Status, points: Sequence[RestorePoint], timezone: ZoneI
         f"📬 {sentence(delivered_to(seen.latest_deliveries))}" if proven and seen.latest_deliveries else None,
         f"❌ {count(troubled, 'database')} in trouble: see Backup Status" if troubled else None,
         None if drill is None else _drill_moment(drill, timezone),
+        _paused_moment(seen.paused, timezone) if seen.paused else None,
+        f"🗓 <code>{text(seen.schedule, 60)}</code>"
+        + (f", set in chat by {text(seen.overridden.set_by, 40)}" if seen.overridden else ""),
         f"⏭ Next backup {date_time(seen.next_run_at, timezone)}" if seen.next_run_at else None,
         "",
         _span(points, timezone),
@@ -68,6 +71,11 @@ def _drill_moment(drill: Drill, timezone: ZoneInfo) -> str:
     if drill.ok and not drill.opened:
         return f"🔒 Read back {when}: {_NOT_OPENED}"
     return f"♻️ Restore proven {when}" if drill.ok else f"❌ Test-restore failed {when}: {text(drill.detail, 200)}"
+
+
+def _paused_moment(paused: Override, timezone: ZoneInfo) -> str:
+    until = f"until {date_time(paused.until, timezone)}" if paused.until else "until somebody resumes"
+    return f"⏸ Paused by {text(paused.set_by, 40)} since {date_time(paused.set_at, timezone)}, {until}"
 
 
 def _span(points: Sequence[RestorePoint], timezone: ZoneInfo) -> str:

@@ -118,14 +118,14 @@ def result(seen: RestoreResult, *, undo: bool) -> str:
 
 def _restored(database: RestoredDatabase) -> str:
     rows = sum(number for _, number in database.rows if number > 0)
-    held = f"{count(rows, 'row')}, checked" if database.rows else "checked"
+    held = f" {count(rows, 'row')}, checked." if database.rows else "" if database.detail else " checked."
     detail = f" {text(database.detail, 200)}" if database.detail else ""
     aside = (
-        f" The former file is kept as <code>{name(database.set_aside[0].name, 60)}</code>."
+        f" What was in its place is kept as <code>{name(database.set_aside[0].name, 60)}</code>."
         if database.set_aside
         else ""
     )
-    return f"✅ <b>{name(database.name)}</b>: {held}.{detail}{aside}"
+    return f"✅ <b>{name(database.name)}</b>:{held}{detail}{aside}"
 
 
 def failed(error: CourierError) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.errors import CourierError
-from bot.models import Status
+from bot.models import Override, Status
 from bot.texts.markup import Listing, compose, text
 from bot.texts.measures import age, duration, moment, zone_name
 from bot.texts.status import paused_line
@@ -135,5 +135,21 @@ def schedule_changed(
     return compose(
         f"🗓 <b>{text(actor, 40)} changed the schedule</b>",
         f"<code>{text(before, 60)}</code> → <code>{text(expression, 60)}</code>{f' ({said})' if said else ''}",
+        f"Next backup {moment(runs[0], now, timezone)} {zone_name(timezone)}" if runs else None,
+    )
+
+
+def paused(seen: Override, now: datetime, timezone: ZoneInfo) -> str:
+    """Return what the other admins are told of a pause."""
+    until = f"Until {moment(seen.until, now, timezone)} {zone_name(timezone)}." if seen.until else "Until one resumes."
+    return compose(
+        f"⏸ <b>{text(seen.set_by, 40)} paused scheduled backups</b>", f"{until} Manual Backup works all the same."
+    )
+
+
+def resumed(runs: Sequence[datetime], actor: str, now: datetime, timezone: ZoneInfo) -> str:
+    """Return what the other admins are told of the end of a pause."""
+    return compose(
+        f"▶️ <b>{text(actor, 40)} resumed scheduled backups</b>",
         f"Next backup {moment(runs[0], now, timezone)} {zone_name(timezone)}" if runs else None,
     )

@@ -16,7 +16,7 @@ from bot.errors import CourierError, NotFoundError
 from bot.models import Alarm, BackedUp
 from bot.services.alarms.listener import Audience, Listener
 from bot.services.alarms.register import Register
-from bot.services.alarms.shrinking import as_line, level_of, losses
+from bot.services.alarms.shrinking import FURTHER_BACK, Fall, Level, fall_from, has_lost, level_of
 from bot.services.alarms.telling import Telling
 from bot.services.catalogue import Catalogue
 
@@ -107,40 +107,60 @@ class Alarms:
             await self._catalogue.audit(actor, "accepted", f"{alarm.title}: {alarm.sentence}")
         return alarm
 
-    async def hush(self, alarm_id: str, address: str, until: datetime) -> Alarm:
+    async def hush(self, alarm_id: str, address: str, until: datetime, *, actor: str) -> Alarm:
         """Remind a listener of an open alarm not before an instant. Raises `NotFoundError` when it is over."""
         alarm = await self._find(alarm_id)
         told = self._register.told(alarm_id, address)
         if told is not None:
             await self._register.keep_told(replace(told, quiet_until=until))
+        with suppress(CourierError):
+            await self._catalogue.audit(actor, "silenced an alarm for themselves", f"{alarm.title}: {alarm.sentence}")
         return alarm
 
     async def weigh(self, backup_id: int, databases: Iterable[BackedUp]) -> tuple[str, ...]:
-        """Say of a new backup what it holds much less of than the one before, one line per database. Never raises."""
+        """Say of a new backup what it holds much less of than those before, one line per database. Never raises."""
         lines = []
         try:
             for database in databases:
-                base = await self.base_of(database, backup_id)
-                found = losses(database, base, self.shrink_percent) if base is not None else ()
-                if found:
-                    lines.append(f"{database.name}: {as_line(found)}")
+                fall = await self.fall_of(database, backup_id)
+                if fall is not None:
+                    lines.append(f"{database.name}: {fall.line}")
             if lines:
                 await self._catalogue.set_shrunken(backup_id, lines)
         except CourierError as error:
             logger.error("backup {} could not be compared with the one before: {}", backup_id, error.sentence)
         return tuple(lines)
 
-    async def base_of(self, database: BackedUp, backup_id: int) -> BackedUp | None:
-        """Return what a database is measured against: the level at which its alarm began, or the backup before."""
-        alarm = next((a for a in await self.open_alarms() if a.key == f"{SHRUNKEN}:{database.name}"), None)
-        kept = level_of(alarm.base, database) if alarm is not None else None
-        return kept or await self._catalogue.predecessor(database.path, backup_id)
+    async def fall_of(self, database: BackedUp, backup_id: int) -> Fall | None:
+        """Return how far a database fell; None where that is not far enough for an alarm, or there is no level.
+
+        It is measured against the level at which its alarm began; without one, against the backup before, and those
+        further back, as far as no admin has accepted a lower level since.
+        """
+        percent, key = self.shrink_percent, f"{SHRUNKEN}:{database.name}"
+        alarm = next((a for a in await self.open_alarms() if a.key == key), None)
+        if alarm is not None and (kept := level_of(alarm.base, database)) is not None:
+            return fall_from(database, kept, percent)
+        before = await self._catalogue.predecessor(database.path, backup_id)
+        if before is None or not percent or not has_lost(database, before):
+            return None
+        fall = fall_from(database, Level(database=before), percent)
+        for ago, over in FURTHER_BACK if fall is None else ():
+            lowest = await self._catalogue.lowest_level(database, backup_id, ago=ago, accepted=key)
+            level = Level(database=lowest, over=over) if lowest is not None else None
+            fall = fall or fall_from(database, level, percent)
+        return fall
 
     # --- telling -----------------------------------------------------------------------------------------------
 
     def nudge(self) -> None:
         """Look now."""
         self._nudged.set()
+
+    def returned(self, chat_id: int) -> None:
+        """Somebody can be reached again: what they have yet to be told of does not wait any longer."""
+        self._telling.returned(chat_id)
+        self.nudge()
 
     async def run(self) -> None:
         """Look and tell until cancelled; whatever goes wrong, it goes on."""
@@ -175,7 +195,7 @@ class Alarms:
             logger.error("nobody can be told: {}", error.sentence)
             return
         self._telling.begin(listeners)
-        self._register.let_go({listener.address for listener in listeners})
+        self._register.let_go()
 
     async def told(self) -> None:
         """Look, tell, and wait until everybody who can be told now was."""

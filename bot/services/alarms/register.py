@@ -97,13 +97,18 @@ class Register:
         except (CourierError, sqlite3.Error) as error:
             logger.error("an alarm could not be written down: {}", error)
 
-    def let_go(self, listening: set[str]) -> None:
-        """Forget ended alarms that everybody who listens knows to be over."""
+    def let_go(self) -> None:
+        """Forget ended alarms that everybody knows to be over.
+
+        Who can't be reached now (an admin who blocked the bot) is told when they are back, however long that takes, up
+        to `KEEP_ENDED`.
+        """
+        long_ago = self._clock() - KEEP_ENDED
         for alarm in tuple(self._alarms.values()):
             if alarm.ended_at is None or alarm.id in self._unsaved:
                 continue
             known = [told for (alarm_id, _), told in self._told.items() if alarm_id == alarm.id]
-            if all(told.done or told.address not in listening for told in known):
+            if all(told.done for told in known) or alarm.ended_at < long_ago:
                 for told in known:
                     self._told.pop((told.alarm_id, told.address))
                     self._unsaved_told.discard((told.alarm_id, told.address))

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from bot.clock import Clock
 from bot.models import Alarm, Backup, BackupState, DrillSource, Override, Recipient, Trigger
 from bot.services.alarms.alarms import MANY, SHRUNKEN, SKIPPED
-from bot.services.alarms.shrinking import as_line, keep_base, losses
+from bot.services.alarms.shrinking import keep_level
+from bot.services.snapshot import SPARE_BYTES
 from bot.services.staleness import stale_at
 from bot.services.status import PAUSED
 
@@ -125,13 +126,11 @@ class Sentry:
     async def _weigh(self, backup: Backup) -> None:
         opened = {alarm.subject for alarm in await self._open(SHRUNKEN)}
         for database in backup.databases:
-            base = await self._alarms.base_of(database, backup.id)
-            if base is None:
-                continue
-            key, found = f"{SHRUNKEN}:{database.name}", losses(database, base, self._alarms.shrink_percent)
-            if found:
-                sentence = f"{as_line(found)}. Each backup goes out as usual; older ones still hold what is missing."
-                await self._alarms.raise_(key, sentence, title=f"{database.name} has shrunk", base=keep_base(base))
+            key, fall = f"{SHRUNKEN}:{database.name}", await self._alarms.fall_of(database, backup.id)
+            if fall is not None:
+                sentence = f"{fall.line}. Each backup goes out as usual; older ones still hold what is missing."
+                title = f"{database.name} has shrunk"
+                await self._alarms.raise_(key, sentence, title=title, base=keep_level(fall.level))
             elif database.name in opened:
                 await self._alarms.clear(key, f"{database.name} holds as much as before again.")
         gone = opened - {database.name for database in backup.databases} - {record.name for record in backup.skipped}
@@ -198,7 +197,7 @@ class Sentry:
         worst_case = False
         for folder in dict.fromkeys((store, work)):
             free, total = await asyncio.to_thread(self._usage, folder)
-            enough = max(2 * need, min(round(total * FREE_SHARE), FREE_ENOUGH))
+            enough = max(2 * need + SPARE_BYTES, min(round(total * FREE_SHARE), FREE_ENOUGH))
             worst_case = worst_case or free < enough * 1.1
             if free < enough:
                 short.append(f"{_megabytes(free)} are free at {folder}, which should be {_megabytes(enough)} at least.")

@@ -1,9 +1,15 @@
-"""Whether a database holds much less than it did: rows of a table, or bytes. Small tables come and go."""
+"""Whether a database holds much less than it did: rows of a table, or bytes. Small tables come and go.
+
+A new backup is compared with the one before, and where it lost something at all, also with the lowest level of the
+week that ended a day ago, and of the one that ended a week ago: many small losses are a great one. The lowest level,
+since an application that trims its tables now and then comes down to it every time.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from bot.models import BackedUp, Verdict
 
@@ -14,6 +20,43 @@ FEWEST_BYTES = 1 << 20
 """A database has to have lost at least this many bytes: a small one that was vacuumed is no loss."""
 
 MOST_NAMED = 3
+
+FURTHER_BACK = ((timedelta(days=1), " within a day"), (timedelta(days=7), " within a week"))
+"""How long ago the weeks ended whose lowest levels a new backup is compared with, and how that is said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """What a database is measured against; `over` says how long ago that was, empty for the backup before."""
+
+    database: BackedUp
+    over: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fall:
+    """What a database has lost, and against which level."""
+
+    found: tuple[str, ...]
+    level: Level
+
+    @property
+    def line(self) -> str:
+        """The losses in one line."""
+        more = f" and {len(self.found) - MOST_NAMED} more" if len(self.found) > MOST_NAMED else ""
+        return ", ".join(self.found[:MOST_NAMED]) + more + self.level.over
+
+
+def fall_from(now: BackedUp, level: Level | None, percent: int) -> Fall | None:
+    """Return how far a database fell from a level, None where that is no more than `percent`."""
+    found = losses(now, level.database, percent) if level is not None else ()
+    return Fall(found=found, level=level) if found and level is not None else None
+
+
+def has_lost(now: BackedUp, before: BackedUp) -> bool:
+    """Tell whether a database holds less than before of anything, be it one row."""
+    rows = dict(now.rows)
+    return now.bytes < before.bytes or any(rows.get(table, 0) < count for table, count in before.rows)
 
 
 def losses(now: BackedUp, base: BackedUp, percent: int) -> tuple[str, ...]:
@@ -39,22 +82,18 @@ def losses(now: BackedUp, base: BackedUp, percent: int) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def as_line(found: tuple[str, ...]) -> str:
-    """Return the losses in one line."""
-    more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
-    return ", ".join(found[:MOST_NAMED]) + more
-
-
-def keep_base(base: BackedUp) -> str:
+def keep_level(level: Level) -> str:
     """Return what an alarm keeps of the level it measures against."""
-    return json.dumps({"rows": base.rows, "bytes": base.bytes}, ensure_ascii=False)
+    base = level.database
+    return json.dumps({"rows": base.rows, "bytes": base.bytes, "over": level.over}, ensure_ascii=False)
 
 
-def level_of(kept: str, like: BackedUp) -> BackedUp | None:
-    """Return the level that `keep_base` kept, as a copy of `like`; None where it can't be read."""
+def level_of(kept: str, like: BackedUp) -> Level | None:
+    """Return the level that `keep_level` kept, as a copy of `like`; None where it can't be read."""
     try:
         data = json.loads(kept)
-        return replace(like, rows=tuple((str(t), int(n)) for t, n in data["rows"]), bytes=int(data["bytes"]))
+        base = replace(like, rows=tuple((str(t), int(n)) for t, n in data["rows"]), bytes=int(data["bytes"]))
+        return Level(database=base, over=str(data.get("over", "")))
     except (ValueError, KeyError, TypeError):
         return None
 

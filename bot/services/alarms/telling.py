@@ -38,6 +38,12 @@ class Telling:
                 self._tasks[listener.address] = task
                 task.add_done_callback(lambda _, address=listener.address: self._tasks.pop(address, None))  # type: ignore[misc]
 
+    def returned(self, chat_id: int) -> None:
+        """Wait no longer with somebody who could not be told: they can be reached again."""
+        for address in tuple(self._not_before):
+            if address.partition("/")[0] == str(chat_id):
+                del self._not_before[address]
+
     async def over(self) -> None:
         """Wait until everybody who is being told was."""
         while self._tasks:

@@ -1,11 +1,14 @@
 """Alarms in the catalogue: what is wrong since when, and which message of which chat says so."""
 
+# ruff: noqa: S608 - only constants of this module are put into statements; every value is a parameter
+
 from __future__ import annotations
 
 import json
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from bot.models import Alarm, BackedUp
 from bot.services.alarms.lifecycle import Told
@@ -13,6 +16,10 @@ from bot.services.catalogue.connection import Rows, reading, writing
 from bot.services.catalogue.values import as_backed_up, as_text, as_text_or_none, as_time, as_time_or_none
 
 _SEEN = "alarms_seen_to"
+_WEEK = (
+    "FROM backed_up JOIN backups ON backups.id = backup_id WHERE path = ? AND backup_id < ?"
+    " AND started_at >= ? AND started_at <= ? AND archive_sha256 <> '' AND trigger <> 'safety'"
+)
 
 
 class AlarmRows(Rows):
@@ -97,6 +104,33 @@ class AlarmRows(Rows):
             (path, backup_id),
         )
         return None if row is None else as_backed_up(row)
+
+    @reading
+    async def lowest_level(
+        self, database: BackedUp, backup_id: int, *, ago: timedelta, accepted: str
+    ) -> BackedUp | None:
+        """Return the lowest level of a database in the week that ended `ago` before a backup began, as a copy of it.
+
+        That is the fewest rows of each table that was counted in every proven backup of that week, and the fewest
+        bytes. Nothing counts from before an alarm with the key `accepted` was accepted last. None where less than a day
+        of that week is known, as a day may be what an application takes to fill a table and to trim it. Safety copies
+        don't count.
+        """
+        began = as_time(await self.value("SELECT started_at FROM backups WHERE id = ?", (backup_id,)))
+        until = began - ago
+        since = await self.value("SELECT max(ended_at) FROM alarms WHERE key = ? AND accepted = 1", (accepted,))
+        since = max(as_text(until - timedelta(days=7)), since or "")
+        week = (database.path, backup_id, since, as_text(until))
+        known = await self.row(f"SELECT min(started_at) AS first, min(bytes) AS bytes {_WEEK}", week)
+        if known is None or known["first"] is None or as_time(known["first"]) > until - timedelta(days=1):
+            return None
+        tables = await self.rows(
+            "SELECT json_extract(one.value, '$[0]') AS name, min(json_extract(one.value, '$[1]')) AS fewest"
+            f" FROM (SELECT rows, count(*) OVER () AS backups {_WEEK} AND rows <> '[]'), json_each(rows) AS one"
+            " GROUP BY name HAVING count(*) = backups AND fewest >= 0",
+            week,
+        )
+        return replace(database, rows=tuple((row["name"], row["fewest"]) for row in tables), bytes=known["bytes"])
 
     @reading
     async def newest_mark(self) -> tuple[int, str] | None:

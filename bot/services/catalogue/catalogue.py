@@ -16,10 +16,11 @@ from bot.services.catalogue.preference_rows import PreferenceRows
 from bot.services.catalogue.recipient_rows import RecipientRows
 from bot.services.catalogue.restore_rows import RestoreRows
 from bot.services.catalogue.service_rows import ServiceRows
+from bot.services.catalogue.trim_rows import TrimRows
 
 
 class Catalogue(
-    AdoptionRows, AlarmRows, PreferenceRows, DeliveryRows, InboxRows, RecipientRows, RestoreRows, ServiceRows
+    AdoptionRows, AlarmRows, PreferenceRows, DeliveryRows, InboxRows, RecipientRows, TrimRows, RestoreRows, ServiceRows
 ):
     """One connection for one process; others may read beside it.
 

@@ -19,7 +19,7 @@ from bot.services.notices.choices import Choice, Mode, QuietHours
 FORGET_AFTER = timedelta(days=4)
 """Messages written longer ago are not edited any more."""
 
-_WHOLE = """deliveries.state = 'sent' AND NOT EXISTS (
+WHOLE = """deliveries.state = 'sent' AND NOT EXISTS (
     SELECT 1 FROM sent_volumes AS gone WHERE gone.backup_id = deliveries.backup_id
     AND gone.address = deliveries.address AND gone.deleted_at IS NOT NULL
 )"""
@@ -99,7 +99,7 @@ class PreferenceRows(DeliveryRows, BackupRows):
         found: dict[Recipient, int] = {}
         for recipient in recipients:
             backup_id = await self.value(
-                f"SELECT id FROM deliveries JOIN backups ON id = backup_id WHERE address = ? AND {_WHOLE}"
+                f"SELECT id FROM deliveries JOIN backups ON id = backup_id WHERE address = ? AND {WHOLE}"
                 " ORDER BY started_at DESC, id DESC LIMIT 1",
                 (recipient.address,),
             )

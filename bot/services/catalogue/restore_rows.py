@@ -32,7 +32,7 @@ FROM_THE_CHAT = "learned from the chat"
 # Proven backups whose volumes all have a file_id and together are the archive: a changed VOLUME_SIZE_MB cuts an archive
 # anew, and rows of both cuts don't add up to it. One whose messages were tidied away stays a restore point only while
 # some chat still has all of it: that a file_id outlives its message is promised nowhere.
-_IN_TELEGRAM = """
+IN_TELEGRAM = """
     SELECT id, started_at,
         row_number() OVER (ORDER BY started_at DESC, id DESC) AS place,
         row_number() OVER (PARTITION BY substr(started_at, 1, 10) ORDER BY started_at DESC, id DESC) AS last_of_day
@@ -71,7 +71,7 @@ class RestoreRows(BackupRows):
         With `recent`, of those older than the newest so many only the last one of each day (in UTC) is returned.
         """
         rows = await self.rows(
-            f"SELECT id FROM ({_IN_TELEGRAM}) WHERE ? IS NULL OR place <= ? OR last_of_day = 1 {NEWEST_FIRST} LIMIT ?",
+            f"SELECT id FROM ({IN_TELEGRAM}) WHERE ? IS NULL OR place <= ? OR last_of_day = 1 {NEWEST_FIRST} LIMIT ?",
             (recent, recent, limit),
         )
         return await self._points([row["id"] for row in rows])
@@ -82,7 +82,7 @@ class RestoreRows(BackupRows):
         rows = await self.rows(
             "SELECT DISTINCT id FROM"
             " (SELECT id, row_number() OVER (PARTITION BY name ORDER BY started_at DESC, id DESC)"
-            f" AS newest FROM ({_IN_TELEGRAM}) JOIN backed_up ON backup_id = id) WHERE newest = 1"
+            f" AS newest FROM ({IN_TELEGRAM}) JOIN backed_up ON backup_id = id) WHERE newest = 1"
         )
         return await self._points([row["id"] for row in rows])
 
@@ -105,7 +105,7 @@ class RestoreRows(BackupRows):
             if backup_id is None:
                 backup_id = await self._learn(point)
             else:
-                held = await self.value(f"SELECT count(*) FROM ({_IN_TELEGRAM}) WHERE id = ?", (backup_id,))
+                held = await self.value(f"SELECT count(*) FROM ({IN_TELEGRAM}) WHERE id = ?", (backup_id,))
                 if held:
                     continue
             await self.execute("DELETE FROM volumes WHERE backup_id = ?", (backup_id,))

@@ -269,7 +269,7 @@ class _Restore:
             await self._in_thread(partial(swap_back, entry.undoes, entry.replacement, mark=self._house.mark))
             self._committed.append(change.name)
             return RestoredDatabase(name=change.name, target=change.target, method=change.method, rows=(),
-                                    detail="The former files are back.",
+                                    detail="What was there before is there again.",
                                     set_aside=entry.replacement.set_aside_files())  # fmt: skip
         if incoming is None:
             raise RestoreError(f"There is nothing to restore {change.name} from.", rolled_back=True)

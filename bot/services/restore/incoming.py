@@ -204,6 +204,27 @@ def fingerprint_of(copy: Path, *, check: Callable[[], None] = lambda: None) -> s
     return sha256.hexdigest()
 
 
+def same_content(one: Path, other: Path) -> bool:
+    """Tell whether two private copies have the same fingerprint, without reading on after a difference. Blocking."""
+    if one.stat().st_size != other.stat().st_size:
+        return False
+    with one.open("rb") as left, other.open("rb") as right:
+        page_size, at = 0, 0
+        while piece := bytearray(left.read(PIECE)):
+            beside = bytearray(right.read(PIECE))
+            if not at and len(piece) >= _HEADER:
+                page_size = struct.unpack_from(">H", piece, 16)[0]
+                for start, end in _OWN_BYTES:
+                    piece[start:end] = beside[start:end] = bytes(end - start)
+            size = 65536 if page_size == 1 else page_size
+            if piece != beside and _without_lock_page(bytes(piece), at, size) != _without_lock_page(
+                bytes(beside), at, size
+            ):
+                return False
+            at += len(piece)
+    return True
+
+
 def _without_lock_page(piece: bytes, at: int, page_size: int) -> bytes:
     start, end = max(_LOCK_PAGE_AT - at, 0), min(_LOCK_PAGE_AT + page_size - at, len(piece))
     return piece if start >= end else piece[:start] + bytes(end - start) + piece[end:]

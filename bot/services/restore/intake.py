@@ -53,6 +53,8 @@ SPARE_BYTES = 16 << 20
 
 CHECKS_AT_ONCE = 2
 
+_UNNAMED = "joined.zip"  # volumes whose names don't say of which archive
+
 Expect = Callable[[Mapping[str, Path | None], int], None]
 """Told the names of the databases about to be unpacked, with the paths which a manifest says they are from, and how
 many bytes they will take."""
@@ -96,7 +98,7 @@ async def take_in(
         loop.call_soon_threadsafe(report, progress)
 
     sha256 = backup.archive_sha256 if backup is not None else ""
-    archive, compared = await run_to_end(
+    archive, compared, volumes = await run_to_end(
         lambda: _one_file(files, room, keys, sha256, check=own.check, tell=tell), stop=own.set
     )
     parts, chosen, warnings = await run_to_end(
@@ -129,7 +131,7 @@ async def take_in(
         archive.name, unpacked, method=check, abort=own, report=report, vouched=backup is not None
     )
     return Intake(
-        source=_words(archive, backup, manifest, len(files)),
+        source=_words(archive, backup, manifest, volumes),
         databases=databases,
         taken_at=manifest.created_at if manifest else None,
         backup=backup,
@@ -140,8 +142,9 @@ async def take_in(
 
 def _one_file(
     files: Sequence[Path], room: Path, keys: Keys, sha256: str, *, check: Callable[[], None], tell: Report
-) -> tuple[Path, bool]:
-    """Return the archive as one ZIP, and whether it was held against the checksum already, as its seal was opened."""
+) -> tuple[Path, bool, int]:
+    """Return the archive as one ZIP, whether it was held against the checksum already (as its seal was opened), and in
+    how many volumes it came; the same one brought twice counts once."""
     ordered = arrange_volumes(files, check=check)
     if is_sealed(ordered[0]):
 
@@ -149,12 +152,23 @@ def _one_file(
             tell(RestoreProgress(stage=RestoreStage.READ, done=done, total=total, detail=archive_called(ordered)))
 
         opened = unseal(ordered, room, keys, expected_sha256=sha256, check=check, progress=progress)
-        return opened.file, bool(sha256)
+        return opened.file, bool(sha256), len(ordered)
     if len(ordered) == 1:
-        return ordered[0], False
+        _require_no_database(ordered[0])
+        return ordered[0], False, 1
     _require_space(room, sum(file.stat().st_size for file in ordered), "the joined volumes")
     called = re.sub(r"\.\d{3,4}$", "", ordered[0].name)
-    return join_volumes(ordered, room / (called if is_archive_name(called) else "joined.zip"), check=check), False
+    joined = join_volumes(ordered, room / (called if is_archive_name(called) else _UNNAMED), check=check)
+    return joined, False, len(ordered)
+
+
+def _require_no_database(file: Path) -> None:
+    with file.open("rb") as opened:
+        if opened.read(16) == b"SQLite format 3\0":
+            raise UntrustedArchiveError(
+                f"{file.name} is a database itself, and no archive.",
+                hint="Put it into a ZIP and bring that, or copy it to its place while its program is stopped.",
+            )
 
 
 def _choose(
@@ -336,6 +350,7 @@ async def _checked(
 def _words(archive: Path, backup: Backup | None, manifest: Manifest | None, volumes: int) -> str:
     if backup is not None:
         return f"backup {backup.id} of {backup.started_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    joined = f", joined from {volumes} volumes" if volumes > 1 else ""
+    joined = f" of {volumes} volumes" if volumes > 1 else ""
     made = f", made {manifest.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if manifest else ""
-    return f"the archive {archive.name}{joined}{made}"
+    called = "" if archive.name == _UNNAMED else f" {archive.name}"
+    return f"the archive{called}{joined}{made}"

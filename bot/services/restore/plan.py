@@ -19,7 +19,7 @@ from bot.models import (
     TargetState,
 )
 from bot.services.restore.facts import compare_rows, compare_schemas, facts_of, newer_rows
-from bot.services.restore.incoming import Incoming, Intake
+from bot.services.restore.incoming import Incoming, Intake, same_content
 from bot.services.restore.targets import Target
 
 _SPARE = 16 << 20
@@ -44,6 +44,7 @@ def plan_change(incoming: Incoming, target: Target, *, folder: Path | None, forc
         now=now,
         then=then,
         taken_at=incoming.snapshot.taken_at if incoming.record else None,
+        same=target.snapshot is not None and same_content(target.snapshot.file, incoming.snapshot.file),
         tables=tables,
         schema=compare_schemas(now.schema, then.schema) if now else (),
         in_use=target.in_use,
@@ -67,7 +68,7 @@ def make_plan(
     obstacles: Sequence[str] = (),
 ) -> RestorePlan:
     """Join the changes to a plan, with the disk space that it takes. Blocking."""
-    disks = _disks(changes, work=work, store=store)
+    disks = _disks(changes, work=work.parent, store=store)  # the room itself is gone when this is read
     short = [
         f"There is not enough space in {disk.folder}: {disk.needed:,} bytes are needed for a while, {disk.free:,} are"
         " free. Free some."
@@ -110,8 +111,6 @@ def _in_use_means(target: Target, method: RestoreMethod, now: DatabaseFacts | No
 def _lost(incoming: Incoming, target: Target, tables: Sequence[TableChange]) -> tuple[str, ...]:
     """Say what the target has that the backup has not."""
     if target.snapshot is None:
-        if target.state is TargetState.BROKEN:
-            return ("The broken file is set aside, not deleted.",)
         return ()
     both = [change.table for change in tables if change.now and change.then is not None]
     newer = newer_rows(target.snapshot.file, incoming.snapshot.file, both)
@@ -137,7 +136,8 @@ def _warnings(
 ) -> tuple[str, ...]:
     name, found = incoming.name, []
     if target.warning:
-        found.append(target.warning)
+        aside = " It is set aside, not deleted." if target.state is TargetState.BROKEN else ""
+        found.append(target.warning + aside)
     if target.damage:
         found.append(f"{name} is damaged now ({target.damage}); a copy of it as it is will be kept.")
     if now is not None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from bot.errors import NotFoundError
+from bot.errors import NotFoundError, SettingsError
 from bot.models import Backup, Trigger
 from bot.services.catalogue import Catalogue
 from bot.services.restore_points.choice import GIVE_FROM_TELEGRAM, point_of
@@ -29,7 +29,7 @@ class Origin:
 def parse_instant(text: str, timezone: ZoneInfo) -> datetime:
     """Read a time as people write it, in their time zone unless it names one. A day alone means its end.
 
-    Raises `NotFoundError`.
+    Raises `SettingsError`.
     """
     for layout in _FORMATS:
         try:
@@ -42,8 +42,9 @@ def parse_instant(text: str, timezone: ZoneInfo) -> datetime:
     try:
         at = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise NotFoundError(
-            f"“{text}” is no time.", hint='Write it like "2026-07-13 05:00"; it is read in the time zone of TIMEZONE.'
+        raise SettingsError(
+            (f"--at can't be read: “{text}” is no time.",),
+            hint='Write it like "2026-07-13 05:00"; it is read in the time zone of TIMEZONE.',
         ) from None
     return at if at.tzinfo else at.replace(tzinfo=timezone)
 

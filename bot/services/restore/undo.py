@@ -121,7 +121,7 @@ def _move_back(entry: RecordEntry, former: Replacement) -> DatabaseChange:
     aside = former.set_aside_files()
     if former.existed and not aside:
         obstacles.append(f"{former.aside}, which was set aside, is gone.")
-    what = f"{aside[0]} comes back" if aside else "There was no file before"
+    what = f"{aside[0]} comes back" if aside else f"there was no {entry.name} before, and there will be none"
     return DatabaseChange(
         name=entry.name,
         path=Path(entry.path),
@@ -133,7 +133,7 @@ def _move_back(entry: RecordEntry, former: Replacement) -> DatabaseChange:
         taken_at=None,
         in_use=in_use,
         used_by=by,
-        lost=(f"{what}; the restored database is set aside, not deleted.",),
+        warnings=(f"{entry.name} was replaced: {what}; the restored database is set aside, not deleted.",),
         obstacles=tuple(obstacles),
     )
 

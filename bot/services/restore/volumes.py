@@ -183,6 +183,8 @@ def _told_bytes(piece: _Slice) -> int | None:
 def _require_whole(piece: _Slice) -> None:
     """Tell a lone volume of several from a whole archive; what else may be wrong, the reading of it tells."""
     begins, told = _begins_archive(piece.path), _told_bytes(piece)
+    if told == piece.bytes:
+        return  # an archive without anything in it begins with its end
     if begins and told is None:
         number = f" It is called volume {piece.number}." if piece.number else ""
         raise MissingVolumesError(
@@ -219,9 +221,13 @@ def _explained(
         more = total - len(slices) - 1
         return _missing((len(longest) + 1,), total, more=more)
     odd = [piece.path.name for piece in slices if piece not in longest]
+    why = "they follow one another, and yet are not whole"
+    if odd:
+        does = "does" if len(odd) == 1 else "do"
+        why = f"{', '.join(odd[:5])} {does} not continue the {len(longest)} that fit together"
     return UntrustedArchiveError(
-        f"These {len(slices)} files do not make an archive: {', '.join(odd[:5]) or 'one of them'} does not continue the"
-        f" {len(longest)} that fit together. A file is damaged, or belongs to another archive.",
+        f"These {len(slices)} files do not make an archive: {why}. A file is damaged, cut off, or belongs to another"
+        " archive.",
         hint="Download them again from the message of one backup.",
     )
 

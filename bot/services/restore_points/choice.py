@@ -31,7 +31,7 @@ async def choose_in_chat(
         point = await point_of(catalogue, backup)
         if point is None:
             raise NotFoundError(
-                f"Backup {backup.id} can't be fetched from Telegram: the file_ids of its volumes are not all known.",
+                f"Backup {backup.id} can't be fetched from Telegram: it was not delivered there, or not in full.",
                 hint="Restore it from the disk, or save its files from the chat and restore from those.",
             )
         return backup, point

@@ -75,10 +75,7 @@ async def restore_into(
             origin, only=only, folder=_absolute(into), force=force, abort=abort, report=report
         ) as prepared:
             if prepared.plan.all_obstacles:
-                raise RestoreRefusedError(
-                    prepared.plan.all_obstacles[0],
-                    hint=_OTHER_FOLDER,
-                )
+                raise RestoreRefusedError("\n".join(prepared.plan.all_obstacles), hint=_OTHER_FOLDER)
             result = await restorer.restore(prepared, requested_by="recover", abort=abort, report=report)
     return Recovered(result=result, archives=await asyncio.to_thread(_keep, files, into))
 
@@ -92,7 +89,7 @@ def refuse_to_replace(into: Path, names: Sequence[str]) -> None:
     found = [name for name in names if os.path.lexists(into / name)]
     if found:
         raise RestoreRefusedError(
-            f"{', '.join(found)} exists already in {into}; nothing was changed.",
+            f"{', '.join(found)} {'exists' if len(found) == 1 else 'exist'} already in {into}; nothing was changed.",
             hint=_OTHER_FOLDER,
         )
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from bot.errors import ArchiveError
+from bot.errors import ArchiveError, RestoreRefusedError
 from bot.models import RestorePoint
 from bot.services.catalogue import CATALOGUE_NAME, Catalogue, open_or_rebuild
 from bot.services.manifest import read_manifest
@@ -41,10 +41,18 @@ def env_text(settings: Mapping[str, str], *, token: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_env(path: Path, text: str) -> None:
-    """Create the file, readable by its owner alone. Raises `ArchiveError` where one is there: it is not replaced."""
+def refuse_to_replace_env(path: Path) -> None:
+    """Raise `RestoreRefusedError` where there is such a file: known before anything is fetched."""
     if os.path.lexists(path):
-        raise ArchiveError(f"{path} exists already; it is not replaced.", hint="Move it away first.")
+        raise RestoreRefusedError(
+            f"{path} exists already; it is not replaced.",
+            hint="Move it away, or name another file with --env-file, and give the token as BOT_TOKEN.",
+        )
+
+
+def write_env(path: Path, text: str) -> None:
+    """Create the file, readable by its owner alone. Raises `RestoreRefusedError` where one is there."""
+    refuse_to_replace_env(path)
     with faults_of(path), closing(os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")) as file:
         file.write(text)
 

@@ -27,6 +27,7 @@ from bot.services.restore_points.reading import read_posted
 
 Caption = Callable[[tuple[RestorePoint, ...]], Awaitable[str]]
 Sleep = Callable[[float], Awaitable[None]]
+Chosen = Callable[[], Awaitable[Mapping[str, str]]]
 
 TRY_AGAIN = 60.0
 """Seconds after which a chat that could not be brought up to date is tried again, doubled up to `LONGEST_PAUSE`."""
@@ -54,6 +55,11 @@ class _Look:
         return document if document and document.ours and document.name == DOCUMENT_NAME else None
 
 
+async def nothing_chosen() -> Mapping[str, str]:
+    """Stand in where no setting is changed in chat."""
+    return {}
+
+
 class PinKeeper:
     """Keeps the document of restore points pinned in every admin's private chat, one message in each.
 
@@ -70,13 +76,18 @@ class PinKeeper:
         admins: Iterable[int],
         caption: Caption,
         settings: Mapping[str, str],
+        chosen: Chosen = nothing_chosen,
         clock: Clock = utc_now,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """`caption` gives HTML for the points that are listed; `settings` are those of `kept_settings`."""
+        """`caption` gives HTML for the points that are listed; `settings` are those of `kept_settings`.
+
+        What `chosen` gives was changed in chat since, and wins over them.
+        """
         self._catalogue, self._chats = catalogue, chats
         self._admins = tuple(admin for admin in admins if admin > 0)
         self._caption, self._settings = caption, dict(settings)
+        self._chosen = chosen
         self._clock, self._sleep = clock, sleep
         self._nudged = asyncio.Event()
         self._refreshing = asyncio.Lock()
@@ -163,8 +174,9 @@ class PinKeeper:
         points = merge(
             await self._catalogue.restore_points(recent=RECENT), await self._catalogue.last_points_by_database()
         )
+        settings = {**self._settings, **await self._chosen()}
         document, content = write_document(
-            Document(bot_id=self._chats.bot_id, written_at=self._clock(), settings=self._settings, points=points)
+            Document(bot_id=self._chats.bot_id, written_at=self._clock(), settings=settings, points=points)
         )
         caption = await self._caption(document.points)
         uploaded: bytes | str = content

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from bot.errors import CourierError, MissingVolumesError, NoSpaceError, NotFoundError, TelegramError
 from bot.models import RestorePoint
-from bot.services.delivery.destination import Outcome, Refused
+from bot.services.delivery.destination import Outcome, Refused, Transient
+from bot.services.inbox.recognition import Kind, begins_zip, recognise
 from bot.services.restore.untrusted import screened
 from bot.services.restore.volumes import arrange_volumes
 from bot.services.restore_points.chat import Chats, PostedDocument
@@ -28,6 +29,9 @@ from bot.services.sealing.volumes import require_last
 
 Tell = Callable[[str], None]
 
+_LEFT_OUT_OF = 30
+"""Files up to which each is tried as the one that does not belong there: it means reading all the others."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
@@ -42,10 +46,12 @@ async def find_points(chats: Chats, chat_ids: Sequence[int]) -> Found:
     """Read the pinned messages of these chats and join what they say.
 
     One chat that can't be read or holds something else is no harm while another has the document. Raises
-    `NotFoundError` with a sentence for every chat when none has it, `TelegramError` when the token is refused.
+    `NotFoundError` with a sentence for every chat when none has it, `TelegramError` when the token is refused or when
+    Telegram can't be reached.
     """
     documents: list[Document] = []
     troubles: list[str] = []
+    reached = False
     for chat_id in dict.fromkeys(chat_ids):
         try:
             documents.append(await _document_of(chats, chat_id))
@@ -54,9 +60,16 @@ async def find_points(chats: Chats, chat_ids: Sequence[int]) -> Found:
                 f"{outcome.sentence}.", hint="Copy BOT_TOKEN again from @BotFather; a revoked token never works again."
             ) from None
         except Outcome as outcome:
+            reached |= not isinstance(outcome, Transient)
             troubles.append(f"Chat {chat_id}: {outcome.sentence}.")
         except CourierError as error:
+            reached = True
             troubles.append(f"Chat {chat_id}: {error.sentence}")
+    if not documents and not reached:
+        raise TelegramError(
+            "\n".join(["Telegram could not be asked for the pinned catalogue.", *troubles]),
+            hint="Look at the network of this machine, at PROXY and TELEGRAM_API, and try again.",
+        )
     if not documents:
         raise NotFoundError(
             "\n".join(["No pinned catalogue of restore points was found.", *troubles]),
@@ -108,6 +121,7 @@ async def wait_for_forwarded(
     `NotFoundError` when the time is over, `TelegramError`, `NoSpaceError`.
     """
     volumes: list[Path] = []
+    arrived = 0
     try:
         async with aclosing(chats.forwarded(frozenset(senders), seconds=seconds)) as documents:
             async for posted in documents:
@@ -115,15 +129,21 @@ async def wait_for_forwarded(
                     if posted.name.endswith(".json"):
                         document = await read_posted(chats, posted)
                         return Found(points=document.points, settings=document.settings)
-                    volumes.append(await _fetch_volume(chats, posted, room / f"forwarded-{len(volumes):04}"))
+                    if recognise(posted.name, posted.mime) is Kind.OTHER:
+                        tell(f"{posted.name} is no archive by its name; it is left out.")
+                        continue
+                    arrived += 1
+                    volumes.append(await _fetch_volume(chats, posted, room / f"forwarded-{arrived:04}"))
                     return await asyncio.to_thread(_whole_archive, volumes)
                 except MissingVolumesError as error:
                     tell(f"{posted.name} is here. {error.sentence}")
                 except NoSpaceError:
                     raise
                 except CourierError as error:
-                    # Kept are the volumes that may still become whole together.
-                    volumes = [] if len(volumes) == 1 else volumes
+                    if whole := await asyncio.to_thread(_whole_but_for_one, volumes):
+                        return whole
+                    # Kept is what may still become whole together: of one file alone, what may be a later volume.
+                    volumes = [] if len(volumes) == 1 and await asyncio.to_thread(begins_zip, volumes[0]) else volumes
                     tell(f"{posted.name}: {error.sentence}")
     except Outcome as outcome:
         raise TelegramError(
@@ -141,6 +161,14 @@ def _whole_archive(volumes: Sequence[Path]) -> tuple[Path, ...]:
         with screened(ordered[0]):  # an archive at all, or something else that people send
             pass
     return ordered
+
+
+def _whole_but_for_one(volumes: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the archive that they make when one of them is left out, which belongs to something else; () if none."""
+    for odd in volumes if 1 < len(volumes) <= _LEFT_OUT_OF else ():
+        with suppress(CourierError):
+            return _whole_archive([volume for volume in volumes if volume is not odd])
+    return ()
 
 
 async def _fetch_volume(chats: Chats, posted: PostedDocument, folder: Path) -> Path:

@@ -154,3 +154,22 @@ def test_every_flipped_bit_and_every_truncation_is_caught(archive: bytes, flip: 
         room = Path(place) / "room"
         room.mkdir()
         assert asyncio.run(refused(path, room))
+
+
+def test_those_that_do_not_fit_are_named_in_a_sentence(archive: bytes, tmp_path: Path) -> None:
+    """One does not, several do not."""
+    size = len(archive) // 4 + 10
+    paths = cut(tmp_path, archive, size, ["a", "b", "c", "d"])
+    assert paths[3].stat().st_size < size
+    for damaged in paths[1:3]:
+        damaged.write_bytes(random.Random(2).randbytes(size - 1) + damaged.name.encode())
+    with pytest.raises(UntrustedArchiveError, match="b, c, d do not continue the 1 that fit together"):
+        arrange_volumes(paths)
+
+
+def test_an_empty_archive_is_whole(tmp_path: Path) -> None:
+    """It begins with its end record, as the end of a larger one does."""
+    empty = tmp_path / "empty.zip"
+    with zipfile.ZipFile(empty, "w"):
+        pass
+    assert arrange_volumes([empty]) == (empty,)

@@ -15,7 +15,7 @@ import pytest
 from bot.app import open_manager
 from bot.config import load_settings
 from bot.demo.faults import refused
-from bot.errors import ArchiveError, NotFoundError, RestoreRefusedError, TelegramError, UntrustedArchiveError
+from bot.errors import NotFoundError, RestoreRefusedError, TelegramError, UntrustedArchiveError
 from bot.models import Trigger
 from bot.services.abort import Abort
 from bot.services.restore.workroom import private_room
@@ -172,6 +172,26 @@ async def test_forwarded_volumes_are_joined_in_any_order(scene: Scene, archive: 
     assert all("missing" in line for line in told)
 
 
+async def test_what_belongs_to_nothing_is_passed_over(scene: Scene, archive: Path, tmp_path: Path) -> None:
+    """Other files before and between the volumes, whose names say nothing and of which a middle one comes first."""
+    content = archive.read_bytes()
+    third = -(-len(content) // 3)
+    first, middle, last = (content[at : at + third] for at in range(0, len(content), third))
+    told: list[str] = []
+    task = await waiting(scene, tmp_path / "work", told)
+    cut_off = content[:100] + content[-50:]
+    sent = {"cut off.zip": cut_off, "holiday.jpg": b"a picture", "x": middle, "empty": bytes(third), "z": last}
+    for name, data in (sent | {"y": first}).items():
+        part = tmp_path / name
+        part.write_bytes(data)
+        await scene.ann.send_document(part)
+    fetched = await asyncio.wait_for(task, 20)
+    assert isinstance(fetched, tuple)
+    assert b"".join(volume.read_bytes() for volume in fetched) == content
+    assert len(told) == len(sent)
+    assert all(line.startswith(name) for line, name in zip(told, sent, strict=True))
+
+
 async def test_strangers_are_not_listened_to(scene: Scene, archive: Path, tmp_path: Path) -> None:
     """Who is not named as an admin can forward what they like."""
     eve = scene.standin.add_user(66, "Eve")
@@ -264,7 +284,7 @@ def test_the_env_holds_what_was_known_and_no_token_unasked(tmp_path: Path) -> No
     env = tmp_path / ".env"
     write_env(env, text)
     assert os.name == "nt" or stat.S_IMODE(env.stat().st_mode) == 0o600
-    with pytest.raises(ArchiveError, match="exists already"):
+    with pytest.raises(RestoreRefusedError, match="exists already"):
         write_env(env, text)
 
 

@@ -1,0 +1,19 @@
+"""What every test leaves as it found it: the journal of the process and the secrets it hides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from bot.journal import close_journal
+from bot.redaction import redact
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    """Close the journal that a command run in this process began: it would clean the records of later tests."""
+    secrets = redact._secrets
+    yield
+    close_journal()
+    redact._secrets = secrets

@@ -1,0 +1,104 @@
+"""Many small losses: seen by comparing with levels further back, and no alarm for what is trimmed again and again."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import pytest
+
+from bot.models import BackedUp, BackupState, CheckMethod, Trigger, Verdict
+from tests.services.alarms.scene import Scene, change, texts_of
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def users_of(rows: int, at: Scene, megabytes: int = 1) -> BackedUp:
+    return BackedUp(
+        name="users.db", path="/live/users.db", sha256="ab", bytes=megabytes << 20, compressed_bytes=1, page_size=4096,
+        page_count=1, journal_mode="wal", application_id=0, user_version=0, sqlite_version="3.45.0",
+        taken_at=at.now, verdict=Verdict.OK, method=CheckMethod.FULL, rows=(("orders", rows), ("constant", 7)),
+    )  # fmt: skip
+
+
+async def record(scene: Scene, rows: int, *, megabytes: int = 1) -> tuple[str, ...]:
+    """Write down a backup of so many rows as a run does, and let the service look; the caption's warnings."""
+    catalogue = scene.manager.catalogue
+    number = await catalogue.begin_backup(trigger=Trigger.SCHEDULE, requested_by="a test", started_at=scene.now)
+    database = users_of(rows, scene, megabytes)
+    await catalogue.finish_backup(
+        number, state=BackupState.STORED, finished_at=scene.now, archive_sha256="ab", databases=[database]
+    )
+    lines = await scene.manager.alarms.weigh(number, [database])
+    await scene.manager.alarms.look()
+    return lines
+
+
+async def days(scene: Scene, levels: Iterable[int], every: timedelta, *, megabytes: bool = False) -> list[int]:
+    """Record a backup of each level, one after the other; the levels at which an alarm was open."""
+    alarmed = []
+    for level in levels:
+        scene.now += every
+        await record(scene, 5 if megabytes else level, megabytes=level if megabytes else 1)
+        if "shrunken:users.db" in await scene.open_keys():
+            alarmed.append(level)
+    return alarmed
+
+
+async def test_rows_that_fall_a_little_at_every_backup_are_an_alarm_by_the_sum_of_a_day(scene: Scene) -> None:
+    """No step loses more than a fifth; together they are told, in the alarm and in the caption, and end as any."""
+    for _ in range(12):
+        await scene.pass_time(6 * HOUR, scene.back_up)
+    for left in (400, 320, 256):
+        change(scene.sources[0], f"DELETE FROM entries WHERE id > {left}")
+        await scene.pass_time(6 * HOUR, scene.back_up)
+        assert await scene.open_keys() == []
+    change(scene.sources[0], "DELETE FROM entries WHERE id > 205")
+    await scene.pass_time(6 * HOUR, scene.back_up)
+    assert await scene.open_keys() == ["shrunken:users.db"]
+    assert any("entries 500 → 205 within a day" in text for text in texts_of(scene.ann))
+    caption = [message.text for message in scene.ann.messages if message.document][-1]
+    assert "entries 500 → 205 within a day" in caption
+    await scene.restart()
+    change(scene.sources[0], "INSERT INTO entries (text) SELECT text FROM entries LIMIT 100")
+    await scene.pass_time(6 * HOUR, scene.back_up)
+    assert await scene.open_keys() == []
+
+
+async def test_what_falls_a_little_every_day_is_an_alarm_by_the_sum_of_a_week(scene: Scene) -> None:
+    """A tenth every day, by bytes as by rows: after seven days more than half is gone."""
+    falling = [round(10_000 * 0.9**day) for day in range(8)]
+    assert await days(scene, [10_000] * 14 + falling, DAY) == [falling[7]]
+    (alarm,) = await scene.open_alarms()
+    assert alarm.sentence.startswith("orders 10,000 → 4,783 within a week.")
+
+
+async def test_a_file_that_falls_a_little_is_seen_by_its_bytes(scene: Scene) -> None:
+    """The bytes of the whole file are compared in the same way."""
+    assert await days(scene, [100] * 30 + [80, 64, 51, 41], 6 * HOUR, megabytes=True) == [41]
+
+
+@pytest.mark.parametrize(
+    ("cycle", "every"),
+    [
+        ([1000, 800, 640, 510, 420, 600, 800, 900], 3 * HOUR),  # every night, in slow steps
+        ([1000, 950, 800, 640, 510, 420, 700], DAY),  # every week
+        ([600, 700, 800, 900, 1000, 550], 5 * HOUR),  # at a threshold, in one step below the alarm's
+        ([1000, 500], HOUR),
+    ],
+)
+async def test_what_an_application_trims_regularly_is_no_alarm(
+    scene: Scene, cycle: list[int], every: timedelta
+) -> None:
+    """Up and down between the same levels for weeks: nothing to tell, wherever in its cycle the watching began."""
+    for begin in range(len(cycle)):
+        turned = cycle[begin:] + cycle[:begin]
+        assert await days(scene, turned * round(20 * DAY / (every * len(cycle))), every) == []
+        scene.now += 30 * DAY
+
+
+async def test_an_accepted_level_is_what_the_days_after_it_are_compared_with(scene: Scene) -> None:
+    """What lies before "It is right" does not ring again, and a slow fall after it does."""
+    assert await days(scene, [1000] * 12 + [800, 640, 510, 410], 6 * HOUR) == [410]
+    (alarm,) = await scene.open_alarms()
+    await scene.manager.alarms.accept(alarm.id, actor="Ann (11)")
+    assert await days(scene, [400, 390, 380, 370, 360, 350, 340, 330, 320] * 1, 6 * HOUR) == []
+    assert await days(scene, [320] * 4 + [250, 200, 160, 125], 6 * HOUR) == [125]
