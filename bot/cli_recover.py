@@ -94,12 +94,12 @@ def recover(
         if json:
             terminal.print_json(recovered)
         else:
-            _print_recovered(recovered, found)
+            _print_recovered(recovered)
         ask = not json and sys.stdin.isatty()
         tell = terminal.warn if json else terminal.say
         may_write = ask and not env_file_exists
         if _wanted(write_env, may_write, f"Write {env_file} from what the chat knows (without the token)?"):
-            _write_env(env_file, found, settings, with_token=with_token, tell=tell)
+            _write_env(env_file, found, recovered, settings, with_token=with_token, tell=tell)
         if _wanted(rebuild, ask, f"Rebuild the catalogue in {settings.backup_dir}?"):
             await _rebuild(found, recovered, settings, opened_by, tell)
 
@@ -234,15 +234,14 @@ def _refuse_to_replace_env(env_file: Path) -> None:
     refuse_to_replace_env(env_file)
 
 
-def _write_env(env_file: Path, found: Found | None, settings: Settings, *, with_token: bool, tell: Tell) -> None:
+def _write_env(
+    env_file: Path, found: Found | None, recovered: Recovered, settings: Settings, *, with_token: bool, tell: Tell
+) -> None:
     from bot.services.restore_points.new_machine import env_text, write_env  # noqa: PLC0415
 
     token = settings.bot_token.get_secret_value() if with_token else ""
-    write_env(env_file, env_text(found.settings if found else {}, token=token))
-    known = found is not None and "DATABASES" in found.settings
-    missing = "DATABASES is not in it: backup_info.txt in the archive names the paths of the machine that was lost."
-    told = "DATABASES names the paths of the machine that was lost." if known else missing
-    tell(f"{env_file} is written: look through it. {told}")
+    write_env(env_file, env_text(found.settings if found else {}, recovered.origins.values(), token=token))
+    tell(f"{env_file} is written: look through it. DATABASES names the paths of the machine that was lost.")
 
 
 async def _rebuild(found: Found | None, recovered: Recovered, settings: Settings, keys: Keys, tell: Tell) -> None:
@@ -262,15 +261,11 @@ def _print_points(points: Sequence[RestorePoint], settings: Settings, *, json: b
     terminal.print_restore_points(points, settings.timezone)
 
 
-def _print_recovered(recovered: Recovered, found: Found | None) -> None:
+def _print_recovered(recovered: Recovered) -> None:
     terminal.say(f"From {', '.join(file.name for file in recovered.archives)}, kept beside them:")
     print_result(recovered.result)
-    names = {database.name for database in recovered.result.databases}
-    archives = {file.name for file in recovered.archives}
-    points = [point for point in found.points if point.archive in archives] if found else []
-    places = [(held.name, held.path) for held in points[0].databases if held.name in names] if points else []
-    if places:
+    if recovered.origins:
         terminal.say("Where they were on the machine that was lost:")
-    for name, path in places:
+    for name, path in recovered.origins.items():
         terminal.say(f"  {name}  ←  {path}")
     terminal.say("Next: stop the programs that use them, and put them where those expect them.")

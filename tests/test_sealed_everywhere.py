@@ -86,8 +86,9 @@ async def test_all_that_leaves_is_sealed_and_names_no_folder(
     line = ("recover", "--from-store", STORE, "--to", "back")
     access = {"S3_ENDPOINT": s3, **KEYS}
     assert (await asyncio.to_thread(run_cli, machine, *line, **access)).returncode == 19
-    done = await asyncio.to_thread(run_cli, machine, *line, "--identity", str(key), **access)
+    done = await asyncio.to_thread(run_cli, machine, *line, "--write-env", "--identity", str(key), **access)
     assert done.returncode == 0, done.stderr
+    assert f"DATABASES={secret_folder / 'live.db'}" in (machine / ".env").read_text()  # the key knows the paths
     assert rows_in(machine / "back" / "live.db") == (50, 50)
     line = ("restore", "--from-store", "s3", "--to", "beside", "--yes")
     done = await asyncio.to_thread(run_cli, home, *line, "--identity", str(key))

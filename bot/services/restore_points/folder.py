@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.clock import Clock, utc_now
@@ -30,10 +30,14 @@ _OTHER_FOLDER = "Recover into another folder with --to, or set what is there asi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovered:
-    """What a recovery has put into its folder: the databases, and beside them the files that they came from."""
+    """What a recovery has put into its folder: the databases, and beside them the files that they came from.
+
+    `origins` are the paths they were read from, by name, as the manifest inside the archive tells.
+    """
 
     result: RestoreResult
     archives: tuple[Path, ...]
+    origins: Mapping[str, str] = field(default_factory=dict)
 
 
 async def restore_into(
@@ -77,7 +81,8 @@ async def restore_into(
             if prepared.plan.all_obstacles:
                 raise RestoreRefusedError("\n".join(prepared.plan.all_obstacles), hint=_OTHER_FOLDER)
             result = await restorer.restore(prepared, requested_by="recover", abort=abort, report=report)
-    return Recovered(result=result, archives=await asyncio.to_thread(_keep, files, into))
+            origins = {one.name: one.record.path for one in prepared.intake.databases if one.record is not None}
+    return Recovered(result=result, archives=await asyncio.to_thread(_keep, files, into), origins=origins)
 
 
 def _absolute(folder: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -20,8 +20,11 @@ from bot.services.store import Store, is_archive_name
 from bot.settings_sources import parse_env
 
 
-def env_text(settings: Mapping[str, str], *, token: str = "") -> str:
+def env_text(settings: Mapping[str, str], paths: Iterable[str] = (), *, token: str = "") -> str:
     """Return the lines of an `.env` with these settings, and the token if it is given.
+
+    `paths` are where the databases were: DATABASES where the settings do not tell, since a sealed backup tells its
+    paths to nobody but its key.
 
     The settings may come from anybody: only names that a catalogue document holds, with values that are read back as
     they are, are taken over.
@@ -31,14 +34,17 @@ def env_text(settings: Mapping[str, str], *, token: str = "") -> str:
         "# the paths are those of the machine that was lost.",
         f"BOT_TOKEN={token}" if token else "# BOT_TOKEN=  put the bot's token here",
     ]
-    for name, value in kept_settings(settings).items():
+    for name, value in kept_settings({"DATABASES": ",".join(map(_quoted, paths)), **settings}).items():
         line = f"{name}={value}"
         found, faults = parse_env(line)
         if not faults and [(entry.name, entry.value) for entry in found] == [(name, value)]:
             lines.append(line)
-    if "DATABASES" not in settings:  # sealed backups tell their paths to nobody but their key
-        lines.append("# DATABASES=  put the paths here; backup_info.txt in the archive names those of the lost machine")
     return "\n".join(lines) + "\n"
+
+
+def _quoted(path: str) -> str:
+    """As DATABASES wants a name that holds what divides names."""
+    return f"'{path}'" if any(sign in path for sign in ",; ") else path
 
 
 def refuse_to_replace_env(path: Path) -> None:
