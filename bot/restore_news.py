@@ -8,6 +8,7 @@ from loguru import logger
 
 from bot.errors import CourierError
 from bot.models import Recipient, RestorePlan, RestoreResult
+from bot.services.delivery.destination import NoticeButton
 from bot.services.delivery.ledger import Ledger
 from bot.services.manager import Manager
 from bot.services.restore.held import Asker
@@ -56,13 +57,15 @@ class RestoreNews:
         """Tell what has yet to be told; return whether somebody has heard it, or there was nothing."""
         pending = await untold_cut_off(self._manager.catalogue)
         if pending is not None:
-            if not await self._tell(self._texts.restore_cut_off(pending)):
+            from bot.handlers.restore_buttons import undo_cut_off  # noqa: PLC0415 - it imports aiogram
+
+            if not await self._tell(self._texts.restore_cut_off(pending), buttons=undo_cut_off(pending)):
                 return False
             await forget_cut_off(self._manager.catalogue)
         return True
 
-    async def _tell(self, html: str, *, besides: Asker | None = None) -> bool:
+    async def _tell(self, html: str, *, besides: Asker | None = None, buttons: tuple[NoticeButton, ...] = ()) -> bool:
         """Tell the admins themselves, also those whose backups go to a group."""
         known = besides.admin_id if besides is not None else None
         admins = [Recipient(chat_id=admin) for admin in sorted(self._manager.admins) if admin != known]
-        return bool(await self._ledger.notify(html, loud=True, to=admins))
+        return bool(await self._ledger.notify(html, loud=True, to=admins, buttons=buttons))

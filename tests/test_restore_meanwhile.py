@@ -222,6 +222,7 @@ async def test_killed_in_the_middle_all_admins_are_told_at_the_next_start(
         assert says in told.text
         assert ("✅ restored: users.db" in told.text) == (users == 50)
         assert ("✅ restored: notes.db" in told.text) == (notes == 50)
+        assert told.button_texts == (["↩️ Undo"] if users == 50 else [])
     assert (rows_in(town.users), rows_in(town.notes)) == ((users, users), (notes, notes))
     assert town.rooms == []
     await town.stop()
@@ -269,3 +270,22 @@ async def test_a_restore_journal_that_can_not_be_read_stands_in_the_status(town:
     (town.settings.backup_dir / "restore.json").unlink()
     assert await town.service.manager.restores.settle() is None
     assert town.service.manager.restores.trouble == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
+async def test_a_cut_off_restore_is_undone_from_the_word_about_it(town: Town) -> None:
+    """The button leads to the plan of the undo, and that to what was there before."""
+    backup_id = await town.back_up()
+    add_rows(town.users, 7)
+    await town.stop()
+    await killed(town, backup_id, "one database done")
+    await town.start()
+    told = await town.ann.wait_for(lambda m: "A restore was cut off" in m.text, since=0)
+    assert rows_in(town.users) == (50, 50)
+    await town.ann.press("↩️ Undo", message=told)
+    await town.ann.wait_for(lambda m: "↩️ Undo the restore" in m.button_texts, since=0)
+    await town.ann.press("↩️ Undo the restore")
+    await town.ann.wait_for(lambda m: "Yes" in "".join(m.button_texts), since=0)
+    await town.ann.press("Yes")
+    await town.ann.wait_for(lambda m: "undone" in m.text, since=0)
+    assert rows_in(town.users) == (57, 57)

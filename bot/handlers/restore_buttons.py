@@ -15,7 +15,8 @@ from bot.handlers.keyboards import (
     button,
     keyboard,
 )
-from bot.models import RestoreResult
+from bot.models import PendingRestore, RestoreResult
+from bot.services.delivery.destination import NoticeButton
 from bot.services.restore.choices import Choice
 from bot.texts.markup import cut, one_line
 
@@ -84,3 +85,11 @@ def restored(result: RestoreResult) -> InlineKeyboardMarkup:
     """Return what can be done after a restore."""
     undo = button("↩️ Undo", Restore(step=RestoreStep.UNDO, source=f"r{result.id}"), ButtonStyle.DANGER)
     return keyboard([undo] if result.undoable else None, TO_MENU)
+
+
+def undo_cut_off(pending: PendingRestore) -> tuple[NoticeButton, ...]:
+    """Return what can be answered to the word that a restore was cut off: nothing where it has changed nothing."""
+    if not pending.undoable:
+        return ()
+    undo = Restore(step=RestoreStep.UNDO, source=f"r{pending.id}")
+    return (NoticeButton(text="↩️ Undo", data=undo.pack()),)

@@ -202,7 +202,7 @@ class PendingOutcome(StrEnum):
 class PendingRestore:
     """A restore that was cut off, after its files were put in order: what each database is now, and what to do.
 
-    `sentence` names every database; `hint` says what to type.
+    `sentence` names every database; `hint` says what to type. `undoable` is whether an undo has anything to bring back.
     """
 
     id: str
@@ -212,3 +212,4 @@ class PendingRestore:
     databases: tuple[tuple[str, PendingOutcome], ...]
     sentence: str
     hint: str
+    undoable: bool = False

@@ -200,17 +200,19 @@ def restore_cut_off(pending: PendingRestore, timezone: ZoneInfo) -> str:
         "",
         Listing(tuple(f"{_OUTCOMES[outcome]}: <b>{name(database)}</b>" for database, outcome in pending.databases), 40),
         "",
-        f"💡 {_after_cut_off({outcome for _, outcome in pending.databases})}",
+        f"💡 {_after_cut_off({outcome for _, outcome in pending.databases}, undoable=pending.undoable)}",
     )
 
 
-def _after_cut_off(outcomes: set[PendingOutcome]) -> str:
+def _after_cut_off(outcomes: set[PendingOutcome], *, undoable: bool) -> str:
     if outcomes == {PendingOutcome.OLD}:
         return "Nothing was changed. Restore again if it is still wanted."
-    back = (
-        "What was there before is the newest pinned backup in History (📌): ♻️ Restore it, or type"
-        " <code>sqlite-courier restore --undo</code> on the server."
-    )
+    back = ""
+    if undoable:
+        back = (
+            "↩️ Undo brings back what was there before, as does <code>sqlite-courier restore --undo</code> on the"
+            " server; it is also the newest pinned backup in History (📌)."
+        )
     if outcomes == {PendingOutcome.NEW}:
         return f"It is complete. {back}"
     if outcomes & {PendingOutcome.UNREADABLE, PendingOutcome.CHANGED}:

@@ -146,11 +146,7 @@ class Destination(Protocol):
         """
         ...
 
-    async def send_notice(self, recipient: Recipient, html: str, *, silent: bool) -> int:
-        """Send a text and return its message id."""
-        ...
-
-    async def post_notice(self, recipient: Recipient, notice: Notice) -> int:
+    async def send_notice(self, recipient: Recipient, notice: Notice) -> int:
         """Send a notice with its buttons and return its message id."""
         ...
 

@@ -18,6 +18,7 @@ from bot.services.delivery.destination import (
     Destination,
     Migrated,
     Notice,
+    NoticeButton,
     Outcome,
     Parked,
     Refused,
@@ -189,7 +190,13 @@ class Ledger:
         await self._crew.drain(seconds)
 
     async def notify(
-        self, html: str, *, loud: bool, to: Iterable[Recipient] | None = None, but: Recipient | None = None
+        self,
+        html: str,
+        *,
+        loud: bool,
+        to: Iterable[Recipient] | None = None,
+        but: Recipient | None = None,
+        buttons: tuple[NoticeButton, ...] = (),
     ) -> tuple[Recipient, ...]:
         """Send a notice to every admin who is not parked, save `but`; returns those who have it.
 
@@ -198,7 +205,8 @@ class Ledger:
         parked = await self._catalogue.parked()
         current = await self._desk.current(self._admins if to is None else to)
         admins = [admin for admin in current if admin not in parked and admin != but]
-        reached = await self._crew.together([self._tell(admin, html, silent=not loud) for admin in admins])
+        notice = Notice(html=html, silent=not loud, buttons=buttons)
+        reached = await self._crew.together([self._tell(admin, notice) for admin in admins])
         return tuple(admin for admin, arrived in zip(admins, reached, strict=True) if arrived)
 
     async def post(self, recipient: Recipient, notice: Notice, *, message_id: int | None = None) -> int:
@@ -230,13 +238,13 @@ class Ledger:
                     pass
                 else:
                     return message_id
-            return await self._destination.post_notice(recipient, notice)
+            return await self._destination.send_notice(recipient, notice)
         except Parked as outcome:
             await self._rows.park(recipient, outcome.sentence)
             raise
         except Migrated as outcome:
             await self._catalogue.migrate(recipient.chat_id, outcome.new_chat_id)
-            return await self._destination.post_notice(await self._catalogue.current(recipient), notice)
+            return await self._destination.send_notice(await self._catalogue.current(recipient), notice)
 
     async def _deliver(self, recipients: Sequence[Recipient], errand: Errand) -> tuple[Delivery, ...]:
         backup = errand.consignment.backup
@@ -317,10 +325,10 @@ class Ledger:
                 return row
             abort.check()
 
-    async def _tell(self, admin: Recipient, html: str, *, silent: bool) -> bool:
+    async def _tell(self, admin: Recipient, notice: Notice) -> bool:
         for failures in range(1, self._attempts + 1):
             try:
-                await self._destination.send_notice(admin, html, silent=silent)
+                await self._destination.send_notice(admin, notice)
                 return True
             except Parked as outcome:
                 await self._rows.park(admin, outcome.sentence)

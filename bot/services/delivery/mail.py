@@ -95,15 +95,12 @@ class MailDestination:
             on_bytes(volume.bytes)
             return Sent(sha256=digest)
 
-    async def send_notice(self, recipient: Recipient, html: str, *, silent: bool) -> int:
-        """Send a text; a mail has no number, so 0. Raises an `Outcome`."""
-        message = self._message(recipient, self._words.notice_subject(html), self._words.body(html), silent=silent)
+    async def send_notice(self, recipient: Recipient, notice: Notice) -> int:
+        """Send its text, without the buttons; a mail has no number, so 0. Raises an `Outcome`."""
+        subject, body = self._words.notice_subject(notice.html), self._words.body(notice.html)
+        message = self._message(recipient, subject, body, silent=notice.silent)
         await self._send(recipient, message.as_bytes())
         return 0
-
-    async def post_notice(self, recipient: Recipient, notice: Notice) -> int:
-        """Send a notice; buttons have no place in a mail. Raises an `Outcome`."""
-        return await self.send_notice(recipient, notice.html, silent=notice.silent)
 
     async def edit_notice(self, recipient: Recipient, message_id: int, notice: Notice) -> None:
         """Let a mail that was sent stand as it is: what it told was so then, and the end of it is a mail of its own."""

@@ -75,17 +75,13 @@ class ObjectDestination:
         await self._prune()
         return Sent(sha256=backup.archive_sha256)
 
-    async def send_notice(self, recipient: Recipient, html: str, *, silent: bool) -> int:
+    async def send_notice(self, recipient: Recipient, notice: Notice) -> int:
         """Nobody reads notices in an object store."""
         raise Parked("takes archives only")
 
-    async def post_notice(self, recipient: Recipient, notice: Notice) -> int:
-        """Nobody reads notices in an object store."""
-        return await self.send_notice(recipient, notice.html, silent=notice.silent)
-
     async def edit_notice(self, recipient: Recipient, message_id: int, notice: Notice) -> None:
         """Nobody reads notices in an object store."""
-        await self.post_notice(recipient, notice)
+        await self.send_notice(recipient, notice)
 
     async def remove_notice(self, recipient: Recipient, message_id: int) -> None:
         """There is none."""

@@ -39,13 +39,9 @@ class Router:
             recipient, volume, caption=caption, file_id=file_id, silent=silent, on_bytes=on_bytes
         )
 
-    async def send_notice(self, recipient: Recipient, html: str, *, silent: bool) -> int:
+    async def send_notice(self, recipient: Recipient, notice: Notice) -> int:
         """Send it where the recipient is."""
-        return await self._of(recipient).send_notice(recipient, html, silent=silent)
-
-    async def post_notice(self, recipient: Recipient, notice: Notice) -> int:
-        """Send it where the recipient is."""
-        return await self._of(recipient).post_notice(recipient, notice)
+        return await self._of(recipient).send_notice(recipient, notice)
 
     async def edit_notice(self, recipient: Recipient, message_id: int, notice: Notice) -> None:
         """Change it where the recipient is."""

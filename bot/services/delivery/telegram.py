@@ -155,21 +155,7 @@ class TelegramDestination:
         except _UnusableCaption:
             return await send(_bare(caption), None)
 
-    async def send_notice(self, recipient: Recipient, html: str, *, silent: bool) -> int:
-        """Send a text and return its message id; raises an `Outcome`."""
-        message = await self._ask(
-            self._bot.send_message(
-                recipient.chat_id,
-                html,
-                parse_mode=ParseMode.HTML,
-                disable_notification=silent,
-                message_thread_id=_thread(recipient),
-                request_timeout=ANSWER_SECONDS,
-            )
-        )
-        return message.message_id
-
-    async def post_notice(self, recipient: Recipient, notice: Notice) -> int:
+    async def send_notice(self, recipient: Recipient, notice: Notice) -> int:
         """Send a text with buttons, in answer to an older message where that is still there; raises an `Outcome`."""
         answers = ReplyParameters(message_id=notice.answers, allow_sending_without_reply=True)
         message = await self._ask(

@@ -47,7 +47,7 @@ class Undeletable(Outcome):
 class Notes(Protocol):
     """The chats, as a place for messages that change. Every method raises an `Outcome` when it fails."""
 
-    async def send_notice(self, recipient: Recipient, html: str, *, silent: bool) -> int: ...
+    async def send_notice(self, recipient: Recipient, notice: Notice) -> int: ...
 
     async def edit_notice(self, recipient: Recipient, message_id: int, notice: Notice) -> None: ...
 
@@ -197,7 +197,7 @@ class Upkeep:
             except Vanished:
                 message_id = None
         if message_id is None:
-            message_id = await self._notes.send_notice(recipient, html, silent=True)
+            message_id = await self._notes.send_notice(recipient, Notice(html=html))
         await self._catalogue.keep_message(
             KeptMessage(recipient=recipient, kind=kind, subject=subject, message_id=message_id, shown=shown)
         )

@@ -54,7 +54,7 @@ async def pending_restore(house: House) -> PendingRestore | None:
             async with lock.hold(trigger=Trigger.SAFETY, requested_by="a start that puts a cut-off restore in order"):
                 record = await asyncio.to_thread(journal.read)
                 if record is not None and record.state is RecordState.UNDER_WAY:
-                    found = await _settle(house, journal, record)
+                    found = await _settle(house, journal, record, in_place=name == IN_PLACE)
         except BusyError:
             continue  # it is under way, and not cut off
     await sweep_rooms(house.store.work)
@@ -72,7 +72,7 @@ async def forget_cut_off(catalogue: Catalogue) -> None:
     await catalogue.set_untold("")
 
 
-async def _settle(house: House, journal: RestoreJournal, record: Record) -> PendingRestore:
+async def _settle(house: House, journal: RestoreJournal, record: Record, *, in_place: bool) -> PendingRestore:
     outcomes = []
     async with private_room(house.store.work) as room:
         for entry in record.entries:
@@ -92,6 +92,7 @@ async def _settle(house: House, journal: RestoreJournal, record: Record) -> Pend
         + "; ".join(f"{name} is {'now ' if what is PendingOutcome.NEW else ''}{what}" for name, what in outcomes)
         + ".",
         hint=_hint({what for _, what in outcomes}, record),
+        undoable=in_place and any(what is not PendingOutcome.OLD for _, what in outcomes),
     )
     await house.catalogue.set_untold(_ADAPTER.dump_json(pending).decode())  # first: better told twice than never
     await asyncio.to_thread(journal.write, _settled(record, dict(outcomes)))
