@@ -152,17 +152,20 @@ def _time(moment: datetime | None, timezone: ZoneInfo) -> str:
 
 
 def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[int, str]) -> None:
-    """Print one row per backup, with its note if there are any, and with `why` it stays where keep rules say so."""
+    """Print one row per backup; under its archive its note, and with `why` it stays where keep rules say so.
+
+    The columns before that one keep their width, so that a terminal of 80 columns breaks nothing but names.
+    """
     if not backups:
         say("No backups yet. `sqlite-courier backup` makes one.")
         return
-    table = _table(">id", f"time ({timezone.key})", "state", ">databases", ">size", "sha256", "archive")
-    noted = any(backup.note for backup in backups)
-    for column in ["note"] * noted + ["retention"] * bool(why):
-        table.add_column(column, overflow="fold")
+    table = _table(">id", f"time ({timezone.key})", "state", ">dbs", ">size", "archive")
+    for column in table.columns[:-1]:
+        column.no_wrap = True
     for backup in backups:
         style = STATE_STYLE[backup.state]
         name = backup.archive_name if backup.on_disk else f"{backup.archive_name} (not on disk)".strip()
+        name = (name if backup.proven or backup.sealed else backup.error) + (" 📌" if backup.pinned else "")
         table.add_row(
             str(backup.id),
             _time(backup.started_at, timezone),
@@ -171,10 +174,7 @@ def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[in
             if backup.proven or not backup.sealed
             else "?",
             texts.human_size(backup.archive_bytes) if backup.archive_name else "—",
-            backup.archive_sha256[:12],
-            escape(("📌 " if backup.pinned else "") + (name if backup.proven or backup.sealed else backup.error)),
-            *([escape(backup.note)] * noted),
-            *([escape(why.get(backup.id, ""))] * bool(why)),
+            escape("\n".join(line for line in (name, backup.note, why.get(backup.id, "")) if line)),
         )
     out.print(table)
 

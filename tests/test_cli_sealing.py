@@ -139,6 +139,13 @@ def test_restore_undo_and_verify_with_the_key_and_without(server: Path) -> None:
     opened = courier(server, "verify", "--identity", "key.txt", "latest")
     assert opened.returncode == 0
     assert "1 database restored and checked" in opened.stdout
+    (other := server / "other").mkdir()
+    made_key(other)
+    others = courier(server, "verify", "--identity", str(other / "key.txt"), "latest")
+    assert others.returncode == 19
+    assert "No key given here opens" in others.stderr
+    latest = json.loads(courier(server, "show", "latest", "--json").stdout)
+    assert "failed" not in json.dumps(latest)  # a wrong key is no fault of the backup
     archive = server / "backups" / listed[-1]["archive_name"]  # the others are safety copies
     content = bytearray(archive.read_bytes())
     content[-1] ^= 1

@@ -99,6 +99,14 @@ def _compare_bytes(archive: Path, backup: Backup, abort: Abort) -> None:
         )
 
 
+def _is_as_written(archive: Path, backup: Backup, abort: Abort) -> bool:
+    try:
+        _compare_bytes(archive, backup, abort)
+    except (DamagedArchiveError, NotFoundError):
+        return False
+    return True
+
+
 def _summary(intake: Intake) -> str:
     """Return what was proven, in a sentence."""
     count = len(intake.databases)
@@ -166,13 +174,17 @@ class Drills:
             on_disk = await self._catalogue.backups(limit=1, on_disk_only=True, proven_only=True)
             return await self.drill_on_disk(on_disk[0], abort=abort) if on_disk else None
 
-    async def drill_on_disk(self, backup: Backup, *, abort: Abort) -> Drill:
-        """Read the archive on the disk in full, compare it with the catalogue, and test-restore it; raises as above."""
+    async def drill_on_disk(self, backup: Backup, *, abort: Abort, by_hand: bool = False) -> Drill:
+        """Read the archive on the disk in full, compare it with the catalogue, and test-restore it; raises as above.
+
+        A key of this server that does not open what this server sealed is a failure, and an alarm. `by_hand` it is the
+        fault of who brought the key: `SealError`.
+        """
 
         async def find(_room: Path) -> Path:
             return self._store.folder / backup.archive_name
 
-        return await self._drill(backup, DrillSource.DISK, find, abort)
+        return await self._drill(backup, DrillSource.DISK, find, abort, by_hand=by_hand)
 
     async def drill_stored(self, place: Stored, *, abort: Abort | None = None) -> Drill | None:
         """Fetch the newest archive back from an object store and test-restore it; None when it holds none of ours.
@@ -202,10 +214,11 @@ class Drills:
     async def prove(self, archive: Path, backup: Backup | None) -> str:
         """Test-restore an archive file; return what was proven, in a sentence.
 
-        With its `backup`, that is recorded, whatever comes of it. Raises `DamagedArchiveError` where it fails.
+        With its `backup`, that is recorded, whatever comes of it. Raises `DamagedArchiveError` where it fails, and
+        `SealError`, with nothing recorded, where the keys that somebody has brought do not open it.
         """
         if backup is not None:
-            drill = await self.drill_on_disk(backup, abort=Abort())
+            drill = await self.drill_on_disk(backup, abort=Abort(), by_hand=True)
             if not drill.ok:
                 raise DamagedArchiveError(drill.detail, hint="Restore from an older backup, and make a new one now.")
             return drill.detail
@@ -213,12 +226,18 @@ class Drills:
             return _summary(await rehearse(archive, room, keys=self._keys, abort=Abort()))
 
     async def _drill(
-        self, backup: Backup, source: DrillSource, bring: Callable[[Path], Awaitable[Path]], abort: Abort
+        self,
+        backup: Backup,
+        source: DrillSource,
+        bring: Callable[[Path], Awaitable[Path]],
+        abort: Abort,
+        *,
+        by_hand: bool = False,
     ) -> Drill:
         """Test-restore the archive that `bring` gives, and record what came of it."""
         await sweep_rooms(self._store.work)
         async with private_room(self._store.work) as room:
-            opened = True
+            opened, own = True, Abort(parent=abort)
             try:
                 archive = await bring(room)
                 opened = await asyncio.to_thread(self._can_open, archive)
@@ -226,12 +245,15 @@ class Drills:
                     intake = await rehearse(archive, room, backup=backup, keys=self._keys, abort=abort)
                     ok, detail = True, _summary(intake)
                 else:
-                    own = Abort(parent=abort)
                     await run_to_end(partial(_compare_bytes, archive, backup, own), stop=own.set)
                     ok, detail = True, BYTES_COMPARED
             except TooLargeToFetchError:
                 raise
-            except (DamagedArchiveError, UntrustedArchiveError, LostError, NotFoundError, SealError) as error:
+            except SealError as error:
+                ok, detail = False, error.sentence
+                if by_hand and await run_to_end(partial(_is_as_written, archive, backup, own), stop=own.set):
+                    raise
+            except (DamagedArchiveError, UntrustedArchiveError, LostError, NotFoundError) as error:
                 ok, detail = False, error.sentence
         drill = Drill(backup_id=backup.id, at=self._clock(), source=source, ok=ok, detail=detail, opened=opened)
         await self._catalogue.record_drill(drill)
