@@ -23,6 +23,7 @@ from bot.services.delivery.ledger import Ledger
 from bot.services.locks import ServiceLock
 from bot.services.manager import Manager
 from bot.services.opening import open_store
+from bot.services.restore.by_hand import words_left
 from bot.services.status import HEARTBEAT_EVERY
 from bot.telegram import build_bot, build_ledger
 from bot.texts import Texts
@@ -133,7 +134,7 @@ class Service:
         self._go("polling", self.poller.run())
         self._go("ledger", self._ledger.run())
         self._go("commands", self._register_commands())
-        self._go("cut-off restores", self._news.tell_of_cut_off())
+        self._go("restores elsewhere", self._news.tell_of_others())
         await self._planned.start()
         await self._way_back.start()
         self._upkeep.start()
@@ -169,15 +170,17 @@ class Service:
         await self.look_for_news()
         await self.manager.restores.sweep()
         if await self.manager.restores.settle() is not None:
-            self._go("cut-off restores", self._news.tell_of_cut_off())
+            self._go("restores elsewhere", self._news.tell_of_others())
         await self.follow_timetable()
 
     async def look_for_news(self) -> None:
-        """Wake the ledger when another process has written to the catalogue: it may owe a new backup."""
+        """Wake who waits when another process has written to the catalogue: it may owe a backup, or have restored."""
         seen = await self.manager.catalogue.data_version()
         if seen != self._seen_version:
             self._seen_version = seen
             self._ledger.nudge()
+            if await words_left(self.manager.catalogue):
+                self._go("restores elsewhere", self._news.tell_of_others())
             if self.manager.upkeep is not None:
                 self.manager.upkeep.nudge()
             self.manager.alarms.nudge()

@@ -120,6 +120,8 @@ async def _act(
     restorer: Any, prepared: Any, *, dry_run: bool, yes: bool, json: bool, in_place: bool, abort: Any
 ) -> None:
     plan: RestorePlan = prepared.plan
+    from bot.services.restore.by_hand import leave_word  # noqa: PLC0415
+
     if dry_run:
         terminal.print_json(plan) if json else print_plan(plan)
         if not json and not plan.all_obstacles:
@@ -140,6 +142,8 @@ async def _act(
             return
     with bars(quiet=json) as report:
         result = await restorer.restore(prepared, requested_by="the command line", abort=abort, report=report)
+    if plan.folder is None:
+        await leave_word(restorer.house.catalogue, plan, result, undo=bool(prepared.undo_of))
     terminal.print_json(result) if json else print_result(result)
 
 

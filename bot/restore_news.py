@@ -11,6 +11,7 @@ from bot.models import Recipient, RestorePlan, RestoreResult
 from bot.services.delivery.destination import NoticeButton
 from bot.services.delivery.ledger import Ledger
 from bot.services.manager import Manager
+from bot.services.restore.by_hand import forget_word, words_left
 from bot.services.restore.held import Asker
 from bot.services.restore.pending import forget_cut_off, untold_cut_off
 from bot.services.threads import settled
@@ -39,8 +40,11 @@ class RestoreNews:
         html = self._texts.told_of_failed_restore(asker.name, plan, error)
         await self._tell(html, besides=None if also_asker else asker)
 
-    async def tell_of_cut_off(self) -> None:
-        """Tell all admins of a restore that was cut off, as long as nobody has heard of it; raises nothing."""
+    async def tell_of_others(self) -> None:
+        """Tell all admins what came about without this service: restores of the command line, and one that was cut off.
+
+        As long as nobody has heard of it; raises nothing.
+        """
         if self._telling.locked():
             return
         async with self._telling:
@@ -51,17 +55,23 @@ class RestoreNews:
                         return
                     await asyncio.sleep(AGAIN_AFTER)
             except CourierError as error:
-                logger.error("the admins could not be told of a restore that was cut off: {}", error.sentence)
+                logger.error("the admins could not be told of a restore: {}", error.sentence)
 
     async def _tell_once(self) -> bool:
         """Tell what has yet to be told; return whether somebody has heard it, or there was nothing."""
-        pending = await untold_cut_off(self._manager.catalogue)
+        catalogue = self._manager.catalogue
+        pending = await untold_cut_off(catalogue)
         if pending is not None:
             from bot.handlers.restore_buttons import undo_cut_off  # noqa: PLC0415 - it imports aiogram
 
             if not await self._tell(self._texts.restore_cut_off(pending), buttons=undo_cut_off(pending)):
                 return False
-            await forget_cut_off(self._manager.catalogue)
+            await forget_cut_off(catalogue)
+        for word in await words_left(catalogue):
+            if not await self._tell(self._texts.told_of_restore_by_hand(word)):
+                return False
+            self._manager.news_to_pin()
+            await forget_word(catalogue, word)
         return True
 
     async def _tell(self, html: str, *, besides: Asker | None = None, buttons: tuple[NoticeButton, ...] = ()) -> bool:

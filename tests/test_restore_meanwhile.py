@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sqlite3
 import subprocess
@@ -289,3 +290,29 @@ async def test_a_cut_off_restore_is_undone_from_the_word_about_it(town: Town) ->
     await town.ann.press("Yes")
     await town.ann.wait_for(lambda m: "undone" in m.text, since=0)
     assert rows_in(town.users) == (57, 57)
+
+
+@pytest.mark.parametrize("running", [True, False])
+async def test_what_the_command_line_restores_all_admins_hear(town: Town, running: bool) -> None:
+    """From the running service or from the next one; once, loudly, with what was lost."""
+    await town.back_up()
+    add_rows(town.users, 7)
+    if not running:
+        await town.stop()
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "restore", "latest", "--in-place", "--yes", "--only", "users.db"),
+        cwd=town.env.parent, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    _, said = await child.communicate()
+    assert child.returncode == 0, said.decode()
+    await (town.service.look_for_news() if running else town.start())
+    for person in (town.ann, town.ben):
+        told = await person.wait_for(lambda m: "restored on the command line" in m.text, since=0)
+        assert not told.silent
+        assert "users.db" in told.text
+        assert "7 rows newer" in told.text
+    await town.stop()
+    await town.start()
+    await town.service.look_for_news()
+    assert len([m for m in town.ann.messages if "on the command line" in m.text]) == 1

@@ -213,3 +213,18 @@ class PendingRestore:
     sentence: str
     hint: str
     undoable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoredByHand:
+    """A restore into live databases by the command line, of which the admins hear from the service.
+
+    `lost` says what the databases had that the backup had not; `safety_id` is the backup of what was there before.
+    """
+
+    at: datetime
+    undo: bool
+    source: str
+    databases: tuple[str, ...]
+    lost: tuple[str, ...] = ()
+    safety_id: int | None = None

@@ -18,6 +18,7 @@ from bot.models import (
     Override,
     PendingRestore,
     Recipient,
+    RestoredByHand,
     RestorePlan,
     RestorePoint,
     RestoreResult,
@@ -100,6 +101,9 @@ class Texts:
 
     def told_of_restore(self, who: str, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> str:
         return restoring.told_of_restore(who, plan, result, self.timezone, undo=undo)
+
+    def told_of_restore_by_hand(self, seen: RestoredByHand) -> str:
+        return restoring.told_of_restore_by_hand(seen, self.timezone)
 
     def told_of_failed_restore(self, who: str, plan: RestorePlan, error: BaseException) -> str:
         return restoring.told_of_failed_restore(who, plan, error)

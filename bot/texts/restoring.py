@@ -10,13 +10,14 @@ from bot.errors import AbortedError, CourierError, RestoreError
 from bot.models import (
     PendingOutcome,
     PendingRestore,
+    RestoredByHand,
     RestoredDatabase,
     RestorePlan,
     RestoreProgress,
     RestoreResult,
     RestoreStage,
 )
-from bot.texts.markup import Listing, compose, name, text
+from bot.texts.markup import Listing, compose, name, sentence, text
 from bot.texts.measures import age, clock_time, count, duration, local_and_utc
 from bot.texts.restore_plan import listing, source
 
@@ -164,6 +165,21 @@ def told_of_restore(who: str, seen: RestorePlan, came: RestoreResult, timezone: 
         "",
         f"🛟 What was there before is backup {came.safety.id}, pinned: History → Restore brings it back."
         if came.safety is not None
+        else None,
+    )
+
+
+def told_of_restore_by_hand(seen: RestoredByHand, timezone: ZoneInfo) -> str:
+    """Return what all admins are told of a restore that somebody did on the server itself."""
+    return compose(
+        f"♻️ <b>{'A restore was undone' if seen.undo else 'Databases were restored'} on the command line</b>",
+        f"{sentence(local_and_utc(seen.at, timezone))}, from {text(seen.source, 200)}",
+        "",
+        Listing(tuple(f"✅ <b>{name(database)}</b>" for database in seen.databases), 20),
+        listing([f"🔴 <b>Lost:</b> {text(lost, 250)}" for lost in seen.lost], 10),
+        "",
+        f"🛟 What was there before is backup {seen.safety_id}, pinned: History → Restore brings it back."
+        if seen.safety_id is not None
         else None,
     )
 

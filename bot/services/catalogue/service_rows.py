@@ -95,13 +95,16 @@ class ServiceRows(Rows):
         )
 
     @reading
-    async def untold(self) -> str:
-        """Return what the admins have yet to be told of a restore that was cut off; empty where nothing is."""
-        return str(await self.value("SELECT value FROM meta WHERE key = 'untold'") or "")
+    async def untold(self, about: str = "untold") -> str:
+        """Return what the admins have yet to be told of restores, as JSON; empty where nothing is.
+
+        `about` is one of a restore that was cut off (unless said otherwise), or of those done by hand.
+        """
+        return str(await self.value("SELECT value FROM meta WHERE key = ?", (about,)) or "")
 
     @writing
-    async def set_untold(self, what: str) -> None:
-        await self.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('untold', ?)", (what,))
+    async def set_untold(self, what: str, about: str = "untold") -> None:
+        await self.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (about, what))
 
     @reading
     async def last_planned(self) -> datetime | None:
