@@ -344,8 +344,8 @@ def _unusable_phones(urls: str) -> list[str]:
 
 
 def _missing(given: Given, variable: str, mend: str) -> list[str]:
-    # A setting whose file could not be read has its fault already.
-    if variable in given.texts:
+    # A setting whose file or line could not be read has its fault already.
+    if variable in given.texts or variable in given.unread:
         return []
     slip = (
         f" ({given.lookalikes[variable]} is set: is it meant to be this one?)" if variable in given.lookalikes else ""

@@ -18,6 +18,9 @@ _BETWEEN = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]{0,30}://)")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://\S+")
 _SHORTEST_PIECE = 8
 
+# Nothing but a host's name: labels of letters, and an ending such as .com.
+_HOST = re.compile(r"(?=.{1,60}$)([A-Za-z0-9-]{1,20}\.)+[A-Za-z]{2,10}")
+
 
 def span(least: timedelta, most: timedelta, *, off: bool = False) -> Callable[[Any], timedelta]:
     """Make a reader of lengths of time such as `90m`, `6h` or `2d`; with `off` also the word, which is no length."""
@@ -117,6 +120,8 @@ def keep_urls_secret(*texts: str) -> None:
         rest = url.partition("://")[2] or url
         if rest.endswith("://"):
             continue  # a kind alone, which stands in every other line of the log
+        if _HOST.fullmatch(rest):
+            continue  # a host's name alone, which the sentences that mend it name too
         redact.add(url)
         if re.search(r"[/@?]", rest):
             redact.add(rest)

@@ -44,6 +44,8 @@ class Given:
     lookalikes: Mapping[str, str] = field(default_factory=dict)  # setting → what was written
     faults: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    unread: Collection[str] = ()
+    """Settings that may be set, but where a fault keeps the value from being read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,7 @@ class EnvLine:
     name: str
     value: str
     line: int
+    readable: bool = True
 
 
 def gather(
@@ -69,6 +72,8 @@ def gather(
     known = {*names, *secret_files}
     label = env_file.name if env_file else ".env"
     lines, faults = _read_env_file(env_file, known) if env_file else ([], [])
+    unread = {line.name for line in lines or () if not line.readable} if lines is not None else set(names)
+    lines = [line for line in lines or () if line.readable]
     duplicates, warnings = _name_duplicates(lines, label)
     faults += duplicates
     unknown_faults, unknown_warnings, lookalikes = _name_unknown(lines, known, label)
@@ -108,6 +113,7 @@ def gather(
         lookalikes=lookalikes,
         faults=tuple(faults),
         warnings=tuple(warnings),
+        unread=unread,
     )
 
 
@@ -138,6 +144,7 @@ def parse_env(text: str, known: Collection[str] = (), label: str = ".env") -> tu
             number = end
         elif value[:1] in ("'", '"') and value.count(value[0]) == 1:
             faults.append(f"{name} ({label}, line {first}) opens a quote {value[0]} that is never closed: close it.")
+            found.append(EnvLine(name=name, value="", line=first, readable=False))
             continue
         found.append(EnvLine(name=name, value=_unquote(value), line=first))
     return found, faults
@@ -188,23 +195,24 @@ def _strip_comment(value: str) -> str:
     return value
 
 
-def _read_env_file(path: Path, known: Collection[str]) -> tuple[list[EnvLine], list[str]]:
+def _read_env_file(path: Path, known: Collection[str]) -> tuple[list[EnvLine] | None, list[str]]:
+    """Return the lines and their faults; None for lines that can't be read at all."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         if path == Path(".env"):
             return [], []
-        return [], [f"The settings file {path} does not exist: check the path, or copy .env.example to it."]
+        return None, [f"The settings file {path} does not exist: check the path, or copy .env.example to it."]
     except OSError as error:
-        return [], [f"The settings file {path} can't be read ({error.strerror}): check its permissions."]
+        return None, [f"The settings file {path} can't be read ({error.strerror}): check its permissions."]
     try:
         # What PowerShell's > and older Notepads write.
         utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
         text = content.decode("utf-16" if utf16 else "utf-8-sig")
     except UnicodeDecodeError:
-        return [], [f"The settings file {path} is not UTF-8 text: save it as UTF-8."]
+        return None, [f"The settings file {path} is not UTF-8 text: save it as UTF-8."]
     if "\0" in text:
-        return [], [f"The settings file {path} holds zero bytes, so it is no text file: write it anew."]
+        return None, [f"The settings file {path} holds zero bytes, so it is no text file: write it anew."]
     return parse_env(text, known, path.name)
 
 

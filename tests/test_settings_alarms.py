@@ -72,6 +72,12 @@ def test_the_address_of_a_watchdog_is_given_without_its_endings(tmp_path: Path) 
     assert "secretsecret" not in fault
 
 
+def test_the_mend_of_a_watchdogs_bare_host_is_readable(tmp_path: Path) -> None:
+    """A host's name is no secret: the example in the sentence is not hidden because it is the same host."""
+    (fault,) = faults_of(tmp_path, "HEARTBEAT_URL=hc-ping.com")
+    assert fault.endswith("such as https://hc-ping.com/….")
+
+
 def test_addresses_are_masked_and_redacted() -> None:
     """`config` shows the kinds and the host; what stood in them is hidden in every text, and hosts are not."""
     assert masked_urls("ntfy://my-private-topic, discord://123/abc") == "ntfy://…, discord://…"

@@ -130,6 +130,16 @@ def test_a_quote_that_is_never_closed() -> None:
     )
 
 
+def test_what_cannot_be_read_is_not_called_missing_too() -> None:
+    """A required setting behind an open quote, or in a file of another encoding, has its one fault and no other."""
+    found = faults("", required=f'BOT_TOKEN={TOKEN}\nADMIN_IDS="11\nDATABASES=a.db\n')
+    assert found == ('ADMIN_IDS (.env, line 2) opens a quote " that is never closed: close it.',)
+    Path(".env").write_bytes(f"# caf\xe9\nBOT_TOKEN={TOKEN}\nADMIN_IDS=1\nDATABASES=a.db\n".encode("latin-1"))
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert caught.value.faults == ("The settings file .env is not UTF-8 text: save it as UTF-8.",)
+
+
 def test_a_line_that_is_no_setting_is_not_repeated() -> None:
     """The fault gives the number of the line, for the line may hold a secret."""
     assert the_fault("sk-some-secret\n") == (
