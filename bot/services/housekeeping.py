@@ -106,11 +106,18 @@ class Housekeeping:
         latest = await self._catalogue.latest_by_database()
         last_of = sorted(name for name, newest in latest.items() if newest.id == backup_id)
         if last_of:
+            shown = ", ".join([_shortened(name) for name in last_of[:3]])  # sixty long names would fill the screen
+            more = f" and {len(last_of) - 3} more" if len(last_of) > 3 else ""
             raise CourierError(
-                f"Backup {backup_id} is the last good backup of {', '.join(last_of)}; it is never deleted.",
+                f"Backup {backup_id} is the last good backup of {shown}{more}; it is never deleted.",
                 hint="Make a new backup first.",
             )
         await self._store.delete(backup.archive_name)
         await self._catalogue.mark_deleted(backup_id)
         await self._catalogue.audit(actor, "deleted", f"backup {backup_id}, {backup.archive_name}")
         logger.warning("backup {} ({}) deleted by {}", backup_id, backup.archive_name, actor)
+
+
+def _shortened(name: str) -> str:
+    """Return a database's name for a sentence; a long one keeps its beginning and its end, where names differ."""
+    return name if len(name) <= 40 else f"{name[:27]}…{name[-12:]}"

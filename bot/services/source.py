@@ -265,7 +265,7 @@ def refusal(path: Path, error: sqlite3.Error, *, waited: float) -> SnapshotError
     if primary in _WAITING:
         return SnapshotError(
             SkipReason.BUSY,
-            f"{path} stayed locked by its application for {waited:.0f} seconds.",
+            f"{path} stayed locked by its application for {waited:g} s.",
             hint="A long write was going on; raise BUSY_TIMEOUT if this happens often.",
         )
     if primary == sqlite3.SQLITE_NOTADB:

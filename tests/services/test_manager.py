@@ -236,6 +236,16 @@ async def test_the_last_good_backup_is_not_deleted_on_request(opened, tmp_path: 
         await manager.delete(first.id, actor="Ann")
 
 
+async def test_a_refused_deletion_names_a_few_databases_in_short(opened, tmp_path: Path) -> None:
+    """Sixty databases with names of 200 characters still make a sentence that fits a phone."""
+    manager = await opened(*(make_database(tmp_path / f"{number}_{'x' * 190}.db") for number in range(5)))
+    made = (await back_up(manager)).backup
+    with pytest.raises(CourierError, match="and 2 more; it is never deleted") as caught:
+        await manager.delete(made.id, actor="Ann")
+    assert len(str(caught.value)) < 200
+    assert "0_xxx" in str(caught.value)
+
+
 async def test_the_catalogue_is_rebuilt_from_the_archives(opened, tmp_path: Path, clock: SteppedClock) -> None:
     """A corrupt catalogue is set aside, not replaced, and the restore points are known again."""
     source = make_database(tmp_path / "one.db")

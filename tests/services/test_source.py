@@ -247,7 +247,9 @@ async def test_a_locked_source_is_busy(
     """The wait ends at the timeout; a source that is let go in time is copied."""
     path = make_bank(home / "bank.db", mode, filler=10)
     process = holder(path, *statements)
-    assert (await refused(path, into, busy_timeout=0.3)).reason is SkipReason.BUSY
+    busy = await refused(path, into, busy_timeout=0.3)
+    assert busy.reason is SkipReason.BUSY
+    assert "locked by its application for 0.3 s." in str(busy)
     waiting = asyncio.create_task(snap(path, into, busy_timeout=60.0))
     await asyncio.sleep(0)
     await asyncio.to_thread(let_go, process)
