@@ -46,8 +46,8 @@ def validate_expression(expression: str) -> str:
     parts = expression.split()
     if len(parts) != len(_FIELDS):
         message = (
-            f"“{expression}” has {len(parts)} field{'' if len(parts) == 1 else 's'}; a schedule has five: minute, hour, "
-            f"day of the month, month and day of the week. {_EXAMPLE}."
+            f"“{expression}” has {len(parts)} field{'' if len(parts) == 1 else 's'}; a schedule has five: minute, "
+            f"hour, day of the month, month and day of the week. {_EXAMPLE}."
         )
         raise ValueError(message)
     for (field, _, span), part in zip(_FIELDS, parts, strict=True):
