@@ -149,8 +149,8 @@ def refused(error: CourierError) -> str:
 
 _WITH_THE_KEY = {
     "key": "Restore on the server, where the key can be brought for the time being:"
-    " <code>sqlite-courier restore … --in-place --identity FILE</code>. With <code>AGE_IDENTITY_FILE</code> in its .env it"
-    " works from here too, and whoever breaks in there can open every backup. Never send a key to the bot.",
+    " <code>sqlite-courier restore … --in-place --identity FILE</code>. With <code>AGE_IDENTITY_FILE</code> in its .env"
+    " it works from here too, and whoever breaks in there can open every backup. Never send a key to the bot.",
     "passphrase": "Restore on the server, which asks for the passphrase:"
     " <code>sqlite-courier restore … --in-place</code>. Never send a passphrase to the bot.",
 }
