@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.errors import AbortedError, RestoreError, RestoreRefusedError
+from bot.errors import AbortedError, RestoreError, RestoreRefusedError, SealError
 from bot.models import (
     DatabaseChange,
     DatabaseFacts,
@@ -232,3 +232,13 @@ def test_what_to_do_after_a_restore_that_was_cut_off(outcomes: set[PendingOutcom
     seen = fits(TEXTS.restore_cut_off(pending))
     assert says in seen
     assert all(str(outcome) in seen for outcome in outcomes)
+
+
+@pytest.mark.parametrize(("wants", "says"), [("key", "--identity FILE"), ("passphrase", "asks for the passphrase")])
+def test_without_the_key_the_chat_says_where_it_can_be_brought(wants: str, says: str) -> None:
+    """Not in words of the command line, which nobody can type here; and never by sending it."""
+    told = restoring.refused(SealError("It is sealed.", wants=wants, hint="Give the identity file: --identity."))
+    assert "on the server" in told
+    assert says in told
+    assert "Never send" in told
+    assert "Give the identity file" not in told

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.errors import AbortedError, CourierError, RestoreError
+from bot.errors import AbortedError, CourierError, RestoreError, SealError
 from bot.models import (
     PendingOutcome,
     PendingRestore,
@@ -142,7 +142,19 @@ def failed(error: CourierError) -> str:
 
 def refused(error: CourierError) -> str:
     """Return why a press did nothing."""
+    if isinstance(error, SealError) and error.wants:
+        return compose(f"✋ {text(error.sentence, 1500)}", f"💡 {_WITH_THE_KEY[error.wants]}")
     return compose(f"✋ {text(error.sentence, 1500)}", f"💡 {text(error.hint, 800)}" if error.hint else None)
+
+
+_WITH_THE_KEY = {
+    "key": "Restore on the server, where the key can be brought for the time being:"
+    " <code>sqlite-courier restore … --in-place --identity FILE</code>. With <code>AGE_IDENTITY_FILE</code> in its .env"
+    " it works from here too, and whoever breaks in there can open every backup. Never send a key to the bot.",
+    "passphrase": "Restore on the server, which asks for the passphrase:"
+    " <code>sqlite-courier restore … --in-place</code>. Never send a passphrase to the bot.",
+}
+"""What helps where there is no key, in words for the chat, by what is wanted."""
 
 
 def already_running(who: str, event: RestoreProgress, started_at: datetime, now: datetime) -> str:

@@ -17,6 +17,7 @@ from bot.errors import RestoreError
 from bot.models import Backup, CheckMethod, CheckReport, DatabaseChange, Snapshot, Verdict
 from bot.services.abort import Abort
 from bot.services.check import check_snapshot
+from bot.services.part_file import PART_SUFFIX
 from bot.services.restore.house import House, Report
 from bot.services.restore.incoming import describe, fingerprint_of
 from bot.services.restore.replacement import sync_folder
@@ -52,14 +53,18 @@ def keep_late(
     file = folder / f"{house.clock():%Y%m%d_%H%M%S}-{secrets.token_hex(8)}.db"
     try:
         create_private_folder(folder)
-        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        part = file.with_name(file.name + PART_SUFFIX)  # swept after a kill; what has its name is whole
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         try:
-            _copy(connection, file, check)
-            _to_disk(file)
-            return LateCopy(name=change.name, file=file, fingerprint=fingerprint_of(file, check=check))
+            _copy(connection, part, check)
+            _to_disk(part)
+            late = LateCopy(name=change.name, file=file, fingerprint=fingerprint_of(part, check=check))
+            part.rename(file)
+            sync_folder(folder)
         except BaseException:
-            file.unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
             raise
+        return late
     except (OSError, sqlite3.Error) as error:
         raise RestoreError(
             f"{change.target} was written to after its safety copy was taken, and what was written can't be copied"
@@ -94,7 +99,6 @@ def _to_disk(file: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    sync_folder(file.parent)
 
 
 async def store_late(
@@ -149,6 +153,13 @@ async def store_late(
             instead.id, f"shortly before a restore; backup {backup.id} has all of it and more"
         )
     return backup, frozenset(stored)
+
+
+def sweep_parts(store: Path) -> None:
+    """Remove what a killed process has left half copied; nobody may be restoring. Blocking."""
+    for part in (store / KEPT_FOLDER).glob(f"*{PART_SUFFIX}*"):  # SQLite's own files beside it too
+        with suppress(OSError):
+            part.unlink()
 
 
 def discard(late: Mapping[str, LateCopy]) -> None:

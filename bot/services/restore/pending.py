@@ -28,6 +28,7 @@ from bot.services.restore.journal import (
     RecordState,
     RestoreJournal,
 )
+from bot.services.restore.late import sweep_parts
 from bot.services.restore.replacement import bring_back, is_new, swap_back
 from bot.services.restore.workroom import private_room, sweep_rooms
 from bot.services.snapshot import take_snapshot
@@ -74,6 +75,7 @@ async def forget_cut_off(catalogue: Catalogue) -> None:
 
 async def _settle(house: House, journal: RestoreJournal, record: Record, *, in_place: bool) -> PendingRestore:
     outcomes = []
+    await asyncio.to_thread(sweep_parts, house.store.folder)
     async with private_room(house.store.work) as room:
         for entry in record.entries:
             try:

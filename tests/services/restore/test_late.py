@@ -186,3 +186,37 @@ async def test_killed_before_the_late_copy_is_catalogued_undo_still_has_it(tmp_p
     assert pending.databases == (("bank.db", PendingOutcome.NEW),)
     await rig.undo()
     assert require_sound(bank) == 7
+
+
+_KILLED_COPYING = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from bot.services.restore import late
+from tests.services.restore.rig import Rig
+from tests.services.restore.test_late import transact_elsewhere
+
+folder = Path(sys.argv[1])
+late.fingerprint_of = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+
+def mark(step):
+    if step == "journal written":
+        transact_elsewhere(folder / "bank.db", 7)
+
+asyncio.run(Rig(folder, [folder / "bank.db"]).restore(mark=mark))
+"""
+
+
+async def test_killed_while_copying_what_came_late_leaves_no_half_copy(tmp_path: Path) -> None:
+    """The database has all that was committed, so it is not as planned; the next start takes the half copy away."""
+    bank = make_bank(tmp_path / "bank.db", "wal", filler=100)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    child = run_child(_KILLED_COPYING, tmp_path)
+    assert child.returncode == -9, child.stderr
+    assert [file.suffix for file in late_files(rig)] == [".part"]
+    async with rig.opened() as restorer:
+        pending = await restorer.pending()
+    assert pending is not None
+    assert pending.databases == (("bank.db", PendingOutcome.CHANGED),)
+    assert require_sound(bank) == 7
+    assert late_files(rig) == []
