@@ -203,6 +203,13 @@ def time_zone(value: Any) -> ZoneInfo:
     try:
         return ZoneInfo(text)
     except (KeyError, ValueError, OSError):
+        if (shift := re.fullmatch(r"(?i)(?:UTC|GMT)\s*([+-])0?(\d{1,2})(?::?00)?", text)) and int(shift[2]) <= 12:
+            # Their signs are those of POSIX: the hours to be added to get to UTC.
+            fixed = f"Etc/GMT{'-' if shift[1] == '+' else '+'}{int(shift[2])}" if int(shift[2]) else "UTC"
+            raise ValueError(
+                f"is {text!r}, not the IANA name of a time zone: write that of a city, such as Europe/Berlin, which"
+                f" follows its clock changes; {fixed} is this one without any."
+            ) from None
         names = {name.lower(): name for name in available_timezones()}
         by_city = {name.rpartition("/")[2]: names[name] for name in sorted(names)}
         written = text.lower().replace(" ", "_")

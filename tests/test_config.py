@@ -256,6 +256,11 @@ def test_all_faults_are_reported_at_once() -> None:
         ("CHECK=none", "CHECK is 'none', which is unknown: write one of full, quick."),
         ("LOG_LEVEL=WARN", "LOG_LEVEL is 'WARN', which is unknown: did you mean WARNING?"),
         ("OWED=none", "OWED is 'none', which is unknown: write one of newest, all."),
+        (
+            "TIMEZONE=UTC+2",
+            "TIMEZONE is 'UTC+2', not the IANA name of a time zone: write that of a city, such as Europe/Berlin, which"
+            " follows its clock changes; Etc/GMT-2 is this one without any.",
+        ),
         ("TIMEZONE=Tokyo", "TIMEZONE is 'Tokyo', not the IANA name of a time zone: did you mean Asia/Tokyo?"),
         (
             "TIMEZONE=europe/berlni",
