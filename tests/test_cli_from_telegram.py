@@ -14,6 +14,7 @@ import pytest
 
 from bot.app import open_manager
 from bot.config import load_settings
+from bot.demo import faults
 from bot.demo.phones import Person
 from bot.demo.standin import StandIn
 from bot.models import Trigger
@@ -91,6 +92,29 @@ async def test_an_archive_gone_from_the_disk_is_offered_from_the_chat(shop: Shop
     assert code == 3
     assert "no longer on the disk" in err
     assert "--from-telegram" in err
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence", "mend"),
+    [
+        ("file is too big", "no bot download a file over 20 MB", "in the chat by hand, then restore from the file"),
+        (
+            "wrong file_id or the file is temporarily unavailable",
+            "no longer gives out this file",
+            "another restore point",
+        ),
+    ],
+)
+async def test_what_telegram_does_not_give_back_is_said_with_a_way_on(
+    shop: Shop, tmp_path: Path, said: str, sentence: str, mend: str
+) -> None:
+    """A volume over the download limit, and a file that is gone: nothing is changed, and there is something to do."""
+    shop.api.inject(faults.bad_request(said), "getFile", times=None)
+    found, _, err = await shop.restore("latest", "--from-telegram", "--to", str(tmp_path / "out"))
+    assert found == 13
+    assert sentence in err
+    assert mend in err
+    assert not (tmp_path / "out").exists()
 
 
 async def test_each_trouble_has_its_sentence(shop: Shop, tmp_path: Path) -> None:
