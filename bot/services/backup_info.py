@@ -5,13 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from bot.models import BackedUp, Verdict
-
-if TYPE_CHECKING:
-    from bot.services.manifest import Manifest
+from bot.services.manifest import Manifest
 
 _TABLES_LISTED = 200
 _BOM = b"\xef\xbb\xbf"  # an older Notepad takes UTF-8 for the local code page without it

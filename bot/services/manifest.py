@@ -27,12 +27,9 @@ from bot.models import (
     Trigger,
     Verdict,
 )
-from bot.services.backup_info import build_info
 from bot.services.proof import Inflater
 from bot.services.zip_reader import data_offset, faults_in, inflate_entry, opened
 from bot.services.zip_records import Entry
-
-__all__ = ["Manifest", "backed_up", "build_info", "build_manifest", "manifest_in", "read_manifest"]
 
 MAX_MANIFEST = 16 << 20
 """Bytes of manifest.json that are read at most: enough for a hundred thousand tables."""

@@ -24,7 +24,8 @@ from bot.models import (
 )
 from bot.services.abort import Abort
 from bot.services.archive import Source, write_archive
-from bot.services.manifest import Manifest, backed_up, build_info, build_manifest
+from bot.services.backup_info import build_info
+from bot.services.manifest import Manifest, backed_up, build_manifest
 
 MOMENT = datetime(2026, 3, 29, 1, 30, 7, tzinfo=UTC)
 

@@ -21,9 +21,10 @@ from bot.errors import DamagedArchiveError, UntrustedArchiveError
 from bot.models import INFO_NAME, MANIFEST_NAME, Backup, Compression, DrillSource, Member, Trigger
 from bot.services.abort import Abort
 from bot.services.archive import Source, write_archive
+from bot.services.backup_info import build_info
 from bot.services.drill import rehearse
 from bot.services.manager import Manager
-from bot.services.manifest import build_info, build_manifest
+from bot.services.manifest import build_manifest
 from bot.services.restore_points.document import DOCUMENT_NAME
 from bot.services.restore_points.fetch import UnreachableError
 from bot.texts import Texts

@@ -24,7 +24,8 @@ from bot.models import (
     Trigger,
     Verdict,
 )
-from bot.services.manifest import Manifest, backed_up, build_info, build_manifest
+from bot.services.backup_info import build_info
+from bot.services.manifest import Manifest, backed_up, build_manifest
 from tests.services.archives import MOMENT, report, snapshot_of
 
 NAME = "database_backup_20260329_013007.zip"

@@ -33,8 +33,9 @@ from bot.models import (
 )
 from bot.services.abort import Abort
 from bot.services.archive import Source, write_archive
+from bot.services.backup_info import build_info
 from bot.services.check import check_snapshot
-from bot.services.manifest import backed_up, build_info, build_manifest
+from bot.services.manifest import backed_up, build_manifest
 from bot.services.restore.house import House, Report
 from bot.services.restore.incoming import fingerprint_of
 from bot.services.snapshot import take_snapshot
