@@ -155,7 +155,10 @@ def assert_nothing_left(folder: Path) -> None:
 
 
 def unsealed_archives(folder: Path) -> list[str]:
-    """Files that are, or hold, a ZIP in the open: named so, beginning so, or with our manifest's record in them."""
+    """Files that are, or hold, a ZIP in the open: named so, beginning so, or with our manifest's name in them.
+
+    Not with a record's four bytes: one in seven hundred sealed archives of this size has those by chance.
+    """
     found = []
     for path in folder.rglob("*"):
         if not path.is_file() or path.suffix in (".db", ".env", ".log"):
@@ -164,7 +167,7 @@ def unsealed_archives(folder: Path) -> list[str]:
             content = path.read_bytes()
         except FileNotFoundError:  # it is a run under way
             continue
-        if path.suffix == ".zip" or content.startswith(b"PK") or b"PK\x01\x02" in content:
+        if path.suffix == ".zip" or content.startswith(b"PK") or b"manifest.json" in content:
             found.append(path.name)
     return found
 
