@@ -68,8 +68,8 @@ class Snapshot:
 
 class Verdict(StrEnum):
     OK = "ok"
-    DAMAGED = "damaged"
-    UNCHECKED = "could not check"  # the schema needs the application's own functions; delivered with a warning
+    DAMAGED = "damaged"  # its pages are, and that is proven
+    UNCHECKED = "could not check"  # the messages say what was in the way; delivered with a warning
 
 
 class CheckMethod(StrEnum):

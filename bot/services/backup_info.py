@@ -128,7 +128,7 @@ def _verdict(database: BackedUp) -> str:
         case Verdict.OK:
             return f"passed ({check})"
         case Verdict.UNCHECKED:
-            return "COULD NOT BE CHECKED: its schema needs functions that only its application has"
+            return f"COULD NOT BE CHECKED ({check})"
         case Verdict.DAMAGED:
             return f"DAMAGED ({check})"
 

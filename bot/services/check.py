@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import aiosqlite
@@ -16,8 +17,8 @@ import aiosqlite
 from bot.errors import AbortedError
 from bot.models import CheckMethod, CheckReport, Snapshot, Verdict
 from bot.services.abort import Abort
-from bot.services.source import connected, error_code
-from bot.services.threads import run_to_end
+from bot.services.source import FAULTS, connected, has_newer_format, is_of_schema, proves_damage, said
+from bot.services.threads import run_in_loop
 
 MAX_MESSAGES = 20
 _MOST_MESSAGES = 100_000
@@ -33,19 +34,20 @@ _CACHE_KIB = 4096
 _LOOK_EVERY = 0.05  # seconds between two looks at the abort flag
 
 _PRAGMAS = {CheckMethod.FULL: "integrity_check", CheckMethod.QUICK: "quick_check"}
-_UNKNOWN = re.compile(r"no such (collation|function|module|tokenizer)|unknown (function|tokenizer)|unsafe use of")
-_HEADING = "*** in database main ***"
-_FAULTS = (sqlite3.Error, UnicodeError)  # what SQLite says of a damaged database need not be valid UTF-8
+_HEADING = "*** in database main ***\n"
+# What integrity_check says of the pages of a table whose schema could not be read, and of nothing else that is amiss.
+_OF_UNREAD_TABLES = re.compile(r"Page \d+(:| is) never used$|max rootpage \(\d+\) disagrees with header")
 
 
 async def check_snapshot(snapshot: Snapshot, method: CheckMethod, *, abort: Abort) -> CheckReport:
     """Return what a check of the private copy found; its bytes stay as they are, and nothing is left beside it.
 
-    FULL compares every index with its table, QUICK does not. DAMAGED is what SQLite finds wrong or fails on; rows that
-    break a NOT NULL, CHECK or type rule of their own table are no damage, and named in the messages of an OK. UNCHECKED
-    is a database whose schema needs collations, functions or modules of its own application, and in which all that can
-    be checked without them is right. Violated foreign keys are counted and change no verdict. Raises `AbortedError`
-    only.
+    FULL compares every index with its table, QUICK does not. DAMAGED is proof: pages that contradict one another, or of
+    which SQLite can make no sense. Rows that break a NOT NULL, CHECK or type rule of their own table are no damage, and
+    named in the messages of an OK. UNCHECKED is whatever else kept the check from its end, with all right that could be
+    checked: a schema that this SQLite can't read, or that needs functions of its own application; a machine without
+    memory, without files to open or with a disk that can't be read. Violated foreign keys are counted and change no
+    verdict. Raises `AbortedError` only.
     """
     own_abort = Abort()  # a cancellation stops this check, not everything that holds the caller's flag
 
@@ -53,34 +55,41 @@ async def check_snapshot(snapshot: Snapshot, method: CheckMethod, *, abort: Abor
         abort.check()
         own_abort.check()
 
-    return await run_to_end(lambda: asyncio.run(_check(snapshot, method, check)), stop=own_abort.set)
+    started = time.monotonic()
+    try:
+        report = await run_in_loop(lambda: _check(snapshot, method, check), stop=own_abort.set)
+    except AbortedError:
+        raise
+    except Exception as error:  # of opening the copy, or of a machine that may not even give us an event loop
+        if proves_damage(error):
+            report = _report(Verdict.DAMAGED, (said(error),), method)
+        else:
+            report = _report(Verdict.UNCHECKED, (f"This machine could not read the copy: {said(error)}",), method)
+    return replace(report, seconds=time.monotonic() - started)
 
 
 async def _check(snapshot: Snapshot, method: CheckMethod, check: Callable[[], None]) -> CheckReport:
-    started = time.monotonic()
-    verdict = Verdict.DAMAGED
-    messages: tuple[str, ...] = ()
-    violations = 0
-    rows: tuple[tuple[str, int], ...] = ()
-    schema = ""
-    try:
-        async with _opened(snapshot, check) as copy:
-            verdict, messages = await _judge(copy, method)
-            with suppress(*_FAULTS):  # of a damaged database, what can still be told
-                tables = await _tables(copy)
-                rows = tuple([(name, await _count_rows(copy, name)) for name in tables])
-                violations = await _count_violations(copy)
-                schema = await _hash_schema(copy)
-    except _FAULTS as error:
-        verdict, messages = Verdict.DAMAGED, (str(error),)
+    if has_newer_format(snapshot.file):
+        return _report(Verdict.UNCHECKED, (f"SQLite {sqlite3.sqlite_version} does not know its format",), method)
+    async with _opened(snapshot, check) as copy:
+        report = _report(*await _judge(copy, method), method)
+        with suppress(*FAULTS):  # of a damaged database, what can still be told
+            tables = await _tables(copy)
+            report = replace(report, rows=tuple([(name, await _count_rows(copy, name)) for name in tables]))
+            report = replace(report, foreign_key_violations=await _count_violations(copy))
+            report = replace(report, schema_sha256=await _hash_schema(copy))
+    return report
+
+
+def _report(verdict: Verdict, messages: tuple[str, ...], method: CheckMethod) -> CheckReport:
     return CheckReport(
         verdict=verdict,
         method=method,
         messages=messages,
-        foreign_key_violations=violations,
-        rows=rows,
-        schema_sha256=schema,
-        seconds=time.monotonic() - started,
+        foreign_key_violations=0,
+        rows=(),
+        schema_sha256="",
+        seconds=0.0,
     )
 
 
@@ -118,7 +127,8 @@ async def _opened(snapshot: Snapshot, check: Callable[[], None]) -> AsyncIterato
         connection.text_factory = _lenient
         copy = _Copy(connection, check)
         await copy.rows("PRAGMA locking_mode=EXCLUSIVE")  # nobody else reads it: no shared memory beside it
-        await copy.rows(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        with suppress(*FAULTS):  # it reads the schema
+            await copy.rows(f"PRAGMA cache_size=-{_CACHE_KIB}")
         watch = asyncio.create_task(copy.interrupt_when_aborted())
         try:
             yield copy
@@ -138,47 +148,71 @@ def _quoted(name: str) -> str:
 async def _judge(copy: _Copy, method: CheckMethod) -> tuple[Verdict, tuple[str, ...]]:
     pragma = _PRAGMAS[method]
     try:
-        lines = await _faults(copy, f"PRAGMA {pragma}({MAX_MESSAGES})")
-        if len(lines) >= MAX_MESSAGES and _break_rules(lines):
-            lines = await _faults(copy, f"PRAGMA {pragma}({_MOST_MESSAGES})")  # is there damage behind them?
-    except _FAULTS as error:
-        if not _is_unknown(error):
-            return Verdict.DAMAGED, (str(error),)
-        unknown = str(error)
+        lines = await _findings(copy, f"{pragma}({MAX_MESSAGES})")
+        if len(lines) >= MAX_MESSAGES and not _damage_in(lines):
+            lines = await _findings(copy, f"{pragma}({_MOST_MESSAGES})")  # is there damage behind the broken rules?
+    except FAULTS as error:
+        if proves_damage(error):
+            return Verdict.DAMAGED, (said(error),)
+        unread = said(error)
     else:
-        if not _break_rules(lines):
-            damage = tuple(line for line in lines if not _RULE.match(line))
-            return Verdict.DAMAGED, (damage or lines)[:MAX_MESSAGES]
+        if damage := _damage_in(lines):
+            return Verdict.DAMAGED, damage[:MAX_MESSAGES]
         return (Verdict.OK if len(lines) < _MOST_MESSAGES else Verdict.UNCHECKED), lines[:MAX_MESSAGES]
+    with suppress(*FAULTS):
+        look = _damage_past_schema if is_of_schema(unread) else _damage_in_tables
+        if damage := await look(copy, pragma):
+            return Verdict.DAMAGED, damage[:MAX_MESSAGES]
+    return Verdict.UNCHECKED, (unread,)
+
+
+async def _damage_past_schema(copy: _Copy, pragma: str) -> tuple[str, ...]:
+    """Return what is wrong with the pages of a database whose schema holds what this SQLite can't read."""
+    await copy.rows(
+        "PRAGMA writable_schema=ON"
+    )  # it then takes what it can read, though its next statement still fails
+    with suppress(*FAULTS):
+        await copy.rows("SELECT 1 FROM sqlite_master")
+    outside = await copy.rows(
+        "SELECT rootpage FROM sqlite_master, pragma_page_count"
+        " WHERE type IN ('table', 'index') AND rootpage > page_count"
+    )
+    if outside:
+        return tuple(f"A table or index begins on page {page}, which is not there" for (page,) in outside)
+    try:
+        lines = await _findings(copy, f"{pragma}({_MOST_MESSAGES})")
+    except FAULTS as error:
+        return (said(error),) if proves_damage(error) else await _damage_in_tables(copy, pragma)
+    return tuple(line for line in _damage_in(lines) if not _OF_UNREAD_TABLES.match(line))
+
+
+async def _damage_in_tables(copy: _Copy, pragma: str) -> tuple[str, ...]:
+    """Return what is wrong with the first damaged table, passing over those that can't be checked."""
     for table in await _tables(copy):
         try:
-            lines = await _faults(copy, f"PRAGMA {pragma}({_quoted(table)})")
-        except _FAULTS as error:
-            if not _is_unknown(error):
-                return Verdict.DAMAGED, (str(error),)
-        else:
-            if not _break_rules(lines):
-                return Verdict.DAMAGED, lines[:MAX_MESSAGES]
-    return Verdict.UNCHECKED, (unknown,)
+            if damage := _damage_in(await _findings(copy, f"{pragma}({_quoted(table)})")):
+                return damage
+        except FAULTS as error:
+            if proves_damage(error):
+                return (said(error),)
+    return ()
 
 
-async def _faults(copy: _Copy, pragma: str) -> tuple[str, ...]:
-    lines = [line for (text,) in await copy.rows(pragma) for line in str(text).splitlines()]
-    return () if lines == ["ok"] else tuple(line for line in lines if line != _HEADING)
+async def _findings(copy: _Copy, pragma: str) -> tuple[str, ...]:
+    """Return what SQLite finds wrong, one finding each, which may hold any line break that a name holds.
+
+    What it says of pages comes in one piece under a heading, a line for each; that names nothing.
+    """
+    lines: list[str] = []
+    for (text,) in await copy.rows(f"PRAGMA {pragma}"):
+        pages = str(text).removeprefix(_HEADING)
+        lines.extend([text] if pages == text else pages.split("\n"))
+    return () if lines == ["ok"] else tuple(" ".join(line.split()) for line in lines if line)
 
 
-def _break_rules(lines: tuple[str, ...]) -> bool:
-    """Tell whether every line is about a row that its own table's rules forbid: nothing is torn."""
-    return all(_RULE.match(line) for line in lines)
-
-
-def _is_unknown(error: Exception) -> bool:
-    """Tell whether SQLite lacks something that only the database's own application has."""
-    return (
-        isinstance(error, sqlite3.Error)
-        and error_code(error) & 0xFF == sqlite3.SQLITE_ERROR
-        and _UNKNOWN.search(str(error)) is not None
-    )
+def _damage_in(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what is not about a row that its own table's rules forbid: that is torn."""
+    return tuple(line for line in lines if not _RULE.match(line))
 
 
 async def _tables(copy: _Copy) -> list[str]:
@@ -203,7 +237,7 @@ async def _count_rows(copy: _Copy, table: str) -> int:
 async def _count(copy: _Copy, query: str, *values: str) -> int:
     try:
         return int((await copy.rows(query, *values))[0][0])
-    except _FAULTS:
+    except FAULTS:
         return -1
 
 

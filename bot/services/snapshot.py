@@ -15,7 +15,7 @@ from bot.errors import SnapshotError
 from bot.models import Database, Skipped, SkipReason, Snapshot
 from bot.services.abort import Abort
 from bot.services.copying import Copying, no_space
-from bot.services.threads import run_to_end
+from bot.services.threads import run_in_loop, run_to_end
 
 SIDE_BY_SIDE = 8  # databases copied at the same time: each takes about a megabyte of memory and three threads
 SPARE_BYTES = 16 * 1024 * 1024  # left free on the disk of the copies: the applications' own writes may need it
@@ -96,9 +96,9 @@ async def take_snapshot(
         clock=clock,
     )
     try:
-        # An event loop of its own, which nobody else can cancel: closing a connection under a running backup would
-        # crash the process, and asyncio.run() cancels every task of its loop when it ends.
-        return await run_to_end(lambda: asyncio.run(copying.run()), stop=own_abort.set)
+        # A loop of its own: closing a connection under a running backup would crash the process, and asyncio.run()
+        # cancels every task of its loop when it ends.
+        return await run_in_loop(copying.run, stop=own_abort.set)
     except BaseException:
         room.release(file)
         await run_to_end(partial(_remove, (file,)), stop=own_abort.set)

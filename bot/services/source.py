@@ -14,7 +14,7 @@ import stat
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,14 @@ _PAUSE = 0.02
 # A writer between two transactions, or an application that is just opening or closing the database, can make SQLite
 # report for a moment what otherwise means a crashed writer or a missing permission; what lasts is true (seconds).
 _FLICKER = 0.5
+
+FAULTS = (sqlite3.Error, ValueError, MemoryError)
+"""What a question to SQLite raises: its words and names need not be valid UTF-8, a name may hold a NUL, and Python
+takes SQLITE_NOMEM for its own memory."""
+
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_MAGIC = b"SQLite format 3\0"
+_READ_VERSION = 2  # the newest that any SQLite reads: 1 is for a rollback journal, 2 for a write-ahead log
 
 _WAITING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 _FLICKERING = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
@@ -201,6 +209,17 @@ def says_wal(copy: Path) -> bool:
         return file.read(20)[18:] == b"\x02\x02"
 
 
+def has_newer_format(copy: Path) -> bool:
+    """Tell whether a private copy says it needs a reader that this SQLite is not. Opens the file, as `says_wal` does.
+
+    https://www.sqlite.org/fileformat.html#file_format_version_numbers
+    """
+    with suppress(OSError), copy.open("rb") as file:
+        header = file.read(20)
+        return header.startswith(_MAGIC) and header[19] > _READ_VERSION
+    return False
+
+
 def may_create_files_beside(sight: Sight) -> bool:
     """Tell whether this process may create files in the source's folder."""
     return os.access(sight.path.parent, os.W_OK | os.X_OK)
@@ -243,9 +262,26 @@ def require_whole(sight: Sight, *, page_size: int, page_count: int) -> None:
         )
 
 
-def error_code(error: sqlite3.Error) -> int:
+def error_code(error: BaseException) -> int:
     """Return SQLite's extended result code, 0 where the error did not come from SQLite."""
     return getattr(error, "sqlite_errorcode", None) or 0
+
+
+def said(error: BaseException) -> str:
+    """Return what SQLite says, also where Python could not decode it and raised `UnicodeDecodeError` in its place."""
+    if isinstance(error, UnicodeDecodeError):
+        return error.object.decode("utf-8", "replace")
+    return str(error) or type(error).__name__  # a MemoryError says nothing
+
+
+def is_of_schema(words: str) -> bool:
+    """Tell whether SQLite speaks of the text of a schema, which a newer one may have written, and not of pages."""
+    return words.startswith("malformed database schema (")
+
+
+def proves_damage(error: BaseException) -> bool:
+    """Tell whether SQLite failed on a page that it could make no sense of, and not on a schema or on this machine."""
+    return error_code(error) & 0xFF in _DAMAGE and not is_of_schema(said(error))
 
 
 def is_hot_journal(error: sqlite3.Error) -> bool:

@@ -24,6 +24,9 @@ NICENESS = 15
 backup took a tenth longer; the event loop, which may wait for the interpreter's lock in such a thread, no less."""
 
 
+_DESCRIPTORS = 12  # a loop opens three, a database and its sidecars three, its copy two
+
+
 def gentle_threads(count: int, name: str) -> ThreadPoolExecutor:
     """Make a pool of threads that step back behind all others, of this process and of the application's.
 
@@ -69,6 +72,29 @@ async def run_to_end(work: Callable[[], T], *, stop: Callable[[], object]) -> T:
     future = asyncio.get_running_loop().run_in_executor(executor, work)
     executor.shutdown(wait=False)
     return await settled(future, stop=stop)
+
+
+async def run_in_loop(work: Callable[[], Coroutine[Any, Any, T]], *, stop: Callable[[], object]) -> T:
+    """Run `work` to its end as `run_to_end` does, in an event loop of its own, which nobody else can cancel.
+
+    Raises `OSError` where this process may not open the files that a loop and a database need.
+    """
+
+    def run() -> T:
+        _require_descriptors()
+        return asyncio.run(work())
+
+    return await run_to_end(run, stop=stop)
+
+
+def _require_descriptors() -> None:
+    """Raise `OSError` before a loop is half made: asyncio would complain of it where nobody can catch that."""
+    taken: list[int] = []
+    try:
+        taken.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(_DESCRIPTORS))
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
 
 
 async def side_by_side(

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from bot.services.abort import Abort
 from bot.services.check import MAX_MESSAGES, check_snapshot
 from bot.services.snapshot import take_snapshot
 from tests.services.conftest import make_bank
+from tests.services.snapshots import in_process, posix
 
 FULL, QUICK = CheckMethod.FULL, CheckMethod.QUICK
 
@@ -143,6 +145,17 @@ def flip(file: Path, offset: int, count: int) -> None:
     file.write_bytes(content)
 
 
+def rewrite(file: Path, old: bytes, new: bytes) -> None:
+    file.write_bytes(file.read_bytes().replace(old, new))
+
+
+def schema(file: Path, sql: str) -> None:
+    """Write to the schema what this SQLite would not."""
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
+        db.execute("PRAGMA writable_schema=ON")
+        db.execute(sql)
+
+
 def drop_from_index(file: Path) -> None:
     """Make an index that lacks rows of its table, as a bad disk or a bug would."""
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
@@ -170,8 +183,11 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "empty pages": lambda file: (
         file.write_bytes(file.read_bytes()[:20480] + bytes(file.stat().st_size - 20480)) and None
     ),
-    "text in place of SQL": lambda file: (
-        file.write_bytes(file.read_bytes().replace(b"CREATE TABLE t(", b"CR\xff\xfeTE TABLE t(")) and None
+    "text in place of SQL, and a page": lambda file: (
+        flip(file, 7 * 4096, 4096) or rewrite(file, b"CREATE INDEX i", b"CR\xff\xfeTE INDEX i")
+    ),
+    "a table that begins behind the end": lambda file: schema(
+        file, "INSERT INTO sqlite_master VALUES ('table', 'x', 'x', 9999, 'CREATE TABLE x(a)')"
     ),
     "index that misses a row": drop_from_index,
 }
@@ -215,13 +231,95 @@ async def test_what_can_still_be_counted_in_a_damaged_database_is(victim: Path) 
     assert report.rows == (("t", -1), ("whole", 1))
 
 
-async def test_a_copy_that_is_gone_is_damaged(victim: Path) -> None:
-    """The check has a verdict for everything and raises nothing."""
+async def test_a_copy_that_is_gone_could_not_be_checked(victim: Path) -> None:
+    """The check has a verdict for everything and raises nothing; what is not there is not damaged."""
     snapshot = as_snapshot(victim)
     victim.unlink()
     report = await check_snapshot(snapshot, FULL, abort=Abort())
-    assert report.verdict is Verdict.DAMAGED
+    assert report.verdict is Verdict.UNCHECKED
     assert not victim.exists()
+
+
+FUTURE = "CREATE VIEW v AS SELECT a UNHEARD OF b FROM t"
+NOT_PROVEN: dict[str, Callable[[Path], None]] = {
+    "a view that this SQLite can't read": lambda file: schema(
+        file, f"INSERT INTO sqlite_master VALUES ('view', 'v', 'v', 0, '{FUTURE}')"
+    ),
+    "a table that this SQLite can't read": lambda file: rewrite(file, b"CREATE TABLE t(a", b"CREATE TABLE t(("),
+    "an index of a table that it can't read": lambda file: rewrite(file, b"b TEXT, c", b"b TEXT; c"),
+    "a flipped bit in the schema": lambda file: rewrite(file, b"CREATE TABLE t(", b"CRE\xc1TE TABLE t("),
+    "a name that is no UTF-8": lambda file: rewrite(file, b"INDEX i ON t(b)", b"INDEX i ON t(\xe2)"),
+    "a schema format of the future": lambda file: write_at(file, 47, 5),
+    "a reader of the future": lambda file: write_at(file, 19, 3),
+}
+
+
+def write_at(file: Path, offset: int, byte: int) -> None:
+    content = bytearray(file.read_bytes())
+    content[offset] = byte
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("vacuum", ["NONE", "FULL"])
+@pytest.mark.parametrize("oddity", NOT_PROVEN)
+async def test_what_this_sqlite_can_not_read_is_no_damage(oddity: str, vacuum: str, victim: Path) -> None:
+    """Its pages are whole and only its words are strange: it could not be checked, and SQLite says why."""
+    with contextlib.closing(sqlite3.connect(victim, isolation_level=None)) as db:
+        db.executescript(f"PRAGMA auto_vacuum={vacuum}; VACUUM")
+    NOT_PROVEN[oddity](victim)
+    report = await check(as_snapshot(victim))
+    assert report.verdict is Verdict.UNCHECKED
+    assert all(report.messages)
+
+
+@pytest.mark.parametrize("separator", ["\n", "\r", "\x1c", "\x85", "\u2028", "\n*** in database main ***\n", "\xff"])
+async def test_a_name_may_hold_any_line_break(separator: str, victim: Path) -> None:
+    """What SQLite says of such a name stays one finding: a broken rule is no damage, and damage no broken rule."""
+    name = f"one{separator}NULL value in two"
+    with contextlib.closing(sqlite3.connect(victim, isolation_level=None)) as db:
+        db.execute("PRAGMA ignore_check_constraints=ON")
+        db.execute("UPDATE t SET c = -1 WHERE a = 7")
+        db.execute(f'ALTER TABLE t RENAME TO "{name}"')
+        db.execute(f'CREATE TABLE "other{separator}"(x NOT NULL)')
+        db.execute(f'INSERT INTO "other{separator}" VALUES (1)')
+    schema(victim, "UPDATE sqlite_master SET sql = replace(sql, '(x NOT', '(x, y NOT') WHERE name LIKE 'other%'")
+    report = await check(as_snapshot(victim))
+    assert (report.verdict, len(report.messages)) == (Verdict.OK, 2)
+    flip(victim, 5 * 4096, 4096)
+    assert (await check(as_snapshot(victim))).verdict is Verdict.DAMAGED
+
+
+# Checks the file of the first argument under the limit that the second one sets, and prints the verdict.
+_LIMITED = """
+import asyncio, os, resource, sqlite3, sys
+from pathlib import Path
+from bot.models import CheckMethod
+from bot.services.abort import Abort
+from bot.services.check import check_snapshot
+from tests.services.test_check import as_snapshot
+def limit_files(more):
+    free = os.dup(0); os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + more,) * 2)
+snapshot = as_snapshot(Path(sys.argv[1]))
+async def run():
+    exec(sys.argv[2])
+    report = await check_snapshot(snapshot, CheckMethod.FULL, abort=Abort())
+    print(report.verdict.value, "|", *report.messages)
+asyncio.run(run())
+"""
+
+
+@posix
+@pytest.mark.parametrize(
+    "limit", ["limit_files(0)", "limit_files(3)", "sqlite3.connect('').execute('PRAGMA hard_heap_limit=150000')"]
+)
+def test_a_machine_at_its_limits_says_nothing_of_the_data(limit: str, victim: Path) -> None:
+    """No descriptor for an event loop, none for the copy, no memory: the copy could not be checked."""
+    done = in_process(
+        _LIMITED, victim, limit, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=Path(__file__).parents[2]
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("could not check | "), done.stdout
 
 
 UNKNOWNS = {
