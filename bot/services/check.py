@@ -17,7 +17,8 @@ import aiosqlite
 from bot.errors import AbortedError
 from bot.models import CheckMethod, CheckReport, Snapshot, Verdict
 from bot.services.abort import Abort
-from bot.services.source import FAULTS, connected, has_newer_format, is_of_schema, proves_damage, said
+from bot.services.source import connected
+from bot.services.sqlite_errors import FAULTS, has_newer_format, is_of_schema, proves_damage, said
 from bot.services.threads import run_in_loop
 
 MAX_MESSAGES = 20

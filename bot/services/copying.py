@@ -22,17 +22,15 @@ from bot.services.source import (
     ask,
     begin_reading,
     connected,
-    error_code,
-    is_hot_journal,
     look_at,
     may_create_files_beside,
     new_sidecars,
-    refusal,
     require_own_sidecars,
     require_whole,
     says_wal,
     uses_wal,
 )
+from bot.services.sqlite_errors import error_code, is_hot_journal, no_space, refusal
 
 _STEP_BYTES = 4 * 1024 * 1024  # copied between two looks at the abort flag: 1,000 pages of the usual size
 _CACHE_KIB = 500  # of each of the two connections: every page is read once, so a larger cache only takes memory
@@ -212,14 +210,6 @@ class Copying:
         if code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_WRITE:  # nothing but the copy is written
             return no_space(self.file.parent, f"the copy of {self.database.path} could not be written")
         return refusal(self.database.path, error, waited=self.busy_timeout)
-
-
-def no_space(folder: Path, why: str) -> SnapshotError:
-    return SnapshotError(
-        SkipReason.NO_SPACE,
-        f"The disk of {folder} is full: {why}.",
-        hint="Free some space, or set SNAPSHOT_DIR to a folder on another disk.",
-    )
 
 
 def _create_private(file: Path) -> None:

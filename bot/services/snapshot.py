@@ -14,7 +14,8 @@ from bot.clock import Clock, utc_now
 from bot.errors import SnapshotError
 from bot.models import Database, Skipped, SkipReason, Snapshot
 from bot.services.abort import Abort
-from bot.services.copying import Copying, no_space
+from bot.services.copying import Copying
+from bot.services.sqlite_errors import no_space
 from bot.services.threads import run_in_loop, run_to_end
 
 SIDE_BY_SIDE = 8  # databases copied at the same time: each takes about a megabyte of memory and three threads

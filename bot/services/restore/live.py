@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import RestoreError
-from bot.services.source import error_code, refusal
+from bot.services.sqlite_errors import error_code, refusal
 
 _STEP_BYTES = 4 << 20  # copied between two looks at the abort flag
 _ATTEMPT = 0.25  # seconds of one attempt at a lock
