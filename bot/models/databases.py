@@ -32,6 +32,7 @@ class SkipReason(StrEnum):
     NO_PERMISSION = "no permission"
     FOREIGN_OWNER = "foreign owner"  # our -shm and -wal would lock its own application out later
     CHANGED_WHILE_READ = "changed while read"  # only where no lock could be taken
+    LOG_ELSEWHERE = "log elsewhere"  # what is not in the file yet lies beside another name of it
     NO_SPACE = "no space"
     FAILED = "failed"
 

@@ -15,6 +15,7 @@ import aiosqlite
 from bot.clock import Clock
 from bot.errors import SnapshotError
 from bot.models import Database, SkipReason, Snapshot
+from bot.services.hidden_log import doubt_about, require_log_in_sight, warning_about
 from bot.services.source import (
     SHM,
     WAL,
@@ -93,18 +94,33 @@ class Copying:
 
     async def _copy(self, deadline: float) -> Snapshot:
         """Copy an idle WAL database without locks, which leaves no trace, and any other one under its locks."""
-        moved = False
+        moved, hidden = False, None
         for _ in range(_SIGHTINGS):
             sight = look_at(self.database.path)
-            if sight.has(WAL, SHM) or not await uses_wal(sight.path, deadline=deadline, check=self.check):
-                return await self._copy_locked(sight, deadline)
-            if not sight.sidecars and sight.links == 1 and await self._settle(sight):
+            doubt = doubt_about(sight)
+            wal = (doubt is None and sight.has(WAL, SHM)) or await uses_wal(
+                sight.path, deadline=deadline, check=self.check
+            )
+            try:
+                if wal:
+                    require_log_in_sight(sight, doubt)
+            except SnapshotError as error:
+                hidden = error
+                await asyncio.sleep(_BETWEEN_SIGHTINGS)
+                continue
+            hidden = None
+            if sight.has(WAL, SHM) or not wal:
+                snapshot = await self._copy_locked(sight, deadline)
+                return _warned(snapshot, warning_about(sight, doubt, wal=wal))
+            if not sight.sidecars and await self._settle(sight):
                 try:
-                    return await self._copy_idle(sight, deadline)
+                    return _warned(await self._copy_idle(sight, deadline), warning_about(sight, doubt, wal=wal))
                 except _MovedError:
                     moved = True
                     _empty(self.file)
             await asyncio.sleep(_BETWEEN_SIGHTINGS)  # its application may be about to open or to close it
+        if hidden is not None:
+            raise hidden
         if may_create_files_beside(sight):
             require_own_sidecars(sight)
         elif moved:
@@ -210,6 +226,10 @@ class Copying:
         if code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_WRITE:  # nothing but the copy is written
             return no_space(self.file.parent, f"the copy of {self.database.path} could not be written")
         return refusal(self.database.path, error, waited=self.busy_timeout)
+
+
+def _warned(snapshot: Snapshot, warning: str) -> Snapshot:
+    return replace(snapshot, warning=f"{snapshot.warning} {warning}".strip())
 
 
 def _create_private(file: Path) -> None:

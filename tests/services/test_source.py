@@ -160,13 +160,6 @@ async def test_a_file_from_the_future_is_read_under_its_locks(home: Path, into: 
     assert (await snap(path, into)).warning != ""
 
 
-async def test_a_file_with_a_second_name_is_read_under_its_locks(home: Path, into: Path) -> None:
-    """Its application may use the other name, where its sidecars are: nothing proves that it is idle."""
-    path = make_bank(home / "bank.db", "wal", filler=10)
-    (home / "other.db").hardlink_to(path)
-    assert (await snap(path, into)).warning != ""
-
-
 async def test_a_crashed_wal_database_is_complete(home: Path, into: Path) -> None:
     """Rows that a killed application left in the write-ahead log are in the snapshot, and the file is not written."""
     path = make_bank(home / "bank.db", "wal", filler=10)

@@ -13,30 +13,19 @@ import sys
 from pathlib import Path
 
 from bot.models import InUse
+from bot.services.hidden_log import LOOK_FOR_LOCKS
 from bot.services.source import SHM, SIDECARS
 
 _WITHIN = 10.0  # seconds
 
 # A write lease is granted only while nobody else has the file open, whoever they are: fcntl(2), F_SETLEASE; Linux alone
-# has it. SQLite's locks lie at fixed bytes (https://www.sqlite.org/src/file/src/os.h, PENDING_BYTE); a connection in
-# WAL mode holds byte 128 of the -shm file even when idle (https://www.sqlite.org/walformat.html, 2.3).
-_PROBE = """
-import errno, json, os, struct, sys
-import fcntl
+# has it.
+_PROBE = f"""
+import errno, json
+{LOOK_FOR_LOCKS}
 main, shm = sys.argv[1:]
-said = {"lease": None, "locked": False}
-def locked(path, start, length):
-    try: fd = os.open(path, os.O_RDONLY)
-    except OSError: return False
-    if sys.platform == "darwin":
-        asked = struct.pack("qqihh", start, length, 0, fcntl.F_WRLCK, 0)
-        kind = struct.unpack("qqihh", fcntl.fcntl(fd, fcntl.F_GETLK, asked))[3]
-    else:
-        asked = struct.pack("hhqqi", fcntl.F_WRLCK, 0, start, length, 0)
-        kind = struct.unpack("hhqqi", fcntl.fcntl(fd, fcntl.F_GETLK, asked))[0]
-    os.close(fd)
-    return kind != fcntl.F_UNLCK
-try: said["locked"] = locked(main, 0x40000000, 512) or locked(shm, 120, 9)
+said = {{"lease": None, "locked": False}}
+try: said["locked"] = main_locked(main) or shm_locked(shm)
 except (OSError, struct.error): pass
 fd = os.open(main, os.O_RDONLY)
 try:
