@@ -37,13 +37,14 @@ class SmallDisk:
 
 
 @contextmanager
-def small_disk(folder: Path, megabytes: int) -> Iterator[SmallDisk]:
-    """Mount a tmpfs at a folder, and take it away at the end; the test is skipped where that is not permitted."""
+def small_disk(folder: Path, megabytes: int, *, files: int | None = None) -> Iterator[SmallDisk]:
+    """Mount a tmpfs at a folder, for so many files; the test is skipped where that is not permitted."""
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("only root on Linux may mount a small disk to fill")
     folder.mkdir(mode=0o700)
+    inodes = "" if files is None else f",nr_inodes={files + 1}"
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0700", "tmpfs", str(folder)],
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0700{inodes}", "tmpfs", str(folder)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if mounted.returncode:

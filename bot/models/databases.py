@@ -26,13 +26,14 @@ class SkipReason(StrEnum):
     MISSING = "missing"
     EMPTY = "empty"
     NOT_A_DATABASE = "not a database"
+    UNKNOWN_FORMAT = "unknown format"  # of a newer SQLite or of a fork; nothing is known of the data
     DAMAGED = "damaged"
     BUSY = "busy"
     HOT_JOURNAL = "hot journal"  # its writer crashed; reading it would mean writing it
     NO_PERMISSION = "no permission"
     FOREIGN_OWNER = "foreign owner"  # our -shm and -wal would lock its own application out later
-    CHANGED_WHILE_READ = "changed while read"  # only where no lock could be taken
     LOG_ELSEWHERE = "log elsewhere"  # what is not in the file yet lies beside another name of it
+    CHANGED_WHILE_READ = "changed while read"  # by what takes no locks, or where none could be taken
     NO_SPACE = "no space"
     FAILED = "failed"
 

@@ -6,7 +6,8 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from bot.clock import Clock
 from bot.errors import SnapshotError
 from bot.models import Database, SkipReason, Snapshot
 from bot.services.hidden_log import doubt_about, require_log_in_sight, warning_about
+from bot.services.second_look import RewrittenError, look_twice
 from bot.services.source import (
     SHM,
     WAL,
@@ -31,7 +33,7 @@ from bot.services.source import (
     says_wal,
     uses_wal,
 )
-from bot.services.sqlite_errors import error_code, is_hot_journal, no_space, refusal
+from bot.services.sqlite_errors import FAULTS, is_hot_journal, is_of_writing, not_copied, proves_damage, refusal
 
 _STEP_BYTES = 4 * 1024 * 1024  # copied between two looks at the abort flag: 1,000 pages of the usual size
 _CACHE_KIB = 500  # of each of the two connections: every page is read once, so a larger cache only takes memory
@@ -62,29 +64,35 @@ class Copying:
     clock: Clock
 
     async def run(self) -> Snapshot:
-        """Return the snapshot in `file`, which must not exist; raises `SnapshotError` and what `check` raises."""
+        """Return the snapshot in `file`, which must not exist; raises `SnapshotError` and what `check` raises.
+
+        A fault of the database is seen twice, unmoved, before it is believed.
+        """
         started = time.monotonic()
-        deadline = started + self.busy_timeout
         self.check()
         try:
             _create_private(self.file)
+            snapshot = await look_twice(self.database.path, self._attempt, check=self.check)
+        except OSError as error:
+            raise not_copied(self.database.path, self.file.parent, error) from error
+        return replace(snapshot, seconds=time.monotonic() - started)
+
+    async def _attempt(self) -> Snapshot:
+        deadline = time.monotonic() + self.busy_timeout
+        _empty(self.file)
+        try:
             try:
-                snapshot = await self._copy(deadline)
+                return await self._copy(deadline)
             except sqlite3.Error as error:
                 if not (is_hot_journal(error) and self.allow_journal_recovery):
                     raise
                 await self._repair(deadline)
-                snapshot = replace(
+                return replace(
                     await self._copy(deadline),
                     warning="Its application had crashed in the middle of a write: the hot journal was rolled back.",
                 )
-        except sqlite3.Error as error:
-            raise self._explained(error) from error
-        except OSError as error:
-            raise SnapshotError(
-                SkipReason.FAILED, f"{self.database.path} could not be copied into {self.file.parent}: {error}."
-            ) from error
-        return replace(snapshot, seconds=time.monotonic() - started)
+        except FAULTS as error:
+            raise refusal(self.database.path, error, waited=self.busy_timeout) from error
 
     async def _repair(self, deadline: float) -> None:
         """Let SQLite roll the hot journal back: the one thing that writes to a source, and only when allowed."""
@@ -190,30 +198,58 @@ class Copying:
 
         async with connected(sight.path, mode="ro", **query) as source:
             await begin_reading(source, deadline=deadline, check=self.check)
-            snapshot = await self._describe(source)
-            await source.execute_fetchall(f"PRAGMA cache_size=-{_CACHE_KIB}")
-            require_whole(look_at(sight.path), page_size=snapshot.page_size, page_count=snapshot.page_count)
+            locked = look_at(sight.path)
+            if locked.identity != sight.identity:
+                raise RewrittenError(self.database.path)  # its sidecars may have been opened beside another file
+            snapshot = await self._describe(source, locked)
+            require_whole(locked, page_size=snapshot.page_size, page_count=snapshot.page_count)
             self.claim(snapshot.bytes)
+            with suppress(*FAULTS):  # it reads the schema
+                await source.execute_fetchall(f"PRAGMA cache_size=-{_CACHE_KIB}")
+            async with self._target() as target:
+                pages = max(1, _STEP_BYTES // snapshot.page_size)
+                await source.backup(target, pages=pages, progress=step, sleep=0.02)
+            if snapshot.journal_mode != "wal" and _was_written(locked):
+                raise RewrittenError(self.database.path)  # SQLite's own writers wait for our lock
+            await source.execute_fetchall("ROLLBACK")
+        size = self.file.stat().st_size
+        return replace(snapshot, bytes=size, page_count=size // snapshot.page_size)
+
+    @asynccontextmanager
+    async def _target(self) -> AsyncIterator[aiosqlite.Connection]:
+        """Hold a connection to the copy; what fails on the copy is no fault of the source."""
+        prepared = False
+        try:
             async with connected(self.file, mode="rw") as target:
                 await target.execute_fetchall(f"PRAGMA cache_size=-{_CACHE_KIB}")
                 await target.execute_fetchall("PRAGMA synchronous=OFF")
                 await target.execute_fetchall("PRAGMA journal_mode=OFF")
-                pages = max(1, _STEP_BYTES // snapshot.page_size)
-                await source.backup(target, pages=pages, progress=step, sleep=0.02)
-            await source.execute_fetchall("ROLLBACK")
-        return snapshot
+                prepared = True
+                yield target
+        except FAULTS as error:
+            if prepared and not is_of_writing(error):
+                raise
+            raise not_copied(self.database.path, self.file.parent, error) from error
 
-    async def _describe(self, source: aiosqlite.Connection) -> Snapshot:
+    async def _describe(self, source: aiosqlite.Connection, locked: Sight) -> Snapshot:
         taken_at = self.clock()
         page_size = await ask(source, "PRAGMA page_size")
-        page_count = await ask(source, "PRAGMA page_count")
+        try:
+            page_count = await ask(source, "PRAGMA page_count")
+            journal_mode = await ask(source, "PRAGMA journal_mode")
+        except FAULTS as error:
+            if proves_damage(error):
+                raise
+            # These need the schema, which a newer SQLite wrote. So many pages there are at most; they go with the copy.
+            page_count = (locked.bytes + locked.sidecar_bytes(WAL)) // page_size
+            journal_mode = "wal" if locked.has(WAL) else "delete"
         return Snapshot(
             database=self.database,
             file=self.file,
             bytes=page_size * page_count,
             page_size=page_size,
             page_count=page_count,
-            journal_mode=await ask(source, "PRAGMA journal_mode"),
+            journal_mode=journal_mode,
             application_id=await ask(source, "PRAGMA application_id"),
             user_version=await ask(source, "PRAGMA user_version"),
             sqlite_version=sqlite3.sqlite_version,
@@ -221,11 +257,14 @@ class Copying:
             seconds=0.0,
         )
 
-    def _explained(self, error: sqlite3.Error) -> SnapshotError:
-        code = error_code(error)
-        if code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_WRITE:  # nothing but the copy is written
-            return no_space(self.file.parent, f"the copy of {self.database.path} could not be written")
-        return refusal(self.database.path, error, waited=self.busy_timeout)
+
+def _was_written(before: Sight) -> bool:
+    """Tell whether the very file was written since; one that was put in its place is another one."""
+    try:
+        now = look_at(before.path)
+    except SnapshotError:
+        return False
+    return now.identity == before.identity and (now.bytes, now.modified_ns) != (before.bytes, before.modified_ns)
 
 
 def _warned(snapshot: Snapshot, warning: str) -> Snapshot:

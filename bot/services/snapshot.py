@@ -6,16 +6,17 @@ import asyncio
 import secrets
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Lock
 
 from bot.clock import Clock, utc_now
-from bot.errors import SnapshotError
+from bot.errors import CourierError, SnapshotError
 from bot.models import Database, Skipped, SkipReason, Snapshot
 from bot.services.abort import Abort
 from bot.services.copying import Copying
-from bot.services.sqlite_errors import no_space
+from bot.services.sqlite_errors import no_space, unforeseen
 from bot.services.threads import run_in_loop, run_to_end
 
 SIDE_BY_SIDE = 8  # databases copied at the same time: each takes about a megabyte of memory and three threads
@@ -71,8 +72,8 @@ async def take_snapshot(
     `progress` is called on the event loop with bytes done and in all. With `allow_journal_recovery`, and only then, a
     database whose application crashed in the middle of a write is repaired first, as its application would do it.
 
-    Raises `SnapshotError` with the reason, or `AbortedError`. Whatever is raised, and when it is cancelled, no file is
-    left in `into` and no thread goes on.
+    Raises `SnapshotError` with the reason, whatever happened, or `AbortedError`. Then, and when it is cancelled, no
+    file is left in `into` and no thread goes on.
     """
     loop = asyncio.get_running_loop()
     own_abort = Abort()  # a cancellation stops this copy, not everything that holds the caller's flag
@@ -100,10 +101,13 @@ async def take_snapshot(
         # A loop of its own: closing a connection under a running backup would crash the process, and asyncio.run()
         # cancels every task of its loop when it ends.
         return await run_in_loop(copying.run, stop=own_abort.set)
-    except BaseException:
+    except BaseException as error:
         room.release(file)
-        await run_to_end(partial(_remove, (file,)), stop=own_abort.set)
-        raise
+        with suppress(OSError):  # the work folder is swept at the next start
+            await run_to_end(partial(_remove, (file,)), stop=own_abort.set)
+        if isinstance(error, CourierError) or not isinstance(error, Exception):
+            raise
+        raise unforeseen(database.path, error) from error
 
 
 async def take_snapshots(

@@ -23,7 +23,7 @@ import aiosqlite
 
 from bot.errors import SnapshotError
 from bot.models import SkipReason
-from bot.services.sqlite_errors import FLICKERING, WAITING, error_code, no_permission
+from bot.services.sqlite_errors import FAULTS, FLICKERING, WAITING, error_code, no_permission, proves_damage
 
 WAL, SHM, JOURNAL = "-wal", "-shm", "-journal"
 SIDECARS = (WAL, SHM, JOURNAL)
@@ -54,6 +54,11 @@ class Sight:
     group: int
     mode: int
     sidecars: tuple[tuple[str, int], ...]
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """What stays while a file is written, and changes when another one takes its place."""
+        return self.device, self.inode
 
     def has(self, *suffixes: str) -> bool:
         """Tell whether all these sidecars exist."""
@@ -153,16 +158,18 @@ async def ask(connection: aiosqlite.Connection, sql: str) -> Any:
 async def begin_reading(source: aiosqlite.Connection, *, deadline: float, check: Callable[[], None]) -> None:
     """Open a read transaction that really holds its lock, waiting until `deadline` (of `time.monotonic`) for it.
 
-    `check` is called several times a second and raises to give up. Raises `sqlite3.Error` as SQLite gave it.
+    A schema that this SQLite can't read is no hindrance. `check` is called several times a second and raises to give
+    up. Raises `sqlite3.Error` as SQLite gave it.
     """
     flicker_ends = time.monotonic() + _FLICKER
     while True:
         check()
         await source.execute_fetchall("BEGIN")
         try:
-            await source.execute_fetchall("SELECT count(*) FROM sqlite_master")
+            await source.execute_fetchall("PRAGMA user_version")  # of the header: no schema is read
         except sqlite3.Error as error:
-            await source.execute_fetchall("ROLLBACK")
+            if source.in_transaction:  # some faults end it by themselves
+                await source.execute_fetchall("ROLLBACK")
             primary = error_code(error) & 0xFF
             until = deadline if primary in WAITING else flicker_ends if primary in FLICKERING else 0.0
             if time.monotonic() >= until:
@@ -190,7 +197,12 @@ async def uses_wal(path: Path, *, deadline: float, check: Callable[[], None]) ->
             if error_code(error) == sqlite3.SQLITE_IOERR_LOCK:
                 return True
             raise
-        return bool(await ask(source, "PRAGMA journal_mode") == "wal")
+        try:
+            return bool(await ask(source, "PRAGMA journal_mode") == "wal")
+        except FAULTS as error:
+            if proves_damage(error):
+                raise
+            return False  # its schema can't be read, and in WAL mode SQLite would have wanted its lock before that
 
 
 def says_wal(copy: Path) -> bool:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
 from bot.errors import SnapshotError
 from bot.models import SkipReason
+from bot.services.threads import require_descriptors
 
 FAULTS = (sqlite3.Error, ValueError, MemoryError)
 """What a question to SQLite raises: its words and names need not be valid UTF-8, a name may hold a NUL, and Python
@@ -17,6 +22,8 @@ _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _MAGIC = b"SQLite format 3\0"
 _READ_VERSION = 2  # the newest that any SQLite reads: 1 is for a rollback journal, 2 for a write-ahead log
 
+_WRITING = {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_TRUNCATE, sqlite3.SQLITE_IOERR_FSYNC}
+_MACHINE = "This says nothing about the database: look at this machine's disks, memory and open files (ulimit -n)."
 WAITING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 FLICKERING = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 
@@ -30,7 +37,9 @@ def said(error: BaseException) -> str:
     """Return what SQLite says, also where Python could not decode it and raised `UnicodeDecodeError` in its place."""
     if isinstance(error, UnicodeDecodeError):
         return error.object.decode("utf-8", "replace")
-    return str(error) or type(error).__name__  # a MemoryError says nothing
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    return str(error) or type(error).__name__
 
 
 def is_of_schema(words: str) -> bool:
@@ -43,12 +52,17 @@ def proves_damage(error: BaseException) -> bool:
     return error_code(error) & 0xFF in _DAMAGE and not is_of_schema(said(error))
 
 
-def is_hot_journal(error: sqlite3.Error) -> bool:
+def is_hot_journal(error: BaseException) -> bool:
     return error_code(error) == sqlite3.SQLITE_READONLY_ROLLBACK
 
 
-def refusal(path: Path, error: sqlite3.Error, *, waited: float) -> SnapshotError:
-    """Return the error that says in people's words why SQLite could not read the source at `path`."""
+def is_of_writing(error: BaseException) -> bool:
+    """Tell whether a write failed, which is never one to a source."""
+    return error_code(error) & 0xFF == sqlite3.SQLITE_FULL or error_code(error) in _WRITING
+
+
+def refusal(path: Path, error: BaseException, *, waited: float) -> SnapshotError:
+    """Return the error that says in people's words why SQLite could not read the source at `path`. Blocking."""
     primary = error_code(error) & 0xFF
     if is_hot_journal(error):
         return SnapshotError(
@@ -64,20 +78,79 @@ def refusal(path: Path, error: sqlite3.Error, *, waited: float) -> SnapshotError
             hint="A long write was going on; raise BUSY_TIMEOUT if this happens often.",
         )
     if primary == sqlite3.SQLITE_NOTADB:
-        return SnapshotError(
-            SkipReason.NOT_A_DATABASE,
-            f"{path} is not a readable SQLite database (encrypted?).",
-            hint="Check the path; databases encrypted with SQLCipher can't be read without their key.",
-        )
-    if primary == sqlite3.SQLITE_CORRUPT:
+        return _no_database(path)
+    if proves_damage(error):
         return SnapshotError(
             SkipReason.DAMAGED,
-            f"{path} is damaged: SQLite says “{error}”.",
+            f"{path} is damaged: SQLite says “{said(error)}”.",
             hint="Restore it from the last good backup.",
         )
     if primary in {*FLICKERING, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}:
-        return no_permission(path, said=str(error))
-    return SnapshotError(SkipReason.FAILED, f"{path} could not be read: SQLite says “{error}”.")
+        return _not_opened(path, error)
+    return SnapshotError(SkipReason.FAILED, f"{path} could not be read: SQLite says “{said(error)}”.")
+
+
+def _no_database(path: Path) -> SnapshotError:
+    header = _header(path)
+    if header.startswith(_MAGIC) and header[19:20] > bytes([_READ_VERSION]):
+        return SnapshotError(
+            SkipReason.UNKNOWN_FORMAT,
+            f"{path} says that it needs a newer reader than SQLite {sqlite3.sqlite_version} (read version {header[19]}"
+            " in its header), such as a fork of SQLite with WAL2.",
+            hint="Run the courier with the SQLite that the application uses. Where the application uses a common one,"
+            " a byte of the header is wrong.",
+        )
+    if header.startswith(_MAGIC):
+        return SnapshotError(
+            SkipReason.NOT_A_DATABASE,
+            f"{path} begins as a SQLite database, but its header is wrong.",
+            hint="If its application can't open it either, restore it from a backup.",
+        )
+    return SnapshotError(
+        SkipReason.NOT_A_DATABASE,
+        f"{path} is not a readable SQLite database (encrypted?).",
+        hint="Check the path; databases encrypted with SQLCipher can't be read without their key.",
+    )
+
+
+def _header(path: Path) -> bytes:
+    """Read the header of a live file, in a process of its own where closing it here would drop this process's locks."""
+    with suppress(OSError, subprocess.SubprocessError):
+        if sys.platform == "win32":
+            with path.open("rb") as file:
+                return file.read(100)
+        script = "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read(100))"
+        command = [sys.executable, "-I", "-S", "-c", script, os.fspath(path)]
+        return subprocess.run(command, capture_output=True, check=False, timeout=10).stdout  # noqa: S603 - our own words
+    return b""
+
+
+def _not_opened(path: Path, error: BaseException) -> SnapshotError:
+    """Tell a file that may not be read from a machine that may open no more files."""
+    try:
+        require_descriptors()
+    except OSError as none_left:
+        return SnapshotError(SkipReason.FAILED, f"{path} could not be opened: {none_left.strerror}.", hint=_MACHINE)
+    may_read = os.access(path, os.R_OK) and os.access(path.parent, os.W_OK)
+    if may_read and error_code(error) & 0xFF == sqlite3.SQLITE_CANTOPEN:
+        return SnapshotError(
+            SkipReason.FAILED, f"{path} could not be opened: SQLite says “{said(error)}”.", hint=_MACHINE
+        )
+    return no_permission(path, said=said(error))
+
+
+def not_copied(path: Path, folder: Path, error: BaseException) -> SnapshotError:
+    """Return the error that says what this machine did to the copy of `path` in `folder`; nothing about the data."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or error_code(error) & 0xFF == sqlite3.SQLITE_FULL:
+        why = f" ({error.strerror}; no more files may be left)" if isinstance(error, OSError) else ""
+        return no_space(folder, f"the copy of {path} could not be written{why}")
+    return SnapshotError(SkipReason.FAILED, f"{path} could not be copied into {folder}: {said(error)}.", hint=_MACHINE)
+
+
+def unforeseen(path: Path, error: Exception) -> SnapshotError:
+    """Return the report of a database to which something happened that nobody thought of."""
+    return SnapshotError(SkipReason.FAILED, f"{path} could not be copied: {type(error).__name__}: {said(error)}.")
 
 
 def no_permission(path: Path, *, said: str = "") -> SnapshotError:

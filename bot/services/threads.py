@@ -81,13 +81,13 @@ async def run_in_loop(work: Callable[[], Coroutine[Any, Any, T]], *, stop: Calla
     """
 
     def run() -> T:
-        _require_descriptors()
+        require_descriptors()
         return asyncio.run(work())
 
     return await run_to_end(run, stop=stop)
 
 
-def _require_descriptors() -> None:
+def require_descriptors() -> None:
     """Raise `OSError` before a loop is half made: asyncio would complain of it where nobody can catch that."""
     taken: list[int] = []
     try:

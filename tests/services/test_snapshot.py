@@ -193,8 +193,8 @@ def test_a_storm_of_cancellations_neither_crashes_nor_hangs(home: Path, into: Pa
 
 
 @posix
-def test_a_disk_that_is_full_in_the_middle_is_no_space(home: Path, into: Path) -> None:
-    """A limit on the size of files stands for a disk that fills up: it is named, and the partial file is gone."""
+def test_a_copy_that_can_not_be_written_says_nothing_of_the_data(home: Path, into: Path) -> None:
+    """A limit on the size of files ends the copy in the middle: that is named, and the partial file is gone."""
     path = make_bank(home / "bank.db", "delete")
     script = (
         "import asyncio, resource, sys; from pathlib import Path; from bot.errors import SnapshotError\n"
@@ -206,7 +206,7 @@ def test_a_disk_that_is_full_in_the_middle_is_no_space(home: Path, into: Path) -
         "except SnapshotError as error: print(error.reason.value)\n"
     )
     done = in_process(script, path, into, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
-    assert done.stdout == "no space\n"
+    assert done.stdout == "failed\n"
     assert files_in(into) == []
 
 

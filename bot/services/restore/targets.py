@@ -29,7 +29,7 @@ _CRASHED = (
     " would do it at its next start."
 )
 _GONE = {SkipReason.MISSING}
-_BROKEN = {SkipReason.NOT_A_DATABASE, SkipReason.DAMAGED}
+_BROKEN = {SkipReason.NOT_A_DATABASE, SkipReason.UNKNOWN_FORMAT, SkipReason.DAMAGED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
