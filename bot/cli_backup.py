@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,8 +13,9 @@ import typer
 from bot import terminal
 from bot.cli_options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.config import Settings
-from bot.errors import DeliveryError, InstanceError
+from bot.errors import CourierError, DeliveryError, InstanceError, SettingsError, SnapshotError
 from bot.models import DeliveryState, Progress, RunResult, Trigger
+from bot.texts.measures import count
 
 if TYPE_CHECKING:
     from bot.services.manager import Manager
@@ -29,8 +31,9 @@ def backup(
     """Back up once, now: snapshot, check, prove, store and deliver.
 
     While the service runs, it is the one that delivers: this command then stores the backup and leaves it owed.
+    Exit code 0 only when every database is in it and everybody who is to have it does.
     """
-    settings = read_settings(env_file, need_telegram=deliver, need_databases=True)
+    settings = _read_settings(env_file, deliver=deliver)
 
     async def work() -> None:
         with terminal.progress(quiet=json) as report:
@@ -39,15 +42,46 @@ def backup(
             terminal.print_json(result)
         else:
             terminal.print_result(result, left_to_service=left_to_service)
-        owed = [d for d in result.deliveries if d.state not in (DeliveryState.SENT, DeliveryState.NOT_DUE)]
-        if deliver and owed and not left_to_service:
-            raise DeliveryError(
-                f"The backup is stored and proven, but {len(owed)} of {len(result.deliveries)} recipients "
-                "do not have it yet.",
-                hint="They are owed: the service (`sqlite-courier run`) or the next backup tries again.",
-            )
+        if fault := _not_whole(result, delivers=deliver and not left_to_service):
+            raise fault
 
     asyncio.run(work())
+
+
+def _read_settings(env_file: Path, *, deliver: bool) -> Settings:
+    try:
+        return read_settings(env_file, need_telegram=deliver, need_databases=True)
+    except SettingsError as error:
+        if not any(fault.startswith(("BOT_TOKEN is not set", "ADMIN_IDS is not set")) for fault in error.faults):
+            raise
+        raise SettingsError(
+            error.faults,
+            hint=f"{error.hint} `sqlite-courier backup --no-deliver` only stores the backup: it needs neither BOT_TOKEN"
+            " nor ADMIN_IDS.",
+        ) from None
+
+
+def _not_whole(result: RunResult, *, delivers: bool) -> CourierError | None:
+    """Return what a stored backup is without, databases before recipients; None where nothing is missing."""
+    faults, hints = [], []
+    skipped = result.backup.skipped
+    if skipped:
+        faults.append(
+            f"The backup is stored and proven, but without {count(len(skipped), 'database')}: "
+            f"{', '.join(record.name for record in skipped)}."
+        )
+        hints.append("Mend what is said above of each, then back up again; `sqlite-courier show latest` repeats it.")
+    owed = [d for d in result.deliveries if d.state not in (DeliveryState.SENT, DeliveryState.NOT_DUE)]
+    if delivers and owed:
+        faults.append(
+            f"The backup is stored and proven, but {len(owed)} of {len(result.deliveries)} recipients "
+            "do not have it yet."
+        )
+        hints.append("They are owed: the service (`sqlite-courier run`) or the next backup tries again.")
+    if not faults:
+        return None
+    sentence, hint = "\n".join(faults), " ".join(hints)
+    return SnapshotError(skipped[0].reason, sentence, hint=hint) if skipped else DeliveryError(sentence, hint=hint)
 
 
 async def _back_up_once(

@@ -98,13 +98,32 @@ def test_no_database_has_exit_code_7(tmp_path: Path) -> None:
     assert "missing.db" in done.stderr
 
 
-def test_a_skipped_database_is_loud_on_the_command_line(shell: Shell) -> None:
-    """The others are backed up, and the damaged one is named."""
+def test_a_backup_without_a_database_is_stored_and_ends_with_6(shell: Shell) -> None:
+    """The others are backed up, what is damaged or missing is named, and cron hears of it."""
     damage(shell.folder / "live" / "one.db")
     done = shell("backup", "--no-deliver")
-    assert "one.db" in done.stderr
+    assert done.returncode == 6
+    assert "but without 1 database: one.db." in done.stderr
     assert "damaged" in done.stderr
     assert "1 database" in done.stdout
+    (shell.folder / "live" / "one.db").unlink()
+    done = shell("backup", "--no-deliver", "--json")
+    assert done.returncode == 6
+    assert [entry["name"] for entry in json.loads(done.stdout)["backup"]["databases"]] == ["two.db"]
+    assert [entry["state"] for entry in shell.json("list")] == ["partial", "partial"]
+
+
+def test_without_token_and_admins_a_backup_says_what_needs_neither(shell: Shell) -> None:
+    """Who wants no Telegram yet is told the switch, and only where it would help."""
+    write_env(shell.folder, [shell.folder / "live" / "one.db"])
+    done = shell("backup")
+    assert done.returncode == 2
+    assert "--no-deliver" in done.stderr
+    assert shell("backup", "--no-deliver").returncode == 0
+    write_env(shell.folder, [], ADMIN_IDS="11", BOT_TOKEN="7000000001:AAE-abcdefghijklmnopqrstuvwxyz01234")
+    done = shell("backup")
+    assert done.returncode == 2
+    assert "--no-deliver" not in done.stderr
 
 
 def test_status_of_a_service_that_never_ran(shell: Shell) -> None:
