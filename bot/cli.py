@@ -13,12 +13,12 @@ import typer
 from bot import __version__, terminal
 from bot.cli_backup import backup
 from bot.cli_backups import note, pin, unpin
+from bot.cli_config import config
 from bot.cli_identity import Identity, keys_of, offered
 from bot.cli_keygen import keygen
 from bot.cli_options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.cli_recover import recover
 from bot.cli_restore import restore
-from bot.config import load_settings
 from bot.errors import CourierError, NotFoundError
 from bot.models import Backup, ServiceState
 from bot.services.memory import keep_memory_flat
@@ -244,18 +244,7 @@ def prune(
     _run(work)
 
 
-@app.command()
-def config(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
-    """Print the effective settings (secrets masked), what would be backed up, and to whom it would go."""
-    from bot.services.databases import find_databases  # noqa: PLC0415
-    from bot.services.timetable import resolve, stored_override  # noqa: PLC0415
-
-    settings = load_settings(env_file)
-    found = find_databases(settings.databases, {})
-    plan = resolve(settings.schedule, stored_override(settings.backup_dir))
-    terminal.print_config(settings, found, plan, json=json)
-
-
+app.command()(config)
 app.command()(note)
 app.command()(pin)
 app.command()(unpin)

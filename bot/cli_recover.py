@@ -20,7 +20,7 @@ from bot import terminal
 from bot.cli_identity import Identity, asking, keys_of
 from bot.cli_store import find_in_store, open_store_of
 from bot.config import Settings, load_settings
-from bot.errors import NotFoundError, SettingsError
+from bot.errors import NotFoundError, RestoreRefusedError, SettingsError
 from bot.redaction import redact
 from bot.services.sealing.keys import Keys
 from bot.terminal_restore import bars, print_result
@@ -76,6 +76,8 @@ def recover(
     moment = _moment(at, settings)
     keys = keys_of(settings, identity or ())
     env_file_exists = os.path.lexists(env_file)
+    if not only_list:
+        _refuse_own_folder(to, settings)
     if write_env and not only_list:
         _refuse_to_replace_env(env_file)
 
@@ -104,6 +106,15 @@ def recover(
             await _rebuild(found, recovered, settings, opened_by, tell)
 
     asyncio.run(work())
+
+
+def _refuse_own_folder(to: Path, settings: Settings) -> None:
+    from bot.services.own_folders import own_folders  # noqa: PLC0415
+
+    if why := own_folders(settings).why(to):
+        raise RestoreRefusedError(
+            f"{to.absolute()} {why}: nothing is restored there.", hint="Give another folder: --to DIR."
+        )
 
 
 # --- the way --------------------------------------------------------------------------------------------------------

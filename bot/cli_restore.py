@@ -153,13 +153,15 @@ async def open_restorer(settings: Settings) -> AsyncIterator[Any]:
     from bot.clock import utc_now  # noqa: PLC0415
     from bot.services.databases import find_databases  # noqa: PLC0415
     from bot.services.opening import open_store  # noqa: PLC0415
+    from bot.services.own_folders import own_folders  # noqa: PLC0415
     from bot.services.restore.house import House  # noqa: PLC0415
     from bot.services.restore.restorer import Restorer  # noqa: PLC0415
     from bot.services.restore.targets import Configured  # noqa: PLC0415
 
     async with open_store(settings) as (store, catalogue):
         known = await catalogue.known_names()
-        found = await asyncio.to_thread(find_databases, settings.databases, known)
+        own = own_folders(settings)
+        found = await asyncio.to_thread(find_databases, settings.databases, known, own=own)
         house = House(
             store=store,
             catalogue=catalogue,
@@ -169,9 +171,9 @@ async def open_restorer(settings: Settings) -> AsyncIterator[Any]:
             clock=utc_now,
             seal=settings.seal,
             keys=settings.keys,
+            own=own,
         )
-        databases = (*found.databases, *(entry.database for entry in found.missing))
-        yield Restorer(house, Configured(databases=databases, patterns=settings.databases, known=known))
+        yield Restorer(house, Configured(found=found, patterns=settings.databases, known=known))
 
 
 async def _origin(restorer: Any, settings: Settings, what: Sequence[str], at: str) -> Any:

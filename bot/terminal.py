@@ -20,7 +20,6 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from bot import texts
-from bot.config import Settings
 from bot.errors import CourierError
 from bot.models import (
     Backup,
@@ -35,9 +34,7 @@ from bot.models import (
     Stage,
     Status,
 )
-from bot.services.databases import Discovery
 from bot.services.retention import Decision
-from bot.services.timetable import Plan
 from bot.texts.measures import count
 
 Report = Callable[[Progress], None]
@@ -140,7 +137,7 @@ def bytes_of(report: Report) -> Callable[[int, int], None]:
 # --- backups ---------------------------------------------------------------------------------------------------------
 
 
-def _table(*columns: str) -> Table:
+def make_table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
@@ -159,7 +156,7 @@ def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[in
     if not backups:
         say("No backups yet. `sqlite-courier backup` makes one.")
         return
-    table = _table(">id", f"time ({timezone.key})", "state", ">dbs", ">size", "archive")
+    table = make_table(">id", f"time ({timezone.key})", "state", ">dbs", ">size", "archive")
     for column in table.columns[:-1]:
         column.no_wrap = True
     for backup in backups:
@@ -183,7 +180,7 @@ def print_restore_points(points: Sequence[RestorePoint], timezone: ZoneInfo) -> 
     if not points:
         say("The chat holds no restore point.")
         return
-    table = _table(f"time ({timezone.key})", ">count", ">size", ">volumes", "sha256", "archive", "databases")
+    table = make_table(f"time ({timezone.key})", ">count", ">size", ">volumes", "sha256", "archive", "databases")
     for point in points:
         table.add_row(
             _time(point.at, timezone),
@@ -219,7 +216,7 @@ def print_details(details: BackupDetails, timezone: ZoneInfo) -> None:
     if details.retention:
         say(f"retention: {details.retention}")
     if backup.databases:
-        table = _table("database", ">size", ">compressed", "check", ">rows", "path")
+        table = make_table("database", ">size", ">compressed", "check", ">rows", "path")
         for entry in backup.databases:
             rows = sum(count for _, count in entry.rows if count > 0)
             table.add_row(
@@ -282,7 +279,7 @@ def print_decisions(decisions: Sequence[Decision], *, dry_run: bool) -> None:
     if not decisions:
         say("Nothing to delete." if not dry_run else "No archives on the disk.")
         return
-    table = _table("", "archive", "why")
+    table = make_table("", "archive", "why")
     for decision in decisions:
         verb = "keep" if decision.keep else "would delete" if dry_run else "deleted"
         table.add_row(f"[{'green' if decision.keep else 'yellow'}]{verb}[/]", escape(decision.backup.archive_name),
@@ -296,37 +293,3 @@ def print_decisions(decisions: Sequence[Decision], *, dry_run: bool) -> None:
 def print_status(status: Status, timezone: ZoneInfo) -> None:
     """Print the same screen as the chat's Backup Status."""
     say(texts.plain(texts.Texts(timezone=timezone).status(status)))
-
-
-def print_config(settings: Settings, found: Discovery, plan: Plan, *, json: bool) -> None:
-    """Print every setting with its source, what was chosen in chat instead, what would be backed up and to whom."""
-    rows = settings.effective()
-    warnings = (*settings.warnings, *filter(None, [plan.fault]))
-    if json:
-        print_json(
-            {
-                "settings": {name: {"value": value, "source": source} for name, value, source in rows},
-                "databases": [{"name": entry.name, "path": entry.path} for entry in found.databases],
-                "missing": [{"path": entry.database.path, "detail": entry.detail} for entry in found.missing],
-                "recipients": [recipient.address for recipient in settings.recipients],
-                "overrides": {"SCHEDULE": plan.override} if plan.override else {},
-                "warnings": warnings,
-            }
-        )
-        return
-    table = _table("setting", "value", "from")
-    for name, value, source in rows:
-        table.add_row(name, escape(value), source)
-    out.print(table)
-    say("")
-    if plan.override is not None:
-        source = next(place for name, _, place in rows if name == "SCHEDULE")
-        say(f"SCHEDULE: {plan.setting} from {source}, overridden in chat by {plan.override.set_by}: {plan.expression}")
-    say(f"Backed up ({len(found.databases)}):")
-    for entry in found.databases:
-        say(f"  {entry.name}  ←  {entry.path}")
-    for missing in found.missing:
-        err.print(f"  [red]missing[/] {escape(str(missing.database.path))}: {escape(missing.detail)}", soft_wrap=True)
-    say(f"Delivered to: {', '.join(recipient.address for recipient in settings.recipients) or 'nobody'}")
-    for line in warnings:
-        warn(line)

@@ -147,6 +147,50 @@ def test_config_says_what_would_be_backed_up_and_keeps_secrets(shell: Shell) -> 
     assert token.split(":")[1] not in shell("config", "--json").stdout
 
 
+def test_a_glob_over_the_backups_takes_none_of_them(tmp_path: Path) -> None:
+    """Its own catalogue is no database: an unchanged run is skipped, and `config` says what was left out."""
+    make_database(tmp_path / "d" / "app.db")
+    make_database(tmp_path / "d" / ".hidden.db")
+    write_env(
+        tmp_path, [tmp_path / "d" / "**" / "*.db"], ADMIN_IDS="11", BOT_TOKEN="7000000001:" + "A" * 35,
+        BACKUP_DIR=str(tmp_path / "d" / "backups"), WHEN_UNCHANGED="skip",
+    )  # fmt: skip
+    shell = Shell(tmp_path)
+    first, second = (shell.json("backup", "--no-deliver")["backup"]["databases"] for _ in range(2))
+    assert [entry["name"] for entry in first] == ["app.db"]
+    assert [entry["sha256"] for entry in first] == [entry["sha256"] for entry in second]
+    done = shell("config")
+    assert done.returncode == 0, done.stderr
+    assert "Backed up (1):" in done.stdout
+    assert "catalogue.db lies in" in done.stdout
+    assert ".hidden.db is hidden" in done.stdout
+    left_out = shell.json("config")["left_out"]
+    assert [Path(each["path"]).name for each in left_out] == [".hidden.db", "catalogue.db"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
+def test_a_hard_link_is_never_backed_up_without_its_log(tmp_path: Path) -> None:
+    """Of two names the one beside the log goes out with every row; the other alone is refused, in `config` too."""
+    path, alias = make_database(tmp_path / "d" / "cron.db", 1), tmp_path / "d" / "alias.db"
+    alias.hardlink_to(path)
+    more = {"ADMIN_IDS": "11", "BOT_TOKEN": "7000000001:" + "A" * 35}
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("PRAGMA wal_autocheckpoint=0")
+        writer.executemany("INSERT INTO entries (text) VALUES (?)", [("new",)] * 500)
+        write_env(tmp_path, [tmp_path / "d" / "*.db"], **more)
+        shell = Shell(tmp_path)
+        (entry,) = shell.json("backup", "--no-deliver")["backup"]["databases"]
+        assert (entry["name"], dict(entry["rows"])["entries"]) == ("cron.db", 501)
+        assert f"{alias} is the same file as {path}." in shell("config").stdout
+        write_env(tmp_path, [alias], **more)
+        assert shell("backup", "--no-deliver").returncode == 7
+        done = shell("config")
+        assert "Backed up (0):" in done.stdout
+        assert f"refused {alias}" in done.stderr
+        assert f"Put {path} into DATABASES" in done.stderr
+        assert not [*alias.parent.glob("alias.db-*")]
+
+
 def test_prune_says_why(shell: Shell) -> None:
     """A dry run names each archive with its reason and deletes nothing."""
     shell.json("backup", "--no-deliver")

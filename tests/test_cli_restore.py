@@ -159,6 +159,32 @@ def test_what_is_set_aside_is_not_called_lost(house: Path) -> None:
     assert not (house / "notes.db").exists()
 
 
+def test_the_products_own_folders_are_never_a_target(tmp_path: Path) -> None:
+    """A catalogue that an earlier version backed up as a database is not overwritten by its restore, nor by `--to`."""
+    folder = tmp_path / "house"
+    live = make_database(folder / "d" / "app.db", 10)
+    catalogue = make_database(folder / "d" / "backups" / "catalogue.db", 3)
+    write_env(folder, [folder / "d" / "**" / "*.db"], BACKUP_DIR=str(folder / "elsewhere"))
+    made = json.loads(type_in(folder, "backup", "--no-deliver", "--json"))
+    assert len(made["backup"]["databases"]) == 2
+    catalogue.unlink()
+    name = made["backup"]["archive_name"]
+    shutil.copyfile(folder / "elsewhere" / name, catalogue.with_name(name))
+    write_env(folder, [folder / "d" / "**" / "*.db"], BACKUP_DIR=str(catalogue.parent))
+    assert [each["archive_name"] for each in json.loads(type_in(folder, "list", "--json"))] == [name]
+    plan = json.loads(type_in(folder, "restore", "latest", "--in-place", "--dry-run", "--json"))
+    assert [change["path"] for change in plan["changes"]] == [str(live)]
+    assert any(str(catalogue) in line and "(BACKUP_DIR)" in line for line in plan["warnings"])
+    with pytest.raises(RestoreRefusedError, match="BACKUP_DIR"):
+        type_in(folder, "restore", "latest", "--in-place", "--only", "catalogue.db", "--yes")
+    for place in (catalogue.parent, catalogue.parent / "new", folder / "logs"):
+        with pytest.raises(RestoreRefusedError, match="the courier's own folder"):
+            type_in(folder, "restore", "latest", "--to", str(place))
+        with pytest.raises(RestoreRefusedError, match="the courier's own folder"):
+            type_in(folder, "recover", "--admin", "11", "--from-store", "s3", "--to", str(place))
+    assert [each["archive_name"] for each in json.loads(type_in(folder, "list", "--json"))] == [name]
+
+
 def test_what_is_in_the_way_is_told_once_and_in_full(house: Path) -> None:
     """Two files in the way are two lines, and no third."""
     type_in(house, "restore", "--to", str(house / "out"))

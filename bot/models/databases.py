@@ -24,6 +24,8 @@ class SkipReason(StrEnum):
     """Why a database is not in a backup."""
 
     MISSING = "missing"
+    GONE = "gone"  # from under a pattern that found it before
+    OWN_FOLDER = "own folder"  # the product's
     EMPTY = "empty"
     NOT_A_DATABASE = "not a database"
     UNKNOWN_FORMAT = "unknown format"  # of a newer SQLite or of a fork; nothing is known of the data

@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import os
 import re
 import stat
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bot.errors import SnapshotError
 from bot.models import INFO_NAME, MANIFEST_NAME, Database, Skipped, SkipReason
-from bot.services.source import SIDECARS
+from bot.services.own_folders import NOTHING_OWN, OwnFolders
+from bot.services.patterns import absolute, covers, expand, is_glob, passed_over
+from bot.services.source import JOURNAL, SIDECARS, WAL, look_at
 
 # What Windows refuses in a file name, and what turns the direction of the text around.
 # https://learn.microsoft.com/windows/win32/fileio/naming-a-file
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]')
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
-_SUPER_JOURNAL = re.compile(r"-mj[0-9A-F]{9}$", re.IGNORECASE)  # of a transaction over several databases
+_NOT_TAKEN = (SkipReason.NOT_A_DATABASE, SkipReason.OWN_FOLDER)  # of what a glob matches
 _MAX_NAME_BYTES = 200  # file systems take 255, and extraction tools add suffixes of their own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A file that a glob of DATABASES saw, or passed over, and that is not backed up under this path; `why` not."""
+
+    path: Path
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """The databases to back up and those that are named but not there, each once and in the order of the patterns."""
+    """The databases to back up and those that are named but not there, each once and in the order of the patterns.
+
+    `left_out` is for people who wonder what their patterns take.
+    """
 
     databases: tuple[Database, ...]
     missing: tuple[Skipped, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +53,42 @@ class _Candidate:
     detail: str = ""
 
 
-def find_databases(patterns: Sequence[str], known: Mapping[str, str]) -> Discovery:
+def find_databases(
+    patterns: Sequence[str],
+    known: Mapping[str, str],
+    *,
+    own: OwnFolders = NOTHING_OWN,
+    expected: Collection[Path] = (),
+    look_aside: bool = False,
+) -> Discovery:
     """Return the databases that `patterns` name now; sources are looked at by `os.stat` and never opened.
 
     A pattern is a path or a glob (`**` for any folders), absolute or relative to the working directory, `~` for the
     home folder; a path that exists as it stands is that file, whatever characters it has. Links to the same file are
-    one database. `known` holds the member names given before, by path: a name once given stays with its path, and no
-    other path gets it. Blocking: call it in a thread.
+    one database: the one that a log lies beside, else the one that was backed up before, else the first. `known` holds
+    the member names given before, by path: a name once given stays with its path, and no other path gets it.
+
+    What is the product's `own` is no database. Of the `expected` paths, those that a glob covers and does not find are
+    missing (GONE). `left_out` names hidden files only to whoever wants to `look_aside`: that walks hidden folders.
+    Blocking: call it in a thread.
     """
-    first: dict[object, _Candidate] = {}
+    seen: dict[object, list[_Candidate]] = {}
+    left_out: dict[Path, str] = {}
     for pattern in patterns:
-        for candidate in _expand(pattern):
-            kept = first.setdefault(candidate.identity, candidate)
-            if str(candidate.path) in known and str(kept.path) not in known:
-                first[candidate.identity] = candidate  # the path under which it was backed up before
-    candidates = tuple(first.values())
+        for each in _expand(pattern, own, left_out, look_aside=look_aside):
+            seen.setdefault(each.identity, []).append(each)
+    chosen = {identity: _choose(same, known) for identity, same in seen.items()}
+    for identity, same in seen.items():
+        name = chosen[identity].path
+        left_out |= {each.path: f"{each.path} is the same file as {name}." for each in same if each.path != name}
+    away = {*expected} - {each.path for same in seen.values() for each in same}
+    for pattern, gone in _gone(sorted(away), [each for each in patterns if is_glob(each)]):
+        if not own.why(gone.path):
+            chosen[gone.identity] = gone
+            chosen.pop(absolute(pattern), None)  # that nothing matches it is said by what is gone
+    candidates = tuple(chosen.values())
     names = _give_names([candidate.path for candidate in candidates], known)
+    taken = {candidate.path for candidate in candidates}
     named = [(Database(path=each.path, name=names[each.path]), each) for each in candidates]
     return Discovery(
         databases=tuple(database for database, each in named if each.reason is None),
@@ -63,25 +97,62 @@ def find_databases(patterns: Sequence[str], known: Mapping[str, str]) -> Discove
             for database, each in named
             if each.reason is not None
         ),
+        left_out=tuple(LeftOut(path=path, why=left_out[path]) for path in sorted(left_out) if path not in taken),
     )
 
 
-def _expand(pattern: str) -> Iterator[_Candidate]:
-    path = Path(os.path.expanduser(pattern)).absolute()  # noqa: PTH111 - Path.expanduser() fails without a home
-    if os.path.lexists(path) or not glob.has_magic(pattern):
-        yield _look(path)
-        return
-    found = False
-    matches = glob.glob(str(path), recursive=True)  # noqa: PTH207 - Path.glob() takes no absolute pattern
-    for match in sorted(map(Path, matches)):
-        if match.name.lower().endswith(SIDECARS) or _SUPER_JOURNAL.search(match.name):
-            continue
-        candidate = _look(match)
-        if candidate.reason is not SkipReason.NOT_A_DATABASE:
-            found = True
-            yield candidate
+def _expand(pattern: str, own: OwnFolders, left_out: dict[Path, str], *, look_aside: bool) -> list[_Candidate]:
+    """Return what a pattern names, one at least; what a glob sees and does not take is added to `left_out`."""
+    if not is_glob(pattern):
+        return [_refuse_own(_look(absolute(pattern)), own)]
+    found = []
+    for each in (_refuse_own(_look(path), own) for path in expand(pattern)):
+        if each.reason in _NOT_TAKEN:
+            left_out[each.path] = each.detail
+        else:
+            found.append(each)
+    for path in passed_over(pattern) if look_aside else ():
+        if path.is_file() and not own.why(path):
+            left_out.setdefault(path, f"{path} is hidden: its name, or a folder's, begins with a dot.")
     if not found:
-        yield _Candidate(path, path, SkipReason.MISSING, f"No file matches {pattern}.")
+        wanted = absolute(pattern)
+        but = (
+            " but what is no database, or the courier's own" if any(covers(pattern, path) for path in left_out) else ""
+        )
+        found = [_Candidate(wanted, wanted, SkipReason.MISSING, f"No file matches {pattern}{but}.")]
+    return found
+
+
+def _gone(paths: Iterable[Path], globs: Sequence[str]) -> Iterator[tuple[str, _Candidate]]:
+    """Yield which of the paths a glob covers and is without, each with that glob."""
+    for path in paths:
+        pattern = next((each for each in globs if covers(each, path)), None)
+        found = _look(path)
+        if pattern is None or found.reason is None:
+            continue
+        if found.reason is SkipReason.MISSING:
+            found = replace(found, reason=SkipReason.GONE, detail=f"{path} is gone: {pattern} found it there before.")
+        yield pattern, found
+
+
+def _refuse_own(candidate: _Candidate, own: OwnFolders) -> _Candidate:
+    if candidate.reason is not None or not (why := own.why(candidate.path)):
+        return candidate
+    detail = f"{candidate.path} {why}, and is no database to back up."
+    return replace(candidate, identity=candidate.path, reason=SkipReason.OWN_FOLDER, detail=detail)
+
+
+def _choose(same: Sequence[_Candidate], known: Mapping[str, str]) -> _Candidate:
+    """Return the path under which a file with several is read: a log belongs to a name, not to the file."""
+    return max(same, key=lambda each: (len(same) > 1 and _has_log(each.path), str(each.path) in known))
+
+
+def _has_log(path: Path) -> bool:
+    try:
+        sight = look_at(path)
+    except SnapshotError:
+        return False
+    return any(sight.sidecar_bytes(suffix) for suffix in (WAL, JOURNAL))
 
 
 def _look(path: Path) -> _Candidate:

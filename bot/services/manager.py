@@ -38,6 +38,7 @@ from bot.services.inbox import Inbox
 from bot.services.keep_rules import KeepRules
 from bot.services.locks import what_runs
 from bot.services.notices.upkeep import Upkeep
+from bot.services.own_folders import own_folders
 from bot.services.preferences import Preferences
 from bot.services.restore.running import Nobody
 from bot.services.restore_points.pin import PinKeeper
@@ -174,7 +175,8 @@ class Manager:
     async def discover(self) -> discovery.Discovery:
         """Find the databases that a run would back up now."""
         known = await self.catalogue.known_names()
-        return await asyncio.to_thread(discovery.find_databases, self.settings.databases, known)
+        own = own_folders(self.settings)
+        return await asyncio.to_thread(discovery.find_databases, self.settings.databases, known, own=own)
 
     async def status(self) -> Status:
         """Everything `Backup Status` shows."""

@@ -22,6 +22,7 @@ from bot.models import (
 from bot.services.catalogue import Catalogue
 from bot.services.databases import Discovery
 from bot.services.locks import what_runs
+from bot.services.own_folders import own_folders
 from bot.services.restore.archives import Archives, nowhere
 from bot.services.restore.choices import Choice, Choices
 from bot.services.restore.held import Asker, Gone, HeldPlan, Place, Plans
@@ -280,4 +281,5 @@ class Restores:
             mark=self.mark,
             seal=self._settings.seal,
             keys=self._settings.keys,
+            own=own_folders(self._settings),
         )

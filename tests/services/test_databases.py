@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from bot.config import Settings
 from bot.models import SkipReason
 from bot.services.databases import find_databases, safe_name
+from bot.services.own_folders import own_folders
+from bot.services.patterns import covers, expand, is_glob
+from bot.settings_sources import Given
 
 links = pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
 
@@ -108,6 +113,87 @@ def test_a_link_to_a_listed_database_is_the_same_database(tmp_path: Path) -> Non
     assert [d.path for d in find_databases([str(link), str(database)], {str(database): "app.db"}).databases] == [
         database
     ]
+
+
+@links
+def test_of_several_hard_links_the_one_beside_its_log_is_taken(tmp_path: Path) -> None:
+    """A log belongs to a name: neither the order nor what was backed up before outweighs it."""
+    cron = put(tmp_path / "cron.db")
+    alias = tmp_path / "alias.db"
+    alias.hardlink_to(cron)
+    assert paths(tmp_path / "*.db") == [alias]
+    for suffix in ("-wal", "-journal"):
+        log = put(tmp_path / f"cron.db{suffix}")
+        found = find_databases([str(tmp_path / "*.db")], {str(alias): "alias.db"})
+        assert [database.path for database in found.databases] == [cron]
+        assert [(left.path, left.why) for left in found.left_out] == [(alias, f"{alias} is the same file as {cron}.")]
+        log.unlink()
+
+
+def test_the_products_own_folders_are_never_a_source(tmp_path: Path) -> None:
+    """Under whatever name, by a glob silently, by a path with the reason."""
+    database = put(tmp_path / "app.db")
+    catalogue = put(tmp_path / "backups" / "catalogue.db")
+    copy = put(tmp_path / "scratch" / "run" / "0.db")
+    log = put(tmp_path / "logs" / "log.db")
+    own = own_folders(
+        Settings(
+            backup_dir=tmp_path / "backups", snapshot_dir=tmp_path / "scratch", log_dir=tmp_path / "logs", given=Given()
+        )
+    )
+    found = find_databases([str(tmp_path / "**" / "*.db")], {}, own=own)
+    assert [each.path for each in found.databases] == [database]
+    assert found.missing == ()
+    assert [each.path for each in found.left_out] == [catalogue, log, copy]
+    assert "the courier's own folder (BACKUP_DIR)" in found.left_out[0].why
+    (skipped,) = find_databases([str(catalogue), str(tmp_path / "**" / "*.db")], {}, own=own).missing
+    assert skipped.reason is SkipReason.OWN_FOLDER
+    (skipped,) = find_databases([str(tmp_path / "backups" / "*.db")], {}, own=own).missing
+    assert skipped.detail.endswith("but what is no database, or the courier's own.")
+
+
+@links
+def test_the_catalogue_is_known_again_by_any_name(tmp_path: Path) -> None:
+    """A link to its folder, a link to the file and a second name of the file are all refused."""
+    catalogue = put(tmp_path / "backups" / "catalogue.db")
+    (tmp_path / "folder").symlink_to(tmp_path / "backups")
+    (tmp_path / "link.db").symlink_to(catalogue)
+    (tmp_path / "hard.db").hardlink_to(catalogue)
+    own = own_folders(Settings(backup_dir=tmp_path / "backups", log_dir=tmp_path / "logs", given=Given()))
+    found = find_databases([str(tmp_path / "*.db"), str(tmp_path / "folder" / "*.db")], {}, own=own)
+    assert found.databases == ()
+    assert len(found.left_out) == 3
+
+
+def test_hidden_names_are_passed_over_and_named_to_whoever_asks(tmp_path: Path) -> None:
+    """`*` takes no name with a dot at its beginning, a pattern with the dot does."""
+    hidden, deep = put(tmp_path / ".app.db"), put(tmp_path / ".cache" / "x.db")
+    put(tmp_path / ".app.db-wal")
+    shown = put(tmp_path / "app.db")
+    pattern = str(tmp_path / "**" / "*.db")
+    found = find_databases([pattern], {}, look_aside=True)
+    assert [each.path for each in found.databases] == [shown]
+    assert [each.path for each in found.left_out] == [hidden, deep]
+    assert find_databases([pattern], {}).left_out == ()
+    found = find_databases([pattern, str(tmp_path / ".*.db")], {}, look_aside=True)
+    assert [each.path for each in found.databases] == [shown, hidden]
+    assert [each.path for each in found.left_out] == [deep]
+
+
+@given(
+    st.lists(st.sampled_from(["**", "*", "a", "a*", ".*", "?", "[ab].db", "*.db", "b.db"]), min_size=1, max_size=4),
+    st.lists(st.sampled_from(["a", "b", "ab", ".a", "a.db", "b.db", ".b.db"]), min_size=1, max_size=3),
+)
+def test_a_pattern_covers_what_it_would_match(
+    tmp_path_factory: pytest.TempPathFactory, wanted: list[str], names: list[str]
+) -> None:
+    """Told without looking at the disk, the same as a look at it tells."""
+    assume(wanted[-1] != "**")  # behind a plain name glob takes the file for a folder
+    root = Path(tempfile.mkdtemp(dir=tmp_path_factory.getbasetemp()))
+    path = put(root.joinpath(*names))
+    pattern = str(root.joinpath(*wanted))
+    if is_glob(pattern):
+        assert covers(pattern, path) == (path in expand(pattern))
 
 
 @links

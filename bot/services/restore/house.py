@@ -9,6 +9,7 @@ from pathlib import Path
 from bot.clock import Clock
 from bot.models import DatabaseChange, RestorePlan, RestoreProgress
 from bot.services.catalogue import Catalogue
+from bot.services.own_folders import NOTHING_OWN, OwnFolders
 from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.replacement import Replacement
 from bot.services.sealing.keys import NO_KEYS, Keys, Seal
@@ -26,7 +27,7 @@ def unmarked(_step: str) -> None:
 class House:
     """The parts that a restore needs of the product. `host` and `timezone` go into the manifest of safety copies.
 
-    Safety copies are sealed with `seal`; `keys` open what is brought.
+    Safety copies are sealed with `seal`; `keys` open what is brought. Nothing is ever restored into what is `own`.
     """
 
     store: Store
@@ -38,6 +39,7 @@ class House:
     mark: Mark = unmarked
     seal: Seal | None = None
     keys: Keys = NO_KEYS
+    own: OwnFolders = NOTHING_OWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,9 +128,8 @@ class Planning:
         """Look at what is configured now: databases come and go."""
         house = self._house()
         found = await self._discover()
-        databases = (*found.databases, *(entry.database for entry in found.missing))
         known = await house.catalogue.known_names()
-        return Restorer(house, Configured(databases=databases, patterns=self._patterns, known=known))
+        return Restorer(house, Configured(found=found, patterns=self._patterns, known=known))
 
     def stop(self, why: str) -> None:
         """Break off every plan that is being made."""

@@ -57,6 +57,8 @@ class Restorer:
         Raises what `take_in` raises, and `RestoreRefusedError` where there is no target at all.
         """
         own = Abort(parent=abort)
+        if folder is not None:
+            await asyncio.to_thread(self._require_not_own, [folder])
         async with private_room(self.house.store.work) as room, _LooksAhead(self.house, room, own) as looks:
 
             def expect(origins: Mapping[str, Path | None], size: int) -> None:
@@ -93,7 +95,16 @@ class Restorer:
     ) -> RestoreResult:
         """Act on the plan; see `act.restore`."""
         await self.pending()
+        await asyncio.to_thread(self._require_not_own, [change.target for change in prepared.plan.changes])
         return await restore(prepared, self.house, requested_by=requested_by, abort=abort, report=report)
+
+    def _require_not_own(self, targets: Iterable[Path]) -> None:
+        """Raise `RestoreRefusedError` where a target is the product's own. Blocking."""
+        for target in targets:
+            if why := self.house.own.why(target):
+                raise RestoreRefusedError(
+                    f"{target} {why}: nothing is restored there.", hint="Restore into another folder with --to DIR."
+                )
 
     def _targets(
         self, intake: Intake, folder: Path | None, only: Sequence[str]
@@ -105,6 +116,8 @@ class Restorer:
             path = self._configured.find(one.name, one.snapshot.database.path if one.record is not None else None)
             if path is None:
                 left_out.append(f"{one.name} is no configured database (DATABASES), and is left out.")
+            elif why := self.house.own.why(path):  # a catalogue that an earlier version took for a database
+                left_out.append(f"{path} {why}, and is left out.")
             else:
                 found.append((one, path))
         taken: dict[str, str] = {}
@@ -117,9 +130,9 @@ class Restorer:
         if not found or (only and left_out):
             names = ", ".join(one.name for one in intake.databases)
             raise RestoreRefusedError(
-                f"None of the configured databases (DATABASES) is meant by {names}."
-                if not found
-                else left_out[0].replace(", and is left out", ""),
+                left_out[0].replace(", and is left out", "")
+                if only and left_out
+                else f"None of the configured databases (DATABASES) is meant by {names}.",
                 hint="Restore into a folder with --to DIR, and copy it from there.",
             )
         return found, left_out

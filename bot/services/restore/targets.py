@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fnmatch
 import os
 import re
 import secrets
@@ -19,6 +18,8 @@ from bot.errors import SnapshotError
 from bot.models import CheckMethod, Database, DatabaseFacts, InUse, SkipReason, Snapshot, TargetState, Verdict
 from bot.services.abort import Abort
 from bot.services.check import check_snapshot
+from bot.services.databases import Discovery
+from bot.services.patterns import covers
 from bot.services.restore.facts import facts_of, schema_of
 from bot.services.restore.openness import who_uses
 from bot.services.snapshot import take_snapshot
@@ -56,9 +57,15 @@ class Target:
 class Configured:
     """The live files that a restore in place may write: those that DATABASES names, there or not."""
 
-    databases: tuple[Database, ...]
+    found: Discovery
     patterns: tuple[str, ...]
     known: Mapping[str, str]  # path -> member name, as the catalogue remembers it
+
+    @property
+    def databases(self) -> tuple[Database, ...]:
+        """What DATABASES names, there or not; never what is the product's own."""
+        missing = (each.database for each in self.found.missing if each.reason is not SkipReason.OWN_FOLDER)
+        return (*self.found.databases, *missing)
 
     def find(self, name: str, origin: Path | None) -> Path | None:
         """Return the live file that a database came from, None where it is no configured one.
@@ -74,9 +81,12 @@ class Configured:
             return named[0]
         gone = [path for path, known in self.known.items() if known.casefold() == name.casefold()]
         for path in gone:  # deleted, so that a pattern no longer finds it
-            if any(fnmatch.fnmatch(path, os.path.abspath(os.path.expanduser(p))) for p in self.patterns):  # noqa: PTH100, PTH111 - patterns are text
+            if any(covers(pattern, Path(path)) for pattern in self.patterns):
                 return Path(path)
         return None
+
+
+NOTHING_CONFIGURED = Configured(found=Discovery(databases=(), missing=()), patterns=(), known={})
 
 
 async def look_at_target(path: Path, room: Path, *, busy_timeout: float, abort: Abort, clock: Clock) -> Target:

@@ -17,7 +17,7 @@ from bot.services.catalogue import CATALOGUE_NAME, Catalogue
 from bot.services.restore.house import House
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import Origin
-from bot.services.restore.targets import Configured
+from bot.services.restore.targets import NOTHING_CONFIGURED
 from bot.services.sealing.keys import NO_KEYS, Keys
 from bot.services.store import Store
 
@@ -71,7 +71,7 @@ async def restore_into(
             clock=clock,
             keys=keys,
         )
-        restorer = Restorer(house, Configured(databases=(), patterns=(), known={}))
+        restorer = Restorer(house, NOTHING_CONFIGURED)
         if point is not None:
             await catalogue.learn_restore_points([point])
         origin = Origin(files=tuple(files), backup=await catalogue.backup_of(point) if point else None)

@@ -13,6 +13,7 @@ from bot.clock import utc_now
 from bot.models import Backup, BackupState, CheckMethod, Compression, Database, RestoreProgress, RestoreResult, Trigger
 from bot.services.abort import Abort
 from bot.services.catalogue import Catalogue
+from bot.services.databases import Discovery
 from bot.services.pipeline import Plan, make_backup
 from bot.services.restore.house import House, Mark, unmarked
 from bot.services.restore.restorer import Restorer
@@ -47,8 +48,9 @@ class Rig:
                 clock=utc_now,
                 mark=mark,
             )
+            found = Discovery(databases=self.databases, missing=())
             patterns = tuple(map(str, self.paths))
-            yield Restorer(house, Configured(databases=self.databases, patterns=patterns, known={}))
+            yield Restorer(house, Configured(found=found, patterns=patterns, known={}))
 
     async def back_up(self, databases: Sequence[Database] = ()) -> Backup:
         """Make a proven backup of the databases and record it."""
