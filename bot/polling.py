@@ -16,6 +16,7 @@ from loguru import logger
 
 from bot.errors import TelegramError
 from bot.journal import redact
+from bot.services.delivery.telegram_answers import Updates, get_updates
 
 POLL_SECONDS = 25
 LONGEST_WAIT = 30.0
@@ -55,7 +56,8 @@ class Poller:
         failures = 0
         while True:
             try:
-                updates = await self._bot.get_updates(
+                updates = await get_updates(
+                    self._bot,
                     offset=self._offset,
                     timeout=POLL_SECONDS,
                     allowed_updates=self._dispatcher.resolve_used_update_types(),
@@ -95,9 +97,10 @@ class Poller:
             except Exception as error:  # the service ends anyway
                 logger.debug("the last updates could not be confirmed: {}", redact(str(error)))
 
-    def _handle(self, updates: list[Update]) -> None:
-        for update in updates:
-            self._offset = update.update_id + 1
+    def _handle(self, updates: Updates) -> None:
+        if updates.offset is not None:
+            self._offset = updates.offset
+        for update in updates.readable:
             task: asyncio.Task[object] = asyncio.create_task(self._feed(update))
             self._handling.add(task)
             task.add_done_callback(self._handling.discard)

@@ -17,6 +17,7 @@ MODULES = sorted(BOT.rglob("*.py"))
 TELEGRAM = (
     *("bot.handlers", "bot.polling", "bot.demo", "bot.app", "bot.telegram"),
     *("bot.services.delivery.telegram", "bot.services.delivery.telegram_chat"),
+    "bot.services.delivery.telegram_answers",
     "bot.services.delivery.telegram_notes",
     "bot.services.delivery.telegram_session",
 )

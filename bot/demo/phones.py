@@ -95,10 +95,20 @@ class Person:
         return await self.send("/start", to=to)
 
     async def send(
-        self, text: str, *, to: Where = None, thread: int | None = None, reply_to: Message | None = None
+        self,
+        text: str,
+        *,
+        to: Where = None,
+        thread: int | None = None,
+        reply_to: Message | None = None,
+        extra: Json | None = None,
     ) -> Message:
-        """Type a message; writing to a bot for the first time starts the conversation."""
-        return self._post(self._chat(to, writing=True), text=text, html=text, thread_id=thread, reply_to=reply_to)
+        """Type a message; writing to a bot for the first time starts the conversation.
+
+        `extra` is put into the Message object as it stands, as newer phones send what no model here knows.
+        """
+        chat = self._chat(to, writing=True)
+        return self._post(chat, text=text, html=text, thread_id=thread, reply_to=reply_to, extra=extra or {})
 
     async def send_document(
         self,

@@ -17,7 +17,8 @@ from bot.demo.faults import Fault, Gate, Rule, Stage, delay
 from bot.demo.groups import Group
 from bot.demo.phones import Person
 from bot.demo.server import Manners, Server
-from bot.demo.state import Account, BotAccount, Chat, State
+from bot.demo.state import Account, BotAccount, Chat, Json, State
+from bot.demo.updates import queue_update
 from bot.demo.waiting import Clock
 
 ANSWERABLE_SECONDS = 60
@@ -223,6 +224,10 @@ class StandIn:
     def clear_faults(self) -> None:
         """Everything works again; what is held stays held until its gate opens."""
         self._server.faults.rules.clear()
+
+    def queue_update(self, kind: str, content: Json, token: str | None = None) -> None:
+        """Put an update into a bot's queue as it stands, whatever is in it."""
+        queue_update(self._state, self.bot(token), kind, content)
 
     def forget_files(self, token: str | None = None) -> None:
         """Make every file_id that bot knows stale."""

@@ -50,7 +50,7 @@ def message_json(state: State, bot: BotAccount, message: Message, *, nested: boo
     # Only an inline keyboard belongs to the message; the others change the phone's own keyboard.
     if message.markup and "inline_keyboard" in message.markup:
         json["reply_markup"] = message.markup
-    return json
+    return json | message.extra
 
 
 def file_json(state: State, bot: BotAccount, file: StoredFile) -> Json:

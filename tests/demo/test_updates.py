@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from aiogram import Bot
-from aiogram.exceptions import TelegramConflictError
+from aiogram.exceptions import ClientDecodeError, TelegramConflictError
 
 from bot.demo.phones import Person
 from bot.demo.standin import StandIn
@@ -128,3 +128,19 @@ async def test_an_upgrade_is_announced_on_both_sides(standin: StandIn, bot: Bot,
     assert old_side.migrate_to_chat_id == new.id
     assert new_side
     assert new_side.migrate_from_chat_id == -5
+
+
+async def test_an_update_is_given_out_as_it_stands(standin: StandIn, bot: Bot, ann: Person) -> None:
+    """What newer phones send: the stand-in holds no model against it, aiogram refuses the whole answer."""
+    odd = await ann.send("odd", extra={"external_reply": {"story": {}}})
+    await ann.send("an answer", reply_to=odd)
+    standin.queue_update("message", {"anything": 1})
+    with pytest.raises(ClientDecodeError) as caught:
+        await bot.get_updates()
+    first, second, third = caught.value.data["result"]
+    assert first["message"]["external_reply"] == {"story": {}}
+    assert second["message"]["reply_to_message"]["external_reply"] == {"story": {}}
+    assert third["message"] == {"anything": 1}
+    odd.chat.pinned.add(odd.id)
+    with pytest.raises(ClientDecodeError):
+        await bot.get_chat(ann.id)

@@ -44,6 +44,7 @@ from bot.services.delivery.destination import (
     Wait,
 )
 from bot.services.delivery.slices import ArchiveSlice
+from bot.services.delivery.telegram_answers import get_chat
 
 Result = TypeVar("Result")
 
@@ -208,8 +209,7 @@ class TelegramDestination:
         except Outcome as outcome:
             trouble = outcome.sentence
         try:
-            chat = await self._ask(self._bot.get_chat(recipient.chat_id))
-            name = chat.full_name
+            name = (await self._ask(get_chat(self._bot, recipient.chat_id, request_timeout=ANSWER_SECONDS))).name
         except Refused:
             raise
         except Outcome as outcome:

@@ -15,6 +15,7 @@ from aiohttp import ClientError, ClientResponseError
 
 from bot.services.delivery.destination import Gone, Outcome, StaleFile, TooLarge, Transient
 from bot.services.delivery.telegram import ANSWER_SECONDS, TelegramDestination
+from bot.services.delivery.telegram_answers import get_chat, get_updates
 from bot.services.restore_points.chat import CutShort, Pinned, PostedDocument, Vanished, nothing
 from bot.services.threads import settled
 
@@ -96,11 +97,10 @@ class TelegramChat(TelegramDestination):
 
     async def pinned(self, chat_id: int) -> Pinned | None:
         """Return what getChat shows on top of the chat: the newest pinned message by the time it was sent."""
-        chat = await self._ask(self._bot.get_chat(chat_id, request_timeout=ANSWER_SECONDS))
-        message = chat.pinned_message
-        if message is None:
+        chat = await self._ask(get_chat(self._bot, chat_id, request_timeout=ANSWER_SECONDS))
+        if chat.pinned_id is None:
             return None
-        return Pinned(message_id=message.message_id, document=self._document(message))
+        return Pinned(message_id=chat.pinned_id, document=self._document(chat.pinned) if chat.pinned else None)
 
     async def post(self, chat_id: int, name: str, content: bytes | str, caption: str) -> PostedDocument:
         """Send a document silently; raises an `Outcome`."""
@@ -160,13 +160,10 @@ class TelegramChat(TelegramDestination):
         end, offset = time.monotonic() + seconds, None
         while (left := end - time.monotonic()) > 0:
             wait = max(1, min(POLL_SECONDS, int(left)))
-            updates = await self._ask(
-                self._bot.get_updates(
-                    offset=offset, timeout=wait, allowed_updates=["message"], request_timeout=wait + ANSWER_SECONDS
-                )
-            )
-            for update in updates:
-                offset = update.update_id + 1
+            asked = {"offset": offset, "timeout": wait, "allowed_updates": ["message"]}
+            updates = await self._ask(get_updates(self._bot, **asked, request_timeout=wait + ANSWER_SECONDS))
+            offset = updates.offset or offset
+            for update in updates.readable:
                 message = update.message
                 if message is None or message.from_user is None or message.from_user.id not in senders:
                     continue

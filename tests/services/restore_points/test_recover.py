@@ -16,7 +16,7 @@ from bot.app import open_manager
 from bot.config import load_settings
 from bot.demo.faults import refused
 from bot.errors import NotFoundError, RestoreRefusedError, TelegramError, UntrustedArchiveError
-from bot.models import Trigger
+from bot.models import Recipient, Trigger
 from bot.services.abort import Abort
 from bot.services.restore.workroom import private_room
 from bot.services.restore_points.document import DOCUMENT_NAME, Document, write_document
@@ -27,6 +27,7 @@ from bot.settings_sources import parse_env
 from tests.samples import make_database, rows_in
 from tests.samples import write_env as write_settings
 from tests.services.restore_points.scene import Scene, pin_by_hand
+from tests.unreadable import SHAPES
 
 
 @pytest.fixture
@@ -305,3 +306,29 @@ async def test_the_catalogue_is_rebuilt_from_the_archive_and_the_points(
         known = {backup.archive_name: backup.on_disk for backup in await manager.catalogue.backups()}
         assert known == {archive.name: True, points[0].archive: False}
         assert await manager.catalogue.restore_points() == points
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_an_unreadable_message_does_not_keep_from_hearing_the_next(
+    scene: Scene, archive: Path, tmp_path: Path, shape: str
+) -> None:
+    """Whoever sends it, and also as what a message answers."""
+    task = await waiting(scene, tmp_path / "work", told=[])
+    odd = await scene.standin.add_user(66, "Eve").send("odd", extra=SHAPES[shape])
+    await scene.ann.send("an answer", reply_to=odd)
+    await scene.ann.send_document(archive)
+    assert len(await asyncio.wait_for(task, 10)) == 1
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_an_unreadable_pinned_message_is_somebody_elses(scene: Scene, shape: str) -> None:
+    """getChat can still be asked: recovery says what is on top, Health knows the name, and ours is pinned above it."""
+    odd = await scene.ann.send("odd", extra=SHAPES[shape])
+    pin_by_hand(odd)
+    with pytest.raises(NotFoundError, match="something else is pinned on top"):
+        await find_points(scene.chats, [11])
+    reached = await scene.chats.probe(Recipient(chat_id=11))
+    assert (reached.name, reached.trouble) == ("Ann", "")
+    backup = await scene.back_up()
+    assert await scene.refresh() == 0
+    assert [point.archive for point in (await find_points(scene.chats, [11])).points] == [backup.archive_name]

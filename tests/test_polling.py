@@ -1,0 +1,94 @@
+"""Polling outlives whatever comes: updates that can't be read, and a token that is refused for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+from aiogram import Bot, Dispatcher
+from aiogram.types import Message
+from loguru import logger
+
+from bot.demo.standin import StandIn
+from bot.polling import Poller
+from tests.demo.conftest import bot, make_bot, standin  # noqa: F401 - fixtures
+from tests.unreadable import SHAPES
+
+Running = Callable[[Poller], AbstractAsyncContextManager[asyncio.Task[None]]]
+
+
+@pytest.fixture
+def heard() -> list[str]:
+    """What the bot's handler heard."""
+    return []
+
+
+@pytest.fixture
+def poller(bot: Bot, heard: list[str]) -> Poller:  # noqa: F811
+    """A poller whose only handler writes down what it hears; it does not wait between its tries."""
+    dispatcher = Dispatcher(disable_fsm=True)
+
+    @dispatcher.message()
+    async def hear(message: Message) -> None:
+        heard.append(message.text or "")
+
+    async def no_time(_seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    return Poller(bot, dispatcher, sleep=no_time)
+
+
+@asynccontextmanager
+async def running(poller: Poller) -> AsyncIterator[asyncio.Task[None]]:
+    """Poll meanwhile."""
+    task = asyncio.create_task(poller.run())
+    yield task
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await poller.stop()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("within", ["", "reply_to_message"])
+async def test_one_unreadable_update_costs_no_other(
+    standin: StandIn,  # noqa: F811
+    poller: Poller,
+    heard: list[str],
+    shape: str,
+    within: str,
+) -> None:
+    """What a stranger sends is passed over, logged without its words, and confirmed; the admin is heard at once."""
+    eve, ann = standin.add_user(66, "Eve"), standin.add_user(11, "Ann")
+    await ann.send("before")
+    odd = await eve.send("secret words", extra=SHAPES[shape])
+    if within:
+        standin.bot().updates.pop()
+        await eve.send("secret words", reply_to=odd)
+    await ann.send("after")
+    lines: list[str] = []
+    sink = logger.add(lines.append, level="WARNING")
+    try:
+        async with running(poller):
+            await standin.until(lambda: len(heard) == 2)
+            await standin.until(lambda: not standin.bot().updates)
+    finally:
+        logger.remove(sink)
+    assert sorted(heard) == ["after", "before"]
+    (line,) = [line for line in lines if "can't be read" in line]
+    assert "secret" not in line
+    assert poller.trouble == ""
+
+
+async def test_an_update_that_is_nothing_at_all_is_passed_over(
+    standin: StandIn,  # noqa: F811
+    poller: Poller,
+    heard: list[str],
+) -> None:
+    """Also the only one of its batch; the offset goes on past it."""
+    standin.queue_update("message", {"neither": ["a message", None]})
+    async with running(poller):
+        await standin.until(lambda: not standin.bot().updates)
+        await standin.add_user(11).send("hello")
+        await standin.until(lambda: heard == ["hello"])
