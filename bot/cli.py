@@ -19,7 +19,7 @@ from bot.cli_keygen import keygen
 from bot.cli_options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.cli_recover import recover
 from bot.cli_restore import restore
-from bot.errors import CourierError, NotFoundError
+from bot.errors import CourierError, DamagedArchiveError, NotFoundError
 from bot.models import Backup, ServiceState
 from bot.services.memory import keep_memory_flat
 
@@ -90,7 +90,7 @@ def list_backups(
 
     async def work() -> None:
         async with open_manager(settings, deliver=False) as manager:
-            backups = await manager.catalogue.backups(limit=limit, on_disk_only=not everything)
+            backups = await manager.catalogue.backups(limit=limit, on_disk_only=not everything, gone_too=True)
             # Where only age and count decide, the same few words would stand in every row.
             why = {d.backup.id: d.why for d in await manager.plan_prune()} if manager.keep_rules.any else {}
         if json:
@@ -145,6 +145,7 @@ def verify(
     from bot.app import open_manager  # noqa: PLC0415
     from bot.services.abort import Abort  # noqa: PLC0415
     from bot.services.sealing.header import is_sealed  # noqa: PLC0415
+    from bot.services.stocktaking import record_fault  # noqa: PLC0415
     from bot.services.verify import verify_archive  # noqa: PLC0415
 
     settings = read_settings(env_file)
@@ -155,6 +156,9 @@ def verify(
         rows: list[dict[str, Any]] = []
         async with open_manager(settings, deliver=False) as manager:
             archives = await _archives_to_verify(manager, which or [])
+            for gone in [] if which else [backup for backup in await manager.catalogue.faulty() if backup.gone]:
+                failures.append(NotFoundError(f"{gone.archive_name} is gone from the disk."))
+                rows.append({"archive": gone.archive_name, "ok": False, "fault": gone.fault, "restored": ""})
             sealed = [path for path, _ in archives if await asyncio.to_thread(is_sealed, path)]
             manager.use_keys(await offered(sealed, keys, ask=not json))
             for path, known in archives:
@@ -170,6 +174,8 @@ def verify(
                             )
                     row["restored"] = await manager.drills.prove(path, known)
                 except CourierError as error:
+                    if known is not None and isinstance(error, DamagedArchiveError):
+                        await record_fault(manager.store, manager.catalogue, known, error.sentence)
                     failures.append(error)
                     row |= {"ok": False, "fault": error.sentence}
                 rows.append(row)
@@ -196,7 +202,8 @@ async def _archives_to_verify(manager: Any, which: list[str]) -> list[tuple[Path
             continue
         entry = await manager.catalogue.find_backup(name)
         if not entry.on_disk:
-            raise NotFoundError(f"The archive of backup {entry.id} is no longer on the disk.")
+            where = "gone from" if entry.gone else "no longer on"
+            raise NotFoundError(f"The archive of backup {entry.id} is {where} the disk.")
         found.append((folder / entry.archive_name, entry if entry.proven else None))
     return found
 

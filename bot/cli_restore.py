@@ -95,6 +95,9 @@ def restore(  # noqa: PLR0917 - typer reads the options from the signature
             else:
                 origin = await _origin(restorer, settings, what or [], at)
 
+            if origin is not None and origin.note:
+                terminal.warn(origin.note)
+
             async def prepare(keys: Keys) -> tuple[Any, Any]:
                 restorer.house = replace(restorer.house, keys=keys)
                 with bars(quiet=json) as report:

@@ -20,6 +20,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from bot import texts
+from bot.clock import utc_now
 from bot.errors import CourierError
 from bot.models import (
     Backup,
@@ -34,6 +35,7 @@ from bot.models import (
     Stage,
     Status,
 )
+from bot.services.newest import is_ahead
 from bot.services.retention import Decision
 from bot.texts.measures import count
 
@@ -159,9 +161,12 @@ def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[in
     table = make_table(">id", f"time ({timezone.key})", "state", ">dbs", ">size", "archive")
     for column in table.columns[:-1]:
         column.no_wrap = True
+    now = utc_now()
     for backup in backups:
         style = STATE_STYLE[backup.state]
-        name = backup.archive_name if backup.on_disk else f"{backup.archive_name} (not on disk)".strip()
+        where = "damaged" if backup.damaged else "gone" if backup.gone else "" if backup.on_disk else "not on disk"
+        name = f"{backup.archive_name} ({where})".strip() if where else backup.archive_name
+        name += " (dated in the future)" * is_ahead(backup.started_at, now)
         name = (name if backup.proven or backup.sealed else backup.error) + (" 📌" if backup.pinned else "")
         table.add_row(
             str(backup.id),
@@ -200,7 +205,7 @@ def print_details(details: BackupDetails, timezone: ZoneInfo) -> None:
     out.print(f"[bold]Backup {backup.id}[/]  [{style}]{backup.state}[/]  {_time(backup.started_at, timezone)} "
               f"({backup.trigger}, {escape(backup.requested_by)})")  # fmt: skip
     if backup.proven:
-        where = "on the disk" if backup.on_disk else "no longer on the disk"
+        where = "on the disk" if backup.on_disk else "gone from the disk" if backup.gone else "no longer on the disk"
         say(f"{backup.archive_name}  {texts.human_size(backup.archive_bytes)}  {where}")
         say(f"sha256 {backup.archive_sha256}")
         if backup.sealed:
@@ -209,6 +214,10 @@ def print_details(details: BackupDetails, timezone: ZoneInfo) -> None:
             say(f"unchanged: every database is byte for byte as in backup {backup.same_as}")
     elif backup.sealed:
         say(f"{backup.archive_name}  {backup.note}")
+    if is_ahead(backup.started_at, utc_now()):
+        warn("it is dated in the future: a wrong clock made it, and it counts as the oldest")
+    if backup.fault:
+        err.print(f"[red]{'damaged' if backup.damaged else 'gone'}[/]: {escape(backup.fault)}", soft_wrap=True)
     if backup.error:
         say(f"error: {backup.error}")
     if backup.note:

@@ -73,6 +73,9 @@ class BackupState(StrEnum):
 class Backup:
     """One run and what became of it. A proven backup has an `archive_name`; `on_disk` turns false when it is pruned.
 
+    `fault` says why its archive is no longer good, as the disk or reading it has shown: `damaged` where the file is
+    still there, `gone` where somebody else than retention or an admin has taken it away.
+
     `sealed` says for whom the archive is sealed: fingerprints of keys, or that it is a passphrase; empty where it is
     not. An archive found on the disk that no key here opens is sealed and not proven.
     """
@@ -95,11 +98,25 @@ class Backup:
     note: str = ""
     sealed: str = ""
     same_as: int | None = None  # the delivered backup that holds the same databases, byte for byte
+    fault: str = ""
     shrunken: tuple[str, ...] = ()  # lines for people: what this backup holds much less of than the one before
 
     @property
     def proven(self) -> bool:
         return bool(self.archive_sha256)
+
+    @property
+    def sound(self) -> bool:
+        """Whether its archive was proven, lies on the disk, and nothing is known against it."""
+        return self.proven and self.on_disk and not self.fault
+
+    @property
+    def damaged(self) -> bool:
+        return self.on_disk and bool(self.fault)
+
+    @property
+    def gone(self) -> bool:
+        return not self.on_disk and bool(self.fault)
 
     @property
     def source_bytes(self) -> int:

@@ -32,6 +32,7 @@ from bot.services.restore_points.chat import Files
 from bot.services.restore_points.fetch import LostError, TooLargeToFetchError, UnreachableError, fetch_archive
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.keys import NO_KEYS, Keys
+from bot.services.stocktaking import record_fault
 from bot.services.store import Store
 from bot.services.threads import run_to_end
 
@@ -171,11 +172,13 @@ class Drills:
                     return await self._drill(backup, DrillSource.TELEGRAM, fetch, abort)
                 except TooLargeToFetchError as error:
                     logger.warning("{} The archive on the disk is test-restored instead.", error.sentence)
-            on_disk = await self._catalogue.backups(limit=1, on_disk_only=True, proven_only=True)
-            return await self.drill_on_disk(on_disk[0], abort=abort) if on_disk else None
+            on_disk = await self._catalogue.latest_sound()
+            return await self.drill_on_disk(on_disk, abort=abort) if on_disk is not None else None
 
     async def drill_on_disk(self, backup: Backup, *, abort: Abort, by_hand: bool = False) -> Drill:
         """Read the archive on the disk in full, compare it with the catalogue, and test-restore it; raises as above.
+
+        A damaged one counts as no backup from then on, until it is found whole.
 
         A key of this server that does not open what this server sealed is a failure, and an alarm. `by_hand` it is the
         fault of who brought the key: `SealError`.
@@ -253,8 +256,14 @@ class Drills:
                 ok, detail = False, error.sentence
                 if by_hand and await run_to_end(partial(_is_as_written, archive, backup, own), stop=own.set):
                     raise
-            except (DamagedArchiveError, UntrustedArchiveError, LostError, NotFoundError) as error:
+            except (DamagedArchiveError, UntrustedArchiveError) as error:
                 ok, detail = False, error.sentence
+                if source is DrillSource.DISK:
+                    await record_fault(self._store, self._catalogue, backup, error.sentence)
+            except (LostError, NotFoundError) as error:
+                ok, detail = False, error.sentence
+        if ok and source is DrillSource.DISK:
+            await self._catalogue.clear_fault(backup.id)
         drill = Drill(backup_id=backup.id, at=self._clock(), source=source, ok=ok, detail=detail, opened=opened)
         await self._catalogue.record_drill(drill)
         if ok:

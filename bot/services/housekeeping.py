@@ -14,6 +14,7 @@ from bot.models import Backup, DeliveryState
 from bot.services.catalogue import ALL, Catalogue
 from bot.services.keep_rules import KeepRules
 from bot.services.retention import Decision, plan_prune
+from bot.services.stocktaking import take_stock
 from bot.services.store import Store
 from bot.services.trimming import Trimming
 
@@ -33,7 +34,11 @@ class Housekeeping:
     # --- by the settings ---------------------------------------------------------------------------------------
 
     async def plan_prune(self) -> tuple[Decision, ...]:
-        """Say for every archive on the disk whether it stays, and why; deletes nothing."""
+        """Say for every archive on the disk whether it stays, and why; deletes nothing.
+
+        What is believed of them is compared with the disk first.
+        """
+        await take_stock(self._store, self._catalogue)
         backups = await self._catalogue.backups(limit=ALL, on_disk_only=True)
         sending = {
             delivery.backup_id for delivery in await self._catalogue.owed() if delivery.state is DeliveryState.SENDING
@@ -75,8 +80,16 @@ class Housekeeping:
             await self._catalogue.mark_deleted(decision.backup.id)
             logger.info("pruned {}: {}", decision.backup.archive_name, decision.why)
             dropped.append(decision)
+        await self._forget_gone()
         await self._trimming.trim()
         return tuple(dropped)
+
+    async def _forget_gone(self) -> None:
+        """Speak no more of archives that are gone, once retention would have let them go."""
+        for backup in await self._catalogue.faulty():
+            old = self._clock() - backup.started_at > timedelta(days=self._settings.max_backup_age_days)
+            if backup.gone and old and not backup.pinned:
+                await self._catalogue.mark_deleted(backup.id)
 
     # --- by the admins -----------------------------------------------------------------------------------------
 
@@ -84,7 +97,7 @@ class Housekeeping:
         """Keep a backup for good, or give it back to retention."""
         backup = await self._catalogue.backup(backup_id)
         if pinned and not backup.on_disk:
-            raise NotFoundError(f"The archive of backup {backup_id} is no longer on the disk; nothing to keep.")
+            raise NotFoundError(f"The archive of backup {backup_id} is {where_gone(backup)}; nothing to keep.")
         await self._catalogue.set_pinned(backup_id, pinned)
         await self._catalogue.audit(actor, "pinned" if pinned else "unpinned", f"backup {backup_id}")
         return replace(backup, pinned=pinned)
@@ -98,13 +111,14 @@ class Housekeeping:
 
     async def delete(self, backup_id: int, *, actor: str) -> None:
         """Delete one archive from the disk. Refused for a pinned one and for the last good backup of a database."""
+        await take_stock(self._store, self._catalogue)
         backup = await self._catalogue.backup(backup_id)
         if not backup.on_disk:
-            raise NotFoundError(f"The archive of backup {backup_id} is no longer on the disk.")
+            raise NotFoundError(f"The archive of backup {backup_id} is {where_gone(backup)}.")
         if backup.pinned:
             raise CourierError(f"Backup {backup_id} is pinned.", hint="Unpin it first.")
         latest = await self._catalogue.latest_by_database()
-        last_of = sorted(name for name, newest in latest.items() if newest.id == backup_id)
+        last_of = sorted(name for name, newest in latest.items() if newest.id == backup_id and not backup.fault)
         if last_of:
             shown = ", ".join([_shortened(name) for name in last_of[:3]])  # sixty long names would fill the screen
             more = f" and {len(last_of) - 3} more" if len(last_of) > 3 else ""
@@ -116,6 +130,11 @@ class Housekeeping:
         await self._catalogue.mark_deleted(backup_id)
         await self._catalogue.audit(actor, "deleted", f"backup {backup_id}, {backup.archive_name}")
         logger.warning("backup {} ({}) deleted by {}", backup_id, backup.archive_name, actor)
+
+
+def where_gone(backup: Backup) -> str:
+    """Complete "the archive is …" for one that is not there."""
+    return "gone from the disk" if backup.gone else "no longer on the disk"
 
 
 def _shortened(name: str) -> str:

@@ -33,7 +33,7 @@ from bot.services.delivery.ledger import Ledger
 from bot.services.drill import Drills
 from bot.services.health import measure_health
 from bot.services.history import read_details, read_page
-from bot.services.housekeeping import Housekeeping
+from bot.services.housekeeping import Housekeeping, where_gone
 from bot.services.inbox import Inbox
 from bot.services.keep_rules import KeepRules
 from bot.services.locks import what_runs
@@ -47,6 +47,7 @@ from bot.services.retention import Decision
 from bot.services.runs import Runs, settle
 from bot.services.sealing.keys import Keys
 from bot.services.status import read_status
+from bot.services.stocktaking import archive_warnings
 from bot.services.store import Store
 from bot.services.timetable import Notices, Timetable
 from bot.services.trimming import Trimming
@@ -191,6 +192,7 @@ class Manager:
             warnings=(
                 *self.settings.warnings,
                 *filter(None, [plan.fault, self.polling_trouble(), self.restores.trouble]),
+                *await archive_warnings(self.catalogue),
             ),
             overridden=plan.override,
             setting=plan.setting,
@@ -248,9 +250,9 @@ class Manager:
     async def send_again(self, backup_id: int, recipient: Recipient, *, actor: str = "") -> Delivery:
         """Send one backup to one chat once more. Raises `NotFoundError` when its archive is gone."""
         backup = await self.catalogue.backup(backup_id)
-        if not backup.on_disk:
+        if not backup.on_disk or backup.damaged:
             raise NotFoundError(
-                f"The archive of backup {backup_id} is no longer on the disk.",
+                f"The archive of backup {backup_id} is {'damaged' if backup.damaged else where_gone(backup)}.",
                 hint="Scroll up in the chat: what was delivered stays there."
                 if backup.same_as is None
                 else f"Nothing had changed: backup {backup.same_as} holds the same.",

@@ -21,6 +21,7 @@ from bot.services.restore.workroom import sweep_rooms
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.keys import NO_KEYS, Keys
 from bot.services.sealing.unsealing import sealed_for, verify_any
+from bot.services.stocktaking import take_stock
 from bot.services.store import Store
 
 
@@ -29,6 +30,7 @@ async def open_store(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
     """Open the folder of archives and its catalogue, in order after a crash too.
 
     What an ended process left half done is swept and marked, unless another process is running a backup right now.
+    Which archives are gone or cut is recorded.
     A missing or corrupt catalogue is rebuilt from the archives. Raises `CatalogueError`, `NoSpaceError`.
     """
     store = Store(settings.backup_dir, work=settings.snapshot_dir)
@@ -40,6 +42,7 @@ async def open_store(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
         if rebuilt is not None:
             _tell_of_rebuild(rebuilt)
         await _tidy(store, catalogue, settings.keys)
+        await take_stock(store, catalogue)
         yield store, catalogue
     finally:
         await catalogue.close()

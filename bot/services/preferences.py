@@ -226,7 +226,12 @@ class Preferences:
         return wishes
 
     async def _on_disk(self, backup: Backup) -> bool:
-        return backup.on_disk and await asyncio.to_thread((self._folder / backup.archive_name).is_file)
+        """Whether the disk holds the archive whole, as far as its size and what was found of it tell."""
+        try:
+            found = await asyncio.to_thread((self._folder / backup.archive_name).stat)
+        except OSError:
+            return False
+        return backup.sound and found.st_size == backup.archive_bytes
 
 
 def _wall(minute: int) -> str:

@@ -20,6 +20,7 @@ class Decision:
     by_rule: bool = False  # kept by a keep rule, and by no floor
 
 
+_DAMAGED_KEPT = timedelta(days=7)
 _LEFT = {False: "not proven: left alone", True: "sealed, and no key here opens it: left alone"}
 
 
@@ -36,7 +37,9 @@ def plan_prune(
 
     Kept whatever the limits say: pinned backups, those in use (ids; being sent or read now), the newest proven one, and
     for every database name the newest proven one that contains it, also when the database is skipped or gone since;
-    where that one's check could give no verdict, the newest one that was found whole as well. A safety copy holds what
+    where that one's check could give no verdict, the newest one that was found whole as well. An archive that is known
+    to be damaged is none of these and takes no place; it goes when it is old, unless nothing else holds a database of
+    its. A safety copy holds what
     somebody wanted to get rid of: it is no last good backup where there is another, and lives by its pin. Backups that
     are not proven don't count and are left alone. Pinned ones don't count either: pinning fifty must not push out the
     rest.
@@ -54,12 +57,14 @@ def plan_prune(
         message = "a limit of nothing would delete every backup; None is no limit"
         raise ValueError(message)
     on_disk = [backup for backup in backups if backup.on_disk]
-    proven = [backup for backup in on_disk if backup.proven and backup.state is not BackupState.RUNNING]
-    dates = _dates(proven, now)
-    floors = _floors(proven, dates, now, in_use)
+    ours = [backup for backup in on_disk if backup.proven and backup.state is not BackupState.RUNNING]
+    proven = [backup for backup in ours if not backup.damaged]
+    dates = _dates(ours, now)
+    floors = {**_floors(proven, dates, now, in_use), **_remains(ours, proven, in_use)}
     by_rules = {b.id: dates[b.id] for b in proven if b.trigger is not Trigger.SAFETY}
     reasons = {**rules.reasons(by_rules), **floors} if rules is not None else floors
     slots = None if max_count is None else max_count - sum(1 for b in proven if b.id in reasons and not b.pinned)
+    max_age_damaged = max_age or _DAMAGED_KEPT
 
     decisions = []
     for backup in sorted(on_disk, key=lambda b: (dates.get(b.id, b.started_at), b.id), reverse=True):
@@ -68,6 +73,10 @@ def plan_prune(
         elif backup.id in reasons:
             by_rule = backup.id not in floors
             decisions.append(Decision(backup=backup, keep=True, why=reasons[backup.id], by_rule=by_rule))
+        elif backup.damaged:
+            keep = now - dates[backup.id] <= max_age_damaged
+            why = "damaged: counts as no backup" if keep else f"damaged, and older than {_days(max_age_damaged)}"
+            decisions.append(Decision(backup=backup, keep=keep, why=why))
         elif max_age is not None and now - dates[backup.id] > max_age:
             decisions.append(Decision(backup=backup, keep=False, why=f"older than {_days(max_age)}"))
         elif slots is not None and slots <= 0:
@@ -120,6 +129,22 @@ def _floors(
         alone = [name for name in names if name.casefold() not in known]
         if alone:
             reasons.setdefault(backup.id, f"the only backup of {', '.join(alone)}")
+    return reasons
+
+
+def _remains(ours: Sequence[Backup], proven: Sequence[Backup], in_use: Collection[int]) -> Mapping[int, str]:
+    """Return why a damaged archive is kept: what can be saved out of it by hand may be all there is of a database."""
+    held = {database.name.casefold() for backup in proven for database in backup.databases}
+    reasons: dict[int, str] = {}
+    for backup in ours:
+        if backup.damaged:
+            alone = [database.name for database in backup.databases if database.name.casefold() not in held]
+            if backup.pinned:
+                reasons[backup.id] = "damaged, and pinned"
+            elif backup.id in in_use:
+                reasons[backup.id] = "in use"
+            elif alone:
+                reasons[backup.id] = f"damaged, and yet the only archive of {', '.join(alone)}"
     return reasons
 
 

@@ -10,7 +10,8 @@ import shutil
 import stat
 import tempfile
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +22,14 @@ _ARCHIVE = re.compile(r"database_backup_(\d{8}_\d{6})\.zip(?:\.age)?")
 _PART = re.compile(_ARCHIVE.pattern + r"\.part")
 WORK_FOLDER = ".work"
 SEALED_SUFFIX = ".age"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveFile:
+    """An archive as the disk shows it. `state` changes when the file is written, cut or replaced."""
+
+    bytes: int
+    state: str
 
 
 def archive_name(started_at: datetime, taken: Collection[str] = (), *, sealed: bool = False) -> str:
@@ -139,6 +148,14 @@ class Store:
         """Return the archives here, oldest name first."""
         return await asyncio.to_thread(list_archives, self.folder)
 
+    async def files(self) -> dict[str, ArchiveFile]:
+        """Return the archives here by name, as the disk shows them. Raises `ArchiveError`."""
+        try:
+            return await asyncio.to_thread(self._files)
+        except OSError as error:
+            message = f"The folder {self.folder} can't be read: {error.strerror or error}."
+            raise ArchiveError(message, hint="See that this user may read BACKUP_DIR.") from error
+
     async def sweep(self) -> tuple[Path, ...]:
         """Remove what a killed run left: half-written archives and its folder of snapshots; return what was removed.
 
@@ -162,6 +179,15 @@ class Store:
     async def size(self) -> int:
         """Return the bytes that the archives take."""
         return await asyncio.to_thread(lambda: sum(archive.stat().st_size for archive in list_archives(self.folder)))
+
+    def _files(self) -> dict[str, ArchiveFile]:
+        found = {}
+        for path in list_archives(self.folder):
+            with suppress(FileNotFoundError):  # deleted while we looked
+                seen = path.stat()
+                state = f"{seen.st_size} {seen.st_mtime_ns} {seen.st_ino}"
+                found[path.name] = ArchiveFile(bytes=seen.st_size, state=state)
+        return found
 
     def _sweep(self) -> tuple[Path, ...]:
         removed = []

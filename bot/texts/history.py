@@ -7,6 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.models import Backup, BackupDetails, BackupPage, Recipient
+from bot.services.newest import is_ahead
 from bot.texts.backups import (
     STATE_ICONS,
     asked_by,
@@ -25,6 +26,8 @@ from bot.texts.markup import Listing, compose, name, sentence, text
 from bot.texts.measures import count, human_size, local_and_utc, moment
 from bot.texts.restore_points import drill_lines
 
+_AHEAD = "🕰 Dated in the future: a wrong clock made it, and it counts as the oldest."
+
 
 def history(page: BackupPage, timezone: ZoneInfo) -> str:
     """Return the text over a page of the history; the backups themselves are its buttons."""
@@ -35,7 +38,7 @@ def history(page: BackupPage, timezone: ZoneInfo) -> str:
         f"🗂 <b>History</b>: {count(page.total, 'run')}{of_pages}\n"
         f"Newest first, times in {text(timezone.key, 40)}. Press one to see what is in it.\n"
         "✅ delivered · 💾 stored · ⚠️ with gaps · ❌ failed · 📌 pinned · 📝 with a note · 🟰 unchanged"
-        f" · 🔒 sealed · ☁️ no longer on the disk{' · 🗓 kept by a rule' if page.by_rule else ''}"
+        f" · 🔒 sealed · ☁️ no longer on the disk · 🚫 gone or damaged{' · 🗓 kept by a rule' if page.by_rule else ''}"
     )
 
 
@@ -49,6 +52,8 @@ def history_label(backup: Backup, now: datetime, timezone: ZoneInfo, *, by_rule:
 
 
 def _where(backup: Backup) -> str:
+    if backup.fault:
+        return "🚫"
     if backup.same_as is not None:
         return "🟰"
     return "☁️" if backup.proven and not backup.on_disk else ""
@@ -64,6 +69,7 @@ def details(
         f"{STATE_ICONS[backup.state]} <b>Backup {backup.id}</b> · {backup.state}{pinned}",
         local_and_utc(backup.started_at, timezone),
         sentence(asked_by(backup.trigger, backup.requested_by)),
+        _AHEAD if is_ahead(backup.started_at, now) else None,
         text(backup.error, 800) if backup.error else None,
         f"📝 {text(backup.note, 300)}" if backup.note else None,
         *(_archive(seen) if backup.proven else ()),
@@ -93,6 +99,10 @@ def _archive(seen: BackupDetails) -> tuple[str, ...]:
 
 
 def _retention(seen: BackupDetails) -> str:
+    if seen.backup.damaged:
+        return f"🚫 <b>The archive on the server's disk is damaged:</b> {text(seen.backup.fault, 250)}"
+    if seen.backup.gone:
+        return "🚫 <b>The archive is gone from the server's disk</b>, and nobody here has deleted it."
     if not seen.backup.on_disk and seen.backup.same_as is not None:
         return f"🗄 Nothing to keep: backup {seen.backup.same_as} holds the same."
     if not seen.backup.on_disk and not in_some_chat(seen.deliveries):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.models import BackedUp, Backup, BackupState, Database, SkippedRecord, Trigger
-from bot.services.catalogue.backup_rows import NEWEST_FIRST, BackupRows
+from bot.services.catalogue.backup_rows import BY_TIME, BackupRows
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.values import as_text
 from bot.services.store import archive_time
@@ -113,7 +113,7 @@ class AdoptionRows(BackupRows):
 
     async def _known(self, name: str, sha256: str) -> Backup | None:
         known = await self.row(
-            f"SELECT id, on_disk FROM backups WHERE archive_name = ? AND archive_sha256 = ? {NEWEST_FIRST}",
+            f"SELECT id, on_disk FROM backups WHERE archive_name = ? AND archive_sha256 = ? {BY_TIME}",
             (name, sha256),
         )
         if known is None:
@@ -123,6 +123,7 @@ class AdoptionRows(BackupRows):
             await self.execute("DELETE FROM backups WHERE id = ?", (await self._unopened(name),))
             await self._own_name(known["id"], name)
             await self._change(known["id"], "on_disk", 1)
+            await self._change(known["id"], "fault", "")
         return await self._backup(known["id"])
 
     @writing

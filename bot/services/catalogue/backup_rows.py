@@ -5,9 +5,8 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bot.errors import NotFoundError
 from bot.models import BackedUp, Backup, BackupState, SkippedRecord, Trigger
@@ -17,17 +16,12 @@ from bot.services.catalogue.values import FACTS, as_backed_up, as_backup, as_fac
 ALL = -1
 """The limit that returns every backup."""
 
-# A clock that NTP nudges back makes the newest backup a little younger than now; that is no clock gone wrong.
-CLOCK_TOLERANCE = timedelta(minutes=10)
-
 # What was copied before a restore is what somebody wanted to get rid of: it is kept, and no good backup of anything.
-_ORDINARY = "trigger <> 'safety'"
+ORDINARY = "trigger <> 'safety'"
 # A sealed archive that was found and that nobody here can open is kept, and was no run of ours.
-_A_RUN = "(archive_sha256 <> '' OR sealed = '')"
+A_RUN = "(archive_sha256 <> '' OR sealed = '')"
 
-NEWEST_FIRST = "ORDER BY started_at DESC, id DESC"
-# A backup dated in the future was made under a wrong clock: it is the newest only where there is no other.
-_LATEST_FIRST = "ORDER BY started_at > ?, started_at DESC, id DESC"
+BY_TIME = "ORDER BY started_at DESC, id DESC"
 
 
 class BackupRows(Rows):
@@ -84,14 +78,10 @@ class BackupRows(Rows):
 
     @writing
     async def mark_deleted(self, backup_id: int) -> None:
-        """Record that the archive is gone from the disk; what was owed of it is superseded. Raises NotFoundError."""
+        """Record that we deleted the archive from the disk; what was owed of it is superseded. Raises NotFoundError."""
         await self._change(backup_id, "on_disk", 0)
-        await self.execute(
-            "UPDATE deliveries SET state = 'superseded', next_try_at = NULL,"
-            " reason = 'the archive was deleted before it could be sent'"
-            " WHERE backup_id = ? AND state IN ('pending', 'sending', 'parked')",
-            (backup_id,),
-        )
+        await self.execute("UPDATE backups SET fault = '', faulty_file = '' WHERE id = ?", (backup_id,))
+        await self._supersede(backup_id, "the archive was deleted before it could be sent")
 
     @writing
     async def mark_interrupted(self) -> tuple[Backup, ...]:
@@ -99,7 +89,7 @@ class BackupRows(Rows):
 
         To be called at a start, with the lock of the runs held: whoever was running is gone.
         """
-        rows = await self.rows(f"SELECT id FROM backups WHERE state = 'running' {NEWEST_FIRST}")
+        rows = await self.rows(f"SELECT id FROM backups WHERE state = 'running' {BY_TIME}")
         await self.execute(
             "UPDATE backups SET state = 'interrupted', finished_at = ?,"
             " error = 'the run was cut off: the process or the machine stopped' WHERE state = 'running'",
@@ -113,64 +103,21 @@ class BackupRows(Rows):
         return await self._backup(backup_id)
 
     @reading
-    async def find_backup(self, name_or_id: str) -> Backup:
-        """Return the backup that a person means.
-
-        "latest" (the newest proven one that is no safety copy, on disk if there is one), an id, the name of an archive,
-        or the beginning of its time in UTC, as digits or as a date ("20250131_14", "2025-01-31 14:00"), when only one
-        archive on disk (or else of those deleted) begins so. A whole number is an id first. Raises NotFoundError, which
-        names the candidates when there are several.
-        """
-        asked = name_or_id.strip()
-        if asked.casefold() == "latest":
-            latest = await self._latest("AND on_disk = 1") or await self._latest()
-            if latest is None:
-                message = "There is no proven backup yet."
-                raise NotFoundError(message)
-            return latest
-        if re.fullmatch(r"#?[0-9]{1,18}", asked):
-            row = await self.row("SELECT id FROM backups WHERE id = ?", (int(asked.removeprefix("#")),))
-            if row is not None:
-                return await self._backup(row["id"])
-        return await self._backup(await self._named(asked))
-
-    @reading
-    async def latest_proven(self) -> Backup | None:
-        """Return the newest proven backup, also one whose archive was deleted from the disk since; no safety copy."""
-        return await self._latest()
-
-    @reading
-    async def latest_run(self) -> Backup | None:
-        """Return the newest finished run, whatever became of it; no safety copy, and nothing that was merely found."""
-        found = await self.value(
-            f"SELECT id FROM backups WHERE state <> 'running' AND {_ORDINARY} AND {_A_RUN} {NEWEST_FIRST} LIMIT 1"
-        )
-        return None if found is None else await self._backup(found)
-
-    @reading
-    async def latest_by_database(self) -> dict[str, Backup]:
-        """Return, for every database name ever backed up, the newest proven backup that contains it; no safety copy.
-
-        One whose archive is on disk goes before one whose archive is not.
-        """
-        # SQLite takes the bare columns of the row that a lone max() chose; a window function says it without that rule.
-        rows = await self.rows(
-            "SELECT name, id FROM (SELECT name, id, row_number() OVER (PARTITION BY name"
-            " ORDER BY on_disk DESC, started_at > ?, started_at DESC, id DESC) AS place"
-            f" FROM backed_up JOIN backups ON id = backup_id WHERE archive_sha256 <> '' AND {_ORDINARY})"
-            " WHERE place = 1 ORDER BY name",
-            (self._soon(),),
-        )
-        backups = {backup.id: backup for backup in await self._backups([row["id"] for row in rows])}
-        return {row["name"]: backups[row["id"]] for row in rows}
-
-    @reading
     async def backups(
-        self, *, limit: int = 50, offset: int = 0, on_disk_only: bool = False, proven_only: bool = False
+        self,
+        *,
+        limit: int = 50,
+        offset: int = 0,
+        on_disk_only: bool = False,
+        gone_too: bool = False,
+        proven_only: bool = False,
     ) -> tuple[Backup, ...]:
-        """Return backups, newest first; a negative limit returns all."""
-        where = _filter(on_disk_only, proven_only)
-        rows = await self.rows(f"SELECT id FROM backups {where} {NEWEST_FIRST} LIMIT ? OFFSET ?", (limit, offset))
+        """Return backups by the time they are dated, youngest first; a negative limit returns all.
+
+        With `gone_too`, of those not on disk the ones that should be.
+        """
+        where = _filter(on_disk_only, proven_only, gone_too)
+        rows = await self.rows(f"SELECT id FROM backups {where} {BY_TIME} LIMIT ? OFFSET ?", (limit, offset))
         return await self._backups([row["id"] for row in rows])
 
     @reading
@@ -187,10 +134,17 @@ class BackupRows(Rows):
         row = await self.row(
             "SELECT coalesce(sum(archive_sha256 <> '' AND NOT EXISTS"
             " (SELECT 1 FROM skipped WHERE skipped.backup_id = backups.id)), 0), count(*) FROM backups"
-            f" WHERE started_at >= ? AND state <> 'running' AND {_ORDINARY} AND {_A_RUN}",
+            f" WHERE started_at >= ? AND state <> 'running' AND {ORDINARY} AND {A_RUN}",
             (as_text(since),),
         )
         return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+    async def _supersede(self, backup_id: int, reason: str) -> None:
+        await self.execute(
+            "UPDATE deliveries SET state = 'superseded', next_try_at = NULL, reason = ?"
+            " WHERE backup_id = ? AND state IN ('pending', 'sending', 'parked')",
+            (reason, backup_id),
+        )
 
     async def _begin(self, trigger: Trigger, requested_by: str, started_at: datetime) -> int:
         return await self.insert(
@@ -214,7 +168,7 @@ class BackupRows(Rows):
             await self._own_name(backup_id, archive[0])
         changed = await self.execute(
             "UPDATE backups SET state = ?, finished_at = ?, archive_name = ?, archive_bytes = ?, archive_sha256 = ?,"
-            " on_disk = ?, error_code = ?, error = ?, sealed = ? WHERE id = ?",
+            " on_disk = ?, error_code = ?, error = ?, sealed = ?, fault = '', faulty_file = '' WHERE id = ?",
             (str(state), as_text(finished_at), *archive, int(bool(archive[0])), *error, sealed, backup_id),
         )
         if not changed:
@@ -243,33 +197,6 @@ class BackupRows(Rows):
         if not await self.execute(f"UPDATE backups SET {column} = ? WHERE id = ?", (value, backup_id)):
             raise _no_backup(backup_id)
 
-    async def _named(self, asked: str) -> int:
-        name = re.sub(r"\.\d{3,}$", "", asked)  # a volume's name means its archive
-        digits = re.sub(r"\D", "", name.removeprefix("database_backup_"))
-        rows = await self.rows(f"SELECT id, archive_name, on_disk FROM backups WHERE archive_name <> '' {NEWEST_FIRST}")
-        same = [row for row in rows if row["archive_name"] == name]
-        if not same and digits and re.fullmatch(r"(database_backup_)?[\d\sTZ:_.-]+", name):
-            same = [row for row in rows if re.sub(r"\D", "", row["archive_name"]).startswith(digits)]
-            same = [row for row in same if row["on_disk"]] or same
-            if len({row["archive_name"] for row in same}) > 1:
-                names = ", ".join(row["archive_name"] for row in same[:5])
-                message = f"{len(same)} backups begin with “{asked}”: {names}{', …' if len(same) > 5 else ''}"
-                raise NotFoundError(message, hint="Name one of them by its whole name or its id.")
-        if not same:
-            message = f"There is no backup “{asked}”."
-            raise NotFoundError(message, hint="The list of backups shows ids and names.")
-        return int(max(same, key=lambda row: bool(row["on_disk"]))["id"])
-
-    async def _latest(self, condition: str = "") -> Backup | None:
-        found = await self.value(
-            f"SELECT id FROM backups WHERE archive_sha256 <> '' AND {_ORDINARY} {condition} {_LATEST_FIRST} LIMIT 1",
-            (self._soon(),),
-        )
-        return None if found is None else await self._backup(found)
-
-    def _soon(self) -> str:
-        return as_text(self.clock() + CLOCK_TOLERANCE)
-
     async def _backup(self, backup_id: int) -> Backup:
         found = await self._backups([backup_id])
         if not found:
@@ -288,7 +215,7 @@ class BackupRows(Rows):
             skipped.setdefault(row["backup_id"], []).append(as_skipped(row))
         return tuple(
             as_backup(row, tuple(databases.get(row["id"], ())), tuple(skipped.get(row["id"], ())))
-            for row in await self.rows(f"SELECT * FROM backups WHERE id IN {among} {NEWEST_FIRST}", wanted)
+            for row in await self.rows(f"SELECT * FROM backups WHERE id IN {among} {BY_TIME}", wanted)
         )
 
 
@@ -296,6 +223,7 @@ def _no_backup(backup_id: int) -> NotFoundError:
     return NotFoundError(f"There is no backup {backup_id}.", hint="The list of backups shows ids and names.")
 
 
-def _filter(on_disk_only: bool, proven_only: bool) -> str:
-    conditions = ["on_disk = 1"] * on_disk_only + ["archive_sha256 <> ''"] * proven_only
+def _filter(on_disk_only: bool, proven_only: bool, gone_too: bool = False) -> str:
+    there = "(on_disk = 1 OR fault <> '')" if gone_too else "on_disk = 1"
+    conditions = [there] * on_disk_only + ["archive_sha256 <> ''"] * proven_only
     return f"WHERE {' AND '.join(conditions)}" if conditions else ""

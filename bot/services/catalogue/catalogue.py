@@ -11,6 +11,8 @@ from bot.services.catalogue.adoption import AdoptionRows
 from bot.services.catalogue.alarm_rows import AlarmRows
 from bot.services.catalogue.connection import carry_out, connect
 from bot.services.catalogue.delivery_rows import DeliveryRows
+from bot.services.catalogue.fault_rows import FaultRows
+from bot.services.catalogue.finding import FindingRows
 from bot.services.catalogue.inbox_rows import InboxRows
 from bot.services.catalogue.preference_rows import PreferenceRows
 from bot.services.catalogue.recipient_rows import RecipientRows
@@ -20,7 +22,17 @@ from bot.services.catalogue.trim_rows import TrimRows
 
 
 class Catalogue(
-    AdoptionRows, AlarmRows, PreferenceRows, DeliveryRows, InboxRows, RecipientRows, TrimRows, RestoreRows, ServiceRows
+    AdoptionRows,
+    AlarmRows,
+    FaultRows,
+    FindingRows,
+    PreferenceRows,
+    DeliveryRows,
+    InboxRows,
+    RecipientRows,
+    TrimRows,
+    RestoreRows,
+    ServiceRows,
 ):
     """One connection for one process; others may read beside it.
 

@@ -23,7 +23,7 @@ from bot.models import (
     Trigger,
     Verdict,
 )
-from bot.services.catalogue.backup_rows import NEWEST_FIRST, BackupRows
+from bot.services.catalogue.backup_rows import BY_TIME, BackupRows
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.values import as_text, as_time
 
@@ -71,7 +71,7 @@ class RestoreRows(BackupRows):
         With `recent`, of those older than the newest so many only the last one of each day (in UTC) is returned.
         """
         rows = await self.rows(
-            f"SELECT id FROM ({IN_TELEGRAM}) WHERE ? IS NULL OR place <= ? OR last_of_day = 1 {NEWEST_FIRST} LIMIT ?",
+            f"SELECT id FROM ({IN_TELEGRAM}) WHERE ? IS NULL OR place <= ? OR last_of_day = 1 {BY_TIME} LIMIT ?",
             (recent, recent, limit),
         )
         return await self._points([row["id"] for row in rows])
@@ -168,7 +168,7 @@ class RestoreRows(BackupRows):
 
     async def _id_of(self, point: RestorePoint) -> int | None:
         found = await self.value(
-            f"SELECT id FROM backups WHERE archive_name = ? AND archive_sha256 = ? {NEWEST_FIRST}",
+            f"SELECT id FROM backups WHERE archive_name = ? AND archive_sha256 = ? {BY_TIME}",
             (point.archive, point.sha256),
         )
         return None if found is None else int(found)
@@ -222,7 +222,7 @@ class RestoreRows(BackupRows):
                 skipped=tuple(skipped.get(row["id"], ())),
                 sealed=row["sealed"],
             )
-            for row in await self.rows(f"SELECT * FROM backups WHERE id IN {among} {NEWEST_FIRST}", wanted)
+            for row in await self.rows(f"SELECT * FROM backups WHERE id IN {among} {BY_TIME}", wanted)
         )
 
 

@@ -237,7 +237,13 @@ _ALARMS = (
     "ALTER TABLE backups ADD COLUMN shrunken TEXT NOT NULL DEFAULT '[]'",  # JSON: [line, …]
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _SEALING, _PREFERENCES, _ALARMS)
+# Why an archive is no longer good (cut, damaged; with `on_disk` 0: gone), and which state of the file was found so.
+_FAULTS = (
+    "ALTER TABLE backups ADD COLUMN fault TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE backups ADD COLUMN faulty_file TEXT NOT NULL DEFAULT ''",
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _SEALING, _PREFERENCES, _ALARMS, _FAULTS)
 VERSION = len(STEPS)
 
 # What a whole catalogue of this version holds; a file that lacks one of them is broken.

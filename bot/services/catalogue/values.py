@@ -62,6 +62,7 @@ def as_backup(row: sqlite3.Row, databases: tuple[BackedUp, ...], skipped: tuple[
         note=row["note"],
         sealed=row["sealed"],
         same_as=row["same_as"],
+        fault=row["fault"],
         shrunken=tuple(json.loads(row["shrunken"])),
     )
 

@@ -68,7 +68,7 @@ def plan_tidy(
             return stays("somebody asked for it")
         if backup.pinned:
             return stays("pinned")
-        if not backup.on_disk:
+        if not backup.sound:
             return stays("only in the chat")
         if newest.get(delivery.recipient) == backup.id:
             return stays("the newest in this chat")

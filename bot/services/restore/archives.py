@@ -28,10 +28,10 @@ class Archives:
         self._catalogue, self._store = catalogue, store
 
     async def has(self, backup: Backup) -> bool:
-        """Tell whether the archive of a backup is on the disk or in Telegram."""
+        """Tell whether the archive of a backup is on the disk, with nothing known against it, or in Telegram."""
         if not backup.proven:
             return False
-        return backup.on_disk or (self.files is not None and await self._point(backup) is not None)
+        return backup.sound or (self.files is not None and await self._point(backup) is not None)
 
     async def origin(self, choice: Choice, fetched: AsyncExitStack, abort: Abort, report: Report) -> Origin:
         """Return the archive that was chosen; one fetched back is private, and gone when `fetched` ends.
@@ -42,7 +42,7 @@ class Archives:
             return choice.offer.origin
         backup = await self._catalogue.backup(int(choice.source[1:]))  # it may have been deleted since
         file = self._store.folder / backup.archive_name
-        if backup.on_disk and await asyncio.to_thread(file.is_file):
+        if backup.sound and await asyncio.to_thread(file.is_file):
             return Origin(files=(file,), backup=backup)
         point = await self._point(backup)
         if self.files is None or point is None:
@@ -64,7 +64,8 @@ class Archives:
 
 def nowhere(backup: Backup) -> NotFoundError:
     """Return the error for an archive that is lost."""
+    here = "damaged on the server's disk, and not" if backup.damaged else "neither on the server's disk nor"
     return NotFoundError(
-        f"The archive of backup {backup.id} is neither on the server's disk nor in the chats.",
+        f"The archive of backup {backup.id} is {here} in the chats.",
         hint="Choose another backup in History.",
     )

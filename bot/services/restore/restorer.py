@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from bot.errors import RestoreRefusedError
+from bot.errors import DamagedArchiveError, RestoreRefusedError, UntrustedArchiveError
 from bot.models import CheckMethod, DatabaseChange, PendingRestore, RestoreProgress, RestoreResult, RestoreStage
 from bot.services.abort import Abort
 from bot.services.restore.act import restore
@@ -19,7 +19,7 @@ from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.intake import SPARE_BYTES, take_in
 from bot.services.restore.pending import pending_restore
 from bot.services.restore.plan import make_plan, plan_change
-from bot.services.restore.sources import Origin
+from bot.services.restore.sources import Origin, found_damaged
 from bot.services.restore.targets import Configured, Target, look_at_target
 from bot.services.restore.undo import prepare_undo
 from bot.services.restore.workroom import private_room
@@ -67,18 +67,21 @@ class Restorer:
                 else:
                     looks.expect([folder / name for name in origins], beside=size)
 
-            intake = await take_in(
-                origin.files,
-                room,
-                backup=origin.backup,
-                only=only,
-                check=check,
-                keys=self.house.keys,
-                abort=abort,
-                report=report,
-                expect=expect,
-                clock=self.house.clock,
-            )
+            try:
+                intake = await take_in(
+                    origin.files,
+                    room,
+                    backup=origin.backup,
+                    only=only,
+                    check=check,
+                    keys=self.house.keys,
+                    abort=abort,
+                    report=report,
+                    expect=expect,
+                    clock=self.house.clock,
+                )
+            except (DamagedArchiveError, UntrustedArchiveError) as error:
+                raise await found_damaged(self.house.store, self.house.catalogue, origin, error) from error
             targets, left_out = self._targets(intake, folder, only)
             yield await self._compare(
                 intake, targets, left_out, looks, room=room, folder=folder, force=force, report=report

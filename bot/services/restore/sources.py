@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from bot.errors import NotFoundError, SettingsError
+from bot.errors import CourierError, DamagedArchiveError, NotFoundError, SettingsError
 from bot.models import Backup, Trigger
 from bot.services.catalogue import Catalogue
+from bot.services.newest import newest_first
 from bot.services.restore_points.choice import GIVE_FROM_TELEGRAM, point_of
+from bot.services.stocktaking import ahead_words, is_as_written, record_fault
+from bot.services.store import Store
 
 _FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 _ALL = -1
@@ -20,10 +23,14 @@ _ALL = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What to restore from: archive files (with `backup` where the catalogue vouches for them)."""
+    """What to restore from: archive files (with `backup` where the catalogue vouches for them).
+
+    `note` is what a person should know of how it was chosen.
+    """
 
     files: tuple[Path, ...]
     backup: Backup | None = None
+    note: str = ""
 
 
 def parse_instant(text: str, timezone: ZoneInfo) -> datetime:
@@ -65,15 +72,17 @@ async def newest_before(catalogue: Catalogue, folder: Path, at: datetime) -> Ori
             f"There is no proven backup on the disk of {at:%Y-%m-%d %H:%M:%S} or before.{oldest}",
             hint="Archives delivered to the chat may be older: give --from-telegram, or bring one as a file.",
         )
-    newest = max(before, key=lambda backup: (backup.started_at, backup.id))
-    return await _on_disk(catalogue, folder, newest)
+    return await _on_disk(catalogue, folder, before[0])
 
 
 async def find_origin(catalogue: Catalogue, folder: Path, which: str) -> Origin:
     """Return the backup that a person names: "latest", an id, an archive's name or the beginning of its time.
 
-    "latest" is the newest proven one on the disk that is no safety copy. Raises `NotFoundError`.
+    "latest" is the newest proven one that is no safety copy and that nobody has deleted. Where its archive is gone or
+    damaged, nothing older is taken in its place unasked: the error names the newest good one. Raises `NotFoundError`,
+    `DamagedArchiveError`.
     """
+    note = ""
     if which.strip().casefold() == "latest":
         backups = await _restorable(catalogue)
         if not backups:
@@ -82,33 +91,63 @@ async def find_origin(catalogue: Catalogue, folder: Path, which: str) -> Origin:
                 hint="Give --from-telegram to fetch the newest one from the chat, or bring an archive as a file.",
             )
         backup = backups[0]
+        ahead = [other for other in backups if other.started_at > backup.started_at]
+        note = " ".join(f"{ahead_words(other)} Name it by its id to take it." for other in ahead)
     else:
         backup = await catalogue.find_backup(which)
     if not backup.proven and backup.sealed and backup.on_disk:  # nothing vouches for it until it is opened
         return Origin(files=(folder / backup.archive_name,))
     if not backup.proven:
         raise NotFoundError(f"Backup {backup.id} is {backup.state}: there is nothing to restore from.")
-    return await _on_disk(catalogue, folder, backup)
+    return replace(await _on_disk(catalogue, folder, backup), note=note)
+
+
+async def other_ways(catalogue: Catalogue, backup: Backup) -> str:
+    """Return what to do where the archive of a backup is lost: where it still is, and the newest good older one."""
+    if not backup.fault and backup.same_as is not None:
+        return f"Nothing had changed then: backup {backup.same_as} holds the same databases, restore that one."
+    in_chat = await point_of(catalogue, backup) is not None
+    ways = [GIVE_FROM_TELEGRAM if in_chat else "Save its file or files from the chat, and restore from those."]
+    sound = [other for other in await _restorable(catalogue) if other.sound]
+    older = [other for other in sound if (other.started_at, other.id) < (backup.started_at, backup.id)]
+    if older:
+        at = f"{older[0].started_at:%Y-%m-%d %H:%M} UTC"
+        ways.append(f"The newest good one before it is backup {older[0].id} of {at}: `restore {older[0].id}` takes it.")
+    return " ".join(ways)
+
+
+async def found_damaged(store: Store, catalogue: Catalogue, origin: Origin, error: CourierError) -> CourierError:
+    """Return the error for an archive that a restore could not use; where the disk has spoilt it, that is recorded.
+
+    It then names the other ways to the same databases.
+    """
+    backup = origin.backup
+    if backup is None or origin.files != (store.folder / backup.archive_name,) or await is_as_written(store, backup):
+        return error
+    await record_fault(store, catalogue, backup, error.sentence)
+    return DamagedArchiveError(
+        f"The archive of backup {backup.id}, {backup.archive_name}, is damaged. {error.sentence}",
+        hint=await other_ways(catalogue, backup),
+    )
 
 
 async def _on_disk(catalogue: Catalogue, folder: Path, backup: Backup) -> Origin:
     archive = folder / backup.archive_name
-    if not backup.on_disk or not await asyncio.to_thread(archive.is_file):
-        in_chat = await point_of(catalogue, backup)
-        raise NotFoundError(
-            f"The archive of backup {backup.id} is no longer on the disk.",
-            hint=_instead(backup, in_chat=in_chat is not None),
+    if backup.damaged:
+        raise DamagedArchiveError(
+            f"The archive of backup {backup.id}, {backup.archive_name}, is damaged. {backup.fault}",
+            hint=await other_ways(catalogue, backup),
         )
+    if not backup.on_disk or not await asyncio.to_thread(archive.is_file):
+        where = "gone from the disk" if backup.gone or backup.on_disk else "no longer on the disk"
+        raise NotFoundError(f"The archive of backup {backup.id} is {where}.", hint=await other_ways(catalogue, backup))
     return Origin(files=(archive,), backup=backup)
 
 
 async def _restorable(catalogue: Catalogue) -> Sequence[Backup]:
-    backups = await catalogue.backups(limit=_ALL, on_disk_only=True, proven_only=True)
-    return [backup for backup in backups if backup.trigger is not Trigger.SAFETY]
-
-
-def _instead(backup: Backup, *, in_chat: bool) -> str:
-    """Return what to do where the archive is gone from the disk."""
-    if backup.same_as is not None:
-        return f"Nothing had changed then: backup {backup.same_as} holds the same databases, restore that one."
-    return GIVE_FROM_TELEGRAM if in_chat else "Save its file or files from the chat, and restore from those."
+    """Return the proven backups that should be on the disk, newest first; no safety copies."""
+    backups = await catalogue.backups(limit=_ALL, on_disk_only=True, gone_too=True, proven_only=True)
+    ordinary = [backup for backup in backups if backup.trigger is not Trigger.SAFETY]
+    return newest_first(
+        ordinary, now=catalogue.clock(), at=lambda backup: backup.started_at, then=lambda backup: backup.id
+    )
