@@ -18,7 +18,7 @@ from bot.errors import AbortedError
 from bot.models import CheckMethod, CheckReport, Snapshot, Verdict
 from bot.services.abort import Abort
 from bot.services.source import connected
-from bot.services.sqlite_errors import FAULTS, has_newer_format, is_of_schema, proves_damage, said
+from bot.services.sqlite_errors import FAULTS, is_known_format, is_of_schema, proves_damage, said
 from bot.services.threads import run_in_loop
 
 MAX_MESSAGES = 20
@@ -70,7 +70,7 @@ async def check_snapshot(snapshot: Snapshot, method: CheckMethod, *, abort: Abor
 
 
 async def _check(snapshot: Snapshot, method: CheckMethod, check: Callable[[], None]) -> CheckReport:
-    if has_newer_format(snapshot.file):
+    if not is_known_format(snapshot.file):
         return _report(Verdict.UNCHECKED, (f"SQLite {sqlite3.sqlite_version} does not know its format",), method)
     async with _opened(snapshot, check) as copy:
         report = _report(*await _judge(copy, method), method)

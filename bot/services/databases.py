@@ -8,6 +8,7 @@ import re
 import stat
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -113,7 +114,8 @@ def _expand(pattern: str, own: OwnFolders, left_out: dict[Path, str], *, look_as
             found.append(each)
     for path in passed_over(pattern) if look_aside else ():
         if path.is_file() and not own.why(path):
-            left_out.setdefault(path, f"{path} is hidden: its name, or a folder's, begins with a dot.")
+            hidden = _readable(path)
+            left_out.setdefault(hidden, f"{hidden} is hidden: its name, or a folder's, begins with a dot.")
     if not found:
         wanted = absolute(pattern)
         but = (
@@ -156,17 +158,36 @@ def _has_log(path: Path) -> bool:
 
 
 def _look(path: Path) -> _Candidate:
+    if (readable := _readable(path)) != path:
+        return _Candidate(
+            readable,
+            path,
+            SkipReason.FAILED,
+            f"The name of {readable} is not valid UTF-8: no archive, chat or log could name it. Rename the file.",
+        )
     try:
         found = path.stat()
     except PermissionError:
         return _Candidate(path, path, SkipReason.NO_PERMISSION, f"{path} may not be looked at by this user.")
-    except (OSError, ValueError):
-        link = f" is a link to {path.readlink()}, which" if path.is_symlink() else ""
-        return _Candidate(path, path, SkipReason.MISSING, f"{path}{link} does not exist.")
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return _Candidate(path, path, SkipReason.MISSING, f"{path}{_as_link(path)} does not exist.")
+    except OSError as error:  # of its disk or its share
+        return _Candidate(path, path, SkipReason.FAILED, f"{path} can't be looked at: {error.strerror}.")
     if not stat.S_ISREG(found.st_mode):
         kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
         return _Candidate(path, path, SkipReason.NOT_A_DATABASE, f"{path} is {kind}, not a database.")
     return _Candidate(path, (found.st_dev, found.st_ino) if found.st_ino else path.resolve())
+
+
+def _as_link(path: Path) -> str:
+    with suppress(OSError, ValueError):  # no link, or gone meanwhile
+        return f" is a link to {_readable(path.readlink())}, which"
+    return ""
+
+
+def _readable(path: Path) -> Path:
+    """Return a path as text that can be written anywhere, whatever bytes its name has."""
+    return Path(os.fsencode(path).decode("utf-8", "backslashreplace"))
 
 
 def _give_names(paths: Sequence[Path], known: Mapping[str, str]) -> dict[Path, str]:

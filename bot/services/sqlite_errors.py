@@ -20,7 +20,8 @@ takes SQLITE_NOMEM for its own memory."""
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _MAGIC = b"SQLite format 3\0"
-_READ_VERSION = 2  # the newest that any SQLite reads: 1 is for a rollback journal, 2 for a write-ahead log
+_VERSION = 2  # the newest that any SQLite reads and writes: 1 is for a rollback journal, 2 for a write-ahead log
+_SCHEMA_FORMAT = 4
 
 _WRITING = {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_TRUNCATE, sqlite3.SQLITE_IOERR_FSYNC}
 _MACHINE = "This says nothing about the database: look at this machine's disks, memory and open files (ulimit -n)."
@@ -92,14 +93,8 @@ def refusal(path: Path, error: BaseException, *, waited: float) -> SnapshotError
 
 def _no_database(path: Path) -> SnapshotError:
     header = _header(path)
-    if header.startswith(_MAGIC) and header[19:20] > bytes([_READ_VERSION]):
-        return SnapshotError(
-            SkipReason.UNKNOWN_FORMAT,
-            f"{path} says that it needs a newer reader than SQLite {sqlite3.sqlite_version} (read version {header[19]}"
-            " in its header), such as a fork of SQLite with WAL2.",
-            hint="Run the courier with the SQLite that the application uses. Where the application uses a common one,"
-            " a byte of the header is wrong.",
-        )
+    if header.startswith(_MAGIC) and header[19:20] > bytes([_VERSION]):
+        return unknown_format(path)
     if header.startswith(_MAGIC):
         return SnapshotError(
             SkipReason.NOT_A_DATABASE,
@@ -161,15 +156,26 @@ def no_permission(path: Path, *, said: str = "") -> SnapshotError:
     )
 
 
-def has_newer_format(copy: Path) -> bool:
-    """Tell whether a private copy says it needs a reader that this SQLite is not. Opens the file, as `says_wal` does.
+def is_known_format(copy: Path) -> bool:
+    """Tell whether this SQLite can read and write the format that a private copy says it has. Opens the file.
 
-    https://www.sqlite.org/fileformat.html#file_format_version_numbers
+    https://www.sqlite.org/fileformat.html#the_database_header
     """
     with suppress(OSError), copy.open("rb") as file:
-        header = file.read(20)
-        return header.startswith(_MAGIC) and header[19] > _READ_VERSION
-    return False
+        header = file.read(48)
+        if len(header) == 48 and header.startswith(_MAGIC):
+            return max(header[18:20]) <= _VERSION and int.from_bytes(header[44:48]) <= _SCHEMA_FORMAT
+    return True  # it is something else that is amiss
+
+
+def unknown_format(path: Path) -> SnapshotError:
+    return SnapshotError(
+        SkipReason.UNKNOWN_FORMAT,
+        f"{path} says that it is of a format that SQLite {sqlite3.sqlite_version} does not know, such as a newer one's"
+        " or a fork's (WAL2).",
+        hint="Run the courier with the SQLite that the application uses. If that is a common one, a byte of the file's"
+        " header is wrong.",
+    )
 
 
 def no_space(folder: Path, why: str) -> SnapshotError:

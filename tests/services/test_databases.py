@@ -209,6 +209,22 @@ def test_a_broken_link_is_missing(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no file names that are no text")
+def test_a_name_that_is_no_text_is_reported_by_itself(tmp_path: Path) -> None:
+    """No archive, chat or catalogue could hold it; the others are found, and the report can be written everywhere."""
+    (tmp_path / "sound.db").touch()
+    Path(os.fsdecode(bytes(tmp_path) + b"/gr\xfcn.db")).touch()
+    Path(os.fsdecode(bytes(tmp_path) + b"/.h\xfcdden.db")).touch()
+    (tmp_path / "link.db").symlink_to(os.fsdecode(b"gone\xff.db"))
+    found = find_databases([str(tmp_path / "*")], {}, look_aside=True)
+    assert [database.name for database in found.databases] == ["sound.db"]
+    assert str(found.left_out[0].path).encode().endswith(b".h\\xfcdden.db")
+    assert [skip.reason for skip in found.missing] == [SkipReason.FAILED, SkipReason.MISSING]
+    assert "gr\\xfcn.db is not valid UTF-8" in found.missing[0].detail
+    for skip in found.missing:
+        f"{skip.database.path} {skip.database.name} {skip.detail}".encode()
+
+
 def test_databases_of_the_same_name_get_distinct_names(tmp_path: Path) -> None:
     """The first keeps its plain name, others are told apart by folder, then by a hash; case does not tell apart."""
     files = [put(tmp_path / folder / name) for folder, name in (("a", "app.db"), ("b", "App.db"), ("c/b", "app.db"))]

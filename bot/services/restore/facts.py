@@ -9,10 +9,9 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from bot.models import CheckReport, DatabaseFacts, SchemaChange, Snapshot, TableChange
+from bot.services.sqlite_errors import FAULTS
 
 Schema = tuple[tuple[str, str, str], ...]
-
-_FAULTS = (sqlite3.Error, UnicodeError)
 
 
 def facts_of(snapshot: Snapshot, report: CheckReport, schema: Schema) -> DatabaseFacts:
@@ -30,7 +29,7 @@ def facts_of(snapshot: Snapshot, report: CheckReport, schema: Schema) -> Databas
 
 def schema_of(copy: Path) -> Schema:
     """Return (type, name, hash of its SQL) of everything in the schema but SQLite's own; () where it is unreadable."""
-    with suppress(*_FAULTS), opened_copy(copy) as connection:
+    with suppress(*FAULTS), opened_copy(copy) as connection:
         return tuple(
             (str(kind), str(name), hashlib.sha256(" ".join(str(sql).split()).encode()).hexdigest()[:16])
             for kind, name, sql in connection.execute(
@@ -72,10 +71,10 @@ def newer_rows(now: Path, then: Path, tables: Sequence[str]) -> dict[str, int]:
     A table without rowids, or one that can't be read, is left out.
     """
     newer: dict[str, int] = {}
-    with suppress(*_FAULTS), opened_copy(now) as new, opened_copy(then) as old:
+    with suppress(*FAULTS), opened_copy(now) as new, opened_copy(then) as old:
         for table in tables:
             quoted = '"' + table.replace('"', '""') + '"'
-            with suppress(*_FAULTS):
+            with suppress(*FAULTS):
                 (last,) = old.execute(f"SELECT max(rowid) FROM {quoted}").fetchone()  # noqa: S608 - a quoted name
                 sql = f"SELECT count(*) FROM {quoted} WHERE rowid > ?"  # noqa: S608 - a name can be no parameter
                 (newer[table],) = new.execute(sql, (-(1 << 63) if last is None else last,)).fetchone()
@@ -89,4 +88,5 @@ def opened_copy(copy: Path) -> Iterator[sqlite3.Connection]:
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # no shared memory beside it
         connection.execute("PRAGMA trusted_schema=OFF")  # it may come from anyone
+        connection.execute("PRAGMA writable_schema=ON")  # what of its schema can't be read is passed over
         yield connection

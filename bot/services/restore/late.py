@@ -22,6 +22,7 @@ from bot.services.restore.house import House, Report
 from bot.services.restore.incoming import describe, fingerprint_of
 from bot.services.restore.replacement import sync_folder
 from bot.services.restore.safety import KEPT_FOLDER, SafetyCopy, store_safety_copies
+from bot.services.sqlite_errors import FAULTS, said
 from bot.services.store import create_private_folder
 from bot.services.threads import run_to_end
 
@@ -65,10 +66,10 @@ def keep_late(
             part.unlink(missing_ok=True)
             raise
         return late
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, *FAULTS) as error:
         raise RestoreError(
             f"{change.target} was written to after its safety copy was taken, and what was written can't be copied"
-            f" ({error}). It is not touched.",
+            f" ({said(error)}). It is not touched.",
             rolled_back=True,
             hint="Free some space, or stop the application, then restore again.",
         ) from error

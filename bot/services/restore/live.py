@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import RestoreError
-from bot.services.sqlite_errors import error_code, refusal
+from bot.services.sqlite_errors import FAULTS, error_code, refusal
 
 _STEP_BYTES = 4 << 20  # copied between two looks at the abort flag
 _ATTEMPT = 0.25  # seconds of one attempt at a lock
@@ -60,7 +60,7 @@ class LiveCopy:
 
     def watch(self) -> None:
         """Remember what the target is like now. Trouble is no matter here: `run` meets it again."""
-        with suppress(sqlite3.Error, RestoreError):
+        with suppress(RestoreError, *FAULTS):
             self._watch = _connect(self.target)
             self._ask(self._watch, "PRAGMA journal_mode")  # rolls a hot journal back, as the application would
             self._watched = self._ask(self._watch, "PRAGMA data_version")
@@ -76,7 +76,7 @@ class LiveCopy:
             self._live = _connect(self.target)
             with closing(_connect(self.source)) as private:
                 return self._copy(self._live, private)
-        except sqlite3.Error as error:
+        except FAULTS as error:
             raise self._explained(error) from error
 
     def written_since(self) -> bool:
@@ -86,7 +86,7 @@ class LiveCopy:
     def close(self) -> None:
         """Let go of the target. In WAL mode, the last connection takes the sidecars with it."""
         if self._locked is not None:
-            with suppress(sqlite3.Error):
+            with suppress(*FAULTS):
                 self._unlock(self._locked)
         for connection in (self._watch, self._live):
             if connection is not None:
@@ -236,7 +236,7 @@ class LiveCopy:
             hint="Stop the application for a moment and restore again.",
         )
 
-    def _explained(self, error: sqlite3.Error) -> RestoreError:
+    def _explained(self, error: Exception) -> RestoreError:
         primary = error_code(error) & 0xFF
         if primary in _WAITING:
             return self._busy()
@@ -260,4 +260,10 @@ def _connect(path: Path) -> sqlite3.Connection:
     uri = path.absolute().as_uri()
     if path.drive.startswith("\\\\"):
         uri = uri.replace("file://", "file:////", 1)  # a Windows share: SQLite takes no host but localhost
-    return sqlite3.connect(f"{uri}?mode=rw", uri=True, isolation_level=None, timeout=_ATTEMPT, check_same_thread=False)
+    connection = sqlite3.connect(
+        f"{uri}?mode=rw", uri=True, isolation_level=None, timeout=_ATTEMPT, check_same_thread=False
+    )
+    connection.execute(
+        "PRAGMA writable_schema=ON"
+    )  # a schema that this SQLite can't read is no hindrance to replace it
+    return connection

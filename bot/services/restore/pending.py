@@ -32,6 +32,7 @@ from bot.services.restore.late import sweep_parts
 from bot.services.restore.replacement import bring_back, is_new, swap_back
 from bot.services.restore.workroom import private_room, sweep_rooms
 from bot.services.snapshot import take_snapshot
+from bot.services.sqlite_errors import FAULTS
 from bot.services.threads import run_to_end
 
 _ADAPTER = TypeAdapter(PendingRestore)
@@ -80,7 +81,7 @@ async def _settle(house: House, journal: RestoreJournal, record: Record, *, in_p
         for entry in record.entries:
             try:
                 outcomes.append((entry.name, await _outcome(house, entry, room)))
-            except (CourierError, OSError, sqlite3.Error) as error:
+            except (CourierError, OSError, *FAULTS) as error:
                 logger.error("{} can't be put in order: {}", entry.target, error)
                 outcomes.append((entry.name, PendingOutcome.UNREADABLE))
     pending = PendingRestore(
@@ -160,7 +161,7 @@ def _recover(entry: RecordEntry) -> None:
     if entry.method is not RestoreMethod.INTO_LIVE:
         return
     uri = f"{Path(entry.target).absolute().as_uri()}?mode=rw"
-    with suppress(sqlite3.Error), closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=1)) as live:
+    with suppress(*FAULTS), closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=1)) as live:
         (mode,) = live.execute("PRAGMA journal_mode").fetchone()
         live.execute("SELECT count(*) FROM sqlite_master")
         if mode != entry.journal_mode == "wal":

@@ -24,6 +24,7 @@ from bot.services.restore.facts import facts_of, schema_of
 from bot.services.restore.openness import who_uses
 from bot.services.snapshot import take_snapshot
 from bot.services.source import JOURNAL, SIDECARS
+from bot.services.sqlite_errors import is_known_format, unknown_format
 
 _CRASHED = (
     "The application of {} crashed in the middle of a write; restoring rolls that write back first, as the application"
@@ -113,6 +114,8 @@ async def look_at_target(path: Path, room: Path, *, busy_timeout: float, abort: 
             snapshot = await take(Database(path=copy, name=path.name), allow_journal_recovery=True)
         except SnapshotError as after:
             return await asyncio.to_thread(_unread, at, after)
+    if not await asyncio.to_thread(is_known_format, snapshot.file):
+        return await asyncio.to_thread(_unread, at, unknown_format(file))
     report = await check_snapshot(snapshot, CheckMethod.QUICK, abort=abort)
     damage = ""
     if report.verdict is Verdict.DAMAGED:
@@ -129,7 +132,9 @@ def _unread(at: Target, error: SnapshotError) -> Target:
     if error.reason is SkipReason.EMPTY:
         return replace(at, state=TargetState.READABLE)
     if error.reason in _BROKEN:
-        return replace(at, state=TargetState.BROKEN, warning=f"{at.file} is no whole database.", left_sidecars=left)
+        strange = error.reason is SkipReason.UNKNOWN_FORMAT
+        warning = error.sentence if strange else f"{at.file} is no whole database."
+        return replace(at, state=TargetState.BROKEN, warning=warning, left_sidecars=left)
     if error.reason is SkipReason.HOT_JOURNAL:
         return replace(at, state=TargetState.READABLE, warning=_CRASHED.format(at.file))
     return replace(at, state=TargetState.READABLE, obstacle=f"{error.sentence} {error.hint}".strip())

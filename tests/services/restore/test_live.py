@@ -185,6 +185,45 @@ async def test_a_broken_file_is_set_aside_with_its_sidecars(tmp_path: Path, how:
     assert bank.with_name("bank.db-journal").exists() == (how == "text")
 
 
+ODDITIES: dict[str, Callable[[bytearray], None]] = {
+    "a bit of the schema": lambda content: content.__setitem__(content.index(b"CREATE TABLE") + 3, 0xC1),
+    "a newer schema": lambda content: content.__setitem__(content.index(b"CREATE TABLE") + 3, ord("?")),
+    "a newer schema format": lambda content: content.__setitem__(47, 5),
+    "a newer writer": lambda content: content.__setitem__(18, 3),
+    "a newer reader": lambda content: content.__setitem__(19, 3),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("oddity", ODDITIES)
+async def test_a_file_that_this_sqlite_can_not_read_is_restored_over(oddity: str, mode: str, tmp_path: Path) -> None:
+    """Be it words of the schema or the format: the backup comes back, and an undo brings the strange file back."""
+    bank = make_bank(tmp_path / "bank.db", mode, filler=500)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    content = bytearray(bank.read_bytes())
+    ODDITIES[oddity](content)
+    bank.write_bytes(content)
+    await rig.restore()
+    assert require_sound(bank) == 0
+    await rig.undo()
+    assert bank.read_bytes()[100:] == content[100:]
+
+
+async def test_a_backup_that_this_sqlite_could_not_check_is_restored(tmp_path: Path) -> None:
+    """A schema of a newer SQLite is in the backup as it was, and comes back so."""
+    bank = make_bank(tmp_path / "bank.db", "delete", filler=500)
+    content = bytearray(bank.read_bytes())
+    ODDITIES["a newer schema"](content)
+    bank.write_bytes(content)
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    bank.unlink()
+    result = await rig.restore()
+    assert bank.read_bytes()[100:] == content[100:]
+    assert result.databases[0].name == "bank.db"
+
+
 async def test_a_broken_file_in_use_is_not_replaced(tmp_path: Path) -> None:
     """A file that a program has open is refused with what to do, and stays as it is."""
     bank = make_bank(tmp_path / "bank.db", "delete", filler=50)
