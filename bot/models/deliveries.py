@@ -102,8 +102,12 @@ class RecipientStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reachability:
-    """Whether a recipient takes messages now: `trouble` is the sentence the person needs, empty when reachable."""
+    """Whether a recipient takes messages now: `trouble` is the sentence the person needs, empty when reachable.
+
+    `unchecked` is what can't be known without a message, empty where nothing is left open.
+    """
 
     recipient: Recipient
     name: str
     trouble: str
+    unchecked: str = ""

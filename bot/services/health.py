@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.models import Backup, Health, Reachability, Status
@@ -51,7 +52,9 @@ async def _telegram(status: Status, ledger: Ledger | None) -> tuple[float | None
     async def probe(index: int) -> None:
         with suppress(TimeoutError, Outcome):
             async with asyncio.timeout(ROUND_TRIP_WITHIN):
-                probed[index] = await ledger.destination.probe(remembered[index].recipient)
+                seen = await ledger.destination.probe(remembered[index].recipient)
+                # Parked by a message that was refused, and only one that arrives ends that.
+                probed[index] = seen if seen.trouble else replace(seen, trouble=remembered[index].trouble)
 
     async def ask_telegram() -> tuple[float | None, str]:
         try:

@@ -136,7 +136,9 @@ def _recipients_heading(recipients: Sequence[Reachability]) -> str:
 
 def _recipient_line(seen: Reachability) -> str:
     person = who(seen.recipient, {seen.recipient: seen.name})
-    return f"🚫 {trouble_of(person, seen.trouble)}" if seen.trouble else f"✅ {person}"
+    if seen.trouble:
+        return f"🚫 {trouble_of(person, seen.trouble)}"
+    return f"▫️ {person}: {text(seen.unchecked, 140)}" if seen.unchecked else f"✅ {person}"
 
 
 def _databases_heading(databases: Sequence[DatabaseStatus], bad: int) -> str:

@@ -43,6 +43,14 @@ async def test_members_and_administrators(standin: StandIn, bot: Bot, ann: Perso
 async def test_actions_log_out_and_close(standin: StandIn, bot: Bot, ann: Person) -> None:
     """The remaining small methods answer True, and logOut ends it."""
     assert await bot.send_chat_action(11, "upload_document")
+    forum = standin.add_group(-1005, members=[ann], is_forum=True)
+    topic = forum.add_topic("Backups")
+    topic.deleted = True
+    assert await bot.send_chat_action(-1005, "upload_document", message_thread_id=topic.id), (
+        "only the chat is looked at"
+    )
+    with pytest.raises(TelegramBadRequest, match="message thread not found"):
+        await bot.send_message(-1005, "never", message_thread_id=topic.id)
     assert await bot.close()
     assert await bot.log_out()
     with pytest.raises(TelegramBadRequest, match="Logged out"):

@@ -14,9 +14,9 @@ from bot.models import Backup, Delivery, DeliveryState, Recipient, RecipientStat
 from bot.services.catalogue import Catalogue
 from bot.services.delivery.courier import Consignment, Courier, Errand
 from bot.services.delivery.crew import Crew, Sleep
-from bot.services.delivery.destination import Destination, Migrated, Outcome, Parked, Refused
+from bot.services.delivery.destination import Destination, Migrated, Notice, Outcome, Parked, Refused
 from bot.services.delivery.parcel import LoneVolume
-from bot.services.delivery.policy import ARCHIVE_PRUNED, KNOCK_AGAIN, KNOCK_EVERY
+from bot.services.delivery.policy import ARCHIVE_PRUNED, ARRIVES_AGAIN, KNOCK_AGAIN, KNOCK_EVERY
 from bot.services.delivery.upload import SharedVolume
 from bot.services.store import plan_volumes
 
@@ -92,6 +92,8 @@ class Desk:
             row = await self._try(row, errand, self._courier)
             if row.state is DeliveryState.PARKED:
                 self._knocked_at[row.recipient] = self.clock()
+            elif row.state is DeliveryState.SENT and row.recipient in await self.catalogue.parked():
+                await self.rows.unpark(row.recipient)
             return row
 
     async def attempt_unowed(self, row: Delivery, errand: Errand) -> Delivery:
@@ -129,7 +131,11 @@ class Desk:
         return self._knocked_at.get(recipient, datetime.min.replace(tzinfo=UTC)) + KNOCK_EVERY
 
     async def knock(self, recipient: Recipient) -> bool:
-        """Find out whether a parked recipient takes messages again, and unpark it then; not more often than allowed."""
+        """Whether a parked recipient is worth a try again; it stays parked, and is asked no more often than allowed.
+
+        What shows no message proves no message: sendChatAction looks at the chat, and is content with a topic that was
+        deleted and with a chat that takes no documents.
+        """
         now = self.clock()
         if self.next_knock(recipient) > now:
             return False
@@ -143,12 +149,23 @@ class Desk:
             return False
         except Migrated as outcome:
             await self.catalogue.migrate(recipient.chat_id, outcome.new_chat_id)
-            recipient = await self.catalogue.current(recipient)
         except Outcome:
             self._knocked_at[recipient] = now - KNOCK_EVERY + KNOCK_AGAIN
             return False
-        await self.rows.unpark(recipient)
         return True
+
+    async def greet(self, recipient: Recipient) -> None:
+        """Unpark a recipient that is owed nothing by a silent line that arrives; raises `Refused` only."""
+        try:
+            await self.destination.send_notice(recipient, Notice(html=ARRIVES_AGAIN))
+        except Refused:
+            raise
+        except Parked as outcome:
+            await self.rows.park(recipient, outcome.sentence)
+        except Outcome:
+            return
+        else:
+            await self.rows.unpark(recipient)
 
     async def _cut(self, backup: Backup) -> int:
         """The bytes of a volume. A backup keeps the cut it was first sent in, whatever the setting says by now.

@@ -159,7 +159,7 @@ class Destination(Protocol):
         ...
 
     async def knock(self, recipient: Recipient) -> None:
-        """Return when the recipient takes messages now, without showing them one."""
+        """Return when nothing but a message can tell more; none is shown. That is no proof: only what arrives is."""
         ...
 
     async def probe(self, recipient: Recipient) -> Reachability:

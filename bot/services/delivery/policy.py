@@ -19,6 +19,7 @@ LEASE = timedelta(hours=2)  # longer than a delivery takes on a slow line; then 
 SHORTEST_RETRY = 0.05  # seconds; RETRY_DELAY=0 must not become a busy loop
 
 ARCHIVE_PRUNED = "archive pruned"
+ARRIVES_AGAIN = "✅ Messages of the backup bot arrive here again."
 
 
 def retry_seconds(failures: int, delay: float, *, ambiguous: bool = False) -> float:

@@ -59,14 +59,14 @@ class Rounds:
         for recipient in await self._desk.acquainted():
             if recipient in self._serving:
                 continue
-            if recipient in parked:
-                at = self._desk.next_knock(recipient)
-                if at <= now:
-                    self._start(recipient, self._knock(recipient))
-            elif head := await self._head(recipient):
+            if head := await self._head(recipient):  # of a parked one too: a try that has begun and met a trouble
                 at = head.next_try_at or now
                 if at <= now:
                     due.append(recipient)
+            elif recipient in parked:
+                at = self._desk.next_knock(recipient)
+                if at <= now:
+                    self._start(recipient, self._knock(recipient))
             else:
                 continue
             if at > now:
@@ -87,11 +87,14 @@ class Rounds:
             row = await self._head(recipient)
             if row is None or not is_due(row, self._desk.clock()):
                 return
-            row = await self._try(row)
-            recipient = row.recipient
-            self._settled(row)
-            if row.state is DeliveryState.SENT:
-                await self._desk.rows.settle(row.backup_id)
+            recipient = (await self._deliver(row)).recipient
+
+    async def _deliver(self, row: Delivery) -> Delivery:
+        row = await self._try(row)
+        self._settled(row)
+        if row.state is DeliveryState.SENT:
+            await self._desk.rows.settle(row.backup_id)
+        return row
 
     async def _try(self, row: Delivery) -> Delivery:
         status = (await self._desk.catalogue.recipient_statuses([row.recipient]))[0]
@@ -107,7 +110,15 @@ class Rounds:
         )
 
     async def _knock(self, recipient: Recipient) -> None:
-        await self._desk.knock(recipient)
+        """Try a parked recipient with the newest that it is owed, or a line: only what arrives counts."""
+        if not await self._desk.knock(recipient):
+            return
+        recipient = await self._desk.catalogue.current(recipient)
+        for row in await self._desk.catalogue.owed(recipient=recipient):
+            if (row.backup_id, recipient) not in self._claims:
+                await self._deliver(row)
+            return
+        await self._desk.greet(recipient)
 
     def _start(self, recipient: Recipient, work: Coroutine[Any, Any, None]) -> None:
         task = self._serving[recipient] = self._desk.crew.spawn(work)

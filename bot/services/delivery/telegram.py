@@ -53,6 +53,7 @@ SLOWEST_UPLOAD = 32 * 1024  # bytes per second; aiogram's own limit of 60 s in t
 CAPTION_LIMIT = 1024
 GENERAL_TOPIC = 1  # must be left out: Telegram answers "message thread not found" to its number
 
+TOPIC_UNCHECKED = "the group is there; whether its topic is, only a message shows"
 PRESS_START = "must open the bot and press Start"
 # What stands in Telegram's 400 and 403 answers, and what the person has to do. All of these stay until they do it.
 STANDING_REFUSALS = (
@@ -192,7 +193,10 @@ class TelegramDestination:
         await self._ask(self._bot.delete_message(recipient.chat_id, message_id, request_timeout=ANSWER_SECONDS))
 
     async def knock(self, recipient: Recipient) -> None:
-        """Show "sending a file…" for some seconds, which fails as a message would; raises an `Outcome`."""
+        """Show "sending a file…" for some seconds, which fails where the chat is shut; raises an `Outcome`.
+
+        It says nothing of a topic, nor of the right to send files.
+        """
         await self._ask(
             self._bot.send_chat_action(
                 recipient.chat_id, ChatAction.UPLOAD_DOCUMENT, message_thread_id=_thread(recipient)
@@ -214,7 +218,9 @@ class TelegramDestination:
             raise
         except Outcome as outcome:
             trouble = trouble or outcome.sentence
-        return Reachability(recipient=recipient, name=name, trouble=trouble)
+        # sendChatAction looks at the chat, not at the topic: it is content with one that was deleted.
+        unchecked = TOPIC_UNCHECKED if _thread(recipient) is not None and not trouble else ""
+        return Reachability(recipient=recipient, name=name, trouble=trouble, unchecked=unchecked)
 
     async def round_trip(self) -> float:
         """Seconds that `getMe` takes; raises an `Outcome`."""

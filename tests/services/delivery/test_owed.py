@@ -1,12 +1,14 @@
 """What is owed is kept, and goes out when it can: newest first, across outages and restarts."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 from bot.demo import faults
 from bot.errors import TelegramError
-from bot.models import BackupState, DeliveryState, SkippedRecord, SkipReason
+from bot.models import BackupState, DeliveryState, Recipient, SkippedRecord, SkipReason
 from tests.services.delivery.house import House, documents
 
 PARKED, PENDING, SENT, SUPERSEDED = (
@@ -190,6 +192,55 @@ async def test_a_group_that_lets_the_bot_in_again_is_found(house: House) -> None
         await house.standin.until(lambda: bool(documents(group)))
     knocks = house.standin.calls_of("sendChatAction", chat_id=-1005)
     assert len(knocks) <= 3
+
+
+async def test_a_deleted_topic_stays_parked_over_restarts_and_knocks(house: House) -> None:
+    """sendChatAction is content with a topic that is gone: what it says unparks nobody, not for a moment."""
+    forum = house.standin.add_group(-1005, members=[house.standin.add_user(11)], is_forum=True)
+    topic = forum.add_topic("Backups")
+    recipient = Recipient(chat_id=-1005, thread_id=topic.id)
+    house.receive(recipient)
+    topic.deleted = True
+    backup = await house.back_up()
+    await house.delivered(backup)
+    with closing(sqlite3.connect(house.folder / "catalogue.db")) as catalogue, catalogue:
+        catalogue.execute("CREATE TABLE unparked (address)")
+        catalogue.execute(
+            "CREATE TRIGGER noted AFTER UPDATE ON recipients WHEN old.parked_reason <> '' AND new.parked_reason = ''"
+            " BEGIN INSERT INTO unparked VALUES (new.address); END"
+        )
+    states = []
+    for _ in range(3):
+        await house.restart()
+        seen = len(house.settled)
+        async with house.running():
+            await until_settled(house, seen + 1)
+        states.append((list(await house.catalogue.parked()), (await house.states(backup))[-1005]))
+    assert states == [([recipient], PARKED)] * 3
+    with closing(sqlite3.connect(house.folder / "catalogue.db")) as catalogue:
+        assert catalogue.execute("SELECT count(*) FROM unparked").fetchone() == (0,), "not even for a moment"
+    tries = len(house.standin.calls_of("sendDocument"))
+    await house.delivered(await house.back_up())
+    assert len(house.standin.calls_of("sendDocument")) == tries, "an hour later nobody asks again"
+    topic.deleted = False
+    await house.restart()
+    async with house.running():
+        await house.standin.until(lambda: bool(documents(forum)))
+        async with asyncio.timeout(5):
+            while await house.catalogue.parked():
+                await asyncio.sleep(0.001)
+
+
+async def test_who_is_owed_nothing_is_found_again_by_a_silent_line(house: House) -> None:
+    """An admin who unblocked the bot while it was down misses no alarm until the next backup."""
+    (ann,) = await house.people(1)
+    await house.catalogue.park(house.recipients[0], "must open the bot and press Start")
+    async with house.running():
+        message = await ann.wait_for(lambda m: "arrive here again" in m.text, since=0)
+        assert message.silent
+        async with asyncio.timeout(5):
+            while await house.catalogue.parked():
+                await asyncio.sleep(0.001)
 
 
 async def test_a_new_process_knocks_at_once(house: House) -> None:

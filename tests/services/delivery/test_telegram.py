@@ -283,6 +283,17 @@ async def test_a_probe_names_the_chat_or_the_trouble(
     assert ann.messages == []
 
 
+async def test_a_probe_says_what_it_cannot_check(
+    standin: StandIn, destination: TelegramDestination, ann: Person
+) -> None:
+    """Of a topic only a message tells whether it is there: no check mark for it."""
+    forum = standin.add_group(-1005, members=[ann], is_forum=True)
+    topic = forum.add_topic("Backups")
+    seen = await destination.probe(Recipient(chat_id=-1005, thread_id=topic.id))
+    assert (seen.trouble, "only a message" in seen.unchecked) == ("", True)
+    assert (await destination.probe(Recipient(chat_id=-1005))).unchecked == ""
+
+
 @pytest.mark.parametrize("times", [1, None])
 async def test_an_unreachable_server_is_not_ambiguous(ann: Person, archive: Path, times: int | None) -> None:
     """Where no connection was made nothing can have arrived."""
