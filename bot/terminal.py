@@ -23,6 +23,7 @@ from bot import texts
 from bot.clock import utc_now
 from bot.errors import CourierError
 from bot.models import (
+    BackedUp,
     Backup,
     BackupDetails,
     BackupState,
@@ -34,6 +35,7 @@ from bot.models import (
     ServiceState,
     Stage,
     Status,
+    Verdict,
 )
 from bot.services.newest import is_ahead
 from bot.services.retention import Decision
@@ -227,19 +229,37 @@ def print_details(details: BackupDetails, timezone: ZoneInfo) -> None:
     if backup.databases:
         table = make_table("database", ">size", ">compressed", "check", ">rows", "path")
         for entry in backup.databases:
-            rows = sum(count for _, count in entry.rows if count > 0)
             table.add_row(
                 escape(entry.name),
                 texts.human_size(entry.bytes),
                 texts.human_size(entry.compressed_bytes),
                 str(entry.verdict),
-                f"{rows:,}",
+                _rows(entry),
                 escape(entry.path),
             )
         out.print(table)
+    _print_remarks(backup)
     for record in backup.skipped:
         err.print(f"[red]skipped[/] {escape(record.name)}: {escape(record.detail)}", soft_wrap=True)
     _print_deliveries(details.deliveries, timezone)
+
+
+def _rows(entry: BackedUp) -> str:
+    """Return how many rows were counted, with `?` for what could not be."""
+    counted = [number for _, number in entry.rows if number >= 0]
+    if len(counted) < len(entry.rows) or (not entry.rows and entry.verdict is not Verdict.OK):
+        return f"{sum(counted):,} + ?" if counted else "?"
+    return f"{sum(counted):,}"
+
+
+def _print_remarks(backup: Backup) -> None:
+    """Print what backup_info.txt warns of: what could not be checked, and rows that break rules or refer to nothing."""
+    for entry in backup.databases:
+        if entry.verdict is not Verdict.OK:
+            why = f": {entry.messages[0]}" if entry.messages else ""
+            warn(f"{entry.name} could not be checked{why}")
+        for remark in entry.remarks:
+            warn(f"{entry.name}: {remark}")
 
 
 _MARKS = {DeliveryState.SENT: "✓", DeliveryState.NOT_DUE: "-"}
@@ -260,6 +280,7 @@ def print_result(result: RunResult, *, left_to_service: bool) -> None:
         f"{texts.human_size(backup.source_bytes)} → {texts.human_size(backup.archive_bytes)}, "
         f"sha256 {backup.archive_sha256[:16]}" + (f", sealed for {backup.sealed}" if backup.sealed else "")
     )
+    _print_remarks(backup)
     for record in backup.skipped:
         err.print(f"[red]skipped[/] {escape(record.name)}: {escape(record.detail)}", soft_wrap=True)
     owed = sum(not delivery.state.settled for delivery in result.deliveries)

@@ -20,7 +20,7 @@ from bot.models import (
     RestoreResult,
     RestoreStage,
 )
-from bot.texts import restore_plan
+from bot.texts import restore_plan, restoring
 
 Report = Callable[[RestoreProgress], None]
 
@@ -115,8 +115,7 @@ def _count(rows: int | None) -> str:
 def print_result(result: RestoreResult) -> None:
     """Print what was restored, and how to go back."""
     for database in result.databases:
-        rows = _count(sum(count for _, count in database.rows if count > 0))
-        held = f" {rows}, checked." if database.rows else "" if database.detail else " checked."
+        held = restoring.restored_line(database)
         detail = f" {database.detail}" if database.detail else ""
         terminal.say(f"✓ {database.name} restored to {database.target}:{held}{detail}")
         for path in database.set_aside:

@@ -113,6 +113,32 @@ def test_a_backup_without_a_database_is_stored_and_ends_with_6(shell: Shell) -> 
     assert [entry["state"] for entry in shell.json("list")] == ["partial", "partial"]
 
 
+def test_what_a_backup_holds_amiss_is_told_as_in_its_info_file(shell: Shell) -> None:
+    """Broken CHECK and foreign keys are warnings of `backup` and `show`; a table that can't be counted is a "?"."""
+    with closing(sqlite3.connect(shell.folder / "live" / "one.db", isolation_level=None)) as database:
+        database.executescript(
+            "PRAGMA ignore_check_constraints=ON;"
+            "CREATE TABLE child(id REFERENCES entries(id), size CHECK (size > 0)); INSERT INTO child VALUES (-7, -1);"
+        )
+    with closing(sqlite3.connect(shell.folder / "live" / "two.db", isolation_level=None)) as database:
+        database.executescript(
+            "CREATE TABLE words(a); PRAGMA writable_schema=ON;"
+            "UPDATE sqlite_master SET sql = 'CREATE VIRTUAL TABLE words USING of_its_application(a)', rootpage = 0"
+            " WHERE name = 'words';"
+        )
+    made = shell("backup", "--no-deliver")
+    assert made.returncode == 0, made.stderr
+    shown = shell("show", "latest")
+    for said in (made.stderr, shown.stderr):
+        assert "one.db: 1 row with a broken foreign key" in said
+        assert "one.db: Rows break a rule of their table: CHECK constraint failed in child" in said
+    (row,) = [line.split() for line in shown.stdout.splitlines() if line.startswith("two.db")]
+    assert "?" in row, row
+    verified = shell("verify", "latest")
+    assert verified.returncode == 0, verified.stderr
+    assert "103 rows (1 table not counted) are as they were" in verified.stdout
+
+
 def test_without_token_and_admins_a_backup_says_what_needs_neither(shell: Shell) -> None:
     """Who wants no Telegram yet is told the switch, and only where it would help."""
     write_env(shell.folder, [shell.folder / "live" / "one.db"])

@@ -55,7 +55,9 @@ def contents(**fields: Any) -> Contents:
         "ours": True,
         "made_at": NOW,
         "host": "server",
-        "databases": (FoundDatabase(name="users.db", bytes=9000, rows=12_480, tables=3, verdict=Verdict.OK),),
+        "databases": (
+            FoundDatabase(name="users.db", bytes=9000, rows=(("a", 12_480), ("b", 0), ("c", 0)), verdict=Verdict.OK),
+        ),
         "skipped": (),
         "warnings": (),
         "backup": None,
@@ -135,7 +137,7 @@ def test_every_message_fits_and_is_whole(phase: Phase, name: str, many: int) -> 
             name=name,
             host=name,
             databases=tuple(
-                FoundDatabase(name=name, bytes=1, rows=1, tables=1, verdict=Verdict.UNCHECKED) for _ in range(many)
+                FoundDatabase(name=name, bytes=1, rows=(("a", 1),), verdict=Verdict.UNCHECKED) for _ in range(many)
             ),
             skipped=tuple(samples.skipped(name, LONG) for _ in range(many)),
             warnings=(LONG,) * many,

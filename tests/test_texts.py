@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -28,6 +29,8 @@ from bot.models import (
     Reachability,
     Recipient,
     RecipientStatus,
+    RestoredDatabase,
+    RestoreMethod,
     RunInProgress,
     ServiceState,
     Stage,
@@ -38,6 +41,7 @@ from bot.models import (
 from bot.texts import CAPTION_LIMIT, MESSAGE_LIMIT, Texts, age, answers, duration, human_size, length, next_run, plain
 from bot.texts.markup import Listing, compose, cut, name, text
 from bot.texts.measures import local_and_utc, moment
+from bot.texts.restoring import restored_line
 from tests.handlers import samples
 from tests.handlers.fake_manager import JournalEntry
 
@@ -318,6 +322,22 @@ def test_the_caption_of_a_good_backup_says_it_all() -> None:
         "SHA-256 1f1f1f1f1f1f1f1f… of the whole archive",
         "♻️ To restore: unzip; how and where to is in backup_info.txt",
     ]
+
+
+def test_what_a_database_holds_amiss_is_a_warning_in_caption_and_chat() -> None:
+    """Broken references and rules make no ✅, and nothing that could not be checked is said to be checked."""
+    rules = "Rows break a rule of their table: CHECK constraint failed in child."
+    flawed = samples.database("shop.db", foreign_key_violations=3, warning=rules)
+    backup = samples.backup(databases=(samples.database(), flawed))
+    for told in (TEXTS.caption(backup, samples.volume()), TEXTS.result(backup, (), NOW)):
+        assert f"⚠️ shop.db · 1.1 MB · 3 rows with a broken foreign key · {rules}" in plain(told)
+    assert plain(TEXTS.caption(backup, samples.volume())).startswith("⚠️")
+    restored = RestoredDatabase(
+        name="a.db", target=Path("/srv/a.db"), method=RestoreMethod.INTO_LIVE, rows=(("a", 5), ("b", -1)), checked=False
+    )
+    assert restored_line(restored) == (
+        " 5 rows and ? rows in 1 table, compared with the backup; it could not be checked."
+    )
 
 
 def test_a_backup_with_gaps_is_loud_in_every_volume() -> None:

@@ -43,6 +43,18 @@ class BackedUp:
     schema_sha256: str = ""
     warning: str = ""
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is not as it should be, though it is backed up: broken references, broken rules, how it was read."""
+        broken = self.foreign_key_violations
+        keys = f"{broken:,} row{'' if broken == 1 else 's'} with a broken foreign key"
+        return tuple(filter(None, (keys if broken else "", self.warning)))
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it was checked and there is nothing to remark."""
+        return self.verdict is Verdict.OK and not self.remarks
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedRecord:

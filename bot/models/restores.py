@@ -171,6 +171,7 @@ class RestoredDatabase:
     rows: tuple[tuple[str, int], ...]
     detail: str = ""  # a sentence, where something is worth saying
     set_aside: tuple[Path, ...] = ()
+    checked: bool = True  # or else only compared with the backup: nothing here can check it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,10 +114,8 @@ def _databases(manifest: Manifest) -> Iterator[str]:
         yield f"  Check:    {_verdict(database)}"
         for message in database.messages:
             yield f"            {message}"
-        if database.foreign_key_violations:
-            yield f"  WARNING:  {_counted(database.foreign_key_violations, 'row')} with a broken foreign key"
-        if database.warning:
-            yield f"  WARNING:  {database.warning}"
+        for remark in database.remarks:
+            yield f"  WARNING:  {remark}"
         yield from _rows(database)
         yield ""
 
@@ -135,7 +133,7 @@ def _verdict(database: BackedUp) -> str:
 
 def _rows(database: BackedUp) -> Iterator[str]:
     if not database.rows:
-        yield "  Tables:   none"
+        yield "  Tables:   none" if database.verdict is Verdict.OK else "  Tables:   could not be counted"
         return
     yield "  Tables:   (rows)"
     for table, rows in database.rows[:_TABLES_LISTED]:

@@ -20,7 +20,7 @@ from bot.errors import (
     SealError,
     UntrustedArchiveError,
 )
-from bot.models import Backup, Drill, DrillSource
+from bot.models import Backup, Drill, DrillSource, Verdict
 from bot.services.abort import Abort
 from bot.services.catalogue import Catalogue
 from bot.services.delivery.destination import Outcome
@@ -109,13 +109,26 @@ def _is_as_written(archive: Path, backup: Backup, abort: Abort) -> bool:
 
 
 def _summary(intake: Intake) -> str:
-    """Return what was proven, in a sentence."""
-    count = len(intake.databases)
-    rows = sum(number for database in intake.databases for _, number in database.report.rows if number > 0)
-    return (
-        f"{count} database{'' if count == 1 else 's'} restored and checked: SHA-256, integrity, foreign keys, "
-        f"schema and {rows:,} rows are as they were."
-    )
+    """Return what was proven and what could not be, in a sentence each."""
+    checked = [database for database in intake.databases if database.report.verdict is not Verdict.UNCHECKED]
+    counts = [number for database in checked for _, number in database.report.rows]
+    rows = sum(number for number in counts if number > 0)
+    uncounted = sum(number < 0 for number in counts)
+    sentences = [
+        f"{database.name} is byte for byte as it was (SHA-256), and could not be checked here: "
+        f"{database.report.messages[0] if database.report.messages else 'the reason is not known'}."
+        for database in intake.databases
+        if database.report.verdict is Verdict.UNCHECKED
+    ]
+    if checked:
+        of = f" of {len(intake.databases)}" if sentences else ""
+        besides = f" ({uncounted} table{'' if uncounted == 1 else 's'} not counted)" if uncounted else ""
+        sentences.insert(
+            0,
+            f"{len(checked)}{of} database{'' if len(intake.databases) == 1 else 's'} restored and checked: SHA-256, "
+            f"integrity, foreign keys, schema and {rows:,} rows{besides} are as they were.",
+        )
+    return " ".join(sentences)
 
 
 class Drills:

@@ -87,7 +87,7 @@ def days_until_full(archives: Sequence[Backup], *, free: int, now: datetime, max
     if len(recent) < 2:
         return None
     days = (recent[-1].started_at - recent[0].started_at).total_seconds() / 86_400
-    if days <= 0:
+    if days < 1:  # a rate of minutes says nothing about days
         return None
     newest = recent[-1].archive_bytes
     to_come = max(0, max_count - len(archives)) * newest

@@ -101,11 +101,6 @@ def plan_volumes(archive: Path, size: int, volume_bytes: int) -> tuple[Volume, .
     )
 
 
-def days_until_full(free_bytes: int, bytes_per_day: float) -> float | None:
-    """Return how many days the free space lasts at a rate of growth, None when nothing grows."""
-    return free_bytes / bytes_per_day if bytes_per_day > 0 else None
-
-
 class Store:
     """The local folder of archives, and the private folder beside it where a run keeps its snapshots.
 

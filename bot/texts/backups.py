@@ -46,21 +46,23 @@ def contents(backup: Backup) -> str:
 
 def database_line(database: BackedUp) -> str:
     """Return one database of a backup: its verdict, name and size, and what is not as it should be."""
-    line = f"{VERDICT_ICONS[database.verdict]} <code>{name(database.name)}</code> · {human_size(database.bytes)}"
+    icon = "⚠️" if database.verdict is Verdict.OK and database.remarks else VERDICT_ICONS[database.verdict]
+    line = f"{icon} <code>{name(database.name)}</code> · {human_size(database.bytes)}"
     if database.verdict is not Verdict.OK:
         why = f": {text(database.messages[0], 80)}" if database.messages else ""
         line += f" · {database.verdict}{why}"
-    if database.foreign_key_violations:
-        line += f" · {count(database.foreign_key_violations, 'broken reference')}"
-    if database.warning:
-        line += f" · {text(database.warning, 100)}"
-    return line
+    return " · ".join((line, *(text(remark, 100) for remark in database.remarks)))
 
 
 def database_lines(backup: Backup, most: int = 20) -> Listing:
     """List the databases of a backup, those with something to say first."""
-    ranked = sorted(backup.databases, key=lambda d: d.verdict is Verdict.OK and not d.foreign_key_violations)
+    ranked = sorted(backup.databases, key=lambda database: database.is_sound)
     return Listing(tuple(map(database_line, ranked)), most)
+
+
+def remarked_lines(backup: Backup, most: int = 10) -> Listing:
+    """List those databases of a backup of which there is something to say."""
+    return Listing(tuple(database_line(database) for database in backup.databases if not database.is_sound), most)
 
 
 def skipped_lines(skipped: Sequence[SkippedRecord], detail: int = 160, most: int = 10) -> Listing:

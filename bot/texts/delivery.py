@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
-from bot.models import Backup, Verdict, Volume
+from bot.models import Backup, Volume
 from bot.texts.backups import (
     check_verdict,
     contents,
@@ -28,8 +28,8 @@ def caption(backup: Backup, volume: Volume, timezone: ZoneInfo, followed: frozen
     """
     whole, backup = backup, _followed(backup, followed)
     others = len(whole.databases) + len(whole.skipped) - len(backup.databases) - len(backup.skipped)
-    unchecked = any(database.verdict is not Verdict.OK for database in backup.databases)
-    icon = "⚠️" if backup.skipped or backup.shrunken or unchecked else "✅"
+    sound = all(database.is_sound for database in backup.databases)
+    icon = "✅" if sound and not backup.skipped and not backup.shrunken else "⚠️"
     first = volume.number == 1
     return compose(
         f"{icon} <b>Backup of {local_and_utc(backup.started_at, timezone)}</b>",

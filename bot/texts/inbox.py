@@ -6,13 +6,13 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.errors import CourierError
-from bot.models import RestorePoint, RestoreStage
+from bot.models import RestorePoint, RestoreStage, Verdict
 from bot.services.inbox.recognition import CLOUD_LIMIT
 from bot.services.inbox.seen import Contents, FoundDatabase, Gone, LeftOut, Phase, Piece, Seen, Why
 from bot.services.inbox.unseal import HINT as SEALED_HINT
 from bot.texts.backups import VERDICT_ICONS, skipped_heading, skipped_lines
 from bot.texts.markup import Listing, compose, name, text
-from bot.texts.measures import count, date_time, duration, human_size, local_and_utc, moment
+from bot.texts.measures import count, date_time, duration, human_size, local_and_utc, moment, rows_in
 
 GONE = "What you sent is no longer here. Please send it again."
 FORGOTTEN = "Forgotten."
@@ -202,10 +202,18 @@ def _ready(seen: Seen, found: Contents, now: datetime, timezone: ZoneInfo) -> st
         skipped_heading(found.skipped),
         skipped_lines(found.skipped, detail=100, most=5),
         Listing(tuple(f"⚠️ {text(warning, 300)}" for warning in found.warnings), 5),
-        "🔎 Every byte was compared with its manifest, every database was checked." if found.ours else None,
+        _proof(found),
         f"SHA-256 <code>{found.sha256[:16]}</code>…",
         *_left_out(seen),
     )
+
+
+def _proof(found: Contents) -> str | None:
+    if not found.ours:
+        return None
+    unchecked = sum(database.verdict is Verdict.UNCHECKED for database in found.databases)
+    checked = f"⚠️ {count(unchecked, 'database')} could not be checked" if unchecked else "every database was checked"
+    return f"🔎 Every byte was compared with its manifest, {checked}."
 
 
 def _identity(found: Contents, now: datetime, timezone: ZoneInfo) -> str | None:
@@ -217,7 +225,9 @@ def _identity(found: Contents, now: datetime, timezone: ZoneInfo) -> str | None:
 
 
 def _database(found: FoundDatabase) -> str:
-    rows = f" · {count(found.rows, 'row')} in {count(found.tables, 'table')}" if found.tables else ""
+    rows = f" · {rows_in(found.rows)} in {count(len(found.rows), 'table')}" if found.rows else ""
+    if found.verdict is Verdict.UNCHECKED:
+        rows += " · could not be checked"
     return f"{VERDICT_ICONS[found.verdict]} <code>{name(found.name)}</code> · {human_size(found.bytes)}{rows}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -100,6 +101,16 @@ def next_run(planned: datetime, now: datetime, timezone: ZoneInfo) -> str:
 def zone_name(timezone: ZoneInfo) -> str:
     """Return the zone's own name: `Europe/Berlin`."""
     return timezone.key or str(timezone)
+
+
+def rows_in(rows: Sequence[tuple[str, int]]) -> str:
+    """Return how many rows tables hold together: `1,200 rows`; of tables that could not be counted it says `?`."""
+    counted = [number for _, number in rows if number >= 0]
+    total, uncounted = count(sum(counted), "row"), len(rows) - len(counted)
+    if not uncounted:
+        return total
+    unknown = f"? rows in {count(uncounted, 'table')}"
+    return f"{total} and {unknown}" if counted else unknown
 
 
 def count(number: int, noun: str) -> str:

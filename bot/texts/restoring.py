@@ -18,7 +18,7 @@ from bot.models import (
     RestoreStage,
 )
 from bot.texts.markup import Listing, compose, name, sentence, text
-from bot.texts.measures import age, clock_time, count, duration, local_and_utc
+from bot.texts.measures import age, clock_time, count, duration, local_and_utc, rows_in
 from bot.texts.restore_plan import listing, source
 
 _STAGES = {
@@ -117,9 +117,16 @@ def result(seen: RestoreResult, *, undo: bool) -> str:
     )
 
 
+def restored_line(database: RestoredDatabase) -> str:
+    """Return what a restored database holds and how well that is known, with a space before it; plain text."""
+    checked = "checked." if database.checked else "compared with the backup; it could not be checked."
+    if database.rows:
+        return f" {rows_in(database.rows)}, {checked}"
+    return "" if database.detail and database.checked else f" {checked}"
+
+
 def _restored(database: RestoredDatabase) -> str:
-    rows = sum(number for _, number in database.rows if number > 0)
-    held = f" {count(rows, 'row')}, checked." if database.rows else "" if database.detail else " checked."
+    held = text(restored_line(database), 200)
     detail = f" {text(database.detail, 200)}" if database.detail else ""
     aside = (
         f" What was in its place is kept as <code>{name(database.set_aside[0].name, 60)}</code>."

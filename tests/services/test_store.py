@@ -20,7 +20,6 @@ from bot.services.store import (
     archive_name,
     archive_time,
     create_private_folder,
-    days_until_full,
     plan_volumes,
 )
 
@@ -185,12 +184,6 @@ def test_volumes_are_named_as_seven_zip_expects() -> None:
     assert plan_volumes(Path(NAME), 1000, 1)[-1].name == f"{NAME}.1000"
     with pytest.raises(ValueError, match="0 bytes"):
         plan_volumes(Path(NAME), 10, 0)
-
-
-def test_days_until_full() -> None:
-    """A rate of nothing never fills a disk."""
-    assert days_until_full(1000, 100) == 10
-    assert days_until_full(1000, 0) is None
 
 
 def test_a_private_folder_may_exist(tmp_path: Path) -> None:

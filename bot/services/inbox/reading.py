@@ -123,11 +123,9 @@ def _contents(intake: Intake, files: Sequence[Path], total: int, sha256: str, ba
 
 
 def _found(database: Incoming) -> FoundDatabase:
-    counts = [rows for _, rows in database.report.rows]
     return FoundDatabase(
         name=database.name,
         bytes=database.snapshot.bytes,
-        rows=sum(rows for rows in counts if rows > 0),
-        tables=len(counts),
+        rows=database.report.rows,
         verdict=database.report.verdict,
     )

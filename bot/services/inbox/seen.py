@@ -75,12 +75,11 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundDatabase:
-    """A database found in an archive, after its check. `rows` counts all tables that could be counted."""
+    """A database found in an archive, after its check."""
 
     name: str
     bytes: int
-    rows: int
-    tables: int
+    rows: tuple[tuple[str, int], ...]  # of each table, -1 where it could not be counted
     verdict: Verdict
 
 

@@ -26,6 +26,7 @@ from bot.models import (
     RestoreResult,
     RestoreStage,
     Trigger,
+    Verdict,
 )
 from bot.services.abort import Abort
 from bot.services.locks import RunLock
@@ -352,6 +353,7 @@ class _Restore:
             rows=incoming.report.rows,
             detail=detail,
             set_aside=aside,
+            checked=incoming.report.verdict is not Verdict.UNCHECKED,
         )
 
     # --- back --------------------------------------------------------------------------------------------------
