@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-from bot.errors import CourierError, NothingToBackUpError
+from bot.errors import AbortedError, ArchiveError, CourierError, NothingToBackUpError, SnapshotError
 from bot.models import (
     INFO_NAME,
     MANIFEST_NAME,
@@ -34,9 +35,14 @@ from bot.services.backup_info import build_info
 from bot.services.check import check_snapshot
 from bot.services.manifest import backed_up, build_manifest
 from bot.services.sealing.keys import Seal
-from bot.services.snapshot import take_snapshots
+from bot.services.second_look import look_twice, was_written_since
+from bot.services.snapshot import take_snapshot, take_snapshots
+from bot.services.sqlite_errors import unforeseen
+from bot.services.threads import run_to_end
 
 Report = Callable[[Progress], None]
+
+_PIECE = 1 << 20
 
 CHECKS_AT_ONCE = 2
 """integrity_check is one core's work and a page cache each: two keep both cores of a small machine and the memory."""
@@ -82,12 +88,20 @@ class NothingLeftError(NothingToBackUpError):
         self.skipped = tuple(skipped)
 
 
-class _DamagedSnapshotError(CourierError):
-    """A snapshot turned out damaged while the archive was being written: it has to be written again without it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """What the check came to: the snapshot that counts (maybe a second one) with its report; or why none does."""
 
-    def __init__(self, damaged: tuple[Skipped, ...]) -> None:
-        super().__init__("a snapshot is damaged")
-        self.damaged = damaged
+    snapshot: Snapshot
+    report: CheckReport | None = None
+    skipped: Skipped | None = None
+
+
+class _AnewError(CourierError):
+    """The archive that is being written holds a snapshot that does not count: it has to be written again without it."""
+
+    def __init__(self) -> None:
+        super().__init__("the archive has to be written again")
 
 
 async def make_backup(plan: Plan, *, abort: Abort, report: Report) -> Product:
@@ -95,7 +109,8 @@ async def make_backup(plan: Plan, *, abort: Abort, report: Report) -> Product:
 
     All snapshots are taken side by side first; then their checks and the compression run beside one another. Returns
     only with an archive that was re-read and compared; a database that can't be copied or is damaged is left out and
-    named. The private copies are left in the plan's work folder, which is the caller's to remove.
+    named, and so is one whose private copy is lost. Damage is seen twice, in copies of a file at rest. The private
+    copies are left in the plan's work folder, which is the caller's to remove.
 
     Raises `NothingToBackUpError`, `ArchiveError`, `NoSpaceError`, `AbortedError`.
     """
@@ -113,43 +128,108 @@ async def make_backup(plan: Plan, *, abort: Abort, report: Report) -> Product:
 async def _archive_checked(
     plan: Plan, snapshots: Sequence[Snapshot], skipped: list[Skipped], *, abort: Abort, report: Report
 ) -> Product:
-    """Write the archive while the checks run; write it again without the snapshots that turn out damaged."""
+    """Write the archive while the checks run; write it again where one of them decides otherwise."""
     stop = Abort(parent=abort)
-    checks = _start_checks(snapshots, plan.check, stop)
+    checks = _start_checks(plan, snapshots, stop)
+    included = list(snapshots)
     try:
         while True:
-            left_out = {entry.database.name for entry in skipped}
-            included = [snapshot for snapshot in snapshots if snapshot.database.name not in left_out]
             if not included:
                 raise NothingLeftError(_records(skipped))
             try:
                 return await _write(plan, included, skipped, checks, abort=abort, report=report)
-            except _DamagedSnapshotError as error:
-                skipped = [*skipped, *error.damaged]
+            except _AnewError:
+                judged = [await checks[snapshot.database.name] for snapshot in included]
+                skipped = [*skipped, *(each.skipped for each in judged if each.skipped is not None)]
+                included = [each.snapshot for each in judged if each.skipped is None]
+            except ArchiveError:
+                lost = await run_to_end(partial(_lost, included, abort), stop=abort.set)
+                if not lost:
+                    raise
+                skipped = [*skipped, *lost.values()]
+                included = [snapshot for snapshot in included if snapshot.file not in lost]
     finally:
         stop.set()
         await asyncio.gather(*checks.values(), return_exceptions=True)
 
 
-def _start_checks(
-    snapshots: Iterable[Snapshot], method: CheckMethod, stop: Abort
-) -> Mapping[str, asyncio.Task[CheckReport]]:
+def _lost(snapshots: Iterable[Snapshot], abort: Abort) -> dict[Path, Skipped]:
+    """Return whose private copies this machine can no longer read, by file. Blocking."""
+    lost = {}
+    for snapshot in snapshots:
+        try:
+            with snapshot.file.open("rb", buffering=0) as file:
+                while file.read(_PIECE):
+                    abort.check()
+                if file.tell() == snapshot.bytes:
+                    continue
+                why = "it has another size than it had"
+        except OSError as error:
+            why = error.strerror or str(error)
+        lost[snapshot.file] = Skipped(
+            database=snapshot.database,
+            reason=SkipReason.FAILED,
+            detail=f"The private copy of {snapshot.database.path} was lost: {why}. The database itself may be sound.",
+        )
+    return lost
+
+
+def _start_checks(plan: Plan, snapshots: Iterable[Snapshot], stop: Abort) -> Mapping[str, asyncio.Task[_Judged]]:
     """Begin all checks, the largest first, since it is the last to finish."""
     at_once = asyncio.Semaphore(CHECKS_AT_ONCE)
 
-    async def check(snapshot: Snapshot) -> CheckReport:
+    async def check(snapshot: Snapshot) -> _Judged:
         async with at_once:
-            return await check_snapshot(snapshot, method, abort=stop)
+            try:
+                return await _judge(plan, snapshot, stop)
+            except AbortedError:
+                raise
+            except Exception as error:
+                fault = unforeseen(snapshot.database.path, error)
+                return _Judged(snapshot=snapshot, skipped=_skipped(snapshot.database, fault))
 
     by_size = sorted(snapshots, key=lambda snapshot: snapshot.bytes, reverse=True)
     return {snapshot.database.name: asyncio.create_task(check(snapshot)) for snapshot in by_size}
+
+
+async def _judge(plan: Plan, first: Snapshot, stop: Abort) -> _Judged:
+    """Check a snapshot; one that looks damaged is taken again, of a file at rest, before that is said."""
+    report = await check_snapshot(first, plan.check, abort=stop)
+    if report.verdict is not Verdict.DAMAGED:
+        return _Judged(snapshot=first, report=report)
+    database, seen = first.database, [(first, report)]
+
+    async def look() -> _Judged:
+        if not seen:
+            snapshot = await take_snapshot(
+                database,
+                plan.work,
+                busy_timeout=plan.busy_timeout,
+                abort=stop,
+                allow_journal_recovery=plan.allow_journal_recovery,
+            )
+            seen.append((snapshot, await check_snapshot(snapshot, plan.check, abort=stop)))
+        snapshot, report = seen.pop()
+        if report.verdict is not Verdict.DAMAGED:
+            return _Judged(snapshot=snapshot, report=report)
+        if snapshot is not first:  # which the archive is still reading
+            await asyncio.to_thread(snapshot.file.unlink)
+        why = report.messages[0] if report.messages else "the integrity check failed"
+        raise SnapshotError(SkipReason.DAMAGED, f"The database is damaged: {why}.")
+
+    if await asyncio.to_thread(was_written_since, database.path, first.taken_at):
+        seen.clear()
+    try:
+        return await look_twice(database.path, look, check=stop.check)
+    except SnapshotError as error:
+        return _Judged(snapshot=first, skipped=_skipped(database, error))
 
 
 async def _write(
     plan: Plan,
     included: Sequence[Snapshot],
     skipped: Sequence[Skipped],
-    checks: Mapping[str, asyncio.Task[CheckReport]],
+    checks: Mapping[str, asyncio.Task[_Judged]],
     *,
     abort: Abort,
     report: Report,
@@ -158,14 +238,10 @@ async def _write(
 
     async def close_with_manifest(members: Sequence[Member]) -> Sequence[Source]:
         nonlocal databases
-        reports = [await checks[snapshot.database.name] for snapshot in included]
-        damaged = tuple(
-            _damaged(snapshot, report)
-            for snapshot, report in zip(included, reports, strict=True)
-            if report.verdict is Verdict.DAMAGED
-        )
-        if damaged:
-            raise _DamagedSnapshotError(damaged)
+        judged = [await checks[snapshot.database.name] for snapshot in included]
+        reports = [each.report for each in judged if each.report is not None]
+        if len(reports) < len(included) or [each.snapshot for each in judged] != list(included):
+            raise _AnewError
         databases = tuple(backed_up(*triple) for triple in zip(included, reports, members, strict=True))
         manifest = build_manifest(
             created_at=plan.started_at,
@@ -193,12 +269,8 @@ async def _write(
     return Product(archive=archive, databases=databases, skipped=_records(skipped))
 
 
-def _damaged(snapshot: Snapshot, report: CheckReport) -> Skipped:
-    return Skipped(
-        database=snapshot.database,
-        reason=SkipReason.DAMAGED,
-        detail=f"The database is damaged: {report.messages[0] if report.messages else 'the integrity check failed'}.",
-    )
+def _skipped(database: Database, error: SnapshotError) -> Skipped:
+    return Skipped(database=database, reason=error.reason, detail=f"{error.sentence} {error.hint}".strip())
 
 
 def _records(skipped: Iterable[Skipped]) -> tuple[SkippedRecord, ...]:

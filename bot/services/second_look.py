@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -50,8 +51,8 @@ class _Stamp:
 async def look_twice(path: Path, look: Callable[[], Awaitable[T]], *, check: Callable[[], None]) -> T:
     """Return what `look` returns, which is tried again where it finds a fault that a rewrite would show too.
 
-    The file may be replaced or rewritten in place by something that knows no locks, and shows what is no database for
-    a moment. Raises the fault, `SnapshotError`, where it was there twice and the file had rested meanwhile; with
+    A file that is replaced, or rewritten in place by something that knows no locks, shows what is no database for a
+    moment. Raises the fault, `SnapshotError`, where it was there twice and the file had rested meanwhile; with
     CHANGED_WHILE_READ where the file does not come to rest; what `check` raises, which is called between the looks.
     """
     seen: tuple[int, ...] | None = ()
@@ -86,6 +87,12 @@ async def look_twice(path: Path, look: Callable[[], Awaitable[T]], *, check: Cal
         check()
 
 
+def was_written_since(path: Path, moment: datetime) -> bool:
+    """Tell whether a file was, or may have been, written or replaced since. Blocking."""
+    stamp = _stamp(path)
+    return stamp.values is None or time.time() - stamp.age > moment.timestamp()
+
+
 def _stamp(path: Path) -> _Stamp:
     try:
         found = os.stat(path)  # noqa: PTH116 - links are followed, as SQLite does
@@ -105,6 +112,6 @@ def _rested(stamp: _Stamp, watched: float) -> bool:
 def _rewritten(path: Path, fault: SnapshotError) -> SnapshotError:
     return SnapshotError(
         SkipReason.CHANGED_WHILE_READ,
-        f"{path} was being rewritten each time it was looked at: {fault.sentence}",
+        f"{path} was being written each time it was looked at: {fault.sentence}",
         hint="It is tried again at the next backup. Whatever writes it should write another file and rename that.",
     )
