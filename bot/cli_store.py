@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bot import terminal
 from bot.config import Settings
 from bot.elsewhere import choose_store, open_holdings
-from bot.errors import SettingsError, TelegramError
+from bot.errors import SettingsError, TelegramError, how_to_install
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,9 +24,7 @@ def open_store_of(settings: Settings, asked: str) -> Holdings:
     try:
         import obstore  # noqa: F401, PLC0415 - an extra
     except ImportError:
-        raise SettingsError(
-            ("--from-store needs the package obstore.",), hint="pip install 'sqlite-courier[objects]'"
-        ) from None
+        raise SettingsError(("--from-store needs the package obstore.",), hint=how_to_install("objects")) from None
     return open_holdings(settings, choose_store(settings, asked))
 
 

@@ -22,7 +22,7 @@ from bot import settings_alarms as alarms
 from bot import settings_elsewhere as elsewhere
 from bot import settings_sealing as sealing
 from bot import settings_values as values
-from bot.errors import SettingsError
+from bot.errors import SettingsError, how_to_install
 from bot.models import CheckMethod, Compression, Recipient
 from bot.redaction import redact
 from bot.services.notices.choices import Unchanged
@@ -307,7 +307,7 @@ def load_settings(
         faults += _missing(given, "BOT_TOKEN", "put the token that @BotFather gives you.")
         faults += _missing(given, "ADMIN_IDS", "put your own Telegram number; @userinfobot tells it.")
         if given.texts.get("PROXY") and importlib.util.find_spec("aiohttp_socks") is None:
-            faults.append("PROXY needs the package aiohttp-socks: run pip install 'sqlite-courier[proxy]'.")
+            faults.append(f"PROXY needs the package aiohttp-socks: run {how_to_install('proxy')}.")
         faults += _unusable_phones(given.texts.get("NOTIFY_URLS", ""))
     faults += elsewhere.faults_between(given.texts, need_packages=need_telegram)
     if need_databases:
@@ -339,7 +339,7 @@ def _unusable_phones(urls: str) -> list[str]:
     from bot.services.alarms.phones import has_apprise, unusable  # noqa: PLC0415 - apprise takes 0.2 s to import
 
     if not has_apprise():
-        return ["NOTIFY_URLS needs the package apprise: run pip install 'sqlite-courier[phones]'."]
+        return [f"NOTIFY_URLS needs the package apprise: run {how_to_install('phones')}."]
     return alarms.unusable_urls(unusable(alarms.split_urls(urls)))
 
 

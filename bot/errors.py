@@ -169,3 +169,8 @@ class SealError(CourierError):
         """`wants` is "key" or "passphrase" where one would help."""
         super().__init__(sentence, hint=hint)
         self.wants = wants
+
+
+def how_to_install(extra: str) -> str:
+    """Return the command that adds an extra; the project stands in no registry, so it is run in its own folder."""
+    return f"pip install '.[{extra}]' in the folder that SQLite Courier was installed from"

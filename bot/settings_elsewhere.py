@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 
+from bot.errors import how_to_install
 from bot.redaction import redact
 
 SECRET_FILES = {
@@ -174,9 +175,9 @@ def faults_between(texts: Mapping[str, str], *, need_packages: bool) -> list[str
             faults.append("EMAIL_FROM is not set, and EMAIL_TO needs it: write the address that the mails come from.")
     if need_packages:
         if stores and importlib.util.find_spec("obstore") is None:
-            faults.append("OBJECT_STORES needs the package obstore: run pip install 'sqlite-courier[objects]'.")
+            faults.append(f"OBJECT_STORES needs the package obstore: run {how_to_install('objects')}.")
         if texts.get("EMAIL_TO") and importlib.util.find_spec("aiosmtplib") is None:
-            faults.append("EMAIL_TO needs the package aiosmtplib: run pip install 'sqlite-courier[mail]'.")
+            faults.append(f"EMAIL_TO needs the package aiosmtplib: run {how_to_install('mail')}.")
     return faults
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bot.clock import Clock
 from bot.config import Settings
 from bot.elsewhere import build_router
-from bot.errors import TelegramError
+from bot.errors import TelegramError, how_to_install
 from bot.models import Backup, Delivery, Recipient, Volume
 from bot.services.catalogue import Catalogue
 from bot.services.delivery.ledger import Ledger
@@ -37,7 +37,7 @@ def build_bot(settings: Settings) -> Bot:
     except RuntimeError as error:
         raise TelegramError(
             "PROXY is set, but the package that speaks to proxies is not installed.",
-            hint="pip install 'sqlite-courier[proxy]'",
+            hint=how_to_install("proxy"),
         ) from error
     return Bot(
         settings.bot_token.get_secret_value(),

@@ -13,6 +13,7 @@ import tzlocal
 from pydantic import SecretStr
 
 from bot.config import Settings, load_settings
+from bot.errors import how_to_install
 from bot.models import CheckMethod, Compression, Recipient
 from bot.redaction import redact
 from bot.settings_values import SAMPLE_TOKEN, database_patterns
@@ -363,7 +364,7 @@ def test_a_kind_of_proxy_that_is_unknown() -> None:
 def test_a_proxy_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where aiohttp-socks is not installed, that is said before the bot starts, with the command that mends it."""
     monkeypatch.setitem(sys.modules, "aiohttp_socks", None)
-    fault = "PROXY needs the package aiohttp-socks: run pip install 'sqlite-courier[proxy]'."
+    fault = f"PROXY needs the package aiohttp-socks: run {how_to_install('proxy')}."
     assert the_fault("PROXY=socks5://h:1080") == fault
 
 

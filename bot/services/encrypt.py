@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Self
 
-from bot.errors import ArchiveError, CourierError, DamagedArchiveError, SealError
+from bot.errors import ArchiveError, CourierError, DamagedArchiveError, SealError, how_to_install
 from bot.services.sealing.handover import Handover
 from bot.services.sealing.header import Header, read_header
 from bot.services.sealing.keys import BY_PASSPHRASE, Keys, Seal, fingerprint
@@ -22,7 +22,7 @@ from bot.services.sealing.passphrase import WrongPassphraseError, seal_by_passph
 from bot.services.sealing.reading import Sink, Source, faults_of_seal
 from bot.services.threads import in_thread
 
-INSTALL = "pip install 'sqlite-courier[sealing]'"
+INSTALL = how_to_install("sealing")
 
 
 def new_identity() -> tuple[str, str]:
