@@ -24,13 +24,15 @@ Outlooks = dict[Database, tuple[str, str]]
 
 def config(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     """Print the effective settings (secrets masked), what would be backed up, and to whom it would go."""
+    from bot.services.catalogue import CATALOGUE_NAME, stored_expected  # noqa: PLC0415
     from bot.services.databases import find_databases  # noqa: PLC0415 - commands stay quick to start
     from bot.services.hidden_log import outlook  # noqa: PLC0415
     from bot.services.own_folders import own_folders  # noqa: PLC0415
     from bot.services.timetable import resolve, stored_override  # noqa: PLC0415
 
     settings = load_settings(env_file)
-    found = find_databases(settings.databases, {}, own=own_folders(settings), look_aside=True)
+    expected = stored_expected(settings.backup_dir / CATALOGUE_NAME)
+    found = find_databases(settings.databases, {}, own=own_folders(settings), expected=expected, look_aside=True)
     plan = resolve(settings.schedule, stored_override(settings.backup_dir))
 
     async def look() -> Outlooks:
@@ -80,7 +82,7 @@ def _print(settings: Settings, found: Discovery, outlooks: Outlooks, plan: Plan)
         if refused := outlooks[entry][0]:
             _print_fault("refused", entry, refused)
     for missing in found.missing:
-        _print_fault("missing", missing.database, missing.detail)
+        _print_fault(str(missing.reason), missing.database, missing.detail)
     if found.left_out:
         terminal.say(f"Left out ({len(found.left_out)}):")
         for each in found.left_out[:_MOST_LEFT_OUT]:

@@ -194,6 +194,18 @@ def test_a_glob_over_the_backups_takes_none_of_them(tmp_path: Path) -> None:
     assert [Path(each["path"]).name for each in left_out] == [".hidden.db", "catalogue.db"]
 
 
+def test_a_database_gone_from_under_a_pattern_is_told(tmp_path: Path) -> None:
+    """The backup names it, and so does `config`, which opens nothing for it."""
+    path = make_database(tmp_path / "d" / "app.db").with_name("old.db")
+    make_database(path)
+    write_env(tmp_path, [tmp_path / "d" / "*.db"], ADMIN_IDS="11", BOT_TOKEN="7000000001:" + "A" * 35)
+    shell = Shell(tmp_path)
+    shell.json("backup", "--no-deliver")
+    path.unlink()
+    assert f"skipped old.db: {path} is gone" in shell("backup", "--no-deliver").stderr
+    assert f"gone {path}" in shell("config").stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
 def test_a_hard_link_is_never_backed_up_without_its_log(tmp_path: Path) -> None:
     """Of two names the one beside the log goes out with every row; the other alone is refused, in `config` too."""

@@ -379,6 +379,16 @@ def test_status_puts_trouble_first() -> None:
     assert lines[1] == "✅ users.db · 1.1 MB · 37 min ago"
 
 
+def test_a_database_that_is_configured_no_longer_is_no_trouble() -> None:
+    """It stands last in the status, without a mark of trouble, and is no part of the health."""
+    last = samples.backup()
+    retired = DatabaseStatus(name="old.db", path="/srv", bytes=None, last=last, verdict=Verdict.OK, retired=True)
+    seen = samples.status(databases=(retired, *samples.status().databases))
+    lines = [line for line in plain(TEXTS.status(seen)).splitlines() if ".db" in line]
+    assert lines[-1] == "▪️ old.db · no longer among DATABASES · last backed up 37 min ago"
+    assert "old.db" not in plain(TEXTS.health(samples.health(status=seen)))
+
+
 def test_a_newer_failed_run_stands_above_the_last_good_backup() -> None:
     """A good backup from before does not hide that the newest run failed."""
     shown = plain(TEXTS.status(samples.status(latest=samples.failed())))

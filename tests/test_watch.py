@@ -9,7 +9,7 @@ import pytest
 from bot.app import Service
 from bot.demo import faults
 from bot.demo.standin import StandIn
-from bot.models import Trigger
+from bot.models import SkipReason, Trigger
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.samples import make_database
 from tests.services.alarms.endpoint import Endpoint
@@ -51,6 +51,34 @@ async def test_it_is_right_and_remind_me_later(standin: StandIn, tmp_path: Path)
         assert (await service.manager.status()).alarms == ()
         (alarm_id,) = [entry.detail for entry in await service.manager.catalogue.audits() if entry.action == "accepted"]
         assert "users.db has shrunk" in alarm_id
+
+
+async def test_what_disappeared_is_missed_until_it_is_right(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """Deleted from under a pattern: incomplete backups and an alarm, which a press ends, over a restart too."""
+    ann = standin.add_user(11, "Ann")
+    users, _ = make_database(tmp_path / "live" / "users.db"), make_database(tmp_path / "live" / "notes.db")
+    settings = settings_for(tmp_path, standin, tmp_path / "live" / "*.db", SCHEDULE=NEVER)
+    async with Service.started(settings) as service:
+        await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+        users.unlink()
+        made = await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+        assert [record.reason for record in made.backup.skipped] == [SkipReason.GONE]
+        alarm = await ann.wait_for(lambda m: "users.db has disappeared" in m.text, since=0)
+        assert not alarm.silent
+        assert [d.trouble for d in (await service.manager.status()).databases if d.name == "users.db"] != [""]
+        right = await (await ann.press("It is right", message=alarm)).answered()
+        assert "missed no longer" in right.text
+        await until(open_is(service))
+        assert [d.name for d in (await service.manager.status()).databases] == ["notes.db"]
+    async with Service.started(settings) as service:
+        await until(open_is(service))
+        made = await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+        assert made.backup.skipped == ()
+        make_database(users)
+        await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+        users.unlink()
+        await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+        await until(open_is(service, "gone:users.db"))
 
 
 async def test_a_press_after_the_end_says_so(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811

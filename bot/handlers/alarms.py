@@ -15,7 +15,7 @@ from bot.clock import Clock
 from bot.errors import NotFoundError
 from bot.handlers.screen import Press
 from bot.models import Alarm, Recipient
-from bot.services.alarms.alarms import SHRUNKEN
+from bot.services.alarms.alarms import GONE, SHRUNKEN
 from bot.services.delivery.destination import NoticeButton
 from bot.texts import alarms as words
 
@@ -40,7 +40,7 @@ class OfAlarm(CallbackData, prefix="alarm"):
 def alarm_buttons(alarm: Alarm) -> tuple[NoticeButton, ...]:
     """Return what an admin can answer to an open alarm."""
     later = NoticeButton(text=words.LATER, data=OfAlarm(answer=Answer.LATER, id=alarm.id).pack())
-    if alarm.kind != SHRUNKEN:
+    if alarm.kind not in (SHRUNKEN, GONE):
         return (later,)
     return (NoticeButton(text=words.RIGHT, data=OfAlarm(answer=Answer.RIGHT, id=alarm.id).pack()), later)
 
@@ -56,11 +56,11 @@ def build_alarm_router() -> Router:
 async def accept_alarm(_: CallbackQuery, callback_data: OfAlarm, press: Press, manager: Manager) -> None:
     """End the alarm for everybody; its message says who did."""
     try:
-        await manager.alarms.accept(callback_data.id, actor=press.actor)
+        accepted = await manager.alarms.accept(callback_data.id, actor=press.actor)
     except NotFoundError:
         await press.answer(words.OVER_ALREADY, alert=True)
         return
-    await press.answer(words.ACCEPTED)
+    await press.answer(words.ACCEPTED[accepted.kind])
 
 
 async def hush_alarm(_: CallbackQuery, callback_data: OfAlarm, press: Press, manager: Manager, clock: Clock) -> None:

@@ -54,7 +54,8 @@ class SuccessRate:
 class DatabaseStatus:
     """One configured or formerly backed-up database: `last` is the newest proven backup that holds it.
 
-    `trouble` is why the newest run skipped it, empty when it did not.
+    `trouble` is why the newest run skipped it, empty when it did not. One that is `retired` is named by DATABASES no
+    longer, which is nobody's trouble.
     """
 
     name: str
@@ -63,6 +64,7 @@ class DatabaseStatus:
     last: Backup | None
     verdict: Verdict | None
     trouble: str = ""
+    retired: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -176,8 +176,11 @@ class Manager:
     async def discover(self) -> discovery.Discovery:
         """Find the databases that a run would back up now."""
         known = await self.catalogue.known_names()
+        expected = await self.catalogue.expected_paths()
         own = own_folders(self.settings)
-        return await asyncio.to_thread(discovery.find_databases, self.settings.databases, known, own=own)
+        return await asyncio.to_thread(
+            discovery.find_databases, self.settings.databases, known, own=own, expected=expected
+        )
 
     async def status(self) -> Status:
         """Everything `Backup Status` shows."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -104,7 +105,7 @@ async def read_status(
 
 
 async def _databases(catalogue: Catalogue, discovery: Discovery, latest: Backup | None) -> tuple[DatabaseStatus, ...]:
-    """Every configured database, then those that are in a backup but no longer configured."""
+    """Every configured database, then those in a backup that are no longer configured and that nobody has let go."""
     newest = await catalogue.latest_by_database()
     trouble = {record.name: record.detail for record in latest.skipped} if latest else {}
     found: dict[str, DatabaseStatus] = {}
@@ -119,10 +120,11 @@ async def _databases(catalogue: Catalogue, discovery: Discovery, latest: Backup 
     for missing in discovery.missing:
         name = missing.database.name
         found.setdefault(name, _status(name, missing.database.path, newest.get(name), missing.detail, size=None))
+    let_go = await catalogue.let_go_names()
     for name, backup in newest.items():
-        if name not in found:
+        if name not in found and name not in let_go:
             path = next(entry.path for entry in backup.databases if entry.name == name)
-            found[name] = _status(name, Path(path), backup, "It is no longer among DATABASES.", size=None)
+            found[name] = replace(_status(name, Path(path), backup, "", size=None), retired=True)
     return tuple(found.values())
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.models import Alarm
+from bot.services.alarms.alarms import GONE, SHRUNKEN
 from bot.texts.markup import Listing, compose, one_line, sentence, text
 from bot.texts.measures import age, count, duration, moment
 
@@ -16,7 +17,10 @@ LATER = "🔕 Not for 24 h"
 # Answers to presses: plain text, at most 200 long.
 HUSHED = "You are not reminded of this for 24 hours, unless it ends before."
 OVER_ALREADY = "This alarm is over already."
-ACCEPTED = "Accepted: from now on this is the level to compare with."
+ACCEPTED = {
+    SHRUNKEN: "Accepted: from now on this is the level to compare with.",
+    GONE: "Accepted: it is missed no longer. If it comes back, it is backed up as before.",
+}
 
 
 def alarm(seen: Alarm, now: datetime, reminder: timedelta, timezone: ZoneInfo) -> str:

@@ -25,9 +25,10 @@ def health(seen: Health, timezone: ZoneInfo) -> str:
     status, now = seen.status, seen.status.now
     parts = (_scheduler(seen, timezone), _last_good(seen), _restore(seen), _disk(seen), _telegram(seen))
     lines = [line for _, line in parts]
-    bad_databases = [d for d in status.databases if d.trouble or d.verdict is not Verdict.OK]
+    databases = [d for d in status.databases if not d.retired]
+    bad_databases = [d for d in databases if d.trouble or d.verdict is not Verdict.OK]
     unreachable = [r for r in seen.recipients if r.trouble]
-    worst = max([rank for rank, _ in parts] + [2 if any(d.trouble for d in status.databases) else 0]
+    worst = max([rank for rank, _ in parts] + [2 if any(d.trouble for d in databases) else 0]
                 + [1 if unreachable or bad_databases else 0] + [2 if status.alarms else 0])  # fmt: skip
     headline = ("✅ <b>All is well</b>", "⚠️ <b>Something needs a look</b>", "❌ <b>Something is wrong</b>")[worst]
     return compose(
@@ -40,8 +41,8 @@ def health(seen: Health, timezone: ZoneInfo) -> str:
         _recipients_heading(seen.recipients),
         Listing(tuple(map(_recipient_line, sorted(seen.recipients, key=lambda r: not r.trouble))), 10),
         "",
-        _databases_heading(status.databases, len(bad_databases)),
-        Listing(tuple(map(_database_line, [*bad_databases, *(d for d in status.databases if d not in bad_databases)])),
+        _databases_heading(databases, len(bad_databases)),
+        Listing(tuple(map(_database_line, [*bad_databases, *(d for d in databases if d not in bad_databases)])),
                 15),
         f"<i>Measured at {now.astimezone(timezone):%H:%M:%S} {zone_name(timezone)}</i>",
     )  # fmt: skip

@@ -100,9 +100,11 @@ def _database_lines(seen: Status) -> Listing:
 
 
 def _database_line(database: DatabaseStatus, now: datetime) -> tuple[int, str]:
-    """Return the line with its rank: trouble, then never backed up, then a warning, then good."""
+    """Return the line with its rank: trouble, then never backed up, then a warning, then good, then given up."""
     label = f"<code>{name(database.name)}</code>"
     last = age(database.last.started_at, now) if database.last else ""
+    if database.retired:
+        return 4, f"▪️ {label} · no longer among DATABASES · last backed up {last}"
     if database.trouble:
         known = f" · last good {last}" if last else " · never backed up"
         return 0, f"❌ {label}: {text(database.trouble, 140)}{known}"

@@ -196,6 +196,34 @@ def test_a_pattern_covers_what_it_would_match(
         assert covers(pattern, path) == (path in expand(pattern))
 
 
+def test_what_a_pattern_found_before_is_missed(tmp_path: Path) -> None:
+    """Expected and covered by a pattern, but not there: it is gone; what no pattern names is not missed."""
+    here, gone, other = put(tmp_path / "a.db"), tmp_path / "b.db", tmp_path / "deep" / "c.db"
+    pattern = str(tmp_path / "*.db")
+    known = {str(gone): "old_b.db"}
+    found = find_databases([pattern], known, expected=[here, gone, other])
+    assert [each.path for each in found.databases] == [here]
+    (skipped,) = found.missing
+    assert (skipped.database.name, skipped.reason) == ("old_b.db", SkipReason.GONE)
+    assert skipped.detail == f"{gone} is gone: {pattern} found it there before."
+    here.unlink()
+    found = find_databases([pattern], known, expected=[here, gone])
+    assert [each.reason for each in found.missing] == [SkipReason.GONE] * 2
+    (skipped,) = find_databases([str(gone)], known, expected=[gone]).missing
+    assert skipped.reason is SkipReason.MISSING
+
+
+@links
+def test_an_expected_name_of_a_file_that_is_read_by_another_name_is_not_gone(tmp_path: Path) -> None:
+    """Its log was seen beside the other one since."""
+    path = put(tmp_path / "a.db")
+    (tmp_path / "b.db").hardlink_to(path)
+    put(tmp_path / "b.db-wal")
+    found = find_databases([str(tmp_path / "*.db")], {}, expected=[path])
+    assert [each.path for each in found.databases] == [tmp_path / "b.db"]
+    assert found.missing == ()
+
+
 @links
 def test_a_broken_link_is_missing(tmp_path: Path) -> None:
     """A link whose target is gone is reported, also when a glob matches it."""

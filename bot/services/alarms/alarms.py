@@ -25,8 +25,12 @@ LOOK_EVERY = 30.0
 
 SHRUNKEN = "shrunken"
 SKIPPED = "skipped"
+GONE = "gone"
 MANY = "*"
-"""The kinds of alarms about one database, whose name is their subject; many skipped ones are one alarm together."""
+"""The kinds of alarms about one database, whose name is their subject; many skipped ones are one alarm together.
+
+GONE are those that a pattern found before.
+"""
 
 Sentry = Callable[[], Awaitable[None]]
 
@@ -100,8 +104,14 @@ class Alarms:
             return self._register.all_open()
 
     async def accept(self, alarm_id: str, *, actor: str) -> Alarm:
-        """End an alarm because a person says that all is as it should be. Raises `NotFoundError` when it is over."""
+        """End an alarm because a person says that all is as it should be; what is gone is expected no longer.
+
+        Raises `NotFoundError` when it is over, `CatalogueError` and `NoSpaceError` where that can't be remembered.
+        """
         alarm = await self._find(alarm_id)
+        if alarm.kind == GONE:
+            names = await self._catalogue.newest_gone() if alarm.subject == MANY else (alarm.subject,)
+            await self._catalogue.let_go(names)
         await self.clear(alarm.key, f"Accepted by {actor}.", accepted=True)
         with suppress(CourierError):  # the audit is no reason to leave an alarm standing
             await self._catalogue.audit(actor, "accepted", f"{alarm.title}: {alarm.sentence}")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.clock import Clock
-from bot.models import Alarm, Backup, BackupState, DrillSource, Override, Recipient, Trigger
-from bot.services.alarms.alarms import MANY, SHRUNKEN, SKIPPED
+from bot.models import Alarm, Backup, BackupState, DrillSource, Override, Recipient, SkippedRecord, SkipReason, Trigger
+from bot.services.alarms.alarms import GONE, MANY, SHRUNKEN, SKIPPED
 from bot.services.alarms.shrinking import keep_level
 from bot.services.snapshot import SPARE_BYTES
 from bot.services.staleness import stale_at
@@ -37,6 +37,13 @@ PAUSE_TOLERATED = timedelta(days=1)
 FREE_SHARE = 0.05
 FREE_ENOUGH = 5 << 30
 """Bytes: with more free than this no disk is nearly full, however large it is, unless the next backup needs more."""
+
+_TITLES = {
+    SKIPPED: ("{} is not backed up", "{} databases are not backed up"),
+    GONE: ("{} has disappeared", "{} databases have disappeared"),
+}
+_MEND = {SKIPPED: "", GONE: " Bring it back (History has its backups), or say that it is right."}
+_NOT_NAMED = "is no longer among DATABASES"
 
 Usage = Callable[[Path], tuple[int, int]]
 Look = Callable[[], Awaitable[None]]
@@ -91,23 +98,30 @@ class Sentry:
             await self._alarms.raise_("run", _failure(latest), title="Backup failed")
             return
         await self._alarms.clear("run", "There is a new good backup.")
-        skipped = {record.name: record for record in latest.skipped}
-        many = len(skipped) > MOST_SINGLE
-        opened = {alarm.subject for alarm in await self._open(SKIPPED)}
-        for name in opened - skipped.keys() - {MANY}:
+        let_go = await self._catalogue.let_go_names()
+        skipped = {record.name: record for record in latest.skipped if record.name not in let_go}
+        gone = {name: record for name, record in skipped.items() if record.reason is SkipReason.GONE}
+        await self._without(latest, SKIPPED, {name: skipped[name] for name in skipped if name not in gone})
+        await self._without(latest, GONE, gone)
+
+    async def _without(self, latest: Backup, kind: str, records: Mapping[str, SkippedRecord]) -> None:
+        """Begin and end the alarms of a kind about the databases that the newest run is without."""
+        one, more = _TITLES[kind]
+        many = len(records) > MOST_SINGLE
+        opened = {alarm.subject for alarm in await self._open(kind)}
+        for name in opened - records.keys() - {MANY}:
             here = any(database.name == name for database in latest.databases)
-            ending = f"{name} is backed up again." if here else f"{name} is no longer among DATABASES."
-            await self._alarms.clear(f"{SKIPPED}:{name}", ending)
+            there = any(record.name == name for record in latest.skipped)
+            ending = "is backed up again" if here else "is in other trouble now" if there else _NOT_NAMED
+            await self._alarms.clear(f"{kind}:{name}", f"{name} {ending}.")
         if many:
-            names = ", ".join(skipped)
-            await self._alarms.raise_(
-                f"{SKIPPED}:{MANY}", f"{names}.", title=f"{len(skipped)} databases are not backed up"
-            )
+            names = ", ".join(records)
+            await self._alarms.raise_(f"{kind}:{MANY}", f"{names}.{_MEND[kind]}", title=more.format(len(records)))
         else:
-            await self._alarms.clear(f"{SKIPPED}:{MANY}", "They are backed up again, or named one by one.")
-        for name, record in skipped.items():
+            await self._alarms.clear(f"{kind}:{MANY}", "They are backed up again, or named one by one.")
+        for name, record in records.items():
             if not many or name in opened:
-                await self._alarms.raise_(f"{SKIPPED}:{name}", record.detail, title=f"{name} is not backed up")
+                await self._alarms.raise_(f"{kind}:{name}", f"{record.detail}{_MEND[kind]}", title=one.format(name))
 
     async def shrinking(self) -> None:
         """Every new backup, compared with the one before: what fell is an alarm, what came back ends it."""
@@ -135,7 +149,7 @@ class Sentry:
                 await self._alarms.clear(key, f"{database.name} holds as much as before again.")
         gone = opened - {database.name for database in backup.databases} - {record.name for record in backup.skipped}
         for name in gone:
-            await self._alarms.clear(f"{SHRUNKEN}:{name}", f"{name} is no longer among DATABASES.")
+            await self._alarms.clear(f"{SHRUNKEN}:{name}", f"{name} {_NOT_NAMED}.")
 
     async def staleness(self) -> None:
         """The newest good backup: is it too old, though runs are planned?"""

@@ -1,6 +1,6 @@
 """The catalogue: the SQLite file in which backups, deliveries and settings made in chat are recorded."""
 
-from bot.services.catalogue.adoption import Manifest
+from bot.services.catalogue.adoption import Manifest, stored_expected
 from bot.services.catalogue.backup_rows import ALL
 from bot.services.catalogue.catalogue import Catalogue
 from bot.services.catalogue.connection import BrokenCatalogueError
@@ -20,4 +20,5 @@ __all__ = [
     "PinnedMessage",
     "Rebuilt",
     "open_or_rebuild",
+    "stored_expected",
 ]

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from bot.models import BackedUp, Backup, BackupState, Database, SkippedRecord, Trigger
+from bot.models import BackedUp, Backup, BackupState, Database, SkippedRecord, SkipReason, Trigger
 from bot.services.catalogue.backup_rows import BY_TIME, BackupRows
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.values import as_text
@@ -20,6 +22,14 @@ FOUND_ON_DISK = "found on disk"
 UNOPENED = (
     "Found on the disk, sealed, and no key here opens it: it is kept, and counts as no backup until it is opened."
 )
+
+
+EXPECTED = (
+    "SELECT path FROM database_names WHERE let_go_at IS NULL AND EXISTS (SELECT 1 FROM backed_up JOIN backups"
+    " ON id = backup_id WHERE backed_up.name = database_names.name AND backed_up.path = database_names.path"
+    " AND archive_sha256 <> '')"
+)
+"""The statement that asks for the paths of the databases that are expected."""
 
 
 class Manifest(Protocol):
@@ -71,12 +81,41 @@ class AdoptionRows(BackupRows):
 
     @writing
     async def remember_names(self, databases: Iterable[Database]) -> None:
+        """Remember the names of databases that are there; they are expected from now on, also those let go before."""
         for database in databases:
             await self.execute(
                 "INSERT INTO database_names (path, name) VALUES (?, ?)"
-                " ON CONFLICT (path) DO UPDATE SET name = excluded.name",
+                " ON CONFLICT (path) DO UPDATE SET name = excluded.name, let_go_at = NULL",
                 (str(database.path), database.name),
             )
+
+    @reading
+    async def expected_paths(self) -> frozenset[Path]:
+        """Return the paths of the databases that a proven backup holds and that nobody has let go since."""
+        return frozenset(Path(row["path"]) for row in await self.rows(EXPECTED))
+
+    @reading
+    async def let_go_names(self) -> frozenset[str]:
+        """Return the names of the databases that are rightly gone, as an admin said, and have not come back."""
+        rows = await self.rows("SELECT name FROM database_names WHERE let_go_at IS NOT NULL")
+        return frozenset(row["name"] for row in rows)
+
+    @writing
+    async def let_go(self, names: Iterable[str]) -> None:
+        """Expect databases no longer, until they are found again."""
+        for name in names:
+            await self.execute("UPDATE database_names SET let_go_at = ? WHERE name = ?", (as_text(self.clock()), name))
+
+    @reading
+    async def newest_gone(self) -> tuple[str, ...]:
+        """Return the names of the databases that the newest run, not one cut off, missed under their pattern."""
+        rows = await self.rows(
+            "SELECT name FROM skipped WHERE reason = ? AND backup_id = (SELECT id FROM backups"
+            f" WHERE trigger <> 'safety' AND state NOT IN ('running', 'interrupted') {BY_TIME} LIMIT 1)"
+            " ORDER BY position",
+            (str(SkipReason.GONE),),
+        )
+        return tuple(row["name"] for row in rows)
 
     @writing
     async def learn_names(self, manifest: Manifest) -> None:
@@ -174,6 +213,20 @@ class AdoptionRows(BackupRows):
             )
             if changed:
                 taken.add(known.name.casefold())
+
+
+def stored_expected(catalogue: Path) -> frozenset[Path]:
+    """Return the paths of the databases that are expected, read without opening the store; none where there is none.
+
+    A catalogue that can't be read, or is of an earlier version, is the business of the commands that need it. Blocking.
+    """
+    if not catalogue.is_file():
+        return frozenset()
+    try:
+        with closing(sqlite3.connect(f"{catalogue.resolve().as_uri()}?mode=ro", uri=True, timeout=1)) as connection:
+            return frozenset(Path(path) for (path,) in connection.execute(EXPECTED))
+    except sqlite3.Error:
+        return frozenset()
 
 
 def _trigger(manifest: Manifest) -> Trigger:

@@ -243,7 +243,10 @@ _FAULTS = (
     "ALTER TABLE backups ADD COLUMN faulty_file TEXT NOT NULL DEFAULT ''",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _SEALING, _PREFERENCES, _ALARMS, _FAULTS)
+# What was once backed up is expected until an admin says that it is rightly gone.
+_LET_GO = ("ALTER TABLE database_names ADD COLUMN let_go_at TEXT",)
+
+STEPS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _SEALING, _PREFERENCES, _ALARMS, _FAULTS, _LET_GO)
 VERSION = len(STEPS)
 
 # What a whole catalogue of this version holds; a file that lacks one of them is broken.

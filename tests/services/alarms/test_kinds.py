@@ -99,6 +99,57 @@ async def test_a_disk_that_is_not_mounted_rings_once(scene: Scene) -> None:
     assert await scene.open_keys() == []
 
 
+async def test_what_a_pattern_found_before_is_missed_until_it_is_back(scene: Scene) -> None:
+    """One message over three runs, as for a path that is missing; back again, it is over."""
+    path = scene.sources[0]
+    scene.sources = [path.parent / "*.db"]
+    await scene.restart()
+    await scene.back_up()
+    away = path.rename(path.with_suffix(".away"))
+    await scene.pass_time(3 * HOUR, scene.back_up)
+    assert await scene.open_keys() == ["gone:users.db"]
+    assert "users.db has disappeared" in await the_alarm(scene)
+    assert len(loud(scene.ann)) == 1
+    damage(away)
+    away.rename(path)
+    await scene.back_up()
+    assert await scene.open_keys() == ["skipped:users.db"]
+    path.unlink()
+    make_database(path, 500)
+    await scene.back_up()
+    assert await scene.open_keys() == []
+
+
+async def test_a_folder_that_is_gone_rings_once_and_is_accepted_at_once(scene: Scene) -> None:
+    """More than five databases that a pattern is without are one alarm, and one press lets them all go."""
+    for number in range(8):
+        make_database(scene.folder / "disk" / f"n{number}.db", 5)
+    scene.sources.append(scene.folder / "disk" / "*.db")
+    await scene.restart()
+    await scene.back_up()
+    shutil.rmtree(scene.folder / "disk")
+    await scene.back_up()
+    assert await scene.open_keys() == ["gone:*"]
+    assert "8 databases have disappeared" in await the_alarm(scene)
+    (alarm,) = await scene.open_alarms()
+    await scene.manager.alarms.accept(alarm.id, actor="Ann (11)")
+    await scene.pass_time(HOUR)
+    assert await scene.open_keys() == []
+    assert {database.name for database in (await scene.manager.status()).databases} == {"users.db", "shop.db", "_.db"}
+
+
+async def test_a_database_that_no_pattern_names_any_more_is_nobodys_trouble(scene: Scene) -> None:
+    """Taken out of DATABASES on purpose: a plain line in the status, no alarm, and nothing wrong."""
+    await scene.back_up()
+    scene.sources.pop(0)
+    await scene.restart()
+    await scene.back_up()
+    await scene.manager.alarms.told()
+    assert await scene.open_keys() == []
+    (retired,) = [each for each in (await scene.manager.status()).databases if each.name == "users.db"]
+    assert (retired.trouble, retired.retired) == ("", True)
+
+
 async def test_lost_rows_are_an_alarm_and_stand_in_the_caption_until_they_are_back(scene: Scene) -> None:
     """500 rows become 3: the backup goes out silently with the warning, hour after hour, one alarm; rows end it."""
     await scene.back_up()
