@@ -206,7 +206,7 @@ async def _recover(
             files, known, point = found if isinstance(found, tuple) else (), None, None
             if not isinstance(found, tuple):
                 place = chats.bucket.url if hasattr(chats, "bucket") else ""
-                point = choose_point(found.points, at=moment, only=only, place=place or "The chat")
+                point = choose_point(found, at=moment, only=only, place=place or "The chat", tell=terminal.warn)
                 known = found
                 if not force:
                     refuse_to_replace(to, only or [held.name for held in point.databases])

@@ -51,7 +51,7 @@ async def origin_in_store(
 
     holdings = open_store_of(settings, asked)
     found = await find_in_store(holdings)
-    point = choose_point(found.points, at=at, only=only, place=holdings.bucket.url)
+    point = choose_point(found, at=at, only=only, place=holdings.bucket.url, tell=terminal.warn)
     room: Path = await stack.enter_async_context(private_room(restorer.house.store.work))
     with terminal.progress(quiet=False, label="fetching") as report:
         archive = await fetch_archive(

@@ -25,6 +25,7 @@ from bot.services.abort import Abort
 from bot.services.catalogue import Catalogue
 from bot.services.delivery.destination import Outcome
 from bot.services.encrypt import has_key_for
+from bot.services.newest import newest_first
 from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.intake import take_in
 from bot.services.restore.workroom import private_room, sweep_rooms
@@ -216,6 +217,7 @@ class Drills:
                 return None
             except Outcome as outcome:
                 raise UnreachableError(f"{place.bucket.url}: {outcome.sentence}.") from None
+            points = newest_first(points, now=self._clock(), at=lambda point: point.at)
             backup = await self._catalogue.backup_of(points[0]) if points else None
             if backup is None:
                 return None

@@ -13,6 +13,7 @@ from bot.clock import Clock
 from bot.models import Alarm, Backup, BackupState, DrillSource, Override, Recipient, SkippedRecord, SkipReason, Trigger
 from bot.services.alarms.alarms import GONE, MANY, SHRUNKEN, SKIPPED
 from bot.services.alarms.shrinking import keep_level
+from bot.services.newest import is_ahead
 from bot.services.snapshot import SPARE_BYTES
 from bot.services.staleness import stale_at
 from bot.services.status import PAUSED
@@ -84,7 +85,7 @@ class Sentry:
         """Read the newest backups, if they are not the same as before: they can be long."""
         mark = await self._catalogue.newest_mark()
         if mark != self._mark:
-            self._latest = await self._latest_run()
+            self._latest = await self._catalogue.latest_run(interrupted=False)  # a shutdown is no trouble
             self._proven = await self._catalogue.latest_proven()
             await self.shrinking()
             self._mark = mark
@@ -156,7 +157,8 @@ class Sentry:
         now, settings = self._clock(), self._manager.settings
         proven = self._proven
         good = proven.started_at if proven is not None else await self._catalogue.first_backup_at()
-        since = min(good or self._started_at, now)  # a backup dated in the future proves nothing
+        # A backup dated in the future proves nothing of today.
+        since = self._started_at if good is None or is_ahead(good, now) else good
         expression = (await self._manager.timetable.plan()).expression
         allowed = settings.stale_after
         at = since + allowed if allowed is not None else stale_at(since, expression, settings.timezone)
@@ -221,15 +223,6 @@ class Sentry:
             )
         elif not worst_case:  # a little above the mark, or it would ring at every file
             await self._alarms.clear("disk", "There is room again.")
-
-    async def _latest_run(self) -> Backup | None:
-        """The newest run that came to something: not under way, not cut off by a shutdown, no safety copy."""
-        for backup in await self._catalogue.backups(limit=5):
-            ended = backup.state not in (BackupState.RUNNING, BackupState.INTERRUPTED)
-            was_run = backup.proven or not backup.sealed  # a sealed archive that was found and can't be opened was none
-            if ended and was_run and backup.trigger is not Trigger.SAFETY:
-                return backup
-        return None
 
     async def _open(self, kind: str) -> list[Alarm]:
         return [alarm for alarm in await self._alarms.open_alarms() if alarm.kind == kind]

@@ -12,6 +12,7 @@ from bot.errors import NotFoundError
 from bot.models import BackedUp, Backup, BackupState, SkippedRecord, Trigger
 from bot.services.catalogue.connection import Rows, reading, writing
 from bot.services.catalogue.values import FACTS, as_backed_up, as_backup, as_facts, as_skipped, as_text
+from bot.services.newest import ahead_from
 
 ALL = -1
 """The limit that returns every backup."""
@@ -196,6 +197,10 @@ class BackupRows(Rows):
     async def _change(self, backup_id: int, column: str, value: object) -> None:
         if not await self.execute(f"UPDATE backups SET {column} = ? WHERE id = ?", (value, backup_id)):
             raise _no_backup(backup_id)
+
+    def _soon(self) -> str:
+        """The parameter of `NEWEST_FIRST_SQL`."""
+        return as_text(ahead_from(self.clock()))
 
     async def _backup(self, backup_id: int) -> Backup:
         found = await self._backups([backup_id])

@@ -11,6 +11,7 @@ from bot.errors import NotFoundError
 from bot.models import Delivery, DeliveryState, Recipient, SentVolume
 from bot.services.catalogue.connection import Rows, reading, writing
 from bot.services.catalogue.values import as_text, as_text_or_none, as_time, as_time_or_none
+from bot.services.newest import NEWEST_FIRST_SQL, ahead_from
 
 OWED = "state IN ('pending', 'sending', 'parked')"
 
@@ -134,8 +135,8 @@ class DeliveryRows(Rows):
         rows = await self.rows(
             "SELECT deliveries.* FROM deliveries"
             f" JOIN (SELECT id, started_at FROM backups) ON id = backup_id {where}"
-            " ORDER BY started_at DESC, id DESC, deliveries.rowid",
-            parameters,
+            f" ORDER BY {NEWEST_FIRST_SQL}, deliveries.rowid",
+            (*parameters, as_text(ahead_from(self.clock()))),
         )
         return tuple(_as_delivery(row, tuple(volumes.get((row["backup_id"], row["address"]), ()))) for row in rows)
 

@@ -10,8 +10,7 @@ from bot.errors import NotFoundError
 from bot.models import Backup
 from bot.services.catalogue.backup_rows import A_RUN, BY_TIME, ORDINARY, BackupRows
 from bot.services.catalogue.connection import reading
-from bot.services.catalogue.values import as_text
-from bot.services.newest import NEWEST_FIRST_SQL, ahead_from
+from bot.services.newest import NEWEST_FIRST_SQL
 
 # What is known to be gone or damaged on the disk is a good backup only where somebody has received it whole.
 _RECEIVED = "EXISTS (SELECT 1 FROM deliveries WHERE backup_id = backups.id AND state = 'sent' AND reason = '')"
@@ -59,9 +58,13 @@ class FindingRows(BackupRows):
         return await self._latest(f"{_GOOD} AND {_SOUND}")
 
     @reading
-    async def latest_run(self) -> Backup | None:
-        """Return the newest finished run, whatever became of it; no safety copy, and nothing that was merely found."""
-        return await self._latest(f"state <> 'running' AND {ORDINARY} AND {A_RUN}")
+    async def latest_run(self, *, interrupted: bool = True) -> Backup | None:
+        """Return the newest finished run, whatever became of it; no safety copy, and nothing that was merely found.
+
+        Without `interrupted`, none that was cut off by a shutdown.
+        """
+        states = "('running')" if interrupted else "('running', 'interrupted')"
+        return await self._latest(f"state NOT IN {states} AND {ORDINARY} AND {A_RUN}")
 
     @reading
     async def latest_by_database(self) -> dict[str, Backup]:
@@ -111,6 +114,3 @@ class FindingRows(BackupRows):
             f"SELECT id FROM backups WHERE {condition} ORDER BY {NEWEST_FIRST_SQL} LIMIT 1", (self._soon(),)
         )
         return None if found is None else await self._backup(found)
-
-    def _soon(self) -> str:
-        return as_text(ahead_from(self.clock()))

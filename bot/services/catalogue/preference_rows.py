@@ -14,6 +14,7 @@ from bot.services.catalogue.backup_rows import BackupRows
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.delivery_rows import DeliveryRows
 from bot.services.catalogue.values import as_text, as_text_or_none, as_time_or_none
+from bot.services.newest import NEWEST_FIRST_SQL
 from bot.services.notices.choices import Choice, Mode, QuietHours
 
 FORGET_AFTER = timedelta(days=4)
@@ -100,8 +101,8 @@ class PreferenceRows(DeliveryRows, BackupRows):
         for recipient in recipients:
             backup_id = await self.value(
                 f"SELECT id FROM deliveries JOIN backups ON id = backup_id WHERE address = ? AND {WHOLE}"
-                " ORDER BY started_at DESC, id DESC LIMIT 1",
-                (recipient.address,),
+                f" ORDER BY {NEWEST_FIRST_SQL} LIMIT 1",
+                (recipient.address, self._soon()),
             )
             if backup_id is not None:
                 found[recipient] = int(backup_id)

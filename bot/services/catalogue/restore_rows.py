@@ -26,6 +26,7 @@ from bot.models import (
 from bot.services.catalogue.backup_rows import BY_TIME, BackupRows
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.values import as_text, as_time
+from bot.services.newest import NEWEST_FIRST_SQL, newest_first
 
 FROM_THE_CHAT = "learned from the chat"
 
@@ -66,23 +67,27 @@ class RestoreRows(BackupRows):
 
     @reading
     async def restore_points(self, *, limit: int = -1, recent: int | None = None) -> tuple[RestorePoint, ...]:
-        """Return the proven backups of which Telegram holds all volumes, newest first; a negative limit returns all.
+        """Return the proven backups of which Telegram holds all volumes, by `newest_first`; a negative limit: all.
 
         With `recent`, of those older than the newest so many only the last one of each day (in UTC) is returned.
         """
         rows = await self.rows(
-            f"SELECT id FROM ({IN_TELEGRAM}) WHERE ? IS NULL OR place <= ? OR last_of_day = 1 {BY_TIME} LIMIT ?",
-            (recent, recent, limit),
+            f"SELECT id FROM ({IN_TELEGRAM}) WHERE ? IS NULL OR place <= ? OR last_of_day = 1"
+            f" ORDER BY {NEWEST_FIRST_SQL} LIMIT ?",
+            (recent, recent, self._soon(), limit),
         )
-        return await self._points([row["id"] for row in rows])
+        return newest_first(
+            await self._points([row["id"] for row in rows]), now=self.clock(), at=lambda point: point.at
+        )
 
     @reading
     async def last_points_by_database(self) -> tuple[RestorePoint, ...]:
         """Return, for every database name in any restore point, the newest point that holds it."""
         rows = await self.rows(
             "SELECT DISTINCT id FROM"
-            " (SELECT id, row_number() OVER (PARTITION BY name ORDER BY started_at DESC, id DESC)"
-            f" AS newest FROM ({IN_TELEGRAM}) JOIN backed_up ON backup_id = id) WHERE newest = 1"
+            f" (SELECT id, row_number() OVER (PARTITION BY name ORDER BY {NEWEST_FIRST_SQL})"
+            f" AS newest FROM ({IN_TELEGRAM}) JOIN backed_up ON backup_id = id) WHERE newest = 1",
+            (self._soon(),),
         )
         return await self._points([row["id"] for row in rows])
 

@@ -12,24 +12,29 @@ from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.preference_rows import WHOLE
 from bot.services.catalogue.restore_rows import IN_TELEGRAM, RestoreRows
 from bot.services.catalogue.values import as_text
+from bot.services.newest import NEWEST_FIRST_SQL
 
 # What a person keeps, what is on the disk, and what is under way.
 _FREE = "on_disk = 0 AND pinned = 0 AND note = '' AND state <> 'running'"
 
+_RULE = NEWEST_FIRST_SQL.replace("?", "?3")
+
 _NEEDED = f"""
     SELECT id FROM ({IN_TELEGRAM}) WHERE place <= ?2 OR last_of_day = 1
     UNION SELECT id FROM (
-        SELECT id, row_number() OVER (PARTITION BY name ORDER BY started_at DESC, id DESC) AS newest
+        SELECT id, row_number() OVER (PARTITION BY name ORDER BY {_RULE}) AS newest
         FROM ({IN_TELEGRAM}) JOIN backed_up ON backup_id = id
     ) WHERE newest = 1
     UNION SELECT id FROM (
-        SELECT id, row_number() OVER (PARTITION BY name ORDER BY started_at DESC, id DESC) AS newest
+        SELECT id, row_number() OVER (PARTITION BY name ORDER BY {_RULE}) AS newest
         FROM backed_up JOIN backups ON id = backup_id WHERE archive_sha256 <> '' AND trigger <> 'safety'
     ) WHERE newest = 1
-    UNION SELECT id FROM (SELECT id FROM backups WHERE trigger <> 'safety' ORDER BY started_at DESC, id DESC LIMIT 1)
+    UNION SELECT id FROM (
+        SELECT id FROM backups WHERE trigger <> 'safety' ORDER BY {_RULE} LIMIT 1
+    )
     UNION SELECT same_as FROM backups WHERE same_as IS NOT NULL AND started_at >= ?1
     UNION SELECT backup_id FROM (
-        SELECT backup_id, row_number() OVER (PARTITION BY address ORDER BY started_at DESC, id DESC) AS newest
+        SELECT backup_id, row_number() OVER (PARTITION BY address ORDER BY {_RULE}) AS newest
         FROM deliveries JOIN backups ON id = backup_id WHERE {WHOLE}
     ) WHERE newest = 1
     UNION SELECT backup_id FROM (SELECT backup_id FROM drills ORDER BY id DESC LIMIT 1)
@@ -59,7 +64,7 @@ class TrimRows(RestoreRows):
         rows = await self.rows(
             f"SELECT id FROM backups WHERE started_at < ?1 AND {_FREE} AND id NOT IN ({_NEEDED})"
             " ORDER BY started_at, id",
-            (as_text(before), recent),
+            (as_text(before), recent, self._soon()),
         )
         return tuple(row["id"] for row in rows)
 

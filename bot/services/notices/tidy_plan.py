@@ -7,11 +7,12 @@ database, stay in every chat that has them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from bot.models import Backup, Delivery, Recipient, Trigger
+from bot.services.newest import newest_first
 
 DELETABLE = timedelta(hours=48) - timedelta(minutes=2)
 """Telegram deletes only younger messages (https://core.telegram.org/bots/api#deletemessage); with time for the call."""
@@ -42,8 +43,8 @@ def plan_tidy(
     finished: half an archive helps nobody.
     """
     alive = [d for d in delivered if d.volumes and not any(volume.deleted_at for volume in d.volumes)]
-    needed = _needed({d.backup_id for d in alive}, backups)
-    newest, last_of_day = _newest_per_chat(alive, backups)
+    needed = _needed({d.backup_id for d in alive}, backups, now)
+    newest, last_of_day = _newest_per_chat(alive, backups, now)
 
     def decide(delivery: Delivery) -> TidyDecision:
         backup = backups[delivery.backup_id]
@@ -83,20 +84,20 @@ def plan_tidy(
     return tuple(decide(delivery) for delivery in delivered)
 
 
-def _order(backup: Backup) -> tuple[datetime, int]:
-    return backup.started_at, backup.id
+def _newest_first(backups: Iterable[Backup], now: datetime) -> tuple[Backup, ...]:
+    return newest_first(backups, now=now, at=lambda backup: backup.started_at, then=lambda backup: backup.id)
 
 
 def _day(backup: Backup) -> date:
     return backup.started_at.astimezone(UTC).date()
 
 
-def _needed(ids: Collection[int], backups: Mapping[int, Backup]) -> dict[int, str]:
+def _needed(ids: Collection[int], backups: Mapping[int, Backup], now: datetime) -> dict[int, str]:
     """Return the backups that the pinned list must be able to bring back from the chats, each with its reason."""
     reasons: dict[int, str] = {}
     days: set[date] = set()
     names: set[str] = set()
-    for backup in sorted((backups[id] for id in ids), key=_order, reverse=True):
+    for backup in _newest_first((backups[id] for id in ids), now):
         held = {database.name for database in backup.databases}
         if held - names:
             reasons[backup.id] = "the newest restore point of a database"
@@ -108,11 +109,12 @@ def _needed(ids: Collection[int], backups: Mapping[int, Backup]) -> dict[int, st
 
 
 def _newest_per_chat(
-    alive: Sequence[Delivery], backups: Mapping[int, Backup]
+    alive: Sequence[Delivery], backups: Mapping[int, Backup], now: datetime
 ) -> tuple[dict[Recipient, int], dict[Recipient, set[int]]]:
     newest: dict[Recipient, int] = {}
     last: dict[Recipient, dict[date, int]] = {}
-    for delivery in sorted(alive, key=lambda d: _order(backups[d.backup_id])):
-        newest[delivery.recipient] = delivery.backup_id
-        last.setdefault(delivery.recipient, {})[_day(backups[delivery.backup_id])] = delivery.backup_id
+    order = {backup.id: place for place, backup in enumerate(_newest_first(backups.values(), now))}
+    for delivery in sorted(alive, key=lambda d: order[d.backup_id]):
+        newest.setdefault(delivery.recipient, delivery.backup_id)
+        last.setdefault(delivery.recipient, {}).setdefault(_day(backups[delivery.backup_id]), delivery.backup_id)
     return newest, {recipient: set(days.values()) for recipient, days in last.items()}

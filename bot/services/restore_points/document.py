@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bot.errors import CatalogueError
 from bot.models import RestorePoint
+from bot.services.newest import newest_first
 from bot.services.store import is_archive_name
 
 DOCUMENT_NAME = "sqlite_courier_restore_points.json"
@@ -89,7 +90,7 @@ def write_document(document: Document) -> tuple[Document, bytes]:
     """
     document = _with(document, [_without_paths(point) for point in document.points if not _fault_of(point)])
     sizes = {point.sha256: len(_POINT.dump_json(point)) + 1 for point in document.points}
-    last = {point.sha256 for point in _newest_of_each_database(document.points)}
+    last = {point.sha256 for point in _newest_of_each_database(document.points, document.written_at)}
     room = DOCUMENT_BYTES - len(_ADAPTER.dump_json(_with(document, ())))
     kept: set[str] = set()
     for point in sorted(document.points, key=lambda point: (point.sha256 in last, point.at), reverse=True):
@@ -139,10 +140,10 @@ def merge(*lists: Iterable[RestorePoint]) -> tuple[RestorePoint, ...]:
     return tuple(sorted(found.values(), key=lambda point: (point.at, point.archive), reverse=True))
 
 
-def choose(points: Iterable[RestorePoint], *, at: datetime | None = None) -> RestorePoint | None:
+def choose(points: Iterable[RestorePoint], *, now: datetime, at: datetime | None = None) -> RestorePoint | None:
     """Return the newest restore point, or the newest not younger than `at`; None when there is none."""
     fitting = [point for point in points if at is None or point.at <= at]
-    return max(fitting, key=lambda point: point.at, default=None)
+    return next(iter(newest_first(fitting, now=now, at=lambda point: point.at)), None)
 
 
 def is_plain_name(name: str) -> bool:
@@ -172,12 +173,11 @@ def _without_paths(point: RestorePoint) -> RestorePoint:
     return replace(point, databases=tuple(replace(held, path=held.name) for held in point.databases))
 
 
-def _newest_of_each_database(points: Iterable[RestorePoint]) -> list[RestorePoint]:
+def _newest_of_each_database(points: Iterable[RestorePoint], now: datetime) -> list[RestorePoint]:
     newest: dict[str, RestorePoint] = {}
-    for point in points:
+    for point in newest_first(points, now=now, at=lambda point: point.at):
         for held in point.databases:
-            if held.name not in newest or newest[held.name].at < point.at:
-                newest[held.name] = point
+            newest.setdefault(held.name, point)
     return list(newest.values())
 
 

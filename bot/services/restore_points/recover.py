@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from bot.clock import Clock, utc_now
 from bot.errors import CourierError, MissingVolumesError, NoSpaceError, NotFoundError, TelegramError
 from bot.models import RestorePoint
 from bot.services.delivery.destination import Outcome, Refused, Transient
 from bot.services.inbox.recognition import Kind, begins_zip, recognise
+from bot.services.newest import is_ahead
 from bot.services.restore.untrusted import screened
 from bot.services.restore.volumes import arrange_volumes
 from bot.services.restore_points.chat import Chats, PostedDocument
@@ -35,11 +37,15 @@ _LEFT_OUT_OF = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What the pinned messages say, all chats together; `settings` are those of the newest one."""
+    """What the pinned messages say, all chats together; `settings` are those of the newest one.
+
+    `written_at` is when that one was written, by the clock of who wrote it.
+    """
 
     points: tuple[RestorePoint, ...]
     settings: dict[str, str]
     troubles: tuple[str, ...] = ()
+    written_at: datetime | None = None
 
 
 async def find_points(chats: Chats, chat_ids: Sequence[int]) -> Found:
@@ -84,18 +90,34 @@ async def find_points(chats: Chats, chat_ids: Sequence[int]) -> Found:
         points=merge(*(document.points for document in documents)),
         settings=documents[0].settings,
         troubles=tuple(troubles),
+        written_at=documents[0].written_at,
     )
 
 
 def choose_point(
-    points: Sequence[RestorePoint], *, at: datetime | None = None, only: Sequence[str] = (), place: str = "The chat"
+    found: Found,
+    *,
+    at: datetime | None = None,
+    only: Sequence[str] = (),
+    place: str = "The chat",
+    tell: Tell = lambda _line: None,
+    clock: Clock = utc_now,
 ) -> RestorePoint:
-    """Return the newest restore point, not after `at`, that holds the databases `only`. Raises `NotFoundError`."""
-    holding = [point for point in points if set(only) <= {held.name for held in point.databases}]
-    point = choose(holding, at=at)
+    """Return the newest restore point, not after `at`, that holds the databases `only`. Raises `NotFoundError`.
+
+    What is dated in the future by this clock, and by that of who wrote the list, was made under a wrong one: it is the
+    newest only where there is no other, and `tell` is told of it.
+    """
+    now = max(filter(None, (clock(), found.written_at)))
+    holding = [point for point in found.points if set(only) <= {held.name for held in point.databases}]
+    point = choose(holding, at=at, now=now)
     if point is None:
         asked = (f" of {', '.join(only)}" if only else "") + (f" before {at:%Y-%m-%d %H:%M:%S} UTC" if at else "")
         raise NotFoundError(f"{place} holds no restore point{asked}.", hint="--list shows those there are.")
+    for other in holding:
+        if is_ahead(other.at, now) and (at is None or other.at <= at):
+            taken = "It is taken." if other is point else f"{point.archive} is taken in its place."
+            tell(f"{other.archive} is dated in the future: a wrong clock made it, or this one is wrong. {taken}")
     return point
 
 
@@ -128,7 +150,7 @@ async def wait_for_forwarded(
                 try:
                     if posted.name.endswith(".json"):
                         document = await read_posted(chats, posted)
-                        return Found(points=document.points, settings=document.settings)
+                        return Found(points=document.points, settings=document.settings, written_at=document.written_at)
                     if recognise(posted.name, posted.mime) is Kind.OTHER:
                         tell(f"{posted.name} is no archive by its name; it is left out.")
                         continue

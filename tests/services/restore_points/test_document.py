@@ -144,9 +144,9 @@ def test_lists_are_merged_by_archive() -> None:
 def test_the_newest_before_an_instant_is_chosen() -> None:
     """A restore to a moment takes the newest point that is not younger."""
     points = [point(3), point(1), point(2)]
-    assert choose(points) == point(1)
-    assert choose(points, at=NOON - timedelta(hours=1, minutes=30)) == point(2)
-    assert choose(points, at=NOON - timedelta(hours=4)) is None
+    assert choose(points, now=NOON) == point(1)
+    assert choose(points, now=NOON, at=NOON - timedelta(hours=1, minutes=30)) == point(2)
+    assert choose(points, now=NOON, at=NOON - timedelta(hours=4)) is None
 
 
 def test_no_secret_is_kept() -> None:

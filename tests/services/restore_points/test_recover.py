@@ -108,7 +108,7 @@ async def test_a_point_is_chosen_by_moment_and_database(scene: Scene) -> None:
     """The newest that holds what is asked for, not after the moment; else a sentence."""
     first = await scene.back_up(names=("old.db",))
     second = await scene.back_up(names=("shop.db",))
-    points = await scene.catalogue.restore_points()
+    points = Found(points=await scene.catalogue.restore_points(), settings={})
     assert choose_point(points).archive == second.archive_name
     assert choose_point(points, only=["old.db"]).archive == first.archive_name
     assert choose_point(points, at=first.started_at).archive == first.archive_name
