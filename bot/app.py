@@ -24,6 +24,7 @@ from bot.services.locks import ServiceLock
 from bot.services.manager import Manager
 from bot.services.opening import open_store
 from bot.services.restore.by_hand import words_left
+from bot.services.restore.pending import untold_cut_off
 from bot.services.status import HEARTBEAT_EVERY
 from bot.telegram import build_bot, build_ledger
 from bot.texts import Texts
@@ -169,7 +170,8 @@ class Service:
     async def _look_around(self) -> None:
         await self.look_for_news()
         await self.manager.restores.sweep()
-        if await self.manager.restores.settle() is not None:
+        await self.manager.restores.settle()
+        if await untold_cut_off(self.manager.catalogue) is not None:  # whoever has put it in order
             self._go("restores elsewhere", self._news.tell_of_others())
         await self.follow_timetable()
 

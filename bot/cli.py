@@ -16,6 +16,7 @@ from bot.cli_backups import note, pin, unpin
 from bot.cli_config import config
 from bot.cli_identity import Identity, keys_of, offered
 from bot.cli_keygen import keygen
+from bot.cli_opening import opened
 from bot.cli_options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.cli_recover import recover
 from bot.cli_restore import restore
@@ -84,12 +85,10 @@ def list_backups(
     json: Json = False,
 ) -> None:
     """List the backups, newest first."""
-    from bot.app import open_manager  # noqa: PLC0415
-
     settings = read_settings(env_file)
 
     async def work() -> None:
-        async with open_manager(settings, deliver=False) as manager:
+        async with opened(settings) as manager:
             backups = await manager.catalogue.backups(limit=limit, on_disk_only=not everything, gone_too=True)
             # Where only age and count decide, the same few words would stand in every row.
             why = {d.backup.id: d.why for d in await manager.plan_prune()} if manager.keep_rules.any else {}
@@ -113,12 +112,10 @@ def show(
     json: Json = False,
 ) -> None:
     """Show one backup: databases, checks, rows, deliveries, and how long it is kept."""
-    from bot.app import open_manager  # noqa: PLC0415
-
     settings = read_settings(env_file)
 
     async def work() -> None:
-        async with open_manager(settings, deliver=False) as manager:
+        async with opened(settings) as manager:
             found = await manager.catalogue.find_backup(which)
             details = await manager.details(found.id)
         if json:
@@ -142,7 +139,6 @@ def verify(
 
     Sealed ones are opened where there is a key (--identity, the settings, or asked for); else their bytes are compared.
     """
-    from bot.app import open_manager  # noqa: PLC0415
     from bot.services.abort import Abort  # noqa: PLC0415
     from bot.services.sealing.header import is_sealed  # noqa: PLC0415
     from bot.services.stocktaking import record_fault  # noqa: PLC0415
@@ -154,7 +150,7 @@ def verify(
     async def work() -> None:
         failures: list[CourierError] = []
         rows: list[dict[str, Any]] = []
-        async with open_manager(settings, deliver=False) as manager:
+        async with opened(settings) as manager:
             archives = await _archives_to_verify(manager, which or [])
             for gone in [] if which else [backup for backup in await manager.catalogue.faulty() if backup.gone]:
                 failures.append(NotFoundError(f"{gone.archive_name} is gone from the disk."))
@@ -211,13 +207,12 @@ async def _archives_to_verify(manager: Any, which: list[str]) -> list[tuple[Path
 @app.command()
 def status(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     """Show the service's state. Exit code 0: running, and the last backup is good; 1: look at it."""
-    from bot.app import open_manager  # noqa: PLC0415
     from bot.services.status import is_healthy  # noqa: PLC0415
 
     settings = read_settings(env_file)
 
     async def work() -> bool:
-        async with open_manager(settings, deliver=False) as manager:
+        async with opened(settings, say=json) as manager:  # or else its screen says it
             seen = await manager.status()
         if json:
             terminal.print_json(seen)
@@ -236,12 +231,10 @@ def prune(
     json: Json = False,
 ) -> None:
     """Delete archives past MAX_BACKUP_AGE_DAYS or MAX_BACKUP_COUNT; never a pinned or a last good one."""
-    from bot.app import open_manager  # noqa: PLC0415
-
     settings = read_settings(env_file)
 
     async def work() -> None:
-        async with open_manager(settings, deliver=False) as manager:
+        async with opened(settings) as manager:
             decisions = await manager.plan_prune() if dry_run else await manager.prune()
         if json:
             terminal.print_json(decisions)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot import terminal
+from bot.cli_opening import opened
 from bot.cli_options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.config import Settings
 from bot.errors import CourierError, DeliveryError, InstanceError, SettingsError, SnapshotError
@@ -91,8 +92,7 @@ async def _back_up_once(
 
     Only one process delivers: the one that holds the service lock of this BACKUP_DIR.
     """
-    from bot.app import open_manager  # noqa: PLC0415 - commands stay quick to start
-    from bot.services.locks import ServiceLock  # noqa: PLC0415
+    from bot.services.locks import ServiceLock  # noqa: PLC0415 - commands stay quick to start
 
     lock = ServiceLock(settings.backup_dir)
     async with AsyncExitStack() as stack:
@@ -103,7 +103,7 @@ async def _back_up_once(
                 stack.push_async_callback(lock.release)
             except InstanceError:
                 left_to_service = True
-        manager = await stack.enter_async_context(open_manager(settings, deliver=deliver and not left_to_service))
+        manager = await stack.enter_async_context(opened(settings, deliver=deliver and not left_to_service))
         queue = await stack.enter_async_context(manager.watch())
         run = asyncio.create_task(_back_up_and_pin(manager))
         showing = asyncio.create_task(_show(queue, report))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot import terminal
+from bot.cli_opening import opened
 from bot.cli_options import DEFAULT_ENV, EnvFile, Json, read_settings
 
 if TYPE_CHECKING:
@@ -53,12 +54,10 @@ def unpin(which: Which, env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> 
 
 def _change(which: str, env_file: Path, change: Callable[[Manager, int], Awaitable[Backup]]) -> Backup:
     """Change one backup. Raises `NotFoundError` where there is none, or no archive to keep."""
-    from bot.app import open_manager  # noqa: PLC0415 - commands stay quick to start
-
     settings = read_settings(env_file)
 
     async def work() -> Backup:
-        async with open_manager(settings, deliver=False) as manager:
+        async with opened(settings) as manager:
             return await change(manager, (await manager.catalogue.find_backup(which)).id)
 
     return asyncio.run(work())

@@ -23,7 +23,7 @@ from bot.models import (
     RestorePlan,
 )
 from bot.services.sealing.keys import Keys
-from bot.terminal_restore import bars, print_plan, print_result, warn_of_pending
+from bot.terminal_restore import bars, print_plan, print_result
 
 _HOW_ON = "This is the plan; nothing was changed."
 _WHERE_TO = "To carry it out, give --in-place (into the live databases) or --to DIR (beside them)."
@@ -79,12 +79,14 @@ def restore(  # noqa: PLR0917 - typer reads the options from the signature
 
     async def work() -> None:
         from bot.services.abort import Abort  # noqa: PLC0415 - commands stay quick to start
+        from bot.services.restore.pending import cut_off_restores  # noqa: PLC0415
         from bot.services.restore.sources import parse_instant  # noqa: PLC0415
 
         abort = Abort()
         async with open_restorer(settings) as restorer, AsyncExitStack() as stack:
-            if (pending := await restorer.pending()) is not None:
-                warn_of_pending(pending)
+            house = restorer.house
+            for sentence in await asyncio.to_thread(cut_off_restores, house.store.folder, house.clock()):
+                terminal.warn(sentence)
             if undo:
                 origin = None
             elif from_telegram:

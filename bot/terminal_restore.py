@@ -13,7 +13,6 @@ from rich.progress import Progress as Bars
 from bot import terminal, texts
 from bot.models import (
     DatabaseChange,
-    PendingRestore,
     RestoreMethod,
     RestorePlan,
     RestoreProgress,
@@ -50,12 +49,6 @@ def bars(*, quiet: bool) -> Iterator[Report]:
             bars.update(tasks[event.stage], description=label, completed=event.done, total=event.total or None)
 
         yield report
-
-
-def warn_of_pending(pending: PendingRestore) -> None:
-    """Print what a restore that was cut off has left, and what to type."""
-    terminal.warn(pending.sentence)
-    terminal.warn(pending.hint)
 
 
 def print_plan(plan: RestorePlan, *, obstacles: bool = True) -> None:

@@ -22,12 +22,16 @@ class Shell:
         self.folder = folder
 
     def __call__(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        environment = {name: value for name, value in os.environ.items() if name not in ("BOT_TOKEN", "ADMIN_IDS")}
         return subprocess.run(
             [sys.executable, "-m", "bot", *arguments],
-            cwd=self.folder, env={**environment, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+            cwd=self.folder, env=self.environment,
             capture_output=True, text=True, encoding="utf-8", check=False, timeout=60,
         )  # fmt: skip
+
+    @property
+    def environment(self) -> dict[str, str]:
+        given = {name: value for name, value in os.environ.items() if name not in ("BOT_TOKEN", "ADMIN_IDS")}
+        return {**given, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
 
     def json(self, *arguments: str):
         done = self(*arguments, "--json")

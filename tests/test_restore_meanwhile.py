@@ -230,7 +230,7 @@ async def test_killed_in_the_middle_all_admins_are_told_at_the_next_start(
     await town.start()
     await opened(town.ann, "Database Backup", "Manual Backup")
     await town.ann.wait_for(lambda m: "Backup done" in m.text, since=0)
-    assert len([m for m in town.ann.messages if "A restore was cut off" in m.text]) == 1
+    assert len([m for m in town.ann.messages if "A restore was cut off\nBy" in m.text]) == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")

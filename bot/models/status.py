@@ -87,6 +87,7 @@ class Status:
     day: SuccessRate
     week: SuccessRate
     warnings: tuple[str, ...] = ()
+    cut_off: tuple[str, ...] = ()  # what restores that were cut off have left, and what to do
     last_drill: Drill | None = None  # the newest, whatever came of it
     restore_proven: Drill | None = None  # the newest that succeeded
     alarms: tuple[Alarm, ...] = ()  # those that are open, oldest first

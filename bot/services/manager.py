@@ -40,6 +40,7 @@ from bot.services.locks import what_runs
 from bot.services.notices.upkeep import Upkeep
 from bot.services.own_folders import own_folders
 from bot.services.preferences import Preferences
+from bot.services.restore.pending import cut_off_restores
 from bot.services.restore.running import Nobody
 from bot.services.restore_points.pin import PinKeeper
 from bot.services.restoring import Restores
@@ -154,6 +155,7 @@ class Manager:
         """
         if (running := self.running or self.restores.running) is not None:
             raise BusyError(what_runs(running), hint="Wait for it to finish.")
+        await self.restores.settle()  # a half copy of a restore that was killed would be taken for a crashed writer
         return await self._runs.make(trigger=trigger, requested_by=requested_by, actor=actor, asked_in=asked_in)
 
     def watch(self) -> AbstractAsyncContextManager[asyncio.Queue[Progress]]:
@@ -194,13 +196,19 @@ class Manager:
             running=await self.running_anywhere(),
             warnings=(
                 *self.settings.warnings,
-                *filter(None, [plan.fault, self.polling_trouble(), self.restores.trouble]),
+                *filter(None, [plan.fault, self.polling_trouble()]),
                 *await archive_warnings(self.catalogue),
             ),
             overridden=plan.override,
             setting=plan.setting,
         )
-        return replace(status, alarms=await self.alarms.open_alarms())  # also those that a full disk can't take
+        alarms = await self.alarms.open_alarms()  # also those that a full disk can't take
+        return replace(status, alarms=alarms, cut_off=await self.cut_off_restores())
+
+    async def cut_off_restores(self) -> tuple[str, ...]:
+        """What is to be said of restores that were cut off, and of those of which that is not known."""
+        said = await asyncio.to_thread(cut_off_restores, self.store.folder, self._clock())
+        return tuple(dict.fromkeys((*said, *filter(None, [self.restores.trouble]))))
 
     async def health(self) -> Health:
         """Everything `System Health` shows; asks Telegram and every recipient."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import platform
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from bot.models import Trigger
 from bot.services.catalogue import ALL, CATALOGUE_NAME, Catalogue, Rebuilt, open_or_rebuild
 from bot.services.locks import RunLock
 from bot.services.manifest import read_manifest
+from bot.services.restore.house import House
+from bot.services.restore.pending import pending_restore
 from bot.services.restore.workroom import sweep_rooms
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.keys import NO_KEYS, Keys
@@ -30,6 +33,7 @@ async def open_store(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
     """Open the folder of archives and its catalogue, in order after a crash too.
 
     What an ended process left half done is swept and marked, unless another process is running a backup right now.
+    What a restore that was cut off has left is put in order too, before anything reads the databases.
     Which archives are gone or cut is recorded.
     A missing or corrupt catalogue is rebuilt from the archives. Raises `CatalogueError`, `NoSpaceError`.
     """
@@ -42,6 +46,7 @@ async def open_store(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
         if rebuilt is not None:
             _tell_of_rebuild(rebuilt)
         await _tidy(store, catalogue, settings.keys)
+        await _settle_restores(store, catalogue, settings, clock)
         await take_stock(store, catalogue)
         yield store, catalogue
     finally:
@@ -75,6 +80,22 @@ async def _tidy(store: Store, catalogue: Catalogue, keys: Keys) -> None:
         await _adopt_strays(store, catalogue, keys)
     finally:
         await lock.release()
+
+
+async def _settle_restores(store: Store, catalogue: Catalogue, settings: Settings, clock: Clock) -> None:
+    """Put in order what a cut-off restore has left; who can't be helped here is told of by `cut_off_restores`."""
+    house = House(
+        store=store,
+        catalogue=catalogue,
+        busy_timeout=settings.busy_timeout,
+        host=platform.node(),
+        timezone=settings.timezone.key,
+        clock=clock,
+    )
+    try:
+        await pending_restore(house)
+    except (CourierError, OSError) as error:
+        logger.error("a restore may have been cut off: {}", error)
 
 
 async def _adopt_strays(store: Store, catalogue: Catalogue, keys: Keys) -> None:

@@ -11,7 +11,7 @@ from bot.texts.backups import trouble_of, who
 from bot.texts.markup import Listing, compose, name, text
 from bot.texts.measures import age, count, date_time, duration, human_size, next_run, zone_name
 from bot.texts.restore_points import DRILL_SOURCES, drill_line
-from bot.texts.status import paused_line
+from bot.texts.status import cut_off_lines, paused_line
 
 _SOON = 7
 """Days until the disk is full from which on it is a warning."""
@@ -35,6 +35,7 @@ def health(seen: Health, timezone: ZoneInfo) -> str:
         f"🩺 <b>System Health</b>: {headline}",
         "",
         *open_alarms(status.alarms, now),
+        cut_off_lines(status),
         *lines,
         Listing(tuple(f"⚠️ {text(warning, 250)}" for warning in status.warnings), 8),
         "",

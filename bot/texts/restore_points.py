@@ -32,6 +32,7 @@ def pinned_caption(seen: Status, points: Sequence[RestorePoint], timezone: ZoneI
         seal_line(proven) if proven else None,
         f"📬 {sentence(delivered_to(seen.latest_deliveries))}" if proven and seen.latest_deliveries else None,
         f"❌ {count(troubled, 'database')} in trouble: see Backup Status" if troubled else None,
+        "🚨 A restore was cut off: see Backup Status" if seen.cut_off else None,
         None if drill is None else _drill_moment(drill, timezone),
         _paused_moment(seen.paused, timezone) if seen.paused else None,
         f"🗓 <code>{text(seen.schedule, 60)}</code>"

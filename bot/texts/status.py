@@ -51,6 +51,7 @@ def status(seen: Status, timezone: ZoneInfo) -> str:
         f"🔄 <b>Running now:</b> {running_line(seen.running, now, timezone)}" if seen.running else None,
         f"⏭ Next backup {next_run(seen.next_run_at, now, timezone)}" if seen.next_run_at else None,
         overridden_line(seen),
+        cut_off_lines(seen),
         Listing(tuple(f"⚠️ {text(warning, 250)}" for warning in seen.warnings), 8),
         "",
         *_last_backups(seen, timezone),
@@ -133,6 +134,11 @@ def paused_line(paused: Override, now: datetime, timezone: ZoneInfo) -> str:
     return f"⏸ Paused by {text(paused.set_by, 40)} {age(paused.set_at, now)}, {until}"
 
 
+def cut_off_lines(seen: Status) -> Listing:
+    """Return what restores that were cut off have left, and what to do."""
+    return Listing(tuple(f"🚨 {text(sentence, 600)}" for sentence in seen.cut_off), 2)
+
+
 def overridden_line(seen: Status) -> str | None:
     """Return that the schedule is not the one of `.env`, None where it is."""
     if seen.overridden is None:
@@ -170,6 +176,7 @@ def backup_menu(seen: Status, timezone: ZoneInfo) -> str:
         _last_line(proven, now),
         f"🚨 {count(len(seen.alarms), 'open alarm')}: see Backup Status" if seen.alarms else None,
         f"❌ {count(troubled, 'database')} in trouble: see Backup Status" if troubled else None,
+        "🚨 A restore was cut off: see Backup Status" if seen.cut_off else None,
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from bot.errors import RestoreError
-from bot.models import RestoreMethod
+from bot.models import PendingRestore, RestoreMethod
 from bot.services.restore.replacement import Replacement, sync_folder
 
 IN_PLACE = "restore.json"
@@ -72,6 +72,7 @@ class Record:
     source: str
     safety_id: int | None
     entries: tuple[RecordEntry, ...]
+    cut_off: PendingRestore | None = None  # what it left, once that was put in order
 
     def with_entry(self, name: str, **changes: Any) -> Record:
         """Return the record with one database's entry changed."""

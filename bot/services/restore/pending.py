@@ -6,13 +6,14 @@ import asyncio
 import sqlite3
 from contextlib import closing, suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from loguru import logger
 from pydantic import TypeAdapter
 
-from bot.errors import BusyError, CourierError, SnapshotError
+from bot.errors import BusyError, CourierError, RestoreError, SnapshotError
 from bot.models import Database, PendingOutcome, PendingRestore, RestoreMethod, Trigger
 from bot.services.abort import Abort
 from bot.services.catalogue import Catalogue
@@ -34,6 +35,9 @@ from bot.services.restore.workroom import private_room, sweep_rooms
 from bot.services.snapshot import take_snapshot
 from bot.services.sqlite_errors import FAULTS
 from bot.services.threads import run_to_end
+
+SAID_FOR = timedelta(days=7)
+"""How long a restore that was cut off is spoken of where no other one follows."""
 
 _ADAPTER = TypeAdapter(PendingRestore)
 
@@ -61,6 +65,24 @@ async def pending_restore(house: House) -> PendingRestore | None:
             continue  # it is under way, and not cut off
     await sweep_rooms(house.store.work)
     return found
+
+
+def cut_off_restores(folder: Path, now: datetime) -> tuple[str, ...]:
+    """Return what every command and screen says of restores that were cut off: what they left, and what to do.
+
+    Said until the next restore (one into the live databases, or one into a folder), or for a week; also that a journal
+    can't be read. Blocking.
+    """
+    said = []
+    for name in (IN_PLACE, TO_FOLDER):
+        try:
+            record = RestoreJournal(folder, name).read()
+        except RestoreError as error:
+            said.append(f"{error.sentence} {error.hint}")
+            continue
+        if record is not None and record.cut_off is not None and now - record.started_at < SAID_FOR:
+            said.append(f"{record.cut_off.sentence} {record.cut_off.hint}")
+    return tuple(said)
 
 
 async def untold_cut_off(catalogue: Catalogue) -> PendingRestore | None:
@@ -98,7 +120,7 @@ async def _settle(house: House, journal: RestoreJournal, record: Record, *, in_p
         undoable=in_place and any(what is not PendingOutcome.OLD for _, what in outcomes),
     )
     await house.catalogue.set_untold(_ADAPTER.dump_json(pending).decode())  # first: better told twice than never
-    await asyncio.to_thread(journal.write, _settled(record, dict(outcomes)))
+    await asyncio.to_thread(journal.write, replace(_settled(record, dict(outcomes)), cut_off=pending))
     logger.warning("{}", pending.sentence)
     await house.catalogue.audit(record.requested_by, "restore cut off", pending.sentence)
     return pending

@@ -1,0 +1,24 @@
+"""How commands open the store: what a restore that was cut off has left is said before anything else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from bot import terminal
+from bot.config import Settings
+
+if TYPE_CHECKING:
+    from bot.services.manager import Manager
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, deliver: bool = False, say: bool = True) -> AsyncIterator[Manager]:
+    """Build the manager for one command; with `say`, what was cut off is printed first."""
+    from bot.app import open_manager  # noqa: PLC0415 - commands stay quick to start
+
+    async with open_manager(settings, deliver=deliver) as manager:
+        for sentence in await manager.cut_off_restores() if say else ():
+            terminal.warn(sentence)
+        yield manager
