@@ -46,6 +46,7 @@ LOG_LEVELS = ("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL
 
 # MiB. A bot can't download a file over 20 from the cloud, nor upload one over 50 (Bot API: getFile, sendDocument).
 _READABLE_VOLUME, _CLOUD_VOLUME, _LOCAL_VOLUME = 19, 49, 1900
+_PATIENT_VOLUME = 200  # MiB; a server of one's own hangs up after 500 s, in which 3.4 Mbit/s send as much
 
 _MINUTE, _YEAR = timedelta(minutes=1), timedelta(days=366)
 
@@ -211,6 +212,13 @@ class Settings(BaseSettings):
             found.append(
                 f"VOLUME_SIZE_MB is {self.volume_size_mb}: the bot can send such files, but Telegram does not let it "
                 f"download them, so it can't restore from the chat alone: write at most {_READABLE_VOLUME}."
+            )
+        if self.telegram_local and self.volume_size_mb > _PATIENT_VOLUME:
+            found.append(
+                f"VOLUME_SIZE_MB is {self.volume_size_mb}: a Bot API server of your own hangs up after 500 s without "
+                "an answer, so a volume may arrive and count as not sent. This size needs a line that sends "
+                f"{-(-self.volume_size_mb * 8 * 1024 * 1024 // 500_000_000)} Mbit/s: write at most {_PATIENT_VOLUME}, "
+                "or less on a slow line."
             )
         if self.age_identity_file is not None and is_world_readable(self.age_identity_file):
             found.append("AGE_IDENTITY_FILE can be read by others on this machine: run chmod 600 on it.")

@@ -73,7 +73,9 @@ def test_every_setting_can_be_given() -> None:
     assert settings.volume_size_mb == 1900
     assert (settings.schedule, settings.timezone) == ("30 4 * * MON-FRI", ZoneInfo("Europe/Berlin"))
     assert (settings.send_owed, settings.log_level) == ("all", "DEBUG")
-    assert settings.warnings == ()
+    assert len(settings.warnings) == 1
+    assert "hangs up after 500 s" in settings.warnings[0]
+    assert "32 Mbit/s" in settings.warnings[0]
 
 
 def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ async def edit_message_caption(exchange: Exchange, call: EditMessageCaption) -> 
 
 async def edit_message_media(exchange: Exchange, call: EditMessageMedia) -> Json:
     """Replace the file and the caption; a text message turns into a photo or a document."""
-    message = _editable(exchange, call)
+    message = _editable(exchange, call, "message media can't be edited")
     media = call.media
     if not isinstance(media, InputMediaDocument | InputMediaPhoto):
         raise bad_request("the stand-in knows documents and photos only")
@@ -84,16 +84,17 @@ async def delete_message(exchange: Exchange, call: DeleteMessage) -> bool:
 
 
 async def delete_messages(exchange: Exchange, call: DeleteMessages) -> bool:
-    """Take up to 100 messages away; those that are not there or too old are skipped."""
+    """Take up to 100 messages away; those that are not there are skipped, one that must stay refuses the whole call."""
     chat = open_chat(exchange.state, exchange.bot, call.chat_id)
     if not call.message_ids:
         raise bad_request("message identifiers are not specified")
     if len(call.message_ids) > 100:
         raise bad_request("too many message identifiers specified")
     found = [chat.messages[message_id] for message_id in call.message_ids if message_id in chat.messages]
+    if not all(_deletable(exchange, chat, message) for message in found):
+        raise bad_request("message can't be deleted for everyone")
     for message in found:
-        if _deletable(exchange, chat, message):
-            exchange.state.delete_message(message)
+        exchange.state.delete_message(message)
     return True
 
 
@@ -128,13 +129,13 @@ async def unpin_all_chat_messages(exchange: Exchange, call: UnpinAllChatMessages
     return True
 
 
-def _editable(exchange: Exchange, call: Edit) -> Message:
+def _editable(exchange: Exchange, call: Edit, refusal: str = "message can't be edited") -> Message:
     if call.inline_message_id:
         raise bad_request("MESSAGE_ID_INVALID")
     chat = open_chat(exchange.state, exchange.bot, call.chat_id)
     message = find_message(chat, call.message_id, "edit")
     if message.sender_id != exchange.bot.id or message.forwarded_from:
-        raise bad_request("message can't be edited")
+        raise bad_request(refusal)
     return message
 
 

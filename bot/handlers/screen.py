@@ -21,6 +21,7 @@ EDITABLE_FOR = timedelta(hours=48)
 _GONE = (
     "message to edit not found",
     "message can't be edited",
+    "message media can't be edited",
     "there is no text in the message to edit",
     "message_id_invalid",
 )

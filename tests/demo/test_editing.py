@@ -77,10 +77,13 @@ async def test_a_bot_edits_only_its_own(bot: Bot, ann: Person) -> None:
     written = await ann.send("mine")
     with pytest.raises(TelegramBadRequest, match="message can't be edited"):
         await bot.edit_message_text("x", chat_id=11, message_id=written.id)
+    media = InputMediaDocument(media=BufferedInputFile(b"zip", "a.zip"))
+    with pytest.raises(TelegramBadRequest, match="message media can't be edited"):
+        await bot.edit_message_media(media, chat_id=11, message_id=written.id)
 
 
 async def test_messages_are_deleted_within_48_hours(standin: StandIn, bot: Bot, ann: Person) -> None:
-    """After 48 hours a message stays; deleteMessages skips what it can't delete."""
+    """After 48 hours a message stays; deleteMessages then refuses the whole call, and skips only what is not there."""
     old = await bot.send_message(11, "old")
     young = await bot.send_message(11, "young")
     assert await bot.delete_message(11, young.message_id)
@@ -90,7 +93,10 @@ async def test_messages_are_deleted_within_48_hours(standin: StandIn, bot: Bot, 
     with pytest.raises(TelegramBadRequest, match=r"- Bad Request: message can't be deleted$"):
         await bot.delete_message(11, old.message_id)
     fresh = await bot.send_message(11, "fresh")
-    assert await bot.delete_messages(11, [old.message_id, fresh.message_id, 999])
+    with pytest.raises(TelegramBadRequest, match="message can't be deleted for everyone"):
+        await bot.delete_messages(11, [old.message_id, fresh.message_id])
+    assert [m.text for m in ann.messages] == ["old", "fresh"]
+    assert await bot.delete_messages(11, [fresh.message_id, 999])
     assert [m.text for m in ann.messages] == ["old"]
 
 

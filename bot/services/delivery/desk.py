@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from bot.services.delivery.crew import Crew, Sleep
 from bot.services.delivery.destination import Destination, Migrated, Notice, Outcome, Parked, Refused
 from bot.services.delivery.parcel import LoneVolume
 from bot.services.delivery.policy import ARCHIVE_PRUNED, ARRIVES_AGAIN, KNOCK_AGAIN, KNOCK_EVERY
-from bot.services.delivery.upload import SharedVolume
+from bot.services.delivery.upload import SharedVolume, VolumeRecord
 from bot.services.store import plan_volumes
 
 
@@ -49,6 +50,7 @@ class Desk:
         self._newest_only = newest_only
         self.clock, self._sleep = clock, sleep
         self._consignments: WeakValueDictionary[int, Consignment] = WeakValueDictionary()
+        self._records: defaultdict[tuple[int, int], VolumeRecord] = defaultdict(VolumeRecord)
         self._locks: dict[Recipient, asyncio.Lock] = {}
         self._knocked_at: dict[Recipient, datetime] = {}
 
@@ -108,6 +110,12 @@ class Desk:
         row = await courier.deliver(row, errand)
         self._locks[row.recipient] = lock  # also when the chat has a new id: one lock under both names
         return row
+
+    def ask_anew(self, backup: Backup) -> None:
+        """Let what was given up for want of an answer be uploaded again: a person wants it."""
+        for (backup_id, _), record in self._records.items():
+            if backup_id == backup.id:
+                record.unanswered = 0
 
     async def make_room(self, recipient: Recipient, backup: Backup) -> None:
         """Supersede what the recipient is owed from before this backup, unless everything is to be sent."""
@@ -191,6 +199,7 @@ class Desk:
             clock=self.clock,
             sleep=self._sleep,
             keep=self.crew.keep,
+            record=self._records[backup.id, volume.number],
         )
 
     def _lock(self, recipient: Recipient) -> asyncio.Lock:

@@ -5,7 +5,10 @@
     ├── Parked      pointless until a person does something
     ├── Migrated    the chat has another id now
     ├── StaleFile   this file_id means nothing here any more: send the bytes
+    │   └── DoubtfulFile  perhaps so: worth the bytes once
     ├── TooLarge    this volume will never be taken
+    ├── Unfit       this text will never be taken
+    ├── Unanswered  sent whole more than once without an answer: not sent again
     ├── Gone        the archive can't be read where it was
     ├── Transient   try again later; it may have arrived all the same
     ├── Vanished    the message to change is gone
@@ -71,6 +74,18 @@ class Migrated(Outcome):
 
 class StaleFile(Outcome):
     """The file_id is not known; only raised where one was given."""
+
+
+class DoubtfulFile(StaleFile):
+    """A refusal that nobody has listed, of a send by file_id: it may be about the file_id, or about anything else."""
+
+
+class Unfit(Outcome):
+    """No retry helps: the text is too long, or its markup can't be read."""
+
+
+class Unanswered(Outcome):
+    """The whole volume went out again and again, and the answer was lost each time: it has probably arrived."""
 
 
 class TooLarge(Outcome):

@@ -132,6 +132,7 @@ class Ledger:
         recipients = await self._desk.current(self._recipients if to is None else to)
         try:
             if force:
+                self._desk.ask_anew(backup)
                 return tuple(
                     await self._crew.together([self._send_again(one, errand) for one in recipients], errand.abort)
                 )

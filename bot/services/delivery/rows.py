@@ -11,7 +11,7 @@ from bot.errors import NotFoundError
 from bot.models import Backup, BackupState, Delivery, DeliveryState, Recipient, SentVolume
 from bot.services.catalogue import Catalogue
 from bot.services.delivery.crew import Crew
-from bot.services.delivery.destination import Migrated, Outcome, Parked, TooLarge, Transient, Wait
+from bot.services.delivery.destination import Migrated, Outcome, Parked, TooLarge, Transient, Unanswered, Wait
 from bot.services.delivery.policy import LEASE, all_sent, covers, retry_seconds
 
 Claim = tuple[int, Recipient]
@@ -70,7 +70,7 @@ class Rows:
             case Parked():
                 await self.park(row.recipient, outcome.sentence)
                 return replace(row, state=DeliveryState.PARKED, next_try_at=None, reason=outcome.sentence)
-            case TooLarge():
+            case TooLarge() | Unanswered():
                 # The recipient is well: only this backup waits, for a changed setting and the restart that brings it.
                 return await self._save(row, state=DeliveryState.PARKED, next_try_at=None, reason=outcome.sentence)
             case _:

@@ -29,6 +29,7 @@ from aiohttp import ClientConnectorError
 
 from bot.models import Reachability, Recipient, Volume
 from bot.services.delivery.destination import (
+    DoubtfulFile,
     Gone,
     Migrated,
     Notice,
@@ -40,9 +41,11 @@ from bot.services.delivery.destination import (
     TooLarge,
     Transient,
     Unchanged,
+    Unfit,
     Vanished,
     Wait,
 )
+from bot.services.delivery.refusals import GONE_MESSAGES, STALE_FILES, STANDING_REFUSALS, UNUSABLE_TEXTS
 from bot.services.delivery.slices import ArchiveSlice
 from bot.services.delivery.telegram_answers import get_chat
 
@@ -52,42 +55,7 @@ ANSWER_SECONDS = 60  # for a request without a file, and for the answer after on
 SLOWEST_UPLOAD = 32 * 1024  # bytes per second; aiogram's own limit of 60 s in total would need 6.7 Mbit/s for 50 MB
 CAPTION_LIMIT = 1024
 GENERAL_TOPIC = 1  # must be left out: Telegram answers "message thread not found" to its number
-
 TOPIC_UNCHECKED = "the group is there; whether its topic is, only a message shows"
-PRESS_START = "must open the bot and press Start"
-# What stands in Telegram's 400 and 403 answers, and what the person has to do. All of these stay until they do it.
-STANDING_REFUSALS = (
-    ("bot was blocked by the user", "has blocked the bot: " + PRESS_START),
-    ("user_is_blocked", "has blocked the bot: " + PRESS_START),
-    ("can't initiate conversation", PRESS_START),
-    ("user is deactivated", "this Telegram account was deleted: take it out of the settings"),
-    ("can't send messages to bots", "is a bot, and bots can't write to one another: take it out of the settings"),
-    ("bot was kicked", "the bot was removed from this group: add it again"),
-    ("not a member", "the bot is not in this group or channel: add it"),
-    ("chat was deleted", "this group was deleted: take it out of the settings"),
-    ("chat was deactivated", "this group was deleted: take it out of the settings"),
-    ("chat not found", "Telegram knows no such chat: a person " + PRESS_START + ", to a group the bot must be added"),
-    ("peer_id_invalid", "Telegram knows no such chat: a person " + PRESS_START + ", to a group the bot must be added"),
-    ("not enough rights", "the bot may not send files there: an administrator must allow it"),
-    ("have no rights", "the bot may not send files there: an administrator must allow it"),
-    ("chat_write_forbidden", "the bot may not send files there: an administrator must allow it"),
-    ("chat_restricted", "the bot may not send files there: an administrator must allow it"),
-    ("chat_send_docs_forbidden", "the bot may not send files there: an administrator must allow it"),
-    ("need administrator rights", "the bot must be an administrator there"),
-    ("topic_closed", "the topic is closed: open it again"),
-    ("topic_deleted", "the topic is gone: name another one in the settings"),
-    ("message thread not found", "the topic is gone: name another one in the settings"),
-)
-STALE_FILES = ("wrong file identifier", "wrong remote file", "wrong file_id", "can't use file of type")
-GONE_MESSAGES = (
-    "message to edit not found",
-    "message can't be edited",
-    "message to delete not found",
-    "message can't be deleted",
-    "message_id_invalid",
-    "message to pin not found",
-)
-UNUSABLE_CAPTIONS = ("can't parse entities", "caption is too long")
 
 
 class _Upload(InputFile):
@@ -154,7 +122,7 @@ class TelegramDestination:
 
         try:
             return await send(caption, ParseMode.HTML)
-        except _UnusableCaption:
+        except Unfit:
             return await send(_bare(caption), None)
 
     async def send_notice(self, recipient: Recipient, notice: Notice) -> int:
@@ -276,8 +244,8 @@ class TelegramDestination:
             return Unchanged("nothing changed")
         if file_id and any(sign in text for sign in STALE_FILES):
             return StaleFile("Telegram no longer knows this file_id")
-        if any(sign in text for sign in UNUSABLE_CAPTIONS):
-            return _UnusableCaption("Telegram can't use the caption")
+        if any(sign in text for sign in UNUSABLE_TEXTS):
+            return Unfit(f"Telegram can't use the text: {self._redact(str(error.message))}")
         if "file is too big" in text:
             return _too_large(upload)
         if "logged out" in text:
@@ -286,8 +254,10 @@ class TelegramDestination:
             if sign in text:
                 return Parked(sentence)
         words = f"Telegram answers: {self._redact(str(error.message))}"
-        # A 403 is about who may write where, and lasts; a 400 nobody has listed may pass.
-        return Parked(words) if isinstance(error, TelegramForbiddenError) else Transient(words)
+        # A 403 is about who may write where, and lasts; a 400 nobody has listed may pass, or be about the file_id.
+        if isinstance(error, TelegramForbiddenError):
+            return Parked(words)
+        return DoubtfulFile(words) if file_id else Transient(words)
 
     def _read_silence(self, error: TelegramNetworkError, upload: _Upload | None) -> Outcome:
         # Nothing can have arrived when no connection was made, or when bytes of the file were still to be sent.
@@ -299,10 +269,6 @@ class TelegramDestination:
     def _redact(self, text: str) -> str:
         secret = self._bot.token.partition(":")[2] or self._bot.token
         return text.replace(self._bot.token, "<token>").replace(secret, "<token>")
-
-
-class _UnusableCaption(Transient):
-    """The volume was refused for its caption's sake alone."""
 
 
 def _read_undecodable(error: ClientDecodeError, upload: _Upload | None) -> Outcome:

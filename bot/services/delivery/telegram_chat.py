@@ -13,7 +13,7 @@ from aiogram.enums import ParseMode
 from aiogram.types import BufferedInputFile, InputMediaDocument, Message, MessageOriginUser
 from aiohttp import ClientError, ClientResponseError
 
-from bot.services.delivery.destination import Gone, Outcome, StaleFile, TooLarge, Transient
+from bot.services.delivery.destination import DoubtfulFile, Gone, Outcome, StaleFile, TooLarge, Transient
 from bot.services.delivery.telegram import ANSWER_SECONDS, TelegramDestination
 from bot.services.delivery.telegram_answers import get_chat, get_updates
 from bot.services.restore_points.chat import CutShort, Pinned, PostedDocument, Vanished, nothing
@@ -54,7 +54,11 @@ class TelegramChat(TelegramDestination):
         `TooLarge`, `CutShort` and other outcomes; what was written until then is to be written over.
         """
         try:
-            file = await self._ask(self._bot.get_file(file_id, request_timeout=ANSWER_SECONDS), file_id=file_id)
+            # Answered when the server holds the whole file: one of its own has to fetch it from Telegram first.
+            request = self._bot.get_file(file_id, request_timeout=ANSWER_SECONDS + expected_bytes // SLOWEST_DOWNLOAD)
+            file = await self._ask(request, file_id=file_id)
+        except DoubtfulFile as outcome:
+            raise Transient(outcome.sentence) from None
         except StaleFile:
             raise StaleFile(STALE) from None
         except TooLarge:

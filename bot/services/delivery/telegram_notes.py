@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from aiogram.exceptions import TelegramAPIError
 
 from bot.models import Recipient
-from bot.services.delivery.destination import Outcome, Transient, Unchanged, Vanished
+from bot.services.delivery.destination import Outcome, Vanished
 from bot.services.delivery.telegram import ANSWER_SECONDS, TelegramDestination
 from bot.services.notices.upkeep import Undeletable
 
 AT_ONCE = 100  # https://core.telegram.org/bots/api#deletemessages
-GONE = ("message to edit not found", "message can't be edited", "message to delete not found", "message_id_invalid")
 
 
 class TelegramNotes(TelegramDestination):
@@ -21,28 +20,32 @@ class TelegramNotes(TelegramDestination):
     async def delete_messages(self, recipient: Recipient, message_ids: Sequence[int]) -> None:
         """Delete messages together, so that a shutdown leaves no half of them; one that is gone already is no error.
 
-        Raises `Undeletable` where Telegram refuses for good.
+        Telegram refuses a whole call for one message that can't be deleted: they are then taken one by one. Raises
+        `Undeletable` in the end where it refused one for good.
         """
-        try:
-            if len(message_ids) == 1:
-                await self._ask(
-                    self._bot.delete_message(recipient.chat_id, message_ids[0], request_timeout=ANSWER_SECONDS)
-                )
-                return
-            for start in range(0, len(message_ids), AT_ONCE):
-                some = list(message_ids[start : start + AT_ONCE])
-                await self._ask(self._bot.delete_messages(recipient.chat_id, some, request_timeout=ANSWER_SECONDS))
-        except Vanished:
-            return
+        refusal: Undeletable | None = None
+        for start in range(0, len(message_ids), AT_ONCE):
+            some = list(message_ids[start : start + AT_ONCE])
+            try:
+                if len(some) > 1:
+                    await self._ask(self._bot.delete_messages(recipient.chat_id, some, request_timeout=ANSWER_SECONDS))
+                    continue
+            except (Undeletable, Vanished):
+                pass
+            for message_id in some:
+                try:
+                    await self._ask(
+                        self._bot.delete_message(recipient.chat_id, message_id, request_timeout=ANSWER_SECONDS)
+                    )
+                except Vanished:
+                    continue
+                except Undeletable as outcome:
+                    refusal = outcome
+        if refusal is not None:
+            raise refusal
 
     def _read_refusal(self, error: TelegramAPIError, upload: object, file_id: str | None) -> Outcome:
         text = str(error.message).casefold()
         if "message can't be deleted" in text or "message_delete_forbidden" in text:
             return Undeletable("message can't be deleted")
-        if any(sign in text for sign in GONE):
-            return Vanished("the message is no longer there")
-        if "message is not modified" in text:
-            return Unchanged("nothing changed")
-        if "message is too long" in text:
-            return Transient("the message is too long")
         return super()._read_refusal(error, None, file_id)

@@ -6,7 +6,7 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from bot.services.catalogue import Catalogue
 from bot.services.delivery.crew import Sleep, stop
 from bot.services.delivery.destination import (
     Destination,
+    DoubtfulFile,
     Gone,
     Outcome,
     Refused,
@@ -23,13 +24,26 @@ from bot.services.delivery.destination import (
     StaleFile,
     TooLarge,
     Transient,
+    Unanswered,
 )
 
 Keep = Callable[[Coroutine[Any, Any, None]], Awaitable[None]]
 
 PATIENCE = 15.0  # seconds without any progress after which an upload counts as stalled, for a volume of no size …
 PATIENT_RATE = 512 * 1024  # … and the bytes per second at which a larger one earns more of them
+MOST_UNANSWERED = 2  # uploads of a volume in a row that went out whole and were not answered: there is no third
 COMMON_TROUBLE = 2  # uploads failed in a row by which the trouble is the server's and not a recipient's
+
+
+@dataclass(slots=True)
+class VolumeRecord:
+    """What went wrong with a volume in this process, over all tries: no retry may upload it for ever.
+
+    `unanswered` uploads in a row went out whole; `doubted` had the bytes once for a refusal that may be a file_id's.
+    """
+
+    unanswered: int = 0
+    doubted: set[Recipient] = field(default_factory=set)
 
 
 @dataclass(eq=False, slots=True)
@@ -77,9 +91,11 @@ class SharedVolume:
         clock: Clock,
         sleep: Sleep,
         keep: Keep,
+        record: VolumeRecord,
     ) -> None:
-        """`keep` runs a write to its end even when the caller is cancelled."""
+        """`keep` runs a write to its end even when the caller is cancelled; `record` outlives this object."""
         self.volume = volume
+        self._record = record
         self._destination = destination
         self._catalogue = catalogue
         self._backup_id = backup_id
@@ -97,6 +113,7 @@ class SharedVolume:
 
     async def send(self, request: Request) -> Sent:
         """Return when this recipient has the volume; raises the `Outcome` that stands in its way, never `StaleFile`."""
+        doubted = ""
         while True:
             file_id = await self._known()
             if self._hopeless is not None:
@@ -104,10 +121,27 @@ class SharedVolume:
             if file_id:
                 try:
                     return await self._deliver(request, file_id, lambda _: None)
+                except DoubtfulFile as outcome:
+                    if request.recipient in self._record.doubted:
+                        raise Transient(outcome.sentence) from None
+                    self._record.doubted.add(request.recipient)
+                    if self._file_id == file_id:
+                        doubted, self._file_id = file_id, None
+                        self._arrived.clear()
                 except StaleFile:
                     await self._forget(file_id)
-            elif (upload := await self._turn(request.rank)) and (sent := await self._upload(request, upload)):
-                return sent
+            elif self._record.unanswered >= MOST_UNANSWERED:
+                raise self._unanswered()
+            elif upload := await self._turn(request.rank):
+                try:
+                    if sent := await self._upload(request, upload):
+                        return sent
+                except Outcome:
+                    if doubted and self._file_id is None:  # the bytes were refused too: it was not the file_id
+                        self._file_id = doubted
+                        self._arrived.set()
+                        self._dismiss(None)
+                    raise
 
     async def available(self) -> bool:
         """Whether the volume can be sent without its bytes."""
@@ -236,6 +270,10 @@ class SharedVolume:
 
     def _failed(self, outcome: Outcome) -> None:
         self._failures += 1
+        if isinstance(outcome, Transient) and outcome.ambiguous:
+            self._record.unanswered += 1
+            if self._record.unanswered >= MOST_UNANSWERED:
+                self._dismiss(self._unanswered())
         if isinstance(outcome, TooLarge | Gone | Refused):
             self._hopeless = outcome
             self._dismiss(outcome)
@@ -245,8 +283,14 @@ class SharedVolume:
                 self._troubles = 0
                 self._dismiss(outcome)
 
+    def _unanswered(self) -> Unanswered:
+        return Unanswered(
+            f"{self.volume.name} went out whole {self._record.unanswered} times and no answer came: look whether it is"
+            " in the chat. It is not sent again by itself; a smaller VOLUME_SIZE_MB helps"
+        )
+
     def _succeeded(self, sent: Sent) -> None:
-        self._failures = self._troubles = 0
+        self._failures = self._troubles = self._record.unanswered = 0
         if not sent.file_id:
             self._shared = False
         elif self._file_id is None:

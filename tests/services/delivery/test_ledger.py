@@ -87,6 +87,35 @@ async def test_delivered_without_an_answer_is_sent_again_after_a_longer_wait(hou
     assert len(documents(ann)) == 2
 
 
+async def test_answers_lost_twice_running_are_not_followed_by_a_third_upload(house: House) -> None:
+    """A server that always hangs up makes two copies in all, whatever the admins and hours; both are told.
+
+    "Send again" is a person's wish, and worth another upload.
+    """
+    people = await house.people(2)
+    rule = house.standin.inject(faults.lost_answer(), "sendDocument", times=None)
+    backup = await house.back_up()
+    rows = await house.delivered(backup)
+    async with house.running():
+        for _ in range(4 * 60):
+            await house.time.asleep(lambda seconds: seconds > 0)
+            house.time.advance(60)
+            await asyncio.sleep(0)
+    rows = {row.recipient.chat_id: row for row in await house.catalogue.deliveries(backup.id)}
+    assert sum(len(documents(person)) for person in people) == 2
+    assert len(house.uploads()) == 2
+    for row in rows.values():
+        assert row.state is PARKED
+        assert "look whether it is in the chat" in row.reason
+        assert "VOLUME_SIZE_MB" in row.reason
+    assert await house.catalogue.parked() == {}, "only this backup waits"
+    rule.cancel()
+    (row,) = (await house.delivered(backup, to=house.recipients[:1], force=True)).values()
+    assert row.state is SENT
+    fresh = await house.delivered(await house.back_up())
+    assert {row.state for row in fresh.values()} == {SENT}
+
+
 async def test_a_parked_recipient_says_what_to_do_and_is_not_tried_again(house: House) -> None:
     """A refusal that lasts is no failure to retry; the reason is for people, and the next run does not upload to it."""
     ann, _ = await house.people(2)

@@ -16,8 +16,10 @@ from bot.demo.phones import Person
 from bot.demo.standin import StandIn
 from bot.models import Recipient
 from bot.services.delivery.destination import (
+    DoubtfulFile,
     Gone,
     Migrated,
+    Notice,
     Outcome,
     Parked,
     Refused,
@@ -25,9 +27,11 @@ from bot.services.delivery.destination import (
     StaleFile,
     TooLarge,
     Transient,
+    Unfit,
     Wait,
 )
 from bot.services.delivery.telegram import TelegramDestination
+from bot.services.delivery.telegram_chat import TelegramChat
 from tests.demo.conftest import LoopbackSession
 from tests.services.delivery.house import volume_of
 
@@ -94,10 +98,13 @@ STANDING = [
     (faults.bad_request("not enough rights to send documents to the chat"), "an administrator must allow it"),
     (faults.bad_request("TOPIC_CLOSED"), "topic is closed"),
     (faults.bad_request("message thread not found"), "topic is gone"),
+    (faults.bad_request("have no write access to the chat"), "may not write there"),
+    (faults.bad_request("CHAT_ADMIN_REQUIRED"), "must be an administrator"),
+    (faults.forbidden("bot can't send messages to the bot"), "bots can't write to one another"),
 ]
 
 
-@pytest.mark.parametrize(("fault", "words"), STANDING, ids=[words for _, words in STANDING])
+@pytest.mark.parametrize(("fault", "words"), STANDING, ids=[str(fault.error) for fault, _ in STANDING])
 async def test_a_standing_refusal_says_what_the_person_must_do(
     standin: StandIn, destination: TelegramDestination, ann: Person, archive: Path, fault: Fault, words: str
 ) -> None:
@@ -194,6 +201,34 @@ async def test_a_stale_file_id_is_told_from_a_bad_chat(
 ) -> None:
     """A file_id nobody knows asks for the bytes."""
     assert isinstance(await outcome_of(destination, archive, file_id="BQACnever"), StaleFile)
+
+
+@pytest.mark.parametrize("text", ["invalid file_id", "invalid remote file identifier specified", "MEDIA_EMPTY"])
+async def test_the_other_words_for_a_stale_file_id(
+    standin: StandIn, destination: TelegramDestination, ann: Person, archive: Path, text: str
+) -> None:
+    """Known by their words where a file_id was sent, and no more than a passing trouble where bytes were."""
+    standin.inject(faults.bad_request(text), "sendDocument", times=2)
+    assert type(await outcome_of(destination, archive, file_id="BQACold")) is StaleFile
+    assert isinstance(await outcome_of(destination, archive), Transient)
+
+
+async def test_an_unlisted_refusal_of_a_file_id_is_doubted(
+    standin: StandIn, destination: TelegramDestination, ann: Person, archive: Path
+) -> None:
+    """It may be the file_id, or not."""
+    standin.inject(faults.bad_request("SOMETHING_NEW"), "sendDocument")
+    assert isinstance(await outcome_of(destination, archive, file_id="BQACold"), DoubtfulFile)
+
+
+async def test_a_text_too_long_is_not_tried_again(
+    standin: StandIn, destination: TelegramDestination, ann: Person
+) -> None:
+    """No wait makes it shorter."""
+    for text in ("text is too long", "message is too long"):
+        standin.inject(faults.bad_request(text), "sendMessage")
+        with pytest.raises(Unfit):
+            await destination.send_notice(ANN, Notice(html="much"))
 
 
 @pytest.mark.parametrize("token", ["7:revoked", "no-token-at-all"])
@@ -342,6 +377,11 @@ async def test_a_large_volume_is_given_more_time(
     sent = await send(destination, archive)
     await send(destination, archive, file_id=sent.file_id)
     assert allowed == [60 + 608, 60]
+    allowed.clear()
+    into = tmp_path / "fetched"
+    into.touch()
+    await TelegramChat(bot).fetch(sent.file_id, into, archive.stat().st_size)
+    assert allowed == [60 + 608], "getFile answers when the server holds the whole file"
 
 
 async def test_cancelling_an_upload_leaves_nothing_open(

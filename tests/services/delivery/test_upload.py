@@ -63,6 +63,25 @@ async def test_a_blocked_uploader_is_replaced_at_once(house: House) -> None:
     assert house.uploads()[1:] == [ann.id, others[0].id]
 
 
+async def test_an_unlisted_refusal_of_a_file_id_is_worth_the_bytes_once(house: House) -> None:
+    """What nobody has listed may mean a stale file_id: the bytes go up once for that recipient, not at each retry."""
+    ann, bob = await house.people(2)
+    by_id = house.standin.inject(
+        faults.bad_request("FILE_REFERENCE_77_STRANGE"),
+        "sendDocument",
+        chat_id=bob.id,
+        when=lambda call: call.uploaded_bytes == 0,
+        times=None,
+    )
+    rows = await house.delivered(await house.back_up())
+    assert {row.state for row in rows.values()} == {SENT}
+    assert house.uploads() == [ann.id, bob.id]
+    by_id.cancel()
+    house.standin.inject(faults.bad_request("SOMETHING_ELSE"), "sendDocument", chat_id=bob.id, times=None)
+    await house.delivered(await house.back_up())
+    assert house.uploads()[2:].count(bob.id) == 1
+
+
 async def test_those_who_never_pressed_start_cost_no_upload(house: House) -> None:
     """Whoever never took a backup is knocked at before bytes are spent on them."""
     strangers = await house.people(4, started=False)

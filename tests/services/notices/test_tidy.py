@@ -77,6 +77,21 @@ async def test_volumes_go_together(make_house: MakeHouse) -> None:
     assert [call.ok for call in house.standin.calls_of("deleteMessages")] == [True] * 3
 
 
+async def test_one_volume_that_must_stay_does_not_keep_the_others(make_house: MakeHouse) -> None:
+    """Telegram refuses the whole call for one message: then they go one by one, and the refusal is remembered."""
+    house = await make_house(CHAT_KEEP_HOURS="1", ADMIN_IDS="11", VOLUME_SIZE_MB="1")
+    house.manager.ledger._desk._volume_bytes = 1500  # type: ignore[union-attr]  # so that small archives have volumes
+    house.standin.inject(faults.bad_request("message can't be deleted for everyone"), "deleteMessages")
+    house.standin.inject(faults.bad_request("message can't be deleted for everyone"), "deleteMessage")
+    await hourly(house, 2)
+    await house.upkeep.refresh()
+    names = [message.document.name[-3:] for message in archives(house.ann) if message.document]
+    assert names[0] == "001", "the one that must stay"
+    assert names.count("001") == 1 + names.count("002") == 1 + names.count("003")
+    why = {d.delivery.backup_id: d.why for d in await house.upkeep.plan_tidy()}
+    assert why[1] == "Telegram does not delete it: message can't be deleted"
+
+
 async def test_a_refusal_is_remembered_and_not_asked_for_again(make_house: MakeHouse) -> None:
     """`message can't be deleted` is an answer for good."""
     house = await make_house(CHAT_KEEP_HOURS="2", ADMIN_IDS="11")
