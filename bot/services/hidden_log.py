@@ -8,6 +8,7 @@ system's list of mounts and from the locks on the file; the file itself is opene
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bot.errors import SnapshotError
@@ -151,12 +153,12 @@ async def outlook(path: Path) -> tuple[str, str]:
     Empty where there is nothing to say, or where the database can't be read for another reason.
     """
     try:
-        sight = look_at(path)
-        doubt = doubt_about(sight)
+        sight = await asyncio.to_thread(look_at, path)
+        doubt = await asyncio.to_thread(doubt_about, sight)
         wal = await uses_wal(sight.path, deadline=time.monotonic() + _A_LOOK, check=lambda: None)
         if wal:
-            require_log_in_sight(sight, doubt)
-        return "", warning_about(sight, doubt, wal=wal)
+            await asyncio.to_thread(require_log_in_sight, sight, doubt)
+        return "", await asyncio.to_thread(partial(warning_about, sight, doubt, wal=wal))
     except SnapshotError as error:
         return (f"{error.sentence} {error.hint}" if error.reason is SkipReason.LOG_ELSEWHERE else ""), ""
     except Exception:  # whatever else is wrong with a database is said by those who copy it

@@ -259,3 +259,29 @@ async def test_a_plan_alone_leaves_no_trace(tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in (tmp_path, bank)} == before
     with closing(sqlite3.connect(bank)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
+async def test_nothing_is_restored_into_another_name_of_an_open_database(tmp_path: Path) -> None:
+    """Written through a hard link, a database in WAL mode and the log beside its other name would no longer agree."""
+    path = make_bank(tmp_path / "bank.db", "wal", filler=1)
+    rig = Rig(tmp_path, [path])
+    await rig.back_up()
+    other = tmp_path / "app" / "bank.db"
+    other.parent.mkdir()
+    path.rename(other)
+    path.hardlink_to(other)
+    with closing(sqlite3.connect(other)) as application:
+        application.execute("PRAGMA wal_autocheckpoint=0")
+        transact(other, 1)
+        before = path.read_bytes()
+        with pytest.raises(RestoreRefusedError, match="one of 2 hard links"):
+            await rig.restore()
+        assert path.read_bytes() == before
+        assert not [*tmp_path.glob("bank.db-*")]
+        application.execute("PRAGMA journal_mode=DELETE")
+    assert require_sound(other) == 1
+    async with rig.opened() as restorer:
+        origin = await find_origin(restorer.house.catalogue, rig.store.folder, "latest")
+        async with restorer.prepare(origin, abort=Abort()) as prepared:
+            assert any("one of 2 hard links" in warning for warning in prepared.plan.changes[0].warnings)
