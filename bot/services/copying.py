@@ -33,7 +33,8 @@ from bot.services.source import (
     says_wal,
     uses_wal,
 )
-from bot.services.sqlite_errors import FAULTS, is_hot_journal, is_of_writing, not_copied, proves_damage, refusal
+from bot.services.sqlite_errors import is_hot_journal, is_of_writing, not_copied, refusal
+from bot.services.sqlite_faults import FAULTS, proves_damage
 
 _STEP_BYTES = 4 * 1024 * 1024  # copied between two looks at the abort flag: 1,000 pages of the usual size
 _CACHE_KIB = 500  # of each of the two connections: every page is read once, so a larger cache only takes memory

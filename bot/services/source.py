@@ -23,7 +23,8 @@ import aiosqlite
 
 from bot.errors import SnapshotError
 from bot.models import SkipReason
-from bot.services.sqlite_errors import FAULTS, FLICKERING, WAITING, error_code, no_permission, proves_damage
+from bot.services.sqlite_errors import FLICKERING, WAITING, no_permission
+from bot.services.sqlite_faults import FAULTS, error_code, proves_damage
 
 WAL, SHM, JOURNAL = "-wal", "-shm", "-journal"
 SIDECARS = (WAL, SHM, JOURNAL)
@@ -131,7 +132,7 @@ async def connected(path: Path, *, mode: str, **query: str) -> AsyncIterator[aio
 
     Its thread has ended when this is left, however it is left. Raises `sqlite3.Error` where `path` can't be opened.
     """
-    connection = aiosqlite.connect(_uri(path, mode=mode, **query), uri=True, isolation_level=None, timeout=_ATTEMPT)
+    connection = aiosqlite.connect(uri_of(path, mode=mode, **query), uri=True, isolation_level=None, timeout=_ATTEMPT)
     try:
         await connection
     except sqlite3.Error:
@@ -143,7 +144,8 @@ async def connected(path: Path, *, mode: str, **query: str) -> AsyncIterator[aio
         await connection.close()
 
 
-def _uri(path: Path, **query: str) -> str:
+def uri_of(path: Path, **query: str) -> str:
+    """Return the address by which SQLite opens a file of whatever name."""
     uri = path.absolute().as_uri()  # percent-quoted: ?, # and % are part of the name
     if path.drive.startswith("\\\\"):
         uri = uri.replace("file://", "file:////", 1)  # a Windows share: SQLite takes no host but localhost

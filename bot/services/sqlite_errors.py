@@ -12,13 +12,9 @@ from pathlib import Path
 
 from bot.errors import SnapshotError
 from bot.models import SkipReason
+from bot.services.sqlite_faults import error_code, proves_damage, said
 from bot.services.threads import require_descriptors
 
-FAULTS = (sqlite3.Error, ValueError, MemoryError)
-"""What a question to SQLite raises: its words and names need not be valid UTF-8, a name may hold a NUL, and Python
-takes SQLITE_NOMEM for its own memory."""
-
-_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _MAGIC = b"SQLite format 3\0"
 _VERSION = 2  # the newest that any SQLite reads and writes: 1 is for a rollback journal, 2 for a write-ahead log
 _SCHEMA_FORMAT = 4
@@ -27,30 +23,6 @@ _WRITING = {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_TRUNCATE, sqlite3.S
 _MACHINE = "This says nothing about the database: look at this machine's disks, memory and open files (ulimit -n)."
 WAITING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 FLICKERING = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
-
-
-def error_code(error: BaseException) -> int:
-    """Return SQLite's extended result code, 0 where the error did not come from SQLite."""
-    return getattr(error, "sqlite_errorcode", None) or 0
-
-
-def said(error: BaseException) -> str:
-    """Return what SQLite says, also where Python could not decode it and raised `UnicodeDecodeError` in its place."""
-    if isinstance(error, UnicodeDecodeError):
-        return error.object.decode("utf-8", "replace")
-    if isinstance(error, MemoryError):
-        return "out of memory"
-    return str(error) or type(error).__name__
-
-
-def is_of_schema(words: str) -> bool:
-    """Tell whether SQLite speaks of the text of a schema, which a newer one may have written, and not of pages."""
-    return words.startswith("malformed database schema (")
-
-
-def proves_damage(error: BaseException) -> bool:
-    """Tell whether SQLite failed on a page that it could make no sense of, and not on a schema or on this machine."""
-    return error_code(error) & 0xFF in _DAMAGE and not is_of_schema(said(error))
 
 
 def is_hot_journal(error: BaseException) -> bool:

@@ -17,7 +17,8 @@ from bot.clock import utc_now
 from bot.errors import AbortedError
 from bot.models import CheckMethod, CheckReport, Database, Snapshot, Verdict
 from bot.services.abort import Abort
-from bot.services.check import MAX_MESSAGES, check_snapshot
+from bot.services.check import check_snapshot
+from bot.services.integrity import MAX_MESSAGES
 from bot.services.snapshot import take_snapshot
 from tests.services.conftest import make_bank
 from tests.services.snapshots import in_process, posix
@@ -314,7 +315,8 @@ asyncio.run(run())
     "limit", ["limit_files(0)", "limit_files(3)", "sqlite3.connect('').execute('PRAGMA hard_heap_limit=150000')"]
 )
 def test_a_machine_at_its_limits_says_nothing_of_the_data(limit: str, victim: Path) -> None:
-    """No descriptor for an event loop, none for the copy, no memory: the copy could not be checked."""
+    """No descriptor for a process, none for the copy, no memory: the copy could not be checked."""
+    build(victim, "ALTER TABLE t DROP COLUMN c")  # without a rule, it is checked in this process
     done = in_process(
         _LIMITED, victim, limit, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=Path(__file__).parents[2]
     )
@@ -417,15 +419,22 @@ async def test_the_schema_hash_follows_the_schema(tmp_path: Path) -> None:
     assert len(hashes[0]) == 64
 
 
+LONG = {
+    # Rows whose constraint costs a millisecond or two each stand for a very large database.
+    "in a process": "CREATE TABLE t(a CHECK (length(hex(zeroblob(300000 + a))) > a))",
+    "in a thread": "CREATE TABLE t(a); CREATE INDEX i ON t(a); CREATE INDEX j ON t(a DESC)",
+}
+
+
+@pytest.mark.parametrize("where", LONG)
 @pytest.mark.parametrize("cancel", [False, True])
-async def test_a_check_that_is_stopped_ends(cancel: bool, tmp_path: Path) -> None:
+async def test_a_check_that_is_stopped_ends(cancel: bool, where: str, tmp_path: Path) -> None:
     """An abort is raised as such in the middle of SQLite's work; a cancellation waits for its end."""
     path = tmp_path / "long.db"
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
-        # Rows whose constraint costs a millisecond or two each stand for a very large database.
         db.execute("PRAGMA ignore_check_constraints=ON")
-        db.execute("CREATE TABLE t(a CHECK (length(hex(zeroblob(1000000 + a))) > a))")
-        db.execute(f"INSERT INTO t {NUMBERS} SELECT n.i FROM n, (SELECT 1 FROM n LIMIT 30)")
+        db.executescript(LONG[where])
+        db.execute(f"INSERT INTO t {NUMBERS} SELECT n.i FROM n, (SELECT 1 FROM n LIMIT 200)")
     snapshot = as_snapshot(path)
     abort = Abort()
     checking = asyncio.create_task(check_snapshot(snapshot, FULL, abort=abort))

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from bot.models import CheckReport, DatabaseFacts, SchemaChange, Snapshot, TableChange
-from bot.services.sqlite_errors import FAULTS
+from bot.services.sqlite_faults import FAULTS
 
 Schema = tuple[tuple[str, str, str], ...]
 

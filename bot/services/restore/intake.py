@@ -302,7 +302,7 @@ async def _checked(
             report(RestoreProgress(stage=RestoreStage.CHECK, done=done, total=total, detail=name))
             known = vouched and records[name].verdict is Verdict.OK and records[name].method is CheckMethod.FULL
             verdict, fingerprint = await side_by_side(
-                check_snapshot(snapshot, CheckMethod.QUICK if known else method, abort=abort),
+                check_snapshot(snapshot, CheckMethod.QUICK if known else method, abort=abort, foreign=True),
                 run_to_end(lambda: fingerprint_of(snapshot.file, check=abort.check), stop=abort.set),
                 stop=abort.set,
             )

@@ -22,7 +22,7 @@ from bot.services.restore.house import House, Report
 from bot.services.restore.incoming import describe, fingerprint_of
 from bot.services.restore.replacement import sync_folder
 from bot.services.restore.safety import KEPT_FOLDER, SafetyCopy, store_safety_copies
-from bot.services.sqlite_errors import FAULTS, said
+from bot.services.sqlite_faults import FAULTS, said
 from bot.services.store import create_private_folder
 from bot.services.threads import run_to_end
 

@@ -33,7 +33,7 @@ from bot.services.restore.late import sweep_parts
 from bot.services.restore.replacement import bring_back, is_new, swap_back
 from bot.services.restore.workroom import private_room, sweep_rooms
 from bot.services.snapshot import take_snapshot
-from bot.services.sqlite_errors import FAULTS
+from bot.services.sqlite_faults import FAULTS
 from bot.services.threads import run_to_end
 
 SAID_FOR = timedelta(days=7)
