@@ -159,16 +159,22 @@ def verify(
             manager.use_keys(await offered(sealed, keys, ask=not json))
             for path, known in archives:
                 row: dict[str, Any] = {"archive": path.name, "ok": True, "fault": "", "restored": ""}
+                changed = ""
                 try:
                     if path not in sealed:  # or else the seal proves every byte, when it is opened
                         with terminal.progress(quiet=json, label=path.name) as report:
-                            await verify_archive(
-                                path,
-                                expected_sha256=known.archive_sha256 if known else "",
-                                abort=Abort(),
-                                progress=terminal.bytes_of(report),
-                            )
-                    row["restored"] = await manager.drills.prove(path, known)
+                            try:
+                                await verify_archive(
+                                    path,
+                                    expected_sha256=known.archive_sha256 if known else "",
+                                    abort=Abort(),
+                                    progress=terminal.bytes_of(report),
+                                )
+                            except DamagedArchiveError:
+                                if known is not None:
+                                    raise
+                                changed = "The archive itself is not as it was written; its content is judged."
+                    row["restored"] = " ".join(filter(None, (await manager.drills.prove(path, known), changed)))
                 except CourierError as error:
                     if known is not None and isinstance(error, DamagedArchiveError):
                         await record_fault(manager.store, manager.catalogue, known, error.sentence)

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import zipfile
 from contextlib import closing
 from pathlib import Path
 
@@ -112,6 +113,19 @@ def test_a_refusal_ends_with_its_own_exit_code(house: Path) -> None:
     assert done.returncode == 9
     assert "error: text.zip is damaged" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_archive_packed_anew_is_verified_by_its_content(house: Path) -> None:
+    """What it lacks is said beside what was proven; the archive is not called damaged."""
+    (archive,) = (house / "backups").glob("*.zip")
+    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(house / "again.zip", "w") as target:
+        target.writestr("__MACOSX/._app.db", b"litter")
+        for name in ("app.db", "manifest.json"):
+            target.writestr(f"backup/{name}", source.read(name))
+    said = type_in(house, "verify", str(house / "again.zip"))
+    assert "notes.db, which the manifest names, is no longer in it" in said
+    assert "not as it was written" in said
+    assert "damaged" not in said
 
 
 def test_a_lost_machine_is_restored_from_an_archive(house: Path, tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ def contents(**fields: Any) -> Contents:
         "sha256": "5e" * 32,
         "volumes": 1,
         "ours": True,
+        "proven": True,
         "made_at": NOW,
         "host": "server",
         "databases": (

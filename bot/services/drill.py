@@ -121,6 +121,7 @@ def _summary(intake: Intake) -> str:
         for database in intake.databases
         if database.report.verdict is Verdict.UNCHECKED
     ]
+    sentences += [f"{name}, which the manifest names, is no longer in it." for name in intake.missing]
     if checked:
         of = f" of {len(intake.databases)}" if sentences else ""
         besides = f" ({uncounted} table{'' if uncounted == 1 else 's'} not counted)" if uncounted else ""

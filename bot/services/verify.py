@@ -22,6 +22,8 @@ from bot.services.zip_records import STANDARD, Entry, Records
 
 Position = tuple[int, int]
 
+_ANEW = "If it was packed anew, its databases may be whole: `sqlite-courier restore FILE --to DIR` looks at them."
+
 
 async def verify_archive(
     path: Path,
@@ -79,9 +81,11 @@ def _compare_names(archive: str, entries: Sequence[Entry], databases: Mapping[st
         if count > 1:
             raise DamagedArchiveError(f"{archive} is damaged: it holds {name} {count} times.")
         if name not in expected:
-            raise DamagedArchiveError(f"{archive} is damaged: it holds {name}, of which its manifest knows nothing.")
+            raise DamagedArchiveError(
+                f"{archive} is not as it was written: it holds {name}, of which its manifest knows nothing.", hint=_ANEW
+            )
     for name in sorted(expected - set(found)):
-        raise DamagedArchiveError(f"{archive} is damaged: {name} is missing.")
+        raise DamagedArchiveError(f"{archive} is not as it was written: {name} is missing.", hint=_ANEW)
     for entry in entries:
         database = databases.get(entry.name)
         if database is not None and database.bytes != entry.bytes:
@@ -109,7 +113,7 @@ class _Walk:
     def member(self, entry: Entry, database: BackedUp | None) -> Generator[Position, None, Member]:
         """Read one member with its header and descriptor, which must be where the walk stands."""
         if entry.offset != self._position:
-            raise self._damaged(f"{entry.name} is not where its directory says")
+            raise self._changed(f"{entry.name} is not where its directory says")
         self._expect(self._records.local_header(entry), f"the header of {entry.name}")
         start = self._position
         with faults_in(self._archive, entry.name):
@@ -137,18 +141,22 @@ class _Walk:
         closing = self._records.end(count=len(entries), size=self._position - offset, offset=offset)
         self._expect(closing, "the end of the directory")
         if self._position != self._size:
-            raise self._damaged("it holds more than was written")
+            raise self._changed("it holds more than was written")
         yield self._position, self._size
 
     def _expect(self, record: bytes, what: str) -> None:
         found = self._file.read(len(record))
         if found != record:
-            raise self._damaged(f"{what} is not as it was written")
+            raise self._changed(f"{what} is another")
         self._seen(found)
 
     def _seen(self, piece: bytes) -> None:
         self._sha256.update(piece)
         self._position += len(piece)
+
+    def _changed(self, what: str) -> DamagedArchiveError:
+        """What another packer does, and a flipped bit too: it says nothing of the databases."""
+        return DamagedArchiveError(f"{self._archive} is not as it was written: {what}.", hint=_ANEW)
 
     def _damaged(self, what: str) -> DamagedArchiveError:
         return DamagedArchiveError(f"{self._archive} is damaged: {what}.")

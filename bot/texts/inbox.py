@@ -190,7 +190,9 @@ def _instead(seen: Seen, now: datetime, timezone: ZoneInfo) -> tuple[str | None,
 
 def _ready(seen: Seen, found: Contents, now: datetime, timezone: ZoneInfo) -> str:
     volumes = f" in {found.volumes} volumes" if found.volumes > 1 else ""
-    headline = "📦 <b>A backup, whole and sound</b>" if found.ours else "📦 <b>An archive with databases</b>"
+    headline = "📦 <b>A backup, whole and sound</b>" if found.proven else "📦 <b>An archive with databases</b>"
+    if found.ours and not found.proven:
+        headline = "📦 <b>A backup that somebody changed: see ⚠️</b>"
     return compose(
         headline,
         f"{_called(seen)} · {human_size(found.bytes)}{volumes}",
@@ -209,11 +211,11 @@ def _ready(seen: Seen, found: Contents, now: datetime, timezone: ZoneInfo) -> st
 
 
 def _proof(found: Contents) -> str | None:
-    if not found.ours:
+    if not found.proven:
         return None
     unchecked = sum(database.verdict is Verdict.UNCHECKED for database in found.databases)
     checked = f"⚠️ {count(unchecked, 'database')} could not be checked" if unchecked else "every database was checked"
-    return f"🔎 Every byte was compared with its manifest, {checked}."
+    return f"🔎 Every database was compared with the manifest, {checked}."
 
 
 def _identity(found: Contents, now: datetime, timezone: ZoneInfo) -> str | None:

@@ -113,6 +113,7 @@ def _contents(intake: Intake, files: Sequence[Path], total: int, sha256: str, ba
         sha256=sha256,
         volumes=len(files),
         ours=manifest is not None,
+        proven=manifest is not None and not intake.missing and all(one.record for one in intake.databases),
         made_at=manifest.created_at if manifest else None,
         host=manifest.host if manifest else "",
         databases=tuple(map(_found, intake.databases)),

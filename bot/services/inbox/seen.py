@@ -88,7 +88,8 @@ class Contents:
     """What an archive turned out to be, every byte of it read and every database checked.
 
     `made_at` and `host` are what its manifest says, None and empty where it has none: `ours` is false then. `backup` is
-    the one that the catalogue knows by the very same SHA-256.
+    the one that the catalogue knows by the very same SHA-256. `proven` tells whether every database is there that its
+    manifest names, and no other.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Contents:
     sha256: str
     volumes: int
     ours: bool
+    proven: bool
     made_at: datetime | None
     host: str
     databases: tuple[FoundDatabase, ...]

@@ -18,11 +18,10 @@ from isal import isal_zlib
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
 from bot.models import BackedUp, Backup, CheckReport, Database, Snapshot
 from bot.services.manifest import Manifest
-from bot.services.proof import PIECE, InflateError, Inflater
-from bot.services.restore.untrusted import Part
+from bot.services.proof import PIECE, Checksum, InflateError, Inflater
+from bot.services.restore.untrusted import MAGIC, Part
 from bot.services.zip_reader import faults_in
 
-MAGIC = b"SQLite format 3\0"
 _HEADER = 100
 _BEHIND = 8
 _LOCK_PAGE_AT = 1 << 30  # the page that holds this byte is never used: https://www.sqlite.org/fileformat2.html, 1.4
@@ -50,7 +49,10 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """What was brought to restore from, unpacked in a private folder. `source` says in words what it is."""
+    """What was brought to restore from, unpacked in a private folder. `source` says in words what it is.
+
+    `missing` are databases that the manifest names and the archive no longer holds.
+    """
 
     source: str
     databases: tuple[Incoming, ...]
@@ -58,20 +60,46 @@ class Intake:
     backup: Backup | None = None
     warnings: tuple[str, ...] = ()
     manifest: Manifest | None = None
+    missing: tuple[str, ...] = ()
 
 
-def unpack(archive: str, file: BinaryIO, part: Part, into: Path) -> Generator[int, None, str]:
+def unpack(archive: str, file: BinaryIO, part: Part, into: Path, *, claimed: str = "") -> Generator[int, None, str]:
     """Inflate one member into a new private file, never past its declared size; return its sha256.
 
-    Yields bytes of content written. Raises `DamagedArchiveError`.
+    Content that has the sha256 that a manifest `claimed` of it needs no other proof. Yields bytes of content written.
+    Raises `DamagedArchiveError`.
     """
-    file.seek(part.offset)
-    with into.open("xb") as out, faults_in(archive, part.name):
+    with into.open("xb") as out, closing(_HashedBeside()) as sha256:
         into.chmod(0o600)
+        return (yield from _inflate(archive, file, part, out.write, sha256, claimed=claimed))
+
+
+def read_member(archive: str, file: BinaryIO, part: Part) -> bytes:
+    """Return the content of a small member. Raises `DamagedArchiveError`."""
+    pieces: list[bytes] = []
+    for _done in _inflate(archive, file, part, pieces.append, hashlib.sha256()):
+        pass
+    return b"".join(pieces)
+
+
+def _inflate(
+    archive: str, file: BinaryIO, part: Part, sink: Callable[[bytes], object], sha256: Checksum, *, claimed: str = ""
+) -> Generator[int, None, str]:
+    file.seek(part.offset)
+    with faults_in(archive, part.name):
         if part.stored:
-            return (yield from _copy(file, part, out))
-        with closing(_HashedBeside()) as sha256:
-            inflater = Inflater(limit=part.bytes, sink=out.write, sha256=sha256)
+            crc32, left = 0, part.bytes
+            while left:
+                piece = file.read(min(PIECE, left))
+                if not piece:
+                    raise InflateError("is cut off")
+                left -= len(piece)
+                sha256.update(piece)
+                crc32 = isal_zlib.crc32(piece, crc32)
+                sink(piece)
+                yield part.bytes - left
+        else:
+            inflater = Inflater(limit=part.bytes, sink=sink, sha256=sha256)
             left = part.compressed_bytes
             while left:
                 piece = file.read(min(PIECE, left))
@@ -85,9 +113,11 @@ def unpack(archive: str, file: BinaryIO, part: Part, into: Path) -> Generator[in
                 raise InflateError("is not complete")
             if inflater.bytes != part.bytes:
                 raise InflateError(f"holds {inflater.bytes:,} bytes instead of {part.bytes:,}")
-            if inflater.crc32 != part.crc32:
-                raise InflateError("has a wrong CRC")
-            return inflater.sha256
+            crc32 = inflater.crc32
+        found = sha256.hexdigest()
+        if crc32 != part.crc32 and found != claimed:
+            raise InflateError("has a wrong CRC")
+        return found
 
 
 class _HashedBeside:
@@ -110,36 +140,6 @@ class _HashedBeside:
 
     def close(self) -> None:
         self._thread.shutdown(cancel_futures=True)
-
-
-def _copy(file: BinaryIO, part: Part, out: BinaryIO) -> Generator[int, None, str]:
-    sha256, crc32, left = hashlib.sha256(), 0, part.bytes
-    while left:
-        piece = file.read(min(PIECE, left))
-        if not piece:
-            raise InflateError("is cut off")
-        left -= len(piece)
-        sha256.update(piece)
-        crc32 = isal_zlib.crc32(piece, crc32)
-        out.write(piece)
-        yield part.bytes - left
-    if crc32 != part.crc32:
-        raise InflateError("has a wrong CRC")
-    return sha256.hexdigest()
-
-
-def starts_as_database(file: BinaryIO, part: Part) -> bool:
-    """Tell by its first bytes whether a member is an SQLite database; reads a few of them, and writes nothing."""
-    if part.bytes < len(MAGIC):
-        return False
-    file.seek(part.offset)
-    head = file.read(min(part.compressed_bytes, 1 << 10))
-    if part.stored:
-        return head.startswith(MAGIC)
-    try:
-        return bool(isal_zlib.decompressobj(-15).decompress(head, len(MAGIC)) == MAGIC)
-    except isal_zlib.error:  # type: ignore[misc]  # a class, which its stub declares as an instance
-        return False
 
 
 def describe(archive: str, name: str, copy: Path, *, origin: Path, taken_at: datetime) -> Snapshot:

@@ -7,14 +7,15 @@ import hashlib
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from bot.clock import Clock, utc_now
-from bot.errors import DamagedArchiveError, NoSpaceError, NotFoundError, UntrustedArchiveError
+from bot.errors import DamagedArchiveError, NoSpaceError, UntrustedArchiveError
 from bot.models import (
-    MANIFEST_NAME,
     BackedUp,
     Backup,
     CheckMethod,
@@ -26,7 +27,8 @@ from bot.models import (
 )
 from bot.services.abort import Abort
 from bot.services.check import check_snapshot
-from bot.services.manifest import Manifest, read_manifest
+from bot.services.manifest import Manifest
+from bot.services.restore.contents import Contents, look_into
 from bot.services.restore.facts import schema_of
 from bot.services.restore.incoming import (
     Incoming,
@@ -34,17 +36,15 @@ from bot.services.restore.incoming import (
     describe,
     fingerprint_of,
     require_claims,
-    starts_as_database,
     unpack,
 )
-from bot.services.restore.untrusted import Part, is_description, screened
+from bot.services.restore.untrusted import screened
 from bot.services.restore.volumes import arrange_volumes, join_volumes
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.keys import NO_KEYS, Keys
 from bot.services.sealing.unsealing import archive_called, unseal
 from bot.services.store import is_archive_name
 from bot.services.threads import run_to_end, side_by_side
-from bot.services.verify import verify_archive
 
 Report = Callable[[RestoreProgress], None]
 
@@ -81,8 +81,9 @@ async def take_in(
 
     With `backup`, the catalogue vouches for the archive by its checksum: what was checked in full when it was backed up
     is then bit for bit the same, and gets the quick check alone. `only` names databases by member name or
-    path. With a manifest, every bit of the archive is held against it; without one, the databases are accepted with a
-    warning. Every database returned passed its integrity check, or could not be checked and says so in the warnings.
+    path. Otherwise the content is judged, however it was packed: a database with the SHA-256 that the manifest gives it
+    is proven. One that is missing, one that no manifest names, and a manifest that is missing or unreadable are told in
+    the warnings. Every database returned passed its integrity check, or could not be checked and says so there.
 
     `expect` hears of the databases before they are unpacked; that does not yet mean that they will pass.
 
@@ -101,42 +102,35 @@ async def take_in(
     archive, compared, volumes = await run_to_end(
         lambda: _one_file(files, room, keys, sha256, check=own.check, tell=tell), stop=own.set
     )
-    parts, chosen, warnings = await run_to_end(
-        lambda: _choose(archive, only, room, trusted=backup is not None), stop=own.set
-    )
-    manifest = None
-    if compared:
-        manifest = await run_to_end(lambda: read_manifest(archive), stop=own.set)
-    elif backup is not None:
-        manifest = await run_to_end(lambda: _vouched(archive, sha256, own.check, tell), stop=own.set)
-    elif any(part.name == MANIFEST_NAME for part in parts):
-        _, manifest = await verify_archive(
-            archive,
-            abort=own,
-            progress=lambda done, total: report(
-                RestoreProgress(stage=RestoreStage.READ, done=done, total=total, detail=archive.name)
-            ),
+    if backup is not None and not compared:
+        await run_to_end(lambda: _require_sha256(archive, sha256, own.check, tell), stop=own.set)
+    with ExitStack() as opened:
+        file, parts = await run_to_end(
+            lambda: opened.enter_context(screened(archive, trusted=backup is not None)), stop=own.set
         )
-    else:
-        warnings.append(
-            f"{archive.name} was not made by SQLite Courier: nothing proves that its databases are what was backed up."
+        contents = await run_to_end(lambda: look_into(archive.name, file, parts, only), stop=own.set)
+        await run_to_end(lambda: _require_space(room, contents.bytes, "the unpacked databases"), stop=own.set)
+        names = {record.name if record else part.name: record for part, record in contents.found}
+        expect({name: Path(record.path) if record else None for name, record in names.items()}, contents.bytes)
+        unpacked, missing = await run_to_end(
+            lambda: _unpack(archive.name, file, contents, room, check=own.check, tell=tell, taken_at=clock()),
+            stop=own.set,
         )
-    records = {record.name: record for record in manifest.databases} if manifest else {}
-    origins = {part.name: Path(records[part.name].path) if part.name in records else None for part in chosen}
-    expect(origins, sum(part.bytes for part in chosen))
-    unpacked = await run_to_end(
-        lambda: _unpack(archive, chosen, records, room, check=own.check, tell=tell, taken_at=clock()), stop=own.set
-    )
-    databases, more = await _checked(
+    databases, warnings = await _checked(
         archive.name, unpacked, method=check, abort=own, report=report, vouched=backup is not None
     )
+    manifest = contents.manifest
+    lacks = [f"{archive.name} no longer holds {name}, which its manifest names." for name in missing]
+    strange = [one.name for one in databases if manifest is not None and one.record is None]
+    lacks += [f"The manifest of {archive.name} does not name {name}: nothing proves what it is." for name in strange]
     return Intake(
         source=_words(archive, backup, manifest, volumes),
         databases=databases,
         taken_at=manifest.created_at if manifest else None,
         backup=backup,
-        warnings=(*warnings, *more),
+        warnings=(*contents.warnings, *lacks, *warnings),
         manifest=manifest,
+        missing=missing,
     )
 
 
@@ -171,53 +165,6 @@ def _require_no_database(file: Path) -> None:
             )
 
 
-def _choose(
-    archive: Path, only: Sequence[str], room: Path, *, trusted: bool
-) -> tuple[tuple[Part, ...], tuple[Part, ...], list[str]]:
-    """Screen the archive, and pick what is to be unpacked; with the warnings about what is not."""
-    warnings: list[str] = []
-    with screened(archive, trusted=trusted) as (file, parts):
-        ours = any(part.name == MANIFEST_NAME for part in parts)
-        found = []
-        for part in parts:
-            if is_description(part):
-                continue
-            if ours or starts_as_database(file, part):
-                found.append(part)
-            elif part.is_sidecar and part.bytes:
-                warnings.append(
-                    f"{archive.name} holds {part.name}, which is left out: it is a raw copy of a running database, and"
-                    " its newest rows may be missing."
-                )
-            elif part.is_called_database or len(parts) == 1:
-                what = "is empty (0 bytes)" if not part.bytes else "is not an SQLite database"
-                raise UntrustedArchiveError(
-                    f"{part.name} in {archive.name} {what}.",
-                    hint="If it is encrypted with SQLCipher, put it back by hand while its application is stopped.",
-                )
-            else:
-                warnings.append(f"{archive.name} holds {part.name}, which is no database; it is left out.")
-    if not found:
-        raise UntrustedArchiveError(f"{archive.name} holds no SQLite database.")
-    if only:
-        found = _only(archive.name, found, only)
-    _require_space(room, sum(part.bytes for part in found), "the unpacked databases")
-    return parts, tuple(found), warnings
-
-
-def _only(archive: str, parts: Sequence[Part], only: Sequence[str]) -> list[Part]:
-    wanted = {re.split(r"[/\\]", name)[-1].casefold(): name for name in only}
-    found = [part for part in parts if part.name.casefold() in wanted]
-    for part in found:
-        wanted.pop(part.name.casefold(), None)
-    if wanted:
-        names = ", ".join(sorted(part.name for part in parts))
-        raise NotFoundError(
-            f"There is no {', '.join(sorted(wanted.values()))} in {archive}.", hint=f"It holds {names}."
-        )
-    return found
-
-
 def _require_space(room: Path, needed: int, what: str) -> None:
     free = shutil.disk_usage(room).free
     if needed + SPARE_BYTES > free:
@@ -227,8 +174,8 @@ def _require_space(room: Path, needed: int, what: str) -> None:
         )
 
 
-def _vouched(archive: Path, sha256: str, check: Callable[[], None], tell: Report) -> Manifest:
-    """Read the manifest of an archive that is, by its checksum, the one which the catalogue knows."""
+def _require_sha256(archive: Path, sha256: str, check: Callable[[], None], tell: Report) -> None:
+    """See that an archive is, by its checksum, the one which the catalogue knows. Raises `DamagedArchiveError`."""
     found, done, total = hashlib.sha256(), 0, archive.stat().st_size
     with archive.open("rb") as file:
         while piece := file.read(1 << 20):
@@ -241,44 +188,55 @@ def _vouched(archive: Path, sha256: str, check: Callable[[], None], tell: Report
             f"{archive.name} is not the archive that was written under its name (SHA-256).",
             hint="Take another backup; `sqlite-courier verify` tells which ones are whole.",
         )
-    return read_manifest(archive)
 
 
 def _unpack(
-    archive: Path,
-    chosen: Sequence[Part],
-    records: dict[str, BackedUp],
+    archive: str,
+    file: BinaryIO,
+    contents: Contents,
     room: Path,
     *,
     check: Callable[[], None],
     tell: Report,
     taken_at: datetime,
-) -> list[tuple[Snapshot, str, BackedUp | None]]:
-    total, before, unpacked = sum(part.bytes for part in chosen), 0, []
-    with screened(archive, trusted=True) as (file, parts):
-        for number, asked in enumerate(chosen):
-            part = next((part for part in parts if part == asked), None)
-            if part is None:
-                raise UntrustedArchiveError(f"{archive.name} was changed while it was read.")
-            copy = room / f"incoming-{number:04}.db"
-            steps = unpack(archive.name, file, part, copy)
-            while True:
-                check()
-                try:
-                    done = next(steps)
-                except StopIteration as end:
-                    sha256 = str(end.value)
-                    break
-                tell(RestoreProgress(stage=RestoreStage.READ, done=before + done, total=total, detail=part.name))
-            before += part.bytes
-            record = records.get(part.name)
-            origin = Path(record.path) if record else Path(part.name)
-            when = record.taken_at if record else taken_at
-            snapshot = describe(archive.name, part.name, copy, origin=origin, taken_at=when)
-            if record is not None:  # what the database's header can't tell
-                snapshot = replace(snapshot, journal_mode=record.journal_mode)
-            unpacked.append((snapshot, sha256, record))
-    return unpacked
+) -> tuple[list[tuple[Snapshot, str, BackedUp | None]], tuple[str, ...]]:
+    """Unpack the databases, and hold each against its manifest; return them with the names of those that are missing.
+
+    One that was renamed is known by its content. Raises `DamagedArchiveError` where the bytes of a database differ.
+    """
+    missing = list(contents.missing)
+    before, unpacked = 0, []
+    for number, (part, claim) in enumerate(contents.found):
+        copy = room / f"incoming-{number:04}.db"
+        steps = unpack(archive, file, part, copy, claimed=claim.sha256 if claim else "")
+        while True:
+            check()
+            try:
+                done = next(steps)
+            except StopIteration as end:
+                sha256 = str(end.value)
+                break
+            tell(RestoreProgress(stage=RestoreStage.READ, done=before + done, total=contents.bytes, detail=part.name))
+        before += part.bytes
+        record = claim or next((lost for lost in missing if lost.sha256 == sha256), None)
+        if record is not None and record in missing:
+            missing.remove(record)
+        if record is not None and sha256 != record.sha256:
+            raise DamagedArchiveError(
+                f"{archive} is damaged: {part.name} is not the database that its manifest describes (SHA-256).",
+                hint="Take another backup, or restore the others in it with --only.",
+            )
+        snapshot = describe(
+            archive,
+            record.name if record else part.name,
+            copy,
+            origin=Path(record.path if record else part.name),
+            taken_at=record.taken_at if record else taken_at,
+        )
+        if record is not None:  # what the database's header can't tell
+            snapshot = replace(snapshot, journal_mode=record.journal_mode)
+        unpacked.append((snapshot, sha256, record))
+    return unpacked, tuple(record.name for record in missing)
 
 
 async def _checked(

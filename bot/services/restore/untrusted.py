@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import stat
 import struct
-import unicodedata
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,9 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from isal import isal_zlib
+
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
 from bot.models import INFO_NAME, MANIFEST_NAME
+from bot.names import folded
 from bot.services.zip_reader import opened
+from bot.services.zip_records import UTF8_NAME
+
+MAGIC = b"SQLite format 3\0"
 
 MAX_MEMBERS = 10_000
 
@@ -31,6 +36,9 @@ _LOCAL_HEADER = 30
 _SIDECAR = re.compile(r"-(wal|shm|journal)$", re.IGNORECASE)
 _DATABASE = re.compile(r"\.(db|db3|sqlite|sqlite3|s3db|sl3)$", re.IGNORECASE)
 _ARCHIVE = re.compile(r"\.(zip|7z|rar|gz|tgz|bz2|xz|zst|tar)(\.\d+)?$", re.IGNORECASE)
+# What systems leave in folders and their packers take along: macOS, Windows, KDE, Android, Synology.
+_LITTER = {".ds_store", ".localized", ".directory", ".nomedia", "icon\r", "thumbs.db", "ehthumbs.db", "desktop.ini"}
+_LITTER_FOLDERS = {"__macosx", ".fseventsd", ".spotlight-v100", ".trashes", "@eadir", "$recycle.bin"}
 # What Windows refuses in a name (also on Linux: the file may travel) and what turns the direction of text around.
 _UNSAFE = re.compile(r'[<>:"|?*\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]')
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
@@ -58,7 +66,7 @@ class Part:
 
 @contextmanager
 def screened(archive: Path, *, trusted: bool = False) -> Iterator[tuple[BinaryIO, tuple[Part, ...]]]:
-    """Open an archive whose directory holds nothing unsafe; folders in it are left out.
+    """Open an archive whose directory holds nothing unsafe; folders in it, and the litter of systems, are left out.
 
     Refused, each with its own sentence: names that lead elsewhere, links and devices, names that are the same where
     case is ignored, encryption, methods that nothing here unpacks, members that overlap or lie outside the file, and
@@ -68,10 +76,29 @@ def screened(archive: Path, *, trusted: bool = False) -> Iterator[tuple[BinaryIO
     with opened(archive) as (file, _entries), zipfile.ZipFile(file) as directory:
         infos = [info for info in directory.infolist() if not info.is_dir()]
         _require_few(archive.name, directory.infolist())
+        for info in infos:
+            _require_inside(archive.name, info)
+        infos = [info for info in infos if not _is_litter(archive.name, file, info)]
+        if not infos:
+            raise UntrustedArchiveError(f"{archive.name} holds no SQLite database.")
         _require_names(archive.name, infos)
         parts = tuple(_part(archive.name, file, info, trusted=trusted) for info in infos)
         _require_no_overlap(archive.name, parts, directory.start_dir)
         yield file, parts
+
+
+def starts_as_database(file: BinaryIO, part: Part) -> bool:
+    """Tell by its first bytes whether a member is an SQLite database; reads a few of them, and writes nothing."""
+    if part.bytes < len(MAGIC):
+        return False
+    file.seek(part.offset)
+    head = file.read(min(part.compressed_bytes, 1 << 10))
+    if part.stored:
+        return head.startswith(MAGIC)
+    try:
+        return bool(isal_zlib.decompressobj(-15).decompress(head, len(MAGIC)) == MAGIC)
+    except isal_zlib.error:  # type: ignore[misc]  # a class, which its stub declares as an instance
+        return False
 
 
 def base_name(name: str) -> str:
@@ -88,48 +115,76 @@ def _require_few(archive: str, infos: Sequence[zipfile.ZipInfo]) -> None:
         )
 
 
+def _require_inside(archive: str, info: zipfile.ZipInfo) -> None:
+    """See that a member's path does not try to lead elsewhere, whatever it is."""
+    name, shown = info.orig_filename, _shown(info.orig_filename)
+    if "\0" in name:
+        raise UntrustedArchiveError(f"{archive} holds {shown}, a name with a zero byte in it.", hint=_FORGED)
+    if name.startswith(("/", "\\")):
+        raise UntrustedArchiveError(
+            f"{archive} holds {shown}, an absolute path: it would be written outside of the folder.", hint=_FORGED
+        )
+    if re.match(r"[A-Za-z]:", name):
+        raise UntrustedArchiveError(f"{archive} holds {shown}, a path with a drive letter.", hint=_FORGED)
+    if ".." in re.split(r"[/\\]", name):
+        raise UntrustedArchiveError(
+            f"{archive} holds {shown}, a path that leads out of the folder it is unpacked into.", hint=_FORGED
+        )
+    kind = stat.S_IFMT(info.external_attr >> 16)  # whatever system it claims to come from
+    if kind == stat.S_IFLNK:
+        raise UntrustedArchiveError(f"{archive} holds {shown}, a link to another file.", hint=_FORGED)
+    if kind not in (0, stat.S_IFREG):
+        raise UntrustedArchiveError(f"{archive} holds {shown}, which is no regular file.", hint=_FORGED)
+
+
+def _is_litter(archive: str, file: BinaryIO, info: zipfile.ZipInfo) -> bool:
+    """Tell whether a file is what a system left there, such as a Mac's `__MACOSX/._app.db`; a database never is."""
+    *folders, own = re.split(r"[/\\]", _name_of(info).casefold())
+    if not _LITTER_FOLDERS.isdisjoint(folders):
+        return True
+    if not own.startswith("._") and own not in _LITTER:
+        return False
+    try:
+        return not starts_as_database(file, _part(archive, file, info, trusted=True))
+    except (UntrustedArchiveError, DamagedArchiveError):
+        return True
+
+
 def _require_names(archive: str, infos: Sequence[zipfile.ZipInfo]) -> None:
     seen: dict[str, str] = {}
     for info in infos:
-        name = info.orig_filename
-        shown = _shown(name)
-        if "\0" in name:
-            raise UntrustedArchiveError(f"{archive} holds {shown}, a name with a zero byte in it.", hint=_FORGED)
-        if name.startswith(("/", "\\")):
-            raise UntrustedArchiveError(
-                f"{archive} holds {shown}, an absolute path: it would be written outside of the folder.", hint=_FORGED
-            )
-        if re.match(r"[A-Za-z]:", name):
-            raise UntrustedArchiveError(f"{archive} holds {shown}, a path with a drive letter.", hint=_FORGED)
-        if ".." in re.split(r"[/\\]", name):
-            raise UntrustedArchiveError(
-                f"{archive} holds {shown}, a path that leads out of the folder it is unpacked into.", hint=_FORGED
-            )
-        own = base_name(name)
+        name = _name_of(info)
+        own, shown = base_name(name), _shown(name)
         if not own or own != own.rstrip(". ") or _UNSAFE.search(own) or _DEVICE.match(own) or len(own.encode()) > 255:
             raise UntrustedArchiveError(
                 f"{archive} holds {shown}, which is no file name everywhere.",
                 hint="Unpack it yourself, give the database a plain name, and zip it again.",
             )
-        kind = stat.S_IFMT(info.external_attr >> 16)  # whatever system it claims to come from
-        if kind == stat.S_IFLNK:
-            raise UntrustedArchiveError(f"{archive} holds {shown}, a link to another file.", hint=_FORGED)
-        if kind not in (0, stat.S_IFREG):
-            raise UntrustedArchiveError(f"{archive} holds {shown}, which is no regular file.", hint=_FORGED)
-        folded = unicodedata.normalize("NFC", own).casefold()
-        if folded in seen:
+        if folded(own) in seen:
             raise UntrustedArchiveError(
-                f"{archive} holds the name {shown} twice (also {seen[folded]}): which one is meant can't be told.",
+                f"{archive} holds the name {shown} twice (also {seen[folded(own)]}): which one is meant can't be told.",
                 hint="Unpack it yourself, and zip what you want back.",
             )
-        seen[folded] = shown
+        seen[folded(own)] = shown
+
+
+def _name_of(info: zipfile.ZipInfo) -> str:
+    """A member's name. What a Mac's own packer writes is UTF-8 without saying so; zipfile takes it for code page 437
+    (APPNOTE 4.4.4, bit 11).
+    """
+    if info.flag_bits & UTF8_NAME or info.orig_filename.isascii():
+        return info.orig_filename
+    try:
+        return _raw_name(info).decode("utf-8")
+    except UnicodeError:
+        return info.orig_filename
 
 
 _FORGED = "No backup tool makes such an archive: do not unpack it elsewhere either."
 
 
 def _part(archive: str, file: BinaryIO, info: zipfile.ZipInfo, *, trusted: bool) -> Part:
-    name = base_name(info.filename)
+    name = base_name(_name_of(info))
     if info.flag_bits & 1 or info.compress_type == 99:
         raise UntrustedArchiveError(
             f"{archive} is encrypted: {name} can't be read without its password.",
@@ -165,7 +220,7 @@ def _part(archive: str, file: BinaryIO, info: zipfile.ZipInfo, *, trusted: bool)
 
 
 def _data_offset(archive: str, file: BinaryIO, info: zipfile.ZipInfo) -> int:
-    name = base_name(info.filename)
+    name = base_name(_name_of(info))
     if info.header_offset >= 0:
         file.seek(info.header_offset)
         header = file.read(_LOCAL_HEADER)
@@ -179,7 +234,7 @@ def _data_offset(archive: str, file: BinaryIO, info: zipfile.ZipInfo) -> int:
 
 
 def _raw_name(info: zipfile.ZipInfo) -> bytes:
-    return info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437", "surrogateescape")
+    return info.orig_filename.encode("utf-8" if info.flag_bits & UTF8_NAME else "cp437", "surrogateescape")
 
 
 def _require_no_overlap(archive: str, parts: Sequence[Part], directory_at: int) -> None:
@@ -197,7 +252,7 @@ def _require_no_overlap(archive: str, parts: Sequence[Part], directory_at: int) 
 
 def is_description(part: Part) -> bool:
     """Tell whether it is one of the two files that we put beside the databases."""
-    return part.name in (MANIFEST_NAME, INFO_NAME)
+    return folded(part.name) in (MANIFEST_NAME, INFO_NAME)
 
 
 def _shown(name: str) -> str:

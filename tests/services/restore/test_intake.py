@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import sqlite3
 import stat
 import struct
+import subprocess
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bot.errors import AbortedError, CourierError, NoSpaceError, NotFoundError
+from bot.errors import AbortedError, CourierError, DamagedArchiveError, NoSpaceError, NotFoundError
 from bot.models import MANIFEST_NAME, Backup, Verdict
 from bot.services.abort import Abort
 from bot.services.restore import intake as intake_module
@@ -288,12 +292,10 @@ async def test_an_archive_of_ours_is_taken_in_and_proven(tmp_path: Path, room: P
     ("claim", "value", "says"),
     [
         ("sha256", "0" * 64, "SHA-256"),
-        ("bytes", 4096, "in the manifest"),
+        ("bytes", 4096, "size"),
         ("page_count", 77, "page count"),
         ("user_version", 5, "user_version"),
         ("rows", [["entries", 21], ["totals", 1]], "number of rows"),
-        ("name", "other.db", "missing|knows nothing"),
-        ("name", "../app.db", "no file name"),
     ],
 )
 async def test_a_manifest_that_lies_is_refused(
@@ -311,6 +313,153 @@ async def test_a_manifest_that_lies_is_refused(
 
     with pytest.raises(CourierError, match=says):
         await brought(rewrite(archive, tmp_path / "forged.zip", forge), room)
+
+
+async def test_a_manifest_that_can_not_be_used_proves_nothing(tmp_path: Path, room: Path) -> None:
+    """What would be unsafe to act upon is not acted upon: the archive is one like any stranger's."""
+    archive, _ = await ours(tmp_path)
+
+    def forge(name: str, content: bytes) -> bytes:
+        return content.replace(b'"name": "app.db"', b'"name": "../app.db"') if name == MANIFEST_NAME else content
+
+    taken = await brought(rewrite(archive, tmp_path / "forged.zip", forge), room)
+    assert [(one.name, one.record) for one in taken.databases] == [("app.db", None), ("notes.db", None)]
+    assert "which is no file name" in taken.warnings[0]
+    assert "nothing proves" in taken.warnings[0]
+
+
+# --- our own archives, packed anew -----------------------------------------------------------------------------------
+
+_UMLAUTS = "\u00dcn\u00efcode.db"
+
+
+def unpacked(archive: Path, folder: Path) -> Path:
+    with zipfile.ZipFile(archive) as source:
+        source.extractall(folder)
+    return folder
+
+
+def tool(*command: str) -> Callable[[Path, Path], None]:
+    """A packer that stands in the folder which it packs."""
+
+    def pack(folder: Path, target: Path) -> None:
+        if shutil.which(command[0]) is None:
+            pytest.skip(f"{command[0]} is not installed here")
+        words = [word.replace("TARGET", str(target)) for word in command]
+        subprocess.run(words, cwd=folder, check=True, capture_output=True, timeout=60)
+
+    return pack
+
+
+class MacInfo(zipfile.ZipInfo):
+    """A member whose name is UTF-8 without saying so, its letters and their marks taken apart."""
+
+    def _encodeFilenameFlags(self) -> tuple[bytes, int]:
+        return unicodedata.normalize("NFD", self.filename).encode(), self.flag_bits & ~0x800
+
+
+def as_a_mac(folder: Path, target: Path) -> None:
+    """As the Archive Utility: sizes behind the data, and litter beside everything."""
+
+    class Stream(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+        def seek(self, *_: Any) -> int:
+            raise io.UnsupportedOperation
+
+    def member(name: str) -> zipfile.ZipInfo:
+        info = MacInfo(name)
+        info.compress_type = zipfile.ZIP_DEFLATED
+        return info
+
+    stream = Stream()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(member("backup/.DS_Store"), b"\0\0\0\1Bud1")
+        archive.writestr(member("backup/old/.DS_Store"), b"\0\0\0\1Bud1")
+        for path in sorted(folder.iterdir()):
+            archive.writestr(member(f"backup/{path.name}"), path.read_bytes())
+            archive.writestr(member(f"__MACOSX/backup/._{path.name}"), b"\0\5\x16\7litter")
+    target.write_bytes(stream.getvalue())
+    with zipfile.ZipFile(target) as archive:
+        assert all(info.flag_bits & 0x808 == 8 for info in archive.infolist())
+
+
+def as_windows(folder: Path, target: Path) -> None:
+    """Stored, in a folder, with what Explorer leaves there."""
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("New folder\\Thumbs.db", b"\xd0\xcf\x11\xe0 no database")
+        archive.writestr("New folder\\desktop.ini", b"[x]")
+        for path in sorted(folder.iterdir()):
+            archive.write(path, f"New folder/{path.name}")
+
+
+@pytest.mark.parametrize(
+    "pack",
+    [
+        tool("zip", "-q", "-j", "TARGET", "-r", "."),
+        tool("sh", "-c", "cd .. && zip -q -0 -r TARGET unpacked"),
+        tool("7z", "a", "-tzip", "TARGET", "."),
+        tool("bsdtar", "-a", "-cf", "TARGET", "-C", "..", "unpacked"),
+        as_a_mac,
+        as_windows,
+    ],
+    ids=["zip flat", "zip stored in a folder", "7z", "bsdtar", "a Mac", "Windows"],
+)
+async def test_an_archive_packed_anew_is_judged_by_its_content(
+    tmp_path: Path, room: Path, pack: Callable[[Path, Path], None]
+) -> None:
+    """Whatever the ZIP around them looks like, databases with the SHA-256 of their manifest are proven."""
+    rig = Rig(tmp_path, [make_database(tmp_path / "app.db", 20), make_database(tmp_path / _UMLAUTS, 5, wal=False)])
+    backup = await rig.back_up()
+    folder = unpacked(rig.store.folder / backup.archive_name, tmp_path / "unpacked")
+    pack(folder, tmp_path / "brought.zip")
+    taken = await brought(tmp_path / "brought.zip", room)
+    assert [(one.name, one.record) for one in sorted(taken.databases, key=lambda one: one.name)] == [
+        (record.name, record) for record in sorted(backup.databases, key=lambda record: record.name)
+    ]
+    assert taken.manifest is not None
+    assert (taken.warnings, taken.missing) == ((), ())
+
+
+async def test_what_an_archive_packed_anew_lacks_is_told(tmp_path: Path, room: Path) -> None:
+    """One database taken out, one renamed, one added and a picture: what is there is proven, the rest is named."""
+    archive, _ = await ours(tmp_path)
+    folder = unpacked(archive, tmp_path / "unpacked")
+    (folder / "notes.db").rename(folder / "notes (1).db")
+    (folder / "added.db").write_bytes(database_bytes(tmp_path, 3))
+    (folder / "app.db").unlink()
+    (folder / "picture.jpg").write_bytes(b"x")
+    tool("zip", "-q", "-j", "TARGET", "-r", ".")(folder, tmp_path / "brought.zip")
+    taken = await brought(tmp_path / "brought.zip", room)
+    assert {one.name: one.record is not None for one in taken.databases} == {"notes.db": True, "added.db": False}
+    assert taken.missing == ("app.db",)
+    said = " ".join(taken.warnings)
+    assert "no longer holds app.db, which its manifest names" in said
+    assert "does not name added.db: nothing proves what it is" in said
+    assert "picture.jpg, which is no database" in said
+
+
+async def test_a_database_whose_bytes_differ_is_damaged_and_the_others_are_not(tmp_path: Path, room: Path) -> None:
+    """One flipped byte in one database; the other one comes back all the same when it is asked for."""
+    archive, _ = await ours(tmp_path)
+    folder = unpacked(archive, tmp_path / "unpacked")
+    content = bytearray((folder / "app.db").read_bytes())
+    content[-1] ^= 1
+    (folder / "app.db").write_bytes(content)
+    tool("zip", "-q", "-j", "TARGET", "-r", ".")(folder, tmp_path / "brought.zip")
+    with pytest.raises(DamagedArchiveError, match=r"app\.db is not the database") as caught:
+        await brought(tmp_path / "brought.zip", room)
+    assert "--only" in caught.value.hint
+    (room / "incoming-0000.db").unlink()
+    taken = await brought(tmp_path / "brought.zip", room, only=["NOTES.db"])
+    assert [(one.name, one.record is not None) for one in taken.databases] == [("notes.db", True)]
+
+
+async def test_a_database_named_like_litter_comes_back(tmp_path: Path, room: Path) -> None:
+    """A hidden file with a Mac's mark before its name is a database where it begins as one."""
+    taken = await brought(foreign(tmp_path, ("._app.db", database_bytes(tmp_path))), room)
+    assert [one.name for one in taken.databases] == ["._app.db"]
 
 
 async def test_a_catalogued_backup_must_be_the_archive_that_was_written(tmp_path: Path, room: Path) -> None:
