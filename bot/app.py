@@ -19,6 +19,7 @@ from bot.errors import CourierError
 from bot.models import Delivery
 from bot.planned_runs import PlannedRuns
 from bot.restore_news import RestoreNews
+from bot.services.alarms.signals import tell_of_new_bot
 from bot.services.delivery.ledger import Ledger
 from bot.services.locks import ServiceLock
 from bot.services.manager import Manager
@@ -26,7 +27,7 @@ from bot.services.opening import open_store
 from bot.services.restore.by_hand import words_left
 from bot.services.restore.pending import untold_cut_off
 from bot.services.status import HEARTBEAT_EVERY
-from bot.telegram import build_bot, build_ledger
+from bot.telegram import build_bot, build_ledger, recognise_bot
 from bot.texts import Texts
 from bot.watch import Watch, prepare_alarms
 from bot.way_back import WayBack, prepare_way_back
@@ -50,6 +51,7 @@ async def open_manager(settings: Settings, *, deliver: bool, clock: Clock = utc_
             return
         bot = build_bot(settings)
         stack.push_async_callback(bot.session.close)
+        changed = await recognise_bot(bot, catalogue)
         ledger = build_ledger(settings, store, catalogue, bot, clock=clock)
         manager = Manager(
             settings, catalogue, store, ledger=ledger, notices=Texts(timezone=settings.timezone), clock=clock
@@ -57,6 +59,8 @@ async def open_manager(settings: Settings, *, deliver: bool, clock: Clock = utc_
         prepare_way_back(manager, bot, ledger, clock=clock)
         prepare_upkeep(manager, bot, clock=clock)
         prepare_alarms(manager, ledger, clock=clock)
+        if changed is not None:
+            await tell_of_new_bot(manager.alarms, *changed)
         yield manager
 
 
@@ -76,7 +80,12 @@ class Service:
         self._way_back = WayBack(manager, bot, ledger, clock=clock)
         self._upkeep = ChatUpkeep(manager, bot, clock=clock)
         self._news = RestoreNews(manager, ledger)
-        self.poller = Poller(bot, build_dispatcher(manager, clock=clock))
+        self.poller = Poller(
+            bot,
+            build_dispatcher(manager, clock=clock),
+            token_was_good=lambda: manager.catalogue.token_was_good(bot.token),
+            token_is_good=lambda: manager.catalogue.remember_good_token(bot.token),
+        )
         manager.polling_trouble = lambda: self.poller.trouble
         self.watch = Watch(manager, ledger, cast("DatedSession", bot.session), self.poller, clock=clock)
         manager.timetable.listener = self.follow_timetable
@@ -98,6 +107,7 @@ class Service:
             store, catalogue = await stack.enter_async_context(open_store(settings, clock=clock))
             bot = build_bot(settings)
             stack.push_async_callback(bot.session.close)
+            changed = await recognise_bot(bot, catalogue)
             ledger = build_ledger(
                 settings,
                 store,
@@ -110,6 +120,8 @@ class Service:
                 settings, catalogue, store, ledger=ledger, notices=Texts(timezone=settings.timezone), clock=clock
             )
             service = cls(manager, ledger, bot, clock=clock)
+            if changed is not None:
+                await tell_of_new_bot(manager.alarms, *changed)
             stack.push_async_callback(service._stop)
             await service._start()
             yield service

@@ -8,31 +8,49 @@ from collections.abc import Awaitable, Callable
 from aiogram import Bot, Dispatcher
 from aiogram.exceptions import (
     TelegramConflictError,
+    TelegramNotFound,
     TelegramRetryAfter,
     TelegramUnauthorizedError,
 )
 from aiogram.types import Update
 from loguru import logger
 
-from bot.errors import TelegramError
+from bot.errors import CourierError, TelegramError
 from bot.journal import redact
 from bot.services.delivery.telegram_answers import Updates, get_updates
 
 POLL_SECONDS = 25
 LONGEST_WAIT = 30.0
+ASK_AGAIN = 60.0
+"""Seconds between two tries while the token is refused, after some quicker ones; for as long as it takes."""
+
 DRAIN_SECONDS = 3.0
 
-UNAUTHORIZED = "Telegram does not know this bot token (401 Unauthorized)."
-UNAUTHORIZED_HINT = "Copy BOT_TOKEN again from @BotFather; a revoked token never works again."
+NEVER_GOOD = "Telegram does not know this bot token (401 Unauthorized)."
+NEVER_GOOD_HINT = "Copy BOT_TOKEN again from @BotFather; a revoked token never works again."
+REFUSED = (
+    "Telegram refuses this bot's token (401 Unauthorized), which it accepted before. Backups to the disk and to other "
+    "places go on. After a forced log-out this passes by itself, at the latest after half an hour; a token that was "
+    "revoked never works again: copy BOT_TOKEN from @BotFather and restart the service."
+)
 CONFLICT = "Another process polls Telegram with this bot token; buttons may be answered there instead of here."
 WEBHOOK = "This bot had a webhook set; it is deleted, since updates are polled for."
+
+
+async def _never() -> bool:
+    return False
+
+
+async def _take_no_note() -> None:
+    """Remember nothing over a restart."""
 
 
 class Poller:
     """Feeds a dispatcher with updates, each handled in a task of its own.
 
-    aiogram's own loop retries a 401 for ever, ignores retry_after, stops at a 502 on its first call, and does not wait
-    for handlers at the end; hence this one. `trouble` is the sentence for the status, empty while all is well.
+    aiogram's own loop ignores retry_after, stops at a 502 on its first call, waits for ever with a token that was never
+    good, and does not wait for handlers at the end; hence this one. `trouble` is the sentence for the status, empty
+    while all is well.
     """
 
     def __init__(
@@ -41,30 +59,48 @@ class Poller:
         dispatcher: Dispatcher,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        token_was_good: Callable[[], Awaitable[bool]] = _never,
+        token_is_good: Callable[[], Awaitable[None]] = _take_no_note,
     ) -> None:
+        """`token_is_good` records that Telegram accepts the token, `token_was_good` tells whether it did earlier."""
         self.trouble = ""
         self.on_conflict: Callable[[], None] = lambda: None
         """Called each time somebody else was found polling with this token."""
+        self.refusals = 0
+        """How often in a row Telegram has refused the token, which it accepted before."""
+        self.on_token: Callable[[], None] = lambda: None
+        """Called when `refusals` has changed."""
         self._bot = bot
         self._dispatcher = dispatcher
         self._sleep = sleep
+        self._token_was_good, self._token_is_good = token_was_good, token_is_good
+        self.heard = False
+        """Whether Telegram has answered this process at all."""
         self._handling: set[asyncio.Task[object]] = set()
         self._offset: int | None = None
 
     async def run(self) -> None:
-        """Poll until cancelled. Raises `TelegramError` only where waiting can't help: the token is refused."""
+        """Poll until cancelled. Raises `TelegramError` only where waiting can't help: the token was never good.
+
+        One that was good can be refused for a while, for instance after a forced log-out on the server's side: that is
+        told, and asked again for as long as it takes.
+        """
         failures = 0
         while True:
             try:
                 updates = await get_updates(
                     self._bot,
                     offset=self._offset,
-                    timeout=POLL_SECONDS,
+                    timeout=POLL_SECONDS if self.heard and not self.refusals else 0,  # is the token accepted? At once
                     allowed_updates=self._dispatcher.resolve_used_update_types(),
                     request_timeout=POLL_SECONDS + 15,
                 )
-            except TelegramUnauthorizedError as error:
-                raise TelegramError(UNAUTHORIZED, hint=UNAUTHORIZED_HINT) from error
+            except (TelegramUnauthorizedError, TelegramNotFound) as error:  # 404: what is no token at all
+                if not self.heard and not await self._token_was_good():
+                    raise TelegramError(NEVER_GOOD, hint=NEVER_GOOD_HINT) from error
+                self._count_refusals(self.refusals + 1)
+                self._say(REFUSED)
+                await self._sleep(_wait(self.refusals, longest=ASK_AGAIN))
             except TelegramRetryAfter as error:
                 self._say(f"Telegram asks this bot to wait {error.retry_after} s.")
                 await self._sleep(error.retry_after)
@@ -78,6 +114,10 @@ class Poller:
                 await self._sleep(_wait(failures))
             else:
                 failures = 0
+                self._count_refusals(0)
+                if not self.heard:
+                    self.heard = True
+                    await self._note_good_token()
                 if self.trouble:
                     logger.info("Telegram answers again")
                     self.trouble = ""
@@ -122,6 +162,17 @@ class Poller:
         except Exception as error:  # tried again at the next conflict
             logger.warning("the webhook could not be deleted: {}", redact(str(error)))
 
+    def _count_refusals(self, refusals: int) -> None:
+        if refusals != self.refusals:
+            self.refusals = refusals
+            self.on_token()
+
+    async def _note_good_token(self) -> None:
+        try:
+            await self._token_is_good()
+        except CourierError as error:  # a full disk is no reason to hear nobody
+            logger.error("that the token is good could not be written down: {}", error.sentence)
+
     def _say(self, trouble: str) -> None:
         """Log a trouble once, not at every attempt."""
         if trouble != self.trouble:
@@ -135,6 +186,6 @@ def _brief(error: Exception) -> str:
     return f"{type(error).__name__}: {said[0][:200]}" if said else type(error).__name__
 
 
-def _wait(failures: int) -> float:
-    """1 s, 2 s, 4 s … 30 s."""
-    return min(LONGEST_WAIT, 2.0 ** (failures - 1))
+def _wait(failures: int, *, longest: float = LONGEST_WAIT) -> float:
+    """1 s, 2 s, 4 s … `longest`."""
+    return min(longest, 2.0 ** min(failures - 1, 10))  # bounded: a day without a network would leave the floats behind

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from loguru import logger
+
 from bot.clock import Clock
 from bot.config import Settings
 from bot.elsewhere import build_router
@@ -44,6 +46,37 @@ def build_bot(settings: Settings) -> Bot:
         session=session,
         default=DefaultBotProperties(parse_mode="HTML", link_preview_is_disabled=True),
     )
+
+
+async def recognise_bot(bot: Bot, catalogue: Catalogue) -> tuple[int, int] | None:
+    """Let the catalogue know which bot it serves now; return the ids of the old and the new one if that has changed.
+
+    To be called before anything is sent or edited. Raises `TelegramError` where Telegram refuses the token of another
+    bot than before: nothing is forgotten for a mistyped one.
+    """
+    before = await catalogue.served_by()
+    if before is not None and before != bot.id:
+        await _require_token(bot)
+        logger.warning(
+            "bot {} serves here now, and no longer bot {}: every admin must open it and press Start", bot.id, before
+        )
+    old = await catalogue.serve(bot.id)
+    return None if old is None else (old, bot.id)
+
+
+async def _require_token(bot: Bot) -> None:
+    from bot.services.delivery.destination import Outcome, Refused  # noqa: PLC0415
+    from bot.services.delivery.telegram import TelegramDestination  # noqa: PLC0415
+
+    try:
+        await TelegramDestination(bot).round_trip()
+    except Refused as outcome:
+        sentence = f"{outcome.sentence}."
+    except Outcome:
+        return  # nobody answers: as good a token as any
+    else:
+        return
+    raise TelegramError(sentence, hint="Copy BOT_TOKEN again from @BotFather; a revoked token never works again.")
 
 
 def build_ledger(

@@ -17,7 +17,7 @@ from bot.services.alarms.board import Board
 from bot.services.alarms.listener import Listener
 from bot.services.alarms.phones import Phone
 from bot.services.alarms.sentry import Sentry, Usage, disk_usage
-from bot.services.alarms.signals import ClockCheck, ConflictCheck
+from bot.services.alarms.signals import ClockCheck, ConflictCheck, NewBotCheck, TokenCheck
 from bot.services.alarms.watchdog import Watchdog
 from bot.services.delivery.ledger import Ledger
 from bot.services.manager import Manager
@@ -71,7 +71,8 @@ def prepare_alarms(manager: Manager, ledger: Ledger, *, clock: Clock, usage: Usa
 
     sentry = Sentry(manager, audience=dict.fromkeys((*everybody, *settings.recipients)), clock=clock, usage=usage)
     manager.alarms.audience = audience
-    manager.alarms.sentries = sentry.looks
+    new_bot = NewBotCheck(manager.alarms, catalogue, settings.admin_ids)
+    manager.alarms.sentries = (*sentry.looks, new_bot.look)
     return sentry
 
 
@@ -93,7 +94,9 @@ class Watch:
         conflicts = ConflictCheck(manager.alarms, clock=clock)
         session.on_date = clock_check.note
         poller.on_conflict = conflicts.note
-        manager.alarms.sentries = (*manager.alarms.sentries, clock_check.look, conflicts.look)
+        token = TokenCheck(manager.alarms, lambda: poller.refusals, lambda: poller.heard)
+        poller.on_token = manager.alarms.nudge
+        manager.alarms.sentries = (*manager.alarms.sentries, clock_check.look, conflicts.look, token.look)
         url = manager.settings.heartbeat_url.get_secret_value()
         self._watchdog = Watchdog(url) if url else None
         self._task: asyncio.Task[None] | None = None

@@ -11,6 +11,7 @@ from aiogram import Bot, Dispatcher
 from aiogram.types import Message
 from loguru import logger
 
+from bot.demo.faults import Fault, refused
 from bot.demo.standin import StandIn
 from bot.polling import Poller
 from tests.demo.conftest import bot, make_bot, standin  # noqa: F401 - fixtures
@@ -26,7 +27,13 @@ def heard() -> list[str]:
 
 
 @pytest.fixture
-def poller(bot: Bot, heard: list[str]) -> Poller:  # noqa: F811
+def slept() -> list[float]:
+    """For how long the poller meant to wait."""
+    return []
+
+
+@pytest.fixture
+def poller(bot: Bot, heard: list[str], slept: list[float]) -> Poller:  # noqa: F811
     """A poller whose only handler writes down what it hears; it does not wait between its tries."""
     dispatcher = Dispatcher(disable_fsm=True)
 
@@ -34,7 +41,8 @@ def poller(bot: Bot, heard: list[str]) -> Poller:  # noqa: F811
     async def hear(message: Message) -> None:
         heard.append(message.text or "")
 
-    async def no_time(_seconds: float) -> None:
+    async def no_time(seconds: float) -> None:
+        slept.append(seconds)
         await asyncio.sleep(0)
 
     return Poller(bot, dispatcher, sleep=no_time)
@@ -92,3 +100,30 @@ async def test_an_update_that_is_nothing_at_all_is_passed_over(
         await standin.until(lambda: not standin.bot().updates)
         await standin.add_user(11).send("hello")
         await standin.until(lambda: heard == ["hello"])
+
+
+@pytest.mark.parametrize(
+    ("fault", "longest"), [(refused(401, "Unauthorized"), 60), (refused(500, "Internal Server Error"), 30)]
+)
+async def test_a_trouble_may_last_for_days(
+    standin: StandIn,  # noqa: F811
+    poller: Poller,
+    slept: list[float],
+    heard: list[str],
+    fault: Fault,
+    longest: float,
+) -> None:
+    """Polling is tried again at an even pace for as long as it takes, and then goes on as if nothing had been."""
+    ann = standin.add_user(11)
+    async with running(poller) as polling:
+        await ann.send("before")
+        await standin.until(lambda: heard == ["before"])
+        standin.inject(fault, "getUpdates", times=1100)
+        await ann.send("wake up")
+        await standin.until(lambda: len(slept) >= 1100, within=30)
+        await ann.send("after")
+        await standin.until(lambda: heard[-1] == "after")
+        assert not polling.done()
+    assert slept[:3] == [1, 2, 4]
+    assert slept[-1] == longest
+    assert (poller.trouble, poller.refusals) == ("", 0)

@@ -19,7 +19,7 @@ from bot.demo.standin import StandIn
 from bot.errors import InstanceError, TelegramError
 from bot.journal import setup_journal
 from bot.models import BackupState, DeliveryState, ServiceState, Trigger
-from bot.polling import CONFLICT
+from bot.polling import CONFLICT, REFUSED
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.samples import make_database, write_env
 
@@ -116,13 +116,46 @@ async def test_a_second_service_is_told_and_ends(standin: StandIn, tmp_path: Pat
                 pass
 
 
-async def test_a_refused_token_ends_the_service_with_a_sentence(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
-    """401 means that waiting can't help."""
+async def test_a_token_that_was_never_good_stops_the_start(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """401 to what Telegram never accepted means that waiting can't help, however often it is tried."""
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
     standin.revoke_token(settings.bot_token.get_secret_value())
+    for _ in range(2):
+        async with Service.started(settings) as service:
+            with pytest.raises(TelegramError, match="token"):
+                await asyncio.wait_for(service.ended(), 10)
+
+
+async def test_a_token_refused_for_a_while_ends_nothing(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """Backups go on, here and after a restart, an alarm stands; when the token is accepted again, all is delivered."""
+    ann = standin.add_user(11)
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
+    token = settings.bot_token.get_secret_value()
+    async with Service.started(settings, clock=(clock := HeldClock(3000))) as service:
+        await until(lambda: service.manager.catalogue.token_was_good(token))
+    standin.inject(faults.refused(401, "Unauthorized"), times=None)
+    async with Service.started(settings, clock=(clock := HeldClock(0.3))) as service:
+        ended = asyncio.ensure_future(service.ended())
+        clock.release()
+        await until(lambda: _has(service, BackupState.STORED))
+        await until(lambda: _alarmed(service, "token"))
+        assert await _warns(service, REFUSED)
+        await standin.until(lambda: len(standin.calls_of("getUpdates", ok=False)) > 2)
+        assert not ended.done()
+        standin.clear_faults()
+        await until(lambda: _not_alarmed(service, "token"))
+        assert not await _warns(service, REFUSED)
+        ended.cancel()
     async with Service.started(settings) as service:
-        with pytest.raises(TelegramError, match="token"):
-            await asyncio.wait_for(service.ended(), 10)
+        await ann.wait_for(lambda m: m.document is not None, since=0)
+
+
+async def _alarmed(service: Service, key: str) -> bool:
+    return key in [alarm.key for alarm in await service.manager.alarms.open_alarms()]
+
+
+async def _not_alarmed(service: Service, key: str) -> bool:
+    return not await _alarmed(service, key)
 
 
 async def test_two_pollers_are_named(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811

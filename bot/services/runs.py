@@ -14,7 +14,7 @@ from loguru import logger
 
 from bot.clock import Clock
 from bot.config import Settings
-from bot.errors import AbortedError, CourierError
+from bot.errors import AbortedError, CourierError, TelegramError
 from bot.models import (
     Backup,
     BackupState,
@@ -108,9 +108,17 @@ class Runs:
                     await self._catalogue.audit(actor or requested_by, "started a backup")
                 backup = await self._back_up(run)
                 await self._housekeeping.prune()
-                deliveries = await self._deliver(backup, run)
+                refusal: TelegramError | None = None
+                try:
+                    await self._deliver(backup, run)
+                except TelegramError as error:  # a refused token, which may pass: the backup is one all the same
+                    logger.error("backup {} is not delivered to the chats yet: {}", backup.id, error.sentence)
+                    refusal = error
                 await self._drop_if_needless(backup.id)
-                return RunResult(backup=await settle(self._catalogue, backup.id), deliveries=deliveries)
+                settled = await settle(self._catalogue, backup.id)
+                if refusal is not None and trigger not in (Trigger.SCHEDULE, Trigger.CATCH_UP):
+                    raise refusal  # whoever asked for it waits for an answer
+                return RunResult(backup=settled, deliveries=await self._catalogue.deliveries(backup.id))
         finally:
             self._report(run, Progress(stage=Stage.DONE))
             self._run = None
@@ -195,11 +203,14 @@ class Runs:
 
     # --- its deliveries ----------------------------------------------------------------------------------------
 
-    async def _deliver(self, backup: Backup, run: _Run) -> tuple[Delivery, ...]:
-        """Send the backup to everybody to whom it is due; without a ledger, write down that it is owed."""
+    async def _deliver(self, backup: Backup, run: _Run) -> None:
+        """Send the backup to everybody to whom it is due; without a ledger, write down that it is owed.
+
+        Raises `TelegramError` where the token is refused, after everybody outside Telegram was served.
+        """
         due = await self._preferences.apportion(backup, asked_in=run.asked_in)
         if self._ledger is None:
-            return await self._catalogue.deliveries(backup.id)
+            return
         self._report(run, Progress(stage=Stage.DELIVER, total=backup.archive_bytes))
         self._alarms.nudge()  # what this backup lacks is told at once, however long its upload takes
         while due:
@@ -213,7 +224,6 @@ class Runs:
             )
             stand_in = await self._preferences.stand_in(backup)
             due = (stand_in,) if stand_in is not None else ()
-        return await self._catalogue.deliveries(backup.id)
 
     async def _drop_if_needless(self, backup_id: int) -> None:
         """Take back the archive of a run that found nothing changed, if that was asked for; the run stays recorded."""

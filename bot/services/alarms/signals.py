@@ -1,11 +1,14 @@
-"""Troubles that are heard of in passing: a wrong clock, and another process that polls with our token."""
+"""Troubles that are heard of in passing: a wrong clock, a second poller, a refused token, and another bot."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from bot.clock import Clock
+from bot.models import Recipient
 from bot.services.alarms.alarms import Alarms
+from bot.services.catalogue import Catalogue
 
 TOLERANCE = timedelta(minutes=2)
 """Telegram's Date header is of a second's precision, and a slow answer may be some seconds old."""
@@ -18,6 +21,13 @@ CONFLICTS = 2
 
 CONFLICT_WINDOW = timedelta(minutes=10)
 """Two pollers take turns in being refused: for this long none may have been for it to be over."""
+
+
+REFUSALS = 2
+"""A forced log-out on the server's side can be over within a second."""
+
+NEW_BOT = "new bot"
+"""The kind of the alarm that another bot serves here now."""
 
 
 class ClockCheck:
@@ -78,3 +88,48 @@ class ConflictCheck:
             )
         elif not recent:
             await self._alarms.clear("conflict", "Nobody else polls with this token any more.")
+
+
+class TokenCheck:
+    """Follows whether Telegram refuses the token that it accepted before."""
+
+    def __init__(self, alarms: Alarms, refusals: Callable[[], int], heard: Callable[[], bool]) -> None:
+        """`refusals` counts those in a row, `heard` tells whether Telegram has accepted it in this process."""
+        self._alarms, self._refusals, self._heard = alarms, refusals, heard
+
+    async def look(self) -> None:
+        """Begin or end the alarm."""
+        if self._refusals() >= REFUSALS:
+            await self._alarms.raise_(
+                "token",
+                "Telegram refuses this bot's token (401), which it accepted before. Backups go on, to the disk and to "
+                "other places; the chats get theirs when it is over. After a forced log-out that is within half an "
+                "hour; a token that was revoked never works again: copy BOT_TOKEN from @BotFather, and restart.",
+                title="Telegram refuses the bot's token",
+            )
+        elif not self._refusals() and self._heard():
+            await self._alarms.clear("token", "Telegram accepts the token again.")
+
+
+async def tell_of_new_bot(alarms: Alarms, old: int, new: int) -> None:
+    """Begin the alarm that another bot serves here now."""
+    await alarms.raise_(
+        NEW_BOT,
+        f"BOT_TOKEN is now that of bot {new}; until now bot {old} served here. Every admin must open the new bot and "
+        f"press Start. What bot {old} has delivered stays in its chats, and can be forwarded to the new one.",
+        title="Another bot serves here now",
+    )
+
+
+class NewBotCheck:
+    """Ends that alarm when every admin has heard of it from the new bot, which no chat without a Start can."""
+
+    def __init__(self, alarms: Alarms, catalogue: Catalogue, admins: Iterable[int]) -> None:
+        self._alarms, self._catalogue = alarms, catalogue
+        self._admins = {Recipient(chat_id=admin).address for admin in admins}
+
+    async def look(self) -> None:
+        """End the alarm, if it is time."""
+        opened = [alarm for alarm in await self._alarms.open_alarms() if alarm.key == NEW_BOT]
+        if opened and self._admins <= await self._catalogue.told_of_alarm(opened[0].id):
+            await self._alarms.clear(NEW_BOT, "Every admin has pressed Start.")

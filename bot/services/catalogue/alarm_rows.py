@@ -70,6 +70,14 @@ class AlarmRows(Rows):
             ),
         )
 
+    @reading
+    async def told_of_alarm(self, alarm_id: str) -> set[str]:
+        """Return the addresses of those who have been told of an alarm."""
+        rows = await self.rows(
+            "SELECT address FROM alarm_messages WHERE alarm_id = ? AND message_id IS NOT NULL", (alarm_id,)
+        )
+        return {row["address"] for row in rows}
+
     @writing
     async def forget_alarms(self, before: datetime) -> None:
         """Forget the alarms that ended before an instant."""

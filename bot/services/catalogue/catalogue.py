@@ -9,6 +9,7 @@ from typing import Self
 from bot.clock import Clock, utc_now
 from bot.services.catalogue.adoption import AdoptionRows
 from bot.services.catalogue.alarm_rows import AlarmRows
+from bot.services.catalogue.bot_rows import BotRows
 from bot.services.catalogue.connection import carry_out, connect
 from bot.services.catalogue.delivery_rows import DeliveryRows
 from bot.services.catalogue.fault_rows import FaultRows
@@ -24,6 +25,7 @@ from bot.services.catalogue.trim_rows import TrimRows
 class Catalogue(
     AdoptionRows,
     AlarmRows,
+    BotRows,
     FaultRows,
     FindingRows,
     PreferenceRows,

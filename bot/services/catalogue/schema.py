@@ -246,7 +246,22 @@ _FAULTS = (
 # What was once backed up is expected until an admin says that it is rightly gone.
 _LET_GO = ("ALTER TABLE database_names ADD COLUMN let_go_at TEXT",)
 
-STEPS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _SEALING, _PREFERENCES, _ALARMS, _FAULTS, _LET_GO)
+# Which bot sent what is recorded here, whether its token was ever accepted, and which chats have an auto-delete timer.
+_TELEGRAM = (
+    """
+    CREATE TABLE telegram_bot (
+        id         INTEGER PRIMARY KEY CHECK (id = 1),
+        bot_id     INTEGER NOT NULL,
+        good_token TEXT NOT NULL DEFAULT ''  -- the fingerprint of the token that Telegram has accepted
+    )
+    """,
+    "ALTER TABLE recipients ADD COLUMN auto_delete INTEGER NOT NULL DEFAULT 0",  # seconds; 0: the chat has no timer
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (
+    *(_VERSION_1, _VERSION_2, _SEALING, _PREFERENCES, _ALARMS, _FAULTS, _LET_GO),
+    _TELEGRAM,
+)
 VERSION = len(STEPS)
 
 # What a whole catalogue of this version holds; a file that lacks one of them is broken.
@@ -270,6 +285,7 @@ TABLES = frozenset(
         "recipients",
         "sent_volumes",
         "skipped",
+        "telegram_bot",
         "volumes",
     }
 )

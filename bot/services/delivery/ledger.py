@@ -144,17 +144,11 @@ class Ledger:
     async def run(self) -> None:
         """Serve what is owed until cancelled or drained: newest first, with waits that grow up to an hour.
 
-        Parked recipients are knocked at every six hours, which shows them nothing. Raises `TelegramError` when the
-        bot's token is refused, and whatever else kept a delivery from being tried (`CatalogueError`); nothing is lost
-        by calling it again.
+        Parked recipients are knocked at every six hours, which shows them nothing. While the bot's token is refused,
+        chats wait and other places are served. Raises what kept a delivery from being tried at all (`CatalogueError`);
+        nothing is lost by calling it again.
         """
-        try:
-            await self._rounds.go()
-        except Refused as outcome:
-            refusal = refused(outcome)
-        else:
-            return
-        raise refusal
+        await self._rounds.go()
 
     def nudge(self) -> None:
         """Make `run` look at what is owed now."""

@@ -7,12 +7,18 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any
 
+from loguru import logger
+
 from bot.models import Delivery, DeliveryState, Recipient
 from bot.services.abort import Abort
 from bot.services.delivery.courier import Errand
 from bot.services.delivery.desk import Desk
+from bot.services.delivery.destination import Refused
 from bot.services.delivery.policy import SHORTEST_RETRY, is_due, uploader_rank
 from bot.services.delivery.rows import Claim
+
+REFUSED_AGAIN = timedelta(minutes=1)
+"""How long no chat is served after Telegram has refused the token; it may accept it again."""
 
 LOOK_AGAIN = 60.0  # seconds; wall clocks step, machines sleep, and another process may have left something owed
 
@@ -27,6 +33,7 @@ class Rounds:
         self._desk, self._claims, self._settled = desk, claims, settled
         self._serving: dict[Recipient, asyncio.Task[None]] = {}
         self._failure: BaseException | None = None
+        self._refused_at: datetime | None = None
         self._nudged = asyncio.Event()
 
     def nudge(self) -> None:
@@ -34,7 +41,10 @@ class Rounds:
         self._nudged.set()
 
     async def go(self) -> None:
-        """Serve until cancelled or drained; raises what kept a delivery from being tried at all."""
+        """Serve until cancelled or drained; raises what kept a delivery from being tried at all.
+
+        A refused token is not that: chats wait while it lasts, and other places are served.
+        """
         await self._desk.rows.recover(self._claims, await self._desk.recipients())
         while not self._desk.crew.closing.is_set():
             self._nudged.clear()
@@ -58,6 +68,9 @@ class Rounds:
         due = []
         for recipient in await self._desk.acquainted():
             if recipient in self._serving:
+                continue
+            if recipient.is_chat and self._refused_at is not None and now < self._refused_at + REFUSED_AGAIN:
+                wake_at = min(wake_at, self._refused_at + REFUSED_AGAIN)
                 continue
             if head := await self._head(recipient):  # of a parked one too: a try that has begun and met a trouble
                 at = head.next_try_at or now
@@ -127,5 +140,9 @@ class Rounds:
     def _ended(self, recipient: Recipient, task: asyncio.Task[None]) -> None:
         del self._serving[recipient]
         if not task.cancelled() and (failure := task.exception()):
-            self._failure = failure
+            if isinstance(failure, Refused):
+                logger.warning("{}: {}; chats are tried again in a minute", recipient.address, failure.sentence)
+                self._refused_at = self._desk.clock()
+            else:
+                self._failure = failure
         self.nudge()

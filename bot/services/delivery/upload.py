@@ -274,8 +274,10 @@ class SharedVolume:
             self._record.unanswered += 1
             if self._record.unanswered >= MOST_UNANSWERED:
                 self._dismiss(self._unanswered())
-        if isinstance(outcome, TooLarge | Gone | Refused):
+        if isinstance(outcome, TooLarge | Gone):
             self._hopeless = outcome
+            self._dismiss(outcome)
+        elif isinstance(outcome, Refused):  # for all who wait now, and not for good: it may pass
             self._dismiss(outcome)
         elif isinstance(outcome, Transient):
             self._troubles += 1

@@ -112,7 +112,7 @@ class PinKeeper:
                 pause = TRY_AGAIN
             failures = failures + 1 if pause else 0
             if pause:
-                await self._sleep(max(pause, min(TRY_AGAIN * 2 ** (failures - 1), LONGEST_PAUSE)))
+                await self._sleep(max(pause, min(TRY_AGAIN * 2 ** min(failures - 1, 10), LONGEST_PAUSE)))
                 self.nudge()
 
     async def refresh(self) -> float:

@@ -2,12 +2,10 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 
-import pytest
-
 from bot.demo import faults
-from bot.errors import TelegramError
 from bot.models import BackupState, DeliveryState, Recipient, SkippedRecord, SkipReason
 from tests.services.delivery.house import House, documents
 
@@ -310,15 +308,26 @@ async def test_a_volume_too_large_is_tried_again_with_new_settings_only(house: H
         await house.standin.until(lambda: len(documents(ann)) == 3)
 
 
-async def test_a_refused_token_ends_the_background_work(house: House) -> None:
-    """401 is said aloud instead of being retried for ever."""
-    await house.people(1)
+async def test_a_token_refused_for_a_while_is_asked_again_every_minute(house: House) -> None:
+    """401 ends no background work: what is owed stays owed, and goes out when the token is accepted again."""
+    ann, bob = await house.people(2)
     backup = await house.back_up()
     await house.catalogue.owe(backup.id, house.recipients)
-    house.standin.revoke_token(house.bot.token)
-    with pytest.raises(TelegramError, match="token"):
-        await asyncio.wait_for(house.ledger.run(), 5)
-    assert set((await house.states(backup)).values()) == {PENDING}
+    rule = house.standin.inject(faults.refused(401, "Unauthorized"), times=None)
+    async with house.running():
+
+        async def minutes_pass(until: Callable[[], bool]) -> None:
+            async with asyncio.timeout(10):
+                while not until():
+                    house.time.advance(61)
+                    await asyncio.sleep(0.01)
+
+        await minutes_pass(lambda: rule.hits >= 4)
+        assert set((await house.states(backup)).values()) == {PENDING}
+        rule.cancel()
+        await minutes_pass(lambda: bool(documents(ann) and documents(bob)))
+        await until_settled(house)
+    assert documents(ann) == documents(bob) == [backup.archive_name]
 
 
 async def test_a_partial_backup_stays_partial_when_everybody_has_it(house: House) -> None:
