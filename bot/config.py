@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import warnings as python_warnings
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -58,13 +60,19 @@ _Folder = Annotated[Path, BeforeValidator(values.folder)]
 
 def _machine_zone() -> ZoneInfo:
     """Return the machine's time zone, UTC when it is unknown or set in two ways that disagree."""
+    return _ask_for_zone()[0]
+
+
+def _ask_for_zone() -> tuple[ZoneInfo, str]:
+    """Return the machine's time zone, or UTC and what is wrong with the machine's own settings."""
     with python_warnings.catch_warnings():
         python_warnings.simplefilter("error")
         try:
             zone = tzlocal.get_localzone()
-        except Exception:  # a broken configuration is no reason to start without a clock
-            return ZoneInfo("UTC")
-    return zone if isinstance(zone, ZoneInfo) else ZoneInfo("UTC")
+        except Exception as error:  # a broken configuration is no reason to start without a clock
+            said = str(error).partition("Fix the configuration")[0]  # tzlocal's own advice is for programmers
+            return ZoneInfo("UTC"), re.sub(r"\s+", " ", redact(said)).strip(" .\n") or type(error).__name__
+    return (zone, "") if isinstance(zone, ZoneInfo) else (ZoneInfo("UTC"), f"{zone} has no name")
 
 
 class Settings(BaseSettings):
@@ -309,6 +317,9 @@ def load_settings(
     DATABASES; what is given must be right all the same. Raises SettingsError with all faults at once, secrets in none.
     """
     given = gather(_VARIABLES.values(), SECRET_FILES, environment=os.environ, env_file=env_file)
+    if "TIMEZONE" not in given.texts and (fault := _ask_for_zone()[1]):
+        warning = f"The machine's time zone can't be told ({fault}), so all times are UTC: set TIMEZONE."
+        given = replace(given, warnings=(*given.warnings, warning))
     _keep_secret(given)
     faults = list(given.faults)
     if need_telegram:

@@ -1,6 +1,7 @@
 """Finds the texts of the settings: in the environment, in files that hold a secret, in .env.
 
-The environment wins over .env. An empty text counts as not given, wherever it stands. Nothing here raises: what is
+The environment wins over .env. An empty text counts as not given, wherever it stands; quotes around a value are taken
+off in both. Nothing here raises: what is
 wrong with a place is returned as faults (the settings can't be used) and warnings (they can).
 """
 
@@ -86,7 +87,7 @@ def gather(
         if line.name in known and line.value:
             texts[line.name], places[line.name] = line.value, ".env"
     for name in known:
-        if value := environment.get(name, "").strip():
+        if value := _without_quotes(environment.get(name, "").strip()):
             texts[name], places[name] = value, "environment"
     for variable, name in secret_files.items():
         if variable not in texts:
@@ -182,6 +183,13 @@ def _unquote(value: str) -> str:
     if value[:1] in ("'", '"') and (end := _closing_quote(value)) is not None:
         return value[1:end].replace(f"\\{value[0]}", value[0]).strip()
     return _strip_comment(value).strip()
+
+
+def _without_quotes(value: str) -> str:
+    """Take off the quotes around a whole value: container tools hand `NAME="value"` of an env file over literally."""
+    if len(value) > 1 and value[0] in ("'", '"') and value[-1] == value[0] and value[0] not in value[1:-1]:
+        return value[1:-1].strip()
+    return value
 
 
 def _strip_comment(value: str) -> str:

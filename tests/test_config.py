@@ -111,7 +111,21 @@ def test_the_machines_zone_is_the_default(monkeypatch: pytest.MonkeyPatch) -> No
         raise LookupError("no zone")
 
     monkeypatch.setattr(tzlocal, "get_localzone", unknown)
-    assert load().timezone == ZoneInfo("UTC")
+    settings = load()
+    assert settings.timezone == ZoneInfo("UTC")
+    assert any("no zone" in warning and "set TIMEZONE" in warning for warning in settings.given.warnings)
+    assert not any("time zone" in warning for warning in load("TIMEZONE=UTC").given.warnings)
+
+
+def test_a_posix_zone_is_said_to_be_none(tmp_path: Path) -> None:
+    """`TZ=CET-1CEST` names no zone: people would read times of UTC without a word."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "TZ": "CET-1CEST,M3.5.0,M10.5.0/3"}
+    code = "from bot.config import load_settings; print(load_settings(need_telegram=False, need_databases=False).given)"
+    child = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert "CET-1CEST" in child.stdout
+    assert "set TIMEZONE" in child.stdout
 
 
 def test_some_commands_need_no_token() -> None:

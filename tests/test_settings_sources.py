@@ -167,3 +167,14 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     lines, found = parse_env(text, ("A", "B"))
     assert all(line.name for line in lines)
     assert all(found)
+
+
+def test_quotes_that_a_container_hands_over_are_taken_off(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`docker run --env-file` and compose's list form keep the quotes of NAME="value"; a list of quoted items stays."""
+    monkeypatch.setenv("BACKUP_DIR", f'"{tmp_path}/kept"')
+    monkeypatch.setenv("MAX_BACKUP_COUNT", "'7'")
+    monkeypatch.setenv("DATABASES", '"a, b.db", "c.db"')
+    settings = load_settings(None, need_telegram=False)
+    assert settings.backup_dir == tmp_path / "kept"
+    assert settings.max_backup_count == 7
+    assert [Path(pattern).name for pattern in settings.databases] == ["a, b.db", "c.db"]
