@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
@@ -253,8 +254,14 @@ def _read(error: Exception, *, after_data: bool = False) -> Outcome:  # noqa: PL
             )
         case ssl.SSLCertVerificationError():
             return Parked(CERTIFICATE)
-        case smtp.SMTPResponseException() if code == 552 or "5.3.4" in said or "5.2.3" in said:
-            return TooLarge(f"{answer}: set a smaller EMAIL_MAX_MB")
+        # Enhanced codes (RFC 3463) come first: Gmail says 552 for a full mailbox and for blocked contents too.
+        case smtp.SMTPResponseException() if re.search(r"\b[45]\.2\.2\b", said):
+            full = f"{answer}: the mailbox is full, make room in it"
+            return Transient(full) if code < 500 else Parked(full)
+        case smtp.SMTPDataError() if re.search(r"\b5\.7\.\d", said):
+            return Parked(f"{answer}: the content is refused, as some servers do with ZIPs; deliver elsewhere")
+        case smtp.SMTPResponseException() if code == 552 or re.search(r"\b(5\.2\.3|[45]\.3\.4)\b", said):
+            return TooLarge(f"{answer}: the mail is too large there, set a smaller EMAIL_MAX_MB")
         case smtp.SMTPResponseException() if code == 530:
             return Parked(f"{answer}: it wants a user and a password, or encryption (smtp+starttls://)")
         case smtp.SMTPRecipientRefused() if code >= 500:

@@ -69,6 +69,12 @@ async def test_an_archive_that_is_too_large_is_told_and_not_called_delivered(hou
     ("answers", "kind", "words"),
     [
         ({"at_data": "552 5.3.4 Message too big"}, TooLarge, "EMAIL_MAX_MB"),
+        ({"at_data": "552 Too much"}, TooLarge, "EMAIL_MAX_MB"),
+        ({"at_data": "554 5.2.3 Over the limit"}, TooLarge, "EMAIL_MAX_MB"),
+        ({"at_data": "451 4.3.4 Too big for now"}, TooLarge, "EMAIL_MAX_MB"),
+        ({"at_data": "552 5.2.2 Over quota"}, Parked, "the mailbox is full"),
+        ({"at_data": "452 4.2.2 Over quota"}, Transient, "the mailbox is full"),
+        ({"at_data": "552 5.7.0 Blocked: potential security issue"}, Parked, "the content is refused"),
         ({"at_data": "451 4.7.1 Greylisted"}, Transient, "451"),
         ({"at_data": "554 5.7.1 Spam"}, Parked, "554"),
         ({"at_rcpt": "550 5.1.1 No such user"}, Parked, "EMAIL_TO"),
