@@ -1,7 +1,8 @@
 """The pings for an outside watchdog, in the convention of Healthchecks (https://healthchecks.io/docs/http_api/).
 
 `/start` when a planned run begins, the address itself once its backup is confirmed, `/fail` with the reason as the
-body; one `rid` for all pings of a run. Nobody waits for a ping.
+body; one `rid` for all pings of a run. A push monitor of Uptime Kuma (`/api/push/…`) knows no paths: it is told
+`status=up` or `status=down` with the reason as `msg`, and of no beginning. Nobody waits for a ping.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ MOST_WAITING = 6
 
 ENDS_WITHIN = 2.0
 LONGEST_BODY = 10_000
+LONGEST_QUERY = 250
+"""Characters of a reason that stands in an address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,8 @@ class Watchdog:
                 await task
 
     def _ping(self, path: str, body: str = "") -> None:
+        if path == "start" and is_push_monitor(self._url):
+            return
         self._waiting = [*self._waiting[-(MOST_WAITING - 1) :], _Ping(path=path, run=self._run, body=body)]
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send_all(), name="watchdog")
@@ -125,15 +130,19 @@ class Watchdog:
         from aiohttp import ClientError  # noqa: PLC0415
         from yarl import URL  # noqa: PLC0415
 
-        url = URL(self._url)
-        if ping.path:
-            url = (url / ping.path).with_query(url.query)
+        url, body = URL(self._url), ping.body[:LONGEST_BODY].encode()
+        if is_push_monitor(self._url):
+            status, said = ("down", ping.body[:LONGEST_QUERY]) if ping.path == "fail" else ("up", "OK")
+            url, body = url.update_query(status=status, msg=said), b""
+        else:
+            url = (url / ping.path).with_query(url.query) if ping.path else url
+            url = url.update_query(rid=ping.run)
         try:
             # No redirect is followed: it could lead out of TLS, or to somewhere else with the secret in its path.
             async with session.request(
-                "POST" if ping.body else "GET",
-                url.update_query(rid=ping.run),
-                data=ping.body[:LONGEST_BODY].encode() or None,
+                "POST" if body else "GET",
+                url,
+                data=body or None,
                 allow_redirects=False,
             ) as answer:
                 await answer.read()
@@ -153,6 +162,11 @@ class Watchdog:
         elif not trouble and self._silent:
             logger.info("the watchdog of HEARTBEAT_URL answers again")
         self._silent = bool(trouble)
+
+
+def is_push_monitor(url: str) -> bool:
+    """Tell whether this is a push monitor of Uptime Kuma (its server/routers/api-router.js)."""
+    return "/api/push/" in url
 
 
 def _confirmed(deliveries: Sequence[Delivery]) -> bool:

@@ -133,3 +133,16 @@ async def test_nobody_at_the_address(endpoint: Endpoint) -> None:
     dog.begins()
     await dog.stop()
     assert endpoint.asked == []
+
+
+async def test_a_push_monitor_of_uptime_kuma_is_told_in_its_own_way(endpoint: Endpoint) -> None:
+    """It knows no /start and no /fail: a failure is `status=down`, or it would be taken for a sign of life."""
+    dog = Watchdog(f"http://127.0.0.1:{endpoint.port}/api/push/secret?status=up&msg=OK&ping=", within=5, sleep=at_once)
+    dog.begins()
+    dog.failed("the disk is full")
+    dog.ended(BACKUP, rows(DeliveryState.SENT))
+    down, up = await endpoint.until(2)
+    assert (down.method, down.path, down.query["status"]) == ("GET", "/api/push/secret", "down")
+    assert down.query["msg"] == "the disk is full"
+    assert (up.path, up.query["status"], up.query["msg"]) == ("/api/push/secret", "up", "OK")
+    await dog.stop()
