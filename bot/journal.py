@@ -17,9 +17,10 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from loguru import logger
+from loguru._file_sink import FileSink
 
 from bot.errors import SettingsError
 from bot.journal_reader import HEAD_FORMAT, INDENT, JournalEntry, JournalPage, journal_file, read_journal
@@ -108,17 +109,9 @@ def _open_files(log_dir: Path, level: str, undo: list[Callable[[], object]]) -> 
             log_dir.parent.mkdir(parents=True, exist_ok=True)
             log_dir.mkdir(mode=0o700, exist_ok=True)
         for scheduler in (False, True):
+            file = _LogFile(journal_file(log_dir, scheduler=scheduler))
             sink = logger.add(
-                journal_file(log_dir, scheduler=scheduler),
-                level=level,
-                format=_FILE_FORMAT,
-                filter=_is_of_the_scheduler if scheduler else None,
-                rotation=_Rotation(),
-                retention=_KEPT,
-                watch=True,  # a command may rotate the files under the service, and the other way round
-                opener=_open_privately,
-                errors="backslashreplace",  # file names that are not UTF-8
-                newline="\n",
+                file, level=level, format=_FILE_FORMAT, filter=_is_of_the_scheduler if scheduler else None
             )
             undo.append(lambda sink=sink: logger.remove(sink))  # type: ignore[misc]
     except OSError as error:
@@ -136,6 +129,41 @@ def _open_privately(path: str, flags: int) -> int:
 
 def _is_of_the_scheduler(record: Record) -> bool:
     return bool(record["extra"].get("scheduler"))
+
+
+class _LogFile:
+    """One log file as loguru keeps it; where it can't be written, a full disk say, one line on stderr says so.
+
+    loguru itself prints a traceback of thirty lines for every entry, and offers no other way to hear of it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._trouble = path, ""
+        self._file: Any = FileSink(  # type: ignore[no-untyped-call]  # loguru ships no types of it
+            str(path),
+            rotation=_Rotation(),
+            retention=_KEPT,
+            watch=True,  # a command may rotate the files under the service, and the other way round
+            opener=_open_privately,
+            errors="backslashreplace",  # file names that are not UTF-8
+            newline="\n",
+        )
+
+    def write(self, message: Message) -> None:
+        try:
+            self._file.write(message)
+            self._trouble = ""
+        except OSError as error:
+            trouble = error.strerror or type(error).__name__
+            if trouble != self._trouble and sys.stderr is not None:
+                sys.stderr.write(
+                    f"The log {self._path} can't be written: {trouble}. Entries are missing from now on.\n"
+                )
+            self._trouble = trouble
+
+    def stop(self) -> None:
+        with suppress(OSError):  # what could not be written before
+            self._file.stop()
 
 
 class _Rotation:

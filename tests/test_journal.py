@@ -19,6 +19,7 @@ from loguru import logger
 from bot.errors import SettingsError
 from bot.journal import close_journal, journal_file, read_journal, redact, setup_journal
 from bot.redaction import HIDDEN, Redaction
+from tests.full_disk import small_disk
 
 TOKEN = "987654321:AbCdEfGhIjKlMnOpQrStUvWxYz0123456-_"
 HEAD = "2026-01-31T13:00:00.{:03d}+01:00 | {} | bot.app | {}\n"
@@ -52,6 +53,24 @@ def test_the_schedulers_entries_stand_in_both_files(log_dir: Path) -> None:
     logger.bind(scheduler=True).info("planned")
     assert messages(log_dir) == ["planned", "ordinary"]
     assert messages(log_dir, scheduler=True) == ["planned"]
+
+
+def test_a_full_disk_under_the_log_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not a traceback for every entry; with room again the log goes on."""
+    with small_disk(tmp_path / "disk", 1) as disk:
+        journal = setup_journal(disk.folder / "logs", "DEBUG", console=False)
+        logger.info("before")
+        disk.fill(leave=0)
+        for number in range(50):
+            logger.info("while it is full, {} {}", number, "x" * 4000)
+        said = capsys.readouterr().err
+        disk.clear()
+        logger.info("after")
+        journal.close()
+        assert messages(disk.folder / "logs")[0] == "after"
+    assert len(said.splitlines()) == 1
+    assert "can't be written" in said
+    assert "No space left" in said
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
