@@ -13,6 +13,7 @@ import typer
 
 from bot import terminal
 from bot.errors import ArchiveError
+from bot.services.durability import sync_file
 
 
 def keygen(
@@ -74,7 +75,7 @@ def _write_all(files: dict[Path, str]) -> None:
                 with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
                     file.write(text)
                     file.flush()
-                    os.fsync(file.fileno())
+                    sync_file(file.fileno())
     except BaseException:
         for path in made:
             with suppress(OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 from collections.abc import AsyncIterator, Callable
@@ -91,7 +92,11 @@ class _Lock:
             return False
         except OSError as error:
             message = f"The lock {self._file} can't be used: {error.strerror or error}."
-            raise CatalogueError(message, hint=f"See that this user may write {self._file.parent}.") from error
+            hint = f"See that this user may write {self._file.parent}."
+            if error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                message = f"The file system of {self._file.parent} knows no locks ({error.strerror})."
+                hint = "Mount the share with its lock service (NFS: without nolock), or put BACKUP_DIR on a local disk."
+            raise CatalogueError(message, hint=hint) from error
         self._held, self._holder = lock, holder
         _HELD.add(lock)
         self._write()

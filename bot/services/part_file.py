@@ -8,12 +8,13 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from isal import isal_zlib
 
 from bot.errors import ArchiveError, NoSpaceError
+from bot.services.durability import sync_file, sync_folder
 from bot.services.threads import in_thread, settled
 
 PART_SUFFIX = ".part"
@@ -119,16 +120,16 @@ class PartFile:
 
     def _flush(self) -> None:
         with faults_of(self.target):
-            _flush_data(self._descriptor)
+            sync_file(self._descriptor, _flush_data)
 
     def _complete(self) -> None:
         with faults_of(self.target):
-            os.fsync(self._descriptor)
+            sync_file(self._descriptor)
             self._close()
             self._refuse_to_replace()
             self.path.replace(self.target)
             self._stands_at = self.target
-            _sync_folder(self.target.parent)
+            sync_folder(self.target.parent)
 
     def _discard(self) -> None:
         with faults_of(self.target):
@@ -144,19 +145,3 @@ class PartFile:
     def _refuse_to_replace(self) -> None:
         if os.path.lexists(self.target):
             raise ArchiveError(f"{self.target.name} exists already in {self.target.parent}; it is not replaced.")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder last, where that is possible.
-
-    Windows has no such call (NTFS journals its names), some network file systems refuse it, and a folder that may be
-    written but not listed can't be opened; SQLite ignores the failure as well (unixSync in os_unix.c).
-    """
-    if os.name == "nt":
-        return
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

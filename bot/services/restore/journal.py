@@ -17,7 +17,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from bot.errors import RestoreError
 from bot.models import PendingRestore, RestoreMethod
-from bot.services.restore.replacement import Replacement, sync_folder
+from bot.services.durability import sync_file, sync_folder
+from bot.services.restore.replacement import Replacement
 
 IN_PLACE = "restore.json"
 TO_FOLDER = "restore-to.json"
@@ -112,7 +113,7 @@ class RestoreJournal:
             with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
                 file.write(json.dumps(_ADAPTER.dump_python(record, mode="json"), indent=1).encode())
                 file.flush()
-                os.fsync(file.fileno())
+                sync_file(file.fileno())
             part.replace(self.path)
             sync_folder(self.path.parent)
         except OSError as error:

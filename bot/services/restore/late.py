@@ -17,10 +17,10 @@ from bot.errors import RestoreError
 from bot.models import Backup, CheckMethod, CheckReport, DatabaseChange, Snapshot, Verdict
 from bot.services.abort import Abort
 from bot.services.check import check_snapshot
+from bot.services.durability import sync_file, sync_folder
 from bot.services.part_file import PART_SUFFIX
 from bot.services.restore.house import House, Report
 from bot.services.restore.incoming import describe, fingerprint_of
-from bot.services.restore.replacement import sync_folder
 from bot.services.restore.safety import KEPT_FOLDER, SafetyCopy, store_safety_copies
 from bot.services.sqlite_faults import FAULTS, said
 from bot.services.store import create_private_folder
@@ -97,7 +97,7 @@ def _copy(connection: sqlite3.Connection, file: Path, check: Callable[[], None])
 def _to_disk(file: Path) -> None:
     descriptor = os.open(file, os.O_RDWR | getattr(os, "O_BINARY", 0))
     try:
-        os.fsync(descriptor)
+        sync_file(descriptor)
     finally:
         os.close(descriptor)
 

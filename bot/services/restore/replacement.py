@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import RestoreError
+from bot.services.durability import sync_file, sync_folder
 from bot.services.source import SIDECARS
 
 _PIECE = 1 << 20
@@ -73,7 +74,7 @@ def copy_beside(
                     tell(done, total)
             out.flush()
             _take_after(Path(names.target), temporary)
-            os.fsync(out.fileno())
+            sync_file(out.fileno())
     except OSError as error:
         _remove(temporary)
         raise _explained(error, names) from error
@@ -162,17 +163,6 @@ def swap_back(names: Replacement, keep_as: Replacement, *, mark: Callable[[str],
         sync_folder(target.parent)
     except OSError as error:
         raise _explained(error, names) from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder last. Windows can't, and does not need it: NTFS journals them."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _set_aside(target: Path, aside: Path) -> None:

@@ -35,6 +35,7 @@ from bot.services.abort import Abort
 from bot.services.archive import Source, write_archive
 from bot.services.backup_info import build_info
 from bot.services.check import check_snapshot
+from bot.services.durability import sync_file
 from bot.services.manifest import backed_up, build_manifest
 from bot.services.restore.house import House, Report
 from bot.services.restore.incoming import fingerprint_of
@@ -206,5 +207,5 @@ def _keep(house: House, snapshot: Snapshot) -> Path:
         while piece := source.read(1 << 20):
             out.write(piece)
         out.flush()
-        os.fsync(out.fileno())
+        sync_file(out.fileno())
     return kept

@@ -15,6 +15,7 @@ from bot.errors import ArchiveError, DamagedArchiveError, NoSpaceError, Telegram
 from bot.models import RestorePoint, StoredVolume
 from bot.services.abort import Abort
 from bot.services.delivery.destination import Outcome, Refused, StaleFile, TooLarge, Wait
+from bot.services.durability import sync_file
 from bot.services.part_file import PART_SUFFIX, faults_of
 from bot.services.restore_points.chat import Files, PostedDocument
 from bot.services.restore_points.document import is_plain_name
@@ -218,7 +219,7 @@ def _finish(part: Path, target: Path) -> None:
     with faults_of(target):
         descriptor = os.open(part, os.O_RDWR)
         try:
-            os.fsync(descriptor)
+            sync_file(descriptor)
         finally:
             os.close(descriptor)
         if os.path.lexists(target):
