@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import socket
 import struct
 import sys
@@ -31,6 +32,7 @@ CLOUD_DOWNLOAD_LIMIT = 20 * 1024 * 1024
 THROTTLED_SIZE = 9 * 1024 * 1024
 THROTTLED_AFTER = 8
 THROTTLED_SECONDS = 60
+PER_MINUTE = 20  # messages and edits in one chat
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +65,7 @@ class Server:
         self.violations: list[str] = []
         self.closing = asyncio.Event()
         self._bursts: dict[tuple[int, int], deque[float]] = {}
+        self._recent: dict[tuple[int, int | str | None], deque[float]] = {}
         self._last_sent: dict[tuple[int, int | str | None], float] = {}
 
     def application(self) -> web.Application:
@@ -178,12 +181,19 @@ class Server:
             if len(burst) == THROTTLED_AFTER and now - burst[0] < THROTTLED_SECONDS:
                 raise flood(THROTTLED_SECONDS)
             burst.append(now)
-        if self.manners.rate_limits and call.method.startswith(("send", "forward", "copy")):
-            key = (bot.id, call.chat_id)
-            if call.method != "sendChatAction":
+        if self.manners.rate_limits and call.method != "sendChatAction":
+            key, sends = (bot.id, call.chat_id), call.method.startswith(("send", "forward", "copy"))
+            if not sends and not call.method.startswith("edit"):
+                return
+            # The official figures are not published; edits are in the same account as messages.
+            recent = self._recent.setdefault(key, deque(maxlen=PER_MINUTE))
+            if len(recent) == PER_MINUTE and now - recent[0] < 60:
+                raise flood(math.ceil(60 - (now - recent[0])))
+            if sends:
                 if now - self._last_sent.get(key, 0) < 1:
                     raise flood(1)
                 self._last_sent[key] = now
+            recent.append(now)
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         """The bytes behind a path from getFile."""

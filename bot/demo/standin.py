@@ -30,7 +30,8 @@ class StandIn:
 
     `local` plays a local Bot API server (2000 MB, absolute paths, file:// uploads). `throttle_identical_uploads` lets
     8 uploads of one size of 9 MiB or more pass within a minute, then answers 429 with 60 s. `rate_limits` lets one
-    message per second into a chat. Files go to `storage`, or to a private folder that is deleted at the end.
+    message per second into a chat, and 20 messages and edits per minute. Files go to `storage`, or to a private folder
+    that is deleted at the end.
     """
 
     def __init__(

@@ -59,7 +59,8 @@ class LiveRuns:
         await asyncio.sleep(0)  # of two presses in one instant, the second one learns here that it came second
         if begun := not work.done():
             await _say(say, answers.STARTED)
-            await self._follow(canvas, self._starting(asked_by), work)
+            with self.view.pace.watching(canvas.chat_id):
+                await self._follow(canvas, self._starting(asked_by), work)
         try:
             # A shutdown may cancel this handler; the run is ended by the manager, in its own time.
             result = await asyncio.shield(work)
@@ -89,7 +90,8 @@ class LiveRuns:
     async def _join(self, canvas: Canvas, run: RunInProgress, say: _Say) -> None:
         """Say whose run is under way, follow it, and show what it came to."""
         await _say(say, self.texts.already_running(run, self.clock()))
-        await self._follow(canvas, run, None)
+        with self.view.pace.watching(canvas.chat_id):
+            await self._follow(canvas, run, None)
         if not canvas.current:
             return
         status = await self.manager.status()
@@ -110,14 +112,14 @@ class LiveRuns:
         run: RunInProgress | None = first
         drawn, gone = "", False
         while canvas.current and not (work is not None and work.done()):
-            wait = self.view.pace.every
+            wait = self.view.pace.seconds(canvas.chat_id)
             text = self.texts.progress(run or first, self.clock())
             if text != drawn and not gone:
                 try:
                     gone = not await self.view.show(canvas, Screen(text, keyboards.to_menu()))
                     drawn = text
                 except TelegramRetryAfter as error:
-                    wait = max(wait, float(error.retry_after))
+                    wait = max(wait, self.view.pace.after_flood(error))
                 except Exception as error:  # the network, a proxy's HTML, a refusal: none of it may hurt the backup
                     logger.debug("the progress could not be drawn: {}", type(error).__name__)
             await self.view.pause(wait, work)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiogram.exceptions import TelegramRetryAfter
@@ -19,10 +20,31 @@ _LAST_WORDS = (1.0, 3.0, 10.0)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often a live view is redrawn at most: so many seconds lie between two edits."""
+    """How often live views are redrawn at most: so many seconds lie between two edits in one chat.
 
-    every: float = 1.0
+    Edits count in the flood limit of a chat, about 20 a minute: fewer than these, and the archive never waits for them.
+    """
+
+    every: float = 4.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _views: Counter[int] = field(default_factory=Counter)
+
+    @contextmanager
+    def watching(self, chat_id: int) -> Iterator[None]:
+        """Count a view that is drawn in a chat: all of them share its budget."""
+        self._views[chat_id] += 1
+        try:
+            yield
+        finally:
+            self._views[chat_id] -= 1
+
+    def seconds(self, chat_id: int) -> float:
+        """How long each view in the chat waits between two edits."""
+        return self.every * max(1, self._views[chat_id])
+
+    def after_flood(self, error: TelegramRetryAfter) -> float:
+        """How long an edit waits when Telegram asks for it: longer than an archive that waits too, which goes first."""
+        return float(error.retry_after) + self.every
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +55,19 @@ class LiveView:
 
     async def follow(self, canvas: Canvas, screen: Callable[[], Screen], work: asyncio.Future[Any]) -> None:
         """Redraw until the work ends; while another screen is open in the message, it is left alone."""
+        with self.pace.watching(canvas.chat_id):
+            await self._follow(canvas, screen, work)
+
+    async def _follow(self, canvas: Canvas, screen: Callable[[], Screen], work: asyncio.Future[Any]) -> None:
         drawn, gone = "", False
         while not work.done():
-            wait, now = self.pace.every, screen()
+            wait, now = self.pace.seconds(canvas.chat_id), screen()
             if canvas.current and not gone and now.text != drawn:
                 try:
                     gone = not await self.show(canvas, now)
                     drawn = now.text
                 except TelegramRetryAfter as error:
-                    wait = max(wait, float(error.retry_after))
+                    wait = max(wait, self.pace.after_flood(error))
                 except Exception as error:  # the network, a proxy's HTML, a refusal: none of it may hurt the work
                     logger.debug("the progress could not be drawn: {}", type(error).__name__)
             await self.pause(wait, work)

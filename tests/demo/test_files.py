@@ -211,7 +211,15 @@ async def test_one_message_per_second_on_request(make_bot: MakeBot) -> None:
         with pytest.raises(TelegramRetryAfter):
             await bot.send_message(11, "two")
         api.clock.advance(1)
-        await bot.send_message(11, "two")
+        panel = await bot.send_message(11, "two")
+        for count in range(18):
+            await bot.edit_message_text(f"{count} %", chat_id=11, message_id=panel.message_id)
+        api.clock.advance(2)
+        with pytest.raises(TelegramRetryAfter) as caught:  # edits are in the same account: the archive has to wait
+            await bot.send_document(11, Zeros(1))
+        assert 50 <= caught.value.retry_after <= 57
+        api.clock.advance(caught.value.retry_after)
+        await bot.send_document(11, Zeros(1))
 
 
 async def test_a_local_server_lifts_the_limits(make_bot: MakeBot, tmp_path: Path) -> None:

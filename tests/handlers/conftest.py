@@ -127,7 +127,7 @@ async def office(tmp_path: Path, log_lines: list[str]) -> AsyncIterator[Office]:
         dispatcher = build_dispatcher(
             door,
             clock=lambda: datetime.fromtimestamp(api.clock.now(), tz=manager.timezone),
-            pace=Pace(sleep=time.sleep),
+            pace=Pace(every=1.0, sleep=time.sleep),
             patience=0,
             stranger_log=StrangerLog(),
         )

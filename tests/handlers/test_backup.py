@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from aiogram.client.session.middlewares.base import BaseRequestMiddleware
+from aiogram.exceptions import TelegramRetryAfter
 from aiogram.methods import EditMessageText
 
 from bot.demo import faults
 from bot.demo.state import Message
 from bot.errors import AbortedError, NothingToBackUpError
+from bot.handlers.live import Pace
 from bot.models import BackupState, Stage, Trigger
 from tests.handlers.conftest import Office
 
@@ -58,8 +60,20 @@ async def test_a_manual_backup_shows_stage_and_progress_and_then_the_result(offi
     await office.click("🔍 This backup", "Backup 2")
 
 
-async def test_the_view_is_redrawn_at_most_once_a_second(office: Office) -> None:
-    """However fast the run goes on, a second lies between two edits of its progress."""
+def test_the_views_of_a_chat_share_a_budget_that_leaves_the_archive_room() -> None:
+    """Edits count in the flood limit, some 20 a minute: fewer are made, and an archive that must wait goes first."""
+    pace = Pace()
+    assert 3 <= pace.seconds(11) <= 5
+    with pace.watching(11), pace.watching(11), pace.watching(22):
+        assert pace.seconds(11) == 2 * pace.every
+        assert pace.seconds(22) == pace.every
+    assert pace.seconds(11) == pace.every
+    flood = TelegramRetryAfter(method=EditMessageText(text="48 %"), message="Too Many Requests", retry_after=30)
+    assert pace.after_flood(flood) > 30
+
+
+async def test_the_view_is_redrawn_at_most_at_its_pace(office: Office) -> None:
+    """However fast the run goes on, a second (here) lies between two edits of its progress."""
     notes = NoteEdits(office)
     view = await start_run(office)
     office.bot.session.middleware(notes)
@@ -179,7 +193,7 @@ async def test_failing_edits_never_hurt_the_backup(office: Office, fault: faults
     await office.time.someone_sleeps()
     office.manager.finish.set()
     while "Backup stored" not in office.ann.last.text:
-        await office.time.pass_by(5) if office.time.sleeping else await office.heard_everything()
+        await office.time.pass_by(6) if office.time.sleeping else await office.heard_everything()
     assert rule is not None
     assert office.manager.backups[2].state is BackupState.DELIVERED
 
