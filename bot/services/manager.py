@@ -112,6 +112,7 @@ class Manager:
             preferences=self.preferences,
             alarms=self.alarms,
             housekeeping=self._housekeeping,
+            settle=lambda: self.restores.settle(),  # noqa: PLW0108 - there is none yet
             discover=self.discover,
             ended=self._run_ended,
             clock=clock,
@@ -155,7 +156,6 @@ class Manager:
         """
         if (running := self.running or self.restores.running) is not None:
             raise BusyError(what_runs(running), hint="Wait for it to finish.")
-        await self.restores.settle()  # a half copy of a restore that was killed would be taken for a crashed writer
         return await self._runs.make(trigger=trigger, requested_by=requested_by, actor=actor, asked_in=asked_in)
 
     def watch(self) -> AbstractAsyncContextManager[asyncio.Queue[Progress]]:

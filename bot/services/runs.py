@@ -74,14 +74,23 @@ class Runs:
         preferences: Preferences,
         alarms: Alarms,
         housekeeping: Housekeeping,
+        settle: Callable[[], Awaitable[object]],
         discover: Callable[[], Awaitable[Discovery]],
         ended: Callable[[], None],
         clock: Clock,
     ) -> None:
-        """`ended` is called after every run, whatever became of it."""
+        """`settle` puts in order, before a run, what a cut-off restore has left; `ended` is called after every run,
+        whatever became of it.
+        """
         self._settings, self._catalogue, self._store = settings, catalogue, store
         self._ledger, self._preferences, self._alarms = ledger, preferences, alarms
-        self._housekeeping, self._discover, self._ended, self._clock = housekeeping, discover, ended, clock
+        self._housekeeping, self._settle, self._discover, self._ended, self._clock = (
+            housekeeping,
+            settle,
+            discover,
+            ended,
+            clock,
+        )
         self._run: _Run | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -103,6 +112,7 @@ class Runs:
         self._run = run
         self._idle.clear()
         try:
+            await self._settle()  # a half copy of a restore that was killed would be taken for a crashed writer
             async with self._lock.hold(trigger=trigger, requested_by=requested_by):
                 if trigger in (Trigger.BUTTON, Trigger.COMMAND):
                     await self._catalogue.audit(actor or requested_by, "started a backup")
