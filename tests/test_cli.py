@@ -198,6 +198,21 @@ def test_a_glob_over_the_backups_takes_none_of_them(tmp_path: Path) -> None:
     assert [Path(each["path"]).name for each in left_out] == [".hidden.db", "catalogue.db"]
 
 
+def test_config_says_what_a_pattern_takes_for_a_database_and_is_none(tmp_path: Path) -> None:
+    """A run refuses it, and so does `config`, before the first run."""
+    taken = make_database(tmp_path / "d" / "app.db")
+    (tmp_path / "d" / "notes.txt").write_text("no database at all, but long enough to have a header of 100 bytes" * 3)
+    (tmp_path / "d" / "empty.db").touch()
+    write_env(tmp_path, [tmp_path / "d" / "*"], ADMIN_IDS="11", BOT_TOKEN="7000000001:" + "A" * 35)
+    shell = Shell(tmp_path)
+    done = shell("config")
+    assert "Backed up (1):" in done.stdout
+    assert f"refused {tmp_path / 'd' / 'notes.txt'}" in done.stderr
+    assert f"refused {tmp_path / 'd' / 'empty.db'}" in done.stderr
+    seen = {Path(entry["path"]): entry.get("refused", "") for entry in shell.json("config")["databases"]}
+    assert [path for path, refused in seen.items() if not refused] == [taken]
+
+
 def test_a_database_gone_from_under_a_pattern_is_told(tmp_path: Path) -> None:
     """The backup names it, and so does `config`, which opens nothing for it."""
     path = make_database(tmp_path / "d" / "app.db").with_name("old.db")

@@ -23,9 +23,12 @@ from pathlib import Path
 from bot.errors import SnapshotError
 from bot.models import SkipReason
 from bot.services.source import SHM, WAL, Sight, look_at, uses_wal
+from bot.services.sqlite_errors import refusal
+from bot.services.sqlite_faults import FAULTS
 
 _WITHIN = 10.0  # seconds
 _A_LOOK = 1.0  # seconds that `outlook` waits for a lock
+_SEEN_AT_ONCE = (SkipReason.NOT_A_DATABASE, SkipReason.NO_PERMISSION, SkipReason.HOT_JOURNAL)
 _MOUNTS = Path("/proc/self/mountinfo")
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
 
@@ -148,9 +151,9 @@ def warning_about(sight: Sight, doubt: Doubt | None, *, wal: bool) -> str:
 
 
 async def outlook(path: Path) -> tuple[str, str]:
-    """Return why a database would be refused because of where its log lies, and what would be warned of: sentences.
+    """Return why a database would be refused now, wherever that can be told at once, and what would be warned of.
 
-    Empty where there is nothing to say, or where the database can't be read for another reason.
+    Sentences, empty where there is nothing to say. What takes more than a look (a lock, damage) is not told.
     """
     try:
         sight = await asyncio.to_thread(look_at, path)
@@ -160,9 +163,14 @@ async def outlook(path: Path) -> tuple[str, str]:
             await asyncio.to_thread(require_log_in_sight, sight, doubt)
         return "", await asyncio.to_thread(partial(warning_about, sight, doubt, wal=wal))
     except SnapshotError as error:
-        return (f"{error.sentence} {error.hint}" if error.reason is SkipReason.LOG_ELSEWHERE else ""), ""
-    except Exception:  # whatever else is wrong with a database is said by those who copy it
+        refused = error
+    except FAULTS as error:
+        refused = await asyncio.to_thread(partial(refusal, path, error, waited=_A_LOOK))
+        if refused.reason not in _SEEN_AT_ONCE:
+            return "", ""
+    except OSError:  # of this machine: who copies the database finds out
         return "", ""
+    return f"{refused.sentence} {refused.hint}".strip(), ""
 
 
 def share_of(path: Path) -> str:
