@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from loguru import logger
 
 from bot.app import Service
 from bot.config import load_settings
@@ -105,3 +106,18 @@ async def test_start_in_a_parked_group_unparks_it(scene: Scene) -> None:
         return await scene.parked() == {}
 
     await scene.until(is_back)
+
+
+async def test_the_line_of_its_own_pin_goes_and_nobody_is_called_a_stranger(scene: Scene) -> None:
+    """Telegram sends the bot the service message of its own pin, in a private chat too."""
+    lines: list[str] = []
+    sink = logger.add(lines.append)
+    try:
+        await scene.service.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+        await scene.api.until(lambda: bool(scene.api.calls_of("pinChatMessage", ok=True)))
+        await scene.api.until(lambda: bool(scene.api.calls_of("deleteMessage", ok=True)))
+    finally:
+        logger.remove(sink)
+    assert scene.ann.newest_pinned() is not None
+    assert not any(message.pins for message in scene.ann.messages)
+    assert not any("stranger" in line for line in lines)

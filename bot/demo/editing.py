@@ -18,6 +18,7 @@ from bot.demo.content import Exchange, read_caption, read_markup, read_message_t
 from bot.demo.entities import FormattedText
 from bot.demo.refusals import bad_request
 from bot.demo.state import Chat, Json, Message, StoredFile
+from bot.demo.updates import announce_pin
 from bot.demo.wire import message_json
 
 DELETABLE_SECONDS = 48 * 3600
@@ -99,11 +100,13 @@ async def delete_messages(exchange: Exchange, call: DeleteMessages) -> bool:
 
 
 async def pin_chat_message(exchange: Exchange, call: PinChatMessage) -> bool:
-    """Pin it; the chat may have several pinned messages."""
+    """Pin it; the chat may have several pinned messages. Everybody hears of it by a service message, the bot too."""
     chat = open_chat(exchange.state, exchange.bot, call.chat_id)
     message = find_message(chat, call.message_id, "pin")
     check_pin_rights(chat, exchange.bot)
-    chat.pinned.add(message.id)
+    if message.id not in chat.pinned:
+        chat.pinned.add(message.id)
+        announce_pin(exchange.state, message, by=exchange.bot.id)
     exchange.state.changes.ring()
     return True
 

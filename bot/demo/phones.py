@@ -63,8 +63,8 @@ class Person:
 
     @property
     def last(self) -> Message:
-        """The newest message from the first bot. Raises IndexError when there is none."""
-        return [message for message in self.messages if message.sender_id != self.id][-1]
+        """The newest message from the first bot, lines about pins aside. Raises IndexError when there is none."""
+        return [message for message in self.messages if message.sender_id != self.id and not message.pins][-1]
 
     @property
     def alerts(self) -> list[Alert]:
@@ -222,6 +222,8 @@ class Person:
     ) -> Message:
         """The newest message from somebody else that matches, new or edited since this person last did something.
 
+        Lines about pins are no messages here.
+
         `since` is a revision to count from instead (0: the whole conversation). Gives that version of the message.
         Raises TimeoutError that shows the conversation.
         """
@@ -230,7 +232,8 @@ class Person:
         found: list[Message] = []
 
         def look() -> bool:
-            candidates = [m for m in chat.messages.values() if m.revision > start and m.sender_id != self.id]
+            others = [m for m in chat.messages.values() if m.sender_id != self.id and not m.pins]
+            candidates = [m for m in others if m.revision > start]
             found[:] = [m for m in sorted(candidates, key=lambda m: m.revision) if matches(m)][-1:]
             return bool(found)
 

@@ -66,6 +66,8 @@ class Message:
     protected: bool = False
     edit_date: int | None = None
     forwarded_from: "Message | None" = None
+    pins: "Message | None" = None
+    """What this line says was pinned; the line itself shows nothing else."""
     extra: Json = field(default_factory=dict, hash=False, compare=False)
     """Whatever else is in the Message object, as it stands: what the stand-in does not play, or newer clients send."""
 

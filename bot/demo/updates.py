@@ -31,6 +31,14 @@ def announce_message(state: State, message: Message, *, edited: bool = False) ->
         queue_update(state, bot, "edited_message" if edited else "message", message_json(state, bot, message))
 
 
+def announce_pin(state: State, message: Message, *, by: int) -> None:
+    """Put the line "… pinned a message" into the chat, and tell the bots there: who pinned it as well."""
+    line = state.store_message(message.chat, sender_id=by, reply_to=message.id, pins=message)
+    for bot in state.bots.values():
+        if bot.id == by or _hears(state, bot, line):
+            queue_update(state, bot, "message", message_json(state, bot, line))
+
+
 def announce_standing(state: State, bot: BotAccount, chat: Chat, *, by: int, old: str, new: str) -> None:
     """Tell the bot that its own standing in a chat has changed."""
     content: Json = {

@@ -38,7 +38,9 @@ def message_json(state: State, bot: BotAccount, message: Message, *, nested: boo
             "sender_user": state.account(message.forwarded_from.sender_id).as_json(),
             "date": message.forwarded_from.date,
         }
-    if message.reply_to and not nested and (replied := message.chat.messages.get(message.reply_to)):
+    if message.pins:
+        json["pinned_message"] = message_json(state, bot, message.pins, nested=True)
+    elif message.reply_to and not nested and (replied := message.chat.messages.get(message.reply_to)):
         json["reply_to_message"] = message_json(state, bot, replied, nested=True)
     if message.file:
         json |= file_json(state, bot, message.file)

@@ -23,6 +23,7 @@ from bot.handlers.inbox import LiveInbox, build_inbox_router
 from bot.handlers.live import LiveView, Pace
 from bot.handlers.logs import build_logs_router
 from bot.handlers.notes import build_notes_router
+from bot.handlers.own import build_own_router
 from bot.handlers.preferences import build_preferences_router
 from bot.handlers.questions import Questions
 from bot.handlers.restore import LiveRestores, build_restore_router
@@ -77,6 +78,7 @@ def build_root_router(*, patience: float = 0.5, stranger_log: StrangerLog | None
     root = Router(name="root")
     root.include_routers(
         build_failure_router(),
+        build_own_router(),
         build_standing_router(),
         _gated(_private(patience), build_group_router()),
         build_stranger_router(stranger_log or StrangerLog()),

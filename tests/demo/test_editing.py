@@ -163,3 +163,21 @@ async def test_replies_quote_what_is_there(bot: Bot, ann: Person) -> None:
     assert reply.reply_to_message.text == "question"
     with pytest.raises(TelegramBadRequest, match="message to be replied not found"):
         await bot.send_message(11, "answer", reply_to_message_id=999)
+
+
+async def test_the_bot_hears_of_its_own_pin(standin: StandIn, bot: Bot, ann: Person) -> None:
+    """A service message from itself, in a private chat too, with or without a notification; it may delete it."""
+    sent = await bot.send_message(ann.id, "keep this")
+    await bot.pin_chat_message(ann.id, sent.message_id, disable_notification=True)
+    (update,) = await bot.get_updates()
+    line = update.message
+    assert line is not None
+    assert line.from_user is not None
+    assert line.from_user.id == bot.id
+    assert line.pinned_message is not None
+    assert line.pinned_message.message_id == sent.message_id
+    assert [message.id for message in ann.messages] == [sent.message_id, line.message_id]
+    assert await bot.delete_message(ann.id, line.message_id)
+    await bot.pin_chat_message(ann.id, sent.message_id)  # again: nothing changes, and nobody is told
+    assert await bot.get_updates(offset=update.update_id + 1) == []
+    assert [message.id for message in ann.messages] == [sent.message_id]

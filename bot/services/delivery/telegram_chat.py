@@ -197,6 +197,7 @@ def posted_document(message: Message, bot_id: int) -> PostedDocument | None:
         unique_id=document.file_unique_id,
         bytes=document.file_size or 0,
         ours=sender is not None and sender.id == bot_id,
+        forwarded=origin is not None,
         caption=message.caption or "",
         mime=document.mime_type or "",
     )

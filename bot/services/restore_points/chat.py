@@ -21,7 +21,7 @@ class PostedDocument:
     """A document as it stands in a chat.
 
     `unique_id` is the same for the same bytes, whoever asks; `ours` says that this very bot sent it, or that a person
-    forwarded what it had sent.
+    forwarded what it had sent: with `forwarded` it is a copy, which can be read and is not ours to edit.
     """
 
     message_id: int
@@ -30,6 +30,7 @@ class PostedDocument:
     unique_id: str
     bytes: int
     ours: bool
+    forwarded: bool = False
     caption: str = ""
     mime: str = ""
 

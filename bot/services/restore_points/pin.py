@@ -162,6 +162,8 @@ class PinKeeper:
             return _Look(chat_id=look.chat_id, known=None, top=None)
         learned = await self._catalogue.learn_restore_points(document.points)
         logger.info("chat {}: {} restore points learned from the pinned message", look.chat_id, learned)
+        if found.forwarded:
+            return look  # a person's copy: Telegram lets us edit our own message alone, which is sent above it
         known = PinnedMessage(chat_id=look.chat_id, message_id=found.message_id, unique_id=found.unique_id)
         await self._catalogue.set_pinned_message(known)
         if look.known is not None and look.known.message_id != found.message_id:

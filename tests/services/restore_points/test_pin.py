@@ -217,4 +217,39 @@ async def test_an_edit_that_fails_for_no_reason_is_tried_again(scene: Scene) -> 
     assert await scene.refresh() > 0
     assert await scene.refresh() == 0
     assert len(scene.pins()) == 1
-    assert len(scene.ann.messages) == 2
+    assert len([message for message in scene.ann.messages if message.document]) == 2
+
+
+async def test_a_forwarded_copy_is_never_taken_for_ours(scene: Scene) -> None:
+    """An admin pins a copy of the list above it: ours is sent anew on top and kept up to date, the copy stays."""
+    first = await scene.back_up()
+    await scene.refresh()
+    (ours,) = scene.pins()
+    (copy,) = await scene.ann.forward(ours)
+    pin_by_hand(copy)
+    for _ in range(2):
+        newest = await scene.back_up()
+        assert await scene.refresh() == 0
+        top = scene.ann.newest_pinned()
+        assert top is not None
+        assert top.forwarded_from is None
+        assert scene.pinned_document().points[0].archive == newest.archive_name
+    assert first.archive_name in [point.archive for point in scene.pinned_document().points]
+    assert {message.id for message in scene.pins()} == {copy.id, top.id}
+    assert copy.chat.messages[copy.id] == copy
+
+
+async def test_a_new_machine_learns_from_a_copy_and_lets_it_be(scene: Scene) -> None:
+    """Where nothing but a copy is on top, its restore points are taken over into a message of our own."""
+    old = await scene.back_up()
+    await scene.refresh()
+    (ours,) = scene.pins()
+    (copy,) = await scene.ann.forward(ours)
+    await scene.ann.delete(ours)
+    pin_by_hand(copy)
+    await scene.lose_the_machine()
+    new = await scene.back_up()
+    assert await scene.refresh() == 0
+    assert [point.archive for point in scene.pinned_document().points] == [new.archive_name, old.archive_name]
+    assert scene.ann.newest_pinned() != copy
+    assert copy.chat.messages[copy.id] == copy
