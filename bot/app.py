@@ -226,17 +226,21 @@ class Service:
     # --- the end -----------------------------------------------------------------------------------------------
 
     async def _stop(self) -> None:
-        """Stop in the order of the flow: no new runs, no new presses, the run, the uploads, the rest."""
+        """Stop in the order of the flow: no new runs, no new presses, the run and its uploads, the rest.
+
+        What hangs is given up after two seconds or so at each of these steps, all of them within 8 s; a restore alone
+        is waited for, until it has ended or everything is back.
+        """
         logger.info("service stops")
         stopping = asyncio.gather(self._planned.stop(), self._way_back.stop(), self._upkeep.stop())
         for task in self._tasks:
             if task.get_name() == "polling":
                 task.cancel()
         # Side by side: a handler may be following the very run that is being stopped.
-        await asyncio.gather(self.manager.stop(), stopping, self.poller.stop())
+        await asyncio.gather(self.manager.stop(), stopping, self.poller.stop(), self._ledger.drain(DRAIN_DELIVERIES))
         await self.watch.stop()
         await self.manager.timetable.close()
-        await self._ledger.drain(DRAIN_DELIVERIES)
+        await self._ledger.drain(0)  # what was told meanwhile
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

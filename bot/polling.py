@@ -24,7 +24,7 @@ LONGEST_WAIT = 30.0
 ASK_AGAIN = 60.0
 """Seconds between two tries while the token is refused, after some quicker ones; for as long as it takes."""
 
-DRAIN_SECONDS = 3.0
+DRAIN_SECONDS = 2.0
 
 NEVER_GOOD = "Telegram does not know this bot token (401 Unauthorized)."
 NEVER_GOOD_HINT = "Copy BOT_TOKEN again from @BotFather; a revoked token never works again."

@@ -108,12 +108,13 @@ class Watch:
 
     async def stop(self) -> None:
         """Stop looking, and let what is being told arrive."""
+        await asyncio.gather(self._stop_looking(), *([self._watchdog.stop()] if self._watchdog is not None else []))
+
+    async def _stop_looking(self) -> None:
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        if self._watchdog is not None:
-            await self._watchdog.stop()
 
     # --- what the watchdog hears of: planned runs alone, or a manual one would hide that the schedule stopped ---
 

@@ -257,3 +257,25 @@ async def test_a_signal_ends_the_command_cleanly(standin: StandIn, tmp_path: Pat
     assert status.state is ServiceState.STOPPED
     assert status.heartbeat is not None
     assert status.heartbeat.stopped
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM on Windows")
+async def test_a_hanging_upload_does_not_hold_up_the_end(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """Whatever hangs, all is over within 8 s: an upload that nobody answers, and a screen that can't be drawn."""
+    ann = standin.add_user(11)
+    settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), SCHEDULE="0 0 1 1 *")
+    uploads = standin.hold("sendDocument")
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", "run", "--env-file", str(tmp_path / ".env"),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+    )  # fmt: skip
+    await standin.polled(within=20)
+    await ann.send("/backup")
+    await uploads.reached(within=20)
+    edits = standin.hold("editMessageText")
+    await edits.reached(within=20)
+    child.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(8):  # the promise itself; some five seconds are spent on what hangs
+        out, _ = await child.communicate()
+    assert child.returncode == 0, out.decode()

@@ -12,7 +12,7 @@ from bot.services.abort import Abort
 Result = TypeVar("Result")
 Sleep = Callable[[float], Awaitable[None]]
 
-GRACE = 5.0  # seconds for requests under way once a run is stopped; a cut answer could mean a second copy
+GRACE = 2.0  # seconds for requests under way once a run is stopped; a cut answer could mean a second copy
 LOOK_EVERY = 0.1  # seconds between two looks at the abort flag
 
 
