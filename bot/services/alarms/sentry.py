@@ -100,10 +100,10 @@ class Sentry:
             return
         await self._alarms.clear("run", "There is a new good backup.")
         let_go = await self._catalogue.let_go_names()
-        skipped = {record.name: record for record in latest.skipped if record.name not in let_go}
-        gone = {name: record for name, record in skipped.items() if record.reason is SkipReason.GONE}
-        await self._without(latest, SKIPPED, {name: skipped[name] for name in skipped if name not in gone})
-        await self._without(latest, GONE, gone)
+        gone = {record.name: record for record in latest.skipped if record.reason is SkipReason.GONE}
+        skipped = {record.name: record for record in latest.skipped if record.name not in gone}
+        await self._without(latest, SKIPPED, skipped)
+        await self._without(latest, GONE, {name: gone[name] for name in gone if name not in let_go})
 
     async def _without(self, latest: Backup, kind: str, records: Mapping[str, SkippedRecord]) -> None:
         """Begin and end the alarms of a kind about the databases that the newest run is without."""

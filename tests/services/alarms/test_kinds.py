@@ -120,6 +120,24 @@ async def test_what_a_pattern_found_before_is_missed_until_it_is_back(scene: Sce
     assert await scene.open_keys() == []
 
 
+async def test_what_was_let_go_is_missed_again_where_it_is_named(scene: Scene) -> None:
+    """ "It is right" speaks of the pattern; who then writes the path itself into DATABASES wants it."""
+    path = scene.sources[0]
+    scene.sources = [path.parent / "*.db"]
+    await scene.restart()
+    await scene.back_up()
+    path.unlink()
+    await scene.back_up()
+    (alarm,) = await scene.open_alarms()
+    await scene.manager.alarms.accept(alarm.id, actor="Ann (11)")
+    await scene.pass_time(HOUR, scene.back_up)
+    assert await scene.open_keys() == []
+    scene.sources.append(path)
+    await scene.restart()
+    await scene.back_up()
+    assert await scene.open_keys() == ["skipped:users.db"]
+
+
 async def test_a_folder_that_is_gone_rings_once_and_is_accepted_at_once(scene: Scene) -> None:
     """More than five databases that a pattern is without are one alarm, and one press lets them all go."""
     for number in range(8):
