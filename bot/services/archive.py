@@ -77,6 +77,7 @@ async def write_archive(
     mix: Mix | None = None,
     records: Records = STANDARD,
     seal: Seal | None = None,
+    reader: Callable[[Path], object] = lambda _path: None,
 ) -> Archive:
     """Write, prove and store the archive of `sources` as `target`; it exists under that name only if it is proven.
 
@@ -88,6 +89,9 @@ async def write_archive(
 
     With a `seal` it is the sealed archive that is written, proven and renamed; its ZIP is never on a disk. Raises
     `SealError` where nothing can be sealed here.
+
+    `reader` reads the archive under its final name, in a thread, as whoever restores it will; what it raises is a
+    failed proof. A sealed one is not given to it: nothing here may be able to open it.
 
     Whatever happens instead (an exception of the epilogue, which is passed on; cancellation), nothing is left behind:
     no file, no thread. `progress` counts bytes of the sources. `mix` overrides the choice of the codecs, `records`
@@ -127,6 +131,8 @@ async def write_archive(
                 sealed=sealed,
             )
             await step_by_step(threads, _read_again(archive, part.crc32, stream.entries), abort=abort)
+            if seal is None:
+                await in_thread(threads, lambda: reader(target))
         except BaseException:
             await part.discard()
             raise

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from pydantic import TypeAdapter, ValidationError
 
 from bot import __version__
-from bot.errors import DamagedArchiveError
+from bot.errors import ArchiveError, DamagedArchiveError
 from bot.models import (
     INFO_NAME,
     MANIFEST_FORMAT,
@@ -32,7 +32,11 @@ from bot.services.zip_reader import data_offset, faults_in, inflate_entry, opene
 from bot.services.zip_records import Entry
 
 MAX_MANIFEST = 16 << 20
-"""Bytes of manifest.json that are read at most: enough for a hundred thousand tables."""
+"""Bytes of manifest.json that are read, and written, at most: enough for a hundred thousand tables."""
+
+TOO_MANY_TABLES = (
+    "Its rows are not listed by table: the names of its tables alone would be larger than a manifest may be."
+)
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -115,8 +119,12 @@ def build_manifest(
     databases: Sequence[BackedUp],
     skipped: Sequence[SkippedRecord],
 ) -> Manifest:
-    """Say what an archive holds. Paths that are no Unicode are written with backslash escapes."""
-    return Manifest(
+    """Say what an archive holds, in what a reader takes. Paths that are no Unicode are written with backslash escapes.
+
+    Where it would be larger than `MAX_MANIFEST`, rows by table are left out, of the databases with the longest lists
+    first, which then carry a warning. Raises `ArchiveError` where even that is too large.
+    """
+    manifest = Manifest(
         created_at=created_at.astimezone(UTC),
         trigger=trigger,
         host=_unicode(host),
@@ -127,6 +135,31 @@ def build_manifest(
             for record in skipped
         ),
     )
+    return _fitting(manifest)
+
+
+def _fitting(manifest: Manifest) -> Manifest:
+    over = len(manifest.to_json()) - MAX_MANIFEST
+    sizes = {one.name: len(_rows_adapter().dump_json(one.rows, indent=1)) for one in manifest.databases if one.rows}
+    left_out: set[str] = set()
+    for name in sorted(sizes, key=lambda name: sizes[name], reverse=True):
+        if over <= 0:
+            break
+        over += len(TOO_MANY_TABLES) + 2 - sizes[name]
+        left_out.add(name)
+    fitting = replace(
+        manifest,
+        databases=tuple(
+            replace(one, rows=(), warning=f"{one.warning} {TOO_MANY_TABLES}".strip()) if one.name in left_out else one
+            for one in manifest.databases
+        ),
+    )
+    if (left_out and len(fitting.to_json()) > MAX_MANIFEST) or (not left_out and over > 0):
+        raise ArchiveError(
+            f"{MANIFEST_NAME} would have more than {MAX_MANIFEST:,} bytes, which no restore reads.",
+            hint="Divide DATABASES among two services, each with a BACKUP_DIR of its own.",
+        )
+    return fitting
 
 
 def backed_up(snapshot: Snapshot, report: CheckReport, member: Member) -> BackedUp:
@@ -187,6 +220,11 @@ def manifest_in(file: BinaryIO, entries: Sequence[Entry], archive: str) -> Manif
         return Manifest.from_json(b"".join(pieces))
     except DamagedArchiveError as error:
         raise DamagedArchiveError(f"{archive}: {error.sentence}", hint=error.hint) from error
+
+
+@cache
+def _rows_adapter() -> TypeAdapter[tuple[tuple[str, int], ...]]:
+    return TypeAdapter(tuple[tuple[str, int], ...])
 
 
 @cache

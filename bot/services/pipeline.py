@@ -9,7 +9,15 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from bot.errors import AbortedError, ArchiveError, CourierError, NothingToBackUpError, SnapshotError
+from bot.errors import (
+    AbortedError,
+    ArchiveError,
+    CourierError,
+    DamagedArchiveError,
+    NothingToBackUpError,
+    SnapshotError,
+    UntrustedArchiveError,
+)
 from bot.models import (
     INFO_NAME,
     MANIFEST_NAME,
@@ -33,7 +41,8 @@ from bot.services.abort import Abort
 from bot.services.archive import Source, write_archive
 from bot.services.backup_info import build_info
 from bot.services.check import check_snapshot
-from bot.services.manifest import backed_up, build_manifest
+from bot.services.manifest import Manifest, backed_up, build_manifest, read_manifest
+from bot.services.restore.untrusted import screened
 from bot.services.sealing.keys import Seal
 from bot.services.second_look import look_twice, was_written_since
 from bot.services.snapshot import take_snapshot, take_snapshots
@@ -234,28 +243,37 @@ async def _write(
     abort: Abort,
     report: Report,
 ) -> Product:
-    databases: tuple[BackedUp, ...] = ()
+    manifest: Manifest | None = None
 
     async def close_with_manifest(members: Sequence[Member]) -> Sequence[Source]:
-        nonlocal databases
+        nonlocal manifest
         judged = [await checks[snapshot.database.name] for snapshot in included]
         reports = [each.report for each in judged if each.report is not None]
         if len(reports) < len(included) or [each.snapshot for each in judged] != list(included):
             raise _AnewError
-        databases = tuple(backed_up(*triple) for triple in zip(included, reports, members, strict=True))
         manifest = build_manifest(
             created_at=plan.started_at,
             trigger=plan.trigger,
             host=plan.host,
             timezone=plan.timezone,
-            databases=databases,
+            databases=[backed_up(*triple) for triple in zip(included, reports, members, strict=True)],
             skipped=_records(skipped),
         )
         info = build_info(manifest, plan.target.name, sealed=plan.seal.label if plan.seal else "")
+        content = manifest.to_json()
+        _require_same(Manifest.from_json(content), manifest)
         return (
             Source(name=INFO_NAME, content=info, modified=plan.started_at),
-            Source(name=MANIFEST_NAME, content=manifest.to_json(), modified=plan.started_at),
+            Source(name=MANIFEST_NAME, content=content, modified=plan.started_at),
         )
+
+    def read_as_a_restore_would(path: Path) -> None:
+        try:
+            with screened(path, trusted=True):
+                pass
+            _require_same(read_manifest(path), manifest)
+        except (UntrustedArchiveError, DamagedArchiveError) as error:
+            raise ArchiveError(f"The archive could not be proven: {error.sentence}", hint=error.hint) from error
 
     archive = await write_archive(
         plan.target,
@@ -265,12 +283,22 @@ async def _write(
         abort=abort,
         progress=lambda done, total: report(Progress(stage=Stage.CHECK, done=done, total=total)),
         seal=plan.seal,
+        reader=read_as_a_restore_would,
     )
+    databases = manifest.databases if manifest is not None else ()  # as a reader finds them
     return Product(archive=archive, databases=databases, skipped=_records(skipped))
 
 
 def _skipped(database: Database, error: SnapshotError) -> Skipped:
     return Skipped(database=database, reason=error.reason, detail=f"{error.sentence} {error.hint}".strip())
+
+
+def _require_same(read: Manifest, written: Manifest | None) -> None:
+    if read != written:
+        raise ArchiveError(
+            f"The archive could not be proven: its {MANIFEST_NAME}, read as for a restore, is not what was written.",
+            hint="Please report this, with what `sqlite-courier config` prints.",
+        )
 
 
 def _records(skipped: Iterable[Skipped]) -> tuple[SkippedRecord, ...]:

@@ -12,11 +12,14 @@ import pytest
 
 from bot.app import open_manager
 from bot.config import load_settings
-from bot.errors import AbortedError, BusyError, CourierError, NotFoundError, NothingToBackUpError
+from bot.errors import AbortedError, ArchiveError, BusyError, CourierError, NotFoundError, NothingToBackUpError
 from bot.models import BackupState, DeliveryState, Progress, Recipient, SkipReason, Stage, Trigger, Verdict
+from bot.services.abort import Abort
 from bot.services.catalogue import CATALOGUE_NAME
 from bot.services.manager import Manager
 from bot.services.manifest import read_manifest
+from bot.services.restore import untrusted
+from bot.services.verify import verify_archive
 from tests.samples import damage, make_database, members_of, rows_in, write_env
 
 NOON = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
@@ -259,3 +262,30 @@ async def test_the_catalogue_is_rebuilt_from_the_archives(opened, tmp_path: Path
     assert (found.archive_name, found.archive_sha256) == (made.archive_name, made.archive_sha256)
     assert found.databases == made.databases
     assert list(manager.store.folder.glob("*broken*"))
+
+
+async def test_what_is_called_proven_can_be_read_again_whatever_it_holds(opened, tmp_path: Path) -> None:
+    """A database with more names of tables than a manifest may hold goes out, and a restore takes it."""
+    wide = tmp_path / "wide.db"
+    with closing(sqlite3.connect(wide)) as connection, connection:
+        connection.execute("PRAGMA synchronous=OFF")
+        for number in range(200):
+            connection.execute(f"CREATE TABLE t{number:090000} (a)")
+    manager = await opened(wide, make_database(tmp_path / "good.db", 7))
+    backup = (await back_up(manager)).backup
+    archive = manager.store.folder / backup.archive_name
+    assert read_manifest(archive).databases == backup.databases
+    assert {entry.name: bool(entry.rows) for entry in backup.databases} == {"wide.db": False, "good.db": True}
+    await verify_archive(archive, expected_sha256=backup.archive_sha256, abort=Abort())
+    assert "restored and checked" in await manager.drills.prove(archive, backup)
+
+
+async def test_an_archive_that_no_restore_would_take_is_not_called_a_backup(
+    opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Proof reads the archive as a restore does; what fails there leaves no file behind."""
+    monkeypatch.setattr(untrusted, "MAX_MEMBERS", 2)
+    manager = await opened(make_database(tmp_path / "one.db"))
+    with pytest.raises(ArchiveError, match="could not be proven"):
+        await back_up(manager)
+    assert not await manager.store.archives()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.errors import DamagedArchiveError
+from bot.errors import ArchiveError, DamagedArchiveError
 from bot.models import (
     BackedUp,
     CheckMethod,
@@ -25,7 +25,7 @@ from bot.models import (
     Verdict,
 )
 from bot.services.backup_info import build_info
-from bot.services.manifest import Manifest, backed_up, build_manifest
+from bot.services.manifest import MAX_MANIFEST, TOO_MANY_TABLES, Manifest, backed_up, build_manifest
 from tests.services.archives import MOMENT, report, snapshot_of
 
 NAME = "database_backup_20260329_013007.zip"
@@ -221,3 +221,27 @@ def test_many_tables_do_not_fill_the_info_file(manifest: Manifest) -> None:
     info = build_info(replace(manifest, databases=(replace(manifest.databases[0], rows=rows),)), NAME)
     assert b"and 800 tables more, listed in manifest.json" in info
     assert info.count(b"table") < 250
+
+
+def test_what_is_written_is_never_larger_than_what_is_read(manifest: Manifest) -> None:
+    """Five thousand tables with names of 3,400 letters are not listed; the other database's rows are."""
+    small = manifest.databases[0]
+    wide = replace(small, name="wide.db", rows=tuple((f"{number:03400}", number) for number in range(5000)))
+    built = build_manifest(
+        created_at=MOMENT, trigger=Trigger.BUTTON, host="vps", timezone="UTC", databases=[wide, small], skipped=[]
+    )
+    content = built.to_json()
+    assert len(content) <= MAX_MANIFEST
+    assert Manifest.from_json(content) == built
+    assert built.databases[1] == small
+    assert built.databases[0].rows == ()
+    assert TOO_MANY_TABLES in built.databases[0].warning
+
+
+def test_a_manifest_that_no_reader_takes_is_not_written(manifest: Manifest) -> None:
+    """Where even the warnings are too large, there is a sentence and no archive."""
+    skipped = SkippedRecord(name="a.db", path="/srv/a.db", reason=SkipReason.FAILED, detail="x" * MAX_MANIFEST)
+    with pytest.raises(ArchiveError, match="no restore reads"):
+        build_manifest(
+            created_at=MOMENT, trigger=Trigger.BUTTON, host="vps", timezone="UTC", databases=(), skipped=[skipped]
+        )
