@@ -78,7 +78,7 @@ def read_header(file: Lines, name: str) -> Header:
     Raises `DamagedArchiveError` where it is no header of age's first version.
     """
     line = _line(file, name)
-    if line == ARMOR:
+    if line.removesuffix(b"\r") == ARMOR:
         header = read_header(io.BytesIO(_dearmored(file, name)), name)
         return Header(stanzas=header.stanzas, signed=header.signed, mac=header.mac, armored=True)
     if line != MAGIC:

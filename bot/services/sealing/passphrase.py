@@ -11,11 +11,12 @@ import hashlib
 import hmac
 import io
 import os
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from bot.errors import DamagedArchiveError
-from bot.services.sealing.header import MAGIC, Header
+from bot.services.sealing.header import MAGIC, Header, unpadded
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -86,16 +87,14 @@ def _file_key(header: Header, passphrase: str, name: str) -> bytes:
     if len(header.stanzas) != 1:
         raise DamagedArchiveError(f"{name} is damaged: beside a passphrase, its header names other keys.")
     stanza = header.stanzas[0]
-    try:
-        salt_text, work = stanza.arguments
-        salt, log_n = base64.b64decode(f"{salt_text}==", validate=True), int(work)
-    except ValueError:
-        salt, log_n = b"", 0
-    if len(salt) != 16 or log_n < 1 or str(log_n) != stanza.arguments[-1] or len(stanza.body) != 16 + _TAG:
+    arguments = stanza.arguments if len(stanza.arguments) == 2 else ("", "")
+    salt, work = unpadded(arguments[0].encode(), name), re.fullmatch("[1-9][0-9]{0,19}", arguments[1])
+    if len(salt) != 16 or work is None or len(stanza.body) != 16 + _TAG:
         raise DamagedArchiveError(f"{name} is damaged: its age header is not as it was written.")
-    if log_n > MOST_LOG_N:
+    if (log_n := int(work[0])) > MOST_LOG_N:
         raise DamagedArchiveError(
-            f"{name} asks for 2^{log_n} rounds of scrypt, which would take {1 << (log_n - 10)} MiB of memory.",
+            f"{name} asks for 2^{log_n} rounds of scrypt, and so for more than the {1 << (MOST_LOG_N - 10)} MiB of "
+            "memory that are allowed here.",
             hint="If it is yours, open it with age, and bring the ZIP.",
         )
     file_key = _opened(_cipher(_scrypt(passphrase, salt, log_n)), bytes(12), stanza.body)

@@ -177,7 +177,7 @@ def test_a_header_that_asks_for_gigabytes_is_refused(tmp_path: Path) -> None:
     """scrypt's work is chosen by whoever made the file: a forged one must not take the server's memory."""
     forged = by_passphrase(b"content").replace(b" 4\n", b" 30\n", 1)
     (tmp_path / "a.age").write_bytes(forged)
-    with pytest.raises(DamagedArchiveError, match="1048576 MiB of memory"):
+    with pytest.raises(DamagedArchiveError, match=r"more than the [0-9]+ MiB of memory"):
         opened(tmp_path / "a.age", keys=ALL_KEYS)
 
 
