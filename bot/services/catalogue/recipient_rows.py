@@ -11,6 +11,8 @@ from bot.services.catalogue.connection import Rows, reading, writing
 from bot.services.catalogue.delivery_rows import OWED, as_recipient
 from bot.services.catalogue.values import as_text, as_time_or_none
 
+BEFORE_THE_MOVE = "it was sent before the group became a supergroup"
+
 
 class RecipientRows(Rows):
     """The rows of recipients and migrations."""
@@ -94,6 +96,13 @@ class RecipientRows(Rows):
         )
         old, new = str(old_chat_id), str(new_chat_id)
         theirs = "(address = ? OR substr(address, 1, ?) = ?)"
+        # Message numbers begin anew in a supergroup: one from before the move means another message there.
+        await self.execute(
+            f"UPDATE sent_volumes SET undeletable = ? WHERE {theirs} AND deleted_at IS NULL",
+            (BEFORE_THE_MOVE, old, len(old) + 1, f"{old}/"),
+        )
+        await self.execute(f"DELETE FROM kept_messages WHERE {theirs}", (old, len(old) + 1, f"{old}/"))
+        await self.execute(f"UPDATE alarm_messages SET done = 1 WHERE {theirs}", (old, len(old) + 1, f"{old}/"))
         for table in ("recipients", "deliveries"):
             # OR IGNORE: where the new id has a row of its own, that one is the truth.
             await self.execute(

@@ -210,15 +210,18 @@ class Ledger:
         One try; returns the id of the message that holds it. Raises the `Outcome` that stood in the way, with the
         recipient parked where a person must do something first.
         """
-        recipient = await self._catalogue.current(recipient)
-        return await self._crew.spawn(self._post(recipient, notice, message_id))
+        current = await self._catalogue.current(recipient)
+        if current != recipient:
+            message_id = None  # numbers from before a move mean other messages now
+        return await self._crew.spawn(self._post(current, notice, message_id))
 
     async def take_back(self, recipient: Recipient, message_id: int, instead: Notice) -> None:
         """Delete a message of ours, or let it say something else where Telegram lets none be deleted any more.
 
         Raises the `Outcome` that stood in the way.
         """
-        recipient = await self._catalogue.current(recipient)
+        if await self._catalogue.current(recipient) != recipient:
+            return  # numbers from before a move mean other messages now
         try:
             await self._destination.remove_notice(recipient, message_id)
         except Vanished:

@@ -3,6 +3,7 @@
 import pytest
 
 from bot.demo import faults
+from bot.demo.state import Message
 from bot.models import Trigger
 from bot.texts import Texts
 from tests.services.notices.conftest import MakeHouse
@@ -155,3 +156,30 @@ async def test_groups_are_tidied_too(make_house: MakeHouse) -> None:
     await hourly(house, 4)
     await house.upkeep.refresh()
     assert len(archives(group)) == len(archives(house.ann)) == 1
+
+
+async def test_numbers_from_before_a_move_to_a_supergroup_mean_nothing(make_house: MakeHouse) -> None:
+    """What people write there afterwards has the same numbers: none of it is deleted or written over."""
+    house = await make_house(CHAT_KEEP_HOURS="1", ADMIN_IDS="11", DELIVER_TO="-500")
+    group = house.standin.add_group(-500, members=[house.ann], bot_status="administrator")
+    await house.manager.alarms.raise_("drill", "It failed.", title="Test-restore failed")
+    await house.manager.alarms.told()
+    await hourly(house, 4)
+    group = group.upgrade(-1001500)
+    written = [await house.ann.send(f"talk {number}", to=group) for number in range(10)]
+    await hourly(house, 4)
+    await house.upkeep.refresh()
+    await house.manager.alarms.clear("drill", "It is over.")
+    await house.manager.alarms.told()
+    assert archives_in(group.messages)
+    assert len(archives_in(group.messages)) < 4  # those after the move are tidied as ever
+    assert [message for message in group.messages if message.sender_id == house.ann.id] == written
+    tried = house.standin.calls_of("deleteMessage", chat_id=group.id) + house.standin.calls_of(
+        "editMessageText", chat_id=group.id
+    )
+    theirs = {str(message.id) for message in written}
+    assert not [call for call in tried if call.params["message_id"] in theirs]
+
+
+def archives_in(messages: list[Message]) -> list[Message]:
+    return [message for message in messages if message.document is not None]

@@ -236,6 +236,7 @@ async def test_a_forwarded_copy_is_never_taken_for_ours(scene: Scene) -> None:
         assert scene.pinned_document().points[0].archive == newest.archive_name
     assert first.archive_name in [point.archive for point in scene.pinned_document().points]
     assert {message.id for message in scene.pins()} == {copy.id, top.id}
+    assert scene.standin.calls_of("editMessageMedia", ok=False) == []
     assert copy.chat.messages[copy.id] == copy
 
 
@@ -252,4 +253,5 @@ async def test_a_new_machine_learns_from_a_copy_and_lets_it_be(scene: Scene) -> 
     assert await scene.refresh() == 0
     assert [point.archive for point in scene.pinned_document().points] == [new.archive_name, old.archive_name]
     assert scene.ann.newest_pinned() != copy
+    assert scene.standin.calls_of("editMessageMedia", ok=False) == []
     assert copy.chat.messages[copy.id] == copy
