@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from aiogram import Bot, Dispatcher
 from aiogram.exceptions import (
@@ -13,6 +15,7 @@ from aiogram.exceptions import (
     TelegramUnauthorizedError,
 )
 from aiogram.types import Update
+from aiogram.types.update import UpdateTypeLookupError
 from loguru import logger
 
 from bot.errors import CourierError, TelegramError
@@ -25,6 +28,11 @@ ASK_AGAIN = 60.0
 """Seconds between two tries while the token is refused, after some quicker ones; for as long as it takes."""
 
 DRAIN_SECONDS = 2.0
+TURN = 0.25
+"""Seconds after which the sender's next update is begun beside one that takes longer."""
+
+AT_ONCE = 32
+"""Senders who have their turn at the same time; more of them wait for one to end."""
 
 NEVER_GOOD = "Telegram does not know this bot token (401 Unauthorized)."
 NEVER_GOOD_HINT = "Copy BOT_TOKEN again from @BotFather; a revoked token never works again."
@@ -46,7 +54,10 @@ async def _take_no_note() -> None:
 
 
 class Poller:
-    """Feeds a dispatcher with updates, each handled in a task of its own.
+    """Feeds a dispatcher with updates: those of one sender in their order, and a bounded number at once.
+
+    An update has its sender's turn until it is handled, or for `TURN` seconds: a handler that follows a run for minutes
+    keeps nobody waiting. However often somebody presses, the others have turns of their own.
 
     aiogram's own loop ignores retry_after, stops at a 502 on its first call, waits for ever with a token that was never
     good, and does not wait for handlers at the end; hence this one. `trouble` is the sentence for the status, empty
@@ -76,7 +87,9 @@ class Poller:
         self._token_was_good, self._token_is_good = token_was_good, token_is_good
         self.heard = False
         """Whether Telegram has answered this process at all."""
-        self._handling: set[asyncio.Task[object]] = set()
+        self._handling: set[asyncio.Task[None]] = set()
+        self._waiting: dict[int | None, deque[Update]] = {}
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._offset: int | None = None
 
     async def run(self) -> None:
@@ -141,9 +154,26 @@ class Poller:
         if updates.offset is not None:
             self._offset = updates.offset
         for update in updates.readable:
-            task: asyncio.Task[object] = asyncio.create_task(self._feed(update))
-            self._handling.add(task)
-            task.add_done_callback(self._handling.discard)
+            sender = _sender(update)
+            if sender in self._waiting:
+                self._waiting[sender].append(update)
+            else:
+                self._waiting[sender] = deque([update])
+                self._go(self._take_turns(sender))
+
+    async def _take_turns(self, sender: int | None) -> None:
+        """Begin what the sender has sent, one after the other, until nothing is left."""
+        waiting = self._waiting[sender]
+        while waiting:
+            async with self._turns:
+                await asyncio.wait({self._go(self._feed(waiting.popleft()))}, timeout=TURN)
+        del self._waiting[sender]
+
+    def _go(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._handling.add(task)
+        task.add_done_callback(self._handling.discard)
+        return task
 
     async def _feed(self, update: Update) -> None:
         try:
@@ -178,6 +208,14 @@ class Poller:
         if trouble != self.trouble:
             self.trouble = trouble
             logger.warning(trouble)
+
+
+def _sender(update: Update) -> int | None:
+    """Who sent it; None where nobody did, such as a post in a channel."""
+    try:
+        return getattr(getattr(update.event, "from_user", None), "id", None)
+    except UpdateTypeLookupError:  # of a kind that aiogram does not know yet
+        return None
 
 
 def _brief(error: Exception) -> str:

@@ -127,3 +127,36 @@ async def test_a_trouble_may_last_for_days(
     assert slept[:3] == [1, 2, 4]
     assert slept[-1] == longest
     assert (poller.trouble, poller.refusals) == ("", 0)
+
+
+async def test_who_presses_three_hundred_times_keeps_nobody_waiting(
+    standin: StandIn,  # noqa: F811
+    bot: Bot,  # noqa: F811
+) -> None:
+    """However slow the handlers, one sender's updates begin in order and few at once, and another one has an answer."""
+    ann, ben = standin.add_user(11, "Ann"), standin.add_user(12, "Ben")
+    begun: list[str] = []
+    gate, answered = asyncio.Event(), asyncio.Event()
+    dispatcher = Dispatcher(disable_fsm=True)
+
+    @dispatcher.message()
+    async def hear(message: Message) -> None:
+        if message.chat.id == 12:
+            answered.set()
+            return
+        begun.append(message.text or "")
+        await gate.wait()
+
+    for number in range(300):
+        await ann.send(f"{number}")
+    await ben.send("and me?")
+    poller = Poller(bot, dispatcher)
+    async with running(poller):
+        async with asyncio.timeout(20):
+            await answered.wait()
+        assert len(begun) < 100, "each new one waits a turn for those before it"
+        gate.set()
+        async with asyncio.timeout(20):
+            while len(begun) < 300:
+                await asyncio.sleep(0.01)
+    assert begun == [f"{number}" for number in range(300)]
