@@ -12,17 +12,20 @@ import asyncio
 import json
 import os
 import re
+import sqlite3
+import struct
 import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from bot.errors import SnapshotError
 from bot.models import SkipReason
-from bot.services.source import SHM, WAL, Sight, look_at, uses_wal
+from bot.services.source import SHM, WAL, Sight, look_at, uri_of, uses_wal
 from bot.services.sqlite_errors import refusal
 from bot.services.sqlite_faults import FAULTS
 
@@ -115,7 +118,7 @@ def require_log_in_sight(sight: Sight, doubt: Doubt | None) -> None:
     empty = not sight.sidecar_bytes(WAL)
     if doubt is not None and not doubt.hard_links:
         raise _refused(doubt.why, doubt.mend)
-    if doubt is None and not empty:
+    if doubt is None and (not empty or _surely_closed(sight)):
         return
     main, shm = _locks(sight)
     if doubt is not None:
@@ -227,6 +230,29 @@ def _bytes(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def _surely_closed(sight: Sight) -> bool:
+    """Tell whether no other process holds a lock on the database; False where only a child process can tell.
+
+    SQLite opens the file, reads nothing and closes it, which it does with regard to the locks that this process has.
+    Its descriptor, known by the file that it leads to, is asked whose locks would be in the way of a write.
+    """
+    if sys.platform not in ("linux", "darwin"):
+        return False
+    import fcntl  # noqa: PLC0415 - not on Windows
+
+    mac = sys.platform == "darwin"
+    start, write = 0x40000000, fcntl.F_WRLCK
+    asked = struct.pack("qqihh", start, 512, 0, write, 0) if mac else struct.pack("hhqqi", write, 0, start, 512, 0)
+    with suppress(OSError, sqlite3.Error), closing(sqlite3.connect(uri_of(sight.path, mode="ro"), uri=True)):
+        for descriptor in map(int, os.listdir("/dev/fd")):  # noqa: PTH208 - numbers, not paths
+            with suppress(OSError):  # another thread's, and closed meanwhile
+                found = os.fstat(descriptor)
+                if (found.st_dev, found.st_ino) == (sight.device, sight.inode):
+                    answer = struct.unpack("qqihh" if mac else "hhqqi", fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
+                    return bool(answer[3 if mac else 0] == fcntl.F_UNLCK)
+    return False
 
 
 def _locks(sight: Sight) -> tuple[bool, bool]:
