@@ -8,8 +8,8 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
-SLOW = "instr(zeroblob(900000), zeroblob(450000) || x'01')"
-"""Seconds within one function of SQLite, with values that a small database may have."""
+SLOW = " + ".join(["instr(zeroblob(900000), zeroblob(450000) || x'01')"] * 50)
+"""Minutes in which SQLite looks for no interrupt, with values that a small database may have."""
 
 UNSTOPPABLE = "instr(zeroblob(20000000), zeroblob(10000000) || x'01')"
 LARGE = "length(hex(zeroblob(400000000)))"

@@ -87,7 +87,8 @@ class CheckReport:
 
     `messages` are SQLite's own lines (at most 20); with an OK they name rows that break rules of the schema. `rows`
     holds (table, rows) in schema order, -1 where a table could not be counted; `schema_sha256` is over the normalised
-    `sqlite_master`.
+    `sqlite_master`. `schema` is (type, name, hash of its SQL) of everything in it but SQLite's own, () where it is
+    unreadable; `last_rowids` is the last rowid of each table that has rowids, below all of them where it is empty.
     """
 
     verdict: Verdict
@@ -97,3 +98,5 @@ class CheckReport:
     rows: tuple[tuple[str, int], ...]
     schema_sha256: str
     seconds: float
+    schema: tuple[tuple[str, str, str], ...] = ()
+    last_rowids: tuple[tuple[str, int], ...] = ()

@@ -63,6 +63,8 @@ async def check_snapshot(
         foreign_key_violations=found.foreign_key_violations,
         rows=found.rows,
         schema_sha256=found.schema_sha256,
+        schema=found.schema,
+        last_rowids=found.last_rowids,
         seconds=time.monotonic() - started,
     )
 
@@ -88,12 +90,12 @@ class _Checking:
         try:
             return await self._apart(full=full, rules=not foreign)
         except StoppedShortError as short:
-            why = f"{short}"
+            why, known = f"{short}", short.found or Findings(UNCHECKED)
         # What evaluates nothing but columns is tried once more: is there damage all the same, and how many rows?
         try:
-            rest = await self._apart(full=False, rules=False) if full or not foreign else Findings(UNCHECKED)
-        except StoppedShortError:
-            rest = Findings(UNCHECKED)
+            rest = await self._apart(full=False, rules=False) if full or not foreign else known
+        except StoppedShortError as again:
+            rest = again.found or known
         return rest if rest.verdict == DAMAGED else rest._replace(verdict=UNCHECKED, messages=(why,))
 
     async def _in_thread(self, *, full: bool) -> Findings | None:

@@ -54,7 +54,9 @@ def limits_for(size: int) -> Limits:
 
 
 class StoppedShortError(Exception):
-    """A check ended before it had an answer; the words say why."""
+    """A check ended before it had an answer; the words say why. `found` is what was told before, None for nothing."""
+
+    found: Findings | None = None
 
 
 class CheckProcess:
@@ -79,10 +81,14 @@ class CheckProcess:
             answer = self._asked(process)
             if len(answer) > _MOST_ANSWER:
                 raise StoppedShortError("there is more to tell of it than anybody could read")
-            if not answer.endswith(b"\n"):
-                process.wait()
-                raise StoppedShortError(self._why(process.returncode))
-            return self._understood(answer)
+            *lines, _cut_off = answer.split(b"\n")
+            found = self._understood(lines[0], "so far") if lines else None
+            if len(lines) > 1 or (lines and found is None):
+                return self._in_words(self._understood(lines[-1], "findings") or self._error(lines[-1]))
+            process.wait()
+            short = StoppedShortError(self._why(process.returncode))
+            short.found = found
+            raise short
         finally:
             process.kill()
             process.wait()
@@ -118,23 +124,28 @@ class CheckProcess:
             return f"its check was stopped after {self._limits.processor_seconds} s of processor time"
         return f"the process of its check was ended by something else (code {code}; is this machine short of memory?)"
 
-    def _understood(self, answer: bytes) -> Findings:
+    def _understood(self, line: bytes, kind: str) -> Findings | None:
+        """Return the findings of a line, None where it is of another kind."""
         try:
-            told = json.loads(answer)
-            if "error" in told:
-                verdict = DAMAGED if told["damage"] else UNCHECKED
-                return self._in_words(Findings(verdict, (str(told["error"]),)))
-            verdict, messages, violations, rows, schema_sha256 = told["findings"]
-            findings = Findings(
+            told = json.loads(line)
+            if kind not in told:
+                return None
+            verdict, messages, violations, rows, schema_sha256, schema, last_rowids = told[kind]
+            return Findings(
                 verdict=str(verdict),
                 messages=tuple(map(str, messages)),
                 foreign_key_violations=int(violations),
                 rows=tuple((str(name), int(count)) for name, count in rows),
                 schema_sha256=str(schema_sha256),
+                schema=tuple((str(kind), str(name), str(sql)) for kind, name, sql in schema),
+                last_rowids=tuple((str(name), int(rowid)) for name, rowid in last_rowids),
             )
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise StoppedShortError(f"its check gave no answer ({error})") from error
-        return self._in_words(findings)
+
+    def _error(self, line: bytes) -> Findings:
+        told = json.loads(line)
+        return Findings(DAMAGED if told.get("damage") else UNCHECKED, (str(told.get("error")),))
 
     def _in_words(self, findings: Findings) -> Findings:
         """Say of a limit that it is ours."""

@@ -1,4 +1,4 @@
-"""The process in which a file is checked that may ask for anything: one line of JSON in, one out, and it is gone.
+"""The process in which a file is checked that may ask for anything: one line of JSON in, two out, and it is gone.
 
 Started by `check_process` with the standard library alone. It ends when its parent does, whatever SQLite is doing.
 """
@@ -33,12 +33,16 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         findings = examine(
-            asked["uri"], full=asked["full"], rules=asked["rules"], opened=lambda copy: _confine(copy, asked)
+            asked["uri"],
+            full=asked["full"],
+            rules=asked["rules"],
+            opened=lambda copy: _confine(copy, asked),
+            told=lambda found: _write({"so far": found}),
         )
         answer: dict[str, object] = {"findings": findings}
     except Exception as error:
         answer = {"error": said(error), "damage": proves_damage(error)}
-    _write(json.dumps(answer).encode() + b"\n")
+    _write(answer)
     os._exit(0)
 
 
@@ -79,9 +83,10 @@ def _confine(copy: sqlite3.Connection, asked: dict[str, int]) -> None:
     copy.setlimit(sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0)
 
 
-def _write(answer: bytes) -> None:
-    while answer:
-        answer = answer[os.write(1, answer) :]
+def _write(answer: dict[str, object]) -> None:
+    line = json.dumps(answer).encode() + b"\n"
+    while line:
+        line = line[os.write(1, line) :]
 
 
 if __name__ == "__main__":

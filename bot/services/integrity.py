@@ -44,6 +44,8 @@ class Findings(NamedTuple):
     foreign_key_violations: int = 0
     rows: tuple[tuple[str, int], ...] = ()
     schema_sha256: str = ""
+    schema: tuple[tuple[str, str, str], ...] = ()
+    last_rowids: tuple[tuple[str, int], ...] = ()
 
 
 def evaluates(uri: str) -> bool:
@@ -81,11 +83,13 @@ def examine(
     rules: bool,
     check: Callable[[], None] = lambda: None,
     opened: Callable[[sqlite3.Connection], None] = lambda _: None,
+    told: Callable[[Findings], None] = lambda _: None,
 ) -> Findings:
     """Check a private copy. Its bytes stay as they are, and nothing is left beside it. Blocking.
 
     With `full` every index is compared with its table; with `rules` the CHECK constraints are evaluated. `opened` is
     given the connection, which another thread may interrupt; `check` is called between two questions, and may raise.
+    `told` hears what is in the copy, before it is known whether that is whole.
     Raises one of `FAULTS` where the copy can't be opened.
     """
     # For writing: on a read-only connection SQLite passes over violated CHECK constraints in silence.
@@ -96,13 +100,23 @@ def examine(
         copy.rows(f"PRAGMA ignore_check_constraints={'OFF' if rules else 'ON'}")
         with suppress(*FAULTS):  # it reads the schema
             copy.rows(f"PRAGMA cache_size=-{_CACHE_KIB}")
-        findings = Findings(*_judge(copy, full))
-        with suppress(*FAULTS):  # of a damaged database, what can still be told
-            tables = _tables(copy)
-            findings = findings._replace(rows=tuple([(name, _count_rows(copy, name)) for name in tables]))
-            findings = findings._replace(foreign_key_violations=_count_violations(copy))
-            findings = findings._replace(schema_sha256=_hash_schema(copy))
-        return findings
+        found = _contents(copy)
+        told(found)
+        verdict, messages = _judge(copy, full)
+        if not found.schema_sha256:  # the check may have got past what can't be read
+            found = _contents(copy)
+        return found._replace(verdict=verdict, messages=messages)
+
+
+def _contents(copy: _Copy) -> Findings:
+    """Return what is in the copy, of a damaged one what can still be told; nothing is judged yet."""
+    found = Findings(UNCHECKED)
+    with suppress(*FAULTS):
+        tables = _tables(copy)
+        found = found._replace(rows=tuple([(name, _count_rows(copy, name)) for name in tables]))
+        found = found._replace(last_rowids=_last_rowids(copy), foreign_key_violations=_count_violations(copy))
+        found = found._replace(schema=_schema(copy), schema_sha256=_hash_schema(copy))
+    return found
 
 
 def _connected(uri: str) -> sqlite3.Connection:
@@ -221,6 +235,26 @@ def _tables(copy: _Copy) -> list[str]:
 
 def _count_rows(copy: _Copy, table: str) -> int:
     return _count(copy, f"SELECT count(*) FROM {_quoted(table)}")  # noqa: S608 - a name can be no parameter
+
+
+def _last_rowids(copy: _Copy) -> tuple[tuple[str, int], ...]:
+    """Return the last rowid of each table that has any, one below the first one where it is empty."""
+    last = []
+    for (name,) in copy.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE 'CREATE TABLE%'"):
+        with suppress(*FAULTS):  # a table without rowids
+            ((rowid,),) = copy.rows(f"SELECT max(rowid) FROM {_quoted(name)}")  # noqa: S608 - a name can be no parameter
+            last.append((str(name), -(1 << 63) if rowid is None else int(rowid)))
+    return tuple(last)
+
+
+def _schema(copy: _Copy) -> tuple[tuple[str, str, str], ...]:
+    """Return (type, name, hash of its SQL) of everything in the schema but SQLite's own."""
+    return tuple(
+        (str(kind), str(name), hashlib.sha256(" ".join(str(sql).split()).encode()).hexdigest()[:16])
+        for kind, name, sql in copy.rows(
+            "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
+        )
+    )
 
 
 def _count(copy: _Copy, query: str, *values: str) -> int:

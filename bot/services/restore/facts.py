@@ -1,10 +1,9 @@
-"""What a database is like: schema and rows of a private copy, and how two copies differ. Blocking, for threads."""
+"""What a database is like: what is known of a private copy, and how two copies differ. Blocking, for threads."""
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from bot.services.sqlite_faults import FAULTS
 Schema = tuple[tuple[str, str, str], ...]
 
 
-def facts_of(snapshot: Snapshot, report: CheckReport, schema: Schema) -> DatabaseFacts:
+def facts_of(snapshot: Snapshot, report: CheckReport) -> DatabaseFacts:
     """Join what is known of a copy."""
     return DatabaseFacts(
         bytes=snapshot.bytes,
@@ -23,20 +22,8 @@ def facts_of(snapshot: Snapshot, report: CheckReport, schema: Schema) -> Databas
         application_id=snapshot.application_id,
         user_version=snapshot.user_version,
         rows=report.rows,
-        schema=schema,
+        schema=report.schema,
     )
-
-
-def schema_of(copy: Path) -> Schema:
-    """Return (type, name, hash of its SQL) of everything in the schema but SQLite's own; () where it is unreadable."""
-    with suppress(*FAULTS), opened_copy(copy) as connection:
-        return tuple(
-            (str(kind), str(name), hashlib.sha256(" ".join(str(sql).split()).encode()).hexdigest()[:16])
-            for kind, name, sql in connection.execute(
-                "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
-            )
-        )
-    return ()
 
 
 def compare_schemas(now: Schema, then: Schema) -> tuple[SchemaChange, ...]:
@@ -65,19 +52,18 @@ def compare_rows(now: Sequence[tuple[str, int]], then: Sequence[tuple[str, int]]
     )
 
 
-def newer_rows(now: Path, then: Path, tables: Sequence[str]) -> dict[str, int]:
-    """Count, table by table, the rows of `now` with a rowid beyond the last one of `then`: those were added since.
+def newer_rows(now: Path, last_rowids: Mapping[str, int]) -> dict[str, int]:
+    """Count, table by table, the rows of `now` with a rowid beyond the last one of then: those were added since.
 
-    A table without rowids, or one that can't be read, is left out.
+    A table that can't be read is left out.
     """
     newer: dict[str, int] = {}
-    with suppress(*FAULTS), opened_copy(now) as new, opened_copy(then) as old:
-        for table in tables:
+    with suppress(*FAULTS), opened_copy(now) as new:
+        for table, last in last_rowids.items():
             quoted = '"' + table.replace('"', '""') + '"'
             with suppress(*FAULTS):
-                (last,) = old.execute(f"SELECT max(rowid) FROM {quoted}").fetchone()  # noqa: S608 - a quoted name
                 sql = f"SELECT count(*) FROM {quoted} WHERE rowid > ?"  # noqa: S608 - a name can be no parameter
-                (newer[table],) = new.execute(sql, (-(1 << 63) if last is None else last,)).fetchone()
+                (newer[table],) = new.execute(sql, (last,)).fetchone()
     return newer
 
 
@@ -87,6 +73,6 @@ def opened_copy(copy: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(f"{copy.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)) as connection:
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # no shared memory beside it
-        connection.execute("PRAGMA trusted_schema=OFF")  # it may come from anyone
+        connection.execute("PRAGMA trusted_schema=OFF")
         connection.execute("PRAGMA writable_schema=ON")  # what of its schema can't be read is passed over
         yield connection

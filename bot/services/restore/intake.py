@@ -29,7 +29,6 @@ from bot.services.abort import Abort
 from bot.services.check import check_snapshot
 from bot.services.manifest import Manifest
 from bot.services.restore.contents import Contents, look_into
-from bot.services.restore.facts import schema_of
 from bot.services.restore.incoming import (
     Incoming,
     Intake,
@@ -253,7 +252,7 @@ async def _checked(
     gate, done = asyncio.Semaphore(CHECKS_AT_ONCE), 0
     total = sum(snapshot.bytes for snapshot, _, _ in unpacked)
 
-    async def look(snapshot: Snapshot) -> tuple[CheckReport, str, tuple[tuple[str, str, str], ...]]:
+    async def look(snapshot: Snapshot) -> tuple[CheckReport, str]:
         nonlocal done
         async with gate:
             name = snapshot.database.name
@@ -264,10 +263,9 @@ async def _checked(
                 run_to_end(lambda: fingerprint_of(snapshot.file, check=abort.check), stop=abort.set),
                 stop=abort.set,
             )
-            schema = await run_to_end(lambda: schema_of(snapshot.file), stop=abort.set)
             done += snapshot.bytes
             report(RestoreProgress(stage=RestoreStage.CHECK, done=done, total=total, detail=name))
-            return verdict, fingerprint, schema
+            return verdict, fingerprint
 
     tasks = [asyncio.ensure_future(look(snapshot)) for snapshot, _, _ in unpacked]
     try:
@@ -277,7 +275,7 @@ async def _checked(
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
     databases, warnings = [], []
-    for (snapshot, sha256, record), (verdict, fingerprint, schema) in zip(unpacked, looks, strict=True):
+    for (snapshot, sha256, record), (verdict, fingerprint) in zip(unpacked, looks, strict=True):
         name = snapshot.database.name
         if verdict.verdict is Verdict.DAMAGED:
             first = verdict.messages[0] if verdict.messages else "the integrity check failed"
@@ -299,7 +297,6 @@ async def _checked(
                 sha256=sha256,
                 fingerprint=fingerprint,
                 record=record,
-                schema=schema,
             )
         )
     return tuple(databases), warnings

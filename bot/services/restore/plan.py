@@ -27,7 +27,7 @@ _SPARE = 16 << 20
 
 def plan_change(incoming: Incoming, target: Target, *, folder: Path | None, force: bool) -> DatabaseChange:
     """Say what restoring one database does to its target. Blocking: rows of private copies are counted."""
-    then = facts_of(incoming.snapshot, incoming.report, incoming.schema)
+    then = facts_of(incoming.snapshot, incoming.report)
     now = target.facts
     if folder is not None:
         there = target.state is not TargetState.MISSING or target.left_sidecars
@@ -112,8 +112,9 @@ def _lost(incoming: Incoming, target: Target, tables: Sequence[TableChange]) -> 
     """Say what the target has that the backup has not."""
     if target.snapshot is None:
         return ()
-    both = [change.table for change in tables if change.now and change.then is not None]
-    newer = newer_rows(target.snapshot.file, incoming.snapshot.file, both)
+    both = {change.table for change in tables if change.now and change.then is not None}
+    last = {table: rowid for table, rowid in incoming.report.last_rowids if table in both}
+    newer = newer_rows(target.snapshot.file, last)
     sentences = []
     for change in tables:
         if not change.now:

@@ -21,7 +21,7 @@ from bot.services.check import check_snapshot
 from bot.services.databases import Discovery
 from bot.services.hidden_log import outlook
 from bot.services.patterns import covers
-from bot.services.restore.facts import facts_of, schema_of
+from bot.services.restore.facts import facts_of
 from bot.services.restore.openness import who_uses
 from bot.services.snapshot import take_snapshot
 from bot.services.source import JOURNAL, SIDECARS
@@ -121,7 +121,7 @@ async def look_at_target(path: Path, room: Path, *, busy_timeout: float, abort: 
     damage = ""
     if report.verdict is Verdict.DAMAGED:
         damage = report.messages[0] if report.messages else "the check failed"
-    facts = facts_of(snapshot, report, await asyncio.to_thread(schema_of, snapshot.file))
+    facts = facts_of(snapshot, report)
     _, hidden = await outlook(file)  # a write that breaks off would leave its journal where nobody looks for it
     at = replace(at, warning=f"{at.warning} {hidden}".strip())
     return replace(at, state=TargetState.READABLE, snapshot=snapshot, facts=facts, damage=damage)

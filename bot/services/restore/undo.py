@@ -19,7 +19,6 @@ from bot.models import (
 )
 from bot.services.abort import Abort
 from bot.services.check import check_snapshot
-from bot.services.restore.facts import schema_of
 from bot.services.restore.guards import sha256_of
 from bot.services.restore.house import House, Prepared, Report
 from bot.services.restore.incoming import Incoming, Intake, describe, fingerprint_of
@@ -155,7 +154,6 @@ async def _kept(entry: RecordEntry, room: Path, house: House, abort: Abort) -> I
         report=report,
         sha256=await asyncio.to_thread(sha256_of, copy),
         fingerprint=await asyncio.to_thread(fingerprint_of, copy),
-        schema=await asyncio.to_thread(schema_of, copy),
     )
 
 

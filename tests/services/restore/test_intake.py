@@ -482,4 +482,4 @@ async def test_a_database_that_names_files_of_others_reads_none(tmp_path: Path, 
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE VIEW evil AS SELECT load_extension('/tmp/evil')")
     taken = await brought(foreign(tmp_path, ("app.db", path.read_bytes())), room)
-    assert ("view", "evil") in {entry[:2] for entry in taken.databases[0].schema}
+    assert ("view", "evil") in {entry[:2] for entry in taken.databases[0].report.schema}
