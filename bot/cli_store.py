@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +35,12 @@ async def find_in_store(holdings: Holdings) -> Found:
 
     try:
         index = await holdings.index()
+        with suppress(Outcome):  # a key that may not list can restore all the same
+            index = await holdings.survey()
     except Outcome as outcome:
         raise TelegramError(f"{holdings.bucket.url}: {outcome.sentence}.", hint="Check the settings of S3_….") from None
+    for held in index.faulty:
+        terminal.warn(f"{held.archive} is {held.fault}: it is passed over.")
     return Found(points=index.points, settings={})
 
 

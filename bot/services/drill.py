@@ -203,7 +203,10 @@ class Drills:
         async def find(_room: Path) -> Path:
             return self._store.folder / backup.archive_name
 
-        return await self._drill(backup, DrillSource.DISK, find, abort, by_hand=by_hand)
+        async def blame(fault: str) -> None:
+            await record_fault(self._store, self._catalogue, backup, fault)
+
+        return await self._drill(backup, DrillSource.DISK, find, abort, by_hand=by_hand, blame=blame)
 
     async def drill_stored(self, place: Stored, *, abort: Abort | None = None) -> Drill | None:
         """Fetch the newest archive back from an object store and test-restore it; None when it holds none of ours.
@@ -214,7 +217,7 @@ class Drills:
         abort = abort or Abort()
         async with self._busy:
             try:
-                points = (await place.index()).points
+                points = (await place.survey()).points
             except NotFoundError:
                 return None
             except Outcome as outcome:
@@ -229,7 +232,13 @@ class Drills:
                     place, points[0], room, delay=self.patience, abort=abort, place=place.bucket.url
                 )
 
-            return await self._drill(backup, DrillSource.OBJECTS, fetch, abort)
+            async def blame(fault: str) -> None:
+                try:
+                    await place.blame(points[0].archive, fault)
+                except Outcome as outcome:
+                    logger.error("{}: {} could not be noted there: {}", place.bucket.url, fault, outcome.sentence)
+
+            return await self._drill(backup, DrillSource.OBJECTS, fetch, abort, blame=blame)
 
     async def prove(self, archive: Path, backup: Backup | None) -> str:
         """Test-restore an archive file; return what was proven, in a sentence.
@@ -253,8 +262,9 @@ class Drills:
         abort: Abort,
         *,
         by_hand: bool = False,
+        blame: Callable[[str], Awaitable[None]] | None = None,
     ) -> Drill:
-        """Test-restore the archive that `bring` gives, and record what came of it."""
+        """Test-restore the archive that `bring` gives, and record what came of it; `blame` hears why it is bad."""
         await sweep_rooms(self._store.work)
         async with private_room(self._store.work) as room:
             opened, own = True, Abort(parent=abort)
@@ -275,8 +285,8 @@ class Drills:
                     raise
             except (DamagedArchiveError, UntrustedArchiveError) as error:
                 ok, detail = False, error.sentence
-                if source is DrillSource.DISK:
-                    await record_fault(self._store, self._catalogue, backup, error.sentence)
+                if blame is not None:
+                    await blame(error.sentence)
             except (LostError, NotFoundError) as error:
                 ok, detail = False, error.sentence
         if ok and source is DrillSource.DISK:

@@ -73,6 +73,10 @@ async def archive_warnings(catalogue: Catalogue) -> tuple[str, ...]:
     if len(faulty) > _MOST:
         lines.append(f"{len(faulty) - _MOST} more archives are gone or damaged: `sqlite-courier list` shows them.")
     lines += [ahead_words(backup) for backup in ahead[:_MOST]]
+    lost = await catalogue.store_faults()
+    lines += lost[:_MOST]
+    if len(lost) > _MOST:
+        lines.append(f"{len(lost) - _MOST} more archives in object stores are gone or damaged.")
     return tuple(lines)
 
 

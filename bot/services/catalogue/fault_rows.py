@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 from bot.models import Backup
 from bot.services.catalogue.backup_rows import BY_TIME, BackupRows
 from bot.services.catalogue.connection import reading, writing
+
+_FAULTY = "SELECT id FROM backups WHERE fault <> ''"
 
 
 class FaultRows(BackupRows):
@@ -51,5 +56,24 @@ class FaultRows(BackupRows):
         """Return the backups whose archive is known to be gone or damaged, newest first."""
         return await self._backups([row["id"] for row in await self.rows(f"{_FAULTY} {BY_TIME}")])
 
+    @writing
+    async def set_store_faults(self, url: str, lines: Sequence[str]) -> None:
+        """Remember what an object store was last seen to have lost, in sentences."""
+        faults = await self._store_faults()
+        faults[url] = list(lines)
+        await self.execute(
+            "INSERT OR REPLACE INTO meta (key, value) VALUES ('store faults', ?)",
+            (json.dumps({place: lost for place, lost in faults.items() if lost}),),
+        )
 
-_FAULTY = "SELECT id FROM backups WHERE fault <> ''"
+    @reading
+    async def store_faults(self, url: str = "") -> tuple[str, ...]:
+        """Return what object stores were last seen to have lost, of all stores or of one."""
+        faults = await self._store_faults()
+        return tuple(line for place, lines in faults.items() for line in lines if url in ("", place))
+
+    async def _store_faults(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = json.loads(
+            await self.value("SELECT value FROM meta WHERE key = 'store faults'") or "{}"
+        )
+        return found

@@ -16,7 +16,7 @@ from bot.services.delivery.destination import Gone, Notice, Outcome, Parked, Sen
 from bot.services.delivery.slices import ArchiveSlice
 from bot.services.objects.bucket import Bucket, Facts
 from bot.services.objects.holdings import Holdings
-from bot.services.objects.index import IndexUnreadableError, to_drop
+from bot.services.objects.index import Index, IndexUnreadableError, to_drop
 
 _ALL = -1
 
@@ -71,7 +71,7 @@ class ObjectDestination:
                     f"something else of the name {volume.name} lies there: give each service a prefix of its own"
                 )
             await self._put(volume, backup, on_bytes)
-        await self.holdings.change(lambda index: index if index.named(volume.name) else index.adding(backup))
+        await self.holdings.change(lambda index: index if _holds_good(index, volume.name) else index.adding(backup))
         await self._prune()
         return Sent(sha256=backup.archive_sha256)
 
@@ -134,11 +134,23 @@ class ObjectDestination:
                 raise
             return False
 
+    async def _survey(self) -> Index:
+        """Compare the index with the store before anything is deleted, and write down what is gone or damaged."""
+        before, index = await self.holdings.index(), await self.holdings.survey()
+        if index != before:
+            sizes = await self._bucket.sizes()
+            index = await self.holdings.change(lambda index: index.compared(sizes))
+        lines = [f"{self._bucket.url}: {held.archive} is {held.fault}." for held in index.faulty]
+        for line in set(lines) - set(await self._catalogue.store_faults(self._bucket.url)):
+            logger.error("{}", line)
+        await self._catalogue.set_store_faults(self._bucket.url, lines)
+        return index
+
     async def _prune(self) -> None:
         """Drop what the index says is ours and too old. A failure is no failure of the delivery."""
         try:
             pinned = {b.archive_name for b in await self._catalogue.backups(limit=_ALL) if b.pinned}
-            index = await self.holdings.index()
+            index = await self._survey()
             drops = to_drop(index, now=self._clock(), max_age=self._max_age, max_count=self._max_count, keep=pinned)
             for archive, why in drops:
                 await self._bucket.delete(archive)
@@ -148,6 +160,11 @@ class ObjectDestination:
                 await self.holdings.change(lambda index: index.without(names))
         except (Outcome, IndexUnreadableError) as error:
             logger.warning("{} could not be tidied: {}", self._bucket.url, error)
+
+
+def _holds_good(index: Index, archive: str) -> bool:
+    held = index.named(archive)
+    return held is not None and not held.fault
 
 
 def _is(there: Facts, backup: Backup) -> bool:

@@ -165,6 +165,14 @@ class Bucket:
                     return
             yield bytes(piece)
 
+    async def sizes(self) -> dict[str, int]:
+        """Return what lies under the prefix, by name, with its size."""
+        found: dict[str, int] = {}
+        with _outcomes():
+            async for page in self._store().list():
+                found.update({meta["path"]: meta["size"] for meta in page})
+        return found
+
     async def look(self) -> None:
         """Return when the store answers and lets us in."""
         with _outcomes():

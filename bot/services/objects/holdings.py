@@ -44,6 +44,15 @@ class Holdings:
             )
         return index
 
+    async def survey(self) -> Index:
+        """Read the index and compare it with what the store shows; writes nothing. Raises as `index`."""
+        index = await self.index()
+        return index.compared(await self.bucket.sizes())
+
+    async def blame(self, archive: str, fault: str) -> None:
+        """Note what was found of an archive when it was read; an empty fault is none. Raises an `Outcome`."""
+        await self.change(lambda index: index.blaming(archive, fault[:500]))
+
     async def change(self, how: Callable[[Index], Index]) -> Index:
         """Write the index anew as `how` makes it of the present one; again where somebody else was faster.
 

@@ -6,7 +6,7 @@ have made it, so it is read strictly and within bounds; what it does not name is
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -33,6 +33,11 @@ READABLE_BYTES = 32 << 20
 VERSION = 1
 
 
+GONE = "gone from the store, and not by us"
+_CUT = "cut: "
+_LONGEST_FAULT = 2000
+
+
 class IndexUnreadableError(CatalogueError):
     """What stands in the place of the index can't be believed; nothing of it was used."""
 
@@ -50,6 +55,7 @@ class Held:
     unchecked: tuple[str, ...] = ()  # databases whose check could give no verdict
     skipped: tuple[str, ...] = ()
     sealed: str = ""  # for whom
+    fault: str = ""  # why it is no longer good: gone, cut, or found damaged
 
     @property
     def point(self) -> RestorePoint:
@@ -89,10 +95,26 @@ class Index:
         """Return the index without the entries of these names."""
         return replace(self, archives=tuple(held for held in self.archives if held.archive not in archives))
 
+    def compared(self, sizes: Mapping[str, int]) -> Index:
+        """Return the index with what the store shows of its archives: those that are gone or cut, and again right."""
+        return replace(self, archives=tuple(_compared(held, sizes.get(held.archive)) for held in self.archives))
+
+    def blaming(self, archive: str, fault: str) -> Index:
+        """Return the index with what was found of an archive when it was read; an empty fault is none."""
+        return replace(
+            self, archives=tuple(replace(h, fault=fault) if h.archive == archive else h for h in self.archives)
+        )
+
+    @property
+    def faulty(self) -> tuple[Held, ...]:
+        """What is known to be gone or damaged."""
+        return tuple(held for held in self.archives if held.fault)
+
     @property
     def points(self) -> tuple[RestorePoint, ...]:
-        """The restore points, newest first."""
-        return tuple(held.point for held in sorted(self.archives, key=lambda held: (held.at, held.number))[::-1])
+        """The restore points by their dates, youngest first; none that is known to be gone or damaged."""
+        good = [held for held in self.archives if not held.fault]
+        return tuple(held.point for held in sorted(good, key=lambda held: (held.at, held.number))[::-1])
 
 
 _ADAPTER = TypeAdapter(Index)
@@ -107,7 +129,8 @@ def read_index(content: bytes) -> Index:
     if index.version > VERSION:
         raise IndexUnreadableError(f"{INDEX_NAME} was written by a later version.", hint="Update sqlite-courier.")
     for held in index.archives:
-        if not is_archive_name(held.archive) or held.bytes < 0 or held.at.tzinfo is None:
+        fine = held.bytes >= 0 and held.at.tzinfo is not None and len(held.fault) <= _LONGEST_FAULT
+        if not is_archive_name(held.archive) or not fine:
             raise IndexUnreadableError(f"{INDEX_NAME} names something that is no archive of ours.")
     return index
 
@@ -122,7 +145,8 @@ def to_drop(
 ) -> tuple[tuple[str, str], ...]:
     """Return the archives that may go, each with the reason: by the rules and the floors of the store on the disk.
 
-    The newest archive stays, the last good one of each database, and those named in `keep`.
+    The newest archive stays, the last good one of each database, and those named in `keep`. What is known to be gone or
+    damaged counts as none of these; of what is gone the entry goes when it is old.
     """
     decisions = plan_prune(
         [_as_backup(held, pinned=held.archive in keep) for held in index.archives],
@@ -130,7 +154,16 @@ def to_drop(
         max_age=max_age,
         max_count=max_count,
     )
-    return tuple((decision.backup.archive_name, decision.why) for decision in decisions if not decision.keep)
+    gone = [(held.archive, GONE) for held in index.archives if held.fault == GONE and now - held.at > max_age]
+    return (*gone, *((decision.backup.archive_name, decision.why) for decision in decisions if not decision.keep))
+
+
+def _compared(held: Held, size: int | None) -> Held:
+    if size is None:
+        return replace(held, fault=GONE)
+    if size != held.bytes:
+        return replace(held, fault=f"{_CUT}it has {size:,} bytes and was written with {held.bytes:,}")
+    return replace(held, fault="") if held.fault == GONE or held.fault.startswith(_CUT) else held
 
 
 def _held(backup: Backup, number: int) -> Held:
@@ -165,7 +198,8 @@ def _as_backup(held: Held, *, pinned: bool) -> Backup:
         archive_sha256=held.sha256,
         databases=_databases(held),
         pinned=pinned,
-        on_disk=True,
+        on_disk=held.fault != GONE,
+        fault=held.fault,
     )
 
 

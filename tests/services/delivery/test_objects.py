@@ -11,8 +11,11 @@ import pytest
 from bot.models import Backup, Recipient
 from bot.services.delivery.destination import Parked
 from bot.services.delivery.objects import ObjectDestination
+from bot.services.drill import Drills
 from bot.services.objects.holdings import DAMAGED_NAME
 from bot.services.objects.index import INDEX_NAME
+from bot.services.stocktaking import archive_warnings
+from bot.services.store import Store
 from tests.services.delivery.house import House
 from tests.services.delivery.places import BUCKET, URL, empty_bucket, object_destination, running_s3, s3_client
 
@@ -78,6 +81,40 @@ async def test_a_pinned_backup_stays_in_the_store(house: House, s3: str) -> None
     await house.catalogue.set_pinned(first.id, False)
     await put(house, destination, await house.back_up(1000))
     assert first.archive_name not in keys(s3)
+
+
+@pytest.mark.parametrize("spoil", ["gone", "cut", "damaged"])
+async def test_what_is_lost_in_the_store_keeps_nobody_else_from_being_kept(house: House, s3: str, spoil: str) -> None:
+    """The newest archive of a database is lost there: the older one that holds it stays, and everybody is told."""
+    client, destination = s3_client(s3), make(house, s3, max_count=2)
+    first, second = [await house.back_up(1000, databases=("shop.db", "once.db")) for _ in range(2)]
+    for backup in (first, second):
+        await put(house, destination, backup)
+    key = PREFIX + second.archive_name
+    content = client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    if spoil == "gone":
+        client.delete_object(Bucket=BUCKET, Key=key)
+    elif spoil == "cut":
+        client.put_object(Bucket=BUCKET, Key=key, Body=content[:500])
+    else:
+        client.put_object(Bucket=BUCKET, Key=key, Body=bytes([content[0] ^ 1]) + content[1:])
+        drills = Drills(house.catalogue, Store(house.archive(second).parent), clock=house.time.clock, patience=0)
+        drill = await drills.drill_stored(destination.holdings)
+        assert drill is not None
+        assert not drill.ok
+    for _ in range(2):
+        await put(house, destination, await house.back_up(1000))
+    assert first.archive_name in keys(s3)
+    index = await destination.holdings.index()
+    assert [held.archive for held in index.faulty] == [second.archive_name]
+    assert second.archive_name not in {point.archive for point in index.points}
+    assert any(second.archive_name in line for line in await archive_warnings(house.catalogue))
+    await put(house, destination, first)
+    assert len((await destination.holdings.index()).faulty) == 1
+    if spoil == "gone":  # put there once more, it counts again
+        await put(house, destination, second)
+        assert not (await destination.holdings.index()).faulty
+        assert not await archive_warnings(house.catalogue)
 
 
 async def test_what_is_there_already_is_not_sent_again(house: House, s3: str) -> None:
