@@ -22,7 +22,8 @@ from bot.clock import utc_now
 from bot.errors import SnapshotError
 from bot.models import CheckMethod, CheckReport, Compression, Database, SkipReason, Trigger, Verdict
 from bot.services.abort import Abort
-from bot.services.check import MAX_MESSAGES, check_snapshot
+from bot.services.check import check_snapshot
+from bot.services.integrity import MAX_MESSAGES
 from bot.services.pipeline import Plan, make_backup
 from bot.services.snapshot import take_snapshot
 
