@@ -177,6 +177,8 @@ class Service:
                 await self._look_around()
             except CourierError as error:  # a disk that is full now has room again some day
                 logger.error("the catalogue can't be followed: {}", error.sentence)
+            except Exception:
+                logger.exception("the service could not look around")
             await asyncio.sleep(HEARTBEAT_EVERY)
 
     async def _look_around(self) -> None:

@@ -84,6 +84,15 @@ class Housekeeping:
         await self._trimming.trim()
         return tuple(dropped)
 
+    async def prune_after_run(self) -> None:
+        """Prune; what keeps that from being done is logged, and keeps no new backup from going out."""
+        try:
+            await self.prune()
+        except CourierError as error:
+            logger.error("old backups could not be pruned: {}", error.sentence)
+        except Exception:
+            logger.exception("old backups could not be pruned")
+
     async def _forget_gone(self) -> None:
         """Speak no more of archives that are gone, once retention would have let them go."""
         for backup in await self._catalogue.faulty():

@@ -13,7 +13,7 @@ from loguru import logger
 
 from bot.clock import Clock, utc_now
 from bot.config import Settings
-from bot.errors import BusyError, CourierError, SealError
+from bot.errors import BusyError, CatalogueError, CourierError, SealError
 from bot.models import Trigger
 from bot.services.catalogue import ALL, CATALOGUE_NAME, Catalogue, Rebuilt, open_or_rebuild
 from bot.services.locks import RunLock
@@ -109,21 +109,27 @@ async def _adopt_strays(store: Store, catalogue: Catalogue, keys: Keys) -> None:
         if path.name in known and (known[path.name].proven or not known[path.name].sealed):
             continue
         try:
-            archive, manifest = await verify_any(path, store.work, keys)
-        except SealError as error:
-            if path.name in known and not await catalogue.is_told_of(path.name):
-                continue  # as at the last start; it is not read again for nothing
-            backup = await catalogue.adopt_unopened(
-                path, await asyncio.to_thread(_sha256, path), sealed_for(path, NO_KEYS)
-            )
-            if not backup.proven:
-                logger.warning("{} is kept as backup {}: {}", path, backup.id, error.sentence)
-            continue
+            await _adopt_stray(path, store, catalogue, keys, known=path.name in known)
+        except CatalogueError:
+            raise
         except CourierError as error:
             logger.error("{} is left alone: {}", path, error.sentence)
-            continue
-        backup = await catalogue.adopt(path, manifest, archive.sha256, sealed=archive.sealed)
-        logger.warning("{} was not in the catalogue; it is whole, and now backup {}", path, backup.id)
+        except Exception as error:  # foreign bytes may fail in any way, and keep nobody from starting
+            logger.opt(exception=error).error("{} is left alone", path)
+
+
+async def _adopt_stray(path: Path, store: Store, catalogue: Catalogue, keys: Keys, *, known: bool) -> None:
+    try:
+        archive, manifest = await verify_any(path, store.work, keys)
+    except SealError as error:
+        if known and not await catalogue.is_told_of(path.name):
+            return  # as at the last start; it is not read again for nothing
+        backup = await catalogue.adopt_unopened(path, await asyncio.to_thread(_sha256, path), sealed_for(path, NO_KEYS))
+        if not backup.proven:
+            logger.warning("{} is kept as backup {}: {}", path, backup.id, error.sentence)
+        return
+    backup = await catalogue.adopt(path, manifest, archive.sha256, sealed=archive.sealed)
+    logger.warning("{} was not in the catalogue; it is whole, and now backup {}", path, backup.id)
 
 
 def _sha256(path: Path) -> str:

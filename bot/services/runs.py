@@ -117,7 +117,7 @@ class Runs:
                 if trigger in (Trigger.BUTTON, Trigger.COMMAND):
                     await self._catalogue.audit(actor or requested_by, "started a backup")
                 backup = await self._back_up(run)
-                await self._housekeeping.prune()
+                await self._housekeeping.prune_after_run()
                 refusal: TelegramError | None = None
                 try:
                     await self._deliver(backup, run)

@@ -117,6 +117,9 @@ def not_copied(path: Path, folder: Path, error: BaseException) -> SnapshotError:
 
 def unforeseen(path: Path, error: Exception) -> SnapshotError:
     """Return the report of a database to which something happened that nobody thought of."""
+    if isinstance(error, (OSError, MemoryError)):
+        why = error.strerror if isinstance(error, OSError) and error.strerror else said(error)
+        return SnapshotError(SkipReason.FAILED, f"{path} could not be copied: {why}.", hint=_MACHINE)
     return SnapshotError(SkipReason.FAILED, f"{path} could not be copied: {type(error).__name__}: {said(error)}.")
 
 

@@ -193,6 +193,26 @@ async def test_a_lost_catalogue_is_rebuilt_from_the_archives(tmp_path: Path) -> 
     assert nothing is None
 
 
+async def test_a_manifest_that_can_not_be_written_down_keeps_no_other_out(tmp_path: Path) -> None:
+    """A number or a name that no catalogue can hold is that archive's fault, and the others are adopted."""
+    whole = backed_up()
+    manifests = {
+        "database_backup_20250301_110000.zip": Told(NOW, databases=(replace(whole, bytes=1 << 70),)),
+        "database_backup_20250301_100000.zip": Told(NOW, databases=(replace(whole, name="\ud800.db"),)),
+        "database_backup_20250301_090000.zip": Told(NOW, databases=(whole,)),
+    }
+    for name in manifests:
+        (tmp_path / name).write_bytes(name.encode())
+    catalogue, rebuilt = await open_or_rebuild(
+        tmp_path / "catalogue.db", tmp_path, read_manifest=lambda archive: manifests[archive.name], clock=lambda: NOW
+    )
+    async with catalogue:
+        assert rebuilt is not None
+        assert [backup.archive_name for backup in rebuilt.adopted] == ["database_backup_20250301_090000.zip"]
+        assert len(rebuilt.unreadable) == 2
+        assert len(await catalogue.backups()) == 1
+
+
 PRIVATE = Recipient(chat_id=77)
 TOPIC = Recipient(chat_id=-1009, thread_id=42)
 

@@ -139,6 +139,8 @@ class Alarms:
                 await self._catalogue.set_shrunken(backup_id, lines)
         except CourierError as error:
             logger.error("backup {} could not be compared with the one before: {}", backup_id, error.sentence)
+        except Exception:
+            logger.exception("backup {} could not be compared with the one before", backup_id)
         return tuple(lines)
 
     async def fall_of(self, database: BackedUp, backup_id: int) -> Fall | None:

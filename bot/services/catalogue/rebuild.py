@@ -81,11 +81,12 @@ async def _rebuild(
     async with await Catalogue.open(unfinished, clock=clock) as catalogue:
         # Newest first: the names that databases have today are the ones to keep.
         for _, manifest, _ in reversed(readable):
-            await catalogue.learn_names(manifest)
+            with suppress(ValueError, OverflowError):  # what it says can't be written down
+                await catalogue.learn_names(manifest)
         for archive, manifest, sha256 in readable:
             try:
                 adopted.append(await catalogue.adopt(archive, manifest, sha256))
-            except OSError:
+            except (OSError, ValueError, OverflowError):
                 unreadable.append(archive)
     await asyncio.to_thread(_put_in_place, unfinished, path)
     return tuple(adopted), tuple(unreadable)

@@ -7,10 +7,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from loguru import logger
+
 from bot.clock import Clock
+from bot.errors import CourierError
 from bot.models import Backup, Delivery, Recipient, SentVolume, Volume
 from bot.services.abort import Abort
-from bot.services.delivery.destination import Gone, Migrated, Outcome, Refused, Sent
+from bot.services.delivery.destination import Gone, Migrated, Outcome, Refused, Sent, Transient
 from bot.services.delivery.parcel import Parcel
 from bot.services.delivery.policy import ARCHIVE_PRUNED
 from bot.services.delivery.rows import Rows
@@ -121,6 +124,13 @@ class Courier:
             return await self.rows.supersede(row, ARCHIVE_PRUNED)
         except Outcome as outcome:
             return await self.rows.fail(row, outcome)
+        except Exception as error:
+            if isinstance(error, CourierError):
+                await self.rows.release(row)
+                raise
+            # Whatever this one met, the others are served, and it is tried again.
+            logger.exception("backup {} could not be sent to {}", row.backup_id, row.recipient.address)
+            return await self.rows.fail(row, Transient(f"sending it failed here ({type(error).__name__})"))
         except BaseException:
             await self.rows.release(row)
             raise

@@ -7,9 +7,9 @@ import pytest
 from bot.demo import faults
 from bot.demo.faults import CutError, Fault, Gate, Stage
 from bot.errors import AbortedError
-from bot.models import DeliveryState, Recipient
+from bot.models import Backup, DeliveryState, Recipient, Volume
 from bot.services.abort import Abort
-from tests.services.delivery.house import House, documents, joined
+from tests.services.delivery.house import House, caption, documents, joined
 
 PARKED, PENDING, SENT = DeliveryState.PARKED, DeliveryState.PENDING, DeliveryState.SENT
 
@@ -48,6 +48,30 @@ async def test_failures_are_retried_with_growing_waits_and_then_left_to_the_back
     assert "restart" in rows[ann.id].reason
     assert rows[ann.id].next_try_at is not None
     assert rows[bob.id].state is SENT
+
+
+async def test_what_nobody_foresaw_of_one_recipient_costs_no_other(house: House) -> None:
+    """It counts as a failed try of that one, now and in the background; the others have the archive at once."""
+    ann, bob, cat = await house.people(3)
+    trouble = True
+
+    async def odd(backup: Backup, volume: Volume, recipient: Recipient) -> str:
+        if trouble and recipient.chat_id == ann.id:
+            raise ZeroDivisionError("nobody thought of that")
+        return await caption(backup, volume, recipient)
+
+    house.settings["caption"] = odd
+    house.settings["attempts"] = 1
+    house.ledger = house.make_ledger()
+    backup = await house.back_up()
+    rows = {row.recipient.chat_id: row for row in await house.deliver(backup)}
+    assert (rows[bob.id].state, rows[cat.id].state) == (SENT, SENT)
+    assert (rows[ann.id].state, rows[ann.id].attempts) == (PENDING, 1)
+    assert "ZeroDivisionError" in rows[ann.id].reason
+    trouble = False
+    house.time.advance(3600)
+    rows = {row.recipient.chat_id: row for row in await house.deliver(backup)}
+    assert rows[ann.id].state is SENT
 
 
 async def test_a_long_flood_is_left_to_the_background(house: House) -> None:
