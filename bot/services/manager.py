@@ -154,8 +154,6 @@ class Manager:
         A recipient that could not be served is no error: it stands in the result and in the ledger. `actor` is who the
         record names, by default `requested_by` where a person asked.
         """
-        if self.running is None and self.restores.running is None:
-            await self.restores.settle()  # a half copy of a restore that was killed would be taken for a crashed writer
         if (running := self.running or self.restores.running) is not None:  # nothing may be awaited after this
             raise BusyError(what_runs(running), hint="Wait for it to finish.")
         return await self._runs.make(trigger=trigger, requested_by=requested_by, actor=actor, asked_in=asked_in)
