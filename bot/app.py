@@ -139,6 +139,7 @@ class Service:
 
     async def _start(self) -> None:
         await self.manager.restores.settle()
+        await self.manager.restores.settle_confirmed()
         await self._beat()
         await self.manager.prune()
         self._go("heartbeat", self._keep_beating())

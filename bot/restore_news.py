@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from loguru import logger
 
 from bot.errors import CourierError
-from bot.models import Recipient, RestorePlan, RestoreResult
-from bot.services.delivery.destination import NoticeButton
+from bot.models import PendingRestore, Recipient, RestorePlan, RestoreResult
+from bot.services.delivery.destination import Notice, NoticeButton, Outcome
 from bot.services.delivery.ledger import Ledger
 from bot.services.manager import Manager
 from bot.services.restore.by_hand import forget_word, words_left
+from bot.services.restore.confirmed import confirmed_left, forget_confirmed
 from bot.services.restore.held import Asker
 from bot.services.restore.pending import forget_cut_off, untold_cut_off
 from bot.services.threads import settled
@@ -66,6 +68,7 @@ class RestoreNews:
 
             if not await self._tell(self._texts.restore_cut_off(pending), buttons=undo_cut_off(pending)):
                 return False
+            await self._put_screen_right(pending)
             await forget_cut_off(catalogue)
         for word in await words_left(catalogue):
             if not await self._tell(self._texts.told_of_restore_by_hand(word)):
@@ -73,6 +76,20 @@ class RestoreNews:
             self._manager.news_to_pin()
             await forget_word(catalogue, word)
         return True
+
+    async def _put_screen_right(self, pending: PendingRestore) -> None:
+        """Let the message in which the restore was followed say how it ended, where it still says "running"."""
+        from bot.handlers.restore_buttons import undo_cut_off  # noqa: PLC0415 - it imports aiogram
+
+        confirmed = await confirmed_left(self._manager.catalogue)
+        if confirmed is None or self._manager.restores.running is not None:
+            return
+        if confirmed.message_id:
+            notice = Notice(html=self._texts.restore_cut_off(pending), buttons=undo_cut_off(pending))
+            recipient = Recipient(chat_id=confirmed.chat_id)
+            with suppress(Outcome):  # deleted, or not to be edited any more: the word about it has arrived
+                await self._ledger.destination.edit_notice(recipient, confirmed.message_id, notice)
+        await forget_confirmed(self._manager.catalogue)
 
     async def _tell(self, html: str, *, besides: Asker | None = None, buttons: tuple[NoticeButton, ...] = ()) -> bool:
         """Tell the admins themselves, also those whose backups go to a group."""

@@ -17,6 +17,7 @@ import pytest
 from bot.demo import faults
 from bot.demo.calls import Call
 from bot.models import BackupState, PendingOutcome, Trigger
+from bot.services.restore.confirmed import confirmed_left
 from bot.services.restore.pending import untold_cut_off
 from tests.samples import rows_in
 from tests.test_service import HeldClock, until
@@ -181,16 +182,17 @@ async def main():
         restores.mark = mark
         choice = await restores.choose("b" + backup_id, ann)
         held = await restores.plan(choice.id, ann)
-        restores.shown(held, (11, 1))
-        await (await restores.begin(held.id, ann, (11, 1)))
+        place = (11, int(sys.argv[5]))
+        restores.shown(held, place)
+        await (await restores.begin(held.id, ann, place))
 
 asyncio.run(main())
 """
 
 
-async def killed(town: Town, backup_id: int, step: str, nth: int = 1) -> None:
+async def killed(town: Town, backup_id: int, step: str, nth: int = 1, *, place: int = 0) -> None:
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _RESTORE, str(town.env), str(backup_id), step, str(nth), cwd=ROOT,
+        sys.executable, "-c", _RESTORE, str(town.env), str(backup_id), step, str(nth), str(place), cwd=ROOT,
         stderr=subprocess.PIPE,
     )  # fmt: skip
     _, said = await child.communicate()
@@ -231,6 +233,30 @@ async def test_killed_in_the_middle_all_admins_are_told_at_the_next_start(
     await opened(town.ann, "Database Backup", "Manual Backup")
     await town.ann.wait_for(lambda m: "Backup done" in m.text, since=0)
     assert len([m for m in town.ann.messages if "A restore was cut off\nBy" in m.text]) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
+@pytest.mark.parametrize("step", ["verified", "safety copy taken", "checked"])
+async def test_killed_before_its_journal_the_end_is_told_and_the_screen_put_right(town: Town, step: str) -> None:
+    """Between "Yes, replace" and the first word of its journal, or later: no screen goes on saying "running"."""
+    backup_id = await town.back_up()
+    screen = await town.service.bot.send_message(11, "Restore running")
+    await town.stop()
+    await killed(town, backup_id, step, place=screen.message_id)
+    await town.start()
+    for person in (town.ann, town.ben):
+        told = await person.wait_for(lambda m: "A restore was cut off" in m.text, since=0)
+        assert "Ann (11)" in told.text
+    shown = await town.ann.wait_for(lambda m: m.id == screen.message_id and "cut off" in m.text, since=0)
+    assert "Restore running" not in shown.text
+    await until(lambda: _forgotten(town))
+    assert await confirmed_left(town.service.manager.catalogue) is None
+    await confirmed(town.ann, await planned(town.ann, backup_id))
+    await until(lambda: _nothing_confirmed(town))
+
+
+async def _nothing_confirmed(town: Town) -> bool:
+    return await confirmed_left(town.service.manager.catalogue) is None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")

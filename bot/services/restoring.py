@@ -25,6 +25,7 @@ from bot.services.locks import what_runs
 from bot.services.own_folders import own_folders
 from bot.services.restore.archives import Archives, nowhere
 from bot.services.restore.choices import Choice, Choices
+from bot.services.restore.confirmed import settle_confirmed
 from bot.services.restore.held import Asker, Gone, HeldPlan, Place, Plans
 from bot.services.restore.house import House, Mark, Report, unmarked
 from bot.services.restore.offers import Offers, Release, nothing
@@ -252,6 +253,10 @@ class Restores:
             return None
         self.trouble = ""
         return pending
+
+    async def settle_confirmed(self) -> None:
+        """At the start of the service, after `settle`: see to a confirmed restore whose end nobody was told."""
+        await settle_confirmed(self.house)
 
     async def sweep(self) -> None:
         """Let go the plans and offers whose time is over."""

@@ -91,6 +91,11 @@ async def untold_cut_off(catalogue: Catalogue) -> PendingRestore | None:
     return _ADAPTER.validate_json(text) if text else None
 
 
+async def keep_untold(catalogue: Catalogue, pending: PendingRestore) -> None:
+    """Keep what the admins have to hear."""
+    await catalogue.set_untold(_ADAPTER.dump_json(pending).decode())
+
+
 async def forget_cut_off(catalogue: Catalogue) -> None:
     """Note that they have heard of it."""
     await catalogue.set_untold("")
@@ -119,7 +124,7 @@ async def _settle(house: House, journal: RestoreJournal, record: Record, *, in_p
         hint=_hint({what for _, what in outcomes}, record),
         undoable=in_place and any(what is not PendingOutcome.OLD for _, what in outcomes),
     )
-    await house.catalogue.set_untold(_ADAPTER.dump_json(pending).decode())  # first: better told twice than never
+    await keep_untold(house.catalogue, pending)  # first: better told twice than never
     await asyncio.to_thread(journal.write, replace(_settled(record, dict(outcomes)), cut_off=pending))
     logger.warning("{}", pending.sentence)
     await house.catalogue.audit(record.requested_by, "restore cut off", pending.sentence)

@@ -16,6 +16,7 @@ from bot.errors import AbortedError, BusyError, CourierError, RestoreRefusedErro
 from bot.models import RestorePlan, RestoreProgress, RestoreResult, RestoreStage, RunInProgress, Trigger
 from bot.services.abort import Abort
 from bot.services.catalogue import Catalogue
+from bot.services.restore.confirmed import forget_confirmed, note_confirmed
 from bot.services.restore.held import Asker, HeldPlan
 from bot.services.restore.recheck import changed_since
 
@@ -111,6 +112,7 @@ class Running:
         what = f"{', '.join(change.name for change in plan.changes)} from {plan.source}"
         logger.warning("{} confirmed the restore of {}", asker.name, what)
         try:
+            await note_confirmed(self._catalogue, held, run.started_at)
             await self._catalogue.audit(asker.name, "confirmed a restore", what)
             run.abort.check()
             changed = await changed_since(
@@ -142,14 +144,24 @@ class Running:
         with suppress(CourierError):
             action = "restore refused" if refused else "restore failed"
             await self._catalogue.audit(asker.name, action, f"{what}: {sentence}")
-        if not refused:  # where nothing was touched, nobody else needs to know
+        if refused:  # where nothing was touched, nobody else needs to know
+            with suppress(CourierError):
+                await forget_confirmed(self._catalogue)
+        else:
             self._say(herald.failed(asker, plan, error, also_asker=self._stopping.is_set()))
 
     def _say(self, words: Coroutine[Any, Any, None]) -> None:
         """Tell the others in the background: neither the restore nor its result waits for Telegram."""
-        task = asyncio.create_task(_said(words))
+        task = asyncio.create_task(self._said(words))
         self._words.add(task)
         task.add_done_callback(self._words.discard)
+
+    async def _said(self, words: Awaitable[None]) -> None:
+        try:
+            await words
+            await forget_confirmed(self._catalogue)
+        except Exception as error:  # the restore is done, whoever could be told of it
+            logger.warning("the other admins could not be told of a restore: {}", type(error).__name__)
 
     # --- progress ----------------------------------------------------------------------------------------------
 
@@ -207,10 +219,3 @@ class Running:
         await self._idle.wait()
         if self._words:
             await asyncio.wait(self._words, timeout=TELL_WITHIN)
-
-
-async def _said(words: Awaitable[None]) -> None:
-    try:
-        await words
-    except Exception as error:  # the restore is done, whoever could be told of it
-        logger.warning("the other admins could not be told of a restore: {}", type(error).__name__)
