@@ -10,7 +10,7 @@ from rich.markup import escape
 from bot import terminal
 from bot.cli_options import DEFAULT_ENV, EnvFile, Json
 from bot.config import Settings, load_settings
-from bot.models import Database
+from bot.models import Database, Recipient
 
 if TYPE_CHECKING:
     from bot.services.databases import Discovery
@@ -26,6 +26,7 @@ def config(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     """Print the effective settings (secrets masked), what would be backed up, and to whom it would go."""
     from bot.services.catalogue import CATALOGUE_NAME, stored_expected  # noqa: PLC0415
     from bot.services.databases import find_databases  # noqa: PLC0415 - commands stay quick to start
+    from bot.services.delivery.timers import stored_timer_warnings  # noqa: PLC0415
     from bot.services.hidden_log import outlook  # noqa: PLC0415
     from bot.services.own_folders import own_folders  # noqa: PLC0415
     from bot.services.timetable import resolve, stored_override  # noqa: PLC0415
@@ -39,10 +40,15 @@ def config(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
         return {database: await outlook(database.path) for database in found.databases}
 
     outlooks = asyncio.run(look())
-    (_print_json if json else _print)(settings, found, outlooks, plan)
+    admins = (Recipient(chat_id=admin) for admin in settings.admin_ids)
+    timers = stored_timer_warnings(settings.backup_dir, dict.fromkeys((*settings.recipients, *admins)))
+    warnings = (*settings.warnings, *filter(None, [plan.fault]), *timers)
+    (_print_json if json else _print)(settings, found, outlooks, plan, warnings)
 
 
-def _print_json(settings: Settings, found: Discovery, outlooks: Outlooks, plan: Plan) -> None:
+def _print_json(
+    settings: Settings, found: Discovery, outlooks: Outlooks, plan: Plan, warnings: tuple[str, ...]
+) -> None:
     terminal.print_json(
         {
             "settings": {name: {"value": value, "source": source} for name, value, source in settings.effective()},
@@ -55,12 +61,12 @@ def _print_json(settings: Settings, found: Discovery, outlooks: Outlooks, plan: 
             "left_out": found.left_out,
             "recipients": [recipient.address for recipient in settings.recipients],
             "overrides": {"SCHEDULE": plan.override} if plan.override else {},
-            "warnings": (*settings.warnings, *filter(None, [plan.fault])),
+            "warnings": warnings,
         }
     )
 
 
-def _print(settings: Settings, found: Discovery, outlooks: Outlooks, plan: Plan) -> None:
+def _print(settings: Settings, found: Discovery, outlooks: Outlooks, plan: Plan, warnings: tuple[str, ...]) -> None:
     rows = settings.effective()
     table = terminal.make_table("setting", "value", "from")
     for name, value, source in rows:
@@ -90,7 +96,7 @@ def _print(settings: Settings, found: Discovery, outlooks: Outlooks, plan: Plan)
         if len(found.left_out) > _MOST_LEFT_OUT:
             terminal.say(f"  and {len(found.left_out) - _MOST_LEFT_OUT} more (--json names all)")
     terminal.say(f"Delivered to: {', '.join(recipient.address for recipient in settings.recipients) or 'nobody'}")
-    for line in (*settings.warnings, *filter(None, [plan.fault])):
+    for line in warnings:
         terminal.warn(line)
 
 

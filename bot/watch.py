@@ -73,6 +73,8 @@ def prepare_alarms(manager: Manager, ledger: Ledger, *, clock: Clock, usage: Usa
     manager.alarms.audience = audience
     new_bot = NewBotCheck(manager.alarms, catalogue, settings.admin_ids)
     manager.alarms.sentries = (*sentry.looks, new_bot.look)
+    if manager.timers is not None:
+        manager.alarms.sentries = (*manager.alarms.sentries, manager.timers.look)
     return sentry
 
 

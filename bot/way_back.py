@@ -13,10 +13,11 @@ from bot.clock import Clock
 from bot.config import Settings
 from bot.elsewhere import open_holdings
 from bot.errors import AbortedError, CourierError
-from bot.models import Backup, Drill, RestorePoint
+from bot.models import Backup, Drill, Recipient, RestorePoint
 from bot.restore_news import RestoreNews
 from bot.services.abort import Abort
 from bot.services.delivery.ledger import Ledger
+from bot.services.delivery.timers import Timers
 from bot.services.drill import Drills
 from bot.services.inbox import Inbox
 from bot.services.inbox.recognition import CLOUD_LIMIT
@@ -55,6 +56,8 @@ def prepare_way_back(manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock
         plan = await manager.timetable.plan()
         return {"SCHEDULE": plan.expression} if plan.override is not None else {}
 
+    everybody = (*manager.settings.recipients, *(Recipient(chat_id=admin) for admin in manager.settings.admin_ids))
+    manager.timers = Timers(manager.catalogue, chats, everybody, clock=clock)
     manager.inbox = Inbox(
         chats,
         manager.store,

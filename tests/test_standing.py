@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from loguru import logger
+from typer.testing import CliRunner
 
 from bot.app import Service
+from bot.cli import app
 from bot.config import load_settings
 from bot.demo.groups import Group
 from bot.demo.phones import Person
@@ -121,3 +124,30 @@ async def test_the_line_of_its_own_pin_goes_and_nobody_is_called_a_stranger(scen
     assert scene.ann.newest_pinned() is not None
     assert not any(message.pins for message in scene.ann.messages)
     assert not any("stranger" in line for line in lines)
+
+
+async def test_a_chat_that_deletes_its_messages_is_warned_about(scene: Scene, tmp_path: Path) -> None:
+    """On Start, in Status and by `config`, also one that had its timer before; over when it is turned off."""
+    manager = scene.service.manager
+
+    async def warned(chat: str, times: int) -> bool:
+        return sum(line.startswith(f"The chat {chat}") for line in (await manager.status()).warnings) == times
+
+    await scene.ann.set_timer(86_400)
+    await scene.until(lambda: warned("11", 1))
+    await scene.ann.set_timer(7 * 86_400, where=scene.group)
+    await scene.until(lambda: warned(str(GROUP), 1))
+    await scene.ann.start()
+    welcome = await scene.ann.wait_for(lambda m: "Welcome" in m.text)
+    assert "This chat deletes every message after a day" in welcome.text
+    command = ["config", "--json", "--env-file", str(tmp_path / ".env")]
+    config = await asyncio.to_thread(CliRunner().invoke, app, command)
+    assert sum("auto-delete timer off" in line for line in json.loads(config.stdout)["warnings"]) == 2
+
+    # What was set while nobody listened is asked for.
+    scene.group.chat.auto_delete = 0
+    assert manager.timers is not None
+    assert await manager.timer_of(GROUP) == ""
+    await scene.ann.set_timer(0)
+    await scene.until(lambda: warned("11", 0))
+    assert await warned(str(GROUP), 0)

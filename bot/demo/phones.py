@@ -178,6 +178,13 @@ class Person:
         """Delete a message on both sides; bots hear nothing of it."""
         self._state.delete_message(message)
 
+    async def set_timer(self, seconds: int, *, where: Where = None) -> Message:
+        """Let a chat delete its messages after so long (0: no more); a service message tells the bots."""
+        chat = self._chat(where)
+        chat.auto_delete = seconds
+        changed = {"message_auto_delete_timer_changed": {"message_auto_delete_time": seconds}}
+        return self._post(chat, text="", html="", extra=changed)
+
     async def press(
         self, button: str, *, message: Message | None = None, where: Where = None, stale: bool = False
     ) -> Press:

@@ -136,6 +136,8 @@ class Chat:
     members: dict[int, str] = field(default_factory=dict)
     """Status by user id: creator, administrator, member, left, kicked."""
     migrated_to: int | None = None
+    auto_delete: int = 0
+    """Seconds of the auto-delete timer. The stand-in tells of it and, unlike the server, deletes nothing."""
     next_id: int = 1
 
     def standing(self, bot_id: int) -> Standing:

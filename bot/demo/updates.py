@@ -62,7 +62,13 @@ def _hears(state: State, bot: BotAccount, message: Message) -> bool:
             # Privacy mode, which every bot has unless its owner turned it off.
             replied = chat.messages.get(message.reply_to or 0)
             mentioned = bool(bot.username) and f"@{bot.username}".lower() in message.text.lower()
-            return message.text.startswith("/") or mentioned or (replied is not None and replied.sender_id == bot.id)
+            service = "message_auto_delete_timer_changed" in message.extra
+            return (
+                service
+                or message.text.startswith("/")
+                or mentioned
+                or (replied is not None and replied.sender_id == bot.id)
+            )
     return False
 
 

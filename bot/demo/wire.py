@@ -98,6 +98,8 @@ def full_chat_json(state: State, bot: BotAccount, chat: Chat) -> Json:
         "max_reaction_count": 11,
         "accepted_gift_types": dict.fromkeys(gifts.split(), False),
     }
+    if chat.auto_delete:
+        json["message_auto_delete_time"] = chat.auto_delete
     if pinned := chat.newest_pinned():
         json["pinned_message"] = message_json(state, bot, pinned, nested=True)
     return json

@@ -45,7 +45,8 @@ async def press_start(
     if command.args:
         await board.canvas(bot, message.chat.id).draw(Screen(admin_menu(), keyboards.admin_menu()))
     else:
-        await board.canvas(bot, message.chat.id).draw(Screen(welcome(person.first_name), keyboards.admin_menu()))
+        words = welcome(person.first_name, await manager.timer_of(message.chat.id))
+        await board.canvas(bot, message.chat.id).draw(Screen(words, keyboards.admin_menu()))
     await manager.recipient_started(message.chat.id, person.full_name)
     await offer_commands(bot, message.chat.id)  # an admin who had never come in could not be given them before
 

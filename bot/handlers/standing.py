@@ -1,4 +1,4 @@
-"""What Telegram says of the bot's own standing: blocked, thrown out, let in again, or a group that has a new id."""
+"""What Telegram says of the bot's own standing: blocked, thrown out, let in again; moves and timers of chats."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def build_standing_router() -> Router:
     router.my_chat_member.register(put_out, ChatMemberUpdatedFilter(IS_MEMBER >> IS_NOT_MEMBER))
     router.my_chat_member.register(let_in, ChatMemberUpdatedFilter(IS_NOT_MEMBER >> IS_MEMBER))
     router.message.register(moved, F.migrate_to_chat_id)
+    router.message.register(set_timer, F.message_auto_delete_timer_changed)
     return router
 
 
@@ -34,3 +35,8 @@ async def let_in(event: ChatMemberUpdated, manager: Manager) -> None:
 async def moved(message: Message, manager: Manager) -> None:
     if message.migrate_to_chat_id is not None:
         await manager.recipient_moved(message.chat.id, message.migrate_to_chat_id)
+
+
+async def set_timer(message: Message, manager: Manager) -> None:
+    if message.message_auto_delete_timer_changed is not None:
+        await manager.timer_changed(message.chat.id, message.message_auto_delete_timer_changed.message_auto_delete_time)

@@ -30,6 +30,7 @@ from bot.services import databases as discovery
 from bot.services.alarms.alarms import Alarms
 from bot.services.catalogue import ALL, AuditEntry, Catalogue
 from bot.services.delivery.ledger import Ledger
+from bot.services.delivery.timers import Timers, timer_warnings
 from bot.services.drill import Drills
 from bot.services.health import measure_health
 from bot.services.history import read_details, read_page
@@ -94,6 +95,8 @@ class Manager:
             store_folder=store.folder,
             clock=clock,
         )
+        self.timers: Timers | None = None  # where somebody can ask for the chats' auto-delete timers
+        self._chats = (*settings.recipients, *(Recipient(chat_id=admin) for admin in settings.admin_ids))
         self.upkeep: Upkeep | None = None  # where somebody keeps digests and notes, and tidies the chats
         self.alarms = Alarms(
             catalogue, reminder=settings.alarm_reminder, shrink_percent=settings.shrink_alarm, clock=clock
@@ -198,6 +201,7 @@ class Manager:
                 *self.settings.warnings,
                 *filter(None, [plan.fault, self.polling_trouble()]),
                 *await archive_warnings(self.catalogue),
+                *await timer_warnings(self.catalogue, self._chats),
             ),
             overridden=plan.override,
             setting=plan.setting,
@@ -303,6 +307,15 @@ class Manager:
             await self.ledger.recipient_started(chat_id)
         self.alarms.returned(chat_id)
         self.news_to_pin()
+
+    async def timer_of(self, chat_id: int) -> str:
+        """Return the warning that a chat deletes its messages by itself; empty where it does not, or can't be asked."""
+        return await self.timers.look_at(chat_id) if self.timers is not None else ""
+
+    async def timer_changed(self, chat_id: int, seconds: int) -> None:
+        """A chat's auto-delete timer was set, or with 0 turned off."""
+        if self.timers is not None:
+            await self.timers.changed(chat_id, seconds)
 
     async def recipient_returned(self, chat_id: int) -> None:
         """The bot was unblocked or added again: what is owed there goes out now. Nothing happens to a stranger."""

@@ -149,13 +149,14 @@ def overridden_line(seen: Status) -> str | None:
     )
 
 
-def welcome(person: str) -> str:
-    """Return the answer to an admin's Start."""
+def welcome(person: str, warning: str = "") -> str:
+    """Return the answer to an admin's Start; `warning` is what is wrong with the chat itself."""
     return compose(
         f"👋 <b>Welcome, {text(person, 40)}</b>",
         "I back up the SQLite databases on your server, prove each backup, and send it here.",
         "",
         "From now on backups arrive in this chat. Press the button to see how things stand.",
+        f"\n⚠️ {text(warning, 300)}" if warning else None,
     )
 
 

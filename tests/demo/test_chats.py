@@ -124,3 +124,14 @@ async def test_a_condition_on_anything_can_be_awaited(standin: StandIn, bot: Bot
     await standin.until(lambda: len(standin.calls_of("sendMessage")) == 1)
     with pytest.raises(TimeoutError, match="sendMessage"):
         await standin.until(lambda: False, within=0)
+
+
+async def test_a_timer_is_told_and_asked_for(standin: StandIn, bot: Bot, ann: Person) -> None:
+    """A service message in private chats and in groups, a plain member hears it too; getChat names the seconds."""
+    group = standin.add_group(-1005, members=[ann])
+    for where, chat_id in ((None, ann.id), (group, -1005)):
+        assert (await bot.get_chat(chat_id)).message_auto_delete_time is None
+        await ann.set_timer(86_400, where=where)
+        assert (await bot.get_chat(chat_id)).message_auto_delete_time == 86_400
+    changes = [update.message.message_auto_delete_timer_changed for update in await bot.get_updates() if update.message]
+    assert [change.message_auto_delete_time for change in changes if change] == [86_400, 86_400]

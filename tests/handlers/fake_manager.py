@@ -63,6 +63,8 @@ class ManagerDoor(Protocol):
     async def recipient_returned(self, chat_id: int) -> None: ...
     async def recipient_left(self, chat_id: int, reason: str) -> None: ...
     async def recipient_moved(self, old_chat_id: int, new_chat_id: int) -> None: ...
+    async def timer_of(self, chat_id: int) -> str: ...
+    async def timer_changed(self, chat_id: int, seconds: int) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -254,6 +256,12 @@ class FakeManager:
 
     async def recipient_started(self, chat_id: int, name: str) -> None:
         self.started.append((chat_id, name))
+
+    async def timer_of(self, chat_id: int) -> str:
+        return ""
+
+    async def timer_changed(self, chat_id: int, seconds: int) -> None:
+        self.acts.append(f"{chat_id} deletes after {seconds} s")
 
     async def recipient_returned(self, chat_id: int) -> None:
         self.acts.append(f"{chat_id} is back")

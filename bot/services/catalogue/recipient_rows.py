@@ -81,6 +81,21 @@ class RecipientRows(Rows):
         )
 
     @writing
+    async def set_auto_delete(self, recipient: Recipient, seconds: int) -> None:
+        """Record after how many seconds a chat deletes its messages by itself; 0: it does not."""
+        await self.execute(
+            "INSERT INTO recipients (address, auto_delete) VALUES (?, ?)"
+            " ON CONFLICT (address) DO UPDATE SET auto_delete = excluded.auto_delete",
+            (recipient.address, seconds),
+        )
+
+    @reading
+    async def auto_deleting(self) -> tuple[tuple[Recipient, str, int], ...]:
+        """Return the chats that delete their messages by themselves, with their names and the seconds."""
+        rows = await self.rows("SELECT address, name, auto_delete FROM recipients WHERE auto_delete > 0")
+        return tuple((as_recipient(row["address"]), row["name"], row["auto_delete"]) for row in rows)
+
+    @writing
     async def migrate(self, old_chat_id: int, new_chat_id: int) -> None:
         """Remember that a group became a supergroup, and move what is recorded of it, topics too, to its new id.
 

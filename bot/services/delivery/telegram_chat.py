@@ -106,6 +106,10 @@ class TelegramChat(TelegramDestination):
             return None
         return Pinned(message_id=chat.pinned_id, document=self._document(chat.pinned) if chat.pinned else None)
 
+    async def auto_delete(self, chat_id: int) -> int:
+        """Return the seconds after which the chat deletes a message by itself, 0 without a timer."""
+        return (await self._ask(get_chat(self._bot, chat_id, request_timeout=ANSWER_SECONDS))).auto_delete
+
     async def post(self, chat_id: int, name: str, content: bytes | str, caption: str) -> PostedDocument:
         """Send a document silently; raises an `Outcome`."""
         message = await self._ask(
