@@ -76,7 +76,7 @@ async def prove_result(
     snapshot = await take_snapshot(database, room, busy_timeout=busy_timeout, abort=abort, progress=progress)
     own = Abort(parent=abort)
     found, fingerprint = await side_by_side(
-        check_snapshot(snapshot, CheckMethod.QUICK, abort=own),
+        check_snapshot(snapshot, CheckMethod.QUICK, abort=own, foreign=True),  # it may be what a stranger brought
         run_to_end(partial(fingerprint_of, snapshot.file, check=own.check), stop=own.set),
         stop=own.set,
     )
