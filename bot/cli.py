@@ -21,7 +21,7 @@ from bot.cli_options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.cli_recover import recover
 from bot.cli_restore import restore
 from bot.errors import CourierError, DamagedArchiveError, NotFoundError
-from bot.models import Backup, ServiceState
+from bot.models import Backup, Condition
 from bot.services.memory import keep_memory_flat
 
 app = typer.Typer(
@@ -212,8 +212,8 @@ async def _archives_to_verify(manager: Any, which: list[str]) -> list[tuple[Path
 
 @app.command()
 def status(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
-    """Show the service's state. Exit code 0: running, and the last backup is good; 1: look at it."""
-    from bot.services.status import is_healthy  # noqa: PLC0415
+    """Show the service's state. Exit code 0: all is well, as its first line says; 1: look at it."""
+    from bot.services.verdict import condition_of  # noqa: PLC0415
 
     settings = read_settings(env_file)
 
@@ -224,7 +224,7 @@ def status(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
             terminal.print_json(seen)
         else:
             terminal.print_status(seen, settings.timezone)
-        return seen.state is ServiceState.RUNNING and is_healthy(seen, settings.timezone)
+        return condition_of(seen) is Condition.GOOD
 
     if not asyncio.run(work()):
         raise typer.Exit(1)

@@ -93,7 +93,7 @@ async def test_what_one_admin_does_to_the_schedule_is_told_the_others_and_stands
 
         paused = await opened(town.ann, "Database Backup", "Pause", "6 h")
         await told("Ann (11) paused scheduled backups")
-        await pinned("❌ Stopped", "⏸ Paused by Ann (11) since", ", until ")
+        await pinned("📌 ⏸ Paused until ", "⏸ Paused by Ann (11) since", ", until ")
         await pressed(town.ann, "Resume", paused)
         await told("Ann (11) resumed scheduled backups")
         await pinned("✅ Running", without="Paused")

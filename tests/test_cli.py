@@ -1,15 +1,21 @@
 """The command line: what it prints, and the exit code of each kind of failure."""
 
+import asyncio
 import json
 import os
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from bot.app import open_manager
+from bot.clock import utc_now
+from bot.config import load_settings
+from bot.models import Trigger
 from tests.samples import damage, make_database, write_env
 
 ROOT = Path(__file__).parent.parent
@@ -161,6 +167,29 @@ def test_status_of_a_service_that_never_ran(shell: Shell) -> None:
     done = shell("status")
     assert done.returncode == 1
     assert "❓" in done.stdout
+
+
+async def test_the_exit_code_of_status_is_the_verdict_of_its_first_line(shell: Shell) -> None:
+    """0 while all is well; 1 with a database left out, or the newest good backup too old, though the service runs."""
+    settings = load_settings(shell.folder / ".env", need_telegram=False)
+
+    async def backed_up(hours_ago: int) -> subprocess.CompletedProcess[str]:
+        ago = timedelta(hours=hours_ago)
+        async with open_manager(settings, deliver=False, clock=lambda: utc_now() - ago) as manager:
+            await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+        async with open_manager(settings, deliver=False) as manager:
+            now = utc_now()
+            await manager.catalogue.beat(pid=1, started_at=now, next_run_at=now + timedelta(hours=1), stopped=False)
+        return await asyncio.to_thread(shell, "status")
+
+    old = await backed_up(5)
+    assert (old.returncode, old.stdout.splitlines()[0]) == (1, "📊 ❌ Running, but something is wrong")
+    assert "❌ Last good backup 5 h ago" in old.stdout
+    fresh = await backed_up(0)
+    assert (fresh.returncode, fresh.stdout.splitlines()[0]) == (0, "📊 ✅ Running"), fresh.stdout
+    (shell.folder / "live" / "one.db").unlink()
+    less = await backed_up(0)
+    assert (less.returncode, less.stdout.splitlines()[0]) == (1, "📊 ❌ Running, but something is wrong")
 
 
 def test_config_says_what_would_be_backed_up_and_keeps_secrets(shell: Shell) -> None:

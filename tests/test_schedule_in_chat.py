@@ -262,7 +262,7 @@ async def test_a_pause_ends_by_itself_with_one_run_that_makes_up(house: House) -
         status = await service.manager.status()
         assert (status.state, status.next_run_at) == (ServiceState.STOPPED, NOON.replace(hour=19, minute=0))
         shown = await opened(house.ben, "Database Backup", "Backup Status")
-        assert "❌ Stopped" in shown.text
+        assert "⏸ Paused until today 20:02" in shown.text.splitlines()[0]
         assert "Paused by Ann (11)" in shown.text
         assert "until today 20:02" in shown.text
         house.clock.now = NOON + timedelta(hours=3)

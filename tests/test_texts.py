@@ -357,13 +357,13 @@ def test_a_backup_with_gaps_is_loud_in_every_volume() -> None:
 @pytest.mark.parametrize(
     ("state", "word"),
     [
-        (ServiceState.RUNNING, "✅ Running"),
+        (ServiceState.RUNNING, "⚠️ Running"),
         (ServiceState.STOPPED, "❌ Stopped"),
         (ServiceState.UNKNOWN, "❓ Unknown"),
     ],
 )
 def test_the_three_states(state: ServiceState, word: str) -> None:
-    """Each state has its word and its mark, on the first line."""
+    """Each state has its word and its mark, on the first line; here, a recipient is still owed."""
     assert word in plain(TEXTS.status(samples.status(state=state))).splitlines()[0]
 
 
@@ -409,11 +409,12 @@ def test_status_before_the_first_backup() -> None:
 
 def test_health_is_as_bad_as_its_worst_part() -> None:
     """All is well only where everything is; a nearly full disk is a warning, no Telegram is wrong."""
-    fine = samples.health(recipients=())
+    well = samples.status(latest_deliveries=(), recipients=())
+    fine = samples.health(status=well, recipients=())
     assert "All is well" in TEXTS.health(fine)
     assert "Something needs a look" in TEXTS.health(replace(fine, days_until_full=2.5))
     assert "Something is wrong" in TEXTS.health(replace(fine, telegram_trouble="It can't be reached."))
-    assert "Something is wrong" in TEXTS.health(replace(fine, status=samples.status(state=ServiceState.UNKNOWN)))
+    assert "Something is wrong" in TEXTS.health(replace(fine, status=replace(well, state=ServiceState.UNKNOWN)))
 
 
 def test_a_result_never_says_delivered_where_it_is_not() -> None:

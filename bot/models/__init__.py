@@ -32,7 +32,7 @@ from bot.models.restores import (
     TargetState,
 )
 from bot.models.runs import Progress, RunInProgress, RunResult, Stage
-from bot.models.status import DatabaseStatus, Health, Heartbeat, Override, ServiceState, Status, SuccessRate
+from bot.models.status import Condition, DatabaseStatus, Health, Heartbeat, Override, ServiceState, Status, SuccessRate
 
 __all__ = [
     "INFO_NAME",
@@ -48,6 +48,7 @@ __all__ = [
     "CheckMethod",
     "CheckReport",
     "Compression",
+    "Condition",
     "Database",
     "DatabaseChange",
     "DatabaseFacts",

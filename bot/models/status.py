@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from bot.models.alarms import Alarm
 from bot.models.backups import Backup
@@ -18,6 +18,18 @@ class ServiceState(StrEnum):
     RUNNING = "running"
     STOPPED = "stopped"
     UNKNOWN = "unknown"
+
+    @property
+    def is_running(self) -> bool:
+        return self is ServiceState.RUNNING
+
+
+class Condition(IntEnum):
+    """How something stands; the worst is the largest."""
+
+    GOOD = 0
+    LOOK = 1  # somebody should look at it
+    WRONG = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +99,19 @@ class Status:
     day: SuccessRate
     week: SuccessRate
     warnings: tuple[str, ...] = ()
+    stale: bool = False  # latest_proven is older than the schedule or STALE_AFTER allows
     cut_off: tuple[str, ...] = ()  # what restores that were cut off have left, and what to do
     last_drill: Drill | None = None  # the newest, whatever came of it
     restore_proven: Drill | None = None  # the newest that succeeded
     alarms: tuple[Alarm, ...] = ()  # those that are open, oldest first
     overridden: Override | None = None  # the schedule chosen in chat, where it is the one in force
     setting: str = ""  # SCHEDULE, where `overridden` wins over it
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the service lives and somebody paused its schedule."""
+        alive = self.heartbeat is not None and not self.heartbeat.stopped
+        return self.state is ServiceState.STOPPED and self.paused is not None and alive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -195,6 +195,8 @@ class Manager:
             discovery=await self.discover(),
             recipients=self.settings.recipients,
             schedule=plan.expression,
+            timezone=self.timezone,
+            stale_after=self.settings.stale_after,
             now=self._clock(),
             running=await self.running_anywhere(),
             warnings=(

@@ -84,13 +84,8 @@ class Runs:
         """
         self._settings, self._catalogue, self._store = settings, catalogue, store
         self._ledger, self._preferences, self._alarms = ledger, preferences, alarms
-        self._housekeeping, self._settle, self._discover, self._ended, self._clock = (
-            housekeeping,
-            settle,
-            discover,
-            ended,
-            clock,
-        )
+        self._housekeeping, self._settle, self._discover = housekeeping, settle, discover
+        self._ended, self._clock = ended, clock
         self._run: _Run | None = None
         self._idle = asyncio.Event()
         self._idle.set()

@@ -24,5 +24,10 @@ def stale_at(last: datetime, schedule: str, timezone: ZoneInfo) -> datetime:
     return max(runs, default=last) + MARGIN
 
 
+def too_old_at(last: datetime, schedule: str, timezone: ZoneInfo, allowed: timedelta | None) -> datetime:
+    """Return the same where STALE_AFTER (`allowed`) may say otherwise: what alarms, screens and exit codes go by."""
+    return last + allowed if allowed is not None else stale_at(last, schedule, timezone)
+
+
 async def _never(_planned: datetime) -> None:
     raise NotImplementedError

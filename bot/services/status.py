@@ -22,7 +22,7 @@ from bot.models import (
 )
 from bot.services.catalogue import Catalogue
 from bot.services.databases import Discovery
-from bot.services.staleness import stale_at
+from bot.services.staleness import too_old_at
 
 HEARTBEAT_EVERY = 15.0
 """Seconds between two signs of life."""
@@ -64,6 +64,8 @@ async def read_status(
     discovery: Discovery,
     recipients: Sequence[Recipient],
     schedule: str,
+    timezone: ZoneInfo,
+    stale_after: timedelta | None,
     now: datetime,
     running: RunInProgress | None,
     warnings: Sequence[str] = (),
@@ -90,6 +92,7 @@ async def read_status(
         running=running,
         latest=latest,
         latest_proven=proven,
+        stale=proven is not None and now > too_old_at(proven.started_at, schedule, timezone, stale_after),
         latest_deliveries=await catalogue.deliveries(proven.id) if proven else (),
         databases=await _databases(catalogue, discovery, latest),
         recipients=await catalogue.recipient_statuses(recipients),
@@ -145,11 +148,3 @@ def _size(path: Path) -> int | None:
         return path.stat().st_size
     except OSError:
         return None
-
-
-def is_healthy(status: Status, timezone: ZoneInfo) -> bool:
-    """Say whether the newest run is a good backup and not too old: what `sqlite-courier status` exits with."""
-    latest, proven = status.latest, status.latest_proven
-    if latest is None or not latest.proven or latest.skipped or proven is None:
-        return False
-    return status.now <= stale_at(proven.started_at, status.schedule, timezone)

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
-from bot.models import DatabaseStatus, Drill, Health, Reachability, ServiceState, Verdict
+from bot.models import Condition, DatabaseStatus, Drill, Health, Reachability, ServiceState, Verdict
+from bot.services.verdict import backup_condition, condition_beside_pause, condition_of, database_condition
 from bot.texts.alarms import open_alarms
 from bot.texts.backups import trouble_of, who
 from bot.texts.markup import Listing, compose, name, text
 from bot.texts.measures import age, count, date_time, duration, human_size, next_run, zone_name
 from bot.texts.restore_points import DRILL_SOURCES, drill_line
 from bot.texts.status import cut_off_lines, paused_line
+from bot.texts.verdict import CONDITION_ICONS, headline
+
+_HEADLINES = {
+    Condition.GOOD: "✅ <b>All is well</b>",
+    Condition.LOOK: "⚠️ <b>Something needs a look</b>",
+    Condition.WRONG: "❌ <b>Something is wrong</b>",
+}
 
 _SOON = 7
 """Days until the disk is full from which on it is a warning."""
@@ -26,13 +34,9 @@ def health(seen: Health, timezone: ZoneInfo) -> str:
     parts = (_scheduler(seen, timezone), _last_good(seen), _restore(seen), _disk(seen), _telegram(seen))
     lines = [line for _, line in parts]
     databases = [d for d in status.databases if not d.retired]
-    bad_databases = [d for d in databases if d.trouble or d.verdict is not Verdict.OK]
-    unreachable = [r for r in seen.recipients if r.trouble]
-    worst = max([rank for rank, _ in parts] + [2 if any(d.trouble for d in databases) else 0]
-                + [1 if unreachable or bad_databases else 0] + [2 if status.alarms else 0])  # fmt: skip
-    headline = ("✅ <b>All is well</b>", "⚠️ <b>Something needs a look</b>", "❌ <b>Something is wrong</b>")[worst]
+    bad_databases = [d for d in databases if database_condition(d) is not Condition.GOOD]
     return compose(
-        f"🩺 <b>System Health</b>: {headline}",
+        f"🩺 <b>System Health</b>: {_headline(seen, max(rank for rank, _ in parts), timezone)}",
         "",
         *open_alarms(status.alarms, now),
         cut_off_lines(status),
@@ -47,6 +51,14 @@ def health(seen: Health, timezone: ZoneInfo) -> str:
                 15),
         f"<i>Measured at {now.astimezone(timezone):%H:%M:%S} {zone_name(timezone)}</i>",
     )  # fmt: skip
+
+
+def _headline(seen: Health, worst_part: int, timezone: ZoneInfo) -> str:
+    """Return the verdict of all screens, and what was measured just now where that is worse."""
+    measured = max(worst_part, Condition.LOOK if any(one.trouble for one in seen.recipients) else Condition.GOOD)
+    if seen.status.is_paused and max(measured, condition_beside_pause(seen.status)) == Condition.GOOD:
+        return headline(seen.status, timezone)
+    return _HEADLINES[Condition(max(measured, condition_of(seen.status)))]
 
 
 def checking() -> str:
@@ -64,8 +76,8 @@ def _scheduler(seen: Health, timezone: ZoneInfo) -> tuple[int, str]:
     if status.state is ServiceState.RUNNING:
         planned = f", next run {next_run(status.next_run_at, status.now, timezone)}" if status.next_run_at else ""
         return 0, f"✅ Scheduler: <code>{text(status.schedule, 60)}</code>{planned}"
-    if status.paused:
-        return 1, f"⏸ Scheduler: {paused_line(status.paused, status.now, timezone).removeprefix('⏸ ')}"
+    if status.is_paused and status.paused is not None:
+        return 0, f"⏸ Scheduler: {paused_line(status.paused, status.now, timezone).removeprefix('⏸ ')}"
     return 2, f"❌ Scheduler: {status.state}. {text(status.state_reason, 250)}"
 
 
@@ -73,10 +85,14 @@ def _last_good(seen: Health) -> tuple[int, str]:
     proven = seen.status.latest_proven
     if proven is None:
         return 1, "⚠️ Last good backup: none yet"
-    latest = seen.status.latest
-    if latest is not None and not latest.proven:
-        return 2, f"❌ Last good backup: {age(proven.started_at, seen.status.now)}; the newest run failed"
-    return 0, f"✅ Last good backup: {age(proven.started_at, seen.status.now)}"
+    latest, condition = seen.status.latest, backup_condition(seen.status)
+    troubles = (
+        ", too old" if seen.status.stale else "",
+        "; the newest run failed" if latest is not None and not latest.proven else "",
+        f", without {count(len(latest.skipped), 'database')}" if latest is not None and latest.skipped else "",
+    )
+    when = age(proven.started_at, seen.status.now)
+    return condition, f"{CONDITION_ICONS[condition]} Last good backup: {when}{''.join(troubles)}"
 
 
 def _restore(seen: Health) -> tuple[int, str]:
@@ -110,6 +126,8 @@ def _disk(seen: Health) -> tuple[int, str]:
     archives = f"{count(seen.store_count, 'archive')}, {human_size(seen.store_bytes)}"
     free = f"{human_size(seen.disk_free)} free of {human_size(seen.disk_total)}"
     days = seen.days_until_full
+    if any(alarm.key == "disk" for alarm in seen.status.alarms):
+        return Condition.WRONG, f"❌ Disk: {free}, nearly full · {archives}"
     if days is None:
         return 0, f"✅ Disk: {free} · {archives}"
     left = "less than a day" if days < 1 else f"about {count(int(days), 'day')}" if days < 365 else "over a year"

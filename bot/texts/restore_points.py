@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from bot.models import Drill, DrillSource, Override, RestorePoint, ServiceState, Status
+from bot.models import Drill, DrillSource, Override, RestorePoint, Status
 from bot.texts.backups import contents, delivered_to, seal_line
 from bot.texts.markup import CAPTION_LIMIT, compose, sentence, text
 from bot.texts.measures import age, count, date_time, zone_name
+from bot.texts.verdict import headline
 
 _LONG_AGO = timedelta(days=3)
 """From here on a proof is too old to be relied on without a word."""
 
 _NOT_OPENED = "bytes compared, not opened (no key on this server)"
 DRILL_SOURCES = {DrillSource.TELEGRAM: "from Telegram", DrillSource.DISK: "from the disk"}
-_STATES = {ServiceState.RUNNING: "✅ Running", ServiceState.STOPPED: "❌ Stopped", ServiceState.UNKNOWN: "❓ Unknown"}
 
 
 def pinned_caption(seen: Status, points: Sequence[RestorePoint], timezone: ZoneInfo) -> str:
@@ -25,7 +25,7 @@ def pinned_caption(seen: Status, points: Sequence[RestorePoint], timezone: ZoneI
     troubled = sum(bool(database.trouble) for database in seen.databases)
     sealed = any(point.sealed for point in points)
     return compose(
-        f"📌 <b>{_STATES[seen.state]}</b> · {date_time(seen.now, timezone)} {zone_name(timezone)}",
+        f"📌 {headline(seen, timezone, lasting=True)} · {date_time(seen.now, timezone)} {zone_name(timezone)}",
         f"Last good backup {date_time(proven.started_at, timezone)}: {contents(proven)}"
         if proven
         else "No good backup yet.",

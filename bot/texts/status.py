@@ -6,16 +6,15 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.models import (
-    Backup,
     BackupState,
     DatabaseStatus,
     Override,
     RecipientStatus,
-    ServiceState,
     Status,
     SuccessRate,
     Verdict,
 )
+from bot.services.verdict import backup_condition
 from bot.texts.alarms import open_alarms
 from bot.texts.backups import (
     STATE_ICONS,
@@ -32,19 +31,14 @@ from bot.texts.markup import Listing, compose, name, sentence, text
 from bot.texts.measures import age, count, human_size, moment, next_run, zone_name
 from bot.texts.restore_points import drill_line
 from bot.texts.runs import running_line
-
-_STATES = {
-    ServiceState.RUNNING: "✅ <b>Running</b>",
-    ServiceState.STOPPED: "❌ <b>Stopped</b>",
-    ServiceState.UNKNOWN: "❓ <b>Unknown</b>",
-}
+from bot.texts.verdict import CONDITION_ICONS, headline
 
 
 def status(seen: Status, timezone: ZoneInfo) -> str:
     """Return the service at a glance: the bad news on top, then what is planned, what is there and who has it."""
     now = seen.now
     return compose(
-        f"📊 {_STATES[seen.state]}",
+        f"📊 {headline(seen, timezone)}",
         *open_alarms(seen.alarms, now),
         text(seen.state_reason, 300) if seen.state_reason else None,
         paused_line(seen.paused, now, timezone) if seen.paused else None,
@@ -76,8 +70,10 @@ def _last_backups(seen: Status, timezone: ZoneInfo) -> tuple[str | Listing, ...]
         return (*parts, "No good backup yet.")
     skipped = f", <b>{count(len(proven.skipped), 'database')} skipped</b>" if proven.skipped else ""
     icon = "✅" if proven.state in (BackupState.DELIVERED, BackupState.STORED) else STATE_ICONS[proven.state]
+    icon = CONDITION_ICONS[backup_condition(seen)] if seen.stale else icon
     parts.append(
         f"{icon} <b>Last good backup</b> {age(proven.started_at, now)}, {moment(proven.started_at, now, timezone)}"
+        + (", <b>too old</b>" if seen.stale else "")
     )
     parts.append(f"{contents(proven)}{skipped}")
     parts.extend(filter(None, (seal_line(proven), unchanged_line(proven))))
@@ -167,21 +163,23 @@ def admin_menu() -> str:
 
 def backup_menu(seen: Status, timezone: ZoneInfo) -> str:
     """Return the text over the backup menu: the state in a few words, so that most visits end here."""
-    now, proven = seen.now, seen.latest_proven
+    now = seen.now
     troubled = sum(bool(database.trouble) for database in seen.databases)
     return compose(
-        f"💾 <b>Database Backup</b> — {_STATES[seen.state]}",
+        f"💾 <b>Database Backup</b> — {headline(seen, timezone)}",
         paused_line(seen.paused, now, timezone) if seen.paused else None,
         f"🔄 {running_line(seen.running, now, timezone)}" if seen.running else None,
         f"⏭ Next {next_run(seen.next_run_at, now, timezone)}" if seen.next_run_at else None,
-        _last_line(proven, now),
+        _last_line(seen),
         f"🚨 {count(len(seen.alarms), 'open alarm')}: see Backup Status" if seen.alarms else None,
         f"❌ {count(troubled, 'database')} in trouble: see Backup Status" if troubled else None,
         "🚨 A restore was cut off: see Backup Status" if seen.cut_off else None,
     )
 
 
-def _last_line(proven: Backup | None, now: datetime) -> str:
+def _last_line(seen: Status) -> str:
+    proven = seen.latest_proven
     if proven is None:
         return "No good backup yet."
-    return f"Last good backup {age(proven.started_at, now)}: {contents(proven)}"
+    old = f"{CONDITION_ICONS[backup_condition(seen)]} Too old: last" if seen.stale else "Last"
+    return f"{old} good backup {age(proven.started_at, seen.now)}: {contents(proven)}"

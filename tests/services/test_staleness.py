@@ -7,10 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.models import BackupState, Status
-from bot.services.staleness import stale_at
-from bot.services.status import is_healthy
-from tests.handlers.samples import backup, status
+from bot.services.staleness import stale_at, too_old_at
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -31,18 +28,8 @@ def test_two_planned_runs_and_half_an_hour(schedule: str, last: str, stale: str)
     assert found == datetime.fromisoformat(stale).replace(tzinfo=BERLIN)
 
 
-def test_health_follows_the_schedule() -> None:
-    """Yesterday's backup is good where there is one a day, and not where there should be one an hour."""
-    now = datetime(2025, 1, 10, 12, 0, tzinfo=UTC)
-    made = backup(started_at=now - timedelta(hours=20))
-
-    def seen(schedule: str, **changes: object) -> Status:
-        facts = {"now": now, "latest": made, "latest_proven": made, "schedule": schedule}
-        return status(**(facts | changes))
-
-    zone = ZoneInfo("UTC")
-    assert is_healthy(seen("0 16 * * *"), zone)
-    assert not is_healthy(seen("0 * * * *"), zone)
-    failed = backup(started_at=now, state=BackupState.FAILED, archive_sha256="")
-    assert not is_healthy(seen("0 16 * * *", latest=failed), zone)
-    assert not is_healthy(seen("0 16 * * *", latest=None, latest_proven=None), zone)
+def test_the_setting_wins_over_the_schedule() -> None:
+    """STALE_AFTER counts from the backup, whatever is planned."""
+    last = datetime(2025, 1, 10, 9, 0, tzinfo=UTC)
+    assert too_old_at(last, "0 * * * *", BERLIN, timedelta(hours=6)) == last + timedelta(hours=6)
+    assert too_old_at(last, "0 * * * *", BERLIN, None) == stale_at(last, "0 * * * *", BERLIN)

@@ -15,7 +15,7 @@ from bot.services.alarms.alarms import GONE, MANY, SHRUNKEN, SKIPPED
 from bot.services.alarms.shrinking import keep_level
 from bot.services.newest import is_ahead
 from bot.services.snapshot import SPARE_BYTES
-from bot.services.staleness import stale_at
+from bot.services.staleness import too_old_at
 from bot.services.status import PAUSED
 
 if TYPE_CHECKING:
@@ -160,8 +160,7 @@ class Sentry:
         # A backup dated in the future proves nothing of today.
         since = self._started_at if good is None or is_ahead(good, now) else good
         expression = (await self._manager.timetable.plan()).expression
-        allowed = settings.stale_after
-        at = since + allowed if allowed is not None else stale_at(since, expression, settings.timezone)
+        at = too_old_at(since, expression, settings.timezone, settings.stale_after)
         if now < at:
             await self._alarms.clear("stale", "There is a good backup again.")
             return

@@ -1,0 +1,37 @@
+"""The one verdict on all that is seen, in words: it heads every screen."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from bot.models import Condition, ServiceState, Status
+from bot.services.verdict import condition_beside_pause, condition_of
+from bot.texts.measures import date_time, moment
+
+CONDITION_ICONS = {Condition.GOOD: "✅", Condition.LOOK: "⚠️", Condition.WRONG: "❌"}
+
+_STATES = {
+    ServiceState.STOPPED: "❌ <b>Stopped</b>",
+    ServiceState.UNKNOWN: "❓ <b>Unknown</b>",
+}
+_RUNNING = {
+    Condition.GOOD: "✅ <b>Running</b>",
+    Condition.LOOK: "⚠️ <b>Running, something needs a look</b>",
+    Condition.WRONG: "❌ <b>Running, but something is wrong</b>",
+}
+_BESIDE_PAUSE = {
+    Condition.GOOD: "",
+    Condition.LOOK: ", something needs a look",
+    Condition.WRONG: ", something is wrong",
+}
+
+
+def headline(seen: Status, timezone: ZoneInfo, *, lasting: bool = False) -> str:
+    """Return the one verdict on all that is seen; `lasting`, in moments that stay true when it is read later."""
+    if seen.is_paused and seen.paused is not None:
+        until = seen.paused.until
+        when = "" if until is None else date_time(until, timezone) if lasting else moment(until, seen.now, timezone)
+        beside = condition_beside_pause(seen)
+        icon = "❌" if beside is Condition.WRONG else "⏸"
+        return f"{icon} <b>Paused{f' until {when}' if when else ''}{_BESIDE_PAUSE[beside]}</b>"
+    return _RUNNING[condition_of(seen)] if seen.state.is_running else _STATES[seen.state]
