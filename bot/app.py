@@ -42,10 +42,15 @@ DRAIN_DELIVERIES = 2.0
 
 
 @asynccontextmanager
-async def open_manager(settings: Settings, *, deliver: bool, clock: Clock = utc_now) -> AsyncIterator[Manager]:
-    """Build the manager for one command. With `deliver` it sends to Telegram, without it only records what is owed."""
+async def open_manager(
+    settings: Settings, *, deliver: bool, reading: bool = False, clock: Clock = utc_now
+) -> AsyncIterator[Manager]:
+    """Build the manager for one command. With `deliver` it sends to Telegram, without it only records what is owed.
+
+    With `reading`, BACKUP_DIR need not be there, nor be writable: see `open_store`.
+    """
     async with AsyncExitStack() as stack:
-        store, catalogue = await stack.enter_async_context(open_store(settings, clock=clock))
+        store, catalogue = await stack.enter_async_context(open_store(settings, clock=clock, reading=reading))
         if not deliver:
             yield Manager(settings, catalogue, store, clock=clock)
             return

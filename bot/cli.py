@@ -85,10 +85,10 @@ def list_backups(
     json: Json = False,
 ) -> None:
     """List the backups, newest first."""
-    settings = read_settings(env_file)
+    settings = read_settings(env_file, reading=True)
 
     async def work() -> None:
-        async with opened(settings) as manager:
+        async with opened(settings, reading=True) as manager:
             backups = await manager.catalogue.backups(limit=limit, on_disk_only=not everything, gone_too=True)
             # Where only age and count decide, the same few words would stand in every row.
             why = {d.backup.id: d.why for d in await manager.plan_prune()} if manager.keep_rules.any else {}
@@ -112,10 +112,10 @@ def show(
     json: Json = False,
 ) -> None:
     """Show one backup: databases, checks, rows, deliveries, and how long it is kept."""
-    settings = read_settings(env_file)
+    settings = read_settings(env_file, reading=True)
 
     async def work() -> None:
-        async with opened(settings) as manager:
+        async with opened(settings, reading=True) as manager:
             found = await manager.catalogue.find_backup(which)
             details = await manager.details(found.id)
         if json:
@@ -144,13 +144,13 @@ def verify(
     from bot.services.stocktaking import record_fault  # noqa: PLC0415
     from bot.services.verify import verify_archive  # noqa: PLC0415
 
-    settings = read_settings(env_file)
+    settings = read_settings(env_file, reading=True)
     keys = keys_of(settings, identity or ())
 
     async def work() -> None:
         failures: list[CourierError] = []
         rows: list[dict[str, Any]] = []
-        async with opened(settings) as manager:
+        async with opened(settings, reading=True) as manager:
             archives = await _archives_to_verify(manager, which or [])
             for gone in [] if which else [backup for backup in await manager.catalogue.faulty() if backup.gone]:
                 failures.append(NotFoundError(f"{gone.archive_name} is gone from the disk."))
@@ -215,10 +215,10 @@ def status(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     """Show the service's state. Exit code 0: all is well, as its first line says; 1: look at it."""
     from bot.services.verdict import condition_of  # noqa: PLC0415
 
-    settings = read_settings(env_file)
+    settings = read_settings(env_file, reading=True)
 
     async def work() -> bool:
-        async with opened(settings, say=json) as manager:  # or else its screen says it
+        async with opened(settings, reading=True, say=json) as manager:  # or else its screen says it
             seen = await manager.status()
         if json:
             terminal.print_json(seen)
@@ -237,10 +237,10 @@ def prune(
     json: Json = False,
 ) -> None:
     """Delete archives past MAX_BACKUP_AGE_DAYS or MAX_BACKUP_COUNT; never a pinned or a last good one."""
-    settings = read_settings(env_file)
+    settings = read_settings(env_file, reading=dry_run)
 
     async def work() -> None:
-        async with opened(settings) as manager:
+        async with opened(settings, reading=dry_run) as manager:
             decisions = await manager.plan_prune() if dry_run else await manager.prune()
         if json:
             terminal.print_json(decisions)

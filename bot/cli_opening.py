@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, deliver: bool = False, say: bool = True) -> AsyncIterator[Manager]:
+async def opened(
+    settings: Settings, *, deliver: bool = False, reading: bool = False, say: bool = True
+) -> AsyncIterator[Manager]:
     """Build the manager for one command; with `say`, what was cut off is printed first."""
     from bot.app import open_manager  # noqa: PLC0415 - commands stay quick to start
 
-    async with open_manager(settings, deliver=deliver) as manager:
+    if reading and not settings.backup_dir.is_dir():
+        terminal.warn(f"There is no folder {settings.backup_dir} (BACKUP_DIR).")
+    async with open_manager(settings, deliver=deliver, reading=reading) as manager:
         for sentence in await manager.cut_off_restores() if say else ():
             terminal.warn(sentence)
         yield manager

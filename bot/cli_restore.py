@@ -73,9 +73,10 @@ def restore(  # noqa: PLR0917 - typer reads the options from the signature
         raise typer.BadParameter("--undo takes the safety copy on the disk, not --from-telegram.")
     if to is not None and (in_place or undo):
         raise typer.BadParameter("Give either --to DIR or --in-place.")
-    settings = read_settings(env_file)
     in_place = in_place or undo
     dry_run = dry_run or (to is None and not in_place)
+    reading = dry_run or not in_place
+    settings = read_settings(env_file, reading=reading)
 
     async def work() -> None:
         from bot.services.abort import Abort  # noqa: PLC0415 - commands stay quick to start
@@ -83,9 +84,9 @@ def restore(  # noqa: PLR0917 - typer reads the options from the signature
         from bot.services.restore.sources import parse_instant  # noqa: PLC0415
 
         abort = Abort()
-        async with open_restorer(settings) as restorer, AsyncExitStack() as stack:
+        async with open_restorer(settings, reading=reading) as restorer, AsyncExitStack() as stack:
             house = restorer.house
-            for sentence in await asyncio.to_thread(cut_off_restores, house.store.folder, house.clock()):
+            for sentence in await asyncio.to_thread(cut_off_restores, house.store, house.clock()):
                 terminal.warn(sentence)
             if undo:
                 origin = None
@@ -153,7 +154,7 @@ async def _act(
 
 
 @asynccontextmanager
-async def open_restorer(settings: Settings) -> AsyncIterator[Any]:
+async def open_restorer(settings: Settings, *, reading: bool) -> AsyncIterator[Any]:
     """Build the restorer over the store and the catalogue of these settings."""
     from bot.clock import utc_now  # noqa: PLC0415
     from bot.services.databases import find_databases  # noqa: PLC0415
@@ -163,7 +164,7 @@ async def open_restorer(settings: Settings) -> AsyncIterator[Any]:
     from bot.services.restore.restorer import Restorer  # noqa: PLC0415
     from bot.services.restore.targets import Configured  # noqa: PLC0415
 
-    async with open_store(settings) as (store, catalogue):
+    async with open_store(settings, reading=reading) as (store, catalogue):
         known = await catalogue.known_names()
         own = own_folders(settings)
         found = await asyncio.to_thread(find_databases, settings.databases, known, own=own)

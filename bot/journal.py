@@ -69,9 +69,10 @@ class Journal:
 _kept: list[Journal] = []
 
 
-def setup_journal(log_dir: Path, level: str = "INFO", *, console: bool = True) -> Journal:
-    """Log to the files in `log_dir` and, with `console`, to stderr: what loguru, logging and warnings are told.
+def setup_journal(log_dir: Path | None, level: str = "INFO", *, console: bool = True) -> Journal:
+    """Log to the files in `log_dir`, and with `console` to stderr, what loguru, logging and warnings are told.
 
+    Without a `log_dir` there are no files.
     Files are readable by their owner alone, begin anew at midnight or at 10 MiB, and are kept 14 days. Secrets are
     redacted before any sink sees a record; a traceback shows no values of variables. Called again, it replaces the
     journal kept so far. Raises SettingsError where `log_dir` can't be written.
@@ -84,7 +85,8 @@ def setup_journal(log_dir: Path, level: str = "INFO", *, console: bool = True) -
             logger.remove(0)
         logger.configure(patcher=_clean)
         undo.append(lambda: logger.configure(patcher=_leave_alone))
-        _open_files(log_dir, level, undo)
+        if log_dir is not None:
+            _open_files(log_dir, level, undo)
         if console and sys.stderr is not None:
             sink = logger.add(sys.stderr, level=level, format=_CONSOLE_FORMAT)
             undo.append(lambda: logger.remove(sink))

@@ -213,7 +213,7 @@ class Manager:
 
     async def cut_off_restores(self) -> tuple[str, ...]:
         """What is to be said of restores that were cut off, and of those of which that is not known."""
-        said = await asyncio.to_thread(cut_off_restores, self.store.folder, self._clock())
+        said = await asyncio.to_thread(cut_off_restores, self.store, self._clock())
         return tuple(dict.fromkeys((*said, *filter(None, [self.restores.trouble]))))
 
     async def health(self) -> Health:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import platform
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from bot.config import Settings
 from bot.errors import BusyError, CatalogueError, CourierError, SealError
 from bot.models import Trigger
 from bot.services.catalogue import ALL, CATALOGUE_NAME, Catalogue, Rebuilt, open_or_rebuild
+from bot.services.catalogue.private_copy import copy_catalogue
 from bot.services.locks import RunLock
 from bot.services.manifest import read_manifest
 from bot.services.restore.house import House
@@ -25,18 +27,34 @@ from bot.services.sealing.header import is_sealed
 from bot.services.sealing.keys import NO_KEYS, Keys
 from bot.services.sealing.unsealing import sealed_for, verify_any
 from bot.services.stocktaking import take_stock
-from bot.services.store import Store
+from bot.services.store import Store, can_write
 
 
 @asynccontextmanager
-async def open_store(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[tuple[Store, Catalogue]]:
+async def open_store(
+    settings: Settings, *, clock: Clock = utc_now, reading: bool = False
+) -> AsyncIterator[tuple[Store, Catalogue]]:
     """Open the folder of archives and its catalogue, in order after a crash too.
 
     What an ended process left half done is swept and marked, unless another process is running a backup right now.
     What a restore that was cut off has left is put in order too, before anything reads the databases.
     Which archives are gone or cut is recorded.
     A missing or corrupt catalogue is rebuilt from the archives. Raises `CatalogueError`, `NoSpaceError`.
+
+    Who only reads (`reading`) is given a folder that is not there, or can't be written, as it is: nothing is created or
+    put in order in it, and the catalogue is a private copy that goes again.
     """
+    folder = settings.backup_dir
+    if not await asyncio.to_thread(can_write, folder):
+        if reading:
+            async with _open_aside(settings, clock) as opened:
+                yield opened
+            return
+        if await asyncio.to_thread(folder.is_dir):
+            raise CatalogueError(
+                f"BACKUP_DIR {folder} can't be written: it is mounted read-only, or another user's.",
+                hint="`list`, `show`, `status`, `verify` and `restore … --to FOLDER` work with it as it is.",
+            )
     store = Store(settings.backup_dir, work=settings.snapshot_dir)
     await store.prepare()
     catalogue, rebuilt = await open_or_rebuild(
@@ -51,6 +69,25 @@ async def open_store(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
         yield store, catalogue
     finally:
         await catalogue.close()
+
+
+@asynccontextmanager
+async def _open_aside(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Store, Catalogue]]:
+    with tempfile.TemporaryDirectory(prefix="sqlite-courier-", ignore_cleanup_errors=True) as name:
+        work = settings.snapshot_dir
+        if work is not None and not await asyncio.to_thread(can_write, work):
+            work = None
+        store = Store(settings.backup_dir, work=work, control=Path(name))
+        copy = store.control / CATALOGUE_NAME
+        await asyncio.to_thread(copy_catalogue, store.folder / CATALOGUE_NAME, copy)
+        catalogue, _ = await open_or_rebuild(copy, store.folder, read_manifest=read_manifest, clock=clock)
+        try:
+            if await asyncio.to_thread(store.folder.is_dir):
+                await _adopt_strays(store, catalogue, settings.keys)
+                await take_stock(store, catalogue)
+            yield store, catalogue
+        finally:
+            await catalogue.close()
 
 
 def _tell_of_rebuild(rebuilt: Rebuilt) -> None:

@@ -71,6 +71,11 @@ def create_private_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
 
 
+def can_write(folder: Path) -> bool:
+    """Tell whether this user can make files in a folder; where there is none, or it is mounted read-only, not."""
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
 def list_archives(folder: Path) -> tuple[Path, ...]:
     """Return the archives in a folder, oldest name first: plain files with our names, no links; () without a folder."""
     names = (e.name for e in _entries(folder) if is_archive_name(e.name) and e.is_file(follow_symlinks=False))
@@ -105,12 +110,14 @@ class Store:
     """The local folder of archives, and the private folder beside it where a run keeps its snapshots.
 
     Nothing is touched but plain files with our names in the folder, and our own run folders in the work folder, which
-    may be shared (a RAM disk, /tmp): their names tell whose they are.
+    may be shared (a RAM disk, /tmp): their names tell whose they are. Locks and journals lie in `control`: in the
+    folder itself, or elsewhere where it can only be read.
     """
 
-    def __init__(self, folder: Path, *, work: Path | None = None) -> None:
+    def __init__(self, folder: Path, *, work: Path | None = None, control: Path | None = None) -> None:
         self.folder = folder
-        self.work = folder / WORK_FOLDER if work is None else work
+        self.control = folder if control is None else control
+        self.work = self.control / WORK_FOLDER if work is None else work
         # Two services may share a work folder; one must not sweep the snapshots of the other's run.
         owner = hashlib.sha256(os.path.normcase(folder.absolute()).encode()).hexdigest()[:8]
         self._prefix = f"sqlite-courier-{owner}-"

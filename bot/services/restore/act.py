@@ -72,7 +72,7 @@ async def restore(
     Raises `BusyError`; `RestoreRefusedError`, `AbortedError` and others with nothing changed; `RestoreError`, which
     says whether everything is back.
     """
-    lock = RunLock(house.store.folder, clock=house.clock)
+    lock = RunLock(house.store.control, clock=house.clock)
 
     def told(progress: RestoreProgress) -> None:
         lock.tell(progress.stage)
@@ -93,7 +93,7 @@ class _Restore:
         self._abort = Abort(parent=abort)
         self._report = report
         name = IN_PLACE if self._plan.folder is None else TO_FOLDER
-        self._journal = RestoreJournal(house.store.folder, name)
+        self._journal = RestoreJournal(house.store.control, name)
         self._copies: dict[str, SafetyCopy] = {}
         self._storing: asyncio.Task[Backup] | None = None
         self._stop_storing = Abort(parent=self._abort)

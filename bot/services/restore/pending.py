@@ -34,6 +34,7 @@ from bot.services.restore.replacement import bring_back, is_new, swap_back
 from bot.services.restore.workroom import private_room, sweep_rooms
 from bot.services.snapshot import take_snapshot
 from bot.services.sqlite_faults import FAULTS
+from bot.services.store import Store
 from bot.services.threads import run_to_end
 
 SAID_FOR = timedelta(days=7)
@@ -51,11 +52,11 @@ async def pending_restore(house: House) -> PendingRestore | None:
     """
     found = None
     for name in (IN_PLACE, TO_FOLDER):
-        journal = RestoreJournal(house.store.folder, name)
+        journal = RestoreJournal(house.store.control, name)
         record = await asyncio.to_thread(journal.read)
         if record is None or record.state is not RecordState.UNDER_WAY:
             continue
-        lock = RunLock(house.store.folder, clock=house.clock)
+        lock = RunLock(house.store.control, clock=house.clock)
         try:
             async with lock.hold(trigger=Trigger.SAFETY, requested_by="a start that puts a cut-off restore in order"):
                 record = await asyncio.to_thread(journal.read)
@@ -67,7 +68,7 @@ async def pending_restore(house: House) -> PendingRestore | None:
     return found
 
 
-def cut_off_restores(folder: Path, now: datetime) -> tuple[str, ...]:
+def cut_off_restores(store: Store, now: datetime) -> tuple[str, ...]:
     """Return what every command and screen says of restores that were cut off: what they left, and what to do.
 
     Said until the next restore (one into the live databases, or one into a folder), or for a week; also that a journal
@@ -76,11 +77,19 @@ def cut_off_restores(folder: Path, now: datetime) -> tuple[str, ...]:
     said = []
     for name in (IN_PLACE, TO_FOLDER):
         try:
-            record = RestoreJournal(folder, name).read()
+            record = RestoreJournal(store.folder, name).read()
         except RestoreError as error:
             said.append(f"{error.sentence} {error.hint}")
             continue
-        if record is not None and record.cut_off is not None and now - record.started_at < SAID_FOR:
+        if record is None or now - record.started_at > SAID_FOR:
+            continue
+        if record.state is RecordState.UNDER_WAY and store.control != store.folder:  # nobody could put it in order here
+            said.append(
+                f"The restore of {record.source}, asked for by {record.requested_by} at"
+                f" {record.started_at:%Y-%m-%d %H:%M:%S} UTC, is under way or was cut off."
+                f" The next command that can write {store.folder} tells."
+            )
+        elif record.cut_off is not None:
             said.append(f"{record.cut_off.sentence} {record.cut_off.hint}")
     return tuple(said)
 
