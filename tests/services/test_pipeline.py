@@ -89,9 +89,15 @@ async def test_a_private_copy_that_is_lost_costs_no_other(tmp_path: Path) -> Non
     """What this machine loses of its own is that database's report, and the archive is written without it."""
     good, bad = make_database(tmp_path / "good.db", filler=90_000), make_database(tmp_path / "bad.db", filler=80_000)
 
-    def lose() -> None:
-        min((tmp_path / "work").iterdir(), key=lambda file: file.stat().st_size).unlink()
+    everything = good.stat().st_size + bad.stat().st_size
+    lost: list[Path] = []
 
-    product = await run(tmp_path, good, bad, report=when_copied(lose))
+    def lose(progress: Progress) -> None:
+        if progress.stage is Stage.SNAPSHOT and progress.done == everything and not lost:
+            lost.append(min((tmp_path / "work").iterdir(), key=lambda file: file.stat().st_size))
+            lost[0].unlink()
+
+    product = await run(tmp_path, good, bad, report=lose)
+    assert lost
     assert [(skip.name, skip.reason) for skip in product.skipped] == [("bad.db", SkipReason.FAILED)]
     assert rows_of(product.archive.path, "good.db", tmp_path / "out") == 50
