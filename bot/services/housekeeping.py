@@ -18,6 +18,8 @@ from bot.services.stocktaking import take_stock
 from bot.services.store import Store
 from bot.services.trimming import Trimming
 
+CLOCK_DOUBTED = "the clock leapt ahead: nothing is deleted for a day"
+
 NOTE_LONGEST = 200
 """Characters of a note."""
 
@@ -43,7 +45,7 @@ class Housekeeping:
         sending = {
             delivery.backup_id for delivery in await self._catalogue.owed() if delivery.state is DeliveryState.SENDING
         }
-        return plan_prune(
+        decisions = plan_prune(
             backups,
             now=self._clock(),
             max_age=timedelta(days=self._settings.max_backup_age_days),
@@ -51,6 +53,9 @@ class Housekeeping:
             in_use=sending,
             rules=self.keep_rules,
         )
+        if await self._catalogue.clock_leapt():
+            decisions = tuple(one if one.keep else replace(one, keep=True, why=CLOCK_DOUBTED) for one in decisions)
+        return decisions
 
     @property
     def keep_rules(self) -> KeepRules:
@@ -80,8 +85,9 @@ class Housekeeping:
             await self._catalogue.mark_deleted(decision.backup.id)
             logger.info("pruned {}: {}", decision.backup.archive_name, decision.why)
             dropped.append(decision)
-        await self._forget_gone()
-        await self._trimming.trim()
+        if not await self._catalogue.clock_leapt():
+            await self._forget_gone()
+            await self._trimming.trim()
         return tuple(dropped)
 
     async def prune_after_run(self) -> None:

@@ -16,6 +16,7 @@ from bot.config import load_settings
 from bot.errors import CourierError, DamagedArchiveError, NotFoundError
 from bot.models import Backup, Trigger
 from bot.services.abort import Abort
+from bot.services.housekeeping import CLOCK_DOUBTED
 from bot.services.manager import Manager
 from bot.services.restore.sources import find_origin
 from bot.texts import Texts
@@ -185,3 +186,24 @@ async def test_a_restore_that_finds_the_archive_damaged_records_it_and_names_the
                 pass
     assert f"`restore {first.id}` takes it" in raised.value.hint
     assert (await house.backup(second.id)).damaged
+
+
+@pytest.mark.parametrize("service", ["killed", "running"])
+async def test_a_clock_that_leaps_ahead_deletes_nothing_for_a_day(house: House, service: str) -> None:
+    """Years ahead of the last heartbeat, every archive looks old: nothing goes, also under the runs that follow."""
+    made = [await house.back_up()]
+    house.now += timedelta(days=4)
+    made.append(await house.back_up())
+    right = house.now
+    async with house.manager() as manager:
+        await manager.catalogue.beat(pid=1, started_at=house.now, next_run_at=None)
+        house.now += timedelta(days=1900)
+        if service == "running":
+            await manager.catalogue.beat(pid=1, started_at=house.now, next_run_at=None)
+    made += [await house.back_up() for _ in range(3)]
+    assert all(house.archive(backup).is_file() for backup in made)
+    async with house.manager() as manager:
+        assert CLOCK_DOUBTED in {decision.why for decision in await manager.plan_prune()}
+    house.now = right  # put right: retention goes on
+    await house.back_up()
+    assert len(list(house.store.glob("*.zip"))) < 6

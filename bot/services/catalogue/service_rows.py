@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.models import Heartbeat, Override
 from bot.services.catalogue.connection import Rows, reading, writing
 from bot.services.catalogue.values import as_text, as_text_or_none, as_time, as_time_or_none
+
+FAR_AHEAD = timedelta(days=2)
+"""More than a daily run is late, less than an archive's age by default."""
+
+LEAP_DOUBTED = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +33,43 @@ class ServiceRows(Rows):
         self, *, pid: int, started_at: datetime, next_run_at: datetime | None, stopped: bool = False
     ) -> None:
         """Record the service's sign of life now; `stopped` says that it ended cleanly."""
+        last = as_time_or_none(await self.value("SELECT at FROM heartbeat"))
+        if last is not None and self.clock() - last > FAR_AHEAD:
+            await self._note_leap()
         await self.execute(
             "INSERT OR REPLACE INTO heartbeat (id, at, pid, started_at, next_run_at, stopped)"
             " VALUES (1, ?, ?, ?, ?, ?)",
             (as_text(self.clock()), pid, as_text(started_at), as_text_or_none(next_run_at), int(stopped)),
+        )
+
+    @writing
+    async def clock_leapt(self) -> bool:
+        """Tell whether the clock stands far ahead of the last sign of life, or did so less than a day ago.
+
+        Either the machine was off for long, or its clock is wrong: a day shows which, before anything is deleted by
+        its age. A sign of life is a heartbeat, or an earlier run, where the service was killed and runs go on by hand.
+        """
+        now = self.clock()
+        leapt = as_time_or_none(await self.value("SELECT value FROM meta WHERE key = 'clock_leapt'"))
+        if leapt is not None and timedelta() <= now - leapt < LEAP_DOUBTED:
+            return True
+        beat = await self.row("SELECT at, stopped FROM heartbeat")
+        if beat is None or beat["stopped"]:
+            return False
+        earlier = as_time_or_none(
+            await self.value(
+                "SELECT max(started_at) FROM backups WHERE started_at <= ? AND id < (SELECT max(id) FROM backups)",
+                (as_text(now),),
+            )
+        )
+        if now - max(filter(None, (as_time(beat["at"]), earlier))) <= FAR_AHEAD:
+            return False
+        await self._note_leap()
+        return True
+
+    async def _note_leap(self) -> None:
+        await self.execute(
+            "INSERT OR REPLACE INTO meta (key, value) VALUES ('clock_leapt', ?)", (as_text(self.clock()),)
         )
 
     @reading

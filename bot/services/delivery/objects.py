@@ -151,6 +151,8 @@ class ObjectDestination:
         try:
             pinned = {b.archive_name for b in await self._catalogue.backups(limit=_ALL) if b.pinned}
             index = await self._survey()
+            if await self._catalogue.clock_leapt():
+                return
             drops = to_drop(index, now=self._clock(), max_age=self._max_age, max_count=self._max_count, keep=pinned)
             for archive, why in drops:
                 await self._bucket.delete(archive)

@@ -208,7 +208,8 @@ class Upkeep:
         """Say for every recent archive message whether it stays, and why; deletes nothing."""
         now = self._clock()
         delivered, backups = await self._catalogue.delivered_since(now - LOOK_BACK)
-        return plan_tidy(delivered, backups, now=now, keep=self._keep)
+        keep = None if await self._catalogue.clock_leapt() else self._keep
+        return plan_tidy(delivered, backups, now=now, keep=keep)
 
     async def _tidy(self) -> float:
         """Delete one by one, at Telegram's pace; news are told first, and the rest is deleted after them."""
