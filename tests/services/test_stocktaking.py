@@ -179,7 +179,7 @@ async def test_a_restore_that_finds_the_archive_damaged_records_it_and_names_the
     """Of the same size and yet not the same: the restore itself is what finds it."""
     first, second = await house.back_up(), await house.back_up()
     flip(house.archive(second))
-    async with open_restorer(load_settings(house.env, need_telegram=False)) as restorer:
+    async with open_restorer(load_settings(house.env, need_telegram=False), reading=False) as restorer:
         origin = await find_origin(restorer.house.catalogue, house.store, "latest")
         with pytest.raises(DamagedArchiveError) as raised:
             async with restorer.prepare(origin, folder=tmp_path / "out", abort=Abort()):
