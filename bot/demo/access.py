@@ -51,7 +51,12 @@ def _closed(state: State, bot: BotAccount, chat: Chat) -> RefusalError | None:
 
 
 def check_rights(chat: Chat, bot: BotAccount, kind: str) -> None:
-    """400 when the group doesn't let the bot send that kind: text messages, documents or photos."""
+    """400 when the group doesn't let the bot send that kind: text messages, documents or photos.
+
+    In a channel only administrators post; here they all may, where the server asks for the right to post as well.
+    """
+    if chat.type == "channel" and chat.standing(bot.id).status != "administrator":
+        raise bad_request("need administrator rights in the channel chat")
     if kind in chat.standing(bot.id).forbidden:
         raise bad_request(f"not enough rights to send {kind} to the chat")
 

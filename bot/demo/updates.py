@@ -28,7 +28,8 @@ def announce_message(state: State, message: Message, *, edited: bool = False) ->
     for bot in state.bots.values():
         if bot.id == message.sender_id or not _hears(state, bot, message):
             continue
-        queue_update(state, bot, "edited_message" if edited else "message", message_json(state, bot, message))
+        kind = "channel_post" if message.chat.type == "channel" else "message"
+        queue_update(state, bot, f"edited_{kind}" if edited else kind, message_json(state, bot, message))
 
 
 def announce_pin(state: State, message: Message, *, by: int) -> None:
@@ -36,7 +37,8 @@ def announce_pin(state: State, message: Message, *, by: int) -> None:
     line = state.store_message(message.chat, sender_id=by, reply_to=message.id, pins=message)
     for bot in state.bots.values():
         if bot.id == by or _hears(state, bot, line):
-            queue_update(state, bot, "message", message_json(state, bot, line))
+            kind = "channel_post" if line.chat.type == "channel" else "message"
+            queue_update(state, bot, kind, message_json(state, bot, line))
 
 
 def announce_standing(state: State, bot: BotAccount, chat: Chat, *, by: int, old: str, new: str) -> None:

@@ -22,8 +22,10 @@ def message_json(state: State, bot: BotAccount, message: Message, *, nested: boo
         "message_id": message.id,
         "date": message.date,
         "chat": chat_json(message.chat),
-        "from": state.account(message.sender_id).as_json(),
     }
+    # What is posted in a channel is the channel's, whoever wrote it.
+    whose = chat_json(message.chat) if message.chat.type == "channel" else state.account(message.sender_id).as_json()
+    json["sender_chat" if message.chat.type == "channel" else "from"] = whose
     if message.edit_date:
         json["edit_date"] = message.edit_date
     if message.thread_id is not None:
@@ -33,11 +35,7 @@ def message_json(state: State, bot: BotAccount, message: Message, *, nested: boo
     if message.protected:
         json["has_protected_content"] = True
     if message.forwarded_from:
-        json["forward_origin"] = {
-            "type": "user",
-            "sender_user": state.account(message.forwarded_from.sender_id).as_json(),
-            "date": message.forwarded_from.date,
-        }
+        json["forward_origin"] = _origin_json(state, message.forwarded_from)
     if message.pins:
         json["pinned_message"] = message_json(state, bot, message.pins, nested=True)
     elif message.reply_to and not nested and (replied := message.chat.messages.get(message.reply_to)):
@@ -53,6 +51,12 @@ def message_json(state: State, bot: BotAccount, message: Message, *, nested: boo
     if message.markup and "inline_keyboard" in message.markup:
         json["reply_markup"] = message.markup
     return json | message.extra
+
+
+def _origin_json(state: State, origin: Message) -> Json:
+    if origin.chat.type == "channel":
+        return {"type": "channel", "chat": chat_json(origin.chat), "message_id": origin.id, "date": origin.date}
+    return {"type": "user", "sender_user": state.account(origin.sender_id).as_json(), "date": origin.date}
 
 
 def file_json(state: State, bot: BotAccount, file: StoredFile) -> Json:
@@ -84,7 +88,8 @@ def member_json(state: State, user_id: int, status: str) -> Json:
                 "can_invite_users can_pin_messages can_manage_topics"
             )
             absent = (
-                "can_be_edited is_anonymous can_promote_members can_post_stories can_edit_stories can_delete_stories"
+                "can_be_edited is_anonymous can_promote_members can_post_stories can_edit_stories can_delete_stories "
+                "can_send_welcome_messages"
             )
             json |= dict.fromkeys(rights.split(), True) | dict.fromkeys(absent.split(), False)
     return json

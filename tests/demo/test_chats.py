@@ -10,6 +10,7 @@ from aiogram.types import (
     InaccessibleMessage,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
+    MessageOriginChannel,
 )
 
 from bot.demo.phones import Person
@@ -135,3 +136,23 @@ async def test_a_timer_is_told_and_asked_for(standin: StandIn, bot: Bot, ann: Pe
         assert (await bot.get_chat(chat_id)).message_auto_delete_time == 86_400
     changes = [update.message.message_auto_delete_timer_changed for update in await bot.get_updates() if update.message]
     assert [change.message_auto_delete_time for change in changes if change] == [86_400, 86_400]
+
+
+async def test_a_channel_takes_what_its_administrators_post(standin: StandIn, bot: Bot, ann: Person) -> None:
+    """No person stands in a post; a plain member may not post; a forwarded one names the channel."""
+    channel = standin.add_group(-1007, "Backups", members=[ann], kind="channel")
+    with pytest.raises(TelegramBadRequest, match="need administrator rights in the channel chat"):
+        await bot.send_message(-1007, "no")
+    channel.add_bot(standin.bot(), "administrator")
+    sent = await bot.send_message(-1007, "hello")
+    assert (sent.chat.type, sent.from_user) == ("channel", None)
+    assert sent.sender_chat is not None
+    assert sent.sender_chat.id == -1007
+    await ann.send("a post", to=channel)
+    await ann.forward(channel.messages[0])
+    updates = [update for update in await bot.get_updates() if not update.my_chat_member]
+    assert [update.event_type for update in updates] == ["channel_post", "message"]
+    assert updates[1].message is not None
+    origin = updates[1].message.forward_origin
+    assert isinstance(origin, MessageOriginChannel)
+    assert (origin.chat.id, origin.message_id) == (-1007, sent.message_id)
