@@ -28,7 +28,7 @@ ASK_AGAIN = 60.0
 """Seconds between two tries while the token is refused, after some quicker ones; for as long as it takes."""
 
 DRAIN_SECONDS = 2.0
-TURN = 0.25
+TURN = 0.1
 """Seconds after which the sender's next update is begun beside one that takes longer."""
 
 AT_ONCE = 32
@@ -155,7 +155,9 @@ class Poller:
             self._offset = updates.offset
         for update in updates.readable:
             sender = _sender(update)
-            if sender in self._waiting:
+            if _is_of_album(update):  # sent as one, and meant as one: its parts do not wait for one another
+                self._go(self._feed(update))
+            elif sender in self._waiting:
                 self._waiting[sender].append(update)
             else:
                 self._waiting[sender] = deque([update])
@@ -216,6 +218,10 @@ def _sender(update: Update) -> int | None:
         return getattr(getattr(update.event, "from_user", None), "id", None)
     except UpdateTypeLookupError:  # of a kind that aiogram does not know yet
         return None
+
+
+def _is_of_album(update: Update) -> bool:
+    return update.message is not None and update.message.media_group_id is not None
 
 
 def _brief(error: Exception) -> str:
