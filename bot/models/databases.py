@@ -31,6 +31,7 @@ class SkipReason(StrEnum):
     UNKNOWN_FORMAT = "unknown format"  # of a newer SQLite or of a fork; nothing is known of the data
     DAMAGED = "damaged"
     BUSY = "busy"
+    EXCLUSIVE = "exclusive locking mode"  # of its application: nobody else gets in as long as that runs
     HOT_JOURNAL = "hot journal"  # its writer crashed; reading it would mean writing it
     NO_PERMISSION = "no permission"
     FOREIGN_OWNER = "foreign owner"  # our -shm and -wal would lock its own application out later

@@ -44,11 +44,20 @@ def refusal(path: Path, error: BaseException, *, waited: float) -> SnapshotError
             " repairing it.",
             hint="Start its application, which repairs it, or set ALLOW_JOURNAL_RECOVERY=true.",
         )
+    if primary in WAITING and _without_shared_memory(path):
+        return SnapshotError(
+            SkipReason.EXCLUSIVE,
+            f"{path} is held by its application in exclusive locking mode (a -wal lies beside it and no -shm): nobody"
+            " else can read it.",
+            hint="Let the application set PRAGMA locking_mode=NORMAL and open the database anew, or stop it for the"
+            " backup.",
+        )
     if primary in WAITING:
         return SnapshotError(
             SkipReason.BUSY,
             f"{path} stayed locked by its application for {waited:g} s.",
-            hint="A long write was going on; raise BUSY_TIMEOUT if this happens often.",
+            hint="A long write was going on; raise BUSY_TIMEOUT if this happens often. If it happens at every backup,"
+            " its application may have set PRAGMA locking_mode=EXCLUSIVE: it needs NORMAL.",
         )
     if primary == sqlite3.SQLITE_NOTADB:
         return _no_database(path)
@@ -61,6 +70,18 @@ def refusal(path: Path, error: BaseException, *, waited: float) -> SnapshotError
     if primary in {*FLICKERING, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}:
         return _not_opened(path, error)
     return SnapshotError(SkipReason.FAILED, f"{path} could not be read: SQLite says “{said(error)}”.")
+
+
+def _without_shared_memory(path: Path) -> bool:
+    """Tell whether a database in WAL mode has its log beside it without the memory that its readers would share.
+
+    Whoever has it open like that keeps it from everybody else: https://www.sqlite.org/wal.html#noshm
+    """
+    with suppress(OSError, RuntimeError):
+        real = path.resolve(strict=True)
+        log, memory = (real.with_name(real.name + suffix) for suffix in ("-wal", "-shm"))
+        return log.exists() and not memory.exists() and _header(real)[18:20] == bytes([_VERSION, _VERSION])
+    return False
 
 
 def _no_database(path: Path) -> SnapshotError:

@@ -20,6 +20,7 @@ from bot.clock import utc_now
 from bot.errors import AbortedError
 from bot.models import SkipReason
 from bot.services.abort import Abort
+from bot.services.hidden_log import outlook
 from bot.services.source import SIDECARS, look_at
 from tests.services.conftest import TOTAL, let_go, make_bank
 from tests.services.snapshots import (
@@ -34,6 +35,9 @@ from tests.services.snapshots import (
     snap,
     untouched,
 )
+
+LOCKED = "locked by its application for 0.3 s."
+HELD = "is held by its application in exclusive locking mode (a -wal lies beside it and no -shm)"
 
 
 @both_modes
@@ -227,22 +231,44 @@ async def test_a_wal_that_holds_more_pages_than_the_file_is_no_damage(
 
 
 @pytest.mark.parametrize(
-    ("mode", "statements"),
+    ("mode", "statements", "reason", "words"),
     [
-        ("delete", ["BEGIN EXCLUSIVE"]),
-        ("delete", ["PRAGMA locking_mode=EXCLUSIVE", "BEGIN IMMEDIATE", "INSERT INTO log VALUES (1)", "COMMIT"]),
-        ("wal", ["PRAGMA locking_mode=EXCLUSIVE", "INSERT INTO log VALUES (1)"]),
+        ("delete", ["BEGIN EXCLUSIVE"], SkipReason.BUSY, LOCKED),
+        (
+            "delete",
+            ["PRAGMA locking_mode=EXCLUSIVE", "BEGIN IMMEDIATE", "INSERT INTO log VALUES (1)", "COMMIT"],
+            SkipReason.BUSY,
+            LOCKED,
+        ),
+        (
+            "wal",  # the log was opened with its shared memory, and the lock taken later
+            ["SELECT * FROM log", "PRAGMA locking_mode=EXCLUSIVE", "INSERT INTO log VALUES (1)"],
+            SkipReason.BUSY,
+            LOCKED,
+        ),
+        ("wal", ["PRAGMA locking_mode=EXCLUSIVE", "INSERT INTO log VALUES (1)"], SkipReason.EXCLUSIVE, HELD),
+        ("wal", ["PRAGMA locking_mode=EXCLUSIVE", "SELECT * FROM log"], SkipReason.EXCLUSIVE, HELD),
     ],
 )
 async def test_a_locked_source_is_busy(
-    mode: str, statements: list[str], home: Path, into: Path, holder: Callable[..., subprocess.Popen[str]]
+    *,
+    mode: str,
+    statements: list[str],
+    reason: SkipReason,
+    words: str,
+    home: Path,
+    into: Path,
+    holder: Callable[..., subprocess.Popen[str]],
 ) -> None:
-    """The wait ends at the timeout; a source that is let go in time is copied."""
+    """The wait ends at the timeout, exclusive locking mode is named; a source that is let go in time is copied."""
     path = make_bank(home / "bank.db", mode, filler=10)
     process = holder(path, *statements)
     busy = await refused(path, into, busy_timeout=0.3)
-    assert busy.reason is SkipReason.BUSY
-    assert "locked by its application for 0.3 s." in str(busy)
+    assert busy.reason is reason
+    assert words in str(busy)
+    assert "locking_mode" in busy.hint
+    told, warned = await outlook(path)
+    assert (told == f"{busy.sentence} {busy.hint}", warned) == (reason is SkipReason.EXCLUSIVE, "")
     waiting = asyncio.create_task(snap(path, into, busy_timeout=60.0))
     await asyncio.sleep(0)
     await asyncio.to_thread(let_go, process)
