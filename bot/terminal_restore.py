@@ -97,8 +97,8 @@ def _print_change(change: DatabaseChange) -> None:
         terminal.say(f"  {difference.kind} {difference.name} {difference.change}")
     if change.in_use_means and change.method is not RestoreMethod.NEW_FILE:
         terminal.say(f"  {change.in_use_means}")
-    for sentence in change.lost:
-        terminal.out.print(f"  [yellow]lost:[/] {escape(sentence)}", soft_wrap=True)
+    for lost in change.lost:
+        terminal.out.print(f"  [red]{escape(lost)} will be lost[/]", soft_wrap=True)
 
 
 def _count(rows: int | None) -> str:

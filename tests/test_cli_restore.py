@@ -45,9 +45,21 @@ def test_without_a_place_to_go_it_only_tells(house: Path) -> None:
     """`restore latest` alone shows the plan and changes nothing."""
     said = type_in(house, "restore", "latest")
     assert "30 rows → 10 rows" in said
-    assert "20 rows newer than the backup" in said
+    assert "20 newer rows of “entries” will be lost" in said
     assert "nothing was changed. To carry it out, give --in-place" in said
     assert rows_in(house / "app.db") == (30, 30)
+
+
+def test_edits_and_reused_ids_are_told_as_lost(house: Path) -> None:
+    """Fewer rows than in the backup, and yet some of them are newer: the plan says which, and that a column goes."""
+    path = house / "notes.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM entries WHERE id = 5")
+        connection.execute("UPDATE entries SET text = 'edited' WHERE id = 2")
+        connection.execute("ALTER TABLE entries ADD COLUMN tip")
+    said = type_in(house, "restore", "latest", "--only", "notes.db")
+    assert "1 changed row of “entries” will be lost" in said
+    assert "the column “tip” of “entries” will be lost" in said
 
 
 def test_a_dry_run_as_json_holds_the_whole_plan(house: Path) -> None:

@@ -29,7 +29,7 @@ async def test_from_a_backups_screen_to_the_restored_database_and_back(town: Tow
     assert "users.db" in plan.text
     assert "notes.db" not in plan.text
     assert "entries: 87 rows → 50 rows" in plan.text
-    assert "the target has 37 rows newer than the backup" in plan.text
+    assert "37 newer rows of “entries” will be lost" in plan.text
     (red,) = [button for row in plan.buttons for button in row if button.text == RED]
     assert red.style == "danger"
     sure = await pressed(town.ann, RED, plan, "now?")

@@ -65,7 +65,7 @@ def change(name: str = "users.db", *, tables: int = 1, words: str = "", differs:
         in_use=InUse.OPEN,
         used_by=("python3 (123)",),
         in_use_means=f"It is open by python3 (123). {words}",
-        lost=(f"entries: the target has 37 rows newer than the backup. {words}",) * min(tables, 30),
+        lost=(f"37 newer rows of “entries” {words}",) * min(tables, 30),
         warnings=(words,) * min(tables, 30) if words else (),
     )
 
@@ -117,7 +117,7 @@ def test_a_plan_says_all_that_a_consent_needs() -> None:
     for words in (
         "Backup 12 of", "(2 days ago)", "users.db", "Into the live file · 40 KB → 40 KB", "table0: 87 rows → 50 rows",
         "user_version 3 → 0", "Journal mode wal, kept", "index 0 added", "It is open by python3 (123)",
-        "the target has 37 rows newer than the backup", "16 MB needed for a while, 16 GB free",
+        "37 newer rows of “entries”", "16 MB needed for a while, 16 GB free",
         "What is there now is copied first", "You can confirm until",
     ):  # fmt: skip
         assert words in seen, words

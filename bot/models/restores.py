@@ -102,7 +102,8 @@ class DatabaseChange:
     """What a restore would do to one database.
 
     `path` is as configured, `target` the file behind it (links followed). `now` is None where nothing readable is
-    there. `lost`, `warnings` and `obstacles` are whole sentences; with an obstacle the restore is refused.
+    there. `lost` names what is lost, each like "5 newer rows of “entries”". `warnings` and `obstacles` are whole
+    sentences; with an obstacle the restore is refused.
     """
 
     name: str
@@ -220,7 +221,7 @@ class PendingRestore:
 class RestoredByHand:
     """A restore into live databases by the command line, of which the admins hear from the service.
 
-    `lost` says what the databases had that the backup had not; `safety_id` is the backup of what was there before.
+    `lost` names what the databases had that the backup had not; `safety_id` is the backup of what was there before.
     """
 
     at: datetime

@@ -68,9 +68,15 @@ def _database(change: DatabaseChange) -> tuple[str | Listing | None, ...]:
 
 def _lost(change: DatabaseChange) -> tuple[str, ...]:
     """Return what is lost, as lines that never give way to others."""
-    shown = [f"🔴 <b>Lost:</b> {text(lost, 250)}" for lost in change.lost[:_LOST]]
+    shown = [lost_line(lost, "will be") for lost in change.lost[:_LOST]]
     more = len(change.lost) - len(shown)
     return (*shown, f"🔴 … and rows of {count(more, 'table')} more") if more else tuple(shown)
+
+
+def lost_line(lost: str, verb: str) -> str:
+    """Return what is lost as a line; `verb` is "will be" or "were"."""
+    one = verb == "were" and lost.startswith(("1 ", "the ")) and " and " not in lost
+    return f"🔴 <b>{sentence(text(lost, 250))}</b> {'was' if one else verb} lost"
 
 
 def method(change: DatabaseChange) -> str:
@@ -141,7 +147,9 @@ def _brief(change: DatabaseChange) -> str:
         parts.append("open now")
     lost = ""
     if change.lost:
-        what = text(change.lost[0], 110) if len(change.lost) == 1 else f"Loses rows of {len(change.lost)} tables."
+        what = f"{text(change.lost[0], 110)} will be lost"
+        if len(change.lost) > 1:
+            what = f"Loses rows of {len(change.lost)} tables."
         lost = f"\n   🔴 {what}"
     return f"• <b>{name(change.name, 32)}</b> · {' · '.join(parts)}{lost}"
 
@@ -180,6 +188,6 @@ def ask(seen: RestorePlan, valid_until: datetime, timezone: ZoneInfo, *, undo: b
         f"{count(len(seen.changes), 'database')} from {source(seen, timezone)}:",
         Listing(tuple(f"• <b>{name(change.name)}</b> · {sizes(change)}" for change in seen.changes), 20),
         "",
-        listing([f"🔴 <b>Lost:</b> {text(sentence_, 250)}" for sentence_ in lost], 10),
+        listing([lost_line(one, "will be") for one in lost], 10),
         f"⏳ Until {valid_until.astimezone(timezone):%H:%M:%S}. Nothing has been changed yet.",
     )

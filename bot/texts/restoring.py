@@ -19,7 +19,7 @@ from bot.models import (
 )
 from bot.texts.markup import Listing, compose, name, sentence, text
 from bot.texts.measures import age, clock_time, count, duration, local_and_utc, rows_in
-from bot.texts.restore_plan import listing, source
+from bot.texts.restore_plan import listing, lost_line, source
 
 _STAGES = {
     RestoreStage.FETCH: "Fetch from Telegram",
@@ -180,7 +180,7 @@ def told_of_restore(who: str, seen: RestorePlan, came: RestoreResult, timezone: 
         f"From {source(seen, timezone)}",
         "",
         Listing(tuple(_restored(database) for database in came.databases), 20),
-        listing([f"🔴 <b>Lost:</b> {text(lost, 250)}" for change in seen.changes for lost in change.lost], 10),
+        listing([lost_line(lost, "were") for change in seen.changes for lost in change.lost], 10),
         "",
         f"🛟 What was there before is backup {came.safety.id}, pinned: History → Restore brings it back."
         if came.safety is not None
@@ -195,7 +195,7 @@ def told_of_restore_by_hand(seen: RestoredByHand, timezone: ZoneInfo) -> str:
         f"{sentence(local_and_utc(seen.at, timezone))}, from {text(seen.source, 200)}",
         "",
         Listing(tuple(f"✅ <b>{name(database)}</b>" for database in seen.databases), 20),
-        listing([f"🔴 <b>Lost:</b> {text(lost, 250)}" for lost in seen.lost], 10),
+        listing([lost_line(lost, "were") for lost in seen.lost], 10),
         "",
         f"🛟 What was there before is backup {seen.safety_id}, pinned: History → Restore brings it back."
         if seen.safety_id is not None

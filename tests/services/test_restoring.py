@@ -64,7 +64,7 @@ async def test_under_a_writing_application(tmp_path: Path, mode: str, write: Cal
         await asyncio.to_thread(writer.wait_for_more, 20)
         restores = manager.restores
         held = await restores.plan((await restores.choose(source, ANN)).id, ANN)
-        assert "newer than the backup" in " ".join(held.prepared.plan.changes[0].lost)
+        assert "newer row" in " ".join(held.prepared.plan.changes[0].lost)
         restores.shown(held, HERE)
         async with restores.watch() as queue:
             work = await restores.begin(held.id, ANN, HERE)

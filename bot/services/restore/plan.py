@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -15,18 +15,30 @@ from bot.models import (
     InUse,
     RestoreMethod,
     RestorePlan,
-    TableChange,
     TargetState,
 )
 from bot.services.restore.facts import compare_rows, compare_schemas, facts_of, newer_rows
 from bot.services.restore.incoming import Incoming, Intake, same_content
+from bot.services.restore.losses import Losses, losses_of
 from bot.services.restore.targets import Target
 
 _SPARE = 16 << 20
 
 
-def plan_change(incoming: Incoming, target: Target, *, folder: Path | None, force: bool) -> DatabaseChange:
-    """Say what restoring one database does to its target. Blocking: rows of private copies are counted."""
+def plan_change(
+    incoming: Incoming,
+    target: Target,
+    *,
+    folder: Path | None,
+    force: bool,
+    brought: Path | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> DatabaseChange:
+    """Say what restoring one database does to its target. Blocking: rows of private copies are compared.
+
+    What `brought` holds, a private copy of what the restore before brought, is not called lost. Raises what `check`
+    raises.
+    """
     then = facts_of(incoming.snapshot, incoming.report)
     now = target.facts
     if folder is not None:
@@ -35,6 +47,8 @@ def plan_change(incoming: Incoming, target: Target, *, folder: Path | None, forc
     else:
         method = RestoreMethod.INTO_LIVE if target.state is TargetState.READABLE else RestoreMethod.REPLACE
     tables = compare_rows(now.rows if now else (), then.rows)
+    same = target.snapshot is not None and same_content(target.snapshot.file, incoming.snapshot.file)
+    losses = Losses() if same else _losses(incoming, target, brought, check)
     return DatabaseChange(
         name=incoming.name,
         path=target.path,
@@ -44,14 +58,14 @@ def plan_change(incoming: Incoming, target: Target, *, folder: Path | None, forc
         now=now,
         then=then,
         taken_at=incoming.snapshot.taken_at if incoming.record else None,
-        same=target.snapshot is not None and same_content(target.snapshot.file, incoming.snapshot.file),
+        same=same,
         tables=tables,
         schema=compare_schemas(now.schema, then.schema) if now else (),
         in_use=target.in_use,
         used_by=target.used_by,
         in_use_means=_in_use_means(target, method, now, then),
-        lost=_lost(incoming, target, tables),
-        warnings=_warnings(incoming, target, method, now, then),
+        lost=losses.lost,
+        warnings=(*_warnings(incoming, target, method, now, then), *_uncounted(incoming.name, losses.uncounted)),
         obstacles=_obstacles(target, method, now, then, folder=folder, force=force),
     )
 
@@ -108,28 +122,35 @@ def _in_use_means(target: Target, method: RestoreMethod, now: DatabaseFacts | No
     )
 
 
-def _lost(incoming: Incoming, target: Target, tables: Sequence[TableChange]) -> tuple[str, ...]:
-    """Say what the target has that the backup has not."""
-    if target.snapshot is None:
-        return ()
-    both = {change.table for change in tables if change.now and change.then is not None}
-    last = {table: rowid for table, rowid in incoming.report.last_rowids if table in both}
-    newer = newer_rows(target.snapshot.file, last)
-    sentences = []
-    for change in tables:
-        if not change.now:
-            continue
-        if change.then is None:
-            sentences.append(f"The table {change.table} with its {_rows(change.now)} is not in the backup.")
-            continue
-        count = max(newer.get(change.table, 0), change.now - change.then)
+def _losses(incoming: Incoming, target: Target, brought: Path | None, check: Callable[[], None]) -> Losses:
+    """Compare what is there with what comes; where rows can't be compared, those with a newer id are counted."""
+    if target.snapshot is None or target.facts is None:
+        return Losses()
+    now, then, rows = target.snapshot.file, incoming.snapshot.file, dict(target.facts.rows)
+    losses = losses_of(now, then, rows, kept=brought, check=check)
+    lost = list(losses.lost)
+    last = {} if brought else {name: at for name, at in incoming.report.last_rowids if name in losses.uncounted}
+    newer = newer_rows(now, last)
+    before = dict(incoming.report.rows)
+    for table in losses.uncounted:
+        count = newer.get(table, 0)
+        if brought is None and -1 not in (rows[table], before.get(table, 0)):
+            count = max(count, rows[table] - before.get(table, 0))
         if count > 0:
-            sentences.append(f"{change.table}: the target has {_rows(count)} newer than the backup.")
-    return tuple(sentences)
+            lost.append(f"{count:,} newer row{'' if count == 1 else 's'} of “{table}”, or more")
+    return Losses(lost=tuple(lost), uncounted=losses.uncounted)
 
 
-def _rows(count: int) -> str:
-    return f"{count:,} row{'' if count == 1 else 's'}"
+def _uncounted(name: str, tables: Sequence[str]) -> tuple[str, ...]:
+    if not tables:
+        return ()
+    shown = ", ".join(f"“{table}”" for table in tables[:5]) + (
+        f" and {len(tables) - 5} more" if len(tables) > 5 else ""
+    )
+    return (
+        f"{name}: edits were not counted in {shown} (too large, or not comparable): rows that were changed there since"
+        " will be lost too.",
+    )
 
 
 def _warnings(

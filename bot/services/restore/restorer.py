@@ -23,6 +23,7 @@ from bot.services.restore.sources import Origin, found_damaged
 from bot.services.restore.targets import Configured, Target, look_at_target
 from bot.services.restore.undo import prepare_undo
 from bot.services.restore.workroom import private_room
+from bot.services.threads import run_to_end
 
 
 class Restorer:
@@ -156,7 +157,8 @@ class Restorer:
         for one, path in targets:
             report(RestoreProgress(stage=RestoreStage.COMPARE, done=len(changes), total=len(targets), detail=one.name))
             target = await looks.at(path)
-            changes.append(await asyncio.to_thread(partial(plan_change, one, target, folder=folder, force=force)))
+            compare = partial(plan_change, one, target, folder=folder, force=force, check=looks.abort.check)
+            changes.append(await run_to_end(compare, stop=looks.abort.set))
             if target.snapshot is not None:
                 await asyncio.to_thread(target.snapshot.file.unlink)
         wanted = {change.name for change in changes}
@@ -189,7 +191,7 @@ class _LooksAhead:
     """
 
     def __init__(self, house: House, room: Path, abort: Abort) -> None:
-        self._house, self._room, self._abort = house, room, abort
+        self._house, self._room, self.abort = house, room, abort
         self._looks: dict[Path, asyncio.Task[Target]] = {}
         self._one_at_a_time = asyncio.Lock()
 
@@ -198,7 +200,7 @@ class _LooksAhead:
 
     async def __aexit__(self, *_exc: object) -> None:
         if self._looks:
-            self._abort.set()
+            self.abort.set()
             await asyncio.wait(self._looks.values())
             for task in self._looks.values():
                 if not task.cancelled():
@@ -227,7 +229,7 @@ class _LooksAhead:
     async def _look(self, path: Path) -> Target:
         async with self._one_at_a_time:
             return await look_at_target(
-                path, self._room, busy_timeout=self._house.busy_timeout, abort=self._abort, clock=self._house.clock
+                path, self._room, busy_timeout=self._house.busy_timeout, abort=self.abort, clock=self._house.clock
             )
 
 

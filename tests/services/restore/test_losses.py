@@ -1,0 +1,203 @@
+"""What a restore loses: counted by key and content, whatever the tables are like, and never by running a schema."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bot.errors import AbortedError
+from bot.services.abort import Abort
+from bot.services.restore import losses as losses_module
+from bot.services.restore.losses import Losses, losses_of
+
+
+def database(path: Path, *statements: str) -> Path:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.create_function("own", 1, lambda value: value, deterministic=True)
+        for statement in statements:
+            connection.execute(statement)
+    return path
+
+
+def compared(folder: Path, before: list[str], since: list[str], **more: object) -> Losses:
+    """Make a database, copy it, write to it, and compare it with its copy."""
+    then = database(folder / "then.db", *before)
+    now = folder / "now.db"
+    now.write_bytes(then.read_bytes())
+    database(now, *since)
+    with closing(sqlite3.connect(now)) as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        rows = {
+            name: connection.execute(f"SELECT count(*) FROM [{name}]").fetchone()[0]
+            for name in names
+            if not name.startswith(("sqlite_", "docs_"))
+        }
+    content = now.read_bytes(), then.read_bytes()
+    found = losses_of(now, then, rows, **more)  # type: ignore[arg-type]
+    assert (now.read_bytes(), then.read_bytes()) == content
+    assert {path.name for path in folder.iterdir()} == {"now.db", "then.db"}
+    return found
+
+
+_HUNDRED = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
+_USERS = [
+    "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT)",
+    f"INSERT INTO users {_HUNDRED} SELECT i, 'u' || i FROM n",
+]
+
+
+@pytest.mark.parametrize(
+    ("table", "since", "lost"),
+    [
+        ("id INTEGER PRIMARY KEY, name TEXT", [], ()),
+        ("id INTEGER PRIMARY KEY, name TEXT", ["INSERT INTO t VALUES (101, 'x')"], ("1 newer row of “t”",)),
+        # The case of the report: 49 edited, and one added under an id that the backup has too.
+        (
+            "id INTEGER PRIMARY KEY, name TEXT",
+            [
+                "UPDATE t SET name = 'y' WHERE id < 50",
+                "DELETE FROM t WHERE id > 60",
+                "INSERT INTO t VALUES (99, 'new')",
+            ],
+            ("50 changed rows of “t”",),
+        ),
+        ("id INTEGER PRIMARY KEY, name TEXT", ["DELETE FROM t WHERE id < 50"], ()),
+        (
+            "id TEXT PRIMARY KEY, name TEXT COLLATE NOCASE",
+            ["UPDATE t SET name = upper(name)"],
+            ("100 changed rows of “t”",),
+        ),
+        (
+            "id TEXT, name TEXT, PRIMARY KEY (name, id)",
+            ["DELETE FROM t WHERE id = '5'", "INSERT INTO t VALUES (5, 'u5'), (0, 'z')", "VACUUM"],
+            ("1 newer row of “t”",),
+        ),
+        (
+            "id INT, name TEXT, PRIMARY KEY (id)) WITHOUT ROWID --",
+            ["UPDATE t SET name = NULL WHERE id = 3", "INSERT INTO t VALUES (-1, 'z'), (-2, 'z')"],
+            ("2 newer and 1 changed rows of “t”",),
+        ),
+        # Without a key rows move, and equal ones count as often as they are there.
+        ("id INT, name TEXT", ["DELETE FROM t WHERE id = 1"], ()),
+        (
+            "id INT, name TEXT",
+            ["DELETE FROM t WHERE id = 1", "INSERT INTO t VALUES (2, 'u2'), (1, 'u1'), (200, 'z')"],
+            ("2 newer or changed rows of “t”",),
+        ),
+        (
+            "id INTEGER PRIMARY KEY, name TEXT, twice AS (id * 2), rowid TEXT",
+            ["UPDATE t SET rowid = 'r' WHERE id = 7"],
+            ("1 changed row of “t”",),
+        ),
+        (
+            "id INTEGER PRIMARY KEY, name TEXT",
+            [
+                "ALTER TABLE t ADD COLUMN tip",
+                "UPDATE t SET tip = 1 WHERE id < 9",
+                "UPDATE t SET name = 0 WHERE id = 1",
+            ],
+            ("the column “tip” of “t”", "1 changed row of “t”"),
+        ),
+        ("id INT, name", ["CREATE TABLE more(x)", "INSERT INTO more VALUES (1)"], ("the table “more” with its 1 row",)),
+    ],
+)
+def test_what_is_lost_is_named(tmp_path: Path, table: str, since: list[str], lost: tuple[str, ...]) -> None:
+    """Rows are newer, changed or both; what was deleted since, moved by VACUUM or is only computed is no loss."""
+    close = "" if "--" in table else ")"
+    columns = "(id, name)" if "WITHOUT" not in table else ""
+    before = [
+        f"CREATE TABLE t({table.removesuffix(' --')}{close}",
+        f"INSERT INTO t{columns} {_HUNDRED} SELECT i, 'u' || i FROM n",
+    ]
+    found = compared(tmp_path, before, [statement for statement in since if statement != "VACUUM"])
+    assert found == Losses(lost=lost)
+
+
+def test_what_the_restore_itself_brought_is_not_lost(tmp_path: Path) -> None:
+    """An undo compares with the moment of the restore: only what came after it is lost by going back."""
+    before = database(tmp_path / "before.db", *_USERS, "DELETE FROM users WHERE id > 40")
+    restored = database(tmp_path / "restored.db", *_USERS)
+    now = database(
+        tmp_path / "now.db",
+        *_USERS,
+        "INSERT INTO users VALUES (200, 'after'), (201, 'after')",
+        "UPDATE users SET name = 'changed' WHERE id IN (3, 77)",
+    )
+    assert losses_of(now, before, {"users": 102}).lost == ("62 newer and 1 changed rows of “users”",)
+    assert losses_of(now, before, {"users": 102}, kept=restored).lost == ("2 newer and 2 changed rows of “users”",)
+    assert losses_of(restored, before, {"users": 100}, kept=restored) == Losses()
+
+
+def test_what_can_not_be_compared_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too large, another key, an index that only its application can read: edits there are not counted."""
+    before = [*_USERS, "CREATE TABLE other(a PRIMARY KEY, b)", "INSERT INTO other VALUES (1, 2)"]
+    since = ["DROP TABLE other", "CREATE TABLE other(a, b PRIMARY KEY)", "INSERT INTO other VALUES (1, 2)"]
+    assert compared(tmp_path, before, since) == Losses(uncounted=("other",))
+    now, then = tmp_path / "now.db", tmp_path / "then.db"
+    assert losses_of(now, then, {"users": 100}, most_bytes=20_000) == Losses(uncounted=("users",))
+    gone = database(tmp_path / "gone.db", "CREATE TABLE other(a PRIMARY KEY, b)")
+    found = losses_of(now, gone, {"users": 100}, most_bytes=20_000)
+    assert found.lost == ("the table “users” with its 100 rows",)
+    monkeypatch.setattr(losses_module, "MOST_WITHOUT_KEY", 50)
+    loose = database(tmp_path / "loose.db", f"CREATE TABLE l AS {_HUNDRED} SELECT i FROM n")
+    less = database(tmp_path / "less.db", f"CREATE TABLE l AS {_HUNDRED} SELECT -i AS i FROM n")
+    assert losses_of(loose, less, {"l": 100}) == Losses(uncounted=("l",))
+    wide = database(tmp_path / "wide.db", "PRAGMA encoding = 'UTF-16'", *_USERS)
+    assert losses_of(now, wide, {"users": 100}) == Losses(uncounted=("users",))
+
+
+def test_an_index_of_words_is_compared_by_what_it_keeps(tmp_path: Path) -> None:
+    """Of a virtual table it is known whether anything changed, not what."""
+    before = ["CREATE VIRTUAL TABLE docs USING fts5(body)", "INSERT INTO docs VALUES ('one')"]
+    assert compared(tmp_path, before, []) == Losses()
+    for path in tmp_path.iterdir():
+        path.unlink()
+    assert compared(tmp_path, before, ["INSERT INTO docs VALUES ('two')"]) == Losses(uncounted=("docs",))
+
+
+def test_nothing_of_a_schema_is_run(tmp_path: Path) -> None:
+    """Generated columns, indexes over expressions, CHECKs and views that name a function of nobody's are passed by."""
+    before = [
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, a, g AS (own(a)), CHECK (own(a) > 0))",
+        "CREATE INDEX i ON t(own(a)) WHERE own(a) > 0",
+        "CREATE VIEW v AS SELECT own(a) FROM t",
+        "INSERT INTO t VALUES (1, 1), (2, 2)",
+    ]
+    assert compared(tmp_path, before, ["UPDATE t SET a = 3 WHERE id = 2"]) == Losses(lost=("1 changed row of “t”",))
+
+
+def test_a_comparison_can_be_stopped(tmp_path: Path) -> None:
+    """In the middle of a table too."""
+    path = database(tmp_path / "a.db", *_USERS)
+    other = database(tmp_path / "b.db", *_USERS)
+    abort = Abort()
+    abort.set()
+    with pytest.raises(AbortedError):
+        losses_of(path, other, {"users": 100}, check=abort.check)
+
+
+def test_losses_agree_with_a_plain_count(tmp_path: Path) -> None:
+    """Random tables, edited at random: the figures are those of a slow comparison in memory."""
+    dice = random.Random(11)
+    for number in range(20):
+        before = {dice.randrange(60): dice.choice(["a", "b", None, 1.5]) for _ in range(40)}
+        after = dict(before)
+        for _ in range(dice.randrange(30)):
+            after[dice.randrange(80)] = dice.choice(["a", "c", b"x"])
+            after.pop(dice.randrange(60), None)
+        files = []
+        for rows in (after, before):
+            path = database(tmp_path / f"{number}-{len(files)}.db", "CREATE TABLE t(k INTEGER PRIMARY KEY, v)")
+            with closing(sqlite3.connect(path)) as connection, connection:
+                connection.executemany("INSERT INTO t VALUES (?, ?)", rows.items())
+            files.append(path)
+        newer = len(after.keys() - before.keys())
+        changed = sum(after[key] != before[key] for key in after.keys() & before.keys())
+        found = losses_of(*files, {"t": len(after)}).lost
+        parts = [f"{count} {word}" for count, word in ((newer, "newer"), (changed, "changed")) if count]
+        noun = "row" if newer + changed == 1 else "rows"
+        assert found == ((f"{' and '.join(parts)} {noun} of “t”",) if parts else ())
