@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
@@ -34,8 +34,6 @@ from bot.way_back import WayBack, prepare_way_back
 
 if TYPE_CHECKING:
     from aiogram import Bot
-
-    from bot.services.delivery.telegram_session import DatedSession
 
 DRAIN_DELIVERIES = 2.0
 """Seconds a shutdown gives the uploads under way; what is not confirmed by then is owed at the next start."""
@@ -92,7 +90,7 @@ class Service:
             token_is_good=lambda: manager.catalogue.remember_good_token(bot.token),
         )
         manager.polling_trouble = lambda: self.poller.trouble
-        self.watch = Watch(manager, ledger, cast("DatedSession", bot.session), self.poller, clock=clock)
+        self.watch = Watch(manager, ledger, bot, self.poller, clock=clock)
         manager.timetable.listener = self.follow_timetable
         self._started_at = clock()
         self._seen_version = -1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from loguru import logger
 
@@ -17,7 +17,7 @@ from bot.services.alarms.board import Board
 from bot.services.alarms.listener import Listener
 from bot.services.alarms.phones import Phone
 from bot.services.alarms.sentry import Sentry, Usage, disk_usage
-from bot.services.alarms.signals import ClockCheck, ConflictCheck, NewBotCheck, TokenCheck
+from bot.services.alarms.signals import ClockCheck, ConflictCheck, LocalFilesCheck, NewBotCheck, TokenCheck
 from bot.services.alarms.watchdog import Watchdog
 from bot.services.delivery.ledger import Ledger
 from bot.services.manager import Manager
@@ -25,6 +25,8 @@ from bot.settings_alarms import split_urls
 from bot.texts import Texts
 
 if TYPE_CHECKING:
+    from aiogram import Bot
+
     from bot.polling import Poller
     from bot.services.delivery.telegram_session import DatedSession
 
@@ -87,18 +89,21 @@ async def tell_once(manager: Manager) -> None:
 class Watch:
     """The alarms' own task, what is heard in passing, and the pings for the watchdog, while the service runs."""
 
-    def __init__(
-        self, manager: Manager, ledger: Ledger, session: DatedSession, poller: Poller, *, clock: Clock
-    ) -> None:
+    def __init__(self, manager: Manager, ledger: Ledger, bot: Bot, poller: Poller, *, clock: Clock) -> None:
+        from bot.services.delivery.telegram_chat import TelegramChat  # noqa: PLC0415 - it imports aiogram
+
         self._manager = manager
         self.sentry = prepare_alarms(manager, ledger, clock=clock)
         clock_check = ClockCheck(manager.alarms)
         conflicts = ConflictCheck(manager.alarms, clock=clock)
-        session.on_date = clock_check.note
+        cast("DatedSession", bot.session).on_date = clock_check.note
         poller.on_conflict = conflicts.note
         token = TokenCheck(manager.alarms, lambda: poller.refusals, lambda: poller.heard)
         poller.on_token = manager.alarms.nudge
-        manager.alarms.sentries = (*manager.alarms.sentries, clock_check.look, conflicts.look, token.look)
+        readable = TelegramChat(bot).require_readable if manager.settings.telegram_local else None
+        self._files = LocalFilesCheck(manager.alarms, manager.catalogue, readable, clock=clock)
+        checks = (clock_check.look, conflicts.look, token.look, self._files.look)
+        manager.alarms.sentries = (*manager.alarms.sentries, *checks)
         url = manager.settings.heartbeat_url.get_secret_value()
         self._watchdog = Watchdog(url) if url else None
         self._task: asyncio.Task[None] | None = None
@@ -117,6 +122,7 @@ class Watch:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+        await self._files.stop()
 
     # --- what the watchdog hears of: planned runs alone, or a manual one would hide that the schedule stopped ---
 

@@ -216,3 +216,48 @@ async def test_a_failed_run_tells_the_watchdog_why(standin: StandIn, tmp_path: P
             await ann.wait_for(lambda m: "Backup failed" in m.text, since=0)
         assert dog.asked[1].path == "/uuid/fail"
         assert "none.db" in dog.asked[1].body
+
+
+async def test_files_of_a_local_server_that_are_not_mounted_here(tmp_path: Path) -> None:
+    """Said after the first delivery and at a start, with what to mount without the token; read again, it is over."""
+    async with StandIn(local=True) as api:
+        token = api.create_bot_token()
+        ann = api.add_user(11, "Ann")
+        users = make_database(tmp_path / "users.db")
+        settings = settings_for(tmp_path, api, users, SCHEDULE=NEVER, DRILL_SCHEDULE="off", TELEGRAM_LOCAL="true")
+        async with Service.started(settings) as service:
+            gate = api.hold("getFile")
+            await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+            (sent,) = [
+                message.document for message in ann.messages if message.document and ".zip" in message.document.name
+            ]
+            away = sent.path.rename(sent.path.with_suffix(".away"))
+            gate.open()
+            alarm = await ann.wait_for(lambda m: "server's files can't be read" in m.text, since=0)
+            assert f"mount its folder {sent.path.resolve().parent} here" in alarm.text
+            assert token not in alarm.text
+        asked = len(api.calls_of("getFile"))
+        away.rename(sent.path)
+        async with Service.started(settings) as service:
+            await ann.wait_for(lambda m: m.id == alarm.id and "Recovered" in m.text, since=0)
+            assert len(api.calls_of("getFile")) == asked + 1
+            await service.manager.alarms.look()
+            assert len(api.calls_of("getFile")) == asked + 1
+
+
+async def test_a_local_server_out_of_reach_is_asked_for_no_longer_than_the_service_runs(tmp_path: Path) -> None:
+    """It may take minutes to fetch a file: no alarm waits for it, and neither does the stop; a start begins anew."""
+    async with StandIn(local=True) as api:
+        api.create_bot_token()
+        ann = api.add_user(11, "Ann")
+        users = make_database(tmp_path / "users.db")
+        settings = settings_for(tmp_path, api, users, SCHEDULE=NEVER, DRILL_SCHEDULE="off", TELEGRAM_LOCAL="true")
+        async with Service.started(settings) as service:
+            await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+            await until(open_is(service))
+        gate = api.hold("getFile")
+        async with Service.started(settings) as service:
+            await api.until(lambda: gate.waiting > 0)
+            await service.manager.alarms.raise_("test", "7 MB are free.", title="Room runs out")
+            await ann.wait_for(lambda m: "Room runs out" in m.text, since=0)
+        gate.open()

@@ -1,14 +1,20 @@
-"""Troubles that are heard of in passing: a wrong clock, a second poller, a refused token, and another bot."""
+"""Troubles of the bot's surroundings: a clock, a second poller, a refused token, another bot, a server's files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
+from loguru import logger
+
 from bot.clock import Clock
-from bot.models import Recipient
+from bot.errors import CourierError
+from bot.models import Recipient, StoredVolume
 from bot.services.alarms.alarms import Alarms
 from bot.services.catalogue import Catalogue
+from bot.services.delivery.destination import Gone, Outcome
 
 TOLERANCE = timedelta(minutes=2)
 """Telegram's Date header is of a second's precision, and a slow answer may be some seconds old."""
@@ -25,6 +31,9 @@ CONFLICT_WINDOW = timedelta(minutes=10)
 
 REFUSALS = 2
 """A forced log-out on the server's side can be over within a second."""
+
+FILES_AGAIN = timedelta(minutes=10)
+"""After this a local server's files that could not be read are tried again."""
 
 NEW_BOT = "new bot"
 """The kind of the alarm that another bot serves here now."""
@@ -133,3 +142,62 @@ class NewBotCheck:
         opened = [alarm for alarm in await self._alarms.open_alarms() if alarm.key == NEW_BOT]
         if opened and self._admins <= await self._catalogue.told_of_alarm(opened[0].id):
             await self._alarms.clear(NEW_BOT, "Every admin has pressed Start.")
+
+
+class LocalFilesCheck:
+    """Tries at the start, and after the first delivery, whether a local Bot API server's files can be read here.
+
+    Else that would be found out by the next test-restore, or by a restore.
+    """
+
+    def __init__(
+        self,
+        alarms: Alarms,
+        catalogue: Catalogue,
+        require_readable: Callable[[str, int], Awaitable[None]] | None,
+        *,
+        clock: Clock,
+    ) -> None:
+        """`require_readable` takes a file_id and its bytes and raises `Gone`; None where the server is not local."""
+        self._alarms, self._catalogue, self._require_readable = alarms, catalogue, require_readable
+        self._clock = clock
+        self._next: datetime | None = clock()
+        self._trying: asyncio.Task[None] | None = None
+
+    async def look(self) -> None:
+        """Begin to try, if it is time: the answer may take as long as the server takes to fetch the file."""
+        if self._next is None or self._clock() < self._next or (self._trying is not None and not self._trying.done()):
+            return
+        if self._require_readable is None:
+            self._next = None
+            await self._alarms.clear("local files", "The Bot API server is not in its local mode any more.")
+            return
+        points = await self._catalogue.restore_points(limit=1)
+        if points:
+            self._next = self._clock() + FILES_AGAIN
+            self._trying = asyncio.create_task(self._try(self._require_readable, points[0].volumes[-1]), name="files")
+
+    async def stop(self) -> None:
+        """Break off."""
+        if self._trying is not None:
+            self._trying.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._trying
+
+    async def _try(self, require_readable: Callable[[str, int], Awaitable[None]], volume: StoredVolume) -> None:
+        try:
+            await require_readable(volume.file_id, volume.bytes)
+        except Gone as outcome:
+            await self._alarms.raise_(
+                "local files",
+                f"TELEGRAM_LOCAL is true, but {outcome.sentence}. Backups go out, but until then nothing can be"
+                " restored or test-restored from Telegram, and nothing that is sent to the bot can be opened.",
+                title="The Bot API server's files can't be read",
+            )
+        except (Outcome, CourierError) as error:
+            logger.warning("whether the Bot API server's files can be read here is not known: {}", error.sentence)
+        except Exception:
+            logger.exception("whether the Bot API server's files can be read here is not known")
+        else:
+            self._next = None
+            await self._alarms.clear("local files", "They can be read here.")

@@ -53,6 +53,24 @@ class TelegramChat(TelegramDestination):
         Never more than that is written, whatever comes. The time allowed grows with the size. Raises `StaleFile`,
         `TooLarge`, `CutShort` and other outcomes; what was written until then is to be written over.
         """
+        file_path = await self._locate(file_id, expected_bytes)
+        if self._bot.session.api.is_local:
+            content = self._read_pieces(file_path)
+        else:
+            content = self._download(file_path, expected_bytes)
+        async with aclosing(content):
+            return await _write(content, into, offset, expected_bytes, on_bytes)
+
+    async def require_readable(self, file_id: str, expected_bytes: int) -> None:
+        """Raise `Gone`, with the mend, where the file that a local Bot API server names can't be read here.
+
+        Raises other outcomes where the server does not say where it is.
+        """
+        async with aclosing(self._read_pieces(await self._locate(file_id, expected_bytes))) as content:
+            async for _ in content:
+                return
+
+    async def _locate(self, file_id: str, expected_bytes: int) -> str:
         try:
             # Answered when the server holds the whole file: one of its own has to fetch it from Telegram first.
             request = self._bot.get_file(file_id, request_timeout=ANSWER_SECONDS + expected_bytes // SLOWEST_DOWNLOAD)
@@ -67,12 +85,20 @@ class TelegramChat(TelegramDestination):
             raise Transient("Telegram does not say where the file is")
         if file.file_size is not None and file.file_size != expected_bytes:
             raise CutShort(f"Telegram holds {file.file_size:,} bytes instead of {expected_bytes:,}")
-        if self._bot.session.api.is_local:
-            content = _read_pieces(Path(self._bot.session.api.wrap_local_file.to_local(file.file_path)))
-        else:
-            content = self._download(file.file_path, expected_bytes)
-        async with aclosing(content):
-            return await _write(content, into, offset, expected_bytes, on_bytes)
+        return file.file_path
+
+    async def _read_pieces(self, file_path: str) -> AsyncGenerator[bytes, None]:
+        """Read a file that a local Bot API server has put on this machine."""
+        path, position = Path(self._bot.session.api.wrap_local_file.to_local(file_path)), 0
+        while True:
+            try:
+                chunk = await asyncio.to_thread(_read_at, path, position)
+            except OSError as error:
+                raise Gone(unreadable_here(path, self._bot.id, error.strerror or type(error).__name__)) from None
+            if not chunk:
+                return
+            position += len(chunk)
+            yield chunk
 
     async def _download(self, file_path: str, expected_bytes: int) -> AsyncGenerator[bytes, None]:
         session = self._bot.session
@@ -207,18 +233,21 @@ def posted_document(message: Message, bot_id: int) -> PostedDocument | None:
     )
 
 
-async def _read_pieces(path: Path) -> AsyncGenerator[bytes, None]:
-    """Read a file that a local Bot API server has put on this machine."""
-    position = 0
-    while True:
-        try:
-            chunk = await asyncio.to_thread(_read_at, path, position)
-        except OSError as error:
-            raise Gone(f"the Bot API server's file can't be read here: {error.strerror or error}") from error
-        if not chunk:
-            return
-        position += len(chunk)
-        yield chunk
+def unreadable_here(path: Path, bot_id: int, why: str) -> str:
+    """Return what to do about a file that a local Bot API server names; of the path, what comes before the token.
+
+    The server keeps a bot's files in a folder that has its token for a name.
+    """
+    if not path.is_absolute():
+        return "the Bot API server names no path: it must run with --local, or TELEGRAM_LOCAL must be false"
+    token = (f"{bot_id}:", f"{bot_id}~")  # a colon is in no name on Windows
+    here = next(
+        (path.parents[-1 - at] for at, part in enumerate(path.parts[1:]) if part.startswith(token)), path.parent
+    )
+    return (
+        f"the Bot API server's file can't be read here ({why}): mount its folder {here} here under the same path, "
+        "readable for the user of the courier"
+    )
 
 
 def _read_at(path: Path, position: int) -> bytes:

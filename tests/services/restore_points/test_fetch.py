@@ -12,7 +12,7 @@ from bot.demo.faults import Fault, Stage, bad_request, flood, refused, reset, se
 from bot.demo.standin import StandIn
 from bot.errors import ArchiveError, CourierError, DamagedArchiveError, NoSpaceError, TelegramError
 from bot.models import RestorePoint
-from bot.services.delivery.telegram_chat import TelegramChat
+from bot.services.delivery.telegram_chat import TelegramChat, unreadable_here
 from bot.services.restore_points.fetch import LostError, TooLargeToFetchError, UnreachableError, fetch_archive
 from tests.demo.conftest import MakeBot, make_bot  # noqa: F401 - a fixture
 from tests.services.restore_points.scene import Scene, changed, no_time
@@ -165,3 +165,14 @@ async def test_a_file_that_is_shorter_than_announced_is_not_taken(tmp_path: Path
                 await fetch(scene, point, tmp_path)
         finally:
             await scene.close()
+
+
+def test_what_to_mount_is_said_without_the_token() -> None:
+    """A local server's folder for a bot has its token for a name; on Windows with another character in it."""
+    for folder in ("123:SECRET", "123~SECRET"):
+        said = unreadable_here(
+            Path(f"/var/lib/telegram-bot-api/{folder}/documents/file_0.zip"), 123, "Permission denied"
+        )
+        assert "(Permission denied): mount its folder /var/lib/telegram-bot-api here" in said
+        assert "SECRET" not in said
+    assert "must run with --local" in unreadable_here(Path("documents/file_0.zip"), 123, "No such file or directory")
