@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks import data
 from benchmarks.run import manager_for, restored, timed_backup
 from benchmarks.writers import p99
-from bot.demo.standin import StandIn
+from bot.demo.stand_in.standin import StandIn
 
 ADMIN = 11
 

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bot.app import open_manager
-from bot.cli_restore import open_restorer
-from bot.config import Settings, load_settings
+from bot.app.service import open_manager
+from bot.cli.restore import open_restorer
+from bot.config.settings import Settings, load_settings
 from bot.models import RestoreProgress, RunResult, Trigger
-from bot.services.abort import Abort
+from bot.services.concurrency.abort import Abort
 from bot.services.manager import Manager
 from bot.services.restore.sources import find_origin
 

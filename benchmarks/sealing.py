@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import data
-from bot.services.encrypt import new_identity
+from bot.services.sealing.age import new_identity
 
 PASSPHRASE = "quartz lantern forty meadow ribbon"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import data
 from benchmarks.run import manager_for, timed_backup
-from bot.demo.standin import StandIn
+from bot.demo.stand_in.standin import StandIn
 
 ADMINS = 10
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from benchmarks import data
 from benchmarks.run import manager_for, timed_backup
 from bot.models import CheckMethod, Database
-from bot.services.abort import Abort
-from bot.services.check import check_snapshot
-from bot.services.snapshot import take_snapshot
+from bot.services.concurrency.abort import Abort
+from bot.services.snapshot.check import check_snapshot
+from bot.services.snapshot.snapshot import take_snapshot
 
 
 def stock_chain(source: Path, folder: Path) -> tuple[float, int]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.journal import close_journal
-from bot.redaction import redact
+from bot.journal.redaction import redact
+from bot.journal.writer import close_journal
 
 
 @pytest.fixture(autouse=True)

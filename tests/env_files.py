@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import Settings, load_settings, setting_names
+from bot.config.settings import Settings, load_settings, setting_names
 from bot.errors import SettingsError
 
 TOKEN = "123456789:AbCdEfGhIjKlMnOpQrStUvWxYz012345678"

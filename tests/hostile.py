@@ -44,7 +44,7 @@ def children_of(pid: int) -> list[int]:
 
 def examiners(pid: int | None = None) -> list[int]:
     """The processes that check a file for the process `pid`, or for this one."""
-    return [child for child in children_of(pid or os.getpid()) if "bot.services.examiner" in _command(child)]
+    return [child for child in children_of(pid or os.getpid()) if "bot.services.snapshot.examiner" in _command(child)]
 
 
 def _command(pid: int) -> str:

@@ -7,11 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.app import Service
-from bot.config import Settings, load_settings
+from bot.app.service import Service
+from bot.config.settings import Settings, load_settings
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
-from bot.demo.state import Message
+from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.state import Message
 from bot.models import Backup, Trigger
 from tests.samples import make_database, write_env
 

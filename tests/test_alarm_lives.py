@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import CourierError
-from bot.services.abort import Abort
+from bot.services.concurrency.abort import Abort
 from tests.samples import damage
 from tests.services.alarms.scene import change
 from tests.test_service import until

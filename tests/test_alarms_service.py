@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.state import Message
+from bot.demo.stand_in.state import Message
 from bot.models import Recipient
-from bot.services.restore_points.document import read_document
+from bot.services.recovery.document import read_document
 from tests.test_service import until
 from tests.town import MovedClock, Town, opened, pressed, town_in
 

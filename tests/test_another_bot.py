@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import open_manager
-from bot.config import Settings, load_settings
-from bot.demo.standin import StandIn
+from bot.app.service import open_manager
+from bot.config.settings import Settings, load_settings
+from bot.demo.stand_in.standin import StandIn
 from bot.errors import TelegramError
 from bot.models import Recipient, Trigger
 from bot.services.manager import Manager
-from bot.services.restore_points.document import DOCUMENT_NAME
+from bot.services.recovery.document import DOCUMENT_NAME
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.samples import make_database, write_env
 

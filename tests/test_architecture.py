@@ -15,15 +15,15 @@ MODULES = sorted(BOT.rglob("*.py"))
 
 # Only these may know aiogram: the faces, the poller, the demo, and what brings a volume to Telegram and back.
 TELEGRAM = (
-    *("bot.handlers", "bot.polling", "bot.demo", "bot.app", "bot.telegram"),
-    *("bot.services.delivery.telegram", "bot.services.delivery.telegram_chat"),
-    "bot.services.delivery.telegram_answers",
-    "bot.services.delivery.telegram_notes",
-    "bot.services.delivery.telegram_session",
+    *("bot.handlers", "bot.app.polling", "bot.demo", "bot.app.service", "bot.app.telegram"),
+    *("bot.services.telegram.destination", "bot.services.telegram.chat"),
+    "bot.services.telegram.answers",
+    "bot.services.telegram.notices",
+    "bot.services.telegram.session",
 )
 FACES = (
-    *("bot.handlers", "bot.cli", "bot.terminal", "bot.terminal_restore"),
-    *("bot.app", "bot.telegram", "bot.polling", "bot.demo"),
+    *("bot.handlers", "bot.cli.main", "bot.cli.output", "bot.cli.restore_output"),
+    *("bot.app.service", "bot.app.telegram", "bot.app.polling", "bot.demo"),
 )
 VALUES = ("bot.models", "bot.errors", "bot.clock")
 
@@ -74,7 +74,11 @@ def test_the_vocabulary_has_one_address() -> None:
 
 @pytest.mark.parametrize(
     ("library", "home"),
-    [("aiocron", "bot.services.scheduler"), ("zipstream", "bot.services.archive"), ("pyrage", "bot.services.encrypt")],
+    [
+        ("aiocron", "bot.services.schedule.scheduler"),
+        ("zipstream", "bot.services.archive.write"),
+        ("pyrage", "bot.services.sealing.age"),
+    ],
 )
 def test_a_librarys_manners_are_known_to_one_file(library: str, home: str) -> None:
     """What is odd about a library is dealt with in exactly one place."""
@@ -111,7 +115,7 @@ def test_commands_that_do_not_talk_to_telegram_do_not_import_aiogram(tmp_path: P
     (tmp_path / ".env").write_text("DATABASES=./none.db\n")
     program = (
         "import sys; sys.argv[1:] = sys.argv[1:]\n"
-        "from bot.cli import main\n"
+        "from bot.cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "assert 'aiogram' not in sys.modules, 'aiogram was imported'"

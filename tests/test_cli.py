@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import open_manager
+from bot.app.service import open_manager
 from bot.clock import utc_now
-from bot.config import load_settings
+from bot.config.settings import load_settings
 from bot.models import Trigger
 from tests.samples import damage, make_database, write_env
 
@@ -302,7 +302,7 @@ def test_a_busy_store_has_exit_code_4(shell: Shell) -> None:
             "import asyncio, sys\n"
             "from pathlib import Path\n"
             "from bot.models import Trigger\n"
-            "from bot.services.locks import RunLock\n"
+            "from bot.services.files.locks import RunLock\n"
             "async def main():\n"
             "    lock = RunLock(Path(sys.argv[1]))\n"
             "    await lock.acquire(trigger=Trigger.BUTTON, requested_by='Ann')\n"

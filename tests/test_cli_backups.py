@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import open_manager
-from bot.config import load_settings
+from bot.app.service import open_manager
+from bot.config.settings import load_settings
 from tests.samples import make_database, write_env
 from tests.test_cli import ROOT, Shell
 
@@ -79,7 +79,7 @@ def test_a_missing_word_is_a_usage_error(shell: Shell, command: list[str]) -> No
 def test_they_do_not_import_aiogram(shell: Shell, tmp_path: Path) -> None:
     """Nobody waits 2.5 seconds to write a note."""
     program = (
-        "import json, sys\nfrom bot.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+        "import json, sys\nfrom bot.cli.main import main\ntry: main()\nexcept SystemExit: pass\n"
         "print(json.dumps('aiogram' in sys.modules))"
     )
     for command in (["note", "1", "words"], ["pin", "1"], ["unpin", "1"]):

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import open_manager
-from bot.config import load_settings
-from bot.demo import faults
+from bot.app.service import open_manager
+from bot.config.settings import load_settings
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
+from bot.demo.stand_in import faults
+from bot.demo.stand_in.standin import StandIn
 from bot.models import Trigger
 from tests.samples import make_database, rows_in, write_env
 

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import open_manager
-from bot.config import load_settings
+from bot.app.service import open_manager
+from bot.config.settings import load_settings
+from bot.config.sources import parse_env
 from bot.demo.phones import Person
 from bot.demo.recovery import contents_of, destroy_and_recover
 from bot.demo.samples import make_samples
-from bot.demo.standin import StandIn
+from bot.demo.stand_in.standin import StandIn
 from bot.models import Trigger
-from bot.settings_sources import parse_env
 from tests.samples import make_database, rows_in, write_env
 
 ROOT = Path(__file__).parent.parent
@@ -197,7 +197,7 @@ async def test_each_failure_has_its_sentence_and_its_exit_code(
 
 async def test_aiogram_is_imported_only_when_the_command_runs() -> None:
     """The command line as a whole stays quick: 2.5 s and 170 MB are paid by who talks to Telegram."""
-    code = "import sys, bot.cli, bot.cli_recover; raise SystemExit('aiogram' in sys.modules)"
+    code = "import sys, bot.cli.main, bot.cli.recover; raise SystemExit('aiogram' in sys.modules)"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, cwd=ROOT)
     assert await process.wait() == 0
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bot.cli import app
+from bot.cli.main import app
 from bot.errors import CourierError, NotFoundError, RestoreRefusedError, SettingsError
 from tests.samples import make_database, rows_in, write_env
 

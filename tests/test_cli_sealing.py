@@ -91,7 +91,7 @@ def test_keygen_imports_no_aiogram(tmp_path: Path) -> None:
     """A key is made in a moment."""
     program = (
         "import sys; sys.argv[1:] = ['keygen', '--out', 'key.txt']\n"
-        "from bot.cli import main\n"
+        "from bot.cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "assert 'aiogram' not in sys.modules\n"

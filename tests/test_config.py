@@ -12,11 +12,11 @@ import pytest
 import tzlocal
 from pydantic import SecretStr
 
-from bot.config import Settings, load_settings
+from bot.config.settings import Settings, load_settings
+from bot.config.values import SAMPLE_TOKEN, database_patterns
 from bot.errors import how_to_install
+from bot.journal.redaction import redact
 from bot.models import CheckMethod, Compression, Recipient
-from bot.redaction import redact
-from bot.settings_values import SAMPLE_TOKEN, database_patterns
 from tests.env_files import REQUIRED, TOKEN, alone, faults, load, the_fault  # noqa: F401 - a fixture for every test
 
 # ─── What comes out ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -120,7 +120,7 @@ def test_the_machines_zone_is_the_default(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_posix_zone_is_said_to_be_none(tmp_path: Path) -> None:
     """`TZ=CET-1CEST` names no zone: people would read times of UTC without a word."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "TZ": "CET-1CEST,M3.5.0,M10.5.0/3"}
-    code = "from bot.config import load_settings; print(load_settings(need_telegram=False, need_databases=False).given)"
+    code = "from bot.config.settings import load_settings; print(load_settings(need_telegram=False, need_databases=False).given)"
     child = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
@@ -480,6 +480,6 @@ def test_the_effective_settings_say_where_they_come_from(monkeypatch: pytest.Mon
 
 def test_reading_the_settings_does_not_load_the_telegram_library() -> None:
     """Commands that don't talk to Telegram must not pay for aiogram's import."""
-    code = "import sys, bot.config, bot.journal; sys.exit('aiogram' in sys.modules or 'aiohttp' in sys.modules)"
+    code = "import sys, bot.config.settings, bot.journal.writer; sys.exit('aiogram' in sys.modules or 'aiohttp' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import open_manager
-from bot.config import load_settings
+from bot.app.service import open_manager
+from bot.config.settings import load_settings
 from bot.models import BackupState, Stage, Trigger
-from bot.services.abort import Abort
+from bot.services.archive.verify import verify_archive
+from bot.services.concurrency.abort import Abort
 from bot.services.manager import Manager
-from bot.services.verify import verify_archive
 from tests.samples import make_database, write_env
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")

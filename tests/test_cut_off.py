@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import open_manager
-from bot.config import load_settings
+from bot.app.service import open_manager
+from bot.config.settings import load_settings
 from bot.texts import Texts, plain
 from tests.samples import make_database, rows_in, write_env
 from tests.test_cli import Shell

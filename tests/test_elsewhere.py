@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import Service
-from bot.config import load_settings
-from bot.demo.standin import StandIn
-from bot.elsewhere import open_holdings
+from bot.app.destinations import open_holdings
+from bot.app.service import Service
+from bot.config.settings import load_settings
+from bot.demo.stand_in.standin import StandIn
 from bot.models import BackupState, DrillSource, Trigger
 from bot.services.objects.index import INDEX_NAME
 from tests.demo.conftest import standin  # noqa: F401 - a fixture

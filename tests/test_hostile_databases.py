@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import Service
-from bot.config import load_settings
-from bot.demo.standin import StandIn
+from bot.app.service import Service
+from bot.config.settings import load_settings
+from bot.demo.stand_in.standin import StandIn
 from bot.models import Trigger, Verdict
 from tests.hostile import LARGE, SLOW, UNSTOPPABLE, examiners, hostile_database, is_deep_in
 from tests.inbox_house import open_house

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo import faults
-from bot.services.restore_points.document import DOCUMENT_NAME
+from bot.demo.stand_in import faults
+from bot.services.recovery.document import DOCUMENT_NAME
 from tests.inbox_house import House, open_house
 from tests.samples import make_database
 

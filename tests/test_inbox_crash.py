@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import open_manager
-from bot.config import Settings, load_settings
-from bot.demo.standin import StandIn
+from bot.app.service import open_manager
+from bot.config.settings import Settings, load_settings
+from bot.demo.stand_in.standin import StandIn
 from bot.models import Trigger
 from tests.samples import make_database, write_env
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.state import Message
+from bot.demo.stand_in.state import Message
 from bot.models import MANIFEST_NAME
 from tests.inbox_house import House, open_house
 from tests.samples import damage, make_database

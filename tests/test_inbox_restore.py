@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.state import Message
+from bot.demo.stand_in.state import Message
 from tests.inbox_house import House, open_house
 from tests.samples import rows_in
 

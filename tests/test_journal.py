@@ -17,12 +17,12 @@ import pytest
 from loguru import logger
 
 from bot.errors import SettingsError
-from bot.journal import close_journal, journal_file, read_journal, redact, setup_journal
-from bot.redaction import HIDDEN, Redaction
+from bot.journal.redaction import HIDDEN, Redaction
+from bot.journal.writer import close_journal, journal_file, read_journal, redact, setup_journal
 from tests.full_disk import small_disk
 
 TOKEN = "987654321:AbCdEfGhIjKlMnOpQrStUvWxYz0123456-_"
-HEAD = "2026-01-31T13:00:00.{:03d}+01:00 | {} | bot.app | {}\n"
+HEAD = "2026-01-31T13:00:00.{:03d}+01:00 | {} | bot.app.service | {}\n"
 
 
 @pytest.fixture

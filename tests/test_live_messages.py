@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import Service
-from bot.config import load_settings
+from bot.app.service import Service
+from bot.config.settings import load_settings
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
-from bot.demo.state import Message
+from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.state import Message
 from bot.models import Trigger
-from bot.services.notices.choices import Choice, Mode, QuietHours
+from bot.services.messages.choices import Choice, Mode, QuietHours
 from tests.samples import make_database, write_env
 
 

@@ -11,9 +11,9 @@ from aiogram import Bot, Dispatcher
 from aiogram.types import Message
 from loguru import logger
 
-from bot.demo.faults import Fault, refused
-from bot.demo.standin import StandIn
-from bot.polling import Poller
+from bot.app.polling import Poller
+from bot.demo.stand_in.faults import Fault, refused
+from bot.demo.stand_in.standin import StandIn
 from tests.demo.conftest import bot, make_bot, standin  # noqa: F401 - fixtures
 from tests.unreadable import SHAPES
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bot.demo.recovery import contents_of
-from bot.demo.standin import StandIn
+from bot.demo.stand_in.standin import StandIn
 from tests.samples import make_database
 from tests.test_cli_recover import back_up
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo import faults
-from bot.demo.calls import Call
+from bot.demo.stand_in import faults
+from bot.demo.stand_in.calls import Call
 from bot.models import BackupState, PendingOutcome, Trigger
-from bot.services.restore.confirmed import confirmed_left
 from bot.services.restore.pending import untold_cut_off
+from bot.services.restore_chat.confirmed import confirmed_left
 from tests.samples import rows_in
 from tests.test_service import HeldClock, until
 from tests.town import RED, YES, Town, add_rows, confirmed, history_of, opened, planned, pressed, town_in, writing

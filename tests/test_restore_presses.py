@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.demo.phones import Person
-from bot.demo.state import Message
+from bot.demo.stand_in.state import Message
 from tests.samples import make_database, rows_in
 from tests.town import (
     RED,

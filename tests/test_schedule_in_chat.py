@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import Service, open_manager
-from bot.config import Settings, load_settings
+from bot.app.service import Service, open_manager
+from bot.config.settings import Settings, load_settings
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
-from bot.demo.state import Message
+from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.state import Message
 from bot.models import BackupState, ServiceState, Trigger
-from bot.services.timetable import SCHEDULE
+from bot.services.schedule.timetable import SCHEDULE
 from tests.samples import make_database, write_env
 from tests.test_live_dashboard import opened, pressed
 from tests.test_service import until

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import Service
-from bot.config import load_settings
-from bot.demo.standin import StandIn
-from bot.elsewhere import open_holdings
+from bot.app.destinations import open_holdings
+from bot.app.service import Service
+from bot.config.settings import load_settings
+from bot.demo.stand_in.standin import StandIn
 from bot.models import BackupState, Trigger
-from bot.services.encrypt import new_identity
 from bot.services.objects.index import INDEX_NAME
-from bot.services.restore_points.document import DOCUMENT_NAME
+from bot.services.recovery.document import DOCUMENT_NAME
+from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import fingerprint
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.samples import make_database, rows_in, write_env

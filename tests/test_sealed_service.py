@@ -14,18 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import Service, open_manager
+from bot.app.service import Service, open_manager
 from bot.clock import utc_now
-from bot.config import Settings, load_settings
+from bot.config.settings import Settings, load_settings
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
-from bot.demo.state import Message
+from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.state import Message
 from bot.errors import SealError
 from bot.models import Backup, DrillSource, Trigger
-from bot.services.abort import Abort
-from bot.services.encrypt import new_identity
+from bot.services.concurrency.abort import Abort
 from bot.services.manager import Manager
-from bot.services.restore_points.document import DOCUMENT_NAME
+from bot.services.recovery.document import DOCUMENT_NAME
+from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import BY_PASSPHRASE, UNKNOWN, fingerprint
 from bot.texts import Texts
 from bot.texts.recovery_sheet import as_page, as_text

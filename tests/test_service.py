@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import Service, open_manager
+from bot.app.polling import CONFLICT, REFUSED
+from bot.app.service import Service, open_manager
 from bot.clock import utc_now
-from bot.config import Settings, load_settings
-from bot.demo import faults
-from bot.demo.standin import StandIn
+from bot.config.settings import Settings, load_settings
+from bot.demo.stand_in import faults
+from bot.demo.stand_in.standin import StandIn
 from bot.errors import InstanceError, TelegramError
-from bot.journal import setup_journal
+from bot.journal.writer import setup_journal
 from bot.models import BackupState, DeliveryState, ServiceState, Trigger
-from bot.polling import CONFLICT, REFUSED
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.samples import make_database, write_env
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import load_settings
+from bot.config.alarms import as_span, keep_urls_secret, masked_url, masked_urls, span, split_urls
+from bot.config.settings import load_settings
 from bot.errors import SettingsError
-from bot.redaction import redact
-from bot.settings_alarms import as_span, keep_urls_secret, masked_url, masked_urls, span, split_urls
+from bot.journal.redaction import redact
 
 HOUR = timedelta(hours=1)
 

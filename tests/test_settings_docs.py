@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import SECRET_FILES, Settings, load_settings, setting_names
+from bot.config.settings import SECRET_FILES, Settings, load_settings, setting_names
+from bot.config.sources import EnvLine, Given, parse_env
+from bot.config.values import SAMPLE_ADMIN, SAMPLE_DATABASE, SAMPLE_TOKEN
 from bot.errors import SettingsError
-from bot.settings_sources import EnvLine, Given, parse_env
-from bot.settings_values import SAMPLE_ADMIN, SAMPLE_DATABASE, SAMPLE_TOKEN
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / ".env.example"

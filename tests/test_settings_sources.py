@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given as each
 from hypothesis import strategies as st
 
-from bot.config import load_settings
+from bot.config.settings import load_settings
+from bot.config.sources import parse_env
+from bot.config.values import database_patterns
 from bot.errors import SettingsError
-from bot.settings_sources import parse_env
-from bot.settings_values import database_patterns
 from tests.env_files import REQUIRED, TOKEN, alone, faults, load, the_fault  # noqa: F401 - a fixture for every test
 
 

@@ -15,16 +15,16 @@ from contextlib import AsyncExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.app import Service
-from bot.config import Settings, load_settings
-from bot.demo import faults
+from bot.app.service import Service
+from bot.config.settings import Settings, load_settings
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
+from bot.demo.stand_in import faults
+from bot.demo.stand_in.standin import StandIn
 from bot.models import Backup, DeliveryState, Trigger
-from bot.services.abort import Abort
+from bot.services.archive.verify import verify_archive
 from bot.services.catalogue import ALL
-from bot.services.part_file import PART_SUFFIX
-from bot.services.verify import verify_archive
+from bot.services.concurrency.abort import Abort
+from bot.services.files.part_file import PART_SUFFIX
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.samples import make_database, write_env
 

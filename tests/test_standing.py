@@ -12,12 +12,12 @@ import pytest
 from loguru import logger
 from typer.testing import CliRunner
 
-from bot.app import Service
-from bot.cli import app
-from bot.config import load_settings
-from bot.demo.groups import Group
+from bot.app.service import Service
+from bot.cli.main import app
+from bot.config.settings import load_settings
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
+from bot.demo.stand_in.groups import Group
+from bot.demo.stand_in.standin import StandIn
 from bot.models import Recipient, Trigger
 from tests.samples import make_database, write_env
 

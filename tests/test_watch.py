@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import Service
-from bot.demo import faults
-from bot.demo.standin import StandIn
+from bot.app.service import Service
+from bot.demo.stand_in import faults
+from bot.demo.stand_in.standin import StandIn
 from bot.models import SkipReason, Trigger
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.samples import make_database

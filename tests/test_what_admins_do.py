@@ -11,11 +11,11 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from bot.app import Service, open_manager
-from bot.demo import faults
-from bot.demo.standin import StandIn
+from bot.app.service import Service, open_manager
+from bot.demo.stand_in import faults
+from bot.demo.stand_in.standin import StandIn
 from bot.models import BackupState, Progress, Stage, Trigger
-from bot.services.locks import RunLock
+from bot.services.files.locks import RunLock
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.samples import make_database
 from tests.test_live_dashboard import opened, pressed

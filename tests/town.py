@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bot.app import Service
+from bot.app.service import Service
 from bot.clock import Clock, utc_now
-from bot.config import Settings, load_settings
+from bot.config.settings import Settings, load_settings
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
-from bot.demo.state import Message
+from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.state import Message
 from bot.models import Trigger
 from tests.samples import make_database, write_env
 

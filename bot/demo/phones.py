@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot.demo.chats import scope_key
-from bot.demo.content import copy_in
-from bot.demo.entities import find_commands
-from bot.demo.groups import Group
-from bot.demo.state import Account, Alert, BotAccount, Button, CallbackQuery, Chat, Json, Message, State
-from bot.demo.updates import announce_message, announce_standing, queue_update
-from bot.demo.wire import chat_json, message_json
+from bot.demo.stand_in.chats import scope_key
+from bot.demo.stand_in.content import copy_in
+from bot.demo.stand_in.entities import find_commands
+from bot.demo.stand_in.groups import Group
+from bot.demo.stand_in.state import Account, Alert, BotAccount, Button, CallbackQuery, Chat, Json, Message, State
+from bot.demo.stand_in.updates import announce_message, announce_standing, queue_update
+from bot.demo.stand_in.wire import chat_json, message_json
 
 Where = BotAccount | Group | str | None
 """A conversation: a bot, its token, a group, or None for the first bot."""

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from bot.demo.samples import REQUESTS, requests_and_total
 from bot.models import INFO_NAME, MANIFEST_NAME, BackedUp, CheckMethod, CheckReport, Database, Snapshot
-from bot.services.abort import Abort
-from bot.services.check import check_snapshot
-from bot.services.manifest import Manifest
-from bot.services.snapshot import take_snapshot
+from bot.services.archive.manifest import Manifest
+from bot.services.concurrency.abort import Abort
+from bot.services.snapshot.check import check_snapshot
+from bot.services.snapshot.snapshot import take_snapshot
 
 
 @dataclass(frozen=True, slots=True)

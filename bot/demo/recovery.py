@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bot.demo.proof import Finding
-from bot.demo.standin import StandIn
+from bot.demo.stand_in.standin import StandIn
 
 
 async def destroy_and_recover(

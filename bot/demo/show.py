@@ -15,17 +15,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 
-from bot import journal
-from bot.app import Service
+from bot.app.service import Service
 from bot.clock import Clock, utc_now
-from bot.config import Settings, load_settings
-from bot.demo.faults import flood
+from bot.config.settings import Settings, load_settings
 from bot.demo.phones import Person
 from bot.demo.proof import Finding, check_delivered
 from bot.demo.recovery import contents_of, destroy_and_recover
 from bot.demo.samples import REQUESTS, make_samples
-from bot.demo.standin import StandIn
-from bot.demo.state import Message
+from bot.demo.stand_in.faults import flood
+from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.state import Message
+from bot.journal import writer as journal
 from bot.models import Trigger
 
 SECONDS_TO_THE_HOUR = 3.0

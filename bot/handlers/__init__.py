@@ -13,25 +13,25 @@ from bot.handlers.alarms import build_alarm_router
 from bot.handlers.backup import LiveRuns, build_backup_router
 from bot.handlers.commands import register_commands
 from bot.handlers.dashboard import build_dashboard_router
-from bot.handlers.failures import build_failure_router
+from bot.handlers.drawing.live import LiveView, Pace
+from bot.handlers.drawing.questions import Questions
+from bot.handlers.drawing.screen import Board
+from bot.handlers.errors import build_failure_router
 from bot.handlers.fallback import build_fallback_router
 from bot.handlers.gate import InPrivate, IsAdmin, StrangerLog, build_stranger_router
 from bot.handlers.groups import build_group_router
 from bot.handlers.health import build_health_router
 from bot.handlers.history import build_history_router
 from bot.handlers.inbox import LiveInbox, build_inbox_router
-from bot.handlers.live import LiveView, Pace
 from bot.handlers.logs import build_logs_router
+from bot.handlers.membership import build_standing_router
 from bot.handlers.notes import build_notes_router
 from bot.handlers.own import build_own_router
 from bot.handlers.preferences import build_preferences_router
-from bot.handlers.questions import Questions
 from bot.handlers.restore import LiveRestores, build_restore_router
 from bot.handlers.schedule import build_schedule_router
 from bot.handlers.schedule_buttons import Proposals
-from bot.handlers.screen import Board
 from bot.handlers.settings import build_settings_router
-from bot.handlers.standing import build_standing_router
 from bot.texts import Texts
 
 if TYPE_CHECKING:

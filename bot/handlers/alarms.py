@@ -13,10 +13,10 @@ from pydantic import Field
 
 from bot.clock import Clock
 from bot.errors import NotFoundError
-from bot.handlers.screen import Press
+from bot.handlers.drawing.screen import Press
 from bot.models import Alarm, Recipient
 from bot.services.alarms.alarms import GONE, SHRUNKEN
-from bot.services.delivery.destination import NoticeButton
+from bot.services.contracts.destination import NoticeButton
 from bot.texts import alarms as words
 
 if TYPE_CHECKING:

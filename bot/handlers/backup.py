@@ -17,10 +17,10 @@ from loguru import logger
 
 from bot.clock import Clock
 from bot.errors import AbortedError, BusyError, CourierError
-from bot.handlers import keyboards
-from bot.handlers.keyboards import Run
-from bot.handlers.live import LiveView
-from bot.handlers.screen import Board, Canvas, Press, Screen
+from bot.handlers.drawing import keyboards
+from bot.handlers.drawing.keyboards import Run
+from bot.handlers.drawing.live import LiveView
+from bot.handlers.drawing.screen import Board, Canvas, Press, Screen
 from bot.models import Progress, Recipient, RunInProgress, RunResult, Stage, Trigger
 from bot.texts import Texts, answers
 from bot.texts.backups import names_of

@@ -10,11 +10,11 @@ from aiogram.filters import Command, CommandObject, CommandStart
 from aiogram.types import CallbackQuery, Message, User
 
 from bot.clock import Clock
-from bot.handlers import keyboards
 from bot.handlers.commands import offer_commands
-from bot.handlers.keyboards import Go, Pause, PauseTill, Place, Resume
-from bot.handlers.screen import Board, Press, Screen
-from bot.services.timetable import tomorrow_at
+from bot.handlers.drawing import keyboards
+from bot.handlers.drawing.keyboards import Go, Pause, PauseTill, Place, Resume
+from bot.handlers.drawing.screen import Board, Press, Screen
+from bot.services.schedule.timetable import tomorrow_at
 from bot.texts import Texts, answers
 from bot.texts.status import admin_menu, welcome
 

@@ -9,9 +9,9 @@ from aiogram import Bot, F, Router
 from aiogram.enums import ContentType
 from aiogram.types import CallbackQuery, Message
 
-from bot.handlers import keyboards
 from bot.handlers.dashboard import menu_screen
-from bot.handlers.screen import Board, Press, Screen
+from bot.handlers.drawing import keyboards
+from bot.handlers.drawing.screen import Board, Press, Screen
 from bot.services.sealing.keys import secret_keys_in
 from bot.texts import Texts, answers
 

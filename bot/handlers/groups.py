@@ -8,8 +8,8 @@ from aiogram import Bot, Router
 from aiogram.filters import Command
 from aiogram.types import CallbackQuery, Message
 
-from bot.handlers import keyboards
-from bot.handlers.screen import Press
+from bot.handlers.drawing import keyboards
+from bot.handlers.drawing.screen import Press
 from bot.texts import answers
 
 if TYPE_CHECKING:

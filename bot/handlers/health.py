@@ -9,10 +9,10 @@ from aiogram import F, Router
 from aiogram.types import CallbackQuery
 
 from bot.errors import CourierError
-from bot.handlers import keyboards
-from bot.handlers.keyboards import DrillNow, Go, Place
-from bot.handlers.screen import Press, Screen
-from bot.services.abort import Abort
+from bot.handlers.drawing import keyboards
+from bot.handlers.drawing.keyboards import DrillNow, Go, Place
+from bot.handlers.drawing.screen import Press, Screen
+from bot.services.concurrency.abort import Abort
 from bot.texts import Texts, answers
 from bot.texts.health import checking, drilling, too_slow
 

@@ -10,10 +10,10 @@ from aiogram.types import CallbackQuery
 
 from bot.clock import Clock
 from bot.errors import CourierError
-from bot.handlers import keyboards
-from bot.handlers.keyboards import BackupAct, Delete, History, OfBackup
-from bot.handlers.questions import Questions
-from bot.handlers.screen import Press, Screen
+from bot.handlers.drawing import keyboards
+from bot.handlers.drawing.keyboards import BackupAct, Delete, History, OfBackup
+from bot.handlers.drawing.questions import Questions
+from bot.handlers.drawing.screen import Press, Screen
 from bot.models import DeliveryState, Recipient
 from bot.texts import Texts, answers
 from bot.texts.backups import names_of

@@ -18,12 +18,12 @@ from loguru import logger
 from pydantic import Field
 
 from bot.clock import Clock
-from bot.handlers import keyboards
-from bot.handlers.keyboards import Restore, RestoreStep, Row, button, keyboard
-from bot.handlers.live import Pace
-from bot.handlers.screen import Board, Canvas, Press, Screen
-from bot.services.delivery.telegram_chat import posted_document
+from bot.handlers.drawing import keyboards
+from bot.handlers.drawing.keyboards import Restore, RestoreStep, Row, button, keyboard
+from bot.handlers.drawing.live import Pace
+from bot.handlers.drawing.screen import Board, Canvas, Press, Screen
 from bot.services.inbox.seen import MOVING, Gone, Phase, Seen
+from bot.services.telegram.chat import posted_document
 from bot.texts import Texts
 from bot.texts import inbox as texts_of
 

@@ -12,9 +12,9 @@ from aiogram import Bot, Router
 from aiogram.types import CallbackQuery, InputFile
 
 from bot.clock import Clock
-from bot.handlers import keyboards
-from bot.handlers.keyboards import Level, LogFile, Logs
-from bot.handlers.screen import Press, Screen
+from bot.handlers.drawing import keyboards
+from bot.handlers.drawing.keyboards import Level, LogFile, Logs
+from bot.handlers.drawing.screen import Press, Screen
 from bot.texts import Texts, answers
 from bot.texts.journal import log_file, no_log_file
 

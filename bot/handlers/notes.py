@@ -8,11 +8,11 @@ from aiogram import Bot, F, Router
 from aiogram.types import CallbackQuery, Message, User
 
 from bot.clock import Clock
-from bot.handlers import keyboards
+from bot.handlers.drawing import keyboards
+from bot.handlers.drawing.keyboards import BackupAct, OfBackup
+from bot.handlers.drawing.questions import Answers, Question, Questions
+from bot.handlers.drawing.screen import Board, Press, Screen
 from bot.handlers.history import backup_screen
-from bot.handlers.keyboards import BackupAct, OfBackup
-from bot.handlers.questions import Answers, Question, Questions
-from bot.handlers.screen import Board, Press, Screen
 from bot.texts import Texts, notes
 from bot.texts import schedule as words
 

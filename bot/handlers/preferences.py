@@ -8,9 +8,10 @@ from aiogram import F, Router
 from aiogram.types import CallbackQuery
 
 from bot.errors import CourierError, NotFoundError
-from bot.handlers import preference_keys as keys
-from bot.handlers.keyboards import Go, Place
-from bot.handlers.preference_keys import (
+from bot.handlers import preference_buttons as keys
+from bot.handlers.drawing.keyboards import Go, Place
+from bot.handlers.drawing.screen import Press, Screen
+from bot.handlers.preference_buttons import (
     AskEnd,
     ChooseMode,
     ChooseQuiet,
@@ -21,8 +22,7 @@ from bot.handlers.preference_keys import (
     NoQuiet,
     Page,
 )
-from bot.handlers.screen import Press, Screen
-from bot.services.notices.choices import QuietHours
+from bot.services.messages.choices import QuietHours
 from bot.texts import Texts
 from bot.texts import preferences as words
 

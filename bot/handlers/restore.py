@@ -14,17 +14,17 @@ from loguru import logger
 from bot.clock import Clock
 from bot.errors import BusyError, CourierError
 from bot.handlers import restore_buttons
-from bot.handlers.keyboards import Restore, RestoreStep
-from bot.handlers.live import LiveView
-from bot.handlers.screen import Canvas, Press, Screen
+from bot.handlers.drawing.keyboards import Restore, RestoreStep
+from bot.handlers.drawing.live import LiveView
+from bot.handlers.drawing.screen import Canvas, Press, Screen
 from bot.models import RestoreProgress
-from bot.services.restore.choices import Choice
-from bot.services.restore.held import Asker, Gone, HeldPlan, Place, WrongPressError
+from bot.services.restore_chat.choices import Choice
+from bot.services.restore_chat.pending_plans import Asker, Gone, HeldPlan, Place, WrongPressError
 from bot.texts import Texts, answers, restoring
 
 if TYPE_CHECKING:
     from bot.services.manager import Manager
-    from bot.services.restoring import Restores
+    from bot.services.restore_chat.session import Restores
 
 _Report = Callable[[RestoreProgress], None]
 _Make = Callable[[_Report], Coroutine[Any, Any, HeldPlan]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiogram.enums import ButtonStyle
 from aiogram.types import InlineKeyboardMarkup
 
-from bot.handlers.keyboards import (
+from bot.handlers.drawing.keyboards import (
     TO_MENU,
     BackupAct,
     OfBackup,
@@ -16,8 +16,8 @@ from bot.handlers.keyboards import (
     keyboard,
 )
 from bot.models import PendingRestore, RestoreResult
-from bot.services.delivery.destination import NoticeButton
-from bot.services.restore.choices import Choice
+from bot.services.contracts.destination import NoticeButton
+from bot.services.restore_chat.choices import Choice
 from bot.texts.markup import cut, one_line
 
 CHOICES_PER_PAGE = 20

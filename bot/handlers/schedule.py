@@ -9,10 +9,10 @@ from aiogram.types import CallbackQuery, Message, User
 
 from bot.errors import CourierError
 from bot.handlers import schedule_buttons as buttons
-from bot.handlers.keyboards import Section, Settings
-from bot.handlers.questions import Answers, Question, Questions
+from bot.handlers.drawing.keyboards import Section, Settings
+from bot.handlers.drawing.questions import Answers, Question, Questions
+from bot.handlers.drawing.screen import Board, Press, Screen
 from bot.handlers.schedule_buttons import Confirm, Daily, Preset, Proposals, Reset, TypeIt
-from bot.handlers.screen import Board, Press, Screen
 from bot.texts import Texts, answers
 from bot.texts import schedule as words
 

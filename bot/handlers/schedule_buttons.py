@@ -13,7 +13,7 @@ from aiogram.types import InlineKeyboardMarkup
 from pydantic import Field
 
 from bot.clock import Clock
-from bot.handlers.keyboards import Row, Section, Settings, button, keyboard
+from bot.handlers.drawing.keyboards import Row, Section, Settings, button, keyboard
 
 VALID_FOR = timedelta(minutes=10)
 _REMEMBERED = 100

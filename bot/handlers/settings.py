@@ -8,9 +8,9 @@ from aiogram import F, Router
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery
 
-from bot.handlers import keyboards
-from bot.handlers.keyboards import Go, Place, Section, Settings
-from bot.handlers.screen import Press, Screen
+from bot.handlers.drawing import keyboards
+from bot.handlers.drawing.keyboards import Go, Place, Section, Settings
+from bot.handlers.drawing.screen import Press, Screen
 from bot.texts import Texts
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.clock import Clock, utc_now
-from bot.config import Settings
+from bot.config.settings import Settings
 from bot.errors import BusyError, CourierError, NotFoundError
-from bot.journal import JournalPage, journal_file, read_journal
+from bot.journal.writer import JournalPage, journal_file, read_journal
 from bot.models import (
     Backup,
     BackupDetails,
@@ -26,33 +26,33 @@ from bot.models import (
     Status,
     Trigger,
 )
-from bot.services import databases as discovery
 from bot.services.alarms.alarms import Alarms
+from bot.services.backup.runs import Runs, settle
 from bot.services.catalogue import ALL, AuditEntry, Catalogue
 from bot.services.delivery.ledger import Ledger
-from bot.services.delivery.timers import Timers, timer_warnings
-from bot.services.drill import Drills
-from bot.services.health import measure_health
-from bot.services.history import read_details, read_page
-from bot.services.housekeeping import Housekeeping, where_gone
+from bot.services.drill.drill import Drills
+from bot.services.files.locks import what_runs
+from bot.services.files.own_folders import own_folders
+from bot.services.files.store import Store
 from bot.services.inbox import Inbox
-from bot.services.keep_rules import KeepRules
-from bot.services.locks import what_runs
-from bot.services.notices.upkeep import Upkeep
-from bot.services.own_folders import own_folders
-from bot.services.preferences import Preferences
+from bot.services.messages.maintenance import Upkeep
+from bot.services.messages.preferences import Preferences
+from bot.services.messages.timers import Timers, timer_warnings
+from bot.services.recovery.pin import PinKeeper
 from bot.services.restore.pending import cut_off_restores
-from bot.services.restore.running import Nobody
-from bot.services.restore_points.pin import PinKeeper
-from bot.services.restoring import Restores
-from bot.services.retention import Decision
-from bot.services.runs import Runs, settle
+from bot.services.restore_chat.running import Nobody
+from bot.services.restore_chat.session import Restores
+from bot.services.retention.housekeeping import Housekeeping, where_gone
+from bot.services.retention.inventory import archive_warnings
+from bot.services.retention.plan import Decision
+from bot.services.retention.rules import KeepRules
+from bot.services.retention.trimming import Trimming
+from bot.services.schedule.timetable import Notices, Timetable
 from bot.services.sealing.keys import Keys
-from bot.services.status import read_status
-from bot.services.stocktaking import archive_warnings
-from bot.services.store import Store
-from bot.services.timetable import Notices, Timetable
-from bot.services.trimming import Trimming
+from bot.services.snapshot import databases as discovery
+from bot.services.status.health import measure_health
+from bot.services.status.history import read_details, read_page
+from bot.services.status.status import read_status
 
 DRILLS_OFF = "off"
 """DRILL_SCHEDULE without test-restores."""

@@ -26,7 +26,7 @@ from bot.models import (
     Status,
     Volume,
 )
-from bot.services.notices.seen import Digest, MyMessages, UnchangedNote
+from bot.services.messages.digest import Digest, MyMessages, UnchangedNote
 from bot.texts import (
     actions,
     alarms,

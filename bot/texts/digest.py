@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from bot.models import Backup, BackupState, Verdict
-from bot.services.notices.seen import Digest, UnchangedNote
+from bot.services.messages.digest import Digest, UnchangedNote
 from bot.texts.markup import Listing, compose, name, text
 from bot.texts.measures import clock_time, count, day_name, human_size, zone_name
 

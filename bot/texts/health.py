@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from bot.models import Condition, DatabaseStatus, Drill, Health, Reachability, ServiceState, Verdict
-from bot.services.verdict import backup_condition, condition_beside_pause, condition_of, database_condition
+from bot.services.status.verdict import backup_condition, condition_beside_pause, condition_of, database_condition
 from bot.texts.alarms import open_alarms
 from bot.texts.backups import trouble_of, who
 from bot.texts.markup import Listing, compose, name, text

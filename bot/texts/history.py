@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.models import Backup, BackupDetails, BackupPage, Recipient
-from bot.services.newest import is_ahead
+from bot.services.catalogue.newest import is_ahead
 from bot.texts.backups import (
     STATE_ICONS,
     asked_by,

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from bot.errors import CourierError
 from bot.models import RestorePoint, RestoreStage, Verdict
-from bot.services.inbox.recognition import CLOUD_LIMIT
+from bot.services.fetch.recognition import CLOUD_LIMIT
 from bot.services.inbox.seen import Contents, FoundDatabase, Gone, LeftOut, Phase, Piece, Seen, Why
 from bot.services.inbox.unseal import HINT as SEALED_HINT
 from bot.texts.backups import VERDICT_ICONS, skipped_heading, skipped_lines

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from bot.services.notices.choices import Mode, QuietHours, Unchanged
-from bot.services.notices.seen import MyMessages
+from bot.services.messages.choices import Mode, QuietHours, Unchanged
+from bot.services.messages.digest import MyMessages
 from bot.texts.backups import who
 from bot.texts.markup import compose, name, text
 from bot.texts.measures import count, zone_name

@@ -14,7 +14,7 @@ from bot.models import (
     SuccessRate,
     Verdict,
 )
-from bot.services.verdict import backup_condition
+from bot.services.status.verdict import backup_condition
 from bot.texts.alarms import open_alarms
 from bot.texts.backups import (
     STATE_ICONS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from bot.models import Condition, ServiceState, Status
-from bot.services.verdict import condition_beside_pause, condition_of
+from bot.services.status.verdict import condition_beside_pause, condition_of
 from bot.texts.measures import date_time, moment
 
 CONDITION_ICONS = {Condition.GOOD: "✅", Condition.LOOK: "⚠️", Condition.WRONG: "❌"}

@@ -9,7 +9,7 @@ from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
+from bot.demo.stand_in.standin import StandIn
 
 MakeBot = Callable[..., Bot]
 

@@ -14,7 +14,7 @@ from aiogram.types import (
 )
 
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
+from bot.demo.stand_in.standin import StandIn
 
 
 async def test_the_narrowest_commands_are_shown(bot: Bot, ann: Person) -> None:

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
+from bot.demo.stand_in.standin import StandIn
 
 
 async def post(standin: StandIn, method: str, **fields: Any) -> tuple[int, dict[str, Any]]:

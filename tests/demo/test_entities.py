@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.demo.entities import FormattedText, UnparsableEntitiesError, find_commands, parse_html, trim, utf16_length
+from bot.demo.stand_in.entities import (
+    FormattedText,
+    UnparsableEntitiesError,
+    find_commands,
+    parse_html,
+    trim,
+    utf16_length,
+)
 
 
 @pytest.mark.parametrize(

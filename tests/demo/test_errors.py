@@ -13,7 +13,7 @@ from aiogram.methods import SendDice
 from aiogram.types import BufferedInputFile, InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
+from bot.demo.stand_in.standin import StandIn
 from tests.demo.conftest import MakeBot
 
 

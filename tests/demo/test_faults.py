@@ -19,10 +19,10 @@ from aiogram.exceptions import (
 )
 from aiogram.types import BufferedInputFile, InputMediaDocument
 
-from bot.demo import faults
-from bot.demo.faults import Fault, Stage
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
+from bot.demo.stand_in import faults
+from bot.demo.stand_in.faults import Fault, Stage
+from bot.demo.stand_in.standin import StandIn
 
 FILE = BufferedInputFile(bytes(2_000_000), "a.zip")
 

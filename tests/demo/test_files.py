@@ -11,7 +11,7 @@ from aiogram.exceptions import TelegramBadRequest, TelegramEntityTooLarge, Teleg
 from aiogram.types import BufferedInputFile, FSInputFile, InputFile, InputMediaDocument, InputMediaPhoto
 
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
+from bot.demo.stand_in.standin import StandIn
 from tests.demo.conftest import MakeBot
 
 MIB = 1024 * 1024

@@ -7,10 +7,10 @@ from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest, TelegramNetworkError
 from aiogram.types import BufferedInputFile
 
-from bot.demo import faults
-from bot.demo.faults import Stage
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
+from bot.demo.stand_in import faults
+from bot.demo.stand_in.faults import Stage
+from bot.demo.stand_in.standin import StandIn
 from tests.demo.conftest import MakeBot
 
 

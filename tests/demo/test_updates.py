@@ -7,7 +7,7 @@ from aiogram import Bot
 from aiogram.exceptions import ClientDecodeError, TelegramConflictError
 
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
+from bot.demo.stand_in.standin import StandIn
 from tests.demo.conftest import MakeBot
 
 

@@ -15,8 +15,8 @@ from aiogram.client.telegram import TelegramAPIServer
 from loguru import logger
 
 from bot.demo.phones import Person, Press
-from bot.demo.standin import StandIn
-from bot.demo.state import Message
+from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.state import Message
 from bot.handlers import Pace, StrangerLog, build_dispatcher
 from tests.handlers.fake_manager import FakeManager, ManagerDoor
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.demo import faults
+from bot.demo.stand_in import faults
 from bot.errors import CatalogueError
 from bot.handlers import register_commands
 from tests.handlers import samples

@@ -8,8 +8,8 @@ import pytest
 from aiogram.types import InlineKeyboardMarkup
 from pydantic import ValidationError
 
-from bot.handlers import keyboards
-from bot.handlers.keyboards import BackupAct, Delete, Level, OfBackup, Place
+from bot.handlers.drawing import keyboards
+from bot.handlers.drawing.keyboards import BackupAct, Delete, Level, OfBackup, Place
 from bot.models import BackupDetails, BackupPage
 from tests.handlers import samples
 

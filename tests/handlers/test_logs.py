@@ -16,7 +16,7 @@ from tests.handlers.fake_manager import JournalEntry
 def entries(number: int, message: str = "backup {} proven") -> list[JournalEntry]:
     levels = ["INFO", "WARNING", "ERROR", "DEBUG"]
     return [
-        JournalEntry(samples.NOW - timedelta(minutes=n), levels[n % 4], "bot.app", message.format(n))
+        JournalEntry(samples.NOW - timedelta(minutes=n), levels[n % 4], "bot.app.service", message.format(n))
         for n in range(number)
     ]
 

@@ -26,10 +26,10 @@ from bot.models import (
     Trigger,
     Verdict,
 )
-from bot.services.abort import Abort
-from bot.services.archive import Source, write_archive
-from bot.services.backup_info import build_info
-from bot.services.manifest import Manifest, backed_up, build_manifest
+from bot.services.archive.backup_info import build_info
+from bot.services.archive.manifest import Manifest, backed_up, build_manifest
+from bot.services.archive.write import Source, write_archive
+from bot.services.concurrency.abort import Abort
 
 MOMENT = datetime(2026, 3, 29, 1, 30, 7, tzinfo=UTC)
 

@@ -15,8 +15,8 @@ import pytest
 
 from bot.errors import SnapshotError
 from bot.models import Database, Snapshot
-from bot.services.abort import Abort
-from bot.services.snapshot import take_snapshot
+from bot.services.concurrency.abort import Abort
+from bot.services.snapshot.snapshot import take_snapshot
 from tests.services.conftest import Writer
 
 Write = Callable[[Path], Writer]

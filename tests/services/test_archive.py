@@ -24,12 +24,12 @@ from hypothesis import strategies as st
 
 from bot.errors import AbortedError, ArchiveError, NoSpaceError
 from bot.models import Compression, Member
-from bot.services import part_file
-from bot.services.abort import Abort
-from bot.services.archive import Source, write_archive
-from bot.services.deflate import zlib_ng_codec
-from bot.services.verify import verify_archive
-from bot.services.zip_records import Records
+from bot.services.archive.verify import verify_archive
+from bot.services.archive.write import Source, write_archive
+from bot.services.concurrency.abort import Abort
+from bot.services.files import part_file
+from bot.services.zip.deflate import zlib_ng_codec
+from bot.services.zip.records import Records
 from tests.services.archives import MOMENT, archived
 
 NAME = "database_backup_20260329_013007.zip"

@@ -21,11 +21,11 @@ import pytest
 from bot.clock import utc_now
 from bot.errors import SnapshotError
 from bot.models import CheckMethod, CheckReport, Compression, Database, SkipReason, Trigger, Verdict
-from bot.services.abort import Abort
-from bot.services.check import check_snapshot
-from bot.services.integrity import MAX_MESSAGES
-from bot.services.pipeline import Plan, make_backup
-from bot.services.snapshot import take_snapshot
+from bot.services.backup.pipeline import Plan, make_backup
+from bot.services.concurrency.abort import Abort
+from bot.services.snapshot.check import check_snapshot
+from bot.services.snapshot.integrity import MAX_MESSAGES
+from bot.services.snapshot.snapshot import take_snapshot
 
 PAGE = 512
 HEADER = 100

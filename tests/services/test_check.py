@@ -16,10 +16,10 @@ import pytest
 from bot.clock import utc_now
 from bot.errors import AbortedError
 from bot.models import CheckMethod, CheckReport, Database, Snapshot, Verdict
-from bot.services.abort import Abort
-from bot.services.check import check_snapshot
-from bot.services.integrity import MAX_MESSAGES
-from bot.services.snapshot import take_snapshot
+from bot.services.concurrency.abort import Abort
+from bot.services.snapshot.check import check_snapshot
+from bot.services.snapshot.integrity import MAX_MESSAGES
+from bot.services.snapshot.snapshot import take_snapshot
 from tests.services.conftest import make_bank
 from tests.services.snapshots import in_process, posix
 

@@ -15,11 +15,11 @@ import pytest
 
 from bot.errors import AbortedError
 from bot.models import CheckMethod, CheckReport, Verdict
-from bot.services.abort import Abort
-from bot.services.check import check_snapshot
-from bot.services.check_process import CheckProcess, StoppedShortError, limits_for
-from bot.services.integrity import evaluates
-from bot.services.source import uri_of
+from bot.services.concurrency.abort import Abort
+from bot.services.snapshot.check import check_snapshot
+from bot.services.snapshot.check_process import CheckProcess, StoppedShortError, limits_for
+from bot.services.snapshot.integrity import evaluates
+from bot.services.snapshot.source import uri_of
 from tests.hostile import LARGE, PLACES, SLOW, UNSTOPPABLE, examiners, hostile_database, is_deep_in
 from tests.services.snapshots import posix
 from tests.services.test_check import NUMBERS, as_snapshot, build, flip, schema

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bot.config import Settings
+from bot.config.settings import Settings
+from bot.config.sources import Given
 from bot.models import SkipReason
-from bot.services.databases import find_databases, safe_name
-from bot.services.own_folders import own_folders
-from bot.services.patterns import covers, expand, is_glob
-from bot.settings_sources import Given
+from bot.services.files.own_folders import own_folders
+from bot.services.snapshot.databases import find_databases, safe_name
+from bot.services.snapshot.patterns import covers, expand, is_glob
 
 links = pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from bot.errors import AbortedError, ArchiveError
 from bot.models import Compression
-from bot.services import deflate
-from bot.services.abort import Abort
-from bot.services.deflate import BLOCK, CANDIDATES, GOOD, WINDOW, Deflation, Mix, Plain, isal_codec, mix_for
+from bot.services.concurrency.abort import Abort
+from bot.services.zip import deflate
+from bot.services.zip.deflate import BLOCK, CANDIDATES, GOOD, WINDOW, Deflation, Mix, Plain, isal_codec, mix_for
 
 SIZES = [0, 1, WINDOW - 1, WINDOW, WINDOW + 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 3 * BLOCK + WINDOW + 1]
 

@@ -11,22 +11,22 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import Service, open_manager
-from bot.config import load_settings
-from bot.demo.faults import bad_request, server_error
+from bot.app.service import Service, open_manager
+from bot.config.settings import load_settings
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
-from bot.demo.state import StoredFile
+from bot.demo.stand_in.faults import bad_request, server_error
+from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.state import StoredFile
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
 from bot.models import INFO_NAME, MANIFEST_NAME, Backup, Compression, DrillSource, Member, Trigger
-from bot.services.abort import Abort
-from bot.services.archive import Source, write_archive
-from bot.services.backup_info import build_info
-from bot.services.drill import rehearse
+from bot.services.archive.backup_info import build_info
+from bot.services.archive.manifest import build_manifest
+from bot.services.archive.write import Source, write_archive
+from bot.services.concurrency.abort import Abort
+from bot.services.drill.drill import rehearse
+from bot.services.fetch.fetch import UnreachableError
 from bot.services.manager import Manager
-from bot.services.manifest import build_manifest
-from bot.services.restore_points.document import DOCUMENT_NAME
-from bot.services.restore_points.fetch import UnreachableError
+from bot.services.recovery.document import DOCUMENT_NAME
 from bot.texts import Texts
 from tests.samples import damage, make_database, write_env
 from tests.services.restore_points.scene import changed

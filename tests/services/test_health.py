@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from bot.services.health import days_until_full
+from bot.services.status.health import days_until_full
 from tests.handlers.samples import NOW, backup
 
 MB = 1 << 20

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from bot.models import SkipReason
-from bot.services import hidden_log
-from bot.services.hidden_log import outlook, share_of
+from bot.services.snapshot import hidden_log
+from bot.services.snapshot.hidden_log import outlook, share_of
 from tests.services.conftest import let_go, make_bank
 from tests.services.snapshots import ask, files_in, refused, snap
 

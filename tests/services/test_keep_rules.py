@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.models import Backup
-from bot.services.keep_rules import KeepRules
-from bot.services.retention import plan_prune
+from bot.services.retention.plan import plan_prune
+from bot.services.retention.rules import KeepRules
 from tests.services.test_retention import NOW, WEEK, dropped, histories, hourly, kept, made
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -17,7 +17,7 @@ import pytest
 
 from bot.errors import BusyError, CatalogueError, InstanceError
 from bot.models import Stage, Trigger
-from bot.services.locks import Holder, RunLock, ServiceLock
+from bot.services.files.locks import Holder, RunLock, ServiceLock
 
 NOW = datetime(2025, 3, 1, 12, 0, 5, tzinfo=UTC)
 

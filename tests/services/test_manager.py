@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import open_manager
-from bot.config import load_settings
+from bot.app.service import open_manager
+from bot.config.settings import load_settings
 from bot.errors import AbortedError, ArchiveError, BusyError, CourierError, NotFoundError, NothingToBackUpError
 from bot.models import BackupState, DeliveryState, Progress, Recipient, SkipReason, Stage, Trigger, Verdict
-from bot.services.abort import Abort
+from bot.services.archive.manifest import read_manifest
+from bot.services.archive.verify import verify_archive
 from bot.services.catalogue import CATALOGUE_NAME
+from bot.services.concurrency.abort import Abort
 from bot.services.manager import Manager
-from bot.services.manifest import read_manifest
 from bot.services.restore import untrusted
-from bot.services.verify import verify_archive
 from tests.samples import damage, make_database, members_of, rows_in, write_env
 
 NOON = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)

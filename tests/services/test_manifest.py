@@ -24,8 +24,8 @@ from bot.models import (
     Trigger,
     Verdict,
 )
-from bot.services.backup_info import build_info
-from bot.services.manifest import MAX_MANIFEST, TOO_MANY_TABLES, Manifest, backed_up, build_manifest
+from bot.services.archive.backup_info import build_info
+from bot.services.archive.manifest import MAX_MANIFEST, TOO_MANY_TABLES, Manifest, backed_up, build_manifest
 from tests.services.archives import MOMENT, report, snapshot_of
 
 NAME = "database_backup_20260329_013007.zip"

@@ -10,11 +10,11 @@ import pytest
 
 from bot.models import HeldDatabase, RestorePoint, StoredVolume, Trigger
 from bot.services.catalogue import Catalogue
-from bot.services.newest import newest_first
+from bot.services.catalogue.newest import newest_first
+from bot.services.fetch.choice import choose_in_chat
+from bot.services.recovery.document import Document, choose, write_document
+from bot.services.recovery.recover import Found, choose_point
 from bot.services.restore.sources import find_origin
-from bot.services.restore_points.choice import choose_in_chat
-from bot.services.restore_points.document import Document, choose, write_document
-from bot.services.restore_points.recover import Found, choose_point
 from bot.texts import Texts
 from tests.services.test_stocktaking import House
 

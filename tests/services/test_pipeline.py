@@ -13,8 +13,8 @@ from pathlib import Path
 
 from bot.clock import utc_now
 from bot.models import CheckMethod, Compression, Database, Progress, SkipReason, Stage, Trigger, Verdict
-from bot.services.abort import Abort
-from bot.services.pipeline import Plan, Product, make_backup
+from bot.services.backup.pipeline import Plan, Product, make_backup
+from bot.services.concurrency.abort import Abort
 from tests.samples import damage, make_database
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from bot.errors import CourierError, NotFoundError, NothingToBackUpError
 from bot.models import Recipient, Trigger
-from bot.services.notices.choices import Choice, Mode, QuietHours
+from bot.services.messages.choices import Choice, Mode, QuietHours
 from tests.services.notices.conftest import MakeHouse, make_house
 from tests.services.notices.house import archives, texts
 

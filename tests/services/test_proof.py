@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.errors import ArchiveError
 from bot.models import Member
-from bot.services.proof import INFLATED_PIECE, InflateError, Inflater, Proof
+from bot.services.archive.proof import INFLATED_PIECE, InflateError, Inflater, Proof
 
 
 def deflated(content: bytes) -> bytes:

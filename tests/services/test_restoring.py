@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import open_manager
-from bot.config import load_settings
+from bot.app.service import open_manager
+from bot.config.settings import load_settings
 from bot.errors import BusyError, NotFoundError, RestoreError, RestoreRefusedError
 from bot.models import RestoreStage, Trigger
-from bot.services.locks import RunLock
+from bot.services.files.locks import RunLock
 from bot.services.manager import Manager
-from bot.services.restore.held import MOST, Asker, Gone, WrongPressError
-from bot.services.restore.offers import MOST as MOST_OFFERS
 from bot.services.restore.sources import Origin
+from bot.services.restore_chat.offers import MOST as MOST_OFFERS
+from bot.services.restore_chat.pending_plans import MOST, Asker, Gone, WrongPressError
 from tests.samples import make_database, rows_in, write_env
 from tests.services.conftest import Writer, make_bank
 from tests.services.restore.rig import require_sound

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.models import Backup, BackupState, Trigger, Verdict
-from bot.services.retention import Decision, plan_prune
+from bot.services.retention.plan import Decision, plan_prune
 from tests.services.test_catalogue import backed_up
 
 NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)

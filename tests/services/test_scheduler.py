@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.clock import utc_now
-from bot.services.scheduler import Scheduler, validate_expression
+from bot.services.schedule.scheduler import Scheduler, validate_expression
 
 BERLIN = ZoneInfo("Europe/Berlin")
 LORD_HOWE = ZoneInfo("Australia/Lord_Howe")

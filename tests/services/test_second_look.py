@@ -15,9 +15,9 @@ import pytest
 
 from bot.errors import SnapshotError
 from bot.models import CheckMethod, Database, SkipReason, Verdict
-from bot.services.abort import Abort
-from bot.services.check import check_snapshot
-from bot.services.snapshot import take_snapshots
+from bot.services.concurrency.abort import Abort
+from bot.services.snapshot.check import check_snapshot
+from bot.services.snapshot.snapshot import take_snapshots
 from tests.full_disk import small_disk
 from tests.services.conftest import make_bank
 from tests.services.snapshots import files_in, in_process, posix, refused, snap, untouched

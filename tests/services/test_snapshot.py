@@ -20,8 +20,8 @@ import pytest
 from bot.clock import utc_now
 from bot.errors import AbortedError, SnapshotError
 from bot.models import Database, SkipReason
-from bot.services.abort import Abort
-from bot.services.snapshot import SIDE_BY_SIDE, Room, take_snapshots
+from bot.services.concurrency.abort import Abort
+from bot.services.snapshot.snapshot import SIDE_BY_SIDE, Room, take_snapshots
 from tests.services.conftest import TOTAL, let_go, make_bank
 from tests.services.snapshots import (
     Write,
@@ -198,8 +198,8 @@ def test_a_copy_that_can_not_be_written_says_nothing_of_the_data(home: Path, int
     path = make_bank(home / "bank.db", "delete")
     script = (
         "import asyncio, resource, sys; from pathlib import Path; from bot.errors import SnapshotError\n"
-        "from bot.models import Database; from bot.services.abort import Abort\n"
-        "from bot.services.snapshot import take_snapshot\n"
+        "from bot.models import Database; from bot.services.concurrency.abort import Abort\n"
+        "from bot.services.snapshot.snapshot import take_snapshot\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
         "try: asyncio.run(take_snapshot(Database(path=Path(sys.argv[1]), name='x'), Path(sys.argv[2]),"
         " busy_timeout=5.0, abort=Abort()))\n"

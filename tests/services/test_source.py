@@ -19,9 +19,9 @@ import pytest
 from bot.clock import utc_now
 from bot.errors import AbortedError
 from bot.models import SkipReason
-from bot.services.abort import Abort
-from bot.services.hidden_log import outlook
-from bot.services.source import SIDECARS, look_at
+from bot.services.concurrency.abort import Abort
+from bot.services.snapshot.hidden_log import outlook
+from bot.services.snapshot.source import SIDECARS, look_at
 from tests.services.conftest import TOTAL, let_go, make_bank
 from tests.services.snapshots import (
     NOBODY,

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.services.staleness import stale_at, too_old_at
+from bot.services.schedule.staleness import stale_at, too_old_at
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

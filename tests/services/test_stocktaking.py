@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import open_manager
-from bot.cli_restore import open_restorer
-from bot.config import load_settings
+from bot.app.service import open_manager
+from bot.cli.restore import open_restorer
+from bot.config.settings import load_settings
 from bot.errors import CourierError, DamagedArchiveError, NotFoundError
 from bot.models import Backup, Trigger
-from bot.services.abort import Abort
-from bot.services.housekeeping import CLOCK_DOUBTED
+from bot.services.concurrency.abort import Abort
 from bot.services.manager import Manager
 from bot.services.restore.sources import find_origin
+from bot.services.retention.housekeeping import CLOCK_DOUBTED
 from bot.texts import Texts
 from tests.samples import make_database, write_env
 

@@ -15,13 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import ArchiveError, NotFoundError
-from bot.services.store import (
-    Store,
-    archive_name,
-    archive_time,
-    create_private_folder,
-    plan_volumes,
-)
+from bot.services.files.store import Store, archive_name, archive_time, create_private_folder, plan_volumes
 
 AT = datetime(2025, 3, 1, 12, 0, 59, tzinfo=UTC)
 NAME = "database_backup_20250301_120059.zip"
@@ -146,7 +140,7 @@ async def test_a_run_folder_is_private_and_gone_afterwards(tmp_path: Path) -> No
 async def test_leftovers_of_a_killed_process_are_swept(tmp_path: Path) -> None:
     """After kill -9 in the middle of a run the next start finds its folder and removes it."""
     script = (
-        "import asyncio, sys; from pathlib import Path; from bot.services.store import Store\n"
+        "import asyncio, sys; from pathlib import Path; from bot.services.files.store import Store\n"
         "async def run():\n"
         "    async with Store(Path(sys.argv[1])).run_folder() as folder:\n"
         "        (folder / 'shop.db').write_bytes(b'copy'); print(folder, flush=True); sys.stdin.read()\n"

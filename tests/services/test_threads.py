@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from bot.services.threads import NICENESS, gentle_threads, side_by_side
+from bot.services.concurrency.threads import NICENESS, gentle_threads, side_by_side
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")

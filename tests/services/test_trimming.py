@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import open_manager
-from bot.config import load_settings
+from bot.app.service import open_manager
+from bot.config.settings import load_settings
 from bot.services.manager import Manager
-from bot.services.restore_points.document import RECENT, Document, merge, write_document
-from bot.services.trimming import KEPT_FOR, MOST_ACTIONS, MOST_RUNS
+from bot.services.recovery.document import RECENT, Document, merge, write_document
+from bot.services.retention.trimming import KEPT_FOR, MOST_ACTIONS, MOST_RUNS
 from tests.samples import make_database, write_env
 
 NOW = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)

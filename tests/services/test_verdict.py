@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.models import Alarm, BackupState, Condition, Drill, DrillSource, Override, ServiceState, Status, Verdict
-from bot.services.verdict import condition_of
+from bot.services.status.verdict import condition_of
 from bot.texts import Texts, plain
 from tests.handlers import samples
 

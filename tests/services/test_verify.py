@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from bot.errors import AbortedError, DamagedArchiveError, NotFoundError
 from bot.models import INFO_NAME, MANIFEST_NAME, Compression, Member
-from bot.services.abort import Abort
-from bot.services.archive import Source, write_archive
-from bot.services.manifest import Manifest, read_manifest
-from bot.services.verify import verify_archive
-from bot.services.zip_reader import MAX_DIRECTORY
+from bot.services.archive.manifest import Manifest, read_manifest
+from bot.services.archive.verify import verify_archive
+from bot.services.archive.write import Source, write_archive
+from bot.services.concurrency.abort import Abort
+from bot.services.zip.reader import MAX_DIRECTORY
 from tests.services.archives import MOMENT, archived, manifest_of, means_nothing
 
 CONTENTS = {"shop.db": os.urandom(700) + b"row " * 500, "Lädchen.db": b"text " * 90}

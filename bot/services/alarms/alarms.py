@@ -14,10 +14,10 @@ from loguru import logger
 from bot.clock import Clock, utc_now
 from bot.errors import CourierError, NotFoundError
 from bot.models import Alarm, BackedUp
+from bot.services.alarms.dispatch import Telling
 from bot.services.alarms.listener import Audience, Listener
 from bot.services.alarms.register import Register
 from bot.services.alarms.shrinking import FURTHER_BACK, Fall, Level, fall_from, has_lost, level_of
-from bot.services.alarms.telling import Telling
 from bot.services.catalogue import Catalogue
 
 LOOK_EVERY = 30.0

@@ -14,7 +14,7 @@ from bot.errors import CourierError
 from bot.models import Recipient, StoredVolume
 from bot.services.alarms.alarms import Alarms
 from bot.services.catalogue import Catalogue
-from bot.services.delivery.destination import Gone, Outcome
+from bot.services.contracts.destination import Gone, Outcome
 
 TOLERANCE = timedelta(minutes=2)
 """Telegram's Date header is of a second's precision, and a slow answer may be some seconds old."""

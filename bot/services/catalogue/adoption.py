@@ -16,7 +16,7 @@ from bot.models import BackedUp, Backup, BackupState, Database, SkippedRecord, S
 from bot.services.catalogue.backup_rows import BY_TIME, BackupRows
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.values import as_text
-from bot.services.store import archive_time
+from bot.services.files.store import archive_time
 
 FOUND_ON_DISK = "found on disk"
 UNOPENED = (

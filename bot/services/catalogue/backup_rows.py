@@ -11,8 +11,8 @@ from datetime import datetime
 from bot.errors import NotFoundError
 from bot.models import BackedUp, Backup, BackupState, SkippedRecord, Trigger
 from bot.services.catalogue.connection import Rows, reading, writing
+from bot.services.catalogue.newest import ahead_from
 from bot.services.catalogue.values import FACTS, as_backed_up, as_backup, as_facts, as_skipped, as_text
-from bot.services.newest import ahead_from
 
 ALL = -1
 """The limit that returns every backup."""

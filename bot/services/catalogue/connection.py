@@ -18,7 +18,7 @@ import aiosqlite
 from bot.clock import Clock
 from bot.errors import CatalogueError, CourierError, NoSpaceError
 from bot.services.catalogue import schema
-from bot.services.store import create_private_folder
+from bot.services.files.store import create_private_folder
 
 BUSY_SECONDS = 10.0
 SIDECARS = ("-wal", "-shm", "-journal")

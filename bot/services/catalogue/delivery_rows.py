@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from bot.errors import NotFoundError
 from bot.models import Delivery, DeliveryState, Recipient, SentVolume
 from bot.services.catalogue.connection import Rows, reading, writing
+from bot.services.catalogue.newest import NEWEST_FIRST_SQL, ahead_from
 from bot.services.catalogue.values import as_text, as_text_or_none, as_time, as_time_or_none
-from bot.services.newest import NEWEST_FIRST_SQL, ahead_from
 
 OWED = "state IN ('pending', 'sending', 'parked')"
 

@@ -10,7 +10,7 @@ from bot.errors import NotFoundError
 from bot.models import Backup
 from bot.services.catalogue.backup_rows import A_RUN, BY_TIME, ORDINARY, BackupRows
 from bot.services.catalogue.connection import reading
-from bot.services.newest import NEWEST_FIRST_SQL
+from bot.services.catalogue.newest import NEWEST_FIRST_SQL
 
 # What is known to be gone or damaged on the disk is a good backup only where somebody has received it whole.
 _RECEIVED = "EXISTS (SELECT 1 FROM deliveries WHERE backup_id = backups.id AND state = 'sent' AND reason = '')"

@@ -16,7 +16,7 @@ from bot.models import Backup
 from bot.services.catalogue.adoption import Manifest
 from bot.services.catalogue.catalogue import Catalogue
 from bot.services.catalogue.connection import SIDECARS, BrokenCatalogueError
-from bot.services.store import create_private_folder, list_archives
+from bot.services.files.store import create_private_folder, list_archives
 
 CATALOGUE_NAME = "catalogue.db"
 _UNFINISHED = ".rebuilding"

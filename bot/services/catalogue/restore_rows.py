@@ -25,8 +25,8 @@ from bot.models import (
 )
 from bot.services.catalogue.backup_rows import BY_TIME, BackupRows
 from bot.services.catalogue.connection import reading, writing
+from bot.services.catalogue.newest import NEWEST_FIRST_SQL, newest_first
 from bot.services.catalogue.values import as_text, as_time
-from bot.services.newest import NEWEST_FIRST_SQL, newest_first
 
 FROM_THE_CHAT = "learned from the chat"
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.services.catalogue.connection import reading, writing
+from bot.services.catalogue.newest import NEWEST_FIRST_SQL
 from bot.services.catalogue.preference_rows import WHOLE
 from bot.services.catalogue.restore_rows import IN_TELEGRAM, RestoreRows
 from bot.services.catalogue.values import as_text
-from bot.services.newest import NEWEST_FIRST_SQL
 
 # What a person keeps, what is on the disk, and what is under way.
 _FREE = "on_disk = 0 AND pinned = 0 AND note = '' AND state <> 'running'"

@@ -9,12 +9,10 @@ from pathlib import Path
 
 from bot.clock import Clock, utc_now
 from bot.models import Backup, Delivery, DeliveryState, Recipient, RecipientStatus
-from bot.services.abort import Abort
 from bot.services.catalogue import Catalogue
-from bot.services.delivery.courier import Caption, Courier, Errand
-from bot.services.delivery.crew import Crew, Sleep
-from bot.services.delivery.desk import Desk, count_bytes, refused
-from bot.services.delivery.destination import (
+from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.nursery import Crew, Sleep
+from bot.services.contracts.destination import (
     Destination,
     Migrated,
     Notice,
@@ -26,9 +24,11 @@ from bot.services.delivery.destination import (
     Vanished,
     Wait,
 )
+from bot.services.delivery.attempts import Desk, count_bytes, refused
 from bot.services.delivery.policy import LONGEST_WAIT, Owed, retry_seconds, uploader_rank
-from bot.services.delivery.rounds import Rounds
+from bot.services.delivery.retries import Rounds
 from bot.services.delivery.rows import Claim, Rows, Unowed
+from bot.services.delivery.sender import Caption, Courier, Errand
 
 Progress = Callable[[int, int], None]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bot.models import Reachability, Recipient, Volume
-from bot.services.delivery.destination import Destination, Notice, Parked, Sent
+from bot.services.contracts.destination import Destination, Notice, Parked, Sent
 
 NOT_SET_UP = "is not in the settings of this process"
 

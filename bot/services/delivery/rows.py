@@ -10,8 +10,8 @@ from bot.clock import Clock
 from bot.errors import NotFoundError
 from bot.models import Backup, BackupState, Delivery, DeliveryState, Recipient, SentVolume
 from bot.services.catalogue import Catalogue
-from bot.services.delivery.crew import Crew
-from bot.services.delivery.destination import Migrated, Outcome, Parked, TooLarge, Transient, Unanswered, Wait
+from bot.services.concurrency.nursery import Crew
+from bot.services.contracts.destination import Migrated, Outcome, Parked, TooLarge, Transient, Unanswered, Wait
 from bot.services.delivery.policy import LEASE, all_sent, covers, retry_seconds
 
 Claim = tuple[int, Recipient]

@@ -13,8 +13,8 @@ from typing import Any
 from bot.clock import Clock
 from bot.models import Recipient, Volume
 from bot.services.catalogue import Catalogue
-from bot.services.delivery.crew import Sleep, stop
-from bot.services.delivery.destination import (
+from bot.services.concurrency.nursery import Sleep, stop
+from bot.services.contracts.destination import (
     Destination,
     DoubtfulFile,
     Gone,

@@ -13,17 +13,17 @@ from loguru import logger
 
 from bot.errors import CourierError, MissingVolumesError, NotFoundError
 from bot.models import Backup, RestorePoint, RestoreProgress
-from bot.services.abort import Abort
-from bot.services.delivery.destination import Outcome
+from bot.services.concurrency.abort import Abort
+from bot.services.contracts.chats import PostedDocument
+from bot.services.contracts.destination import Outcome
+from bot.services.fetch.fetch import fetch_archive
 from bot.services.inbox.fetching import Room, fetch_items
 from bot.services.inbox.lookup import fetchable_point, known_backup
 from bot.services.inbox.means import Means
 from bot.services.inbox.pieces import Pieces
 from bot.services.inbox.reading import Proven, prove, put_together
 from bot.services.inbox.seen import COLLECTING, Contents, Gone, Listing, Phase, Seen, Why
-from bot.services.restore_points.chat import PostedDocument
-from bot.services.restore_points.fetch import fetch_archive
-from bot.services.restore_points.reading import read_posted
+from bot.services.recovery.reading import read_posted
 
 
 class Collection:

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.errors import AbortedError, CourierError, NoSpaceError
-from bot.services.abort import Abort
+from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.threads import settled
+from bot.services.contracts.chats import Chats, PostedDocument
+from bot.services.fetch.fetch import SPARE, TooLargeToFetchError, fetch_document
+from bot.services.fetch.recognition import archive_meant, volume_number
+from bot.services.files.private_folder import private_room
 from bot.services.inbox.reading import stands_alone
-from bot.services.inbox.recognition import archive_meant, volume_number
 from bot.services.inbox.seen import LeftOut, Piece, Why
-from bot.services.restore.workroom import private_room
-from bot.services.restore_points.chat import Chats, PostedDocument
-from bot.services.restore_points.fetch import SPARE, TooLargeToFetchError, fetch_document
-from bot.services.threads import settled
 
 AT_ONCE = 3
 """Downloads side by side."""

@@ -12,17 +12,17 @@ from loguru import logger
 from bot.clock import Clock, utc_now
 from bot.errors import CourierError, NotFoundError
 from bot.services.catalogue import Catalogue
+from bot.services.contracts.chats import Chats, PostedDocument
+from bot.services.fetch.recognition import CLOUD_LIMIT, Kind, recognise
+from bot.services.files.private_folder import sweep_rooms
+from bot.services.files.store import Store
 from bot.services.inbox.collection import Collection
 from bot.services.inbox.means import Means, Offering
-from bot.services.inbox.recognition import CLOUD_LIMIT, Kind, recognise
 from bot.services.inbox.seen import Gone, Phase, Seen, Why
 from bot.services.inbox.unseal import unseal
 from bot.services.restore.intake import take_in
 from bot.services.restore.volumes import MAX_VOLUMES
-from bot.services.restore.workroom import sweep_rooms
-from bot.services.restore_points.chat import Chats, PostedDocument
 from bot.services.sealing.keys import NO_KEYS, Keys
-from bot.services.store import Store
 
 KEPT_FOR = 30 * 60.0
 """Seconds that a collection is kept after it was last touched."""

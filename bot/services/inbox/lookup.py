@@ -5,8 +5,8 @@ from __future__ import annotations
 from bot.errors import NotFoundError
 from bot.models import Backup, RestorePoint
 from bot.services.catalogue import Catalogue
-from bot.services.inbox.recognition import archive_meant
-from bot.services.restore_points.chat import PostedDocument
+from bot.services.contracts.chats import PostedDocument
+from bot.services.fetch.recognition import archive_meant
 
 
 async def known_backup(catalogue: Catalogue, posted: PostedDocument) -> Backup | None:

@@ -9,11 +9,11 @@ from typing import Protocol
 
 from bot.clock import Clock
 from bot.services.catalogue import Catalogue
+from bot.services.contracts.chats import Chats
+from bot.services.files.store import Store
 from bot.services.inbox.reading import TakeIn
 from bot.services.inbox.unseal import Unseal
 from bot.services.restore.sources import Origin
-from bot.services.restore_points.chat import Chats
-from bot.services.store import Store
 
 
 class Offering(Protocol):

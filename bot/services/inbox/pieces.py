@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from bot.services.contracts.chats import PostedDocument
 from bot.services.inbox.fetching import Item, left_out
 from bot.services.inbox.seen import LeftOut, Why
-from bot.services.restore_points.chat import PostedDocument
 
 
 @dataclass(slots=True)

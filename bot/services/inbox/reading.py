@@ -11,16 +11,16 @@ from pathlib import Path
 from bot.clock import Clock
 from bot.errors import MissingVolumesError
 from bot.models import Backup, RestoreProgress, RestoreStage
-from bot.services.abort import Abort
 from bot.services.catalogue import Catalogue
-from bot.services.inbox.recognition import bare_name, begins_zip, is_sealed, volume_number
+from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.threads import run_to_end
+from bot.services.fetch.recognition import bare_name, begins_zip, is_sealed, volume_number
+from bot.services.files.private_folder import private_room
 from bot.services.inbox.seen import Contents, FoundDatabase
 from bot.services.inbox.unseal import Unseal
 from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.sources import Origin
 from bot.services.restore.volumes import arrange_volumes
-from bot.services.restore.workroom import private_room
-from bot.services.threads import run_to_end
 
 Report = Callable[[RestoreProgress], None]
 TakeIn = Callable[..., Awaitable[Intake]]

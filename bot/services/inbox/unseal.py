@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from bot.services.abort import Abort
+from bot.services.concurrency.abort import Abort
 from bot.services.sealing.volumes import arrange_sealed, require_last
 
 Unseal = Callable[[Sequence[Path], Path, Abort], Awaitable[tuple[Path, ...]]]

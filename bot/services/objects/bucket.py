@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from bot.redaction import redact
-from bot.services.delivery.destination import Outcome, Parked, TooLarge, Transient
+from bot.journal.redaction import redact
+from bot.services.contracts.destination import Outcome, Parked, TooLarge, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

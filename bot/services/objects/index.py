@@ -25,8 +25,8 @@ from bot.models import (
     Trigger,
     Verdict,
 )
-from bot.services.retention import plan_prune
-from bot.services.store import is_archive_name
+from bot.services.files.store import is_archive_name
+from bot.services.retention.plan import plan_prune
 
 INDEX_NAME = "courier-index.json"
 READABLE_BYTES = 32 << 20

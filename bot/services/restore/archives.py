@@ -9,15 +9,15 @@ from loguru import logger
 
 from bot.errors import NotFoundError
 from bot.models import Backup, RestorePoint, RestoreProgress, RestoreStage
-from bot.services.abort import Abort
 from bot.services.catalogue import Catalogue
-from bot.services.restore.choices import Choice
-from bot.services.restore.house import Report
+from bot.services.concurrency.abort import Abort
+from bot.services.contracts.chats import Files
+from bot.services.fetch.fetch import fetch_archive
+from bot.services.files.private_folder import private_room
+from bot.services.files.store import Store
+from bot.services.restore.context import Report
 from bot.services.restore.sources import Origin
-from bot.services.restore.workroom import private_room
-from bot.services.restore_points.chat import Files
-from bot.services.restore_points.fetch import fetch_archive
-from bot.services.store import Store
+from bot.services.restore_chat.choices import Choice
 
 
 class Archives:

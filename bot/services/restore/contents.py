@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 from bot.errors import DamagedArchiveError, NotFoundError, UntrustedArchiveError
 from bot.models import MANIFEST_NAME, BackedUp
-from bot.names import folded
-from bot.services.manifest import MAX_MANIFEST, Manifest
+from bot.services.archive.manifest import MAX_MANIFEST, Manifest
+from bot.services.files.names import folded
 from bot.services.restore.incoming import read_member
 from bot.services.restore.untrusted import Part, is_description, starts_as_database
 

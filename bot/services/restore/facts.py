@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from bot.models import CheckReport, DatabaseFacts, SchemaChange, Snapshot, TableChange
-from bot.services.sqlite_faults import FAULTS
+from bot.services.snapshot.sqlite_faults import FAULTS
 
 Schema = tuple[tuple[str, str, str], ...]
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from bot.errors import RestoreError, RestoreRefusedError
 from bot.models import CheckMethod, Database, DatabaseChange, InUse, RestoreMethod, TargetState, Verdict
-from bot.services.abort import Abort
-from bot.services.check import check_snapshot
+from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.threads import run_to_end, side_by_side
+from bot.services.restore.in_use import who_uses
 from bot.services.restore.incoming import Incoming, fingerprint_of
-from bot.services.restore.openness import who_uses
-from bot.services.snapshot import take_snapshot
-from bot.services.threads import run_to_end, side_by_side
+from bot.services.snapshot.check import check_snapshot
+from bot.services.snapshot.snapshot import take_snapshot
 
 
 def sha256_of(file: Path, check: Callable[[], None] = lambda: None) -> str:

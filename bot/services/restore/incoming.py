@@ -17,10 +17,10 @@ from isal import isal_zlib
 
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
 from bot.models import BackedUp, Backup, CheckReport, Database, Snapshot
-from bot.services.manifest import Manifest
-from bot.services.proof import PIECE, Checksum, InflateError, Inflater
+from bot.services.archive.manifest import Manifest
+from bot.services.archive.proof import PIECE, Checksum, InflateError, Inflater
 from bot.services.restore.untrusted import MAGIC, Part
-from bot.services.zip_reader import faults_in
+from bot.services.zip.reader import faults_in
 
 _HEADER = 100
 _BEHIND = 8

@@ -25,9 +25,11 @@ from bot.models import (
     Snapshot,
     Verdict,
 )
-from bot.services.abort import Abort
-from bot.services.check import check_snapshot
-from bot.services.manifest import Manifest
+from bot.services.archive.manifest import Manifest
+from bot.services.archive.unsealing import archive_called, unseal
+from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.threads import run_to_end, side_by_side
+from bot.services.files.store import is_archive_name
 from bot.services.restore.contents import Contents, look_into
 from bot.services.restore.incoming import (
     Incoming,
@@ -41,9 +43,7 @@ from bot.services.restore.untrusted import screened
 from bot.services.restore.volumes import arrange_volumes, join_volumes
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.keys import NO_KEYS, Keys
-from bot.services.sealing.unsealing import archive_called, unseal
-from bot.services.store import is_archive_name
-from bot.services.threads import run_to_end, side_by_side
+from bot.services.snapshot.check import check_snapshot
 
 Report = Callable[[RestoreProgress], None]
 

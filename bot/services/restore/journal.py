@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bot.errors import RestoreError
 from bot.models import PendingRestore, RestoreMethod
-from bot.services.durability import sync_file, sync_folder
+from bot.services.files.durability import sync_file, sync_folder
 from bot.services.restore.replacement import Replacement
 
 IN_PLACE = "restore.json"

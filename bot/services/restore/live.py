@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import RestoreError
-from bot.services.sqlite_errors import refusal
-from bot.services.sqlite_faults import FAULTS, error_code
+from bot.services.snapshot.sqlite_errors import refusal
+from bot.services.snapshot.sqlite_faults import FAULTS, error_code
 
 _STEP_BYTES = 4 << 20  # copied between two looks at the abort flag
 _ATTEMPT = 0.25  # seconds of one attempt at a lock

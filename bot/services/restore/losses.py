@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.services.sqlite_faults import FAULTS
+from bot.services.snapshot.sqlite_faults import FAULTS
 
 MOST_BYTES = 2 << 30
 """Bytes of all copies together up to which rows are compared."""

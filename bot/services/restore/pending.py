@@ -15,10 +15,13 @@ from pydantic import TypeAdapter
 
 from bot.errors import BusyError, CourierError, RestoreError, SnapshotError
 from bot.models import Database, PendingOutcome, PendingRestore, RestoreMethod, Trigger
-from bot.services.abort import Abort
 from bot.services.catalogue import Catalogue
-from bot.services.locks import RunLock
-from bot.services.restore.house import House
+from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.threads import run_to_end
+from bot.services.files.locks import RunLock
+from bot.services.files.private_folder import private_room, sweep_rooms
+from bot.services.files.store import Store
+from bot.services.restore.context import House
 from bot.services.restore.incoming import fingerprint_of
 from bot.services.restore.journal import (
     IN_PLACE,
@@ -29,13 +32,10 @@ from bot.services.restore.journal import (
     RecordState,
     RestoreJournal,
 )
-from bot.services.restore.late import sweep_parts
+from bot.services.restore.late_writes import sweep_parts
 from bot.services.restore.replacement import bring_back, is_new, swap_back
-from bot.services.restore.workroom import private_room, sweep_rooms
-from bot.services.snapshot import take_snapshot
-from bot.services.sqlite_faults import FAULTS
-from bot.services.store import Store
-from bot.services.threads import run_to_end
+from bot.services.snapshot.snapshot import take_snapshot
+from bot.services.snapshot.sqlite_faults import FAULTS
 
 SAID_FOR = timedelta(days=7)
 """How long a restore that was cut off is spoken of where no other one follows."""

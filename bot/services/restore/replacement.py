@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import RestoreError
-from bot.services.durability import sync_file, sync_folder
-from bot.services.source import SIDECARS
+from bot.services.files.durability import sync_file, sync_folder
+from bot.services.snapshot.source import SIDECARS
 
 _PIECE = 1 << 20
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}

@@ -12,9 +12,11 @@ from pathlib import Path
 
 from bot.errors import DamagedArchiveError, RestoreRefusedError, UntrustedArchiveError
 from bot.models import CheckMethod, DatabaseChange, PendingRestore, RestoreProgress, RestoreResult, RestoreStage
-from bot.services.abort import Abort
-from bot.services.restore.act import restore
-from bot.services.restore.house import House, Prepared, Report
+from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.threads import run_to_end
+from bot.services.files.private_folder import private_room
+from bot.services.restore.context import House, Prepared, Report
+from bot.services.restore.execute import restore
 from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.intake import SPARE_BYTES, take_in
 from bot.services.restore.pending import pending_restore
@@ -22,8 +24,6 @@ from bot.services.restore.plan import make_plan, plan_change
 from bot.services.restore.sources import Origin, found_damaged
 from bot.services.restore.targets import Configured, Target, look_at_target
 from bot.services.restore.undo import prepare_undo
-from bot.services.restore.workroom import private_room
-from bot.services.threads import run_to_end
 
 
 class Restorer:

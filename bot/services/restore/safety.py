@@ -31,17 +31,17 @@ from bot.models import (
     Trigger,
     Verdict,
 )
-from bot.services.abort import Abort
-from bot.services.archive import Source, write_archive
-from bot.services.backup_info import build_info
-from bot.services.check import check_snapshot
-from bot.services.durability import sync_file
-from bot.services.manifest import backed_up, build_manifest
-from bot.services.restore.house import House, Report
+from bot.services.archive.backup_info import build_info
+from bot.services.archive.manifest import backed_up, build_manifest
+from bot.services.archive.write import Source, write_archive
+from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.threads import run_to_end, side_by_side
+from bot.services.files.durability import sync_file
+from bot.services.files.store import create_private_folder
+from bot.services.restore.context import House, Report
 from bot.services.restore.incoming import fingerprint_of
-from bot.services.snapshot import take_snapshot
-from bot.services.store import create_private_folder
-from bot.services.threads import run_to_end, side_by_side
+from bot.services.snapshot.check import check_snapshot
+from bot.services.snapshot.snapshot import take_snapshot
 
 KEPT_FOLDER = "before-restore"
 """Where copies of damaged databases are kept: they are no backups, and yet all that is left of what was there."""

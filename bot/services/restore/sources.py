@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 from bot.errors import CourierError, DamagedArchiveError, NotFoundError, SettingsError
 from bot.models import Backup, Trigger
 from bot.services.catalogue import Catalogue
-from bot.services.newest import newest_first
-from bot.services.restore_points.choice import GIVE_FROM_TELEGRAM, point_of
-from bot.services.stocktaking import ahead_words, is_as_written, record_fault
-from bot.services.store import Store
+from bot.services.catalogue.newest import newest_first
+from bot.services.fetch.choice import GIVE_FROM_TELEGRAM, point_of
+from bot.services.files.store import Store
+from bot.services.retention.inventory import ahead_words, is_as_written, record_fault
 
 _FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 _ALL = -1

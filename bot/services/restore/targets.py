@@ -16,16 +16,16 @@ from pathlib import Path
 from bot.clock import Clock
 from bot.errors import SnapshotError
 from bot.models import CheckMethod, Database, DatabaseFacts, InUse, SkipReason, Snapshot, TargetState, Verdict
-from bot.services.abort import Abort
-from bot.services.check import check_snapshot
-from bot.services.databases import Discovery
-from bot.services.hidden_log import outlook
-from bot.services.patterns import covers
+from bot.services.concurrency.abort import Abort
 from bot.services.restore.facts import facts_of
-from bot.services.restore.openness import who_uses
-from bot.services.snapshot import take_snapshot
-from bot.services.source import JOURNAL, SIDECARS
-from bot.services.sqlite_errors import is_known_format, unknown_format
+from bot.services.restore.in_use import who_uses
+from bot.services.snapshot.check import check_snapshot
+from bot.services.snapshot.databases import Discovery
+from bot.services.snapshot.hidden_log import outlook
+from bot.services.snapshot.patterns import covers
+from bot.services.snapshot.snapshot import take_snapshot
+from bot.services.snapshot.source import JOURNAL, SIDECARS
+from bot.services.snapshot.sqlite_errors import is_known_format, unknown_format
 
 _CRASHED = (
     "The application of {} crashed in the middle of a write; restoring rolls that write back first, as the application"

@@ -17,18 +17,18 @@ from bot.models import (
     TargetState,
     Verdict,
 )
-from bot.services.abort import Abort
-from bot.services.check import check_snapshot
+from bot.services.concurrency.abort import Abort
+from bot.services.restore.context import House, Prepared, Report
 from bot.services.restore.guards import sha256_of
-from bot.services.restore.house import House, Prepared, Report
+from bot.services.restore.in_use import who_uses
 from bot.services.restore.incoming import Incoming, Intake, describe, fingerprint_of
 from bot.services.restore.intake import take_in
 from bot.services.restore.journal import Phase, Record, RecordEntry, RecordState, RestoreJournal
-from bot.services.restore.openness import who_uses
 from bot.services.restore.plan import make_plan, plan_change
 from bot.services.restore.replacement import Replacement
 from bot.services.restore.sources import find_origin
 from bot.services.restore.targets import look_at_target
+from bot.services.snapshot.check import check_snapshot
 
 _NOTHING = DatabaseFacts(bytes=0, page_size=0, journal_mode="", application_id=0, user_version=0, rows=(), schema=())
 

@@ -16,9 +16,9 @@ from isal import isal_zlib
 
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
 from bot.models import INFO_NAME, MANIFEST_NAME
-from bot.names import folded
-from bot.services.zip_reader import opened
-from bot.services.zip_records import UTF8_NAME
+from bot.services.files.names import folded
+from bot.services.zip.reader import opened
+from bot.services.zip.records import UTF8_NAME
 
 MAGIC = b"SQLite format 3\0"
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import MissingVolumesError, UntrustedArchiveError
-from bot.services.restore.chain import Chain, ChainError, archive_bytes_told_by
 from bot.services.sealing.volumes import are_sealed, arrange_sealed
+from bot.services.zip.chain import Chain, ChainError, archive_bytes_told_by
 
 MAX_VOLUMES = 400
 """2,000 MB at 5 MB each are 400; more files are no album of a person but an attempt at our patience."""

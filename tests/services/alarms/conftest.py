@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.standin import StandIn
+from bot.demo.stand_in.standin import StandIn
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.samples import make_database
 from tests.services.alarms.scene import Scene

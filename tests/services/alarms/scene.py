@@ -6,11 +6,11 @@ from contextlib import AsyncExitStack, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.app import open_manager
-from bot.config import load_settings
+from bot.app.service import open_manager
+from bot.config.settings import load_settings
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
-from bot.demo.state import Message
+from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.state import Message
 from bot.errors import CourierError
 from bot.models import Alarm, Backup, Trigger
 from bot.services.manager import Manager

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.app.monitoring import prepare_alarms
 from bot.models import BackupState, Trigger
-from bot.services.abort import Abort
-from bot.watch import prepare_alarms
+from bot.services.concurrency.abort import Abort
 from tests.samples import damage, make_database
 from tests.services.alarms.scene import Scene, change, loud, notices, texts_of
 

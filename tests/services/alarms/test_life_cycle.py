@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bot.demo import faults
+from bot.demo.stand_in import faults
 from tests.services.alarms.scene import Scene, notices, texts_of
 
 HOUR = timedelta(hours=1)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.standin import StandIn
-from bot.redaction import redact
-from bot.services.alarms.phones import in_a_thread, unusable
+from bot.demo.stand_in.standin import StandIn
+from bot.journal.redaction import redact
+from bot.services.alarms.apprise import in_a_thread, unusable
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.samples import make_database
 from tests.services.alarms.endpoint import Endpoint

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.standin import StandIn
+from bot.demo.stand_in.standin import StandIn
 from tests.services.delivery.house import House
 
 

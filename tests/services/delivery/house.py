@@ -13,9 +13,9 @@ from typing import Any
 from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
 
-from bot.demo.groups import Group
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
+from bot.demo.stand_in.groups import Group
+from bot.demo.stand_in.standin import StandIn
 from bot.models import (
     BackedUp,
     Backup,
@@ -31,8 +31,8 @@ from bot.models import (
 )
 from bot.services.catalogue import Catalogue
 from bot.services.delivery.ledger import Ledger
-from bot.services.delivery.telegram import TelegramDestination
 from bot.services.delivery.upload import PATIENCE
+from bot.services.telegram.destination import TelegramDestination
 from tests.demo.conftest import LoopbackSession
 
 SHORT = PATIENCE  # seconds; retries in these tests are shorter, the patience with an upload is longer

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from bot.demo import faults
-from bot.demo.faults import CutError, Fault, Gate, Stage
+from bot.demo.stand_in import faults
+from bot.demo.stand_in.faults import CutError, Fault, Gate, Stage
 from bot.errors import AbortedError
 from bot.models import Backup, DeliveryState, Recipient, Volume
-from bot.services.abort import Abort
+from bot.services.concurrency.abort import Abort
 from tests.services.delivery.house import House, caption, documents, joined
 
 PARKED, PENDING, SENT = DeliveryState.PARKED, DeliveryState.PENDING, DeliveryState.SENT

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from bot.models import Backup, Recipient
-from bot.services.delivery.destination import Parked
-from bot.services.delivery.objects import ObjectDestination
-from bot.services.drill import Drills
-from bot.services.objects.holdings import DAMAGED_NAME
+from bot.services.contracts.destination import Parked
+from bot.services.drill.drill import Drills
+from bot.services.files.store import Store
+from bot.services.objects.archives import DAMAGED_NAME
+from bot.services.objects.destination import ObjectDestination
 from bot.services.objects.index import INDEX_NAME
-from bot.services.stocktaking import archive_warnings
-from bot.services.store import Store
+from bot.services.retention.inventory import archive_warnings
 from tests.services.delivery.house import House
 from tests.services.delivery.places import BUCKET, URL, empty_bucket, object_destination, running_s3, s3_client
 

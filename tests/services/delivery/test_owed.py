@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 
-from bot.demo import faults
+from bot.demo.stand_in import faults
 from bot.models import BackupState, DeliveryState, Recipient, SkippedRecord, SkipReason
 from tests.services.delivery.house import House, documents
 

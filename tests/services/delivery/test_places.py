@@ -9,16 +9,16 @@ import pytest
 from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
 
-from bot.demo import faults
+from bot.demo.stand_in import faults
 from bot.errors import TelegramError
 from bot.models import Backup, DeliveryState, Recipient
-from bot.services.delivery import mail as mail_module
-from bot.services.delivery import telegram as telegram_module
-from bot.services.delivery.destination import Destination, Outcome, Parked, Refused, TooLarge, Transient
+from bot.services.contracts.destination import Destination, Outcome, Parked, Refused, TooLarge, Transient
 from bot.services.delivery.ledger import Ledger
 from bot.services.delivery.router import Router
-from bot.services.delivery.telegram import TelegramDestination
+from bot.services.mail import destination as mail_module
 from bot.services.objects import bucket as bucket_module
+from bot.services.telegram import destination as telegram_module
+from bot.services.telegram.destination import TelegramDestination
 from tests.demo.conftest import LoopbackSession
 from tests.services.delivery.house import House, caption, joined, volume_of
 from tests.services.delivery.places import (

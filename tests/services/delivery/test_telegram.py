@@ -10,12 +10,12 @@ from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
 from aiohttp import InvalidURL
 
-from bot.demo import faults
-from bot.demo.faults import Fault, Stage
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
+from bot.demo.stand_in import faults
+from bot.demo.stand_in.faults import Fault, Stage
+from bot.demo.stand_in.standin import StandIn
 from bot.models import Recipient
-from bot.services.delivery.destination import (
+from bot.services.contracts.destination import (
     DoubtfulFile,
     Gone,
     Migrated,
@@ -30,8 +30,8 @@ from bot.services.delivery.destination import (
     Unfit,
     Wait,
 )
-from bot.services.delivery.telegram import TelegramDestination
-from bot.services.delivery.telegram_chat import TelegramChat
+from bot.services.telegram.chat import TelegramChat
+from bot.services.telegram.destination import TelegramDestination
 from tests.demo.conftest import LoopbackSession
 from tests.services.delivery.house import volume_of
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from bot.demo import faults
-from bot.demo.faults import Stage
+from bot.demo.stand_in import faults
+from bot.demo.stand_in.faults import Stage
 from bot.errors import TelegramError
 from bot.models import DeliveryState
 from tests.services.delivery.house import House, documents, joined

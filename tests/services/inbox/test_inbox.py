@@ -15,16 +15,16 @@ from typing import Any
 
 import pytest
 
-from bot.demo import faults
-from bot.demo.faults import Stage
-from bot.demo.standin import StandIn
+from bot.demo.stand_in import faults
+from bot.demo.stand_in.faults import Stage
+from bot.demo.stand_in.standin import StandIn
 from bot.errors import NotFoundError
 from bot.models import BackupState, Trigger
+from bot.services.contracts.chats import PostedDocument
+from bot.services.files.store import Store
 from bot.services.inbox import Inbox, fetching
 from bot.services.inbox.seen import MOVING, Gone, Phase, Seen, Why
 from bot.services.restore.sources import Origin
-from bot.services.restore_points.chat import PostedDocument
-from bot.services.store import Store
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.samples import make_database
 from tests.services.restore_points.scene import Scene

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.standin import StandIn
+from bot.demo.stand_in.standin import StandIn
 from tests.services.notices.house import MORNING, House
 
 MakeHouse = Callable[..., Awaitable[House]]

@@ -10,16 +10,16 @@ from pathlib import Path
 from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
 
-from bot.app import open_manager
-from bot.chat_upkeep import prepare_upkeep
-from bot.config import load_settings
-from bot.demo.groups import Group
+from bot.app.maintenance import prepare_upkeep
+from bot.app.service import open_manager
+from bot.config.settings import load_settings
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
-from bot.demo.state import Message
+from bot.demo.stand_in.groups import Group
+from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.state import Message
 from bot.models import Backup, DeliveryState, Recipient, Trigger
 from bot.services.manager import Manager
-from bot.services.notices.upkeep import Upkeep
+from bot.services.messages.maintenance import Upkeep
 from tests.demo.conftest import LoopbackSession
 from tests.samples import make_database, write_env
 

@@ -5,12 +5,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.demo import faults
+from bot.demo.stand_in import faults
 from bot.errors import NothingToBackUpError
 from bot.models import BackupState, DeliveryState, Trigger
-from bot.services.notices.choices import Mode
-from bot.services.notices.seen import Digest
-from bot.services.notices.upkeep import day_bounds
+from bot.services.messages.choices import Mode
+from bot.services.messages.digest import Digest
+from bot.services.messages.maintenance import day_bounds
 from bot.texts import MESSAGE_LIMIT, Texts, length
 from tests.services.notices.conftest import MakeHouse
 from tests.services.notices.house import archives, texts

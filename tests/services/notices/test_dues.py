@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.models import Backup, Recipient, Trigger
-from bot.services.notices.choices import DEFAULT, Choice, Mode, QuietHours, Unchanged
-from bot.services.notices.dues import Due, Why, Wish, plan_dues
+from bot.services.messages.choices import DEFAULT, Choice, Mode, QuietHours, Unchanged
+from bot.services.messages.dues import Due, Why, Wish, plan_dues
 from tests.services.notices.samples import ANN, BEN, NOON, TEAM, backup
 
 BERLIN = ZoneInfo("Europe/Berlin")

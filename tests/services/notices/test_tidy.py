@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot.demo import faults
-from bot.demo.state import Message
+from bot.demo.stand_in import faults
+from bot.demo.stand_in.state import Message
 from bot.models import Trigger
 from bot.texts import Texts
 from tests.services.notices.conftest import MakeHouse

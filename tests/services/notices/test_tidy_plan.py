@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.models import Backup, Delivery, Recipient, Trigger
-from bot.services.notices.tidy_plan import DELETABLE, TidyDecision, plan_tidy
+from bot.services.messages.tidying import DELETABLE, TidyDecision, plan_tidy
 from tests.services.notices.samples import ANN, BEN, backup, sent
 
 NOW = datetime(2026, 7, 13, 20, 0, tzinfo=UTC)

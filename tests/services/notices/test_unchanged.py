@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import open_manager
+from bot.app.service import open_manager
 from bot.models import BackupState, DeliveryState, Trigger
-from bot.services.notices.choices import Mode
-from bot.services.status import is_healthy
+from bot.services.messages.choices import Mode
+from bot.services.status.status import is_healthy
 from bot.texts import Texts
 from tests.services.notices.conftest import MakeHouse
 from tests.services.notices.house import House, archives, texts

@@ -11,15 +11,15 @@ from pathlib import Path
 
 from bot.clock import utc_now
 from bot.models import Backup, BackupState, CheckMethod, Compression, Database, RestoreProgress, RestoreResult, Trigger
-from bot.services.abort import Abort
+from bot.services.backup.pipeline import Plan, make_backup
 from bot.services.catalogue import Catalogue
-from bot.services.databases import Discovery
-from bot.services.pipeline import Plan, make_backup
-from bot.services.restore.house import House, Mark, unmarked
+from bot.services.concurrency.abort import Abort
+from bot.services.files.store import Store
+from bot.services.restore.context import House, Mark, unmarked
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import Origin, find_origin
 from bot.services.restore.targets import Configured
-from bot.services.store import Store
+from bot.services.snapshot.databases import Discovery
 from tests.services.conftest import TOTAL
 
 ROOT = Path(__file__).parents[3]

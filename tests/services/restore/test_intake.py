@@ -22,7 +22,7 @@ import pytest
 
 from bot.errors import AbortedError, CourierError, DamagedArchiveError, NoSpaceError, NotFoundError
 from bot.models import MANIFEST_NAME, Backup, Verdict
-from bot.services.abort import Abort
+from bot.services.concurrency.abort import Abort
 from bot.services.restore import intake as intake_module
 from bot.services.restore.incoming import Intake
 from bot.services.restore.intake import take_in
@@ -247,7 +247,7 @@ async def test_an_abort_ends_it(tmp_path: Path, room: Path) -> None:
 
 def rewrite(source: Path, target: Path, forge: Callable[[str, bytes], bytes]) -> Path:
     """Write an archive of ours anew, byte for byte as this product does it, with changed content."""
-    from bot.services.zip_records import STANDARD, Entry  # noqa: PLC0415
+    from bot.services.zip.records import STANDARD, Entry  # noqa: PLC0415
 
     out, entries = bytearray(), []
     with zipfile.ZipFile(source) as archive:

@@ -13,7 +13,7 @@ import pytest
 
 from bot.errors import RestoreError
 from bot.models import PendingOutcome, Trigger
-from bot.services.restore.late import DETAIL
+from bot.services.restore.late_writes import DETAIL
 from bot.services.restore.safety import KEPT_FOLDER
 from tests.services.conftest import Writer, make_bank
 from tests.services.restore.rig import Rig, require_sound, run_child, sidecars, transact

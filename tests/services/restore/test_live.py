@@ -15,8 +15,8 @@ import pytest
 
 from bot.errors import AbortedError, RestoreError, RestoreRefusedError
 from bot.models import InUse, RestoreMethod, RestoreProgress, RestoreStage, Trigger
-from bot.services.abort import Abort
-from bot.services.restore.openness import who_uses
+from bot.services.concurrency.abort import Abort
+from bot.services.restore.in_use import who_uses
 from bot.services.restore.sources import Origin
 from tests.services.conftest import Writer, make_bank
 from tests.services.restore.rig import Rig, crash_in_the_middle, look, require_sound, sidecars, transact

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import AbortedError
-from bot.services.abort import Abort
+from bot.services.concurrency.abort import Abort
 from bot.services.restore import losses as losses_module
 from bot.services.restore.losses import Losses, losses_of
 

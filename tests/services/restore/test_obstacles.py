@@ -16,12 +16,12 @@ import pytest
 
 from bot.errors import BusyError, NotFoundError, RestoreError, RestoreRefusedError
 from bot.models import InUse, Trigger
-from bot.services.abort import Abort
-from bot.services.locks import RunLock
+from bot.services.concurrency.abort import Abort
+from bot.services.files.locks import RunLock
+from bot.services.files.private_folder import private_room, sweep_rooms
+from bot.services.restore.in_use import who_uses
 from bot.services.restore.journal import RestoreJournal
-from bot.services.restore.openness import who_uses
 from bot.services.restore.sources import Origin, find_origin, newest_before, parse_instant
-from bot.services.restore.workroom import private_room, sweep_rooms
 from tests.services.conftest import make_bank
 from tests.services.restore.rig import Rig, require_sound, run_child, transact
 

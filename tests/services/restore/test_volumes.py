@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.errors import CourierError, MissingVolumesError, UntrustedArchiveError
-from bot.services.abort import Abort
+from bot.services.concurrency.abort import Abort
 from bot.services.restore.intake import take_in
 from bot.services.restore.volumes import arrange_volumes, join_volumes
 from tests.samples import make_database

@@ -15,8 +15,8 @@ from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
 
 from bot.demo.phones import Person
-from bot.demo.standin import StandIn
-from bot.demo.state import Message, StoredFile
+from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.state import Message, StoredFile
 from bot.models import (
     BackedUp,
     Backup,
@@ -27,9 +27,9 @@ from bot.models import (
     Verdict,
 )
 from bot.services.catalogue import Catalogue
-from bot.services.delivery.telegram_chat import TelegramChat
-from bot.services.restore_points.document import DOCUMENT_NAME, Document, read_document
-from bot.services.restore_points.pin import PinKeeper
+from bot.services.recovery.document import DOCUMENT_NAME, Document, read_document
+from bot.services.recovery.pin import PinKeeper
+from bot.services.telegram.chat import TelegramChat
 from tests.demo.conftest import LoopbackSession
 
 NOON = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)

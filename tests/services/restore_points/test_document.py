@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.models import HeldDatabase, RestorePoint, StoredVolume
-from bot.services.restore_points.document import (
+from bot.services.recovery.document import (
     DOCUMENT_BYTES,
     READABLE_BYTES,
     Document,

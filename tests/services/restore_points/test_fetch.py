@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.faults import Fault, Stage, bad_request, flood, refused, reset, server_error, truncated
-from bot.demo.standin import StandIn
+from bot.demo.stand_in.faults import Fault, Stage, bad_request, flood, refused, reset, server_error, truncated
+from bot.demo.stand_in.standin import StandIn
 from bot.errors import ArchiveError, CourierError, DamagedArchiveError, NoSpaceError, TelegramError
 from bot.models import RestorePoint
-from bot.services.delivery.telegram_chat import TelegramChat, unreadable_here
-from bot.services.restore_points.fetch import LostError, TooLargeToFetchError, UnreachableError, fetch_archive
+from bot.services.fetch.fetch import LostError, TooLargeToFetchError, UnreachableError, fetch_archive
+from bot.services.telegram.chat import TelegramChat, unreadable_here
 from tests.demo.conftest import MakeBot, make_bot  # noqa: F401 - a fixture
 from tests.services.restore_points.scene import Scene, changed, no_time
 

@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 
-from bot.app import open_manager
-from bot.config import load_settings
-from bot.demo.faults import refused
+from bot.app.service import open_manager
+from bot.config.settings import load_settings
+from bot.config.sources import parse_env
+from bot.demo.stand_in.faults import refused
 from bot.errors import NotFoundError, RestoreRefusedError, TelegramError, UntrustedArchiveError
 from bot.models import Recipient, Trigger
-from bot.services.abort import Abort
-from bot.services.restore.workroom import private_room
-from bot.services.restore_points.document import DOCUMENT_NAME, Document, write_document
-from bot.services.restore_points.folder import Recovered, refuse_to_replace, restore_into
-from bot.services.restore_points.new_machine import env_text, rebuild_catalogue, write_env
-from bot.services.restore_points.recover import Found, choose_point, find_points, wait_for_forwarded
-from bot.settings_sources import parse_env
+from bot.services.concurrency.abort import Abort
+from bot.services.files.private_folder import private_room
+from bot.services.recovery.document import DOCUMENT_NAME, Document, write_document
+from bot.services.recovery.folder import Recovered, refuse_to_replace, restore_into
+from bot.services.recovery.new_machine import env_text, rebuild_catalogue, write_env
+from bot.services.recovery.recover import Found, choose_point, find_points, wait_for_forwarded
 from tests.samples import make_database, rows_in
 from tests.samples import write_env as write_settings
 from tests.services.restore_points.scene import Scene, pin_by_hand

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import ArchiveError, CourierError, DamagedArchiveError, SealError
-from bot.services import encrypt
-from bot.services.encrypt import Sealing, new_identity, open_sealed, public_key_of
+from bot.services.sealing import age
+from bot.services.sealing.age import Sealing, new_identity, open_sealed, public_key_of
 from bot.services.sealing.header import read_header
 from bot.services.sealing.keys import BY_PASSPHRASE, NO_KEYS, Keys, Seal, fingerprint
 from bot.services.sealing.passphrase import seal_by_passphrase
@@ -296,6 +296,6 @@ def test_without_the_package_the_sentence_says_how_to_get_it(monkeypatch: pytest
     """It is an extra: whoever restores without it is told what to type."""
     monkeypatch.setitem(sys.modules, "pyrage", None)
     with pytest.raises(SealError) as caught:
-        encrypt.new_identity()
+        age.new_identity()
     assert ".[sealing]" in caught.value.hint
     assert isinstance(caught.value, CourierError)

@@ -20,11 +20,11 @@ from bot.errors import (
     UntrustedArchiveError,
 )
 from bot.models import Archive
-from bot.services.abort import Abort
-from bot.services.encrypt import new_identity
+from bot.services.archive import unsealing
+from bot.services.concurrency.abort import Abort
 from bot.services.restore.intake import take_in
 from bot.services.restore.volumes import arrange_volumes
-from bot.services.sealing import unsealing
+from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import NO_KEYS, Keys, Seal
 from bot.services.sealing.volumes import require_last
 from tests.samples import make_database, rows_in

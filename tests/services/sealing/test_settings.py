@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import Settings, load_settings
+from bot.config.settings import Settings, load_settings
 from bot.errors import SettingsError
-from bot.redaction import redact
-from bot.services.encrypt import new_identity
+from bot.journal.redaction import redact
+from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import BY_PASSPHRASE, fingerprint
 from tests.samples import write_env
 from tests.services.sealing.stock import PASSPHRASE, identity_file

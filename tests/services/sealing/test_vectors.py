@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import CourierError, DamagedArchiveError, SealError
-from bot.services.encrypt import open_sealed
+from bot.services.sealing.age import open_sealed
 from bot.services.sealing.keys import Keys
 
 SOURCE = os.environ.get("AGE_VECTORS", "")

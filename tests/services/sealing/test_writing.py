@@ -16,16 +16,16 @@ from typing import Any
 
 import pytest
 
-from bot.app import open_manager
-from bot.config import load_settings
+from bot.app.service import open_manager
+from bot.config.settings import load_settings
 from bot.errors import AbortedError, ArchiveError
 from bot.models import BackupState, Progress, Stage, Trigger
-from bot.services import encrypt
-from bot.services.abort import Abort
-from bot.services.encrypt import Sealing, new_identity
-from bot.services.part_file import PartFile
-from bot.services.runs import Runs
-from bot.services.sealing import writing
+from bot.services.archive import sealed
+from bot.services.backup.runs import Runs
+from bot.services.concurrency.abort import Abort
+from bot.services.files.part_file import PartFile
+from bot.services.sealing import age
+from bot.services.sealing.age import Sealing, new_identity
 from bot.services.sealing.keys import BY_PASSPHRASE, Seal, fingerprint
 from tests.samples import make_database, rows_in, write_env
 from tests.services.archives import archived
@@ -101,7 +101,7 @@ async def test_a_seal_that_alters_what_goes_through_it_is_no_archive(
     async def altered(self: Sealing, pieces: list[bytes]) -> list[bytes]:
         return await take(self, [piece.replace(*change) for piece in pieces])
 
-    monkeypatch.setattr(writing.Sealing, "take", altered)
+    monkeypatch.setattr(sealed.Sealing, "take", altered)
     with pytest.raises(ArchiveError, match="could not be proven"):
         await sealed_archive(tmp_path, mix=lambda _number: lambda block, _before: stored(block))
     assert_nothing_left(tmp_path)
@@ -125,7 +125,7 @@ async def test_an_archive_for_others_than_asked_is_not_stored(tmp_path: Path, mo
         work(self, reader, writer)
         self._seal = SEAL
 
-    monkeypatch.setattr(encrypt.Sealing, "_work", without_the_recipient)
+    monkeypatch.setattr(age.Sealing, "_work", without_the_recipient)
     with pytest.raises(ArchiveError, match="not sealed for the keys"):
         await sealed_archive(tmp_path)
     assert_nothing_left(tmp_path)

@@ -1,0 +1,94 @@
+"""Places outside Telegram, built from the settings: object stores and mailboxes, beside the chats in one ledger."""
+
+from __future__ import annotations
+
+import platform
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from bot.clock import Clock
+from bot.config.destinations import mail_server
+from bot.config.settings import Settings
+from bot.errors import SettingsError
+from bot.services.catalogue import Catalogue
+from bot.services.contracts.destination import Destination
+from bot.services.delivery.router import Router
+from bot.texts.mail import MailWords
+
+if TYPE_CHECKING:
+    from bot.services.objects.archives import Holdings
+    from bot.services.objects.bucket import Access
+
+
+def build_router(settings: Settings, catalogue: Catalogue, telegram: Destination, *, clock: Clock) -> Destination:
+    """Put the configured places beside Telegram; Telegram itself where there are none."""
+    places: dict[str, Destination] = {}
+    if settings.object_stores:
+        from bot.services.objects.destination import ObjectDestination  # noqa: PLC0415 - an extra
+
+        for url in settings.object_stores:
+            places[url] = ObjectDestination(
+                open_holdings(settings, url),
+                catalogue,
+                max_age=timedelta(days=settings.object_max_age_days),
+                max_count=settings.object_max_count,
+                clock=clock,
+            )
+    if settings.email_to and settings.smtp_url is not None:
+        from bot.services.mail.destination import MB, MailDestination  # noqa: PLC0415 - an extra
+
+        mail = MailDestination(
+            mail_server(settings.smtp_url, settings.smtp_password),
+            sender=settings.email_from,
+            max_bytes=settings.email_max_mb * MB,
+            max_mails=settings.email_max_mails,
+            words=MailWords(
+                host=platform.node(),
+                folder=str(settings.backup_dir) if settings.seal is None else "BACKUP_DIR",
+                places=[recipient.address for recipient in settings.recipients if not recipient.is_mailbox],
+            ),
+        )
+        places |= {f"mail:{address}": mail for address in settings.email_to}
+    return Router(telegram, places) if places else telegram
+
+
+def open_holdings(settings: Settings, url: str) -> Holdings:
+    """Open one object store; nothing is asked of it yet."""
+    from bot.services.objects.archives import Holdings  # noqa: PLC0415
+    from bot.services.objects.bucket import Bucket  # noqa: PLC0415 - an extra
+
+    return Holdings(Bucket(url, access(settings, url)))
+
+
+def choose_store(settings: Settings, asked: str) -> str:
+    """Return the store that a person means: a URL, or the beginning of one of OBJECT_STORES. Raises `SettingsError`."""
+    found = [url for url in settings.object_stores if url.startswith(asked)]
+    if len(found) == 1 or asked in found:
+        return asked if asked in found else found[0]
+    if "://" in asked and not asked.endswith("://"):
+        return asked.rstrip("/")
+    known = ", ".join(settings.object_stores) or "none is set"
+    raise SettingsError((f"{asked!r} is no object store, or not one alone (OBJECT_STORES: {known}).",))
+
+
+def access(settings: Settings, url: str) -> Access:
+    """Return how a store is reached. What is not set, the machine's own environment or role provides."""
+    from bot.services.objects.bucket import Access  # noqa: PLC0415 - an extra
+
+    config: dict[str, str] = {}
+    if url.startswith("s3://"):
+        config["region"] = settings.s3_region or ("us-east-1" if settings.s3_endpoint else "")
+        config["endpoint"] = settings.s3_endpoint
+        config["access_key_id"] = settings.s3_access_key_id
+        if settings.s3_secret_access_key is not None:
+            config["secret_access_key"] = settings.s3_secret_access_key.get_secret_value()
+    elif url.startswith("gs://") and settings.gcs_service_account_file is not None:
+        config["service_account"] = str(settings.gcs_service_account_file)
+    elif url.startswith("az://"):
+        config["account_name"] = settings.azure_storage_account
+        if settings.azure_storage_key is not None:
+            config["account_key"] = settings.azure_storage_key.get_secret_value()
+    return Access(
+        config={key: value for key, value in config.items() if value},
+        allow_http=settings.s3_endpoint.startswith("http://"),
+    )

@@ -1,0 +1,109 @@
+"""The runs that the schedule asks for: made on time, made up for when they were missed, and told to the watchdog."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from loguru import logger
+
+from bot.app.monitoring import Watch
+from bot.clock import Clock
+from bot.errors import AbortedError, BusyError, CourierError
+from bot.models import RunResult, Trigger
+from bot.services.manager import Manager
+from bot.services.schedule.scheduler import Scheduler
+from bot.services.schedule.sync import Following
+from bot.services.status.status import PAUSED
+
+
+class PlannedRuns:
+    """The scheduler, in line with the timetable, and what it does when a run is due."""
+
+    def __init__(
+        self,
+        manager: Manager,
+        watch: Watch,
+        *,
+        started_at: datetime,
+        ended: Callable[[], Awaitable[None]],
+        clock: Clock,
+    ) -> None:
+        """`started_at` is when the service began: what was planned before is made up for; `ended` follows each run."""
+        self._manager, self._watch = manager, watch
+        self._started_at, self._ended = started_at, ended
+        self.scheduler = Scheduler(
+            manager.settings.schedule, manager.timezone, self._run, clock=clock, on_skipped=_tell_of_overlap
+        )
+        self._following = Following(manager.timetable, manager.catalogue, self.scheduler)
+
+    async def start(self) -> None:
+        """Begin, with the run that was missed while nothing ran."""
+        await self._following.start()
+        self.scheduler.start()
+
+    async def follow(self) -> bool:
+        """Take over what an admin or another process has changed; tells whether anything was."""
+        return await self._following.follow()
+
+    async def stop(self) -> None:
+        """Begin no run any more, and wait for the one under way."""
+        await self.scheduler.stop()
+
+    async def _run(self, planned: datetime) -> None:
+        """What the scheduler calls; it never raises, since tomorrow's run must come whatever today's did."""
+        late = planned < self._started_at or self._following.makes_up(planned)
+        trigger = Trigger.CATCH_UP if late else Trigger.SCHEDULE
+        log = logger.bind(scheduler=True)
+        catalogue = self._manager.catalogue
+        paused = (await catalogue.overrides()).get(PAUSED)
+        if paused is not None:  # not written down as honoured: it is made up for when the pause is over
+            log.info("the run planned for {} is skipped: paused by {}", planned, paused.set_by)
+            return
+        if not self._following.begin(planned):
+            return
+        self._watch.run_begins()
+        try:
+            result = await self._back_up_after_restores(planned, trigger)
+        except AbortedError as error:
+            log.warning("run planned for {}: {}", planned, error.sentence)
+        except CourierError as error:
+            log.error("run planned for {}: {}", planned, error.sentence)
+            self._watch.run_failed(error)
+        except Exception as error:
+            log.exception("run planned for {} failed", planned)
+            self._watch.run_failed(error)
+        else:
+            self._watch.run_ended(result)
+            log.info("run planned for {} done: backup {} is {}", planned, result.backup.id, result.backup.state)
+        await self._ended()
+
+    async def _back_up_after_restores(self, planned: datetime, trigger: Trigger) -> RunResult:
+        """Back up; where a restore is under way, right after it. Raises what `back_up` raises.
+
+        Stopped while it waits, the run counts as missed, and the next start catches up with it.
+        """
+        log, catalogue = logger.bind(scheduler=True), self._manager.catalogue
+        before = await catalogue.last_planned()
+        while True:
+            if (running := await self._manager.restores.under_way()) is not None:
+                log.warning("the run planned for {} waits for the restore by {}", planned, running.requested_by)
+                await self._manager.restores.over()
+                log.info(
+                    "the restore by {} has ended; the run planned for {} is made now", running.requested_by, planned
+                )
+            await catalogue.set_last_planned(planned)
+            log.info("run planned for {} begins ({})", planned, trigger)
+            try:
+                return await self._manager.back_up(trigger=trigger, requested_by="the schedule")
+            except BusyError:
+                if await self._manager.restores.under_way() is None:
+                    raise
+                if before is not None:
+                    await catalogue.set_last_planned(before)
+
+
+def _tell_of_overlap(planned: datetime, running: datetime) -> None:
+    logger.bind(scheduler=True).warning(
+        "the run planned for {} is skipped: the one planned for {} is still under way", planned, running
+    )

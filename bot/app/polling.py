@@ -1,0 +1,235 @@
+"""Receive updates: long polling that says what is wrong, never gives up on a passing fault, and drains at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from aiogram import Bot, Dispatcher
+from aiogram.exceptions import (
+    TelegramConflictError,
+    TelegramNotFound,
+    TelegramRetryAfter,
+    TelegramUnauthorizedError,
+)
+from aiogram.types import Update
+from aiogram.types.update import UpdateTypeLookupError
+from loguru import logger
+
+from bot.errors import CourierError, TelegramError
+from bot.journal.writer import redact
+from bot.services.telegram.answers import Updates, get_updates
+
+POLL_SECONDS = 25
+LONGEST_WAIT = 30.0
+ASK_AGAIN = 60.0
+"""Seconds between two tries while the token is refused, after some quicker ones; for as long as it takes."""
+
+DRAIN_SECONDS = 2.0
+TURN = 0.1
+"""Seconds after which the sender's next update is begun beside one that takes longer."""
+
+AT_ONCE = 32
+"""Senders who have their turn at the same time; more of them wait for one to end."""
+
+NEVER_GOOD = "Telegram does not know this bot token (401 Unauthorized)."
+NEVER_GOOD_HINT = "Copy BOT_TOKEN again from @BotFather; a revoked token never works again."
+REFUSED = (
+    "Telegram refuses this bot's token (401 Unauthorized), which it accepted before. Backups to the disk and to other "
+    "places go on. After a forced log-out this passes by itself, at the latest after half an hour; a token that was "
+    "revoked never works again: copy BOT_TOKEN from @BotFather and restart the service."
+)
+CONFLICT = "Another process polls Telegram with this bot token; buttons may be answered there instead of here."
+WEBHOOK = "This bot had a webhook set; it is deleted, since updates are polled for."
+
+
+async def _never() -> bool:
+    return False
+
+
+async def _take_no_note() -> None:
+    """Remember nothing over a restart."""
+
+
+class Poller:
+    """Feeds a dispatcher with updates: those of one sender in their order, and a bounded number at once.
+
+    An update has its sender's turn until it is handled, or for `TURN` seconds: a handler that follows a run for minutes
+    keeps nobody waiting. However often somebody presses, the others have turns of their own.
+
+    aiogram's own loop ignores retry_after, stops at a 502 on its first call, waits for ever with a token that was never
+    good, and does not wait for handlers at the end; hence this one. `trouble` is the sentence for the status, empty
+    while all is well.
+    """
+
+    def __init__(
+        self,
+        bot: Bot,
+        dispatcher: Dispatcher,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        token_was_good: Callable[[], Awaitable[bool]] = _never,
+        token_is_good: Callable[[], Awaitable[None]] = _take_no_note,
+    ) -> None:
+        """`token_is_good` records that Telegram accepts the token, `token_was_good` tells whether it did earlier."""
+        self.trouble = ""
+        self.on_conflict: Callable[[], None] = lambda: None
+        """Called each time somebody else was found polling with this token."""
+        self.refusals = 0
+        """How often in a row Telegram has refused the token, which it accepted before."""
+        self.on_token: Callable[[], None] = lambda: None
+        """Called when `refusals` has changed."""
+        self._bot = bot
+        self._dispatcher = dispatcher
+        self._sleep = sleep
+        self._token_was_good, self._token_is_good = token_was_good, token_is_good
+        self.heard = False
+        """Whether Telegram has answered this process at all."""
+        self._handling: set[asyncio.Task[None]] = set()
+        self._waiting: dict[int | None, deque[Update]] = {}
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._offset: int | None = None
+
+    async def run(self) -> None:
+        """Poll until cancelled. Raises `TelegramError` only where waiting can't help: the token was never good.
+
+        One that was good can be refused for a while, for instance after a forced log-out on the server's side: that is
+        told, and asked again for as long as it takes.
+        """
+        failures = 0
+        while True:
+            try:
+                updates = await get_updates(
+                    self._bot,
+                    offset=self._offset,
+                    timeout=POLL_SECONDS if self.heard and not self.refusals else 0,  # is the token accepted? At once
+                    allowed_updates=self._dispatcher.resolve_used_update_types(),
+                    request_timeout=POLL_SECONDS + 15,
+                )
+            except (TelegramUnauthorizedError, TelegramNotFound) as error:  # 404: what is no token at all
+                if not self.heard and not await self._token_was_good():
+                    raise TelegramError(NEVER_GOOD, hint=NEVER_GOOD_HINT) from error
+                self._count_refusals(self.refusals + 1)
+                self._say(REFUSED)
+                await self._sleep(_wait(self.refusals, longest=ASK_AGAIN))
+            except TelegramRetryAfter as error:
+                self._say(f"Telegram asks this bot to wait {error.retry_after} s.")
+                await self._sleep(error.retry_after)
+            except TelegramConflictError as error:
+                failures += 1
+                await self._resolve_conflict(str(error))
+                await self._sleep(_wait(failures))
+            except Exception as error:  # whatever the network or a proxy in front sends: polling must outlive it
+                failures += 1
+                self._say(f"Telegram can't be reached: {_brief(error)}")
+                await self._sleep(_wait(failures))
+            else:
+                failures = 0
+                self._count_refusals(0)
+                if not self.heard:
+                    self.heard = True
+                    await self._note_good_token()
+                if self.trouble:
+                    logger.info("Telegram answers again")
+                    self.trouble = ""
+                self._handle(updates)
+
+    async def stop(self) -> None:
+        """Let the handlers under way finish, tell Telegram what was received, and cancel what is left."""
+        if self._handling:
+            await asyncio.wait(self._handling, timeout=DRAIN_SECONDS)
+        for task in self._handling:
+            task.cancel()
+        await asyncio.gather(*self._handling, return_exceptions=True)
+        if self._offset is not None and not self.trouble:
+            try:
+                # Without this the last press would be delivered again at the next start.
+                await self._bot.get_updates(offset=self._offset, timeout=0, limit=1, request_timeout=2)
+            except Exception as error:  # the service ends anyway
+                logger.debug("the last updates could not be confirmed: {}", redact(str(error)))
+
+    def _handle(self, updates: Updates) -> None:
+        if updates.offset is not None:
+            self._offset = updates.offset
+        for update in updates.readable:
+            sender = _sender(update)
+            if _is_of_album(update):  # sent as one, and meant as one: its parts do not wait for one another
+                self._go(self._feed(update))
+            elif sender in self._waiting:
+                self._waiting[sender].append(update)
+            else:
+                self._waiting[sender] = deque([update])
+                self._go(self._take_turns(sender))
+
+    async def _take_turns(self, sender: int | None) -> None:
+        """Begin what the sender has sent, one after the other, until nothing is left."""
+        waiting = self._waiting[sender]
+        while waiting:
+            async with self._turns:
+                await asyncio.wait({self._go(self._feed(waiting.popleft()))}, timeout=TURN)
+        del self._waiting[sender]
+
+    def _go(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._handling.add(task)
+        task.add_done_callback(self._handling.discard)
+        return task
+
+    async def _feed(self, update: Update) -> None:
+        try:
+            await self._dispatcher.feed_update(self._bot, update)
+        except Exception:  # the error router has answered; this is its own failure
+            logger.exception("update {} could not be handled", update.update_id)
+
+    async def _resolve_conflict(self, text: str) -> None:
+        if "webhook" not in text:
+            self._say(CONFLICT)
+            self.on_conflict()
+            return
+        self._say(WEBHOOK)
+        try:
+            await self._bot.delete_webhook()
+        except Exception as error:  # tried again at the next conflict
+            logger.warning("the webhook could not be deleted: {}", redact(str(error)))
+
+    def _count_refusals(self, refusals: int) -> None:
+        if refusals != self.refusals:
+            self.refusals = refusals
+            self.on_token()
+
+    async def _note_good_token(self) -> None:
+        try:
+            await self._token_is_good()
+        except CourierError as error:  # a full disk is no reason to hear nobody
+            logger.error("that the token is good could not be written down: {}", error.sentence)
+
+    def _say(self, trouble: str) -> None:
+        """Log a trouble once, not at every attempt."""
+        if trouble != self.trouble:
+            self.trouble = trouble
+            logger.warning(trouble)
+
+
+def _sender(update: Update) -> int | None:
+    """Who sent it; None where nobody did, such as a post in a channel."""
+    try:
+        return getattr(getattr(update.event, "from_user", None), "id", None)
+    except UpdateTypeLookupError:  # of a kind that aiogram does not know yet
+        return None
+
+
+def _is_of_album(update: Update) -> bool:
+    return update.message is not None and update.message.media_group_id is not None
+
+
+def _brief(error: Exception) -> str:
+    """The first line of what went wrong; a proxy's answer can be a whole page."""
+    said = redact(str(error)).strip().splitlines()
+    return f"{type(error).__name__}: {said[0][:200]}" if said else type(error).__name__
+
+
+def _wait(failures: int, *, longest: float = LONGEST_WAIT) -> float:
+    """1 s, 2 s, 4 s … `longest`."""
+    return min(longest, 2.0 ** min(failures - 1, 10))  # bounded: a day without a network would leave the floats behind

@@ -1,0 +1,98 @@
+"""What all admins hear of restores: who restored what, what went wrong, and what a restore that was cut off left."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from loguru import logger
+
+from bot.errors import CourierError
+from bot.models import PendingRestore, Recipient, RestorePlan, RestoreResult
+from bot.services.concurrency.threads import settled
+from bot.services.contracts.destination import Notice, NoticeButton, Outcome
+from bot.services.delivery.ledger import Ledger
+from bot.services.manager import Manager
+from bot.services.restore.cli_restores import forget_word, words_left
+from bot.services.restore.pending import forget_cut_off, untold_cut_off
+from bot.services.restore_chat.confirmed import confirmed_left, forget_confirmed
+from bot.services.restore_chat.pending_plans import Asker
+from bot.texts import Texts
+
+AGAIN_AFTER = 60.0
+"""Seconds between two attempts to tell anybody at all of a restore that was cut off."""
+
+
+class RestoreNews:
+    """Sends the words about restores, loudly; a `Herald`."""
+
+    def __init__(self, manager: Manager, ledger: Ledger) -> None:
+        self._manager, self._ledger = manager, ledger
+        self._texts = Texts(timezone=manager.timezone)
+        self._telling = asyncio.Lock()
+
+    async def restored(self, asker: Asker, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> None:
+        """Tell everybody but the one who did it; what is pinned follows."""
+        self._manager.news_to_pin()
+        html = self._texts.told_of_restore(asker.name, plan, result, undo=undo)
+        await self._tell(html, besides=asker)
+
+    async def failed(self, asker: Asker, plan: RestorePlan, error: BaseException, *, also_asker: bool) -> None:
+        """Tell everybody; the one who asked reads it on their screen, if there is still somebody to draw it."""
+        html = self._texts.told_of_failed_restore(asker.name, plan, error)
+        await self._tell(html, besides=None if also_asker else asker)
+
+    async def tell_of_others(self) -> None:
+        """Tell all admins what came about without this service: restores of the command line, and one that was cut off.
+
+        As long as nobody has heard of it; raises nothing.
+        """
+        if self._telling.locked():
+            return
+        async with self._telling:
+            try:
+                # To its end, also in a shutdown: what they have heard they are not told again.
+                while True:
+                    if await settled(asyncio.ensure_future(self._tell_once())):
+                        return
+                    await asyncio.sleep(AGAIN_AFTER)
+            except CourierError as error:
+                logger.error("the admins could not be told of a restore: {}", error.sentence)
+
+    async def _tell_once(self) -> bool:
+        """Tell what has yet to be told; return whether somebody has heard it, or there was nothing."""
+        catalogue = self._manager.catalogue
+        pending = await untold_cut_off(catalogue)
+        if pending is not None:
+            from bot.handlers.restore_buttons import undo_cut_off  # noqa: PLC0415 - it imports aiogram
+
+            if not await self._tell(self._texts.restore_cut_off(pending), buttons=undo_cut_off(pending)):
+                return False
+            await self._put_screen_right(pending)
+            await forget_cut_off(catalogue)
+        for word in await words_left(catalogue):
+            if not await self._tell(self._texts.told_of_restore_by_hand(word)):
+                return False
+            self._manager.news_to_pin()
+            await forget_word(catalogue, word)
+        return True
+
+    async def _put_screen_right(self, pending: PendingRestore) -> None:
+        """Let the message in which the restore was followed say how it ended, where it still says "running"."""
+        from bot.handlers.restore_buttons import undo_cut_off  # noqa: PLC0415 - it imports aiogram
+
+        confirmed = await confirmed_left(self._manager.catalogue)
+        if confirmed is None or self._manager.restores.running is not None:
+            return
+        if confirmed.message_id:
+            notice = Notice(html=self._texts.restore_cut_off(pending), buttons=undo_cut_off(pending))
+            recipient = Recipient(chat_id=confirmed.chat_id)
+            with suppress(Outcome):  # deleted, or not to be edited any more: the word about it has arrived
+                await self._ledger.destination.edit_notice(recipient, confirmed.message_id, notice)
+        await forget_confirmed(self._manager.catalogue)
+
+    async def _tell(self, html: str, *, besides: Asker | None = None, buttons: tuple[NoticeButton, ...] = ()) -> bool:
+        """Tell the admins themselves, also those whose backups go to a group."""
+        known = besides.admin_id if besides is not None else None
+        admins = [Recipient(chat_id=admin) for admin in sorted(self._manager.admins) if admin != known]
+        return bool(await self._ledger.notify(html, loud=True, to=admins, buttons=buttons))

@@ -1,0 +1,115 @@
+"""Telegram, built from the settings: the Bot API client, and the ledger that delivers through it and elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+from bot.app.destinations import build_router
+from bot.app.monitoring import who_hears
+from bot.clock import Clock
+from bot.config.settings import Settings
+from bot.errors import TelegramError, how_to_install
+from bot.models import Backup, Delivery, Recipient, Volume
+from bot.services.catalogue import Catalogue
+from bot.services.delivery.ledger import Ledger
+from bot.services.files.store import Store
+from bot.texts import Texts
+
+if TYPE_CHECKING:
+    from aiogram import Bot
+
+
+def build_bot(settings: Settings) -> Bot:
+    """Make the Bot API client for the configured server and proxy; sends nothing yet."""
+    from aiogram import Bot  # noqa: PLC0415 - 2.5 s and 170 MB that only Telegram's commands pay
+    from aiogram.client.default import DefaultBotProperties  # noqa: PLC0415
+    from aiogram.client.telegram import PRODUCTION, TelegramAPIServer  # noqa: PLC0415
+
+    from bot.services.telegram.session import DatedSession  # noqa: PLC0415
+
+    server = PRODUCTION
+    if settings.telegram_api:
+        server = TelegramAPIServer.from_base(settings.telegram_api, is_local=settings.telegram_local)
+    try:
+        proxy = settings.proxy.get_secret_value() if settings.proxy else None
+        session = DatedSession(api=server, proxy=proxy)
+    except RuntimeError as error:
+        raise TelegramError(
+            "PROXY is set, but the package that speaks to proxies is not installed.",
+            hint=how_to_install("proxy"),
+        ) from error
+    return Bot(
+        settings.bot_token.get_secret_value(),
+        session=session,
+        default=DefaultBotProperties(parse_mode="HTML", link_preview_is_disabled=True),
+    )
+
+
+async def recognise_bot(bot: Bot, catalogue: Catalogue) -> tuple[int, int] | None:
+    """Let the catalogue know which bot it serves now; return the ids of the old and the new one if that has changed.
+
+    To be called before anything is sent or edited. Raises `TelegramError` where Telegram refuses the token of another
+    bot than before: nothing is forgotten for a mistyped one.
+    """
+    before = await catalogue.served_by()
+    if before is not None and before != bot.id:
+        await _require_token(bot)
+        logger.warning(
+            "bot {} serves here now, and no longer bot {}: every admin must open it and press Start", bot.id, before
+        )
+    old = await catalogue.serve(bot.id)
+    return None if old is None else (old, bot.id)
+
+
+async def _require_token(bot: Bot) -> None:
+    from bot.services.contracts.destination import Outcome, Refused  # noqa: PLC0415
+    from bot.services.telegram.destination import TelegramDestination  # noqa: PLC0415
+
+    try:
+        await TelegramDestination(bot).round_trip()
+    except Refused as outcome:
+        sentence = f"{outcome.sentence}."
+    except Outcome:
+        return  # nobody answers: as good a token as any
+    else:
+        return
+    raise TelegramError(sentence, hint="Copy BOT_TOKEN again from @BotFather; a revoked token never works again.")
+
+
+def build_ledger(
+    settings: Settings,
+    store: Store,
+    catalogue: Catalogue,
+    bot: Bot,
+    *,
+    clock: Clock,
+    settled: Callable[[Delivery], None] = lambda _delivery: None,
+) -> Ledger:
+    """Make the ledger that delivers to Telegram and elsewhere; `settled` is told of what was delivered later on."""
+    from bot.services.telegram.destination import TelegramDestination  # noqa: PLC0415
+
+    texts = Texts(timezone=settings.timezone)
+
+    async def caption(backup: Backup, volume: Volume, recipient: Recipient) -> str:
+        followed = None
+        if recipient.thread_id is None and recipient.chat_id in settings.admin_ids:
+            followed = (await catalogue.choice(recipient.chat_id)).databases
+        return texts.caption(backup, volume, followed)
+
+    return Ledger(
+        catalogue,
+        build_router(settings, catalogue, TelegramDestination(bot), clock=clock),
+        recipients=settings.recipients,
+        admins=who_hears(settings),
+        store_folder=store.folder,
+        volume_bytes=settings.volume_size_mb * 1024 * 1024,
+        attempts=settings.retry_attempts,
+        delay=settings.retry_delay,
+        owed=settings.send_owed,
+        caption=caption,
+        clock=clock,
+        settled=settled,
+    )

@@ -1,0 +1,130 @@
+"""The `backup` command: one run, now, delivered here or left to the running service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.cli import output
+from bot.cli.opening import opened
+from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
+from bot.config.settings import Settings
+from bot.errors import CourierError, DeliveryError, InstanceError, SettingsError, SnapshotError
+from bot.models import DeliveryState, Progress, RunResult, Trigger
+from bot.texts.measures import count
+
+if TYPE_CHECKING:
+    from bot.services.manager import Manager
+
+
+def backup(
+    env_file: EnvFile = DEFAULT_ENV,
+    deliver: Annotated[
+        bool, typer.Option("--deliver/--no-deliver", help="Send it to Telegram too, or only store it.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Back up once, now: snapshot, check, prove, store and deliver.
+
+    While the service runs, it is the one that delivers: this command then stores the backup and leaves it owed.
+    Exit code 0 only when every database is in it and everybody who is to have it does.
+    """
+    settings = _read_settings(env_file, deliver=deliver)
+
+    async def work() -> None:
+        with output.progress(quiet=json) as report:
+            result, left_to_service = await _back_up_once(settings, deliver=deliver, report=report)
+        if json:
+            output.print_json(result)
+        else:
+            output.print_result(result, left_to_service=left_to_service)
+        if fault := _not_whole(result, delivers=deliver and not left_to_service):
+            raise fault
+
+    asyncio.run(work())
+
+
+def _read_settings(env_file: Path, *, deliver: bool) -> Settings:
+    try:
+        return read_settings(env_file, need_telegram=deliver, need_databases=True)
+    except SettingsError as error:
+        if not any(fault.startswith(("BOT_TOKEN is not set", "ADMIN_IDS is not set")) for fault in error.faults):
+            raise
+        raise SettingsError(
+            error.faults,
+            hint=f"{error.hint} `sqlite-courier backup --no-deliver` only stores the backup: it needs neither BOT_TOKEN"
+            " nor ADMIN_IDS.",
+        ) from None
+
+
+def _not_whole(result: RunResult, *, delivers: bool) -> CourierError | None:
+    """Return what a stored backup is without, databases before recipients; None where nothing is missing."""
+    faults, hints = [], []
+    skipped = result.backup.skipped
+    if skipped:
+        faults.append(
+            f"The backup is stored and proven, but without {count(len(skipped), 'database')}: "
+            f"{', '.join(record.name for record in skipped)}."
+        )
+        hints.append("Mend what is said above of each, then back up again; `sqlite-courier show latest` repeats it.")
+    owed = [d for d in result.deliveries if d.state not in (DeliveryState.SENT, DeliveryState.NOT_DUE)]
+    if delivers and owed:
+        faults.append(
+            f"The backup is stored and proven, but {len(owed)} of {len(result.deliveries)} recipients "
+            "do not have it yet."
+        )
+        hints.append("They are owed: the service (`sqlite-courier run`) or the next backup tries again.")
+    if not faults:
+        return None
+    sentence, hint = "\n".join(faults), " ".join(hints)
+    return SnapshotError(skipped[0].reason, sentence, hint=hint) if skipped else DeliveryError(sentence, hint=hint)
+
+
+async def _back_up_once(
+    settings: Settings, *, deliver: bool, report: Callable[[Progress], None]
+) -> tuple[RunResult, bool]:
+    """Back up once for the command line; tell also whether delivering is left to the running service.
+
+    Only one process delivers: the one that holds the service lock of this BACKUP_DIR.
+    """
+    from bot.services.files.locks import ServiceLock  # noqa: PLC0415 - commands stay quick to start
+
+    lock = ServiceLock(settings.backup_dir)
+    async with AsyncExitStack() as stack:
+        left_to_service = False
+        if deliver:
+            try:
+                await lock.acquire()
+                stack.push_async_callback(lock.release)
+            except InstanceError:
+                left_to_service = True
+        manager = await stack.enter_async_context(opened(settings, deliver=deliver and not left_to_service))
+        queue = await stack.enter_async_context(manager.watch())
+        run = asyncio.create_task(_back_up_and_pin(manager))
+        showing = asyncio.create_task(_show(queue, report))
+        stack.callback(showing.cancel)
+        return await run, left_to_service
+
+
+async def _back_up_and_pin(manager: Manager) -> RunResult:
+    from bot.app.monitoring import tell_once  # noqa: PLC0415
+
+    try:
+        result = await manager.back_up(trigger=Trigger.COMMAND, requested_by="the command line")
+    finally:
+        await tell_once(manager)
+    if manager.pins is not None:
+        await manager.pins.refresh()
+    if manager.upkeep is not None:
+        await manager.upkeep.refresh(tidy=False)
+    return result
+
+
+async def _show(queue: asyncio.Queue[Progress], report: Callable[[Progress], None]) -> None:
+    while True:
+        report(await queue.get())

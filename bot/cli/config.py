@@ -1,0 +1,104 @@
+"""`sqlite-courier config`: the settings in force, and which databases are taken, refused and left out, and why."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from bot.cli import output
+from bot.cli.options import DEFAULT_ENV, EnvFile, Json
+from bot.config.settings import Settings, load_settings
+from bot.models import Database, Recipient
+
+if TYPE_CHECKING:
+    from bot.services.schedule.timetable import Plan
+    from bot.services.snapshot.databases import Discovery
+
+_MOST_LEFT_OUT = 20
+
+Outlooks = dict[Database, tuple[str, str]]
+"""Why a database would be refused although it is there, and what would be warned of: sentences, empty for neither."""
+
+
+def config(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
+    """Print the effective settings (secrets masked), what would be backed up, and to whom it would go."""
+    from bot.services.catalogue import CATALOGUE_NAME, stored_expected  # noqa: PLC0415
+    from bot.services.files.own_folders import own_folders  # noqa: PLC0415
+    from bot.services.messages.timers import stored_timer_warnings  # noqa: PLC0415
+    from bot.services.schedule.timetable import resolve, stored_override  # noqa: PLC0415
+    from bot.services.snapshot.databases import find_databases  # noqa: PLC0415 - commands stay quick to start
+    from bot.services.snapshot.hidden_log import outlook  # noqa: PLC0415
+
+    settings = load_settings(env_file)
+    expected = stored_expected(settings.backup_dir / CATALOGUE_NAME)
+    found = find_databases(settings.databases, {}, own=own_folders(settings), expected=expected, look_aside=True)
+    plan = resolve(settings.schedule, stored_override(settings.backup_dir))
+
+    async def look() -> Outlooks:
+        return {database: await outlook(database.path) for database in found.databases}
+
+    outlooks = asyncio.run(look())
+    admins = (Recipient(chat_id=admin) for admin in settings.admin_ids)
+    timers = stored_timer_warnings(settings.backup_dir, dict.fromkeys((*settings.recipients, *admins)))
+    warnings = (*settings.warnings, *filter(None, [plan.fault]), *timers)
+    (_print_json if json else _print)(settings, found, outlooks, plan, warnings)
+
+
+def _print_json(
+    settings: Settings, found: Discovery, outlooks: Outlooks, plan: Plan, warnings: tuple[str, ...]
+) -> None:
+    output.print_json(
+        {
+            "settings": {name: {"value": value, "source": source} for name, value, source in settings.effective()},
+            "databases": [
+                {"name": entry.name, "path": entry.path}
+                | {key: words for key, words in zip(("refused", "warning"), outlooks[entry], strict=True) if words}
+                for entry in found.databases
+            ],
+            "missing": [{"path": entry.database.path, "detail": entry.detail} for entry in found.missing],
+            "left_out": found.left_out,
+            "recipients": [recipient.address for recipient in settings.recipients],
+            "overrides": {"SCHEDULE": plan.override} if plan.override else {},
+            "warnings": warnings,
+        }
+    )
+
+
+def _print(settings: Settings, found: Discovery, outlooks: Outlooks, plan: Plan, warnings: tuple[str, ...]) -> None:
+    rows = settings.effective()
+    table = output.make_table("setting", "value", "from")
+    for name, value, source in rows:
+        table.add_row(name, escape(value), source)
+    output.out.print(table)
+    output.say("")
+    if plan.override is not None:
+        source = next(place for name, _, place in rows if name == "SCHEDULE")
+        output.say(
+            f"SCHEDULE: {plan.setting} from {source}, overridden in chat by {plan.override.set_by}: {plan.expression}"
+        )
+    taken = [entry for entry in found.databases if not outlooks[entry][0]]
+    output.say(f"Backed up ({len(taken)}):")
+    for entry in taken:
+        output.say(f"  {entry.name}  ←  {entry.path}")
+        if warning := outlooks[entry][1]:
+            output.warn(warning)
+    for entry in found.databases:
+        if refused := outlooks[entry][0]:
+            _print_fault("refused", entry, refused)
+    for missing in found.missing:
+        _print_fault(str(missing.reason), missing.database, missing.detail)
+    if found.left_out:
+        output.say(f"Left out ({len(found.left_out)}):")
+        for each in found.left_out[:_MOST_LEFT_OUT]:
+            output.say(f"  {each.why}")
+        if len(found.left_out) > _MOST_LEFT_OUT:
+            output.say(f"  and {len(found.left_out) - _MOST_LEFT_OUT} more (--json names all)")
+    output.say(f"Delivered to: {', '.join(recipient.address for recipient in settings.recipients) or 'nobody'}")
+    for line in warnings:
+        output.warn(line)
+
+
+def _print_fault(what: str, database: Database, detail: str) -> None:
+    output.err.print(f"  [red]{what}[/] {escape(str(database.path))}: {escape(detail)}", soft_wrap=True)

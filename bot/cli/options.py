@@ -1,0 +1,39 @@
+"""The options that commands share, and the settings that every command begins with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.cli import output
+from bot.config.settings import Settings, load_settings
+from bot.journal import writer
+from bot.services.files.store import can_write
+
+EnvFile = Annotated[Path, typer.Option("--env-file", help="The file with the settings.", show_default=True)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+DEFAULT_ENV = Path(".env")
+
+
+def read_settings(
+    env_file: Path,
+    *,
+    need_telegram: bool = False,
+    need_databases: bool = False,
+    console: bool = False,
+    reading: bool = False,
+) -> Settings:
+    """Load the settings and open the journal; the command line's own words go to standard output, logs to files.
+
+    A command that only reads (`reading`) creates no folder for them, and says where it found no settings.
+    """
+    settings = load_settings(env_file, need_telegram=need_telegram, need_databases=need_databases)
+    log_dir = settings.log_dir if not reading or can_write(settings.log_dir) else None
+    writer.setup_journal(log_dir, settings.log_level, console=console)
+    if reading and not env_file.exists() and "BACKUP_DIR" not in settings.given.texts:
+        output.warn(
+            f"There is no {env_file.name} in {env_file.absolute().parent}: BACKUP_DIR is {settings.backup_dir}."
+        )
+    return settings

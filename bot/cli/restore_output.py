@@ -1,0 +1,120 @@
+"""What the command line prints of a restore: its progress, its plan, what came of it, what one before has left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.markup import escape
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from bot import texts
+from bot.cli import output
+from bot.models import (
+    DatabaseChange,
+    RestoreMethod,
+    RestorePlan,
+    RestoreProgress,
+    RestoreResult,
+    RestoreStage,
+)
+from bot.texts import restore_plan, restoring
+
+Report = Callable[[RestoreProgress], None]
+
+
+@contextmanager
+def bars(*, quiet: bool) -> Iterator[Report]:
+    """Show one bar per stage on a terminal; print nothing where there is none, or when `quiet`."""
+    if quiet or not output.err.is_terminal:
+        yield lambda _: None
+        return
+    with Bars(
+        TextColumn("{task.description:<40}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        console=output.err,
+        transient=True,
+    ) as bars:
+        tasks: dict[RestoreStage, Any] = {}
+
+        def report(event: RestoreProgress) -> None:
+            if event.stage is RestoreStage.DONE:
+                return
+            label = f"{event.stage}: {event.detail}"[:40]
+            if event.stage not in tasks:
+                tasks[event.stage] = bars.add_task(label, total=None)
+            bars.update(tasks[event.stage], description=label, completed=event.done, total=event.total or None)
+
+        yield report
+
+
+def print_plan(plan: RestorePlan, *, obstacles: bool = True) -> None:
+    """Print what would change, database by database, and what is in the way unless an error will say so."""
+    where = f"into {plan.folder}" if plan.folder else "in place"
+    output.out.print(f"[bold]Restore {escape(plan.source)}[/] {escape(where)}", soft_wrap=True)
+    for change in plan.changes:
+        _print_change(change)
+    for disk in plan.disks:
+        output.say(
+            f"disk of {disk.folder}: {texts.human_size(disk.needed)} needed for a while,"
+            f" {texts.human_size(disk.free)} free"
+        )
+    for warning in plan.all_warnings:
+        output.warn(warning)
+    for obstacle in plan.all_obstacles if obstacles else ():
+        output.err.print(f"[red]in the way:[/] {escape(obstacle)}", soft_wrap=True)
+
+
+def _print_change(change: DatabaseChange) -> None:
+    output.out.print(
+        f"[bold]{escape(change.name)}[/] → {escape(str(change.target))}  ({restore_plan.method(change)})",
+        soft_wrap=True,
+    )
+    now, then = change.now, change.then
+    if now is not None:
+        output.say(f"  size {texts.human_size(now.bytes)} → {texts.human_size(then.bytes)}")
+        for label, before, after in (
+            ("page size", now.page_size, then.page_size),
+            ("user_version", now.user_version, then.user_version),
+            ("application_id", now.application_id, then.application_id),
+        ):
+            if before != after:
+                output.say(f"  {label} {before} → {after}")
+        output.say(f"  journal mode {now.journal_mode}, kept")
+    else:
+        output.say(f"  {restore_plan.sizes(change)}")
+    for table in change.tables:
+        if change.now is None:
+            output.say(f"  {table.table}: {_count(table.then)}")
+        elif table.now != table.then:
+            output.say(f"  {table.table}: {_count(table.now)} → {_count(table.then)}")
+    if change.now is not None and change.tables and all(table.now == table.then for table in change.tables):
+        output.say(f"  {restore_plan.rows_as_now(change)}")
+    for difference in change.schema:
+        output.say(f"  {difference.kind} {difference.name} {difference.change}")
+    if change.in_use_means and change.method is not RestoreMethod.NEW_FILE:
+        output.say(f"  {change.in_use_means}")
+    for lost in change.lost:
+        output.out.print(f"  [red]{escape(lost)} will be lost[/]", soft_wrap=True)
+
+
+def _count(rows: int | None) -> str:
+    return "no such table" if rows is None else f"{rows:,} row{'' if rows == 1 else 's'}"
+
+
+def print_result(result: RestoreResult) -> None:
+    """Print what was restored, and how to go back."""
+    for database in result.databases:
+        held = restoring.restored_line(database)
+        detail = f" {database.detail}" if database.detail else ""
+        output.say(f"✓ {database.name} restored to {database.target}:{held}{detail}")
+        for path in database.set_aside:
+            output.say(f"  what was in its place is kept as {path}")
+    if result.safety is not None:
+        output.say(f"What was there before is backup {result.safety.id} ({result.safety.archive_name}), pinned.")
+    if result.undoable:
+        output.say("`sqlite-courier restore --undo` brings it back.")

@@ -1,0 +1,187 @@
+"""What a call wants to send: text, keyboards and files, checked against the server's limits."""
+
+import mimetypes
+import secrets
+import shutil
+import struct
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+from aiogram.client.default import Default
+from aiogram.types import InputFile, MessageEntity
+from pydantic import BaseModel
+
+from bot.demo.stand_in.entities import FormattedText, UnparsableEntitiesError, parse_html, trim, utf16_length
+from bot.demo.stand_in.multipart import Body
+from bot.demo.stand_in.refusals import bad_request
+from bot.demo.stand_in.state import BotAccount, Json, State, StoredFile
+
+TEXT_LIMIT = 4096
+CAPTION_LIMIT = 1024
+BUTTON_DATA_BYTES = 64
+BUTTONS_LIMIT = 100
+PHOTO_BYTES = 10 * 1024 * 1024
+PHOTO_SIDES = 10_000
+PHOTO_RATIO = 20
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One call being answered: who asks, and what came with it."""
+
+    state: State
+    bot: BotAccount
+    body: Body
+    local: bool = False
+    download_limit: int | None = None
+    album_flood: tuple[int, int] | None = None
+    """Items of an album that still get through, and the retry_after of the 429 that stops the others."""
+
+
+def given(value: Any) -> Any:
+    """The value, or None where aiogram's model holds only the name of a default that was never sent."""
+    return None if isinstance(value, Default) else value
+
+
+def read_text(text: str | None, parse_mode: Any, entities: list[MessageEntity] | None) -> FormattedText:
+    """The text as a phone shows it; 400 for markup that can't be parsed."""
+    match (given(parse_mode) or "").lower():
+        case "html":
+            try:
+                return trim(parse_html(text or ""))
+            except UnparsableEntitiesError as error:
+                raise bad_request(f"can't parse entities: {error}") from error
+        case "":
+            shown = tuple(entity.model_dump(exclude_none=True, warnings=False) for entity in entities or [])
+            return trim(FormattedText(text or "", shown))
+    # Markdown exists on the real server; nothing here writes it, and guessing at it would hide a mistake.
+    raise bad_request("unsupported parse_mode")
+
+
+def read_message_text(text: str | None, parse_mode: Any, entities: list[MessageEntity] | None) -> FormattedText:
+    """A message's text, neither empty nor too long."""
+    formatted = read_text(text, parse_mode, entities)
+    if not formatted.text:
+        raise bad_request("message text is empty")
+    if utf16_length(formatted.text) > TEXT_LIMIT:
+        raise bad_request("message is too long")
+    return formatted
+
+
+def read_caption(text: str | None, parse_mode: Any, entities: list[MessageEntity] | None) -> FormattedText:
+    """A caption, empty or not, and not too long."""
+    formatted = read_text(text, parse_mode, entities)
+    if utf16_length(formatted.text) > CAPTION_LIMIT:
+        raise bad_request("message caption is too long")
+    return formatted
+
+
+def read_markup(markup: BaseModel | None) -> Json | None:
+    """A keyboard as JSON; an empty inline keyboard is none at all."""
+    if markup is None:
+        return None
+    json = markup.model_dump(exclude_none=True, warnings=False)
+    if "inline_keyboard" not in json:
+        return json
+    rows = [row for row in json["inline_keyboard"] if row]
+    for row in rows:
+        for button in row:
+            _check_button(button)
+    if sum(map(len, rows)) > BUTTONS_LIMIT:
+        raise bad_request("reply markup is too long")
+    return {"inline_keyboard": rows} if rows else None
+
+
+def _check_button(button: Json) -> None:
+    if not button["text"].strip():
+        raise bad_request("can't parse inline keyboard button: Button text must be non-empty")
+    action = button.keys() - {"text", "style", "icon_custom_emoji_id"}
+    if not action:
+        raise bad_request("can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard")
+    data = button.get("callback_data")
+    if data is not None and not 1 <= len(data.encode()) <= BUTTON_DATA_BYTES:
+        raise bad_request("BUTTON_DATA_INVALID")
+
+
+def take_file(exchange: Exchange, value: str | InputFile, kind: str) -> StoredFile:
+    """The file a call names: uploaded with it, known by file_id, or (local mode) on the server's disk.
+
+    `kind` is document or photo. An uploaded file is the state's from here on.
+    """
+    source = str(value)
+    if source.startswith("attach://"):
+        upload = exchange.body.uploads.pop(source.removeprefix("attach://"), None)
+        if upload is None:
+            raise bad_request("there is no document in the request")
+        return _store(upload.path, upload.name, kind, upload.mime_type)
+    if source.startswith("file:"):
+        return _take_local(exchange, source, kind)
+    if source.startswith(("http://", "https://")):
+        raise bad_request("failed to get HTTP URL content")
+    known = exchange.bot.files.get(source)
+    if known is None:
+        raise bad_request("wrong file identifier/HTTP URL specified")
+    if known.kind != kind:
+        raise bad_request(f"can't use file of type {known.kind.title()} as {kind.title()}")
+    return known
+
+
+def copy_in(state: State, source: Path, name: str, kind: str = "document") -> StoredFile:
+    """Copy a file from outside onto the server's disk. Blocks for as long as the copy takes."""
+    kept = state.storage / uuid.uuid4().hex
+    shutil.copyfile(source, kept)
+    return _store(kept, name, kind, mimetypes.guess_type(name)[0] or "application/octet-stream")
+
+
+def _take_local(exchange: Exchange, source: str, kind: str) -> StoredFile:
+    path = Path(url2pathname(unquote(urlsplit(source).path)))
+    if not exchange.local or not path.is_file():
+        raise bad_request("wrong file identifier/HTTP URL specified")
+    return copy_in(exchange.state, path, path.name, kind)
+
+
+def _store(path: Path, name: str, kind: str, mime_type: str) -> StoredFile:
+    size = path.stat().st_size
+    width = height = 0
+    try:
+        if size == 0:
+            raise bad_request("file must be non-empty")
+        if kind == "photo":
+            width, height = _check_photo(path, size)
+    except Exception:
+        path.unlink(missing_ok=True)
+        raise
+    return StoredFile(secrets.token_urlsafe(10), path, size, name, kind, mime_type, width, height)
+
+
+def _check_photo(path: Path, size: int) -> tuple[int, int]:
+    if size > PHOTO_BYTES:
+        raise bad_request(f"file of size {size} bytes is too big for a photo; the maximum size is {PHOTO_BYTES} bytes")
+    width, height = picture_sides(path.read_bytes())
+    if not width or not height:
+        raise bad_request("IMAGE_PROCESS_FAILED")
+    if width + height > PHOTO_SIDES or max(width, height) > PHOTO_RATIO * min(width, height):
+        raise bad_request("PHOTO_INVALID_DIMENSIONS")
+    return width, height
+
+
+def picture_sides(data: bytes) -> tuple[int, int]:
+    """Width and height in pixels of a PNG or JPEG; (0, 0) for anything else."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n") and len(data) >= 24:
+        width, height = struct.unpack(">II", data[16:24])
+        return width, height
+    if not data.startswith(b"\xff\xd8"):
+        return 0, 0
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
+        # SOF0…SOF15 hold the size; C4, C8 and CC in their midst are something else.
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
+            return width, height
+        at += 2 + length
+    return 0, 0

@@ -1,0 +1,231 @@
+"""Faults on demand: which calls go wrong, when, and in which way."""
+
+import asyncio
+import enum
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.demo.stand_in import refusals
+from bot.demo.stand_in.calls import Call
+from bot.demo.stand_in.refusals import RefusalError
+from bot.demo.waiting import Changes
+
+BAD_GATEWAY = (
+    "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
+)
+
+
+class Stage(enum.StrEnum):
+    """The moments at which a call can go wrong."""
+
+    ARRIVAL = "arrival"
+    """The headers are there, the body was not read: only the method is known."""
+    BODY = "body"
+    """In the middle of a file: the parameters before it are known."""
+    CALL = "call"
+    """Everything was received, nothing was done."""
+    ANSWER = "answer"
+    """It was done, the answer was not sent."""
+
+
+class CutError(Exception):
+    """The connection ends here, without an answer."""
+
+
+class CannedError(Exception):
+    """An answer that is sent as it stands."""
+
+    def __init__(self, status: int, body: str, content_type: str) -> None:
+        super().__init__(body)
+        self.status = status
+        self.body = body
+        self.content_type = content_type
+
+
+class Gate:
+    """Holds calls until it is opened; from then on lets everything through."""
+
+    def __init__(self, changes: Changes) -> None:
+        self._changes = changes
+        self.is_open = False
+        self.waiting = 0
+        """How many calls stand before it."""
+
+    def open(self) -> None:
+        """Let everything through, now and later."""
+        self.is_open = True
+        self._changes.ring()
+
+    async def reached(self, calls: int = 1, *, within: float = 5) -> None:
+        """Wait until that many calls stand before it. Raises TimeoutError."""
+        if not await self._changes.until(lambda: self.waiting >= calls, within=within):
+            raise TimeoutError(f"{self.waiting} calls of {calls} came to the gate")
+
+    async def passed(self, closing: asyncio.Event) -> None:
+        """Wait until it is open, or the server closes."""
+        self.waiting += 1
+        self._changes.ring()
+        await self._changes.until(lambda: self.is_open or closing.is_set(), within=None)
+        self.waiting -= 1
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What happens to a call; made by the functions below."""
+
+    stage: Stage
+    error: Exception | None = None
+    gate: Gate | None = None
+    seconds: float = 0
+    after_bytes: int = 0
+    album: tuple[int, int] | None = None
+    """For a partly failed album: items stored, and the seconds hidden in the text."""
+    truncate_at: int | None = None
+
+
+def flood(retry_after: int) -> Fault:
+    """429 with the header and the parameter."""
+    return Fault(Stage.CALL, refusals.flood(retry_after))
+
+
+def forbidden(text: str = "bot was blocked by the user") -> Fault:
+    """403 `Forbidden: …`."""
+    return Fault(Stage.CALL, refusals.forbidden(text))
+
+
+def bad_request(text: str) -> Fault:
+    """400 `Bad Request: …`."""
+    return Fault(Stage.CALL, refusals.bad_request(text))
+
+
+def migrated(new_chat_id: int) -> Fault:
+    """400 that names the supergroup; to have the new id work as well, upgrade a real group instead."""
+    return Fault(Stage.CALL, refusals.upgraded(new_chat_id))
+
+
+def refused(status: int, description: str) -> Fault:
+    """Any other refusal as JSON: 401 Unauthorized, 409 Conflict, …"""
+    return Fault(Stage.CALL, RefusalError(status, description))
+
+
+def too_large(*, html: bool = False) -> Fault:
+    """413, from the server itself (JSON) or from the proxy in front of it (HTML)."""
+    return _html(413, "413 Request Entity Too Large") if html else refused(413, "Request Entity Too Large")
+
+
+def server_error(
+    status: int = 500, description: str | None = "Internal Server Error: restart", *, html: bool = False
+) -> Fault:
+    """5xx as JSON, as JSON without a description (None), or as HTML."""
+    if html:
+        return _html(status, "502 Bad Gateway" if status == 502 else f"{status} Internal Server Error")
+    if description is None:
+        body = json.dumps({"ok": False, "error_code": status})
+        return Fault(Stage.CALL, CannedError(status, body, "application/json"))
+    return refused(status, description)
+
+
+def reset(stage: Stage = Stage.CALL, *, after_bytes: int = 1) -> Fault:
+    """Cut the connection: at ARRIVAL, in the BODY once `after_bytes` of files came in, at CALL, or at ANSWER.
+
+    A call without a file has no BODY stage.
+    """
+    return Fault(stage, CutError(), after_bytes=after_bytes)
+
+
+def lost_answer() -> Fault:
+    """The call is carried out, then the connection is cut: delivered, and the bot can't know."""
+    return reset(Stage.ANSWER)
+
+
+def delay(seconds: float = 0, *, gate: Gate | None = None, stage: Stage = Stage.CALL) -> Fault:
+    """Hold the call (CALL) or the answer of a call already carried out (ANSWER) for a time or until a gate opens."""
+    return Fault(stage, gate=gate, seconds=seconds)
+
+
+def album_flood(*, stored: int = 1, retry_after: int = 8) -> Fault:
+    """The first items of an album arrive, then a 429 hides in the text of a 400."""
+    return Fault(Stage.CALL, album=(stored, retry_after))
+
+
+def truncated(at: int) -> Fault:
+    """A download that ends after `at` bytes although more were promised; for the method `download`."""
+    return Fault(Stage.CALL, truncate_at=at)
+
+
+def _html(status: int, title: str) -> Fault:
+    return Fault(Stage.CALL, CannedError(status, BAD_GATEWAY.format(title), "text/html"))
+
+
+@dataclass(eq=False, slots=True)
+class Rule:
+    """A fault and the calls it is meant for."""
+
+    fault: Fault
+    changes: Changes
+    method: str | None = None
+    chat_id: int | None = None
+    when: Callable[[Call], bool] | None = None
+    nth: int = 1
+    times: int | None = 1
+    seen: int = 0
+    hits: int = 0
+    """How often it struck."""
+    _last: Call | None = None
+
+    def cancel(self) -> None:
+        """Never strike again."""
+        self.times = self.hits
+
+    async def struck(self, hits: int = 1, *, within: float = 5) -> None:
+        """Wait until it struck that often. Raises TimeoutError."""
+        if not await self.changes.until(lambda: self.hits >= hits, within=within):
+            raise TimeoutError(f"struck {self.hits} times of {hits}")
+
+    def strikes(self, call: Call, stage: Stage) -> bool:
+        """Whether this call is hit at this stage; counts it."""
+        if not self._fits(call, stage) or self._last is call:
+            # A body comes in many chunks, and is one call all the same.
+            return False
+        self._last = call
+        self.seen += 1
+        if self.seen < self.nth:
+            return False
+        self.hits += 1
+        self.changes.ring()
+        return True
+
+    def _fits(self, call: Call, stage: Stage) -> bool:
+        return (
+            stage is self.fault.stage
+            and (self.times is None or self.hits < self.times)
+            and (stage is not Stage.BODY or call.uploaded_bytes >= self.fault.after_bytes)
+            and (self.method is None or self.method.lower() == call.method.lower())
+            and (self.chat_id is None or self.chat_id == call.chat_id)
+            and (self.when is None or self.when(call))
+        )
+
+
+class Faults:
+    """All rules in force; the earlier one strikes first."""
+
+    def __init__(self, changes: Changes) -> None:
+        self.changes = changes
+        self.rules: list[Rule] = []
+
+    async def strike(self, call: Call, stage: Stage, closing: asyncio.Event) -> Fault | None:
+        """Wait out every delay; then raise what the first matching fault says, or give it when it changes the work."""
+        for rule in list(self.rules):
+            if not rule.strikes(call, stage):
+                continue
+            fault = rule.fault
+            if fault.gate is not None:
+                await fault.gate.passed(closing)
+            elif fault.seconds:
+                await self.changes.until(closing.is_set, within=fault.seconds)
+            if fault.error is not None:
+                raise fault.error.with_traceback(None)
+            if fault.album or fault.truncate_at is not None:
+                return fault
+        return None

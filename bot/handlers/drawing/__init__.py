@@ -1,0 +1,1 @@
+"""How screens are drawn, edited and asked."""

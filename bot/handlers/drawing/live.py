@@ -1,0 +1,104 @@
+"""Live views: a message that follows work until its end, redrawn at a bounded pace, whatever becomes of the message."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiogram.exceptions import TelegramRetryAfter
+from loguru import logger
+
+from bot.handlers.drawing.screen import Canvas, Edited, Screen
+
+_LAST_WORDS = (1.0, 3.0, 10.0)
+"""Seconds between the attempts to draw a result: without it the message would show work that never ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often live views are redrawn at most: so many seconds lie between two edits in one chat.
+
+    Edits count in the flood limit of a chat, about 20 a minute: fewer than these, and the archive never waits for them.
+    """
+
+    every: float = 4.0
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _views: Counter[int] = field(default_factory=Counter)
+
+    @contextmanager
+    def watching(self, chat_id: int) -> Iterator[None]:
+        """Count a view that is drawn in a chat: all of them share its budget."""
+        self._views[chat_id] += 1
+        try:
+            yield
+        finally:
+            self._views[chat_id] -= 1
+
+    def seconds(self, chat_id: int) -> float:
+        """How long each view in the chat waits between two edits."""
+        return self.every * max(1, self._views[chat_id])
+
+    def after_flood(self, error: TelegramRetryAfter) -> float:
+        """How long an edit waits when Telegram asks for it: longer than an archive that waits too, which goes first."""
+        return float(error.retry_after) + self.every
+
+
+@dataclass(frozen=True, slots=True)
+class LiveView:
+    """Draws work in messages; the work never waits for a message, and a failing edit ends nothing."""
+
+    pace: Pace
+
+    async def follow(self, canvas: Canvas, screen: Callable[[], Screen], work: asyncio.Future[Any]) -> None:
+        """Redraw until the work ends; while another screen is open in the message, it is left alone."""
+        with self.pace.watching(canvas.chat_id):
+            await self._follow(canvas, screen, work)
+
+    async def _follow(self, canvas: Canvas, screen: Callable[[], Screen], work: asyncio.Future[Any]) -> None:
+        drawn, gone = "", False
+        while not work.done():
+            wait, now = self.pace.seconds(canvas.chat_id), screen()
+            if canvas.current and not gone and now.text != drawn:
+                try:
+                    gone = not await self.show(canvas, now)
+                    drawn = now.text
+                except TelegramRetryAfter as error:
+                    wait = max(wait, self.pace.after_flood(error))
+                except Exception as error:  # the network, a proxy's HTML, a refusal: none of it may hurt the work
+                    logger.debug("the progress could not be drawn: {}", type(error).__name__)
+            await self.pause(wait, work)
+
+    async def show(self, canvas: Canvas, screen: Screen) -> bool:
+        """Draw once; False when the message is gone."""
+        if canvas.message_id is None:
+            await canvas.draw(screen)
+            return True
+        return await canvas.edit(screen) is not Edited.GONE
+
+    async def pause(self, seconds: float, work: asyncio.Future[Any] | None) -> None:
+        """Wait, but no longer than the work lasts."""
+        tick = asyncio.ensure_future(self.pace.sleep(seconds))
+        try:
+            await asyncio.wait({tick} if work is None else {tick, work}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            tick.cancel()
+            with suppress(asyncio.CancelledError):
+                await tick
+
+    async def settle(self, canvas: Canvas, screen: Screen) -> None:
+        """Draw the last screen, also when Telegram asks to wait or can't be reached for a moment."""
+        for wait in _LAST_WORDS:
+            try:
+                await canvas.draw(screen)
+            except TelegramRetryAfter as error:
+                await self.pace.sleep(float(error.retry_after))
+            except Exception as error:  # the network, a proxy's HTML: tried again
+                logger.debug("the result could not be drawn: {}", type(error).__name__)
+                await self.pace.sleep(wait)
+            else:
+                return
+        await canvas.draw(screen)

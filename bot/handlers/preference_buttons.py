@@ -1,0 +1,158 @@
+"""The buttons of “My messages”. A press says what is to be, never “the other way round”: old messages stay harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from hashlib import sha256
+from typing import Annotated
+
+from aiogram.enums import ButtonStyle
+from aiogram.filters.callback_data import CallbackData
+from aiogram.types import InlineKeyboardMarkup
+from pydantic import Field
+
+from bot.handlers.drawing.keyboards import Go, Place, Row, Section, Settings, back_row, button, keyboard
+from bot.services.messages.choices import MINUTES_A_DAY, Choice, Mode, QuietHours
+from bot.services.messages.digest import MyMessages
+from bot.texts.preferences import BUTTONS, hours, wall
+
+PRESETS = (
+    QuietHours(start=22 * 60, end=7 * 60),
+    QuietHours(start=23 * 60, end=8 * 60),
+    QuietHours(start=20 * 60, end=9 * 60),
+)
+STEP = 15  # minutes
+PER_PAGE = 20
+
+_Minute = Annotated[int, Field(ge=0, lt=MINUTES_A_DAY)]
+
+
+class Page(StrEnum):
+    """A screen of this room."""
+
+    QUIET = "quiet"
+    START = "start"
+
+
+class MyPage(CallbackData, prefix="my"):
+    page: Page
+
+
+class ChooseMode(CallbackData, prefix="mymode"):
+    mode: Annotated[str, Field(pattern="^(every|digest|trouble)$")]
+
+
+class NoQuiet(CallbackData, prefix="myloud"):
+    pass
+
+
+class ChooseQuiet(CallbackData, prefix="myquiet"):
+    start: _Minute
+    end: _Minute
+    alarms: bool
+
+
+class AskEnd(CallbackData, prefix="myend"):
+    start: _Minute
+
+
+class MyDatabases(CallbackData, prefix="mydbs"):
+    page: Annotated[int, Field(ge=0, le=9999)]
+
+
+class Follow(CallbackData, prefix="mydb"):
+    """Care about a database, or not; `key` is short for its name."""
+
+    key: Annotated[str, Field(pattern="^[0-9a-f]{12}$")]
+    wanted: bool
+    page: Annotated[int, Field(ge=0, le=9999)]
+
+
+class FollowAll(CallbackData, prefix="mydball"):
+    pass
+
+
+MODES = {"every": Mode.EVERY, "digest": Mode.DIGEST, "trouble": Mode.TROUBLE}
+_TO_MAIN: Row = [button("‹ Back", Go(place=Place.MESSAGES))]
+
+
+def key_of(name: str) -> str:
+    """Return the short id of a database's name: the same whatever other databases come and go."""
+    return sha256(name.encode()).hexdigest()[:12]
+
+
+def my_messages(choice: Choice) -> InlineKeyboardMarkup:
+    """Return the three modes, the chosen one marked, and the ways to quiet hours and databases."""
+    modes = [
+        button(
+            f"• {BUTTONS[mode]} •" if choice.mode is mode else BUTTONS[mode],
+            ChooseMode(mode=word),
+            ButtonStyle.PRIMARY if choice.mode is mode else None,
+        )
+        for word, mode in MODES.items()
+    ]
+    return keyboard(
+        *([each] for each in modes),
+        [button("🌙 Quiet hours", MyPage(page=Page.QUIET)), button("🗄 Databases", MyDatabases(page=0))],
+        back_row("Settings", Settings(section=Section.ALL)),
+    )
+
+
+def quiet_hours(quiet: QuietHours | None) -> InlineKeyboardMarkup:
+    """Return the presets, own hours, and what can be changed of those that are set."""
+
+    def hours_button(label: str, start: int, end: int, *, alarms: bool) -> Row:
+        return [button(label, ChooseQuiet(start=start % MINUTES_A_DAY, end=end % MINUTES_A_DAY, alarms=alarms))]
+
+    alarms = quiet is not None and quiet.alarms
+    presets = [
+        each for preset in PRESETS for each in hours_button(hours(preset), preset.start, preset.end, alarms=alarms)
+    ]
+    rows: list[Row] = [presets, [button("🕰 Other hours", MyPage(page=Page.START))]]
+    if quiet is not None:
+        start, end = quiet.start, quiet.end
+        rows += [
+            hours_button(f"{wall(start)} −{STEP} min", start - STEP, end, alarms=alarms)
+            + hours_button(f"{wall(start)} +{STEP} min", start + STEP, end, alarms=alarms),
+            hours_button(f"{wall(end)} −{STEP} min", start, end - STEP, alarms=alarms)
+            + hours_button(f"{wall(end)} +{STEP} min", start, end + STEP, alarms=alarms),
+            hours_button("🔔 Let alarms sound" if alarms else "🔕 Silence alarms too", start, end, alarms=not alarms),
+            [button("No quiet hours", NoQuiet())],
+        ]
+    return keyboard(*rows, _TO_MAIN)
+
+
+def start_hours() -> InlineKeyboardMarkup:
+    """Return the hours in which quiet can begin."""
+    return keyboard(*_hours([(hour, AskEnd(start=hour * 60)) for hour in range(24)]), _to_quiet())
+
+
+def end_hours(start: int, *, alarms: bool) -> InlineKeyboardMarkup:
+    """Return the hours in which quiet can end."""
+    ends = [(hour, ChooseQuiet(start=start, end=hour * 60, alarms=alarms)) for hour in range(24) if hour * 60 != start]
+    return keyboard(*_hours(ends), _to_quiet())
+
+
+def databases(seen: MyMessages, page: int) -> InlineKeyboardMarkup:
+    """Return one button per database, ticked where it is chosen, a page of them at a time."""
+    page = min(page, max(0, (len(seen.known) - 1) // PER_PAGE))
+    shown = seen.known[page * PER_PAGE : (page + 1) * PER_PAGE]
+    rows = []
+    for name in shown:
+        chosen = seen.choice.follows({name})
+        label = f"{'✅' if chosen else '▫️'} {name if len(name) <= 40 else f'{name[:24]}…{name[-15:]}'}"
+        rows.append([button(label, Follow(key=key_of(name), wanted=not chosen, page=page))])
+    before = [button("‹ Before", MyDatabases(page=page - 1))] if page else []
+    after = [button("After ›", MyDatabases(page=page + 1))] if (page + 1) * PER_PAGE < len(seen.known) else []
+    everything = None if seen.choice.databases is None else [button("All databases", FollowAll())]
+    return keyboard(*rows, before + after, everything, _TO_MAIN)
+
+
+def _hours(choices: Sequence[tuple[int, CallbackData]]) -> list[Row]:
+    row = [button(wall(hour * 60), data) for hour, data in choices]
+    return [row[at : at + 6] for at in range(0, len(row), 6)]
+
+
+def _to_quiet() -> Row:
+    return [button("‹ Back", MyPage(page=Page.QUIET))]

@@ -1,0 +1,1 @@
+"""The log files: written free of secrets, and read."""

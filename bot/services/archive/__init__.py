@@ -1,0 +1,1 @@
+"""From checked copies to a proven archive, and back to what an archive says."""

@@ -1,0 +1,241 @@
+"""What an archive says of itself: `manifest.json` for programs; `backup_info.txt` is made from it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import TypeAdapter, ValidationError
+
+from bot import __version__
+from bot.errors import ArchiveError, DamagedArchiveError
+from bot.models import (
+    INFO_NAME,
+    MANIFEST_FORMAT,
+    MANIFEST_NAME,
+    BackedUp,
+    CheckReport,
+    Member,
+    SkippedRecord,
+    Snapshot,
+    Trigger,
+    Verdict,
+)
+from bot.services.archive.proof import Inflater
+from bot.services.zip.reader import data_offset, faults_in, inflate_entry, opened
+from bot.services.zip.records import Entry
+
+MAX_MANIFEST = 16 << 20
+"""Bytes of manifest.json that are read, and written, at most: enough for a hundred thousand tables."""
+
+TOO_MANY_TABLES = (
+    "Its rows are not listed by table: the names of its tables alone would be larger than a manifest may be."
+)
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What is in an archive, what is not and why, when, where and by whom it was made.
+
+    `format` changes with every change that an older version of this product could not read, so also with a new word
+    in the vocabulary. `host` and `timezone` (an IANA name) are those of the machine that made it.
+    """
+
+    format: int = MANIFEST_FORMAT
+    product_version: str = __version__
+    created_at: datetime
+    trigger: Trigger
+    host: str
+    timezone: str
+    databases: tuple[BackedUp, ...]
+    skipped: tuple[SkippedRecord, ...]
+
+    def to_json(self) -> bytes:
+        """UTF-8, indented for people who look into it."""
+        return _adapter().dump_json(self, indent=1)
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Manifest:
+        """Read what `to_json` wrote, here or elsewhere; trusts nothing.
+
+        Raises `DamagedArchiveError` with a sentence that completes the archive's name, see `manifest_in`.
+        """
+        try:
+            head = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise _fault("is not JSON") from error
+        found = head.get("format") if isinstance(head, dict) else None
+        if not isinstance(found, int) or isinstance(found, bool):
+            raise _fault("does not tell its format")
+        if found > MANIFEST_FORMAT:
+            raise DamagedArchiveError(
+                f"{MANIFEST_NAME} is of format {found}: a newer SQLite Courier wrote it, "
+                f"and this one ({__version__}) reads formats up to {MANIFEST_FORMAT}.",
+                hint="Update SQLite Courier; the databases can be unpacked with any ZIP tool as well.",
+            )
+        try:
+            manifest = _adapter().validate_json(data, strict=True)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            where = ".".join(str(step) for step in first["loc"])
+            raise _fault(f"can't be right at {where or 'its beginning'} ({first['msg'].lower()})") from error
+        manifest._check_claims()
+        return manifest
+
+    def _check_claims(self) -> None:
+        """Refuse what is well-formed and yet can't be true, or would be unsafe to act upon."""
+        times = [self.created_at, *(database.taken_at for database in self.databases)]
+        if any(time.tzinfo is None for time in times):
+            raise _fault("holds a time without a time zone")
+        if self.format < 1:
+            raise _fault(f"claims format {self.format}")
+        taken = {INFO_NAME.casefold(), MANIFEST_NAME.casefold()}
+        for database in self.databases:
+            name = database.name
+            if not name or name in {".", ".."} or any(sign in name for sign in "/\\\0"):
+                raise _fault(f"calls a database {name!a}, which is no file name")
+            if name.casefold() in taken:
+                raise _fault(f"uses the name {name} twice")
+            taken.add(name.casefold())
+            numbers = (database.bytes, database.compressed_bytes, database.page_size, database.page_count)
+            if min(numbers) < 0 or max(numbers) >= 1 << 63 or not _SHA256.fullmatch(database.sha256):
+                raise _fault(f"gives {name} a size or checksum that can't be")
+
+
+def build_manifest(
+    *,
+    created_at: datetime,
+    trigger: Trigger,
+    host: str,
+    timezone: str,
+    databases: Sequence[BackedUp],
+    skipped: Sequence[SkippedRecord],
+) -> Manifest:
+    """Say what an archive holds, in what a reader takes. Paths that are no Unicode are written with backslash escapes.
+
+    Where it would be larger than `MAX_MANIFEST`, rows by table are left out, of the databases with the longest lists
+    first, which then carry a warning. Raises `ArchiveError` where even that is too large.
+    """
+    manifest = Manifest(
+        created_at=created_at.astimezone(UTC),
+        trigger=trigger,
+        host=_unicode(host),
+        timezone=timezone,
+        databases=tuple(databases),
+        skipped=tuple(
+            replace(record, name=_unicode(record.name), path=_unicode(record.path), detail=_unicode(record.detail))
+            for record in skipped
+        ),
+    )
+    return _fitting(manifest)
+
+
+def _fitting(manifest: Manifest) -> Manifest:
+    over = len(manifest.to_json()) - MAX_MANIFEST
+    sizes = {one.name: len(_rows_adapter().dump_json(one.rows, indent=1)) for one in manifest.databases if one.rows}
+    left_out: set[str] = set()
+    for name in sorted(sizes, key=lambda name: sizes[name], reverse=True):
+        if over <= 0:
+            break
+        over += len(TOO_MANY_TABLES) + 2 - sizes[name]
+        left_out.add(name)
+    fitting = replace(
+        manifest,
+        databases=tuple(
+            replace(one, rows=(), warning=f"{one.warning} {TOO_MANY_TABLES}".strip()) if one.name in left_out else one
+            for one in manifest.databases
+        ),
+    )
+    if (left_out and len(fitting.to_json()) > MAX_MANIFEST) or (not left_out and over > 0):
+        raise ArchiveError(
+            f"{MANIFEST_NAME} would have more than {MAX_MANIFEST:,} bytes, which no restore reads.",
+            hint="Divide DATABASES among two services, each with a BACKUP_DIR of its own.",
+        )
+    return fitting
+
+
+def backed_up(snapshot: Snapshot, report: CheckReport, member: Member) -> BackedUp:
+    """Join what is known of one database: its copy, its check, and its member in the archive."""
+    return BackedUp(
+        name=member.name,
+        path=_unicode(str(snapshot.database.path)),
+        sha256=member.sha256,
+        bytes=member.bytes,
+        compressed_bytes=member.compressed_bytes,
+        page_size=snapshot.page_size,
+        page_count=snapshot.page_count,
+        journal_mode=snapshot.journal_mode,
+        application_id=snapshot.application_id,
+        user_version=snapshot.user_version,
+        sqlite_version=snapshot.sqlite_version,
+        taken_at=snapshot.taken_at.astimezone(UTC),
+        verdict=report.verdict,
+        method=report.method,
+        messages=tuple(map(_unicode, report.messages)),
+        foreign_key_violations=report.foreign_key_violations,
+        rows=tuple((_unicode(table), rows) for table, rows in report.rows),
+        schema_sha256=report.schema_sha256,
+        warning=_unicode(" ".join(filter(None, (snapshot.warning, _broken_rules(report))))),
+    )
+
+
+def _broken_rules(report: CheckReport) -> str:
+    """The database is whole, and yet its own program wrote rows that its schema forbids."""
+    if report.verdict is not Verdict.OK or not report.messages:
+        return ""
+    return f"Rows break a rule of their table: {report.messages[0]}."
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read the manifest of an archive on the disk, and nothing else of it; blocking, to be called in a thread.
+
+    Raises `NotFoundError`, and `DamagedArchiveError` where there is none, or none that can be read.
+    """
+    with opened(path) as (file, entries):
+        return manifest_in(file, entries, path.name)
+
+
+def manifest_in(file: BinaryIO, entries: Sequence[Entry], archive: str) -> Manifest:
+    """Read the manifest of an open archive. Raises `DamagedArchiveError`."""
+    found = [entry for entry in entries if entry.name == MANIFEST_NAME]
+    if len(found) != 1:
+        how_many = "no" if not found else "more than one"
+        raise DamagedArchiveError(f"{archive} holds {how_many} {MANIFEST_NAME}: it is no archive of SQLite Courier.")
+    entry, pieces = found[0], list[bytes]()
+    if max(entry.bytes, entry.compressed_bytes) > MAX_MANIFEST:
+        raise DamagedArchiveError(f"{archive} is damaged: {MANIFEST_NAME} is said to hold {entry.bytes:,} bytes.")
+    with faults_in(archive, MANIFEST_NAME):
+        file.seek(data_offset(file, entry))
+        for _piece in inflate_entry(file, entry, Inflater(limit=entry.bytes, sink=pieces.append)):
+            pass
+    try:
+        return Manifest.from_json(b"".join(pieces))
+    except DamagedArchiveError as error:
+        raise DamagedArchiveError(f"{archive}: {error.sentence}", hint=error.hint) from error
+
+
+@cache
+def _rows_adapter() -> TypeAdapter[tuple[tuple[str, int], ...]]:
+    return TypeAdapter(tuple[tuple[str, int], ...])
+
+
+@cache
+def _adapter() -> TypeAdapter[Manifest]:
+    return TypeAdapter(Manifest)
+
+
+def _fault(what: str) -> DamagedArchiveError:
+    return DamagedArchiveError(f"{MANIFEST_NAME} {what}.")
+
+
+def _unicode(text: str) -> str:
+    """Escape what no UTF-8 can hold: Linux lets file names be any bytes, and Python carries them as surrogates."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,162 @@
+"""Verifying an archive that lies on the disk: read in full, inflated, and compared with its own manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO
+
+from bot.errors import DamagedArchiveError
+from bot.models import INFO_NAME, MANIFEST_NAME, Archive, BackedUp, Member
+from bot.services.archive.manifest import Manifest, manifest_in
+from bot.services.archive.proof import Inflater
+from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.memory import keep_memory_flat
+from bot.services.concurrency.threads import step_by_step
+from bot.services.zip.reader import faults_in, inflate_entry, opened
+from bot.services.zip.records import STANDARD, Entry, Records
+
+Position = tuple[int, int]
+
+_ANEW = "If it was packed anew, its databases may be whole: `sqlite-courier restore FILE --to DIR` looks at them."
+
+
+async def verify_archive(
+    path: Path,
+    *,
+    expected_sha256: str = "",
+    abort: Abort,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    records: Records = STANDARD,
+) -> tuple[Archive, Manifest]:
+    """Prove that an archive is, bit for bit, one that this product wrote, and holds what its manifest says.
+
+    Every member is inflated, bounded by its declared size, and compared by length, CRC and, for the databases,
+    SHA-256; every byte between them is compared with the one record that can be there. So a changed bit is found even
+    without `expected_sha256`, the archive's checksum known from elsewhere; a deliberate forgery only with it. An
+    archive that another tool packed anew is refused too. `progress` counts bytes of the file.
+
+    Raises `DamagedArchiveError` with a sentence that names member and fault, `NotFoundError`, `AbortedError`.
+    """
+    keep_memory_flat()
+    with ThreadPoolExecutor(1, thread_name_prefix="verify") as threads:
+        return await step_by_step(
+            threads,
+            _verified(path, expected_sha256, records),
+            abort=abort,
+            progress=lambda position: progress(*position),
+        )
+
+
+def _verified(
+    path: Path, expected_sha256: str, records: Records
+) -> Generator[Position, None, tuple[Archive, Manifest]]:
+    with opened(path) as (file, entries):
+        manifest = manifest_in(file, entries, path.name)
+        databases = {database.name: database for database in manifest.databases}
+        _compare_names(path.name, entries, databases)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        walk = _Walk(file, size, path.name, records)
+        members = []
+        for entry in entries:
+            members.append((yield from walk.member(entry, databases.get(entry.name))))
+        yield from walk.end(entries)
+    if expected_sha256 and walk.sha256 != expected_sha256.lower():
+        raise DamagedArchiveError(
+            f"{path.name} is sound in itself, but not the archive that was written under its name."
+        )
+    archive = Archive(path=path, bytes=size, sha256=walk.sha256, members=tuple(members), created_at=manifest.created_at)
+    return archive, manifest
+
+
+def _compare_names(archive: str, entries: Sequence[Entry], databases: Mapping[str, BackedUp]) -> None:
+    found = Counter(entry.name for entry in entries)
+    expected = {*databases, INFO_NAME, MANIFEST_NAME}
+    for name, count in found.items():
+        if count > 1:
+            raise DamagedArchiveError(f"{archive} is damaged: it holds {name} {count} times.")
+        if name not in expected:
+            raise DamagedArchiveError(
+                f"{archive} is not as it was written: it holds {name}, of which its manifest knows nothing.", hint=_ANEW
+            )
+    for name in sorted(expected - set(found)):
+        raise DamagedArchiveError(f"{archive} is not as it was written: {name} is missing.", hint=_ANEW)
+    for entry in entries:
+        database = databases.get(entry.name)
+        if database is not None and database.bytes != entry.bytes:
+            raise DamagedArchiveError(
+                f"{archive} is damaged: {entry.name} is said to hold {entry.bytes:,} bytes, in the manifest "
+                f"{database.bytes:,}."
+            )
+
+
+class _Walk:
+    """Reads an archive once from its first byte to its last, and takes the checksum of all of them."""
+
+    def __init__(self, file: BinaryIO, size: int, archive: str, records: Records) -> None:
+        self._file = file
+        self._size = size
+        self._archive = archive
+        self._records = records
+        self._sha256 = hashlib.sha256()
+        self._position = 0
+
+    @property
+    def sha256(self) -> str:
+        return self._sha256.hexdigest()
+
+    def member(self, entry: Entry, database: BackedUp | None) -> Generator[Position, None, Member]:
+        """Read one member with its header and descriptor, which must be where the walk stands."""
+        if entry.offset != self._position:
+            raise self._changed(f"{entry.name} is not where its directory says")
+        self._expect(self._records.local_header(entry), f"the header of {entry.name}")
+        start = self._position
+        with faults_in(self._archive, entry.name):
+            inflater = Inflater(limit=entry.bytes)
+            for piece in inflate_entry(self._file, entry, inflater):
+                self._seen(piece)
+                yield self._position, self._size
+        if database is not None and inflater.sha256 != database.sha256:
+            raise self._damaged(f"{entry.name} is not the database that its manifest describes (SHA-256)")
+        self._expect(self._records.descriptor(entry), f"the descriptor of {entry.name}")
+        return Member(
+            name=entry.name,
+            bytes=entry.bytes,
+            compressed_bytes=entry.compressed_bytes,
+            crc32=entry.crc32,
+            sha256=inflater.sha256,
+            offset=start,
+        )
+
+    def end(self, entries: Sequence[Entry]) -> Generator[Position, None, None]:
+        """Read the directory and what closes it; nothing may follow."""
+        offset = self._position
+        for entry in entries:
+            self._expect(self._records.central_header(entry), f"the directory entry of {entry.name}")
+        closing = self._records.end(count=len(entries), size=self._position - offset, offset=offset)
+        self._expect(closing, "the end of the directory")
+        if self._position != self._size:
+            raise self._changed("it holds more than was written")
+        yield self._position, self._size
+
+    def _expect(self, record: bytes, what: str) -> None:
+        found = self._file.read(len(record))
+        if found != record:
+            raise self._changed(f"{what} is another")
+        self._seen(found)
+
+    def _seen(self, piece: bytes) -> None:
+        self._sha256.update(piece)
+        self._position += len(piece)
+
+    def _changed(self, what: str) -> DamagedArchiveError:
+        """What another packer does, and a flipped bit too: it says nothing of the databases."""
+        return DamagedArchiveError(f"{self._archive} is not as it was written: {what}.", hint=_ANEW)
+
+    def _damaged(self, what: str) -> DamagedArchiveError:
+        return DamagedArchiveError(f"{self._archive} is damaged: {what}.")

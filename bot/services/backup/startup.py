@@ -1,0 +1,174 @@
+"""The store and its catalogue as every process opens them: in order again, whatever the last one left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import platform
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from loguru import logger
+
+from bot.clock import Clock, utc_now
+from bot.config.settings import Settings
+from bot.errors import BusyError, CatalogueError, CourierError, SealError
+from bot.models import Trigger
+from bot.services.archive.manifest import read_manifest
+from bot.services.archive.unsealing import sealed_for, verify_any
+from bot.services.catalogue import ALL, CATALOGUE_NAME, Catalogue, Rebuilt, open_or_rebuild
+from bot.services.catalogue.private_copy import copy_catalogue
+from bot.services.files.locks import RunLock
+from bot.services.files.private_folder import sweep_rooms
+from bot.services.files.store import Store, can_write
+from bot.services.restore.context import House
+from bot.services.restore.pending import pending_restore
+from bot.services.retention.inventory import take_stock
+from bot.services.sealing.header import is_sealed
+from bot.services.sealing.keys import NO_KEYS, Keys
+
+
+@asynccontextmanager
+async def open_store(
+    settings: Settings, *, clock: Clock = utc_now, reading: bool = False
+) -> AsyncIterator[tuple[Store, Catalogue]]:
+    """Open the folder of archives and its catalogue, in order after a crash too.
+
+    What an ended process left half done is swept and marked, unless another process is running a backup right now.
+    What a restore that was cut off has left is put in order too, before anything reads the databases.
+    Which archives are gone or cut is recorded.
+    A missing or corrupt catalogue is rebuilt from the archives. Raises `CatalogueError`, `NoSpaceError`.
+
+    Who only reads (`reading`) is given a folder that is not there, or can't be written, as it is: nothing is created or
+    put in order in it, and the catalogue is a private copy that goes again.
+    """
+    folder = settings.backup_dir
+    if not await asyncio.to_thread(can_write, folder):
+        if reading:
+            async with _open_aside(settings, clock) as opened:
+                yield opened
+            return
+        if await asyncio.to_thread(folder.is_dir):
+            raise CatalogueError(
+                f"BACKUP_DIR {folder} can't be written: it is mounted read-only, or another user's.",
+                hint="`list`, `show`, `status`, `verify` and `restore … --to FOLDER` work with it as it is.",
+            )
+    store = Store(settings.backup_dir, work=settings.snapshot_dir)
+    await store.prepare()
+    catalogue, rebuilt = await open_or_rebuild(
+        store.folder / CATALOGUE_NAME, store.folder, read_manifest=read_manifest, clock=clock
+    )
+    try:
+        if rebuilt is not None:
+            _tell_of_rebuild(rebuilt)
+        await _tidy(store, catalogue, settings.keys)
+        await _settle_restores(store, catalogue, settings, clock)
+        await take_stock(store, catalogue)
+        yield store, catalogue
+    finally:
+        await catalogue.close()
+
+
+@asynccontextmanager
+async def _open_aside(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Store, Catalogue]]:
+    with tempfile.TemporaryDirectory(prefix="sqlite-courier-", ignore_cleanup_errors=True) as name:
+        work = settings.snapshot_dir
+        if work is not None and not await asyncio.to_thread(can_write, work):
+            work = None
+        store = Store(settings.backup_dir, work=work, control=Path(name))
+        copy = store.control / CATALOGUE_NAME
+        await asyncio.to_thread(copy_catalogue, store.folder / CATALOGUE_NAME, copy)
+        catalogue, _ = await open_or_rebuild(copy, store.folder, read_manifest=read_manifest, clock=clock)
+        try:
+            if await asyncio.to_thread(store.folder.is_dir):
+                await _adopt_strays(store, catalogue, settings.keys)
+                await take_stock(store, catalogue)
+            yield store, catalogue
+        finally:
+            await catalogue.close()
+
+
+def _tell_of_rebuild(rebuilt: Rebuilt) -> None:
+    for path in rebuilt.set_aside:
+        logger.error("the catalogue was broken; it is kept as {}", path)
+    logger.warning("the catalogue was rebuilt from {} archives", len(rebuilt.adopted))
+    for path in rebuilt.unreadable:
+        if is_sealed(path):
+            continue  # opened, or kept as it is, with the strays
+        logger.error("{} has no readable manifest; it is left alone", path)
+
+
+async def _tidy(store: Store, catalogue: Catalogue, keys: Keys) -> None:
+    """Mark and sweep what an ended process left, and take in archives that its catalogue did not get to know."""
+    lock = RunLock(store.folder)
+    try:
+        await lock.acquire(trigger=Trigger.COMMAND, requested_by="a process that starts")
+    except BusyError:
+        return  # what looks like a leftover belongs to the run of another process
+    try:
+        for backup in await catalogue.mark_interrupted():
+            logger.warning("backup {} of {} was interrupted", backup.id, backup.started_at)
+        for path in await store.sweep():
+            logger.warning("swept {}", path)
+        for path in await sweep_rooms(store.work):
+            logger.warning("swept {}", path)
+        await _adopt_strays(store, catalogue, keys)
+    finally:
+        await lock.release()
+
+
+async def _settle_restores(store: Store, catalogue: Catalogue, settings: Settings, clock: Clock) -> None:
+    """Put in order what a cut-off restore has left; who can't be helped here is told of by `cut_off_restores`."""
+    house = House(
+        store=store,
+        catalogue=catalogue,
+        busy_timeout=settings.busy_timeout,
+        host=platform.node(),
+        timezone=settings.timezone.key,
+        clock=clock,
+    )
+    try:
+        await pending_restore(house)
+    except (CourierError, OSError) as error:
+        logger.error("a restore may have been cut off: {}", error)
+
+
+async def _adopt_strays(store: Store, catalogue: Catalogue, keys: Keys) -> None:
+    """Take in archives that the catalogue does not know, once they are proven by reading them in full.
+
+    Killed between the renaming of an archive and its row, a run leaves such a one; a person may have put one back.
+    Sealed ones that no key here opens are kept without being proven, until a start that has the key.
+    """
+    known = {backup.archive_name: backup for backup in await catalogue.backups(limit=ALL, on_disk_only=True)}
+    for path in await store.archives():
+        if path.name in known and (known[path.name].proven or not known[path.name].sealed):
+            continue
+        try:
+            await _adopt_stray(path, store, catalogue, keys, known=path.name in known)
+        except CatalogueError:
+            raise
+        except CourierError as error:
+            logger.error("{} is left alone: {}", path, error.sentence)
+        except Exception as error:  # foreign bytes may fail in any way, and keep nobody from starting
+            logger.opt(exception=error).error("{} is left alone", path)
+
+
+async def _adopt_stray(path: Path, store: Store, catalogue: Catalogue, keys: Keys, *, known: bool) -> None:
+    try:
+        archive, manifest = await verify_any(path, store.work, keys)
+    except SealError as error:
+        if known and not await catalogue.is_told_of(path.name):
+            return  # as at the last start; it is not read again for nothing
+        backup = await catalogue.adopt_unopened(path, await asyncio.to_thread(_sha256, path), sealed_for(path, NO_KEYS))
+        if not backup.proven:
+            logger.warning("{} is kept as backup {}: {}", path, backup.id, error.sentence)
+        return
+    backup = await catalogue.adopt(path, manifest, archive.sha256, sealed=archive.sealed)
+    logger.warning("{} was not in the catalogue; it is whole, and now backup {}", path, backup.id)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

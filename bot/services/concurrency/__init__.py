@@ -1,0 +1,1 @@
+"""Threads, tasks and memory under an event loop."""

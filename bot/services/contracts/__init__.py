@@ -1,0 +1,1 @@
+"""What places for archives and chats have to offer."""

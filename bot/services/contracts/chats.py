@@ -1,0 +1,96 @@
+"""What this package asks of a chat: files fetched back, one document kept pinned, documents that people forward."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bot.services.contracts.destination import Outcome, Unchanged, Vanished
+
+__all__ = ["Chats", "CutShort", "Files", "Pinned", "PostedDocument", "Unchanged", "Vanished", "nothing"]
+
+
+class CutShort(Outcome):
+    """A download ended early, or brought more than was announced; the next one may be whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostedDocument:
+    """A document as it stands in a chat.
+
+    `unique_id` is the same for the same bytes, whoever asks; `ours` says that this very bot sent it, or that a person
+    forwarded what it had sent: with `forwarded` it is a copy, which can be read and is not ours to edit.
+    """
+
+    message_id: int
+    name: str
+    file_id: str
+    unique_id: str
+    bytes: int
+    ours: bool
+    forwarded: bool = False
+    caption: str = ""
+    mime: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned:
+    """What getChat shows on top of a chat: the newest pinned message, with its document if it has one."""
+
+    message_id: int
+    document: PostedDocument | None
+
+
+def nothing(_count: int) -> None:
+    """Take no notice of progress."""
+
+
+class Files(Protocol):
+    """Where volumes are fetched back from. Raises an `Outcome`; `StaleFile` where a file_id means nothing any more."""
+
+    async def fetch(
+        self,
+        file_id: str,
+        into: Path,
+        expected_bytes: int,
+        *,
+        offset: int = 0,
+        on_bytes: Callable[[int], None] = nothing,
+    ) -> str:
+        """Write exactly the expected bytes into a file that exists, from `offset` on; return their SHA-256."""
+        ...
+
+
+class Chats(Files, Protocol):
+    """The chats of one bot. Every method raises an `Outcome` when it fails."""
+
+    @property
+    def bot_id(self) -> int: ...
+
+    async def pinned(self, chat_id: int) -> Pinned | None:
+        """Return what is pinned on top; None when nothing is."""
+        ...
+
+    async def post(self, chat_id: int, name: str, content: bytes | str, caption: str) -> PostedDocument:
+        """Send a document silently, its bytes or (text) its file_id. `caption` is HTML."""
+        ...
+
+    async def replace(
+        self, chat_id: int, message_id: int, name: str, content: bytes | str, caption: str
+    ) -> PostedDocument:
+        """Put another document in the place of one; raises `Vanished` where that message can't be edited."""
+        ...
+
+    async def pin(self, chat_id: int, message_id: int) -> None:
+        """Pin a message without a notification."""
+        ...
+
+    async def remove(self, chat_id: int, message_id: int) -> None:
+        """Unpin a message and, where Telegram still allows it, delete it."""
+        ...
+
+    def forwarded(self, senders: frozenset[int], *, seconds: float) -> AsyncGenerator[PostedDocument, None]:
+        """Give the documents that these people send or forward within the time, in order."""
+        ...

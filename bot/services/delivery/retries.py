@@ -1,0 +1,148 @@
+"""What is owed is tried again in the background, newest first, with waits that grow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
+from typing import Any
+
+from loguru import logger
+
+from bot.models import Delivery, DeliveryState, Recipient
+from bot.services.concurrency.abort import Abort
+from bot.services.contracts.destination import Refused
+from bot.services.delivery.attempts import Desk
+from bot.services.delivery.policy import SHORTEST_RETRY, is_due, uploader_rank
+from bot.services.delivery.rows import Claim
+from bot.services.delivery.sender import Errand
+
+REFUSED_AGAIN = timedelta(minutes=1)
+"""How long no chat is served after Telegram has refused the token; it may accept it again."""
+
+LOOK_AGAIN = 60.0  # seconds; wall clocks step, machines sleep, and another process may have left something owed
+
+
+class Rounds:
+    """Serves each recipient in a task of its own, so that nobody waits for another one's trouble.
+
+    `claims` are deliveries that somebody else in this process is busy with. `settled` is told of every try's row.
+    """
+
+    def __init__(self, desk: Desk, claims: set[Claim], settled: Callable[[Delivery], None]) -> None:
+        self._desk, self._claims, self._settled = desk, claims, settled
+        self._serving: dict[Recipient, asyncio.Task[None]] = {}
+        self._failure: BaseException | None = None
+        self._refused_at: datetime | None = None
+        self._nudged = asyncio.Event()
+
+    def nudge(self) -> None:
+        """Look at what is owed now."""
+        self._nudged.set()
+
+    async def go(self) -> None:
+        """Serve until cancelled or drained; raises what kept a delivery from being tried at all.
+
+        A refused token is not that: chats wait while it lasts, and other places are served.
+        """
+        await self._desk.rows.recover(self._claims, await self._desk.recipients())
+        while not self._desk.crew.closing.is_set():
+            self._nudged.clear()
+            wake_at = await self._start_what_is_due()
+            if self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise failure
+            seconds = (wake_at - self._desk.clock()).total_seconds()
+            await self._desk.crew.until(self._nudged, max(seconds, SHORTEST_RETRY))
+
+    def serve(self, recipient: Recipient) -> None:
+        """Bring the recipient what is owed and due, in the background."""
+        if recipient not in self._serving and not self._desk.crew.closing.is_set():
+            self._start(recipient, self._serve(recipient))
+
+    async def _start_what_is_due(self) -> datetime:
+        """Start what can be tried now; returns when to look again."""
+        now = self._desk.clock()
+        wake_at = now + timedelta(seconds=LOOK_AGAIN)
+        parked = await self._desk.catalogue.parked()
+        due = []
+        for recipient in await self._desk.acquainted():
+            if recipient in self._serving:
+                continue
+            if recipient.is_chat and self._refused_at is not None and now < self._refused_at + REFUSED_AGAIN:
+                wake_at = min(wake_at, self._refused_at + REFUSED_AGAIN)
+                continue
+            if head := await self._head(recipient):  # of a parked one too: a try that has begun and met a trouble
+                at = head.next_try_at or now
+                if at <= now:
+                    due.append(recipient)
+            elif recipient in parked:
+                at = self._desk.next_knock(recipient)
+                if at <= now:
+                    self._start(recipient, self._knock(recipient))
+            else:
+                continue
+            if at > now:
+                wake_at = min(wake_at, at)
+        for status in sorted(await self._desk.catalogue.recipient_statuses(due), key=uploader_rank):
+            self.serve(status.recipient)
+        return wake_at
+
+    async def _head(self, recipient: Recipient) -> Delivery | None:
+        """The newest delivery owed; older ones wait behind it, as what keeps it from going would keep them too."""
+        for row in await self._desk.catalogue.owed(recipient=recipient):
+            if row.state is not DeliveryState.PARKED and (row.backup_id, recipient) not in self._claims:
+                return row
+        return None
+
+    async def _serve(self, recipient: Recipient) -> None:
+        while not self._desk.crew.closing.is_set():
+            row = await self._head(recipient)
+            if row is None or not is_due(row, self._desk.clock()):
+                return
+            recipient = (await self._deliver(row)).recipient
+
+    async def _deliver(self, row: Delivery) -> Delivery:
+        row = await self._try(row)
+        self._settled(row)
+        if row.state is DeliveryState.SENT:
+            await self._desk.rows.settle(row.backup_id)
+        return row
+
+    async def _try(self, row: Delivery) -> Delivery:
+        status = (await self._desk.catalogue.recipient_statuses([row.recipient]))[0]
+        return await self._desk.attempt(
+            row.recipient,
+            Errand(
+                consignment=await self._desk.consign(await self._desk.catalogue.backup(row.backup_id)),
+                silent=True,
+                rank=uploader_rank(status),
+                trusted=status.last_sent_at is not None,
+                abort=Abort(),
+            ),
+        )
+
+    async def _knock(self, recipient: Recipient) -> None:
+        """Try a parked recipient with the newest that it is owed, or a line: only what arrives counts."""
+        if not await self._desk.knock(recipient):
+            return
+        recipient = await self._desk.catalogue.current(recipient)
+        for row in await self._desk.catalogue.owed(recipient=recipient):
+            if (row.backup_id, recipient) not in self._claims:
+                await self._deliver(row)
+            return
+        await self._desk.greet(recipient)
+
+    def _start(self, recipient: Recipient, work: Coroutine[Any, Any, None]) -> None:
+        task = self._serving[recipient] = self._desk.crew.spawn(work)
+        task.add_done_callback(lambda task: self._ended(recipient, task))
+
+    def _ended(self, recipient: Recipient, task: asyncio.Task[None]) -> None:
+        del self._serving[recipient]
+        if not task.cancelled() and (failure := task.exception()):
+            if isinstance(failure, Refused):
+                logger.warning("{}: {}; chats are tried again in a minute", recipient.address, failure.sentence)
+                self._refused_at = self._desk.clock()
+            else:
+                self._failure = failure
+        self.nudge()

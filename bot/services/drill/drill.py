@@ -1,0 +1,316 @@
+"""Test-restores: an archive is opened as on the day it is needed, on what Telegram holds if possible."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+from bot.clock import Clock, utc_now
+from bot.errors import (
+    AbortedError,
+    CourierError,
+    DamagedArchiveError,
+    NotFoundError,
+    SealError,
+    UntrustedArchiveError,
+)
+from bot.models import Backup, Drill, DrillSource, Verdict
+from bot.services.catalogue import Catalogue
+from bot.services.catalogue.newest import newest_first
+from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.threads import run_to_end
+from bot.services.contracts.chats import Files
+from bot.services.contracts.destination import Outcome
+from bot.services.fetch.fetch import LostError, TooLargeToFetchError, UnreachableError, fetch_archive
+from bot.services.files.private_folder import private_room, sweep_rooms
+from bot.services.files.store import Store
+from bot.services.restore.incoming import Incoming, Intake
+from bot.services.restore.intake import take_in
+from bot.services.retention.inventory import record_fault
+from bot.services.sealing.age import has_key_for
+from bot.services.sealing.header import is_sealed
+from bot.services.sealing.keys import NO_KEYS, Keys
+
+if TYPE_CHECKING:
+    from bot.services.objects.archives import Holdings as Stored
+
+Alarm = Callable[[Backup, Drill], Awaitable[object]]
+
+_FAILED = "⚠️ Its test-restore"
+
+PATIENCE = 20.0
+"""Seconds before a volume is asked for again, doubled each time: nobody waits for a drill, and a failed one alarms."""
+
+
+BYTES_COMPARED = "Bytes compared, not opened: no key on this server."
+
+
+async def rehearse(
+    archive: Path, room: Path, *, backup: Backup | None = None, keys: Keys = NO_KEYS, abort: Abort
+) -> Intake:
+    """Restore every database of an archive into the private folder `room`, open it, and compare it with the manifest.
+
+    It goes the way of every restore up to the last step. Compared are every byte of the archive (with `backup` also its
+    SHA-256), of each database SHA-256 and size, a full integrity check, violated foreign keys, rows per table and the
+    schema. Raises `DamagedArchiveError` or `UntrustedArchiveError` with what is not as it was, `NotFoundError`,
+    `NoSpaceError`, `AbortedError`.
+    """
+    intake = await take_in([archive], room, backup=backup, keys=keys, abort=abort)
+    faults = [fault for database in intake.databases for fault in _compare(database)]
+    if faults:
+        raise DamagedArchiveError(" ".join(faults), hint="Restore from an older backup, and make a new one now.")
+    return intake
+
+
+def _compare(database: Incoming) -> list[str]:
+    """Return what is not as the manifest says, beyond what every restore insists on."""
+    record, report = database.record, database.report
+    if record is None:
+        return [f"{database.name} is in no manifest: there is nothing to compare it with."]
+    faults = []
+    if report.foreign_key_violations != record.foreign_key_violations:
+        faults.append(
+            f"{database.name}: {report.foreign_key_violations:,} rows refer to missing ones,"
+            f" {record.foreign_key_violations:,} did when it was backed up."
+        )
+    # Empty where it could not be read, for want of memory too: that is no difference.
+    if record.schema_sha256 and report.schema_sha256 and report.schema_sha256 != record.schema_sha256:
+        faults.append(f"{database.name}: its schema is not the one that was backed up.")
+    return faults
+
+
+def _compare_bytes(archive: Path, backup: Backup, abort: Abort) -> None:
+    """Raise `DamagedArchiveError` unless a file is, bit for bit, the archive that was proven; it stays sealed."""
+    sha256 = hashlib.sha256()
+    try:
+        with archive.open("rb") as file:
+            while piece := file.read(1 << 20):
+                abort.check()
+                sha256.update(piece)
+    except OSError as error:
+        raise NotFoundError(f"{archive.name} can't be read: {error.strerror or error}.") from error
+    if sha256.hexdigest() != backup.archive_sha256:
+        raise DamagedArchiveError(
+            f"{archive.name} is not the archive that was written under its name (SHA-256).",
+            hint="Restore from an older backup, and make a new one now.",
+        )
+
+
+def _is_as_written(archive: Path, backup: Backup, abort: Abort) -> bool:
+    try:
+        _compare_bytes(archive, backup, abort)
+    except (DamagedArchiveError, NotFoundError):
+        return False
+    return True
+
+
+def _summary(intake: Intake) -> str:
+    """Return what was proven and what could not be, in a sentence each."""
+    checked = [database for database in intake.databases if database.report.verdict is not Verdict.UNCHECKED]
+    counts = [number for database in checked for _, number in database.report.rows]
+    rows = sum(number for number in counts if number > 0)
+    uncounted = sum(number < 0 for number in counts)
+    sentences = [
+        f"{database.name} is byte for byte as it was (SHA-256), and could not be checked here: "
+        f"{database.report.messages[0] if database.report.messages else 'the reason is not known'}."
+        for database in intake.databases
+        if database.report.verdict is Verdict.UNCHECKED
+    ]
+    sentences += [f"{name}, which the manifest names, is no longer in it." for name in intake.missing]
+    if checked:
+        of = f" of {len(intake.databases)}" if sentences else ""
+        besides = f" ({uncounted} table{'' if uncounted == 1 else 's'} not counted)" if uncounted else ""
+        sentences.insert(
+            0,
+            f"{len(checked)}{of} database{'' if len(intake.databases) == 1 else 's'} restored and checked: SHA-256, "
+            f"integrity, foreign keys, schema and {rows:,} rows{besides} are as they were.",
+        )
+    return " ".join(sentences)
+
+
+class Drills:
+    """Test-restores backups, writes down what came of it, and raises the alarm when one fails."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        store: Store,
+        files: Files | None = None,
+        *,
+        alarm: Alarm | None = None,
+        keys: Keys = NO_KEYS,
+        clock: Clock = utc_now,
+        patience: float = PATIENCE,
+    ) -> None:
+        """Without `files`, archives on the disk are all that can be test-restored; without `keys`, no sealed ones."""
+        self._catalogue, self._store, self._files = catalogue, store, files
+        self._alarm, self._keys, self._clock = alarm, keys, clock
+        self.patience = patience
+        self._busy = asyncio.Lock()
+        self.trouble = ""
+        """Why the newest test-restore could not be made at all; empty once one was."""
+
+    async def drill_newest(self, *, abort: Abort | None = None) -> Drill | None:
+        """Test-restore the newest backup as Telegram holds it; None when there is no backup at all.
+
+        Its volumes are fetched back by file_id, joined and compared. Where no backup is in Telegram yet, or its volumes
+        are too large to be downloaded by a bot, the archive on the disk is taken. A failure is recorded, noted on the
+        backup and alarmed about. Raises `UnreachableError` (nothing is known then, and nothing recorded),
+        `NoSpaceError`, `CatalogueError`, `AbortedError`.
+        """
+        try:
+            drill = await self._drill_newest(abort or Abort())
+        except AbortedError:
+            raise
+        except CourierError as error:
+            self.trouble = error.sentence
+            raise
+        self.trouble = ""
+        return drill
+
+    async def _drill_newest(self, abort: Abort) -> Drill | None:
+        async with self._busy:
+            points = await self._catalogue.restore_points(limit=1) if self._files is not None else ()
+            backup = await self._catalogue.backup_of(points[0]) if points else None
+            if backup is not None and self._files is not None:
+                files = self._files
+
+                async def fetch(room: Path) -> Path:
+                    return await fetch_archive(files, points[0], room, delay=self.patience, abort=abort)
+
+                try:
+                    return await self._drill(backup, DrillSource.TELEGRAM, fetch, abort)
+                except TooLargeToFetchError as error:
+                    logger.warning("{} The archive on the disk is test-restored instead.", error.sentence)
+            on_disk = await self._catalogue.latest_sound()
+            return await self.drill_on_disk(on_disk, abort=abort) if on_disk is not None else None
+
+    async def drill_on_disk(self, backup: Backup, *, abort: Abort, by_hand: bool = False) -> Drill:
+        """Read the archive on the disk in full, compare it with the catalogue, and test-restore it; raises as above.
+
+        A damaged one counts as no backup from then on, until it is found whole.
+
+        A key of this server that does not open what this server sealed is a failure, and an alarm. `by_hand` it is the
+        fault of who brought the key: `SealError`.
+        """
+
+        async def find(_room: Path) -> Path:
+            return self._store.folder / backup.archive_name
+
+        async def blame(fault: str) -> None:
+            await record_fault(self._store, self._catalogue, backup, fault)
+
+        return await self._drill(backup, DrillSource.DISK, find, abort, by_hand=by_hand, blame=blame)
+
+    async def drill_stored(self, place: Stored, *, abort: Abort | None = None) -> Drill | None:
+        """Fetch the newest archive back from an object store and test-restore it; None when it holds none of ours.
+
+        A failure is recorded, noted on the backup and alarmed about. Raises as `drill_newest`; also `UnreachableError`
+        when the store can't be asked what it holds.
+        """
+        abort = abort or Abort()
+        async with self._busy:
+            try:
+                points = (await place.survey()).points
+            except NotFoundError:
+                return None
+            except Outcome as outcome:
+                raise UnreachableError(f"{place.bucket.url}: {outcome.sentence}.") from None
+            points = newest_first(points, now=self._clock(), at=lambda point: point.at)
+            backup = await self._catalogue.backup_of(points[0]) if points else None
+            if backup is None:
+                return None
+
+            async def fetch(room: Path) -> Path:
+                return await fetch_archive(
+                    place, points[0], room, delay=self.patience, abort=abort, place=place.bucket.url
+                )
+
+            async def blame(fault: str) -> None:
+                try:
+                    await place.blame(points[0].archive, fault)
+                except Outcome as outcome:
+                    logger.error("{}: {} could not be noted there: {}", place.bucket.url, fault, outcome.sentence)
+
+            return await self._drill(backup, DrillSource.OBJECTS, fetch, abort, blame=blame)
+
+    async def prove(self, archive: Path, backup: Backup | None) -> str:
+        """Test-restore an archive file; return what was proven, in a sentence.
+
+        With its `backup`, that is recorded, whatever comes of it. Raises `DamagedArchiveError` where it fails, and
+        `SealError`, with nothing recorded, where the keys that somebody has brought do not open it.
+        """
+        if backup is not None:
+            drill = await self.drill_on_disk(backup, abort=Abort(), by_hand=True)
+            if not drill.ok:
+                raise DamagedArchiveError(drill.detail, hint="Restore from an older backup, and make a new one now.")
+            return drill.detail
+        async with private_room(self._store.work) as room:
+            return _summary(await rehearse(archive, room, keys=self._keys, abort=Abort()))
+
+    async def _drill(
+        self,
+        backup: Backup,
+        source: DrillSource,
+        bring: Callable[[Path], Awaitable[Path]],
+        abort: Abort,
+        *,
+        by_hand: bool = False,
+        blame: Callable[[str], Awaitable[None]] | None = None,
+    ) -> Drill:
+        """Test-restore the archive that `bring` gives, and record what came of it; `blame` hears why it is bad."""
+        await sweep_rooms(self._store.work)
+        async with private_room(self._store.work) as room:
+            opened, own = True, Abort(parent=abort)
+            try:
+                archive = await bring(room)
+                opened = await asyncio.to_thread(self._can_open, archive)
+                if opened:
+                    intake = await rehearse(archive, room, backup=backup, keys=self._keys, abort=abort)
+                    ok, detail = True, _summary(intake)
+                else:
+                    await run_to_end(partial(_compare_bytes, archive, backup, own), stop=own.set)
+                    ok, detail = True, BYTES_COMPARED
+            except TooLargeToFetchError:
+                raise
+            except SealError as error:
+                ok, detail = False, error.sentence
+                if by_hand and await run_to_end(partial(_is_as_written, archive, backup, own), stop=own.set):
+                    raise
+            except (DamagedArchiveError, UntrustedArchiveError) as error:
+                ok, detail = False, error.sentence
+                if blame is not None:
+                    await blame(error.sentence)
+            except (LostError, NotFoundError) as error:
+                ok, detail = False, error.sentence
+        if ok and source is DrillSource.DISK:
+            await self._catalogue.clear_fault(backup.id)
+        drill = Drill(backup_id=backup.id, at=self._clock(), source=source, ok=ok, detail=detail, opened=opened)
+        await self._catalogue.record_drill(drill)
+        if ok:
+            logger.info("backup {} test-restored from {}: {}", backup.id, source, detail)
+        else:
+            await self._tell(backup, drill)
+        return drill
+
+    def _can_open(self, archive: Path) -> bool:
+        """Whether there is a key to try; a sealed archive that it does not open then fails its drill."""
+        return not is_sealed(archive) or has_key_for(archive, self._keys)
+
+    async def _tell(self, backup: Backup, drill: Drill) -> None:
+        logger.error("the test-restore of backup {} from {} failed: {}", backup.id, drill.source, drill.detail)
+        # After what a person noted, which is not ours to drop.
+        kept = backup.note.partition(_FAILED)[0].rstrip(" ·")
+        told = f"{_FAILED} from {drill.source} failed: {drill.detail}"
+        await self._catalogue.set_note(backup.id, f"{kept} · {told}" if kept else told)
+        if self._alarm is not None:
+            try:
+                await self._alarm(backup, drill)
+            except CourierError as error:
+                logger.error("nobody could be told: {}", error.sentence)

@@ -1,0 +1,61 @@
+"""The product's own folders, which are never a source nor a target: archives, catalogue, private copies, logs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.config.settings import Settings
+from bot.services.catalogue import CATALOGUE_NAME
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnFolders:
+    """Folders by the setting that names each, and files that are the product's wherever a link to them lies."""
+
+    folders: tuple[tuple[str, Path], ...] = ()
+    files: tuple[tuple[str, Path], ...] = ()
+
+    def why(self, path: Path) -> str:
+        """Return why a path is the product's own, as the end of a sentence (`lies in …`); empty where it is not.
+
+        Links are followed, and a folder is known again under any other name or mount of it. Blocking.
+        """
+        real = Path(os.path.realpath(path))
+        around = {identity for each in (real, *real.parents) if (identity := _identity(each)) is not None}
+        for setting, folder in self.folders:
+            if real.is_relative_to(Path(os.path.realpath(folder))) or _identity(folder) in around:
+                return f"lies in {folder}, the courier's own folder ({setting})"
+        itself = _identity(real)
+        for what, file in self.files:
+            if itself is not None and itself == _identity(file):
+                return f"is {what}, {file}"
+        return ""
+
+
+NOTHING_OWN = OwnFolders()
+
+
+def own_folders(settings: Settings) -> OwnFolders:
+    """Return the folders of these settings; they need not be there."""
+    return OwnFolders(
+        folders=tuple(_folders(settings)),
+        files=(("the courier's own catalogue", settings.backup_dir / CATALOGUE_NAME),),
+    )
+
+
+def _folders(settings: Settings) -> Iterator[tuple[str, Path]]:
+    yield "BACKUP_DIR", settings.backup_dir
+    if settings.snapshot_dir is not None:
+        yield "SNAPSHOT_DIR", settings.snapshot_dir
+    yield "LOG_DIR", settings.log_dir
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return (found.st_dev, found.st_ino) if found.st_ino else None

@@ -1,0 +1,71 @@
+"""Private folders for what is being restored; what a killed process left of them goes at the next start."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from bot.services.files.store import create_private_folder
+
+_PREFIX = "restore-"
+_LOCK = ".lock"
+
+
+@asynccontextmanager
+async def private_room(work: Path) -> AsyncIterator[Path]:
+    """Give an empty folder (0700) inside `work`, removed at the end; as long as it is given, no sweep touches it."""
+    folder = work / f"{_PREFIX}{secrets.token_hex(8)}"
+    lock = await asyncio.to_thread(_open, folder)
+    try:
+        yield folder
+    finally:
+        # In a shield: whole copies of people's data, which a shutdown must not leave behind.
+        await asyncio.shield(asyncio.to_thread(_close, folder, lock))
+
+
+async def sweep_rooms(work: Path) -> tuple[Path, ...]:
+    """Remove the folders of processes that are gone; return what was removed."""
+    return await asyncio.to_thread(_sweep, work)
+
+
+def _open(folder: Path) -> FileLock:
+    create_private_folder(folder.parent)
+    lock = FileLock(folder.with_name(folder.name + _LOCK), mode=0o600, thread_local=False)
+    lock.acquire(timeout=0)  # before the folder is there: a sweep sees no folder without its lock
+    folder.mkdir(mode=0o700)
+    return lock
+
+
+def _close(folder: Path, lock: FileLock) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    _unlink(Path(lock.lock_file))
+    lock.release()
+    _unlink(Path(lock.lock_file))  # Windows deletes no open file
+
+
+def _sweep(work: Path) -> tuple[Path, ...]:
+    removed = []
+    for found in sorted(work.glob(f"{_PREFIX}*{_LOCK}")):
+        lock = FileLock(found, mode=0o600, thread_local=False)
+        try:
+            lock.acquire(timeout=0)
+        except (Timeout, OSError):
+            continue
+        folder = found.with_name(found.name.removesuffix(_LOCK))
+        if folder.is_dir() and not folder.is_symlink():
+            removed.append(folder)
+        _close(folder, lock)
+    return tuple(removed)
+
+
+def _unlink(file: Path) -> None:
+    try:
+        file.unlink(missing_ok=True)
+    except OSError:
+        return

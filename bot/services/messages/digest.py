@@ -1,0 +1,48 @@
+"""What screens, digests and notes show: frozen values for the texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from bot.models import Backup, Recipient
+from bot.services.messages.choices import Choice, Unchanged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MyMessages:
+    """Everything the screen of one admin shows. `known` are the names of the databases to choose from.
+
+    `receives` is false where DELIVER_TO leaves this chat out. `keeper` is the chat to which every backup comes because
+    nobody wants them all; None where somebody does.
+    """
+
+    admin_id: int
+    choice: Choice
+    known: tuple[str, ...]
+    receives: bool
+    keeper: Recipient | None
+    keeper_name: str
+    unchanged: Unchanged
+    chat_keep_hours: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """A local day as one chat is told of it: the runs that ended, newest first, and which of them came here as files.
+
+    `databases` are those the admin follows, None for all.
+    """
+
+    day: date
+    runs: tuple[Backup, ...]
+    received: frozenset[int]
+    databases: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnchangedNote:
+    """That nothing changed `since` the newest archive in a chat, as these runs found, oldest first."""
+
+    since: Backup
+    runs: tuple[Backup, ...]

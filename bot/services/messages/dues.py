@@ -1,0 +1,149 @@
+"""To which chats a new backup is due, and why not to the others: a pure plan that never leaves it with nobody.
+
+Whatever people choose, three things hold: every chat gets one archive a day, so that each chat alone can bring
+everything back; nothing is called unchanged that this chat does not have and the disk does not hold; and a backup that
+nobody asked for still goes to one chat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from bot.models import Backup, Recipient
+from bot.services.messages.choices import DEFAULT, Choice, Mode, Unchanged
+
+
+class Why(StrEnum):
+    """Why a backup is due to a chat, or is not."""
+
+    EVERY = "every backup is wanted there"
+    ASKED = "it was asked for there"
+    FIRST_OF_DAY = "one archive a day goes to every chat"
+    NOBODY_ELSE = "it would have gone to nobody"
+    DIGEST = "the daily digest was chosen there"
+    TROUBLE = "trouble only was chosen there"
+    DATABASES = "none of the databases chosen there has changed"
+    UNCHANGED = "nothing has changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A chat as it stands before a backup goes out.
+
+    `last` is the newest backup that was delivered there whole and not deleted there since; `on_disk` says whether its
+    archive is really there. `asked` marks the chat in which somebody asked for this very backup.
+    """
+
+    recipient: Recipient
+    choice: Choice = DEFAULT
+    last: Backup | None = None
+    on_disk: bool = False
+    parked: bool = False
+    asked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """What is decided for one chat. `same_as` names the backup there that holds the same bytes."""
+
+    recipient: Recipient
+    due: bool
+    why: Why
+    same_as: int | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The reason, fit to follow "not sent:"."""
+        return f"unchanged since backup {self.same_as}, which is there" if self.same_as is not None else str(self.why)
+
+
+def is_same(older: Backup, newer: Backup) -> bool:
+    """Tell whether `newer` holds exactly what `older` does: the same databases, byte for byte, and none was skipped."""
+    if newer.skipped or older.skipped or not older.proven or not newer.databases:
+        return False
+    return {(d.name, d.path, d.sha256) for d in older.databases} == {
+        (d.name, d.path, d.sha256) for d in newer.databases
+    }
+
+
+def plan_dues(
+    backup: Backup, wishes: Sequence[Wish], *, unchanged: Unchanged, routine: bool, timezone: ZoneInfo
+) -> tuple[Due, ...]:
+    """Decide for every recipient, in the order given. `routine` is what nobody asked for: the planned runs.
+
+    A backup that lacks a database is never called unchanged. What an object store or a mailbox gets spares no chat.
+    """
+    may_skip = routine and unchanged is not Unchanged.SEND
+    dues = [_decide(backup, wish, may_skip=may_skip, routine=routine, timezone=timezone) for wish in wishes]
+    held = may_skip and same_bytes(backup, [wish for wish in in_chats(wishes) if not wish.parked]) is not None
+    takers = [wish for due, wish in zip(dues, wishes, strict=True) if due.due and not wish.parked]
+    if not held and not in_chats(takers):
+        spared = in_chats(wish for due, wish in zip(dues, wishes, strict=True) if not due.due)
+        if (keeper := keeper_of(spared)) is not None:
+            at = next(index for index, due in enumerate(dues) if due.recipient == keeper)
+            dues[at] = Due(recipient=keeper, due=True, why=Why.NOBODY_ELSE)
+    return tuple(dues)
+
+
+def same_bytes(backup: Backup, wishes: Sequence[Wish]) -> int | None:
+    """Return the newest backup that some chat and the disk hold with the same databases, byte for byte."""
+    return max((wish.last.id for wish in wishes if wish.last is not None and _has_same(wish, backup)), default=None)
+
+
+def in_chats(wishes: Iterable[Wish]) -> list[Wish]:
+    """Leave out what is no chat: from chats alone everything can be had back."""
+    return [wish for wish in wishes if wish.recipient.is_chat]
+
+
+def keeper_of(wishes: Sequence[Wish]) -> Recipient | None:
+    """Return the chat that takes a backup which is due to nobody; None when none of them can be reached.
+
+    Who wants a digest rather than who wants trouble only, and always the same one: the first in the settings.
+    """
+    reachable = [wish for wish in wishes if not wish.parked]
+    chosen = min(reachable, key=lambda wish: wish.choice.mode is Mode.TROUBLE, default=None)
+    return chosen.recipient if chosen else None
+
+
+def _decide(backup: Backup, wish: Wish, *, may_skip: bool, routine: bool, timezone: ZoneInfo) -> Due:
+    def is_due(why: Why) -> Due:
+        return Due(recipient=wish.recipient, due=True, why=why)
+
+    def is_not(why: Why, same_as: int | None = None) -> Due:
+        return Due(recipient=wish.recipient, due=False, why=why, same_as=same_as)
+
+    if wish.asked:
+        return is_due(Why.ASKED)
+    if wish.last is None or _day(wish.last, timezone) < _day(backup, timezone):
+        return is_due(Why.FIRST_OF_DAY if wish.choice != DEFAULT else Why.EVERY)
+    if wish.choice.mode is not Mode.EVERY:
+        return is_not(Why.DIGEST if wish.choice.mode is Mode.DIGEST else Why.TROUBLE)
+    if may_skip and _has_same(wish, backup):
+        return is_not(Why.UNCHANGED, wish.last.id)
+    if routine and wish.on_disk and _holds_what_is_followed(wish.last, backup, wish.choice):
+        return is_not(Why.DATABASES)
+    return is_due(Why.EVERY)
+
+
+def _has_same(wish: Wish, backup: Backup) -> bool:
+    return wish.last is not None and wish.on_disk and is_same(wish.last, backup)
+
+
+def _holds_what_is_followed(last: Backup, backup: Backup, choice: Choice) -> bool:
+    """Whether the chat's newest archive has the chosen databases as they are now; one that left is no news either."""
+    if choice.databases is None:
+        return False
+    then = {(d.name, d.path): d.sha256 for d in last.databases}
+    return all(
+        then.get((database.name, database.path)) == database.sha256
+        for database in backup.databases
+        if database.name in choice.databases
+    )
+
+
+def _day(backup: Backup, timezone: ZoneInfo) -> date:
+    return backup.started_at.astimezone(timezone).date()

@@ -1,0 +1,266 @@
+"""What is kept in order in the chats: the digest of the day, the note that nothing changed, and the tidying."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from datetime import date, datetime, time, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from loguru import logger
+
+from bot.clock import Clock, utc_now
+from bot.errors import CourierError
+from bot.models import Delivery, Recipient
+from bot.services.catalogue import Catalogue, KeptMessage
+from bot.services.contracts.destination import Notice, Outcome, Parked, Vanished, Wait
+from bot.services.messages.choices import Choice, Mode
+from bot.services.messages.choices import Unchanged as WhenUnchanged
+from bot.services.messages.digest import Digest, UnchangedNote
+from bot.services.messages.tidying import TidyDecision, plan_tidy
+
+Sleep = Callable[[float], Awaitable[None]]
+
+GATHER = 1.0
+"""Seconds in which further news join one edit."""
+
+LOOK_AGAIN = 600.0
+"""Seconds between two looks without any news: messages grow old by themselves."""
+
+TRY_AGAIN = 60.0
+BETWEEN_DELETIONS = 1.1
+"""Seconds: Telegram wants about one request per second and chat."""
+
+LOOK_BACK = timedelta(days=4)
+"""Older messages can't be deleted, and the days of those that can are whole in this."""
+
+DIGEST, NOTE = "digest", "unchanged"
+
+
+class Undeletable(Outcome):
+    """Telegram refuses to delete the message, now and later."""
+
+
+class Notes(Protocol):
+    """The chats, as a place for messages that change. Every method raises an `Outcome` when it fails."""
+
+    async def send_notice(self, recipient: Recipient, notice: Notice) -> int: ...
+
+    async def edit_notice(self, recipient: Recipient, message_id: int, notice: Notice) -> None: ...
+
+    async def delete_messages(self, recipient: Recipient, message_ids: Sequence[int]) -> None: ...
+
+
+class Choices(Protocol):
+    """What is asked of the preferences."""
+
+    async def of(self, admin_id: int) -> Choice: ...
+
+
+class Sentences(Protocol):
+    """The texts, made by whoever talks to people."""
+
+    def digest(self, seen: Digest) -> str: ...
+
+    def unchanged_note(self, seen: UnchangedNote) -> str: ...
+
+
+def day_bounds(day: date, timezone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return the instants at which a local day begins and ends: 23, 24 or 25 hours apart."""
+    begin = datetime.combine(day, time(), tzinfo=timezone)
+    end = datetime.combine(day + timedelta(days=1), time(), tzinfo=timezone)
+    return begin, end
+
+
+class Upkeep:
+    """Keeps one digest per admin and day, and one note per chat and archive, edited in place; and tidies the chats.
+
+    A restart goes on with the same messages, as their ids are in the catalogue. Nothing here ever makes a sound, and
+    trouble here is logged, tried again, and nobody's failure.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        notes: Notes,
+        preferences: Choices,
+        sentences: Sentences,
+        *,
+        admins: Iterable[int],
+        recipients: Iterable[Recipient],
+        timezone: ZoneInfo,
+        when_unchanged: WhenUnchanged,
+        chat_keep_hours: int,
+        tidied: Callable[[], None] = lambda: None,
+        clock: Clock = utc_now,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        """`chat_keep_hours` of 0 keeps everything in the chats. `tidied` is told when restore points have left one."""
+        self._catalogue, self._notes, self._preferences, self._texts = catalogue, notes, preferences, sentences
+        self._admins, self._recipients = tuple(sorted(admins)), tuple(recipients)
+        self._timezone, self._when_unchanged = timezone, when_unchanged
+        self._keep = timedelta(hours=chat_keep_hours) if chat_keep_hours else None
+        self._tidied, self._clock, self._sleep = tidied, clock, sleep
+        self._nudged = asyncio.Event()
+        self._refreshing = asyncio.Lock()
+        self._not_before: dict[int, datetime] = {}  # by chat: what Telegram asked for
+
+    def nudge(self) -> None:
+        """Something changed: bring the messages up to date soon."""
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Keep everything up to date until cancelled. Raises nothing."""
+        self.nudge()
+        pause = LOOK_AGAIN
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._nudged.wait(), pause)
+            await self._sleep(GATHER)
+            try:
+                pause = min(await self.refresh() or LOOK_AGAIN, LOOK_AGAIN)
+            except Exception as error:
+                logger.opt(exception=not isinstance(error, CourierError)).error("messages in the chats: {}", error)
+                pause = TRY_AGAIN
+
+    async def refresh(self, *, tidy: bool = True) -> float:
+        """Bring every message up to date and tidy what is due; return 0, or the seconds after which to try again.
+
+        Raises `CatalogueError` only.
+        """
+        async with self._refreshing:
+            self._nudged.clear()
+            pauses = [await self._tell(recipient) for recipient in await self._chats()]
+            if tidy and self._keep is not None:
+                pauses.append(await self._tidy())
+            return max(pauses, default=0.0)
+
+    async def _chats(self) -> list[Recipient]:
+        """Everybody who may have a message to be kept in order, and can be reached."""
+        wanted = [*(Recipient(chat_id=admin) for admin in self._admins), *self._recipients]
+        parked = await self._catalogue.parked()
+        current = dict.fromkeys([await self._catalogue.current(recipient) for recipient in wanted])
+        return [recipient for recipient in current if recipient not in parked]
+
+    # --- messages that are edited --------------------------------------------------------------------------------
+
+    async def _tell(self, recipient: Recipient) -> float:
+        """Show a chat its digest or its note; return the seconds after which to try again, or 0."""
+        if (wait := self._held(recipient)) > 0:
+            return wait
+        try:
+            choice = Choice()
+            if recipient.thread_id is None and recipient.chat_id in self._admins:
+                choice = await self._preferences.of(recipient.chat_id)
+            if choice.mode is Mode.DIGEST:
+                await self._tell_digests(recipient, choice)
+            elif choice.mode is Mode.EVERY and self._when_unchanged is WhenUnchanged.NOTE:
+                await self._tell_unchanged(recipient)
+        except Outcome as outcome:
+            return await self._put_off(recipient, outcome)
+        return 0.0
+
+    async def _tell_digests(self, recipient: Recipient, choice: Choice) -> None:
+        """Show today's digest, and finish yesterday's: its last run may have ended after midnight, or unseen."""
+        today = self._clock().astimezone(self._timezone).date()
+        for day in (today - timedelta(days=1), today):
+            begin, end = day_bounds(day, self._timezone)
+            begun = choice.since is None or choice.since < end
+            runs = await self._catalogue.runs_between(begin, end)
+            if runs and begun:
+                received = await self._catalogue.delivered_among(recipient, [run.id for run in runs])
+                seen = Digest(day=day, runs=runs, received=received, databases=choice.databases)
+                await self._show(recipient, DIGEST, day.isoformat(), self._texts.digest(seen))
+
+    async def _tell_unchanged(self, recipient: Recipient) -> None:
+        newest = (await self._catalogue.last_delivered([recipient])).get(recipient)
+        if newest is None:
+            return
+        runs = await self._catalogue.unchanged_since(recipient, newest)
+        if runs:
+            html = self._texts.unchanged_note(UnchangedNote(since=newest, runs=runs))
+            await self._show(recipient, NOTE, str(newest.id), html)
+
+    async def _show(self, recipient: Recipient, kind: str, subject: str, html: str) -> None:
+        """Edit the message that is there, or send one; nothing where it stands there already."""
+        shown = hashlib.sha256(html.encode()).hexdigest()
+        known = await self._catalogue.kept_message(recipient, kind, subject)
+        if known is not None and known.shown == shown:
+            return
+        message_id = None if known is None else known.message_id
+        if message_id is not None:
+            try:
+                await self._notes.edit_notice(recipient, message_id, Notice(html=html))
+            except Vanished:
+                message_id = None
+        if message_id is None:
+            message_id = await self._notes.send_notice(recipient, Notice(html=html))
+        await self._catalogue.keep_message(
+            KeptMessage(recipient=recipient, kind=kind, subject=subject, message_id=message_id, shown=shown)
+        )
+
+    # --- tidying -------------------------------------------------------------------------------------------------
+
+    async def plan_tidy(self) -> tuple[TidyDecision, ...]:
+        """Say for every recent archive message whether it stays, and why; deletes nothing."""
+        now = self._clock()
+        delivered, backups = await self._catalogue.delivered_since(now - LOOK_BACK)
+        keep = None if await self._catalogue.clock_leapt() else self._keep
+        return plan_tidy(delivered, backups, now=now, keep=keep)
+
+    async def _tidy(self) -> float:
+        """Delete one by one, at Telegram's pace; news are told first, and the rest is deleted after them."""
+        reachable, pauses = set(await self._chats()), [0.0]
+        for decision in await self.plan_tidy():
+            recipient = decision.delivery.recipient
+            if not decision.delete or recipient not in reachable:
+                continue
+            if self._nudged.is_set():
+                pauses.append(GATHER)
+                break
+            if (wait := self._held(recipient)) > 0:
+                pauses.append(wait)
+                continue
+            try:
+                await self._delete(decision.delivery)
+            except Outcome as outcome:
+                pauses.append(await self._put_off(recipient, outcome))
+                reachable.discard(recipient)
+            await self._sleep(BETWEEN_DELETIONS)
+        return max(pauses)
+
+    async def _delete(self, delivery: Delivery) -> None:
+        """Delete what is left of an archive from a chat, and write down what became of it."""
+        left = [volume for volume in delivery.volumes if not volume.deleted_at]
+        numbers = [volume.number for volume in left]
+        undeletable = ""
+        try:
+            await self._notes.delete_messages(delivery.recipient, [volume.message_id for volume in left])
+        except Undeletable as outcome:
+            undeletable = outcome.sentence
+        await self._catalogue.mark_tidied(delivery, numbers, undeletable)
+        logger.info(
+            "backup {} in chat {}: {}", delivery.backup_id, delivery.recipient.address, undeletable or "tidied away"
+        )
+        self._tidied()
+
+    # --- what stands in the way ----------------------------------------------------------------------------------
+
+    def _held(self, recipient: Recipient) -> float:
+        until = self._not_before.get(recipient.chat_id)
+        return (until - self._clock()).total_seconds() if until is not None else 0.0
+
+    async def _put_off(self, recipient: Recipient, outcome: Outcome) -> float:
+        """Remember what stands in the way; return the seconds after which to try again."""
+        if isinstance(outcome, Parked) and recipient in self._recipients:
+            await self._catalogue.park(recipient, outcome.sentence)  # the ledger finds them again
+            return 0.0
+        logger.warning("chat {}: {}", recipient.address, outcome.sentence)
+        seconds = (
+            outcome.seconds if isinstance(outcome, Wait) else LOOK_AGAIN if isinstance(outcome, Parked) else TRY_AGAIN
+        )
+        self._not_before[recipient.chat_id] = self._clock() + timedelta(seconds=seconds)
+        return seconds

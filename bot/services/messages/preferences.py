@@ -1,0 +1,238 @@
+"""What each admin chose for their own chat, and what follows from it: who is due a backup, and who hears a sound."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from loguru import logger
+
+from bot.clock import Clock, utc_now
+from bot.errors import CourierError, NotFoundError
+from bot.models import Backup, DeliveryState, Recipient
+from bot.services.catalogue import Catalogue
+from bot.services.messages.choices import Choice, Mode, QuietHours, Unchanged
+from bot.services.messages.digest import MyMessages
+from bot.services.messages.dues import Wish, in_chats, keeper_of, plan_dues, same_bytes
+from bot.services.messages.tidying import ROUTINE
+
+
+class Preferences:
+    """The choices of the admins. Everybody and everything else (groups, object stores, …) gets every backup."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        *,
+        admins: Iterable[int],
+        recipients: Iterable[Recipient],
+        timezone: ZoneInfo,
+        unchanged: Unchanged = Unchanged.SEND,
+        chat_keep_hours: int = 0,
+        store_folder: Path,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._catalogue, self._clock = catalogue, clock
+        self._admins = frozenset(admins)
+        self._recipients = tuple(recipients)
+        self._timezone = timezone
+        self._unchanged, self._chat_keep_hours = unchanged, chat_keep_hours
+        self._folder = store_folder
+        self.changed: Callable[[], None] = lambda: None
+        """Called after every change of a choice."""
+
+    # --- choosing ------------------------------------------------------------------------------------------------
+
+    async def of(self, admin_id: int) -> Choice:
+        """Return what an admin chose; the default for everybody else."""
+        return await self._catalogue.choice(admin_id) if admin_id in self._admins else Choice()
+
+    async def choose_mode(self, admin_id: int, mode: Mode, *, actor: str) -> None:
+        """Let every backup come, a digest of the day, or trouble alone."""
+        choice = await self.of(admin_id)
+        if choice.mode is not mode:
+            await self._save(admin_id, replace(choice, mode=mode, since=self._clock()), actor, str(mode))
+
+    async def choose_quiet(self, admin_id: int, quiet: QuietHours | None, *, actor: str) -> None:
+        """Let messages come without a sound in these hours; None is never."""
+        choice = await self.of(admin_id)
+        if choice.quiet != quiet:
+            hours = "no quiet hours"
+            if quiet is not None:
+                hours = f"quiet from {_wall(quiet.start)} to {_wall(quiet.end)}{', alarms too' if quiet.alarms else ''}"
+            await self._save(admin_id, replace(choice, quiet=quiet), actor, hours)
+
+    async def follow(self, admin_id: int, name: str, wanted: bool, *, actor: str) -> None:
+        """Add a database to those an admin cares about, or take it away.
+
+        With the last one missing all are chosen, also those to come. Raises `NotFoundError` for an unknown name and
+        `CourierError` where none would be left.
+        """
+        known = await self.known()
+        if name not in known:
+            raise NotFoundError(f"There is no database {name} any more.")
+        choice = await self.of(admin_id)
+        chosen = set(known if choice.databases is None else choice.databases)
+        chosen = chosen | {name} if wanted else chosen - {name}
+        if chosen.isdisjoint(known):
+            raise CourierError(
+                "At least one database has to stay.", hint="To hear less of all of them, choose “Trouble only”."
+            )
+        await self._choose_databases(admin_id, None if chosen >= set(known) else frozenset(chosen), actor)
+
+    async def follow_all(self, admin_id: int, *, actor: str) -> None:
+        """Care about every database, also those to come."""
+        await self._choose_databases(admin_id, None, actor)
+
+    async def known(self) -> tuple[str, ...]:
+        """Return the names of the databases that were ever backed up, or are to be."""
+        names = {*(await self._catalogue.known_names()).values(), *(await self._catalogue.latest_by_database())}
+        return tuple(sorted(names, key=str.casefold))
+
+    async def seen(self, admin_id: int) -> MyMessages:
+        """Return everything the screen of an admin shows."""
+        recipients = [one for one in await self._current(self._recipients) if one.is_chat]
+        parked = await self._catalogue.parked()
+        wishes = [Wish(recipient=one, choice=await self._of_chat(one), parked=one in parked) for one in recipients]
+        takers = [w for w in wishes if w.choice.mode is Mode.EVERY and w.choice.databases is None and not w.parked]
+        keeper = None if takers else keeper_of(wishes)
+        name = (await self._catalogue.recipient_statuses([keeper]))[0].name if keeper else ""
+        return MyMessages(
+            admin_id=admin_id,
+            choice=await self.of(admin_id),
+            known=await self.known(),
+            receives=Recipient(chat_id=admin_id) in recipients,
+            keeper=keeper,
+            keeper_name=name,
+            unchanged=self._unchanged,
+            chat_keep_hours=self._chat_keep_hours,
+        )
+
+    # --- what follows --------------------------------------------------------------------------------------------
+
+    async def loudness(self, admin_id: int, now: datetime) -> bool:
+        """Tell whether an alarm may sound in an admin's chat: always, unless they want quiet hours for alarms too."""
+        quiet = (await self.of(admin_id)).quiet
+        return quiet is None or not quiet.alarms or not quiet.hold(now, self._timezone)
+
+    async def hushed(self, recipients: Iterable[Recipient], now: datetime) -> tuple[Recipient, ...]:
+        """Return those in whose chats what is no alarm comes without a sound now."""
+        found = []
+        for recipient in recipients:
+            choice = await self._of_chat(recipient)
+            quiet = choice.quiet
+            if choice.mode is not Mode.EVERY or (quiet is not None and quiet.hold(now, self._timezone)):
+                found.append(recipient)
+        return tuple(found)
+
+    async def concerned(self, recipient: Recipient, names: Collection[str]) -> frozenset[str]:
+        """Return with which of these databases' trouble somebody is to be bothered.
+
+        Those they chose, and those that nobody chose: trouble is never shown to nobody.
+        """
+        told = [one for one in await self._current(self._recipients) if one.is_chat or one.is_mailbox]
+        choices = [await self._of_chat(one) for one in told]
+        mine = await self._of_chat(recipient)
+        return frozenset(
+            name for name in names if mine.follows({name}) or not any(choice.follows({name}) for choice in choices)
+        )
+
+    async def apportion(self, backup: Backup, *, asked_in: int | None = None) -> tuple[Recipient, ...]:
+        """Write down to whom a backup is due and why not to the others; return to whom.
+
+        Of what is not due nothing is owed; the reason stands in the ledger. Raises `CatalogueError`.
+        """
+        wishes = await self._wishes(asked_in)
+        routine = backup.trigger in ROUTINE
+        dues = plan_dues(backup, wishes, unchanged=self._unchanged, routine=routine, timezone=self._timezone)
+        for due in dues:
+            logger.debug("backup {} to {}: {} ({})", backup.id, due.recipient.address, due.due, due.why)
+        await self._catalogue.apportion(
+            backup.id,
+            [due.recipient for due in dues if due.due],
+            [(due.recipient, due.sentence) for due in dues if not due.due],
+            same_as=same_bytes(backup, in_chats(wishes)) if routine and self._unchanged is not Unchanged.SEND else None,
+        )
+        return tuple(due.recipient for due in dues if due.due)
+
+    async def stand_in(self, backup: Backup) -> Recipient | None:
+        """Where everybody to whom a backup was due turned out to be unreachable, owe it to one of the others instead.
+
+        None where it has arrived, may still arrive, or nobody is left; and where it is unchanged: somebody has it.
+        """
+        rows = [row for row in await self._catalogue.deliveries(backup.id) if row.recipient.is_chat]
+        due = [row for row in rows if row.state is not DeliveryState.NOT_DUE]
+        if not due or any(row.state is not DeliveryState.PARKED for row in due):
+            return None
+        spared = {row.recipient: row for row in rows if row.state is DeliveryState.NOT_DUE}
+        wishes = [wish for wish in await self._wishes(None) if wish.recipient in spared]
+        somebody_has_it = (await self._catalogue.backup(backup.id)).same_as is not None
+        keeper = None if somebody_has_it else keeper_of(wishes)
+        if keeper is not None:
+            await self._catalogue.save_delivery(replace(spared[keeper], state=DeliveryState.PENDING, reason=""))
+            logger.info("backup {} goes to {}: nobody else can be reached", backup.id, keeper.address)
+        return keeper
+
+    async def needless(self, backup: Backup) -> bool:
+        """Tell whether an archive can go: WHEN_UNCHANGED=skip, nobody is due it, and the disk holds the same."""
+        if self._unchanged is not Unchanged.SKIP or backup.same_as is None or backup.trigger not in ROUTINE:
+            return False
+        rows = await self._catalogue.deliveries(backup.id)
+        older = await self._catalogue.backup(backup.same_as)
+        return all(row.state is DeliveryState.NOT_DUE for row in rows) and await self._on_disk(older)
+
+    # --- within --------------------------------------------------------------------------------------------------
+
+    async def _choose_databases(self, admin_id: int, names: frozenset[str] | None, actor: str) -> None:
+        choice = await self.of(admin_id)
+        if choice.databases != names:
+            told = "all databases" if names is None else f"only {', '.join(sorted(names))}"
+            await self._save(admin_id, replace(choice, databases=names), actor, told)
+
+    async def _save(self, admin_id: int, choice: Choice, actor: str, told: str) -> None:
+        if admin_id not in self._admins:
+            raise NotFoundError(f"{admin_id} is no admin.")
+        await self._catalogue.set_choice(admin_id, choice)
+        await self._catalogue.audit(actor, "chose messages", told)
+        logger.info("{} chose for their chat: {}", actor, told)
+        self.changed()
+
+    async def _of_chat(self, recipient: Recipient) -> Choice:
+        return await self.of(recipient.chat_id) if recipient.thread_id is None else Choice()
+
+    async def _current(self, recipients: Iterable[Recipient]) -> tuple[Recipient, ...]:
+        return tuple(dict.fromkeys([await self._catalogue.current(recipient) for recipient in recipients]))
+
+    async def _wishes(self, asked_in: int | None) -> Sequence[Wish]:
+        recipients = await self._current(self._recipients)
+        last, parked = await self._catalogue.last_delivered(recipients), await self._catalogue.parked()
+        wishes = []
+        for recipient in recipients:
+            newest = last.get(recipient)
+            wishes.append(
+                Wish(
+                    recipient=recipient,
+                    choice=await self._of_chat(recipient),
+                    last=newest,
+                    on_disk=newest is not None and await self._on_disk(newest),
+                    parked=recipient in parked,
+                    asked=recipient.chat_id == asked_in,
+                )
+            )
+        return wishes
+
+    async def _on_disk(self, backup: Backup) -> bool:
+        """Whether the disk holds the archive whole, as far as its size and what was found of it tell."""
+        try:
+            found = await asyncio.to_thread((self._folder / backup.archive_name).stat)
+        except OSError:
+            return False
+        return backup.sound and found.st_size == backup.archive_bytes
+
+
+def _wall(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"

@@ -1,0 +1,100 @@
+"""Chats with an auto-delete timer: they lose backups and the pinned list without a word, so people are warned."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from loguru import logger
+
+from bot.clock import Clock
+from bot.models import Recipient
+from bot.services.catalogue import CATALOGUE_NAME, Catalogue
+from bot.services.contracts.destination import Outcome
+
+LOOK_EVERY = timedelta(hours=6)
+"""Between two looks at every chat; a timer that is set while the bot listens is heard of at once."""
+
+
+class Timed(Protocol):
+    """Where a chat's timer is asked for."""
+
+    async def auto_delete(self, chat_id: int) -> int:
+        """Return the seconds after which the chat deletes a message, 0 without a timer; raises an `Outcome`."""
+        ...
+
+
+class Timers:
+    """Knows which of our chats have a timer (https://core.telegram.org/bots/api#chatfullinfo)."""
+
+    def __init__(self, catalogue: Catalogue, chats: Timed, recipients: Iterable[Recipient], *, clock: Clock) -> None:
+        self._catalogue, self._chats, self._clock = catalogue, chats, clock
+        self._recipients = tuple(dict.fromkeys(Recipient(chat_id=one.chat_id) for one in recipients if one.is_chat))
+        self._looked_at: datetime | None = None
+
+    async def look(self) -> None:
+        """Ask for every chat, if that is due. Raises `CatalogueError` only."""
+        now = self._clock()
+        if self._looked_at is not None and now - self._looked_at < LOOK_EVERY:
+            return
+        self._looked_at = now
+        for recipient in self._recipients:
+            await self.look_at((await self._catalogue.current(recipient)).chat_id)
+
+    async def look_at(self, chat_id: int) -> str:
+        """Ask for one chat; return the warning, empty without a timer or where Telegram does not say."""
+        try:
+            seconds = await self._chats.auto_delete(chat_id)
+        except Outcome as outcome:
+            logger.debug("the timer of chat {} is not known: {}", chat_id, outcome.sentence)
+            return ""
+        await self.changed(chat_id, seconds)
+        return timer_warning("This chat", seconds) if seconds else ""
+
+    async def changed(self, chat_id: int, seconds: int) -> None:
+        """Record a timer, or with 0 that there is none. Nothing happens to a chat that is not ours."""
+        for recipient in self._recipients:
+            current = await self._catalogue.current(recipient)
+            if current.chat_id == chat_id:
+                await self._catalogue.set_auto_delete(current, seconds)
+
+
+async def timer_warnings(catalogue: Catalogue, recipients: Iterable[Recipient]) -> tuple[str, ...]:
+    """Return a warning for each of these recipients whose chat has a timer."""
+    ours = {(await catalogue.current(one)).chat_id for one in recipients if one.is_chat}
+    return tuple(
+        timer_warning(f"The chat {recipient.address}{f' ({name})' if name else ''}", seconds)
+        for recipient, name, seconds in await catalogue.auto_deleting()
+        if recipient.chat_id in ours
+    )
+
+
+def stored_timer_warnings(backup_dir: Path, recipients: Iterable[Recipient]) -> tuple[str, ...]:
+    """Return those warnings as the service last recorded them, read without opening the store. Blocking."""
+    path = backup_dir / CATALOGUE_NAME
+    if not path.is_file():
+        return ()
+    ours = {str(one.chat_id) for one in recipients if one.is_chat}
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=1)) as connection:
+            rows = connection.execute("SELECT address, name, auto_delete FROM recipients WHERE auto_delete > 0")
+            found = [row for row in rows if row[0] in ours]
+    except sqlite3.Error:  # one that can't be read, or of an earlier version: the business of the commands that need it
+        return ()
+    return tuple(
+        timer_warning(f"The chat {address}{f' ({name})' if name else ''}", seconds) for address, name, seconds in found
+    )
+
+
+def timer_warning(chat: str, seconds: int) -> str:
+    """Say what a timer does, and how it is turned off."""
+    days, hours = seconds / 86_400, seconds / 3600
+    length = f"{days:g} days" if days > 1 else "a day" if days == 1 else f"{hours:g} hours"
+    return (
+        f"{chat} deletes every message after {length}, backups and the pinned list of restore points too: "
+        "turn its auto-delete timer off in the chat's settings."
+    )

@@ -1,0 +1,129 @@
+"""What a prefix holds of ours: its index read and written, archives fetched back from it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from loguru import logger
+
+from bot.errors import NotFoundError
+from bot.services.concurrency.threads import settled
+from bot.services.contracts.chats import CutShort, nothing
+from bot.services.contracts.destination import Gone, Parked, StaleFile
+from bot.services.objects.bucket import Bucket, Changed
+from bot.services.objects.index import (
+    INDEX_NAME,
+    READABLE_BYTES,
+    Index,
+    IndexUnreadableError,
+    read_index,
+    write_index,
+)
+
+DAMAGED_NAME = "courier-index.damaged.json"
+WRITERS = 5  # tries at an index that somebody else writes at the same time
+
+
+class Holdings:
+    """The archives of one prefix, by its index; also a place that volumes are fetched back from (`Files`)."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self.bucket = bucket
+
+    async def index(self) -> Index:
+        """Read the index. Raises `NotFoundError` when there is none, `IndexUnreadableError`, or an `Outcome`."""
+        index, _ = await self._read()
+        if index is None:
+            raise NotFoundError(
+                f"{self.bucket.url} holds no {INDEX_NAME}: no archive was put there by us.",
+                hint="Check the bucket and the prefix; a service keeps its archives under the URL in OBJECT_STORES.",
+            )
+        return index
+
+    async def survey(self) -> Index:
+        """Read the index and compare it with what the store shows; writes nothing. Raises as `index`."""
+        index = await self.index()
+        return index.compared(await self.bucket.sizes())
+
+    async def blame(self, archive: str, fault: str) -> None:
+        """Note what was found of an archive when it was read; an empty fault is none. Raises an `Outcome`."""
+        await self.change(lambda index: index.blaming(archive, fault[:500]))
+
+    async def change(self, how: Callable[[Index], Index]) -> Index:
+        """Write the index anew as `how` makes it of the present one; again where somebody else was faster.
+
+        One that can't be believed is set aside beside it, and a new one begun: the archives it named are then unknown
+        to us, and stay. Raises an `Outcome`.
+        """
+        for _ in range(WRITERS):
+            try:
+                found, version = await self._read()
+            except IndexUnreadableError as error:
+                found, version = None, await self._set_aside(error)
+            changed = how(found or Index())
+            try:
+                await self.bucket.write(INDEX_NAME, write_index(changed), version)
+            except Changed:
+                continue
+            return changed
+        raise Changed(f"{INDEX_NAME} is being written by another service all the time: give each a prefix of its own")
+
+    async def fetch(
+        self,
+        file_id: str,
+        into: Path,
+        expected_bytes: int,
+        *,
+        offset: int = 0,
+        on_bytes: Callable[[int], None] = nothing,
+    ) -> str:
+        """Write exactly the expected bytes into a file that exists, from `offset` on; return their SHA-256."""
+        digest, written = hashlib.sha256(), 0
+
+        def take(piece: bytes) -> None:
+            digest.update(piece)
+            with into.open("r+b") as file:
+                file.seek(offset + written)
+                file.write(piece)
+
+        try:
+            async for piece in self.bucket.pieces(file_id):
+                if written + len(piece) > expected_bytes:
+                    raise CutShort(f"the download brings more than the {expected_bytes:,} bytes it should")
+                await settled(asyncio.ensure_future(asyncio.to_thread(take, piece)))
+                written += len(piece)
+                on_bytes(len(piece))
+        except FileNotFoundError as error:
+            if not await asyncio.to_thread(into.is_file):
+                raise Gone(f"{into.name} is gone") from error
+            raise StaleFile(f"{file_id} is no longer there") from None
+        if written < expected_bytes:
+            raise CutShort(f"the download ended after {written:,} of {expected_bytes:,} bytes")
+        return digest.hexdigest()
+
+    async def _read(self) -> tuple[Index | None, Any]:
+        try:
+            found = await self.bucket.read(INDEX_NAME, READABLE_BYTES)
+        except ValueError as error:
+            raise IndexUnreadableError(f"{error}: that is no index of ours.") from None
+        if found is None:
+            return None, None
+        return await asyncio.to_thread(read_index, found[0]), found[1]
+
+    async def _set_aside(self, error: IndexUnreadableError) -> Any:
+        logger.error("{}: {} It is kept as {}, and a new one is begun.", self.bucket.url, error.sentence, DAMAGED_NAME)
+        try:
+            found = await self.bucket.read(INDEX_NAME, READABLE_BYTES)
+        except ValueError:
+            raise Parked(f"{error.sentence} Move it away there, and a new one is begun") from None
+        if found is None:
+            return None
+        version = None
+        if (aside := await self.bucket.read(DAMAGED_NAME, READABLE_BYTES)) is not None:
+            version = aside[1]
+        await self.bucket.write(DAMAGED_NAME, found[0], version)
+        return found[1]

@@ -1,0 +1,173 @@
+"""Object storage as a destination: each archive one object, named in the index, dropped when its time is over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from loguru import logger
+
+from bot.clock import Clock, utc_now
+from bot.models import Backup, Reachability, Recipient, Volume
+from bot.services.catalogue import Catalogue
+from bot.services.contracts.destination import Gone, Notice, Outcome, Parked, Sent, Transient
+from bot.services.contracts.slices import ArchiveSlice
+from bot.services.objects.archives import Holdings
+from bot.services.objects.bucket import Bucket, Facts
+from bot.services.objects.index import Index, IndexUnreadableError, to_drop
+
+_ALL = -1
+
+
+class ObjectDestination:
+    """One prefix of an object store.
+
+    An archive goes there as a whole, streamed from the disk, with its SHA-256 noted on the object; it counts when the
+    store, asked again, shows its size and that note. An object that is no archive of ours is neither replaced nor
+    deleted.
+    """
+
+    def __init__(
+        self,
+        holdings: Holdings,
+        catalogue: Catalogue,
+        *,
+        max_age: timedelta,
+        max_count: int,
+        clock: Clock = utc_now,
+    ) -> None:
+        self.holdings = holdings
+        self._bucket: Bucket = holdings.bucket
+        self._catalogue = catalogue
+        self._max_age, self._max_count, self._clock = max_age, max_count, clock
+
+    def cut(self, recipient: Recipient, archive: Path, archive_bytes: int) -> tuple[Volume, ...]:
+        """The whole archive in one."""
+        return (Volume(archive=archive, name=archive.name, number=1, total=1, offset=0, bytes=archive_bytes),)
+
+    async def send_volume(
+        self,
+        recipient: Recipient,
+        volume: Volume,
+        *,
+        caption: str,
+        file_id: str | None,
+        silent: bool,
+        on_bytes: Callable[[int], None],
+    ) -> Sent:
+        """Put the archive there, look whether it is there, write it into the index, and drop what is too old.
+
+        What is there already, of the same name and content, is not sent again. Raises an `Outcome`.
+        """
+        backup = await self._catalogue.find_backup(volume.name)
+        there = await self._bucket.facts(volume.name)
+        if there is not None and _is(there, backup):
+            on_bytes(volume.bytes)
+        else:
+            if there is not None and (await self._named(volume.name)) is not True:
+                raise Parked(
+                    f"something else of the name {volume.name} lies there: give each service a prefix of its own"
+                )
+            await self._put(volume, backup, on_bytes)
+        await self.holdings.change(lambda index: index if _holds_good(index, volume.name) else index.adding(backup))
+        await self._prune()
+        return Sent(sha256=backup.archive_sha256)
+
+    async def send_notice(self, recipient: Recipient, notice: Notice) -> int:
+        """Nobody reads notices in an object store."""
+        raise Parked("takes archives only")
+
+    async def edit_notice(self, recipient: Recipient, message_id: int, notice: Notice) -> None:
+        """Nobody reads notices in an object store."""
+        await self.send_notice(recipient, notice)
+
+    async def remove_notice(self, recipient: Recipient, message_id: int) -> None:
+        """There is none."""
+
+    async def knock(self, recipient: Recipient) -> None:
+        """Return when the store lets us list the prefix; raises an `Outcome`."""
+        await self._bucket.look()
+
+    async def probe(self, recipient: Recipient) -> Reachability:
+        """Say whether the store answers and lets us in."""
+        try:
+            await self._bucket.look()
+        except Outcome as outcome:
+            return Reachability(recipient=recipient, name="", trouble=outcome.sentence)
+        return Reachability(recipient=recipient, name="", trouble="")
+
+    async def round_trip(self) -> float:
+        """Seconds to the store and back; raises an `Outcome`."""
+        started = time.perf_counter()
+        await self._bucket.look()
+        return time.perf_counter() - started
+
+    async def _put(self, volume: Volume, backup: Backup, on_bytes: Callable[[int], None]) -> None:
+        piece = ArchiveSlice(volume, on_bytes)
+        try:
+            await self._bucket.put(
+                volume.name,
+                piece.chunks(),
+                size=volume.bytes,
+                attributes={"sha256": backup.archive_sha256, "Content-Type": "application/octet-stream"},
+            )
+        except (Outcome, OSError) as error:
+            if piece.trouble:
+                raise Gone(f"the archive can't be read: {piece.trouble}") from None
+            if isinstance(error, Outcome):
+                raise
+            raise Transient(f"the store can't be used: {error.strerror or type(error).__name__}") from None
+        if piece.sha256 != backup.archive_sha256:
+            await self._bucket.delete(volume.name)
+            raise Gone("the archive on the disk is not the one that was proven any more")
+        there = await self._bucket.facts(volume.name)
+        if there is None or not _is(there, backup):
+            raise Transient("the store took the archive, but shows something else in its place")
+
+    async def _named(self, archive: str) -> bool:
+        try:
+            return (await self.holdings.index()).named(archive) is not None
+        except Exception as error:
+            if isinstance(error, Outcome):
+                raise
+            return False
+
+    async def _survey(self) -> Index:
+        """Compare the index with the store before anything is deleted, and write down what is gone or damaged."""
+        before, index = await self.holdings.index(), await self.holdings.survey()
+        if index != before:
+            sizes = await self._bucket.sizes()
+            index = await self.holdings.change(lambda index: index.compared(sizes))
+        lines = [f"{self._bucket.url}: {held.archive} is {held.fault}." for held in index.faulty]
+        for line in set(lines) - set(await self._catalogue.store_faults(self._bucket.url)):
+            logger.error("{}", line)
+        await self._catalogue.set_store_faults(self._bucket.url, lines)
+        return index
+
+    async def _prune(self) -> None:
+        """Drop what the index says is ours and too old. A failure is no failure of the delivery."""
+        try:
+            pinned = {b.archive_name for b in await self._catalogue.backups(limit=_ALL) if b.pinned}
+            index = await self._survey()
+            if await self._catalogue.clock_leapt():
+                return
+            drops = to_drop(index, now=self._clock(), max_age=self._max_age, max_count=self._max_count, keep=pinned)
+            for archive, why in drops:
+                await self._bucket.delete(archive)
+                logger.info("{}: dropped {}: {}", self._bucket.url, archive, why)
+            if drops:
+                names = {archive for archive, _ in drops}
+                await self.holdings.change(lambda index: index.without(names))
+        except (Outcome, IndexUnreadableError) as error:
+            logger.warning("{} could not be tidied: {}", self._bucket.url, error)
+
+
+def _holds_good(index: Index, archive: str) -> bool:
+    held = index.named(archive)
+    return held is not None and not held.fault
+
+
+def _is(there: Facts, backup: Backup) -> bool:
+    return there.bytes == backup.archive_bytes and there.sha256 == backup.archive_sha256

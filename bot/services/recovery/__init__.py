@@ -1,0 +1,1 @@
+"""The pinned list of restore points, and recovery on a new machine."""

@@ -1,0 +1,230 @@
+"""One message kept pinned in each admin's private chat: the way back when this machine is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from loguru import logger
+
+from bot.clock import Clock, utc_now
+from bot.errors import CourierError
+from bot.models import Recipient, RestorePoint
+from bot.services.catalogue import Catalogue, PinnedMessage
+from bot.services.contracts.chats import Chats, Pinned, PostedDocument, Unchanged, Vanished
+from bot.services.contracts.destination import Outcome, Parked, Refused, StaleFile, Wait
+from bot.services.recovery.document import DOCUMENT_NAME, RECENT, Document, DocumentError, merge, write_document
+from bot.services.recovery.reading import read_posted
+
+Caption = Callable[[tuple[RestorePoint, ...]], Awaitable[str]]
+Sleep = Callable[[float], Awaitable[None]]
+Chosen = Callable[[], Awaitable[Mapping[str, str]]]
+
+TRY_AGAIN = 60.0
+"""Seconds after which a chat that could not be brought up to date is tried again, doubled up to `LONGEST_PAUSE`."""
+
+LONGEST_PAUSE = 600.0
+GATHER = 1.0
+"""Seconds in which further news join one edit: ten deliveries settle one after the other."""
+
+UNREADABLE_AFTER = 3
+"""Looks after which a file that Telegram does not give out counts as gone: it says the same when it is only busy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """What was found in a chat: `known` is our message as we remember it, `top` what is pinned above everything."""
+
+    chat_id: int
+    known: PinnedMessage | None
+    top: Pinned | None
+
+    @property
+    def ours_on_top(self) -> PostedDocument | None:
+        """The document on top, if we sent it, whether or not we remember that."""
+        document = self.top.document if self.top else None
+        return document if document and document.ours and document.name == DOCUMENT_NAME else None
+
+
+async def nothing_chosen() -> Mapping[str, str]:
+    """Stand in where no setting is changed in chat."""
+    return {}
+
+
+class PinKeeper:
+    """Keeps the document of restore points pinned in every admin's private chat, one message in each.
+
+    The message is edited in place, without a sound. What stands there that we did not write ourselves (another
+    machine's, or from before the catalogue was lost) is read and taken over first: it is never written over unread.
+    Trouble here is logged, tried again, and nobody's failure.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        chats: Chats,
+        *,
+        admins: Iterable[int],
+        caption: Caption,
+        settings: Mapping[str, str],
+        chosen: Chosen = nothing_chosen,
+        clock: Clock = utc_now,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        """`caption` gives HTML for the points that are listed; `settings` are those of `kept_settings`.
+
+        What `chosen` gives was changed in chat since, and wins over them.
+        """
+        self._catalogue, self._chats = catalogue, chats
+        self._admins = tuple(admin for admin in admins if admin > 0)
+        self._caption, self._settings = caption, dict(settings)
+        self._chosen = chosen
+        self._clock, self._sleep = clock, sleep
+        self._nudged = asyncio.Event()
+        self._refreshing = asyncio.Lock()
+        self._unreadable: Counter[str] = Counter()  # by unique_id
+
+    def nudge(self) -> None:
+        """Something changed: bring the pinned messages up to date soon."""
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Bring the messages up to date now and after every nudge, until cancelled. Raises nothing."""
+        failures = 0
+        self.nudge()
+        while True:
+            await self._nudged.wait()
+            await self._sleep(GATHER)
+            self._nudged.clear()
+            try:
+                pause = await self.refresh()
+            except Exception as error:
+                logger.opt(exception=not isinstance(error, CourierError)).error("pinned messages: {}", error)
+                pause = TRY_AGAIN
+            failures = failures + 1 if pause else 0
+            if pause:
+                await self._sleep(max(pause, min(TRY_AGAIN * 2 ** min(failures - 1, 10), LONGEST_PAUSE)))
+                self.nudge()
+
+    async def refresh(self) -> float:
+        """Bring every admin's message up to date; return 0, or the seconds after which to try again.
+
+        Raises `CatalogueError` only.
+        """
+        async with self._refreshing:
+            pauses: list[float] = []
+            looks = await self._look_around(pauses)
+            if looks:
+                await self._write(looks, pauses)
+            return max(pauses, default=0.0)
+
+    # --- looking -------------------------------------------------------------------------------------------------
+
+    async def _look_around(self, pauses: list[float]) -> list[_Look]:
+        """Look into every chat that takes messages, and take over what we did not write."""
+        parked = {recipient.chat_id for recipient in await self._catalogue.parked() if recipient.thread_id is None}
+        looks = []
+        for chat_id in self._admins:
+            if chat_id in parked:
+                continue
+            try:
+                look = _Look(
+                    chat_id=chat_id,
+                    known=await self._catalogue.pinned_message(chat_id),
+                    top=await self._chats.pinned(chat_id),
+                )
+                if (foreign := look.ours_on_top) and (look.known is None or foreign.unique_id != look.known.unique_id):
+                    look = await self._take_over(look, foreign)
+                looks.append(look)
+            except Outcome as outcome:
+                self._put_off(chat_id, outcome, pauses)
+        return looks
+
+    async def _take_over(self, look: _Look, found: PostedDocument) -> _Look:
+        """Learn the restore points of a document that we did not write; raises the `Outcome` of a passing trouble."""
+        try:
+            document = await read_posted(self._chats, found)
+        except (DocumentError, StaleFile) as error:
+            self._unreadable[found.unique_id] += 1
+            if isinstance(error, StaleFile) and self._unreadable[found.unique_id] < UNREADABLE_AFTER:
+                raise
+            # It can't be read, and may be worth something to somebody: it is left as it is, below a new one.
+            logger.warning("the pinned catalogue in chat {} is left alone: {}", look.chat_id, error)
+            return _Look(chat_id=look.chat_id, known=None, top=None)
+        learned = await self._catalogue.learn_restore_points(document.points)
+        logger.info("chat {}: {} restore points learned from the pinned message", look.chat_id, learned)
+        if found.forwarded:
+            return look  # a person's copy: Telegram lets us edit our own message alone, which is sent above it
+        known = PinnedMessage(chat_id=look.chat_id, message_id=found.message_id, unique_id=found.unique_id)
+        await self._catalogue.set_pinned_message(known)
+        if look.known is not None and look.known.message_id != found.message_id:
+            await self._chats.remove(look.chat_id, look.known.message_id)
+        return _Look(chat_id=look.chat_id, known=known, top=look.top)
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    async def _write(self, looks: list[_Look], pauses: list[float]) -> None:
+        points = merge(
+            await self._catalogue.restore_points(recent=RECENT), await self._catalogue.last_points_by_database()
+        )
+        settings = {**self._settings, **await self._chosen()}
+        document, content = write_document(
+            Document(bot_id=self._chats.bot_id, written_at=self._clock(), settings=settings, points=points)
+        )
+        caption = await self._caption(document.points)
+        uploaded: bytes | str = content
+        for look in looks:
+            if not points and look.known is None:
+                continue  # nothing to find again yet: no message worth a person's glance
+            try:
+                posted = await self._put(look, uploaded, caption)
+            except StaleFile as outcome:
+                uploaded = content
+                self._put_off(look.chat_id, outcome, pauses)
+            except Outcome as outcome:
+                self._put_off(look.chat_id, outcome, pauses)
+            else:
+                uploaded = posted.file_id if posted else uploaded  # uploaded once, everybody else's by its file_id
+
+    async def _put(self, look: _Look, content: bytes | str, caption: str) -> PostedDocument | None:
+        """Edit our message where it can be found again, else send a new one, pin it, and put the old one away."""
+        top_id = look.top.message_id if look.top else 0
+        # getChat shows the pinned message that was sent last: below somebody's newer one ours would not be found.
+        covered = look.known is not None and top_id > look.known.message_id
+        if look.known is not None and not covered:
+            posted: PostedDocument | None
+            try:
+                posted = await self._chats.replace(look.chat_id, look.known.message_id, DOCUMENT_NAME, content, caption)
+                await self._remember(look.chat_id, posted)
+            except Unchanged:
+                posted = None
+            except Vanished:
+                logger.info("chat {}: the pinned message is gone; a new one is sent", look.chat_id)
+                return await self._send_anew(look, content, caption)
+            if top_id != look.known.message_id:
+                await self._chats.pin(look.chat_id, look.known.message_id)
+            return posted
+        return await self._send_anew(look, content, caption, instead=look.known)
+
+    async def _send_anew(
+        self, look: _Look, content: bytes | str, caption: str, *, instead: PinnedMessage | None = None
+    ) -> PostedDocument:
+        posted = await self._chats.post(look.chat_id, DOCUMENT_NAME, content, caption)
+        await self._remember(look.chat_id, posted)
+        await self._chats.pin(look.chat_id, posted.message_id)
+        if instead is not None:
+            await self._chats.remove(look.chat_id, instead.message_id)
+        return posted
+
+    async def _remember(self, chat_id: int, posted: PostedDocument) -> None:
+        await self._catalogue.set_pinned_message(
+            PinnedMessage(chat_id=chat_id, message_id=posted.message_id, unique_id=posted.unique_id)
+        )
+
+    def _put_off(self, chat_id: int, outcome: Outcome, pauses: list[float]) -> None:
+        logger.warning("the pinned message of {} is not up to date: {}", Recipient(chat_id=chat_id).address, outcome)
+        if isinstance(outcome, (Parked, Refused)):
+            return  # until a person does something, who brings the next nudge
+        pauses.append(outcome.seconds if isinstance(outcome, Wait) else TRY_AGAIN)

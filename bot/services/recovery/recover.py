@@ -1,0 +1,194 @@
+"""From a token and an admin's id to a restored folder: what is left to do when the server is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from bot.clock import Clock, utc_now
+from bot.errors import CourierError, MissingVolumesError, NoSpaceError, NotFoundError, TelegramError
+from bot.models import RestorePoint
+from bot.services.catalogue.newest import is_ahead
+from bot.services.contracts.chats import Chats, PostedDocument
+from bot.services.contracts.destination import Outcome, Refused, Transient
+from bot.services.fetch.fetch import fetch_document
+from bot.services.fetch.recognition import Kind, begins_zip, recognise
+from bot.services.recovery.document import DOCUMENT_NAME, Document, choose, merge
+from bot.services.recovery.reading import read_posted
+from bot.services.restore.untrusted import screened
+from bot.services.restore.volumes import arrange_volumes
+from bot.services.sealing.header import is_sealed
+from bot.services.sealing.volumes import require_last
+
+Tell = Callable[[str], None]
+
+_LEFT_OUT_OF = 30
+"""Files up to which each is tried as the one that does not belong there: it means reading all the others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What the pinned messages say, all chats together; `settings` are those of the newest one.
+
+    `written_at` is when that one was written, by the clock of who wrote it.
+    """
+
+    points: tuple[RestorePoint, ...]
+    settings: dict[str, str]
+    troubles: tuple[str, ...] = ()
+    written_at: datetime | None = None
+
+
+async def find_points(chats: Chats, chat_ids: Sequence[int]) -> Found:
+    """Read the pinned messages of these chats and join what they say.
+
+    One chat that can't be read or holds something else is no harm while another has the document. Raises
+    `NotFoundError` with a sentence for every chat when none has it, `TelegramError` when the token is refused or when
+    Telegram can't be reached.
+    """
+    documents: list[Document] = []
+    troubles: list[str] = []
+    reached = False
+    for chat_id in dict.fromkeys(chat_ids):
+        try:
+            documents.append(await _document_of(chats, chat_id))
+        except Refused as outcome:
+            raise TelegramError(
+                f"{outcome.sentence}.", hint="Copy BOT_TOKEN again from @BotFather; a revoked token never works again."
+            ) from None
+        except Outcome as outcome:
+            reached |= not isinstance(outcome, Transient)
+            troubles.append(f"Chat {chat_id}: {outcome.sentence}.")
+        except CourierError as error:
+            reached = True
+            troubles.append(f"Chat {chat_id}: {error.sentence}")
+    if not documents and not reached:
+        raise TelegramError(
+            "\n".join(["Telegram could not be asked for the pinned catalogue.", *troubles]),
+            hint="Look at the network of this machine, at PROXY and TELEGRAM_API, and try again.",
+        )
+    if not documents:
+        raise NotFoundError(
+            "\n".join(["No pinned catalogue of restore points was found.", *troubles]),
+            hint=(
+                f"Run this with --wait, and forward to the bot either the document {DOCUMENT_NAME} or an archive "
+                "(database_backup_….zip, all its volumes) from any chat that has it. --admin can be given more than "
+                "once, a group's id too."
+            ),
+        )
+    documents.sort(key=lambda document: document.written_at, reverse=True)
+    return Found(
+        points=merge(*(document.points for document in documents)),
+        settings=documents[0].settings,
+        troubles=tuple(troubles),
+        written_at=documents[0].written_at,
+    )
+
+
+def choose_point(
+    found: Found,
+    *,
+    at: datetime | None = None,
+    only: Sequence[str] = (),
+    place: str = "The chat",
+    tell: Tell = lambda _line: None,
+    clock: Clock = utc_now,
+) -> RestorePoint:
+    """Return the newest restore point, not after `at`, that holds the databases `only`. Raises `NotFoundError`.
+
+    What is dated in the future by this clock, and by that of who wrote the list, was made under a wrong one: it is the
+    newest only where there is no other, and `tell` is told of it.
+    """
+    now = max(filter(None, (clock(), found.written_at)))
+    holding = [point for point in found.points if set(only) <= {held.name for held in point.databases}]
+    point = choose(holding, at=at, now=now)
+    if point is None:
+        asked = (f" of {', '.join(only)}" if only else "") + (f" before {at:%Y-%m-%d %H:%M:%S} UTC" if at else "")
+        raise NotFoundError(f"{place} holds no restore point{asked}.", hint="--list shows those there are.")
+    for other in holding:
+        if is_ahead(other.at, now) and (at is None or other.at <= at):
+            taken = "It is taken." if other is point else f"{point.archive} is taken in its place."
+            tell(f"{other.archive} is dated in the future: a wrong clock made it, or this one is wrong. {taken}")
+    return point
+
+
+async def _document_of(chats: Chats, chat_id: int) -> Document:
+    pinned = await chats.pinned(chat_id)
+    if pinned is None:
+        raise NotFoundError("nothing is pinned there.")
+    document = pinned.document
+    if document is None or document.name != DOCUMENT_NAME:
+        raise NotFoundError("something else is pinned on top; unpin it, and ours shows again if it is below.")
+    if not document.ours:
+        raise NotFoundError("the pinned catalogue was not sent by this bot, so it is not believed.")
+    return await read_posted(chats, document)
+
+
+async def wait_for_forwarded(
+    chats: Chats, senders: Collection[int], room: Path, *, seconds: float, tell: Tell
+) -> Found | tuple[Path, ...]:
+    """Wait until one of these people forwards the catalogue document or a whole archive to the bot.
+
+    Returns what the document says, or the archive's volumes, fetched into the private folder `room`: they may come in
+    any order and under any names. `tell` is told what arrived, what is missing and what is of no use. Raises
+    `NotFoundError` when the time is over, `TelegramError`, `NoSpaceError`.
+    """
+    volumes: list[Path] = []
+    arrived = 0
+    try:
+        async with aclosing(chats.forwarded(frozenset(senders), seconds=seconds)) as documents:
+            async for posted in documents:
+                try:
+                    if posted.name.endswith(".json"):
+                        document = await read_posted(chats, posted)
+                        return Found(points=document.points, settings=document.settings, written_at=document.written_at)
+                    if recognise(posted.name, posted.mime) is Kind.OTHER:
+                        tell(f"{posted.name} is no archive by its name; it is left out.")
+                        continue
+                    arrived += 1
+                    volumes.append(await _fetch_volume(chats, posted, room / f"forwarded-{arrived:04}"))
+                    return await asyncio.to_thread(_whole_archive, volumes)
+                except MissingVolumesError as error:
+                    tell(f"{posted.name} is here. {error.sentence}")
+                except NoSpaceError:
+                    raise
+                except CourierError as error:
+                    if whole := await asyncio.to_thread(_whole_but_for_one, volumes):
+                        return whole
+                    # Kept is what may still become whole together: of one file alone, what may be a later volume.
+                    volumes = [] if len(volumes) == 1 and await asyncio.to_thread(begins_zip, volumes[0]) else volumes
+                    tell(f"{posted.name}: {error.sentence}")
+    except Outcome as outcome:
+        raise TelegramError(
+            f"{outcome.sentence}.", hint="If the old server still runs somewhere, stop it: two can't listen at once."
+        ) from None
+    raise NotFoundError("Nothing that helps was forwarded in time.", hint="Give more time: --wait 30 (minutes).")
+
+
+def _whole_archive(volumes: Sequence[Path]) -> tuple[Path, ...]:
+    ordered = arrange_volumes(volumes)
+    if is_sealed(ordered[0]):
+        require_last(ordered)
+        return ordered
+    if len(ordered) == 1:
+        with screened(ordered[0]):  # an archive at all, or something else that people send
+            pass
+    return ordered
+
+
+def _whole_but_for_one(volumes: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the archive that they make when one of them is left out, which belongs to something else; () if none."""
+    for odd in volumes if 1 < len(volumes) <= _LEFT_OUT_OF else ():
+        with suppress(CourierError):
+            return _whole_archive([volume for volume in volumes if volume is not odd])
+    return ()
+
+
+async def _fetch_volume(chats: Chats, posted: PostedDocument, folder: Path) -> Path:
+    """Fetch one file into a folder of its own, under its own name if that is one."""
+    await asyncio.to_thread(folder.mkdir, mode=0o700)
+    return await fetch_document(chats, posted, folder)

@@ -1,0 +1,61 @@
+"""What every restore works with: where archives and private copies are, who is asked, how long locks are waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bot.clock import Clock
+from bot.models import DatabaseChange, RestorePlan, RestoreProgress
+from bot.services.catalogue import Catalogue
+from bot.services.files.own_folders import NOTHING_OWN, OwnFolders
+from bot.services.files.store import Store
+from bot.services.restore.incoming import Incoming, Intake
+from bot.services.restore.replacement import Replacement
+from bot.services.sealing.keys import NO_KEYS, Keys, Seal
+
+Report = Callable[[RestoreProgress], None]
+Mark = Callable[[str], None]
+
+
+def unmarked(_step: str) -> None:
+    """Let a step pass. Tests stop a process dead at a step of their choice instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """The parts that a restore needs of the product. `host` and `timezone` go into the manifest of safety copies.
+
+    Safety copies are sealed with `seal`; `keys` open what is brought. Nothing is ever restored into what is `own`.
+    """
+
+    store: Store
+    catalogue: Catalogue
+    busy_timeout: float
+    host: str
+    timezone: str
+    clock: Clock
+    mark: Mark = unmarked
+    seal: Seal | None = None
+    keys: Keys = NO_KEYS
+    own: OwnFolders = NOTHING_OWN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A plan, and in the private folder `room` all that is needed to act on it.
+
+    `takes_back` holds, for an undo, the replacements to be taken back, by the name of the database.
+    """
+
+    plan: RestorePlan
+    intake: Intake
+    room: Path
+    force: bool = False
+    takes_back: Mapping[str, Replacement] = field(default_factory=dict)
+    undo_of: str = ""
+
+    def incoming(self, change: DatabaseChange) -> Incoming | None:
+        """What comes back into that database; None where a former file is only moved back."""
+        return next((one for one in self.intake.databases if one.name == change.name), None)

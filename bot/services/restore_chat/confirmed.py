@@ -1,0 +1,94 @@
+"""A confirmed restore, written down until its end was told: a kill at any instant leaves nobody with half a word."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+from bot.errors import CourierError
+from bot.models import PendingOutcome, PendingRestore
+from bot.services.catalogue import Catalogue
+from bot.services.restore.context import House
+from bot.services.restore.journal import Record, RecordState, RestoreJournal
+from bot.services.restore.pending import keep_untold, untold_cut_off
+from bot.services.restore_chat.pending_plans import HeldPlan
+
+_ABOUT = "confirmed restore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """Who confirmed what, and the message (chat, number) in which it is followed."""
+
+    at: datetime
+    requested_by: str
+    source: str
+    databases: tuple[str, ...]
+    chat_id: int = 0
+    message_id: int = 0
+
+
+_ADAPTER = TypeAdapter(Confirmed)
+
+
+async def note_confirmed(catalogue: Catalogue, held: HeldPlan, at: datetime) -> None:
+    """Write down that a plan is being carried out, before anything is done."""
+    plan = held.prepared.plan
+    chat_id, message_id = held.place or (0, 0)
+    confirmed = Confirmed(
+        at=at,
+        requested_by=held.asker.name,
+        source=plan.source,
+        databases=tuple(change.name for change in plan.changes),
+        chat_id=chat_id,
+        message_id=message_id,
+    )
+    await catalogue.set_untold(_ADAPTER.dump_json(confirmed).decode(), _ABOUT)
+
+
+async def confirmed_left(catalogue: Catalogue) -> Confirmed | None:
+    """Return the confirmed restore whose end was not told."""
+    text = await catalogue.untold(_ABOUT)
+    return _ADAPTER.validate_json(text) if text else None
+
+
+async def forget_confirmed(catalogue: Catalogue) -> None:
+    """Note that its end was told."""
+    await catalogue.set_untold("", _ABOUT)
+
+
+async def settle_confirmed(house: House) -> None:
+    """At the start of a service: let the admins be told how a restore ended that its process did not live to tell.
+
+    To be called after `pending_restore`, which sees to a restore that had begun; no restore may be under way.
+    """
+    confirmed = await confirmed_left(house.catalogue)
+    if confirmed is None or await untold_cut_off(house.catalogue) is not None:
+        return
+    try:
+        record = await asyncio.to_thread(RestoreJournal(house.store.folder).read)
+    except CourierError:  # it stands in the status already
+        return
+    if record is not None and (record.started_at < confirmed.at or record.requested_by != confirmed.requested_by):
+        record = None  # of an earlier one: this one had written nothing yet
+    await keep_untold(house.catalogue, _end_of(confirmed, record))
+
+
+def _end_of(confirmed: Confirmed, record: Record | None) -> PendingRestore:
+    done = record is not None and record.state is RecordState.DONE
+    what = "was complete" if done else "had changed nothing" if record is None else "had brought everything back"
+    outcome = PendingOutcome.NEW if done else PendingOutcome.OLD
+    return PendingRestore(
+        id=record.id if record is not None else "",
+        started_at=confirmed.at,
+        requested_by=confirmed.requested_by,
+        source=confirmed.source,
+        databases=tuple((name, outcome) for name in confirmed.databases),
+        sentence=f"The restore of {confirmed.source}, asked for by {confirmed.requested_by} at"
+        f" {confirmed.at:%Y-%m-%d %H:%M:%S} UTC, {what} when it was cut off.",
+        hint="It is complete." if done else "Nothing was changed; restore again.",
+        undoable=done,
+    )

@@ -1,0 +1,157 @@
+"""What stays in the store: the plan of retention carried out, and the pins, notes and deletions of admins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from loguru import logger
+
+from bot.clock import Clock
+from bot.config.settings import Settings
+from bot.errors import ArchiveError, CourierError, NotFoundError
+from bot.models import Backup, DeliveryState
+from bot.services.catalogue import ALL, Catalogue
+from bot.services.files.store import Store
+from bot.services.retention.inventory import take_stock
+from bot.services.retention.plan import Decision, plan_prune
+from bot.services.retention.rules import KeepRules
+from bot.services.retention.trimming import Trimming
+
+CLOCK_DOUBTED = "the clock leapt ahead: nothing is deleted for a day"
+
+NOTE_LONGEST = 200
+"""Characters of a note."""
+
+
+class Housekeeping:
+    """Keeps the archives that are to be kept, deletes the others, and writes down which is gone and who wanted it."""
+
+    def __init__(
+        self, settings: Settings, catalogue: Catalogue, store: Store, *, trimming: Trimming, clock: Clock
+    ) -> None:
+        self._settings, self._catalogue, self._store, self._clock = settings, catalogue, store, clock
+        self._trimming = trimming
+
+    # --- by the settings ---------------------------------------------------------------------------------------
+
+    async def plan_prune(self) -> tuple[Decision, ...]:
+        """Say for every archive on the disk whether it stays, and why; deletes nothing.
+
+        What is believed of them is compared with the disk first.
+        """
+        await take_stock(self._store, self._catalogue)
+        backups = await self._catalogue.backups(limit=ALL, on_disk_only=True)
+        sending = {
+            delivery.backup_id for delivery in await self._catalogue.owed() if delivery.state is DeliveryState.SENDING
+        }
+        decisions = plan_prune(
+            backups,
+            now=self._clock(),
+            max_age=timedelta(days=self._settings.max_backup_age_days),
+            max_count=self._settings.max_backup_count,
+            in_use=sending,
+            rules=self.keep_rules,
+        )
+        if await self._catalogue.clock_leapt():
+            decisions = tuple(one if one.keep else replace(one, keep=True, why=CLOCK_DOUBTED) for one in decisions)
+        return decisions
+
+    @property
+    def keep_rules(self) -> KeepRules:
+        """What is kept beyond age and count, as the settings say."""
+        settings = self._settings
+        return KeepRules(
+            hourly=settings.keep_hourly,
+            daily=settings.keep_daily,
+            weekly=settings.keep_weekly,
+            monthly=settings.keep_monthly,
+            timezone=settings.timezone,
+        )
+
+    async def prune(self) -> tuple[Decision, ...]:
+        """Delete what the plan drops, and return what was dropped. A file that can't be deleted stays catalogued."""
+        dropped = []
+        for decision in await self.plan_prune():
+            if decision.keep:
+                continue
+            try:
+                await self._store.delete(decision.backup.archive_name)
+            except ArchiveError as error:
+                logger.error("{} could not be pruned: {}", decision.backup.archive_name, error.sentence)
+                continue
+            except NotFoundError:
+                logger.warning("{} was already gone from the disk", decision.backup.archive_name)
+            await self._catalogue.mark_deleted(decision.backup.id)
+            logger.info("pruned {}: {}", decision.backup.archive_name, decision.why)
+            dropped.append(decision)
+        if not await self._catalogue.clock_leapt():
+            await self._forget_gone()
+            await self._trimming.trim()
+        return tuple(dropped)
+
+    async def prune_after_run(self) -> None:
+        """Prune; what keeps that from being done is logged, and keeps no new backup from going out."""
+        try:
+            await self.prune()
+        except CourierError as error:
+            logger.error("old backups could not be pruned: {}", error.sentence)
+        except Exception:
+            logger.exception("old backups could not be pruned")
+
+    async def _forget_gone(self) -> None:
+        """Speak no more of archives that are gone, once retention would have let them go."""
+        for backup in await self._catalogue.faulty():
+            old = self._clock() - backup.started_at > timedelta(days=self._settings.max_backup_age_days)
+            if backup.gone and old and not backup.pinned:
+                await self._catalogue.mark_deleted(backup.id)
+
+    # --- by the admins -----------------------------------------------------------------------------------------
+
+    async def pin(self, backup_id: int, pinned: bool, *, actor: str) -> Backup:
+        """Keep a backup for good, or give it back to retention."""
+        backup = await self._catalogue.backup(backup_id)
+        if pinned and not backup.on_disk:
+            raise NotFoundError(f"The archive of backup {backup_id} is {where_gone(backup)}; nothing to keep.")
+        await self._catalogue.set_pinned(backup_id, pinned)
+        await self._catalogue.audit(actor, "pinned" if pinned else "unpinned", f"backup {backup_id}")
+        return replace(backup, pinned=pinned)
+
+    async def note(self, backup_id: int, words: str, *, actor: str) -> Backup:
+        """Write a note on a backup, in one line of at most `NOTE_LONGEST`; an empty one removes it."""
+        note = " ".join("".join(ch for ch in words if ch.isprintable() or ch.isspace()).split())[:NOTE_LONGEST]
+        await self._catalogue.set_note(backup_id, note)
+        await self._catalogue.audit(actor, "noted" if note else "removed the note", f"backup {backup_id}: {note}")
+        return await self._catalogue.backup(backup_id)
+
+    async def delete(self, backup_id: int, *, actor: str) -> None:
+        """Delete one archive from the disk. Refused for a pinned one and for the last good backup of a database."""
+        await take_stock(self._store, self._catalogue)
+        backup = await self._catalogue.backup(backup_id)
+        if not backup.on_disk:
+            raise NotFoundError(f"The archive of backup {backup_id} is {where_gone(backup)}.")
+        if backup.pinned:
+            raise CourierError(f"Backup {backup_id} is pinned.", hint="Unpin it first.")
+        latest = await self._catalogue.latest_by_database()
+        last_of = sorted(name for name, newest in latest.items() if newest.id == backup_id and not backup.fault)
+        if last_of:
+            shown = ", ".join([_shortened(name) for name in last_of[:3]])  # sixty long names would fill the screen
+            more = f" and {len(last_of) - 3} more" if len(last_of) > 3 else ""
+            raise CourierError(
+                f"Backup {backup_id} is the last good backup of {shown}{more}; it is never deleted.",
+                hint="Make a new backup first.",
+            )
+        await self._store.delete(backup.archive_name)
+        await self._catalogue.mark_deleted(backup_id)
+        await self._catalogue.audit(actor, "deleted", f"backup {backup_id}, {backup.archive_name}")
+        logger.warning("backup {} ({}) deleted by {}", backup_id, backup.archive_name, actor)
+
+
+def where_gone(backup: Backup) -> str:
+    """Complete "the archive is …" for one that is not there."""
+    return "gone from the disk" if backup.gone else "no longer on the disk"
+
+
+def _shortened(name: str) -> str:
+    """Return a database's name for a sentence; a long one keeps its beginning and its end, where names differ."""
+    return name if len(name) <= 40 else f"{name[:27]}…{name[-12:]}"

@@ -1,0 +1,109 @@
+"""What the catalogue believes of the archives on the disk, compared with the disk, and what reading them has found."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+from loguru import logger
+
+from bot.models import Backup
+from bot.services.catalogue import ALL, Catalogue
+from bot.services.files.store import ArchiveFile, Store
+
+GONE = "It is gone from the disk, and neither retention nor an admin has deleted it."
+
+
+_MOST = 3
+"""Archives that are named one by one."""
+
+
+async def take_stock(store: Store, catalogue: Catalogue) -> None:
+    """Record which archives are gone from the disk, or have not the size they were written with.
+
+    Nothing is read but names and sizes, so that it can be done at every opening and before every deletion. An archive
+    that was found damaged stays so as long as its file is the one that was found; another one in its place is read in
+    full. Raises `ArchiveError` where the folder can't be read, and what the catalogue raises.
+    """
+    believed = await catalogue.backups(limit=ALL, on_disk_only=True)
+    files = await store.files()  # after the rows: a file is there before its row, and goes before it
+    faulty_files = await catalogue.faulty_files()
+    for backup in believed:
+        file = files.get(backup.archive_name)
+        if file is None:
+            if await catalogue.mark_gone(backup.id, GONE):
+                logger.error("the archive of backup {}, {}, is gone from the disk", backup.id, backup.archive_name)
+        elif backup.fault and faulty_files.get(backup.id) == file.state:
+            continue
+        elif backup.archive_bytes != file.bytes:
+            cut = f"It has {file.bytes:,} bytes and was written with {backup.archive_bytes:,}."
+            await _record(catalogue, backup, cut, file)
+        elif backup.fault:
+            await _read_again(store, catalogue, backup, file)
+
+
+async def record_fault(store: Store, catalogue: Catalogue, backup: Backup, fault: str) -> None:
+    """Record what reading the archive of a backup on the disk has found: it is damaged, and counts as none from now."""
+    file = (await store.files()).get(backup.archive_name)
+    if file is not None:
+        await _record(catalogue, backup, fault.removeprefix(f"{backup.archive_name} is damaged: "), file)
+
+
+async def is_as_written(store: Store, backup: Backup) -> bool:
+    """Tell whether the archive on the disk is, bit for bit, the one that was proven; True also where it can't be read.
+
+    To be asked before somebody else's verdict on it is recorded.
+    """
+    try:
+        return await asyncio.to_thread(_sha256, store.folder / backup.archive_name) == backup.archive_sha256
+    except OSError:
+        return True
+
+
+async def archive_warnings(catalogue: Catalogue) -> tuple[str, ...]:
+    """Return what people should know of archives that are gone, damaged or dated in the future, a sentence for each."""
+    faulty = await catalogue.faulty()
+    ahead = await catalogue.dated_ahead()
+    lines = [
+        f"The archive of backup {backup.id} of {backup.started_at:%Y-%m-%d %H:%M} UTC is "
+        f"{'gone from the disk.' if backup.gone else f'damaged: {backup.fault}'}"
+        for backup in faulty[:_MOST]
+    ]
+    if len(faulty) > _MOST:
+        lines.append(f"{len(faulty) - _MOST} more archives are gone or damaged: `sqlite-courier list` shows them.")
+    lines += [ahead_words(backup) for backup in ahead[:_MOST]]
+    lost = await catalogue.store_faults()
+    lines += lost[:_MOST]
+    if len(lost) > _MOST:
+        lines.append(f"{len(lost) - _MOST} more archives in object stores are gone or damaged.")
+    return tuple(lines)
+
+
+def ahead_words(backup: Backup) -> str:
+    """Say of a backup that is dated in the future what that means."""
+    at = f"{backup.started_at:%Y-%m-%d %H:%M} UTC"
+    return f"Backup {backup.id} is dated in the future ({at}): a wrong clock made it, and it counts as the oldest."
+
+
+async def _record(catalogue: Catalogue, backup: Backup, fault: str, file: ArchiveFile) -> None:
+    await catalogue.set_fault(backup.id, fault, file.state)
+    logger.error("the archive of backup {}, {}, is damaged: {}", backup.id, backup.archive_name, fault)
+
+
+async def _read_again(store: Store, catalogue: Catalogue, backup: Backup, file: ArchiveFile) -> None:
+    try:
+        sha256 = await asyncio.to_thread(_sha256, store.folder / backup.archive_name)
+    except OSError as error:
+        logger.error("{} can't be read: {}", backup.archive_name, error.strerror or error)
+        return
+    if sha256 == backup.archive_sha256:
+        await catalogue.clear_fault(backup.id)
+        logger.warning("the archive of backup {}, {}, is whole again", backup.id, backup.archive_name)
+    else:
+        await _record(catalogue, backup, backup.fault, file)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

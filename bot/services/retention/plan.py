@@ -1,0 +1,170 @@
+"""Which archives stay on the disk and which go, and why: a pure plan, with floors that no limit goes below."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.models import Backup, BackupState, Trigger, Verdict
+from bot.services.retention.rules import KeepRules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What becomes of a backup's archive; `why` is a phrase for people."""
+
+    backup: Backup
+    keep: bool
+    why: str
+    by_rule: bool = False  # kept by a keep rule, and by no floor
+
+
+_DAMAGED_KEPT = timedelta(days=7)
+_LEFT = {False: "not proven: left alone", True: "sealed, and no key here opens it: left alone"}
+
+
+def plan_prune(
+    backups: Sequence[Backup],
+    *,
+    now: datetime,
+    max_age: timedelta | None,
+    max_count: int | None,
+    in_use: Collection[int] = (),
+    rules: KeepRules | None = None,
+) -> tuple[Decision, ...]:
+    """Decide for every backup on disk, newest first; nothing is deleted here. None is no limit.
+
+    Kept whatever the limits say: pinned backups, those in use (ids; being sent or read now), the newest proven one, and
+    for every database name the newest proven one that contains it, also when the database is skipped or gone since;
+    where that one's check could give no verdict, the newest one that was found whole as well. An archive that is known
+    to be damaged is none of these and takes no place; it goes when it is old, unless nothing else holds a database of
+    its. A safety copy holds what
+    somebody wanted to get rid of: it is no last good backup where there is another, and lives by its pin. Backups that
+    are not proven don't count and are left alone. Pinned ones don't count either: pinning fifty must not push out the
+    rest.
+    The other kept ones count, so that `max_count` holds unless the floors alone are more.
+
+    What a keep rule keeps goes by neither age nor count either, but takes one of the `max_count` places: the rules win
+    only where they keep more than that by themselves.
+
+    A clock that was wrong does not get below the floors: what is newest is also asked of the ids, the order in which
+    runs were made, and of the dates that have passed; a backup dated in the future is as old as the run after it. A
+    backup that a recipient is still owed goes when its time has come. Raises ValueError for a limit that would keep
+    nothing.
+    """
+    if (max_count is not None and max_count < 1) or (max_age is not None and max_age <= timedelta()):
+        message = "a limit of nothing would delete every backup; None is no limit"
+        raise ValueError(message)
+    on_disk = [backup for backup in backups if backup.on_disk]
+    ours = [backup for backup in on_disk if backup.proven and backup.state is not BackupState.RUNNING]
+    proven = [backup for backup in ours if not backup.damaged]
+    dates = _dates(ours, now)
+    floors = {**_floors(proven, dates, now, in_use), **_remains(ours, proven, in_use)}
+    by_rules = {b.id: dates[b.id] for b in proven if b.trigger is not Trigger.SAFETY}
+    reasons = {**rules.reasons(by_rules), **floors} if rules is not None else floors
+    slots = None if max_count is None else max_count - sum(1 for b in proven if b.id in reasons and not b.pinned)
+    max_age_damaged = max_age or _DAMAGED_KEPT
+
+    decisions = []
+    for backup in sorted(on_disk, key=lambda b: (dates.get(b.id, b.started_at), b.id), reverse=True):
+        if backup.id not in dates:
+            decisions.append(Decision(backup=backup, keep=True, why=_LEFT[bool(backup.sealed)]))
+        elif backup.id in reasons:
+            by_rule = backup.id not in floors
+            decisions.append(Decision(backup=backup, keep=True, why=reasons[backup.id], by_rule=by_rule))
+        elif backup.damaged:
+            keep = now - dates[backup.id] <= max_age_damaged
+            why = "damaged: counts as no backup" if keep else f"damaged, and older than {_days(max_age_damaged)}"
+            decisions.append(Decision(backup=backup, keep=keep, why=why))
+        elif max_age is not None and now - dates[backup.id] > max_age:
+            decisions.append(Decision(backup=backup, keep=False, why=f"older than {_days(max_age)}"))
+        elif slots is not None and slots <= 0:
+            decisions.append(Decision(backup=backup, keep=False, why=f"beyond the {max_count} that are kept"))
+        else:
+            slots = None if slots is None else slots - 1
+            decisions.append(Decision(backup=backup, keep=True, why="within the limits"))
+    return tuple(decisions)
+
+
+def _dates(backups: Sequence[Backup], now: datetime) -> Mapping[int, datetime]:
+    """Return when each backup was made; for one dated in the future, the time of the next run that is not."""
+    dates: dict[int, datetime] = {}
+    latest = now
+    for backup in sorted(backups, key=lambda b: b.id, reverse=True):
+        if backup.started_at <= now:
+            latest = min(latest, backup.started_at)
+            dates[backup.id] = backup.started_at
+        else:
+            dates[backup.id] = latest
+    return dates
+
+
+def _floors(
+    backups: Sequence[Backup], dates: Mapping[int, datetime], now: datetime, in_use: Collection[int]
+) -> Mapping[int, str]:
+    """Return why a backup is kept whatever the limits say, by its id; the strongest reason first."""
+    reasons: dict[int, str] = {}
+    for backup in backups:
+        if backup.pinned:
+            reasons[backup.id] = "pinned"
+        elif backup.id in in_use:
+            reasons[backup.id] = "in use"
+    # A clock that was wrong spoils one of these orders, and no two in the same way: ids follow the clock only where a
+    # rebuilt catalogue numbered the archives by their dates.
+    ordinary = [backup for backup in backups if backup.trigger is not Trigger.SAFETY]
+    orders = (
+        sorted(ordinary, key=lambda backup: (dates[backup.id], backup.id), reverse=True),
+        sorted(ordinary, key=lambda backup: backup.id, reverse=True),
+        sorted((b for b in ordinary if b.started_at <= now), key=lambda b: (b.started_at, b.id), reverse=True),
+    )
+    for newest_first in orders:
+        if newest_first:
+            reasons.setdefault(newest_first[0].id, "the newest proven backup")
+        for backup, names in _last_good(newest_first):
+            reasons.setdefault(backup.id, f"the last good backup of {', '.join(names)}")
+    known = {database.name.casefold() for backup in ordinary for database in backup.databases}
+    copies = sorted((b for b in backups if b.trigger is Trigger.SAFETY), key=lambda b: b.id, reverse=True)
+    for backup, names in _last_good(copies):
+        alone = [name for name in names if name.casefold() not in known]
+        if alone:
+            reasons.setdefault(backup.id, f"the only backup of {', '.join(alone)}")
+    return reasons
+
+
+def _remains(ours: Sequence[Backup], proven: Sequence[Backup], in_use: Collection[int]) -> Mapping[int, str]:
+    """Return why a damaged archive is kept: what can be saved out of it by hand may be all there is of a database."""
+    held = {database.name.casefold() for backup in proven for database in backup.databases}
+    reasons: dict[int, str] = {}
+    for backup in ours:
+        if backup.damaged:
+            alone = [database.name for database in backup.databases if database.name.casefold() not in held]
+            if backup.pinned:
+                reasons[backup.id] = "damaged, and pinned"
+            elif backup.id in in_use:
+                reasons[backup.id] = "in use"
+            elif alone:
+                reasons[backup.id] = f"damaged, and yet the only archive of {', '.join(alone)}"
+    return reasons
+
+
+def _last_good(newest_first: Iterable[Backup]) -> Iterable[tuple[Backup, tuple[str, ...]]]:
+    """Yield each backup that holds the newest copy of a database, or the newest copy found whole, and whose."""
+    seen: set[str] = set()
+    whole: set[str] = set()
+    for backup in newest_first:
+        names = []
+        for database in backup.databases:
+            name = database.name.casefold()
+            if name not in seen or (database.verdict is Verdict.OK and name not in whole):
+                names.append(database.name)
+            seen.add(name)
+            if database.verdict is Verdict.OK:
+                whole.add(name)
+        if names:
+            yield backup, tuple(names)
+
+
+def _days(age: timedelta) -> str:
+    days = age / timedelta(days=1)
+    return "1 day" if days == 1 else f"{days:g} days"

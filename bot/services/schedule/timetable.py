@@ -1,0 +1,296 @@
+"""When scheduled backups run: SCHEDULE or what an admin chose in chat instead, and until when they are paused."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from loguru import logger
+
+from bot.clock import Clock
+from bot.config.settings import Settings
+from bot.errors import CourierError
+from bot.models import Override, Recipient
+from bot.services.catalogue import CATALOGUE_NAME, Catalogue
+from bot.services.schedule.scheduler import planned_times, validate_expression
+from bot.services.status.status import PAUSED
+
+SCHEDULE = "schedule"
+"""The name of the override that wins over SCHEDULE."""
+
+LONGEST = 120
+"""Characters of an expression; more is a slip of the clipboard."""
+
+_LOOKED_AT = 300
+"""Runs among which the shortest gap is looked for: all the kinds of gaps that a day or a week has."""
+
+_RECENT = 5
+"""Backups whose cost says what the next one takes."""
+
+_PER_VOLUME = timedelta(seconds=3)
+"""What one volume takes of a chat: Telegram lets a bot send 20 messages a minute into a group."""
+
+
+class ScheduleRefusedError(CourierError):
+    """The expression can't be the schedule: not valid, never due, or due more often than backups can be made."""
+
+    code = "schedule"
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The schedule in force. `override` is what was chosen in chat, `fault` why a stored choice is not followed."""
+
+    expression: str
+    setting: str
+    override: Override | None = None
+    paused: Override | None = None
+    fault: str = ""
+
+    @property
+    def chosen(self) -> bool:
+        """Whether something chosen in chat is stored, followed or not."""
+        return self.override is not None or bool(self.fault)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What an expression would mean: its next runs, and how far back the archives on the disk would then reach."""
+
+    expression: str
+    runs: tuple[datetime, ...]
+    reach: timedelta | None = None
+
+
+class Ledger(Protocol):
+    """What is asked of the ledger: to tell the admins."""
+
+    async def notify(self, html: str, *, loud: bool, but: Recipient | None = None) -> tuple[Recipient, ...]: ...
+
+
+class Notices(Protocol):
+    """The sentences that the other admins get."""
+
+    def schedule_changed(
+        self, expression: str, before: str, runs: Sequence[datetime], actor: str, now: datetime
+    ) -> str: ...
+
+    def paused(self, paused: Override, now: datetime) -> str: ...
+
+    def resumed(self, runs: Sequence[datetime], actor: str, now: datetime) -> str: ...
+
+
+async def _nobody_listens() -> None:
+    """Stand in where no scheduler runs in this process."""
+
+
+class Timetable:
+    """Knows, changes and remembers the schedule; what is changed is followed at once by `listener`, and told."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        settings: Settings,
+        *,
+        ledger: Ledger | None,
+        notices: Notices | None,
+        clock: Clock,
+    ) -> None:
+        self.setting = settings.schedule
+        self.timezone = settings.timezone
+        self.listener: Callable[[], Awaitable[None]] = _nobody_listens
+        self._catalogue = catalogue
+        self._ledger = ledger
+        self._notices = notices
+        self._clock = clock
+        self._volume_bytes = settings.volume_size_mb * 1024 * 1024
+        self._max_count = settings.max_backup_count
+        self._telling: set[asyncio.Task[None]] = set()
+        self._max_age = timedelta(days=settings.max_backup_age_days)
+
+    def now(self) -> datetime:
+        """Return the present instant, aware."""
+        return self._clock()
+
+    async def plan(self) -> Plan:
+        """Return what holds now. A stored choice that this version can't read gives way to SCHEDULE, with a fault."""
+        overrides = await self._catalogue.overrides()
+        return resolve(self.setting, overrides.get(SCHEDULE), overrides.get(PAUSED))
+
+    def next_runs(self, expression: str, count: int = 5) -> tuple[datetime, ...]:
+        """Return the next times that an expression names, in UTC."""
+        return tuple(islice(planned_times(expression, self.timezone, self._clock()), count))
+
+    async def preview(self, expression: str) -> Preview:
+        """Say what an expression would mean. Raises `ScheduleRefusedError` with a sentence that names the mend."""
+        if len(expression) > LONGEST:
+            raise ScheduleRefusedError(
+                f"A schedule of {len(expression)} characters is too long.", hint="Write five fields: 30 3 * * *"
+            )
+        try:
+            expression = validate_expression(expression)
+        except ValueError as error:
+            raise ScheduleRefusedError(str(error)) from None
+        runs = await asyncio.to_thread(self.next_runs, expression, _LOOKED_AT)  # a rare one takes a while to look for
+        gap = min((later - sooner for sooner, later in pairwise(runs)), default=None)
+        if gap is not None:
+            await self._refuse_haste(expression, gap)
+        return Preview(expression=expression, runs=runs[:5], reach=self._reach(runs))
+
+    async def change(self, expression: str, *, actor: str, admin_id: int | None = None) -> Plan:
+        """Follow another expression from now on, over restarts too; tell the other admins silently.
+
+        The expression of `.env` is followed by forgetting what was chosen in chat. Raises `ScheduleRefusedError`.
+        """
+        preview = await self.preview(expression)
+        before = await self.plan()
+        if preview.expression == before.expression and not before.fault:
+            return before
+        if preview.expression == self.setting:
+            return await self.reset(actor=actor, admin_id=admin_id)
+        await self._catalogue.set_override(SCHEDULE, preview.expression, actor)
+        return await self._settle(before, "changed the schedule", preview, actor, admin_id)
+
+    async def reset(self, *, actor: str, admin_id: int | None = None) -> Plan:
+        """Follow SCHEDULE again."""
+        before = await self.plan()
+        await self._catalogue.clear_override(SCHEDULE)
+        if not before.chosen:
+            return before
+        preview = Preview(expression=self.setting, runs=self.next_runs(self.setting))
+        return await self._settle(before, "reset the schedule", preview, actor, admin_id)
+
+    async def _settle(self, before: Plan, action: str, preview: Preview, actor: str, admin_id: int | None) -> Plan:
+        await self._catalogue.audit(actor, action, f"{before.expression} → {preview.expression}")
+        logger.bind(scheduler=True).warning(
+            "the schedule was changed by {}: {} → {}", actor, before.expression, preview.expression
+        )
+        await self.listener()
+        plan = await self.plan()
+        if self._notices is not None:
+            told = self._notices.schedule_changed(
+                preview.expression, before.expression, preview.runs, actor, self._clock()
+            )
+            self.tell_others(told, but=admin_id)
+        return plan
+
+    async def pause(self, *, actor: str, until: datetime | None = None, admin_id: int | None = None) -> None:
+        """Stop scheduled runs until resumed or until an instant, over restarts too; tell the other admins silently."""
+        await self._catalogue.set_override(PAUSED, "yes", actor, until)
+        await self._catalogue.audit(actor, "paused", f"until {until.isoformat()}" if until else "")
+        logger.bind(scheduler=True).warning("scheduled backups paused by {}", actor)
+        await self.listener()
+        paused = (await self.plan()).paused
+        if self._notices is not None and paused is not None:
+            self.tell_others(self._notices.paused(paused, self._clock()), but=admin_id)
+
+    async def resume(self, *, actor: str, admin_id: int | None = None) -> None:
+        """Let scheduled runs happen again; one follows at once when any was left out. Tell the other admins silently.
+
+        Where nothing is paused, nothing happens.
+        """
+        plan = await self.plan()
+        if plan.paused is None:
+            return
+        await self._catalogue.clear_override(PAUSED)
+        await self._catalogue.audit(actor, "resumed")
+        logger.bind(scheduler=True).info("scheduled backups resumed by {}", actor)
+        await self.listener()
+        if self._notices is not None:
+            told = self._notices.resumed(self.next_runs(plan.expression, 1), actor, self._clock())
+            self.tell_others(told, but=admin_id)
+
+    def tell_others(self, html: str, *, but: int | None) -> None:
+        """Tell every admin but one, silently and in the background: a slow Telegram holds up no press."""
+        if self._ledger is None:
+            return
+        recipient = None if but is None else Recipient(chat_id=but)
+        telling = asyncio.create_task(self._tell(self._ledger, html, recipient))
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+
+    async def close(self) -> None:
+        """Tell nobody any more; returns when nothing is under way."""
+        for telling in tuple(self._telling):
+            telling.cancel()
+        await asyncio.gather(*self._telling, return_exceptions=True)
+
+    async def _tell(self, ledger: Ledger, html: str, but: Recipient | None) -> None:
+        try:
+            await ledger.notify(html, loud=False, but=but)
+        except CourierError as error:
+            logger.warning("the other admins could not be told: {}", error.sentence)
+
+    async def _refuse_haste(self, expression: str, gap: timedelta) -> None:
+        """Raise when runs would come faster than the recent ones could be made and sent."""
+        recent = await self._catalogue.backups(limit=_RECENT, proven_only=True)
+        needed = max(
+            (
+                (backup.finished_at or backup.started_at) - backup.started_at
+                + _PER_VOLUME * max(1, -(-backup.archive_bytes // self._volume_bytes))
+                for backup in recent
+            ),
+            default=timedelta(),
+        )  # fmt: skip
+        if gap >= 2 * needed:
+            return
+        minutes = -(-2 * needed // timedelta(minutes=1))
+        raise ScheduleRefusedError(
+            f"“{expression}” is too often for the size of these databases: a backup takes about "
+            f"{needed.total_seconds():.0f} s to make and send, and runs would come {gap.total_seconds():.0f} s apart.",
+            hint=f"Leave at least {minutes} minutes between two runs.",
+        )
+
+    def _reach(self, runs: tuple[datetime, ...]) -> timedelta | None:
+        """Return how far back MAX_BACKUP_COUNT archives reach, where that is less than MAX_BACKUP_AGE_DAYS."""
+        if len(runs) <= self._max_count:
+            return None
+        reach = runs[self._max_count] - runs[0]
+        return reach if reach < self._max_age else None
+
+
+def resolve(setting: str, override: Override | None, paused: Override | None = None) -> Plan:
+    """Say which expression holds."""
+    if override is None:
+        return Plan(expression=setting, setting=setting, paused=paused)
+    try:
+        expression = validate_expression(override.value)
+    except ValueError as error:
+        fault = f"The schedule chosen in chat by {override.set_by} can't be followed, so SCHEDULE is: {error}"
+        return Plan(expression=setting, setting=setting, paused=paused, fault=fault)
+    return Plan(expression=expression, setting=setting, override=override, paused=paused)
+
+
+def tomorrow_at(hour: int, now: datetime, timezone: ZoneInfo) -> datetime:
+    """Return that hour of the next day by the zone's wall clock, aware."""
+    day = now.astimezone(timezone).date() + timedelta(days=1)
+    return datetime(day.year, day.month, day.day, hour, tzinfo=timezone)
+
+
+def stored_override(backup_dir: Path) -> Override | None:
+    """Return the schedule chosen in chat, read without opening the store: nothing is created, tidied or migrated.
+
+    None where there is none; a catalogue that can't be read is the business of the commands that need it.
+    """
+    path = backup_dir / CATALOGUE_NAME
+    if not path.is_file():
+        return None
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=1)) as connection:
+            row = connection.execute(
+                "SELECT value, set_by, set_at FROM overrides WHERE name = ?", (SCHEDULE,)
+            ).fetchone()
+    except sqlite3.Error:
+        return None
+    if row is None:
+        return None
+    return Override(name=SCHEDULE, value=row[0], set_by=row[1], set_at=datetime.fromisoformat(row[2]))

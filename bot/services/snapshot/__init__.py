@@ -1,0 +1,1 @@
+"""From a live database to a private, checked copy."""

@@ -1,0 +1,142 @@
+"""The check of a snapshot: is it whole, what is in it, and in which shape."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+from bot.errors import AbortedError
+from bot.models import CheckMethod, CheckReport, Snapshot, Verdict
+from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.threads import require_descriptors, run_to_end
+from bot.services.snapshot.check_process import CheckProcess, Limits, StoppedShortError, limits_for
+from bot.services.snapshot.integrity import DAMAGED, UNCHECKED, Findings, evaluates, examine
+from bot.services.snapshot.source import uri_of
+from bot.services.snapshot.sqlite_errors import is_known_format
+from bot.services.snapshot.sqlite_faults import proves_damage, said
+
+T = TypeVar("T")
+
+_LOOK_EVERY = 0.05  # seconds between two looks at the abort flag
+
+
+async def check_snapshot(
+    snapshot: Snapshot, method: CheckMethod, *, abort: Abort, foreign: bool = False, limits: Limits | None = None
+) -> CheckReport:
+    """Return what a check of the private copy found; its bytes stay as they are, and nothing is left beside it.
+
+    FULL compares every index with its table, QUICK does not. DAMAGED is proof: pages that contradict one another, or of
+    which SQLite can make no sense. Rows that break a NOT NULL, CHECK or type rule of their own table are no damage, and
+    named in the messages of an OK. UNCHECKED is whatever else kept the check from its end, with all right that could be
+    checked: a schema that this SQLite can't read, that needs functions of its own application, or more time or memory
+    than `limits` (by default `limits_for` its size); a machine without memory, without files to open or with a disk
+    that can't be read. Violated foreign keys are counted and change no verdict. Raises `AbortedError` only.
+
+    What may have to evaluate what a schema says goes on in a process of its own. `foreign` is a file that anybody may
+    have made: all of its check does, and CHECK constraints, which tell nothing of damage, are not evaluated.
+    """
+    own_abort = Abort()  # a cancellation stops this check, not everything that holds the caller's flag
+    started = time.monotonic()
+
+    def check() -> None:
+        abort.check()
+        own_abort.check()
+
+    checking = _Checking(snapshot, limits or limits_for(snapshot.bytes), check=check, cancel=own_abort.set)
+    try:
+        found = await checking.findings(full=method is CheckMethod.FULL, foreign=foreign)
+    except AbortedError:
+        raise
+    except Exception as error:  # of opening the copy, or of a machine that may not even give us a process
+        if proves_damage(error):
+            found = Findings(DAMAGED, (said(error),))
+        else:
+            found = Findings(UNCHECKED, (f"This machine could not read the copy: {said(error)}",))
+    return CheckReport(
+        verdict=Verdict(found.verdict),
+        method=method,
+        messages=found.messages,
+        foreign_key_violations=found.foreign_key_violations,
+        rows=found.rows,
+        schema_sha256=found.schema_sha256,
+        schema=found.schema,
+        last_rowids=found.last_rowids,
+        seconds=time.monotonic() - started,
+    )
+
+
+class _Checking:
+    """One check of one copy, in a thread or in a process. `check` raises to give up, `cancel` makes it do so."""
+
+    def __init__(
+        self, snapshot: Snapshot, limits: Limits, *, check: Callable[[], None], cancel: Callable[[], None]
+    ) -> None:
+        self._file = snapshot.file
+        self._uri = uri_of(snapshot.file, mode="rw")
+        self._limits = limits
+        self._check = check
+        self._cancel = cancel
+
+    async def findings(self, *, full: bool, foreign: bool) -> Findings:
+        self._check()
+        if not await run_to_end(lambda: is_known_format(self._file), stop=self._cancel):
+            return Findings(UNCHECKED, (f"SQLite {sqlite3.sqlite_version} does not know its format",))
+        if not foreign and (found := await self._in_thread(full=full)) is not None:
+            return found
+        try:
+            return await self._apart(full=full, rules=not foreign)
+        except StoppedShortError as short:
+            why, known = f"{short}", short.found or Findings(UNCHECKED)
+        # What evaluates nothing but columns is tried once more: is there damage all the same, and how many rows?
+        try:
+            rest = await self._apart(full=False, rules=False) if full or not foreign else known
+        except StoppedShortError as again:
+            rest = again.found or known
+        return rest if rest.verdict == DAMAGED else rest._replace(verdict=UNCHECKED, messages=(why,))
+
+    async def _in_thread(self, *, full: bool) -> Findings | None:
+        """Check it in this process, unless its schema holds what SQLite would have to evaluate."""
+        connections: list[sqlite3.Connection] = []
+
+        def work() -> Findings | None:
+            require_descriptors()
+            if evaluates(self._uri):
+                return None
+            return examine(self._uri, full=full, rules=True, check=self._check, opened=connections.append)
+
+        def interrupt() -> None:
+            # SQLite calls no progress handler while it walks the pages; it looks for an interrupt at each of them.
+            with suppress(sqlite3.ProgrammingError):  # closed meanwhile
+                for connection in connections:
+                    connection.interrupt()
+
+        return await self._watched(work, stop=interrupt, look=lambda: None)
+
+    async def _apart(self, *, full: bool, rules: bool) -> Findings:
+        process = CheckProcess(self._uri, full=full, rules=rules, limits=self._limits)
+        return await self._watched(process.run, stop=process.stop, look=process.stop_when_late)
+
+    async def _watched(self, work: Callable[[], T], *, stop: Callable[[], None], look: Callable[[], None]) -> T:
+        """Do `work` in a thread; `stop` it, again and again, once it is wanted no longer. Raises `AbortedError`."""
+
+        async def watch() -> None:
+            while True:
+                await asyncio.sleep(_LOOK_EVERY)
+                try:
+                    self._check()
+                except AbortedError:
+                    stop()
+                look()
+
+        watching = asyncio.create_task(watch())
+        try:
+            return await run_to_end(work, stop=self._cancel)
+        except StoppedShortError:
+            self._check()  # is that why?
+            raise
+        finally:
+            watching.cancel()

@@ -1,0 +1,171 @@
+"""A check in a process of its own, which is killed when it takes more than its share, or is wanted no longer.
+
+What a schema says is evaluated inside of SQLite's functions, where neither `interrupt()` nor a signal's handler
+reaches: a CHECK of fifty letters can ask for years, or for all memory. Nothing but the end of a process stops that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Lock
+
+from bot.services.snapshot.integrity import DAMAGED, UNCHECKED, Findings
+
+_MIB = 1 << 20
+_MOST_ANSWER = 16 * _MIB
+_INTERPRETER_BYTES = 256 * _MIB  # of addresses, most of them never used: the interpreter, stacks, a second arena
+_ROOT = Path(__file__).parents[2]
+# An interpreter finds its libraries and SQLite its folder by these; no token or key is among them.
+_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "SQLITE_TMPDIR")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one check may take. `seconds` are those on the wall, which a slow disk needs, too."""
+
+    processor_seconds: int
+    seconds: int
+    heap_bytes: int
+    value_bytes: int
+    memory_bytes: int
+
+
+def limits_for(size: int) -> Limits:
+    """Return what the check of an honest database of `size` bytes never needs, on a slow machine with a slow disk.
+
+    Measured: 25 ms of processor time per MB for three indexes; memory is the largest row, and what a rule makes of it.
+    """
+    heap = 64 * _MIB + min(2 * size, 192 * _MIB)
+    return Limits(
+        processor_seconds=20 + size // _MIB,
+        seconds=120 + 5 * size // _MIB,
+        heap_bytes=heap,
+        value_bytes=min(1_000_000_000, max(_MIB, 4 * size)),
+        memory_bytes=heap + _INTERPRETER_BYTES,
+    )
+
+
+class StoppedShortError(Exception):
+    """A check ended before it had an answer; the words say why. `found` is what was told before, None for nothing."""
+
+    found: Findings | None = None
+
+
+class CheckProcess:
+    """One check of a private copy, to be run once in a thread; `stop` ends it from any other."""
+
+    def __init__(self, uri: str, *, full: bool, rules: bool, limits: Limits) -> None:
+        self._question = json.dumps({"uri": uri, "full": full, "rules": rules, **asdict(limits)})
+        self._limits = limits
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+        self._lock = Lock()
+        self._deadline = float("inf")
+
+    def run(self) -> Findings:
+        """Return what is found. Blocking. Raises `StoppedShortError`; `OSError` where no process can be started."""
+        with self._lock:
+            if self._stopped:
+                raise StoppedShortError("it was stopped")
+            self._process = process = _started()
+            self._deadline = time.monotonic() + self._limits.seconds
+        try:
+            answer = self._asked(process)
+            if len(answer) > _MOST_ANSWER:
+                raise StoppedShortError("there is more to tell of it than anybody could read")
+            *lines, _cut_off = answer.split(b"\n")
+            found = self._understood(lines[0], "so far") if lines else None
+            if len(lines) > 1 or (lines and found is None):
+                return self._in_words(self._understood(lines[-1], "findings") or self._error(lines[-1]))
+            process.wait()
+            short = StoppedShortError(self._why(process.returncode))
+            short.found = found
+            raise short
+        finally:
+            process.kill()
+            process.wait()
+            for pipe in filter(None, (process.stdin, process.stdout)):
+                with suppress(OSError):  # what was not written yet
+                    pipe.close()
+
+    def _asked(self, process: subprocess.Popen[bytes]) -> bytes:
+        if process.stdin is None or process.stdout is None:
+            return b""
+        with suppress(OSError):  # it is gone already
+            process.stdin.write(self._question.encode() + b"\n")
+            process.stdin.flush()  # and it stays open: its end tells the process that this one is gone
+            return process.stdout.read(_MOST_ANSWER + 1)
+        return b""
+
+    def stop(self) -> None:
+        """End the check at once, whatever it is doing; more than once is no harm."""
+        with self._lock:
+            self._stopped = True
+            if self._process is not None:
+                self._process.kill()
+
+    def stop_when_late(self) -> None:
+        """End the check if its time is over."""
+        if time.monotonic() > self._deadline:
+            self.stop()
+
+    def _why(self, code: int) -> str:
+        if self._stopped:
+            return f"its check was stopped after {self._limits.seconds} s"
+        if sys.platform != "win32" and -code == signal.SIGXCPU:
+            return f"its check was stopped after {self._limits.processor_seconds} s of processor time"
+        return f"the process of its check was ended by something else (code {code}; is this machine short of memory?)"
+
+    def _understood(self, line: bytes, kind: str) -> Findings | None:
+        """Return the findings of a line, None where it is of another kind."""
+        try:
+            told = json.loads(line)
+            if kind not in told:
+                return None
+            verdict, messages, violations, rows, schema_sha256, schema, last_rowids = told[kind]
+            return Findings(
+                verdict=str(verdict),
+                messages=tuple(map(str, messages)),
+                foreign_key_violations=int(violations),
+                rows=tuple((str(name), int(count)) for name, count in rows),
+                schema_sha256=str(schema_sha256),
+                schema=tuple((str(kind), str(name), str(sql)) for kind, name, sql in schema),
+                last_rowids=tuple((str(name), int(rowid)) for name, rowid in last_rowids),
+            )
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise StoppedShortError(f"its check gave no answer ({error})") from error
+
+    def _error(self, line: bytes) -> Findings:
+        told = json.loads(line)
+        return Findings(DAMAGED if told.get("damage") else UNCHECKED, (str(told.get("error")),))
+
+    def _in_words(self, findings: Findings) -> Findings:
+        """Say of a limit that it is ours."""
+        asked_for = {
+            "out of memory": f"its check asks for more than {self._limits.heap_bytes // _MIB} MB of memory",
+            "string or blob too big": f"its check makes values of more than {self._limits.value_bytes // _MIB} MB",
+        }
+        return findings._replace(messages=tuple(asked_for.get(said, said) for said in findings.messages))
+
+
+def _started() -> subprocess.Popen[bytes]:
+    program = (
+        f"import sys; sys.path.insert(0, {os.fspath(_ROOT)!r}); from bot.services.snapshot.examiner import main; main()"
+    )
+    return subprocess.Popen(  # noqa: S603 - our own words
+        [sys.executable, "-I", "-S", "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+        start_new_session=True,  # Ctrl-C is for the service
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+    )

@@ -1,0 +1,229 @@
+"""Which databases there are: from paths and patterns to files, each with a name that it keeps in every archive."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bot.errors import SnapshotError
+from bot.models import INFO_NAME, MANIFEST_NAME, Database, Skipped, SkipReason
+from bot.services.files.own_folders import NOTHING_OWN, OwnFolders
+from bot.services.snapshot.patterns import absolute, covers, expand, is_glob, passed_over
+from bot.services.snapshot.source import JOURNAL, SIDECARS, WAL, look_at
+
+# What Windows refuses in a file name, and what turns the direction of the text around.
+# https://learn.microsoft.com/windows/win32/fileio/naming-a-file
+_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]')
+_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
+_NOT_TAKEN = (SkipReason.NOT_A_DATABASE, SkipReason.OWN_FOLDER)  # of what a glob matches
+_MAX_NAME_BYTES = 200  # file systems take 255, and extraction tools add suffixes of their own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A file that a glob of DATABASES saw, or passed over, and that is not backed up under this path; `why` not."""
+
+    path: Path
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """The databases to back up and those that are named but not there, each once and in the order of the patterns.
+
+    `left_out` is for people who wonder what their patterns take.
+    """
+
+    databases: tuple[Database, ...]
+    missing: tuple[Skipped, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    path: Path
+    identity: object  # equal for the same file under whatever path
+    reason: SkipReason | None = None
+    detail: str = ""
+
+
+def find_databases(
+    patterns: Sequence[str],
+    known: Mapping[str, str],
+    *,
+    own: OwnFolders = NOTHING_OWN,
+    expected: Collection[Path] = (),
+    look_aside: bool = False,
+) -> Discovery:
+    """Return the databases that `patterns` name now; sources are looked at by `os.stat` and never opened.
+
+    A pattern is a path or a glob (`**` for any folders), absolute or relative to the working directory, `~` for the
+    home folder; a path that exists as it stands is that file, whatever characters it has. Links to the same file are
+    one database: the one that a log lies beside, else the one that was backed up before, else the first. `known` holds
+    the member names given before, by path: a name once given stays with its path, and no other path gets it.
+
+    What is the product's `own` is no database. Of the `expected` paths, those that a glob covers and does not find are
+    missing (GONE). `left_out` names hidden files only to whoever wants to `look_aside`: that walks hidden folders.
+    Blocking: call it in a thread.
+    """
+    seen: dict[object, list[_Candidate]] = {}
+    left_out: dict[Path, str] = {}
+    for pattern in patterns:
+        for each in _expand(pattern, own, left_out, look_aside=look_aside):
+            seen.setdefault(each.identity, []).append(each)
+    chosen = {identity: _choose(same, known) for identity, same in seen.items()}
+    for identity, same in seen.items():
+        name = chosen[identity].path
+        left_out |= {each.path: f"{each.path} is the same file as {name}." for each in same if each.path != name}
+    away = {*expected} - {each.path for same in seen.values() for each in same}
+    for pattern, gone in _gone(sorted(away), [each for each in patterns if is_glob(each)]):
+        if not own.why(gone.path):
+            chosen[gone.identity] = gone
+            chosen.pop(absolute(pattern), None)  # that nothing matches it is said by what is gone
+    candidates = tuple(chosen.values())
+    names = _give_names([candidate.path for candidate in candidates], known)
+    taken = {candidate.path for candidate in candidates}
+    named = [(Database(path=each.path, name=names[each.path]), each) for each in candidates]
+    return Discovery(
+        databases=tuple(database for database, each in named if each.reason is None),
+        missing=tuple(
+            Skipped(database=database, reason=each.reason, detail=each.detail)
+            for database, each in named
+            if each.reason is not None
+        ),
+        left_out=tuple(LeftOut(path=path, why=left_out[path]) for path in sorted(left_out) if path not in taken),
+    )
+
+
+def _expand(pattern: str, own: OwnFolders, left_out: dict[Path, str], *, look_aside: bool) -> list[_Candidate]:
+    """Return what a pattern names, one at least; what a glob sees and does not take is added to `left_out`."""
+    if not is_glob(pattern):
+        return [_refuse_own(_look(absolute(pattern)), own)]
+    found = []
+    for each in (_refuse_own(_look(path), own) for path in expand(pattern)):
+        if each.reason in _NOT_TAKEN:
+            left_out[each.path] = each.detail
+        else:
+            found.append(each)
+    for path in passed_over(pattern) if look_aside else ():
+        if path.is_file() and not own.why(path):
+            hidden = _readable(path)
+            left_out.setdefault(hidden, f"{hidden} is hidden: its name, or a folder's, begins with a dot.")
+    if not found:
+        wanted = absolute(pattern)
+        but = (
+            " but what is no database, or the courier's own" if any(covers(pattern, path) for path in left_out) else ""
+        )
+        found = [_Candidate(wanted, wanted, SkipReason.MISSING, f"No file matches {pattern}{but}.")]
+    return found
+
+
+def _gone(paths: Iterable[Path], globs: Sequence[str]) -> Iterator[tuple[str, _Candidate]]:
+    """Yield which of the paths a glob covers and is without, each with that glob."""
+    for path in paths:
+        pattern = next((each for each in globs if covers(each, path)), None)
+        found = _look(path)
+        if pattern is None or found.reason is None:
+            continue
+        if found.reason is SkipReason.MISSING:
+            found = replace(found, reason=SkipReason.GONE, detail=f"{path} is gone: {pattern} found it there before.")
+        yield pattern, found
+
+
+def _refuse_own(candidate: _Candidate, own: OwnFolders) -> _Candidate:
+    if candidate.reason is not None or not (why := own.why(candidate.path)):
+        return candidate
+    detail = f"{candidate.path} {why}, and is no database to back up."
+    return replace(candidate, identity=candidate.path, reason=SkipReason.OWN_FOLDER, detail=detail)
+
+
+def _choose(same: Sequence[_Candidate], known: Mapping[str, str]) -> _Candidate:
+    """Return the path under which a file with several is read: a log belongs to a name, not to the file."""
+    return max(same, key=lambda each: (len(same) > 1 and _has_log(each.path), str(each.path) in known))
+
+
+def _has_log(path: Path) -> bool:
+    try:
+        sight = look_at(path)
+    except SnapshotError:
+        return False
+    return any(sight.sidecar_bytes(suffix) for suffix in (WAL, JOURNAL))
+
+
+def _look(path: Path) -> _Candidate:
+    if (readable := _readable(path)) != path:
+        return _Candidate(
+            readable,
+            path,
+            SkipReason.FAILED,
+            f"The name of {readable} is not valid UTF-8: no archive, chat or log could name it. Rename the file.",
+        )
+    try:
+        found = path.stat()
+    except PermissionError:
+        return _Candidate(path, path, SkipReason.NO_PERMISSION, f"{path} may not be looked at by this user.")
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return _Candidate(path, path, SkipReason.MISSING, f"{path}{_as_link(path)} does not exist.")
+    except OSError as error:  # of its disk or its share
+        return _Candidate(path, path, SkipReason.FAILED, f"{path} can't be looked at: {error.strerror}.")
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
+        return _Candidate(path, path, SkipReason.NOT_A_DATABASE, f"{path} is {kind}, not a database.")
+    return _Candidate(path, (found.st_dev, found.st_ino) if found.st_ino else path.resolve())
+
+
+def _as_link(path: Path) -> str:
+    with suppress(OSError, ValueError):  # no link, or gone meanwhile
+        return f" is a link to {_readable(path.readlink())}, which"
+    return ""
+
+
+def _readable(path: Path) -> Path:
+    """Return a path as text that can be written anywhere, whatever bytes its name has."""
+    return Path(os.fsencode(path).decode("utf-8", "backslashreplace"))
+
+
+def _give_names(paths: Sequence[Path], known: Mapping[str, str]) -> dict[Path, str]:
+    """Return a name for each path: the known one, else its own, else one with its folder, else one with a hash."""
+    names: dict[Path, str] = {}
+    taken = {_folded(MANIFEST_NAME), _folded(INFO_NAME)}
+    for path_text, name in known.items():
+        if _folded(name) not in taken and safe_name(name) == name:
+            taken.add(_folded(name))
+            names[Path(path_text)] = name
+    for path in paths:
+        if path in names:
+            continue
+        digest = hashlib.sha256(os.fsencode(path)).hexdigest()
+        plain, suffix = Path(path.name).stem, path.suffix
+        for wish in (path.name, f"{path.parent.name or 'root'}_{path.name}", f"{plain}-{digest[:8]}{suffix}", digest):
+            name = safe_name(wish)
+            if _folded(name) not in taken:
+                taken.add(_folded(name))
+                names[path] = name
+                break
+    return names
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def safe_name(name: str) -> str:
+    """Return `name` as every system can extract it; a name that is safe already stays as it is."""
+    name = _UNSAFE.sub("_", unicodedata.normalize("NFC", name)).strip(" ").rstrip(". ") or "database"
+    if _DEVICE.match(name):
+        name = f"_{name}"
+    if name.lower().endswith(SIDECARS):
+        name += ".db"  # extracted beside another database it would be taken for a part of it
+    while len(name.encode()) > _MAX_NAME_BYTES:
+        stem, dot, suffix = name.rpartition(".")
+        name = (stem[:-1] + dot + suffix if len(stem) > 1 and len(suffix) < 20 else name[:-1]).rstrip(". ")
+    return name

@@ -1,0 +1,277 @@
+"""Whether a database's log may lie where it can't be seen from here: a log belongs to a name, not to the file.
+
+SQLite looks for `-wal` and `-journal` beside the name that it is given. Whoever opens the same file by another name (a
+second hard link, a single file mounted into a container) reads it without the log: every check holds, and rows are
+missing (https://www.sqlite.org/howtocorrupt.html, 2.4 and 2.5). What is known here comes from `os.stat`, from the
+system's list of mounts and from the locks on the file; the file itself is opened by a child process alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import sqlite3
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from bot.errors import SnapshotError
+from bot.models import SkipReason
+from bot.services.snapshot.source import SHM, WAL, Sight, look_at, uri_of, uses_wal
+from bot.services.snapshot.sqlite_errors import refusal
+from bot.services.snapshot.sqlite_faults import FAULTS
+
+_WITHIN = 10.0  # seconds
+_A_LOOK = 1.0  # seconds that `outlook` waits for a lock
+_SEEN_AT_ONCE = (
+    *(SkipReason.NOT_A_DATABASE, SkipReason.NO_PERMISSION, SkipReason.HOT_JOURNAL),
+    SkipReason.EXCLUSIVE,
+)
+_MOUNTS = Path("/proc/self/mountinfo")
+_ESCAPED = re.compile(rb"\\([0-7]{3})")
+
+# File systems behind which another kernel may have the database open: its locks and its -shm are not this machine's.
+_SHARES = (
+    *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "beegfs", "gfs2", "ocfs2"),
+    *("9p", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "drvfs", "osxfs", "grpcfuse", "davfs", "sshfs", "rclone", "s3fs"),
+)
+
+# Python that tells whether anybody holds a lock on some bytes of a file. SQLite's locks lie at fixed bytes
+# (https://www.sqlite.org/src/file/src/os.h, PENDING_BYTE); a connection in WAL mode holds a shared lock on the database
+# and byte 128 of its -shm even when idle (https://www.sqlite.org/walformat.html, 2.3).
+LOOK_FOR_LOCKS = """
+import fcntl, os, struct, sys
+def locked(path, start, length):
+    try: fd = os.open(path, os.O_RDONLY)
+    except OSError: return False
+    if sys.platform == "darwin":
+        asked = struct.pack("qqihh", start, length, 0, fcntl.F_WRLCK, 0)
+        kind = struct.unpack("qqihh", fcntl.fcntl(fd, fcntl.F_GETLK, asked))[3]
+    else:
+        asked = struct.pack("hhqqi", fcntl.F_WRLCK, 0, start, length, 0)
+        kind = struct.unpack("hhqqi", fcntl.fcntl(fd, fcntl.F_GETLK, asked))[0]
+    os.close(fd)
+    return kind != fcntl.F_UNLCK
+def main_locked(path): return locked(path, 0x40000000, 512)
+def shm_locked(path): return locked(path, 120, 9)
+"""
+_PROBE = f"""
+import json
+{LOOK_FOR_LOCKS}
+print(json.dumps([main_locked(sys.argv[1]), shm_locked(sys.argv[2])]))
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """Why the log of a file may lie elsewhere: whole sentences on `why` and on the `mend`, for either kind of log."""
+
+    why: str
+    mend: str
+    hard_links: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mount:
+    point: Path
+    kind: str
+    options: str
+
+
+def doubt_about(sight: Sight) -> Doubt | None:
+    """Return why the log of a source may lie elsewhere, None where nothing tells so. Blocking.
+
+    Raises `SnapshotError` LOG_ELSEWHERE for a file in the upper layer of a mounted overlay: its locks are not seen
+    there, so that it can't even be read safely.
+    """
+    mounts = _mounts()
+    _require_no_layer(sight, mounts)
+    if any(mount.point == sight.path for mount in mounts):
+        folder = sight.path.parent
+        return Doubt(
+            why=f"{sight.path} is mounted here as a single file, so its log stays outside.",
+            mend=f"Mount its folder in place of the file (such as -v ./data:{folder}).",
+        )
+    if sight.links > 1:
+        others = ", ".join(map(str, _other_names(sight)))
+        return Doubt(
+            why=f"{sight.path} is one of {sight.links} hard links to the same file, and its log lies beside the one"
+            " that its application opens.",
+            mend=f"Put the name that its application opens into DATABASES{f' ({others}?)' if others else ''}, or remove"
+            " the other links.",
+            hard_links=True,
+        )
+    return None
+
+
+def require_log_in_sight(sight: Sight, doubt: Doubt | None) -> None:
+    """Refuse a database in WAL mode whose write-ahead log may lie elsewhere. Blocking.
+
+    Raises `SnapshotError` LOG_ELSEWHERE. A program that is just opening or closing the database may look, for an
+    instant, as if its log lay elsewhere: what lasts is true.
+    """
+    empty = not sight.sidecar_bytes(WAL)
+    if doubt is not None and not doubt.hard_links:
+        raise _refused(doubt.why, doubt.mend)
+    if doubt is None and (not empty or _surely_closed(sight)):
+        return
+    main, shm = _locks(sight)
+    if doubt is not None:
+        logs = [other for other in _other_names(sight) if _bytes(other.with_name(other.name + WAL))]
+        if logs or (empty and not shm) or (main and not shm):
+            named = (
+                f"Put {logs[0]} into DATABASES in its place: a log lies beside it." if len(logs) == 1 else doubt.mend
+            )
+            raise _refused(doubt.why, named)
+    elif main and not shm and look_at(sight.path).sidecars == sight.sidecars:
+        raise _refused(
+            f"{sight.path} is open in a program whose write-ahead log does not lie beside it.",
+            "Most likely a container has this single file mounted: mount its folder instead. If it was renamed while it"
+            " was open, restart its application.",
+        )
+
+
+def warning_about(sight: Sight, doubt: Doubt | None, *, wal: bool) -> str:
+    """Return what a reader of the copy must know of a log that can't be seen; empty where nothing tells so. Blocking.
+
+    For a database in WAL mode it is to be called after `require_log_in_sight`.
+    """
+    if not wal and doubt is not None:
+        return (
+            f"{doubt.why} If that application crashes in the middle of a write, this can't be seen here. {doubt.mend}"
+        )
+    if wal and (kind := share_of(sight.path)):
+        return (
+            f"{sight.path} is in WAL mode on a network share ({kind}): if another machine has it open, its newest rows"
+            " may be missing. Run the courier on the machine that its application runs on."
+        )
+    return ""
+
+
+async def outlook(path: Path) -> tuple[str, str]:
+    """Return why a database would be refused now, wherever that can be told at once, and what would be warned of.
+
+    Sentences, empty where there is nothing to say. What takes more than a look (a lock, damage) is not told.
+    """
+    try:
+        sight = await asyncio.to_thread(look_at, path)
+        doubt = await asyncio.to_thread(doubt_about, sight)
+        wal = await uses_wal(sight.path, deadline=time.monotonic() + _A_LOOK, check=lambda: None)
+        if wal:
+            await asyncio.to_thread(require_log_in_sight, sight, doubt)
+        return "", await asyncio.to_thread(partial(warning_about, sight, doubt, wal=wal))
+    except SnapshotError as error:
+        refused = error
+    except FAULTS as error:
+        refused = await asyncio.to_thread(partial(refusal, path, error, waited=_A_LOOK))
+        if refused.reason not in _SEEN_AT_ONCE:
+            return "", ""
+    except OSError:  # of this machine: who copies the database finds out
+        return "", ""
+    return f"{refused.sentence} {refused.hint}".strip(), ""
+
+
+def share_of(path: Path) -> str:
+    """Return the kind of network share that a file lies on (such as nfs4), empty for none or where it can't be told."""
+    around = [mount for mount in _mounts() if path.is_relative_to(mount.point)]
+    kind = max(around, key=lambda mount: len(mount.point.parts), default=None)  # the later one of two at one point
+    name = kind.kind.removeprefix("fuse.") if kind is not None else ""
+    return name if name in _SHARES else ""
+
+
+def _require_no_layer(sight: Sight, mounts: Iterable[_Mount]) -> None:
+    for mount in mounts:
+        upper = re.search(r"(?:^|,)upperdir=([^,]+)", mount.options) if mount.kind == "overlay" else None
+        if upper is not None and sight.path.is_relative_to(upper[1]):
+            raise _refused(
+                f"{sight.path} lies in the upper layer of the overlay at {mount.point}, where the locks of its"
+                " application can't be seen.",
+                f"Put {mount.point / sight.path.relative_to(upper[1])} into DATABASES in its place, or keep it in a"
+                " mounted folder.",
+            )
+
+
+def _refused(why: str, mend: str) -> SnapshotError:
+    return SnapshotError(SkipReason.LOG_ELSEWHERE, f"{why} The newest rows can't be seen from here.", hint=mend)
+
+
+def _mounts() -> list[_Mount]:
+    """Return the mounts of this process, in the order they were made; none where the system does not tell."""
+    try:
+        lines = _MOUNTS.read_bytes().splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:  # proc(5): id, parent, device, root, point, options, optional fields, -, type, source, options
+        fields, _, rest = line.partition(b" - ")
+        kind, _, options = (*rest.split(b" ", 2), b"", b"")[:3]
+        point = os.fsdecode(_ESCAPED.sub(lambda code: bytes([int(code[1], 8)]), fields.split(b" ")[4]))
+        found.append(_Mount(point=Path(point), kind=os.fsdecode(kind), options=os.fsdecode(options)))
+    return found
+
+
+def _other_names(sight: Sight) -> list[Path]:
+    """Return the other hard links to a file that lie in its folder."""
+    try:
+        with os.scandir(sight.path.parent) as entries:
+            same = [Path(each.path) for each in entries if each.inode() == sight.inode and each.name != sight.path.name]
+        return sorted(each for each in same if each.stat().st_dev == sight.device and not each.is_symlink())
+    except OSError:
+        return []
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _surely_closed(sight: Sight) -> bool:
+    """Tell whether no other process holds a lock on the database; False where only a child process can tell.
+
+    SQLite opens the file, reads nothing and closes it, which it does with regard to the locks that this process has.
+    Its descriptor, known by the file that it leads to, is asked whose locks would be in the way of a write.
+    """
+    if sys.platform not in ("linux", "darwin"):
+        return False
+    import fcntl  # noqa: PLC0415 - not on Windows
+
+    mac = sys.platform == "darwin"
+    start, write = 0x40000000, fcntl.F_WRLCK
+    asked = struct.pack("qqihh", start, 512, 0, write, 0) if mac else struct.pack("hhqqi", write, 0, start, 512, 0)
+    with suppress(OSError, sqlite3.Error), closing(sqlite3.connect(uri_of(sight.path, mode="ro"), uri=True)):
+        for descriptor in map(int, os.listdir("/dev/fd")):  # noqa: PTH208 - numbers, not paths
+            with suppress(OSError):  # another thread's, and closed meanwhile
+                found = os.fstat(descriptor)
+                if (found.st_dev, found.st_ino) == (sight.device, sight.inode):
+                    answer = struct.unpack("qqihh" if mac else "hhqqi", fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
+                    return bool(answer[3 if mac else 0] == fcntl.F_UNLCK)
+    return False
+
+
+def _locks(sight: Sight) -> tuple[bool, bool]:
+    """Tell whether anybody holds a lock on the database, and on the `-shm` beside it; no where it can't be told."""
+    if sys.platform == "win32" or not sys.executable:
+        return False, False
+    shm = sight.path.with_name(sight.path.name + SHM)
+    try:
+        child = subprocess.run(  # noqa: S603 - our own interpreter, our own script
+            [sys.executable, "-I", "-S", "-c", _PROBE, str(sight.path), str(shm)],
+            capture_output=True,
+            timeout=_WITHIN,
+            check=True,
+            text=True,
+        )
+        main, beside = json.loads(child.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return False, False
+    return bool(main), bool(beside)

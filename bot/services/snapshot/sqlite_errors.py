@@ -1,0 +1,182 @@
+"""What SQLite's errors mean: of a source, of its words and pages, and of this machine."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from bot.errors import SnapshotError
+from bot.models import SkipReason
+from bot.services.concurrency.threads import require_descriptors
+from bot.services.snapshot.sqlite_faults import error_code, proves_damage, said
+
+_MAGIC = b"SQLite format 3\0"
+_VERSION = 2  # the newest that any SQLite reads and writes: 1 is for a rollback journal, 2 for a write-ahead log
+_SCHEMA_FORMAT = 4
+
+_WRITING = {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_TRUNCATE, sqlite3.SQLITE_IOERR_FSYNC}
+_MACHINE = "This says nothing about the database: look at this machine's disks, memory and open files (ulimit -n)."
+WAITING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
+FLICKERING = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+
+
+def is_hot_journal(error: BaseException) -> bool:
+    return error_code(error) == sqlite3.SQLITE_READONLY_ROLLBACK
+
+
+def is_of_writing(error: BaseException) -> bool:
+    """Tell whether a write failed, which is never one to a source."""
+    return error_code(error) & 0xFF == sqlite3.SQLITE_FULL or error_code(error) in _WRITING
+
+
+def refusal(path: Path, error: BaseException, *, waited: float) -> SnapshotError:
+    """Return the error that says in people's words why SQLite could not read the source at `path`. Blocking."""
+    primary = error_code(error) & 0xFF
+    if is_hot_journal(error):
+        return SnapshotError(
+            SkipReason.HOT_JOURNAL,
+            f"{path} has a hot journal: its application crashed in the middle of a write, and reading it would mean"
+            " repairing it.",
+            hint="Start its application, which repairs it, or set ALLOW_JOURNAL_RECOVERY=true.",
+        )
+    if primary in WAITING and _without_shared_memory(path):
+        return SnapshotError(
+            SkipReason.EXCLUSIVE,
+            f"{path} is held by its application in exclusive locking mode (a -wal lies beside it and no -shm): nobody"
+            " else can read it.",
+            hint="Let the application set PRAGMA locking_mode=NORMAL and open the database anew, or stop it for the"
+            " backup.",
+        )
+    if primary in WAITING:
+        return SnapshotError(
+            SkipReason.BUSY,
+            f"{path} stayed locked by its application for {waited:g} s.",
+            hint="A long write was going on; raise BUSY_TIMEOUT if this happens often. If it happens at every backup,"
+            " its application may have set PRAGMA locking_mode=EXCLUSIVE: it needs NORMAL.",
+        )
+    if primary == sqlite3.SQLITE_NOTADB:
+        return _no_database(path)
+    if proves_damage(error):
+        return SnapshotError(
+            SkipReason.DAMAGED,
+            f"{path} is damaged: SQLite says “{said(error)}”.",
+            hint="Restore it from the last good backup.",
+        )
+    if primary in {*FLICKERING, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}:
+        return _not_opened(path, error)
+    return SnapshotError(SkipReason.FAILED, f"{path} could not be read: SQLite says “{said(error)}”.")
+
+
+def _without_shared_memory(path: Path) -> bool:
+    """Tell whether a database in WAL mode has its log beside it without the memory that its readers would share.
+
+    Whoever has it open like that keeps it from everybody else: https://www.sqlite.org/wal.html#noshm
+    """
+    with suppress(OSError, RuntimeError):
+        real = path.resolve(strict=True)
+        log, memory = (real.with_name(real.name + suffix) for suffix in ("-wal", "-shm"))
+        return log.exists() and not memory.exists() and _header(real)[18:20] == bytes([_VERSION, _VERSION])
+    return False
+
+
+def _no_database(path: Path) -> SnapshotError:
+    header = _header(path)
+    if header.startswith(_MAGIC) and header[19:20] > bytes([_VERSION]):
+        return unknown_format(path)
+    if header.startswith(_MAGIC):
+        return SnapshotError(
+            SkipReason.NOT_A_DATABASE,
+            f"{path} begins as a SQLite database, but its header is wrong.",
+            hint="If its application can't open it either, restore it from a backup.",
+        )
+    return SnapshotError(
+        SkipReason.NOT_A_DATABASE,
+        f"{path} is not a readable SQLite database (encrypted?).",
+        hint="Check the path; databases encrypted with SQLCipher can't be read without their key.",
+    )
+
+
+def _header(path: Path) -> bytes:
+    """Read the header of a live file, in a process of its own where closing it here would drop this process's locks."""
+    with suppress(OSError, subprocess.SubprocessError):
+        if sys.platform == "win32":
+            with path.open("rb") as file:
+                return file.read(100)
+        script = "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read(100))"
+        command = [sys.executable, "-I", "-S", "-c", script, os.fspath(path)]
+        return subprocess.run(command, capture_output=True, check=False, timeout=10).stdout  # noqa: S603 - our own words
+    return b""
+
+
+def _not_opened(path: Path, error: BaseException) -> SnapshotError:
+    """Tell a file that may not be read from a machine that may open no more files."""
+    try:
+        require_descriptors()
+    except OSError as none_left:
+        return SnapshotError(SkipReason.FAILED, f"{path} could not be opened: {none_left.strerror}.", hint=_MACHINE)
+    may_read = os.access(path, os.R_OK) and os.access(path.parent, os.W_OK)
+    if may_read and error_code(error) & 0xFF == sqlite3.SQLITE_CANTOPEN:
+        return SnapshotError(
+            SkipReason.FAILED, f"{path} could not be opened: SQLite says “{said(error)}”.", hint=_MACHINE
+        )
+    return no_permission(path, said=said(error))
+
+
+def not_copied(path: Path, folder: Path, error: BaseException) -> SnapshotError:
+    """Return the error that says what this machine did to the copy of `path` in `folder`; nothing about the data."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or error_code(error) & 0xFF == sqlite3.SQLITE_FULL:
+        why = f" ({error.strerror}; no more files may be left)" if isinstance(error, OSError) else ""
+        return no_space(folder, f"the copy of {path} could not be written{why}")
+    return SnapshotError(SkipReason.FAILED, f"{path} could not be copied into {folder}: {said(error)}.", hint=_MACHINE)
+
+
+def unforeseen(path: Path, error: Exception) -> SnapshotError:
+    """Return the report of a database to which something happened that nobody thought of."""
+    if isinstance(error, (OSError, MemoryError)):
+        why = error.strerror if isinstance(error, OSError) and error.strerror else said(error)
+        return SnapshotError(SkipReason.FAILED, f"{path} could not be copied: {why}.", hint=_MACHINE)
+    return SnapshotError(SkipReason.FAILED, f"{path} could not be copied: {type(error).__name__}: {said(error)}.")
+
+
+def no_permission(path: Path, *, said: str = "") -> SnapshotError:
+    return SnapshotError(
+        SkipReason.NO_PERMISSION,
+        f"{path} may not be read by this user" + (f" (SQLite says “{said}”)." if said else "."),
+        hint="Run the courier as the same user as the application, or let it read the file and write to its folder.",
+    )
+
+
+def is_known_format(copy: Path) -> bool:
+    """Tell whether this SQLite can read and write the format that a private copy says it has. Opens the file.
+
+    https://www.sqlite.org/fileformat.html#the_database_header
+    """
+    with suppress(OSError), copy.open("rb") as file:
+        header = file.read(48)
+        if len(header) == 48 and header.startswith(_MAGIC):
+            return max(header[18:20]) <= _VERSION and int.from_bytes(header[44:48]) <= _SCHEMA_FORMAT
+    return True  # it is something else that is amiss
+
+
+def unknown_format(path: Path) -> SnapshotError:
+    return SnapshotError(
+        SkipReason.UNKNOWN_FORMAT,
+        f"{path} says that it is of a format that SQLite {sqlite3.sqlite_version} does not know, such as a newer one's"
+        " or a fork's (WAL2).",
+        hint="Run the courier with the SQLite that the application uses. If that is a common one, a byte of the file's"
+        " header is wrong.",
+    )
+
+
+def no_space(folder: Path, why: str) -> SnapshotError:
+    return SnapshotError(
+        SkipReason.NO_SPACE,
+        f"The disk of {folder} is full: {why}.",
+        hint="Free some space, or set SNAPSHOT_DIR to a folder on another disk.",
+    )

@@ -1,0 +1,150 @@
+"""The service at a glance, read from the catalogue: the same for the dashboard and for another process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from bot.models import (
+    Backup,
+    DatabaseStatus,
+    Heartbeat,
+    Override,
+    Recipient,
+    RunInProgress,
+    ServiceState,
+    Status,
+    SuccessRate,
+)
+from bot.services.catalogue import Catalogue
+from bot.services.schedule.staleness import too_old_at
+from bot.services.snapshot.databases import Discovery
+
+HEARTBEAT_EVERY = 15.0
+"""Seconds between two signs of life."""
+
+HEARTBEAT_STALE = timedelta(seconds=90)
+"""Six missed signs of life: a loaded machine may be late with one, hardly with six."""
+
+PAUSED = "paused"
+"""The name of the override that stops scheduled runs."""
+
+
+def service_state(
+    heartbeat: Heartbeat | None, paused: Override | None, *, now: datetime, planned: bool
+) -> tuple[ServiceState, str]:
+    """Tell whether scheduled backups happen, with the sentence that says why not.
+
+    Running: the heartbeat is fresh and a next run is planned. Stopped: paused, or shut down cleanly. Unknown:
+    the heartbeat is stale or there is none.
+    """
+    if heartbeat is None:
+        return ServiceState.UNKNOWN, "The service has not been started with this BACKUP_DIR yet."
+    if heartbeat.stopped:
+        return ServiceState.STOPPED, "The service was shut down. Start it again with `sqlite-courier run`."
+    age = now - heartbeat.at
+    if age > HEARTBEAT_STALE:
+        return ServiceState.UNKNOWN, "The service has given no sign of life lately: it was killed, hangs or sleeps."
+    if age < -HEARTBEAT_STALE:
+        return ServiceState.UNKNOWN, "The last sign of life lies in the future: the clock was set back."
+    if paused is not None:
+        return ServiceState.STOPPED, f"Scheduled backups were paused by {paused.set_by}."
+    if not planned:
+        return ServiceState.UNKNOWN, "The service runs, but no next backup is planned."
+    return ServiceState.RUNNING, ""
+
+
+async def read_status(
+    catalogue: Catalogue,
+    *,
+    discovery: Discovery,
+    recipients: Sequence[Recipient],
+    schedule: str,
+    timezone: ZoneInfo,
+    stale_after: timedelta | None,
+    now: datetime,
+    running: RunInProgress | None,
+    warnings: Sequence[str] = (),
+    overridden: Override | None = None,
+    setting: str = "",
+) -> Status:
+    """Read everything `Backup Status` shows; changes nothing."""
+    heartbeat = await catalogue.heartbeat()
+    paused = (await catalogue.overrides()).get(PAUSED)
+    next_run_at = heartbeat.next_run_at if heartbeat is not None and not heartbeat.stopped else None
+    state, reason = service_state(heartbeat, paused, now=now, planned=next_run_at is not None)
+    latest = await catalogue.latest_run()
+    proven = await catalogue.latest_proven()
+    ok_day, day = await catalogue.success_since(now - timedelta(days=1))
+    ok_week, week = await catalogue.success_since(now - timedelta(days=7))
+    return Status(
+        state=state,
+        state_reason=reason,
+        now=now,
+        heartbeat=heartbeat,
+        next_run_at=None if paused and paused.until is None else next_run_at,
+        schedule=schedule,
+        paused=paused,
+        running=running,
+        latest=latest,
+        latest_proven=proven,
+        stale=proven is not None and now > too_old_at(proven.started_at, schedule, timezone, stale_after),
+        latest_deliveries=await catalogue.deliveries(proven.id) if proven else (),
+        databases=await _databases(catalogue, discovery, latest),
+        recipients=await catalogue.recipient_statuses(recipients),
+        day=SuccessRate(ok=ok_day, total=day),
+        week=SuccessRate(ok=ok_week, total=week),
+        warnings=tuple(warnings),
+        last_drill=await catalogue.last_drill(),
+        restore_proven=await catalogue.last_drill(ok_only=True),
+        alarms=await catalogue.open_alarms(),
+        overridden=overridden,
+        setting=setting,
+    )
+
+
+async def _databases(catalogue: Catalogue, discovery: Discovery, latest: Backup | None) -> tuple[DatabaseStatus, ...]:
+    """Every configured database, then those in a backup that are no longer configured and that nobody has let go."""
+    newest = await catalogue.latest_by_database()
+    trouble = {record.name: record.detail for record in latest.skipped} if latest else {}
+    found: dict[str, DatabaseStatus] = {}
+    for database in discovery.databases:
+        found[database.name] = _status(
+            database.name,
+            database.path,
+            newest.get(database.name),
+            trouble.get(database.name, ""),
+            size=await asyncio.to_thread(_size, database.path),
+        )
+    for missing in discovery.missing:
+        name = missing.database.name
+        found.setdefault(name, _status(name, missing.database.path, newest.get(name), missing.detail, size=None))
+    let_go = await catalogue.let_go_names()
+    for name, backup in newest.items():
+        if name not in found and name not in let_go:
+            path = next(entry.path for entry in backup.databases if entry.name == name)
+            found[name] = replace(_status(name, Path(path), backup, "", size=None), retired=True)
+    return tuple(found.values())
+
+
+def _status(name: str, path: Path, last: Backup | None, trouble: str, *, size: int | None) -> DatabaseStatus:
+    entry = next((entry for entry in last.databases if entry.name == name), None) if last else None
+    return DatabaseStatus(
+        name=name,
+        path=str(path),
+        bytes=size,
+        last=last,
+        verdict=entry.verdict if entry else None,
+        trouble=trouble,
+    )
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None

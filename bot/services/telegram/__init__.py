@@ -1,0 +1,1 @@
+"""Telegram as a destination: the one room that knows its manners."""

@@ -1,0 +1,1 @@
+"""The ZIP format: deflate, records, reading."""

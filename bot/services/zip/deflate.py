@@ -1,0 +1,277 @@
+"""Deflate on several threads: files in, and out of each one standard raw deflate stream with its checksums.
+
+As pigz does it: every block is compressed on its own with the 32 KiB before it as preset dictionary and ended by a
+sync flush, which leaves it on a byte boundary (RFC 1951, 3.2.4); the concatenation, closed by an empty final block, is
+a stream that any inflate reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import zlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import combinations
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from isal import isal_zlib
+from zlib_ng import zlib_ng
+
+from bot.errors import ArchiveError
+from bot.models import Compression
+from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.threads import gentle_threads, in_thread, settled
+
+BLOCK = 1 << 20  # as small as costs no ratio: the memory in use is a few of them
+WINDOW = 1 << 15
+FINAL_BLOCK = b"\x03\x00"  # empty, fixed codes, final bit set (RFC 1951, 3.2.3)
+MAX_THREADS = 4  # each has about 4 MiB under way; with more of them the check of the snapshot is the limit anyway
+
+SMALL_TOTAL = 16 << 20
+"""Sources up to this sum are compressed well, since nobody waits for them: 0.2 s on two cores."""
+
+GROWTH = 1.046
+"""How much larger than zlib level 6 makes them large sources may become for the sake of speed; 1.05 is promised, and
+the samples err by less than half a percent."""
+
+SAMPLE = 1 << 16
+MIN_SAMPLED = 4 << 20
+MAX_SAMPLES = 24
+"""One for every MiB; 24 predict the size of hundreds of megabytes within half a percent, and cost 60 ms."""
+
+Codec = Callable[[bytes, bytes], bytes]
+"""(block, the up to 32 KiB before it) to a piece of raw deflate that ends on a byte boundary and is not final."""
+
+Mix = Callable[[int], Codec]
+"""The number of a block in its source, from 0, to the codec for it."""
+
+
+def zlib_ng_codec(level: int, strategy: int = zlib_ng.Z_DEFAULT_STRATEGY) -> Codec:
+    """Deflate by zlib-ng. Its level 7 makes SQLite pages smaller than its 8 and 9 and than zlib's, and faster."""
+
+    def deflate(block: bytes, before: bytes) -> bytes:
+        stream = zlib_ng.compressobj(level, zlib_ng.DEFLATED, -15, 8, strategy, before)
+        return stream.compress(block) + stream.flush(zlib_ng.Z_SYNC_FLUSH)
+
+    return deflate
+
+
+def isal_codec(level: int) -> Codec:
+    """Deflate by ISA-L: four times as fast as zlib-ng level 5; random keys as small, text 6 % larger."""
+
+    def deflate(block: bytes, before: bytes) -> bytes:
+        stream = isal_zlib.compressobj(level, wbits=-15, zdict=before)
+        return stream.compress(block) + stream.flush(isal_zlib.Z_SYNC_FLUSH)
+
+    return deflate
+
+
+def yardstick(block: bytes, before: bytes) -> bytes:
+    """Deflate as `zip -6` does."""
+    stream = zlib.compressobj(6, zlib.DEFLATED, -15, 8, zlib.Z_DEFAULT_STRATEGY, before)
+    return stream.compress(block) + stream.flush(zlib.Z_SYNC_FLUSH)
+
+
+def smallest(block: bytes, before: bytes) -> bytes:
+    """Deflate twice and keep the better: text wants the default strategy, random keys the filtered one."""
+    return min(GOOD(block, before), _FILTERED(block, before), key=len)
+
+
+GOOD = zlib_ng_codec(7)
+_FILTERED = zlib_ng_codec(7, zlib_ng.Z_FILTERED)
+FASTEST = isal_codec(2)
+CANDIDATES = (isal_codec(3), zlib_ng_codec(4), zlib_ng_codec(5))  # the fastest first
+COSTS = (1.0, 3.6, 4.0)  # their time for the same block, measured on random keys and on text
+
+
+def mix_for(compression: Compression, total_bytes: int) -> Mix | None:
+    """Choose the codecs for sources of that sum; None: samples of each have to tell (`recommended_mix`)."""
+    match compression:
+        case Compression.FAST:
+            return lambda _number: FASTEST
+        case Compression.SMALL:
+            return lambda _number: smallest
+        case Compression.AUTO:
+            return (lambda _number: GOOD) if total_bytes <= SMALL_TOTAL else None
+
+
+def sizes_of(block: bytes, before: bytes) -> tuple[int, ...]:
+    """How small `zip -6` and then each candidate make a sample."""
+    return tuple(len(deflate(block, before)) for deflate in (yardstick, *CANDIDATES))
+
+
+def recommended_mix(sizes: Sequence[tuple[int, ...]], growth: float = GROWTH) -> Mix:
+    """Find, from the `sizes_of` samples, the fastest way to stay below `growth` times what `zip -6` makes.
+
+    Of all pairs of a codec that is too large and one that is small enough, the one that costs the least time when the
+    blocks are shared out so that the whole comes out just below the limit. Without samples, or where none is small
+    enough, it is the last candidate.
+    """
+    yard, *candidates = (sum(column) for column in zip(*sizes, strict=True)) if sizes else (0,)
+    limit = growth * yard
+    ranked = list(zip(CANDIDATES, COSTS, candidates, strict=False))
+    ways = [(cost, shared_mix(codec, codec, 1)) for codec, cost, size in ranked if size <= limit]
+    for (fast, fast_cost, fast_size), (good, good_cost, good_size) in combinations(ranked, 2):
+        if good_size <= limit < fast_size:
+            share = (limit - good_size) / (fast_size - good_size)
+            ways.append((share * fast_cost + (1 - share) * good_cost, shared_mix(fast, good, share)))
+    if not ways:
+        return shared_mix(CANDIDATES[-1], CANDIDATES[-1], 0)
+    return min(ways, key=lambda way: way[0])[1]
+
+
+def shared_mix(fast: Codec, good: Codec, share: float) -> Mix:
+    """Give `fast` that share of the blocks (0 to 1), evenly spread."""
+    return lambda number: fast if int((number + 1) * share) > int(number * share) else good
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plain:
+    """What one source held; the checksums are of the very bytes that were compressed."""
+
+    bytes: int
+    crc32: int
+    sha256: str
+
+
+class Reading:
+    """A source being read once, block by block, with its checksums. Used by one thread at a time."""
+
+    def __init__(self, name: str, source: Path | bytes) -> None:
+        self._name = name
+        self._source = source
+        self._stream: BinaryIO | None = None
+        self._sha256 = hashlib.sha256()
+        self._before = b""
+        self._bytes = 0
+        self._crc32 = 0
+
+    def next_block(self) -> tuple[bytes, bytes]:
+        """Read the next block (empty at the end) and what to preset for it. Raises `ArchiveError`."""
+        try:
+            block, before = self._open().read(BLOCK), self._before
+        except OSError as error:
+            raise self._unreadable(error) from error
+        self._sha256.update(block)
+        self._crc32 = isal_zlib.crc32(block, self._crc32)
+        self._bytes += len(block)
+        self._before = block[-WINDOW:]
+        return block, before
+
+    def samples(self) -> list[tuple[bytes, bytes]]:
+        """Read pieces from all over a large source, each with what lies before it; the reading starts over after."""
+        try:
+            stream = self._open()
+            size = stream.seek(0, os.SEEK_END)
+            count = min(size >> 20, MAX_SAMPLES) if size >= MIN_SAMPLED else 0
+            found = []
+            for number in range(count):
+                stream.seek((size - WINDOW - SAMPLE) * number // count)
+                piece = stream.read(WINDOW + SAMPLE)
+                found.append((piece[WINDOW:], piece[:WINDOW]))
+            stream.seek(0)
+        except OSError as error:
+            raise self._unreadable(error) from error
+        return found
+
+    def totals(self) -> Plain:
+        return Plain(bytes=self._bytes, crc32=self._crc32, sha256=self._sha256.hexdigest())
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+    def _open(self) -> BinaryIO:
+        if self._stream is None:
+            self._stream = BytesIO(self._source) if isinstance(self._source, bytes) else self._source.open("rb")
+        return self._stream
+
+    def _unreadable(self, error: OSError) -> ArchiveError:
+        return ArchiveError(f"The private copy of {self._name} could not be read back: {error.strerror or error}.")
+
+
+class Deflation:
+    """Deflates sources in the order they were given, reading ahead over their borders; few blocks are in memory.
+
+    An async context manager: when it is left, for whatever reason, none of its threads is at work any more.
+    """
+
+    def __init__(self, mix: Mix | None, *, abort: Abort, threads: int | None = None) -> None:
+        """Compress with `mix`; where it is None, with what samples of each source recommend."""
+        count = threads or min(_cores(), MAX_THREADS)
+        self._mix = mix
+        self._abort = abort
+        self._compressors = gentle_threads(count, "deflate")
+        self._reader = gentle_threads(1, "read")
+        self._ahead: asyncio.Queue[Future[bytes] | bytes | Plain | Exception] = asyncio.Queue(count + 1)
+        self._feeder: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._feeder is not None:
+                self._feeder.cancel()
+                await settled(asyncio.gather(self._feeder, return_exceptions=True))
+        finally:
+            try:
+                await in_thread(self._reader, self._compressors.shutdown, cancel_futures=True)
+            finally:
+                self._reader.shutdown()
+
+    async def feed(self, sources: Sequence[tuple[str, Path | bytes]]) -> None:
+        """Begin with these (name, file or content), once all pieces of the sources before have been taken."""
+        if self._feeder is not None:
+            await self._feeder
+        self._feeder = asyncio.create_task(self._feed(sources))
+
+    async def take(self) -> bytes | Plain:
+        """Wait for the next piece of the stream under way, one for each block; at its end for the source's totals.
+
+        Raises `ArchiveError` where the source can't be read, `AbortedError`.
+        """
+        self._abort.check()
+        piece = await self._ahead.get()
+        if isinstance(piece, Exception):
+            raise piece
+        if isinstance(piece, Future):
+            deflated: bytes = await asyncio.wrap_future(piece)
+            return deflated
+        return piece
+
+    async def _feed(self, sources: Sequence[tuple[str, Path | bytes]]) -> None:
+        try:
+            for name, source in sources:
+                await self._feed_one(Reading(name, source))
+        except Exception as error:  # it is the taker's: raised where the pieces are awaited
+            await self._ahead.put(error)
+
+    async def _feed_one(self, reading: Reading) -> None:
+        try:
+            mix = self._mix or await self._recommended(reading)
+            number = 0
+            while (block := await in_thread(self._reader, reading.next_block))[0]:
+                await self._ahead.put(self._compressors.submit(mix(number), *block))
+                number += 1
+            await self._ahead.put(FINAL_BLOCK)
+            await self._ahead.put(reading.totals())
+        finally:
+            reading.close()
+
+    async def _recommended(self, reading: Reading) -> Mix:
+        samples = await in_thread(self._reader, reading.samples)
+        jobs = [self._compressors.submit(sizes_of, *sample) for sample in samples]
+        return recommended_mix([await asyncio.wrap_future(job) for job in jobs])
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
