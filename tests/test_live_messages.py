@@ -12,8 +12,7 @@ from bot.config.settings import load_settings
 from bot.demo.phones import Person
 from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message
-from bot.models import Trigger
-from bot.services.messages.choices import Choice, Mode, QuietHours
+from bot.models import Choice, Mode, QuietHours, Trigger
 from tests.samples import make_database, write_env
 
 

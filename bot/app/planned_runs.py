@@ -10,11 +10,10 @@ from loguru import logger
 from bot.app.monitoring import Watch
 from bot.clock import Clock
 from bot.errors import AbortedError, BusyError, CourierError
-from bot.models import RunResult, Trigger
+from bot.models import PAUSED, RunResult, Trigger
 from bot.services.manager import Manager
 from bot.services.schedule.scheduler import Scheduler
 from bot.services.schedule.sync import Following
-from bot.services.status.status import PAUSED
 
 
 class PlannedRuns:

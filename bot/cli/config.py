@@ -24,8 +24,8 @@ Outlooks = dict[Database, tuple[str, str]]
 
 def config(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     """Print the effective settings (secrets masked), what would be backed up, and to whom it would go."""
+    from bot.config.folders import own_folders  # noqa: PLC0415
     from bot.services.catalogue import CATALOGUE_NAME, stored_expected  # noqa: PLC0415
-    from bot.services.files.own_folders import own_folders  # noqa: PLC0415
     from bot.services.messages.timers import stored_timer_warnings  # noqa: PLC0415
     from bot.services.schedule.timetable import resolve, stored_override  # noqa: PLC0415
     from bot.services.snapshot.databases import find_databases  # noqa: PLC0415 - commands stay quick to start

@@ -109,7 +109,7 @@ def recover(
 
 
 def _refuse_own_folder(to: Path, settings: Settings) -> None:
-    from bot.services.files.own_folders import own_folders  # noqa: PLC0415
+    from bot.config.folders import own_folders  # noqa: PLC0415
 
     if why := own_folders(settings).why(to):
         raise RestoreRefusedError(

@@ -157,8 +157,8 @@ async def _act(
 async def open_restorer(settings: Settings, *, reading: bool) -> AsyncIterator[Any]:
     """Build the restorer over the store and the catalogue of these settings."""
     from bot.clock import utc_now  # noqa: PLC0415
+    from bot.config.folders import own_folders  # noqa: PLC0415
     from bot.services.backup.startup import open_store  # noqa: PLC0415
-    from bot.services.files.own_folders import own_folders  # noqa: PLC0415
     from bot.services.restore.context import House  # noqa: PLC0415
     from bot.services.restore.restorer import Restorer  # noqa: PLC0415
     from bot.services.restore.targets import Configured  # noqa: PLC0415

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -14,6 +13,7 @@ from pydantic import SecretStr
 
 from bot.errors import how_to_install
 from bot.journal.redaction import redact
+from bot.services.mail.server import MailServer
 
 SECRET_FILES = {
     "S3_SECRET_ACCESS_KEY_FILE": "S3_SECRET_ACCESS_KEY",
@@ -26,20 +26,6 @@ _MAILBOX = re.compile(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
 _SCHEMES = ("s3", "gs", "az")
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailServer:
-    """Where mail is handed in: `tls` is "none", "starttls" (required) or "tls" from the first byte."""
-
-    host: str
-    port: int
-    tls: str
-    user: str = ""
-    password: str = ""
-
-    def __repr__(self) -> str:
-        return f"MailServer({self.host}:{self.port})"
 
 
 def store_urls(value: Any) -> tuple[str, ...]:

@@ -25,8 +25,7 @@ from bot.config import destinations as elsewhere
 from bot.config.sources import Given, Place, gather
 from bot.errors import SettingsError, how_to_install
 from bot.journal.redaction import redact
-from bot.models import CheckMethod, Compression, Recipient
-from bot.services.messages.choices import Unchanged
+from bot.models import CheckMethod, Compression, Recipient, Unchanged
 from bot.services.sealing.keys import Keys, Seal, is_world_readable
 
 # The variables whose name is not the upper case of their attribute.
@@ -353,7 +352,7 @@ def _keep_secret(given: Given) -> None:
 def _unusable_phones(urls: str) -> list[str]:
     if not urls:
         return []
-    from bot.services.alarms.apprise import has_apprise, unusable  # noqa: PLC0415 - apprise takes 0.2 s to import
+    from bot.config.apprise import has_apprise, unusable  # noqa: PLC0415 - apprise takes 0.2 s to import
 
     if not has_apprise():
         return [f"NOTIFY_URLS needs the package apprise: run {how_to_install('phones')}."]

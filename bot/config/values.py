@@ -184,7 +184,7 @@ def folder(value: Any) -> Path:
 
 
 def cron_expression(value: Any) -> str:
-    from bot.services.schedule.scheduler import validate_expression  # noqa: PLC0415 - it brings aiocron along
+    from bot.config.cron import validate_expression  # noqa: PLC0415 - it brings aiocron along
 
     try:
         return validate_expression(str(value))

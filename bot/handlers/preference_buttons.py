@@ -13,7 +13,7 @@ from aiogram.types import InlineKeyboardMarkup
 from pydantic import Field
 
 from bot.handlers.drawing.keyboards import Go, Place, Row, Section, Settings, back_row, button, keyboard
-from bot.services.messages.choices import MINUTES_A_DAY, Choice, Mode, QuietHours
+from bot.models import MINUTES_A_DAY, Choice, Mode, QuietHours
 from bot.services.messages.digest import MyMessages
 from bot.texts.preferences import BUTTONS, hours, wall
 

@@ -22,7 +22,7 @@ from bot.handlers.preference_buttons import (
     NoQuiet,
     Page,
 )
-from bot.services.messages.choices import QuietHours
+from bot.models import QuietHours
 from bot.texts import Texts
 from bot.texts import preferences as words
 

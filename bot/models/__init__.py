@@ -5,14 +5,15 @@ knows only those before it. Everybody else imports from here. Times are aware da
 durations are seconds, unless a name says otherwise.
 """
 
-from bot.models.alarms import Alarm
+from bot.models.alarms import KEEP_ENDED, Alarm, Told
 from bot.models.archives import INFO_NAME, MANIFEST_FORMAT, MANIFEST_NAME, Archive, Compression, Member, Volume
 from bot.models.backups import BackedUp, Backup, BackupState, SkippedRecord, Trigger
 from bot.models.databases import CheckMethod, CheckReport, Database, Skipped, SkipReason, Snapshot, Verdict
 from bot.models.deliveries import Delivery, DeliveryState, Reachability, Recipient, RecipientStatus, SentVolume
 from bot.models.drills import Drill, DrillSource
 from bot.models.history import BackupDetails, BackupPage
-from bot.models.restore_points import HeldDatabase, RestorePoint, StoredVolume
+from bot.models.preferences import DEFAULT, MINUTES_A_DAY, Choice, Mode, QuietHours, Unchanged
+from bot.models.restore_points import RECENT, HeldDatabase, RestorePoint, StoredVolume
 from bot.models.restores import (
     DatabaseChange,
     DatabaseFacts,
@@ -32,12 +33,27 @@ from bot.models.restores import (
     TargetState,
 )
 from bot.models.runs import Progress, RunInProgress, RunResult, Stage
-from bot.models.status import Condition, DatabaseStatus, Health, Heartbeat, Override, ServiceState, Status, SuccessRate
+from bot.models.status import (
+    PAUSED,
+    Condition,
+    DatabaseStatus,
+    Health,
+    Heartbeat,
+    Override,
+    ServiceState,
+    Status,
+    SuccessRate,
+)
 
 __all__ = [
+    "DEFAULT",
     "INFO_NAME",
+    "KEEP_ENDED",
     "MANIFEST_FORMAT",
     "MANIFEST_NAME",
+    "MINUTES_A_DAY",
+    "PAUSED",
+    "RECENT",
     "Alarm",
     "Archive",
     "BackedUp",
@@ -47,6 +63,7 @@ __all__ = [
     "BackupState",
     "CheckMethod",
     "CheckReport",
+    "Choice",
     "Compression",
     "Condition",
     "Database",
@@ -63,10 +80,12 @@ __all__ = [
     "HeldDatabase",
     "InUse",
     "Member",
+    "Mode",
     "Override",
     "PendingOutcome",
     "PendingRestore",
     "Progress",
+    "QuietHours",
     "Reachability",
     "Recipient",
     "RecipientStatus",
@@ -93,7 +112,9 @@ __all__ = [
     "SuccessRate",
     "TableChange",
     "TargetState",
+    "Told",
     "Trigger",
+    "Unchanged",
     "Verdict",
     "Volume",
 ]

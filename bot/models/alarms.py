@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,3 +31,26 @@ class Alarm:
     @property
     def subject(self) -> str:
         return self.key.partition(":")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """How one listener knows of an alarm: a recipient by its address, or a phone by the fingerprint of its URL.
+
+    `message_id` is None until it was told. `reminded_at` is when it was last told aloud, `quiet_until` when the
+    listener wants to be reminded next at the earliest, `shown` the fingerprint of what the message says. With `done`
+    nothing more is to be told.
+    """
+
+    alarm_id: str
+    address: str
+    message_id: int | None = None
+    sent_at: datetime | None = None
+    reminded_at: datetime | None = None
+    quiet_until: datetime | None = None
+    shown: str = ""
+    done: bool = False
+
+
+KEEP_ENDED = timedelta(days=90)
+"""How long the catalogue keeps alarms that are over."""

@@ -44,3 +44,7 @@ class RestorePoint:
     volumes: tuple[StoredVolume, ...]
     skipped: tuple[str, ...] = ()
     sealed: str = ""
+
+
+RECENT = 150
+"""So many restore points are listed one by one; of older ones, the last of each day."""

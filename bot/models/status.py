@@ -129,3 +129,7 @@ class Health:
     telegram_trouble: str
     drill_trouble: str = ""  # why the newest test-restore could not be made; empty where it was
     drills_planned: bool = True
+
+
+PAUSED = "paused"
+"""The name of the override that stops scheduled runs."""

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.clock import Clock, utc_now
+from bot.config.folders import own_folders
 from bot.config.settings import Settings
 from bot.errors import BusyError, CourierError, NotFoundError
 from bot.journal.writer import JournalPage, journal_file, read_journal
@@ -32,7 +33,6 @@ from bot.services.catalogue import ALL, AuditEntry, Catalogue
 from bot.services.delivery.ledger import Ledger
 from bot.services.drill.drill import Drills
 from bot.services.files.locks import what_runs
-from bot.services.files.own_folders import own_folders
 from bot.services.files.store import Store
 from bot.services.inbox import Inbox
 from bot.services.messages.maintenance import Upkeep

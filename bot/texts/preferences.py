@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from bot.services.messages.choices import Mode, QuietHours, Unchanged
+from bot.models import Mode, QuietHours, Unchanged
 from bot.services.messages.digest import MyMessages
 from bot.texts.backups import who
 from bot.texts.markup import compose, name, text

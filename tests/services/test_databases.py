@@ -11,10 +11,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from bot.config.folders import own_folders
 from bot.config.settings import Settings
 from bot.config.sources import Given
 from bot.models import SkipReason
-from bot.services.files.own_folders import own_folders
 from bot.services.snapshot.databases import find_databases, safe_name
 from bot.services.snapshot.patterns import covers, expand, is_glob
 

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.errors import CourierError, NotFoundError, NothingToBackUpError
-from bot.models import Recipient, Trigger
-from bot.services.messages.choices import Choice, Mode, QuietHours
+from bot.models import Choice, Mode, QuietHours, Recipient, Trigger
 from tests.services.notices.conftest import MakeHouse, make_house
 from tests.services.notices.house import archives, texts
 

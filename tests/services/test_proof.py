@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from bot.errors import ArchiveError
 from bot.models import Member
-from bot.services.archive.proof import INFLATED_PIECE, InflateError, Inflater, Proof
+from bot.services.archive.proof import Proof
+from bot.services.zip.inflate import INFLATED_PIECE, InflateError, Inflater
 
 
 def deflated(content: bytes) -> bytes:

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.clock import utc_now
-from bot.services.schedule.scheduler import Scheduler, validate_expression
+from bot.config.cron import validate_expression
+from bot.services.schedule.scheduler import Scheduler
 
 BERLIN = ZoneInfo("Europe/Berlin")
 LORD_HOWE = ZoneInfo("Australia/Lord_Howe")

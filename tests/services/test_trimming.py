@@ -11,8 +11,9 @@ import pytest
 
 from bot.app.service import open_manager
 from bot.config.settings import load_settings
+from bot.models import RECENT
 from bot.services.manager import Manager
-from bot.services.recovery.document import RECENT, Document, merge, write_document
+from bot.services.recovery.document import Document, merge, write_document
 from bot.services.retention.trimming import KEPT_FOR, MOST_ACTIONS, MOST_RUNS
 from tests.samples import make_database, write_env
 

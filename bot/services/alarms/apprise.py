@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import importlib.util
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
 from bot.clock import Clock
-from bot.models import Alarm
-from bot.services.alarms.lifecycle import Act, Told, fingerprint
+from bot.models import Alarm, Told
+from bot.services.alarms.lifecycle import Act, fingerprint
 from bot.services.alarms.listener import CanNotTellError
 
 ANSWERS_WITHIN = 20.0
@@ -28,28 +27,6 @@ TRIES = 5
 """A phone that could not be told so often hears of the next reminder, or of the end, instead."""
 
 Wording = Callable[[Alarm, datetime], tuple[str, str]]
-
-
-def has_apprise() -> bool:
-    """Tell whether the extra is installed, without importing it (0.2 s)."""
-    return importlib.util.find_spec("apprise") is not None
-
-
-def unusable(urls: Iterable[str]) -> tuple[int, ...]:
-    """Return the positions, from 1, of the addresses that apprise can't use; () where it is not installed."""
-    if not has_apprise():
-        return ()
-    from apprise import Apprise  # noqa: PLC0415 - 0.2 s, and optional
-
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its complaints repeat the address
-    return tuple(position for position, url in enumerate(urls, 1) if not _is_usable(Apprise, url))
-
-
-def _is_usable(apprise: type, url: str) -> bool:
-    try:
-        return apprise().add(url) is True
-    except Exception:  # a plugin that stumbles over an address can't use it
-        return False
 
 
 class Phone:

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.clock import Clock
-from bot.models import Alarm, Recipient
+from bot.models import Alarm, Recipient, Told
 from bot.services.alarms.alarms import MANY, SHRUNKEN, SKIPPED, Loudness
-from bot.services.alarms.lifecycle import EDITABLE_FOR, Act, Told, fingerprint
+from bot.services.alarms.lifecycle import EDITABLE_FOR, Act, fingerprint
 from bot.services.alarms.listener import CanNotTellError
 from bot.services.contracts.destination import Notice, NoticeButton, Outcome, Wait
 from bot.services.delivery.ledger import Ledger

@@ -10,13 +10,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.clock import Clock
-from bot.models import Alarm, Backup, BackupState, DrillSource, Override, Recipient, SkippedRecord, SkipReason, Trigger
+from bot.models import (
+    PAUSED,
+    Alarm,
+    Backup,
+    BackupState,
+    DrillSource,
+    Override,
+    Recipient,
+    SkippedRecord,
+    SkipReason,
+    Trigger,
+)
 from bot.services.alarms.alarms import GONE, MANY, SHRUNKEN, SKIPPED
 from bot.services.alarms.shrinking import keep_level
 from bot.services.catalogue.newest import is_ahead
 from bot.services.schedule.staleness import too_old_at
 from bot.services.snapshot.snapshot import SPARE_BYTES
-from bot.services.status.status import PAUSED
 
 if TYPE_CHECKING:
     from bot.services.manager import Manager

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from loguru import logger
 
 from bot.clock import Clock
-from bot.models import Alarm
-from bot.services.alarms.lifecycle import Act, Told, due
+from bot.models import Alarm, Told
+from bot.services.alarms.lifecycle import Act, due
 from bot.services.alarms.listener import CanNotTellError, Listener
 from bot.services.alarms.register import Register
 

@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.models import Alarm
+from bot.models import Alarm, Told
 
 EDITABLE_FOR = timedelta(hours=48)
 """A message older than this lies far up in the chat, where a change would be seen by nobody."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """How one listener knows of an alarm: a recipient by its address, or a phone by the fingerprint of its URL.
-
-    `message_id` is None until it was told. `reminded_at` is when it was last told aloud, `quiet_until` when the
-    listener wants to be reminded next at the earliest, `shown` the fingerprint of what the message says. With `done`
-    nothing more is to be told.
-    """
-
-    alarm_id: str
-    address: str
-    message_id: int | None = None
-    sent_at: datetime | None = None
-    reminded_at: datetime | None = None
-    quiet_until: datetime | None = None
-    shown: str = ""
-    done: bool = False
 
 
 class Act(StrEnum):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
-from bot.models import Alarm
-from bot.services.alarms.lifecycle import Act, Told
+from bot.models import Alarm, Told
+from bot.services.alarms.lifecycle import Act
 
 
 class CanNotTellError(Exception):

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import timedelta
 
 from loguru import logger
 
 from bot.clock import Clock
 from bot.errors import CourierError
-from bot.models import Alarm
-from bot.services.alarms.lifecycle import Told
+from bot.models import KEEP_ENDED, Alarm, Told
 from bot.services.catalogue import Catalogue
-
-KEEP_ENDED = timedelta(days=90)
-"""How long the catalogue keeps alarms that are over."""
 
 
 class Register:

@@ -27,7 +27,7 @@ from bot.models import (
     Trigger,
     Verdict,
 )
-from bot.services.archive.proof import Inflater
+from bot.services.zip.inflate import Inflater
 from bot.services.zip.reader import data_offset, faults_in, inflate_entry, opened
 from bot.services.zip.records import Entry
 

@@ -13,10 +13,10 @@ from typing import BinaryIO
 from bot.errors import DamagedArchiveError
 from bot.models import INFO_NAME, MANIFEST_NAME, Archive, BackedUp, Member
 from bot.services.archive.manifest import Manifest, manifest_in
-from bot.services.archive.proof import Inflater
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.memory import keep_memory_flat
 from bot.services.concurrency.threads import step_by_step
+from bot.services.zip.inflate import Inflater
 from bot.services.zip.reader import faults_in, inflate_entry, opened
 from bot.services.zip.records import STANDARD, Entry, Records
 

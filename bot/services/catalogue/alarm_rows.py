@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.models import Alarm, BackedUp
-from bot.services.alarms.lifecycle import Told
+from bot.models import Alarm, BackedUp, Told
 from bot.services.catalogue.connection import Rows, reading, writing
 from bot.services.catalogue.values import as_backed_up, as_text, as_text_or_none, as_time, as_time_or_none
 

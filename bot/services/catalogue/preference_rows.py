@@ -9,13 +9,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.models import Backup, BackupState, Delivery, DeliveryState, Recipient
+from bot.models import Backup, BackupState, Choice, Delivery, DeliveryState, Mode, QuietHours, Recipient
 from bot.services.catalogue.backup_rows import BackupRows
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.delivery_rows import DeliveryRows
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL
 from bot.services.catalogue.values import as_text, as_text_or_none, as_time_or_none
-from bot.services.messages.choices import Choice, Mode, QuietHours
 
 FORGET_AFTER = timedelta(days=4)
 """Messages written longer ago are not edited any more."""

@@ -18,7 +18,6 @@ from bot.services.catalogue.catalogue import Catalogue
 from bot.services.catalogue.connection import SIDECARS, BrokenCatalogueError
 from bot.services.files.store import create_private_folder, list_archives
 
-CATALOGUE_NAME = "catalogue.db"
 _UNFINISHED = ".rebuilding"
 
 

@@ -184,3 +184,7 @@ class Destination(Protocol):
     async def round_trip(self) -> float:
         """Seconds to the destination and back."""
         ...
+
+
+class Undeletable(Outcome):
+    """Telegram refuses to delete the message, now and later."""

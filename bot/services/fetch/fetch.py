@@ -19,7 +19,7 @@ from bot.services.contracts.chats import Files, PostedDocument
 from bot.services.contracts.destination import Outcome, Refused, StaleFile, TooLarge, Wait
 from bot.services.files.durability import sync_file
 from bot.services.files.part_file import PART_SUFFIX, faults_of
-from bot.services.recovery.document import is_plain_name
+from bot.services.files.store import is_plain_name
 
 Report = Callable[[int, int], None]
 Sleep = Callable[[float], Awaitable[None]]

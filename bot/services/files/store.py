@@ -236,3 +236,15 @@ def _unlink(file: Path) -> bool:
     except OSError:  # somebody has it open on Windows
         return False
     return True
+
+
+def is_plain_name(name: str) -> bool:
+    """Tell whether this is the name of a file and no way to somewhere else, on any system."""
+    return (
+        0 < len(name.encode("utf-8", "surrogatepass")) <= 255
+        and name.strip(". ") != ""
+        and not any(ch in "/\\:" or not ch.isprintable() for ch in name)
+    )
+
+
+CATALOGUE_NAME = "catalogue.db"

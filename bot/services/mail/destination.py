@@ -23,7 +23,7 @@ from bot.services.contracts.slices import ArchiveSlice
 from bot.services.files.store import plan_volumes
 
 if TYPE_CHECKING:
-    from bot.config.destinations import MailServer
+    from bot.services.mail.server import MailServer
 
 MB = 1000 * 1000  # mail servers state their limits so
 OVERHEAD = 16 * 1024  # bytes of headers and body text, at most, that go with an attachment

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from bot.models import Backup, Recipient
-from bot.services.messages.choices import Choice, Unchanged
+from bot.models import Backup, Choice, Recipient, Unchanged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,7 @@ from datetime import date
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from bot.models import Backup, Recipient
-from bot.services.messages.choices import DEFAULT, Choice, Mode, Unchanged
+from bot.models import DEFAULT, Backup, Choice, Mode, Recipient, Unchanged
 
 
 class Why(StrEnum):

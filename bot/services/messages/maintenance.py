@@ -14,11 +14,10 @@ from loguru import logger
 
 from bot.clock import Clock, utc_now
 from bot.errors import CourierError
-from bot.models import Delivery, Recipient
+from bot.models import Choice, Delivery, Mode, Recipient
+from bot.models import Unchanged as WhenUnchanged
 from bot.services.catalogue import Catalogue, KeptMessage
-from bot.services.contracts.destination import Notice, Outcome, Parked, Vanished, Wait
-from bot.services.messages.choices import Choice, Mode
-from bot.services.messages.choices import Unchanged as WhenUnchanged
+from bot.services.contracts.destination import Notice, Outcome, Parked, Undeletable, Vanished, Wait
 from bot.services.messages.digest import Digest, UnchangedNote
 from bot.services.messages.tidying import TidyDecision, plan_tidy
 
@@ -38,10 +37,6 @@ LOOK_BACK = timedelta(days=4)
 """Older messages can't be deleted, and the days of those that can are whole in this."""
 
 DIGEST, NOTE = "digest", "unchanged"
-
-
-class Undeletable(Outcome):
-    """Telegram refuses to delete the message, now and later."""
 
 
 class Notes(Protocol):

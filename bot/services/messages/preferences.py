@@ -13,9 +13,8 @@ from loguru import logger
 
 from bot.clock import Clock, utc_now
 from bot.errors import CourierError, NotFoundError
-from bot.models import Backup, DeliveryState, Recipient
+from bot.models import Backup, Choice, DeliveryState, Mode, QuietHours, Recipient, Unchanged
 from bot.services.catalogue import Catalogue
-from bot.services.messages.choices import Choice, Mode, QuietHours, Unchanged
 from bot.services.messages.digest import MyMessages
 from bot.services.messages.dues import Wish, in_chats, keeper_of, plan_dues, same_bytes
 from bot.services.messages.tidying import ROUTINE

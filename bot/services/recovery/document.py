@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from bot.errors import CatalogueError
 from bot.models import RestorePoint
 from bot.services.catalogue.newest import newest_first
-from bot.services.files.store import is_archive_name
+from bot.services.files.store import is_archive_name, is_plain_name
 
 DOCUMENT_NAME = "sqlite_courier_restore_points.json"
 DOCUMENT_BYTES = 256 * 1024
@@ -28,8 +28,6 @@ READABLE_BYTES = 4 * DOCUMENT_BYTES
 
 FORMAT = "sqlite-courier restore points"
 VERSION = 1
-RECENT = 150
-"""So many restore points are listed one by one; of older ones, the last of each day."""
 
 # What recovery offers to write into a new `.env`. No secret, and no path that only the old machine had but DATABASES.
 KEPT_SETTINGS = (
@@ -144,15 +142,6 @@ def choose(points: Iterable[RestorePoint], *, now: datetime, at: datetime | None
     """Return the newest restore point, or the newest not younger than `at`; None when there is none."""
     fitting = [point for point in points if at is None or point.at <= at]
     return next(iter(newest_first(fitting, now=now, at=lambda point: point.at)), None)
-
-
-def is_plain_name(name: str) -> bool:
-    """Tell whether this is the name of a file and no way to somewhere else, on any system."""
-    return (
-        0 < len(name.encode("utf-8", "surrogatepass")) <= 255
-        and name.strip(". ") != ""
-        and not any(ch in "/\\:" or not ch.isprintable() for ch in name)
-    )
 
 
 def kept_settings(given: Mapping[str, str]) -> dict[str, str]:

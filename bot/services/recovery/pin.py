@@ -11,11 +11,11 @@ from loguru import logger
 
 from bot.clock import Clock, utc_now
 from bot.errors import CourierError
-from bot.models import Recipient, RestorePoint
+from bot.models import RECENT, Recipient, RestorePoint
 from bot.services.catalogue import Catalogue, PinnedMessage
 from bot.services.contracts.chats import Chats, Pinned, PostedDocument, Unchanged, Vanished
 from bot.services.contracts.destination import Outcome, Parked, Refused, StaleFile, Wait
-from bot.services.recovery.document import DOCUMENT_NAME, RECENT, Document, DocumentError, merge, write_document
+from bot.services.recovery.document import DOCUMENT_NAME, Document, DocumentError, merge, write_document
 from bot.services.recovery.reading import read_posted
 
 Caption = Callable[[tuple[RestorePoint, ...]], Awaitable[str]]

@@ -18,8 +18,8 @@ from isal import isal_zlib
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
 from bot.models import BackedUp, Backup, CheckReport, Database, Snapshot
 from bot.services.archive.manifest import Manifest
-from bot.services.archive.proof import PIECE, Checksum, InflateError, Inflater
 from bot.services.restore.untrusted import MAGIC, Part
+from bot.services.zip.inflate import PIECE, Checksum, InflateError, Inflater
 from bot.services.zip.reader import faults_in
 
 _HEADER = 100

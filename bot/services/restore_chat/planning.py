@@ -11,11 +11,11 @@ from loguru import logger
 from bot.errors import NotFoundError, RestoreRefusedError
 from bot.models import RestorePlan
 from bot.services.concurrency.abort import Abort
-from bot.services.restore.archives import Archives
 from bot.services.restore.context import House, Prepared, Report
 from bot.services.restore.journal import RestoreJournal
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.targets import Configured
+from bot.services.restore_chat.archives import Archives
 from bot.services.restore_chat.choices import Choice
 from bot.services.restore_chat.offers import Offers
 from bot.services.restore_chat.pending_plans import Asker, HeldPlan, Plans

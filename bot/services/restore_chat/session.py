@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from loguru import logger
 
 from bot.clock import Clock
+from bot.config.folders import own_folders
 from bot.config.settings import Settings
 from bot.errors import BusyError, CourierError, NotFoundError, RestoreRefusedError
 from bot.models import (
@@ -22,12 +23,11 @@ from bot.models import (
 from bot.services.catalogue import Catalogue
 from bot.services.contracts.chats import Files
 from bot.services.files.locks import what_runs
-from bot.services.files.own_folders import own_folders
 from bot.services.files.store import Store
-from bot.services.restore.archives import Archives, nowhere
 from bot.services.restore.context import House, Mark, Report, unmarked
 from bot.services.restore.pending import pending_restore
 from bot.services.restore.sources import Origin
+from bot.services.restore_chat.archives import Archives, nowhere
 from bot.services.restore_chat.choices import Choice, Choices
 from bot.services.restore_chat.confirmed import settle_confirmed
 from bot.services.restore_chat.offers import Offers, Release, nothing

@@ -8,9 +8,8 @@ from loguru import logger
 
 from bot.clock import Clock
 from bot.errors import CourierError
-from bot.services.alarms.register import KEEP_ENDED
+from bot.models import KEEP_ENDED, RECENT
 from bot.services.catalogue import Catalogue
-from bot.services.recovery.document import RECENT
 
 KEPT_FOR = timedelta(days=400)
 """How long a run whose archive is gone, and an admin's action, stay on record: a year, and some time to look at it."""

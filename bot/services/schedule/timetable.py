@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo
 from loguru import logger
 
 from bot.clock import Clock
+from bot.config.cron import validate_expression
 from bot.config.settings import Settings
 from bot.errors import CourierError
-from bot.models import Override, Recipient
+from bot.models import PAUSED, Override, Recipient
 from bot.services.catalogue import CATALOGUE_NAME, Catalogue
-from bot.services.schedule.scheduler import planned_times, validate_expression
-from bot.services.status.status import PAUSED
+from bot.services.schedule.scheduler import planned_times
 
 SCHEDULE = "schedule"
 """The name of the override that wins over SCHEDULE."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from bot.models import (
+    PAUSED,
     Backup,
     DatabaseStatus,
     Heartbeat,
@@ -29,9 +30,6 @@ HEARTBEAT_EVERY = 15.0
 
 HEARTBEAT_STALE = timedelta(seconds=90)
 """Six missed signs of life: a loaded machine may be late with one, hardly with six."""
-
-PAUSED = "paused"
-"""The name of the override that stops scheduled runs."""
 
 
 def service_state(

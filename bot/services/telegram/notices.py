@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from aiogram.exceptions import TelegramAPIError
 
 from bot.models import Recipient
-from bot.services.contracts.destination import Outcome, Vanished
-from bot.services.messages.maintenance import Undeletable
+from bot.services.contracts.destination import Outcome, Undeletable, Vanished
 from bot.services.telegram.destination import ANSWER_SECONDS, TelegramDestination
 
 AT_ONCE = 100  # https://core.telegram.org/bots/api#deletemessages

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bot.errors import DamagedArchiveError, NotFoundError
-from bot.services.archive.proof import PIECE, InflateError, Inflater
+from bot.services.zip.inflate import PIECE, InflateError, Inflater
 from bot.services.zip.records import Entry
 
 MAX_DIRECTORY = 8 << 20

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.config.apprise import unusable
 from bot.demo.stand_in.standin import StandIn
 from bot.journal.redaction import redact
-from bot.services.alarms.apprise import in_a_thread, unusable
+from bot.services.alarms.apprise import in_a_thread
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.samples import make_database
 from tests.services.alarms.endpoint import Endpoint

@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from moto.server import ThreadedMotoServer
 
-from bot.config.destinations import MailServer
 from bot.services.catalogue import Catalogue
 from bot.services.mail.destination import MB, MailDestination
+from bot.services.mail.server import MailServer
 from bot.services.objects.archives import Holdings
 from bot.services.objects.bucket import Access, Bucket
 from bot.services.objects.destination import ObjectDestination

@@ -7,8 +7,7 @@ import pytest
 
 from bot.demo.stand_in import faults
 from bot.errors import NothingToBackUpError
-from bot.models import BackupState, DeliveryState, Trigger
-from bot.services.messages.choices import Mode
+from bot.models import BackupState, DeliveryState, Mode, Trigger
 from bot.services.messages.digest import Digest
 from bot.services.messages.maintenance import day_bounds
 from bot.texts import MESSAGE_LIMIT, Texts, length

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.models import Backup, Recipient, Trigger
-from bot.services.messages.choices import DEFAULT, Choice, Mode, QuietHours, Unchanged
+from bot.models import DEFAULT, Backup, Choice, Mode, QuietHours, Recipient, Trigger, Unchanged
 from bot.services.messages.dues import Due, Why, Wish, plan_dues
 from tests.services.notices.samples import ANN, BEN, NOON, TEAM, backup
 

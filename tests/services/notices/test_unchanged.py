@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.app.service import open_manager
-from bot.models import BackupState, DeliveryState, Trigger
-from bot.services.messages.choices import Mode
+from bot.models import BackupState, DeliveryState, Mode, Trigger
 from bot.services.status.status import is_healthy
 from bot.texts import Texts
 from tests.services.notices.conftest import MakeHouse

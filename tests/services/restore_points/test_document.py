@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from bot.models import HeldDatabase, RestorePoint, StoredVolume
+from bot.services.files.store import is_plain_name
 from bot.services.recovery.document import (
     DOCUMENT_BYTES,
     READABLE_BYTES,
     Document,
     DocumentError,
     choose,
-    is_plain_name,
     kept_settings,
     merge,
     read_document,

@@ -1,6 +1,4 @@
-"""What an admin can choose for their own chat: frozen values, and the hours in which it stays quiet."""
-
-from __future__ import annotations
+"""What an admin chooses for their own chat, and when it stays quiet."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

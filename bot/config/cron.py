@@ -1,0 +1,57 @@
+"""Cron expressions, validated with sentences."""
+
+import re
+from datetime import UTC, datetime
+
+from cronsim import CronSim, CronSimError
+
+_EXAMPLE = "“0 * * * *” is every hour on the hour, “30 3 * * *” every day at 03:30"
+
+
+_FIELDS = (
+    ("minute", "0–59", 60),
+    ("hour", "0–23", 24),
+    ("day of the month", "1–31", 31),
+    ("month", "1–12", 12),
+    ("day of the week", "0–7 or SUN–SAT", 7),
+)
+
+
+_CRONSIM_FAULTS = ("Bad minute", "Bad hour", "Bad day-of-month", "Bad month", "Bad day-of-week")
+
+
+def validate_expression(expression: str) -> str:
+    """Return a cron expression with single spaces. Raises ValueError with a sentence that names the fault.
+
+    Five fields; no seconds, since a run every few seconds would only wait for itself. Refused as well: times that never
+    come, such as 31 February, and steps longer than their field, which cron would silently shorten.
+    """
+    parts = expression.split()
+    if len(parts) != len(_FIELDS):
+        message = (
+            f"“{expression}” has {len(parts)} field{'' if len(parts) == 1 else 's'}; a schedule has five: minute, "
+            f"hour, day of the month, month and day of the week. {_EXAMPLE}."
+        )
+        raise ValueError(message)
+    for (field, _, span), part in zip(_FIELDS, parts, strict=True):
+        for step in re.findall(r"/(\d+)", part):
+            if int(step) >= span:
+                message = f"“{expression}”: the {field} “{part}” can't go in steps of {step}. {_EXAMPLE}."
+                raise ValueError(message)
+    try:
+        next(CronSim(expression, datetime(2024, 1, 1, tzinfo=UTC)))
+    except (CronSimError, StopIteration) as error:
+        raise ValueError(_fault(expression, parts, str(error))) from None
+    return " ".join(parts)
+
+
+def _fault(expression: str, parts: list[str], said: str) -> str:
+    place = _CRONSIM_FAULTS.index(said) if said in _CRONSIM_FAULTS else None
+    if place is not None:
+        field, allowed, _ = _FIELDS[place]
+        alone = " ".join(part if number == place else "*" for number, part in enumerate(parts))
+        try:
+            CronSim(alone, datetime(2024, 1, 1, tzinfo=UTC))
+        except CronSimError:
+            return f"“{expression}”: the {field} “{parts[place]}” is not valid ({allowed}). {_EXAMPLE}."
+    return f"“{expression}” never comes: its months don't have that day. {_EXAMPLE}."

@@ -1,1 +1,0 @@
-"""What each chat is told, and what is tidied away there again."""
