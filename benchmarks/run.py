@@ -13,7 +13,7 @@ from bot.config.settings import Settings, load_settings
 from bot.models import RestoreProgress, RunResult, Trigger
 from bot.services.concurrency.abort import Abort
 from bot.services.manager import Manager
-from bot.services.restore.sources import find_origin
+from bot.services.restore.sources import find_source
 
 
 def settings_for(folder: Path, sources: Iterable[Path], **more: str) -> Settings:
@@ -50,7 +50,7 @@ async def restored(folder: Path, target: Path) -> tuple[float, float]:
     async with open_restorer(settings) as restorer:
         start = time.perf_counter()
         house = restorer.house
-        origin = await find_origin(house.catalogue, house.store.folder, "latest")
+        origin = await find_source(house.catalogue, house.store.folder, "latest")
         async with restorer.prepare(origin, abort=Abort(), report=unseen) as prepared:
             planned = time.perf_counter()
             await restorer.restore(prepared, requested_by="a benchmark", abort=Abort(), report=unseen)

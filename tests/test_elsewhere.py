@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.destinations import open_holdings
+from bot.app.destinations import open_bucket_archives
 from bot.app.service import Service
 from bot.config.settings import load_settings
 from bot.demo.stand_in.standin import StandIn
@@ -79,7 +79,7 @@ async def test_the_service_delivers_everywhere_and_a_new_machine_recovers_from_t
             result = await manager.back_up(trigger=Trigger.BUTTON, requested_by="Ann")
             assert result.backup.state is BackupState.DELIVERED, result.deliveries
             assert {d.recipient.address for d in result.deliveries} == {"11", STORE, "mail:ops@example.org"}
-            drill = await manager.drills.drill_stored(open_holdings(settings, STORE))
+            drill = await manager.drills.drill_stored(open_bucket_archives(settings, STORE))
             assert drill is not None
             assert drill.ok
             assert drill.source is DrillSource.OBJECTS

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from bot.errors import CourierError, MissingVolumesError
 from bot.models import HeldDatabase, RestorePoint, RestoreProgress, RestoreStage, StoredVolume, Verdict
-from bot.services.inbox.seen import Contents, FoundDatabase, Gone, LeftOut, Listing, Phase, Piece, Seen, Why
+from bot.services.inbox.seen import (
+    FoundDatabase,
+    LeftOutFile,
+    LeftOutReason,
+    PointListing,
+    UploadContents,
+    UploadEnd,
+    UploadPart,
+    UploadPhase,
+    UploadView,
+)
 from bot.texts import MESSAGE_LIMIT, length, plain
 from bot.texts import inbox as texts
 from tests.handlers import samples
@@ -36,17 +46,18 @@ class Balanced(HTMLParser):
         assert self.open.pop() == tag
 
 
-def pieces(*numbers: int | None, name: str = "backup.zip") -> tuple[Piece, ...]:
+def pieces(*numbers: int | None, name: str = "backup.zip") -> tuple[UploadPart, ...]:
     return tuple(
-        Piece(name=f"{name}.{n:03}" if n else name, bytes=19 << 20, number=n, here=bool(n and n % 2)) for n in numbers
+        UploadPart(name=f"{name}.{n:03}" if n else name, bytes=19 << 20, number=n, here=bool(n and n % 2))
+        for n in numbers
     )
 
 
-def seen(phase: Phase, **fields: Any) -> Seen:
-    return Seen(id="0123abcd", admin_id=11, version=1, phase=phase, kept_for=1800.0, **fields)
+def seen(phase: UploadPhase, **fields: Any) -> UploadView:
+    return UploadView(id="0123abcd", admin_id=11, version=1, phase=phase, kept_for=1800.0, **fields)
 
 
-def contents(**fields: Any) -> Contents:
+def contents(**fields: Any) -> UploadContents:
     values: dict[str, Any] = {
         "name": "database_backup_20260713_120000.zip",
         "bytes": 5 << 20,
@@ -63,13 +74,13 @@ def contents(**fields: Any) -> Contents:
         "warnings": (),
         "backup": None,
     }
-    return Contents(**(values | fields))
+    return UploadContents(**(values | fields))
 
 
 def test_missing_volumes_are_named_as_their_files_are_called() -> None:
     """All numbers that are known, and no promise where the end is not known."""
     error = MissingVolumesError("Volumes 2, 4 of 5 are missing.", missing=(2, 4), total=5)
-    waiting = seen(Phase.WAITING, pieces=pieces(1, 3, 5), problem=error, missing=(2, 4), total_volumes=5)
+    waiting = seen(UploadPhase.WAITING, pieces=pieces(1, 3, 5), problem=error, missing=(2, 4), total_volumes=5)
     said = plain(texts.collection(waiting, NOW, ZONE))
     assert "I have 1, 3, 5 of 5. Please send .zip.002, .zip.004." in said
     assert "started again" not in said
@@ -81,10 +92,10 @@ def test_missing_volumes_are_named_as_their_files_are_called() -> None:
 
 def test_progress_tells_bytes_and_stage() -> None:
     """What has come of how much, then what is being read."""
-    fetching = seen(Phase.FETCHING, pieces=pieces(1, 2), done=19 << 20, total=38 << 20)
+    fetching = seen(UploadPhase.FETCHING, pieces=pieces(1, 2), done=19 << 20, total=38 << 20)
     assert "50% · 19 MB of 38 MB" in plain(texts.collection(fetching, NOW, ZONE))
     event = RestoreProgress(stage=RestoreStage.CHECK, done=3, total=4, detail="users.db")
-    checking = seen(Phase.CHECKING, pieces=pieces(1, 2), total=38 << 20, progress=event)
+    checking = seen(UploadPhase.CHECKING, pieces=pieces(1, 2), total=38 << 20, progress=event)
     said = plain(texts.collection(checking, NOW, ZONE))
     assert "Checking the databases ▓▓▓▓▓▓▓▓░░ · users.db" in said
     assert "2 volumes" in said
@@ -94,7 +105,7 @@ def test_contents_tell_what_when_where_and_what_is_not_in_it() -> None:
     """The verdict per database, gaps loudly, and which backup it is."""
     backup = samples.backup(7)
     shown = contents(backup=backup, skipped=(samples.skipped(),), volumes=3)
-    said = plain(texts.collection(seen(Phase.READY, contents=shown), NOW, ZONE))
+    said = plain(texts.collection(seen(UploadPhase.READY, contents=shown), NOW, ZONE))
     for words in (
         "in 3 volumes",
         "Made on server",
@@ -104,7 +115,7 @@ def test_contents_tell_what_when_where_and_what_is_not_in_it() -> None:
         "NOT in this",
     ):
         assert words in said
-    unknown = plain(texts.collection(seen(Phase.READY, contents=contents()), NOW, ZONE))
+    unknown = plain(texts.collection(seen(UploadPhase.READY, contents=contents()), NOW, ZONE))
     assert "not in this bot's catalogue" in unknown
 
 
@@ -117,18 +128,18 @@ def points(count: int) -> tuple[RestorePoint, ...]:
     return (one,) * count
 
 
-@pytest.mark.parametrize("phase", list(Phase))
+@pytest.mark.parametrize("phase", list(UploadPhase))
 @settings(deadline=None, max_examples=25)
 @given(name=st.text(max_size=300), many=st.integers(0, 400))
-def test_every_message_fits_and_is_whole(phase: Phase, name: str, many: int) -> None:
+def test_every_message_fits_and_is_whole(phase: UploadPhase, name: str, many: int) -> None:
     """However many files of whatever names: within Telegram's limit, and every tag closed."""
     name += LONG[:250]
     full = seen(
         phase,
         pieces=pieces(*range(1, many + 1), None, name=name),
         left_out=(
-            *(LeftOut(name=name, bytes=21 << 20, why=why) for why in Why for _ in range(many // 9)),
-            LeftOut(name=name, bytes=1, why=Why.FAILED, detail=LONG),
+            *(LeftOutFile(name=name, bytes=21 << 20, why=why) for why in LeftOutReason for _ in range(many // 9)),
+            LeftOutFile(name=name, bytes=1, why=LeftOutReason.FAILED, detail=LONG),
         ),
         problem=CourierError(LONG, hint=LONG) if many % 2 else None,
         missing=tuple(range(1, many + 1)),
@@ -143,9 +154,9 @@ def test_every_message_fits_and_is_whole(phase: Phase, name: str, many: int) -> 
             skipped=tuple(samples.skipped(name, LONG) for _ in range(many)),
             warnings=(LONG,) * many,
         ),
-        listing=Listing(points=points(many), written_at=NOW, ours=False),
+        listing=PointListing(points=points(many), written_at=NOW, ours=False),
         after_restart=True,
-        gone=Gone.EXPIRED,
+        gone=UploadEnd.EXPIRED,
     )
     said = texts.collection(full, NOW, ZONE)
     assert 0 < length(said) <= MESSAGE_LIMIT
@@ -155,12 +166,12 @@ def test_every_message_fits_and_is_whole(phase: Phase, name: str, many: int) -> 
     assert parser.open == []
 
 
-@pytest.mark.parametrize("reason", [*Gone, None])
-def test_whatever_is_gone_is_said_with_what_to_do(reason: Gone | None) -> None:
+@pytest.mark.parametrize("reason", [*UploadEnd, None])
+def test_whatever_is_gone_is_said_with_what_to_do(reason: UploadEnd | None) -> None:
     """Each reason has its own words."""
-    said = [texts.gone(other) for other in (*Gone, None)]
+    said = [texts.gone(other) for other in (*UploadEnd, None)]
     assert said.count(texts.gone(reason)) == 1
-    if reason is not Gone.FORGOTTEN:
+    if reason is not UploadEnd.FORGOTTEN:
         assert "send it again" in texts.gone(reason).lower()
 
 

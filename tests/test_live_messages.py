@@ -12,7 +12,7 @@ from bot.config.settings import load_settings
 from bot.demo.phones import Person
 from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message
-from bot.models import Choice, Mode, QuietHours, Trigger
+from bot.models import MessageChoice, MessageMode, QuietHours, Trigger
 from tests.samples import make_database, write_env
 
 
@@ -30,7 +30,7 @@ class Desk:
         await self.stack.aclose()
         self.service = await self.stack.enter_async_context(Service.started(load_settings(self.env)))
 
-    async def choice(self) -> Choice:
+    async def choice(self) -> MessageChoice:
         return await self.service.manager.preferences.of(self.ann.id)
 
     async def open(self, *path: str) -> Message:
@@ -142,14 +142,14 @@ async def test_presses_from_old_messages_mean_what_they_said(desk: Desk) -> None
     assert (await forged.answered()).text == "That database is no longer there."
     for data in ("mymode:everything", "myquiet:1440:0:1", "myend:-5", "mydb:users.db:1:0", "mydbs:99999999"):
         await desk.ann.press_data(data, old).answered()
-    assert (await desk.choice()) == Choice(databases=frozenset({"users.db"}))
+    assert (await desk.choice()) == MessageChoice(databases=frozenset({"users.db"}))
     assert (await desk.ann.press_data("mydbs:77", old).answered()).text == ""
 
 
 async def test_each_admin_chooses_alone_and_over_a_restart(desk: Desk) -> None:
     """Ann's trouble only is not Ben's; a new process knows it, and says to whom what nobody wants goes."""
     await desk.press("Trouble only", await desk.open())
-    await desk.service.manager.preferences.choose_mode(12, Mode.TROUBLE, actor="Ben (12)")
+    await desk.service.manager.preferences.choose_mode(12, MessageMode.TROUBLE, actor="Ben (12)")
     await desk.restart()
     screen = await desk.open()
     assert "• Trouble only •" in screen.button_texts

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.destinations import open_holdings
+from bot.app.destinations import open_bucket_archives
 from bot.app.service import Service
 from bot.config.settings import load_settings
 from bot.demo.stand_in.standin import StandIn
@@ -59,7 +59,7 @@ async def test_all_that_leaves_is_sealed_and_names_no_folder(
             assert backup.state is BackupState.DELIVERED
             assert manager.pins is not None
             await manager.pins.refresh()
-            drill = await manager.drills.drill_stored(open_holdings(settings, STORE))
+            drill = await manager.drills.drill_stored(open_bucket_archives(settings, STORE))
             assert drill is not None
             assert drill.ok
     client = s3_client(s3)

@@ -149,7 +149,7 @@ async def trouble(world: World) -> None:
         case 7:
             api.inject(faults.server_error(502, html=True), chance.choice(["sendDocument", "editMessageMedia", None]))
         case 8:
-            api.inject(faults.reset(chance.choice([faults.Stage.CALL, faults.Stage.ANSWER])), "sendDocument")
+            api.inject(faults.reset(chance.choice([faults.FaultStage.CALL, faults.FaultStage.ANSWER])), "sendDocument")
         case 9:
             api.inject(faults.server_error(), "sendDocument", times=chance.randrange(1, 9))
         case 10:

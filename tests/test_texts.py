@@ -39,7 +39,7 @@ from bot.models import (
     Verdict,
 )
 from bot.texts import CAPTION_LIMIT, MESSAGE_LIMIT, Texts, age, answers, duration, human_size, length, next_run, plain
-from bot.texts.markup import Listing, compose, cut, name, text
+from bot.texts.markup import FittedList, compose, cut, name, text
 from bot.texts.measures import local_and_utc, moment
 from bot.texts.restoring import restored_line
 from tests.handlers import samples
@@ -159,13 +159,13 @@ def test_cutting_keeps_within_the_length_telegram_counts(value: str, most: int) 
 @given(st.lists(st.lists(st.text(max_size=300), max_size=40), max_size=4), st.integers(60, 4096))
 def test_what_is_composed_always_fits(lists: list[list[str]], limit: int) -> None:
     """Lists give way until the message fits, and say how much is missing."""
-    parts = [Listing(tuple(text(line) for line in lines), most=30) for lines in lists]
+    parts = [FittedList(tuple(text(line) for line in lines), most=30) for lines in lists]
     assert length(compose("<b>Heading</b>", *parts, limit=limit)) <= limit
 
 
 def test_the_longest_list_gives_way_first() -> None:
     """A short list of troubles stays whole beside a long one of databases."""
-    page = compose(Listing(("trouble",) * 3), Listing(("x" * 40,) * 60, most=60), limit=1024)
+    page = compose(FittedList(("trouble",) * 3), FittedList(("x" * 40,) * 60, most=60), limit=1024)
     assert page.count("trouble") == 3
     assert page.endswith(" more")
 

@@ -16,8 +16,8 @@ from bot.services.delivery.router import Router
 from bot.texts.mail import MailWords
 
 if TYPE_CHECKING:
-    from bot.services.objects.archives import Holdings
-    from bot.services.objects.bucket import Access
+    from bot.services.objects.archives import BucketArchives
+    from bot.services.objects.bucket import BucketAccess
 
 
 def build_router(settings: Settings, catalogue: Catalogue, telegram: Destination, *, clock: Clock) -> Destination:
@@ -28,7 +28,7 @@ def build_router(settings: Settings, catalogue: Catalogue, telegram: Destination
 
         for url in settings.object_stores:
             places[url] = ObjectDestination(
-                open_holdings(settings, url),
+                open_bucket_archives(settings, url),
                 catalogue,
                 max_age=timedelta(days=settings.object_max_age_days),
                 max_count=settings.object_max_count,
@@ -52,12 +52,12 @@ def build_router(settings: Settings, catalogue: Catalogue, telegram: Destination
     return Router(telegram, places) if places else telegram
 
 
-def open_holdings(settings: Settings, url: str) -> Holdings:
+def open_bucket_archives(settings: Settings, url: str) -> BucketArchives:
     """Open one object store; nothing is asked of it yet."""
-    from bot.services.objects.archives import Holdings  # noqa: PLC0415
+    from bot.services.objects.archives import BucketArchives  # noqa: PLC0415
     from bot.services.objects.bucket import Bucket  # noqa: PLC0415 - an extra
 
-    return Holdings(Bucket(url, access(settings, url)))
+    return BucketArchives(Bucket(url, access(settings, url)))
 
 
 def choose_store(settings: Settings, asked: str) -> str:
@@ -71,9 +71,9 @@ def choose_store(settings: Settings, asked: str) -> str:
     raise SettingsError((f"{asked!r} is no object store, or not one alone (OBJECT_STORES: {known}).",))
 
 
-def access(settings: Settings, url: str) -> Access:
+def access(settings: Settings, url: str) -> BucketAccess:
     """Return how a store is reached. What is not set, the machine's own environment or role provides."""
-    from bot.services.objects.bucket import Access  # noqa: PLC0415 - an extra
+    from bot.services.objects.bucket import BucketAccess  # noqa: PLC0415 - an extra
 
     config: dict[str, str] = {}
     if url.startswith("s3://"):
@@ -88,7 +88,7 @@ def access(settings: Settings, url: str) -> Access:
         config["account_name"] = settings.azure_storage_account
         if settings.azure_storage_key is not None:
             config["account_key"] = settings.azure_storage_key.get_secret_value()
-    return Access(
+    return BucketAccess(
         config={key: value for key, value in config.items() if value},
         allow_http=settings.s3_endpoint.startswith("http://"),
     )

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
-from bot.app.destinations import open_holdings
-from bot.app.restore_announcer import RestoreNews
+from bot.app.destinations import open_bucket_archives
+from bot.app.restore_announcer import RestoreAnnouncer
 from bot.clock import Clock
 from bot.config.settings import Settings
 from bot.errors import AbortedError, CourierError
@@ -36,7 +36,7 @@ STOP_WITHIN = 2.0
 """Seconds a shutdown gives the test-restore under way, which may be waiting for Telegram, before it is cancelled."""
 
 
-def prepare_way_back(manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock) -> PinKeeper:
+def prepare_drills(manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock) -> PinKeeper:
     """Let the manager test-restore what Telegram holds, keep the restore points pinned, and take what admins send.
 
     Nothing is sent yet.
@@ -69,7 +69,7 @@ def prepare_way_back(manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock
     )
     manager.drills = Drills(manager.catalogue, manager.store, chats, alarm=alarm, keys=manager.keys, clock=clock)
     manager.restores.files = chats
-    manager.restores.herald = RestoreNews(manager, ledger)
+    manager.restores.herald = RestoreAnnouncer(manager, ledger)
     manager.pins = PinKeeper(
         manager.catalogue,
         chats,
@@ -91,12 +91,12 @@ def settings_to_keep(settings: Settings) -> dict[str, str]:
     return kept
 
 
-class WayBack:
+class DrillSchedule:
     """The test-restores by DRILL_SCHEDULE, and the pinned messages kept up to date, while the service runs."""
 
     def __init__(self, manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock) -> None:
         self._manager = manager
-        self._pins = prepare_way_back(manager, bot, ledger, clock=clock)
+        self._pins = prepare_drills(manager, bot, ledger, clock=clock)
         self._abort = Abort()
         self._pinning: asyncio.Task[None] | None = None
         expression = manager.settings.drill_schedule
@@ -132,7 +132,7 @@ class WayBack:
         settings = self._manager.settings
         for url in settings.object_stores:
             try:
-                drill = await self._manager.drills.drill_stored(open_holdings(settings, url), abort=self._abort)
+                drill = await self._manager.drills.drill_stored(open_bucket_archives(settings, url), abort=self._abort)
             except AbortedError:
                 return
             except CourierError as error:

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 from bot.clock import Clock
 from bot.services.manager import Manager
-from bot.services.messages.maintenance import Sleep, Upkeep
+from bot.services.messages.maintenance import ChatMaintenance, Sleep
 from bot.texts import Texts
 
 if TYPE_CHECKING:
     from aiogram import Bot
 
 
-def prepare_upkeep(manager: Manager, bot: Bot, *, clock: Clock, sleep: Sleep = asyncio.sleep) -> Upkeep:
+def prepare_maintenance(manager: Manager, bot: Bot, *, clock: Clock, sleep: Sleep = asyncio.sleep) -> ChatMaintenance:
     """Let the manager keep digests and notes, and tidy the chats; nothing is sent yet."""
-    from bot.services.telegram.notices import TelegramNotes  # noqa: PLC0415 - it imports aiogram
+    from bot.services.telegram.notices import TelegramNotices  # noqa: PLC0415 - it imports aiogram
 
     settings = manager.settings
-    manager.upkeep = upkeep = Upkeep(
+    manager.upkeep = upkeep = ChatMaintenance(
         manager.catalogue,
-        TelegramNotes(bot),
+        TelegramNotices(bot),
         manager.preferences,
         Texts(timezone=manager.timezone),
         admins=settings.admin_ids,
@@ -38,11 +38,11 @@ def prepare_upkeep(manager: Manager, bot: Bot, *, clock: Clock, sleep: Sleep = a
     return upkeep
 
 
-class ChatUpkeep:
+class MaintenanceTask:
     """The upkeep, as long as the service runs."""
 
     def __init__(self, manager: Manager, bot: Bot, *, clock: Clock) -> None:
-        self._upkeep = prepare_upkeep(manager, bot, clock=clock)
+        self._upkeep = prepare_maintenance(manager, bot, clock=clock)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:

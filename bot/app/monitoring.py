@@ -14,9 +14,9 @@ from bot.config.alarms import split_urls
 from bot.config.settings import Settings
 from bot.errors import AbortedError, BusyError, CourierError
 from bot.models import Delivery, Recipient, RunResult
-from bot.services.alarms.apprise import Phone
-from bot.services.alarms.chat import Board
-from bot.services.alarms.checks import Sentry, Usage, disk_usage
+from bot.services.alarms.apprise import AppriseTarget
+from bot.services.alarms.chat import ChatAlarms
+from bot.services.alarms.checks import AlarmChecks, DiskUsage, disk_usage
 from bot.services.alarms.listener import Listener
 from bot.services.alarms.signals import ClockCheck, ConflictCheck, LocalFilesCheck, NewBotCheck, TokenCheck
 from bot.services.alarms.watchdog import Watchdog
@@ -34,21 +34,21 @@ ONCE_WITHIN = 30.0
 """Seconds that a single command gives the telling of alarms: an endpoint that hangs must not keep it from ending."""
 
 
-def who_hears(settings: Settings) -> tuple[Recipient, ...]:
+def notice_recipients(settings: Settings) -> tuple[Recipient, ...]:
     """Return the admins, and whoever else receives backups and can read."""
     admins = (Recipient(chat_id=admin) for admin in settings.admin_ids)
     readers = (recipient for recipient in settings.recipients if recipient.is_chat or recipient.is_mailbox)
     return tuple(dict.fromkeys((*admins, *readers)))
 
 
-def prepare_alarms(manager: Manager, ledger: Ledger, *, clock: Clock, usage: Usage = disk_usage) -> Sentry:
+def prepare_alarms(manager: Manager, ledger: Ledger, *, clock: Clock, usage: DiskUsage = disk_usage) -> AlarmChecks:
     """Let the manager's alarms look at everything, and tell the admins and the phones; nothing is sent yet."""
     from bot.handlers.alarms import alarm_buttons  # noqa: PLC0415 - it imports aiogram
 
     texts, settings, catalogue = Texts(timezone=manager.timezone), manager.settings, manager.catalogue
-    everybody = who_hears(settings)
+    everybody = notice_recipients(settings)
     phones = tuple(
-        Phone(url, wording=texts.alarm_on_phone, clock=clock)
+        AppriseTarget(url, wording=texts.alarm_on_phone, clock=clock)
         for url in split_urls(settings.notify_urls.get_secret_value())
     )
 
@@ -56,7 +56,7 @@ def prepare_alarms(manager: Manager, ledger: Ledger, *, clock: Clock, usage: Usa
         parked = await catalogue.parked()
         current = dict.fromkeys([await catalogue.current(recipient) for recipient in everybody])
         boards = (
-            Board(
+            ChatAlarms(
                 ledger,
                 recipient,
                 wording=texts,
@@ -71,10 +71,10 @@ def prepare_alarms(manager: Manager, ledger: Ledger, *, clock: Clock, usage: Usa
         )
         return (*boards, *phones)
 
-    sentry = Sentry(manager, audience=dict.fromkeys((*everybody, *settings.recipients)), clock=clock, usage=usage)
+    sentry = AlarmChecks(manager, audience=dict.fromkeys((*everybody, *settings.recipients)), clock=clock, usage=usage)
     manager.alarms.audience = audience
     new_bot = NewBotCheck(manager.alarms, catalogue, settings.admin_ids)
-    manager.alarms.sentries = (*sentry.looks, new_bot.look)
+    manager.alarms.sentries = (*sentry.checks, new_bot.look)
     if manager.timers is not None:
         manager.alarms.sentries = (*manager.alarms.sentries, manager.timers.look)
     return sentry
@@ -86,7 +86,7 @@ async def tell_once(manager: Manager) -> None:
         await asyncio.wait_for(manager.alarms.told(), ONCE_WITHIN)
 
 
-class Watch:
+class Monitoring:
     """The alarms' own task, what is heard in passing, and the pings for the watchdog, while the service runs."""
 
     def __init__(self, manager: Manager, ledger: Ledger, bot: Bot, poller: Poller, *, clock: Clock) -> None:

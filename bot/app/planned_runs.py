@@ -7,13 +7,13 @@ from datetime import datetime
 
 from loguru import logger
 
-from bot.app.monitoring import Watch
+from bot.app.monitoring import Monitoring
 from bot.clock import Clock
 from bot.errors import AbortedError, BusyError, CourierError
 from bot.models import PAUSED, RunResult, Trigger
 from bot.services.manager import Manager
 from bot.services.schedule.scheduler import Scheduler
-from bot.services.schedule.sync import Following
+from bot.services.schedule.sync import ScheduleSync
 
 
 class PlannedRuns:
@@ -22,7 +22,7 @@ class PlannedRuns:
     def __init__(
         self,
         manager: Manager,
-        watch: Watch,
+        watch: Monitoring,
         *,
         started_at: datetime,
         ended: Callable[[], Awaitable[None]],
@@ -34,7 +34,7 @@ class PlannedRuns:
         self.scheduler = Scheduler(
             manager.settings.schedule, manager.timezone, self._run, clock=clock, on_skipped=_tell_of_overlap
         )
-        self._following = Following(manager.timetable, manager.catalogue, self.scheduler)
+        self._following = ScheduleSync(manager.timetable, manager.catalogue, self.scheduler)
 
     async def start(self) -> None:
         """Begin, with the run that was missed while nothing ran."""

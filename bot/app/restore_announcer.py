@@ -13,31 +13,31 @@ from bot.services.concurrency.threads import settled
 from bot.services.contracts.destination import Notice, NoticeButton, Outcome
 from bot.services.delivery.ledger import Ledger
 from bot.services.manager import Manager
-from bot.services.restore.cli_restores import forget_word, words_left
+from bot.services.restore.cli_restores import forget_cli_restore, reported_cli_restores
 from bot.services.restore.pending import forget_cut_off, untold_cut_off
 from bot.services.restore_chat.confirmed import confirmed_left, forget_confirmed
-from bot.services.restore_chat.pending_plans import Asker
+from bot.services.restore_chat.pending_plans import Requester
 from bot.texts import Texts
 
 AGAIN_AFTER = 60.0
 """Seconds between two attempts to tell anybody at all of a restore that was cut off."""
 
 
-class RestoreNews:
-    """Sends the words about restores, loudly; a `Herald`."""
+class RestoreAnnouncer:
+    """Sends the words about restores, loudly; a `RestoreListener`."""
 
     def __init__(self, manager: Manager, ledger: Ledger) -> None:
         self._manager, self._ledger = manager, ledger
         self._texts = Texts(timezone=manager.timezone)
         self._telling = asyncio.Lock()
 
-    async def restored(self, asker: Asker, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> None:
+    async def restored(self, asker: Requester, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> None:
         """Tell everybody but the one who did it; what is pinned follows."""
         self._manager.news_to_pin()
         html = self._texts.told_of_restore(asker.name, plan, result, undo=undo)
         await self._tell(html, besides=asker)
 
-    async def failed(self, asker: Asker, plan: RestorePlan, error: BaseException, *, also_asker: bool) -> None:
+    async def failed(self, asker: Requester, plan: RestorePlan, error: BaseException, *, also_asker: bool) -> None:
         """Tell everybody; the one who asked reads it on their screen, if there is still somebody to draw it."""
         html = self._texts.told_of_failed_restore(asker.name, plan, error)
         await self._tell(html, besides=None if also_asker else asker)
@@ -70,11 +70,11 @@ class RestoreNews:
                 return False
             await self._put_screen_right(pending)
             await forget_cut_off(catalogue)
-        for word in await words_left(catalogue):
+        for word in await reported_cli_restores(catalogue):
             if not await self._tell(self._texts.told_of_restore_by_hand(word)):
                 return False
             self._manager.news_to_pin()
-            await forget_word(catalogue, word)
+            await forget_cli_restore(catalogue, word)
         return True
 
     async def _put_screen_right(self, pending: PendingRestore) -> None:
@@ -91,7 +91,9 @@ class RestoreNews:
                 await self._ledger.destination.edit_notice(recipient, confirmed.message_id, notice)
         await forget_confirmed(self._manager.catalogue)
 
-    async def _tell(self, html: str, *, besides: Asker | None = None, buttons: tuple[NoticeButton, ...] = ()) -> bool:
+    async def _tell(
+        self, html: str, *, besides: Requester | None = None, buttons: tuple[NoticeButton, ...] = ()
+    ) -> bool:
         """Tell the admins themselves, also those whose backups go to a group."""
         known = besides.admin_id if besides is not None else None
         admins = [Recipient(chat_id=admin) for admin in sorted(self._manager.admins) if admin != known]

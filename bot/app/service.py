@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from bot.app.drills import WayBack, prepare_way_back
-from bot.app.maintenance import ChatUpkeep, prepare_upkeep
-from bot.app.monitoring import Watch, prepare_alarms
+from bot.app.drills import DrillSchedule, prepare_drills
+from bot.app.maintenance import MaintenanceTask, prepare_maintenance
+from bot.app.monitoring import Monitoring, prepare_alarms
 from bot.app.planned_runs import PlannedRuns
-from bot.app.restore_announcer import RestoreNews
+from bot.app.restore_announcer import RestoreAnnouncer
 from bot.app.telegram import build_bot, build_ledger, recognise_bot
 from bot.clock import Clock, utc_now
 from bot.config.settings import Settings
@@ -27,7 +27,7 @@ from bot.services.backup.startup import open_store
 from bot.services.delivery.ledger import Ledger
 from bot.services.files.locks import ServiceLock
 from bot.services.manager import Manager
-from bot.services.restore.cli_restores import words_left
+from bot.services.restore.cli_restores import reported_cli_restores
 from bot.services.restore.pending import untold_cut_off
 from bot.services.status.status import HEARTBEAT_EVERY
 from bot.texts import Texts
@@ -59,8 +59,8 @@ async def open_manager(
         manager = Manager(
             settings, catalogue, store, ledger=ledger, notices=Texts(timezone=settings.timezone), clock=clock
         )
-        prepare_way_back(manager, bot, ledger, clock=clock)
-        prepare_upkeep(manager, bot, clock=clock)
+        prepare_drills(manager, bot, ledger, clock=clock)
+        prepare_maintenance(manager, bot, clock=clock)
         prepare_alarms(manager, ledger, clock=clock)
         if changed is not None:
             await tell_of_new_bot(manager.alarms, *changed)
@@ -80,9 +80,9 @@ class Service:
         self.manager = manager
         self.bot = bot
         self._ledger = ledger
-        self._way_back = WayBack(manager, bot, ledger, clock=clock)
-        self._upkeep = ChatUpkeep(manager, bot, clock=clock)
-        self._news = RestoreNews(manager, ledger)
+        self._way_back = DrillSchedule(manager, bot, ledger, clock=clock)
+        self._upkeep = MaintenanceTask(manager, bot, clock=clock)
+        self._news = RestoreAnnouncer(manager, ledger)
         self.poller = Poller(
             bot,
             build_dispatcher(manager, clock=clock),
@@ -90,7 +90,7 @@ class Service:
             token_is_good=lambda: manager.catalogue.remember_good_token(bot.token),
         )
         manager.polling_trouble = lambda: self.poller.trouble
-        self.watch = Watch(manager, ledger, bot, self.poller, clock=clock)
+        self.watch = Monitoring(manager, ledger, bot, self.poller, clock=clock)
         manager.timetable.listener = self.follow_timetable
         self._started_at = clock()
         self._seen_version = -1
@@ -199,7 +199,7 @@ class Service:
         if seen != self._seen_version:
             self._seen_version = seen
             self._ledger.nudge()
-            if await words_left(self.manager.catalogue):
+            if await reported_cli_restores(self.manager.catalogue):
                 self._go("restores elsewhere", self._news.tell_of_others())
             if self.manager.upkeep is not None:
                 self.manager.upkeep.nudge()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from bot.app.destinations import build_router
-from bot.app.monitoring import who_hears
+from bot.app.monitoring import notice_recipients
 from bot.clock import Clock
 from bot.config.settings import Settings
 from bot.errors import TelegramError, how_to_install
@@ -103,7 +103,7 @@ def build_ledger(
         catalogue,
         build_router(settings, catalogue, TelegramDestination(bot), clock=clock),
         recipients=settings.recipients,
-        admins=who_hears(settings),
+        admins=notice_recipients(settings),
         store_folder=store.folder,
         volume_bytes=settings.volume_size_mb * 1024 * 1024,
         attempts=settings.retry_attempts,

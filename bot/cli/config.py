@@ -13,7 +13,7 @@ from bot.config.settings import Settings, load_settings
 from bot.models import Database, Recipient
 
 if TYPE_CHECKING:
-    from bot.services.schedule.timetable import Plan
+    from bot.services.schedule.timetable import SchedulePlan
     from bot.services.snapshot.databases import Discovery
 
 _MOST_LEFT_OUT = 20
@@ -47,7 +47,7 @@ def config(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
 
 
 def _print_json(
-    settings: Settings, found: Discovery, outlooks: Outlooks, plan: Plan, warnings: tuple[str, ...]
+    settings: Settings, found: Discovery, outlooks: Outlooks, plan: SchedulePlan, warnings: tuple[str, ...]
 ) -> None:
     output.print_json(
         {
@@ -66,7 +66,9 @@ def _print_json(
     )
 
 
-def _print(settings: Settings, found: Discovery, outlooks: Outlooks, plan: Plan, warnings: tuple[str, ...]) -> None:
+def _print(
+    settings: Settings, found: Discovery, outlooks: Outlooks, plan: SchedulePlan, warnings: tuple[str, ...]
+) -> None:
     rows = settings.effective()
     table = output.make_table("setting", "value", "from")
     for name, value, source in rows:

@@ -151,10 +151,10 @@ async def _open_chats(settings: Settings, stack: AsyncExitStack) -> Chats:
 
 async def _search(chats: Any, chat_ids: Sequence[int], wait: float, room: Path) -> Found | tuple[Path, ...]:
     """Find the pinned catalogue; where there is none, wait for something forwarded, if that is wanted."""
-    from bot.services.objects.archives import Holdings  # noqa: PLC0415
+    from bot.services.objects.archives import BucketArchives  # noqa: PLC0415
     from bot.services.recovery.recover import find_points, wait_for_forwarded  # noqa: PLC0415
 
-    if isinstance(chats, Holdings):
+    if isinstance(chats, BucketArchives):
         return await find_in_store(chats)
     try:
         found = await find_points(chats, chat_ids)
@@ -173,10 +173,10 @@ async def _search(chats: Any, chat_ids: Sequence[int], wait: float, room: Path) 
 
 
 async def _list(chats: Any, chat_ids: Sequence[int], wait: float) -> Found:
-    from bot.services.files.private_folder import private_room  # noqa: PLC0415
+    from bot.services.files.private_folder import private_folder  # noqa: PLC0415
     from bot.services.recovery.recover import Found  # noqa: PLC0415
 
-    async with private_room(Path(tempfile.gettempdir())) as room:
+    async with private_folder(Path(tempfile.gettempdir())) as room:
         found = await _search(chats, chat_ids, wait, room)
     return found if isinstance(found, Found) else Found(points=(), settings={})
 
@@ -195,13 +195,13 @@ async def _recover(
 ) -> tuple[Found | None, Recovered, Keys]:
     from bot.services.concurrency.abort import Abort  # noqa: PLC0415
     from bot.services.fetch.fetch import fetch_archive  # noqa: PLC0415
-    from bot.services.files.private_folder import private_room, sweep_rooms  # noqa: PLC0415
+    from bot.services.files.private_folder import private_folder, sweep_private_folders  # noqa: PLC0415
     from bot.services.recovery.folder import refuse_to_replace, restore_into  # noqa: PLC0415
     from bot.services.recovery.recover import choose_point  # noqa: PLC0415
 
     try:
-        await sweep_rooms(to)  # of a recovery that was cut off
-        async with private_room(to) as room:
+        await sweep_private_folders(to)  # of a recovery that was cut off
+        async with private_folder(to) as room:
             found = await _search(chats, chat_ids, wait, room)
             files, known, point = found if isinstance(found, tuple) else (), None, None
             if not isinstance(found, tuple):

@@ -126,7 +126,7 @@ async def _act(
     restorer: Any, prepared: Any, *, dry_run: bool, yes: bool, json: bool, in_place: bool, abort: Any
 ) -> None:
     plan: RestorePlan = prepared.plan
-    from bot.services.restore.cli_restores import leave_word  # noqa: PLC0415
+    from bot.services.restore.cli_restores import report_cli_restore  # noqa: PLC0415
 
     if dry_run:
         output.print_json(plan) if json else print_plan(plan)
@@ -149,7 +149,7 @@ async def _act(
     with bars(quiet=json) as report:
         result = await restorer.restore(prepared, requested_by="the command line", abort=abort, report=report)
     if plan.folder is None:
-        await leave_word(restorer.house.catalogue, plan, result, undo=bool(prepared.undo_of))
+        await report_cli_restore(restorer.house.catalogue, plan, result, undo=bool(prepared.undo_of))
     output.print_json(result) if json else print_result(result)
 
 
@@ -159,7 +159,7 @@ async def open_restorer(settings: Settings, *, reading: bool) -> AsyncIterator[A
     from bot.clock import utc_now  # noqa: PLC0415
     from bot.config.folders import own_folders  # noqa: PLC0415
     from bot.services.backup.startup import open_store  # noqa: PLC0415
-    from bot.services.restore.context import House  # noqa: PLC0415
+    from bot.services.restore.context import RestoreContext  # noqa: PLC0415
     from bot.services.restore.restorer import Restorer  # noqa: PLC0415
     from bot.services.restore.targets import Configured  # noqa: PLC0415
     from bot.services.snapshot.databases import find_databases  # noqa: PLC0415
@@ -168,7 +168,7 @@ async def open_restorer(settings: Settings, *, reading: bool) -> AsyncIterator[A
         known = await catalogue.known_names()
         own = own_folders(settings)
         found = await asyncio.to_thread(find_databases, settings.databases, known, own=own)
-        house = House(
+        house = RestoreContext(
             store=store,
             catalogue=catalogue,
             busy_timeout=settings.busy_timeout,
@@ -184,20 +184,20 @@ async def open_restorer(settings: Settings, *, reading: bool) -> AsyncIterator[A
 
 async def _origin(restorer: Any, settings: Settings, what: Sequence[str], at: str) -> Any:
     """Resolve what was named: files that exist are files, anything else is looked up in the catalogue."""
-    from bot.services.restore.sources import Origin, find_origin, newest_before, parse_instant  # noqa: PLC0415
+    from bot.services.restore.sources import RestoreSource, find_source, newest_before, parse_instant  # noqa: PLC0415
 
     house = restorer.house
     if at:
         return await newest_before(house.catalogue, house.store.folder, parse_instant(at, settings.timezone))
     files = [Path(name) for name in what]
     if files and all([await asyncio.to_thread(file.is_file) for file in files]):
-        return Origin(files=tuple(files))
+        return RestoreSource(files=tuple(files))
     if len(what) > 1:
         missing = next(name for name, file in zip(what, files, strict=True) if not file.is_file())
         raise NotFoundError(f"There is no file {missing}.", hint="Name one backup, or the files of one archive.")
     if what:
         await asyncio.to_thread(_require_no_place, files[0])
-    return await find_origin(house.catalogue, house.store.folder, what[0] if what else "latest")
+    return await find_source(house.catalogue, house.store.folder, what[0] if what else "latest")
 
 
 def _require_no_place(path: Path) -> None:
@@ -218,8 +218,8 @@ async def _fetched(
     """Fetch the backup that was named from Telegram; it stays in a private place as long as `stack`."""
     from bot.services.fetch.choice import choose_in_chat  # noqa: PLC0415
     from bot.services.fetch.fetch import fetch_archive  # noqa: PLC0415
-    from bot.services.files.private_folder import private_room  # noqa: PLC0415
-    from bot.services.restore.sources import Origin, parse_instant  # noqa: PLC0415
+    from bot.services.files.private_folder import private_folder  # noqa: PLC0415
+    from bot.services.restore.sources import RestoreSource, parse_instant  # noqa: PLC0415
 
     if not settings.bot_token.get_secret_value():
         raise SettingsError(("BOT_TOKEN is not set: without it nothing can be fetched from Telegram.",))
@@ -234,10 +234,10 @@ async def _fetched(
 
     bot = build_bot(settings)
     stack.push_async_callback(bot.session.close)
-    room = await stack.enter_async_context(private_room(house.store.work))
+    room = await stack.enter_async_context(private_folder(house.store.work))
     with output.progress(quiet=quiet, label="fetching") as report:
         file = await fetch_archive(
             TelegramChat(bot), point, room, progress=output.bytes_of(report), abort=abort,
             attempts=settings.retry_attempts, delay=settings.retry_delay,
         )  # fmt: skip
-    return Origin(files=(file,), backup=backup)
+    return RestoreSource(files=(file,), backup=backup)

@@ -25,7 +25,7 @@ from bot.config import destinations as elsewhere
 from bot.config.sources import Given, Place, gather
 from bot.errors import SettingsError, how_to_install
 from bot.journal.redaction import redact
-from bot.models import CheckMethod, Compression, Recipient, Unchanged
+from bot.models import CheckMethod, Compression, Recipient, WhenUnchanged
 from bot.services.sealing.keys import Keys, Seal, is_world_readable
 
 # The variables whose name is not the upper case of their attribute.
@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     retry_delay: Annotated[float, BeforeValidator(values.seconds(86_400))] = 5
     send_owed: Annotated[Literal["newest", "all"], BeforeValidator(values.one_of(("newest", "all")))] = "newest"
 
-    when_unchanged: Annotated[Unchanged, BeforeValidator(values.one_of(Unchanged))] = Unchanged.SEND
+    when_unchanged: Annotated[WhenUnchanged, BeforeValidator(values.one_of(WhenUnchanged))] = WhenUnchanged.SEND
     stale_after: Annotated[timedelta, BeforeValidator(alarms.span(_MINUTE, _YEAR))] | None = None
     shrink_alarm: Annotated[int, BeforeValidator(values.whole_number(0, 99))] = 50
     alarm_reminder: Annotated[timedelta, BeforeValidator(alarms.span(_MINUTE, _YEAR, off=True))] = timedelta(hours=6)

@@ -19,7 +19,7 @@ Where = BotAccount | Group | str | None
 
 
 @dataclass(eq=False, slots=True)
-class Press:
+class PhonePress:
     """A pressed button, and the answer it gets."""
 
     query: CallbackQuery
@@ -187,7 +187,7 @@ class Person:
 
     async def press(
         self, button: str, *, message: Message | None = None, where: Where = None, stale: bool = False
-    ) -> Press:
+    ) -> PhonePress:
         """Press the button with that caption (whole or in part) or callback data, on the newest message that has it.
 
         With `message`, only there: on what it shows now, or with `stale` on what it showed in that version, although
@@ -203,7 +203,7 @@ class Person:
         there = [text for candidate in shown for text in candidate.button_texts]
         raise LookupError(f"no button {button!r}; there are {there}")
 
-    def press_data(self, data: str, message: Message) -> Press:
+    def press_data(self, data: str, message: Message) -> PhonePress:
         """Send any callback data from a message, as a forged or outdated phone could."""
         state, chat = self._state, message.chat
         bot = state.bot_by_id(message.sender_id)
@@ -222,7 +222,7 @@ class Person:
             "data": data,
         }
         queue_update(state, bot, "callback_query", content)
-        return Press(query, state)
+        return PhonePress(query, state)
 
     async def wait_for(
         self, matches: Callable[[Message], bool], *, where: Where = None, within: float = 5, since: int | None = None

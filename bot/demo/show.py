@@ -50,7 +50,7 @@ async def run_demo(patterns: Sequence[str], *, once: bool) -> int:
         log = journal.setup_journal(settings.log_dir, "INFO", console=False)
         stack.callback(log.close)
         clock = _clock_before_the_hour()
-        stage = Stage(api, settings.timezone)
+        stage = Terminal(api, settings.timezone)
         stack.callback(stage.close)
         try:
             async with Service.started(settings, clock=clock) as service:
@@ -84,7 +84,7 @@ async def _samples(live: Path) -> AsyncIterator[list[str]]:
             await writer.communicate(b"")  # closes its standard input, which ends it; without input it stays open
 
 
-async def _last_backup(stage: Stage, service: Service) -> None:
+async def _last_backup(stage: Terminal, service: Service) -> None:
     """The writer has ended: a backup of what there is now, and the pinned restore points that know of it."""
     stage.tell("The small bot stops writing, and is backed up once more.")
     await service.manager.back_up(trigger=Trigger.COMMAND, requested_by="the demo")
@@ -92,7 +92,7 @@ async def _last_backup(stage: Stage, service: Service) -> None:
         await service.manager.pins.refresh()
 
 
-async def _lose_the_machine(stage: Stage, settings: Settings, live: list[Path], folder: Path) -> list[Finding]:
+async def _lose_the_machine(stage: Terminal, settings: Settings, live: list[Path], folder: Path) -> list[Finding]:
     """Destroy databases, archives, catalogue and settings; get the databases back with nothing but the token."""
     stage.tell("The machine is lost: databases, archives, catalogue, settings. All that is left is the chat.")
     expected = await asyncio.to_thread(contents_of, live)
@@ -134,7 +134,7 @@ def _clock_before_the_hour() -> Clock:
     return clock
 
 
-class Stage:
+class Terminal:
     """Three admins with their phones, and the terminal that shows what each phone shows."""
 
     def __init__(self, api: StandIn, timezone: ZoneInfo) -> None:
@@ -196,7 +196,7 @@ class Stage:
         out.print(Panel(body, title=title, title_align="left", width=min(out.width, 92)))
 
 
-async def _play(stage: Stage, service: Service, clock: Clock) -> list[Finding]:
+async def _play(stage: Terminal, service: Service, clock: Clock) -> list[Finding]:
     """The scenes, in order; returns what was found at the end."""
     api, ann, ben, cleo = stage.api, stage.ann, stage.ben, stage.cleo
     stage.tell(
@@ -269,7 +269,7 @@ def _print_findings(findings: Sequence[Finding]) -> bool:
     return good
 
 
-async def _go_on(stage: Stage, settings: Settings) -> None:
+async def _go_on(stage: Terminal, settings: Settings) -> None:
     """Keep serving until Ctrl-C."""
     stage.tell(f"The service goes on; its archives are in {settings.backup_dir} until Ctrl-C ends the demo.")
     with suppress(asyncio.CancelledError):

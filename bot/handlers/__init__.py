@@ -15,8 +15,8 @@ from bot.handlers.commands import register_commands
 from bot.handlers.dashboard import build_dashboard_router
 from bot.handlers.drawing.live import LiveView, Pace
 from bot.handlers.drawing.questions import Questions
-from bot.handlers.drawing.screen import Board
-from bot.handlers.errors import build_failure_router
+from bot.handlers.drawing.screen import MessageOwners
+from bot.handlers.errors import build_error_router
 from bot.handlers.fallback import build_fallback_router
 from bot.handlers.gate import InPrivate, IsAdmin, StrangerLog, build_stranger_router
 from bot.handlers.groups import build_group_router
@@ -24,7 +24,7 @@ from bot.handlers.health import build_health_router
 from bot.handlers.history import build_history_router
 from bot.handlers.inbox import LiveInbox, build_inbox_router
 from bot.handlers.logs import build_logs_router
-from bot.handlers.membership import build_standing_router
+from bot.handlers.membership import build_membership_router
 from bot.handlers.notes import build_notes_router
 from bot.handlers.own import build_own_router
 from bot.handlers.preferences import build_preferences_router
@@ -59,7 +59,7 @@ def build_dispatcher(
         manager=manager,
         texts=texts,
         clock=clock,
-        board=Board(clock),
+        board=MessageOwners(clock),
         live_runs=LiveRuns(manager, texts, clock, view),
         live_restores=LiveRestores(manager, texts, clock, view),
         live_inbox=LiveInbox(texts, clock, view.pace),
@@ -77,9 +77,9 @@ def build_root_router(*, patience: float = 0.5, stranger_log: StrangerLog | None
     """
     root = Router(name="root")
     root.include_routers(
-        build_failure_router(),
+        build_error_router(),
         build_own_router(),
-        build_standing_router(),
+        build_membership_router(),
         _gated(_private(patience), build_group_router()),
         build_stranger_router(stranger_log or StrangerLog()),
     )
@@ -127,7 +127,7 @@ class ReadPress(BaseMiddleware):
         event: TelegramObject,
         data: dict[str, Any],
     ) -> Any:
-        board: Board = data["board"]
+        board: MessageOwners = data["board"]
         bot: Bot = data["bot"]
         if isinstance(event, CallbackQuery):
             data["press"] = board.press(bot, event)

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from bot.clock import Clock
 from bot.errors import NotFoundError
-from bot.handlers.drawing.screen import Press
+from bot.handlers.drawing.screen import ButtonPress
 from bot.models import Alarm, Recipient
 from bot.services.alarms.alarms import GONE, SHRUNKEN
 from bot.services.contracts.destination import NoticeButton
@@ -53,7 +53,7 @@ def build_alarm_router() -> Router:
     return router
 
 
-async def accept_alarm(_: CallbackQuery, callback_data: OfAlarm, press: Press, manager: Manager) -> None:
+async def accept_alarm(_: CallbackQuery, callback_data: OfAlarm, press: ButtonPress, manager: Manager) -> None:
     """End the alarm for everybody; its message says who did."""
     try:
         accepted = await manager.alarms.accept(callback_data.id, actor=press.actor)
@@ -63,7 +63,9 @@ async def accept_alarm(_: CallbackQuery, callback_data: OfAlarm, press: Press, m
     await press.answer(words.ACCEPTED[accepted.kind])
 
 
-async def hush_alarm(_: CallbackQuery, callback_data: OfAlarm, press: Press, manager: Manager, clock: Clock) -> None:
+async def hush_alarm(
+    _: CallbackQuery, callback_data: OfAlarm, press: ButtonPress, manager: Manager, clock: Clock
+) -> None:
     """Remind this admin alone a day from now."""
     address = Recipient(chat_id=press.canvas.chat_id).address
     try:

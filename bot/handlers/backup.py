@@ -20,7 +20,7 @@ from bot.errors import AbortedError, BusyError, CourierError
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import Run
 from bot.handlers.drawing.live import LiveView
-from bot.handlers.drawing.screen import Board, Canvas, Press, Screen
+from bot.handlers.drawing.screen import ButtonPress, MessageOwners, MessageSlot, Screen
 from bot.models import Progress, Recipient, RunInProgress, RunResult, Stage, Trigger
 from bot.texts import Texts, answers
 from bot.texts.backups import names_of
@@ -43,7 +43,7 @@ class LiveRuns:
     clock: Clock
     view: LiveView
 
-    async def start_or_join(self, canvas: Canvas, asked_by: str, say: _Say, *, actor: str = "") -> None:
+    async def start_or_join(self, canvas: MessageSlot, asked_by: str, say: _Say, *, actor: str = "") -> None:
         """Start a run and follow it to its result; where one is under way, say so and follow that one.
 
         `say` gets one plain sentence at once. Raises only what nobody foresaw.
@@ -87,7 +87,7 @@ class LiveRuns:
             progress=Progress(stage=Stage.STARTING),
         )
 
-    async def _join(self, canvas: Canvas, run: RunInProgress, say: _Say) -> None:
+    async def _join(self, canvas: MessageSlot, run: RunInProgress, say: _Say) -> None:
         """Say whose run is under way, follow it, and show what it came to."""
         await _say(say, self.texts.already_running(run, self.clock()))
         with self.view.pace.watching(canvas.chat_id):
@@ -103,7 +103,7 @@ class LiveRuns:
         result = RunResult(backup=seen.backup, deliveries=seen.deliveries)
         await self.view.settle(canvas, await self._outcome(result, names_of(status.recipients)))
 
-    async def _follow(self, canvas: Canvas, first: RunInProgress, work: asyncio.Task[RunResult] | None) -> None:
+    async def _follow(self, canvas: MessageSlot, first: RunInProgress, work: asyncio.Task[RunResult] | None) -> None:
         """Redraw the run's progress, with a pause between any two edits, until it ends or another screen is opened.
 
         Without `work` the run is somebody else's, and its end is seen when it is no longer the one under way. A failing
@@ -161,11 +161,11 @@ def build_backup_router() -> Router:
     return router
 
 
-async def press_manual_backup(_: CallbackQuery, press: Press, live_runs: LiveRuns) -> None:
+async def press_manual_backup(_: CallbackQuery, press: ButtonPress, live_runs: LiveRuns) -> None:
     await live_runs.start_or_join(press.canvas, press.person, press.answer, actor=press.actor)
 
 
-async def type_backup(message: Message, person: User, bot: Bot, board: Board, live_runs: LiveRuns) -> None:
+async def type_backup(message: Message, person: User, bot: Bot, board: MessageOwners, live_runs: LiveRuns) -> None:
     async def say(_: str) -> None:
         """The live view says the same, in the same message."""
 

@@ -13,7 +13,7 @@ from bot.clock import Clock
 from bot.handlers.commands import offer_commands
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import Go, Pause, PauseTill, Place, Resume
-from bot.handlers.drawing.screen import Board, Press, Screen
+from bot.handlers.drawing.screen import ButtonPress, MessageOwners, Screen
 from bot.services.schedule.timetable import tomorrow_at
 from bot.texts import Texts, answers
 from bot.texts.status import admin_menu, welcome
@@ -39,7 +39,7 @@ def build_dashboard_router() -> Router:
 
 
 async def press_start(
-    message: Message, command: CommandObject, person: User, *, bot: Bot, board: Board, manager: Manager
+    message: Message, command: CommandObject, person: User, *, bot: Bot, board: MessageOwners, manager: Manager
 ) -> None:
     """Welcome an admin, and let what is owed to them come; from a group's pointer, open the menu."""
     if command.args:
@@ -51,32 +51,32 @@ async def press_start(
     await offer_commands(bot, message.chat.id)  # an admin who had never come in could not be given them before
 
 
-async def ask_for_admin_menu(message: Message, bot: Bot, board: Board) -> None:
+async def ask_for_admin_menu(message: Message, bot: Bot, board: MessageOwners) -> None:
     await board.canvas(bot, message.chat.id).draw(Screen(admin_menu(), keyboards.admin_menu()))
 
 
-async def ask_for_status(message: Message, bot: Bot, board: Board, manager: Manager, texts: Texts) -> None:
+async def ask_for_status(message: Message, bot: Bot, board: MessageOwners, manager: Manager, texts: Texts) -> None:
     await board.canvas(bot, message.chat.id).draw(await status_screen(manager, texts))
 
 
-async def open_admin_menu(_: CallbackQuery, press: Press) -> None:
+async def open_admin_menu(_: CallbackQuery, press: ButtonPress) -> None:
     await press.draw(Screen(admin_menu(), keyboards.admin_menu()))
 
 
-async def open_backup_menu(_: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
+async def open_backup_menu(_: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
     await press.draw(await menu_screen(manager, texts))
 
 
-async def open_status(_: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
+async def open_status(_: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
     await press.draw(await status_screen(manager, texts), unchanged=answers.UP_TO_DATE)
 
 
-async def ask_how_long_to_pause(_: CallbackQuery, press: Press) -> None:
+async def ask_how_long_to_pause(_: CallbackQuery, press: ButtonPress) -> None:
     await press.draw(Screen(answers.ASK_PAUSE, keyboards.pause_choices()))
 
 
 async def pause_schedule(
-    callback: CallbackQuery, callback_data: Pause, press: Press, *, manager: Manager, texts: Texts, clock: Clock
+    callback: CallbackQuery, callback_data: Pause, press: ButtonPress, *, manager: Manager, texts: Texts, clock: Clock
 ) -> None:
     until = clock() + timedelta(hours=callback_data.hours) if callback_data.hours else None
     await manager.pause(actor=press.actor, until=until, admin_id=callback.from_user.id)
@@ -84,14 +84,20 @@ async def pause_schedule(
 
 
 async def pause_till_tomorrow(
-    callback: CallbackQuery, callback_data: PauseTill, press: Press, *, manager: Manager, texts: Texts, clock: Clock
+    callback: CallbackQuery,
+    callback_data: PauseTill,
+    press: ButtonPress,
+    *,
+    manager: Manager,
+    texts: Texts,
+    clock: Clock,
 ) -> None:
     until = tomorrow_at(callback_data.hour, clock(), manager.timezone)
     await manager.pause(actor=press.actor, until=until, admin_id=callback.from_user.id)
     await press.draw(await menu_screen(manager, texts), answers.PAUSED)
 
 
-async def resume_schedule(callback: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
+async def resume_schedule(callback: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
     await manager.resume(actor=press.actor, admin_id=callback.from_user.id)
     await press.draw(await menu_screen(manager, texts), answers.RESUMED)
 

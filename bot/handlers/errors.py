@@ -12,19 +12,19 @@ from loguru import logger
 
 from bot.errors import CourierError
 from bot.handlers.drawing import keyboards
-from bot.handlers.drawing.screen import Board, Screen
+from bot.handlers.drawing.screen import MessageOwners, Screen
 from bot.texts import answers
 
 if TYPE_CHECKING:
     from bot.services.manager import Manager
 
 
-def build_failure_router() -> Router:
+def build_error_router() -> Router:
     """Make the router that answers for handlers that raised; it never raises itself."""
     router = Router(name="failures")
 
     @router.errors()
-    async def report_failure(event: ErrorEvent, bot: Bot, board: Board, manager: Manager) -> None:
+    async def report_failure(event: ErrorEvent, bot: Bot, board: MessageOwners, manager: Manager) -> None:
         screen = explain(event.exception)
         person = _person(event.update)
         if person is None or person.id not in manager.admins:
@@ -53,7 +53,7 @@ def explain(error: Exception) -> Screen | None:
     return Screen(answers.apology(reference), keyboards.to_menu())
 
 
-async def _answer(event: ErrorEvent, screen: Screen | None, bot: Bot, board: Board) -> None:
+async def _answer(event: ErrorEvent, screen: Screen | None, bot: Bot, board: MessageOwners) -> None:
     callback, message = event.update.callback_query, event.update.message
     if callback is not None:
         press = board.press(bot, callback, claim=False)

@@ -11,7 +11,7 @@ from aiogram.types import CallbackQuery, Message
 
 from bot.handlers.dashboard import menu_screen
 from bot.handlers.drawing import keyboards
-from bot.handlers.drawing.screen import Board, Press, Screen
+from bot.handlers.drawing.screen import ButtonPress, MessageOwners, Screen
 from bot.services.sealing.keys import secret_keys_in
 from bot.texts import Texts, answers
 
@@ -44,7 +44,7 @@ def build_fallback_router() -> Router:
     albums: deque[str] = deque(maxlen=32)
 
     @router.message(F.content_type.in_(_FROM_PEOPLE))
-    async def send_something_unknown(message: Message, bot: Bot, board: Board) -> None:
+    async def send_something_unknown(message: Message, bot: Bot, board: MessageOwners) -> None:
         """Answer once, also to an album, which arrives as one message per item."""
         album = message.media_group_id
         if album is not None:
@@ -60,7 +60,7 @@ def build_fallback_router() -> Router:
         await board.canvas(bot, message.chat.id).draw(Screen(text, keyboards.admin_menu()))
 
     @router.callback_query()
-    async def press_stale_button(_: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
+    async def press_stale_button(_: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
         await press.answer(answers.STALE)
         await press.draw(await menu_screen(manager, texts))
 

@@ -9,7 +9,7 @@ from aiogram.filters import Command
 from aiogram.types import CallbackQuery, Message
 
 from bot.handlers.drawing import keyboards
-from bot.handlers.drawing.screen import Press
+from bot.handlers.drawing.screen import ButtonPress
 from bot.texts import answers
 
 if TYPE_CHECKING:
@@ -32,5 +32,5 @@ async def ask_for_menu_in_group(message: Message, bot: Bot, manager: Manager) ->
     )
 
 
-async def press_in_group(_: CallbackQuery, press: Press) -> None:
+async def press_in_group(_: CallbackQuery, press: ButtonPress) -> None:
     await press.answer(answers.ONLY_PRIVATE, alert=True)

@@ -11,7 +11,7 @@ from aiogram.types import CallbackQuery
 from bot.errors import CourierError
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import DrillNow, Go, Place
-from bot.handlers.drawing.screen import Press, Screen
+from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.services.concurrency.abort import Abort
 from bot.texts import Texts, answers
 from bot.texts.health import checking, drilling, too_slow
@@ -28,7 +28,7 @@ def build_health_router(patience: float = 0.5) -> Router:
     router = Router(name="health")
 
     @router.callback_query(Go.filter(F.place == Place.HEALTH))
-    async def open_health(_: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
+    async def open_health(_: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
         work = asyncio.create_task(manager.health())
         try:
             done, _pending = await asyncio.wait({work}, timeout=patience)
@@ -47,7 +47,7 @@ def build_health_router(patience: float = 0.5) -> Router:
     return router
 
 
-async def rehearse_newest(_: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
+async def rehearse_newest(_: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
     """Test-restore the newest backup now, and draw what came of it."""
     await press.draw(Screen(drilling(), keyboards.to_health()))
     await manager.record(press.actor, "started a test-restore")

@@ -13,7 +13,7 @@ from bot.errors import CourierError
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import BackupAct, Delete, History, OfBackup
 from bot.handlers.drawing.questions import Questions
-from bot.handlers.drawing.screen import Press, Screen
+from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.models import DeliveryState, Recipient
 from bot.texts import Texts, answers
 from bot.texts.backups import names_of
@@ -39,7 +39,7 @@ def build_history_router() -> Router:
 
 
 async def open_history(
-    _: CallbackQuery, callback_data: History, press: Press, manager: Manager, texts: Texts, clock: Clock
+    _: CallbackQuery, callback_data: History, press: ButtonPress, manager: Manager, texts: Texts, clock: Clock
 ) -> None:
     await press.draw(await history_screen(callback_data.page, manager, texts, clock), unchanged=answers.UP_TO_DATE)
 
@@ -47,7 +47,7 @@ async def open_history(
 async def open_backup(
     callback: CallbackQuery,
     callback_data: OfBackup,
-    press: Press,
+    press: ButtonPress,
     *,
     manager: Manager,
     texts: Texts,
@@ -59,7 +59,7 @@ async def open_backup(
 
 
 async def ask_to_send_again(
-    _: CallbackQuery, callback_data: OfBackup, press: Press, manager: Manager, clock: Clock
+    _: CallbackQuery, callback_data: OfBackup, press: ButtonPress, manager: Manager, clock: Clock
 ) -> None:
     """Send the archive to the chat it was asked for in; its arrival is the answer, its absence gets a sentence."""
     await press.answer(answers.ON_ITS_WAY)
@@ -70,21 +70,21 @@ async def ask_to_send_again(
 
 
 async def pin_backup(
-    _: CallbackQuery, callback_data: OfBackup, press: Press, manager: Manager, texts: Texts, clock: Clock
+    _: CallbackQuery, callback_data: OfBackup, press: ButtonPress, manager: Manager, texts: Texts, clock: Clock
 ) -> None:
     await manager.pin(callback_data.id, True, actor=press.actor)
     await press.draw(await backup_screen(callback_data.id, callback_data.page, manager, texts, clock), answers.PINNED)
 
 
 async def unpin_backup(
-    _: CallbackQuery, callback_data: OfBackup, press: Press, manager: Manager, texts: Texts, clock: Clock
+    _: CallbackQuery, callback_data: OfBackup, press: ButtonPress, manager: Manager, texts: Texts, clock: Clock
 ) -> None:
     await manager.pin(callback_data.id, False, actor=press.actor)
     await press.draw(await backup_screen(callback_data.id, callback_data.page, manager, texts, clock), answers.UNPINNED)
 
 
 async def ask_to_delete(
-    _: CallbackQuery, callback_data: OfBackup, press: Press, manager: Manager, texts: Texts, clock: Clock
+    _: CallbackQuery, callback_data: OfBackup, press: ButtonPress, manager: Manager, texts: Texts, clock: Clock
 ) -> None:
     """Ask once more, unless it would be refused anyway."""
     seen = await manager.details(callback_data.id)
@@ -98,7 +98,7 @@ async def ask_to_delete(
 
 
 async def confirm_deletion(
-    _: CallbackQuery, callback_data: Delete, press: Press, manager: Manager, texts: Texts, clock: Clock
+    _: CallbackQuery, callback_data: Delete, press: ButtonPress, manager: Manager, texts: Texts, clock: Clock
 ) -> None:
     """Delete what was asked about a moment ago; a refusal is shown with its reason, over the backup that stays."""
     if not 0 <= clock().timestamp() - callback_data.asked_at + 1 <= QUESTION_VALID:

@@ -21,15 +21,15 @@ from bot.clock import Clock
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import Restore, RestoreStep, Row, button, keyboard
 from bot.handlers.drawing.live import Pace
-from bot.handlers.drawing.screen import Board, Canvas, Press, Screen
-from bot.services.inbox.seen import MOVING, Gone, Phase, Seen
+from bot.handlers.drawing.screen import ButtonPress, MessageOwners, MessageSlot, Screen
+from bot.services.inbox.seen import MOVING, UploadEnd, UploadPhase, UploadView
 from bot.services.telegram.chat import posted_document
 from bot.texts import Texts
 from bot.texts import inbox as texts_of
 
 if TYPE_CHECKING:
     from bot.services.inbox import Inbox
-    from bot.services.inbox.collection import Collection
+    from bot.services.inbox.collection import Upload
     from bot.services.manager import Manager
 
 PER_PAGE = 8
@@ -51,11 +51,11 @@ _MEDIA = {
 }
 
 
-_STUCK = (Phase.REFUSED, Phase.WAITING)
+_STUCK = (UploadPhase.REFUSED, UploadPhase.WAITING)
 """What has come is not enough by itself: another way to the same backup helps."""
 
 
-class Act(StrEnum):
+class InboxAction(StrEnum):
     FORGET = "forget"
     PAGE = "page"
     POINT = "point"
@@ -66,7 +66,7 @@ class Act(StrEnum):
 class OfInbox(CallbackData, prefix="in"):
     """Something about one collection; `n` is a page or a restore point."""
 
-    act: Act
+    act: InboxAction
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
     n: Annotated[int, Field(ge=0, le=9999)] = 0
 
@@ -76,11 +76,11 @@ def build_inbox_router() -> Router:
     router = Router(name="inbox")
     router.message.register(send_document, F.content_type == ContentType.DOCUMENT, F.from_user.as_("person"))
     router.message.register(send_something_else, F.content_type.in_(_MEDIA))
-    router.callback_query.register(forget, OfInbox.filter(F.act == Act.FORGET))
-    router.callback_query.register(turn_page, OfInbox.filter(F.act == Act.PAGE))
-    router.callback_query.register(fetch_point, OfInbox.filter(F.act == Act.POINT))
-    router.callback_query.register(fetch_known_backup, OfInbox.filter(F.act == Act.KNOWN))
-    router.callback_query.register(show_list_again, OfInbox.filter(F.act == Act.BACK))
+    router.callback_query.register(forget, OfInbox.filter(F.act == InboxAction.FORGET))
+    router.callback_query.register(turn_page, OfInbox.filter(F.act == InboxAction.PAGE))
+    router.callback_query.register(fetch_point, OfInbox.filter(F.act == InboxAction.POINT))
+    router.callback_query.register(fetch_known_backup, OfInbox.filter(F.act == InboxAction.KNOWN))
+    router.callback_query.register(show_list_again, OfInbox.filter(F.act == InboxAction.BACK))
     return router
 
 
@@ -88,7 +88,7 @@ def build_inbox_router() -> Router:
 
 
 async def send_document(
-    message: Message, person: User, bot: Bot, board: Board, *, manager: Manager, live_inbox: LiveInbox
+    message: Message, person: User, bot: Bot, board: MessageOwners, *, manager: Manager, live_inbox: LiveInbox
 ) -> None:
     """Take the document; whoever opened a collection keeps its message up to date to the end."""
     posted = posted_document(message, bot.id)
@@ -104,7 +104,7 @@ async def send_document(
         await live_inbox.follow(collection, board.canvas(bot, message.chat.id))
 
 
-async def send_something_else(message: Message, bot: Bot, board: Board, live_inbox: LiveInbox) -> None:
+async def send_something_else(message: Message, bot: Bot, board: MessageOwners, live_inbox: LiveInbox) -> None:
     await live_inbox.say_what_is_taken(message, bot, board, texts_of.not_taken())
 
 
@@ -112,16 +112,16 @@ async def send_something_else(message: Message, bot: Bot, board: Board, live_inb
 
 
 async def forget(
-    _: CallbackQuery, callback_data: OfInbox, press: Press, manager: Manager, live_inbox: LiveInbox
+    _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, manager: Manager, live_inbox: LiveInbox
 ) -> None:
     inbox = await _inbox(manager, callback_data, press, live_inbox)
     if inbox is not None:
         await inbox.forget(press.callback.from_user.id, callback_data.id)
-        await press.draw(Screen(texts_of.gone(Gone.FORGOTTEN), keyboards.to_menu()), texts_of.FORGOTTEN)
+        await press.draw(Screen(texts_of.gone(UploadEnd.FORGOTTEN), keyboards.to_menu()), texts_of.FORGOTTEN)
 
 
 async def turn_page(
-    _: CallbackQuery, callback_data: OfInbox, press: Press, manager: Manager, live_inbox: LiveInbox
+    _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, manager: Manager, live_inbox: LiveInbox
 ) -> None:
     inbox = await _inbox(manager, callback_data, press, live_inbox)
     seen = inbox.look(callback_data.id) if inbox is not None else None
@@ -130,7 +130,7 @@ async def turn_page(
 
 
 async def fetch_point(
-    _: CallbackQuery, callback_data: OfInbox, press: Press, manager: Manager, live_inbox: LiveInbox
+    _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, manager: Manager, live_inbox: LiveInbox
 ) -> None:
     inbox = await _inbox(manager, callback_data, press, live_inbox)
     if inbox is not None:
@@ -139,7 +139,7 @@ async def fetch_point(
 
 
 async def fetch_known_backup(
-    _: CallbackQuery, callback_data: OfInbox, press: Press, manager: Manager, live_inbox: LiveInbox
+    _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, manager: Manager, live_inbox: LiveInbox
 ) -> None:
     inbox = await _inbox(manager, callback_data, press, live_inbox)
     if inbox is not None:
@@ -148,7 +148,7 @@ async def fetch_known_backup(
 
 
 async def show_list_again(
-    _: CallbackQuery, callback_data: OfInbox, press: Press, manager: Manager, live_inbox: LiveInbox
+    _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, manager: Manager, live_inbox: LiveInbox
 ) -> None:
     inbox = await _inbox(manager, callback_data, press, live_inbox)
     if inbox is not None:
@@ -156,11 +156,11 @@ async def show_list_again(
         await press.answer()
 
 
-async def _inbox(manager: Manager, data: OfInbox, press: Press, live_inbox: LiveInbox) -> Inbox | None:
+async def _inbox(manager: Manager, data: OfInbox, press: ButtonPress, live_inbox: LiveInbox) -> Inbox | None:
     """Return the inbox if it still has what this press is about; else say that it is gone, after a restart too."""
     inbox = manager.inbox
     seen = inbox.look(data.id) if inbox is not None else None
-    if inbox is None or seen is None or seen.phase is Phase.GONE or seen.admin_id != press.callback.from_user.id:
+    if inbox is None or seen is None or seen.phase is UploadPhase.GONE or seen.admin_id != press.callback.from_user.id:
         await press.answer(texts_of.GONE, alert=True)
         await press.draw(Screen(texts_of.gone(), keyboards.to_menu()))
         return None
@@ -173,9 +173,9 @@ async def _inbox(manager: Manager, data: OfInbox, press: Press, live_inbox: Live
 
 @dataclass(slots=True)
 class _View:
-    canvas: Canvas
+    canvas: MessageSlot
     drawn: Screen | None = None
-    phase: Phase = Phase.FETCHING  # as it was drawn last
+    phase: UploadPhase = UploadPhase.FETCHING  # as it was drawn last
 
 
 @dataclass(slots=True)
@@ -188,7 +188,7 @@ class LiveInbox:
     _views: dict[str, _View] = field(default_factory=dict)
     _albums: deque[str] = field(default_factory=lambda: deque(maxlen=32))
 
-    async def say_what_is_taken(self, message: Message, bot: Bot, board: Board, text: str) -> None:
+    async def say_what_is_taken(self, message: Message, bot: Bot, board: MessageOwners, text: str) -> None:
         """Answer once, also to an album, which arrives as one message per item."""
         album = message.media_group_id
         if album is not None:
@@ -197,24 +197,24 @@ class LiveInbox:
             self._albums.append(album)
         await board.canvas(bot, message.chat.id).draw(Screen(text, keyboards.admin_menu()))
 
-    def move(self, collection_id: str, canvas: Canvas) -> None:
+    def move(self, collection_id: str, canvas: MessageSlot) -> None:
         """Draw a collection where its button was pressed from now on."""
         if view := self._views.get(collection_id):
             view.canvas, view.drawn = canvas, None
 
-    async def follow(self, collection: Collection, canvas: Canvas) -> None:
+    async def follow(self, collection: Upload, canvas: MessageSlot) -> None:
         """Keep the message up to date until the collection is gone."""
         view = self._views[collection.id] = _View(canvas)
         try:
             seen = collection.seen()
             await self._draw(view, seen)
-            while seen.phase is not Phase.GONE:
+            while seen.phase is not UploadPhase.GONE:
                 seen = await self._next(collection, seen)
                 await self._draw(view, seen)
         finally:
             self._views.pop(collection.id, None)
 
-    async def _next(self, collection: Collection, drawn: Seen) -> Seen:
+    async def _next(self, collection: Upload, drawn: UploadView) -> UploadView:
         """Wait for what is worth a redraw: another phase soon, mere progress at the pace."""
         await collection.changed(drawn.version)
         await self.pace.sleep(SETTLE)
@@ -230,12 +230,12 @@ class LiveInbox:
             tick.cancel()
         return seen
 
-    async def _draw(self, view: _View, seen: Seen) -> None:
+    async def _draw(self, view: _View, seen: UploadView) -> None:
         """Show it as it stands; what will not change by itself is tried again where Telegram fails."""
         screen = self.screen(seen)
         if screen == view.drawn:
             return
-        if seen.phase is Phase.GONE and (not view.canvas.current or view.phase is Phase.REFUSED):
+        if seen.phase is UploadPhase.GONE and (not view.canvas.current or view.phase is UploadPhase.REFUSED):
             return  # the message shows something else by now, or words that are worth more than these
         for wait in (0.0,) if seen.phase in MOVING else _LAST_WORDS:
             if not view.canvas.current:
@@ -251,10 +251,10 @@ class LiveInbox:
                 view.drawn, view.phase = screen, seen.phase
                 return
 
-    def screen(self, seen: Seen, *, page: int = 0) -> Screen:
+    def screen(self, seen: UploadView, *, page: int = 0) -> Screen:
         """Return a collection as it stands, of a catalogue's restore points one page."""
         now, timezone = self.clock(), self.texts.timezone
-        if seen.phase is Phase.LISTING and seen.listing is not None:
+        if seen.phase is UploadPhase.LISTING and seen.listing is not None:
             pages = max(1, -(-len(seen.listing.points) // PER_PAGE))
             page = min(page, pages - 1)
             labels = [texts_of.point_label(point, now, timezone) for point in seen.listing.points]
@@ -265,19 +265,19 @@ class LiveInbox:
 # --- the buttons -------------------------------------------------------------------------------------------------
 
 
-def _buttons(seen: Seen) -> InlineKeyboardMarkup:
+def _buttons(seen: UploadView) -> InlineKeyboardMarkup:
     """Return what can be done with a collection: nothing that would be refused anyway."""
-    if seen.phase is Phase.GONE:
+    if seen.phase is UploadPhase.GONE:
         return keyboards.to_menu()
     restore = []
-    if seen.phase is Phase.READY and seen.offer:
+    if seen.phase is UploadPhase.READY and seen.offer:
         restore = [_restore("♻️ Restore…", seen.offer)]
     elif seen.phase in _STUCK and seen.known is not None and seen.known.on_disk:
         restore = [_restore(f"♻️ Restore backup {seen.known.id}…", f"b{seen.known.id}")]
     elif seen.phase in _STUCK and seen.known is not None and seen.fetchable:
         label = f"☁️ Fetch backup {seen.known.id} from Telegram"
-        restore = [button(label, OfInbox(act=Act.KNOWN, id=seen.id), ButtonStyle.PRIMARY)]
-    list_again = [button("‹ Restore points", OfInbox(act=Act.BACK, id=seen.id))]
+        restore = [button(label, OfInbox(act=InboxAction.KNOWN, id=seen.id), ButtonStyle.PRIMARY)]
+    list_again = [button("‹ Restore points", OfInbox(act=InboxAction.BACK, id=seen.id))]
     return keyboard(
         restore,
         list_again if seen.listing is not None and seen.phase not in MOVING else None,
@@ -288,11 +288,11 @@ def _buttons(seen: Seen) -> InlineKeyboardMarkup:
 def _points(collection_id: str, labels: Sequence[str], page: int, pages: int) -> InlineKeyboardMarkup:
     first = page * PER_PAGE
     rows = [
-        [button(label, OfInbox(act=Act.POINT, id=collection_id, n=number))]
+        [button(label, OfInbox(act=InboxAction.POINT, id=collection_id, n=number))]
         for number, label in enumerate(labels[first : first + PER_PAGE], start=first)
     ]
-    newer = [button("‹ Newer", OfInbox(act=Act.PAGE, id=collection_id, n=page - 1))] if page else []
-    older = [button("Older ›", OfInbox(act=Act.PAGE, id=collection_id, n=page + 1))] if page + 1 < pages else []
+    newer = [button("‹ Newer", OfInbox(act=InboxAction.PAGE, id=collection_id, n=page - 1))] if page else []
+    older = [button("Older ›", OfInbox(act=InboxAction.PAGE, id=collection_id, n=page + 1))] if page + 1 < pages else []
     return keyboard(*rows, newer + older, _forget("🗑 Close", collection_id))
 
 
@@ -301,4 +301,4 @@ def _restore(label: str, source: str) -> InlineKeyboardButton:
 
 
 def _forget(label: str, collection_id: str) -> Row:
-    return [button(label, OfInbox(act=Act.FORGET, id=collection_id))]
+    return [button(label, OfInbox(act=InboxAction.FORGET, id=collection_id))]

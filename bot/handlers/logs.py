@@ -13,8 +13,8 @@ from aiogram.types import CallbackQuery, InputFile
 
 from bot.clock import Clock
 from bot.handlers.drawing import keyboards
-from bot.handlers.drawing.keyboards import Level, LogFile, Logs
-from bot.handlers.drawing.screen import Press, Screen
+from bot.handlers.drawing.keyboards import LogFile, LogLevel, Logs
+from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.texts import Texts, answers
 from bot.texts.journal import log_file, no_log_file
 
@@ -54,16 +54,16 @@ def build_logs_router() -> Router:
 
 
 async def open_logs(
-    _: CallbackQuery, callback_data: Logs, press: Press, manager: Manager, texts: Texts, clock: Clock
+    _: CallbackQuery, callback_data: Logs, press: ButtonPress, manager: Manager, texts: Texts, clock: Clock
 ) -> None:
-    if callback_data.level is Level.ACTIONS:
+    if callback_data.level is LogLevel.ACTIONS:
         entries, more = await manager.actions(callback_data.page)
         keyboard = keyboards.logs(callback_data.level, callback_data.page, more=more)
         await press.draw(
             Screen(texts.actions(entries, callback_data.page, clock()), keyboard), unchanged=answers.UP_TO_DATE
         )
         return
-    level = None if callback_data.level is Level.ALL else callback_data.level.value.upper()
+    level = None if callback_data.level is LogLevel.ALL else callback_data.level.value.upper()
     page = await manager.journal_page(level=level, page=callback_data.page)
     await press.draw(
         Screen(
@@ -74,7 +74,7 @@ async def open_logs(
     )
 
 
-async def ask_for_log_file(_: CallbackQuery, press: Press, manager: Manager) -> None:
+async def ask_for_log_file(_: CallbackQuery, press: ButtonPress, manager: Manager) -> None:
     """Send the log as a document, or its end where it is too large for a chat."""
     path = manager.journal_file()
     size, offset = await asyncio.to_thread(_measure, path)

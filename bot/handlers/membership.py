@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bot.services.manager import Manager
 
 
-def build_standing_router() -> Router:
+def build_membership_router() -> Router:
     """Make the router; whoever did it, it is true of the chat, and nothing is answered."""
     router = Router(name="standing")
     router.my_chat_member.register(put_out, ChatMemberUpdatedFilter(IS_MEMBER >> IS_NOT_MEMBER))

@@ -11,7 +11,7 @@ from bot.clock import Clock
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import BackupAct, OfBackup
 from bot.handlers.drawing.questions import Answers, Question, Questions
-from bot.handlers.drawing.screen import Board, Press, Screen
+from bot.handlers.drawing.screen import ButtonPress, MessageOwners, Screen
 from bot.handlers.history import backup_screen
 from bot.texts import Texts, notes
 from bot.texts import schedule as words
@@ -34,7 +34,7 @@ def build_notes_router() -> Router:
 async def ask_for_note(
     callback: CallbackQuery,
     callback_data: OfBackup,
-    press: Press,
+    press: ButtonPress,
     *,
     manager: Manager,
     texts: Texts,
@@ -49,7 +49,7 @@ async def ask_for_note(
 async def remove_note(
     callback: CallbackQuery,
     callback_data: OfBackup,
-    press: Press,
+    press: ButtonPress,
     *,
     manager: Manager,
     texts: Texts,
@@ -67,7 +67,7 @@ async def type_note(
     question: Question,
     *,
     bot: Bot,
-    board: Board,
+    board: MessageOwners,
     manager: Manager,
     texts: Texts,
     clock: Clock,

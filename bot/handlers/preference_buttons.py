@@ -12,8 +12,8 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardMarkup
 from pydantic import Field
 
-from bot.handlers.drawing.keyboards import Go, Place, Row, Section, Settings, back_row, button, keyboard
-from bot.models import MINUTES_A_DAY, Choice, Mode, QuietHours
+from bot.handlers.drawing.keyboards import Go, Place, Row, Section, SettingsButton, back_row, button, keyboard
+from bot.models import MINUTES_A_DAY, MessageChoice, MessageMode, QuietHours
 from bot.services.messages.digest import MyMessages
 from bot.texts.preferences import BUTTONS, hours, wall
 
@@ -73,7 +73,7 @@ class FollowAll(CallbackData, prefix="mydball"):
     pass
 
 
-MODES = {"every": Mode.EVERY, "digest": Mode.DIGEST, "trouble": Mode.TROUBLE}
+MODES = {"every": MessageMode.EVERY, "digest": MessageMode.DIGEST, "trouble": MessageMode.TROUBLE}
 _TO_MAIN: Row = [button("‹ Back", Go(place=Place.MESSAGES))]
 
 
@@ -82,7 +82,7 @@ def key_of(name: str) -> str:
     return sha256(name.encode()).hexdigest()[:12]
 
 
-def my_messages(choice: Choice) -> InlineKeyboardMarkup:
+def my_messages(choice: MessageChoice) -> InlineKeyboardMarkup:
     """Return the three modes, the chosen one marked, and the ways to quiet hours and databases."""
     modes = [
         button(
@@ -95,7 +95,7 @@ def my_messages(choice: Choice) -> InlineKeyboardMarkup:
     return keyboard(
         *([each] for each in modes),
         [button("🌙 Quiet hours", MyPage(page=Page.QUIET)), button("🗄 Databases", MyDatabases(page=0))],
-        back_row("Settings", Settings(section=Section.ALL)),
+        back_row("Settings", SettingsButton(section=Section.ALL)),
     )
 
 

@@ -10,7 +10,7 @@ from aiogram.types import CallbackQuery
 from bot.errors import CourierError, NotFoundError
 from bot.handlers import preference_buttons as keys
 from bot.handlers.drawing.keyboards import Go, Place
-from bot.handlers.drawing.screen import Press, Screen
+from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.handlers.preference_buttons import (
     AskEnd,
     ChooseMode,
@@ -46,34 +46,34 @@ def build_preferences_router() -> Router:
     return router
 
 
-async def open_my_messages(_: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
+async def open_my_messages(_: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
     await press.draw(await main_screen(press, manager, texts))
 
 
 async def choose_mode(
-    _: CallbackQuery, callback_data: ChooseMode, press: Press, manager: Manager, texts: Texts
+    _: CallbackQuery, callback_data: ChooseMode, press: ButtonPress, manager: Manager, texts: Texts
 ) -> None:
     mode = keys.MODES[callback_data.mode]
     await manager.preferences.choose_mode(press.canvas.chat_id, mode, actor=press.actor)
     await press.draw(await main_screen(press, manager, texts), words.CHOSEN[mode])
 
 
-async def open_quiet_hours(_: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
+async def open_quiet_hours(_: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
     await press.draw(await quiet_screen(press, manager, texts))
 
 
-async def ask_for_the_start(_: CallbackQuery, press: Press) -> None:
+async def ask_for_the_start(_: CallbackQuery, press: ButtonPress) -> None:
     await press.draw(Screen(words.ask_start(), keys.start_hours()))
 
 
-async def ask_for_the_end(_: CallbackQuery, callback_data: AskEnd, press: Press, manager: Manager) -> None:
+async def ask_for_the_end(_: CallbackQuery, callback_data: AskEnd, press: ButtonPress, manager: Manager) -> None:
     quiet = (await manager.preferences.of(press.canvas.chat_id)).quiet
     alarms = quiet is not None and quiet.alarms
     await press.draw(Screen(words.ask_end(callback_data.start), keys.end_hours(callback_data.start, alarms=alarms)))
 
 
 async def choose_quiet_hours(
-    _: CallbackQuery, callback_data: ChooseQuiet, press: Press, manager: Manager, texts: Texts
+    _: CallbackQuery, callback_data: ChooseQuiet, press: ButtonPress, manager: Manager, texts: Texts
 ) -> None:
     """Set the hours; moving one end onto the other is refused."""
     start, end = callback_data.start, callback_data.end
@@ -86,16 +86,16 @@ async def choose_quiet_hours(
     await press.draw(await quiet_screen(press, manager, texts), words.QUIET_SET)
 
 
-async def choose_no_quiet_hours(_: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
+async def choose_no_quiet_hours(_: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
     await manager.preferences.choose_quiet(press.canvas.chat_id, None, actor=press.actor)
     await press.draw(await quiet_screen(press, manager, texts), words.QUIET_OFF)
 
 
-async def open_my_databases(_: CallbackQuery, callback_data: MyDatabases, press: Press, manager: Manager) -> None:
+async def open_my_databases(_: CallbackQuery, callback_data: MyDatabases, press: ButtonPress, manager: Manager) -> None:
     await press.draw(await databases_screen(press, manager, callback_data.page))
 
 
-async def choose_database(_: CallbackQuery, callback_data: Follow, press: Press, manager: Manager) -> None:
+async def choose_database(_: CallbackQuery, callback_data: Follow, press: ButtonPress, manager: Manager) -> None:
     """Tick a database or take the tick away; one that is gone, and the last tick, are answered with why not."""
     known = await manager.preferences.known()
     name = next((name for name in known if keys.key_of(name) == callback_data.key), "")
@@ -108,24 +108,24 @@ async def choose_database(_: CallbackQuery, callback_data: Follow, press: Press,
     await press.draw(await databases_screen(press, manager, callback_data.page))
 
 
-async def choose_all_databases(_: CallbackQuery, press: Press, manager: Manager) -> None:
+async def choose_all_databases(_: CallbackQuery, press: ButtonPress, manager: Manager) -> None:
     await manager.preferences.follow_all(press.canvas.chat_id, actor=press.actor)
     await press.draw(await databases_screen(press, manager, 0), words.ALL_DATABASES)
 
 
-async def main_screen(press: Press, manager: Manager, texts: Texts) -> Screen:
+async def main_screen(press: ButtonPress, manager: Manager, texts: Texts) -> Screen:
     """Draw what is chosen, and what follows from it."""
     seen = await manager.preferences.seen(press.canvas.chat_id)
     return Screen(texts.my_messages(seen), keys.my_messages(seen.choice))
 
 
-async def quiet_screen(press: Press, manager: Manager, texts: Texts) -> Screen:
+async def quiet_screen(press: ButtonPress, manager: Manager, texts: Texts) -> Screen:
     """Draw the quiet hours."""
     seen = await manager.preferences.seen(press.canvas.chat_id)
     return Screen(texts.quiet_hours(seen), keys.quiet_hours(seen.choice.quiet))
 
 
-async def databases_screen(press: Press, manager: Manager, page: int) -> Screen:
+async def databases_screen(press: ButtonPress, manager: Manager, page: int) -> Screen:
     """Draw which databases are chosen."""
     seen = await manager.preferences.seen(press.canvas.chat_id)
     return Screen(words.databases(seen), keys.databases(seen, page))

@@ -16,20 +16,20 @@ from bot.errors import BusyError, CourierError
 from bot.handlers import restore_buttons
 from bot.handlers.drawing.keyboards import Restore, RestoreStep
 from bot.handlers.drawing.live import LiveView
-from bot.handlers.drawing.screen import Canvas, Press, Screen
+from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
 from bot.models import RestoreProgress
-from bot.services.restore_chat.choices import Choice
-from bot.services.restore_chat.pending_plans import Asker, Gone, HeldPlan, Place, WrongPressError
+from bot.services.restore_chat.choices import RestoreChoice
+from bot.services.restore_chat.pending_plans import ConfirmablePlan, Place, Requester, StaleReason, WrongPressError
 from bot.texts import Texts, answers, restoring
 
 if TYPE_CHECKING:
     from bot.services.manager import Manager
-    from bot.services.restore_chat.session import Restores
+    from bot.services.restore_chat.session import RestoreSessions
 
 _Report = Callable[[RestoreProgress], None]
-_Make = Callable[[_Report], Coroutine[Any, Any, HeldPlan]]
+_Make = Callable[[_Report], Coroutine[Any, Any, ConfirmablePlan]]
 
-_SCREEN_STAYS = {Gone.USED, Gone.OTHERS, Gone.ELSEWHERE}
+_SCREEN_STAYS = {StaleReason.USED, StaleReason.OTHERS, StaleReason.ELSEWHERE}
 """Wrong presses after which the message goes on showing what it shows."""
 
 
@@ -43,10 +43,10 @@ class LiveRestores:
     view: LiveView
 
     @property
-    def restores(self) -> Restores:
+    def restores(self) -> RestoreSessions:
         return self.manager.restores
 
-    async def make_plan(self, press: Press, make: _Make, back: Choice | None) -> None:
+    async def make_plan(self, press: ButtonPress, make: _Make, back: RestoreChoice | None) -> None:
         """Show how the plan is made, and then the plan, with the red button bound to this message."""
         latest: list[RestoreProgress | None] = [None]
 
@@ -66,7 +66,7 @@ class LiveRestores:
             return
         await self._show_plan(canvas, held, back)
 
-    async def _show_plan(self, canvas: Canvas, held: HeldPlan, back: Choice | None) -> None:
+    async def _show_plan(self, canvas: MessageSlot, held: ConfirmablePlan, back: RestoreChoice | None) -> None:
         plan = held.prepared.plan
         undo = bool(held.prepared.undo_of)
         blocked = bool(plan.all_obstacles)
@@ -86,7 +86,7 @@ class LiveRestores:
         if canvas.origin is not None:
             self.restores.shown(held, canvas.origin)  # where it really stands
 
-    async def carry_out(self, press: Press, plan_id: str) -> None:
+    async def carry_out(self, press: ButtonPress, plan_id: str) -> None:
         """Begin a confirmed restore, and follow it to its result."""
         held = await self.restores.ask(plan_id, asker_of(press), place_of(press))
         work = await self.restores.begin(plan_id, asker_of(press), place_of(press))
@@ -126,18 +126,18 @@ def build_restore_router() -> Router:
     return router
 
 
-def asker_of(press: Press) -> Asker:
+def asker_of(press: ButtonPress) -> Requester:
     """Return who pressed."""
-    return Asker(admin_id=press.callback.from_user.id, name=press.actor)
+    return Requester(admin_id=press.callback.from_user.id, name=press.actor)
 
 
-def place_of(press: Press) -> Place:
+def place_of(press: ButtonPress) -> Place:
     """Return the message in which was pressed."""
     return press.canvas.origin or (press.canvas.chat_id, 0)
 
 
 async def press_restore(
-    _: CallbackQuery, callback_data: Restore, press: Press, *, manager: Manager, live_restores: LiveRestores
+    _: CallbackQuery, callback_data: Restore, press: ButtonPress, *, manager: Manager, live_restores: LiveRestores
 ) -> None:
     """Ask which databases; where there is no choice, make the plan at once."""
     if callback_data.source.startswith("c"):  # another page of a choice
@@ -150,20 +150,22 @@ async def press_restore(
     await _draw_choice(press, choice, callback_data.item, live_restores.texts)
 
 
-async def tick_database(_: CallbackQuery, callback_data: Restore, press: Press, manager: Manager, texts: Texts) -> None:
+async def tick_database(
+    _: CallbackQuery, callback_data: Restore, press: ButtonPress, manager: Manager, texts: Texts
+) -> None:
     choice = manager.restores.tick(callback_data.source, callback_data.item, asker_of(press))
     await _draw_choice(press, choice, callback_data.item // restore_buttons.CHOICES_PER_PAGE, texts)
 
 
 async def tick_all_databases(
-    _: CallbackQuery, callback_data: Restore, press: Press, manager: Manager, texts: Texts
+    _: CallbackQuery, callback_data: Restore, press: ButtonPress, manager: Manager, texts: Texts
 ) -> None:
     choice = manager.restores.tick_all(callback_data.source, asker_of(press))
     await _draw_choice(press, choice, callback_data.item, texts)
 
 
 async def ask_for_plan(
-    _: CallbackQuery, callback_data: Restore, press: Press, *, manager: Manager, live_restores: LiveRestores
+    _: CallbackQuery, callback_data: Restore, press: ButtonPress, *, manager: Manager, live_restores: LiveRestores
 ) -> None:
     choice = manager.restores.choice(callback_data.source, asker_of(press))
     if choice.names and not choice.chosen:
@@ -174,7 +176,7 @@ async def ask_for_plan(
 
 
 async def press_red_button(
-    _: CallbackQuery, callback_data: Restore, press: Press, manager: Manager, texts: Texts
+    _: CallbackQuery, callback_data: Restore, press: ButtonPress, manager: Manager, texts: Texts
 ) -> None:
     """Ask once more; a wrong press is told why it does nothing."""
     try:
@@ -186,7 +188,9 @@ async def press_red_button(
     await press.draw(Screen(text, restore_buttons.sure_to_replace(held.id)))
 
 
-async def confirm_restore(_: CallbackQuery, callback_data: Restore, press: Press, live_restores: LiveRestores) -> None:
+async def confirm_restore(
+    _: CallbackQuery, callback_data: Restore, press: ButtonPress, live_restores: LiveRestores
+) -> None:
     """Restore: the second yes."""
     try:
         await live_restores.carry_out(press, callback_data.source)
@@ -194,7 +198,7 @@ async def confirm_restore(_: CallbackQuery, callback_data: Restore, press: Press
         await _say_no(press, error)
 
 
-async def put_aside(_: CallbackQuery, callback_data: Restore, press: Press, manager: Manager) -> None:
+async def put_aside(_: CallbackQuery, callback_data: Restore, press: ButtonPress, manager: Manager) -> None:
     """Leave everything as it is."""
     choice_id = ""
     if callback_data.source.startswith("p"):
@@ -211,25 +215,25 @@ async def put_aside(_: CallbackQuery, callback_data: Restore, press: Press, mana
 
 
 async def press_undo(
-    _: CallbackQuery, callback_data: Restore, press: Press, *, manager: Manager, live_restores: LiveRestores
+    _: CallbackQuery, callback_data: Restore, press: ButtonPress, *, manager: Manager, live_restores: LiveRestores
 ) -> None:
     """Make the plan that brings back what a restore replaced."""
     asker, restore_id = asker_of(press), callback_data.source[1:]
     await live_restores.make_plan(press, lambda report: manager.restores.plan_undo(restore_id, asker, report), None)
 
 
-async def _make_plan(press: Press, choice: Choice, live: LiveRestores) -> None:
+async def _make_plan(press: ButtonPress, choice: RestoreChoice, live: LiveRestores) -> None:
     asker = asker_of(press)
     await live.make_plan(press, lambda report: live.restores.plan(choice.id, asker, report), choice)
 
 
-async def _draw_choice(press: Press, choice: Choice, page: int, texts: Texts) -> None:
+async def _draw_choice(press: ButtonPress, choice: RestoreChoice, page: int, texts: Texts) -> None:
     taken_at = choice.backup.started_at if choice.backup is not None else None
     text = texts.choose_databases(choice.label, choice.names, len(choice.chosen), taken_at)
     await press.draw(Screen(text, restore_buttons.restore_choice(choice, page)), unchanged=answers.UP_TO_DATE)
 
 
-async def _say_no(press: Press, error: CourierError) -> None:
+async def _say_no(press: ButtonPress, error: CourierError) -> None:
     """Answer a press that does nothing; a plan that is gone is no longer shown as one that can be confirmed."""
     logger.info("a press of {} on a restore plan did nothing: {}", press.actor, error.sentence)
     if not isinstance(error, WrongPressError) or error.why in _SCREEN_STAYS:
@@ -240,14 +244,14 @@ async def _say_no(press: Press, error: CourierError) -> None:
     await press.draw(Screen(restoring.refused(error), restore_buttons.plan_gone(error.choice_id)))
 
 
-def _ways_on(back: Choice | None) -> Any:
+def _ways_on(back: RestoreChoice | None) -> Any:
     return restore_buttons.plan_gone(back.id if back is not None else "")
 
 
-_plans: set[asyncio.Task[HeldPlan]] = set()
+_plans: set[asyncio.Task[ConfirmablePlan]] = set()
 
 
-def _kept(making: Coroutine[Any, Any, HeldPlan]) -> asyncio.Task[HeldPlan]:
+def _kept(making: Coroutine[Any, Any, ConfirmablePlan]) -> asyncio.Task[ConfirmablePlan]:
     """Start making a plan, and hold a reference: the loop itself keeps none."""
     task = asyncio.create_task(making)
     _plans.add(task)
@@ -255,7 +259,7 @@ def _kept(making: Coroutine[Any, Any, HeldPlan]) -> asyncio.Task[HeldPlan]:
     return task
 
 
-def _seen(task: asyncio.Task[HeldPlan]) -> None:
+def _seen(task: asyncio.Task[ConfirmablePlan]) -> None:
     _plans.discard(task)
     if not task.cancelled():
         task.exception()  # told by whoever waits for it, or the service stops

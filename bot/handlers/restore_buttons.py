@@ -17,14 +17,14 @@ from bot.handlers.drawing.keyboards import (
 )
 from bot.models import PendingRestore, RestoreResult
 from bot.services.contracts.destination import NoticeButton
-from bot.services.restore_chat.choices import Choice
+from bot.services.restore_chat.choices import RestoreChoice
 from bot.texts.markup import cut, one_line
 
 CHOICES_PER_PAGE = 20
 """Databases on one page of a choice; Telegram takes a hundred buttons under a message."""
 
 
-def restore_choice(choice: Choice, page: int) -> InlineKeyboardMarkup:
+def restore_choice(choice: RestoreChoice, page: int) -> InlineKeyboardMarkup:
     """Return the databases as boxes to tick, and the way to the plan."""
 
     def step(what: RestoreStep, item: int = 0) -> Restore:

@@ -9,9 +9,9 @@ from aiogram.types import CallbackQuery, Message, User
 
 from bot.errors import CourierError
 from bot.handlers import schedule_buttons as buttons
-from bot.handlers.drawing.keyboards import Section, Settings
+from bot.handlers.drawing.keyboards import Section, SettingsButton
 from bot.handlers.drawing.questions import Answers, Question, Questions
-from bot.handlers.drawing.screen import Board, Press, Screen
+from bot.handlers.drawing.screen import ButtonPress, MessageOwners, Screen
 from bot.handlers.schedule_buttons import Confirm, Daily, Preset, Proposals, Reset, TypeIt
 from bot.texts import Texts, answers
 from bot.texts import schedule as words
@@ -25,7 +25,7 @@ _KIND = "schedule"
 def build_schedule_router() -> Router:
     """Make the router of the schedule; for admins, in private chats, before routers that take any text."""
     router = Router(name="schedule")
-    router.callback_query.register(open_schedule, Settings.filter(F.section == Section.SCHEDULE))
+    router.callback_query.register(open_schedule, SettingsButton.filter(F.section == Section.SCHEDULE))
     router.callback_query.register(choose_preset, Preset.filter())
     router.callback_query.register(pick_time, Daily.filter())
     router.callback_query.register(ask_for_expression, TypeIt.filter())
@@ -36,7 +36,7 @@ def build_schedule_router() -> Router:
 
 
 async def open_schedule(
-    callback: CallbackQuery, press: Press, manager: Manager, texts: Texts, questions: Questions
+    callback: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts, questions: Questions
 ) -> None:
     questions.drop(press.canvas.chat_id, callback.from_user.id)
     await press.draw(await schedule_screen(manager, texts))
@@ -45,7 +45,7 @@ async def open_schedule(
 async def choose_preset(
     callback: CallbackQuery,
     callback_data: Preset,
-    press: Press,
+    press: ButtonPress,
     *,
     manager: Manager,
     texts: Texts,
@@ -56,7 +56,13 @@ async def choose_preset(
 
 
 async def pick_time(
-    callback: CallbackQuery, callback_data: Daily, press: Press, *, manager: Manager, texts: Texts, proposals: Proposals
+    callback: CallbackQuery,
+    callback_data: Daily,
+    press: ButtonPress,
+    *,
+    manager: Manager,
+    texts: Texts,
+    proposals: Proposals,
 ) -> None:
     """Ask for the hour, then for the minute, then show what it would mean."""
     if callback_data.hour > 23:
@@ -68,7 +74,7 @@ async def pick_time(
         await press.draw(await _proposal(expression, callback.from_user.id, manager, texts, proposals))
 
 
-async def ask_for_expression(callback: CallbackQuery, press: Press, texts: Texts, questions: Questions) -> None:
+async def ask_for_expression(callback: CallbackQuery, press: ButtonPress, texts: Texts, questions: Questions) -> None:
     questions.ask(press.canvas.chat_id, callback.from_user.id, _KIND)
     await press.draw(Screen(texts.ask_expression(), buttons.cancel()))
 
@@ -79,7 +85,7 @@ async def type_expression(
     question: Question,
     *,
     bot: Bot,
-    board: Board,
+    board: MessageOwners,
     manager: Manager,
     texts: Texts,
     questions: Questions,
@@ -102,7 +108,7 @@ async def type_expression(
 async def confirm_schedule(
     callback: CallbackQuery,
     callback_data: Confirm,
-    press: Press,
+    press: ButtonPress,
     *,
     manager: Manager,
     texts: Texts,
@@ -119,7 +125,7 @@ async def confirm_schedule(
 
 
 async def reset_schedule(
-    callback: CallbackQuery, callback_data: Reset, press: Press, manager: Manager, texts: Texts
+    callback: CallbackQuery, callback_data: Reset, press: ButtonPress, manager: Manager, texts: Texts
 ) -> None:
     """Show what `.env` would mean; with a yes, follow it."""
     timetable = manager.timetable

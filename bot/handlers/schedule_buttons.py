@@ -13,7 +13,7 @@ from aiogram.types import InlineKeyboardMarkup
 from pydantic import Field
 
 from bot.clock import Clock
-from bot.handlers.drawing.keyboards import Row, Section, Settings, button, keyboard
+from bot.handlers.drawing.keyboards import Row, Section, SettingsButton, button, keyboard
 
 VALID_FOR = timedelta(minutes=10)
 _REMEMBERED = 100
@@ -80,8 +80,8 @@ class Proposals:
         return expression
 
 
-TO_SETTINGS: Row = [button("‹ Back", Settings(section=Section.ALL))]
-TO_SCHEDULE: Row = [button("‹ Back", Settings(section=Section.SCHEDULE))]
+TO_SETTINGS: Row = [button("‹ Back", SettingsButton(section=Section.ALL))]
+TO_SCHEDULE: Row = [button("‹ Back", SettingsButton(section=Section.SCHEDULE))]
 
 
 def schedule(*, overridden: bool) -> InlineKeyboardMarkup:
@@ -110,15 +110,15 @@ def minutes(hour: int) -> InlineKeyboardMarkup:
 def confirm(number: int) -> InlineKeyboardMarkup:
     """Return the second step of a change."""
     yes = button("✅ Follow this schedule", Confirm(id=number), ButtonStyle.SUCCESS)
-    return keyboard([yes], [button("Cancel", Settings(section=Section.SCHEDULE))])
+    return keyboard([yes], [button("Cancel", SettingsButton(section=Section.SCHEDULE))])
 
 
 def confirm_reset() -> InlineKeyboardMarkup:
     """Return the second step of the way back to `.env`."""
     yes = button("✅ Follow .env again", Reset(sure=True), ButtonStyle.SUCCESS)
-    return keyboard([yes], [button("Cancel", Settings(section=Section.SCHEDULE))])
+    return keyboard([yes], [button("Cancel", SettingsButton(section=Section.SCHEDULE))])
 
 
 def cancel() -> InlineKeyboardMarkup:
     """Return the way out of a question."""
-    return keyboard([button("Cancel", Settings(section=Section.SCHEDULE))])
+    return keyboard([button("Cancel", SettingsButton(section=Section.SCHEDULE))])

@@ -9,15 +9,15 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery
 
 from bot.handlers.drawing import keyboards
-from bot.handlers.drawing.keyboards import Go, Place, Section, Settings
-from bot.handlers.drawing.screen import Press, Screen
+from bot.handlers.drawing.keyboards import Go, Place, Section, SettingsButton
+from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.texts import Texts
 
 if TYPE_CHECKING:
     from bot.services.manager import Manager
 
 ENTRIES: list[tuple[str, CallbackData]] = [
-    ("🗓 Schedule", Settings(section=Section.SCHEDULE)),
+    ("🗓 Schedule", SettingsButton(section=Section.SCHEDULE)),
     ("🔔 My messages", Go(place=Place.MESSAGES)),
 ]
 """The label of each entry, and what its button carries."""
@@ -26,9 +26,9 @@ ENTRIES: list[tuple[str, CallbackData]] = [
 def build_settings_router() -> Router:
     """Make the router of the list of settings."""
     router = Router(name="settings")
-    router.callback_query.register(open_settings, Settings.filter(F.section == Section.ALL))
+    router.callback_query.register(open_settings, SettingsButton.filter(F.section == Section.ALL))
     return router
 
 
-async def open_settings(_: CallbackQuery, press: Press, manager: Manager, texts: Texts) -> None:
+async def open_settings(_: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
     await press.draw(Screen(texts.settings(await manager.status()), keyboards.settings(ENTRIES)))

@@ -5,14 +5,14 @@ knows only those before it. Everybody else imports from here. Times are aware da
 durations are seconds, unless a name says otherwise.
 """
 
-from bot.models.alarms import KEEP_ENDED, Alarm, Told
+from bot.models.alarms import KEEP_ENDED, Alarm, AlarmNotice
 from bot.models.archives import INFO_NAME, MANIFEST_FORMAT, MANIFEST_NAME, Archive, Compression, Member, Volume
 from bot.models.backups import BackedUp, Backup, BackupState, SkippedRecord, Trigger
 from bot.models.databases import CheckMethod, CheckReport, Database, Skipped, SkipReason, Snapshot, Verdict
 from bot.models.deliveries import Delivery, DeliveryState, Reachability, Recipient, RecipientStatus, SentVolume
 from bot.models.drills import Drill, DrillSource
 from bot.models.history import BackupDetails, BackupPage
-from bot.models.preferences import DEFAULT, MINUTES_A_DAY, Choice, Mode, QuietHours, Unchanged
+from bot.models.preferences import DEFAULT_CHOICE, MINUTES_A_DAY, MessageChoice, MessageMode, QuietHours, WhenUnchanged
 from bot.models.restore_points import RECENT, HeldDatabase, RestorePoint, StoredVolume
 from bot.models.restores import (
     DatabaseChange,
@@ -46,7 +46,7 @@ from bot.models.status import (
 )
 
 __all__ = [
-    "DEFAULT",
+    "DEFAULT_CHOICE",
     "INFO_NAME",
     "KEEP_ENDED",
     "MANIFEST_FORMAT",
@@ -55,6 +55,7 @@ __all__ = [
     "PAUSED",
     "RECENT",
     "Alarm",
+    "AlarmNotice",
     "Archive",
     "BackedUp",
     "Backup",
@@ -63,7 +64,6 @@ __all__ = [
     "BackupState",
     "CheckMethod",
     "CheckReport",
-    "Choice",
     "Compression",
     "Condition",
     "Database",
@@ -80,7 +80,8 @@ __all__ = [
     "HeldDatabase",
     "InUse",
     "Member",
-    "Mode",
+    "MessageChoice",
+    "MessageMode",
     "Override",
     "PendingOutcome",
     "PendingRestore",
@@ -112,9 +113,8 @@ __all__ = [
     "SuccessRate",
     "TableChange",
     "TargetState",
-    "Told",
     "Trigger",
-    "Unchanged",
     "Verdict",
     "Volume",
+    "WhenUnchanged",
 ]

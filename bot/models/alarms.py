@@ -34,7 +34,7 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class AlarmNotice:
     """How one listener knows of an alarm: a recipient by its address, or a phone by the fingerprint of its URL.
 
     `message_id` is None until it was told. `reminded_at` is when it was last told aloud, `quiet_until` when the

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 MINUTES_A_DAY = 24 * 60
 
 
-class Mode(StrEnum):
+class MessageMode(StrEnum):
     """Which messages come."""
 
     EVERY = "every backup"
@@ -17,7 +17,7 @@ class Mode(StrEnum):
     TROUBLE = "trouble only"
 
 
-class Unchanged(StrEnum):
+class WhenUnchanged(StrEnum):
     """What happens to a planned backup that is byte for byte what a chat has: the setting WHEN_UNCHANGED."""
 
     SEND = "send"
@@ -51,13 +51,13 @@ class QuietHours:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class MessageChoice:
     """What one admin chose, or the default. `databases` is None for all of them, those to come included.
 
     `since` is when the mode was chosen; None where nothing was.
     """
 
-    mode: Mode = Mode.EVERY
+    mode: MessageMode = MessageMode.EVERY
     quiet: QuietHours | None = None
     databases: frozenset[str] | None = None
     since: datetime | None = None
@@ -67,4 +67,4 @@ class Choice:
         return self.databases is None or not self.databases.isdisjoint(names)
 
 
-DEFAULT = Choice()
+DEFAULT_CHOICE = MessageChoice()

@@ -35,13 +35,13 @@ from bot.services.drill.drill import Drills
 from bot.services.files.locks import what_runs
 from bot.services.files.store import Store
 from bot.services.inbox import Inbox
-from bot.services.messages.maintenance import Upkeep
+from bot.services.messages.maintenance import ChatMaintenance
 from bot.services.messages.preferences import Preferences
 from bot.services.messages.timers import Timers, timer_warnings
 from bot.services.recovery.pin import PinKeeper
 from bot.services.restore.pending import cut_off_restores
-from bot.services.restore_chat.running import Nobody
-from bot.services.restore_chat.session import Restores
+from bot.services.restore_chat.running import SilentListener
+from bot.services.restore_chat.session import RestoreSessions
 from bot.services.retention.housekeeping import Housekeeping, where_gone
 from bot.services.retention.inventory import archive_warnings
 from bot.services.retention.plan import Decision
@@ -97,7 +97,7 @@ class Manager:
         )
         self.timers: Timers | None = None  # where somebody can ask for the chats' auto-delete timers
         self._chats = (*settings.recipients, *(Recipient(chat_id=admin) for admin in settings.admin_ids))
-        self.upkeep: Upkeep | None = None  # where somebody keeps digests and notes, and tidies the chats
+        self.upkeep: ChatMaintenance | None = None  # where somebody keeps digests and notes, and tidies the chats
         self.alarms = Alarms(
             catalogue, reminder=settings.alarm_reminder, shrink_percent=settings.shrink_alarm, clock=clock
         )
@@ -120,13 +120,13 @@ class Manager:
             ended=self._run_ended,
             clock=clock,
         )
-        self.restores = Restores(
+        self.restores = RestoreSessions(
             settings,
             catalogue,
             store,
             discover=self.discover,
             busy=self.running_anywhere,
-            herald=Nobody(),
+            herald=SilentListener(),
             clock=clock,
         )
 

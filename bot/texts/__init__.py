@@ -178,7 +178,7 @@ class Texts:
     def ask_note(self, seen: BackupDetails) -> str:
         return notes.ask_note(seen)
 
-    def actions(self, entries: Sequence[actions.Entry], page: int, now: datetime) -> str:
+    def actions(self, entries: Sequence[actions.ActionEntry], page: int, now: datetime) -> str:
         return actions.actions(entries, page, now, self.timezone)
 
     def details(self, seen: BackupDetails, now: datetime, names: Mapping[Recipient, str] | None = None) -> str:
@@ -187,7 +187,7 @@ class Texts:
     def confirm_delete(self, seen: BackupDetails, now: datetime) -> str:
         return history.confirm_delete(seen, now, self.timezone)
 
-    def journal(self, entries: Sequence[journal.Entry], page: int, level: str | None, now: datetime) -> str:
+    def journal(self, entries: Sequence[journal.LogEntry], page: int, level: str | None, now: datetime) -> str:
         return journal.journal(entries, page, level, now, self.timezone)
 
     def my_messages(self, seen: MyMessages) -> str:

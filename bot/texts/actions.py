@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from bot.texts.markup import Listing, compose, text
+from bot.texts.markup import FittedList, compose, text
 from bot.texts.measures import moment
 
 _ICONS = {
@@ -29,7 +29,7 @@ _ICONS = {
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:\d\d")
 
 
-class Entry(Protocol):
+class ActionEntry(Protocol):
     """Something an admin did."""
 
     @property
@@ -45,15 +45,15 @@ class Entry(Protocol):
     def detail(self) -> str: ...
 
 
-def actions(entries: Sequence[Entry], page: int, now: datetime, timezone: ZoneInfo) -> str:
+def actions(entries: Sequence[ActionEntry], page: int, now: datetime, timezone: ZoneInfo) -> str:
     """Return a page of what admins did, newest first."""
     heading = f"👤 <b>Actions</b>, page {page + 1}, newest first"
     if not entries:
         return f"{heading}\n\nNothing here{'' if page else ' yet'}."
-    return compose(heading, "", Listing(tuple(_line(entry, now, timezone) for entry in entries), len(entries)))
+    return compose(heading, "", FittedList(tuple(_line(entry, now, timezone) for entry in entries), len(entries)))
 
 
-def _line(entry: Entry, now: datetime, timezone: ZoneInfo) -> str:
+def _line(entry: ActionEntry, now: datetime, timezone: ZoneInfo) -> str:
     # Details hold instants in UTC; people read them by their own clock.
     detail = _INSTANT.sub(lambda found: moment(datetime.fromisoformat(found[0]), now, timezone), entry.detail)
     said = f"{text(entry.action, 60)}{f': {text(detail, 200)}' if detail else ''}"

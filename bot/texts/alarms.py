@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot.models import Alarm
 from bot.services.alarms.alarms import GONE, SHRUNKEN
-from bot.texts.markup import Listing, compose, one_line, sentence, text
+from bot.texts.markup import FittedList, compose, one_line, sentence, text
 from bot.texts.measures import age, count, duration, moment
 
 RIGHT = "👍 It is right"
@@ -60,12 +60,12 @@ def on_phone(seen: Alarm, now: datetime) -> tuple[str, str]:
     return f"🚨 {one_line(seen.title)}{still}", one_line(seen.sentence)
 
 
-def open_alarms(alarms: Sequence[Alarm], now: datetime) -> tuple[str | Listing, ...]:
+def open_alarms(alarms: Sequence[Alarm], now: datetime) -> tuple[str | FittedList, ...]:
     """Return the section that stands first on Backup Status and System Health; () while all is well."""
     if not alarms:
         return ()
     lines = (f"🚨 <b>{text(a.title, 80)}</b> ({age(a.began_at, now)}): {text(a.sentence, 160)}" for a in alarms)
-    return (f"<b>{count(len(alarms), 'open alarm')}</b>", Listing(tuple(lines), 6), "")
+    return (f"<b>{count(len(alarms), 'open alarm')}</b>", FittedList(tuple(lines), 6), "")
 
 
 def _outcome(seen: Alarm) -> str:

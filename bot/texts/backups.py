@@ -18,7 +18,7 @@ from bot.models import (
     Trigger,
     Verdict,
 )
-from bot.texts.markup import Listing, name, text
+from bot.texts.markup import FittedList, name, text
 from bot.texts.measures import count, duration, human_size
 
 STATE_ICONS = {
@@ -54,24 +54,24 @@ def database_line(database: BackedUp) -> str:
     return " · ".join((line, *(text(remark, 100) for remark in database.remarks)))
 
 
-def database_lines(backup: Backup, most: int = 20) -> Listing:
+def database_lines(backup: Backup, most: int = 20) -> FittedList:
     """List the databases of a backup, those with something to say first."""
     ranked = sorted(backup.databases, key=lambda database: database.is_sound)
-    return Listing(tuple(map(database_line, ranked)), most)
+    return FittedList(tuple(map(database_line, ranked)), most)
 
 
-def remarked_lines(backup: Backup, most: int = 10) -> Listing:
+def remarked_lines(backup: Backup, most: int = 10) -> FittedList:
     """List those databases of a backup of which there is something to say."""
-    return Listing(tuple(database_line(database) for database in backup.databases if not database.is_sound), most)
+    return FittedList(tuple(database_line(database) for database in backup.databases if not database.is_sound), most)
 
 
-def skipped_lines(skipped: Sequence[SkippedRecord], detail: int = 160, most: int = 10) -> Listing:
+def skipped_lines(skipped: Sequence[SkippedRecord], detail: int = 160, most: int = 10) -> FittedList:
     """List the databases that are not in a backup, each with its reason: in `detail` characters, with 0 in a word."""
     lines = (
         f"❌ <b>{name(record.name)}</b>: {text(record.detail, detail) if detail and record.detail else record.reason}"
         for record in skipped
     )
-    return Listing(tuple(lines), most)
+    return FittedList(tuple(lines), most)
 
 
 def skipped_heading(skipped: Sequence[SkippedRecord]) -> str | None:
@@ -84,9 +84,9 @@ def shrunken_heading(shrunken: Sequence[str]) -> str | None:
     return f"❗️ <b>MUCH LESS than before in {count(len(shrunken), 'database')}</b>" if shrunken else None
 
 
-def shrunken_lines(shrunken: Sequence[str], most: int = 10) -> Listing:
+def shrunken_lines(shrunken: Sequence[str], most: int = 10) -> FittedList:
     """List what fell, one line per database."""
-    return Listing(tuple(f"📉 {text(line, 120)}" for line in shrunken), most)
+    return FittedList(tuple(f"📉 {text(line, 120)}" for line in shrunken), most)
 
 
 def check_verdict(backup: Backup) -> str:
@@ -139,10 +139,10 @@ def delivered_to(deliveries: Sequence[Delivery]) -> str:
 
 def owed_lines(
     deliveries: Sequence[Delivery], now: datetime, names: Mapping[Recipient, str] | None = None, most: int = 10
-) -> Listing:
+) -> FittedList:
     """List who does not have a backup yet, and why."""
     owed = [d for d in deliveries if not d.state.settled]
-    return Listing(tuple(delivery_line(delivery, now, names) for delivery in owed), most)
+    return FittedList(tuple(delivery_line(delivery, now, names) for delivery in owed), most)
 
 
 def delivery_line(delivery: Delivery, now: datetime, names: Mapping[Recipient, str] | None = None) -> str:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from bot.models import Backup, BackupState, Verdict
 from bot.services.messages.digest import Digest, UnchangedNote
-from bot.texts.markup import Listing, compose, name, text
+from bot.texts.markup import FittedList, compose, name, text
 from bot.texts.measures import clock_time, count, day_name, human_size, zone_name
 
 NAMED = 2
@@ -23,7 +23,7 @@ def digest(seen: Digest, timezone: ZoneInfo) -> str:
         + f" · times in {text(zone_name(timezone), 40)}",
         _followed(seen),
         "",
-        Listing(tuple(_line(run, seen, timezone) for run in seen.runs), 100),
+        FittedList(tuple(_line(run, seen, timezone) for run in seen.runs), 100),
         "",
         "<i>📦 the archive came to this chat. This message is edited over the day.</i>",
     )

@@ -9,7 +9,7 @@ from bot.models import Condition, DatabaseStatus, Drill, Health, Reachability, S
 from bot.services.status.verdict import backup_condition, condition_beside_pause, condition_of, database_condition
 from bot.texts.alarms import open_alarms
 from bot.texts.backups import trouble_of, who
-from bot.texts.markup import Listing, compose, name, text
+from bot.texts.markup import FittedList, compose, name, text
 from bot.texts.measures import age, count, date_time, duration, human_size, next_run, zone_name
 from bot.texts.restore_points import DRILL_SOURCES, drill_line
 from bot.texts.status import cut_off_lines, paused_line
@@ -41,13 +41,13 @@ def health(seen: Health, timezone: ZoneInfo) -> str:
         *open_alarms(status.alarms, now),
         cut_off_lines(status),
         *lines,
-        Listing(tuple(f"⚠️ {text(warning, 250)}" for warning in status.warnings), 8),
+        FittedList(tuple(f"⚠️ {text(warning, 250)}" for warning in status.warnings), 8),
         "",
         _recipients_heading(seen.recipients),
-        Listing(tuple(map(_recipient_line, sorted(seen.recipients, key=lambda r: not r.trouble))), 10),
+        FittedList(tuple(map(_recipient_line, sorted(seen.recipients, key=lambda r: not r.trouble))), 10),
         "",
         _databases_heading(databases, len(bad_databases)),
-        Listing(tuple(map(_database_line, [*bad_databases, *(d for d in databases if d not in bad_databases)])),
+        FittedList(tuple(map(_database_line, [*bad_databases, *(d for d in databases if d not in bad_databases)])),
                 15),
         f"<i>Measured at {now.astimezone(timezone):%H:%M:%S} {zone_name(timezone)}</i>",
     )  # fmt: skip

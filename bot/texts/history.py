@@ -22,7 +22,7 @@ from bot.texts.backups import (
     skipped_lines,
     unchanged_line,
 )
-from bot.texts.markup import Listing, compose, name, sentence, text
+from bot.texts.markup import FittedList, compose, name, sentence, text
 from bot.texts.measures import count, human_size, local_and_utc, moment
 from bot.texts.restore_points import drill_lines
 
@@ -79,8 +79,8 @@ def details(
         database_lines(backup),
         "",
         f"📬 {sentence(delivered_to(seen.deliveries))}" if seen.deliveries else None,
-        Listing(tuple(delivery_line(delivery, now, names) for delivery in seen.deliveries), 8),
-        Listing(drill_lines([drill for drill in seen.drills if drill.ok], timezone), 1),
+        FittedList(tuple(delivery_line(delivery, now, names) for delivery in seen.deliveries), 8),
+        FittedList(drill_lines([drill for drill in seen.drills if drill.ok], timezone), 1),
         _retention(seen) if backup.proven else None,
     )
 

@@ -8,10 +8,19 @@ from zoneinfo import ZoneInfo
 from bot.errors import CourierError
 from bot.models import RestorePoint, RestoreStage, Verdict
 from bot.services.fetch.recognition import CLOUD_LIMIT
-from bot.services.inbox.seen import Contents, FoundDatabase, Gone, LeftOut, Phase, Piece, Seen, Why
+from bot.services.inbox.seen import (
+    FoundDatabase,
+    LeftOutFile,
+    LeftOutReason,
+    UploadContents,
+    UploadEnd,
+    UploadPart,
+    UploadPhase,
+    UploadView,
+)
 from bot.services.inbox.unseal import HINT as SEALED_HINT
 from bot.texts.backups import VERDICT_ICONS, skipped_heading, skipped_lines
-from bot.texts.markup import Listing, compose, name, text
+from bot.texts.markup import FittedList, compose, name, text
 from bot.texts.measures import count, date_time, duration, human_size, local_and_utc, moment, rows_in
 
 GONE = "What you sent is no longer here. Please send it again."
@@ -28,40 +37,40 @@ _WHAT_I_TAKE = (
 )
 
 _REASONS = {
-    Why.NOT_TAKEN: "is no archive; it is left out",
-    Why.BARE_DATABASE: "is a bare database file; put it into a ZIP and send that",
-    Why.ONE_AT_A_TIME: "belongs to another archive: one at a time, send it after this one",
-    Why.CATALOGUE: "is a catalogue; send it by itself",
-    Why.TOO_MUCH: "is more than is kept here at once; it is left out",
-    Why.STOPPING: "came too late: the service is about to stop",
-    Why.SEALED: "is sealed (encrypted with age), and this bot can't open it",
+    LeftOutReason.NOT_TAKEN: "is no archive; it is left out",
+    LeftOutReason.BARE_DATABASE: "is a bare database file; put it into a ZIP and send that",
+    LeftOutReason.ONE_AT_A_TIME: "belongs to another archive: one at a time, send it after this one",
+    LeftOutReason.CATALOGUE: "is a catalogue; send it by itself",
+    LeftOutReason.TOO_MUCH: "is more than is kept here at once; it is left out",
+    LeftOutReason.STOPPING: "came too late: the service is about to stop",
+    LeftOutReason.SEALED: "is sealed (encrypted with age), and this bot can't open it",
 }
 
 
 # --- what is not taken -------------------------------------------------------------------------------------------
 
 
-def not_taken(why: Why | None = None) -> str:
+def not_taken(why: LeftOutReason | None = None) -> str:
     """Return the answer to a file that is no archive, as one sentence and what would be one."""
-    if why is Why.BARE_DATABASE:
+    if why is LeftOutReason.BARE_DATABASE:
         return f"🤔 I don't know what to do with a bare database file: put it into a ZIP.\n{_WHAT_I_TAKE}"
-    if why is Why.STOPPING:
+    if why is LeftOutReason.STOPPING:
         return "⏹ The service is about to stop. Please send it again when it is back."
     return f"🤔 I don't know what to do with this. {_WHAT_I_TAKE}\n/admin opens the menu."
 
 
-def gone(reason: Gone | None = None) -> str:
+def gone(reason: UploadEnd | None = None) -> str:
     """Return what a message says whose files are no longer there."""
     match reason:
-        case Gone.FORGOTTEN:
+        case UploadEnd.FORGOTTEN:
             return "🗑 Forgotten: nothing of what you sent is kept here."
-        case Gone.EXPIRED:
+        case UploadEnd.EXPIRED:
             return "⌛ Nobody came back for it: what you sent here is removed. Send it again if you need it."
-        case Gone.REPLACED:
+        case UploadEnd.REPLACED:
             return "⏭ What you sent later took its place: this one is removed. Send it again if you need it."
-        case Gone.STOPPED:
+        case UploadEnd.STOPPED:
             return "⏹ The service was stopped: what you sent here is removed. Send it again when it is back."
-        case Gone.RELEASED:
+        case UploadEnd.RELEASED:
             return "📦 What you sent here is no longer needed, and is removed. Send it again if you need it."
         case None:
             return (
@@ -73,26 +82,26 @@ def gone(reason: Gone | None = None) -> str:
 # --- the one message of a collection -----------------------------------------------------------------------------
 
 
-def collection(seen: Seen, now: datetime, timezone: ZoneInfo) -> str:
+def collection(seen: UploadView, now: datetime, timezone: ZoneInfo) -> str:
     """Return the message of a collection as it stands."""
     match seen.phase:
-        case Phase.FETCHING:
+        case UploadPhase.FETCHING:
             return _fetching(seen)
-        case Phase.CHECKING:
+        case UploadPhase.CHECKING:
             return _checking(seen)
-        case Phase.WAITING:
+        case UploadPhase.WAITING:
             return _waiting(seen, now, timezone)
-        case Phase.READY if seen.contents:
+        case UploadPhase.READY if seen.contents:
             return _ready(seen, seen.contents, now, timezone)
-        case Phase.LISTING:
+        case UploadPhase.LISTING:
             return listing(seen, 0, 1, timezone)
-        case Phase.GONE:
-            return gone(seen.gone or Gone.EXPIRED)
+        case UploadPhase.GONE:
+            return gone(seen.gone or UploadEnd.EXPIRED)
         case _:
             return _refused(seen, now, timezone)
 
 
-def _fetching(seen: Seen) -> str:
+def _fetching(seen: UploadView) -> str:
     fraction = min(1.0, seen.done / seen.total) if seen.total else 0.0
     of = f"{human_size(seen.done)} of {human_size(seen.total)}"
     what = f"<code>{name(seen.point.archive, 60)}</code>, from Telegram" if seen.point else None
@@ -105,7 +114,7 @@ def _fetching(seen: Seen) -> str:
     )
 
 
-def _checking(seen: Seen) -> str:
+def _checking(seen: UploadView) -> str:
     progress = seen.progress
     volumes = f", {count(len(seen.pieces), 'volume')}" if len(seen.pieces) > 1 else ""
     line = "Waiting for its turn"
@@ -120,11 +129,11 @@ def _checking(seen: Seen) -> str:
     )
 
 
-def _too_large(seen: Seen) -> bool:
-    return any(one.why is Why.TOO_LARGE for one in seen.left_out)
+def _too_large(seen: UploadView) -> bool:
+    return any(one.why is LeftOutReason.TOO_LARGE for one in seen.left_out)
 
 
-def _waiting(seen: Seen, now: datetime, timezone: ZoneInfo) -> str:
+def _waiting(seen: UploadView, now: datetime, timezone: ZoneInfo) -> str:
     have = sorted({piece.number for piece in seen.pieces if piece.number})
     numbered = len(have) == len(seen.pieces) and bool(seen.missing)
     of = f" of {seen.total_volumes}" if seen.total_volumes else ""
@@ -146,10 +155,10 @@ def _waiting(seen: Seen, now: datetime, timezone: ZoneInfo) -> str:
     )
 
 
-def _refused(seen: Seen, now: datetime, timezone: ZoneInfo) -> str:
+def _refused(seen: UploadView, now: datetime, timezone: ZoneInfo) -> str:
     too_large = _too_large(seen)
     if seen.problem is None and not too_large and seen.left_out:
-        sealed = all(one.why is Why.SEALED for one in seen.left_out)
+        sealed = all(one.why is LeftOutReason.SEALED for one in seen.left_out)
         return compose("🔒 <b>Sealed</b>" if sealed else "❌ <b>I can't take this</b>", *_left_out(seen))
     if seen.problem is None and too_large:
         return compose("🐘 <b>Too large for a bot to download</b>", *_left_out(seen), *_instead(seen, now, timezone))
@@ -165,7 +174,7 @@ def _refused(seen: Seen, now: datetime, timezone: ZoneInfo) -> str:
     )
 
 
-def _instead(seen: Seen, now: datetime, timezone: ZoneInfo) -> tuple[str | None, ...]:
+def _instead(seen: UploadView, now: datetime, timezone: ZoneInfo) -> tuple[str | None, ...]:
     known = seen.known
     what = None
     if known is not None:
@@ -188,7 +197,7 @@ def _instead(seen: Seen, now: datetime, timezone: ZoneInfo) -> tuple[str | None,
     )
 
 
-def _ready(seen: Seen, found: Contents, now: datetime, timezone: ZoneInfo) -> str:
+def _ready(seen: UploadView, found: UploadContents, now: datetime, timezone: ZoneInfo) -> str:
     volumes = f" in {found.volumes} volumes" if found.volumes > 1 else ""
     headline = "📦 <b>A backup, whole and sound</b>" if found.proven else "📦 <b>An archive with databases</b>"
     if found.ours and not found.proven:
@@ -200,17 +209,17 @@ def _ready(seen: Seen, found: Contents, now: datetime, timezone: ZoneInfo) -> st
         f"🖥 Made on <code>{name(found.host)}</code>" if found.host else None,
         _identity(found, now, timezone),
         "",
-        Listing(tuple(_database(one) for one in found.databases), 15),
+        FittedList(tuple(_database(one) for one in found.databases), 15),
         skipped_heading(found.skipped),
         skipped_lines(found.skipped, detail=100, most=5),
-        Listing(tuple(f"⚠️ {text(warning, 300)}" for warning in found.warnings), 5),
+        FittedList(tuple(f"⚠️ {text(warning, 300)}" for warning in found.warnings), 5),
         _proof(found),
         f"SHA-256 <code>{found.sha256[:16]}</code>…",
         *_left_out(seen),
     )
 
 
-def _proof(found: Contents) -> str | None:
+def _proof(found: UploadContents) -> str | None:
     if not found.proven:
         return None
     unchecked = sum(database.verdict is Verdict.UNCHECKED for database in found.databases)
@@ -218,7 +227,7 @@ def _proof(found: Contents) -> str | None:
     return f"🔎 Every database was compared with the manifest, {checked}."
 
 
-def _identity(found: Contents, now: datetime, timezone: ZoneInfo) -> str | None:
+def _identity(found: UploadContents, now: datetime, timezone: ZoneInfo) -> str | None:
     backup = found.backup
     if backup is None:
         return "🗂 It is not in this bot's catalogue." if found.ours else None
@@ -236,7 +245,7 @@ def _database(found: FoundDatabase) -> str:
 # --- a catalogue document ----------------------------------------------------------------------------------------
 
 
-def listing(seen: Seen, page: int, pages: int, timezone: ZoneInfo) -> str:
+def listing(seen: UploadView, page: int, pages: int, timezone: ZoneInfo) -> str:
     """Return the text over the restore points; they themselves are its buttons."""
     found = seen.listing
     if found is None or not found.points:
@@ -261,32 +270,32 @@ def point_label(point: RestorePoint, now: datetime, timezone: ZoneInfo) -> str:
 # --- what they share ---------------------------------------------------------------------------------------------
 
 
-def _called(seen: Seen) -> str:
+def _called(seen: UploadView) -> str:
     called = seen.contents.name if seen.contents else seen.pieces[0].name if seen.pieces else ""
     if seen.point is not None:
         called = seen.point.archive
     return f"<code>{name(called or 'archive', 60)}</code>"
 
 
-def _pieces(seen: Seen) -> Listing:
+def _pieces(seen: UploadView) -> FittedList:
     ordered = sorted(seen.pieces, key=lambda piece: (piece.number or 0, piece.name))
-    return Listing(tuple(map(_piece, ordered)), 12)
+    return FittedList(tuple(map(_piece, ordered)), 12)
 
 
-def _piece(piece: Piece) -> str:
+def _piece(piece: UploadPart) -> str:
     return f"{'✅' if piece.here else '⏳'} <code>{name(piece.name, 60)}</code> · {human_size(piece.bytes)}"
 
 
-def _left_out(seen: Seen) -> tuple[str | Listing, ...]:
+def _left_out(seen: UploadView) -> tuple[str | FittedList, ...]:
     if not seen.left_out:
         return ()
-    sealed = any(one.why is Why.SEALED for one in seen.left_out)
-    lines = Listing(tuple(map(_left_out_line, seen.left_out)), 8)
+    sealed = any(one.why is LeftOutReason.SEALED for one in seen.left_out)
+    lines = FittedList(tuple(map(_left_out_line, seen.left_out)), 8)
     return ("", lines, f"💡 {text(SEALED_HINT, 400)}") if sealed else ("", lines)
 
 
-def _left_out_line(one: LeftOut) -> str:
-    if one.why is Why.TOO_LARGE:
+def _left_out_line(one: LeftOutFile) -> str:
+    if one.why is LeftOutReason.TOO_LARGE:
         reason = f"is {human_size(one.bytes)} ({one.bytes:,} bytes); a bot may download {CLOUD_LIMIT:,} bytes at most"
     else:
         reason = text(one.detail, 300) if one.detail else _REASONS.get(one.why, str(one.why))

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
-from bot.texts.markup import Listing, compose, cut, length, one_line
+from bot.texts.markup import FittedList, compose, cut, length, one_line
 from bot.texts.measures import human_size, moment
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _ROOM = 3700
 """What the entries may take of a message, beside its heading."""
 
 
-class Entry(Protocol):
+class LogEntry(Protocol):
     """A line of the journal."""
 
     @property
@@ -35,7 +35,7 @@ class Entry(Protocol):
     def message(self) -> str: ...
 
 
-def journal(entries: Sequence[Entry], page: int, level: str | None, now: datetime, timezone: ZoneInfo) -> str:
+def journal(entries: Sequence[LogEntry], page: int, level: str | None, now: datetime, timezone: ZoneInfo) -> str:
     """Return a page of the journal, newest first. Long entries are cut as little as the others leave room for."""
     heading = f"📜 <b>Detailed Logs</b>{_LEVELS.get(level or '', '')}, page {page + 1}, newest first"
     if not entries:
@@ -44,10 +44,10 @@ def journal(entries: Sequence[Entry], page: int, level: str | None, now: datetim
         lines = [_entry(entry, most, now, timezone) for entry in entries]
         if sum(length(line) + 1 for line in lines) <= _ROOM:
             break
-    return compose(heading, "", Listing(tuple(lines), len(lines)))
+    return compose(heading, "", FittedList(tuple(lines), len(lines)))
 
 
-def _entry(entry: Entry, most: int, now: datetime, timezone: ZoneInfo) -> str:
+def _entry(entry: LogEntry, most: int, now: datetime, timezone: ZoneInfo) -> str:
     icon = _ICONS.get(entry.level.upper(), "▫️")
     lines = entry.message.strip().splitlines() or [""]
     # Of a traceback, the first line says what happened and the last one why.

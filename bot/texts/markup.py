@@ -60,21 +60,21 @@ def sentence(value: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class FittedList:
     """Lines of which the last ones may be left out, so the most important come first; `most` suits a phone's screen."""
 
     lines: tuple[str, ...]
     most: int = 20
 
 
-def compose(*parts: str | Listing | None, limit: int = MESSAGE_LIMIT) -> str:
+def compose(*parts: str | FittedList | None, limit: int = MESSAGE_LIMIT) -> str:
     """Return the parts under one another, never longer than `limit` after entity parsing.
 
     Where they are too long, lists give way, the longest first, and end with `… and 12 more`. An empty string is an
     empty line, None is nothing.
     """
     kept = [part for part in parts if part is not None]
-    listings = {index: part for index, part in enumerate(kept) if isinstance(part, Listing)}
+    listings = {index: part for index, part in enumerate(kept) if isinstance(part, FittedList)}
     shown = {index: min(len(part.lines), part.most) for index, part in listings.items()}
     size = length(_join(kept, shown))
     while size > limit:
@@ -89,7 +89,7 @@ def compose(*parts: str | Listing | None, limit: int = MESSAGE_LIMIT) -> str:
     return _join(kept, shown)
 
 
-def _join(parts: list[str | Listing], shown: dict[int, int]) -> str:
+def _join(parts: list[str | FittedList], shown: dict[int, int]) -> str:
     lines: list[str] = []
     for index, part in enumerate(parts):
         if isinstance(part, str):

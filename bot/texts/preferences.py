@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from bot.models import Mode, QuietHours, Unchanged
+from bot.models import MessageMode, QuietHours, WhenUnchanged
 from bot.services.messages.digest import MyMessages
 from bot.texts.backups import who
 from bot.texts.markup import compose, name, text
@@ -12,9 +12,9 @@ from bot.texts.measures import count, zone_name
 
 # Answers to presses: plain text, at most 200 long.
 CHOSEN = {
-    Mode.EVERY: "Every backup comes to this chat.",
-    Mode.DIGEST: "One message a day from now on.",
-    Mode.TROUBLE: "Only trouble from now on.",
+    MessageMode.EVERY: "Every backup comes to this chat.",
+    MessageMode.DIGEST: "One message a day from now on.",
+    MessageMode.TROUBLE: "Only trouble from now on.",
 }
 QUIET_SET = "Quiet hours set."
 QUIET_OFF = "No quiet hours."
@@ -22,12 +22,12 @@ SAME_MINUTE = "The end must be another time than the beginning."
 DATABASE_GONE = "That database is no longer there."
 ALL_DATABASES = "All databases, also those to come."
 
-BUTTONS = {Mode.EVERY: "Every backup", Mode.DIGEST: "Daily digest", Mode.TROUBLE: "Trouble only"}
+BUTTONS = {MessageMode.EVERY: "Every backup", MessageMode.DIGEST: "Daily digest", MessageMode.TROUBLE: "Trouble only"}
 
 _MEANS = {
-    Mode.EVERY: "📦 <b>Every backup</b>: each archive comes here, planned ones without a sound.",
-    Mode.DIGEST: "📰 <b>Daily digest</b>: one message a day, edited after each run with its time, size and verdict.",
-    Mode.TROUBLE: "🚨 <b>Trouble only</b>: nothing as long as all is well.",
+    MessageMode.EVERY: "📦 <b>Every backup</b>: each archive comes here, planned ones without a sound.",
+    MessageMode.DIGEST: "📰 <b>Daily digest</b>: one message a day, edited after each run with its time, size and verdict.",
+    MessageMode.TROUBLE: "🚨 <b>Trouble only</b>: nothing as long as all is well.",
 }
 _ONE_A_DAY = (
     "The first archive of each day still comes, without a sound, so that this chat alone can bring everything back."
@@ -53,7 +53,7 @@ def my_messages(seen: MyMessages, timezone: ZoneInfo) -> str:
         "What comes to this chat. Every admin chooses for themselves.",
         "",
         _MEANS[choice.mode],
-        _ONE_A_DAY if choice.mode is not Mode.EVERY and seen.receives else None,
+        _ONE_A_DAY if choice.mode is not MessageMode.EVERY and seen.receives else None,
         None if seen.receives else "DELIVER_TO names other chats: archives and trouble go there.",
         "",
         f"🌙 Quiet hours: {hours(quiet)} {text(zone_name(timezone), 40)}, {alarms}" if quiet else "🌙 No quiet hours",
@@ -85,11 +85,11 @@ def _keeper(seen: MyMessages) -> str | None:
 
 def _unchanged(seen: MyMessages) -> str | None:
     match seen.unchanged:
-        case Unchanged.NOTE:
+        case WhenUnchanged.NOTE:
             return "🟰 When no database has changed, a planned backup is a line here instead of a file."
-        case Unchanged.SKIP:
+        case WhenUnchanged.SKIP:
             return "🟰 When no database has changed, a planned backup is not sent."
-        case Unchanged.SEND:
+        case WhenUnchanged.SEND:
             return None
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.models import DatabaseChange, InUse, RestoreMethod, RestorePlan, TableChange, TargetState
-from bot.texts.markup import Listing, compose, length, name, sentence, text
+from bot.texts.markup import FittedList, compose, length, name, sentence, text
 from bot.texts.measures import age, count, human_size, local_and_utc
 
 _FULL = 3500
@@ -31,7 +31,7 @@ def plan(seen: RestorePlan, now: datetime, timezone: ZoneInfo, *, undo: bool, va
     if length("\n".join(part for part in (*head, *full, *foot) if isinstance(part, str))) <= _FULL:
         return compose(*head, *full, *foot)
     ranked = sorted(seen.changes, key=lambda change: not change.lost)  # what loses something comes first
-    return compose(*head, Listing(tuple(_brief(change) for change in ranked), 60), "", *foot)
+    return compose(*head, FittedList(tuple(_brief(change) for change in ranked), 60), "", *foot)
 
 
 def source(seen: RestorePlan, timezone: ZoneInfo) -> str:
@@ -41,12 +41,12 @@ def source(seen: RestorePlan, timezone: ZoneInfo) -> str:
     return text(seen.source, 200)
 
 
-def listing(lines: Sequence[str], most: int) -> Listing | None:
+def listing(lines: Sequence[str], most: int) -> FittedList | None:
     """Return the lines as a listing, None without any."""
-    return Listing(tuple(lines), most) if lines else None
+    return FittedList(tuple(lines), most) if lines else None
 
 
-def _database(change: DatabaseChange) -> tuple[str | Listing | None, ...]:
+def _database(change: DatabaseChange) -> tuple[str | FittedList | None, ...]:
     now, then = change.now, change.then
     return (
         f"<b>{name(change.name)}</b> → <code>{name(str(change.target), 90)}</code>",
@@ -108,7 +108,7 @@ def _differing(change: DatabaseChange) -> list[TableChange]:
     return sorted(tables, key=lambda table: -abs((table.then or 0) - (table.now or 0)))
 
 
-def _rows(change: DatabaseChange) -> Listing | None:
+def _rows(change: DatabaseChange) -> FittedList | None:
     if change.now is None:
         lines = [f"• {name(table.table)}: {_number(table.then)}" for table in _differing(change)]
     else:
@@ -154,7 +154,7 @@ def _brief(change: DatabaseChange) -> str:
     return f"• <b>{name(change.name, 32)}</b> · {' · '.join(parts)}{lost}"
 
 
-def _disks(seen: RestorePlan) -> Listing | None:
+def _disks(seen: RestorePlan) -> FittedList | None:
     return listing(
         [
             f"💽 {human_size(disk.needed)} needed for a while, {human_size(disk.free)} free"
@@ -186,7 +186,7 @@ def ask(seen: RestorePlan, valid_until: datetime, timezone: ZoneInfo, *, undo: b
     return compose(
         f"⚠️ <b>{'Undo the restore' if undo else 'Replace'} now?</b>",
         f"{count(len(seen.changes), 'database')} from {source(seen, timezone)}:",
-        Listing(tuple(f"• <b>{name(change.name)}</b> · {sizes(change)}" for change in seen.changes), 20),
+        FittedList(tuple(f"• <b>{name(change.name)}</b> · {sizes(change)}" for change in seen.changes), 20),
         "",
         listing([lost_line(one, "will be") for one in lost], 10),
         f"⏳ Until {valid_until.astimezone(timezone):%H:%M:%S}. Nothing has been changed yet.",

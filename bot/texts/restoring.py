@@ -17,7 +17,7 @@ from bot.models import (
     RestoreResult,
     RestoreStage,
 )
-from bot.texts.markup import Listing, compose, name, sentence, text
+from bot.texts.markup import FittedList, compose, name, sentence, text
 from bot.texts.measures import age, clock_time, count, duration, local_and_utc, rows_in
 from bot.texts.restore_plan import listing, lost_line, source
 
@@ -110,7 +110,7 @@ def result(seen: RestoreResult, *, undo: bool) -> str:
         f"✅ <b>{'The restore is undone' if undo else 'Restored'}</b>",
         f"From {text(seen.source, 200)}, in {duration(seen.seconds)}",
         "",
-        Listing(tuple(_restored(database) for database in seen.databases), 30),
+        FittedList(tuple(_restored(database) for database in seen.databases), 30),
         "",
         f"🛟 What was there before is backup {seen.safety.id}, pinned." if seen.safety is not None else None,
         "↩️ Undo brings it back." if seen.undoable else None,
@@ -179,7 +179,7 @@ def told_of_restore(who: str, seen: RestorePlan, came: RestoreResult, timezone: 
         f"♻️ <b>{text(who, 60)} {'undid a restore' if undo else 'restored databases'}</b>",
         f"From {source(seen, timezone)}",
         "",
-        Listing(tuple(_restored(database) for database in came.databases), 20),
+        FittedList(tuple(_restored(database) for database in came.databases), 20),
         listing([lost_line(lost, "were") for change in seen.changes for lost in change.lost], 10),
         "",
         f"🛟 What was there before is backup {came.safety.id}, pinned: History → Restore brings it back."
@@ -194,7 +194,7 @@ def told_of_restore_by_hand(seen: RestoredByHand, timezone: ZoneInfo) -> str:
         f"♻️ <b>{'A restore was undone' if seen.undo else 'Databases were restored'} on the command line</b>",
         f"{sentence(local_and_utc(seen.at, timezone))}, from {text(seen.source, 200)}",
         "",
-        Listing(tuple(f"✅ <b>{name(database)}</b>" for database in seen.databases), 20),
+        FittedList(tuple(f"✅ <b>{name(database)}</b>" for database in seen.databases), 20),
         listing([lost_line(lost, "were") for lost in seen.lost], 10),
         "",
         f"🛟 What was there before is backup {seen.safety_id}, pinned: History → Restore brings it back."
@@ -233,7 +233,9 @@ def restore_cut_off(pending: PendingRestore, timezone: ZoneInfo) -> str:
         f"By {text(pending.requested_by, 60)}, begun {local_and_utc(pending.started_at, timezone)},"
         f" from {text(pending.source, 200)}. No database is a mix of both:",
         "",
-        Listing(tuple(f"{_OUTCOMES[outcome]}: <b>{name(database)}</b>" for database, outcome in pending.databases), 40),
+        FittedList(
+            tuple(f"{_OUTCOMES[outcome]}: <b>{name(database)}</b>" for database, outcome in pending.databases), 40
+        ),
         "",
         f"💡 {_after_cut_off({outcome for _, outcome in pending.databases}, undoable=pending.undoable)}",
     )

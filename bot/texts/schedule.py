@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from bot.errors import CourierError
 from bot.models import Override, Status
-from bot.texts.markup import Listing, compose, text
+from bot.texts.markup import FittedList, compose, text
 from bot.texts.measures import age, duration, moment, zone_name
 from bot.texts.status import paused_line
 
@@ -89,8 +89,8 @@ def proposal(
     )
 
 
-def _runs(runs: Sequence[datetime], now: datetime, timezone: ZoneInfo) -> Listing:
-    return Listing(tuple(f"• {moment(planned, now, timezone)}" for planned in runs[:5]))
+def _runs(runs: Sequence[datetime], now: datetime, timezone: ZoneInfo) -> FittedList:
+    return FittedList(tuple(f"• {moment(planned, now, timezone)}" for planned in runs[:5]))
 
 
 def ask_hour(timezone: ZoneInfo) -> str:

@@ -27,7 +27,7 @@ from bot.texts.backups import (
     unchanged_line,
     who,
 )
-from bot.texts.markup import Listing, compose, name, sentence, text
+from bot.texts.markup import FittedList, compose, name, sentence, text
 from bot.texts.measures import age, count, human_size, moment, next_run, zone_name
 from bot.texts.restore_points import drill_line
 from bot.texts.runs import running_line
@@ -46,7 +46,7 @@ def status(seen: Status, timezone: ZoneInfo) -> str:
         f"⏭ Next backup {next_run(seen.next_run_at, now, timezone)}" if seen.next_run_at else None,
         overridden_line(seen),
         cut_off_lines(seen),
-        Listing(tuple(f"⚠️ {text(warning, 250)}" for warning in seen.warnings), 8),
+        FittedList(tuple(f"⚠️ {text(warning, 250)}" for warning in seen.warnings), 8),
         "",
         *_last_backups(seen, timezone),
         drill_line(seen),
@@ -59,10 +59,10 @@ def status(seen: Status, timezone: ZoneInfo) -> str:
     )
 
 
-def _last_backups(seen: Status, timezone: ZoneInfo) -> tuple[str | Listing, ...]:
+def _last_backups(seen: Status, timezone: ZoneInfo) -> tuple[str | FittedList, ...]:
     """Return the newest good backup and its deliveries, and above it a newer run that came to nothing."""
     latest, proven, now = seen.latest, seen.latest_proven, seen.now
-    parts: list[str | Listing] = []
+    parts: list[str | FittedList] = []
     if latest is not None and not latest.proven:
         what = "was interrupted" if latest.state is BackupState.INTERRUPTED else "failed"
         parts.append(f"❌ <b>The newest run {what}</b> {age(latest.started_at, now)}: {text(latest.error, 250)}")
@@ -82,7 +82,7 @@ def _last_backups(seen: Status, timezone: ZoneInfo) -> tuple[str | Listing, ...]
     parts.append(owed_lines(seen.latest_deliveries, now, names, most=6))
     mentioned = {delivery.recipient for delivery in seen.latest_deliveries}
     parked = [s for s in seen.recipients if s.parked_reason and s.recipient not in mentioned]
-    parts.append(Listing(tuple(_parked_line(status) for status in parked), 6))
+    parts.append(FittedList(tuple(_parked_line(status) for status in parked), 6))
     return tuple(parts)
 
 
@@ -91,9 +91,9 @@ def _parked_line(recipient: RecipientStatus) -> str:
     return f"🚫 {trouble_of(who(recipient.recipient, names), recipient.parked_reason)}"
 
 
-def _database_lines(seen: Status) -> Listing:
+def _database_lines(seen: Status) -> FittedList:
     ranked = sorted(seen.databases, key=lambda database: _database_line(database, seen.now)[0])
-    return Listing(tuple(_database_line(database, seen.now)[1] for database in ranked), 20)
+    return FittedList(tuple(_database_line(database, seen.now)[1] for database in ranked), 20)
 
 
 def _database_line(database: DatabaseStatus, now: datetime) -> tuple[int, str]:
@@ -130,9 +130,9 @@ def paused_line(paused: Override, now: datetime, timezone: ZoneInfo) -> str:
     return f"⏸ Paused by {text(paused.set_by, 40)} {age(paused.set_at, now)}, {until}"
 
 
-def cut_off_lines(seen: Status) -> Listing:
+def cut_off_lines(seen: Status) -> FittedList:
     """Return what restores that were cut off have left, and what to do."""
-    return Listing(tuple(f"🚨 {text(sentence, 600)}" for sentence in seen.cut_off), 2)
+    return FittedList(tuple(f"🚨 {text(sentence, 600)}" for sentence in seen.cut_off), 2)
 
 
 def overridden_line(seen: Status) -> str | None:

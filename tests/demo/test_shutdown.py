@@ -9,7 +9,7 @@ from aiogram.types import BufferedInputFile
 
 from bot.demo.phones import Person
 from bot.demo.stand_in import faults
-from bot.demo.stand_in.faults import Stage
+from bot.demo.stand_in.faults import FaultStage
 from bot.demo.stand_in.standin import StandIn
 from tests.demo.conftest import MakeBot
 
@@ -55,7 +55,7 @@ async def test_a_client_that_vanishes_leaves_no_file(standin: StandIn, ann: Pers
 
 async def test_a_reset_in_the_body_comes_in_the_middle(standin: StandIn, bot: Bot, ann: Person) -> None:
     """The connection breaks before the whole file was received, with the parameters already known."""
-    standin.inject(faults.reset(Stage.BODY, after_bytes=1_000_000), "sendDocument", chat_id=11)
+    standin.inject(faults.reset(FaultStage.BODY, after_bytes=1_000_000), "sendDocument", chat_id=11)
     with pytest.raises(TelegramNetworkError):
         await bot.send_document(11, BufferedInputFile(bytes(20_000_000), "a.zip"))
     (call,) = standin.calls_of("sendDocument")

@@ -14,7 +14,7 @@ from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from loguru import logger
 
-from bot.demo.phones import Person, Press
+from bot.demo.phones import Person, PhonePress
 from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message
 from bot.handlers import Pace, StrangerLog, build_dispatcher
@@ -77,7 +77,7 @@ class Office:
     ann: Person
     bob: Person
     eve: Person
-    pressed: list[Press]
+    pressed: list[PhonePress]
 
     async def click(
         self, button: str, sees: str, *, who: Person | None = None, message: Message | None = None

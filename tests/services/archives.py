@@ -28,7 +28,7 @@ from bot.models import (
 )
 from bot.services.archive.backup_info import build_info
 from bot.services.archive.manifest import Manifest, backed_up, build_manifest
-from bot.services.archive.write import Source, write_archive
+from bot.services.archive.write import MemberSource, write_archive
 from bot.services.concurrency.abort import Abort
 
 MOMENT = datetime(2026, 3, 29, 1, 30, 7, tzinfo=UTC)
@@ -83,17 +83,17 @@ async def archived(folder: Path, contents: dict[str, bytes], **options: Any) -> 
         files[name] = folder / f"snapshot-{number}"
         files[name].write_bytes(content)
 
-    async def epilogue(members: Sequence[Member]) -> Sequence[Source]:
+    async def epilogue(members: Sequence[Member]) -> Sequence[MemberSource]:
         manifest = manifest_of(members, files)
         info = build_info(manifest, "database_backup_20260329_013007.zip")
         return (
-            Source(name=INFO_NAME, content=info, modified=MOMENT),
-            Source(name=MANIFEST_NAME, content=manifest.to_json(), modified=MOMENT),
+            MemberSource(name=INFO_NAME, content=info, modified=MOMENT),
+            MemberSource(name=MANIFEST_NAME, content=manifest.to_json(), modified=MOMENT),
         )
 
     return await write_archive(
         options.pop("target", folder / "database_backup_20260329_013007.zip"),
-        [Source(name=name, file=file, modified=MOMENT) for name, file in files.items()],
+        [MemberSource(name=name, file=file, modified=MOMENT) for name, file in files.items()],
         **{"epilogue": epilogue, "compression": Compression.AUTO, "abort": Abort()} | options,
     )
 

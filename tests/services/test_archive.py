@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from bot.errors import AbortedError, ArchiveError, NoSpaceError
 from bot.models import Compression, Member
 from bot.services.archive.verify import verify_archive
-from bot.services.archive.write import Source, write_archive
+from bot.services.archive.write import MemberSource, write_archive
 from bot.services.concurrency.abort import Abort
 from bot.services.files import part_file
 from bot.services.zip.deflate import zlib_ng_codec
@@ -68,7 +68,7 @@ def needs(tool: str) -> str:
     return path
 
 
-async def nothing(_members: Sequence[Member]) -> Sequence[Source]:
+async def nothing(_members: Sequence[Member]) -> Sequence[MemberSource]:
     return ()
 
 
@@ -118,7 +118,7 @@ async def test_a_member_beyond_4_gib_is_zip64(tmp_path: Path) -> None:
 
     archive = await write_archive(
         tmp_path / NAME,
-        [Source(name="large.db", file=tmp_path / "snapshot", modified=MOMENT)],
+        [MemberSource(name="large.db", file=tmp_path / "snapshot", modified=MOMENT)],
         epilogue=nothing,
         compression=Compression.FAST,
         abort=Abort(),
@@ -166,7 +166,7 @@ async def test_times_outside_the_format_do_no_harm(year: int, tmp_path: Path) ->
     """A clock that is off by a century still makes an archive that can be verified."""
     archive = await write_archive(
         tmp_path / NAME,
-        [Source(name="a.db", content=b"x", modified=datetime(year, 1, 1, tzinfo=UTC))],
+        [MemberSource(name="a.db", content=b"x", modified=datetime(year, 1, 1, tzinfo=UTC))],
         epilogue=nothing,
         compression=Compression.AUTO,
         abort=Abort(),
@@ -201,7 +201,7 @@ async def test_any_names_and_contents(
 ) -> None:
     """Every set of names is either refused with a sentence or archived so that zipfile finds the same."""
     folder = tmp_path_factory.mktemp("any")
-    sources = [Source(name=name, content=content, modified=MOMENT) for name, content in contents.items()]
+    sources = [MemberSource(name=name, content=content, modified=MOMENT) for name, content in contents.items()]
     try:
         archive = await write_archive(folder / NAME, sources, epilogue=nothing, compression=compression, abort=Abort())
     except ArchiveError:
@@ -218,7 +218,7 @@ async def test_unsafe_names_are_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="can't be the name"):
         await write_archive(
             tmp_path / NAME,
-            [Source(name=name, content=b"", modified=MOMENT)],
+            [MemberSource(name=name, content=b"", modified=MOMENT)],
             epilogue=nothing,
             compression=Compression.AUTO,
             abort=Abort(),
@@ -240,7 +240,7 @@ async def test_an_existing_archive_is_not_replaced(tmp_path: Path) -> None:
         await archived(tmp_path, CONTENTS)
     assert (tmp_path / NAME).read_bytes() == b"precious"
 
-    async def appear(_members: Sequence[Member]) -> Sequence[Source]:
+    async def appear(_members: Sequence[Member]) -> Sequence[MemberSource]:
         (tmp_path / NAME).write_bytes(b"precious too")
         return ()
 
@@ -263,7 +263,7 @@ async def test_what_an_interrupted_run_left_is_replaced(tmp_path: Path) -> None:
 async def test_an_exception_of_the_epilogue_is_passed_on(tmp_path: Path) -> None:
     """A snapshot that turns out damaged ends the archive: the exception comes through, no file stays."""
 
-    async def fail(members: Sequence[Member]) -> Sequence[Source]:
+    async def fail(members: Sequence[Member]) -> Sequence[MemberSource]:
         assert [member.name for member in members] == list(CONTENTS)
         raise LookupError("damaged")
 
@@ -307,7 +307,7 @@ async def test_cancellation_while_the_check_is_awaited_leaves_nothing(tmp_path: 
     """Cancelled in the epilogue, where most of a run's time is spent, it ends with no file and no thread."""
     waiting = asyncio.Event()
 
-    async def wait(_members: Sequence[Member]) -> Sequence[Source]:
+    async def wait(_members: Sequence[Member]) -> Sequence[MemberSource]:
         waiting.set()
         await asyncio.Event().wait()
         return ()
@@ -395,7 +395,7 @@ async def test_a_codec_that_lies_is_caught(codec: Callable[[bytes, bytes], bytes
 async def test_a_bit_that_flips_on_the_disk_is_caught(position: int, tmp_path: Path) -> None:
     """A file changed behind the proof's back differs when it is read again under its final name."""
 
-    async def flip(_members: Sequence[Member]) -> Sequence[Source]:
+    async def flip(_members: Sequence[Member]) -> Sequence[MemberSource]:
         with (tmp_path / f"{NAME}.part").open("r+b") as file:
             file.seek(position)
             byte = file.read(1)[0]
@@ -421,8 +421,8 @@ async def test_a_snapshot_that_changes_its_size_is_refused(tmp_path: Path) -> No
         await write_archive(
             tmp_path / NAME,
             [
-                Source(name="b.db", content=b"x", modified=MOMENT),
-                Source(name="a.db", file=snapshot, modified=MOMENT),
+                MemberSource(name="b.db", content=b"x", modified=MOMENT),
+                MemberSource(name="a.db", file=snapshot, modified=MOMENT),
             ],
             epilogue=nothing,
             compression=Compression.AUTO,

@@ -21,7 +21,7 @@ import pytest
 from bot.clock import utc_now
 from bot.errors import SnapshotError
 from bot.models import CheckMethod, CheckReport, Compression, Database, SkipReason, Trigger, Verdict
-from bot.services.backup.pipeline import Plan, make_backup
+from bot.services.backup.pipeline import BackupPlan, make_backup
 from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.integrity import MAX_MESSAGES
@@ -138,7 +138,7 @@ async def test_a_flipped_bit_costs_no_other_database(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     bits = chance.sample(range(PAGE * 8), 200 if SOAK else 25) + chance.sample(range(PAGE * 8, len(content) * 8), 10)
     paths = [tmp_path / "healthy.db", *flipped(tmp_path / "flipped", content, bits)]
-    plan = Plan(
+    plan = BackupPlan(
         databases=tuple(Database(path=path, name=path.name) for path in paths),
         missing=(),
         target=tmp_path / "database_backup_20260713_120000.zip",

@@ -15,7 +15,17 @@ from bot.errors import AbortedError, ArchiveError
 from bot.models import Compression
 from bot.services.concurrency.abort import Abort
 from bot.services.zip import deflate
-from bot.services.zip.deflate import BLOCK, CANDIDATES, GOOD, WINDOW, Deflation, Mix, Plain, isal_codec, mix_for
+from bot.services.zip.deflate import (
+    BLOCK,
+    CANDIDATES,
+    GOOD,
+    WINDOW,
+    CodecPolicy,
+    Deflation,
+    SourceTotals,
+    isal_codec,
+    policy_for,
+)
 
 SIZES = [0, 1, WINDOW - 1, WINDOW, WINDOW + 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 3 * BLOCK + WINDOW + 1]
 
@@ -27,8 +37,8 @@ def content_of(size: int, seed: int = 1) -> bytes:
 
 
 async def deflated(
-    sources: list[tuple[str, Path | bytes]], mix: Mix | None, threads: int = 2
-) -> list[tuple[bytes, Plain]]:
+    sources: list[tuple[str, Path | bytes]], mix: CodecPolicy | None, threads: int = 2
+) -> list[tuple[bytes, SourceTotals]]:
     found = []
     async with Deflation(mix, abort=Abort(), threads=threads) as deflation:
         await deflation.feed(sources)
@@ -55,9 +65,11 @@ async def test_any_size_comes_back_with_its_checksums(compression: Compression, 
     for number, content in enumerate(contents):
         (tmp_path / str(number)).write_bytes(content)
     sources: list[tuple[str, Path | bytes]] = [(str(n), tmp_path / str(n)) for n in range(len(contents))]
-    for content, (stream, plain) in zip(contents, await deflated(sources, mix_for(compression, 0)), strict=True):
+    for content, (stream, plain) in zip(contents, await deflated(sources, policy_for(compression, 0)), strict=True):
         assert inflated(stream) == content
-        assert plain == Plain(bytes=len(content), crc32=zlib.crc32(content), sha256=hashlib.sha256(content).hexdigest())
+        assert plain == SourceTotals(
+            bytes=len(content), crc32=zlib.crc32(content), sha256=hashlib.sha256(content).hexdigest()
+        )
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -82,7 +94,7 @@ async def test_any_content_survives_any_block_size(
 @given(samples=st.lists(st.tuples(*[st.integers(1, 1000)] * 4), max_size=5))
 def test_recommended_mix_stays_below_the_limit(samples: list[tuple[int, ...]]) -> None:
     """The blocks are shared out so that the whole is below the limit wherever any candidate is."""
-    mix = deflate.recommended_mix(samples, growth=1.04)
+    mix = deflate.recommended_policy(samples, growth=1.04)
     yard, *sizes = (sum(column) for column in zip(*samples, strict=True)) if samples else (1, 1, 1, 1)
     chosen = [sizes[CANDIDATES.index(mix(number))] for number in range(1000)]
     assert sum(chosen) / 1000 <= max(1.04 * yard, sizes[-1]) * 1.000001
@@ -93,7 +105,7 @@ def test_recommended_mix_takes_the_fastest_that_is_small_enough() -> None:
     fastest, middle, last = CANDIDATES
 
     def chosen(*sizes: int) -> list[deflate.Codec]:
-        mix = deflate.recommended_mix([sizes], growth=1.04)
+        mix = deflate.recommended_policy([sizes], growth=1.04)
         return [mix(number) for number in range(100)]
 
     assert set(chosen(100, 104, 90, 80)) == {fastest}
@@ -106,7 +118,7 @@ def test_recommended_mix_takes_the_fastest_that_is_small_enough() -> None:
 def test_recommended_mix_pairs_what_costs_least() -> None:
     """A slower codec that saves far more takes few blocks, and so beats a faster one that has to take most of them."""
     fastest, middle, last = CANDIDATES
-    mix = deflate.recommended_mix([(100, 106, 103, 66)], growth=1.04)
+    mix = deflate.recommended_policy([(100, 106, 103, 66)], growth=1.04)
     chosen = [mix(number) for number in range(100)]
     assert chosen.count(middle) == 0
     assert chosen.count(last) == 5
@@ -124,13 +136,13 @@ async def test_a_large_source_is_sampled(tmp_path: Path) -> None:
 async def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """A source that can't be read is an ArchiveError with its name, raised where its pieces are taken."""
     with pytest.raises(ArchiveError, match=r"shop\.db"):
-        await deflated([("shop.db", tmp_path / "nothing")], mix_for(Compression.FAST, 0))
+        await deflated([("shop.db", tmp_path / "nothing")], policy_for(Compression.FAST, 0))
 
 
 async def test_abort_is_heeded() -> None:
     """A set flag stops the taker, however much is left."""
     abort = Abort()
-    async with Deflation(mix_for(Compression.FAST, 0), abort=abort) as deflation:
+    async with Deflation(policy_for(Compression.FAST, 0), abort=abort) as deflation:
         await deflation.feed([("x", bytes(20 * BLOCK))])
         await deflation.take()
         abort.set("the bot is shut down")

@@ -21,7 +21,7 @@ from bot.errors import DamagedArchiveError, UntrustedArchiveError
 from bot.models import INFO_NAME, MANIFEST_NAME, Backup, Compression, DrillSource, Member, Trigger
 from bot.services.archive.backup_info import build_info
 from bot.services.archive.manifest import build_manifest
-from bot.services.archive.write import Source, write_archive
+from bot.services.archive.write import MemberSource, write_archive
 from bot.services.concurrency.abort import Abort
 from bot.services.drill.drill import rehearse
 from bot.services.fetch.fetch import UnreachableError
@@ -172,16 +172,16 @@ async def test_everything_the_manifest_claims_is_compared(
     backup = await back_up(manager)
     with zipfile.ZipFile(manager.store.folder / backup.archive_name) as opened:
         opened.extract("shop.db", tmp_path / "unpacked")
-    source = Source(name="shop.db", file=tmp_path / "unpacked" / "shop.db", modified=backup.started_at)
+    source = MemberSource(name="shop.db", file=tmp_path / "unpacked" / "shop.db", modified=backup.started_at)
 
-    async def lying(members: Sequence[Member]) -> Sequence[Source]:
+    async def lying(members: Sequence[Member]) -> Sequence[MemberSource]:
         manifest = build_manifest(
             created_at=backup.started_at, trigger=Trigger.COMMAND, host="", timezone="UTC", skipped=[],
             databases=[replace(backup.databases[0], compressed_bytes=members[0].compressed_bytes, **lie)],
         )  # fmt: skip
         return (
-            Source(name=INFO_NAME, content=build_info(manifest, "a.zip"), modified=backup.started_at),
-            Source(name=MANIFEST_NAME, content=manifest.to_json(), modified=backup.started_at),
+            MemberSource(name=INFO_NAME, content=build_info(manifest, "a.zip"), modified=backup.started_at),
+            MemberSource(name=MANIFEST_NAME, content=manifest.to_json(), modified=backup.started_at),
         )
 
     archive = await write_archive(

@@ -14,7 +14,7 @@ from bot.services.catalogue.newest import newest_first
 from bot.services.fetch.choice import choose_in_chat
 from bot.services.recovery.document import Document, choose, write_document
 from bot.services.recovery.recover import Found, choose_point
-from bot.services.restore.sources import find_origin
+from bot.services.restore.sources import find_source
 from bot.texts import Texts
 from tests.services.test_stocktaking import House
 
@@ -53,7 +53,7 @@ async def test_everybody_names_the_same_newest_backup(tmp_path: Path, ahead: tim
     async with house.manager() as manager:
         catalogue = manager.catalogue
         assert (await catalogue.find_backup("latest")).id == newest.id
-        origin = await find_origin(catalogue, house.store, "latest")
+        origin = await find_source(catalogue, house.store, "latest")
         assert origin.backup is not None
         assert origin.backup.id == newest.id
         assert f"Backup {wrong.id} is dated in the future" in origin.note

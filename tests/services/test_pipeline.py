@@ -13,13 +13,13 @@ from pathlib import Path
 
 from bot.clock import utc_now
 from bot.models import CheckMethod, Compression, Database, Progress, SkipReason, Stage, Trigger, Verdict
-from bot.services.backup.pipeline import Plan, Product, make_backup
+from bot.services.backup.pipeline import BackupPlan, MadeBackup, make_backup
 from bot.services.concurrency.abort import Abort
 from tests.samples import damage, make_database
 
 
-async def run(tmp_path: Path, *paths: Path, report: Callable[[Progress], None] = lambda _: None) -> Product:
-    plan = Plan(
+async def run(tmp_path: Path, *paths: Path, report: Callable[[Progress], None] = lambda _: None) -> MadeBackup:
+    plan = BackupPlan(
         databases=tuple(Database(path=path, name=path.name) for path in paths),
         missing=(),
         target=tmp_path / "database_backup_20260713_120000.zip",

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.errors import CourierError, NotFoundError, NothingToBackUpError
-from bot.models import Choice, Mode, QuietHours, Recipient, Trigger
+from bot.models import MessageChoice, MessageMode, QuietHours, Recipient, Trigger
 from tests.services.notices.conftest import MakeHouse, make_house
 from tests.services.notices.house import archives, texts
 
@@ -21,14 +21,14 @@ async def test_choices_survive_a_restart_and_leave_an_audit_line_each(make_house
     preferences = house.manager.preferences
     await house.hours(None)
     for _ in range(2):
-        await preferences.choose_mode(11, Mode.DIGEST, actor="Ann (11)")
+        await preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
         await preferences.choose_quiet(11, NIGHT, actor="Ann (11)")
         await preferences.follow(11, "shop.db", False, actor="Ann (11)")
     await house.restart()
-    assert await house.manager.preferences.of(11) == Choice(
-        mode=Mode.DIGEST, quiet=NIGHT, databases=frozenset({"users.db"}), since=house.now
+    assert await house.manager.preferences.of(11) == MessageChoice(
+        mode=MessageMode.DIGEST, quiet=NIGHT, databases=frozenset({"users.db"}), since=house.now
     )
-    assert await house.manager.preferences.of(12) == Choice()
+    assert await house.manager.preferences.of(12) == MessageChoice()
     told = [(entry.actor, entry.action, entry.detail) for entry in await house.manager.catalogue.audits()]
     assert told == [
         ("Ann (11)", "chose messages", "only users.db"),
@@ -41,8 +41,8 @@ async def test_only_admins_choose(make_house: MakeHouse) -> None:
     """Nobody else's choice is kept, and who is no admin any more gets what everybody gets."""
     house = await make_house()
     with pytest.raises(NotFoundError):
-        await house.manager.preferences.choose_mode(66, Mode.TROUBLE, actor="Eve (66)")
-    assert await house.manager.preferences.of(66) == Choice()
+        await house.manager.preferences.choose_mode(66, MessageMode.TROUBLE, actor="Eve (66)")
+    assert await house.manager.preferences.of(66) == MessageChoice()
 
 
 async def test_quiet_hours_silence_archives_but_no_alarms(make_house: MakeHouse) -> None:
@@ -61,7 +61,7 @@ async def test_quiet_hours_silence_archives_but_no_alarms(make_house: MakeHouse)
     assert [[m.silent for m in texts(person)] for person in (house.ann, house.ben)] == [[False] * 2, [True] * 2]
     house.pass_by(hours=4)  # 07:00
     assert await house.manager.preferences.loudness(12, house.now)
-    assert not await house.manager.preferences.hushed([Recipient(chat_id=11)], house.now)
+    assert not await house.manager.preferences.silent_recipients([Recipient(chat_id=11)], house.now)
 
 
 async def test_chosen_databases_decide_what_is_shown_and_when_it_comes(make_house: MakeHouse) -> None:
@@ -110,7 +110,7 @@ async def test_the_screen_knows_to_whom_what_nobody_wants_goes(make_house: MakeH
     """The keeper is told, and there is none as long as somebody takes everything."""
     house = await make_house()
     preferences = house.manager.preferences
-    await preferences.choose_mode(11, Mode.TROUBLE, actor="Ann (11)")
+    await preferences.choose_mode(11, MessageMode.TROUBLE, actor="Ann (11)")
     assert (await preferences.seen(11)).keeper is None
-    await preferences.choose_mode(12, Mode.DIGEST, actor="Ben (12)")
+    await preferences.choose_mode(12, MessageMode.DIGEST, actor="Ben (12)")
     assert (await preferences.seen(11)).keeper == Recipient(chat_id=12)

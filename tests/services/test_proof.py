@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.errors import ArchiveError
 from bot.models import Member
-from bot.services.archive.proof import Proof
+from bot.services.archive.proof import ArchiveProof
 from bot.services.zip.inflate import INFLATED_PIECE, InflateError, Inflater
 
 
@@ -36,7 +36,7 @@ def member(content: bytes, offset: int) -> Member:
 @given(contents=st.lists(st.binary(max_size=300), max_size=4), cut=st.integers(1, 50), gap=st.integers(0, 40))
 def test_members_are_found_however_the_file_is_cut(contents: list[bytes], cut: int, gap: int) -> None:
     """Members among other bytes are inflated and compared, wherever one piece ends and the next begins."""
-    proof, file, members = Proof(), b"", []
+    proof, file, members = ArchiveProof(), b"", []
     for content in contents:
         file += b"h" * gap
         members.append(member(content, len(file)))
@@ -54,7 +54,7 @@ def test_members_are_found_however_the_file_is_cut(contents: list[bytes], cut: i
 )
 def test_any_difference_is_an_error(difference: dict[str, object]) -> None:
     """Length, CRC, SHA-256, compressed length and place must all be those that were written."""
-    proof = Proof()
+    proof = ArchiveProof()
     proof.expect(0)
     proof.take(deflated(b"content"))
     with pytest.raises(ArchiveError, match=r"shop\.db"):
@@ -63,12 +63,12 @@ def test_any_difference_is_an_error(difference: dict[str, object]) -> None:
 
 def test_a_member_too_many_and_one_cut_off_are_errors() -> None:
     """What was not written, or is not complete, is never proven."""
-    proof = Proof()
+    proof = ArchiveProof()
     proof.expect(0)
     proof.take(deflated(b"content"))
     with pytest.raises(ArchiveError, match="more than was written"):
         proof.conclude([])
-    proof = Proof()
+    proof = ArchiveProof()
     proof.expect(0)
     proof.take(deflated(b"content")[:-1])
     with pytest.raises(ArchiveError, match="not complete"):
@@ -79,9 +79,9 @@ def test_a_file_that_is_too_short_is_an_error(tmp_path: Path) -> None:
     """A file that ends before what was written, or is gone, is never proven."""
     (tmp_path / "part").write_bytes(b"abc")
     with pytest.raises(ArchiveError, match="shorter"):
-        list(Proof().follow(tmp_path / "part", 4))
+        list(ArchiveProof().follow(tmp_path / "part", 4))
     with pytest.raises(ArchiveError, match="reading it back failed"):
-        list(Proof().follow(tmp_path / "gone", 4))
+        list(ArchiveProof().follow(tmp_path / "gone", 4))
 
 
 def test_a_bomb_is_stopped_at_its_declared_size() -> None:

@@ -16,15 +16,15 @@ from bot.errors import BusyError, NotFoundError, RestoreError, RestoreRefusedErr
 from bot.models import RestoreStage, Trigger
 from bot.services.files.locks import RunLock
 from bot.services.manager import Manager
-from bot.services.restore.sources import Origin
+from bot.services.restore.sources import RestoreSource
 from bot.services.restore_chat.offers import MOST as MOST_OFFERS
-from bot.services.restore_chat.pending_plans import MOST, Asker, Gone, WrongPressError
+from bot.services.restore_chat.pending_plans import MOST, Requester, StaleReason, WrongPressError
 from tests.samples import make_database, rows_in, write_env
 from tests.services.conftest import Writer, make_bank
 from tests.services.restore.rig import require_sound
 from tests.town import MovedClock, add_rows
 
-ANN, BEN = Asker(admin_id=11, name="Ann (11)"), Asker(admin_id=12, name="Ben (12)")
+ANN, BEN = Requester(admin_id=11, name="Ann (11)"), Requester(admin_id=12, name="Ben (12)")
 HERE = (11, 1)
 
 
@@ -42,7 +42,7 @@ async def backed_up(manager: Manager) -> str:
     return f"b{(await manager.back_up(trigger=Trigger.COMMAND, requested_by='a test')).backup.id}"
 
 
-async def restored(manager: Manager, source: str, *, asker: Asker = ANN) -> None:
+async def restored(manager: Manager, source: str, *, asker: Requester = ANN) -> None:
     """All steps at once."""
     restores = manager.restores
     held = await restores.plan((await restores.choose(source, asker)).id, asker)
@@ -102,7 +102,7 @@ async def test_what_was_brought_is_offered_restored_and_let_go(tmp_path: Path) -
         shutil.copyfile(archive, brought)
         add_rows(users, 9)
         offer = manager.restores.offer(
-            Origin(files=(brought,)), admin_id=11, label="brought.zip", names=["users.db"], release=release
+            RestoreSource(files=(brought,)), admin_id=11, label="brought.zip", names=["users.db"], release=release
         )
         with pytest.raises(RestoreRefusedError, match="Another admin sent that"):
             await manager.restores.choose(offer, BEN)
@@ -135,7 +135,7 @@ async def test_offers_end_by_time_by_number_and_with_the_service(tmp_path: Path)
 
     async with managed(tmp_path, users, clock=clock) as manager:
         restores = manager.restores
-        source = Origin(files=(tmp_path / "none.zip",))
+        source = RestoreSource(files=(tmp_path / "none.zip",))
         ids = [
             restores.offer(source, admin_id=11, label=str(n), release=letting_go(n))  # type: ignore[arg-type]
             for n in range(MOST_OFFERS + 1)
@@ -158,19 +158,19 @@ async def test_plans_are_bounded_and_swept(tmp_path: Path) -> None:
         source, restores = await backed_up(manager), manager.restores
         held = []
         for number in range(MOST + 1):
-            asker = Asker(admin_id=number, name=str(number))
+            asker = Requester(admin_id=number, name=str(number))
             held.append(await restores.plan((await restores.choose(source, asker)).id, asker))
             restores.shown(held[-1], HERE)
         assert len(rooms(manager)) == MOST
         with pytest.raises(WrongPressError) as refused:
             await restores.ask(held[0].id, held[0].asker, HERE)
-        assert refused.value.why is Gone.REPLACED
+        assert refused.value.why is StaleReason.REPLACED
         clock.go(121)
         await restores.sweep()
         assert rooms(manager) == []
         with pytest.raises(WrongPressError) as refused:
             await restores.begin(held[1].id, held[1].asker, HERE)
-        assert refused.value.why is Gone.EXPIRED
+        assert refused.value.why is StaleReason.EXPIRED
         last = await restores.plan((await restores.choose(source, ANN)).id, ANN)
         assert len(rooms(manager)) == 1
         assert last.place is None
@@ -185,7 +185,7 @@ async def test_a_plan_that_was_never_shown_confirms_nothing(tmp_path: Path) -> N
         held = await restores.plan((await restores.choose(await backed_up(manager), ANN)).id, ANN)
         with pytest.raises(WrongPressError) as refused:
             await restores.begin(held.id, ANN, HERE)
-        assert refused.value.why is Gone.ELSEWHERE
+        assert refused.value.why is StaleReason.ELSEWHERE
 
 
 async def test_a_run_in_another_process_is_named(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from bot.clock import utc_now
 from bot.errors import AbortedError, SnapshotError
 from bot.models import Database, SkipReason
 from bot.services.concurrency.abort import Abort
-from bot.services.snapshot.snapshot import SIDE_BY_SIDE, Room, take_snapshots
+from bot.services.snapshot.snapshot import SIDE_BY_SIDE, SpaceBudget, take_snapshots
 from tests.services.conftest import TOTAL, let_go, make_bank
 from tests.services.snapshots import (
     Write,
@@ -212,7 +212,7 @@ def test_a_copy_that_can_not_be_written_says_nothing_of_the_data(home: Path, int
 
 def test_room_is_shared_out_before_it_is_used(tmp_path: Path) -> None:
     """Copies that have room one by one, but not together, are refused before anything is written."""
-    room = Room(tmp_path)
+    room = SpaceBudget(tmp_path)
     free = shutil.disk_usage(tmp_path).free
     room.claim(tmp_path / "a", free * 6 // 10)
     room.claim(tmp_path / "a", free * 6 // 10)  # tried again

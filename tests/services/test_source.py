@@ -21,7 +21,7 @@ from bot.errors import AbortedError
 from bot.models import SkipReason
 from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.hidden_log import outlook
-from bot.services.snapshot.source import SIDECARS, look_at
+from bot.services.snapshot.source import SIDECARS, read_state
 from tests.services.conftest import TOTAL, let_go, make_bank
 from tests.services.snapshots import (
     NOBODY,
@@ -153,8 +153,8 @@ def test_a_time_stamp_proves_nothing_until_its_tick_is_over(
 ) -> None:
     """A write in the same tick would carry the same stamp."""
     path = make_bank(home / "bank.db", "wal", filler=1)
-    sight = replace(look_at(path), modified_ns=modified_ns)
-    assert (sight.unsettled(modified_ns + age_ns) <= 0) is settled
+    sight = replace(read_state(path), modified_ns=modified_ns)
+    assert (sight.ambiguous_for(modified_ns + age_ns) <= 0) is settled
 
 
 async def test_a_file_from_the_future_is_read_under_its_locks(home: Path, into: Path) -> None:

@@ -17,7 +17,7 @@ from bot.errors import CourierError, DamagedArchiveError, NotFoundError
 from bot.models import Backup, Trigger
 from bot.services.concurrency.abort import Abort
 from bot.services.manager import Manager
-from bot.services.restore.sources import find_origin
+from bot.services.restore.sources import find_source
 from bot.services.retention.housekeeping import CLOCK_DOUBTED
 from bot.texts import Texts
 from tests.samples import make_database, write_env
@@ -166,10 +166,10 @@ async def test_restore_latest_names_the_newest_good_older_one(house: House, spoi
     spoil(house.archive(second))
     async with house.manager() as manager:
         with pytest.raises((NotFoundError, DamagedArchiveError)) as raised:
-            await find_origin(manager.catalogue, house.store, "latest")
+            await find_source(manager.catalogue, house.store, "latest")
         assert f"backup {second.id}" in raised.value.sentence
         assert f"`restore {first.id}` takes it" in raised.value.hint
-        origin = await find_origin(manager.catalogue, house.store, str(first.id))
+        origin = await find_source(manager.catalogue, house.store, str(first.id))
         assert origin.files == (house.archive(first),)
 
 
@@ -180,7 +180,7 @@ async def test_a_restore_that_finds_the_archive_damaged_records_it_and_names_the
     first, second = await house.back_up(), await house.back_up()
     flip(house.archive(second))
     async with open_restorer(load_settings(house.env, need_telegram=False), reading=False) as restorer:
-        origin = await find_origin(restorer.house.catalogue, house.store, "latest")
+        origin = await find_source(restorer.house.catalogue, house.store, "latest")
         with pytest.raises(DamagedArchiveError) as raised:
             async with restorer.prepare(origin, folder=tmp_path / "out", abort=Abort()):
                 pass

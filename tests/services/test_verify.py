@@ -19,7 +19,7 @@ from bot.errors import AbortedError, DamagedArchiveError, NotFoundError
 from bot.models import INFO_NAME, MANIFEST_NAME, Compression, Member
 from bot.services.archive.manifest import Manifest, read_manifest
 from bot.services.archive.verify import verify_archive
-from bot.services.archive.write import Source, write_archive
+from bot.services.archive.write import MemberSource, write_archive
 from bot.services.concurrency.abort import Abort
 from bot.services.zip.reader import MAX_DIRECTORY
 from tests.services.archives import MOMENT, archived, manifest_of, means_nothing
@@ -120,15 +120,15 @@ async def forged(folder: Path, told: dict[str, bytes], held: dict[str, bytes], n
     files = {name: folder / f"snapshot-{number}" for number, name in enumerate(told)}
     manifest = manifest_of(described.members[: len(told)], files)
 
-    async def epilogue(_members: Sequence[Member]) -> Sequence[Source]:
+    async def epilogue(_members: Sequence[Member]) -> Sequence[MemberSource]:
         return [
-            Source(name=name, content=manifest.to_json() if name == MANIFEST_NAME else b"info", modified=MOMENT)
+            MemberSource(name=name, content=manifest.to_json() if name == MANIFEST_NAME else b"info", modified=MOMENT)
             for name in names or (INFO_NAME, MANIFEST_NAME)
         ]
 
     archive = await write_archive(
         folder / "forged.zip",
-        [Source(name=name, content=content, modified=MOMENT) for name, content in held.items()],
+        [MemberSource(name=name, content=content, modified=MOMENT) for name, content in held.items()],
         epilogue=epilogue,
         compression=Compression.AUTO,
         abort=Abort(),

@@ -16,7 +16,7 @@ BAD_GATEWAY = (
 )
 
 
-class Stage(enum.StrEnum):
+class FaultStage(enum.StrEnum):
     """The moments at which a call can go wrong."""
 
     ARRIVAL = "arrival"
@@ -74,7 +74,7 @@ class Gate:
 class Fault:
     """What happens to a call; made by the functions below."""
 
-    stage: Stage
+    stage: FaultStage
     error: Exception | None = None
     gate: Gate | None = None
     seconds: float = 0
@@ -86,27 +86,27 @@ class Fault:
 
 def flood(retry_after: int) -> Fault:
     """429 with the header and the parameter."""
-    return Fault(Stage.CALL, refusals.flood(retry_after))
+    return Fault(FaultStage.CALL, refusals.flood(retry_after))
 
 
 def forbidden(text: str = "bot was blocked by the user") -> Fault:
     """403 `Forbidden: …`."""
-    return Fault(Stage.CALL, refusals.forbidden(text))
+    return Fault(FaultStage.CALL, refusals.forbidden(text))
 
 
 def bad_request(text: str) -> Fault:
     """400 `Bad Request: …`."""
-    return Fault(Stage.CALL, refusals.bad_request(text))
+    return Fault(FaultStage.CALL, refusals.bad_request(text))
 
 
 def migrated(new_chat_id: int) -> Fault:
     """400 that names the supergroup; to have the new id work as well, upgrade a real group instead."""
-    return Fault(Stage.CALL, refusals.upgraded(new_chat_id))
+    return Fault(FaultStage.CALL, refusals.upgraded(new_chat_id))
 
 
 def refused(status: int, description: str) -> Fault:
     """Any other refusal as JSON: 401 Unauthorized, 409 Conflict, …"""
-    return Fault(Stage.CALL, RefusalError(status, description))
+    return Fault(FaultStage.CALL, RefusalError(status, description))
 
 
 def too_large(*, html: bool = False) -> Fault:
@@ -122,11 +122,11 @@ def server_error(
         return _html(status, "502 Bad Gateway" if status == 502 else f"{status} Internal Server Error")
     if description is None:
         body = json.dumps({"ok": False, "error_code": status})
-        return Fault(Stage.CALL, CannedError(status, body, "application/json"))
+        return Fault(FaultStage.CALL, CannedError(status, body, "application/json"))
     return refused(status, description)
 
 
-def reset(stage: Stage = Stage.CALL, *, after_bytes: int = 1) -> Fault:
+def reset(stage: FaultStage = FaultStage.CALL, *, after_bytes: int = 1) -> Fault:
     """Cut the connection: at ARRIVAL, in the BODY once `after_bytes` of files came in, at CALL, or at ANSWER.
 
     A call without a file has no BODY stage.
@@ -136,26 +136,26 @@ def reset(stage: Stage = Stage.CALL, *, after_bytes: int = 1) -> Fault:
 
 def lost_answer() -> Fault:
     """The call is carried out, then the connection is cut: delivered, and the bot can't know."""
-    return reset(Stage.ANSWER)
+    return reset(FaultStage.ANSWER)
 
 
-def delay(seconds: float = 0, *, gate: Gate | None = None, stage: Stage = Stage.CALL) -> Fault:
+def delay(seconds: float = 0, *, gate: Gate | None = None, stage: FaultStage = FaultStage.CALL) -> Fault:
     """Hold the call (CALL) or the answer of a call already carried out (ANSWER) for a time or until a gate opens."""
     return Fault(stage, gate=gate, seconds=seconds)
 
 
 def album_flood(*, stored: int = 1, retry_after: int = 8) -> Fault:
     """The first items of an album arrive, then a 429 hides in the text of a 400."""
-    return Fault(Stage.CALL, album=(stored, retry_after))
+    return Fault(FaultStage.CALL, album=(stored, retry_after))
 
 
 def truncated(at: int) -> Fault:
     """A download that ends after `at` bytes although more were promised; for the method `download`."""
-    return Fault(Stage.CALL, truncate_at=at)
+    return Fault(FaultStage.CALL, truncate_at=at)
 
 
 def _html(status: int, title: str) -> Fault:
-    return Fault(Stage.CALL, CannedError(status, BAD_GATEWAY.format(title), "text/html"))
+    return Fault(FaultStage.CALL, CannedError(status, BAD_GATEWAY.format(title), "text/html"))
 
 
 @dataclass(eq=False, slots=True)
@@ -183,7 +183,7 @@ class Rule:
         if not await self.changes.until(lambda: self.hits >= hits, within=within):
             raise TimeoutError(f"struck {self.hits} times of {hits}")
 
-    def strikes(self, call: Call, stage: Stage) -> bool:
+    def strikes(self, call: Call, stage: FaultStage) -> bool:
         """Whether this call is hit at this stage; counts it."""
         if not self._fits(call, stage) or self._last is call:
             # A body comes in many chunks, and is one call all the same.
@@ -196,11 +196,11 @@ class Rule:
         self.changes.ring()
         return True
 
-    def _fits(self, call: Call, stage: Stage) -> bool:
+    def _fits(self, call: Call, stage: FaultStage) -> bool:
         return (
             stage is self.fault.stage
             and (self.times is None or self.hits < self.times)
-            and (stage is not Stage.BODY or call.uploaded_bytes >= self.fault.after_bytes)
+            and (stage is not FaultStage.BODY or call.uploaded_bytes >= self.fault.after_bytes)
             and (self.method is None or self.method.lower() == call.method.lower())
             and (self.chat_id is None or self.chat_id == call.chat_id)
             and (self.when is None or self.when(call))
@@ -214,7 +214,7 @@ class Faults:
         self.changes = changes
         self.rules: list[Rule] = []
 
-    async def strike(self, call: Call, stage: Stage, closing: asyncio.Event) -> Fault | None:
+    async def strike(self, call: Call, stage: FaultStage, closing: asyncio.Event) -> Fault | None:
         """Wait out every delay; then raise what the first matching fault says, or give it when it changes the work."""
         for rule in list(self.rules):
             if not rule.strikes(call, stage):

@@ -14,7 +14,7 @@ CHUNK = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class UploadedFile:
     """A file of the request, already on the disk."""
 
     path: Path
@@ -28,7 +28,7 @@ class Body:
     """A request's parameters as text (or as JSON values) and its files by field name."""
 
     fields: dict[str, Any] = field(default_factory=dict)
-    uploads: dict[str, Upload] = field(default_factory=dict)
+    uploads: dict[str, UploadedFile] = field(default_factory=dict)
     uploaded_bytes: int = 0
 
     def discard(self) -> None:
@@ -68,7 +68,7 @@ async def _read_parts(parts: MultipartReader, body: Body, folder: Path, limit: i
         path = folder / uuid.uuid4().hex
         with _create(path) as file:
             size = 0
-            body.uploads[part.name] = Upload(path, part.filename, 0, "")
+            body.uploads[part.name] = UploadedFile(path, part.filename, 0, "")
             while chunk := await part.read_chunk(CHUNK):
                 size += len(chunk)
                 body.uploaded_bytes += len(chunk)
@@ -76,7 +76,7 @@ async def _read_parts(parts: MultipartReader, body: Body, folder: Path, limit: i
                     file.write(chunk)
                 await progress(body)
         mime_type = part.headers.get("Content-Type", "application/octet-stream")
-        body.uploads[part.name] = Upload(path, part.filename, size, mime_type)
+        body.uploads[part.name] = UploadedFile(path, part.filename, size, mime_type)
         too_large = too_large or size > limit
     if too_large:
         raise RefusalError(413, "Request Entity Too Large")

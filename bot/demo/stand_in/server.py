@@ -20,7 +20,7 @@ from bot.demo.stand_in.calls import Call
 from bot.demo.stand_in.chats import file_at
 from bot.demo.stand_in.content import Exchange
 from bot.demo.stand_in.contract import ContractViolationError, known_methods, read_method
-from bot.demo.stand_in.faults import CannedError, CutError, Fault, Faults, Stage
+from bot.demo.stand_in.faults import CannedError, CutError, Fault, Faults, FaultStage
 from bot.demo.stand_in.methods import ANSWERS
 from bot.demo.stand_in.multipart import CHUNK, Body, read_body
 from bot.demo.stand_in.refusals import RefusalError, bad_request, flood
@@ -86,7 +86,7 @@ class Server:
         call, bot = self._open_call(request, request.match_info["method"])
         try:
             result = await self._carry_out(request, call, bot, body)
-            await self.faults.strike(call, Stage.ANSWER, self.closing)
+            await self.faults.strike(call, FaultStage.ANSWER, self.closing)
             call.status = 200
             return web.json_response({"ok": True, "result": result})
         except (CutError, CannedError, RefusalError) as error:
@@ -124,12 +124,12 @@ class Server:
         return _refuse(error)
 
     async def _carry_out(self, request: web.Request, call: Call, bot: BotAccount | None, body: Body) -> Any:
-        await self.faults.strike(call, Stage.ARRIVAL, self.closing)
+        await self.faults.strike(call, FaultStage.ARRIVAL, self.closing)
 
         async def progress(so_far: Body) -> None:
             call.params, call.uploaded_bytes = so_far.fields, so_far.uploaded_bytes
             self.state.changes.ring()
-            await self.faults.strike(call, Stage.BODY, self.closing)
+            await self.faults.strike(call, FaultStage.BODY, self.closing)
 
         call.params = body.fields
         try:
@@ -142,7 +142,7 @@ class Server:
             raise RefusalError(401, "Unauthorized")
         if bot.logged_out:
             raise bad_request("Logged out")
-        fault = await self.faults.strike(call, Stage.CALL, self.closing)
+        fault = await self.faults.strike(call, FaultStage.CALL, self.closing)
         model = known_methods().get(call.method.lower())
         if model is None:
             raise RefusalError(404, "Not Found: method not found")
@@ -200,8 +200,8 @@ class Server:
         call, bot = self._open_call(request, "download")
         call.params = {"path": request.match_info["path"]}
         try:
-            await self.faults.strike(call, Stage.ARRIVAL, self.closing)
-            fault = await self.faults.strike(call, Stage.CALL, self.closing)
+            await self.faults.strike(call, FaultStage.ARRIVAL, self.closing)
+            fault = await self.faults.strike(call, FaultStage.CALL, self.closing)
             if bot is None:
                 raise RefusalError(401, "Unauthorized")
             file = file_at(bot, request.match_info["path"])

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from bot.demo.phones import Person
 from bot.demo.stand_in.calls import Call
-from bot.demo.stand_in.faults import Fault, Gate, Rule, Stage, delay
+from bot.demo.stand_in.faults import Fault, FaultStage, Gate, Rule, delay
 from bot.demo.stand_in.groups import Group
 from bot.demo.stand_in.server import Manners, Server
 from bot.demo.stand_in.state import Account, BotAccount, Chat, Json, State
@@ -208,14 +208,14 @@ class StandIn:
         `method` None means every method, getUpdates included. Raises ValueError where chat_id or `when` could never
         be known: at ARRIVAL the parameters were not read.
         """
-        if fault.stage is Stage.ARRIVAL and (chat_id is not None or when is not None):
+        if fault.stage is FaultStage.ARRIVAL and (chat_id is not None or when is not None):
             raise ValueError("nothing but the method is known when a call arrives")
         rule = Rule(fault, self._state.changes, method, chat_id, when, nth, times)
         self._server.faults.rules.append(rule)
         return rule
 
     def hold(
-        self, method: str, *, chat_id: int | None = None, stage: Stage = Stage.CALL, times: int | None = None
+        self, method: str, *, chat_id: int | None = None, stage: FaultStage = FaultStage.CALL, times: int | None = None
     ) -> Gate:
         """Hold matching calls until the gate given back is opened; at ANSWER they are carried out first."""
         gate = Gate(self._state.changes)

@@ -43,7 +43,7 @@ class Section(StrEnum):
     SCHEDULE = "schedule"
 
 
-class Settings(CallbackData, prefix="set"):
+class SettingsButton(CallbackData, prefix="set"):
     section: Section
 
 
@@ -116,7 +116,7 @@ class Restore(CallbackData, prefix="rst"):
     item: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
 
-class Level(StrEnum):
+class LogLevel(StrEnum):
     ALL = "all"
     INFO = "info"
     WARNING = "warning"
@@ -125,7 +125,7 @@ class Level(StrEnum):
 
 
 class Logs(CallbackData, prefix="log"):
-    level: Level
+    level: LogLevel
     page: PageNumber
 
 
@@ -168,9 +168,12 @@ def backup_menu(*, paused: bool) -> InlineKeyboardMarkup:
     resume = button("▶️ Resume", Resume(), ButtonStyle.SUCCESS)
     return keyboard(
         [button("📊 Backup Status", Go(place=Place.STATUS)), button("💾 Manual Backup", Run(), ButtonStyle.PRIMARY)],
-        [button("📜 Detailed Logs", Logs(level=Level.ALL, page=0)), button("🩺 System Health", Go(place=Place.HEALTH))],
+        [
+            button("📜 Detailed Logs", Logs(level=LogLevel.ALL, page=0)),
+            button("🩺 System Health", Go(place=Place.HEALTH)),
+        ],
         [button("🗂 History", History(page=0)), resume if paused else pause],
-        [button("⚙️ Settings", Settings(section=Section.ALL))],
+        [button("⚙️ Settings", SettingsButton(section=Section.ALL))],
         back_row("Back", Go(place=Place.ADMIN)),
     )
 
@@ -270,14 +273,14 @@ def confirm_delete(backup_id: int, page: int, asked_at: int) -> InlineKeyboardMa
     )
 
 
-def logs(level: Level, page: int, *, more: bool) -> InlineKeyboardMarkup:
+def logs(level: LogLevel, page: int, *, more: bool) -> InlineKeyboardMarkup:
     """Return the filters, the pages and the file."""
     names = {
-        Level.ALL: "All",
-        Level.INFO: "Info",
-        Level.WARNING: "Warning",
-        Level.ERROR: "Error",
-        Level.ACTIONS: "👤 Actions",
+        LogLevel.ALL: "All",
+        LogLevel.INFO: "Info",
+        LogLevel.WARNING: "Warning",
+        LogLevel.ERROR: "Error",
+        LogLevel.ACTIONS: "👤 Actions",
     }
     *filters, people = (
         button(f"• {name} •" if each is level else name, Logs(level=each, page=0)) for each, name in names.items()

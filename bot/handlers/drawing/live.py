@@ -12,7 +12,7 @@ from typing import Any
 from aiogram.exceptions import TelegramRetryAfter
 from loguru import logger
 
-from bot.handlers.drawing.screen import Canvas, Edited, Screen
+from bot.handlers.drawing.screen import Edited, MessageSlot, Screen
 
 _LAST_WORDS = (1.0, 3.0, 10.0)
 """Seconds between the attempts to draw a result: without it the message would show work that never ends."""
@@ -53,12 +53,12 @@ class LiveView:
 
     pace: Pace
 
-    async def follow(self, canvas: Canvas, screen: Callable[[], Screen], work: asyncio.Future[Any]) -> None:
+    async def follow(self, canvas: MessageSlot, screen: Callable[[], Screen], work: asyncio.Future[Any]) -> None:
         """Redraw until the work ends; while another screen is open in the message, it is left alone."""
         with self.pace.watching(canvas.chat_id):
             await self._follow(canvas, screen, work)
 
-    async def _follow(self, canvas: Canvas, screen: Callable[[], Screen], work: asyncio.Future[Any]) -> None:
+    async def _follow(self, canvas: MessageSlot, screen: Callable[[], Screen], work: asyncio.Future[Any]) -> None:
         drawn, gone = "", False
         while not work.done():
             wait, now = self.pace.seconds(canvas.chat_id), screen()
@@ -72,7 +72,7 @@ class LiveView:
                     logger.debug("the progress could not be drawn: {}", type(error).__name__)
             await self.pause(wait, work)
 
-    async def show(self, canvas: Canvas, screen: Screen) -> bool:
+    async def show(self, canvas: MessageSlot, screen: Screen) -> bool:
         """Draw once; False when the message is gone."""
         if canvas.message_id is None:
             await canvas.draw(screen)
@@ -89,7 +89,7 @@ class LiveView:
             with suppress(asyncio.CancelledError):
                 await tick
 
-    async def settle(self, canvas: Canvas, screen: Screen) -> None:
+    async def settle(self, canvas: MessageSlot, screen: Screen) -> None:
         """Draw the last screen, also when Telegram asks to wait or can't be reached for a moment."""
         for wait in _LAST_WORDS:
             try:

@@ -39,7 +39,7 @@ class Screen:
     keyboard: InlineKeyboardMarkup | None = None
 
 
-class Board:
+class MessageOwners:
     """Knows, for every message with buttons, who drew there last.
 
     Handlers run at the same time, and a slow one must not paint over what a later press has opened: only the holder of
@@ -51,16 +51,16 @@ class Board:
         self._newest: OrderedDict[tuple[int, int], str] = OrderedDict()
         self._tickets = itertools.count(1)
 
-    def canvas(self, bot: Bot, chat_id: int) -> Canvas:
+    def canvas(self, bot: Bot, chat_id: int) -> MessageSlot:
         """Return a place for a new message in a chat."""
-        return Canvas(self, bot, chat_id, f"message {next(self._tickets)}")
+        return MessageSlot(self, bot, chat_id, f"message {next(self._tickets)}")
 
-    def press(self, bot: Bot, callback: CallbackQuery, *, claim: bool = True) -> Press:
+    def press(self, bot: Bot, callback: CallbackQuery, *, claim: bool = True) -> ButtonPress:
         """Return the press with the place its answer is drawn in: its own message where that can still be edited.
 
         `claim` makes it the newest on its message; without it, it draws only as long as nobody came after it.
         """
-        canvas = Canvas(self, bot, callback.from_user.id, callback.id)
+        canvas = MessageSlot(self, bot, callback.from_user.id, callback.id)
         if callback.message is not None:
             canvas.chat_id = callback.message.chat.id
             canvas.origin = (canvas.chat_id, callback.message.message_id)
@@ -69,7 +69,7 @@ class Board:
                 self.claim(canvas.origin, callback.id)
         if isinstance(callback.message, Message) and self._clock() - callback.message.date < EDITABLE_FOR:
             canvas.message_id = callback.message.message_id
-        return Press(callback, canvas)
+        return ButtonPress(callback, canvas)
 
     def claim(self, place: tuple[int, int], ticket: str) -> None:
         """Give a message to a new holder."""
@@ -92,10 +92,10 @@ class Edited(Enum):
 
 
 @dataclass(slots=True)
-class Canvas:
+class MessageSlot:
     """One message of the bot, or the place for one that is yet to be sent."""
 
-    board: Board
+    board: MessageOwners
     bot: Bot
     chat_id: int
     ticket: str
@@ -153,11 +153,11 @@ class Canvas:
 
 
 @dataclass(slots=True)
-class Press:
+class ButtonPress:
     """A pressed button: it is owed an answer, and draws where it was pressed."""
 
     callback: CallbackQuery
-    canvas: Canvas
+    canvas: MessageSlot
     _answered: bool = field(default=False)
 
     @property

@@ -14,10 +14,10 @@ from loguru import logger
 from bot.clock import Clock, utc_now
 from bot.errors import CourierError, NotFoundError
 from bot.models import Alarm, BackedUp
-from bot.services.alarms.dispatch import Telling
+from bot.services.alarms.dispatch import AlarmDispatch
 from bot.services.alarms.listener import Audience, Listener
-from bot.services.alarms.register import Register
-from bot.services.alarms.shrinking import FURTHER_BACK, Fall, Level, fall_from, has_lost, level_of
+from bot.services.alarms.register import AlarmRegister
+from bot.services.alarms.shrinking import FURTHER_BACK, Shrinkage, ShrinkBaseline, baseline_of, has_lost, shrinkage_from
 from bot.services.catalogue import Catalogue
 
 LOOK_EVERY = 30.0
@@ -32,7 +32,7 @@ MANY = "*"
 GONE are those that a pattern found before.
 """
 
-Sentry = Callable[[], Awaitable[None]]
+AlarmCheck = Callable[[], Awaitable[None]]
 
 Loudness = Callable[[int, datetime], Awaitable[bool]]
 """Whether an alarm may sound in an admin's chat now."""
@@ -48,7 +48,7 @@ class Alarms:
     def __init__(
         self, catalogue: Catalogue, *, reminder: timedelta, shrink_percent: int, clock: Clock = utc_now
     ) -> None:
-        self.sentries: tuple[Sentry, ...] = ()
+        self.sentries: tuple[AlarmCheck, ...] = ()
         """Who looks whether something is wrong, at every round; each begins and ends alarms."""
         self.audience: Audience = _nobody
         self.loudness: Loudness = _always_loud
@@ -56,8 +56,8 @@ class Alarms:
         self.reminder = reminder
         self.shrink_percent = shrink_percent
         self._catalogue, self._clock = catalogue, clock
-        self._register = Register(catalogue, clock=clock)
-        self._telling = Telling(self._register, reminder=reminder, clock=clock)
+        self._register = AlarmRegister(catalogue, clock=clock)
+        self._telling = AlarmDispatch(self._register, reminder=reminder, clock=clock)
         self._lock = asyncio.Lock()
         self._nudged = asyncio.Event()
 
@@ -143,7 +143,7 @@ class Alarms:
             logger.exception("backup {} could not be compared with the one before", backup_id)
         return tuple(lines)
 
-    async def fall_of(self, database: BackedUp, backup_id: int) -> Fall | None:
+    async def fall_of(self, database: BackedUp, backup_id: int) -> Shrinkage | None:
         """Return how far a database fell; None where that is not far enough for an alarm, or there is no level.
 
         It is measured against the level at which its alarm began; without one, against the backup before, and those
@@ -151,16 +151,16 @@ class Alarms:
         """
         percent, key = self.shrink_percent, f"{SHRUNKEN}:{database.name}"
         alarm = next((a for a in await self.open_alarms() if a.key == key), None)
-        if alarm is not None and (kept := level_of(alarm.base, database)) is not None:
-            return fall_from(database, kept, percent)
+        if alarm is not None and (kept := baseline_of(alarm.base, database)) is not None:
+            return shrinkage_from(database, kept, percent)
         before = await self._catalogue.predecessor(database.path, backup_id)
         if before is None or not percent or not has_lost(database, before):
             return None
-        fall = fall_from(database, Level(database=before), percent)
+        fall = shrinkage_from(database, ShrinkBaseline(database=before), percent)
         for ago, over in FURTHER_BACK if fall is None else ():
             lowest = await self._catalogue.lowest_level(database, backup_id, ago=ago, accepted=key)
-            level = Level(database=lowest, over=over) if lowest is not None else None
-            fall = fall or fall_from(database, level, percent)
+            level = ShrinkBaseline(database=lowest, over=over) if lowest is not None else None
+            fall = fall or shrinkage_from(database, level, percent)
         return fall
 
     # --- telling -----------------------------------------------------------------------------------------------

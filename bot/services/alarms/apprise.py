@@ -16,8 +16,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.clock import Clock
-from bot.models import Alarm, Told
-from bot.services.alarms.lifecycle import Act, fingerprint
+from bot.models import Alarm, AlarmNotice
+from bot.services.alarms.lifecycle import AlarmStep, fingerprint
 from bot.services.alarms.listener import CanNotTellError
 
 ANSWERS_WITHIN = 20.0
@@ -29,7 +29,7 @@ TRIES = 5
 Wording = Callable[[Alarm, datetime], tuple[str, str]]
 
 
-class Phone:
+class AppriseTarget:
     """One apprise address. It is told when an alarm begins, at each reminder, and when it ends."""
 
     def __init__(
@@ -37,7 +37,7 @@ class Phone:
     ) -> None:
         self._url, self._wording, self._clock = url, wording, clock
         self._within, self._tries = within, tries
-        self._failures: dict[tuple[str, Act], int] = {}
+        self._failures: dict[tuple[str, AlarmStep], int] = {}
 
     @property
     def address(self) -> str:
@@ -47,20 +47,20 @@ class Phone:
     async def concerned(self, alarm: Alarm) -> bool:
         return True
 
-    async def tell(self, act: Act, alarm: Alarm, told: Told) -> Told:
+    async def tell(self, act: AlarmStep, alarm: Alarm, told: AlarmNotice) -> AlarmNotice:
         now = self._clock()
         match act:
-            case Act.CHANGE:
+            case AlarmStep.CHANGE:
                 return replace(told, shown=fingerprint(alarm))  # a phone can't take back what it has shown
-            case Act.END_UNHEARD:
+            case AlarmStep.END_UNHEARD:
                 return replace(told, done=True)  # nothing to put right: it never rang
             case _:
                 await self._send(act, alarm, now)
-        if act is Act.END:
+        if act is AlarmStep.END:
             return replace(told, done=True)
         return replace(told, message_id=0, sent_at=now, reminded_at=now, shown=fingerprint(alarm))
 
-    async def _send(self, act: Act, alarm: Alarm, now: datetime) -> None:
+    async def _send(self, act: AlarmStep, alarm: Alarm, now: datetime) -> None:
         title, body = self._wording(alarm, now)
         attempt = (alarm.id, act)
         if await in_a_thread(lambda: _notify(self._url, title, body), self._within):

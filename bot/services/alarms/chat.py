@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.clock import Clock
-from bot.models import Alarm, Recipient, Told
+from bot.models import Alarm, AlarmNotice, Recipient
 from bot.services.alarms.alarms import MANY, SHRUNKEN, SKIPPED, Loudness
-from bot.services.alarms.lifecycle import EDITABLE_FOR, Act, fingerprint
+from bot.services.alarms.lifecycle import EDITABLE_FOR, AlarmStep, fingerprint
 from bot.services.alarms.listener import CanNotTellError
 from bot.services.contracts.destination import Notice, NoticeButton, Outcome, Wait
 from bot.services.delivery.ledger import Ledger
@@ -36,7 +36,7 @@ class Wording(Protocol):
     def alarm_moved(self, alarm: Alarm) -> str: ...
 
 
-class Board:
+class ChatAlarms:
     """One recipient's chat.
 
     The beginning and each reminder sound, unless the admin wants quiet then; a change and the end don't. The end edits
@@ -70,7 +70,7 @@ class Board:
             return True
         return bool(await self._concerned(self._recipient, [alarm.subject]))
 
-    async def tell(self, act: Act, alarm: Alarm, told: Told) -> Told:
+    async def tell(self, act: AlarmStep, alarm: Alarm, told: AlarmNotice) -> AlarmNotice:
         try:
             return await self._tell(act, alarm, told)
         except Wait as outcome:
@@ -78,25 +78,25 @@ class Board:
         except Outcome as outcome:
             raise CanNotTellError(outcome.sentence) from None
 
-    async def _tell(self, act: Act, alarm: Alarm, told: Told) -> Told:
+    async def _tell(self, act: AlarmStep, alarm: Alarm, told: AlarmNotice) -> AlarmNotice:
         now = self._clock()
         match act:
-            case Act.BEGIN | Act.REMIND:
+            case AlarmStep.BEGIN | AlarmStep.REMIND:
                 message_id = await self._ledger.post(self._recipient, await self._notice(alarm, now, aloud=True))
                 if told.message_id is not None:
                     await self._take_away(told, alarm)
                 return self._shown(replace(told, message_id=message_id, sent_at=now, reminded_at=now), alarm)
-            case Act.CHANGE:
+            case AlarmStep.CHANGE:
                 return await self._change(alarm, told, now)
-            case Act.END:
+            case AlarmStep.END:
                 return await self._end(alarm, told)
-            case Act.END_UNHEARD:
+            case AlarmStep.END_UNHEARD:
                 await self._ledger.post(self._recipient, Notice(html=self._wording.alarm_over(alarm)))
                 return replace(told, done=True)
             case _:
                 return told
 
-    async def _change(self, alarm: Alarm, told: Told, now: datetime) -> Told:
+    async def _change(self, alarm: Alarm, told: AlarmNotice, now: datetime) -> AlarmNotice:
         old = told.message_id if told.sent_at is not None and now - told.sent_at < EDITABLE_FOR else None
         message_id = await self._ledger.post(
             self._recipient, await self._notice(alarm, now, aloud=False), message_id=old
@@ -107,7 +107,7 @@ class Board:
             told = replace(told, message_id=message_id, sent_at=now)
         return self._shown(told, alarm)
 
-    async def _end(self, alarm: Alarm, told: Told) -> Told:
+    async def _end(self, alarm: Alarm, told: AlarmNotice) -> AlarmNotice:
         over = Notice(html=self._wording.alarm_over(alarm))
         message_id = await self._ledger.post(self._recipient, over, message_id=told.message_id)
         if message_id == told.message_id and not alarm.accepted:
@@ -124,14 +124,14 @@ class Board:
             buttons=self._buttons(alarm) if private else (),  # presses are only heard in private chats
         )
 
-    async def _take_away(self, told: Told, alarm: Alarm) -> None:
+    async def _take_away(self, told: AlarmNotice, alarm: Alarm) -> None:
         """Let the newer message stand alone: the older one goes, or at least loses its buttons."""
         if told.message_id is None:
             return
         with suppress(Outcome):
             moved = Notice(html=self._wording.alarm_moved(alarm))
-            await self._ledger.take_back(self._recipient, told.message_id, moved)
+            await self._ledger.delete_notice(self._recipient, told.message_id, moved)
 
     @staticmethod
-    def _shown(told: Told, alarm: Alarm) -> Told:
+    def _shown(told: AlarmNotice, alarm: Alarm) -> AlarmNotice:
         return replace(told, shown=fingerprint(alarm))

@@ -23,7 +23,7 @@ from bot.models import (
     Trigger,
 )
 from bot.services.alarms.alarms import GONE, MANY, SHRUNKEN, SKIPPED
-from bot.services.alarms.shrinking import keep_level
+from bot.services.alarms.shrinking import keep_baseline
 from bot.services.catalogue.newest import is_ahead
 from bot.services.schedule.staleness import too_old_at
 from bot.services.snapshot.snapshot import SPARE_BYTES
@@ -56,8 +56,8 @@ _TITLES = {
 _MEND = {SKIPPED: "", GONE: " Bring it back (History has its backups), or say that it is right."}
 _NOT_NAMED = "is no longer among DATABASES"
 
-Usage = Callable[[Path], tuple[int, int]]
-Look = Callable[[], Awaitable[None]]
+DiskUsage = Callable[[Path], tuple[int, int]]
+Check = Callable[[], Awaitable[None]]
 
 
 def disk_usage(folder: Path) -> tuple[int, int]:
@@ -68,7 +68,7 @@ def disk_usage(folder: Path) -> tuple[int, int]:
     return usage.free, usage.total
 
 
-class Sentry:
+class AlarmChecks:
     """One look at everything that the catalogue and the machine tell. Each part may raise a `CourierError`."""
 
     def __init__(
@@ -77,7 +77,7 @@ class Sentry:
         *,
         audience: Iterable[Recipient],
         clock: Clock,
-        usage: Usage = disk_usage,
+        usage: DiskUsage = disk_usage,
     ) -> None:
         self._manager, self._alarms, self._catalogue = manager, manager.alarms, manager.catalogue
         self._audience, self._clock, self._usage = tuple(audience), clock, usage
@@ -87,7 +87,7 @@ class Sentry:
         self._proven: Backup | None = None
 
     @property
-    def looks(self) -> tuple[Look, ...]:
+    def checks(self) -> tuple[Check, ...]:
         """The parts, each of which can fail by itself."""
         return (self.backups, self.runs, self.staleness, self.drills, self.recipients, self.disk)
 
@@ -155,7 +155,7 @@ class Sentry:
             if fall is not None:
                 sentence = f"{fall.line}. Each backup goes out as usual; older ones still hold what is missing."
                 title = f"{database.name} has shrunk"
-                await self._alarms.raise_(key, sentence, title=title, base=keep_level(fall.level))
+                await self._alarms.raise_(key, sentence, title=title, base=keep_baseline(fall.level))
             elif database.name in opened:
                 await self._alarms.clear(key, f"{database.name} holds as much as before again.")
         gone = opened - {database.name for database in backup.databases} - {record.name for record in backup.skipped}

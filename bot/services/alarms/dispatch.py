@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from loguru import logger
 
 from bot.clock import Clock
-from bot.models import Alarm, Told
-from bot.services.alarms.lifecycle import Act, due
+from bot.models import Alarm, AlarmNotice
+from bot.services.alarms.lifecycle import AlarmStep, step_due
 from bot.services.alarms.listener import CanNotTellError, Listener
-from bot.services.alarms.register import Register
+from bot.services.alarms.register import AlarmRegister
 
 TRY_AGAIN_AFTER = 30.0
 """Seconds until somebody who could not be told is tried again; twice as many after every further time, at most 600."""
@@ -22,10 +22,10 @@ ENDS_WITHIN = 2.0
 """Seconds a shutdown gives a message under way, so that its id is not lost and it is not sent again."""
 
 
-class Telling:
+class AlarmDispatch:
     """The messages about alarms that are under way."""
 
-    def __init__(self, register: Register, *, reminder: timedelta, clock: Clock) -> None:
+    def __init__(self, register: AlarmRegister, *, reminder: timedelta, clock: Clock) -> None:
         self._register, self._reminder, self._clock = register, reminder, clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._not_before: dict[str, tuple[datetime, float]] = {}
@@ -71,7 +71,7 @@ class Telling:
             if told is None:
                 if alarm.ended_at is not None or not await listener.concerned(alarm):
                     continue  # whoever came in later need not hear of what is over
-                told = Told(alarm_id=alarm_id, address=listener.address)
+                told = AlarmNotice(alarm_id=alarm_id, address=listener.address)
                 await self._register.keep_told(told)
             try:
                 await self._do(listener, alarm, told)
@@ -88,11 +88,11 @@ class Telling:
                 return
         self._not_before.pop(listener.address, None)
 
-    async def _do(self, listener: Listener, alarm: Alarm, told: Told) -> None:
-        act = due(alarm, told, now=self._clock(), reminder=self._reminder)
-        if act is Act.NOTHING:
+    async def _do(self, listener: Listener, alarm: Alarm, told: AlarmNotice) -> None:
+        act = step_due(alarm, told, now=self._clock(), reminder=self._reminder)
+        if act is AlarmStep.NOTHING:
             return
-        after = replace(told, done=True) if act is Act.FORGET else await listener.tell(act, alarm, told)
+        after = replace(told, done=True) if act is AlarmStep.FORGET else await listener.tell(act, alarm, told)
         # What was asked for meanwhile (not to be reminded) stays.
         newer = self._register.told(alarm.id, listener.address) or told
         if newer.quiet_until != told.quiet_until:

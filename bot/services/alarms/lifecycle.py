@@ -6,13 +6,13 @@ import hashlib
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.models import Alarm, Told
+from bot.models import Alarm, AlarmNotice
 
 EDITABLE_FOR = timedelta(hours=48)
 """A message older than this lies far up in the chat, where a change would be seen by nobody."""
 
 
-class Act(StrEnum):
+class AlarmStep(StrEnum):
     """What is due to a listener."""
 
     NOTHING = "nothing"
@@ -29,22 +29,22 @@ def fingerprint(alarm: Alarm) -> str:
     return hashlib.sha256(f"{alarm.title}\n{alarm.sentence}".encode()).hexdigest()[:16]
 
 
-def due(alarm: Alarm, told: Told, *, now: datetime, reminder: timedelta) -> Act:
+def step_due(alarm: Alarm, told: AlarmNotice, *, now: datetime, reminder: timedelta) -> AlarmStep:
     """Decide what a listener is to be told now. A `reminder` of no length means that nobody is reminded."""
     if told.done:
-        return Act.NOTHING
+        return AlarmStep.NOTHING
     if alarm.ended_at is not None:
         if told.message_id is not None:
-            return Act.END
-        return Act.FORGET if alarm.accepted else Act.END_UNHEARD
+            return AlarmStep.END
+        return AlarmStep.FORGET if alarm.accepted else AlarmStep.END_UNHEARD
     if told.message_id is None:
-        return Act.BEGIN
+        return AlarmStep.BEGIN
     if reminder and now >= next_reminder(told, reminder):
-        return Act.REMIND
-    return Act.CHANGE if told.shown != fingerprint(alarm) else Act.NOTHING
+        return AlarmStep.REMIND
+    return AlarmStep.CHANGE if told.shown != fingerprint(alarm) else AlarmStep.NOTHING
 
 
-def next_reminder(told: Told, reminder: timedelta) -> datetime:
+def next_reminder(told: AlarmNotice, reminder: timedelta) -> datetime:
     """Return when a listener is reminded, unless the alarm ends before."""
     since = told.reminded_at or told.sent_at
     if since is None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
-from bot.models import Alarm, Told
-from bot.services.alarms.lifecycle import Act
+from bot.models import Alarm, AlarmNotice
+from bot.services.alarms.lifecycle import AlarmStep
 
 
 class CanNotTellError(Exception):
@@ -27,7 +27,7 @@ class Listener(Protocol):
         """Say whether they are to hear of an alarm that begins."""
         ...
 
-    async def tell(self, act: Act, alarm: Alarm, told: Told) -> Told:
+    async def tell(self, act: AlarmStep, alarm: Alarm, told: AlarmNotice) -> AlarmNotice:
         """Do what is due, and return how the alarm is known now. Raises `CanNotTellError`."""
         ...
 

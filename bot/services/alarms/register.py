@@ -8,11 +8,11 @@ from loguru import logger
 
 from bot.clock import Clock
 from bot.errors import CourierError
-from bot.models import KEEP_ENDED, Alarm, Told
+from bot.models import KEEP_ENDED, Alarm, AlarmNotice
 from bot.services.catalogue import Catalogue
 
 
-class Register:
+class AlarmRegister:
     """Alarms, open ones and those whose end somebody has yet to hear of.
 
     What the catalogue can't take, on a full disk, is kept in memory and written down as soon as it can.
@@ -21,7 +21,7 @@ class Register:
     def __init__(self, catalogue: Catalogue, *, clock: Clock) -> None:
         self._catalogue, self._clock = catalogue, clock
         self._alarms: dict[str, Alarm] = {}
-        self._told: dict[tuple[str, str], Told] = {}
+        self._told: dict[tuple[str, str], AlarmNotice] = {}
         self._unsaved: set[str] = set()
         self._unsaved_told: set[tuple[str, str]] = set()
         self._loaded = False
@@ -44,7 +44,7 @@ class Register:
         """Return the open alarm of a key."""
         return next((a for a in self._alarms.values() if a.key == key and a.ended_at is None), None)
 
-    def told(self, alarm_id: str, address: str) -> Told | None:
+    def told(self, alarm_id: str, address: str) -> AlarmNotice | None:
         """Return how far somebody knows of an alarm; None where they have not begun to."""
         return self._told.get((alarm_id, address))
 
@@ -73,7 +73,7 @@ class Register:
         self._unsaved.add(alarm.id)
         await self.save_again()
 
-    async def keep_told(self, told: Told) -> None:
+    async def keep_told(self, told: AlarmNotice) -> None:
         """Take in how far somebody knows of an alarm now. Never raises."""
         self._told[told.alarm_id, told.address] = told
         self._unsaved_told.add((told.alarm_id, told.address))

@@ -26,7 +26,7 @@ FURTHER_BACK = ((timedelta(days=1), " within a day"), (timedelta(days=7), " with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
+class ShrinkBaseline:
     """What a database is measured against; `over` says how long ago that was, empty for the backup before."""
 
     database: BackedUp
@@ -34,11 +34,11 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fall:
+class Shrinkage:
     """What a database has lost, and against which level."""
 
     found: tuple[str, ...]
-    level: Level
+    level: ShrinkBaseline
 
     @property
     def line(self) -> str:
@@ -47,10 +47,10 @@ class Fall:
         return ", ".join(self.found[:MOST_NAMED]) + more + self.level.over
 
 
-def fall_from(now: BackedUp, level: Level | None, percent: int) -> Fall | None:
+def shrinkage_from(now: BackedUp, level: ShrinkBaseline | None, percent: int) -> Shrinkage | None:
     """Return how far a database fell from a level, None where that is no more than `percent`."""
     found = losses(now, level.database, percent) if level is not None else ()
-    return Fall(found=found, level=level) if found and level is not None else None
+    return Shrinkage(found=found, level=level) if found and level is not None else None
 
 
 def has_lost(now: BackedUp, before: BackedUp) -> bool:
@@ -82,18 +82,18 @@ def losses(now: BackedUp, base: BackedUp, percent: int) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def keep_level(level: Level) -> str:
+def keep_baseline(level: ShrinkBaseline) -> str:
     """Return what an alarm keeps of the level it measures against."""
     base = level.database
     return json.dumps({"rows": base.rows, "bytes": base.bytes, "over": level.over}, ensure_ascii=False)
 
 
-def level_of(kept: str, like: BackedUp) -> Level | None:
+def baseline_of(kept: str, like: BackedUp) -> ShrinkBaseline | None:
     """Return the level that `keep_level` kept, as a copy of `like`; None where it can't be read."""
     try:
         data = json.loads(kept)
         base = replace(like, rows=tuple((str(t), int(n)) for t, n in data["rows"]), bytes=int(data["bytes"]))
-        return Level(database=base, over=str(data.get("over", "")))
+        return ShrinkBaseline(database=base, over=str(data.get("over", "")))
     except (ValueError, KeyError, TypeError):
         return None
 

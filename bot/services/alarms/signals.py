@@ -14,7 +14,7 @@ from bot.errors import CourierError
 from bot.models import Recipient, StoredVolume
 from bot.services.alarms.alarms import Alarms
 from bot.services.catalogue import Catalogue
-from bot.services.contracts.destination import Gone, Outcome
+from bot.services.contracts.destination import ArchiveGone, Outcome
 
 TOLERANCE = timedelta(minutes=2)
 """Telegram's Date header is of a second's precision, and a slow answer may be some seconds old."""
@@ -187,7 +187,7 @@ class LocalFilesCheck:
     async def _try(self, require_readable: Callable[[str, int], Awaitable[None]], volume: StoredVolume) -> None:
         try:
             await require_readable(volume.file_id, volume.bytes)
-        except Gone as outcome:
+        except ArchiveGone as outcome:
             await self._alarms.raise_(
                 "local files",
                 f"TELEGRAM_LOCAL is true, but {outcome.sentence}. Backups go out, but until then nothing can be"

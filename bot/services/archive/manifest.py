@@ -29,7 +29,7 @@ from bot.models import (
 )
 from bot.services.zip.inflate import Inflater
 from bot.services.zip.reader import data_offset, faults_in, inflate_entry, opened
-from bot.services.zip.records import Entry
+from bot.services.zip.records import ZipEntry
 
 MAX_MANIFEST = 16 << 20
 """Bytes of manifest.json that are read, and written, at most: enough for a hundred thousand tables."""
@@ -203,7 +203,7 @@ def read_manifest(path: Path) -> Manifest:
         return manifest_in(file, entries, path.name)
 
 
-def manifest_in(file: BinaryIO, entries: Sequence[Entry], archive: str) -> Manifest:
+def manifest_in(file: BinaryIO, entries: Sequence[ZipEntry], archive: str) -> Manifest:
     """Read the manifest of an open archive. Raises `DamagedArchiveError`."""
     found = [entry for entry in entries if entry.name == MANIFEST_NAME]
     if len(found) != 1:

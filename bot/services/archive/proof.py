@@ -18,7 +18,7 @@ from bot.services.zip.inflate import PIECE, InflateError, Inflater
 _UNPROVEN = "The archive could not be proven"
 
 
-class Proof:
+class ArchiveProof:
     """Takes the bytes of an archive in order, as they lie in the file, and inflates its members out of them.
 
     `position` bytes were taken so far; `crc32` is theirs, for the records between the members, which no inflating

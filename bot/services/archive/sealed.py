@@ -15,13 +15,13 @@ from isal import isal_zlib
 
 from bot.errors import ArchiveError, CourierError, SealError
 from bot.models import Member
-from bot.services.archive.proof import Proof
+from bot.services.archive.proof import ArchiveProof
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
 from bot.services.files.part_file import PartFile
 from bot.services.sealing.age import Sealing, open_sealed
 from bot.services.sealing.keys import Seal
-from bot.services.zip.records import Entry
+from bot.services.zip.records import ZipEntry
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -35,7 +35,7 @@ _UNPROVEN = "The archive could not be proven"
 class Stream(Protocol):
     """The ZIP as it is made. Close both it and what it streams."""
 
-    entries: list[Entry]
+    entries: list[ZipEntry]
     members: list[Member]
 
     def stream(self) -> AsyncGenerator[bytes, None]: ...
@@ -43,7 +43,7 @@ class Stream(Protocol):
     async def aclose(self) -> None: ...
 
 
-async def write_sealed(stream: Stream, part: PartFile, proof: Proof, seal: Seal, abort: Abort) -> str:
+async def write_sealed(stream: Stream, part: PartFile, proof: ArchiveProof, seal: Seal, abort: Abort) -> str:
     """Seal the stream into the file and prove it; return for whom it is sealed, as the file's own header says.
 
     The file is read from its first byte to its last and opened with a key that only this call has; every member is
@@ -97,7 +97,7 @@ def _unproven(error: CourierError) -> ArchiveError:
 class _Tail(io.RawIOBase):
     """The end of the ZIP for Python's zipfile to read: what follows its last member. All before it reads as zeros."""
 
-    def __init__(self, entries: Sequence[Entry], size: int) -> None:
+    def __init__(self, entries: Sequence[ZipEntry], size: int) -> None:
         last = max(entries, key=lambda entry: entry.offset)
         self._entries = entries
         self._start, self._size = last.offset + last.compressed_bytes, size

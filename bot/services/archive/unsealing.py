@@ -23,7 +23,7 @@ from bot.services.archive.manifest import Manifest
 from bot.services.archive.verify import verify_archive
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
-from bot.services.files.private_folder import private_room
+from bot.services.files.private_folder import private_folder
 from bot.services.files.store import SEALED_SUFFIX, is_archive_name
 from bot.services.sealing.age import fingerprints_of, open_sealed
 from bot.services.sealing.header import is_sealed, read_header
@@ -137,7 +137,7 @@ async def readable(path: Path, work: Path, keys: Keys) -> AsyncIterator[tuple[Pa
         yield path, ""
         return
     own = Abort()
-    async with private_room(work) as room:
+    async with private_folder(work) as room:
         opened = await run_to_end(lambda: unseal([path], room, keys, check=own.check), stop=own.set)
         yield opened.file, opened.sealed_sha256
 

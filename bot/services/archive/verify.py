@@ -18,7 +18,7 @@ from bot.services.concurrency.memory import keep_memory_flat
 from bot.services.concurrency.threads import step_by_step
 from bot.services.zip.inflate import Inflater
 from bot.services.zip.reader import faults_in, inflate_entry, opened
-from bot.services.zip.records import STANDARD, Entry, Records
+from bot.services.zip.records import STANDARD, Records, ZipEntry
 
 Position = tuple[int, int]
 
@@ -74,7 +74,7 @@ def _verified(
     return archive, manifest
 
 
-def _compare_names(archive: str, entries: Sequence[Entry], databases: Mapping[str, BackedUp]) -> None:
+def _compare_names(archive: str, entries: Sequence[ZipEntry], databases: Mapping[str, BackedUp]) -> None:
     found = Counter(entry.name for entry in entries)
     expected = {*databases, INFO_NAME, MANIFEST_NAME}
     for name, count in found.items():
@@ -110,7 +110,7 @@ class _Walk:
     def sha256(self) -> str:
         return self._sha256.hexdigest()
 
-    def member(self, entry: Entry, database: BackedUp | None) -> Generator[Position, None, Member]:
+    def member(self, entry: ZipEntry, database: BackedUp | None) -> Generator[Position, None, Member]:
         """Read one member with its header and descriptor, which must be where the walk stands."""
         if entry.offset != self._position:
             raise self._changed(f"{entry.name} is not where its directory says")
@@ -133,7 +133,7 @@ class _Walk:
             offset=start,
         )
 
-    def end(self, entries: Sequence[Entry]) -> Generator[Position, None, None]:
+    def end(self, entries: Sequence[ZipEntry]) -> Generator[Position, None, None]:
         """Read the directory and what closes it; nothing may follow."""
         offset = self._position
         for entry in entries:

@@ -22,15 +22,15 @@ from zipstream import AioZipStream
 from bot.clock import utc_now
 from bot.errors import ArchiveError
 from bot.models import Archive, Compression, Member
-from bot.services.archive.proof import Proof
+from bot.services.archive.proof import ArchiveProof
 from bot.services.archive.sealed import write_sealed
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.memory import give_memory_back, keep_memory_flat
 from bot.services.concurrency.threads import gentle_threads, in_thread, settled, step_by_step
 from bot.services.files.part_file import PartFile
 from bot.services.sealing.keys import Seal
-from bot.services.zip.deflate import BLOCK, Deflation, Mix, mix_for
-from bot.services.zip.records import STANDARD, Entry, Records
+from bot.services.zip.deflate import BLOCK, CodecPolicy, Deflation, policy_for
+from bot.services.zip.records import STANDARD, Records, ZipEntry
 
 WRITE_AT_ONCE = 1 << 20
 """Bytes collected for one write: a record of some bytes is not worth a way into a thread and back."""
@@ -39,7 +39,7 @@ READ_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class MemberSource:
     """What becomes a member: either a `file` that nobody changes any more, or small `content` in memory."""
 
     name: str
@@ -61,20 +61,20 @@ class Source:
             raise ArchiveError(f"The private copy of {self.name} is gone: {error.strerror or error}.") from error
 
 
-Epilogue = Callable[[Sequence[Member]], Awaitable[Sequence[Source]]]
+Epilogue = Callable[[Sequence[Member]], Awaitable[Sequence[MemberSource]]]
 Report = Callable[[int, int], None]
 
 
 async def write_archive(
     target: Path,
-    sources: Sequence[Source],
+    sources: Sequence[MemberSource],
     *,
     epilogue: Epilogue,
     compression: Compression,
     abort: Abort,
     progress: Report = lambda _done, _total: None,
     clock: Callable[[], datetime] = utc_now,
-    mix: Mix | None = None,
+    mix: CodecPolicy | None = None,
     records: Records = STANDARD,
     seal: Seal | None = None,
     reader: Callable[[Path], object] = lambda _path: None,
@@ -108,8 +108,8 @@ async def write_archive(
             _refuse_bad_names(sources)
             await part.create()
             sized = await in_thread(threads, lambda: [(source, source.size()) for source in sources])
-            mix = mix or mix_for(compression, sum(size for _source, size in sized))
-            proof = Proof()
+            mix = mix or policy_for(compression, sum(size for _source, size in sized))
+            proof = ArchiveProof()
             async with Deflation(mix, abort=abort) as deflation:
                 await deflation.feed([source.data for source in sources])
                 stream = _MemberStream(
@@ -141,7 +141,9 @@ async def write_archive(
     return archive
 
 
-async def _write_proven(stream: _MemberStream, part: PartFile, proof: Proof, threads: Executor, abort: Abort) -> None:
+async def _write_proven(
+    stream: _MemberStream, part: PartFile, proof: ArchiveProof, threads: Executor, abort: Abort
+) -> None:
     """Bring the stream into the file, the proof behind it."""
     async with AsyncExitStack() as stack:
         follower = _Follower(proof, part.path, threads, abort)
@@ -166,10 +168,10 @@ class _MemberStream(AioZipStream):  # type: ignore[misc]  # it has no types
 
     def __init__(
         self,
-        sources: Sequence[tuple[Source, int]],
+        sources: Sequence[tuple[MemberSource, int]],
         *,
         deflation: Deflation,
-        proof: Proof,
+        proof: ArchiveProof,
         epilogue: Epilogue,
         progress: Report,
         records: Records,
@@ -185,7 +187,7 @@ class _MemberStream(AioZipStream):  # type: ignore[misc]  # it has no types
         self._done = 0
         self._records = records
         self._under_way: AsyncGenerator[bytes, None] | None = None
-        self.entries: list[Entry] = []
+        self.entries: list[ZipEntry] = []
         self.members: list[Member] = []
 
     async def aclose(self) -> None:
@@ -193,15 +195,15 @@ class _MemberStream(AioZipStream):  # type: ignore[misc]  # it has no types
         if self._under_way is not None:
             await self._under_way.aclose()
 
-    def _create_file_struct(self, data: tuple[Source, int]) -> dict[str, Any]:
+    def _create_file_struct(self, data: tuple[MemberSource, int]) -> dict[str, Any]:
         source, size = data
-        return {"entry": Entry(name=source.name, modified=int(source.modified.timestamp()), bytes=size)}
+        return {"entry": ZipEntry(name=source.name, modified=int(source.modified.timestamp()), bytes=size)}
 
     def _stream_single_file(self, file_struct: dict[str, Any]) -> AsyncGenerator[bytes, None]:
         self._under_way = self._stream_member(replace(file_struct["entry"], offset=file_struct["offset"]))
         return self._under_way
 
-    async def _stream_member(self, entry: Entry) -> AsyncGenerator[bytes, None]:
+    async def _stream_member(self, entry: ZipEntry) -> AsyncGenerator[bytes, None]:
         header = self._records.local_header(entry)
         start = entry.offset + len(header)
         self._proof.expect(start)
@@ -253,7 +255,7 @@ class _MemberStream(AioZipStream):  # type: ignore[misc]  # it has no types
 class _Follower:
     """Lets the proof follow the writer through the file, in a thread beside it."""
 
-    def __init__(self, proof: Proof, path: Path, threads: Executor, abort: Abort) -> None:
+    def __init__(self, proof: ArchiveProof, path: Path, threads: Executor, abort: Abort) -> None:
         self._proof = proof
         self._path = path
         self._threads = threads
@@ -287,7 +289,7 @@ class _Follower:
             await step_by_step(self._threads, self._proof.follow(self._path, self._end), abort=self._abort)
 
 
-def _read_again(archive: Archive, crc32: int, entries: Sequence[Entry]) -> Generator[int, None, None]:
+def _read_again(archive: Archive, crc32: int, entries: Sequence[ZipEntry]) -> Generator[int, None, None]:
     """Compare the file under its final name with what was proven. Raises `ArchiveError`; yields the bytes read.
 
     Nothing else can be done meanwhile, so it takes the CRC: what a disk or memory spoils does not aim at a collision.
@@ -312,7 +314,7 @@ def _read_again(archive: Archive, crc32: int, entries: Sequence[Entry]) -> Gener
         raise ArchiveError(f"{fault}: its directory does not list the members that were written.")
 
 
-def _refuse_bad_names(sources: Sequence[Source]) -> None:
+def _refuse_bad_names(sources: Sequence[MemberSource]) -> None:
     """Raise `ArchiveError` for names that stock tools would refuse, rename or unpack somewhere else; and for none."""
     if not sources:
         raise ArchiveError("There is nothing to put into an archive.")

@@ -39,7 +39,7 @@ from bot.models import (
 )
 from bot.services.archive.backup_info import build_info
 from bot.services.archive.manifest import Manifest, backed_up, build_manifest, read_manifest
-from bot.services.archive.write import Source, write_archive
+from bot.services.archive.write import MemberSource, write_archive
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
 from bot.services.restore.untrusted import screened
@@ -58,7 +58,7 @@ CHECKS_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class BackupPlan:
     """What one run is to do, resolved from the settings at its beginning."""
 
     databases: tuple[Database, ...]
@@ -77,7 +77,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Product:
+class MadeBackup:
     """What a run has made: the proven archive, what is in it, and what is not and why."""
 
     archive: Archive
@@ -113,7 +113,7 @@ class _AnewError(CourierError):
         super().__init__("the archive has to be written again")
 
 
-async def make_backup(plan: Plan, *, abort: Abort, report: Report) -> Product:
+async def make_backup(plan: BackupPlan, *, abort: Abort, report: Report) -> MadeBackup:
     """Snapshot, check, compress and prove every database of the plan.
 
     All snapshots are taken side by side first; then their checks and the compression run beside one another. Returns
@@ -135,8 +135,8 @@ async def make_backup(plan: Plan, *, abort: Abort, report: Report) -> Product:
 
 
 async def _archive_checked(
-    plan: Plan, snapshots: Sequence[Snapshot], skipped: list[Skipped], *, abort: Abort, report: Report
-) -> Product:
+    plan: BackupPlan, snapshots: Sequence[Snapshot], skipped: list[Skipped], *, abort: Abort, report: Report
+) -> MadeBackup:
     """Write the archive while the checks run; write it again where one of them decides otherwise."""
     stop = Abort(parent=abort)
     checks = _start_checks(plan, snapshots, stop)
@@ -183,7 +183,7 @@ def _lost(snapshots: Iterable[Snapshot], abort: Abort) -> dict[Path, Skipped]:
     return lost
 
 
-def _start_checks(plan: Plan, snapshots: Iterable[Snapshot], stop: Abort) -> Mapping[str, asyncio.Task[_Judged]]:
+def _start_checks(plan: BackupPlan, snapshots: Iterable[Snapshot], stop: Abort) -> Mapping[str, asyncio.Task[_Judged]]:
     """Begin all checks, the largest first, since it is the last to finish."""
     at_once = asyncio.Semaphore(CHECKS_AT_ONCE)
 
@@ -201,7 +201,7 @@ def _start_checks(plan: Plan, snapshots: Iterable[Snapshot], stop: Abort) -> Map
     return {snapshot.database.name: asyncio.create_task(check(snapshot)) for snapshot in by_size}
 
 
-async def _judge(plan: Plan, first: Snapshot, stop: Abort) -> _Judged:
+async def _judge(plan: BackupPlan, first: Snapshot, stop: Abort) -> _Judged:
     """Check a snapshot; one that looks damaged is taken again, of a file at rest, before that is said."""
     report = await check_snapshot(first, plan.check, abort=stop)
     if report.verdict is not Verdict.DAMAGED:
@@ -235,17 +235,17 @@ async def _judge(plan: Plan, first: Snapshot, stop: Abort) -> _Judged:
 
 
 async def _write(
-    plan: Plan,
+    plan: BackupPlan,
     included: Sequence[Snapshot],
     skipped: Sequence[Skipped],
     checks: Mapping[str, asyncio.Task[_Judged]],
     *,
     abort: Abort,
     report: Report,
-) -> Product:
+) -> MadeBackup:
     manifest: Manifest | None = None
 
-    async def close_with_manifest(members: Sequence[Member]) -> Sequence[Source]:
+    async def close_with_manifest(members: Sequence[Member]) -> Sequence[MemberSource]:
         nonlocal manifest
         judged = [await checks[snapshot.database.name] for snapshot in included]
         reports = [each.report for each in judged if each.report is not None]
@@ -263,8 +263,8 @@ async def _write(
         content = manifest.to_json()
         _require_same(Manifest.from_json(content), manifest)
         return (
-            Source(name=INFO_NAME, content=info, modified=plan.started_at),
-            Source(name=MANIFEST_NAME, content=content, modified=plan.started_at),
+            MemberSource(name=INFO_NAME, content=info, modified=plan.started_at),
+            MemberSource(name=MANIFEST_NAME, content=content, modified=plan.started_at),
         )
 
     def read_as_a_restore_would(path: Path) -> None:
@@ -277,7 +277,10 @@ async def _write(
 
     archive = await write_archive(
         plan.target,
-        [Source(name=snapshot.database.name, file=snapshot.file, modified=snapshot.taken_at) for snapshot in included],
+        [
+            MemberSource(name=snapshot.database.name, file=snapshot.file, modified=snapshot.taken_at)
+            for snapshot in included
+        ],
         epilogue=close_with_manifest,
         compression=plan.compression,
         abort=abort,
@@ -286,7 +289,7 @@ async def _write(
         reader=read_as_a_restore_would,
     )
     databases = manifest.databases if manifest is not None else ()  # as a reader finds them
-    return Product(archive=archive, databases=databases, skipped=_records(skipped))
+    return MadeBackup(archive=archive, databases=databases, skipped=_records(skipped))
 
 
 def _skipped(database: Database, error: SnapshotError) -> Skipped:

@@ -27,7 +27,7 @@ from bot.models import (
     Trigger,
 )
 from bot.services.alarms.alarms import Alarms
-from bot.services.backup.pipeline import NothingLeftError, Plan, make_backup
+from bot.services.backup.pipeline import BackupPlan, NothingLeftError, make_backup
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.delivery.ledger import Ledger
@@ -167,12 +167,12 @@ class Runs:
             return backup
         return replace(backup, shrunken=await self._alarms.weigh(backup_id, backup.databases))
 
-    async def _plan(self, run: _Run, work: Path) -> Plan:
+    async def _plan(self, run: _Run, work: Path) -> BackupPlan:
         settings = self._settings
         found = await self._discover()
         await self._catalogue.remember_names(found.databases)
         name = await self._store.name_archive(run.started_at, sealed=settings.seal is not None)
-        return Plan(
+        return BackupPlan(
             databases=found.databases,
             missing=found.missing,
             target=self._store.folder / name,
@@ -223,7 +223,7 @@ class Runs:
                 backup,
                 to=due,
                 silent=run.trigger in (Trigger.SCHEDULE, Trigger.CATCH_UP),  # what is wrong is loud by its alarm
-                hushed=await self._preferences.hushed(due, self._clock()),
+                hushed=await self._preferences.silent_recipients(due, self._clock()),
                 progress=lambda done, total: self._report(run, Progress(stage=Stage.DELIVER, done=done, total=total)),
                 abort=run.abort,
             )

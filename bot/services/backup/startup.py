@@ -21,9 +21,9 @@ from bot.services.archive.unsealing import sealed_for, verify_any
 from bot.services.catalogue import ALL, CATALOGUE_NAME, Catalogue, Rebuilt, open_or_rebuild
 from bot.services.catalogue.private_copy import copy_catalogue
 from bot.services.files.locks import RunLock
-from bot.services.files.private_folder import sweep_rooms
+from bot.services.files.private_folder import sweep_private_folders
 from bot.services.files.store import Store, can_write
-from bot.services.restore.context import House
+from bot.services.restore.context import RestoreContext
 from bot.services.restore.pending import pending_restore
 from bot.services.retention.inventory import take_stock
 from bot.services.sealing.header import is_sealed
@@ -112,7 +112,7 @@ async def _tidy(store: Store, catalogue: Catalogue, keys: Keys) -> None:
             logger.warning("backup {} of {} was interrupted", backup.id, backup.started_at)
         for path in await store.sweep():
             logger.warning("swept {}", path)
-        for path in await sweep_rooms(store.work):
+        for path in await sweep_private_folders(store.work):
             logger.warning("swept {}", path)
         await _adopt_strays(store, catalogue, keys)
     finally:
@@ -121,7 +121,7 @@ async def _tidy(store: Store, catalogue: Catalogue, keys: Keys) -> None:
 
 async def _settle_restores(store: Store, catalogue: Catalogue, settings: Settings, clock: Clock) -> None:
     """Put in order what a cut-off restore has left; who can't be helped here is told of by `cut_off_restores`."""
-    house = House(
+    house = RestoreContext(
         store=store,
         catalogue=catalogue,
         busy_timeout=settings.busy_timeout,

@@ -1,6 +1,6 @@
 """The catalogue: the SQLite file in which backups, deliveries and settings made in chat are recorded."""
 
-from bot.services.catalogue.adoption import Manifest, stored_expected
+from bot.services.catalogue.adoption import AdoptableManifest, stored_expected
 from bot.services.catalogue.backup_rows import ALL
 from bot.services.catalogue.catalogue import Catalogue
 from bot.services.catalogue.connection import BrokenCatalogueError
@@ -13,11 +13,11 @@ from bot.services.files.store import CATALOGUE_NAME
 __all__ = [
     "ALL",
     "CATALOGUE_NAME",
+    "AdoptableManifest",
     "AuditEntry",
     "BrokenCatalogueError",
     "Catalogue",
     "KeptMessage",
-    "Manifest",
     "PinnedMessage",
     "Rebuilt",
     "open_or_rebuild",

@@ -32,7 +32,7 @@ EXPECTED = (
 """The statement that asks for the paths of the databases that are expected."""
 
 
-class Manifest(Protocol):
+class AdoptableManifest(Protocol):
     """What the catalogue needs of an archive's manifest to know the backup again."""
 
     @property
@@ -48,7 +48,7 @@ class Manifest(Protocol):
 class AdoptionRows(BackupRows):
     """Adoption, and the rows of database_names."""
 
-    async def adopt(self, archive: Path, manifest: Manifest, sha256: str, *, sealed: str = "") -> Backup:
+    async def adopt(self, archive: Path, manifest: AdoptableManifest, sha256: str, *, sealed: str = "") -> Backup:
         """Record an archive found on disk from its manifest; return its backup, the known one if it is known already.
 
         An interrupted run whose archive this is gets it. The names of its databases are remembered where none is.
@@ -118,7 +118,7 @@ class AdoptionRows(BackupRows):
         return tuple(row["name"] for row in rows)
 
     @writing
-    async def learn_names(self, manifest: Manifest) -> None:
+    async def learn_names(self, manifest: AdoptableManifest) -> None:
         """Remember a manifest's names for paths that have none yet, unless another path has the name."""
         await self._learn_names(manifest)
 
@@ -166,7 +166,7 @@ class AdoptionRows(BackupRows):
         return await self._backup(known["id"])
 
     @writing
-    async def _adopt(self, name: str, size: int, manifest: Manifest, sha256: str, sealed: str) -> Backup:
+    async def _adopt(self, name: str, size: int, manifest: AdoptableManifest, sha256: str, sealed: str) -> Backup:
         known = await self._known(name, sha256)
         if known is not None:
             return known
@@ -202,7 +202,7 @@ class AdoptionRows(BackupRows):
         )
         return None if found is None else int(found)
 
-    async def _learn_names(self, manifest: Manifest) -> None:
+    async def _learn_names(self, manifest: AdoptableManifest) -> None:
         taken = {str(row["name"]).casefold() for row in await self.rows("SELECT name FROM database_names")}
         records: tuple[BackedUp | SkippedRecord, ...] = (*manifest.databases, *manifest.skipped)
         for known in records:
@@ -229,7 +229,7 @@ def stored_expected(catalogue: Path) -> frozenset[Path]:
         return frozenset()
 
 
-def _trigger(manifest: Manifest) -> Trigger:
+def _trigger(manifest: AdoptableManifest) -> Trigger:
     try:
         return Trigger(manifest.trigger)
     except ValueError:  # a newer version's word

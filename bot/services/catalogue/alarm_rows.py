@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.models import Alarm, BackedUp, Told
-from bot.services.catalogue.connection import Rows, reading, writing
+from bot.models import Alarm, AlarmNotice, BackedUp
+from bot.services.catalogue.connection import CatalogueRows, reading, writing
 from bot.services.catalogue.values import as_backed_up, as_text, as_text_or_none, as_time, as_time_or_none
 
 _SEEN = "alarms_seen_to"
@@ -21,7 +21,7 @@ _WEEK = (
 )
 
 
-class AlarmRows(Rows):
+class AlarmRows(CatalogueRows):
     """The rows of alarms and alarm_messages, and what a backup has lost."""
 
     @reading
@@ -31,9 +31,9 @@ class AlarmRows(Rows):
         return tuple(_as_alarm(row) for row in rows)
 
     @reading
-    async def active_alarms(self) -> tuple[tuple[Alarm, tuple[Told, ...]], ...]:
+    async def active_alarms(self) -> tuple[tuple[Alarm, tuple[AlarmNotice, ...]], ...]:
         """Return the alarms that are open or whose end somebody is still to be told, and how each is known."""
-        told: dict[str, list[Told]] = {}
+        told: dict[str, list[AlarmNotice]] = {}
         for row in await self.rows("SELECT * FROM alarm_messages"):
             told.setdefault(row["alarm_id"], []).append(_as_told(row))
         rows = await self.rows(
@@ -57,7 +57,7 @@ class AlarmRows(Rows):
         )
 
     @writing
-    async def save_told(self, told: Told) -> None:
+    async def save_told(self, told: AlarmNotice) -> None:
         """Record how a listener knows of an alarm that is recorded already."""
         await self.execute(
             "INSERT OR REPLACE INTO alarm_messages"
@@ -165,8 +165,8 @@ def _as_alarm(row: sqlite3.Row) -> Alarm:
     )
 
 
-def _as_told(row: sqlite3.Row) -> Told:
-    return Told(
+def _as_told(row: sqlite3.Row) -> AlarmNotice:
+    return AlarmNotice(
         alarm_id=row["alarm_id"],
         address=row["address"],
         message_id=row["message_id"],

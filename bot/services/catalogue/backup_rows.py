@@ -10,7 +10,7 @@ from datetime import datetime
 
 from bot.errors import NotFoundError
 from bot.models import BackedUp, Backup, BackupState, SkippedRecord, Trigger
-from bot.services.catalogue.connection import Rows, reading, writing
+from bot.services.catalogue.connection import CatalogueRows, reading, writing
 from bot.services.catalogue.newest import ahead_from
 from bot.services.catalogue.values import FACTS, as_backed_up, as_backup, as_facts, as_skipped, as_text
 
@@ -25,7 +25,7 @@ A_RUN = "(archive_sha256 <> '' OR sealed = '')"
 BY_TIME = "ORDER BY started_at DESC, id DESC"
 
 
-class BackupRows(Rows):
+class BackupRows(CatalogueRows):
     """The rows of backups, backed_up and skipped."""
 
     @writing

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 
-from bot.services.catalogue.connection import Rows, reading, writing
+from bot.services.catalogue.connection import CatalogueRows, reading, writing
 
 ANOTHER_BOT = "another bot sent it"
 
 _CHATS = "(address NOT LIKE '%:%' AND (address GLOB '[0-9]*' OR address GLOB '-[0-9]*'))"
 
 
-class BotRows(Rows):
+class BotRows(CatalogueRows):
     """The row of telegram_bot, and what is forgotten of a bot that no longer serves here."""
 
     @reading

@@ -28,7 +28,7 @@ _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 T = TypeVar("T")
 P = ParamSpec("P")
-Self = TypeVar("Self", bound="Rows")
+Self = TypeVar("Self", bound="CatalogueRows")
 
 
 class BrokenCatalogueError(CatalogueError):
@@ -107,7 +107,7 @@ def _transaction(
     return call
 
 
-class Rows:
+class CatalogueRows:
     """Statements on the one connection. Every method of the catalogue is one transaction, and they queue."""
 
     def __init__(self, path: Path, database: aiosqlite.Connection, clock: Clock) -> None:

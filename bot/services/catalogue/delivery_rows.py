@@ -9,14 +9,14 @@ from collections.abc import Iterable, Sequence
 
 from bot.errors import NotFoundError
 from bot.models import Delivery, DeliveryState, Recipient, SentVolume
-from bot.services.catalogue.connection import Rows, reading, writing
+from bot.services.catalogue.connection import CatalogueRows, reading, writing
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL, ahead_from
 from bot.services.catalogue.values import as_text, as_text_or_none, as_time, as_time_or_none
 
 OWED = "state IN ('pending', 'sending', 'parked')"
 
 
-class DeliveryRows(Rows):
+class DeliveryRows(CatalogueRows):
     """The rows of deliveries, sent_volumes and volumes."""
 
     @writing

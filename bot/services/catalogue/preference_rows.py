@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.models import Backup, BackupState, Choice, Delivery, DeliveryState, Mode, QuietHours, Recipient
+from bot.models import Backup, BackupState, Delivery, DeliveryState, MessageChoice, MessageMode, QuietHours, Recipient
 from bot.services.catalogue.backup_rows import BackupRows
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.delivery_rows import DeliveryRows
@@ -40,23 +40,23 @@ class PreferenceRows(DeliveryRows, BackupRows):
     """The rows of preferences and kept_messages, and deliveries seen from the chat."""
 
     @reading
-    async def choice(self, admin_id: int) -> Choice:
+    async def choice(self, admin_id: int) -> MessageChoice:
         """Return what an admin chose; the default where nothing was."""
         row = await self.row("SELECT * FROM preferences WHERE admin_id = ?", (admin_id,))
         if row is None:
-            return Choice()
+            return MessageChoice()
         quiet = None
         if row["quiet_start"] is not None:
             quiet = QuietHours(start=row["quiet_start"], end=row["quiet_end"], alarms=bool(row["quiet_alarms"]))
-        return Choice(
-            mode=Mode(row["mode"]),
+        return MessageChoice(
+            mode=MessageMode(row["mode"]),
             quiet=quiet,
             databases=None if row["databases"] is None else frozenset(json.loads(row["databases"])),
             since=as_time_or_none(row["since"]),
         )
 
     @writing
-    async def set_choice(self, admin_id: int, choice: Choice) -> None:
+    async def set_choice(self, admin_id: int, choice: MessageChoice) -> None:
         quiet, names = choice.quiet, choice.databases
         await self.execute(
             "INSERT OR REPLACE INTO preferences"

@@ -7,14 +7,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.models import Recipient, RecipientStatus
-from bot.services.catalogue.connection import Rows, reading, writing
+from bot.services.catalogue.connection import CatalogueRows, reading, writing
 from bot.services.catalogue.delivery_rows import OWED, as_recipient
 from bot.services.catalogue.values import as_text, as_time_or_none
 
 BEFORE_THE_MOVE = "it was sent before the group became a supergroup"
 
 
-class RecipientRows(Rows):
+class RecipientRows(CatalogueRows):
     """The rows of recipients and migrations."""
 
     @reading

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.models import Heartbeat, Override
-from bot.services.catalogue.connection import Rows, reading, writing
+from bot.services.catalogue.connection import CatalogueRows, reading, writing
 from bot.services.catalogue.values import as_text, as_text_or_none, as_time, as_time_or_none
 
 FAR_AHEAD = timedelta(days=2)
@@ -25,7 +25,7 @@ class AuditEntry:
     detail: str = ""
 
 
-class ServiceRows(Rows):
+class ServiceRows(CatalogueRows):
     """The rows of heartbeat, overrides, audit and meta."""
 
     @writing

@@ -16,7 +16,7 @@ GRACE = 2.0  # seconds for requests under way once a run is stopped; a cut answe
 LOOK_EVERY = 0.1  # seconds between two looks at the abort flag
 
 
-class Crew:
+class Nursery:
     """Starts tasks, waits with an injected `sleep`, and carries writes through. Once closing, waits end at once."""
 
     def __init__(self, sleep: Sleep) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bot.services.contracts.destination import Outcome, Unchanged, Vanished
+from bot.services.contracts.destination import MessageGone, NotModified, Outcome
 
-__all__ = ["Chats", "CutShort", "Files", "Pinned", "PostedDocument", "Unchanged", "Vanished", "nothing"]
+__all__ = ["Chats", "CutShort", "Files", "MessageGone", "NotModified", "Pinned", "PostedDocument", "nothing"]
 
 
 class CutShort(Outcome):
@@ -80,7 +80,7 @@ class Chats(Files, Protocol):
     async def replace(
         self, chat_id: int, message_id: int, name: str, content: bytes | str, caption: str
     ) -> PostedDocument:
-        """Put another document in the place of one; raises `Vanished` where that message can't be edited."""
+        """Put another document in the place of one; raises `MessageGone` where that message can't be edited."""
         ...
 
     async def pin(self, chat_id: int, message_id: int) -> None:

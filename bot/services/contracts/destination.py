@@ -92,7 +92,7 @@ class TooLarge(Outcome):
     """No retry helps; the sentence names the setting that does."""
 
 
-class Gone(Outcome):
+class ArchiveGone(Outcome):
     """The archive is missing, shorter than its volumes say, or unreadable; nothing was delivered."""
 
 
@@ -104,11 +104,11 @@ class Transient(Outcome):
         self.ambiguous = ambiguous
 
 
-class Vanished(Outcome):
+class MessageGone(Outcome):
     """The message is gone, or can't be edited any more."""
 
 
-class Unchanged(Outcome):
+class NotModified(Outcome):
     """The message is already as it was asked to be."""
 
 
@@ -166,14 +166,14 @@ class Destination(Protocol):
         ...
 
     async def edit_notice(self, recipient: Recipient, message_id: int, notice: Notice) -> None:
-        """Put a notice in the place of one, without a sound; raises `Vanished` where there is none to edit."""
+        """Put a notice in the place of one, without a sound; raises `MessageGone` where there is none to edit."""
         ...
 
     async def remove_notice(self, recipient: Recipient, message_id: int) -> None:
-        """Take a notice off the phones; raises `Vanished` where that is no longer possible."""
+        """Take a notice off the phones; raises `MessageGone` where that is no longer possible."""
         ...
 
-    async def knock(self, recipient: Recipient) -> None:
+    async def check_reachable(self, recipient: Recipient) -> None:
         """Return when nothing but a message can tell more; none is shown. That is no proof: only what arrives is."""
         ...
 

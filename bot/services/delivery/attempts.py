@@ -13,25 +13,25 @@ from bot.clock import Clock
 from bot.errors import TelegramError
 from bot.models import Backup, Delivery, DeliveryState, Recipient, RecipientStatus, Volume
 from bot.services.catalogue import Catalogue
-from bot.services.concurrency.nursery import Crew, Sleep
+from bot.services.concurrency.nursery import Nursery, Sleep
 from bot.services.contracts.destination import Destination, Migrated, Notice, Outcome, Parked, Refused
 from bot.services.delivery.policy import ARCHIVE_PRUNED, ARRIVES_AGAIN, KNOCK_AGAIN, KNOCK_EVERY
-from bot.services.delivery.sender import Consignment, Courier, Errand
+from bot.services.delivery.sender import OutgoingBackup, Sender, SendRequest
 from bot.services.delivery.upload import SharedVolume, VolumeRecord
-from bot.services.delivery.volume import LoneVolume
+from bot.services.delivery.volume import UnsharedVolume
 from bot.services.files.store import plan_volumes
 
 
-class Desk:
+class Attempts:
     """Hands tries to the courier. The same recipient is never served twice at once, whoever asks for it."""
 
     def __init__(
         self,
         catalogue: Catalogue,
         destination: Destination,
-        courier: Courier,
-        messenger: Courier,
-        crew: Crew,
+        courier: Sender,
+        messenger: Sender,
+        crew: Nursery,
         *,
         recipients: Iterable[Recipient],
         admins: Iterable[Recipient],
@@ -49,7 +49,7 @@ class Desk:
         self._store_folder, self._volume_bytes = store_folder, volume_bytes
         self._newest_only = newest_only
         self.clock, self._sleep = clock, sleep
-        self._consignments: WeakValueDictionary[int, Consignment] = WeakValueDictionary()
+        self._consignments: WeakValueDictionary[int, OutgoingBackup] = WeakValueDictionary()
         self._records: defaultdict[tuple[int, int], VolumeRecord] = defaultdict(VolumeRecord)
         self._locks: dict[Recipient, asyncio.Lock] = {}
         self._knocked_at: dict[Recipient, datetime] = {}
@@ -66,20 +66,20 @@ class Desk:
         """Follow the remembered migrations; each recipient once."""
         return list(dict.fromkeys([await self.catalogue.current(recipient) for recipient in recipients]))
 
-    async def consign(self, backup: Backup) -> Consignment:
+    async def prepare(self, backup: Backup) -> OutgoingBackup:
         """Cut a backup into volumes: the same ones for everybody to whom it is going at the moment."""
         archive, cut = self._store_folder / backup.archive_name, await self._cut(backup)
         consignment = self._consignments.get(backup.id)
         if consignment is None:
             volumes = plan_volumes(archive, backup.archive_bytes, cut)
-            consignment = Consignment(
+            consignment = OutgoingBackup(
                 backup, archive, [self._share(backup, volume) for volume in volumes], self._own(backup, archive)
             )
             self._consignments[backup.id] = consignment
         await consignment.look()
         return consignment
 
-    async def attempt(self, recipient: Recipient, errand: Errand) -> Delivery:
+    async def attempt(self, recipient: Recipient, errand: SendRequest) -> Delivery:
         """Make one try at what the recipient is owed of this backup, and return its row; a settled row is left alone.
 
         What it is still owed from before is superseded first, if that is the rule and this backup can be sent at all.
@@ -90,7 +90,7 @@ class Desk:
             if row.state.settled:
                 return row
             if await errand.consignment.deliverable(row):
-                await self.make_room(recipient, backup)
+                await self.supersede_older(recipient, backup)
             row = await self._try(row, errand, self._courier)
             if row.state is DeliveryState.PARKED:
                 self._knocked_at[row.recipient] = self.clock()
@@ -98,12 +98,12 @@ class Desk:
                 await self.rows.unpark(row.recipient)
             return row
 
-    async def attempt_unowed(self, row: Delivery, errand: Errand) -> Delivery:
+    async def attempt_unowed(self, row: Delivery, errand: SendRequest) -> Delivery:
         """Make one try at a send that the ledger doesn't owe; only the returned row tells of it."""
         async with self._lock(row.recipient):
             return await self._try(row, errand, self._messenger)
 
-    async def _try(self, row: Delivery, errand: Errand, courier: Courier) -> Delivery:
+    async def _try(self, row: Delivery, errand: SendRequest, courier: Sender) -> Delivery:
         if not await errand.consignment.deliverable(row):
             return await courier.rows.supersede(row, ARCHIVE_PRUNED)
         lock = self._lock(row.recipient)
@@ -117,12 +117,12 @@ class Desk:
             if backup_id == backup.id:
                 record.unanswered = 0
 
-    async def make_room(self, recipient: Recipient, backup: Backup) -> None:
+    async def supersede_older(self, recipient: Recipient, backup: Backup) -> None:
         """Supersede what the recipient is owed from before this backup, unless everything is to be sent."""
         if self._newest_only:
             await self.rows.supersede_older(recipient, backup)
 
-    async def pass_over(self, status: RecipientStatus, backup: Backup) -> Delivery | None:
+    async def skip_parked(self, status: RecipientStatus, backup: Backup) -> Delivery | None:
         """Leave a parked recipient alone: owed, and parked with the reason that is known.
 
         None when they have pressed Start in the meantime.
@@ -130,7 +130,7 @@ class Desk:
         async with self._lock(status.recipient):
             if status.recipient not in await self.catalogue.parked():
                 return None
-            await self.make_room(status.recipient, backup)
+            await self.supersede_older(status.recipient, backup)
             await self.rows.park(status.recipient, status.parked_reason)
             return await self.rows.get(backup.id, status.recipient)
 
@@ -138,7 +138,7 @@ class Desk:
         """When a parked recipient may be knocked at again; at once in a new process, as somebody may have mended it."""
         return self._knocked_at.get(recipient, datetime.min.replace(tzinfo=UTC)) + KNOCK_EVERY
 
-    async def knock(self, recipient: Recipient) -> bool:
+    async def check_reachable(self, recipient: Recipient) -> bool:
         """Whether a parked recipient is worth a try again; it stays parked, and is asked no more often than allowed.
 
         What shows no message proves no message: sendChatAction looks at the chat, and is content with a topic that was
@@ -149,7 +149,7 @@ class Desk:
             return False
         self._knocked_at[recipient] = now
         try:
-            await self.destination.knock(recipient)
+            await self.destination.check_reachable(recipient)
         except Refused:
             raise
         except Parked as outcome:
@@ -183,10 +183,10 @@ class Desk:
         first = await self.catalogue.value("SELECT bytes FROM volumes WHERE backup_id = ? AND number = 1", (backup.id,))
         return int(first or self._volume_bytes)
 
-    def _own(self, backup: Backup, archive: Path) -> Callable[[Recipient], list[LoneVolume] | None]:
-        def cut(recipient: Recipient) -> list[LoneVolume] | None:
+    def _own(self, backup: Backup, archive: Path) -> Callable[[Recipient], list[UnsharedVolume] | None]:
+        def cut(recipient: Recipient) -> list[UnsharedVolume] | None:
             volumes = self.destination.cut(recipient, archive, backup.archive_bytes)
-            return None if volumes is None else [LoneVolume(self.destination, volume) for volume in volumes]
+            return None if volumes is None else [UnsharedVolume(self.destination, volume) for volume in volumes]
 
         return cut
 
@@ -211,7 +211,7 @@ def refused(outcome: Refused) -> TelegramError:
     return TelegramError(f"{outcome.sentence}.", hint="Set BOT_TOKEN to the token that @BotFather shows for this bot.")
 
 
-def count_bytes(consignment: Consignment, progress: Callable[[int, int], None]) -> Callable[[int, int], None]:
+def count_bytes(consignment: OutgoingBackup, progress: Callable[[int, int], None]) -> Callable[[int, int], None]:
     """Turn reports on single volumes into progress over the whole archive, each byte counted once."""
     total = sum(shared.volume.bytes for shared in consignment.volumes)
     done: dict[int, int] = {}

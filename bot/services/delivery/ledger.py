@@ -11,9 +11,10 @@ from bot.clock import Clock, utc_now
 from bot.models import Backup, Delivery, DeliveryState, Recipient, RecipientStatus
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
-from bot.services.concurrency.nursery import Crew, Sleep
+from bot.services.concurrency.nursery import Nursery, Sleep
 from bot.services.contracts.destination import (
     Destination,
+    MessageGone,
     Migrated,
     Notice,
     NoticeButton,
@@ -21,14 +22,13 @@ from bot.services.contracts.destination import (
     Parked,
     Refused,
     Transient,
-    Vanished,
     Wait,
 )
-from bot.services.delivery.attempts import Desk, count_bytes, refused
+from bot.services.delivery.attempts import Attempts, count_bytes, refused
 from bot.services.delivery.policy import LONGEST_WAIT, Owed, retry_seconds, uploader_rank
-from bot.services.delivery.retries import Rounds
-from bot.services.delivery.rows import Claim, Rows, Unowed
-from bot.services.delivery.sender import Caption, Courier, Errand
+from bot.services.delivery.retries import RetryLoop
+from bot.services.delivery.rows import Claim, DeliveryRecords, UnrecordedDeliveries
+from bot.services.delivery.sender import Caption, Sender, SendRequest
 
 Progress = Callable[[int, int], None]
 
@@ -67,16 +67,16 @@ class Ledger:
         self._recipients = tuple(recipients)
         told = self._recipients if admins is None else admins
         self._admins = tuple(one for one in told if one.is_chat or one.is_mailbox)  # an object store reads nothing
-        self._crew = Crew(sleep)
-        self._rows = Rows(catalogue, self._crew, delay=delay, clock=clock)
+        self._crew = Nursery(sleep)
+        self._rows = DeliveryRecords(catalogue, self._crew, delay=delay, clock=clock)
         self._clock = clock
         closing = self._crew.closing
-        unowed = Unowed(catalogue, self._crew, delay=delay, clock=clock)
-        self._desk = Desk(
+        unowed = UnrecordedDeliveries(catalogue, self._crew, delay=delay, clock=clock)
+        self._desk = Attempts(
             catalogue,
             destination,
-            Courier(self._rows, caption=caption, closing=closing, clock=clock),
-            Courier(unowed, caption=caption, closing=closing, clock=clock),
+            Sender(self._rows, caption=caption, closing=closing, clock=clock),
+            Sender(unowed, caption=caption, closing=closing, clock=clock),
             self._crew,
             recipients=self._recipients,
             admins=self._admins,
@@ -88,7 +88,7 @@ class Ledger:
         )
         self._catalogue, self._destination = catalogue, destination
         self._claims: set[Claim] = set()
-        self._rounds = Rounds(self._desk, self._claims, settled)
+        self._rounds = RetryLoop(self._desk, self._claims, settled)
 
     @property
     def destination(self) -> Destination:
@@ -119,8 +119,8 @@ class Ledger:
         Raises `TelegramError` when the bot's token is refused and `AbortedError` when `abort` is set; what was not
         confirmed by then is still owed.
         """
-        consignment = await self._desk.consign(backup)
-        errand = Errand(
+        consignment = await self._desk.prepare(backup)
+        errand = SendRequest(
             consignment=consignment,
             silent=silent,
             hushed=frozenset(await self._desk.current(hushed)),
@@ -215,7 +215,7 @@ class Ledger:
             message_id = None  # numbers from before a move mean other messages now
         return await self._crew.spawn(self._post(current, notice, message_id))
 
-    async def take_back(self, recipient: Recipient, message_id: int, instead: Notice) -> None:
+    async def delete_notice(self, recipient: Recipient, message_id: int, instead: Notice) -> None:
         """Delete a message of ours, or let it say something else where Telegram lets none be deleted any more.
 
         Raises the `Outcome` that stood in the way.
@@ -224,7 +224,7 @@ class Ledger:
             return  # numbers from before a move mean other messages now
         try:
             await self._destination.remove_notice(recipient, message_id)
-        except Vanished:
+        except MessageGone:
             await self._destination.edit_notice(recipient, message_id, instead)
 
     async def _post(self, recipient: Recipient, notice: Notice, message_id: int | None) -> int:
@@ -232,7 +232,7 @@ class Ledger:
             if message_id is not None:
                 try:
                     await self._destination.edit_notice(recipient, message_id, notice)
-                except Vanished:
+                except MessageGone:
                     pass
                 else:
                     return message_id
@@ -244,7 +244,7 @@ class Ledger:
             await self._catalogue.migrate(recipient.chat_id, outcome.new_chat_id)
             return await self._destination.send_notice(await self._catalogue.current(recipient), notice)
 
-    async def _deliver(self, recipients: Sequence[Recipient], errand: Errand) -> tuple[Delivery, ...]:
+    async def _deliver(self, recipients: Sequence[Recipient], errand: SendRequest) -> tuple[Delivery, ...]:
         backup = errand.consignment.backup
         await self._catalogue.owe(backup.id, recipients)
         claims = {(backup.id, recipient) for recipient in recipients} - self._claims
@@ -259,7 +259,7 @@ class Ledger:
         by_recipient = {status.recipient: row for status, row in zip(statuses, rows, strict=True)}
         return tuple(by_recipient[recipient] for recipient in recipients)
 
-    async def _side_by_side(self, statuses: Sequence[RecipientStatus], errand: Errand) -> list[Delivery]:
+    async def _side_by_side(self, statuses: Sequence[RecipientStatus], errand: SendRequest) -> list[Delivery]:
         """Serve chats and other places as two parties: a refused token does not cut off what goes elsewhere."""
         parties = [[s for s in statuses if s.recipient.is_chat is chats] for chats in (True, False)]
         served = await asyncio.gather(
@@ -276,10 +276,10 @@ class Ledger:
             rows |= {status.recipient: row for status, row in zip(party, result, strict=True)}
         return [rows[status.recipient] for status in statuses]
 
-    async def _first_pass(self, status: RecipientStatus, errand: Errand) -> Delivery:
+    async def _first_pass(self, status: RecipientStatus, errand: SendRequest) -> Delivery:
         recipient, backup = status.recipient, errand.consignment.backup
-        if status.parked_reason and not await self._desk.knock(recipient):
-            passed_over = await self._desk.pass_over(status, backup)
+        if status.parked_reason and not await self._desk.check_reachable(recipient):
+            passed_over = await self._desk.skip_parked(status, backup)
             if passed_over is not None:
                 return passed_over
         errand = replace(errand, rank=uploader_rank(status), trusted=status.last_sent_at is not None)
@@ -289,7 +289,7 @@ class Ledger:
             errand.abort,
         )
 
-    async def _send_again(self, recipient: Recipient, errand: Errand) -> Delivery:
+    async def _send_again(self, recipient: Recipient, errand: SendRequest) -> Delivery:
         backup_id = errand.consignment.backup.id
         row = await self._rows.find(backup_id, recipient)
         if row is not None and not row.state.settled:

@@ -12,10 +12,10 @@ from loguru import logger
 from bot.models import Delivery, DeliveryState, Recipient
 from bot.services.concurrency.abort import Abort
 from bot.services.contracts.destination import Refused
-from bot.services.delivery.attempts import Desk
+from bot.services.delivery.attempts import Attempts
 from bot.services.delivery.policy import SHORTEST_RETRY, is_due, uploader_rank
 from bot.services.delivery.rows import Claim
-from bot.services.delivery.sender import Errand
+from bot.services.delivery.sender import SendRequest
 
 REFUSED_AGAIN = timedelta(minutes=1)
 """How long no chat is served after Telegram has refused the token; it may accept it again."""
@@ -23,13 +23,13 @@ REFUSED_AGAIN = timedelta(minutes=1)
 LOOK_AGAIN = 60.0  # seconds; wall clocks step, machines sleep, and another process may have left something owed
 
 
-class Rounds:
+class RetryLoop:
     """Serves each recipient in a task of its own, so that nobody waits for another one's trouble.
 
     `claims` are deliveries that somebody else in this process is busy with. `settled` is told of every try's row.
     """
 
-    def __init__(self, desk: Desk, claims: set[Claim], settled: Callable[[Delivery], None]) -> None:
+    def __init__(self, desk: Attempts, claims: set[Claim], settled: Callable[[Delivery], None]) -> None:
         self._desk, self._claims, self._settled = desk, claims, settled
         self._serving: dict[Recipient, asyncio.Task[None]] = {}
         self._failure: BaseException | None = None
@@ -113,8 +113,8 @@ class Rounds:
         status = (await self._desk.catalogue.recipient_statuses([row.recipient]))[0]
         return await self._desk.attempt(
             row.recipient,
-            Errand(
-                consignment=await self._desk.consign(await self._desk.catalogue.backup(row.backup_id)),
+            SendRequest(
+                consignment=await self._desk.prepare(await self._desk.catalogue.backup(row.backup_id)),
                 silent=True,
                 rank=uploader_rank(status),
                 trusted=status.last_sent_at is not None,
@@ -124,7 +124,7 @@ class Rounds:
 
     async def _knock(self, recipient: Recipient) -> None:
         """Try a parked recipient with the newest that it is owed, or a line: only what arrives counts."""
-        if not await self._desk.knock(recipient):
+        if not await self._desk.check_reachable(recipient):
             return
         recipient = await self._desk.catalogue.current(recipient)
         for row in await self._desk.catalogue.owed(recipient=recipient):

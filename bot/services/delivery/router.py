@@ -51,9 +51,9 @@ class Router:
         """Take it back where the recipient is."""
         await self._of(recipient).remove_notice(recipient, message_id)
 
-    async def knock(self, recipient: Recipient) -> None:
+    async def check_reachable(self, recipient: Recipient) -> None:
         """Ask where the recipient is."""
-        await self._of(recipient).knock(recipient)
+        await self._of(recipient).check_reachable(recipient)
 
     async def probe(self, recipient: Recipient) -> Reachability:
         """Ask where the recipient is."""

@@ -10,17 +10,17 @@ from bot.clock import Clock
 from bot.errors import NotFoundError
 from bot.models import Backup, BackupState, Delivery, DeliveryState, Recipient, SentVolume
 from bot.services.catalogue import Catalogue
-from bot.services.concurrency.nursery import Crew
+from bot.services.concurrency.nursery import Nursery
 from bot.services.contracts.destination import Migrated, Outcome, Parked, TooLarge, Transient, Unanswered, Wait
 from bot.services.delivery.policy import LEASE, all_sent, covers, retry_seconds
 
 Claim = tuple[int, Recipient]
 
 
-class Rows:
+class DeliveryRecords:
     """Every method leaves the catalogue true to what is known at that moment; none of them talks to a destination."""
 
-    def __init__(self, catalogue: Catalogue, crew: Crew, *, delay: float, clock: Clock) -> None:
+    def __init__(self, catalogue: Catalogue, crew: Nursery, *, delay: float, clock: Clock) -> None:
         self._catalogue, self._crew = catalogue, crew
         self._delay, self._clock = delay, clock
 
@@ -145,7 +145,7 @@ class Rows:
         return changed
 
 
-class Unowed(Rows):
+class UnrecordedDeliveries(DeliveryRecords):
     """The rows of sends that are on no account: the same outcomes, but nothing is written except a chat's new id."""
 
     async def confirm(self, row: Delivery, sent: SentVolume) -> Delivery:

@@ -13,24 +13,24 @@ from bot.clock import Clock
 from bot.errors import CourierError
 from bot.models import Backup, Delivery, Recipient, SentVolume, Volume
 from bot.services.concurrency.abort import Abort
-from bot.services.contracts.destination import Gone, Migrated, Outcome, Refused, Sent, Transient
+from bot.services.contracts.destination import ArchiveGone, Migrated, Outcome, Refused, Sent, Transient
 from bot.services.delivery.policy import ARCHIVE_PRUNED
-from bot.services.delivery.rows import Rows
+from bot.services.delivery.rows import DeliveryRecords
 from bot.services.delivery.upload import Request
-from bot.services.delivery.volume import Parcel
+from bot.services.delivery.volume import OutgoingVolume
 
 Caption = Callable[[Backup, Volume, Recipient], Awaitable[str]]
 Report = Callable[[int, int], None]
 
 
-Own = Callable[[Recipient], Sequence[Parcel] | None]
+Own = Callable[[Recipient], Sequence[OutgoingVolume] | None]
 
 
-class Consignment:
+class OutgoingBackup:
     """A backup cut into volumes: the same ones for all chats, and for a recipient elsewhere those of its own."""
 
     def __init__(
-        self, backup: Backup, archive: Path, volumes: Sequence[Parcel], own: Own = lambda _recipient: None
+        self, backup: Backup, archive: Path, volumes: Sequence[OutgoingVolume], own: Own = lambda _recipient: None
     ) -> None:
         """`own` gives the volumes of a recipient that does not take the common ones."""
         self.backup, self.archive, self.volumes = backup, archive, tuple(volumes)
@@ -41,7 +41,7 @@ class Consignment:
         """See whether the archive is still on the disk."""
         self._on_disk = await asyncio.to_thread(self.archive.is_file)
 
-    def missing(self, delivery: Delivery) -> list[Parcel]:
+    def missing(self, delivery: Delivery) -> list[OutgoingVolume]:
         """The volumes this recipient has not confirmed, in order."""
         confirmed = {sent.number for sent in delivery.volumes}
         own = self._own(delivery.recipient)
@@ -53,7 +53,7 @@ class Consignment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Errand:
+class SendRequest:
     """What a try needs to know besides the row.
 
     `rank` and `trusted` decide who uploads; `abort` is looked at before each volume; `report` is told
@@ -61,7 +61,7 @@ class Errand:
     `silent` says.
     """
 
-    consignment: Consignment
+    consignment: OutgoingBackup
     silent: bool
     rank: float
     trusted: bool
@@ -70,14 +70,14 @@ class Errand:
     report: Callable[[int, int], None] = lambda _number, _count: None
 
 
-class Courier:
+class Sender:
     """Makes one try and returns the row as it is written down then; the caller decides about the next one."""
 
-    def __init__(self, rows: Rows, *, caption: Caption, closing: asyncio.Event, clock: Clock) -> None:
+    def __init__(self, rows: DeliveryRecords, *, caption: Caption, closing: asyncio.Event, clock: Clock) -> None:
         self.rows = rows
         self._caption, self._closing, self._clock = caption, closing, clock
 
-    async def deliver(self, row: Delivery, errand: Errand) -> Delivery:
+    async def deliver(self, row: Delivery, errand: SendRequest) -> Delivery:
         """Send what the recipient lacks, each confirmed volume recorded at once.
 
         A timeout after the last byte counts as a failure and is tried again: a copy too many is better than one too
@@ -96,7 +96,7 @@ class Courier:
                 if row.state.settled:
                     return row  # the chat was a recipient under its new id already
 
-    async def _send_missing(self, row: Delivery, errand: Errand) -> Delivery:
+    async def _send_missing(self, row: Delivery, errand: SendRequest) -> Delivery:
         # The progress of a run is that of the volumes the chats share; what goes elsewhere is cut otherwise.
         report = errand.report if row.recipient.is_chat else _unreported
         remark = ""
@@ -117,7 +117,7 @@ class Courier:
         except Refused:
             await self.rows.release(row)
             raise
-        except Gone as outcome:
+        except ArchiveGone as outcome:
             await errand.consignment.look()
             if await errand.consignment.deliverable(row):
                 return await self.rows.fail(row, outcome)
@@ -135,7 +135,7 @@ class Courier:
             await self.rows.release(row)
             raise
 
-    async def _send(self, recipient: Recipient, parcel: Parcel, errand: Errand, report: Report) -> Sent:
+    async def _send(self, recipient: Recipient, parcel: OutgoingVolume, errand: SendRequest, report: Report) -> Sent:
         number = parcel.volume.number
         return await parcel.send(
             Request(

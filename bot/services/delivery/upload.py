@@ -15,9 +15,9 @@ from bot.models import Recipient, Volume
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Sleep, stop
 from bot.services.contracts.destination import (
+    ArchiveGone,
     Destination,
     DoubtfulFile,
-    Gone,
     Outcome,
     Refused,
     Sent,
@@ -248,7 +248,7 @@ class SharedVolume:
 
     async def _send_bytes(self, request: Request, upload: _Upload) -> Sent:
         if not request.trusted or self._failures:
-            await self._destination.knock(request.recipient)
+            await self._destination.check_reachable(request.recipient)
 
         def moved(count: int) -> None:
             upload.bytes += count
@@ -274,7 +274,7 @@ class SharedVolume:
             self._record.unanswered += 1
             if self._record.unanswered >= MOST_UNANSWERED:
                 self._dismiss(self._unanswered())
-        if isinstance(outcome, TooLarge | Gone):
+        if isinstance(outcome, TooLarge | ArchiveGone):
             self._hopeless = outcome
             self._dismiss(outcome)
         elif isinstance(outcome, Refused):  # for all who wait now, and not for good: it may pass

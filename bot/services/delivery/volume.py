@@ -9,7 +9,7 @@ from bot.services.contracts.destination import Destination, Sent
 from bot.services.delivery.upload import Request
 
 
-class Parcel(Protocol):
+class OutgoingVolume(Protocol):
     """A volume and the way it goes: shared by many, or to one."""
 
     volume: Volume
@@ -23,7 +23,7 @@ class Parcel(Protocol):
         ...
 
 
-class LoneVolume:
+class UnsharedVolume:
     """Sends the bytes of a volume each time: nothing of it can be shared."""
 
     def __init__(self, destination: Destination, volume: Volume) -> None:

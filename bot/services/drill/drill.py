@@ -28,7 +28,7 @@ from bot.services.concurrency.threads import run_to_end
 from bot.services.contracts.chats import Files
 from bot.services.contracts.destination import Outcome
 from bot.services.fetch.fetch import LostError, TooLargeToFetchError, UnreachableError, fetch_archive
-from bot.services.files.private_folder import private_room, sweep_rooms
+from bot.services.files.private_folder import private_folder, sweep_private_folders
 from bot.services.files.store import Store
 from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.intake import take_in
@@ -38,7 +38,7 @@ from bot.services.sealing.header import is_sealed
 from bot.services.sealing.keys import NO_KEYS, Keys
 
 if TYPE_CHECKING:
-    from bot.services.objects.archives import Holdings as Stored
+    from bot.services.objects.archives import BucketArchives as Stored
 
 Alarm = Callable[[Backup, Drill], Awaitable[object]]
 
@@ -251,7 +251,7 @@ class Drills:
             if not drill.ok:
                 raise DamagedArchiveError(drill.detail, hint="Restore from an older backup, and make a new one now.")
             return drill.detail
-        async with private_room(self._store.work) as room:
+        async with private_folder(self._store.work) as room:
             return _summary(await rehearse(archive, room, keys=self._keys, abort=Abort()))
 
     async def _drill(
@@ -265,8 +265,8 @@ class Drills:
         blame: Callable[[str], Awaitable[None]] | None = None,
     ) -> Drill:
         """Test-restore the archive that `bring` gives, and record what came of it; `blame` hears why it is bad."""
-        await sweep_rooms(self._store.work)
-        async with private_room(self._store.work) as room:
+        await sweep_private_folders(self._store.work)
+        async with private_folder(self._store.work) as room:
             opened, own = True, Abort(parent=abort)
             try:
                 archive = await bring(room)

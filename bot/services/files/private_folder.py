@@ -18,7 +18,7 @@ _LOCK = ".lock"
 
 
 @asynccontextmanager
-async def private_room(work: Path) -> AsyncIterator[Path]:
+async def private_folder(work: Path) -> AsyncIterator[Path]:
     """Give an empty folder (0700) inside `work`, removed at the end; as long as it is given, no sweep touches it."""
     folder = work / f"{_PREFIX}{secrets.token_hex(8)}"
     lock = await asyncio.to_thread(_open, folder)
@@ -29,7 +29,7 @@ async def private_room(work: Path) -> AsyncIterator[Path]:
         await asyncio.shield(asyncio.to_thread(_close, folder, lock))
 
 
-async def sweep_rooms(work: Path) -> tuple[Path, ...]:
+async def sweep_private_folders(work: Path) -> tuple[Path, ...]:
     """Remove the folders of processes that are gone; return what was removed."""
     return await asyncio.to_thread(_sweep, work)
 

@@ -17,22 +17,30 @@ from bot.services.concurrency.abort import Abort
 from bot.services.contracts.chats import PostedDocument
 from bot.services.contracts.destination import Outcome
 from bot.services.fetch.fetch import fetch_archive
-from bot.services.inbox.fetching import Room, fetch_items
+from bot.services.inbox.fetching import UploadSpace, fetch_items
 from bot.services.inbox.lookup import fetchable_point, known_backup
-from bot.services.inbox.means import Means
-from bot.services.inbox.pieces import Pieces
+from bot.services.inbox.means import InboxContext
+from bot.services.inbox.pieces import UploadFiles
 from bot.services.inbox.reading import Proven, prove, put_together
-from bot.services.inbox.seen import COLLECTING, Contents, Gone, Listing, Phase, Seen, Why
+from bot.services.inbox.seen import (
+    COLLECTING,
+    LeftOutReason,
+    PointListing,
+    UploadContents,
+    UploadEnd,
+    UploadPhase,
+    UploadView,
+)
 from bot.services.recovery.reading import read_posted
 
 
-class Collection:
+class Upload:
     """The documents of one admin that belong together, and what became of them.
 
     One job at a time works on it. What is called here returns at once, but for `close`; `changed` tells of news.
     """
 
-    def __init__(self, means: Means, admin_id: int, actor: str, *, after_restart: bool) -> None:
+    def __init__(self, means: InboxContext, admin_id: int, actor: str, *, after_restart: bool) -> None:
         self.id = secrets.token_hex(4)
         self.admin_id = admin_id
         self.albums: set[str] = set()
@@ -40,9 +48,9 @@ class Collection:
         self._means = means
         self._actor = actor
         self._after_restart = after_restart
-        self._room = Room(means.store.work)
-        self._pieces = Pieces()
-        self._phase = Phase.FETCHING
+        self._room = UploadSpace(means.store.work)
+        self._pieces = UploadFiles()
+        self._phase = UploadPhase.FETCHING
         self._version = 1
         self._news = asyncio.Event()
         self._jobs: deque[Callable[[], Awaitable[None]]] = deque()
@@ -53,17 +61,17 @@ class Collection:
         self._problem: CourierError | None = None
         self._known: Backup | None = None
         self._fetchable: RestorePoint | None = None
-        self._contents: Contents | None = None
-        self._listing: Listing | None = None
+        self._contents: UploadContents | None = None
+        self._listing: PointListing | None = None
         self._point: RestorePoint | None = None
         self._point_done = 0
         self._offer = ""
-        self._gone: Gone | None = None
+        self._gone: UploadEnd | None = None
 
     # --- what is seen --------------------------------------------------------------------------------------------
 
     @property
-    def phase(self) -> Phase:
+    def phase(self) -> UploadPhase:
         return self._phase
 
     @property
@@ -86,11 +94,11 @@ class Collection:
     def bytes(self) -> int:
         return self._pieces.bytes
 
-    def seen(self) -> Seen:
+    def seen(self) -> UploadView:
         """Return how it stands now."""
         group, point = self._pieces.group, self._point
         missing = self._problem if isinstance(self._problem, MissingVolumesError) else None
-        return Seen(
+        return UploadView(
             id=self.id,
             admin_id=self.admin_id,
             version=self._version,
@@ -119,9 +127,9 @@ class Collection:
         while self._version == since:
             await self._news.wait()
 
-    def _turn(self, phase: Phase | None = None) -> None:
+    def _turn(self, phase: UploadPhase | None = None) -> None:
         """Pass on to another phase, or tell news of this one."""
-        if self._phase is Phase.GONE:
+        if self._phase is UploadPhase.GONE:
             return
         self._phase = phase or self._phase
         self.touched = self._means.clock()
@@ -136,21 +144,21 @@ class Collection:
         if self._pieces.holds(posted):
             return
         if self._means.limit is not None and posted.bytes > self._means.limit:
-            self.leave_out(posted, Why.TOO_LARGE)
+            self.leave_out(posted, LeftOutReason.TOO_LARGE)
             self._go(partial(self._look_up, posted))
         elif len(self._pieces.items) >= self._means.most_files or self.bytes + posted.bytes > self._means.most_bytes:
-            self.leave_out(posted, Why.TOO_MUCH)
+            self.leave_out(posted, LeftOutReason.TOO_MUCH)
         else:
-            self._pieces.add(posted, anew=self._phase is Phase.REFUSED)  # those that are here do not fit together
+            self._pieces.add(posted, anew=self._phase is UploadPhase.REFUSED)  # those that are here do not fit together
             self._fresh = True
-            self._turn(Phase.FETCHING)
+            self._turn(UploadPhase.FETCHING)
             self._go(self._gather)
 
-    def leave_out(self, posted: PostedDocument, why: Why) -> None:
+    def leave_out(self, posted: PostedDocument, why: LeftOutReason) -> None:
         """Note a document that is not fetched; without any other, that is all there is to say."""
         self._pieces.leave_out(posted, why)
         alone = not self._pieces.items and not self.busy and not self._spent
-        self._turn(Phase.REFUSED if alone else None)
+        self._turn(UploadPhase.REFUSED if alone else None)
 
     def read_catalogue(self, posted: PostedDocument) -> None:
         """Read a catalogue document and list its restore points."""
@@ -175,12 +183,12 @@ class Collection:
         if self._listing is not None and not self.busy:
             self._withdraw()
             self._contents, self._problem, self._point = None, None, None
-            self._turn(Phase.LISTING)
+            self._turn(UploadPhase.LISTING)
 
-    async def close(self, gone: Gone) -> None:
+    async def close(self, gone: UploadEnd) -> None:
         """End what is under way and remove every file; returns when nothing of it is left."""
         self._gone = self._gone or gone
-        self._turn(Phase.GONE)
+        self._turn(UploadPhase.GONE)
         self._withdraw()
         self._jobs.clear()
         if self._task is not None:
@@ -209,13 +217,13 @@ class Collection:
                 logger.exception("what admin {} sent could not be read", self.admin_id)
                 self._spent = True
                 self._refuse(CourierError("Something went wrong with this file here; the log has the details."))
-            if self._spent and self._phase is Phase.REFUSED:
+            if self._spent and self._phase is UploadPhase.REFUSED:
                 await self._room.keep_only(())  # nothing can become of it any more
 
     def _refuse(self, error: CourierError) -> None:
         logger.info("what admin {} sent is refused: {}", self.admin_id, error.sentence)
         self._problem, self._progress = error, None
-        self._turn(Phase.REFUSED)
+        self._turn(UploadPhase.REFUSED)
 
     async def _gather(self) -> None:
         """Fetch what is not here yet; once it is whole, prove it."""
@@ -229,7 +237,7 @@ class Collection:
             )
             self._pieces.give_up(failed)
         if not self._pieces.items:
-            self._turn(Phase.REFUSED)  # what was left out says why
+            self._turn(UploadPhase.REFUSED)  # what was left out says why
             return
         self._pieces.keep_newest_whole()
         files = [item.file for item in self._pieces.group if item.file is not None]
@@ -242,7 +250,7 @@ class Collection:
         except MissingVolumesError as error:  # of a sealed archive that shows only when it is opened
             self._spent, self._problem, self._progress = False, error, None
             if not self._fresh:
-                self._turn(Phase.WAITING)
+                self._turn(UploadPhase.WAITING)
 
     async def _look_up(self, posted: PostedDocument) -> None:
         """See whether the catalogue knows what is too large to be fetched."""
@@ -255,8 +263,8 @@ class Collection:
     async def _list(self, posted: PostedDocument) -> None:
         document = await read_posted(self._means.chats, posted)
         points = tuple(sorted(document.points, key=lambda point: point.at, reverse=True))
-        self._listing = Listing(points=points, written_at=document.written_at, ours=posted.ours)
-        self._turn(Phase.LISTING)
+        self._listing = PointListing(points=points, written_at=document.written_at, ours=posted.ours)
+        self._turn(UploadPhase.LISTING)
 
     async def _fetch_point(self, point: RestorePoint) -> None:
         def arrived(done: int, _total: int) -> None:
@@ -268,7 +276,7 @@ class Collection:
         self._contents, self._problem = None, None
         self._point, self._point_done = point, 0
         self._pieces.drop(self._pieces.items)
-        self._turn(Phase.FETCHING)
+        self._turn(UploadPhase.FETCHING)
         await self._room.keep_only(())
         slot = await self._room.slot()
         file = await fetch_archive(self._means.chats, point, slot, delay=self._means.delay, progress=arrived)
@@ -281,7 +289,7 @@ class Collection:
 
         means = self._means
         self._problem = None
-        self._turn(Phase.CHECKING)
+        self._turn(UploadPhase.CHECKING)
         try:
             async with means.turn:
                 proven = await prove(
@@ -298,7 +306,7 @@ class Collection:
         await means.catalogue.audit(self._actor, "sent an archive", f"{called}, SHA-256 {found.sha256}")
         self._progress, self._contents = None, found
         self._make_offer(proven)
-        self._turn(Phase.READY)
+        self._turn(UploadPhase.READY)
 
     def _make_offer(self, proven: Proven) -> None:
         if self._means.restores is None:
@@ -306,7 +314,7 @@ class Collection:
 
         async def release() -> None:
             if offered == self._offer:
-                await self.close(Gone.RELEASED)
+                await self.close(UploadEnd.RELEASED)
 
         contents = proven.contents
         self._offer = offered = self._means.restores.offer(

@@ -16,16 +16,16 @@ from bot.services.concurrency.threads import settled
 from bot.services.contracts.chats import Chats, PostedDocument
 from bot.services.fetch.fetch import SPARE, TooLargeToFetchError, fetch_document
 from bot.services.fetch.recognition import archive_meant, volume_number
-from bot.services.files.private_folder import private_room
+from bot.services.files.private_folder import private_folder
 from bot.services.inbox.reading import stands_alone
-from bot.services.inbox.seen import LeftOut, Piece, Why
+from bot.services.inbox.seen import LeftOutFile, LeftOutReason, UploadPart
 
 AT_ONCE = 3
 """Downloads side by side."""
 
 
 @dataclass(eq=False, slots=True)
-class Item:
+class UploadFile:
     """A document of a collection, and where its bytes are."""
 
     posted: PostedDocument
@@ -50,19 +50,21 @@ class Item:
         self.dropped = True
         self.abort.set()
 
-    def seen(self) -> Piece:
-        return Piece(name=self.posted.name, bytes=self.posted.bytes, number=self.number, here=self.file is not None)
+    def seen(self) -> UploadPart:
+        return UploadPart(
+            name=self.posted.name, bytes=self.posted.bytes, number=self.number, here=self.file is not None
+        )
 
-    def left_out(self, why: Why, detail: str = "") -> LeftOut:
+    def left_out(self, why: LeftOutReason, detail: str = "") -> LeftOutFile:
         return left_out(self.posted, why, detail)
 
 
-def left_out(posted: PostedDocument, why: Why, detail: str = "") -> LeftOut:
+def left_out(posted: PostedDocument, why: LeftOutReason, detail: str = "") -> LeftOutFile:
     """Return a document as one that is no part of the collection."""
-    return LeftOut(name=posted.name, bytes=posted.bytes, why=why, detail=detail)
+    return LeftOutFile(name=posted.name, bytes=posted.bytes, why=why, detail=detail)
 
 
-class Room:
+class UploadSpace:
     """A private folder (0700) in the store's work area, made when it is first needed; every file has a folder in it."""
 
     def __init__(self, work: Path) -> None:
@@ -80,7 +82,7 @@ class Room:
     async def _make(self) -> Path:
         async with self._making:
             if self._folder is None:
-                self._folder = await self._stack.enter_async_context(private_room(self._work))
+                self._folder = await self._stack.enter_async_context(private_folder(self._work))
         folder = self._folder / f"{next(self._numbers):04}"
         await asyncio.to_thread(folder.mkdir, mode=0o700)
         return folder
@@ -94,7 +96,7 @@ class Room:
                 hint="Free some space, or set SNAPSHOT_DIR to a folder on another disk. Then send it again.",
             )
 
-    async def keep_only(self, items: Sequence[Item]) -> None:
+    async def keep_only(self, items: Sequence[UploadFile]) -> None:
         """Remove whatever does not belong to these."""
         if self._folder is not None:
             kept = {item.file.parent.name for item in items if item.file is not None}
@@ -113,8 +115,8 @@ def _keep_only(room: Path, names: set[str]) -> None:
 
 
 async def fetch_items(
-    items: Sequence[Item], room: Room, chats: Chats, *, delay: float, arrived: Callable[[], None]
-) -> list[LeftOut]:
+    items: Sequence[UploadFile], room: UploadSpace, chats: Chats, *, delay: float, arrived: Callable[[], None]
+) -> list[LeftOutFile]:
     """Fetch documents side by side; return those that could not be had, each with its reason, and drop them.
 
     `arrived` is called with each piece that comes. Raises `NoSpaceError`, `AbortedError`.
@@ -122,7 +124,7 @@ async def fetch_items(
     await room.require_space(sum(item.posted.bytes for item in items))
     turns = asyncio.Semaphore(AT_ONCE)
 
-    async def one(item: Item) -> LeftOut | None:
+    async def one(item: UploadFile) -> LeftOutFile | None:
         def progress(done: int, _total: int) -> None:
             item.done = done
             arrived()
@@ -141,7 +143,7 @@ async def fetch_items(
             except CourierError as error:
                 item.drop()
                 too_large = isinstance(error, TooLargeToFetchError)
-                return item.left_out(Why.TOO_LARGE if too_large else Why.FAILED, error.sentence)
+                return item.left_out(LeftOutReason.TOO_LARGE if too_large else LeftOutReason.FAILED, error.sentence)
         return None
 
     tasks = [asyncio.create_task(one(item)) for item in items]

@@ -14,11 +14,11 @@ from bot.errors import CourierError, NotFoundError
 from bot.services.catalogue import Catalogue
 from bot.services.contracts.chats import Chats, PostedDocument
 from bot.services.fetch.recognition import CLOUD_LIMIT, Kind, recognise
-from bot.services.files.private_folder import sweep_rooms
+from bot.services.files.private_folder import sweep_private_folders
 from bot.services.files.store import Store
-from bot.services.inbox.collection import Collection
-from bot.services.inbox.means import Means, Offering
-from bot.services.inbox.seen import Gone, Phase, Seen, Why
+from bot.services.inbox.collection import Upload
+from bot.services.inbox.means import InboxContext, RestoreOffers
+from bot.services.inbox.seen import LeftOutReason, UploadEnd, UploadPhase, UploadView
 from bot.services.inbox.unseal import unseal
 from bot.services.restore.intake import take_in
 from bot.services.restore.volumes import MAX_VOLUMES
@@ -37,7 +37,7 @@ LOOK_EVERY = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Accepted:
     """What became of a document: the collection it went to, empty for none, and whether that was opened for it.
 
     `why` says why it went nowhere.
@@ -45,7 +45,7 @@ class Receipt:
 
     collection: str = ""
     opened: bool = False
-    why: Why | None = None
+    why: LeftOutReason | None = None
 
 
 class Inbox:
@@ -62,7 +62,7 @@ class Inbox:
         *,
         limit: int | None = CLOUD_LIMIT,
         keys: Keys = NO_KEYS,
-        restores: Offering | None = None,
+        restores: RestoreOffers | None = None,
         clock: Clock = utc_now,
         kept_for: float = KEPT_FOR,
         most_files: int = MAX_VOLUMES,
@@ -70,7 +70,7 @@ class Inbox:
         delay: float = 2.0,
     ) -> None:
         """`limit` is the size that a bot can download (None: any). Without `keys` nothing called sealed is fetched."""
-        self._means = Means(
+        self._means = InboxContext(
             chats=chats,
             store=store,
             catalogue=catalogue,
@@ -85,7 +85,7 @@ class Inbox:
             most_bytes=most_bytes,
         )
         self._opens_sealed = bool(keys)
-        self._collections: dict[str, Collection] = {}  # oldest first
+        self._collections: dict[str, Upload] = {}  # oldest first
         self._lost: frozenset[int] = frozenset()  # whose files a restart has cost
         self._tasks: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
@@ -93,22 +93,22 @@ class Inbox:
 
     # --- what is sent --------------------------------------------------------------------------------------------
 
-    def receive(self, admin_id: int, posted: PostedDocument, *, actor: str, album: str | None = None) -> Receipt:
+    def receive(self, admin_id: int, posted: PostedDocument, *, actor: str, album: str | None = None) -> Accepted:
         """Take a document, or say why not; what becomes of it is seen by `look`. Returns at once."""
         if self._stopped:
-            return Receipt(why=Why.STOPPING)
+            return Accepted(why=LeftOutReason.STOPPING)
         current = self._current(admin_id)
         kind = recognise(posted.name, posted.mime)
         if kind in (Kind.OTHER, Kind.DATABASE):
-            why = Why.BARE_DATABASE if kind is Kind.DATABASE else Why.NOT_TAKEN
+            why = LeftOutReason.BARE_DATABASE if kind is Kind.DATABASE else LeftOutReason.NOT_TAKEN
             beside = self._of_album(admin_id, album)
             if beside is None:
-                return Receipt(why=why)
+                return Accepted(why=why)
             beside.leave_out(posted, why)
-            return Receipt(collection=beside.id)
+            return Accepted(collection=beside.id)
         if kind is Kind.CATALOGUE and current is not None and current.bytes:
-            current.leave_out(posted, Why.CATALOGUE)
-            return Receipt(collection=current.id)
+            current.leave_out(posted, LeftOutReason.CATALOGUE)
+            return Accepted(collection=current.id)
         opened = current is None or kind is Kind.CATALOGUE
         if current is None or opened:
             current = self._open(admin_id, actor)
@@ -117,26 +117,28 @@ class Inbox:
         if kind is Kind.CATALOGUE:
             current.read_catalogue(posted)
         elif kind is Kind.SEALED and not self._opens_sealed:
-            current.leave_out(posted, Why.SEALED)
+            current.leave_out(posted, LeftOutReason.SEALED)
         else:
             current.take(posted)
-        return Receipt(collection=current.id, opened=opened)
+        return Accepted(collection=current.id, opened=opened)
 
-    def _current(self, admin_id: int) -> Collection | None:
+    def _current(self, admin_id: int) -> Upload | None:
         """The collection that what this admin sends next may belong to."""
         mine = [one for one in self._collections.values() if one.admin_id == admin_id]
         return mine[-1] if mine and mine[-1].collecting else None
 
-    def _of_album(self, admin_id: int, album: str | None) -> Collection | None:
+    def _of_album(self, admin_id: int, album: str | None) -> Upload | None:
         """The collection that other items of an album went to."""
-        mine = [one for one in self._collections.values() if one.admin_id == admin_id and one.phase is not Phase.GONE]
+        mine = [
+            one for one in self._collections.values() if one.admin_id == admin_id and one.phase is not UploadPhase.GONE
+        ]
         return next((one for one in reversed(mine) if album is not None and album in one.albums), None)
 
-    def _open(self, admin_id: int, actor: str) -> Collection:
+    def _open(self, admin_id: int, actor: str) -> Upload:
         mine = [one for one in self._collections.values() if one.admin_id == admin_id]
         for old in mine[: max(0, len(mine) + 1 - MOST_EACH)]:
-            self._behind(self._close(old, Gone.REPLACED))
-        collection = Collection(self._means, admin_id, actor, after_restart=admin_id in self._lost)
+            self._behind(self._close(old, UploadEnd.REPLACED))
+        collection = Upload(self._means, admin_id, actor, after_restart=admin_id in self._lost)
         self._lost -= {admin_id}
         self._collections[collection.id] = collection
         self._note()
@@ -144,12 +146,12 @@ class Inbox:
 
     # --- what is seen and asked ----------------------------------------------------------------------------------
 
-    def look(self, collection_id: str) -> Seen | None:
+    def look(self, collection_id: str) -> UploadView | None:
         """Return a collection as it stands, None when it is not known, or no more."""
         found = self._collections.get(collection_id)
         return found.seen() if found else None
 
-    def collection(self, collection_id: str) -> Collection | None:
+    def collection(self, collection_id: str) -> Upload | None:
         """Return a collection to be followed to its end, None when it is not known."""
         return self._collections.get(collection_id)
 
@@ -167,11 +169,11 @@ class Inbox:
 
     async def forget(self, admin_id: int, collection_id: str) -> None:
         """Remove a collection with its files. Raises `NotFoundError`."""
-        await self._close(self._find(admin_id, collection_id), Gone.FORGOTTEN)
+        await self._close(self._find(admin_id, collection_id), UploadEnd.FORGOTTEN)
 
-    def _find(self, admin_id: int, collection_id: str) -> Collection:
+    def _find(self, admin_id: int, collection_id: str) -> Upload:
         found = self._collections.get(collection_id)
-        if found is None or found.admin_id != admin_id or found.phase is Phase.GONE:
+        if found is None or found.admin_id != admin_id or found.phase is UploadPhase.GONE:
             raise NotFoundError("What you sent is no longer here.", hint="Send it again.")
         return found
 
@@ -179,7 +181,7 @@ class Inbox:
 
     async def start(self) -> None:
         """Sweep what a killed process left, and begin to let go what nobody comes back for."""
-        for path in await sweep_rooms(self._means.store.work):
+        for path in await sweep_private_folders(self._means.store.work):
             logger.warning("swept {}", path)
         lost, at = await self._means.catalogue.was_collecting()
         if at is not None and (self._means.clock() - at).total_seconds() < 2 * self._means.kept_for:
@@ -199,8 +201,8 @@ class Inbox:
         now = self._means.clock()
         for one in tuple(self._collections.values()):
             idle = (now - one.touched).total_seconds()
-            if one.phase is Phase.GONE or (not one.in_use and idle >= self._means.kept_for):
-                await self._close(one, Gone.EXPIRED)
+            if one.phase is UploadPhase.GONE or (not one.in_use and idle >= self._means.kept_for):
+                await self._close(one, UploadEnd.EXPIRED)
 
     async def stop(self) -> None:
         """Take nothing more, end what is under way, and remove every file."""
@@ -208,11 +210,11 @@ class Inbox:
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.wait([self._watch])
-        await asyncio.gather(*(self._close(one, Gone.STOPPED) for one in tuple(self._collections.values())))
+        await asyncio.gather(*(self._close(one, UploadEnd.STOPPED) for one in tuple(self._collections.values())))
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _close(self, collection: Collection, gone: Gone) -> None:
+    async def _close(self, collection: Upload, gone: UploadEnd) -> None:
         await collection.close(gone)
         self._collections.pop(collection.id, None)
         if not self._stopped:  # what a stop removes is to be known at the next start
@@ -220,7 +222,7 @@ class Inbox:
 
     def _note(self) -> None:
         """Write down whose files are here, for the next start; nobody waits for it."""
-        admins = {one.admin_id for one in self._collections.values() if one.phase is not Phase.GONE}
+        admins = {one.admin_id for one in self._collections.values() if one.phase is not UploadPhase.GONE}
         self._behind(self._means.catalogue.set_collecting(admins))
 
     def _behind(self, work: Coroutine[None, None, None]) -> None:

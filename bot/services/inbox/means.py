@@ -13,15 +13,15 @@ from bot.services.contracts.chats import Chats
 from bot.services.files.store import Store
 from bot.services.inbox.reading import TakeIn
 from bot.services.inbox.unseal import Unseal
-from bot.services.restore.sources import Origin
+from bot.services.restore.sources import RestoreSource
 
 
-class Offering(Protocol):
+class RestoreOffers(Protocol):
     """Who restores: archives are offered to it under an id, by which a restore is begun."""
 
     def offer(
         self,
-        origin: Origin,
+        origin: RestoreSource,
         *,
         admin_id: int,
         label: str,
@@ -41,7 +41,7 @@ class Offering(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
+class InboxContext:
     """What every collection works with. `limit` is the size that a bot can download, None without one."""
 
     chats: Chats
@@ -51,7 +51,7 @@ class Means:
     limit: int | None
     unseal: Unseal
     take_in: TakeIn
-    restores: Offering | None
+    restores: RestoreOffers | None
     delay: float
     kept_for: float
     most_files: int

@@ -15,11 +15,11 @@ from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
 from bot.services.fetch.recognition import bare_name, begins_zip, is_sealed, volume_number
-from bot.services.files.private_folder import private_room
-from bot.services.inbox.seen import Contents, FoundDatabase
+from bot.services.files.private_folder import private_folder
+from bot.services.inbox.seen import FoundDatabase, UploadContents
 from bot.services.inbox.unseal import Unseal
 from bot.services.restore.incoming import Incoming, Intake
-from bot.services.restore.sources import Origin
+from bot.services.restore.sources import RestoreSource
 from bot.services.restore.volumes import arrange_volumes
 
 Report = Callable[[RestoreProgress], None]
@@ -32,8 +32,8 @@ _PIECE = 1 << 20
 class Proven:
     """An archive that passed every check, and what a restore of it begins from."""
 
-    contents: Contents
-    origin: Origin
+    contents: UploadContents
+    origin: RestoreSource
 
 
 async def put_together(files: Sequence[Path], folder: Path, *, unseal: Unseal, abort: Abort) -> tuple[Path, ...]:
@@ -88,10 +88,11 @@ async def prove(
     report(RestoreProgress(stage=RestoreStage.READ, total=total, detail=files[0].name))
     sha256 = await run_to_end(lambda: _sha256(files, abort.check), stop=abort.set)
     backup = await catalogue.backup_with_sha256(sha256)
-    async with private_room(work) as room:
+    async with private_folder(work) as room:
         intake = await take_in(files, room, backup=backup, abort=abort, report=report, clock=clock)
     return Proven(
-        contents=_contents(intake, files, total, sha256, backup), origin=Origin(files=tuple(files), backup=backup)
+        contents=_contents(intake, files, total, sha256, backup),
+        origin=RestoreSource(files=tuple(files), backup=backup),
     )
 
 
@@ -105,9 +106,9 @@ def _sha256(files: Sequence[Path], check: Callable[[], None]) -> str:
     return digest.hexdigest()
 
 
-def _contents(intake: Intake, files: Sequence[Path], total: int, sha256: str, backup: Backup | None) -> Contents:
+def _contents(intake: Intake, files: Sequence[Path], total: int, sha256: str, backup: Backup | None) -> UploadContents:
     manifest = intake.manifest
-    return Contents(
+    return UploadContents(
         name=bare_name(files[0].name) if len(files) > 1 else files[0].name,
         bytes=total,
         sha256=sha256,

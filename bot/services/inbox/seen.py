@@ -10,7 +10,7 @@ from bot.errors import CourierError
 from bot.models import Backup, RestorePoint, RestoreProgress, SkippedRecord, Verdict
 
 
-class Phase(StrEnum):
+class UploadPhase(StrEnum):
     """Where a collection stands."""
 
     FETCHING = "fetching"  # files are on their way from Telegram
@@ -22,14 +22,14 @@ class Phase(StrEnum):
     GONE = "gone"  # nothing of it is here any more; `gone` says why
 
 
-MOVING = frozenset({Phase.FETCHING, Phase.CHECKING})
+MOVING = frozenset({UploadPhase.FETCHING, UploadPhase.CHECKING})
 """The phases that end by themselves."""
 
-COLLECTING = frozenset({Phase.FETCHING, Phase.WAITING, Phase.REFUSED})
+COLLECTING = frozenset({UploadPhase.FETCHING, UploadPhase.WAITING, UploadPhase.REFUSED})
 """The phases in which one more file may be what is missing."""
 
 
-class Gone(StrEnum):
+class UploadEnd(StrEnum):
     """Why a collection is gone."""
 
     FORGOTTEN = "forgotten"  # by a press
@@ -39,7 +39,7 @@ class Gone(StrEnum):
     STOPPED = "stopped"  # the service stops
 
 
-class Why(StrEnum):
+class LeftOutReason(StrEnum):
     """Why a document was left out."""
 
     TOO_LARGE = "too large"  # for a bot to download
@@ -54,17 +54,17 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
+class LeftOutFile:
     """A document that is not part of the collection. `detail` is a sentence, where there is one."""
 
     name: str
     bytes: int
-    why: Why
+    why: LeftOutReason
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class UploadPart:
     """A file of the collection, under the name it came with; `number` is the volume that its name tells."""
 
     name: str
@@ -84,7 +84,7 @@ class FoundDatabase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
+class UploadContents:
     """What an archive turned out to be, every byte of it read and every database checked.
 
     `made_at` and `host` are what its manifest says, None and empty where it has none: `ours` is false then. `backup` is
@@ -107,7 +107,7 @@ class Contents:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class PointListing:
     """What a catalogue document lists. `ours` tells whether this very bot had sent it."""
 
     points: tuple[RestorePoint, ...]
@@ -116,7 +116,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class UploadView:
     """A collection at one moment; `version` grows with every change.
 
     `done` of `total` bytes have come from Telegram. `missing` holds numbers of volumes as far as they are known, and
@@ -129,9 +129,9 @@ class Seen:
     id: str
     admin_id: int
     version: int
-    phase: Phase
-    pieces: tuple[Piece, ...] = ()
-    left_out: tuple[LeftOut, ...] = ()
+    phase: UploadPhase
+    pieces: tuple[UploadPart, ...] = ()
+    left_out: tuple[LeftOutFile, ...] = ()
     done: int = 0
     total: int = 0
     progress: RestoreProgress | None = None
@@ -140,10 +140,10 @@ class Seen:
     total_volumes: int = 0
     known: Backup | None = None
     fetchable: bool = False
-    contents: Contents | None = None
-    listing: Listing | None = None
+    contents: UploadContents | None = None
+    listing: PointListing | None = None
     point: RestorePoint | None = None  # the one of the listing that was chosen
     offer: str = ""
     after_restart: bool = False
-    gone: Gone | None = None
+    gone: UploadEnd | None = None
     kept_for: float = 0.0

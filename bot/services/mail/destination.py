@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bot.journal.redaction import redact
 from bot.models import Reachability, Recipient, Volume
-from bot.services.contracts.destination import Gone, Notice, Outcome, Parked, Sent, TooLarge, Transient
+from bot.services.contracts.destination import ArchiveGone, Notice, Outcome, Parked, Sent, TooLarge, Transient
 from bot.services.contracts.slices import ArchiveSlice
 from bot.services.files.store import plan_volumes
 
@@ -109,7 +109,7 @@ class MailDestination:
     async def remove_notice(self, recipient: Recipient, message_id: int) -> None:
         """Let a mail that was sent stand as it is."""
 
-    async def knock(self, recipient: Recipient) -> None:
+    async def check_reachable(self, recipient: Recipient) -> None:
         """Go as far as a mail would, and take it back before its text; raises an `Outcome`."""
         async with self._session() as smtp:
             await smtp.mail(self._sender)
@@ -119,7 +119,7 @@ class MailDestination:
     async def probe(self, recipient: Recipient) -> Reachability:
         """Say whether the server lets us in and takes the address."""
         try:
-            await self.knock(recipient)
+            await self.check_reachable(recipient)
         except Outcome as outcome:
             return Reachability(recipient=recipient, name="", trouble=outcome.sentence)
         return Reachability(recipient=recipient, name="", trouble="")
@@ -218,7 +218,7 @@ async def _with_attachment(message: EmailMessage, volume: Volume) -> tuple[bytea
             wire += _lines(block[:whole])
             rest = block[whole:]
     except OSError:
-        raise Gone(f"the archive can't be read: {piece.trouble}") from None
+        raise ArchiveGone(f"the archive can't be read: {piece.trouble}") from None
     wire += _lines(rest)
     wire += tail.removeprefix(b"\r\n")
     return wire, piece.sha256

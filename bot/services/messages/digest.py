@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from bot.models import Backup, Choice, Recipient, Unchanged
+from bot.models import Backup, MessageChoice, Recipient, WhenUnchanged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,12 +17,12 @@ class MyMessages:
     """
 
     admin_id: int
-    choice: Choice
+    choice: MessageChoice
     known: tuple[str, ...]
     receives: bool
     keeper: Recipient | None
     keeper_name: str
-    unchanged: Unchanged
+    unchanged: WhenUnchanged
     chat_keep_hours: int
 
 

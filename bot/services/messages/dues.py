@@ -13,10 +13,10 @@ from datetime import date
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from bot.models import DEFAULT, Backup, Choice, Mode, Recipient, Unchanged
+from bot.models import DEFAULT_CHOICE, Backup, MessageChoice, MessageMode, Recipient, WhenUnchanged
 
 
-class Why(StrEnum):
+class DeliveryReason(StrEnum):
     """Why a backup is due to a chat, or is not."""
 
     EVERY = "every backup is wanted there"
@@ -30,7 +30,7 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class DeliveryContext:
     """A chat as it stands before a backup goes out.
 
     `last` is the newest backup that was delivered there whole and not deleted there since; `on_disk` says whether its
@@ -38,7 +38,7 @@ class Wish:
     """
 
     recipient: Recipient
-    choice: Choice = DEFAULT
+    choice: MessageChoice = DEFAULT_CHOICE
     last: Backup | None = None
     on_disk: bool = False
     parked: bool = False
@@ -46,12 +46,12 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
+class DeliveryDecision:
     """What is decided for one chat. `same_as` names the backup there that holds the same bytes."""
 
     recipient: Recipient
     due: bool
-    why: Why
+    why: DeliveryReason
     same_as: int | None = None
 
     @property
@@ -69,70 +69,72 @@ def is_same(older: Backup, newer: Backup) -> bool:
     }
 
 
-def plan_dues(
-    backup: Backup, wishes: Sequence[Wish], *, unchanged: Unchanged, routine: bool, timezone: ZoneInfo
-) -> tuple[Due, ...]:
+def assign_recipients(
+    backup: Backup, wishes: Sequence[DeliveryContext], *, unchanged: WhenUnchanged, routine: bool, timezone: ZoneInfo
+) -> tuple[DeliveryDecision, ...]:
     """Decide for every recipient, in the order given. `routine` is what nobody asked for: the planned runs.
 
     A backup that lacks a database is never called unchanged. What an object store or a mailbox gets spares no chat.
     """
-    may_skip = routine and unchanged is not Unchanged.SEND
+    may_skip = routine and unchanged is not WhenUnchanged.SEND
     dues = [_decide(backup, wish, may_skip=may_skip, routine=routine, timezone=timezone) for wish in wishes]
     held = may_skip and same_bytes(backup, [wish for wish in in_chats(wishes) if not wish.parked]) is not None
     takers = [wish for due, wish in zip(dues, wishes, strict=True) if due.due and not wish.parked]
     if not held and not in_chats(takers):
         spared = in_chats(wish for due, wish in zip(dues, wishes, strict=True) if not due.due)
-        if (keeper := keeper_of(spared)) is not None:
+        if (keeper := fallback_recipient(spared)) is not None:
             at = next(index for index, due in enumerate(dues) if due.recipient == keeper)
-            dues[at] = Due(recipient=keeper, due=True, why=Why.NOBODY_ELSE)
+            dues[at] = DeliveryDecision(recipient=keeper, due=True, why=DeliveryReason.NOBODY_ELSE)
     return tuple(dues)
 
 
-def same_bytes(backup: Backup, wishes: Sequence[Wish]) -> int | None:
+def same_bytes(backup: Backup, wishes: Sequence[DeliveryContext]) -> int | None:
     """Return the newest backup that some chat and the disk hold with the same databases, byte for byte."""
     return max((wish.last.id for wish in wishes if wish.last is not None and _has_same(wish, backup)), default=None)
 
 
-def in_chats(wishes: Iterable[Wish]) -> list[Wish]:
+def in_chats(wishes: Iterable[DeliveryContext]) -> list[DeliveryContext]:
     """Leave out what is no chat: from chats alone everything can be had back."""
     return [wish for wish in wishes if wish.recipient.is_chat]
 
 
-def keeper_of(wishes: Sequence[Wish]) -> Recipient | None:
+def fallback_recipient(wishes: Sequence[DeliveryContext]) -> Recipient | None:
     """Return the chat that takes a backup which is due to nobody; None when none of them can be reached.
 
     Who wants a digest rather than who wants trouble only, and always the same one: the first in the settings.
     """
     reachable = [wish for wish in wishes if not wish.parked]
-    chosen = min(reachable, key=lambda wish: wish.choice.mode is Mode.TROUBLE, default=None)
+    chosen = min(reachable, key=lambda wish: wish.choice.mode is MessageMode.TROUBLE, default=None)
     return chosen.recipient if chosen else None
 
 
-def _decide(backup: Backup, wish: Wish, *, may_skip: bool, routine: bool, timezone: ZoneInfo) -> Due:
-    def is_due(why: Why) -> Due:
-        return Due(recipient=wish.recipient, due=True, why=why)
+def _decide(
+    backup: Backup, wish: DeliveryContext, *, may_skip: bool, routine: bool, timezone: ZoneInfo
+) -> DeliveryDecision:
+    def is_due(why: DeliveryReason) -> DeliveryDecision:
+        return DeliveryDecision(recipient=wish.recipient, due=True, why=why)
 
-    def is_not(why: Why, same_as: int | None = None) -> Due:
-        return Due(recipient=wish.recipient, due=False, why=why, same_as=same_as)
+    def is_not(why: DeliveryReason, same_as: int | None = None) -> DeliveryDecision:
+        return DeliveryDecision(recipient=wish.recipient, due=False, why=why, same_as=same_as)
 
     if wish.asked:
-        return is_due(Why.ASKED)
+        return is_due(DeliveryReason.ASKED)
     if wish.last is None or _day(wish.last, timezone) < _day(backup, timezone):
-        return is_due(Why.FIRST_OF_DAY if wish.choice != DEFAULT else Why.EVERY)
-    if wish.choice.mode is not Mode.EVERY:
-        return is_not(Why.DIGEST if wish.choice.mode is Mode.DIGEST else Why.TROUBLE)
+        return is_due(DeliveryReason.FIRST_OF_DAY if wish.choice != DEFAULT_CHOICE else DeliveryReason.EVERY)
+    if wish.choice.mode is not MessageMode.EVERY:
+        return is_not(DeliveryReason.DIGEST if wish.choice.mode is MessageMode.DIGEST else DeliveryReason.TROUBLE)
     if may_skip and _has_same(wish, backup):
-        return is_not(Why.UNCHANGED, wish.last.id)
+        return is_not(DeliveryReason.UNCHANGED, wish.last.id)
     if routine and wish.on_disk and _holds_what_is_followed(wish.last, backup, wish.choice):
-        return is_not(Why.DATABASES)
-    return is_due(Why.EVERY)
+        return is_not(DeliveryReason.DATABASES)
+    return is_due(DeliveryReason.EVERY)
 
 
-def _has_same(wish: Wish, backup: Backup) -> bool:
+def _has_same(wish: DeliveryContext, backup: Backup) -> bool:
     return wish.last is not None and wish.on_disk and is_same(wish.last, backup)
 
 
-def _holds_what_is_followed(last: Backup, backup: Backup, choice: Choice) -> bool:
+def _holds_what_is_followed(last: Backup, backup: Backup, choice: MessageChoice) -> bool:
     """Whether the chat's newest archive has the chosen databases as they are now; one that left is no news either."""
     if choice.databases is None:
         return False

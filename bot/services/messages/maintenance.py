@@ -14,10 +14,9 @@ from loguru import logger
 
 from bot.clock import Clock, utc_now
 from bot.errors import CourierError
-from bot.models import Choice, Delivery, Mode, Recipient
-from bot.models import Unchanged as WhenUnchanged
+from bot.models import Delivery, MessageChoice, MessageMode, Recipient, WhenUnchanged
 from bot.services.catalogue import Catalogue, KeptMessage
-from bot.services.contracts.destination import Notice, Outcome, Parked, Undeletable, Vanished, Wait
+from bot.services.contracts.destination import MessageGone, Notice, Outcome, Parked, Undeletable, Wait
 from bot.services.messages.digest import Digest, UnchangedNote
 from bot.services.messages.tidying import TidyDecision, plan_tidy
 
@@ -39,7 +38,7 @@ LOOK_BACK = timedelta(days=4)
 DIGEST, NOTE = "digest", "unchanged"
 
 
-class Notes(Protocol):
+class EditableMessages(Protocol):
     """The chats, as a place for messages that change. Every method raises an `Outcome` when it fails."""
 
     async def send_notice(self, recipient: Recipient, notice: Notice) -> int: ...
@@ -49,10 +48,10 @@ class Notes(Protocol):
     async def delete_messages(self, recipient: Recipient, message_ids: Sequence[int]) -> None: ...
 
 
-class Choices(Protocol):
+class ChoiceReader(Protocol):
     """What is asked of the preferences."""
 
-    async def of(self, admin_id: int) -> Choice: ...
+    async def of(self, admin_id: int) -> MessageChoice: ...
 
 
 class Sentences(Protocol):
@@ -70,7 +69,7 @@ def day_bounds(day: date, timezone: ZoneInfo) -> tuple[datetime, datetime]:
     return begin, end
 
 
-class Upkeep:
+class ChatMaintenance:
     """Keeps one digest per admin and day, and one note per chat and archive, edited in place; and tidies the chats.
 
     A restart goes on with the same messages, as their ids are in the catalogue. Nothing here ever makes a sound, and
@@ -80,8 +79,8 @@ class Upkeep:
     def __init__(
         self,
         catalogue: Catalogue,
-        notes: Notes,
-        preferences: Choices,
+        notes: EditableMessages,
+        preferences: ChoiceReader,
         sentences: Sentences,
         *,
         admins: Iterable[int],
@@ -147,18 +146,18 @@ class Upkeep:
         if (wait := self._held(recipient)) > 0:
             return wait
         try:
-            choice = Choice()
+            choice = MessageChoice()
             if recipient.thread_id is None and recipient.chat_id in self._admins:
                 choice = await self._preferences.of(recipient.chat_id)
-            if choice.mode is Mode.DIGEST:
+            if choice.mode is MessageMode.DIGEST:
                 await self._tell_digests(recipient, choice)
-            elif choice.mode is Mode.EVERY and self._when_unchanged is WhenUnchanged.NOTE:
+            elif choice.mode is MessageMode.EVERY and self._when_unchanged is WhenUnchanged.NOTE:
                 await self._tell_unchanged(recipient)
         except Outcome as outcome:
             return await self._put_off(recipient, outcome)
         return 0.0
 
-    async def _tell_digests(self, recipient: Recipient, choice: Choice) -> None:
+    async def _tell_digests(self, recipient: Recipient, choice: MessageChoice) -> None:
         """Show today's digest, and finish yesterday's: its last run may have ended after midnight, or unseen."""
         today = self._clock().astimezone(self._timezone).date()
         for day in (today - timedelta(days=1), today):
@@ -189,7 +188,7 @@ class Upkeep:
         if message_id is not None:
             try:
                 await self._notes.edit_notice(recipient, message_id, Notice(html=html))
-            except Vanished:
+            except MessageGone:
                 message_id = None
         if message_id is None:
             message_id = await self._notes.send_notice(recipient, Notice(html=html))

@@ -13,10 +13,10 @@ from loguru import logger
 
 from bot.clock import Clock, utc_now
 from bot.errors import CourierError, NotFoundError
-from bot.models import Backup, Choice, DeliveryState, Mode, QuietHours, Recipient, Unchanged
+from bot.models import Backup, DeliveryState, MessageChoice, MessageMode, QuietHours, Recipient, WhenUnchanged
 from bot.services.catalogue import Catalogue
 from bot.services.messages.digest import MyMessages
-from bot.services.messages.dues import Wish, in_chats, keeper_of, plan_dues, same_bytes
+from bot.services.messages.dues import DeliveryContext, assign_recipients, fallback_recipient, in_chats, same_bytes
 from bot.services.messages.tidying import ROUTINE
 
 
@@ -30,7 +30,7 @@ class Preferences:
         admins: Iterable[int],
         recipients: Iterable[Recipient],
         timezone: ZoneInfo,
-        unchanged: Unchanged = Unchanged.SEND,
+        unchanged: WhenUnchanged = WhenUnchanged.SEND,
         chat_keep_hours: int = 0,
         store_folder: Path,
         clock: Clock = utc_now,
@@ -46,11 +46,11 @@ class Preferences:
 
     # --- choosing ------------------------------------------------------------------------------------------------
 
-    async def of(self, admin_id: int) -> Choice:
+    async def of(self, admin_id: int) -> MessageChoice:
         """Return what an admin chose; the default for everybody else."""
-        return await self._catalogue.choice(admin_id) if admin_id in self._admins else Choice()
+        return await self._catalogue.choice(admin_id) if admin_id in self._admins else MessageChoice()
 
-    async def choose_mode(self, admin_id: int, mode: Mode, *, actor: str) -> None:
+    async def choose_mode(self, admin_id: int, mode: MessageMode, *, actor: str) -> None:
         """Let every backup come, a digest of the day, or trouble alone."""
         choice = await self.of(admin_id)
         if choice.mode is not mode:
@@ -96,9 +96,13 @@ class Preferences:
         """Return everything the screen of an admin shows."""
         recipients = [one for one in await self._current(self._recipients) if one.is_chat]
         parked = await self._catalogue.parked()
-        wishes = [Wish(recipient=one, choice=await self._of_chat(one), parked=one in parked) for one in recipients]
-        takers = [w for w in wishes if w.choice.mode is Mode.EVERY and w.choice.databases is None and not w.parked]
-        keeper = None if takers else keeper_of(wishes)
+        wishes = [
+            DeliveryContext(recipient=one, choice=await self._of_chat(one), parked=one in parked) for one in recipients
+        ]
+        takers = [
+            w for w in wishes if w.choice.mode is MessageMode.EVERY and w.choice.databases is None and not w.parked
+        ]
+        keeper = None if takers else fallback_recipient(wishes)
         name = (await self._catalogue.recipient_statuses([keeper]))[0].name if keeper else ""
         return MyMessages(
             admin_id=admin_id,
@@ -118,13 +122,13 @@ class Preferences:
         quiet = (await self.of(admin_id)).quiet
         return quiet is None or not quiet.alarms or not quiet.hold(now, self._timezone)
 
-    async def hushed(self, recipients: Iterable[Recipient], now: datetime) -> tuple[Recipient, ...]:
+    async def silent_recipients(self, recipients: Iterable[Recipient], now: datetime) -> tuple[Recipient, ...]:
         """Return those in whose chats what is no alarm comes without a sound now."""
         found = []
         for recipient in recipients:
             choice = await self._of_chat(recipient)
             quiet = choice.quiet
-            if choice.mode is not Mode.EVERY or (quiet is not None and quiet.hold(now, self._timezone)):
+            if choice.mode is not MessageMode.EVERY or (quiet is not None and quiet.hold(now, self._timezone)):
                 found.append(recipient)
         return tuple(found)
 
@@ -147,14 +151,16 @@ class Preferences:
         """
         wishes = await self._wishes(asked_in)
         routine = backup.trigger in ROUTINE
-        dues = plan_dues(backup, wishes, unchanged=self._unchanged, routine=routine, timezone=self._timezone)
+        dues = assign_recipients(backup, wishes, unchanged=self._unchanged, routine=routine, timezone=self._timezone)
         for due in dues:
             logger.debug("backup {} to {}: {} ({})", backup.id, due.recipient.address, due.due, due.why)
         await self._catalogue.apportion(
             backup.id,
             [due.recipient for due in dues if due.due],
             [(due.recipient, due.sentence) for due in dues if not due.due],
-            same_as=same_bytes(backup, in_chats(wishes)) if routine and self._unchanged is not Unchanged.SEND else None,
+            same_as=same_bytes(backup, in_chats(wishes))
+            if routine and self._unchanged is not WhenUnchanged.SEND
+            else None,
         )
         return tuple(due.recipient for due in dues if due.due)
 
@@ -170,7 +176,7 @@ class Preferences:
         spared = {row.recipient: row for row in rows if row.state is DeliveryState.NOT_DUE}
         wishes = [wish for wish in await self._wishes(None) if wish.recipient in spared]
         somebody_has_it = (await self._catalogue.backup(backup.id)).same_as is not None
-        keeper = None if somebody_has_it else keeper_of(wishes)
+        keeper = None if somebody_has_it else fallback_recipient(wishes)
         if keeper is not None:
             await self._catalogue.save_delivery(replace(spared[keeper], state=DeliveryState.PENDING, reason=""))
             logger.info("backup {} goes to {}: nobody else can be reached", backup.id, keeper.address)
@@ -178,7 +184,7 @@ class Preferences:
 
     async def needless(self, backup: Backup) -> bool:
         """Tell whether an archive can go: WHEN_UNCHANGED=skip, nobody is due it, and the disk holds the same."""
-        if self._unchanged is not Unchanged.SKIP or backup.same_as is None or backup.trigger not in ROUTINE:
+        if self._unchanged is not WhenUnchanged.SKIP or backup.same_as is None or backup.trigger not in ROUTINE:
             return False
         rows = await self._catalogue.deliveries(backup.id)
         older = await self._catalogue.backup(backup.same_as)
@@ -192,7 +198,7 @@ class Preferences:
             told = "all databases" if names is None else f"only {', '.join(sorted(names))}"
             await self._save(admin_id, replace(choice, databases=names), actor, told)
 
-    async def _save(self, admin_id: int, choice: Choice, actor: str, told: str) -> None:
+    async def _save(self, admin_id: int, choice: MessageChoice, actor: str, told: str) -> None:
         if admin_id not in self._admins:
             raise NotFoundError(f"{admin_id} is no admin.")
         await self._catalogue.set_choice(admin_id, choice)
@@ -200,20 +206,20 @@ class Preferences:
         logger.info("{} chose for their chat: {}", actor, told)
         self.changed()
 
-    async def _of_chat(self, recipient: Recipient) -> Choice:
-        return await self.of(recipient.chat_id) if recipient.thread_id is None else Choice()
+    async def _of_chat(self, recipient: Recipient) -> MessageChoice:
+        return await self.of(recipient.chat_id) if recipient.thread_id is None else MessageChoice()
 
     async def _current(self, recipients: Iterable[Recipient]) -> tuple[Recipient, ...]:
         return tuple(dict.fromkeys([await self._catalogue.current(recipient) for recipient in recipients]))
 
-    async def _wishes(self, asked_in: int | None) -> Sequence[Wish]:
+    async def _wishes(self, asked_in: int | None) -> Sequence[DeliveryContext]:
         recipients = await self._current(self._recipients)
         last, parked = await self._catalogue.last_delivered(recipients), await self._catalogue.parked()
         wishes = []
         for recipient in recipients:
             newest = last.get(recipient)
             wishes.append(
-                Wish(
+                DeliveryContext(
                     recipient=recipient,
                     choice=await self._of_chat(recipient),
                     last=newest,

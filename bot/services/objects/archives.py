@@ -13,7 +13,7 @@ from loguru import logger
 from bot.errors import NotFoundError
 from bot.services.concurrency.threads import settled
 from bot.services.contracts.chats import CutShort, nothing
-from bot.services.contracts.destination import Gone, Parked, StaleFile
+from bot.services.contracts.destination import ArchiveGone, Parked, StaleFile
 from bot.services.objects.bucket import Bucket, Changed
 from bot.services.objects.index import (
     INDEX_NAME,
@@ -28,7 +28,7 @@ DAMAGED_NAME = "courier-index.damaged.json"
 WRITERS = 5  # tries at an index that somebody else writes at the same time
 
 
-class Holdings:
+class BucketArchives:
     """The archives of one prefix, by its index; also a place that volumes are fetched back from (`Files`)."""
 
     def __init__(self, bucket: Bucket) -> None:
@@ -99,7 +99,7 @@ class Holdings:
                 on_bytes(len(piece))
         except FileNotFoundError as error:
             if not await asyncio.to_thread(into.is_file):
-                raise Gone(f"{into.name} is gone") from error
+                raise ArchiveGone(f"{into.name} is gone") from error
             raise StaleFile(f"{file_id} is no longer there") from None
         if written < expected_bytes:
             raise CutShort(f"the download ended after {written:,} of {expected_bytes:,} bytes")

@@ -54,7 +54,7 @@ class Changed(Outcome):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class BucketAccess:
     """How a store is reached: obstore's own configuration (it holds secrets) and whether plain http is meant."""
 
     config: Mapping[str, str]
@@ -65,7 +65,7 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class ObjectFacts:
     """What a store says of an object; `sha256` is what we noted when we put it there."""
 
     bytes: int
@@ -79,7 +79,7 @@ class Bucket:
     An object is there in full or not at all: stores show an upload when its last request was answered.
     """
 
-    def __init__(self, url: str, access: Access, *, part: int = PART) -> None:
+    def __init__(self, url: str, access: BucketAccess, *, part: int = PART) -> None:
         self.url = url.rstrip("/")
         self._access, self._part = access, part
         self._stores: dict[int, Any] = {}
@@ -97,19 +97,19 @@ class Bucket:
                 name, chunks, attributes=dict(attributes), chunk_size=part, max_concurrency=PARTS_AT_ONCE
             )
 
-    async def facts(self, name: str) -> Facts | None:
+    async def facts(self, name: str) -> ObjectFacts | None:
         """Ask what is there under this name; None when nothing is."""
         with _outcomes():
             try:
                 meta = await self._store().head_async(name)
                 if not meta["size"]:
-                    return Facts(bytes=0, etag=meta["e_tag"] or "", sha256="")
+                    return ObjectFacts(bytes=0, etag=meta["e_tag"] or "", sha256="")
                 # HEAD answers without the attributes; of a range of one byte they come along.
                 seen = await self._store().get_async(name, options={"range": (0, 1)})
             except FileNotFoundError as error:
                 _refuse_missing_bucket(error)
                 return None
-            return Facts(bytes=meta["size"], etag=meta["e_tag"] or "", sha256=seen.attributes.get("sha256", ""))
+            return ObjectFacts(bytes=meta["size"], etag=meta["e_tag"] or "", sha256=seen.attributes.get("sha256", ""))
 
     async def read(self, name: str, most: int) -> tuple[bytes, Any] | None:
         """Return a small object and its version; None when there is none. `ValueError` when it is over `most`."""

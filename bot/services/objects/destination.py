@@ -12,10 +12,10 @@ from loguru import logger
 from bot.clock import Clock, utc_now
 from bot.models import Backup, Reachability, Recipient, Volume
 from bot.services.catalogue import Catalogue
-from bot.services.contracts.destination import Gone, Notice, Outcome, Parked, Sent, Transient
+from bot.services.contracts.destination import ArchiveGone, Notice, Outcome, Parked, Sent, Transient
 from bot.services.contracts.slices import ArchiveSlice
-from bot.services.objects.archives import Holdings
-from bot.services.objects.bucket import Bucket, Facts
+from bot.services.objects.archives import BucketArchives
+from bot.services.objects.bucket import Bucket, ObjectFacts
 from bot.services.objects.index import Index, IndexUnreadableError, to_drop
 
 _ALL = -1
@@ -31,7 +31,7 @@ class ObjectDestination:
 
     def __init__(
         self,
-        holdings: Holdings,
+        holdings: BucketArchives,
         catalogue: Catalogue,
         *,
         max_age: timedelta,
@@ -86,7 +86,7 @@ class ObjectDestination:
     async def remove_notice(self, recipient: Recipient, message_id: int) -> None:
         """There is none."""
 
-    async def knock(self, recipient: Recipient) -> None:
+    async def check_reachable(self, recipient: Recipient) -> None:
         """Return when the store lets us list the prefix; raises an `Outcome`."""
         await self._bucket.look()
 
@@ -115,13 +115,13 @@ class ObjectDestination:
             )
         except (Outcome, OSError) as error:
             if piece.trouble:
-                raise Gone(f"the archive can't be read: {piece.trouble}") from None
+                raise ArchiveGone(f"the archive can't be read: {piece.trouble}") from None
             if isinstance(error, Outcome):
                 raise
             raise Transient(f"the store can't be used: {error.strerror or type(error).__name__}") from None
         if piece.sha256 != backup.archive_sha256:
             await self._bucket.delete(volume.name)
-            raise Gone("the archive on the disk is not the one that was proven any more")
+            raise ArchiveGone("the archive on the disk is not the one that was proven any more")
         there = await self._bucket.facts(volume.name)
         if there is None or not _is(there, backup):
             raise Transient("the store took the archive, but shows something else in its place")
@@ -169,5 +169,5 @@ def _holds_good(index: Index, archive: str) -> bool:
     return held is not None and not held.fault
 
 
-def _is(there: Facts, backup: Backup) -> bool:
+def _is(there: ObjectFacts, backup: Backup) -> bool:
     return there.bytes == backup.archive_bytes and there.sha256 == backup.archive_sha256

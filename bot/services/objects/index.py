@@ -43,7 +43,7 @@ class IndexUnreadableError(CatalogueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class ArchiveEntry:
     """One archive in the prefix. `number` counts up in the order in which archives were put there."""
 
     number: int
@@ -79,9 +79,9 @@ class Index:
 
     format: Literal["sqlite-courier objects"] = "sqlite-courier objects"
     version: int = VERSION
-    archives: tuple[Held, ...] = ()
+    archives: tuple[ArchiveEntry, ...] = ()
 
-    def named(self, archive: str) -> Held | None:
+    def named(self, archive: str) -> ArchiveEntry | None:
         """The entry of this name."""
         return next((held for held in self.archives if held.archive == archive), None)
 
@@ -106,7 +106,7 @@ class Index:
         )
 
     @property
-    def faulty(self) -> tuple[Held, ...]:
+    def faulty(self) -> tuple[ArchiveEntry, ...]:
         """What is known to be gone or damaged."""
         return tuple(held for held in self.archives if held.fault)
 
@@ -158,7 +158,7 @@ def to_drop(
     return (*gone, *((decision.backup.archive_name, decision.why) for decision in decisions if not decision.keep))
 
 
-def _compared(held: Held, size: int | None) -> Held:
+def _compared(held: ArchiveEntry, size: int | None) -> ArchiveEntry:
     if size is None:
         return replace(held, fault=GONE)
     if size != held.bytes:
@@ -166,8 +166,8 @@ def _compared(held: Held, size: int | None) -> Held:
     return replace(held, fault="") if held.fault == GONE or held.fault.startswith(_CUT) else held
 
 
-def _held(backup: Backup, number: int) -> Held:
-    return Held(
+def _held(backup: Backup, number: int) -> ArchiveEntry:
+    return ArchiveEntry(
         number=number,
         at=backup.started_at,
         archive=backup.archive_name,
@@ -186,7 +186,7 @@ def _held(backup: Backup, number: int) -> Held:
     )
 
 
-def _as_backup(held: Held, *, pinned: bool) -> Backup:
+def _as_backup(held: ArchiveEntry, *, pinned: bool) -> Backup:
     return Backup(
         id=held.number,
         started_at=held.at,
@@ -203,7 +203,7 @@ def _as_backup(held: Held, *, pinned: bool) -> Backup:
     )
 
 
-def _databases(held: Held) -> tuple[BackedUp, ...]:
+def _databases(held: ArchiveEntry) -> tuple[BackedUp, ...]:
     return tuple(
         BackedUp(
             name=one.name,

@@ -15,9 +15,9 @@ from bot.models import RestorePoint, RestoreProgress, RestoreResult
 from bot.services.catalogue import CATALOGUE_NAME, Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.files.store import Store
-from bot.services.restore.context import House
+from bot.services.restore.context import RestoreContext
 from bot.services.restore.restorer import Restorer
-from bot.services.restore.sources import Origin
+from bot.services.restore.sources import RestoreSource
 from bot.services.restore.targets import NOTHING_CONFIGURED
 from bot.services.sealing.keys import NO_KEYS, Keys
 
@@ -62,7 +62,7 @@ async def restore_into(
     store = Store(room / "store")
     await store.prepare()
     async with await Catalogue.open(store.folder / CATALOGUE_NAME, clock=clock) as catalogue:
-        house = House(
+        house = RestoreContext(
             store=store,
             catalogue=catalogue,
             busy_timeout=BUSY_SECONDS,
@@ -74,7 +74,7 @@ async def restore_into(
         restorer = Restorer(house, NOTHING_CONFIGURED)
         if point is not None:
             await catalogue.learn_restore_points([point])
-        origin = Origin(files=tuple(files), backup=await catalogue.backup_of(point) if point else None)
+        origin = RestoreSource(files=tuple(files), backup=await catalogue.backup_of(point) if point else None)
         async with restorer.prepare(
             origin, only=only, folder=_absolute(into), force=force, abort=abort, report=report
         ) as prepared:

@@ -13,7 +13,7 @@ from bot.clock import Clock, utc_now
 from bot.errors import CourierError
 from bot.models import RECENT, Recipient, RestorePoint
 from bot.services.catalogue import Catalogue, PinnedMessage
-from bot.services.contracts.chats import Chats, Pinned, PostedDocument, Unchanged, Vanished
+from bot.services.contracts.chats import Chats, MessageGone, NotModified, Pinned, PostedDocument
 from bot.services.contracts.destination import Outcome, Parked, Refused, StaleFile, Wait
 from bot.services.recovery.document import DOCUMENT_NAME, Document, DocumentError, merge, write_document
 from bot.services.recovery.reading import read_posted
@@ -198,9 +198,9 @@ class PinKeeper:
             try:
                 posted = await self._chats.replace(look.chat_id, look.known.message_id, DOCUMENT_NAME, content, caption)
                 await self._remember(look.chat_id, posted)
-            except Unchanged:
+            except NotModified:
                 posted = None
-            except Vanished:
+            except MessageGone:
                 logger.info("chat {}: the pinned message is gone; a new one is sent", look.chat_id)
                 return await self._send_anew(look, content, caption)
             if top_id != look.known.message_id:

@@ -14,7 +14,7 @@ _MOST = 20  # of which a service that was down for long still tells
 _ADAPTER = TypeAdapter(tuple[RestoredByHand, ...])
 
 
-async def leave_word(
+async def report_cli_restore(
     catalogue: Catalogue, plan: RestorePlan, result: RestoreResult, *, undo: bool, clock: Clock = utc_now
 ) -> None:
     """Note that live databases were restored by hand. Raises `CatalogueError`."""
@@ -26,11 +26,11 @@ async def leave_word(
         lost=tuple(lost for change in plan.changes for lost in change.lost),
         safety_id=result.safety.id if result.safety is not None else None,
     )
-    words = (*await words_left(catalogue), word)[-_MOST:]
+    words = (*await reported_cli_restores(catalogue), word)[-_MOST:]
     await catalogue.set_untold(_ADAPTER.dump_json(words).decode(), _ABOUT)
 
 
-async def words_left(catalogue: Catalogue) -> tuple[RestoredByHand, ...]:
+async def reported_cli_restores(catalogue: Catalogue) -> tuple[RestoredByHand, ...]:
     """Return the restores of which the admins have not heard yet, oldest first. Raises `CatalogueError`."""
     text = await catalogue.untold(_ABOUT)
     try:
@@ -41,7 +41,7 @@ async def words_left(catalogue: Catalogue) -> tuple[RestoredByHand, ...]:
         return ()
 
 
-async def forget_word(catalogue: Catalogue, word: RestoredByHand) -> None:
+async def forget_cli_restore(catalogue: Catalogue, word: RestoredByHand) -> None:
     """Note that they have heard of it. Raises `CatalogueError`."""
-    left = tuple(other for other in await words_left(catalogue) if other != word)
+    left = tuple(other for other in await reported_cli_restores(catalogue) if other != word)
     await catalogue.set_untold(_ADAPTER.dump_json(left).decode() if left else "", _ABOUT)

@@ -12,7 +12,7 @@ from bot.models import MANIFEST_NAME, BackedUp
 from bot.services.archive.manifest import MAX_MANIFEST, Manifest
 from bot.services.files.names import folded
 from bot.services.restore.incoming import read_member
-from bot.services.restore.untrusted import Part, is_description, starts_as_database
+from bot.services.restore.untrusted import ScreenedMember, is_description, starts_as_database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Contents:
     """
 
     manifest: Manifest | None
-    found: tuple[tuple[Part, BackedUp | None], ...]
+    found: tuple[tuple[ScreenedMember, BackedUp | None], ...]
     missing: tuple[BackedUp, ...]
     warnings: tuple[str, ...]
 
@@ -31,7 +31,7 @@ class Contents:
         return sum(part.bytes for part, _ in self.found)
 
 
-def look_into(archive: str, file: BinaryIO, parts: Sequence[Part], only: Sequence[str]) -> Contents:
+def look_into(archive: str, file: BinaryIO, parts: Sequence[ScreenedMember], only: Sequence[str]) -> Contents:
     """Tell what of an open, screened archive is to be unpacked: its databases, or those that `only` names.
 
     How it was packed says nothing: what is in folders, renamed in case or form, or left out, is held against the
@@ -40,7 +40,7 @@ def look_into(archive: str, file: BinaryIO, parts: Sequence[Part], only: Sequenc
     """
     manifest, warnings = _manifest(archive, file, parts)
     records = {folded(record.name): record for record in manifest.databases} if manifest else {}
-    found: list[tuple[Part, BackedUp | None]] = []
+    found: list[tuple[ScreenedMember, BackedUp | None]] = []
     for part in parts:
         if is_description(part):
             continue
@@ -59,7 +59,7 @@ def look_into(archive: str, file: BinaryIO, parts: Sequence[Part], only: Sequenc
     return Contents(manifest=manifest, found=tuple(found), missing=missing, warnings=tuple(warnings))
 
 
-def _manifest(archive: str, file: BinaryIO, parts: Sequence[Part]) -> tuple[Manifest | None, list[str]]:
+def _manifest(archive: str, file: BinaryIO, parts: Sequence[ScreenedMember]) -> tuple[Manifest | None, list[str]]:
     """Read the manifest; without one that can be read, nothing proves what the databases are."""
     part = next((part for part in parts if folded(part.name) == MANIFEST_NAME), None)
     if part is None:
@@ -74,7 +74,7 @@ def _manifest(archive: str, file: BinaryIO, parts: Sequence[Part]) -> tuple[Mani
     return None, [f"{why}: nothing proves that its databases are what was backed up."]
 
 
-def _left_out(archive: str, part: Part, *, foreign: bool, alone: bool) -> str:
+def _left_out(archive: str, part: ScreenedMember, *, foreign: bool, alone: bool) -> str:
     """Return why a member is left out. Raises `UntrustedArchiveError` where it should have been a database."""
     if part.is_sidecar and part.bytes:
         return (
@@ -91,8 +91,8 @@ def _left_out(archive: str, part: Part, *, foreign: bool, alone: bool) -> str:
 
 
 def _only(
-    archive: str, found: Sequence[tuple[Part, BackedUp | None]], only: Sequence[str]
-) -> list[tuple[Part, BackedUp | None]]:
+    archive: str, found: Sequence[tuple[ScreenedMember, BackedUp | None]], only: Sequence[str]
+) -> list[tuple[ScreenedMember, BackedUp | None]]:
     wanted = {folded(re.split(r"[/\\]", name)[-1]): name for name in only}
     chosen = [(part, record) for part, record in found if folded(part.name) in wanted]
     vain = wanted.keys() - {folded(part.name) for part, _ in chosen}

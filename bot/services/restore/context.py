@@ -16,15 +16,15 @@ from bot.services.restore.replacement import Replacement
 from bot.services.sealing.keys import NO_KEYS, Keys, Seal
 
 Report = Callable[[RestoreProgress], None]
-Mark = Callable[[str], None]
+StepHook = Callable[[str], None]
 
 
-def unmarked(_step: str) -> None:
+def no_hook(_step: str) -> None:
     """Let a step pass. Tests stop a process dead at a step of their choice instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class House:
+class RestoreContext:
     """The parts that a restore needs of the product. `host` and `timezone` go into the manifest of safety copies.
 
     Safety copies are sealed with `seal`; `keys` open what is brought. Nothing is ever restored into what is `own`.
@@ -36,7 +36,7 @@ class House:
     host: str
     timezone: str
     clock: Clock
-    mark: Mark = unmarked
+    mark: StepHook = no_hook
     seal: Seal | None = None
     keys: Keys = NO_KEYS
     own: OwnFolders = NOTHING_OWN

@@ -32,20 +32,20 @@ from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end, settled, side_by_side
 from bot.services.files.locks import RunLock
 from bot.services.files.store import create_private_folder
-from bot.services.restore.context import House, Prepared, Report
+from bot.services.restore.context import Prepared, Report, RestoreContext
 from bot.services.restore.guards import prove_result, require_as_planned, sha256_of
 from bot.services.restore.in_use import who_uses
 from bot.services.restore.incoming import Incoming
 from bot.services.restore.journal import (
     IN_PLACE,
     TO_FOLDER,
-    Phase,
     Record,
     RecordEntry,
     RecordState,
     RestoreJournal,
+    RestorePhase,
 )
-from bot.services.restore.late_writes import DETAIL, LateCopy, discard, keep_late, store_late
+from bot.services.restore.late_writes import DETAIL, LateWrites, discard, keep_late, store_late
 from bot.services.restore.live import LiveCopy
 from bot.services.restore.replacement import bring_back, copy_beside, name_replacement, put_in_place, swap_back
 from bot.services.restore.safety import SafetyCopy, store_safety_copies, take_safety_copies
@@ -55,7 +55,7 @@ T = TypeVar("T")
 
 async def restore(
     prepared: Prepared,
-    house: House,
+    house: RestoreContext,
     *,
     requested_by: str,
     abort: Abort,
@@ -85,7 +85,9 @@ async def restore(
 class _Restore:
     """One restore on its way."""
 
-    def __init__(self, prepared: Prepared, house: House, requested_by: str, abort: Abort, report: Report) -> None:
+    def __init__(
+        self, prepared: Prepared, house: RestoreContext, requested_by: str, abort: Abort, report: Report
+    ) -> None:
         self._prepared = prepared
         self._plan = prepared.plan
         self._house = house
@@ -99,7 +101,7 @@ class _Restore:
         self._stop_storing = Abort(parent=self._abort)
         self._safety: Backup | None = None
         self._lives: dict[str, LiveCopy] = {}
-        self._late: dict[str, LateCopy] = {}
+        self._late: dict[str, LateWrites] = {}
         self._committed: list[str] = []  # databases that hold the new content, in order
         self._waits = False  # for the safety copy, with nothing else to do
         self._loop = asyncio.get_running_loop()
@@ -126,9 +128,9 @@ class _Restore:
             self._storing = self._store_safety()
             done = []
             for change in self._plan.changes:
-                await self._write(self._record.with_phase(change.name, Phase.STARTED))
+                await self._write(self._record.with_phase(change.name, RestorePhase.STARTED))
                 done.append(await self._restore_one(change))
-                await self._write(self._record.with_phase(change.name, Phase.DONE))
+                await self._write(self._record.with_phase(change.name, RestorePhase.DONE))
                 self._house.mark("one database done")
         except BaseException as error:
             # To its end, whoever is cancelled meanwhile: half a restore is what must not be.
@@ -367,7 +369,7 @@ class _Restore:
         await self._give_up_safety()
         troubles, record = [], self._record
         for entry in reversed(record.entries):
-            if entry.phase is Phase.WAITING:
+            if entry.phase is RestorePhase.WAITING:
                 continue
             try:
                 await self._bring_back(entry)

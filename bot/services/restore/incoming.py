@@ -18,7 +18,7 @@ from isal import isal_zlib
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
 from bot.models import BackedUp, Backup, CheckReport, Database, Snapshot
 from bot.services.archive.manifest import Manifest
-from bot.services.restore.untrusted import MAGIC, Part
+from bot.services.restore.untrusted import MAGIC, ScreenedMember
 from bot.services.zip.inflate import PIECE, Checksum, InflateError, Inflater
 from bot.services.zip.reader import faults_in
 
@@ -62,7 +62,9 @@ class Intake:
     missing: tuple[str, ...] = ()
 
 
-def unpack(archive: str, file: BinaryIO, part: Part, into: Path, *, claimed: str = "") -> Generator[int, None, str]:
+def unpack(
+    archive: str, file: BinaryIO, part: ScreenedMember, into: Path, *, claimed: str = ""
+) -> Generator[int, None, str]:
     """Inflate one member into a new private file, never past its declared size; return its sha256.
 
     Content that has the sha256 that a manifest `claimed` of it needs no other proof. Yields bytes of content written.
@@ -73,7 +75,7 @@ def unpack(archive: str, file: BinaryIO, part: Part, into: Path, *, claimed: str
         return (yield from _inflate(archive, file, part, out.write, sha256, claimed=claimed))
 
 
-def read_member(archive: str, file: BinaryIO, part: Part) -> bytes:
+def read_member(archive: str, file: BinaryIO, part: ScreenedMember) -> bytes:
     """Return the content of a small member. Raises `DamagedArchiveError`."""
     pieces: list[bytes] = []
     for _done in _inflate(archive, file, part, pieces.append, hashlib.sha256()):
@@ -82,7 +84,13 @@ def read_member(archive: str, file: BinaryIO, part: Part) -> bytes:
 
 
 def _inflate(
-    archive: str, file: BinaryIO, part: Part, sink: Callable[[bytes], object], sha256: Checksum, *, claimed: str = ""
+    archive: str,
+    file: BinaryIO,
+    part: ScreenedMember,
+    sink: Callable[[bytes], object],
+    sha256: Checksum,
+    *,
+    claimed: str = "",
 ) -> Generator[int, None, str]:
     file.seek(part.offset)
     with faults_in(archive, part.name):

@@ -24,7 +24,7 @@ IN_PLACE = "restore.json"
 TO_FOLDER = "restore-to.json"
 
 
-class Phase(StrEnum):
+class RestorePhase(StrEnum):
     """Where one database stands."""
 
     WAITING = "waiting"
@@ -52,7 +52,7 @@ class RecordEntry:
     path: str
     target: str
     method: RestoreMethod
-    phase: Phase = Phase.WAITING
+    phase: RestorePhase = RestorePhase.WAITING
     old_fingerprint: str = ""
     new_fingerprint: str = ""
     journal_mode: str = ""
@@ -79,7 +79,7 @@ class Record:
         """Return the record with one database's entry changed."""
         return replace(self, entries=tuple(replace(e, **changes) if e.name == name else e for e in self.entries))
 
-    def with_phase(self, name: str, phase: Phase) -> Record:
+    def with_phase(self, name: str, phase: RestorePhase) -> Record:
         """Return the record with one database a step further."""
         return self.with_entry(name, phase=phase)
 

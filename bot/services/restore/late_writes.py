@@ -20,7 +20,7 @@ from bot.services.concurrency.threads import run_to_end
 from bot.services.files.durability import sync_file, sync_folder
 from bot.services.files.part_file import PART_SUFFIX
 from bot.services.files.store import create_private_folder
-from bot.services.restore.context import House, Report
+from bot.services.restore.context import Report, RestoreContext
 from bot.services.restore.incoming import describe, fingerprint_of
 from bot.services.restore.safety import KEPT_FOLDER, SafetyCopy, store_safety_copies
 from bot.services.snapshot.check import check_snapshot
@@ -35,7 +35,7 @@ _PAGES = 1000  # copied between two looks at the abort flag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LateCopy:
+class LateWrites:
     """A target as it was at the very moment when nobody else could write to it any more; `file` is on the disk."""
 
     name: str
@@ -44,8 +44,8 @@ class LateCopy:
 
 
 def keep_late(
-    house: House, change: DatabaseChange, connection: sqlite3.Connection, check: Callable[[], None]
-) -> LateCopy:
+    house: RestoreContext, change: DatabaseChange, connection: sqlite3.Connection, check: Callable[[], None]
+) -> LateWrites:
     """Copy what `connection` reads, beside the archives, and bring it to the disk. Blocking; the others wait meanwhile.
 
     Raises `RestoreError`, and what `check` raises; no file is left then.
@@ -59,7 +59,7 @@ def keep_late(
         try:
             _copy(connection, part, check)
             _to_disk(part)
-            late = LateCopy(name=change.name, file=file, fingerprint=fingerprint_of(part, check=check))
+            late = LateWrites(name=change.name, file=file, fingerprint=fingerprint_of(part, check=check))
             part.rename(file)
             sync_folder(folder)
         except BaseException:
@@ -103,10 +103,10 @@ def _to_disk(file: Path) -> None:
 
 
 async def store_late(
-    house: House,
+    house: RestoreContext,
     changes: Sequence[DatabaseChange],
     copies: Mapping[str, SafetyCopy],
-    late: Mapping[str, LateCopy],
+    late: Mapping[str, LateWrites],
     *,
     instead: Backup | None,
     requested_by: str,
@@ -163,7 +163,7 @@ def sweep_parts(store: Path) -> None:
             part.unlink()
 
 
-def discard(late: Mapping[str, LateCopy]) -> None:
+def discard(late: Mapping[str, LateWrites]) -> None:
     """Remove files that are no longer needed. Blocking."""
     for copy in late.values():
         with suppress(OSError):

@@ -19,18 +19,18 @@ from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
 from bot.services.files.locks import RunLock
-from bot.services.files.private_folder import private_room, sweep_rooms
+from bot.services.files.private_folder import private_folder, sweep_private_folders
 from bot.services.files.store import Store
-from bot.services.restore.context import House
+from bot.services.restore.context import RestoreContext
 from bot.services.restore.incoming import fingerprint_of
 from bot.services.restore.journal import (
     IN_PLACE,
     TO_FOLDER,
-    Phase,
     Record,
     RecordEntry,
     RecordState,
     RestoreJournal,
+    RestorePhase,
 )
 from bot.services.restore.late_writes import sweep_parts
 from bot.services.restore.replacement import bring_back, is_new, swap_back
@@ -43,7 +43,7 @@ SAID_FOR = timedelta(days=7)
 _ADAPTER = TypeAdapter(PendingRestore)
 
 
-async def pending_restore(house: House) -> PendingRestore | None:
+async def pending_restore(house: RestoreContext) -> PendingRestore | None:
     """Put the files of a restore in order that a dead process left, and say what each database is now.
 
     Each is the old one or the new one: SQLite rolls a half copy back, and files that were set aside come back where
@@ -64,7 +64,7 @@ async def pending_restore(house: House) -> PendingRestore | None:
                     found = await _settle(house, journal, record, in_place=name == IN_PLACE)
         except BusyError:
             continue  # it is under way, and not cut off
-    await sweep_rooms(house.store.work)
+    await sweep_private_folders(house.store.work)
     return found
 
 
@@ -110,10 +110,10 @@ async def forget_cut_off(catalogue: Catalogue) -> None:
     await catalogue.set_untold("")
 
 
-async def _settle(house: House, journal: RestoreJournal, record: Record, *, in_place: bool) -> PendingRestore:
+async def _settle(house: RestoreContext, journal: RestoreJournal, record: Record, *, in_place: bool) -> PendingRestore:
     outcomes = []
     await asyncio.to_thread(sweep_parts, house.store.folder)
-    async with private_room(house.store.work) as room:
+    async with private_folder(house.store.work) as room:
         for entry in record.entries:
             try:
                 outcomes.append((entry.name, await _outcome(house, entry, room)))
@@ -143,7 +143,10 @@ async def _settle(house: House, journal: RestoreJournal, record: Record, *, in_p
 def _settled(record: Record, outcomes: dict[str, PendingOutcome]) -> Record:
     """The record as an undo reads it: what is as before needs none."""
     untouched = all(outcome is PendingOutcome.OLD for outcome in outcomes.values())
-    phases = {name: Phase.WAITING if what is PendingOutcome.OLD else Phase.DONE for name, what in outcomes.items()}
+    phases = {
+        name: RestorePhase.WAITING if what is PendingOutcome.OLD else RestorePhase.DONE
+        for name, what in outcomes.items()
+    }
     entries = tuple(replace(entry, phase=phases[entry.name]) for entry in record.entries)
     return replace(record, state=RecordState.ROLLED_BACK if untouched else RecordState.INTERRUPTED, entries=entries)
 
@@ -159,8 +162,8 @@ def _hint(outcomes: set[PendingOutcome], record: Record) -> str:
     return "Restore again to finish it, or `sqlite-courier restore --undo` to bring back what was there before."
 
 
-async def _outcome(house: House, entry: RecordEntry, room: Path) -> PendingOutcome:
-    if entry.phase is Phase.WAITING:
+async def _outcome(house: RestoreContext, entry: RecordEntry, room: Path) -> PendingOutcome:
+    if entry.phase is RestorePhase.WAITING:
         return PendingOutcome.OLD
     if entry.replacement is not None and entry.undoes is not None:  # moving files back: go on to the end
         await run_to_end(partial(swap_back, entry.undoes, entry.replacement, mark=house.mark), stop=bool)
@@ -172,7 +175,7 @@ async def _outcome(house: House, entry: RecordEntry, room: Path) -> PendingOutco
     return await _live_outcome(house, entry, room)
 
 
-async def _live_outcome(house: House, entry: RecordEntry, room: Path) -> PendingOutcome:
+async def _live_outcome(house: RestoreContext, entry: RecordEntry, room: Path) -> PendingOutcome:
     """Let SQLite roll a half copy back, and compare what is there with both contents."""
     await run_to_end(partial(_recover, entry), stop=bool)
     try:

@@ -14,14 +14,14 @@ from bot.errors import DamagedArchiveError, RestoreRefusedError, UntrustedArchiv
 from bot.models import CheckMethod, DatabaseChange, PendingRestore, RestoreProgress, RestoreResult, RestoreStage
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
-from bot.services.files.private_folder import private_room
-from bot.services.restore.context import House, Prepared, Report
+from bot.services.files.private_folder import private_folder
+from bot.services.restore.context import Prepared, Report, RestoreContext
 from bot.services.restore.execute import restore
 from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.intake import SPARE_BYTES, take_in
 from bot.services.restore.pending import pending_restore
 from bot.services.restore.plan import make_plan, plan_change
-from bot.services.restore.sources import Origin, found_damaged
+from bot.services.restore.sources import RestoreSource, found_damaged
 from bot.services.restore.targets import Configured, Target, look_at_target
 from bot.services.restore.undo import prepare_undo
 
@@ -32,7 +32,7 @@ class Restorer:
     `configured` are the live files that a restore in place may write.
     """
 
-    def __init__(self, house: House, configured: Configured) -> None:
+    def __init__(self, house: RestoreContext, configured: Configured) -> None:
         self.house = house
         self._configured = configured
 
@@ -43,7 +43,7 @@ class Restorer:
     @asynccontextmanager
     async def prepare(
         self,
-        origin: Origin,
+        origin: RestoreSource,
         *,
         only: Sequence[str] = (),
         folder: Path | None = None,
@@ -60,7 +60,7 @@ class Restorer:
         own = Abort(parent=abort)
         if folder is not None:
             await asyncio.to_thread(self._require_not_own, [folder])
-        async with private_room(self.house.store.work) as room, _LooksAhead(self.house, room, own) as looks:
+        async with private_folder(self.house.store.work) as room, _LooksAhead(self.house, room, own) as looks:
 
             def expect(origins: Mapping[str, Path | None], size: int) -> None:
                 if folder is None:
@@ -91,7 +91,7 @@ class Restorer:
     @asynccontextmanager
     async def prepare_undo(self, *, abort: Abort, report: Report = lambda _: None) -> AsyncIterator[Prepared]:
         """Plan to bring back what the last restore in place replaced. Raises `NotFoundError` where there is none."""
-        async with private_room(self.house.store.work) as room:
+        async with private_folder(self.house.store.work) as room:
             yield await prepare_undo(self.house, room, abort=abort, report=report)
 
     async def restore(
@@ -190,7 +190,7 @@ class _LooksAhead:
     Ended with its context: whoever leaves it early waits for the look under way, which `abort` ends soon.
     """
 
-    def __init__(self, house: House, room: Path, abort: Abort) -> None:
+    def __init__(self, house: RestoreContext, room: Path, abort: Abort) -> None:
         self._house, self._room, self.abort = house, room, abort
         self._looks: dict[Path, asyncio.Task[Target]] = {}
         self._one_at_a_time = asyncio.Lock()

@@ -33,12 +33,12 @@ from bot.models import (
 )
 from bot.services.archive.backup_info import build_info
 from bot.services.archive.manifest import backed_up, build_manifest
-from bot.services.archive.write import Source, write_archive
+from bot.services.archive.write import MemberSource, write_archive
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end, side_by_side
 from bot.services.files.durability import sync_file
 from bot.services.files.store import create_private_folder
-from bot.services.restore.context import House, Report
+from bot.services.restore.context import Report, RestoreContext
 from bot.services.restore.incoming import fingerprint_of
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.snapshot import take_snapshot
@@ -63,7 +63,7 @@ class SafetyCopy:
 
 
 async def take_safety_copies(
-    house: House, changes: Sequence[DatabaseChange], room: Path, *, abort: Abort, report: Report
+    house: RestoreContext, changes: Sequence[DatabaseChange], room: Path, *, abort: Abort, report: Report
 ) -> tuple[SafetyCopy, ...]:
     """Copy the targets that will be written to, by the recipe of backups; `store_safety_copies` makes a backup of them.
 
@@ -116,7 +116,11 @@ async def take_safety_copies(
 
 
 async def store_safety_copies(
-    house: House, found: Sequence[tuple[Snapshot, CheckReport]], requested_by: str, abort: Abort, report: Report
+    house: RestoreContext,
+    found: Sequence[tuple[Snapshot, CheckReport]],
+    requested_by: str,
+    abort: Abort,
+    report: Report,
 ) -> Backup:
     """Store checked copies as a pinned backup. Raises `ArchiveError`, `NoSpaceError`, `AbortedError`."""
     started_at = house.clock()
@@ -125,7 +129,7 @@ async def store_safety_copies(
     backup_id = await catalogue.begin_backup(trigger=Trigger.SAFETY, requested_by=requested_by, started_at=started_at)
     databases: tuple[BackedUp, ...] = ()
 
-    async def close_with_manifest(members: Sequence[Member]) -> Sequence[Source]:
+    async def close_with_manifest(members: Sequence[Member]) -> Sequence[MemberSource]:
         nonlocal databases
         databases = tuple(backed_up(*pair, member) for pair, member in zip(found, members, strict=True))
         return _descriptions(house, databases, started_at, target.name)
@@ -133,7 +137,7 @@ async def store_safety_copies(
     try:
         archive = await write_archive(
             target,
-            [Source(name=s.database.name, file=s.file, modified=s.taken_at) for s, _ in found],
+            [MemberSource(name=s.database.name, file=s.file, modified=s.taken_at) for s, _ in found],
             epilogue=close_with_manifest,
             compression=Compression.FAST,  # a person waits for the restore behind it
             abort=abort,
@@ -170,8 +174,8 @@ async def store_safety_copies(
 
 
 def _descriptions(
-    house: House, databases: Sequence[BackedUp], started_at: datetime, archive: str
-) -> tuple[Source, Source]:
+    house: RestoreContext, databases: Sequence[BackedUp], started_at: datetime, archive: str
+) -> tuple[MemberSource, MemberSource]:
     manifest = build_manifest(
         created_at=started_at,
         trigger=Trigger.SAFETY,
@@ -181,12 +185,12 @@ def _descriptions(
         skipped=(),
     )
     return (
-        Source(
+        MemberSource(
             name=INFO_NAME,
             content=build_info(manifest, archive, sealed=house.seal.label if house.seal else ""),
             modified=started_at,
         ),
-        Source(name=MANIFEST_NAME, content=manifest.to_json(), modified=started_at),
+        MemberSource(name=MANIFEST_NAME, content=manifest.to_json(), modified=started_at),
     )
 
 
@@ -197,7 +201,7 @@ def _of_nothing(name: str, room: Path) -> SafetyCopy:
     return SafetyCopy(name=name, file=file, fingerprint="", journal_mode="delete")
 
 
-def _keep(house: House, snapshot: Snapshot) -> Path:
+def _keep(house: RestoreContext, snapshot: Snapshot) -> Path:
     """Copy a damaged database to where it stays, and bring it to the disk."""
     folder = house.store.folder / KEPT_FOLDER
     create_private_folder(folder)

@@ -22,7 +22,7 @@ _ALL = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class RestoreSource:
     """What to restore from: archive files (with `backup` where the catalogue vouches for them).
 
     `note` is what a person should know of how it was chosen.
@@ -56,7 +56,7 @@ def parse_instant(text: str, timezone: ZoneInfo) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=timezone)
 
 
-async def newest_before(catalogue: Catalogue, folder: Path, at: datetime) -> Origin:
+async def newest_before(catalogue: Catalogue, folder: Path, at: datetime) -> RestoreSource:
     """Return the newest proven backup on the disk that was begun at `at` or before. Raises `NotFoundError`.
 
     What was copied for safety before a restore is no answer: it is what somebody wanted to get rid of.
@@ -75,7 +75,7 @@ async def newest_before(catalogue: Catalogue, folder: Path, at: datetime) -> Ori
     return await _on_disk(catalogue, folder, before[0])
 
 
-async def find_origin(catalogue: Catalogue, folder: Path, which: str) -> Origin:
+async def find_source(catalogue: Catalogue, folder: Path, which: str) -> RestoreSource:
     """Return the backup that a person names: "latest", an id, an archive's name or the beginning of its time.
 
     "latest" is the newest proven one that is no safety copy and that nobody has deleted. Where its archive is gone or
@@ -96,7 +96,7 @@ async def find_origin(catalogue: Catalogue, folder: Path, which: str) -> Origin:
     else:
         backup = await catalogue.find_backup(which)
     if not backup.proven and backup.sealed and backup.on_disk:  # nothing vouches for it until it is opened
-        return Origin(files=(folder / backup.archive_name,))
+        return RestoreSource(files=(folder / backup.archive_name,))
     if not backup.proven:
         raise NotFoundError(f"Backup {backup.id} is {backup.state}: there is nothing to restore from.")
     return replace(await _on_disk(catalogue, folder, backup), note=note)
@@ -116,7 +116,7 @@ async def other_ways(catalogue: Catalogue, backup: Backup) -> str:
     return " ".join(ways)
 
 
-async def found_damaged(store: Store, catalogue: Catalogue, origin: Origin, error: CourierError) -> CourierError:
+async def found_damaged(store: Store, catalogue: Catalogue, origin: RestoreSource, error: CourierError) -> CourierError:
     """Return the error for an archive that a restore could not use; where the disk has spoilt it, that is recorded.
 
     It then names the other ways to the same databases.
@@ -131,7 +131,7 @@ async def found_damaged(store: Store, catalogue: Catalogue, origin: Origin, erro
     )
 
 
-async def _on_disk(catalogue: Catalogue, folder: Path, backup: Backup) -> Origin:
+async def _on_disk(catalogue: Catalogue, folder: Path, backup: Backup) -> RestoreSource:
     archive = folder / backup.archive_name
     if backup.damaged:
         raise DamagedArchiveError(
@@ -141,7 +141,7 @@ async def _on_disk(catalogue: Catalogue, folder: Path, backup: Backup) -> Origin
     if not backup.on_disk or not await asyncio.to_thread(archive.is_file):
         where = "gone from the disk" if backup.gone or backup.on_disk else "no longer on the disk"
         raise NotFoundError(f"The archive of backup {backup.id} is {where}.", hint=await other_ways(catalogue, backup))
-    return Origin(files=(archive,), backup=backup)
+    return RestoreSource(files=(archive,), backup=backup)
 
 
 async def _restorable(catalogue: Catalogue) -> Sequence[Backup]:

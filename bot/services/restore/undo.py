@@ -18,22 +18,22 @@ from bot.models import (
     Verdict,
 )
 from bot.services.concurrency.abort import Abort
-from bot.services.restore.context import House, Prepared, Report
+from bot.services.restore.context import Prepared, Report, RestoreContext
 from bot.services.restore.guards import sha256_of
 from bot.services.restore.in_use import who_uses
 from bot.services.restore.incoming import Incoming, Intake, describe, fingerprint_of
 from bot.services.restore.intake import take_in
-from bot.services.restore.journal import Phase, Record, RecordEntry, RecordState, RestoreJournal
+from bot.services.restore.journal import Record, RecordEntry, RecordState, RestoreJournal, RestorePhase
 from bot.services.restore.plan import make_plan, plan_change
 from bot.services.restore.replacement import Replacement
-from bot.services.restore.sources import find_origin
+from bot.services.restore.sources import find_source
 from bot.services.restore.targets import look_at_target
 from bot.services.snapshot.check import check_snapshot
 
 _NOTHING = DatabaseFacts(bytes=0, page_size=0, journal_mode="", application_id=0, user_version=0, rows=(), schema=())
 
 
-async def prepare_undo(house: House, room: Path, *, abort: Abort, report: Report) -> Prepared:
+async def prepare_undo(house: RestoreContext, room: Path, *, abort: Abort, report: Report) -> Prepared:
     """Plan to bring back what the last restore in place replaced; it is itself a restore, and can be undone again.
 
     Live files get the content of the safety copy; files that were replaced are moved back, and the restored ones set
@@ -42,14 +42,14 @@ async def prepare_undo(house: House, room: Path, *, abort: Abort, report: Report
     record = await asyncio.to_thread(RestoreJournal(house.store.folder).read)
     if record is None or record.state not in (RecordState.DONE, RecordState.INTERRUPTED):
         raise NotFoundError("There is no restore to undo.", hint="`sqlite-courier list` shows the backups there are.")
-    entries = [entry for entry in record.entries if entry.phase is not Phase.WAITING]
+    entries = [entry for entry in record.entries if entry.phase is not RestorePhase.WAITING]
     live = [entry for entry in entries if entry.method is RestoreMethod.INTO_LIVE]
     stored = [entry for entry in live if not entry.kept and entry.old_fingerprint]
     databases: list[Incoming] = []
     warnings: list[str] = []
     backup = None
     if stored:
-        origin = await find_origin(house.catalogue, house.store.folder, str(record.safety_id))
+        origin = await find_source(house.catalogue, house.store.folder, str(record.safety_id))
         names = [entry.name for entry in stored]
         taken = await take_in(
             origin.files, room, backup=origin.backup, only=names, check=CheckMethod.QUICK, keys=house.keys,
@@ -90,13 +90,13 @@ async def prepare_undo(house: House, room: Path, *, abort: Abort, report: Report
 
 
 async def _changes(
-    house: House, record: Record, intake: Intake, room: Path, abort: Abort
+    house: RestoreContext, record: Record, intake: Intake, room: Path, abort: Abort
 ) -> tuple[list[DatabaseChange], dict[str, Replacement]]:
     changes: list[DatabaseChange] = []
     takes_back: dict[str, Replacement] = {}
     incoming = {one.name: one for one in intake.databases}
     for entry in record.entries:
-        if entry.phase is Phase.WAITING:
+        if entry.phase is RestorePhase.WAITING:
             continue
         if entry.name in incoming:
             target = await look_at_target(
@@ -137,7 +137,7 @@ def _move_back(entry: RecordEntry, former: Replacement) -> DatabaseChange:
     )
 
 
-async def _kept(entry: RecordEntry, room: Path, house: House, abort: Abort) -> Incoming:
+async def _kept(entry: RecordEntry, room: Path, house: RestoreContext, abort: Abort) -> Incoming:
     """Take in a database as it was: also a damaged one, since its damage is known."""
     copy = room / f"kept-{entry.name.encode().hex()[:40]}.db"
     kept = Path(entry.kept)

@@ -45,7 +45,7 @@ _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9�
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ScreenedMember:
     """A file in an archive, as its directory claims: `name` is plain and safe, `offset` that of its first data byte."""
 
     name: str
@@ -65,7 +65,7 @@ class Part:
 
 
 @contextmanager
-def screened(archive: Path, *, trusted: bool = False) -> Iterator[tuple[BinaryIO, tuple[Part, ...]]]:
+def screened(archive: Path, *, trusted: bool = False) -> Iterator[tuple[BinaryIO, tuple[ScreenedMember, ...]]]:
     """Open an archive whose directory holds nothing unsafe; folders in it, and the litter of systems, are left out.
 
     Refused, each with its own sentence: names that lead elsewhere, links and devices, names that are the same where
@@ -87,7 +87,7 @@ def screened(archive: Path, *, trusted: bool = False) -> Iterator[tuple[BinaryIO
         yield file, parts
 
 
-def starts_as_database(file: BinaryIO, part: Part) -> bool:
+def starts_as_database(file: BinaryIO, part: ScreenedMember) -> bool:
     """Tell by its first bytes whether a member is an SQLite database; reads a few of them, and writes nothing."""
     if part.bytes < len(MAGIC):
         return False
@@ -183,7 +183,7 @@ def _name_of(info: zipfile.ZipInfo) -> str:
 _FORGED = "No backup tool makes such an archive: do not unpack it elsewhere either."
 
 
-def _part(archive: str, file: BinaryIO, info: zipfile.ZipInfo, *, trusted: bool) -> Part:
+def _part(archive: str, file: BinaryIO, info: zipfile.ZipInfo, *, trusted: bool) -> ScreenedMember:
     name = base_name(_name_of(info))
     if info.flag_bits & 1 or info.compress_type == 99:
         raise UntrustedArchiveError(
@@ -209,7 +209,7 @@ def _part(archive: str, file: BinaryIO, info: zipfile.ZipInfo, *, trusted: bool)
             f"{archive} holds {name}, {info.compress_size:,} bytes that claim to become {info.file_size:,}: a bomb.",
             hint="If it really is yours, unpack it with another tool and restore the database by hand.",
         )
-    return Part(
+    return ScreenedMember(
         name=name,
         bytes=info.file_size,
         compressed_bytes=info.compress_size,
@@ -237,7 +237,7 @@ def _raw_name(info: zipfile.ZipInfo) -> bytes:
     return info.orig_filename.encode("utf-8" if info.flag_bits & UTF8_NAME else "cp437", "surrogateescape")
 
 
-def _require_no_overlap(archive: str, parts: Sequence[Part], directory_at: int) -> None:
+def _require_no_overlap(archive: str, parts: Sequence[ScreenedMember], directory_at: int) -> None:
     end, before = 0, ""
     for part in sorted(parts, key=lambda part: part.offset):
         if part.offset < end:
@@ -250,7 +250,7 @@ def _require_no_overlap(archive: str, parts: Sequence[Part], directory_at: int) 
         raise DamagedArchiveError(f"{archive} is damaged: {before} reaches into the directory.")
 
 
-def is_description(part: Part) -> bool:
+def is_description(part: ScreenedMember) -> bool:
     """Tell whether it is one of the two files that we put beside the databases."""
     return folded(part.name) in (MANIFEST_NAME, INFO_NAME)
 

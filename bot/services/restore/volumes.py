@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bot.errors import MissingVolumesError, UntrustedArchiveError
 from bot.services.sealing.volumes import are_sealed, arrange_sealed
-from bot.services.zip.chain import Chain, ChainError, archive_bytes_told_by
+from bot.services.zip.chain import ChainError, SequentialZip, archive_bytes_told_by
 
 MAX_VOLUMES = 400
 """2,000 MB at 5 MB each are 400; more files are no album of a person but an attempt at our patience."""
@@ -94,10 +94,10 @@ class _Search:
         self.longest: tuple[_Slice, ...] = ()
 
     def run(self, first: _Slice) -> tuple[_Slice, ...] | None:
-        return self._extend((), Chain(), [first], [piece for piece in self._slices if piece is not first])
+        return self._extend((), SequentialZip(), [first], [piece for piece in self._slices if piece is not first])
 
     def _extend(
-        self, placed: tuple[_Slice, ...], chain: Chain, candidates: Sequence[_Slice], others: Sequence[_Slice]
+        self, placed: tuple[_Slice, ...], chain: SequentialZip, candidates: Sequence[_Slice], others: Sequence[_Slice]
     ) -> tuple[_Slice, ...] | None:
         for piece in candidates:
             rest = [other for other in (*candidates, *others) if other is not piece]
@@ -120,7 +120,7 @@ class _Search:
                 return found
         return None
 
-    def _follow(self, chain: Chain, piece: _Slice) -> bool:
+    def _follow(self, chain: SequentialZip, piece: _Slice) -> bool:
         with piece.path.open("rb") as file:
             try:
                 while data := file.read(_PIECE):

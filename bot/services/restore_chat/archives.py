@@ -13,11 +13,11 @@ from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.contracts.chats import Files
 from bot.services.fetch.fetch import fetch_archive
-from bot.services.files.private_folder import private_room
+from bot.services.files.private_folder import private_folder
 from bot.services.files.store import Store
 from bot.services.restore.context import Report
-from bot.services.restore.sources import Origin
-from bot.services.restore_chat.choices import Choice
+from bot.services.restore.sources import RestoreSource
+from bot.services.restore_chat.choices import RestoreChoice
 
 
 class Archives:
@@ -33,7 +33,9 @@ class Archives:
             return False
         return backup.sound or (self.files is not None and await self._point(backup) is not None)
 
-    async def origin(self, choice: Choice, fetched: AsyncExitStack, abort: Abort, report: Report) -> Origin:
+    async def origin(
+        self, choice: RestoreChoice, fetched: AsyncExitStack, abort: Abort, report: Report
+    ) -> RestoreSource:
         """Return the archive that was chosen; one fetched back is private, and gone when `fetched` ends.
 
         Raises `NotFoundError`, and what `fetch_archive` raises.
@@ -43,18 +45,18 @@ class Archives:
         backup = await self._catalogue.backup(int(choice.source[1:]))  # it may have been deleted since
         file = self._store.folder / backup.archive_name
         if backup.sound and await asyncio.to_thread(file.is_file):
-            return Origin(files=(file,), backup=backup)
+            return RestoreSource(files=(file,), backup=backup)
         point = await self._point(backup)
         if self.files is None or point is None:
             raise nowhere(backup)
         logger.info("{} is not on the disk; it is fetched back from Telegram", backup.archive_name)
-        room = await fetched.enter_async_context(private_room(self._store.work))
+        room = await fetched.enter_async_context(private_folder(self._store.work))
 
         def tell(done: int, total: int) -> None:
             report(RestoreProgress(stage=RestoreStage.FETCH, done=done, total=total, detail=backup.archive_name))
 
         archive = await fetch_archive(self.files, point, room, abort=abort, progress=tell)
-        return Origin(files=(archive,), backup=backup)
+        return RestoreSource(files=(archive,), backup=backup)
 
     async def _point(self, backup: Backup) -> RestorePoint | None:
         points = await self._catalogue.restore_points()

@@ -14,7 +14,7 @@ _MOST = 64
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Choice:
+class RestoreChoice:
     """A backup of the catalogue or an offer, and what is ticked in it. Without `names`, all of it is meant."""
 
     id: str
@@ -34,11 +34,11 @@ class Choice:
         return tuple(self.names[number] for number in sorted(self.chosen))
 
 
-class Choices:
+class RestoreChoices:
     """The choices being made; the oldest go when there are many."""
 
     def __init__(self) -> None:
-        self._choices: OrderedDict[str, Choice] = OrderedDict()
+        self._choices: OrderedDict[str, RestoreChoice] = OrderedDict()
 
     def begin(
         self,
@@ -49,9 +49,9 @@ class Choices:
         names: tuple[str, ...],
         backup: Backup | None = None,
         offer: Offer | None = None,
-    ) -> Choice:
+    ) -> RestoreChoice:
         """Begin with everything ticked."""
-        choice = Choice(
+        choice = RestoreChoice(
             id=f"c{secrets.token_hex(5)}",
             source=source,
             admin_id=admin_id,
@@ -66,7 +66,7 @@ class Choices:
             self._choices.popitem(last=False)
         return choice
 
-    def get(self, choice_id: str, admin_id: int) -> Choice:
+    def get(self, choice_id: str, admin_id: int) -> RestoreChoice:
         """Return the choice an admin makes. Raises `RestoreRefusedError`."""
         choice = self._choices.get(choice_id)
         if choice is None:

@@ -11,10 +11,10 @@ from pydantic import TypeAdapter
 from bot.errors import CourierError
 from bot.models import PendingOutcome, PendingRestore
 from bot.services.catalogue import Catalogue
-from bot.services.restore.context import House
+from bot.services.restore.context import RestoreContext
 from bot.services.restore.journal import Record, RecordState, RestoreJournal
 from bot.services.restore.pending import keep_untold, untold_cut_off
-from bot.services.restore_chat.pending_plans import HeldPlan
+from bot.services.restore_chat.pending_plans import ConfirmablePlan
 
 _ABOUT = "confirmed restore"
 
@@ -34,7 +34,7 @@ class Confirmed:
 _ADAPTER = TypeAdapter(Confirmed)
 
 
-async def note_confirmed(catalogue: Catalogue, held: HeldPlan, at: datetime) -> None:
+async def note_confirmed(catalogue: Catalogue, held: ConfirmablePlan, at: datetime) -> None:
     """Write down that a plan is being carried out, before anything is done."""
     plan = held.prepared.plan
     chat_id, message_id = held.place or (0, 0)
@@ -60,7 +60,7 @@ async def forget_confirmed(catalogue: Catalogue) -> None:
     await catalogue.set_untold("", _ABOUT)
 
 
-async def settle_confirmed(house: House) -> None:
+async def settle_confirmed(house: RestoreContext) -> None:
     """At the start of a service: let the admins be told how a restore ended that its process did not live to tell.
 
     To be called after `pending_restore`, which sees to a restore that had begun; no restore may be under way.

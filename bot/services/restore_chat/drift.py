@@ -6,11 +6,11 @@ import asyncio
 
 from bot.models import DatabaseChange, DatabaseFacts, InUse, RestoreMethod, RestoreProgress, RestoreStage
 from bot.services.concurrency.abort import Abort
-from bot.services.restore.context import House, Prepared, Report
+from bot.services.restore.context import Prepared, Report, RestoreContext
 from bot.services.restore.targets import Target, look_at_target
 
 
-async def changed_since(prepared: Prepared, house: House, *, abort: Abort, report: Report) -> tuple[str, ...]:
+async def changed_since(prepared: Prepared, house: RestoreContext, *, abort: Abort, report: Report) -> tuple[str, ...]:
     """Look at every live target once more; return a sentence for each thing that is not as the plan says.
 
     Rows that an application adds while it has its database open are no change: the plan says that it goes on. Files

@@ -13,7 +13,7 @@ from loguru import logger
 
 from bot.clock import Clock
 from bot.errors import RestoreRefusedError
-from bot.services.restore.sources import Origin
+from bot.services.restore.sources import RestoreSource
 
 Release = Callable[[], Awaitable[object]]
 
@@ -33,7 +33,7 @@ class Offer:
     """Archive files that one admin may restore from. `names` are the databases in them, () where nobody looked."""
 
     id: str
-    origin: Origin
+    origin: RestoreSource
     admin_id: int
     label: str
     names: tuple[str, ...]
@@ -50,7 +50,7 @@ class Offers:
         self._offers: OrderedDict[str, Offer] = OrderedDict()
         self._releasing: set[asyncio.Task[None]] = set()
 
-    def add(self, origin: Origin, *, admin_id: int, label: str, names: Sequence[str], release: Release) -> str:
+    def add(self, origin: RestoreSource, *, admin_id: int, label: str, names: Sequence[str], release: Release) -> str:
         """Keep an offer; return its id."""
         offer = Offer(
             id=f"o{secrets.token_hex(5)}",

@@ -27,7 +27,7 @@ Place = tuple[int, int]
 """A message: its chat, and its id there."""
 
 
-class Gone(StrEnum):
+class StaleReason(StrEnum):
     """Why a press on a plan does nothing."""
 
     EXPIRED = "expired"
@@ -41,28 +41,28 @@ class Gone(StrEnum):
 
 
 _SENTENCES = {
-    Gone.EXPIRED: "That plan could be confirmed for two minutes, and they are over. Nothing was changed by this press.",
-    Gone.USED: "That plan has been confirmed already: it is carried out once, and not a second time.",
-    Gone.CANCELLED: "That plan was put aside. Nothing was changed.",
-    Gone.REPLACED: "A newer plan has taken the place of that one. Nothing was changed by this press.",
-    Gone.OUTDATED: "Another restore has taken place since that plan was made. Nothing was changed by this press.",
-    Gone.UNKNOWN: "That plan is not known any more: the bot was restarted since. Nothing was changed by this press.",
-    Gone.OTHERS: "That plan was made for another admin. Open the backup and make a plan of your own.",
-    Gone.ELSEWHERE: "That plan belongs to another message; only there can it be confirmed.",
+    StaleReason.EXPIRED: "That plan could be confirmed for two minutes, and they are over. Nothing was changed by this press.",
+    StaleReason.USED: "That plan has been confirmed already: it is carried out once, and not a second time.",
+    StaleReason.CANCELLED: "That plan was put aside. Nothing was changed.",
+    StaleReason.REPLACED: "A newer plan has taken the place of that one. Nothing was changed by this press.",
+    StaleReason.OUTDATED: "Another restore has taken place since that plan was made. Nothing was changed by this press.",
+    StaleReason.UNKNOWN: "That plan is not known any more: the bot was restarted since. Nothing was changed by this press.",
+    StaleReason.OTHERS: "That plan was made for another admin. Open the backup and make a plan of your own.",
+    StaleReason.ELSEWHERE: "That plan belongs to another message; only there can it be confirmed.",
 }
 
 
 class WrongPressError(RestoreRefusedError):
     """A press on a plan that does nothing; `why` tells which one, `choice_id` leads to a new plan where it can."""
 
-    def __init__(self, why: Gone, *, choice_id: str = "") -> None:
+    def __init__(self, why: StaleReason, *, choice_id: str = "") -> None:
         super().__init__(_SENTENCES[why])
         self.why = why
         self.choice_id = choice_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asker:
+class Requester:
     """The admin who asks: `name` as people and the record know them."""
 
     admin_id: int
@@ -70,13 +70,13 @@ class Asker:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class HeldPlan:
+class ConfirmablePlan:
     """A plan with all that is needed to act on it; `room` closes its private folder."""
 
     id: str
     prepared: Prepared
     restorer: Restorer
-    asker: Asker
+    asker: Requester
     choice_id: str
     expires_at: datetime
     room: AsyncExitStack
@@ -91,26 +91,26 @@ class HeldPlan:
         await self.room.aclose()
 
 
-class Plans:
+class PendingPlans:
     """The plans that can be confirmed now."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._held: OrderedDict[str, HeldPlan] = OrderedDict()
-        self._gone: OrderedDict[str, tuple[Gone, str]] = OrderedDict()
+        self._held: OrderedDict[str, ConfirmablePlan] = OrderedDict()
+        self._gone: OrderedDict[str, tuple[StaleReason, str]] = OrderedDict()
 
     async def hold(
         self,
         prepared: Prepared,
         restorer: Restorer,
         *,
-        asker: Asker,
+        asker: Requester,
         choice_id: str,
         room: AsyncExitStack,
         offer: Offer | None,
-    ) -> HeldPlan:
+    ) -> ConfirmablePlan:
         """Keep a plan, in the place of the one this admin had before."""
-        held = HeldPlan(
+        held = ConfirmablePlan(
             id=f"p{secrets.token_hex(5)}",
             prepared=prepared,
             restorer=restorer,
@@ -126,41 +126,41 @@ class Plans:
         others = [other for other in self._held.values() if other not in former]
         self._held[held.id] = held
         for other in (*former, *others[: max(0, len(others) + 1 - MOST)]):
-            await self.drop(other, Gone.REPLACED)
+            await self.drop(other, StaleReason.REPLACED)
         return held
 
-    def shown(self, held: HeldPlan, place: Place) -> None:
+    def shown(self, held: ConfirmablePlan, place: Place) -> None:
         """Bind a plan to the message in which it is shown; its time begins when it is bound first."""
         if held.place is None:
             held.expires_at = self._clock() + VALID
         held.place = place
 
-    def look(self, plan_id: str, asker: Asker, place: Place) -> HeldPlan:
+    def look(self, plan_id: str, asker: Requester, place: Place) -> ConfirmablePlan:
         """Return the plan that an admin presses on. Raises `WrongPressError`."""
         held = self._held.get(plan_id)
         if held is None:
-            why, choice_id = self._gone.get(plan_id, (Gone.UNKNOWN, ""))
+            why, choice_id = self._gone.get(plan_id, (StaleReason.UNKNOWN, ""))
             raise WrongPressError(why, choice_id=choice_id)
         if held.asker.admin_id != asker.admin_id:
-            raise WrongPressError(Gone.OTHERS)
+            raise WrongPressError(StaleReason.OTHERS)
         if held.place != place:
-            raise WrongPressError(Gone.ELSEWHERE)
+            raise WrongPressError(StaleReason.ELSEWHERE)
         if self._clock() >= held.expires_at:
-            raise WrongPressError(Gone.EXPIRED, choice_id=held.choice_id)
+            raise WrongPressError(StaleReason.EXPIRED, choice_id=held.choice_id)
         return held
 
-    def take(self, held: HeldPlan) -> None:
+    def take(self, held: ConfirmablePlan) -> None:
         """Give a plan out to be carried out: from now on, whoever presses learns that it was used."""
         self._held.pop(held.id, None)
-        self._remember(held, Gone.USED)
+        self._remember(held, StaleReason.USED)
 
-    async def drop(self, held: HeldPlan, why: Gone) -> None:
+    async def drop(self, held: ConfirmablePlan, why: StaleReason) -> None:
         """Let a plan go, and its copies with it."""
         if self._held.pop(held.id, None) is not None:
             self._remember(held, why)
             await held.close()
 
-    async def drop_all(self, why: Gone) -> None:
+    async def drop_all(self, why: StaleReason) -> None:
         """Let every plan go."""
         for held in tuple(self._held.values()):
             await self.drop(held, why)
@@ -169,9 +169,9 @@ class Plans:
         """Let go what can't be confirmed any more."""
         for held in tuple(self._held.values()):
             if self._clock() >= held.expires_at:
-                await self.drop(held, Gone.EXPIRED)
+                await self.drop(held, StaleReason.EXPIRED)
 
-    def _remember(self, held: HeldPlan, why: Gone) -> None:
+    def _remember(self, held: ConfirmablePlan, why: StaleReason) -> None:
         self._gone[held.id] = (why, held.choice_id)
         while len(self._gone) > _REMEMBERED:
             self._gone.popitem(last=False)

@@ -11,14 +11,14 @@ from loguru import logger
 from bot.errors import NotFoundError, RestoreRefusedError
 from bot.models import RestorePlan
 from bot.services.concurrency.abort import Abort
-from bot.services.restore.context import House, Prepared, Report
+from bot.services.restore.context import Prepared, Report, RestoreContext
 from bot.services.restore.journal import RestoreJournal
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.targets import Configured
 from bot.services.restore_chat.archives import Archives
-from bot.services.restore_chat.choices import Choice
+from bot.services.restore_chat.choices import RestoreChoice
 from bot.services.restore_chat.offers import Offers
-from bot.services.restore_chat.pending_plans import Asker, HeldPlan, Plans
+from bot.services.restore_chat.pending_plans import ConfirmablePlan, PendingPlans, Requester
 from bot.services.snapshot.databases import Discovery
 
 
@@ -28,12 +28,12 @@ class Planning:
     def __init__(
         self,
         *,
-        house: Callable[[], House],
+        house: Callable[[], RestoreContext],
         discover: Callable[[], Awaitable[Discovery]],
         patterns: tuple[str, ...],
         archives: Archives,
         offers: Offers,
-        plans: Plans,
+        plans: PendingPlans,
         require_idle: Callable[[], Awaitable[None]],
         check_stopping: Callable[[], None],
     ) -> None:
@@ -44,7 +44,7 @@ class Planning:
         self._one = asyncio.Lock()
         self._aborts: dict[int, Abort] = {}
 
-    async def plan(self, choice: Choice, asker: Asker, report: Report) -> HeldPlan:
+    async def plan(self, choice: RestoreChoice, asker: Requester, report: Report) -> ConfirmablePlan:
         """Do what `Restores.plan` promises."""
         if choice.names and not choice.chosen:
             raise RestoreRefusedError("Nothing is ticked.", hint="Tick at least one database.")
@@ -67,7 +67,7 @@ class Planning:
                 if choice.offer is not None:
                     choice.offer.readers -= 1
 
-    async def plan_undo(self, restore_id: str, asker: Asker, report: Report) -> HeldPlan:
+    async def plan_undo(self, restore_id: str, asker: Requester, report: Report) -> ConfirmablePlan:
         """Do what `Restores.plan_undo` promises."""
         async with self._turn(asker) as (abort, rooms):
             record = await asyncio.to_thread(RestoreJournal(self._house().store.folder).read)
@@ -82,13 +82,13 @@ class Planning:
             prepared = await rooms.enter_async_context(restorer.prepare_undo(abort=abort, report=report))
             return await self._hold(prepared, restorer, asker, rooms, abort)
 
-    def abandon(self, asker: Asker) -> None:
+    def abandon(self, asker: Requester) -> None:
         """Break off the plan that is being made for this admin."""
         if (abort := self._aborts.get(asker.admin_id)) is not None:
             abort.set("It was put aside.")
 
     @asynccontextmanager
-    async def _turn(self, asker: Asker) -> AsyncIterator[tuple[Abort, AsyncExitStack]]:
+    async def _turn(self, asker: Requester) -> AsyncIterator[tuple[Abort, AsyncExitStack]]:
         """Let one plan be made at a time; an admin who asks for another one breaks off the one before."""
         self.abandon(asker)
         abort = self._aborts[asker.admin_id] = Abort()
@@ -106,12 +106,12 @@ class Planning:
         self,
         prepared: Prepared,
         restorer: Restorer,
-        asker: Asker,
+        asker: Requester,
         rooms: AsyncExitStack,
         abort: Abort,
         *,
-        choice: Choice | None = None,
-    ) -> HeldPlan:
+        choice: RestoreChoice | None = None,
+    ) -> ConfirmablePlan:
         abort.check()
         plan = prepared.plan
         logger.info("a plan to restore {} from {} was made for {}", _names(plan), plan.source, asker.name)

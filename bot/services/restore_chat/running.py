@@ -18,7 +18,7 @@ from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.restore_chat.confirmed import forget_confirmed, note_confirmed
 from bot.services.restore_chat.drift import changed_since
-from bot.services.restore_chat.pending_plans import Asker, HeldPlan
+from bot.services.restore_chat.pending_plans import ConfirmablePlan, Requester
 
 FINISH_WITHIN = 2.0
 """Seconds a shutdown gives a restore to end by itself before it is told to bring everything back."""
@@ -32,27 +32,27 @@ LOOK_EVERY = 1.0
 STOPPING = "The service was stopped."
 
 
-class Herald(Protocol):
+class RestoreListener(Protocol):
     """Tells the other admins, loudly, what somebody did to their databases."""
 
-    async def restored(self, asker: Asker, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> None: ...
+    async def restored(self, asker: Requester, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> None: ...
 
-    async def failed(self, asker: Asker, plan: RestorePlan, error: BaseException, *, also_asker: bool) -> None: ...
+    async def failed(self, asker: Requester, plan: RestorePlan, error: BaseException, *, also_asker: bool) -> None: ...
 
 
-class Nobody:
+class SilentListener:
     """Tells nobody: for processes that don't talk to Telegram."""
 
-    async def restored(self, asker: Asker, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> None:
+    async def restored(self, asker: Requester, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> None:
         """Say nothing."""
 
-    async def failed(self, asker: Asker, plan: RestorePlan, error: BaseException, *, also_asker: bool) -> None:
+    async def failed(self, asker: Requester, plan: RestorePlan, error: BaseException, *, also_asker: bool) -> None:
         """Say nothing."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class _Run:
-    held: HeldPlan
+class _RestoreRun:
+    held: ConfirmablePlan
     started_at: datetime
     abort: Abort
     progress: RestoreProgress
@@ -65,7 +65,7 @@ class Running:
         self, catalogue: Catalogue, *, busy: Callable[[], Awaitable[RunInProgress | None]], clock: Clock
     ) -> None:
         self._catalogue, self._busy, self._clock = catalogue, busy, clock
-        self._run: _Run | None = None
+        self._run: _RestoreRun | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self._stopping = asyncio.Event()
@@ -85,10 +85,10 @@ class Running:
         )
 
     def start(
-        self, held: HeldPlan, herald: Herald, *, after: Callable[[], Awaitable[None]]
+        self, held: ConfirmablePlan, herald: RestoreListener, *, after: Callable[[], Awaitable[None]]
     ) -> asyncio.Task[RestoreResult]:
         """Carry a plan out; nothing may be under way. `after` is awaited once it has succeeded."""
-        run = _Run(
+        run = _RestoreRun(
             held=held,
             started_at=self._clock(),
             abort=Abort(),
@@ -106,7 +106,9 @@ class Running:
         if not task.cancelled():
             task.exception()  # recorded and told, also when nobody waits for it any more
 
-    async def _carry_out(self, run: _Run, herald: Herald, after: Callable[[], Awaitable[None]]) -> RestoreResult:
+    async def _carry_out(
+        self, run: _RestoreRun, herald: RestoreListener, after: Callable[[], Awaitable[None]]
+    ) -> RestoreResult:
         held, asker = run.held, run.held.asker
         prepared, plan = held.prepared, held.prepared.plan
         what = f"{', '.join(change.name for change in plan.changes)} from {plan.source}"
@@ -136,7 +138,7 @@ class Running:
             self._run = None
             self._idle.set()
 
-    async def _note_failure(self, run: _Run, what: str, error: BaseException, herald: Herald) -> None:
+    async def _note_failure(self, run: _RestoreRun, what: str, error: BaseException, herald: RestoreListener) -> None:
         asker, plan = run.held.asker, run.held.prepared.plan
         sentence = error.sentence if isinstance(error, CourierError) else f"{type(error).__name__}: {error}"
         refused = isinstance(error, (RestoreRefusedError, BusyError))
@@ -177,7 +179,7 @@ class Running:
         finally:
             self._watchers.discard(queue)
 
-    def _report(self, run: _Run, progress: RestoreProgress) -> None:
+    def _report(self, run: _RestoreRun, progress: RestoreProgress) -> None:
         run.progress = progress
         for queue in tuple(self._watchers):
             with suppress(asyncio.QueueEmpty):

@@ -24,22 +24,22 @@ from bot.services.catalogue import Catalogue
 from bot.services.contracts.chats import Files
 from bot.services.files.locks import what_runs
 from bot.services.files.store import Store
-from bot.services.restore.context import House, Mark, Report, unmarked
+from bot.services.restore.context import Report, RestoreContext, StepHook, no_hook
 from bot.services.restore.pending import pending_restore
-from bot.services.restore.sources import Origin
+from bot.services.restore.sources import RestoreSource
 from bot.services.restore_chat.archives import Archives, nowhere
-from bot.services.restore_chat.choices import Choice, Choices
+from bot.services.restore_chat.choices import RestoreChoice, RestoreChoices
 from bot.services.restore_chat.confirmed import settle_confirmed
 from bot.services.restore_chat.offers import Offers, Release, nothing
-from bot.services.restore_chat.pending_plans import Asker, Gone, HeldPlan, Place, Plans
+from bot.services.restore_chat.pending_plans import ConfirmablePlan, PendingPlans, Place, Requester, StaleReason
 from bot.services.restore_chat.planning import Planning
-from bot.services.restore_chat.running import Herald, Running
+from bot.services.restore_chat.running import RestoreListener, Running
 from bot.services.snapshot.databases import Discovery
 
 WAIT = "Try again when it has ended."
 
 
-class Restores:
+class RestoreSessions:
     """One restore at a time, from a plan that one admin saw and confirmed.
 
     The steps: `choose`, `tick`, `plan` (or `plan_undo`), `shown`, `ask`, `begin`. Until `begin`, nothing is changed.
@@ -53,9 +53,9 @@ class Restores:
         *,
         discover: Callable[[], Awaitable[Discovery]],
         busy: Callable[[], Awaitable[RunInProgress | None]],
-        herald: Herald,
+        herald: RestoreListener,
         clock: Clock,
-        mark: Mark = unmarked,
+        mark: StepHook = no_hook,
     ) -> None:
         """`busy` tells of any run, here or in another process; tests stop a restore at a step of it by `mark`."""
         self.herald = herald
@@ -65,8 +65,8 @@ class Restores:
         self._busy, self._clock = busy, clock
         self._archives = Archives(catalogue, store)
         self._offers = Offers(clock)
-        self._choices = Choices()
-        self._plans = Plans(clock)
+        self._choices = RestoreChoices()
+        self._plans = PendingPlans(clock)
         self._run = Running(catalogue, busy=busy, clock=clock)
         self._planning = Planning(
             house=lambda: self.house,
@@ -82,7 +82,7 @@ class Restores:
     # --- what can be restored ----------------------------------------------------------------------------------
 
     def offer(
-        self, origin: Origin, *, admin_id: int, label: str, names: Sequence[str] = (), release: Release = nothing
+        self, origin: RestoreSource, *, admin_id: int, label: str, names: Sequence[str] = (), release: Release = nothing
     ) -> str:
         """Let an admin restore from files that were brought; return the short id of the offer.
 
@@ -112,7 +112,7 @@ class Restores:
         """Tell whether its archive is on the disk, or can be fetched back from Telegram."""
         return await self._archives.has(backup)
 
-    async def choose(self, source: str, asker: Asker) -> Choice:
+    async def choose(self, source: str, asker: Requester) -> RestoreChoice:
         """Begin with what a button names: `b` and a backup's number, or an offer's id.
 
         Raises `NotFoundError`, `RestoreRefusedError`.
@@ -135,18 +135,18 @@ class Restores:
             raise RestoreRefusedError("Another admin sent that.", hint="Send it yourself, and restore from it.")
         return self._choices.begin(source, asker.admin_id, label=offer.label, names=offer.names, offer=offer)
 
-    def choice(self, choice_id: str, asker: Asker) -> Choice:
+    def choice(self, choice_id: str, asker: Requester) -> RestoreChoice:
         """Return a choice being made. Raises `RestoreRefusedError`."""
         return self._choices.get(choice_id, asker.admin_id)
 
-    def tick(self, choice_id: str, number: int, asker: Asker) -> Choice:
+    def tick(self, choice_id: str, number: int, asker: Requester) -> RestoreChoice:
         """Take one database in, or out. Raises `RestoreRefusedError`."""
         choice = self.choice(choice_id, asker)
         if number < len(choice.names):
             choice.chosen ^= {number}
         return choice
 
-    def tick_all(self, choice_id: str, asker: Asker) -> Choice:
+    def tick_all(self, choice_id: str, asker: Requester) -> RestoreChoice:
         """Take all databases in, or all out where all are in. Raises `RestoreRefusedError`."""
         choice = self.choice(choice_id, asker)
         every = set(range(len(choice.names)))
@@ -155,44 +155,44 @@ class Restores:
 
     # --- the plan ----------------------------------------------------------------------------------------------
 
-    async def plan(self, choice_id: str, asker: Asker, report: Report = lambda _: None) -> HeldPlan:
+    async def plan(self, choice_id: str, asker: Requester, report: Report = lambda _: None) -> ConfirmablePlan:
         """Make the plan of a choice and hold it for its admin; nothing is changed.
 
         Raises `BusyError` while anything runs, and what `Restorer.prepare` raises.
         """
         return await self._planning.plan(self.choice(choice_id, asker), asker, report)
 
-    async def plan_undo(self, restore_id: str, asker: Asker, report: Report = lambda _: None) -> HeldPlan:
+    async def plan_undo(self, restore_id: str, asker: Requester, report: Report = lambda _: None) -> ConfirmablePlan:
         """Make the plan that brings back what that restore replaced. Raises as `plan`, and `NotFoundError`."""
         return await self._planning.plan_undo(restore_id, asker, report)
 
-    def abandon(self, asker: Asker) -> None:
+    def abandon(self, asker: Requester) -> None:
         """Break off the plan that is being made for this admin."""
         self._planning.abandon(asker)
 
     # --- what is confirmed -------------------------------------------------------------------------------------
 
-    def shown(self, held: HeldPlan, place: Place) -> None:
+    def shown(self, held: ConfirmablePlan, place: Place) -> None:
         """Bind a plan to the message it is shown in; its two minutes begin."""
         self._plans.shown(held, place)
 
-    async def ask(self, plan_id: str, asker: Asker, place: Place) -> HeldPlan:
+    async def ask(self, plan_id: str, asker: Requester, place: Place) -> ConfirmablePlan:
         """Return the plan of the first, red button. Raises `WrongPressError`, `BusyError`."""
         held = self._plans.look(plan_id, asker, place)
         await self._require_idle()
         return held
 
-    async def cancel(self, plan_id: str, asker: Asker, place: Place) -> HeldPlan:
+    async def cancel(self, plan_id: str, asker: Requester, place: Place) -> ConfirmablePlan:
         """Put a plan aside. Raises `WrongPressError`."""
         held = self._plans.look(plan_id, asker, place)
-        await self._plans.drop(held, Gone.CANCELLED)
+        await self._plans.drop(held, StaleReason.CANCELLED)
         return held
 
-    async def drop(self, held: HeldPlan) -> None:
+    async def drop(self, held: ConfirmablePlan) -> None:
         """Let a plan go that could not be shown."""
-        await self._plans.drop(held, Gone.CANCELLED)
+        await self._plans.drop(held, StaleReason.CANCELLED)
 
-    async def begin(self, plan_id: str, asker: Asker, place: Place) -> asyncio.Task[RestoreResult]:
+    async def begin(self, plan_id: str, asker: Requester, place: Place) -> asyncio.Task[RestoreResult]:
         """Carry a plan out, once; the task ends with its result whatever becomes of who waits for it.
 
         Raises `WrongPressError`; `BusyError` while anything runs, and the plan stays. The task raises
@@ -207,10 +207,10 @@ class Restores:
         self._plans.take(held)
         return self._run.start(held, self.herald, after=lambda: self._after(held))
 
-    async def _after(self, held: HeldPlan) -> None:
+    async def _after(self, held: ConfirmablePlan) -> None:
         if held.offer is not None:
             self._offers.end(held.offer)
-        await self._plans.drop_all(Gone.OUTDATED)
+        await self._plans.drop_all(StaleReason.OUTDATED)
 
     async def _require_idle(self) -> None:
         if (run := await self._busy()) is not None:
@@ -268,15 +268,15 @@ class Restores:
         self._planning.stop(why)
         await self._run.stop(why)
         await self._planning.over()
-        await self._plans.drop_all(Gone.UNKNOWN)
+        await self._plans.drop_all(StaleReason.UNKNOWN)
         await self._offers.close()
 
     # --- what it is made of ------------------------------------------------------------------------------------
 
     @property
-    def house(self) -> House:
+    def house(self) -> RestoreContext:
         """The parts of the product that a restore needs."""
-        return House(
+        return RestoreContext(
             store=self._store,
             catalogue=self._catalogue,
             busy_timeout=self._settings.busy_timeout,

@@ -9,10 +9,10 @@ from loguru import logger
 
 from bot.services.catalogue import Catalogue
 from bot.services.schedule.scheduler import Scheduler
-from bot.services.schedule.timetable import Plan, Timetable
+from bot.services.schedule.timetable import SchedulePlan, Timetable
 
 
-class Following:
+class ScheduleSync:
     """Keeps a scheduler in line with what the catalogue says, whoever changed it, and makes up for what was left out.
 
     What a pause left out, or what was missed while nothing ran, is made up for once, by one run.
@@ -53,7 +53,7 @@ class Following:
                 await self._make_up(plan)
         return changed
 
-    async def _make_up(self, plan: Plan) -> None:
+    async def _make_up(self, plan: SchedulePlan) -> None:
         """Begin the latest run that should have taken place; a schedule owes nothing of the time before it."""
         last = await self._catalogue.last_planned()
         if last is not None and plan.override is not None:

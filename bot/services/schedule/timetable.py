@@ -47,7 +47,7 @@ class ScheduleRefusedError(CourierError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class SchedulePlan:
     """The schedule in force. `override` is what was chosen in chat, `fault` why a stored choice is not followed."""
 
     expression: str
@@ -63,7 +63,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
+class SchedulePreview:
     """What an expression would mean: its next runs, and how far back the archives on the disk would then reach."""
 
     expression: str
@@ -71,7 +71,7 @@ class Preview:
     reach: timedelta | None = None
 
 
-class Ledger(Protocol):
+class AdminNotifier(Protocol):
     """What is asked of the ledger: to tell the admins."""
 
     async def notify(self, html: str, *, loud: bool, but: Recipient | None = None) -> tuple[Recipient, ...]: ...
@@ -101,7 +101,7 @@ class Timetable:
         catalogue: Catalogue,
         settings: Settings,
         *,
-        ledger: Ledger | None,
+        ledger: AdminNotifier | None,
         notices: Notices | None,
         clock: Clock,
     ) -> None:
@@ -121,7 +121,7 @@ class Timetable:
         """Return the present instant, aware."""
         return self._clock()
 
-    async def plan(self) -> Plan:
+    async def plan(self) -> SchedulePlan:
         """Return what holds now. A stored choice that this version can't read gives way to SCHEDULE, with a fault."""
         overrides = await self._catalogue.overrides()
         return resolve(self.setting, overrides.get(SCHEDULE), overrides.get(PAUSED))
@@ -130,7 +130,7 @@ class Timetable:
         """Return the next times that an expression names, in UTC."""
         return tuple(islice(planned_times(expression, self.timezone, self._clock()), count))
 
-    async def preview(self, expression: str) -> Preview:
+    async def preview(self, expression: str) -> SchedulePreview:
         """Say what an expression would mean. Raises `ScheduleRefusedError` with a sentence that names the mend."""
         if len(expression) > LONGEST:
             raise ScheduleRefusedError(
@@ -144,9 +144,9 @@ class Timetable:
         gap = min((later - sooner for sooner, later in pairwise(runs)), default=None)
         if gap is not None:
             await self._refuse_haste(expression, gap)
-        return Preview(expression=expression, runs=runs[:5], reach=self._reach(runs))
+        return SchedulePreview(expression=expression, runs=runs[:5], reach=self._reach(runs))
 
-    async def change(self, expression: str, *, actor: str, admin_id: int | None = None) -> Plan:
+    async def change(self, expression: str, *, actor: str, admin_id: int | None = None) -> SchedulePlan:
         """Follow another expression from now on, over restarts too; tell the other admins silently.
 
         The expression of `.env` is followed by forgetting what was chosen in chat. Raises `ScheduleRefusedError`.
@@ -160,16 +160,18 @@ class Timetable:
         await self._catalogue.set_override(SCHEDULE, preview.expression, actor)
         return await self._settle(before, "changed the schedule", preview, actor, admin_id)
 
-    async def reset(self, *, actor: str, admin_id: int | None = None) -> Plan:
+    async def reset(self, *, actor: str, admin_id: int | None = None) -> SchedulePlan:
         """Follow SCHEDULE again."""
         before = await self.plan()
         await self._catalogue.clear_override(SCHEDULE)
         if not before.chosen:
             return before
-        preview = Preview(expression=self.setting, runs=self.next_runs(self.setting))
+        preview = SchedulePreview(expression=self.setting, runs=self.next_runs(self.setting))
         return await self._settle(before, "reset the schedule", preview, actor, admin_id)
 
-    async def _settle(self, before: Plan, action: str, preview: Preview, actor: str, admin_id: int | None) -> Plan:
+    async def _settle(
+        self, before: SchedulePlan, action: str, preview: SchedulePreview, actor: str, admin_id: int | None
+    ) -> SchedulePlan:
         await self._catalogue.audit(actor, action, f"{before.expression} → {preview.expression}")
         logger.bind(scheduler=True).warning(
             "the schedule was changed by {}: {} → {}", actor, before.expression, preview.expression
@@ -224,7 +226,7 @@ class Timetable:
             telling.cancel()
         await asyncio.gather(*self._telling, return_exceptions=True)
 
-    async def _tell(self, ledger: Ledger, html: str, but: Recipient | None) -> None:
+    async def _tell(self, ledger: AdminNotifier, html: str, but: Recipient | None) -> None:
         try:
             await ledger.notify(html, loud=False, but=but)
         except CourierError as error:
@@ -258,16 +260,16 @@ class Timetable:
         return reach if reach < self._max_age else None
 
 
-def resolve(setting: str, override: Override | None, paused: Override | None = None) -> Plan:
+def resolve(setting: str, override: Override | None, paused: Override | None = None) -> SchedulePlan:
     """Say which expression holds."""
     if override is None:
-        return Plan(expression=setting, setting=setting, paused=paused)
+        return SchedulePlan(expression=setting, setting=setting, paused=paused)
     try:
         expression = validate_expression(override.value)
     except ValueError as error:
         fault = f"The schedule chosen in chat by {override.set_by} can't be followed, so SCHEDULE is: {error}"
-        return Plan(expression=setting, setting=setting, paused=paused, fault=fault)
-    return Plan(expression=expression, setting=setting, override=override, paused=paused)
+        return SchedulePlan(expression=setting, setting=setting, paused=paused, fault=fault)
+    return SchedulePlan(expression=expression, setting=setting, override=override, paused=paused)
 
 
 def tomorrow_at(hour: int, now: datetime, timezone: ZoneInfo) -> datetime:

@@ -20,7 +20,7 @@ from bot.services.sealing.handover import Handover
 from bot.services.sealing.header import Header, read_header
 from bot.services.sealing.keys import BY_PASSPHRASE, Keys, Seal, fingerprint
 from bot.services.sealing.passphrase import WrongPassphraseError, seal_by_passphrase, unseal_by_passphrase
-from bot.services.sealing.reading import Sink, Source, faults_of_seal
+from bot.services.sealing.reading import SealedSource, Sink, faults_of_seal
 
 INSTALL = how_to_install("sealing")
 
@@ -130,7 +130,7 @@ def open_sealed(
     it, `DamagedArchiveError` where it was changed or is cut off, and what `check` and `sink` raise.
     """
     name = name or files[0].name
-    source = Source(files, check, progress)
+    source = SealedSource(files, check, progress)
     out = Sink(sink)
     with source, faults_of_seal(name, source, out):
         header = read_header(source.peeked(), name)
@@ -149,7 +149,7 @@ def open_sealed(
     return Opened(header, source.sha256, source.bytes)
 
 
-def _by_passphrase(source: Source, header: Header, out: Sink, keys: Keys, name: str) -> None:
+def _by_passphrase(source: SealedSource, header: Header, out: Sink, keys: Keys, name: str) -> None:
     if header.armored:
         raise SealError(f"{name} is armored.", hint="Open it with age, and bring the ZIP.")
     for number, passphrase in enumerate(keys.passphrases, start=1):

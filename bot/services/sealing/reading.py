@@ -16,7 +16,7 @@ HEAD = 1 << 17
 """Bytes that surely hold the header, also in armor."""
 
 
-class Source:
+class SealedSource:
     """The files one after the other, as pyrage reads them; counts and hashes every byte."""
 
     def __init__(self, files: Sequence[Path], check: Callable[[], object], progress: Callable[[int], object]) -> None:
@@ -116,7 +116,7 @@ class Sink:
 
 
 @contextmanager
-def faults_of_seal(name: str, source: Source, out: Sink) -> Iterator[None]:
+def faults_of_seal(name: str, source: SealedSource, out: Sink) -> Iterator[None]:
     """Raise what went wrong outside of the seal as it was, and every fault of the seal with its sentence."""
     try:
         yield

@@ -21,13 +21,13 @@ from bot.services.snapshot.second_look import RewrittenError, look_twice
 from bot.services.snapshot.source import (
     SHM,
     WAL,
-    Sight,
+    FileState,
     ask,
     begin_reading,
     connected,
-    look_at,
     may_create_files_beside,
     new_sidecars,
+    read_state,
     require_own_sidecars,
     require_whole,
     says_wal,
@@ -97,7 +97,7 @@ class Copying:
 
     async def _repair(self, deadline: float) -> None:
         """Let SQLite roll the hot journal back: the one thing that writes to a source, and only when allowed."""
-        async with connected(look_at(self.database.path).path, mode="rw") as source:
+        async with connected(read_state(self.database.path).path, mode="rw") as source:
             await begin_reading(source, deadline=deadline, check=self.check)
             await source.execute_fetchall("ROLLBACK")
 
@@ -105,7 +105,7 @@ class Copying:
         """Copy an idle WAL database without locks, which leaves no trace, and any other one under its locks."""
         moved, hidden = False, None
         for _ in range(_SIGHTINGS):
-            sight = look_at(self.database.path)
+            sight = read_state(self.database.path)
             doubt = doubt_about(sight)
             wal = (doubt is None and sight.has(WAL, SHM)) or await uses_wal(
                 sight.path, deadline=deadline, check=self.check
@@ -140,16 +140,16 @@ class Copying:
             )
         return await self._copy_locked(sight, deadline)
 
-    async def _settle(self, sight: Sight) -> bool:
+    async def _settle(self, sight: FileState) -> bool:
         """Wait until a write can no longer go unnoticed; False where that takes too long."""
-        if sight.unsettled(time.time_ns()) > _PATIENCE:
+        if sight.ambiguous_for(time.time_ns()) > _PATIENCE:
             return False
-        while (left := sight.unsettled(time.time_ns())) > 0:
+        while (left := sight.ambiguous_for(time.time_ns())) > 0:
             self.check()
             await asyncio.sleep(min(left, _BETWEEN_SIGHTINGS))
         return True
 
-    async def _copy_idle(self, sight: Sight, deadline: float) -> Snapshot:
+    async def _copy_idle(self, sight: FileState, deadline: float) -> Snapshot:
         """Copy a WAL database that nobody has open, reading its file and nothing else.
 
         A connection in WAL mode is never without a `-wal` beside the file. Without one, all that was ever committed is
@@ -160,7 +160,7 @@ class Copying:
 
         def still() -> None:
             try:
-                moved = look_at(self.database.path) != sight
+                moved = read_state(self.database.path) != sight
             except SnapshotError:
                 moved = True
             if moved:
@@ -177,7 +177,7 @@ class Copying:
             raise _MovedError  # it left WAL mode before the first look
         return replace(snapshot, journal_mode="wal")
 
-    async def _copy_locked(self, sight: Sight, deadline: float) -> Snapshot:
+    async def _copy_locked(self, sight: FileState, deadline: float) -> Snapshot:
         snapshot = await self._copy_through(sight, deadline)
         if left := new_sidecars(sight):
             warning = f"Reading it left {' and '.join(left)} beside it; its application takes them over."
@@ -185,7 +185,7 @@ class Copying:
         return snapshot
 
     async def _copy_through(
-        self, sight: Sight, deadline: float, *, still: Callable[[], None] = lambda: None, **query: str
+        self, sight: FileState, deadline: float, *, still: Callable[[], None] = lambda: None, **query: str
     ) -> Snapshot:
         """Copy the source in one read transaction, begun before the first page: no commit can restart the copy."""
 
@@ -199,7 +199,7 @@ class Copying:
 
         async with connected(sight.path, mode="ro", **query) as source:
             await begin_reading(source, deadline=deadline, check=self.check)
-            locked = look_at(sight.path)
+            locked = read_state(sight.path)
             if locked.identity != sight.identity:
                 raise RewrittenError(self.database.path)  # its sidecars may have been opened beside another file
             snapshot = await self._describe(source, locked)
@@ -232,7 +232,7 @@ class Copying:
                 raise
             raise not_copied(self.database.path, self.file.parent, error) from error
 
-    async def _describe(self, source: aiosqlite.Connection, locked: Sight) -> Snapshot:
+    async def _describe(self, source: aiosqlite.Connection, locked: FileState) -> Snapshot:
         taken_at = self.clock()
         page_size = await ask(source, "PRAGMA page_size")
         try:
@@ -259,10 +259,10 @@ class Copying:
         )
 
 
-def _was_written(before: Sight) -> bool:
+def _was_written(before: FileState) -> bool:
     """Tell whether the very file was written since; one that was put in its place is another one."""
     try:
-        now = look_at(before.path)
+        now = read_state(before.path)
     except SnapshotError:
         return False
     return now.identity == before.identity and (now.bytes, now.modified_ns) != (before.bytes, before.modified_ns)

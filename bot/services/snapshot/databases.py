@@ -16,7 +16,7 @@ from bot.errors import SnapshotError
 from bot.models import INFO_NAME, MANIFEST_NAME, Database, Skipped, SkipReason
 from bot.services.files.own_folders import NOTHING_OWN, OwnFolders
 from bot.services.snapshot.patterns import absolute, covers, expand, is_glob, passed_over
-from bot.services.snapshot.source import JOURNAL, SIDECARS, WAL, look_at
+from bot.services.snapshot.source import JOURNAL, SIDECARS, WAL, read_state
 
 # What Windows refuses in a file name, and what turns the direction of the text around.
 # https://learn.microsoft.com/windows/win32/fileio/naming-a-file
@@ -151,7 +151,7 @@ def _choose(same: Sequence[_Candidate], known: Mapping[str, str]) -> _Candidate:
 
 def _has_log(path: Path) -> bool:
     try:
-        sight = look_at(path)
+        sight = read_state(path)
     except SnapshotError:
         return False
     return any(sight.sidecar_bytes(suffix) for suffix in (WAL, JOURNAL))

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from bot.errors import SnapshotError
 from bot.models import SkipReason
-from bot.services.snapshot.source import SHM, WAL, Sight, look_at, uri_of, uses_wal
+from bot.services.snapshot.source import SHM, WAL, FileState, read_state, uri_of, uses_wal
 from bot.services.snapshot.sqlite_errors import refusal
 from bot.services.snapshot.sqlite_faults import FAULTS
 
@@ -86,7 +86,7 @@ class _Mount:
     options: str
 
 
-def doubt_about(sight: Sight) -> Doubt | None:
+def doubt_about(sight: FileState) -> Doubt | None:
     """Return why the log of a source may lie elsewhere, None where nothing tells so. Blocking.
 
     Raises `SnapshotError` LOG_ELSEWHERE for a file in the upper layer of a mounted overlay: its locks are not seen
@@ -112,7 +112,7 @@ def doubt_about(sight: Sight) -> Doubt | None:
     return None
 
 
-def require_log_in_sight(sight: Sight, doubt: Doubt | None) -> None:
+def require_log_in_sight(sight: FileState, doubt: Doubt | None) -> None:
     """Refuse a database in WAL mode whose write-ahead log may lie elsewhere. Blocking.
 
     Raises `SnapshotError` LOG_ELSEWHERE. A program that is just opening or closing the database may look, for an
@@ -131,7 +131,7 @@ def require_log_in_sight(sight: Sight, doubt: Doubt | None) -> None:
                 f"Put {logs[0]} into DATABASES in its place: a log lies beside it." if len(logs) == 1 else doubt.mend
             )
             raise _refused(doubt.why, named)
-    elif main and not shm and look_at(sight.path).sidecars == sight.sidecars:
+    elif main and not shm and read_state(sight.path).sidecars == sight.sidecars:
         raise _refused(
             f"{sight.path} is open in a program whose write-ahead log does not lie beside it.",
             "Most likely a container has this single file mounted: mount its folder instead. If it was renamed while it"
@@ -139,7 +139,7 @@ def require_log_in_sight(sight: Sight, doubt: Doubt | None) -> None:
         )
 
 
-def warning_about(sight: Sight, doubt: Doubt | None, *, wal: bool) -> str:
+def warning_about(sight: FileState, doubt: Doubt | None, *, wal: bool) -> str:
     """Return what a reader of the copy must know of a log that can't be seen; empty where nothing tells so. Blocking.
 
     For a database in WAL mode it is to be called after `require_log_in_sight`.
@@ -162,7 +162,7 @@ async def outlook(path: Path) -> tuple[str, str]:
     Sentences, empty where there is nothing to say. What takes more than a look (a lock, damage) is not told.
     """
     try:
-        sight = await asyncio.to_thread(look_at, path)
+        sight = await asyncio.to_thread(read_state, path)
         doubt = await asyncio.to_thread(doubt_about, sight)
         wal = await uses_wal(sight.path, deadline=time.monotonic() + _A_LOOK, check=lambda: None)
         if wal:
@@ -187,7 +187,7 @@ def share_of(path: Path) -> str:
     return name if name in _SHARES else ""
 
 
-def _require_no_layer(sight: Sight, mounts: Iterable[_Mount]) -> None:
+def _require_no_layer(sight: FileState, mounts: Iterable[_Mount]) -> None:
     for mount in mounts:
         upper = re.search(r"(?:^|,)upperdir=([^,]+)", mount.options) if mount.kind == "overlay" else None
         if upper is not None and sight.path.is_relative_to(upper[1]):
@@ -218,7 +218,7 @@ def _mounts() -> list[_Mount]:
     return found
 
 
-def _other_names(sight: Sight) -> list[Path]:
+def _other_names(sight: FileState) -> list[Path]:
     """Return the other hard links to a file that lie in its folder."""
     try:
         with os.scandir(sight.path.parent) as entries:
@@ -235,7 +235,7 @@ def _bytes(path: Path) -> int:
         return 0
 
 
-def _surely_closed(sight: Sight) -> bool:
+def _surely_closed(sight: FileState) -> bool:
     """Tell whether no other process holds a lock on the database; False where only a child process can tell.
 
     SQLite opens the file, reads nothing and closes it, which it does with regard to the locks that this process has.
@@ -258,7 +258,7 @@ def _surely_closed(sight: Sight) -> bool:
     return False
 
 
-def _locks(sight: Sight) -> tuple[bool, bool]:
+def _locks(sight: FileState) -> tuple[bool, bool]:
     """Tell whether anybody holds a lock on the database, and on the `-shm` beside it; no where it can't be told."""
     if sys.platform == "win32" or not sys.executable:
         return False, False

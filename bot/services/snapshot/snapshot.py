@@ -27,7 +27,7 @@ def nothing(done: int, total: int, /) -> None:
     """Take a progress report and leave it at that."""
 
 
-class Room:
+class SpaceBudget:
     """The free space of the folder of the copies, shared out before it is written to. Thread-safe."""
 
     def __init__(self, folder: Path) -> None:
@@ -63,7 +63,7 @@ async def take_snapshot(
     progress: Callable[[int, int], None] = nothing,
     allow_journal_recovery: bool = False,
     clock: Clock = utc_now,
-    room: Room | None = None,
+    room: SpaceBudget | None = None,
 ) -> Snapshot:
     """Return a consistent copy of `database` in a new file (0600) in the folder `into`, which is created (0700).
 
@@ -78,7 +78,7 @@ async def take_snapshot(
     loop = asyncio.get_running_loop()
     own_abort = Abort()  # a cancellation stops this copy, not everything that holds the caller's flag
     file = into / f"{secrets.token_hex(8)}.db"
-    room = room or Room(into)
+    room = room or SpaceBudget(into)
 
     def check() -> None:
         abort.check()
@@ -125,7 +125,7 @@ async def take_snapshots(
     Both are in the order of `databases`. One that stayed locked is tried once more when the others are done. Raises
     `AbortedError`; then, and when it is cancelled, no file is left in `into`.
     """
-    room = Room(into)
+    room = SpaceBudget(into)
     gate = asyncio.Semaphore(SIDE_BY_SIDE)
     outcomes: dict[int, Snapshot | SnapshotError] = {}
     copied: dict[int, tuple[int, int]] = {}

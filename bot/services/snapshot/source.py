@@ -38,7 +38,7 @@ _FLICKER = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class FileState:
     """What `os.stat` tells of a source: its file's identity, size and times, and the sidecars beside it (name: size).
 
     Two equal sights with `settled` before the first mean that the file was not written between them.
@@ -68,7 +68,7 @@ class Sight:
     def sidecar_bytes(self, suffix: str) -> int:
         return dict(self.sidecars).get(suffix, 0)
 
-    def unsettled(self, now_ns: int) -> float:
+    def ambiguous_for(self, now_ns: int) -> float:
         """Return for how many more seconds a write could go unnoticed because it carries the same time stamp.
 
         File systems stamp in ticks: most in ten milliseconds or less, some (FAT, HFS+, ext3) in one or two seconds,
@@ -78,7 +78,7 @@ class Sight:
         return tick - (now_ns - self.modified_ns) / 1_000_000_000
 
 
-def look_at(path: Path) -> Sight:
+def read_state(path: Path) -> FileState:
     """Return what can be known of the source at `path` without opening it.
 
     Raises `SnapshotError`: MISSING, EMPTY, NOT_A_DATABASE (no regular file) or NO_PERMISSION.
@@ -104,7 +104,7 @@ def look_at(path: Path) -> Sight:
             f"{path} is empty (0 bytes).",
             hint="If the application has written to it before, restore it from a backup.",
         )
-    return Sight(
+    return FileState(
         path=real,
         device=found.st_dev,
         inode=found.st_ino,
@@ -213,12 +213,12 @@ def says_wal(copy: Path) -> bool:
         return file.read(20)[18:] == b"\x02\x02"
 
 
-def may_create_files_beside(sight: Sight) -> bool:
+def may_create_files_beside(sight: FileState) -> bool:
     """Tell whether this process may create files in the source's folder."""
     return os.access(sight.path.parent, os.W_OK | os.X_OK)
 
 
-def require_own_sidecars(sight: Sight) -> None:
+def require_own_sidecars(sight: FileState) -> None:
     """Raise `SnapshotError` FOREIGN_OWNER where a `-wal` or `-shm` of ours would lock the database's owner out.
 
     SQLite creates them with the database's own mode, and as root with its owner too; anybody else's would be ours, and
@@ -239,7 +239,7 @@ def require_own_sidecars(sight: Sight) -> None:
     )
 
 
-def require_whole(sight: Sight, *, page_size: int, page_count: int) -> None:
+def require_whole(sight: FileState, *, page_size: int, page_count: int) -> None:
     """Raise `SnapshotError` DAMAGED where the file is too short for its pages; call it inside the read transaction.
 
     Pages that the file has not yet may wait in a write-ahead log, so only what exceeds the log's frames is missing.
@@ -255,7 +255,7 @@ def require_whole(sight: Sight, *, page_size: int, page_count: int) -> None:
         )
 
 
-def new_sidecars(before: Sight) -> tuple[str, ...]:
+def new_sidecars(before: FileState) -> tuple[str, ...]:
     """Return the names of the write-ahead log's files that were not there `before` and are now."""
     name = before.path.name
     return tuple(name + each for each in (WAL, SHM) if not before.has(each) and _size(before.path, each) is not None)

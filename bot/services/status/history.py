@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.models import BackupDetails, BackupPage
 from bot.services.catalogue import Catalogue
-from bot.services.restore_chat.session import Restores
+from bot.services.restore_chat.session import RestoreSessions
 from bot.services.retention.housekeeping import Housekeeping
 
 
@@ -26,7 +26,7 @@ async def read_page(catalogue: Catalogue, housekeeping: Housekeeping, page: int,
 
 
 async def read_details(
-    catalogue: Catalogue, housekeeping: Housekeeping, restores: Restores, backup_id: int, *, volume_bytes: int
+    catalogue: Catalogue, housekeeping: Housekeeping, restores: RestoreSessions, backup_id: int, *, volume_bytes: int
 ) -> BackupDetails:
     """Return one backup with its deliveries, its volumes of that size, and its future. Raises `NotFoundError`."""
     backup = await catalogue.backup(backup_id)

@@ -14,8 +14,8 @@ from aiogram.types import BufferedInputFile, InputMediaDocument, Message, Messag
 from aiohttp import ClientError, ClientResponseError
 
 from bot.services.concurrency.threads import settled
-from bot.services.contracts.chats import CutShort, Pinned, PostedDocument, Vanished, nothing
-from bot.services.contracts.destination import DoubtfulFile, Gone, Outcome, StaleFile, TooLarge, Transient
+from bot.services.contracts.chats import CutShort, MessageGone, Pinned, PostedDocument, nothing
+from bot.services.contracts.destination import ArchiveGone, DoubtfulFile, Outcome, StaleFile, TooLarge, Transient
 from bot.services.telegram.answers import get_chat, get_updates
 from bot.services.telegram.destination import ANSWER_SECONDS, TelegramDestination
 
@@ -94,7 +94,7 @@ class TelegramChat(TelegramDestination):
             try:
                 chunk = await asyncio.to_thread(_read_at, path, position)
             except OSError as error:
-                raise Gone(unreadable_here(path, self._bot.id, error.strerror or type(error).__name__)) from None
+                raise ArchiveGone(unreadable_here(path, self._bot.id, error.strerror or type(error).__name__)) from None
             if not chunk:
                 return
             position += len(chunk)
@@ -156,7 +156,7 @@ class TelegramChat(TelegramDestination):
     async def replace(
         self, chat_id: int, message_id: int, name: str, content: bytes | str, caption: str
     ) -> PostedDocument:
-        """Edit the message; raises `Vanished` where it is gone, `Unchanged` where nothing would change."""
+        """Edit the message; raises `MessageGone` where it is gone, `NotModified` where nothing would change."""
         media = InputMediaDocument(
             media=content if isinstance(content, str) else BufferedInputFile(content, name),
             caption=caption,
@@ -183,7 +183,7 @@ class TelegramChat(TelegramDestination):
             self._bot.unpin_chat_message(chat_id, message_id=message_id, request_timeout=ANSWER_SECONDS),
             self._bot.delete_message(chat_id, message_id, request_timeout=ANSWER_SECONDS),
         ):
-            with suppress(Vanished, Transient):
+            with suppress(MessageGone, Transient):
                 await self._ask(request)
 
     # --- what people forward -------------------------------------------------------------------------------------

@@ -29,10 +29,12 @@ from aiohttp import ClientConnectorError
 
 from bot.models import Reachability, Recipient, Volume
 from bot.services.contracts.destination import (
+    ArchiveGone,
     DoubtfulFile,
-    Gone,
+    MessageGone,
     Migrated,
     Notice,
+    NotModified,
     Outcome,
     Parked,
     Refused,
@@ -40,9 +42,7 @@ from bot.services.contracts.destination import (
     StaleFile,
     TooLarge,
     Transient,
-    Unchanged,
     Unfit,
-    Vanished,
     Wait,
 )
 from bot.services.contracts.slices import ArchiveSlice
@@ -144,7 +144,7 @@ class TelegramDestination:
 
     async def edit_notice(self, recipient: Recipient, message_id: int, notice: Notice) -> None:
         """Replace text and buttons of a message; one that is so already is no error. Raises an `Outcome`."""
-        with suppress(Unchanged):
+        with suppress(NotModified):
             await self._ask(
                 self._bot.edit_message_text(
                     notice.html,
@@ -160,7 +160,7 @@ class TelegramDestination:
         """Delete a message, which Telegram allows for 48 hours; raises an `Outcome`."""
         await self._ask(self._bot.delete_message(recipient.chat_id, message_id, request_timeout=ANSWER_SECONDS))
 
-    async def knock(self, recipient: Recipient) -> None:
+    async def check_reachable(self, recipient: Recipient) -> None:
         """Show "sending a file…" for some seconds, which fails where the chat is shut; raises an `Outcome`.
 
         It says nothing of a topic, nor of the right to send files.
@@ -175,7 +175,7 @@ class TelegramDestination:
         """Say whether the chat takes messages now, and what it is called; raises `Refused` only."""
         name = trouble = ""
         try:
-            await self.knock(recipient)
+            await self.check_reachable(recipient)
         except Refused:
             raise
         except Outcome as outcome:
@@ -211,7 +211,7 @@ class TelegramDestination:
         outcome: Outcome
         match error:
             case _ if upload is not None and upload.slice.trouble:
-                outcome = Gone(f"the archive can't be read: {upload.slice.trouble}")
+                outcome = ArchiveGone(f"the archive can't be read: {upload.slice.trouble}")
             case TelegramRetryAfter():
                 outcome = Wait(f"Telegram asks to wait {error.retry_after} s", seconds=error.retry_after)
             case TelegramMigrateToChat():
@@ -239,9 +239,9 @@ class TelegramDestination:
     def _read_refusal(self, error: TelegramAPIError, upload: _Upload | None, file_id: str | None) -> Outcome:
         text = str(error.message).casefold()
         if any(sign in text for sign in GONE_MESSAGES):
-            return Vanished("the message is no longer there")
+            return MessageGone("the message is no longer there")
         if "message is not modified" in text:
-            return Unchanged("nothing changed")
+            return NotModified("nothing changed")
         if file_id and any(sign in text for sign in STALE_FILES):
             return StaleFile("Telegram no longer knows this file_id")
         if any(sign in text for sign in UNUSABLE_TEXTS):

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from aiogram.exceptions import TelegramAPIError
 
 from bot.models import Recipient
-from bot.services.contracts.destination import Outcome, Undeletable, Vanished
+from bot.services.contracts.destination import MessageGone, Outcome, Undeletable
 from bot.services.telegram.destination import ANSWER_SECONDS, TelegramDestination
 
 AT_ONCE = 100  # https://core.telegram.org/bots/api#deletemessages
 
 
-class TelegramNotes(TelegramDestination):
+class TelegramNotices(TelegramDestination):
     """The chats of one bot, for texts that are edited and messages that are deleted. Raises an `Outcome`."""
 
     async def delete_messages(self, recipient: Recipient, message_ids: Sequence[int]) -> None:
@@ -29,14 +29,14 @@ class TelegramNotes(TelegramDestination):
                 if len(some) > 1:
                     await self._ask(self._bot.delete_messages(recipient.chat_id, some, request_timeout=ANSWER_SECONDS))
                     continue
-            except (Undeletable, Vanished):
+            except (Undeletable, MessageGone):
                 pass
             for message_id in some:
                 try:
                     await self._ask(
                         self._bot.delete_message(recipient.chat_id, message_id, request_timeout=ANSWER_SECONDS)
                     )
-                except Vanished:
+                except MessageGone:
                     continue
                 except Undeletable as outcome:
                     refusal = outcome

@@ -35,7 +35,7 @@ class _Told:
     plain: int
 
 
-class Chain:
+class SequentialZip:
     """Takes an archive piece by piece; raises `ChainError` soon after the first byte that can't be right."""
 
     def __init__(self) -> None:
@@ -49,9 +49,9 @@ class Chain:
         self._comment = 0
         self.complete = False
 
-    def copy(self) -> Chain:
+    def copy(self) -> SequentialZip:
         """Return a chain that stands where this one does, and goes on by itself."""
-        twin = Chain()
+        twin = SequentialZip()
         twin.__dict__.update(self.__dict__)
         twin._step = getattr(twin, self._step.__name__)
         twin._inflater = self._inflater.copy()

@@ -48,7 +48,7 @@ MAX_SAMPLES = 24
 Codec = Callable[[bytes, bytes], bytes]
 """(block, the up to 32 KiB before it) to a piece of raw deflate that ends on a byte boundary and is not final."""
 
-Mix = Callable[[int], Codec]
+CodecPolicy = Callable[[int], Codec]
 """The number of a block in its source, from 0, to the codec for it."""
 
 
@@ -90,7 +90,7 @@ CANDIDATES = (isal_codec(3), zlib_ng_codec(4), zlib_ng_codec(5))  # the fastest 
 COSTS = (1.0, 3.6, 4.0)  # their time for the same block, measured on random keys and on text
 
 
-def mix_for(compression: Compression, total_bytes: int) -> Mix | None:
+def policy_for(compression: Compression, total_bytes: int) -> CodecPolicy | None:
     """Choose the codecs for sources of that sum; None: samples of each have to tell (`recommended_mix`)."""
     match compression:
         case Compression.FAST:
@@ -106,7 +106,7 @@ def sizes_of(block: bytes, before: bytes) -> tuple[int, ...]:
     return tuple(len(deflate(block, before)) for deflate in (yardstick, *CANDIDATES))
 
 
-def recommended_mix(sizes: Sequence[tuple[int, ...]], growth: float = GROWTH) -> Mix:
+def recommended_policy(sizes: Sequence[tuple[int, ...]], growth: float = GROWTH) -> CodecPolicy:
     """Find, from the `sizes_of` samples, the fastest way to stay below `growth` times what `zip -6` makes.
 
     Of all pairs of a codec that is too large and one that is small enough, the one that costs the least time when the
@@ -116,23 +116,23 @@ def recommended_mix(sizes: Sequence[tuple[int, ...]], growth: float = GROWTH) ->
     yard, *candidates = (sum(column) for column in zip(*sizes, strict=True)) if sizes else (0,)
     limit = growth * yard
     ranked = list(zip(CANDIDATES, COSTS, candidates, strict=False))
-    ways = [(cost, shared_mix(codec, codec, 1)) for codec, cost, size in ranked if size <= limit]
+    ways = [(cost, shared_policy(codec, codec, 1)) for codec, cost, size in ranked if size <= limit]
     for (fast, fast_cost, fast_size), (good, good_cost, good_size) in combinations(ranked, 2):
         if good_size <= limit < fast_size:
             share = (limit - good_size) / (fast_size - good_size)
-            ways.append((share * fast_cost + (1 - share) * good_cost, shared_mix(fast, good, share)))
+            ways.append((share * fast_cost + (1 - share) * good_cost, shared_policy(fast, good, share)))
     if not ways:
-        return shared_mix(CANDIDATES[-1], CANDIDATES[-1], 0)
+        return shared_policy(CANDIDATES[-1], CANDIDATES[-1], 0)
     return min(ways, key=lambda way: way[0])[1]
 
 
-def shared_mix(fast: Codec, good: Codec, share: float) -> Mix:
+def shared_policy(fast: Codec, good: Codec, share: float) -> CodecPolicy:
     """Give `fast` that share of the blocks (0 to 1), evenly spread."""
     return lambda number: fast if int((number + 1) * share) > int(number * share) else good
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plain:
+class SourceTotals:
     """What one source held; the checksums are of the very bytes that were compressed."""
 
     bytes: int
@@ -180,8 +180,8 @@ class Reading:
             raise self._unreadable(error) from error
         return found
 
-    def totals(self) -> Plain:
-        return Plain(bytes=self._bytes, crc32=self._crc32, sha256=self._sha256.hexdigest())
+    def totals(self) -> SourceTotals:
+        return SourceTotals(bytes=self._bytes, crc32=self._crc32, sha256=self._sha256.hexdigest())
 
     def close(self) -> None:
         if self._stream is not None:
@@ -202,14 +202,14 @@ class Deflation:
     An async context manager: when it is left, for whatever reason, none of its threads is at work any more.
     """
 
-    def __init__(self, mix: Mix | None, *, abort: Abort, threads: int | None = None) -> None:
+    def __init__(self, mix: CodecPolicy | None, *, abort: Abort, threads: int | None = None) -> None:
         """Compress with `mix`; where it is None, with what samples of each source recommend."""
         count = threads or min(_cores(), MAX_THREADS)
         self._mix = mix
         self._abort = abort
         self._compressors = gentle_threads(count, "deflate")
         self._reader = gentle_threads(1, "read")
-        self._ahead: asyncio.Queue[Future[bytes] | bytes | Plain | Exception] = asyncio.Queue(count + 1)
+        self._ahead: asyncio.Queue[Future[bytes] | bytes | SourceTotals | Exception] = asyncio.Queue(count + 1)
         self._feeder: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -234,7 +234,7 @@ class Deflation:
             await self._feeder
         self._feeder = asyncio.create_task(self._feed(sources))
 
-    async def take(self) -> bytes | Plain:
+    async def take(self) -> bytes | SourceTotals:
         """Wait for the next piece of the stream under way, one for each block; at its end for the source's totals.
 
         Raises `ArchiveError` where the source can't be read, `AbortedError`.
@@ -267,10 +267,10 @@ class Deflation:
         finally:
             reading.close()
 
-    async def _recommended(self, reading: Reading) -> Mix:
+    async def _recommended(self, reading: Reading) -> CodecPolicy:
         samples = await in_thread(self._reader, reading.samples)
         jobs = [self._compressors.submit(sizes_of, *sample) for sample in samples]
-        return recommended_mix([await asyncio.wrap_future(job) for job in jobs])
+        return recommended_policy([await asyncio.wrap_future(job) for job in jobs])
 
 
 def _cores() -> int:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from bot.errors import DamagedArchiveError, NotFoundError
 from bot.services.zip.inflate import PIECE, InflateError, Inflater
-from bot.services.zip.records import Entry
+from bot.services.zip.records import ZipEntry
 
 MAX_DIRECTORY = 8 << 20
 """Bytes of central directory that are read at most: some hundred thousand members."""
@@ -22,7 +22,7 @@ _LOCAL_HEADER = 30  # without name and extra fields, whose lengths are its last 
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[BinaryIO, list[Entry]]]:
+def opened(path: Path) -> Iterator[tuple[BinaryIO, list[ZipEntry]]]:
     """Open an archive and read its directory, in the order of the directory; nothing of it is verified yet.
 
     Raises `NotFoundError`, and `DamagedArchiveError` also for what fails while it is open.
@@ -45,7 +45,7 @@ def faults_in(archive: str, member: str) -> Iterator[None]:
         raise DamagedArchiveError(f"{archive} is damaged: {member} {error}.") from error
 
 
-def data_offset(file: BinaryIO, entry: Entry) -> int:
+def data_offset(file: BinaryIO, entry: ZipEntry) -> int:
     """Where a member's deflated data begins, as its local header says. Raises `InflateError`."""
     file.seek(entry.offset)
     header = file.read(_LOCAL_HEADER)
@@ -55,7 +55,7 @@ def data_offset(file: BinaryIO, entry: Entry) -> int:
     return entry.offset + _LOCAL_HEADER + int(name_length) + int(extra_length)
 
 
-def inflate_entry(file: BinaryIO, entry: Entry, inflater: Inflater) -> Iterator[bytes]:
+def inflate_entry(file: BinaryIO, entry: ZipEntry, inflater: Inflater) -> Iterator[bytes]:
     """Inflate a member from where the file stands, and prove that it has the length and CRC which its entry says.
 
     Yields the deflated pieces, each when it is inflated. Raises `InflateError`.
@@ -88,7 +88,7 @@ class _Bounded(io.FileIO):
         return super().read(size) or b""
 
 
-def _directory(file: BinaryIO, archive: str) -> list[Entry]:
+def _directory(file: BinaryIO, archive: str) -> list[ZipEntry]:
     try:
         with zipfile.ZipFile(file) as directory:
             return [_entry(info) for info in directory.infolist()]
@@ -100,12 +100,12 @@ def _directory(file: BinaryIO, archive: str) -> list[Entry]:
         ) from error
 
 
-def _entry(info: zipfile.ZipInfo) -> Entry:
+def _entry(info: zipfile.ZipInfo) -> ZipEntry:
     """The extended timestamp (see `zip_records`) or else the DOS time, both UTC in our archives."""
     modified = calendar.timegm(info.date_time)
     if info.extra[-9:-4] == b"UT\x05\x00\x01":
         (modified,) = struct.unpack("<l", info.extra[-4:])
-    return Entry(
+    return ZipEntry(
         name=info.filename,
         modified=modified,
         bytes=info.file_size,

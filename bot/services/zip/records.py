@@ -28,7 +28,7 @@ _EXPANSION = 1 << 10  # stored blocks cost 5 bytes in 64 KiB at most, so one in 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ZipEntry:
     """A member as the directory describes it. `offset` is that of its local header, `modified` is in Unix seconds."""
 
     name: str
@@ -46,7 +46,7 @@ class Records:
     size_limit: int = FIELD_FULL
     count_limit: int = 0xFFFF
 
-    def local_header(self, entry: Entry) -> bytes:
+    def local_header(self, entry: ZipEntry) -> bytes:
         """4.3.7: what precedes the data. Only the name, the time and the uncompressed size have to be known."""
         extra = _times(entry)
         wide = self._is_wide(entry)
@@ -59,12 +59,12 @@ class Records:
         header = (b"PK\x03\x04", needed, flags, DEFLATED, time, date, 0, sizes, sizes, len(name), len(extra))
         return _LOCAL.pack(*header) + name + extra
 
-    def descriptor(self, entry: Entry) -> bytes:
+    def descriptor(self, entry: ZipEntry) -> bytes:
         """4.3.9: what follows the data, with its signature."""
         layout = "<4sL2Q" if self._is_wide(entry) else "<4s3L"
         return struct.pack(layout, b"PK\x07\x08", entry.crc32, entry.compressed_bytes, entry.bytes)
 
-    def central_header(self, entry: Entry) -> bytes:
+    def central_header(self, entry: ZipEntry) -> bytes:
         """4.3.12: the entry of the central directory."""
         wide = [value for value in (entry.bytes, entry.compressed_bytes, entry.offset) if value >= self.size_limit]
         extra = _times(entry)
@@ -86,7 +86,7 @@ class Records:
         few = count if count < self.count_limit else 0xFFFF
         return packed + _END.pack(b"PK\x05\x06", 0, 0, few, few, self._narrow(size), self._narrow(offset), 0)
 
-    def _is_wide(self, entry: Entry) -> bool:
+    def _is_wide(self, entry: ZipEntry) -> bool:
         """Whether sizes need 8 bytes: decided before the data is deflated, so by the largest it could become."""
         return entry.bytes + entry.bytes // 1000 + _EXPANSION >= self.size_limit
 
@@ -94,7 +94,7 @@ class Records:
         return value if value < self.size_limit else FIELD_FULL
 
 
-def _times(entry: Entry) -> bytes:
+def _times(entry: ZipEntry) -> bytes:
     """Info-ZIP's extended timestamp, which is UTC: unzip, bsdtar and 7-Zip restore the true time from it.
 
     The same in both headers, as only the time of modification is given.

@@ -24,8 +24,8 @@ from moto.server import ThreadedMotoServer
 from bot.services.catalogue import Catalogue
 from bot.services.mail.destination import MB, MailDestination
 from bot.services.mail.server import MailServer
-from bot.services.objects.archives import Holdings
-from bot.services.objects.bucket import Access, Bucket
+from bot.services.objects.archives import BucketArchives
+from bot.services.objects.bucket import Bucket, BucketAccess
 from bot.services.objects.destination import ObjectDestination
 from bot.texts.mail import MailWords
 
@@ -248,7 +248,7 @@ def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 
 def s3_bucket(endpoint: str, url: str = URL, part: int = 5 << 20) -> Bucket:
-    access = Access(
+    access = BucketAccess(
         config={"endpoint": endpoint, "region": "us-east-1", "access_key_id": "key", "secret_access_key": "secret"},
         allow_http=True,
     )
@@ -259,7 +259,7 @@ def object_destination(
     catalogue: Catalogue, endpoint: str, *, clock: Callable[[], Any], **limits: Any
 ) -> ObjectDestination:
     limits = {"max_age": timedelta(days=30), "max_count": 200, **limits}
-    return ObjectDestination(Holdings(s3_bucket(endpoint)), catalogue, clock=clock, **limits)
+    return ObjectDestination(BucketArchives(s3_bucket(endpoint)), catalogue, clock=clock, **limits)
 
 
 def mail_destination(port: int, **more: Any) -> MailDestination:

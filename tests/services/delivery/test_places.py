@@ -191,7 +191,7 @@ async def test_an_archive_arrives_byte_for_byte(world: World, kind: str) -> None
     assert (row.state, row.reason) == (DeliveryState.SENT, "")
     assert await place.received(backup) == world.house.archive(backup).read_bytes()
     assert (await place.destination.probe(place.recipient)).trouble == ""
-    await place.destination.knock(place.recipient)
+    await place.destination.check_reachable(place.recipient)
     assert await place.destination.round_trip() > 0
 
 

@@ -12,12 +12,12 @@ from aiohttp import InvalidURL
 
 from bot.demo.phones import Person
 from bot.demo.stand_in import faults
-from bot.demo.stand_in.faults import Fault, Stage
+from bot.demo.stand_in.faults import Fault, FaultStage
 from bot.demo.stand_in.standin import StandIn
 from bot.models import Recipient
 from bot.services.contracts.destination import (
+    ArchiveGone,
     DoubtfulFile,
-    Gone,
     Migrated,
     Notice,
     Outcome,
@@ -123,8 +123,8 @@ PASSING = [
     (faults.bad_request("FILE_PART_0_MISSING"), False),
     (faults.refused(409, "Conflict: something"), False),
     (faults.refused(418, "I'm a teapot"), False),
-    (faults.reset(Stage.BODY), False),
-    (faults.reset(Stage.CALL), True),
+    (faults.reset(FaultStage.BODY), False),
+    (faults.reset(FaultStage.CALL), True),
     (faults.lost_answer(), True),
 ]
 
@@ -156,7 +156,7 @@ async def test_no_answer_in_time_is_ambiguous(
         return await bot.session.make_request(bot, method, timeout=1)  # type: ignore[arg-type]
 
     bot.session.middleware(impatient)  # type: ignore[arg-type]
-    gate = standin.hold("sendDocument", stage=Stage.ANSWER)
+    gate = standin.hold("sendDocument", stage=FaultStage.ANSWER)
     archive.write_bytes(b"a few bytes")  # they are out long before the second is over
     outcome = await outcome_of(destination, archive)
     assert isinstance(outcome, Transient)
@@ -246,7 +246,7 @@ async def test_an_archive_that_ends_too_early_is_not_sent_short(
 ) -> None:
     """Chunked uploads carry no length: a truncated archive must break the request, not arrive as a whole one."""
     volume = volume_of(archive, count=archive.stat().st_size + 1)
-    with pytest.raises(Gone, match="1 bytes too early"):
+    with pytest.raises(ArchiveGone, match="1 bytes too early"):
         await destination.send_volume(ANN, volume, caption="", file_id=None, silent=True, on_bytes=lambda _: None)
     await standin.until(lambda: all(call.done for call in standin.calls))
     assert ann.messages == []
@@ -256,7 +256,7 @@ async def test_a_missing_archive_is_gone(destination: TelegramDestination, ann: 
     """A pruned archive is no trouble of Telegram's."""
     volume = volume_of(archive)
     archive.unlink()
-    with pytest.raises(Gone):
+    with pytest.raises(ArchiveGone):
         await destination.send_volume(ANN, volume, caption="", file_id=None, silent=True, on_bytes=lambda _: None)
 
 
@@ -388,7 +388,7 @@ async def test_cancelling_an_upload_leaves_nothing_open(
     standin: StandIn, destination: TelegramDestination, ann: Person, archive: Path
 ) -> None:
     """An abandoned upload holds no file: the archive can be deleted at once."""
-    gate = standin.hold("sendDocument", stage=Stage.BODY)
+    gate = standin.hold("sendDocument", stage=FaultStage.BODY)
     sending = asyncio.create_task(send(destination, archive))
     await gate.reached()
     sending.cancel()

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bot.demo.stand_in import faults
-from bot.demo.stand_in.faults import Stage
+from bot.demo.stand_in.faults import FaultStage
 from bot.errors import TelegramError
 from bot.models import DeliveryState
 from tests.services.delivery.house import House, documents, joined
@@ -124,7 +124,7 @@ async def test_a_stalled_upload_lets_another_one_begin(house: House) -> None:
     ann, bob, cid = await house.people(3)
     house.settings["volume_bytes"] = BIG
     house.ledger = house.make_ledger()
-    gate = house.standin.hold("sendDocument", chat_id=ann.id, stage=Stage.BODY, times=1)
+    gate = house.standin.hold("sendDocument", chat_id=ann.id, stage=FaultStage.BODY, times=1)
     backup = await house.back_up(BIG)
     delivering = house.deliver(backup)
     await gate.reached()
@@ -172,7 +172,7 @@ async def test_a_reset_in_mid_body_is_taken_over(house: House) -> None:
     ann, bob = await house.people(2)
     house.settings["volume_bytes"] = BIG
     house.ledger = house.make_ledger()
-    house.standin.inject(faults.reset(Stage.BODY, after_bytes=2_000_000), "sendDocument", chat_id=ann.id)
+    house.standin.inject(faults.reset(FaultStage.BODY, after_bytes=2_000_000), "sendDocument", chat_id=ann.id)
     backup = await house.back_up(BIG)
     rows = await house.delivered(backup)
     assert [(row.state, row.attempts) for row in rows.values()] == [(SENT, 1), (SENT, 0)]
@@ -190,7 +190,7 @@ async def test_a_server_in_trouble_is_not_hammered_with_uploads(house: House) ->
     backup = await house.back_up()
     delivering = house.deliver(backup)
     await gate.reached()
-    (shared,) = (await house.ledger._desk.consign(backup)).volumes
+    (shared,) = (await house.ledger._desk.prepare(backup)).volumes
     async with asyncio.timeout(5):
         while len(shared._queue) < 5:
             await asyncio.sleep(0.001)
@@ -245,7 +245,7 @@ async def test_an_archive_deleted_in_mid_way_ends_the_delivery(house: House) -> 
     people = await house.people(2)
     house.settings["volume_bytes"] = BIG
     house.ledger = house.make_ledger()
-    gate = house.standin.hold("sendDocument", stage=Stage.BODY)
+    gate = house.standin.hold("sendDocument", stage=FaultStage.BODY)
     backup = await house.back_up(BIG)
     delivering = house.deliver(backup)
     await gate.reached()

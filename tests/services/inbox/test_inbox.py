@@ -16,15 +16,15 @@ from typing import Any
 import pytest
 
 from bot.demo.stand_in import faults
-from bot.demo.stand_in.faults import Stage
+from bot.demo.stand_in.faults import FaultStage
 from bot.demo.stand_in.standin import StandIn
 from bot.errors import NotFoundError
 from bot.models import BackupState, Trigger
 from bot.services.contracts.chats import PostedDocument
 from bot.services.files.store import Store
 from bot.services.inbox import Inbox, fetching
-from bot.services.inbox.seen import MOVING, Gone, Phase, Seen, Why
-from bot.services.restore.sources import Origin
+from bot.services.inbox.seen import MOVING, LeftOutReason, UploadEnd, UploadPhase, UploadView
+from bot.services.restore.sources import RestoreSource
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.samples import make_database
 from tests.services.restore_points.scene import Scene
@@ -34,12 +34,14 @@ from tests.services.restore_points.scene import Scene
 class Restores:
     """Takes offers and keeps them until told otherwise."""
 
-    offers: dict[str, tuple[Origin, tuple[str, ...], Callable[[], Awaitable[object]]]] = field(default_factory=dict)
+    offers: dict[str, tuple[RestoreSource, tuple[str, ...], Callable[[], Awaitable[object]]]] = field(
+        default_factory=dict
+    )
     withdrawn: list[str] = field(default_factory=list)
 
     def offer(
         self,
-        origin: Origin,
+        origin: RestoreSource,
         *,
         admin_id: int,
         label: str,
@@ -94,7 +96,7 @@ class Bench:
         return sorted(self.store.work.glob("restore-*"))
 
 
-async def settled(inbox: Inbox, collection_id: str) -> Seen:
+async def settled(inbox: Inbox, collection_id: str) -> UploadView:
     """Wait until a collection comes to rest."""
     collection = inbox.collection(collection_id)
     assert collection is not None
@@ -141,7 +143,7 @@ async def test_what_is_ready_is_offered_with_its_files(bench: Bench, archive: Pa
     for volume in reversed(cut(archive, 3)):
         here = await bench.receive(inbox, volume)
     seen = await settled(inbox, here)
-    assert seen.phase is Phase.READY
+    assert seen.phase is UploadPhase.READY
     origin, names, _ = bench.restores.offers[seen.offer]
     assert names == ("app.db",)
     assert b"".join(file.read_bytes() for file in origin.files) == archive.read_bytes()
@@ -156,14 +158,14 @@ async def test_nobody_comes_back_and_it_is_removed(bench: Bench, archive: Path) 
     waiting = await bench.receive(inbox, cut(archive, 2)[0])
     collection = inbox.collection(waiting)
     assert collection is not None
-    assert (await settled(inbox, waiting)).phase is Phase.WAITING
+    assert (await settled(inbox, waiting)).phase is UploadPhase.WAITING
     bench.scene.now += timedelta(minutes=29)
     await inbox.expire()
     assert inbox.look(waiting) is not None
     bench.scene.now += timedelta(minutes=1)
     await inbox.expire()
     assert inbox.look(waiting) is None
-    assert collection.seen().gone is Gone.EXPIRED
+    assert collection.seen().gone is UploadEnd.EXPIRED
     assert bench.rooms() == []
 
     ready = await bench.receive(inbox, archive)
@@ -184,11 +186,11 @@ async def test_it_takes_no_more_than_its_bounds(bench: Bench, archive: Path) -> 
     for volume in volumes[:3]:
         here = await bench.receive(inbox, volume)
     seen = await settled(inbox, here)
-    assert [(one.name, one.why) for one in seen.left_out] == [(volumes[2].name, Why.TOO_MUCH)]
+    assert [(one.name, one.why) for one in seen.left_out] == [(volumes[2].name, LeftOutReason.TOO_MUCH)]
     assert len(bench.scene.standin.calls_of("getFile")) == 2
     small = bench.inbox(most_bytes=archive.stat().st_size - 1)
     here = await bench.receive(small, archive)
-    assert (await settled(small, here)).left_out[0].why is Why.TOO_MUCH
+    assert (await settled(small, here)).left_out[0].why is LeftOutReason.TOO_MUCH
     assert len(bench.scene.standin.calls_of("getFile")) == 2
 
 
@@ -213,20 +215,20 @@ async def test_a_full_disk_is_told_before_anything_is_fetched(
     monkeypatch.setattr(fetching, "SPARE", 1 << 62)
     here = await bench.receive(inbox, archive)
     seen = await settled(inbox, here)
-    assert seen.phase is Phase.REFUSED
+    assert seen.phase is UploadPhase.REFUSED
     assert seen.problem is not None
     assert "no space on the server" in seen.problem.sentence
     assert bench.scene.standin.calls_of("getFile") == []
     monkeypatch.undo()
     await bench.receive(inbox, archive)
-    assert (await settled(inbox, here)).phase is Phase.READY
+    assert (await settled(inbox, here)).phase is UploadPhase.READY
 
 
 @pytest.mark.parametrize(
     ("method", "fault", "says"),
     [
         ("download", faults.refused(404, "Not Found"), "the download is answered with 404"),
-        ("download", faults.reset(Stage.ARRIVAL), "the download broke off"),
+        ("download", faults.reset(FaultStage.ARRIVAL), "the download broke off"),
         ("getFile", faults.bad_request("wrong file_id or the file is temporarily unavailable"), "no longer gives out"),
         ("getFile", faults.bad_request("file is too big"), "over 20 MB"),
         ("getFile", faults.server_error(502, html=True), "can't be fetched from Telegram"),
@@ -240,12 +242,12 @@ async def test_what_telegram_does_not_give_out_is_told_without_the_token(
     bench.scene.standin.inject(fault, method, times=None)
     here = await bench.receive(inbox, archive)
     seen = await settled(inbox, here)
-    assert seen.phase is Phase.REFUSED
+    assert seen.phase is UploadPhase.REFUSED
     assert says in seen.left_out[0].detail
     assert bench.scene.bot.token.split(":")[1] not in repr(seen)
     bench.scene.standin.clear_faults()
     assert await bench.receive(inbox, archive) == here
-    assert (await settled(inbox, here)).phase is Phase.READY
+    assert (await settled(inbox, here)).phase is UploadPhase.READY
 
 
 async def test_a_stop_ends_what_is_under_way_and_takes_nothing_more(bench: Bench, archive: Path) -> None:
@@ -259,9 +261,9 @@ async def test_a_stop_ends_what_is_under_way_and_takes_nothing_more(bench: Bench
     async with asyncio.timeout(5):
         await inbox.stop()
     gate.open()
-    assert collection.seen().gone is Gone.STOPPED
+    assert collection.seen().gone is UploadEnd.STOPPED
     assert bench.rooms() == []
-    assert inbox.receive(11, await bench.posted(archive), actor="Ann").why is Why.STOPPING
+    assert inbox.receive(11, await bench.posted(archive), actor="Ann").why is LeftOutReason.STOPPING
 
 
 async def test_what_a_killed_process_left_is_swept_and_remembered(bench: Bench, archive: Path) -> None:
@@ -308,16 +310,16 @@ async def test_a_document_that_leads_to_something_else_is_refused(bench: Bench, 
     inbox = bench.inbox()
     here = await bench.receive(inbox, pinned.document.path, pinned.document.name)
     seen = await settled(inbox, here)
-    assert seen.phase is Phase.LISTING
+    assert seen.phase is UploadPhase.LISTING
     assert seen.listing is not None
     assert not seen.listing.ours
     inbox.choose(11, here, 0)
     seen = await settled(inbox, here)
-    assert seen.phase is Phase.REFUSED
+    assert seen.phase is UploadPhase.REFUSED
     assert seen.problem is not None
     assert "damaged" in seen.problem.sentence
     inbox.back(11, here)
-    assert (await settled(inbox, here)).phase is Phase.LISTING
+    assert (await settled(inbox, here)).phase is UploadPhase.LISTING
 
 
 async def test_an_archive_is_checked_in_its_turn(bench: Bench, archive: Path) -> None:
@@ -325,7 +327,7 @@ async def test_an_archive_is_checked_in_its_turn(bench: Bench, archive: Path) ->
     inbox = bench.inbox()
     one, two = await bench.receive(inbox, archive), await bench.receive(inbox, archive, admin=12)
     assert one != two
-    assert {(await settled(inbox, each)).phase for each in (one, two)} == {Phase.READY}
+    assert {(await settled(inbox, each)).phase for each in (one, two)} == {UploadPhase.READY}
 
 
 async def test_a_database_that_can_not_be_checked_is_shown_as_that(bench: Bench, tmp_path: Path) -> None:
@@ -356,7 +358,7 @@ async def test_of_two_whole_archives_under_any_names_the_newest_is_taken(bench: 
     seen = await settled(inbox, here)
     assert seen.contents is not None
     assert [database.name for database in seen.contents.databases] == ["other.db"]
-    assert [(one.name, one.why) for one in seen.left_out] == [(archive.name, Why.ONE_AT_A_TIME)]
+    assert [(one.name, one.why) for one in seen.left_out] == [(archive.name, LeftOutReason.ONE_AT_A_TIME)]
 
 
 async def test_the_same_document_twice_counts_once(bench: Bench, archive: Path) -> None:
@@ -380,9 +382,9 @@ async def test_what_comes_late_of_an_album_is_noted_beside_its_archive(bench: Be
     late = inbox.receive(11, await bench.posted(paper), actor="Ann (11)", album="1")
     assert (late.collection, late.opened) == (here, False)
     seen = await settled(inbox, here)
-    assert seen.phase is Phase.READY
-    assert [(one.name, one.why) for one in seen.left_out] == [("notes.pdf", Why.NOT_TAKEN)]
-    assert inbox.receive(11, await bench.posted(paper), actor="Ann (11)").why is Why.NOT_TAKEN
+    assert seen.phase is UploadPhase.READY
+    assert [(one.name, one.why) for one in seen.left_out] == [("notes.pdf", LeftOutReason.NOT_TAKEN)]
+    assert inbox.receive(11, await bench.posted(paper), actor="Ann (11)").why is LeftOutReason.NOT_TAKEN
 
 
 async def test_of_two_files_over_the_limit_the_newer_one_is_meant(bench: Bench, tmp_path: Path) -> None:

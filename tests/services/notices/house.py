@@ -10,7 +10,7 @@ from pathlib import Path
 from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
 
-from bot.app.maintenance import prepare_upkeep
+from bot.app.maintenance import prepare_maintenance
 from bot.app.service import open_manager
 from bot.config.settings import load_settings
 from bot.demo.phones import Person
@@ -19,7 +19,7 @@ from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message
 from bot.models import Backup, DeliveryState, Recipient, Trigger
 from bot.services.manager import Manager
-from bot.services.messages.maintenance import Upkeep
+from bot.services.messages.maintenance import ChatMaintenance
 from tests.demo.conftest import LoopbackSession
 from tests.samples import make_database, write_env
 
@@ -28,7 +28,7 @@ class House:
     """Ann (11) and Ben (12) are admins; `now` is theirs, the bot's and Telegram's."""
 
     manager: Manager
-    upkeep: Upkeep
+    upkeep: ChatMaintenance
 
     def __init__(self, standin: StandIn, folder: Path, now: datetime, **settings: str) -> None:
         self.standin, self.folder, self.now = standin, folder, now
@@ -53,7 +53,7 @@ class House:
         session = LoopbackSession(api=TelegramAPIServer.from_base(self.standin.url))
         self._open.push_async_callback(session.close)
         bot = Bot(settings.bot_token.get_secret_value(), session=session)
-        self.upkeep = prepare_upkeep(self.manager, bot, clock=self.clock, sleep=self._sleep)
+        self.upkeep = prepare_maintenance(self.manager, bot, clock=self.clock, sleep=self._sleep)
         return self
 
     async def close(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.app.service import open_manager
-from bot.models import BackupState, DeliveryState, Mode, Trigger
+from bot.models import BackupState, DeliveryState, MessageMode, Trigger
 from bot.services.status.status import is_healthy
 from bot.texts import Texts
 from tests.services.notices.conftest import MakeHouse
@@ -132,7 +132,7 @@ async def test_trouble_is_never_skipped(make_house: MakeHouse) -> None:
 async def test_a_manual_backup_comes_whatever_has_changed(make_house: MakeHouse) -> None:
     """Who asks gets the file; the other one's digest stays a digest."""
     house = await make_house(WHEN_UNCHANGED="skip")
-    await house.manager.preferences.choose_mode(12, Mode.DIGEST, actor="Ben (12)")
+    await house.manager.preferences.choose_mode(12, MessageMode.DIGEST, actor="Ben (12)")
     await house.hours(None)
     asked = await house.run(Trigger.BUTTON, asked_in=11)
     assert (await house.rows(asked))[11][0] is DeliveryState.SENT
@@ -144,7 +144,7 @@ async def test_a_digest_tells_of_the_quiet_hours_too(make_house: MakeHouse) -> N
     """With a digest the unchanged runs are its lines, and no second message."""
     house = await make_house(WHEN_UNCHANGED="note")
     for admin in (11, 12):
-        await house.manager.preferences.choose_mode(admin, Mode.DIGEST, actor="somebody")
+        await house.manager.preferences.choose_mode(admin, MessageMode.DIGEST, actor="somebody")
     await house.hours(None, None)
     (digest,) = texts(house.ann)
     assert "07:00 🟰 unchanged since backup 1" in digest.text
@@ -155,7 +155,7 @@ async def test_a_digest_tells_of_the_quiet_hours_too(make_house: MakeHouse) -> N
 async def test_a_run_of_another_process_decides_by_the_same_choices(make_house: MakeHouse, setting: str) -> None:
     """`sqlite-courier backup` beside the service owes only what is due."""
     house = await make_house(WHEN_UNCHANGED=setting)
-    await house.manager.preferences.choose_mode(12, Mode.TROUBLE, actor="Ben (12)")
+    await house.manager.preferences.choose_mode(12, MessageMode.TROUBLE, actor="Ben (12)")
     await house.hours(house.users)
     house.change(house.users)
     async with open_manager(house.manager.settings, deliver=False, clock=house.clock) as other:
@@ -169,7 +169,7 @@ async def test_a_run_of_another_process_decides_by_the_same_choices(make_house: 
 async def test_nobody_reachable_but_who_wants_trouble_only(make_house: MakeHouse) -> None:
     """The run in which Ann turns out to have blocked the bot brings its archive to Ben."""
     house: House = await make_house()
-    await house.manager.preferences.choose_mode(12, Mode.TROUBLE, actor="Ben (12)")
+    await house.manager.preferences.choose_mode(12, MessageMode.TROUBLE, actor="Ben (12)")
     await house.hours(house.users)
     house.ann.block_bot()
     (second,) = await house.hours(house.users)

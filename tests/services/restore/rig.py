@@ -11,13 +11,13 @@ from pathlib import Path
 
 from bot.clock import utc_now
 from bot.models import Backup, BackupState, CheckMethod, Compression, Database, RestoreProgress, RestoreResult, Trigger
-from bot.services.backup.pipeline import Plan, make_backup
+from bot.services.backup.pipeline import BackupPlan, make_backup
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.files.store import Store
-from bot.services.restore.context import House, Mark, unmarked
+from bot.services.restore.context import RestoreContext, StepHook, no_hook
 from bot.services.restore.restorer import Restorer
-from bot.services.restore.sources import Origin, find_origin
+from bot.services.restore.sources import RestoreSource, find_source
 from bot.services.restore.targets import Configured
 from bot.services.snapshot.databases import Discovery
 from tests.services.conftest import TOTAL
@@ -36,10 +36,10 @@ class Rig:
         self.busy_timeout = busy_timeout
 
     @asynccontextmanager
-    async def opened(self, mark: Mark = unmarked) -> AsyncIterator[Restorer]:
+    async def opened(self, mark: StepHook = no_hook) -> AsyncIterator[Restorer]:
         await self.store.prepare()
         async with await Catalogue.open(self.store.folder / "catalogue.db") as catalogue:
-            house = House(
+            house = RestoreContext(
                 store=self.store,
                 catalogue=catalogue,
                 busy_timeout=self.busy_timeout,
@@ -60,7 +60,7 @@ class Rig:
                 trigger=Trigger.COMMAND, requested_by="a test", started_at=started_at
             )
             product = await make_backup(
-                Plan(
+                BackupPlan(
                     databases=tuple(databases) or self.databases,
                     missing=(),
                     target=self.store.folder / await self.store.name_archive(started_at),
@@ -90,9 +90,9 @@ class Rig:
 
     async def restore(
         self,
-        which: str | Origin = "latest",
+        which: str | RestoreSource = "latest",
         *,
-        mark: Mark = unmarked,
+        mark: StepHook = no_hook,
         only: Sequence[str] = (),
         folder: Path | None = None,
         force: bool = False,
@@ -105,14 +105,16 @@ class Rig:
         async with self.opened(mark) as restorer:
             house = restorer.house
             origin = (
-                which if isinstance(which, Origin) else await find_origin(house.catalogue, house.store.folder, which)
+                which
+                if isinstance(which, RestoreSource)
+                else await find_source(house.catalogue, house.store.folder, which)
             )
             async with restorer.prepare(
                 origin, only=only, folder=folder, force=force, abort=abort, report=report
             ) as prepared:
                 return await restorer.restore(prepared, requested_by="a test", abort=abort, report=report)
 
-    async def undo(self, *, mark: Mark = unmarked) -> RestoreResult:
+    async def undo(self, *, mark: StepHook = no_hook) -> RestoreResult:
         async with self.opened(mark) as restorer, restorer.prepare_undo(abort=Abort()) as prepared:
             return await restorer.restore(prepared, requested_by="a test", abort=Abort())
 

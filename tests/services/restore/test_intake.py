@@ -247,7 +247,7 @@ async def test_an_abort_ends_it(tmp_path: Path, room: Path) -> None:
 
 def rewrite(source: Path, target: Path, forge: Callable[[str, bytes], bytes]) -> Path:
     """Write an archive of ours anew, byte for byte as this product does it, with changed content."""
-    from bot.services.zip.records import STANDARD, Entry  # noqa: PLC0415
+    from bot.services.zip.records import STANDARD, ZipEntry  # noqa: PLC0415
 
     out, entries = bytearray(), []
     with zipfile.ZipFile(source) as archive:
@@ -256,7 +256,7 @@ def rewrite(source: Path, target: Path, forge: Callable[[str, bytes], bytes]) ->
             packer = zlib.compressobj(6, zlib.DEFLATED, -15)
             packed = packer.compress(content) + packer.flush()
             (modified,) = struct.unpack("<l", info.extra[-4:])
-            entry = Entry(
+            entry = ZipEntry(
                 name=info.filename,
                 modified=modified,
                 bytes=len(content),

@@ -17,7 +17,7 @@ from bot.errors import AbortedError, RestoreError, RestoreRefusedError
 from bot.models import InUse, RestoreMethod, RestoreProgress, RestoreStage, Trigger
 from bot.services.concurrency.abort import Abort
 from bot.services.restore.in_use import who_uses
-from bot.services.restore.sources import Origin
+from bot.services.restore.sources import RestoreSource
 from tests.services.conftest import Writer, make_bank
 from tests.services.restore.rig import Rig, crash_in_the_middle, look, require_sound, sidecars, transact
 
@@ -432,8 +432,8 @@ async def test_a_database_of_that_name_only_is_matched_by_name(tmp_path: Path) -
     transact(origin, 3)
     rig = Rig(elsewhere, [there])
     archive = tmp_path / "backups" / backup.archive_name
-    await rig.restore(Origin(files=(archive,)))
+    await rig.restore(RestoreSource(files=(archive,)))
     assert require_sound(there) == 0
     assert require_sound(origin) == 3
     with pytest.raises(RestoreRefusedError, match="None of the configured"):
-        await Rig(elsewhere, [elsewhere / "other.db"]).restore(Origin(files=(archive,)))
+        await Rig(elsewhere, [elsewhere / "other.db"]).restore(RestoreSource(files=(archive,)))

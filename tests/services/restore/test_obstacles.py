@@ -18,10 +18,10 @@ from bot.errors import BusyError, NotFoundError, RestoreError, RestoreRefusedErr
 from bot.models import InUse, Trigger
 from bot.services.concurrency.abort import Abort
 from bot.services.files.locks import RunLock
-from bot.services.files.private_folder import private_room, sweep_rooms
+from bot.services.files.private_folder import private_folder, sweep_private_folders
 from bot.services.restore.in_use import who_uses
 from bot.services.restore.journal import RestoreJournal
-from bot.services.restore.sources import Origin, find_origin, newest_before, parse_instant
+from bot.services.restore.sources import RestoreSource, find_source, newest_before, parse_instant
 from tests.services.conftest import make_bank
 from tests.services.restore.rig import Rig, require_sound, run_child, transact
 
@@ -194,13 +194,13 @@ async def test_the_newest_backup_before_an_instant_is_found(tmp_path: Path) -> N
     async with rig.opened() as restorer:
         catalogue, folder = restorer.house.catalogue, rig.store.folder
         found = await newest_before(catalogue, folder, datetime.now(UTC))
-        assert found == Origin(files=(folder / first.archive_name,), backup=first)
-        assert await find_origin(catalogue, folder, "latest") == found
+        assert found == RestoreSource(files=(folder / first.archive_name,), backup=first)
+        assert await find_source(catalogue, folder, "latest") == found
         with pytest.raises(NotFoundError, match="The oldest is of"):
             await newest_before(catalogue, folder, datetime(2001, 1, 1, tzinfo=UTC))
         await catalogue.mark_deleted(first.id)
         with pytest.raises(NotFoundError, match="no longer on the disk"):
-            await find_origin(catalogue, folder, str(first.id))
+            await find_source(catalogue, folder, str(first.id))
 
 
 def test_a_time_is_read_in_the_time_zone_of_the_settings() -> None:
@@ -236,9 +236,9 @@ async def test_the_room_of_a_living_process_is_not_swept(tmp_path: Path) -> None
     dead = tmp_path / "restore-dead"
     dead.mkdir()
     (tmp_path / "restore-dead.lock").touch()
-    async with private_room(tmp_path) as room:
+    async with private_folder(tmp_path) as room:
         assert room.stat().st_mode & 0o777 == 0o700
-        assert await sweep_rooms(tmp_path) == (dead,)
+        assert await sweep_private_folders(tmp_path) == (dead,)
         assert room.is_dir()
     assert not list(tmp_path.iterdir())
 
@@ -250,7 +250,7 @@ async def test_a_plan_alone_leaves_no_trace(tmp_path: Path) -> None:
     await rig.back_up()
     before = {path: path.stat().st_mtime_ns for path in (tmp_path, bank)}
     async with rig.opened() as restorer:
-        origin = await find_origin(restorer.house.catalogue, rig.store.folder, "latest")
+        origin = await find_source(restorer.house.catalogue, rig.store.folder, "latest")
         async with restorer.prepare(origin, abort=Abort()) as prepared:
             assert not prepared.plan.all_obstacles
             again = prepared.plan.id
@@ -282,6 +282,6 @@ async def test_nothing_is_restored_into_another_name_of_an_open_database(tmp_pat
         application.execute("PRAGMA journal_mode=DELETE")
     assert require_sound(other) == 1
     async with rig.opened() as restorer:
-        origin = await find_origin(restorer.house.catalogue, rig.store.folder, "latest")
+        origin = await find_source(restorer.house.catalogue, rig.store.folder, "latest")
         async with restorer.prepare(origin, abort=Abort()) as prepared:
             assert any("one of 2 hard links" in warning for warning in prepared.plan.changes[0].warnings)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.stand_in.faults import Fault, Stage, bad_request, flood, refused, reset, server_error, truncated
+from bot.demo.stand_in.faults import Fault, FaultStage, bad_request, flood, refused, reset, server_error, truncated
 from bot.demo.stand_in.standin import StandIn
 from bot.errors import ArchiveError, CourierError, DamagedArchiveError, NoSpaceError, TelegramError
 from bot.models import RestorePoint
@@ -46,10 +46,10 @@ async def test_the_volumes_become_the_archive_again(scene: Scene, tmp_path: Path
         ("getFile", server_error(500)),
         ("getFile", flood(3)),
         ("getFile", bad_request("wrong file_id or the file is temporarily unavailable")),
-        ("getFile", reset(Stage.ARRIVAL)),
+        ("getFile", reset(FaultStage.ARRIVAL)),
         ("download", truncated(400_000)),
         ("download", truncated(0)),
-        ("download", reset(Stage.ARRIVAL)),
+        ("download", reset(FaultStage.ARRIVAL)),
         ("download", refused(404, "Not Found")),
     ],
 )
@@ -71,7 +71,7 @@ async def test_a_passing_trouble_costs_an_attempt(scene: Scene, tmp_path: Path, 
         ("getFile", bad_request("file is too big"), TooLargeToFetchError),
         ("getFile", refused(401, "Unauthorized"), TelegramError),
         ("download", truncated(10), UnreachableError),
-        ("download", reset(Stage.ARRIVAL), UnreachableError),
+        ("download", reset(FaultStage.ARRIVAL), UnreachableError),
         ("download", refused(404, "Not Found"), UnreachableError),
     ],
 )

@@ -19,7 +19,7 @@ from bot.demo.stand_in.faults import refused
 from bot.errors import NotFoundError, RestoreRefusedError, TelegramError, UntrustedArchiveError
 from bot.models import Recipient, Trigger
 from bot.services.concurrency.abort import Abort
-from bot.services.files.private_folder import private_room
+from bot.services.files.private_folder import private_folder
 from bot.services.recovery.document import DOCUMENT_NAME, Document, write_document
 from bot.services.recovery.folder import Recovered, refuse_to_replace, restore_into
 from bot.services.recovery.new_machine import env_text, rebuild_catalogue, write_env
@@ -210,7 +210,7 @@ async def test_strangers_are_not_listened_to(scene: Scene, archive: Path, tmp_pa
 
 
 async def restore(archive: Path, into: Path, **options: Any) -> Recovered:
-    async with private_room(into) as room:
+    async with private_folder(into) as room:
         copy = room / archive.name
         shutil.copyfile(archive, copy)
         return await restore_into([copy], into, room, abort=Abort(), **options)
