@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.samples import damage, make_database
+from tests.world.databases import damage, make_database
 
 ROOT = Path(__file__).parent.parent.parent
 

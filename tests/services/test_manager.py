@@ -20,7 +20,7 @@ from bot.services.catalogue import CATALOGUE_NAME
 from bot.services.concurrency.abort import Abort
 from bot.services.manager import Manager
 from bot.services.restore import untrusted
-from tests.samples import damage, make_database, members_of, rows_in, write_env
+from tests.world.databases import damage, make_database, members_of, rows_in, write_env
 
 NOON = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
 

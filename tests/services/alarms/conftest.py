@@ -7,8 +7,8 @@ import pytest
 
 from bot.demo.stand_in.standin import StandIn
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
-from tests.samples import make_database
 from tests.services.alarms.scene import Scene
+from tests.world.databases import make_database
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from bot.demo.stand_in.state import Message
 from bot.errors import CourierError
 from bot.models import Alarm, Backup, Trigger
 from bot.services.manager import Manager
-from tests.samples import write_env
+from tests.world.databases import write_env
 
 START = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
 

@@ -9,8 +9,8 @@ import pytest
 from bot.app.monitoring import prepare_alarms
 from bot.models import BackupState, Trigger
 from bot.services.concurrency.abort import Abort
-from tests.samples import damage, make_database
 from tests.services.alarms.scene import Scene, change, loud, notices, texts_of
+from tests.world.databases import damage, make_database
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 

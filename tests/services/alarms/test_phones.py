@@ -12,9 +12,9 @@ from bot.demo.stand_in.standin import StandIn
 from bot.journal.redaction import redact
 from bot.services.alarms.apprise import in_a_thread
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
-from tests.samples import make_database
-from tests.services.alarms.endpoint import Endpoint
 from tests.services.alarms.scene import Scene, notices
+from tests.world.databases import make_database
+from tests.world.endpoint import Endpoint
 
 pytest.importorskip("apprise")
 HOUR = timedelta(hours=1)

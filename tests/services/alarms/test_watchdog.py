@@ -9,7 +9,7 @@ import pytest
 from bot.models import BackupState, Delivery, DeliveryState, Recipient, SkippedRecord, SkipReason
 from bot.services.alarms.watchdog import Watchdog
 from tests.handlers import samples
-from tests.services.alarms.endpoint import Endpoint
+from tests.world.endpoint import Endpoint
 
 BACKUP = samples.backup(1)
 

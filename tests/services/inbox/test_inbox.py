@@ -26,8 +26,8 @@ from bot.services.inbox import Inbox, fetching
 from bot.services.inbox.seen import MOVING, LeftOutReason, UploadEnd, UploadPhase, UploadView
 from bot.services.restore.sources import RestoreSource
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
-from tests.samples import make_database
-from tests.services.restore_points.scene import Scene
+from tests.services.recovery.scene import Scene
+from tests.world.databases import make_database
 
 
 @dataclass

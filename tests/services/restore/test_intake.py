@@ -26,8 +26,8 @@ from bot.services.concurrency.abort import Abort
 from bot.services.restore import intake as intake_module
 from bot.services.restore.incoming import Intake
 from bot.services.restore.intake import take_in
-from tests.samples import damage, make_database
 from tests.services.restore.rig import Rig
+from tests.world.databases import damage, make_database
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from bot.errors import CourierError, MissingVolumesError, UntrustedArchiveError
 from bot.services.concurrency.abort import Abort
 from bot.services.restore.intake import take_in
 from bot.services.restore.volumes import arrange_volumes, join_volumes
-from tests.samples import make_database
 from tests.services.restore.rig import Rig
+from tests.world.databases import make_database
 
 
 @pytest.fixture(scope="module")

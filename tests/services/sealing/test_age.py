@@ -20,7 +20,7 @@ from bot.services.sealing.age import Sealing, new_identity, open_sealed, public_
 from bot.services.sealing.header import read_header
 from bot.services.sealing.keys import BY_PASSPHRASE, NO_KEYS, Keys, Seal, fingerprint
 from bot.services.sealing.passphrase import seal_by_passphrase
-from tests.services.sealing.stock import PASSPHRASE, identity_file, run_age, run_age_with_passphrase
+from tests.world.stock_age import PASSPHRASE, identity_file, run_age, run_age_with_passphrase
 
 SECRET, PUBLIC = new_identity()
 OTHER_SECRET, OTHER_PUBLIC = new_identity()

@@ -27,10 +27,10 @@ from bot.services.restore.volumes import arrange_volumes
 from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import NO_KEYS, Keys, Seal
 from bot.services.sealing.volumes import require_last
-from tests.samples import make_database, rows_in
-from tests.services.archives import archived
 from tests.services.sealing.samples import noisy_database
-from tests.services.sealing.stock import PASSPHRASE, identity_file, run_age
+from tests.world.archives import archived
+from tests.world.databases import make_database, rows_in
+from tests.world.stock_age import PASSPHRASE, identity_file, run_age
 
 SECRET, PUBLIC = new_identity()
 KEYS = Keys(identities=(SECRET,))

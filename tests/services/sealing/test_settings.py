@@ -11,8 +11,8 @@ from bot.errors import SettingsError
 from bot.journal.redaction import redact
 from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import BY_PASSPHRASE, fingerprint
-from tests.samples import write_env
-from tests.services.sealing.stock import PASSPHRASE, identity_file
+from tests.world.databases import write_env
+from tests.world.stock_age import PASSPHRASE, identity_file
 
 SECRET, PUBLIC = new_identity()
 

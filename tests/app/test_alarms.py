@@ -1,0 +1,115 @@
+"""Alarms through the whole service: admins who were away come back, and the others hear what one of them does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.demo.stand_in.state import Message
+from bot.models import Recipient
+from bot.services.recovery.document import read_document
+from tests.app.test_service import until
+from tests.world.service import MovedClock, Town, opened, pressed, town_in
+
+DAY = 86_400
+
+
+async def parked(town: Town) -> bool:
+    return Recipient(chat_id=12) in await town.service.manager.catalogue.parked()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_an_alarm_that_ended_while_an_admin_was_away_ends_when_they_are_back(
+    tmp_path: Path, restarted: bool
+) -> None:
+    """Ben saw it begin, blocked the bot, and starts it again days after the end: his message says that it is over."""
+    clock = MovedClock()
+    async with town_in(tmp_path, clock=clock) as town:
+        await town.back_up()
+        away = town.users.rename(town.users.with_suffix(".away"))
+        await town.back_up()
+        began = await town.ben.wait_for(lambda m: "users.db is not backed up" in m.text, since=0)
+        town.ben.block_bot()
+        await until(lambda: parked(town))
+        clock.go(3600)
+        away.rename(town.users)
+        await town.back_up()
+        await town.ann.wait_for(lambda m: m.text.startswith("✅ Recovered after 1 h: users.db"), since=0)
+        assert began.text.startswith("🚨")
+        for _ in range(3):
+            clock.go(DAY)
+            await town.service.manager.alarms.told()
+        if restarted:
+            await town.stop()
+            await town.start()
+            await town.service.manager.alarms.told()
+        assert "🚨" in began.text
+        await town.ben.start()
+        await town.ben.wait_for(lambda m: m.id == began.id and m.text.startswith("✅ Recovered after 1 h"), since=0)
+        word = await town.ben.wait_for(lambda m: m.reply_to == began.id, since=0)
+        assert word.silent
+        assert [m.id for m in town.ben.messages if speaks_of_users(m)] == [began.id, word.id]
+        await town.service.manager.alarms.told()
+        assert len([m for m in town.ben.messages if speaks_of_users(m)]) == 2
+
+
+def speaks_of_users(message: Message) -> bool:
+    return message.document is None and "users.db" in message.text and "Recovered" in message.text
+
+
+async def schedule_of(pinned: Message) -> str:
+    """The schedule that the pinned document would bring to a new machine."""
+    assert pinned.document is not None
+    return read_document(await pinned.document.read(), bot_id=None).settings.get("SCHEDULE", "")
+
+
+async def test_what_one_admin_does_to_the_schedule_is_told_the_others_and_stands_in_the_pinned_message(
+    tmp_path: Path,
+) -> None:
+    """Changed, paused, resumed and reset by Ann: each is a silent word to Ben and none to Ann, and both pins follow."""
+    async with town_in(tmp_path) as town:
+
+        async def told(words: str) -> None:
+            word = await town.ben.wait_for(lambda m: words in m.text and m.document is None, since=0)
+            assert word.silent
+
+        async def pinned(*words: str, without: str = "\0") -> Message:
+            """Both pinned messages, once they say so; returns Ben's."""
+
+            def says_so(message: Message) -> bool:
+                ours = "Keep this message pinned" in message.text and without not in message.text
+                return ours and all(word in message.text for word in words)
+
+            await town.ann.wait_for(says_so, since=0, within=20)
+            return await town.ben.wait_for(says_so, since=0, within=20)
+
+        await town.back_up()
+        assert await schedule_of(await pinned("🗓 0 0 1 1 *", without="set in chat")) == "0 0 1 1 *"
+        screen = await opened(town.ann, "Database Backup", "Settings", "Schedule", "Every 6 h")
+        screen = await pressed(town.ann, "Follow this schedule", screen)
+        await told("Ann (11) changed the schedule")
+        assert await schedule_of(await pinned("🗓 0 */6 * * *, set in chat by Ann (11)")) == "0 */6 * * *"
+
+        paused = await opened(town.ann, "Database Backup", "Pause", "6 h")
+        await told("Ann (11) paused scheduled backups")
+        await pinned("📌 ⏸ Paused until ", "⏸ Paused by Ann (11) since", ", until ")
+        await pressed(town.ann, "Resume", paused)
+        await told("Ann (11) resumed scheduled backups")
+        await pinned("✅ Running", without="Paused")
+        await opened(town.ann, "Database Backup", "Pause", "Until resumed")
+        await told("Until one resumes")
+        await pinned("until somebody resumes", without="Next backup")
+        await opened(town.ann, "Database Backup", "Resume")
+
+        screen = await opened(town.ann, "Database Backup", "Settings", "Schedule", "Back to .env")
+        await pressed(town.ann, "Follow .env again", screen)
+        await told("0 */6 * * * → 0 0 1 1 *")
+        assert await schedule_of(await pinned("🗓 0 0 1 1 *", without="set in chat")) == "0 0 1 1 *"
+        mine = [m.text for m in town.ann.messages if m.document is None]
+        assert not any(word in text for text in mine for word in ("Ann (11) paused", "Ann (11) resumed", "changed"))
+        assert len([m for m in town.ben.messages if "Ann (11)" in m.text and m.document is None]) == 6
+        # A press on a menu that somebody else's press has made old changes nothing and is told nobody.
+        before = len(await town.service.manager.catalogue.audits())
+        await town.service.manager.resume(actor="Ben (12)", admin_id=12)
+        assert len(await town.service.manager.catalogue.audits()) == before

@@ -1,0 +1,89 @@
+"""The disk of the backups fills up, for real: told before it is full, survived when it is, over with room."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+
+from bot.errors import CourierError
+from bot.models import BackupState, Trigger
+from tests.app.test_service import until
+from tests.world.full_disk import MB, SmallDisk, small_disk
+from tests.world.service import Town, town_in
+
+
+@asynccontextmanager
+async def town_on(tmp_path: Path, megabytes: int = 64) -> AsyncIterator[tuple[Town, SmallDisk]]:
+    """A service whose backups lie on a small disk, with one database of 3 MB that does not compress."""
+    with small_disk(tmp_path / "disk", megabytes) as disk:
+        async with town_in(tmp_path, BACKUP_DIR=str(disk.folder / "backups")) as town:
+            with closing(sqlite3.connect(town.users)) as connection, connection:
+                connection.execute("CREATE TABLE pictures (content BLOB)")
+                connection.execute("INSERT INTO pictures VALUES (?)", (os.urandom(3 * MB),))
+            await town.back_up()
+            yield town, disk
+
+
+def alarms_of(town: Town) -> list[str]:
+    return [m.text.splitlines()[0] for m in town.ann.messages if m.text.startswith("🚨")]
+
+
+async def over(town: Town) -> bool:
+    town.service.manager.alarms.nudge()
+    return await town.service.manager.alarms.open_alarms() == ()
+
+
+async def test_a_disk_that_fills_is_told_and_ends_when_there_is_room(tmp_path: Path) -> None:
+    """Less room than two backups need: one loud alarm with the figures; backups go on; room again ends it."""
+    async with town_on(tmp_path) as (town, disk):
+        assert alarms_of(town) == []
+        disk.fill(leave=21 * MB)  # 16 are left free, a backup takes 6, two take 12
+        await town.back_up()
+        alarm = await town.ann.wait_for(lambda m: "Disk nearly full" in m.text, since=0)
+        assert not alarm.silent
+        assert f"free at {disk.folder / 'backups'}" in alarm.text
+        assert (await town.service.manager.catalogue.backups(limit=1))[0].state is BackupState.DELIVERED
+        assert alarms_of(town) == ["🚨 Disk nearly full"]
+        disk.clear()
+        await until(lambda: over(town))
+        ended = await town.ann.wait_for(lambda m: m.id == alarm.id and "Recovered" in m.text, since=0)
+        assert "There is room again." in ended.text
+
+
+@pytest.mark.parametrize("leave", [2 * MB, 0])
+async def test_a_backup_on_a_full_disk_fails_cleanly_and_the_service_recovers(tmp_path: Path, leave: int) -> None:
+    """No half archive is left, the older one is untouched, everybody is told; with room all is well, by itself."""
+    async with town_on(tmp_path) as (town, disk):
+        manager, store = town.service.manager, town.settings.backup_dir
+        (whole,) = store.glob("database_backup_*")
+        content = whole.read_bytes()
+        disk.fill(leave=leave)
+        for _ in range(2):
+            with pytest.raises(CourierError) as refused:
+                await town.back_up()
+            assert "full" in refused.value.sentence
+        assert [path.name for path in store.glob("*database_backup*")] == [whole.name]
+        assert list((store / ".work").iterdir()) == []
+        assert whole.read_bytes() == content
+        await town.ann.wait_for(lambda m: "🚨 Disk nearly full" in m.text, since=0)
+        if leave:
+            await town.ann.wait_for(lambda m: "🚨 Backup failed" in m.text, since=0)
+        await town.ann.send("/status")
+        await town.ann.wait_for(lambda m: "Disk nearly full" in m.text and "Databases" in m.text)
+        for _ in range(3):  # its own signs of life, with nothing to write them on
+            await town.service.look_for_news()
+            await town.service.follow_timetable()
+            await manager.alarms.told()
+        assert not town.service._failed.done()
+        disk.clear()
+        result = await manager.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
+        assert result.backup.state is BackupState.DELIVERED
+        await until(lambda: over(town))
+        await manager.alarms.told()
+        await town.ann.wait_for(lambda m: "Recovered" in m.text and "There is room again." in m.text, since=0)
+        assert alarms_of(town) == []

@@ -1,0 +1,263 @@
+"""Alarms and the watchdog in the whole service: buttons pressed, a wrong clock, a second poller, pings per run."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from bot.app.service import Service
+from bot.demo.stand_in import faults
+from bot.demo.stand_in.standin import StandIn
+from bot.models import SkipReason, Trigger
+from tests.app.test_service import HeldClock, settings_for, until
+from tests.demo.conftest import standin  # noqa: F401 - a fixture
+from tests.services.alarms.scene import change
+from tests.world.databases import make_database
+from tests.world.endpoint import Endpoint
+
+NEVER = "0 0 1 1 *"
+
+
+def open_is(service: Service, *keys: str) -> Callable[[], Awaitable[bool]]:
+    async def holds() -> bool:
+        service.manager.alarms.nudge()
+        return [alarm.key for alarm in await service.manager.alarms.open_alarms()] == list(keys)
+
+    return holds
+
+
+async def test_it_is_right_and_remind_me_later(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """The buttons under an alarm do what they say, for everybody or for one; a second press says that it is over."""
+    ann, ben = standin.add_user(11, "Ann"), standin.add_user(12, "Ben")
+    users = make_database(tmp_path / "users.db", 500)
+    settings = settings_for(tmp_path, standin, users, SCHEDULE=NEVER, ADMIN_IDS="11,12")
+    async with Service.started(settings) as service:
+        await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+        change(users, "DELETE FROM entries WHERE id > 7")
+        await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+        alarm = await ann.wait_for(lambda m: "users.db has shrunk" in m.text, since=0)
+        assert "entries 500 → 7" in alarm.text
+        assert "entries 500 → 7" in (await service.manager.status()).alarms[0].sentence
+        later = await (await ann.press("Not for 24 h", message=alarm)).answered()
+        assert "24 hours" in later.text
+        (hushed, *_) = await service.manager.catalogue.audits()
+        assert (hushed.actor, hushed.action) == ("Ann (11)", "silenced an alarm for themselves")
+        bens = await ben.wait_for(lambda m: "users.db has shrunk" in m.text, since=0)
+        right = await (await ben.press("It is right", message=bens)).answered()
+        assert "Accepted" in right.text
+        over = await ann.wait_for(lambda m: m.id == alarm.id and "Accepted" in m.text, since=0)
+        assert "Ben (12)" in over.text
+        assert (await service.manager.status()).alarms == ()
+        (alarm_id,) = [entry.detail for entry in await service.manager.catalogue.audits() if entry.action == "accepted"]
+        assert "users.db has shrunk" in alarm_id
+
+
+async def test_what_disappeared_is_missed_until_it_is_right(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """Deleted from under a pattern: incomplete backups and an alarm, which a press ends, over a restart too."""
+    ann = standin.add_user(11, "Ann")
+    users, _ = make_database(tmp_path / "live" / "users.db"), make_database(tmp_path / "live" / "notes.db")
+    settings = settings_for(tmp_path, standin, tmp_path / "live" / "*.db", SCHEDULE=NEVER)
+    async with Service.started(settings) as service:
+        await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+        users.unlink()
+        made = await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+        assert [record.reason for record in made.backup.skipped] == [SkipReason.GONE]
+        alarm = await ann.wait_for(lambda m: "users.db has disappeared" in m.text, since=0)
+        assert not alarm.silent
+        assert [d.trouble for d in (await service.manager.status()).databases if d.name == "users.db"] != [""]
+        right = await (await ann.press("It is right", message=alarm)).answered()
+        assert "missed no longer" in right.text
+        await until(open_is(service))
+        assert [d.name for d in (await service.manager.status()).databases] == ["notes.db"]
+    async with Service.started(settings) as service:
+        await until(open_is(service))
+        made = await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+        assert made.backup.skipped == ()
+        make_database(users)
+        await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+        users.unlink()
+        await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+        await until(open_is(service, "gone:users.db"))
+
+
+async def test_a_press_after_the_end_says_so(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """Two admins press at once, or somebody presses what their phone still shows."""
+    ann = standin.add_user(11, "Ann")
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), SCHEDULE=NEVER)
+    async with Service.started(settings) as service:
+        await service.manager.alarms.raise_("shrunken:users.db", "users 500 → 7.", title="users.db has shrunk")
+        alarm = await ann.wait_for(lambda m: "users.db has shrunk" in m.text, since=0)
+        gate = standin.hold("editMessageText")
+        await service.manager.alarms.clear("shrunken:users.db", "The rows are back.")
+        answer = await (await ann.press("It is right", message=alarm)).answered()
+        assert "over already" in answer.text
+        answer = await (await ann.press("Not for 24 h", message=alarm)).answered()
+        assert "over already" in answer.text
+        gate.open()
+
+
+async def test_open_alarms_stand_first_in_status_and_health(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """Whoever opens a screen sees at once that something is wrong."""
+    ann = standin.add_user(11, "Ann")
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), SCHEDULE=NEVER)
+    async with Service.started(settings) as service:
+        await service.manager.alarms.raise_("test", "7 MB are free.", title="Room runs out")
+        await ann.send("/status")
+        screen = await ann.wait_for(lambda m: "Databases" in m.text)
+        assert screen.text.splitlines()[1:3] == ["1 open alarm", "🚨 Room runs out (just now): 7 MB are free."]
+        await ann.send("/admin")
+        menu = await ann.wait_for(lambda m: bool(m.buttons) and "Admin menu" in m.text)
+        await ann.press("Database Backup", message=menu)
+        menu = await ann.wait_for(lambda m: "Manual Backup" in " ".join(m.button_texts))
+        assert "1 open alarm: see Backup Status" in menu.text
+        await ann.press("System Health", message=menu)
+        await ann.wait_for(lambda m: "Something is wrong" in m.text and "🚨 Room runs out" in m.text)
+
+
+async def test_a_wrong_clock_is_noticed_by_telegrams_own(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """Answers dated ten minutes ahead begin an alarm, and right ones end it."""
+    ann = standin.add_user(11, "Ann")
+    standin.date_ahead = 600
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), SCHEDULE=NEVER)
+    async with Service.started(settings) as service:
+        for _ in range(3):
+            await service.bot.get_me()
+        message = await ann.wait_for(lambda m: "The clock is wrong" in m.text, since=0)
+        assert "10 minutes slow" in message.text
+        standin.date_ahead = -60
+        await service.bot.get_me()
+        await ann.wait_for(lambda m: m.id == message.id and "Recovered" in m.text, since=0)
+
+
+async def test_a_second_poller_is_an_alarm_and_one_leftover_answer_is_not(
+    standin: StandIn,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """409 again and again, and the admins are told; a single one is left over from a process that was killed."""
+    ann = standin.add_user(11, "Ann")
+    text = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), SCHEDULE=NEVER)
+    rule = standin.inject(faults.refused(409, text), "getUpdates", times=1)
+    async with Service.started(settings) as service:
+        await rule.struck(1)
+        await service.manager.alarms.told()
+        assert await service.manager.alarms.open_alarms() == ()
+        await standin.polled(within=20)
+        rule = standin.inject(faults.refused(409, text), "getUpdates", times=2)
+        await ann.send("hello")  # ends the poll that is waiting
+        await ann.wait_for(lambda m: "Another process uses this bot" in m.text, within=20)
+
+
+async def test_the_watchdog_hears_of_planned_runs_alone(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """A manual backup is not told; the run on the hour is: start, and success once Telegram confirmed it."""
+    ann = standin.add_user(11, "Ann")
+    async with Endpoint() as dog:
+        url = f"http://127.0.0.1:{dog.port}/uuid"
+        settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), HEARTBEAT_URL=url)
+        async with Service.started(settings, clock=(clock := HeldClock(0.5))) as service:
+            await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+            assert dog.asked == []
+            gate = standin.hold("sendDocument")
+            clock.release()
+            await gate.reached(within=20)
+            await dog.until(1)
+            assert [asked.path for asked in dog.asked] == ["/uuid/start"]
+            gate.open()
+            await dog.until(2)
+        assert [asked.path for asked in dog.asked] == ["/uuid/start", "/uuid"]
+        assert len([message for message in ann.messages if message.document]) >= 2
+
+
+async def test_a_success_that_telegram_confirms_late_is_told_late(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """While Telegram is down the backup is stored and nothing is pinged; once it is delivered, success."""
+    standin.add_user(11, "Ann")
+    async with Endpoint() as dog:
+        url = f"http://127.0.0.1:{dog.port}/uuid"
+        settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), HEARTBEAT_URL=url)
+        rule = standin.inject(faults.server_error(502, html=True), "sendDocument", times=4)
+        async with Service.started(settings, clock=(clock := HeldClock(0.3))):
+            clock.release()
+            await rule.struck(3, within=20)
+            assert [asked.path for asked in dog.asked] == ["/uuid/start"]
+            await dog.until(2, within=20)
+        assert [asked.path for asked in dog.asked] == ["/uuid/start", "/uuid"]
+
+
+@pytest.mark.parametrize("dead", [True, False])
+async def test_a_dead_watchdog_delays_no_backup_and_no_end(
+    standin: StandIn,  # noqa: F811
+    tmp_path: Path,
+    dead: bool,
+) -> None:
+    """Nobody at the address, or somebody who never answers: the backup arrives, and the service ends in time."""
+    ann = standin.add_user(11, "Ann")
+    async with Endpoint() as dog:
+        dog.hold.clear()
+        url = f"http://127.0.0.1:{1 if dead else dog.port}/uuid"
+        settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), HEARTBEAT_URL=url)
+        async with asyncio.timeout(60) as deadline:
+            async with Service.started(settings, clock=(clock := HeldClock(0.3))):
+                clock.release()
+                await ann.wait_for(lambda m: m.document is not None, since=0, within=20)
+                deadline.reschedule(asyncio.get_running_loop().time() + 10)
+
+
+async def test_a_failed_run_tells_the_watchdog_why(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """`/fail` carries the sentence that the admins read."""
+    ann = standin.add_user(11, "Ann")
+    async with Endpoint() as dog:
+        url = f"http://127.0.0.1:{dog.port}/uuid"
+        settings = settings_for(tmp_path, standin, tmp_path / "none.db", HEARTBEAT_URL=url)
+        async with Service.started(settings, clock=(clock := HeldClock(0.3))) as service:
+            clock.release()
+            await dog.until(2, within=20)
+            await until(open_is(service, "run"))
+            await ann.wait_for(lambda m: "Backup failed" in m.text, since=0)
+        assert dog.asked[1].path == "/uuid/fail"
+        assert "none.db" in dog.asked[1].body
+
+
+async def test_files_of_a_local_server_that_are_not_mounted_here(tmp_path: Path) -> None:
+    """Said after the first delivery and at a start, with what to mount without the token; read again, it is over."""
+    async with StandIn(local=True) as api:
+        token = api.create_bot_token()
+        ann = api.add_user(11, "Ann")
+        users = make_database(tmp_path / "users.db")
+        settings = settings_for(tmp_path, api, users, SCHEDULE=NEVER, DRILL_SCHEDULE="off", TELEGRAM_LOCAL="true")
+        async with Service.started(settings) as service:
+            gate = api.hold("getFile")
+            await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+            (sent,) = [
+                message.document for message in ann.messages if message.document and ".zip" in message.document.name
+            ]
+            away = sent.path.rename(sent.path.with_suffix(".away"))
+            gate.open()
+            alarm = await ann.wait_for(lambda m: "server's files can't be read" in m.text, since=0)
+            assert f"mount its folder {sent.path.resolve().parent} here" in alarm.text
+            assert token not in alarm.text
+        asked = len(api.calls_of("getFile"))
+        away.rename(sent.path)
+        async with Service.started(settings) as service:
+            await ann.wait_for(lambda m: m.id == alarm.id and "Recovered" in m.text, since=0)
+            assert len(api.calls_of("getFile")) == asked + 1
+            await service.manager.alarms.look()
+            assert len(api.calls_of("getFile")) == asked + 1
+
+
+async def test_a_local_server_out_of_reach_is_asked_for_no_longer_than_the_service_runs(tmp_path: Path) -> None:
+    """It may take minutes to fetch a file: no alarm waits for it, and neither does the stop; a start begins anew."""
+    async with StandIn(local=True) as api:
+        api.create_bot_token()
+        ann = api.add_user(11, "Ann")
+        users = make_database(tmp_path / "users.db")
+        settings = settings_for(tmp_path, api, users, SCHEDULE=NEVER, DRILL_SCHEDULE="off", TELEGRAM_LOCAL="true")
+        async with Service.started(settings) as service:
+            await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+            await until(open_is(service))
+        gate = api.hold("getFile")
+        async with Service.started(settings) as service:
+            await api.until(lambda: gate.waiting > 0)
+            await service.manager.alarms.raise_("test", "7 MB are free.", title="Room runs out")
+            await ann.wait_for(lambda m: "Room runs out" in m.text, since=0)
+        gate.open()

@@ -1,0 +1,281 @@
+"""The whole service against the stand-in: the schedule, the start, the end, and a Telegram in trouble."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.app.polling import CONFLICT, REFUSED
+from bot.app.service import Service, open_manager
+from bot.clock import utc_now
+from bot.config.settings import Settings, load_settings
+from bot.demo.stand_in import faults
+from bot.demo.stand_in.standin import StandIn
+from bot.errors import InstanceError, TelegramError
+from bot.journal.writer import setup_journal
+from bot.models import BackupState, DeliveryState, ServiceState, Trigger
+from tests.demo.conftest import standin  # noqa: F401 - a fixture
+from tests.world.databases import make_database, write_env
+
+
+def settings_for(folder: Path, api: StandIn, *sources: Path, **more: str) -> Settings:
+    more = {"ADMIN_IDS": "11", "RETRY_DELAY": "0.05", **more}
+    env = write_env(folder, sources, BOT_TOKEN=api.bot().token, TELEGRAM_API=api.url, **more)
+    return load_settings(env)
+
+
+class HeldClock:
+    """A clock held so many seconds before a full hour until it is released; then it runs."""
+
+    def __init__(self, seconds: float) -> None:
+        self._start = utc_now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1, seconds=-seconds)
+        self._released: float | None = None
+
+    def release(self) -> None:
+        self._released = time.monotonic()
+
+    def __call__(self) -> datetime:
+        passed = 0.0 if self._released is None else time.monotonic() - self._released
+        return self._start + timedelta(seconds=passed)
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until an asynchronous condition holds, at most ten seconds."""
+    async with asyncio.timeout(10):
+        while not await condition():
+            await asyncio.sleep(0.02)
+
+
+async def test_on_the_hour_a_proven_backup_reaches_the_admin(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """The scheduled run happens on the hour, and its archive arrives silently."""
+    ann = standin.add_user(11)
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
+    async with Service.started(settings, clock=(clock := HeldClock(0.5))) as service:
+        clock.release()
+        message = await ann.wait_for(lambda m: m.document is not None, since=0)
+        assert message.silent
+        await until(lambda: _has(service, BackupState.DELIVERED))
+        (backup,) = await service.manager.catalogue.backups()
+    assert backup.trigger is Trigger.SCHEDULE
+    assert (backup.started_at.minute, backup.started_at.second) == (0, 0)
+    assert message.document is not None
+    assert await message.document.read() == (settings.backup_dir / backup.archive_name).read_bytes()
+
+
+async def _has(service: Service, state: BackupState) -> bool:
+    return any(backup.state is state for backup in await service.manager.catalogue.backups())
+
+
+async def test_a_missed_run_is_caught_up_once(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """A service that was down at the hour backs up at its start, and not again at the next start."""
+    ann = standin.add_user(11)
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), SCHEDULE="0 0 1 1 *")
+    started = datetime(2026, 12, 31, 12, tzinfo=UTC)
+    async with Service.started(settings, clock=lambda: started):
+        pass
+    later = datetime(2027, 1, 3, 12, tzinfo=UTC)
+    async with Service.started(settings, clock=lambda: later) as service:
+        await ann.wait_for(lambda m: m.document is not None, since=0)
+        await until(lambda: _has(service, BackupState.DELIVERED))
+    async with Service.started(settings, clock=lambda: later) as service:
+        assert [b.trigger for b in await service.manager.catalogue.backups()] == [Trigger.CATCH_UP]
+        assert service.manager.running is None
+
+
+async def test_a_paused_service_runs_nothing_and_makes_up_for_it(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """Paused means stopped in the status and no run on the hour, over a restart too; resumed, one run makes up."""
+    standin.add_user(11)
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
+    async with Service.started(settings, clock=(clock := HeldClock(3000))) as service:
+        clock.release()
+        await service.manager.pause(actor="Ann")
+    async with Service.started(settings, clock=(clock := HeldClock(-0.1))) as service:
+        status = await service.manager.status()
+        assert (status.state, status.next_run_at) == (ServiceState.STOPPED, None)
+        assert (await service.manager.catalogue.backups(), service.scheduler.running) == ((), None)
+        await service.manager.resume(actor="Ann")
+        assert (await service.manager.status()).state is ServiceState.RUNNING
+        await until(lambda: _has(service, BackupState.DELIVERED))
+        (backup,) = await service.manager.catalogue.backups()
+        assert backup.trigger is Trigger.CATCH_UP
+
+
+async def test_a_second_service_is_told_and_ends(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """One BACKUP_DIR is served by one service."""
+    standin.add_user(11)
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
+    async with Service.started(settings):
+        with pytest.raises(InstanceError, match=str(os.getpid())):
+            async with Service.started(settings):
+                pass
+
+
+async def test_a_token_that_was_never_good_stops_the_start(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """401 to what Telegram never accepted means that waiting can't help, however often it is tried."""
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
+    standin.revoke_token(settings.bot_token.get_secret_value())
+    for _ in range(2):
+        async with Service.started(settings) as service:
+            with pytest.raises(TelegramError, match="token"):
+                await asyncio.wait_for(service.ended(), 10)
+
+
+async def test_a_token_refused_for_a_while_ends_nothing(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """Backups go on, here and after a restart, an alarm stands; when the token is accepted again, all is delivered."""
+    ann = standin.add_user(11)
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
+    token = settings.bot_token.get_secret_value()
+    async with Service.started(settings, clock=(clock := HeldClock(3000))) as service:
+        await until(lambda: service.manager.catalogue.token_was_good(token))
+    standin.inject(faults.refused(401, "Unauthorized"), times=None)
+    async with Service.started(settings, clock=(clock := HeldClock(0.3))) as service:
+        ended = asyncio.ensure_future(service.ended())
+        clock.release()
+        await until(lambda: _has(service, BackupState.STORED))
+        await until(lambda: _alarmed(service, "token"))
+        assert await _warns(service, REFUSED)
+        await standin.until(lambda: len(standin.calls_of("getUpdates", ok=False)) > 2)
+        assert not ended.done()
+        standin.clear_faults()
+        await until(lambda: _not_alarmed(service, "token"))
+        assert not await _warns(service, REFUSED)
+        ended.cancel()
+    async with Service.started(settings) as service:
+        await ann.wait_for(lambda m: m.document is not None, since=0)
+
+
+async def _alarmed(service: Service, key: str) -> bool:
+    return key in [alarm.key for alarm in await service.manager.alarms.open_alarms()]
+
+
+async def _not_alarmed(service: Service, key: str) -> bool:
+    return not await _alarmed(service, key)
+
+
+async def test_two_pollers_are_named(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """409 is said plainly in the status, and polling goes on."""
+    standin.add_user(11)
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
+    text = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
+    rule = standin.inject(faults.refused(409, text), "getUpdates", times=2)
+    async with Service.started(settings) as service:
+        await rule.struck(1)
+        await until(lambda: _warns(service, CONFLICT))
+
+
+async def _warns(service: Service, sentence: str) -> bool:
+    return sentence in (await service.manager.status()).warnings
+
+
+async def test_backups_go_on_while_telegram_is_down(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """A Telegram that fails at every call stops no backup; it is delivered when Telegram is back."""
+    ann = standin.add_user(11)
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
+    standin.inject(faults.server_error(502, html=True), times=None)
+    async with Service.started(settings, clock=(clock := HeldClock(0.3))) as service:
+        clock.release()
+        await until(lambda: _has(service, BackupState.STORED))
+        assert not ann.messages
+        standin.clear_faults()
+        await ann.wait_for(lambda m: m.document is not None, since=0, within=15)
+        await until(lambda: _has(service, BackupState.DELIVERED))
+
+
+async def test_a_stop_in_mid_delivery_leaves_it_owed_and_ends_in_time(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """A Telegram that never answers holds up no shutdown past ten seconds; the next start delivers."""
+    ann = standin.add_user(11)
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
+    gate = standin.hold("sendDocument")
+    async with asyncio.timeout(60) as deadline:
+        async with Service.started(settings, clock=(clock := HeldClock(0.3))):
+            clock.release()
+            await gate.reached(within=20)
+            deadline.reschedule(asyncio.get_running_loop().time() + 10)
+    gate.open()
+    standin.clear_faults()
+    async with Service.started(settings, clock=clock) as service:
+        await ann.wait_for(lambda m: m.document is not None, since=0, within=20)
+        await until(lambda: _has(service, BackupState.DELIVERED))
+        (backup,) = await service.manager.catalogue.backups()
+    assert backup.trigger is Trigger.SCHEDULE
+
+
+async def test_another_process_backs_up_and_the_service_delivers(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """What the command line made while the service runs is sent by the service."""
+    ann = standin.add_user(11)
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), SCHEDULE="0 0 1 1 *")
+    async with Service.started(settings) as service:
+        async with open_manager(settings, deliver=False) as other:
+            made = await other.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+        assert [delivery.state for delivery in made.deliveries] == [DeliveryState.PENDING]
+        await service.look_for_news()
+        await ann.wait_for(lambda m: m.document is not None, since=0)
+
+
+async def test_the_token_is_in_no_log(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """Neither the log files nor the catalogue hold the token, whatever went wrong."""
+    standin.add_user(11)
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), LOG_LEVEL="DEBUG")
+    log = setup_journal(settings.log_dir, "DEBUG", console=False)
+    try:
+        standin.inject(faults.reset(), times=4)
+        async with Service.started(settings, clock=(clock := HeldClock(0.2))) as service:
+            clock.release()
+            await until(lambda: _has(service, BackupState.DELIVERED))
+    finally:
+        log.close()
+    secret = settings.bot_token.get_secret_value().split(":")[1].encode()
+    for path in tmp_path.rglob("*"):
+        if path.is_file() and path.name != ".env":
+            assert secret not in path.read_bytes(), path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM on Windows")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_the_command_cleanly(standin: StandIn, tmp_path: Path, number: int) -> None:  # noqa: F811
+    """`sqlite-courier run` ends with 0 on SIGTERM and Ctrl-C, and leaves the sign that it was stopped."""
+    standin.add_user(11)
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", "run", "--env-file", str(tmp_path / ".env"),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)},
+    )  # fmt: skip
+    await standin.polled(within=20)
+    child.send_signal(number)
+    async with asyncio.timeout(10):
+        out, _ = await child.communicate()
+    assert child.returncode == 0, out.decode()
+    async with open_manager(settings, deliver=False) as manager:
+        status = await manager.status()
+    assert status.state is ServiceState.STOPPED
+    assert status.heartbeat is not None
+    assert status.heartbeat.stopped
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM on Windows")
+async def test_a_hanging_upload_does_not_hold_up_the_end(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+    """Whatever hangs, all is over within 8 s: an upload that nobody answers, and a screen that can't be drawn."""
+    ann = standin.add_user(11)
+    settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), SCHEDULE="0 0 1 1 *")
+    uploads = standin.hold("sendDocument")
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", "run", "--env-file", str(tmp_path / ".env"),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)},
+    )  # fmt: skip
+    await standin.polled(within=20)
+    await ann.send("/backup")
+    await uploads.reached(within=20)
+    edits = standin.hold("editMessageText")
+    await edits.reached(within=20)
+    child.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(8):  # the promise itself; some five seconds are spent on what hangs
+        out, _ = await child.communicate()
+    assert child.returncode == 0, out.decode()

@@ -1,0 +1,255 @@
+"""`sqlite-courier recover` as a process of its own, in an empty folder, with nothing but the token."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import warnings
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bot.app.service import open_manager
+from bot.config.settings import load_settings
+from bot.config.sources import parse_env
+from bot.demo.phones import Person
+from bot.demo.recovery import contents_of, destroy_and_recover
+from bot.demo.samples import make_samples
+from bot.demo.stand_in.standin import StandIn
+from bot.models import Trigger
+from tests.world.databases import make_database, rows_in, write_env
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _no_warning_from_aiohttp_about_itself() -> None:
+    """The stand-in reads multipart bodies with aiohttp, whose reader calls a function that aiohttp deprecates."""
+    warnings.filterwarnings("ignore", message=r"unread_data\(\) is deprecated")
+
+
+@pytest.fixture
+async def standin() -> AsyncIterator[StandIn]:
+    """A stand-in of the cloud server with one bot; whatever the test did, no call may have broken the contract."""
+    async with StandIn() as api:
+        api.create_bot_token()
+        yield api
+    assert api.violations == []
+
+
+@pytest.fixture
+def ann(standin: StandIn) -> Person:
+    return standin.add_user(11, "Ann")
+
+
+async def back_up(folder: Path, api: StandIn, *sources: Path, times: int = 1) -> list[str]:
+    """Back up as the command line does, pinned message included; return the names of the archives."""
+    env = write_env(folder, sources, BOT_TOKEN=api.bot().token, TELEGRAM_API=api.url, ADMIN_IDS="11")
+    names = []
+    async with open_manager(load_settings(env), deliver=True) as manager:
+        for _ in range(times):
+            made = await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+            names.append(made.backup.archive_name)
+        assert manager.pins is not None
+        assert await manager.pins.refresh() == 0
+    return names
+
+
+@dataclass
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class NewMachine:
+    """An empty folder and a shell in it."""
+
+    folder: Path
+    api: StandIn
+
+    async def recover(self, *arguments: str, token: str | None = None, **environment: str) -> Done:
+        process = await self.start(*arguments, token=token, **environment)
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        secret = self.api.bot().token.partition(":")[2]
+        assert secret.encode() not in out + err
+        return Done(process.returncode or 0, out.decode(), err.decode())
+
+    async def start(self, *arguments: str, token: str | None = None, **environment: str) -> asyncio.subprocess.Process:
+        self.folder.mkdir(exist_ok=True)
+        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "HOME") if name in os.environ}
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-W", "error", "-m", "bot", "recover", *arguments),
+            cwd=self.folder,
+            env={
+                **kept, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "200", "TIMEZONE": "UTC",
+                "BOT_TOKEN": self.api.bot().token if token is None else token, "TELEGRAM_API": self.api.url,
+                **environment,
+            },
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def machine(tmp_path: Path, standin: StandIn) -> NewMachine:
+    return NewMachine(tmp_path / "new machine", standin)
+
+
+async def test_everything_is_lost_and_comes_back_from_the_chat(standin: StandIn, ann: Person, tmp_path: Path) -> None:
+    """Databases, archives, catalogue and settings are destroyed; a fresh process gets every row back."""
+    old = tmp_path / "old machine"
+    live = old / "live"
+    live.mkdir(parents=True)
+    sources = await asyncio.to_thread(make_samples, live)
+    await back_up(old, standin, *sources)
+    expected = await asyncio.to_thread(contents_of, sources)
+    findings = await destroy_and_recover(
+        standin, token=standin.bot().token, admin=ann.id, lost=[old], expected=expected, new_machine=tmp_path / "new"
+    )
+    assert [finding for finding in findings if not finding.held] == []
+    assert len(findings) == 2 + len(sources)
+    assert not old.exists()
+
+
+async def test_the_points_are_listed_and_one_is_chosen(
+    machine: NewMachine, standin: StandIn, ann: Person, tmp_path: Path
+) -> None:
+    """`--list` shows them newest first and creates nothing; `--at` and `--only` choose."""
+    shop, users = make_database(tmp_path / "shop.db", 20), make_database(tmp_path / "users.db", 5)
+    first, second = await back_up(tmp_path, standin, shop, users, times=2)
+    listed = await machine.recover("--admin", "11", "--list", "--json")
+    points = json.loads(listed.out)
+    assert [point["archive"] for point in points] == [second, first]
+    assert list(machine.folder.iterdir()) == []
+
+    chosen = await machine.recover("--admin", "11", "--at", points[1]["at"], "--only", "users.db", "--json")
+    assert chosen.code == 0, chosen.err
+    assert Path(json.loads(chosen.out)["archives"][0]).name == first
+    assert rows_in(machine.folder / "recovered" / "users.db") == (5, 5)
+    assert {path.name for path in machine.folder.rglob("*")} == {"recovered", "users.db", first}
+
+
+async def test_the_env_and_the_catalogue_are_set_up_when_asked(
+    machine: NewMachine, standin: StandIn, ann: Person, tmp_path: Path
+) -> None:
+    """The new machine can start the service: its settings are those of the old one, and its history is there."""
+    source = make_database(tmp_path / "shop.db", 20)
+    (name,) = await back_up(tmp_path, standin, source)
+    done = await machine.recover("--admin", "11", "--write-env", "--with-token", "--rebuild")
+    assert done.code == 0, done.err
+    lines, faults = parse_env((machine.folder / ".env").read_text(encoding="utf-8"))
+    values = {line.name: line.value for line in lines}
+    assert faults == []
+    assert values["BOT_TOKEN"] == standin.bot().token
+    assert values["ADMIN_IDS"] == "11"
+    assert str(source) in values["DATABASES"]
+    assert (machine.folder / "backups" / name).is_file()
+    assert (machine.folder / "backups" / "catalogue.db").is_file()
+    again = await machine.recover("--admin", "11")
+    assert again.code == 17
+    assert "shop.db exists already" in again.err
+    assert standin.calls_of("download")[-1].params["path"].endswith(".json")  # no archive was fetched in vain
+
+
+async def test_waiting_for_a_forwarded_archive(
+    machine: NewMachine, standin: StandIn, ann: Person, tmp_path: Path
+) -> None:
+    """With nothing pinned, the archive forwarded by the admin is enough."""
+    await back_up(tmp_path, standin, make_database(tmp_path / "shop.db", 20))
+    archive = next(m for m in ann.messages if m.document and m.document.name.endswith(".zip"))
+    for message in ann.messages:
+        message.chat.pinned.clear()
+    process = await machine.start("--admin", "11", "--wait", "1")
+    await standin.polled(within=30)
+    await ann.forward(archive)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, err.decode()
+    assert rows_in(machine.folder / "recovered" / "shop.db") == (20, 20)
+    assert b"nothing is pinned" in err
+    assert b"shop.db restored to" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "said"),
+    [
+        (["--admin", "11"], {"BOT_TOKEN": ""}, 2, "BOT_TOKEN is not set"),
+        ([], {}, 2, "--admin is missing"),
+        (["--admin", "11", "--at", "soon"], {}, 2, "--at can't be read"),
+        (["--admin", "11"], {}, 3, "nothing is pinned there"),
+        (["--admin", "11"], {"BOT_TOKEN": "123456789:" + "x" * 35}, 13, "does not accept the bot's token"),
+    ],
+)
+async def test_each_failure_has_its_sentence_and_its_exit_code(
+    machine: NewMachine, ann: Person, arguments: list[str], environment: dict[str, str], code: int, said: str
+) -> None:
+    """Nothing is created, nothing ends in a traceback."""
+    done = await machine.recover(*arguments, **environment)
+    assert (done.code, said in done.err, done.out) == (code, True, ""), done.err
+    assert "Traceback" not in done.err
+    assert list(machine.folder.iterdir()) == []
+
+
+async def test_aiogram_is_imported_only_when_the_command_runs() -> None:
+    """The command line as a whole stays quick: 2.5 s and 170 MB are paid by who talks to Telegram."""
+    code = "import sys, bot.cli.main, bot.cli.recover; raise SystemExit('aiogram' in sys.modules)"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, cwd=ROOT)
+    assert await process.wait() == 0
+
+
+async def test_it_says_where_the_databases_were(
+    machine: NewMachine, standin: StandIn, ann: Person, tmp_path: Path
+) -> None:
+    """Who gets them back in a folder reads what path each one is to have."""
+    await ann.start()
+    old = tmp_path / "old"
+    await back_up(old, standin, make_database(old / "shop.db", 5))
+    done = await machine.recover("--admin", "11")
+    assert done.code == 0, done.err
+    assert f"shop.db  ←  {old / 'shop.db'}" in done.out
+    listed = await machine.recover("--admin", "11", "--list")
+    assert "time (UTC)" in listed.out
+    again = await machine.recover("--admin", "11")
+    assert again.code == 17
+    assert "shop.db exists already in recovered" in again.err
+
+
+async def test_a_day_means_its_end_here_too(machine: NewMachine, standin: StandIn, ann: Person, tmp_path: Path) -> None:
+    """`--at` with a day alone is read as `restore` reads it, and refused with the same exit code."""
+    await ann.start()
+    await back_up(tmp_path / "old", standin, make_database(tmp_path / "old" / "shop.db", 5))
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    done = await machine.recover("--admin", "11", "--at", today)
+    assert done.code == 0, done.err
+    wrong = await machine.recover("--admin", "11", "--at", "yesterday")
+    assert (wrong.code, "is no time" in wrong.err) == (2, True)
+
+
+async def test_a_telegram_that_does_not_answer_is_not_called_an_empty_chat(machine: NewMachine) -> None:
+    """Nothing is known about the pinned message then, and forwarding would not help."""
+    done = await machine.recover("--admin", "11", TELEGRAM_API="http://127.0.0.1:9")
+    assert done.code == 13
+    assert "Telegram could not be asked" in done.err
+    assert "PROXY and TELEGRAM_API" in done.err
+    assert "forward" not in done.err
+
+
+async def test_an_env_that_is_there_is_known_before_anything_is_fetched(
+    machine: NewMachine, standin: StandIn, ann: Person, tmp_path: Path
+) -> None:
+    """With --write-env, nothing is restored and then left half done."""
+    await ann.start()
+    await back_up(tmp_path / "old", standin, make_database(tmp_path / "old" / "shop.db", 5))
+    machine.folder.mkdir()
+    (machine.folder / ".env").write_text("ADMIN_IDS=11\n")
+    done = await machine.recover("--write-env", "--rebuild")
+    assert done.code == 17
+    assert ".env exists already; it is not replaced" in done.err
+    assert [path.name for path in machine.folder.iterdir()] == [".env"]
+    done = await machine.recover("--rebuild")
+    assert done.code == 0, done.err

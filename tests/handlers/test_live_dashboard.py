@@ -1,0 +1,91 @@
+"""Every screen of the dashboard on the real service, reached by pressing its buttons."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.app.service import Service
+from bot.config.settings import load_settings
+from bot.demo.phones import Person
+from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.state import Message
+from tests.world.databases import make_database, write_env
+
+
+@pytest.fixture
+async def ann(tmp_path: Path) -> AsyncIterator[Person]:
+    """An admin of a running service with two databases, one of them missing; Ben has never pressed Start."""
+    sources = [make_database(tmp_path / "live" / "users.db"), tmp_path / "live" / "gone.db"]
+    async with StandIn() as api:
+        token = api.create_bot_token()
+        person = api.add_user(11, "Ann")
+        api.add_user(12, "Ben", started=False)
+        env = write_env(
+            tmp_path, sources, BOT_TOKEN=token, TELEGRAM_API=api.url, ADMIN_IDS="11,12", SCHEDULE="0 0 1 1 *"
+        )
+        async with Service.started(load_settings(env)):
+            yield person
+        assert api.violations == []
+
+
+async def opened(ann: Person, *path: str) -> Message:
+    """Open the menu anew and press one button after the other; the screen that the last one leads to."""
+    await ann.send("/admin")
+    screen = await ann.wait_for(lambda m: bool(m.buttons))
+    for button in path:
+        screen = await pressed(ann, button, screen)
+    return screen
+
+
+async def pressed(ann: Person, button: str, on: Message) -> Message:
+    before = on.revision
+    await (await ann.press(button, message=on)).answered()
+    return await ann.wait_for(lambda m: m.id == on.id and m.revision > before)
+
+
+async def test_a_manual_backup_from_the_press_to_the_result(ann: Person) -> None:
+    """The archive arrives, the result is honest about what is missing, and the history shows it."""
+    await opened(ann, "Database Backup", "Manual Backup")
+    archive = await ann.wait_for(lambda m: m.document is not None, since=0)
+    assert "gone.db" in archive.text
+    result = await ann.wait_for(lambda m: "Delivered to 1 of 2" in m.text, since=0)
+    assert "12 must open the bot and press Start" in result.text
+    history = await opened(ann, "Database Backup", "History")
+    details = await pressed(ann, history.button_texts[0], history)
+    assert archive.document is not None
+    assert archive.document.name in details.text
+    pinned = await pressed(ann, "Pin", details)
+    assert "pinned" in pinned.text
+    await (await ann.press("Send it to me again", message=pinned)).answered()
+    again = await ann.wait_for(lambda m: m.document is not None and m.id > archive.id)
+    assert again.document is not None
+    assert again.document.unique_id == archive.document.unique_id
+
+
+@pytest.mark.parametrize(
+    ("button", "shows"),
+    [
+        ("Backup Status", "Databases (2)"),
+        ("System Health", "1 of 2 reachable"),
+        ("Detailed Logs", "newest first"),
+        ("History", "No backup has been made yet"),
+        ("Settings", "wins over .env"),
+    ],
+)
+async def test_each_screen_and_the_way_back(ann: Person, button: str, shows: str) -> None:
+    """Each button leads to its screen, and Back leads to the menu again, in the same message."""
+    screen = await opened(ann, "Database Backup", button)
+    if shows not in screen.text:  # a slow screen says first that it is looking
+        screen = await ann.wait_for(lambda m: m.id == screen.id and shows in m.text)
+    menu = await pressed(ann, "Back", screen)
+    assert "Manual Backup" in " ".join(menu.button_texts)
+
+
+async def test_pause_and_resume(ann: Person) -> None:
+    """Paused is said first, and that it runs again."""
+    paused = await opened(ann, "Database Backup", "Pause")
+    stopped = await pressed(ann, paused.button_texts[0], paused)
+    assert "Paused until" in stopped.text.splitlines()[0]
+    running = await pressed(ann, "Resume", stopped)
+    assert "Running" in running.text

@@ -1,0 +1,153 @@
+"""Blocked, thrown out, let in again, or given a new id: the bot knows before the next backup fails there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from loguru import logger
+from typer.testing import CliRunner
+
+from bot.app.service import Service
+from bot.cli.main import app
+from bot.config.settings import load_settings
+from bot.demo.phones import Person
+from bot.demo.stand_in.groups import Group
+from bot.demo.stand_in.standin import StandIn
+from bot.models import Recipient, Trigger
+from tests.world.databases import make_database, write_env
+
+GROUP = -500
+
+
+@dataclass
+class Scene:
+    api: StandIn
+    ann: Person
+    group: Group
+    service: Service
+
+    async def parked(self) -> dict[int, str]:
+        return {who.chat_id: why for who, why in (await self.service.manager.catalogue.parked()).items()}
+
+    async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
+        async with asyncio.timeout(20):
+            while not await true():
+                await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    async with StandIn() as api:
+        token = api.create_bot_token()
+        ann = api.add_user(11, "Ann")
+        group = api.add_group(GROUP, "Ops", members=[ann])
+        env = write_env(
+            tmp_path, [make_database(tmp_path / "shop.db", 5)], BOT_TOKEN=token, TELEGRAM_API=api.url,
+            ADMIN_IDS="11", DELIVER_TO=f"11,{GROUP}", SCHEDULE="0 0 1 1 *",
+        )  # fmt: skip
+        async with Service.started(load_settings(env)) as service:
+            yield Scene(api, ann, group, service)
+        assert api.violations == []
+
+
+async def test_thrown_out_and_added_again(scene: Scene) -> None:
+    """Parked at once with what to do; what was owed meanwhile arrives when the bot is back."""
+    scene.group.kick_bot(scene.api.bot())
+
+    async def is_parked() -> bool:
+        return "add it again" in (await scene.parked()).get(GROUP, "")
+
+    await scene.until(is_parked)
+    await scene.service.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+    assert not [message for message in scene.group.messages if message.document]
+    scene.group.add_bot(scene.api.bot())
+
+    async def has_it() -> bool:
+        return any(message.document for message in scene.group.messages)
+
+    await scene.until(has_it)
+    assert await scene.parked() == {}
+
+
+async def test_blocked_and_unblocked(scene: Scene) -> None:
+    """The same in a private chat, without Start being pressed."""
+    scene.ann.block_bot()
+
+    async def is_parked() -> bool:
+        return "blocked" in (await scene.parked()).get(11, "")
+
+    await scene.until(is_parked)
+    scene.ann.unblock_bot()
+
+    async def is_back() -> bool:
+        return await scene.parked() == {}
+
+    await scene.until(is_back)
+
+
+async def test_a_group_with_a_new_id_is_followed(scene: Scene) -> None:
+    """By the service message alone, before anything is sent."""
+    grown = scene.group.upgrade()
+
+    async def followed() -> bool:
+        return await scene.service.manager.catalogue.current(Recipient(chat_id=GROUP)) == Recipient(chat_id=grown.id)
+
+    await scene.until(followed)
+
+
+async def test_start_in_a_parked_group_unparks_it(scene: Scene) -> None:
+    """An admin who presses Start there means it."""
+    await scene.service.manager.catalogue.park(Recipient(chat_id=GROUP), "the topic is closed")
+    await scene.ann.send("/start", to=scene.group)
+
+    async def is_back() -> bool:
+        return await scene.parked() == {}
+
+    await scene.until(is_back)
+
+
+async def test_the_line_of_its_own_pin_goes_and_nobody_is_called_a_stranger(scene: Scene) -> None:
+    """Telegram sends the bot the service message of its own pin, in a private chat too."""
+    lines: list[str] = []
+    sink = logger.add(lines.append)
+    try:
+        await scene.service.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+        await scene.api.until(lambda: bool(scene.api.calls_of("pinChatMessage", ok=True)))
+        await scene.api.until(lambda: bool(scene.api.calls_of("deleteMessage", ok=True)))
+    finally:
+        logger.remove(sink)
+    assert scene.ann.newest_pinned() is not None
+    assert not any(message.pins for message in scene.ann.messages)
+    assert not any("stranger" in line for line in lines)
+
+
+async def test_a_chat_that_deletes_its_messages_is_warned_about(scene: Scene, tmp_path: Path) -> None:
+    """On Start, in Status and by `config`, also one that had its timer before; over when it is turned off."""
+    manager = scene.service.manager
+
+    async def warned(chat: str, times: int) -> bool:
+        return sum(line.startswith(f"The chat {chat}") for line in (await manager.status()).warnings) == times
+
+    await scene.ann.set_timer(86_400)
+    await scene.until(lambda: warned("11", 1))
+    await scene.ann.set_timer(7 * 86_400, where=scene.group)
+    await scene.until(lambda: warned(str(GROUP), 1))
+    await scene.ann.start()
+    welcome = await scene.ann.wait_for(lambda m: "Welcome" in m.text)
+    assert "This chat deletes every message after a day" in welcome.text
+    command = ["config", "--json", "--env-file", str(tmp_path / ".env")]
+    config = await asyncio.to_thread(CliRunner().invoke, app, command)
+    assert sum("auto-delete timer off" in line for line in json.loads(config.stdout)["warnings"]) == 2
+
+    # What was set while nobody listened is asked for.
+    scene.group.chat.auto_delete = 0
+    assert manager.timers is not None
+    assert await manager.timer_of(GROUP) == ""
+    await scene.ann.set_timer(0)
+    await scene.until(lambda: warned("11", 0))
+    assert await warned(str(GROUP), 0)

@@ -1,0 +1,297 @@
+"""The schedule changed in chat on the real service: by clicks and typed messages, over restarts, told to the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.app.service import Service, open_manager
+from bot.config.settings import Settings, load_settings
+from bot.demo.phones import Person
+from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.state import Message
+from bot.models import BackupState, ServiceState, Trigger
+from bot.services.schedule.timetable import SCHEDULE
+from tests.app.test_service import until
+from tests.handlers.test_live_dashboard import opened, pressed
+from tests.world.databases import make_database, write_env
+
+NOON = datetime(2026, 7, 13, 12, 2, tzinfo=UTC)  # 14:02 in Berlin
+
+
+class MovedClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass
+class House:
+    """Two admins and a clock; the service is started as often as a test wants."""
+
+    settings: Settings
+    clock: MovedClock
+    ann: Person
+    ben: Person
+
+    @asynccontextmanager
+    async def service(self) -> AsyncIterator[Service]:
+        async with Service.started(self.settings, clock=self.clock) as service:
+            yield service
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with StandIn() as api:
+        token = api.create_bot_token()
+        ann, ben = api.add_user(11, "Ann"), api.add_user(12, "Ben")
+        api.clock.advance(NOON.timestamp() - api.clock.now())
+        source = make_database(tmp_path / "live.db")
+        env = write_env(tmp_path, [source], BOT_TOKEN=token, TELEGRAM_API=api.url, ADMIN_IDS="11,12")
+        yield House(load_settings(env), MovedClock(), ann, ben)
+        assert api.violations == []
+
+
+async def typed(ann: Person, text: str, sees: str) -> Message:
+    sent = await ann.send(text)
+    return await ann.wait_for(lambda m: m.id > sent.id and sees in m.text, since=0)
+
+
+async def test_a_preset_is_previewed_confirmed_told_and_kept(house: House) -> None:
+    """Five runs in the zone before the yes; then it is followed at once, told to Ben silently, and kept."""
+    async with house.service() as service:
+        schedule = await opened(house.ann, "Database Backup", "Settings", "Schedule")
+        assert "0 * * * * (hourly), from .env" in schedule.text
+        asked = await pressed(house.ann, "Every 15 min", schedule)
+        assert "*/15 * * * * (every 15 minutes)" in asked.text
+        assert "Europe/Berlin" in asked.text
+        assert [line for line in asked.text.splitlines() if "•" in line] == [
+            f"• today {time}" for time in ("14:15", "14:30", "14:45", "15:00", "15:15")
+        ]
+        assert "reach back 12 h" in asked.text  # fifty archives at this pace
+        assert service.scheduler.expression == "0 * * * *"
+        done = await pressed(house.ann, "Follow this schedule", asked)
+        assert "set in chat by Ann (11)" in done.text
+        assert service.scheduler.next_run() == NOON.replace(minute=15)
+        told = await house.ben.wait_for(lambda m: "Ann (11) changed the schedule" in m.text, since=0)
+        assert told.silent
+        assert not [m for m in house.ann.messages if "changed the schedule" in m.text]
+    async with house.service() as service:
+        assert service.scheduler.expression == "*/15 * * * *"
+        status = await service.manager.status()
+        assert (status.schedule, status.setting) == ("*/15 * * * *", "0 * * * *")
+        assert status.next_run_at == NOON.replace(minute=15)
+        schedule = await opened(house.ben, "Database Backup", "Settings", "Schedule")
+        asked = await pressed(house.ben, "Back to .env", schedule)
+        assert "0 * * * *" in asked.text
+        done = await pressed(house.ben, "Follow .env again", asked)
+        assert "from .env" in done.text
+        assert service.scheduler.expression == "0 * * * *"
+        assert SCHEDULE not in await service.manager.catalogue.overrides()
+        actions = [entry.action for entry in await service.manager.catalogue.audits()]
+        assert actions == ["reset the schedule", "changed the schedule"]
+
+
+async def test_daily_by_buttons(house: House) -> None:
+    """Hour and minute are picked, and mean the zone's clock."""
+    async with house.service() as service:
+        screen = await opened(house.ann, "Database Backup", "Settings", "Schedule", "Daily at …")
+        screen = await pressed(house.ann, "03", screen)
+        screen = await pressed(house.ann, "03:35", screen)
+        assert "35 3 * * * (daily at 03:35)" in screen.text
+        assert "tomorrow 03:35" in screen.text
+        await pressed(house.ann, "Follow this schedule", screen)
+        assert service.scheduler.next_run() == datetime(2026, 7, 14, 1, 35, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("rubbish", "sentence"),
+    [
+        ("every monday", "five"),
+        ("0 25 * * *", "the hour “25” is not valid"),
+        ("0 0 31 2 *", "never comes"),
+        ("<b>*</b> * * * *", "not valid"),
+        ("1 " * 400, "too long"),
+    ],
+)
+async def test_rubbish_gets_its_sentence_and_another_try(house: House, rubbish: str, sentence: str) -> None:
+    """A typed expression that can't be changes nothing, and the next message is the next try."""
+    async with house.service() as service:
+        await opened(house.ann, "Database Backup", "Settings", "Schedule", "Cron expression")
+        again = await typed(house.ann, rubbish, "Nothing has changed")
+        assert sentence in again.text
+        asked = await typed(house.ann, "`0 8-20/2 * * MON-FRI`", "Follow this schedule?")
+        await pressed(house.ann, "Follow this schedule", asked)
+        assert service.scheduler.expression == "0 8-20/2 * * MON-FRI"
+
+
+async def test_a_typed_answer_is_taken_from_who_was_asked_and_in_time(house: House) -> None:
+    """Another admin's message, one after a command, one after Cancel, and one that comes too late are no answers."""
+    async with house.service() as service:
+        path = ("Database Backup", "Settings", "Schedule", "Cron expression")
+        await opened(house.ann, *path)
+        await typed(house.ben, "5 5 * * *", "I don't know what to do with this")
+        await typed(house.ann, "/status", "No good backup yet")
+        await typed(house.ann, "5 5 * * *", "I don't know what to do with this")
+        asked = await opened(house.ann, *path)
+        await pressed(house.ann, "Cancel", asked)
+        await typed(house.ann, "5 5 * * *", "I don't know what to do with this")
+        await opened(house.ann, *path)
+        house.clock.now += timedelta(minutes=6)
+        await typed(house.ann, "5 5 * * *", "no longer waited")
+        asked = await opened(house.ann, "Database Backup", "Settings", "Schedule", "Every 6 h")
+        house.clock.now += timedelta(minutes=11)
+        screen = await pressed(house.ann, "Follow this schedule", asked)
+        assert "from .env" in screen.text
+        assert service.scheduler.expression == "0 * * * *"
+
+
+async def test_another_process_changes_the_schedule(house: House) -> None:
+    """What was changed elsewhere is followed when the service next looks."""
+    async with house.service() as service:
+        async with open_manager(house.settings, deliver=False, clock=house.clock) as other:
+            await other.timetable.change("0 0 * * *", actor="a command")
+        await service.follow_timetable()
+        assert service.scheduler.expression == "0 0 * * *"
+        heartbeat = await service.manager.catalogue.heartbeat()
+        assert heartbeat is not None
+        assert heartbeat.next_run_at == datetime(2026, 7, 13, 22, 0, tzinfo=UTC)
+
+
+async def test_a_choice_that_can_not_be_read_gives_way_loudly(house: House) -> None:
+    """A stored expression of another version is not followed in silence: .env holds, and the status says why."""
+    async with house.service() as service:
+        await service.manager.catalogue.set_override(SCHEDULE, "@hourly", "Ann")
+        await service.follow_timetable()
+        status = await service.manager.status()
+        assert status.schedule == service.scheduler.expression == "0 * * * *"
+        assert "chosen in chat by Ann can't be followed" in " ".join(status.warnings)
+
+
+async def test_a_missed_run_is_caught_up_by_the_schedule_of_the_chat(house: House) -> None:
+    """Down at a time that only the override names, the service makes up for it; .env's times owe nothing."""
+    async with house.service() as service:
+        await service.manager.timetable.change("30 14 * * *", actor="Ann")
+    house.clock.now = NOON.replace(minute=20) + timedelta(hours=0)
+    async with house.service() as service:
+        assert service.scheduler.running is None
+    house.clock.now = NOON.replace(minute=50)
+    async with house.service() as service:
+        await until(lambda: _delivered(service))
+        (backup,) = await service.manager.catalogue.backups()
+        assert backup.trigger is Trigger.CATCH_UP
+        assert await service.manager.catalogue.last_planned() == NOON.replace(minute=30)
+
+
+async def _delivered(service: Service) -> bool:
+    return any(b.state is BackupState.DELIVERED for b in await service.manager.catalogue.backups())
+
+
+async def test_a_new_schedule_owes_nothing_of_the_time_before_it(house: House) -> None:
+    """Chosen at 14:02, “every 15 minutes” does not make up for 14:00 at the next start."""
+    async with house.service() as service:
+        await service.manager.catalogue.set_last_planned(NOON - timedelta(days=1))
+        await service.manager.timetable.change("*/15 * * * *", actor="Ann")
+    async with house.service() as service:
+        assert service.scheduler.running is None
+        assert await service.manager.catalogue.backups() == ()
+
+
+async def test_a_run_under_way_goes_on_while_the_schedule_changes(house: House, tmp_path: Path) -> None:
+    """The run that the old plan began is finished, and the new plan holds after it."""
+    async with house.service() as service:
+        gate = asyncio.Event()
+        back_up = service.manager.back_up
+
+        async def slow(*, trigger: Trigger, requested_by: str) -> object:
+            await gate.wait()
+            return await back_up(trigger=trigger, requested_by=requested_by)
+
+        service.manager.back_up = slow  # type: ignore[method-assign,assignment]
+        service.scheduler.fire(NOON.replace(minute=0))
+        await service.manager.timetable.change("0 0 * * *", actor="Ann")
+        assert service.scheduler.running == NOON.replace(minute=0)
+        gate.set()
+        await until(lambda: _delivered(service))
+        assert service.scheduler.next_run() == datetime(2026, 7, 13, 22, 0, tzinfo=UTC)
+
+
+async def test_a_schedule_too_often_for_the_size_is_refused(house: House) -> None:
+    """Runs that come faster than backups can be made and sent are refused with the mend."""
+    async with house.service() as service:
+        catalogue = service.manager.catalogue
+        number = await catalogue.begin_backup(trigger=Trigger.COMMAND, requested_by="a test", started_at=NOON)
+        await catalogue.finish_backup(
+            number,
+            state=BackupState.DELIVERED,
+            finished_at=NOON + timedelta(seconds=100),
+            archive_name="database_backup_20260713_120200.zip",
+            archive_bytes=20 * 1024**2,
+            archive_sha256="ab",
+        )
+        await opened(house.ann, "Database Backup", "Settings", "Schedule", "Cron expression")
+        again = await typed(house.ann, "* * * * *", "too often for the size")
+        assert "106 s to make and send, and runs would come 60 s apart" in again.text
+        assert "at least 4 minutes" in again.text
+        await typed(house.ann, "*/5 * * * *", "Follow this schedule?")
+
+
+async def test_across_the_end_of_summer_time(house: House) -> None:
+    """The preview shows the zone's wall clock on both sides of the change, and the instants are an hour further."""
+    house.clock.now = datetime(2026, 10, 24, 10, 0, tzinfo=UTC)
+    async with house.service() as service:
+        runs = (await service.manager.timetable.preview("30 3 * * *")).runs
+        assert [run.hour for run in runs] == [2, 2, 2, 2, 2]
+        assert (await service.manager.timetable.preview("30 3 24 10 *")).runs[0].hour == 1
+
+
+async def test_a_pause_ends_by_itself_with_one_run_that_makes_up(house: House) -> None:
+    """Paused over three full hours: stopped until its end, then running, and one backup, not three."""
+    async with house.service() as service:
+        await opened(house.ann, "Database Backup", "Pause", "6 h")
+        status = await service.manager.status()
+        assert (status.state, status.next_run_at) == (ServiceState.STOPPED, NOON.replace(hour=19, minute=0))
+        shown = await opened(house.ben, "Database Backup", "Backup Status")
+        assert "⏸ Paused until today 20:02" in shown.text.splitlines()[0]
+        assert "Paused by Ann (11)" in shown.text
+        assert "until today 20:02" in shown.text
+        house.clock.now = NOON + timedelta(hours=3)
+        await service.follow_timetable()
+        assert service.scheduler.running is None
+        house.clock.now = NOON + timedelta(hours=6, minutes=1)
+        await service.follow_timetable()
+        await until(lambda: _delivered(service))
+        await service.follow_timetable()
+        (backup,) = await service.manager.catalogue.backups()
+        assert backup.trigger is Trigger.CATCH_UP
+
+
+async def test_a_pause_that_ended_while_nothing_ran(house: House) -> None:
+    """The service that starts after the end of a pause makes up as after any absence."""
+    async with house.service() as service:
+        await service.manager.pause(actor="Ann", until=NOON + timedelta(hours=1))
+    house.clock.now = NOON + timedelta(hours=5)
+    async with house.service() as service:
+        await until(lambda: _delivered(service))
+        assert (await service.manager.status()).paused is None
+
+
+async def test_until_tomorrow_morning(house: House) -> None:
+    """08:00 of the next day by the zone's clock, shown with its end."""
+    async with house.service() as service:
+        paused = await opened(house.ann, "Database Backup", "Pause", "Until tomorrow 08:00")
+        assert "until tomorrow 08:00" in paused.text
+        override = (await service.manager.status()).paused
+        assert override is not None
+        assert override.until == datetime(2026, 7, 14, 6, 0, tzinfo=UTC)
+        assert service.scheduler.next_run() == override.until

@@ -1,0 +1,114 @@
+"""Kill -9 at every stage: no half-made file is taken for a backup, and the next start goes on."""
+
+import asyncio
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from bot.app.service import open_manager
+from bot.config.settings import load_settings
+from bot.models import BackupState, Stage, Trigger
+from bot.services.archive.verify import verify_archive
+from bot.services.concurrency.abort import Abort
+from bot.services.manager import Manager
+from tests.world.databases import make_database, write_env
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
+
+PROGRAM = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from bot.app import open_manager
+from bot.config import load_settings
+from bot.models import Trigger
+from bot.services.runs import Runs
+
+env, stage, nth = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+seen = 0
+report = Runs._report
+
+def report_and_die(self, run, progress):
+    global seen
+    report(self, run, progress)
+    if progress.stage == stage:
+        seen += 1
+        if seen == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+Runs._report = report_and_die
+
+async def main():
+    async with open_manager(load_settings(env, need_telegram=False), deliver=False) as manager:
+        await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+
+asyncio.run(main())
+"""
+
+
+async def is_sound(manager: Manager) -> None:
+    """Whatever is called a backup opens in full, and nothing else lies about."""
+    on_disk = {path.name for path in manager.store.folder.glob("database_backup_*")}
+    known = await manager.catalogue.backups(on_disk_only=True)
+    assert on_disk == {backup.archive_name for backup in known}
+    for backup in known:
+        await verify_archive(
+            manager.store.folder / backup.archive_name, expected_sha256=backup.archive_sha256, abort=Abort()
+        )
+    assert not [b for b in await manager.catalogue.backups() if b.state is BackupState.RUNNING]
+    assert not list((manager.store.folder / ".work").glob("*"))
+
+
+async def next_run(env: Path) -> None:
+    """A later process finds everything in order, and can back up."""
+    async with open_manager(load_settings(env, need_telegram=False), deliver=False) as manager:
+        await is_sound(manager)
+        result = await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+        assert result.backup.proven
+        await is_sound(manager)
+
+
+@pytest.mark.parametrize(
+    ("stage", "nth"),
+    [(Stage.SNAPSHOT, 1), (Stage.SNAPSHOT, 3), (Stage.CHECK, 1), (Stage.CHECK, 4), (Stage.DONE, 1)],
+)
+async def test_killed_at_a_stage(tmp_path: Path, stage: Stage, nth: int) -> None:
+    """A run killed at that moment leaves no backup that is none, and the next run succeeds."""
+    sources = [make_database(tmp_path / f"{n}.db", 4000, wal=bool(n % 2), filler=500) for n in range(3)]
+    env = write_env(tmp_path, sources)
+    child = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", PROGRAM, str(env), stage, str(nth)], check=False, capture_output=True
+    )
+    assert child.returncode == -signal.SIGKILL, child.stderr.decode()
+    await next_run(env)
+
+
+@pytest.mark.soak
+async def test_killed_at_random_moments(tmp_path: Path) -> None:
+    """Killed over and over at any instant, the store stays sound and the sources whole."""
+    rounds = int(os.environ.get("SOAK", "6"))
+    sources = [make_database(tmp_path / f"{n}.db", 4000, wal=bool(n % 2), filler=500) for n in range(3)]
+    env = write_env(tmp_path, sources)
+    chance = random.Random(7)
+    for _ in range(rounds):
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", PROGRAM, str(env), "never", "1", stderr=asyncio.subprocess.DEVNULL
+        )
+        try:
+            await asyncio.wait_for(child.wait(), chance.uniform(0.3, 1.2))
+        except TimeoutError:
+            with suppress(ProcessLookupError):  # it ended in the same moment
+                child.send_signal(signal.SIGKILL)
+            await child.wait()
+        async with open_manager(load_settings(env, need_telegram=False), deliver=False) as manager:
+            await is_sound(manager)
+    await next_run(env)
+    for source in sources:
+        with closing(sqlite3.connect(source)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)

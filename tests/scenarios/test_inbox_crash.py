@@ -1,0 +1,76 @@
+"""The service killed dead while an archive is being collected: swept at the next start, and told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.app.service import open_manager
+from bot.config.settings import Settings, load_settings
+from bot.demo.stand_in.standin import StandIn
+from bot.models import Trigger
+from tests.world.databases import make_database, write_env
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+async def started(folder: Path, api: StandIn) -> asyncio.subprocess.Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", "run", "--env-file", str(folder / ".env"),
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    await api.polled(within=30)
+    return process
+
+
+async def volumes(settings: Settings, folder: Path) -> list[Path]:
+    """The two volumes of an archive that is in the store."""
+    async with open_manager(settings, deliver=False) as manager:
+        made = await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+    content = (settings.backup_dir / made.backup.archive_name).read_bytes()
+    half = len(content) // 2 + 1
+    paths = [folder / f"{made.backup.archive_name}.{number:03}" for number in (1, 2)]
+    paths[0].write_bytes(content[:half])
+    paths[1].write_bytes(content[half:])
+    return paths
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
+async def test_killed_in_the_middle_nothing_stays_and_the_admin_is_told(tmp_path: Path) -> None:
+    """The old message's button, and the volume sent next, say that what had come is gone; both sent again do it."""
+    async with StandIn() as api:
+        ann, token = api.add_user(11, "Ann"), api.create_bot_token()
+        env = write_env(
+            tmp_path, [make_database(tmp_path / "live.db", 3000)],
+            BOT_TOKEN=token, TELEGRAM_API=api.url, ADMIN_IDS="11", SCHEDULE="0 0 1 1 *",
+        )  # fmt: skip
+        settings = load_settings(env)
+        one, two = await volumes(settings, tmp_path)
+        work = settings.backup_dir / ".work"
+        process = await started(tmp_path, api)
+        await ann.send_document(one)
+        waiting = await ann.wait_for(lambda m: "Volumes are missing" in m.text, within=20)
+        (left,) = [path for path in work.glob("restore-*") if path.is_dir()]
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+        assert [path.name for path in left.rglob("*.001")] == [one.name]
+
+        process = await started(tmp_path, api)
+        press = await ann.press("Forget", message=waiting)
+        assert "no longer here" in (await press.answered(within=20)).text
+        await ann.send_document(two)
+        told = await ann.wait_for(lambda m: "Volumes are missing" in m.text, within=20)
+        assert "started again meanwhile" in told.text
+        assert not left.exists()
+        await ann.send_document(one)
+        await ann.wait_for(lambda m: "whole and sound" in m.text, within=20)
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 15) == 0
+        assert list(work.glob("restore-*")) == []
+        assert api.violations == []

@@ -1,0 +1,97 @@
+"""The whole way: an archive that is on no disk any more is sent to the bot, and the databases come back in the chat."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bot.demo.stand_in.state import Message
+from tests.world.databases import rows_in
+from tests.world.inbox import House, open_house
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with open_house(tmp_path) as there:
+        yield there
+
+
+def lose_rows(path: Path) -> None:
+    """Let the application do what it should not have done."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM entries")
+        connection.execute("UPDATE totals SET rows = 0")
+
+
+async def confirmed(house: House, ready: Message) -> Message:
+    """Press through choice, plan and both questions; the result."""
+    await house.press("Restore…", ready)
+    choice = await house.shows("which databases", since=ready.revision)
+    assert {"☑️ shop.db", "☑️ users.db"} <= set(choice.button_texts)
+    await house.press("Show the plan", choice)
+    plan = await house.shows("the plan", since=choice.revision)
+    assert plan.id == ready.id
+    plan = await house.ann.wait_for(lambda m: "♻️ Restore" in m.button_texts, since=choice.revision, within=15)
+    await house.press("♻️ Restore", plan)
+    sure = await house.ann.wait_for(lambda m: "⚠️ Yes, replace" in m.button_texts, since=plan.revision)
+    await house.press("Yes, replace", sure)
+    return await house.ann.wait_for(lambda m: "↩️ Undo" in m.button_texts, since=sure.revision, within=30)
+
+
+async def test_an_archive_from_the_chat_alone_is_restored(house: House) -> None:
+    """Deleted from the disk, forwarded to the bot, confirmed: the rows are back, and nothing of it is left lying."""
+    live = house.folder / "live"
+    backup = await house.back_up()
+    delivered = await house.ann.wait_for(lambda m: m.document is not None, since=0)
+    lose_rows(live / "shop.db")
+    house.archive(backup).unlink()
+    await house.ann.forward(delivered)
+    await confirmed(house, await house.shows("whole and sound", f"backup {backup.id}"))
+    assert rows_in(live / "shop.db") == (3000, 3000)
+    await house.api.until(lambda: house.rooms() == [], within=10)
+
+
+async def test_volumes_of_an_unknown_archive_are_restored(house: House) -> None:
+    """The catalogue knows nothing of it (another machine made it): the volumes are all there is."""
+    live = house.folder / "live"
+    backup = await house.back_up()
+    volumes = house.volumes(house.archive(backup), 3, "from the old server ({number})")
+    lose_rows(live / "shop.db")
+    lose_rows(live / "users.db")
+    await house.stop()
+    for path in house.settings.backup_dir.iterdir():
+        if path.is_file():
+            path.unlink()
+    await house.start()
+    await house.ann.send_album(reversed(volumes))
+    ready = await house.shows("whole and sound", "not in this bot's catalogue")
+    await confirmed(house, ready)
+    assert rows_in(live / "shop.db") == (3000, 3000)
+    assert rows_in(live / "users.db") == (7, 7)
+
+
+async def test_forgetting_it_ends_what_was_begun(house: House) -> None:
+    """A restore from what was forgotten is answered, and changes nothing."""
+    backup = await house.back_up()
+    await house.ann.send_document(house.archive(backup))
+    ready = await house.shows("whole and sound")
+    await house.press("Forget", ready)
+    await house.shows("Forgotten")
+    await (await house.ann.press("Restore…", message=ready, stale=True)).answered()
+    await house.shows("no longer kept here")
+    assert house.rooms() == []
+
+
+async def test_after_a_restart_the_old_button_is_answered(house: House) -> None:
+    """What was offered before a restart is gone, and the press says so."""
+    backup = await house.back_up()
+    await house.ann.send_document(house.archive(backup))
+    ready = await house.shows("whole and sound")
+    await house.stop()
+    await house.start()
+    await (await house.ann.press("Restore…", message=ready, stale=True)).answered()
+    await house.shows("no longer kept here")

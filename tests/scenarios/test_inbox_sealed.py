@@ -1,0 +1,70 @@
+"""Sealed archives sent to a bot that has the key: opened for the check and for the restore, and never kept unsealed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyrage
+import pytest
+
+from tests.scenarios.test_inbox_restore import confirmed, lose_rows
+from tests.world.databases import rows_in
+from tests.world.inbox import House, open_house
+
+
+def with_key(folder: Path) -> tuple[str, str]:
+    identity = pyrage.x25519.Identity.generate()
+    key = folder / "key.txt"
+    key.write_text(f"{identity}\n")
+    key.chmod(0o600)
+    return str(key), str(identity.to_public())
+
+
+def sealed(house: House, archive: Path, recipient: str) -> Path:
+    path = house.folder / f"{archive.name}.age"
+    path.write_bytes(pyrage.encrypt(archive.read_bytes(), [pyrage.x25519.Recipient.from_str(recipient)]))
+    return path
+
+
+async def test_a_sealed_archive_is_checked_and_restored(tmp_path: Path) -> None:
+    """From the sealed file to the live database; all that is kept meanwhile is the sealed file."""
+    key, recipient = with_key(tmp_path)
+    async with open_house(tmp_path, AGE_IDENTITY_FILE=key) as house:
+        archive = house.archive(await house.back_up())
+        await house.ann.send_document(sealed(house, archive, recipient))
+        ready = await house.shows("whole and sound", "shop.db")
+        kept = [path for room in house.rooms() for path in room.rglob("*") if path.is_file()]
+        assert [path.suffix for path in kept] == [".age"]
+        lose_rows(tmp_path / "live" / "shop.db")
+        archive.unlink()
+        await confirmed(house, ready)
+        assert rows_in(tmp_path / "live" / "shop.db") == (3000, 3000)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+async def test_sealed_volumes_in_any_order(tmp_path: Path, count: int) -> None:
+    """What is missing is told; also the last one, which shows only when the seal is opened."""
+    key, recipient = with_key(tmp_path)
+    async with open_house(tmp_path, AGE_IDENTITY_FILE=key) as house:
+        first, *rest = house.volumes(sealed(house, house.archive(await house.back_up()), recipient), count)
+        for volume in reversed(rest):
+            await house.ann.send_document(volume)
+        await house.shows("Volumes are missing", ".zip.001")
+        await house.ann.send_document(first)
+        ready = await house.shows("whole and sound", f"in {count} volumes")
+        await house.press("Forget", ready)
+        await house.ann.send_document(first)
+        waiting = await house.shows("Volumes are missing", ".zip.002", since=ready.revision)
+        for volume in rest:
+            await house.ann.send_document(volume)
+        assert (await house.shows("whole and sound", since=waiting.revision)).id == waiting.id
+
+
+async def test_without_the_right_key_it_says_so(tmp_path: Path) -> None:
+    """Another key opens nothing, and the sentence is about that."""
+    key, _ = with_key(tmp_path)
+    another = str(pyrage.x25519.Identity.generate().to_public())
+    async with open_house(tmp_path, AGE_IDENTITY_FILE=key) as house:
+        await house.ann.send_document(sealed(house, house.archive(await house.back_up()), another))
+        refused = await house.shows("This can't be used")
+        assert "key" in refused.text

@@ -1,0 +1,103 @@
+"""A whole run over several databases: what happens to one of them never costs another."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from bot.clock import utc_now
+from bot.models import CheckMethod, Compression, Database, Progress, SkipReason, Stage, Trigger, Verdict
+from bot.services.backup.pipeline import BackupPlan, MadeBackup, make_backup
+from bot.services.concurrency.abort import Abort
+from tests.world.databases import damage, make_database
+
+
+async def run(tmp_path: Path, *paths: Path, report: Callable[[Progress], None] = lambda _: None) -> MadeBackup:
+    plan = BackupPlan(
+        databases=tuple(Database(path=path, name=path.name) for path in paths),
+        missing=(),
+        target=tmp_path / "database_backup_20260713_120000.zip",
+        work=tmp_path / "work",
+        started_at=utc_now(),
+        trigger=Trigger.COMMAND,
+        host="here",
+        timezone="UTC",
+        check=CheckMethod.FULL,
+        compression=Compression.FAST,
+        busy_timeout=20,
+        allow_journal_recovery=False,
+    )
+    try:
+        return await make_backup(plan, abort=Abort(), report=report)
+    finally:
+        shutil.rmtree(plan.work)
+
+
+def when_copied(act: Callable[[], object]) -> Callable[[Progress], None]:
+    """Act once, when every snapshot is taken and the checks go on."""
+    done = []
+
+    def report(progress: Progress) -> None:
+        if progress.stage is Stage.CHECK and not done:
+            done.append(act())
+
+    return report
+
+
+def rows_of(archive: Path, name: str, into: Path) -> int:
+    with zipfile.ZipFile(archive) as opened, closing(sqlite3.connect(opened.extract(name, into))) as db:
+        return int(db.execute("SELECT count(*) FROM entries").fetchone()[0])
+
+
+async def test_what_looked_damaged_is_taken_again(tmp_path: Path) -> None:
+    """A copy of a torn state, which its application has mended meanwhile, gives way to a whole one."""
+    good, torn = make_database(tmp_path / "good.db"), damage(make_database(tmp_path / "torn.db", 50, wal=False))
+    whole = make_database(tmp_path / "elsewhere" / "whole.db", 77, wal=False)
+    product = await run(tmp_path, good, torn, report=when_copied(lambda: whole.replace(torn)))
+    assert product.skipped == ()
+    assert [entry.verdict for entry in product.databases] == [Verdict.OK, Verdict.OK]
+    assert rows_of(product.archive.path, "torn.db", tmp_path / "out") == 77
+
+
+async def test_damage_of_a_file_at_rest_is_damage(tmp_path: Path) -> None:
+    """It is said so, with SQLite's own words, and the other database goes out."""
+    good, bad = make_database(tmp_path / "good.db"), damage(make_database(tmp_path / "bad.db"))
+    product = await run(tmp_path, good, bad)
+    assert [(skip.name, skip.reason) for skip in product.skipped] == [("bad.db", SkipReason.DAMAGED)]
+    assert "by_text" in product.skipped[0].detail
+    assert rows_of(product.archive.path, "good.db", tmp_path / "out") == 50
+
+
+async def test_what_looks_damaged_while_it_is_written_is_not_called_damaged(tmp_path: Path) -> None:
+    """As long as the file changes between two looks, nothing is proven but that it is being written."""
+    good, bad = make_database(tmp_path / "good.db"), damage(make_database(tmp_path / "bad.db", wal=False))
+    touch = "import os, sys, time\nwhile True: os.utime(sys.argv[1]); time.sleep(0.02)"
+    with subprocess.Popen([sys.executable, "-c", touch, str(bad)]) as writer:
+        product = await run(tmp_path, good, bad)
+        writer.kill()
+    assert [(skip.name, skip.reason) for skip in product.skipped] == [("bad.db", SkipReason.CHANGED_WHILE_READ)]
+    assert rows_of(product.archive.path, "good.db", tmp_path / "out") == 50
+
+
+async def test_a_private_copy_that_is_lost_costs_no_other(tmp_path: Path) -> None:
+    """What this machine loses of its own is that database's report, and the archive is written without it."""
+    good, bad = make_database(tmp_path / "good.db", filler=90_000), make_database(tmp_path / "bad.db", filler=80_000)
+
+    everything = good.stat().st_size + bad.stat().st_size
+    lost: list[Path] = []
+
+    def lose(progress: Progress) -> None:
+        if progress.stage is Stage.SNAPSHOT and progress.done == everything and not lost:
+            lost.append(min((tmp_path / "work").iterdir(), key=lambda file: file.stat().st_size))
+            lost[0].unlink()
+
+    product = await run(tmp_path, good, bad, report=lose)
+    assert lost
+    assert [(skip.name, skip.reason) for skip in product.skipped] == [("bad.db", SkipReason.FAILED)]
+    assert rows_of(product.archive.path, "good.db", tmp_path / "out") == 50

@@ -1,0 +1,252 @@
+"""Test-restores: what Telegram and the disk hold is opened, compared and reported."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+import zipfile
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.app.service import Service, open_manager
+from bot.config.settings import load_settings
+from bot.demo.phones import Person
+from bot.demo.stand_in.faults import bad_request, server_error
+from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.state import StoredFile
+from bot.errors import DamagedArchiveError, UntrustedArchiveError
+from bot.models import INFO_NAME, MANIFEST_NAME, Backup, Compression, DrillSource, Member, Trigger
+from bot.services.archive.backup_info import build_info
+from bot.services.archive.manifest import build_manifest
+from bot.services.archive.write import MemberSource, write_archive
+from bot.services.concurrency.abort import Abort
+from bot.services.drill.drill import rehearse
+from bot.services.fetch.fetch import UnreachableError
+from bot.services.manager import Manager
+from bot.services.recovery.document import DOCUMENT_NAME
+from bot.texts import Texts
+from tests.services.recovery.scene import changed
+from tests.world.databases import damage, make_database, write_env
+
+
+@pytest.fixture(autouse=True)
+def _no_warning_from_aiohttp_about_itself() -> None:
+    """The stand-in reads multipart bodies with aiohttp, whose reader calls a function that aiohttp deprecates."""
+    warnings.filterwarnings("ignore", message=r"unread_data\(\) is deprecated")
+
+
+@pytest.fixture
+async def standin() -> AsyncIterator[StandIn]:
+    """A stand-in of the cloud server with one bot; whatever the test did, no call may have broken the contract."""
+    async with StandIn() as api:
+        api.create_bot_token()
+        yield api
+    assert api.violations == []
+
+
+@pytest.fixture
+def ann(standin: StandIn) -> Person:
+    return standin.add_user(11, "Ann")
+
+
+@pytest.fixture
+async def manager(standin: StandIn, ann: Person, tmp_path: Path) -> AsyncIterator[Manager]:
+    """A manager that delivers two databases to Ann."""
+    sources = [make_database(tmp_path / "shop.db", 3000), make_database(tmp_path / "users.db", wal=False)]
+    env = write_env(tmp_path, sources, BOT_TOKEN=standin.bot().token, TELEGRAM_API=standin.url, ADMIN_IDS="11")
+    async with open_manager(load_settings(env), deliver=True) as opened:
+        yield opened
+
+
+async def back_up(manager: Manager) -> Backup:
+    return (await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
+
+
+def archive_in(person: Person) -> StoredFile:
+    """The newest archive on a phone."""
+    return [m.document for m in person.messages if m.document and m.document.name != DOCUMENT_NAME][-1]
+
+
+async def test_the_newest_backup_is_proven_from_telegram(manager: Manager, standin: StandIn, ann: Person) -> None:
+    """Its volumes are fetched back and opened; status, health and the backup say so, and nobody is bothered."""
+    backup = await back_up(manager)
+    before = len(ann.messages)
+    drill = await manager.drills.drill_newest()
+    assert drill is not None
+    assert (drill.backup_id, drill.ok, drill.source) == (backup.id, True, DrillSource.TELEGRAM)
+    assert "2 databases restored and checked" in drill.detail
+    assert standin.calls_of("download", ok=True)
+    status = await manager.status()
+    assert status.restore_proven == status.last_drill == drill
+    texts = Texts(timezone=manager.timezone)
+    assert "Restore last proven just now, from Telegram" in texts.status(status)
+    assert "Restore last proven just now, from Telegram" in texts.health(await manager.health())
+    assert "Restore proven" in texts.details(await manager.details(backup.id), status.now)
+    assert len(ann.messages) == before
+    assert list(manager.store.work.iterdir()) == []
+
+
+async def test_a_flipped_byte_in_telegram_is_caught_and_alarmed(manager: Manager, ann: Person) -> None:
+    """One changed bit in the stored file: a loud message to every admin, and a mark on the backup."""
+    backup = await back_up(manager)
+    with changed(archive_in(ann), at=archive_in(ann).size // 2):
+        drill = await manager.drills.drill_newest()
+    assert drill is not None
+    assert not drill.ok
+    await manager.alarms.told()
+    assert "Test-restore failed" in ann.last.text
+    assert not ann.last.silent
+    texts = Texts(timezone=manager.timezone)
+    status = await manager.status()
+    assert status.restore_proven is None
+    assert f"Test-restore of backup {backup.id} failed" in texts.status(status)
+    assert "Something is wrong" in texts.health(await manager.health())
+    assert "test-restore from telegram failed" in (await manager.catalogue.backup(backup.id)).note
+
+
+async def test_a_file_that_telegram_no_longer_gives_out_is_alarmed(
+    manager: Manager, ann: Person, standin: StandIn
+) -> None:
+    """A stale file_id means that this backup can't be had back from the chat."""
+    await back_up(manager)
+    manager.drills.patience = 0
+    standin.inject(bad_request("wrong file_id or the file is temporarily unavailable"), "getFile", times=None)
+    drill = await manager.drills.drill_newest()
+    assert drill is not None
+    assert not drill.ok
+    await manager.alarms.told()
+    assert "Test-restore failed" in ann.last.text
+
+
+async def test_an_unreachable_telegram_says_nothing_about_the_backup(manager: Manager, standin: StandIn) -> None:
+    """Where Telegram can't be asked, nothing is recorded and nobody alarmed."""
+    await back_up(manager)
+    manager.drills.patience = 0
+    standin.inject(server_error(502, html=True), "getFile", times=None)
+    with pytest.raises(UnreachableError):
+        await manager.drills.drill_newest()
+    assert await manager.catalogue.last_drill() is None
+
+
+async def test_volumes_too_large_to_fetch_are_replaced_by_the_disk(manager: Manager, standin: StandIn) -> None:
+    """What a bot may not download is test-restored from the archive on the disk, and said so."""
+    await back_up(manager)
+    standin.inject(bad_request("file is too big"), "getFile", times=None)
+    drill = await manager.drills.drill_newest()
+    assert drill is not None
+    assert (drill.ok, drill.source) == (True, DrillSource.DISK)
+
+
+async def test_without_any_backup_there_is_nothing_to_drill(manager: Manager) -> None:
+    """A new service has no proof and no alarm."""
+    assert await manager.drills.drill_newest() is None
+
+
+async def test_a_drill_on_the_disk_reads_the_archive_in_full(manager: Manager) -> None:
+    """A byte changed in the stored archive is found although it opens."""
+    backup = await back_up(manager)
+    path = manager.store.folder / backup.archive_name
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    drill = await manager.drills.drill_on_disk(backup, abort=Abort())
+    assert not drill.ok
+
+
+@pytest.mark.parametrize(
+    ("lie", "said"),
+    [
+        ({"schema_sha256": "0" * 64}, "shop.db: its schema is not the one"),
+        ({"foreign_key_violations": 3}, "0 rows refer to missing ones, 3 did"),
+        ({"rows": (("entries", 2999), ("totals", 1))}, "number of rows"),
+        ({"user_version": 8}, "user_version"),
+    ],
+)
+async def test_everything_the_manifest_claims_is_compared(
+    manager: Manager, tmp_path: Path, lie: dict[str, object], said: str
+) -> None:
+    """Each fact of a database that does not come back as it was fails the test-restore by name."""
+    backup = await back_up(manager)
+    with zipfile.ZipFile(manager.store.folder / backup.archive_name) as opened:
+        opened.extract("shop.db", tmp_path / "unpacked")
+    source = MemberSource(name="shop.db", file=tmp_path / "unpacked" / "shop.db", modified=backup.started_at)
+
+    async def lying(members: Sequence[Member]) -> Sequence[MemberSource]:
+        manifest = build_manifest(
+            created_at=backup.started_at, trigger=Trigger.COMMAND, host="", timezone="UTC", skipped=[],
+            databases=[replace(backup.databases[0], compressed_bytes=members[0].compressed_bytes, **lie)],
+        )  # fmt: skip
+        return (
+            MemberSource(name=INFO_NAME, content=build_info(manifest, "a.zip"), modified=backup.started_at),
+            MemberSource(name=MANIFEST_NAME, content=manifest.to_json(), modified=backup.started_at),
+        )
+
+    archive = await write_archive(
+        tmp_path / "lying.zip", [source], epilogue=lying, compression=Compression.FAST, abort=Abort()
+    )
+    room = tmp_path / "room"
+    room.mkdir()
+    with pytest.raises((DamagedArchiveError, UntrustedArchiveError), match=said):
+        await rehearse(archive.path, room, abort=Abort())
+
+
+async def test_drill_schedule_runs_by_itself(standin: StandIn, ann: Person, tmp_path: Path) -> None:
+    """A test-restore that was missed while the service was down is made at its start, and pinned."""
+    source = make_database(tmp_path / "shop.db")
+    env = write_env(
+        tmp_path, [source], BOT_TOKEN=standin.bot().token, TELEGRAM_API=standin.url, ADMIN_IDS="11",
+        SCHEDULE="0 0 1 1 *", DRILL_SCHEDULE="* * * * *",
+    )  # fmt: skip
+    settings = load_settings(env)
+    async with open_manager(settings, deliver=True) as manager:
+        await back_up(manager)
+        first = await manager.drills.drill_newest()
+        assert first is not None
+        old = replace(first, at=first.at.replace(year=first.at.year - 1))
+        await manager.catalogue.record_drill(old)
+    async with Service.started(settings) as service, asyncio.timeout(20):
+        while (newest := await service.manager.catalogue.last_drill()) == old:
+            await asyncio.sleep(0.02)
+        assert newest is not None
+        assert newest.ok
+        await standin.until(lambda: "Restore proven" in getattr(ann.newest_pinned(), "text", ""), within=20)
+
+
+async def test_a_damaged_database_in_a_sound_archive_is_found(manager: Manager, tmp_path: Path) -> None:
+    """The check of a rehearsal is the full one: an index that disagrees with its table does not pass."""
+    damaged = damage(make_database(tmp_path / "bad.db"))
+    env = write_env(tmp_path, [damaged], CHECK="quick", BACKUP_DIR=str(tmp_path / "other"))
+    async with open_manager(load_settings(env, need_telegram=False), deliver=False) as other:
+        backup = await back_up(other)
+        with pytest.raises(DamagedArchiveError, match="damaged"):
+            await other.drills.prove(other.store.folder / backup.archive_name, backup)
+        assert (await other.catalogue.last_drill()).ok is False
+
+
+async def test_a_shutdown_does_not_wait_for_a_drill_that_waits(standin: StandIn, ann: Person, tmp_path: Path) -> None:
+    """A test-restore that is waiting for Telegram to come back is broken off, and leaves neither record nor copy."""
+    source = make_database(tmp_path / "shop.db")
+    env = write_env(
+        tmp_path, [source], BOT_TOKEN=standin.bot().token, TELEGRAM_API=standin.url, ADMIN_IDS="11",
+        SCHEDULE="0 0 1 1 *", DRILL_SCHEDULE="* * * * *",
+    )  # fmt: skip
+    settings = load_settings(env)
+    async with open_manager(settings, deliver=True) as manager:
+        await back_up(manager)
+        first = await manager.drills.drill_newest()
+        assert first is not None
+        old = replace(first, at=first.at.replace(year=first.at.year - 1))
+        await manager.catalogue.record_drill(old)
+    # In the place of a whole getFile: its answer never comes, and nobody opens the gate before the service has ended.
+    gate = standin.hold("getFile")
+    async with asyncio.timeout(25):
+        async with Service.started(settings):
+            await gate.reached(within=20)
+    assert not gate.is_open
+    gate.open()
+    async with open_manager(settings, deliver=False) as manager:
+        assert await manager.catalogue.last_drill() == old
+        assert [path.name for path in manager.store.work.glob("restore-*")] == []

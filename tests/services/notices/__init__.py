@@ -1,1 +1,0 @@
-"""Tests of what each chat is told."""

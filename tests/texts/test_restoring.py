@@ -1,0 +1,244 @@
+"""What people read about restores: true, escaped, and within one message whatever there is to tell."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.errors import AbortedError, RestoreError, RestoreRefusedError, SealError
+from bot.models import (
+    DatabaseChange,
+    DatabaseFacts,
+    DiskNeed,
+    InUse,
+    PendingOutcome,
+    PendingRestore,
+    RestoredDatabase,
+    RestoreMethod,
+    RestorePlan,
+    RestoreProgress,
+    RestoreResult,
+    RestoreStage,
+    RunInProgress,
+    SchemaChange,
+    TableChange,
+    TargetState,
+    Trigger,
+)
+from bot.texts import ANSWER_LIMIT, MESSAGE_LIMIT, Texts, length, plain, restoring
+from tests.handlers import samples
+from tests.texts.test_texts import LONG, Markup
+
+TEXTS, NOW = Texts(timezone=samples.BERLIN), samples.NOW
+
+
+def facts(rows: int = 50, *, tables: int = 1, version: int = 0) -> DatabaseFacts:
+    return DatabaseFacts(
+        bytes=40_960,
+        page_size=4096,
+        journal_mode="wal",
+        application_id=0,
+        user_version=version,
+        rows=tuple((f"table{number}", rows) for number in range(tables)),
+        schema=(),
+    )
+
+
+def change(name: str = "users.db", *, tables: int = 1, words: str = "", differs: bool = True) -> DatabaseChange:
+    return DatabaseChange(
+        name=name,
+        path=Path("/srv") / "users.db",
+        target=Path("/srv") / "users.db",
+        method=RestoreMethod.INTO_LIVE,
+        state=TargetState.READABLE,
+        now=facts(87, tables=tables, version=3),
+        then=facts(50, tables=tables),
+        taken_at=NOW,
+        tables=tuple(
+            TableChange(table=f"table{number}{words}", now=87 if differs else 50, then=50) for number in range(tables)
+        ),
+        schema=tuple(SchemaChange(kind="index", name=f"{number}{words}", change="added") for number in range(tables)),
+        in_use=InUse.OPEN,
+        used_by=("python3 (123)",),
+        in_use_means=f"It is open by python3 (123). {words}",
+        lost=(f"37 newer rows of “entries” {words}",) * min(tables, 30),
+        warnings=(words,) * min(tables, 30) if words else (),
+    )
+
+
+def a_plan(*changes: DatabaseChange, words: str = "", obstacles: tuple[str, ...] = ()) -> RestorePlan:
+    return RestorePlan(
+        id="0123456789ab",
+        source=f"backup 12 of 2026-07-13 03:00:00 UTC{words}",
+        backup_id=12,
+        created_at=NOW,
+        taken_at=NOW - timedelta(days=2),
+        folder=None,
+        changes=changes,
+        disks=(DiskNeed(folder=Path("/srv") / words.replace("\n", "")[:100], needed=1 << 24, free=1 << 34),) * 3,
+        obstacles=obstacles,
+    )
+
+
+def result(*names: str, words: str = "") -> RestoreResult:
+    databases = tuple(
+        RestoredDatabase(
+            name=name,
+            target=Path("/srv") / "users.db",
+            method=RestoreMethod.INTO_LIVE,
+            rows=(("entries", 50),),
+            detail=words,
+            set_aside=(Path("/srv") / "users.db.before",),
+        )
+        for name in names
+    )
+    return RestoreResult(
+        id="ab", source=f"backup 12{words}", databases=databases, safety=samples.backup(13), undoable=True, seconds=2
+    )
+
+
+def fits(html: str) -> str:
+    """See that Telegram would take it; what people see of it."""
+    parser = Markup()
+    parser.feed(html)
+    parser.close()
+    assert not parser.open
+    assert length(html) <= MESSAGE_LIMIT
+    return plain(html)
+
+
+def test_a_plan_says_all_that_a_consent_needs() -> None:
+    """Rows now and then, size, schema, user_version, journal mode, who has it open, disk, what is lost, until when."""
+    seen = fits(TEXTS.restore_plan(a_plan(change()), NOW, NOW + timedelta(minutes=2), undo=False))
+    for words in (
+        "Backup 12 of", "(2 days ago)", "users.db", "Into the live file · 40 KB → 40 KB", "table0: 87 rows → 50 rows",
+        "user_version 3 → 0", "Journal mode wal, kept", "index 0 added", "It is open by python3 (123)",
+        "37 newer rows of “entries”", "16 MB needed for a while, 16 GB free",
+        "What is there now is copied first", "You can confirm until",
+    ):  # fmt: skip
+        assert words in seen, words
+
+
+def test_what_is_in_the_way_stands_first_and_nothing_can_be_confirmed() -> None:
+    """No time until which to confirm, and no promise of a safety copy."""
+    seen = fits(TEXTS.restore_plan(a_plan(change(), obstacles=("The disk is full.",)), NOW, None, undo=False))
+    assert seen.index("⛔ The disk is full.") < seen.index("users.db")
+    assert "nothing can be restored" in seen
+    assert "confirm until" not in seen
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    databases=st.integers(1, 120),
+    tables=st.integers(0, 400),
+    words=st.sampled_from(["", LONG, samples.NASTY, "<b>"]),
+    blocked=st.booleans(),
+    undo=st.booleans(),
+)
+def test_every_message_fits(databases: int, tables: int, words: str, blocked: bool, undo: bool) -> None:
+    """Whatever the number of databases and tables, and whatever their names."""
+    changes = [change(f"{number}{words}", tables=tables, words=words) for number in range(databases)]
+    seen = a_plan(*changes, words=words, obstacles=(words,) * 30 if blocked else ())
+    names = [f"{number}{words}" for number in range(databases)]
+    came = result(*names, words=words)
+    pending = PendingRestore(
+        id="ab", started_at=NOW, requested_by=words, source=words, sentence=words, hint=words,
+        databases=tuple((name, PendingOutcome.CHANGED) for name in names),
+    )  # fmt: skip
+    error = RestoreError(words or "It failed.", rolled_back=blocked, hint=words)
+    for html in (
+        TEXTS.restore_plan(seen, NOW, None if blocked else NOW, undo=undo),
+        TEXTS.ask_to_replace(seen, NOW, undo=undo),
+        TEXTS.choose_databases(words, names, 3, NOW),
+        restoring.result(came, undo=undo),
+        restoring.failed(error),
+        restoring.refused(error),
+        TEXTS.told_of_restore(words, seen, came, undo=undo),
+        TEXTS.told_of_failed_restore(words, seen, error),
+        TEXTS.told_of_failed_restore(words, seen, OSError(words)),
+        TEXTS.restore_cut_off(pending),
+    ):
+        fits(html)
+
+
+def test_many_databases_are_told_in_brief_with_what_is_lost() -> None:
+    """Twenty databases don't fit in full; each still has its line, and the way on is not cut off."""
+    changes = [change(f"number{number:02}.db", tables=30) for number in range(20)]
+    seen = fits(TEXTS.restore_plan(a_plan(*changes), NOW, NOW, undo=False))
+    assert all(f"number{number:02}.db" in seen for number in range(20))
+    assert "30 tables with other numbers of rows" in seen
+    assert "Loses rows of 30 tables." in seen
+    assert "You can confirm until" in seen
+
+
+@pytest.mark.parametrize("stage", list(RestoreStage))
+def test_a_restore_as_it_happens(stage: RestoreStage) -> None:
+    """Stages done, under way and to come; who asked for it; and the answer to whoever asks for a run meanwhile."""
+    event = RestoreProgress(stage=stage, done=1, total=4, detail=samples.NASTY)
+    run = RunInProgress(started_at=NOW, trigger=Trigger.SAFETY, requested_by="Ann (11)", progress=event)
+    now = NOW + timedelta(seconds=90)
+    assert "Ann (11)" in fits(TEXTS.progress(run, now))
+    fits(restoring.preparing(event))
+    answer = TEXTS.already_running(run, now)
+    assert "A restore is running" in answer
+    assert "Ann (11)" in answer
+    assert length(answer) <= ANSWER_LIMIT
+
+
+def test_the_bar_of_a_restore() -> None:
+    """What is done has its mark, what is under way its bar, what is to come neither."""
+    event = RestoreProgress(stage=RestoreStage.RESTORE, done=1, total=4, detail="users.db")
+    run = RunInProgress(started_at=NOW, trigger=Trigger.SAFETY, requested_by="Ann (11)", progress=event)
+    seen = plain(TEXTS.progress(run, NOW))
+    assert "✅ Safety copy" in seen
+    assert "25% · users.db" in seen
+    assert "▫️ Check the result" in seen
+
+
+@pytest.mark.parametrize(
+    ("error", "headline"),
+    [
+        (RestoreError("It failed.", rolled_back=True), "The restore failed"),
+        (RestoreError("It failed.", rolled_back=False), "half-way"),
+        (AbortedError("The service was stopped."), "was stopped"),
+        (RestoreRefusedError("users.db is gone."), "Nothing was restored"),
+    ],
+)
+def test_how_a_restore_that_failed_is_told(error: RestoreError, headline: str) -> None:
+    """Whether anything was changed is in the first line."""
+    assert headline in restoring.failed(error).splitlines()[0]
+    assert error.sentence in restoring.failed(error)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "says"),
+    [
+        ({PendingOutcome.OLD}, "Nothing was changed"),
+        ({PendingOutcome.NEW}, "It is complete"),
+        ({PendingOutcome.OLD, PendingOutcome.NEW}, "to finish it"),
+        ({PendingOutcome.NEW, PendingOutcome.UNREADABLE}, "Look at those databases"),
+    ],
+)
+def test_what_to_do_after_a_restore_that_was_cut_off(outcomes: set[PendingOutcome], says: str) -> None:
+    """Each state of each database, and the way on."""
+    pending = PendingRestore(
+        id="ab", started_at=NOW, requested_by="Ann (11)", source="backup 12", sentence="", hint="",
+        databases=tuple((str(outcome), outcome) for outcome in sorted(outcomes)),
+    )  # fmt: skip
+    seen = fits(TEXTS.restore_cut_off(pending))
+    assert says in seen
+    assert all(str(outcome) in seen for outcome in outcomes)
+
+
+@pytest.mark.parametrize(("wants", "says"), [("key", "--identity FILE"), ("passphrase", "asks for the passphrase")])
+def test_without_the_key_the_chat_says_where_it_can_be_brought(wants: str, says: str) -> None:
+    """Not in words of the command line, which nobody can type here; and never by sending it."""
+    told = restoring.refused(SealError("It is sealed.", wants=wants, hint="Give the identity file: --identity."))
+    assert "on the server" in told
+    assert says in told
+    assert "Never send" in told
+    assert "Give the identity file" not in told

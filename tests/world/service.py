@@ -1,0 +1,160 @@
+"""A running service with two admins and two databases, and the way through its screens to a restore."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from bot.app.service import Service
+from bot.clock import Clock, utc_now
+from bot.config.settings import Settings, load_settings
+from bot.demo.phones import Person
+from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.state import Message
+from bot.models import Trigger
+from tests.world.databases import make_database, write_env
+
+RED, YES = "♻️ Restore", "Yes, replace"
+
+
+class MovedClock:
+    """The real time, and what a test adds to it."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.ahead
+
+    def go(self, seconds: float) -> None:
+        self.ahead += timedelta(seconds=seconds)
+
+
+@dataclass
+class Town:
+    """A running service with two databases and two admins, Ann (11) and Ben (12)."""
+
+    api: StandIn
+    ann: Person
+    ben: Person
+    users: Path
+    notes: Path
+    env: Path
+    settings: Settings
+    clock: Clock
+    running: AsyncExitStack = field(default_factory=AsyncExitStack)
+    service: Service = field(init=False)
+
+    async def start(self) -> None:
+        self.service = await self.running.enter_async_context(Service.started(self.settings, clock=self.clock))
+
+    async def stop(self) -> None:
+        await self.running.aclose()
+
+    async def back_up(self) -> int:
+        result = await self.service.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+        return result.backup.id
+
+    @property
+    def rooms(self) -> list[Path]:
+        """The private folders that hold copies for a restore."""
+        work = self.settings.backup_dir / ".work"
+        return [path for path in work.iterdir() if path.is_dir()] if work.exists() else []
+
+
+@asynccontextmanager
+async def town_in(folder: Path, *, clock: Clock | None = None, **more: str) -> AsyncIterator[Town]:
+    users, notes = make_database(folder / "live" / "users.db"), make_database(folder / "live" / "notes.db", wal=False)
+    async with StandIn() as api:
+        token = api.create_bot_token()
+        ann, ben = api.add_user(11, "Ann"), api.add_user(12, "Ben")
+        env = write_env(
+            folder,
+            [users, notes],
+            **{
+                "BOT_TOKEN": token,
+                "TELEGRAM_API": api.url,
+                "ADMIN_IDS": "11,12",
+                "SCHEDULE": "0 0 1 1 *",
+                "DRILL_SCHEDULE": "off",
+                "RETRY_DELAY": "0.05",
+                **more,
+            },
+        )
+        there = Town(api, ann, ben, users, notes, env, load_settings(env), clock or MovedClock())
+        await there.start()
+        try:
+            yield there
+        finally:
+            await there.stop()
+        assert api.violations == []
+
+
+def add_rows(path: Path, number: int) -> None:
+    """Let the application write that many rows more."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executemany("INSERT INTO entries (text) VALUES (?)", (("later",) for _ in range(number)))
+        connection.execute("UPDATE totals SET rows = rows + ?", (number,))
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[sqlite3.Connection]:
+    """Be an application in the middle of a write: a restore into its database waits."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield connection
+        connection.execute("ROLLBACK")
+
+
+async def restores_of(town: Town) -> list[str]:
+    """What the record says about restores, oldest first."""
+    audits = await town.service.manager.catalogue.audits()
+    return [entry.action for entry in reversed(audits) if "restore" in entry.action]
+
+
+async def opened(person: Person, *path: str) -> Message:
+    """Open the menu anew and press one button after the other; the screen that the last one leads to."""
+    await person.send("/admin")
+    screen = await person.wait_for(lambda m: "Admin menu" in m.text)
+    for button in path:
+        screen = await pressed(person, button, screen)
+    return screen
+
+
+async def pressed(person: Person, button: str, on: Message, sees: str = "", *, within: float = 5) -> Message:
+    """Press a button; the next version of the message, or the first with these words."""
+    before = on.revision
+    await (await person.press(button, message=on)).answered()
+    return await person.wait_for(lambda m: m.id == on.id and m.revision > before and sees in m.text, within=within)
+
+
+async def refused(person: Person, button: str, on: Message) -> str:
+    """Press a button that does nothing; what the alert says."""
+    answer = await (await person.press(button, message=on)).answered()
+    assert answer.show_alert
+    return answer.text
+
+
+async def history_of(person: Person, backup_id: int) -> Message:
+    """Open the screen of a backup."""
+    history = await opened(person, "Database Backup", "History")
+    return await pressed(person, f"bk:open:{backup_id}:0", history, f"Backup {backup_id}")
+
+
+async def planned(person: Person, backup_id: int, *, without: str = "") -> Message:
+    """Go as far as the plan, with the red button under it."""
+    choice = await pressed(person, "♻️ Restore", await history_of(person, backup_id), "which databases")
+    if without:
+        choice = await pressed(person, without, choice, "ticked")
+    return await pressed(person, "Show the plan", choice, ": the plan")
+
+
+async def confirmed(person: Person, plan: Message, sees: str = "Restored", *, red: str = RED) -> Message:
+    """Confirm a plan twice; the message that then says these words."""
+    sure = await pressed(person, red, plan, "now?")
+    await (await person.press(YES, message=sure)).answered()
+    return await person.wait_for(lambda m: sees in m.text, within=20)
