@@ -1,4 +1,4 @@
-"""The flow goes one way: faces call the manager, the manager calls the stages, the stages know models and errors."""
+"""The rooms lie in one order, and every import goes down it; a library's manners are known to one file."""
 
 import ast
 import re
@@ -13,19 +13,21 @@ ROOT = Path(__file__).parent.parent
 BOT = ROOT / "bot"
 MODULES = sorted(BOT.rglob("*.py"))
 
-# Only these may know aiogram: the faces, the poller, the demo, and what brings a volume to Telegram and back.
-TELEGRAM = (
-    *("bot.handlers", "bot.app.polling", "bot.demo", "bot.app.service", "bot.app.telegram"),
-    *("bot.services.telegram.destination", "bot.services.telegram.chat"),
-    "bot.services.telegram.answers",
-    "bot.services.telegram.notices",
-    "bot.services.telegram.session",
+# The rooms from the ground up: each knows only those before it. docs/architecture.md shows the same list.
+ORDER = (
+    *("models", "errors", "clock", "contracts", "concurrency", "journal", "files", "zip", "snapshot", "sealing"),
+    *("telegram", "archive", "catalogue", "mail", "config", "delivery", "fetch", "messages", "retention", "schedule"),
+    *("restore", "objects", "alarms", "status", "recovery", "restore_chat", "backup", "inbox", "drill", "manager"),
+    *("texts", "handlers", "app", "demo", "cli"),
 )
-FACES = (
-    *("bot.handlers", "bot.cli.main", "bot.cli.output", "bot.cli.restore_output"),
-    *("bot.app.service", "bot.app.telegram", "bot.app.polling", "bot.demo"),
-)
-VALUES = ("bot.models", "bot.errors", "bot.clock")
+# Only these may know aiogram: it costs two seconds and 170 MB.
+TELEGRAM = ("telegram", "handlers", "app", "demo", "cli")
+
+
+def room(module: str) -> str:
+    """Return the room that a module lies in."""
+    parts = module.split(".")
+    return parts[2] if parts[1] == "services" and len(parts) > 2 else parts[1]
 
 
 def module_name(path: Path) -> str:
@@ -33,13 +35,9 @@ def module_name(path: Path) -> str:
 
 
 def imports_of(path: Path) -> set[str]:
-    """The modules a file imports, those for type checking alone left out."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            node.body = [ast.Pass()]
+    """The modules a file imports anywhere: at its top, in functions, and for type checking alone."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -52,16 +50,52 @@ def is_in(name: str, packages: tuple[str, ...]) -> bool:
     return any(name == package or name.startswith(package + ".") for package in packages)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=module_name)
-def test_a_module_knows_only_what_lies_below_it(path: Path) -> None:
-    """No service knows a face, no value knows a service, and aiogram stays where Telegram is spoken to."""
-    name, imports = module_name(path), imports_of(path)
-    if is_in(name, ("bot.services",)):
-        assert not [other for other in imports if is_in(other, FACES)]
-    if is_in(name, VALUES):
-        assert not [other for other in imports if other.startswith("bot.") and not is_in(other, VALUES)]
-    if not is_in(name, TELEGRAM) and not name.startswith("bot.cli_"):
-        assert not [other for other in imports if is_in(other, ("aiogram",))]
+def rooms_known_to(path: Path) -> set[str]:
+    """The rooms of ours that a file imports from."""
+    modules = {module_name(other) for other in MODULES}
+    ours = {name for name in imports_of(path) if name in modules and name not in ("bot", "bot.services")}
+    return {room(name) for name in ours}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if path.parent != BOT or path.stem in ORDER], ids=module_name
+)
+def test_a_room_knows_only_rooms_below_it(path: Path) -> None:
+    """The order of the rooms is a list, and every import goes down it."""
+    name = module_name(path)
+    if name == "bot.services":
+        return
+    here = ORDER.index(room(name))
+    assert not [other for other in rooms_known_to(path) if ORDER.index(other) > here]
+    if room(name) not in TELEGRAM:
+        assert not [other for other in imports_of(path) if is_in(other, ("aiogram",))]
+
+
+def test_the_architecture_page_shows_the_same_order() -> None:
+    """A new hand reads the list that the imports are held to."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.split("<!-- rooms -->")[1].split("<!-- /rooms -->")[0]
+    assert tuple(re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)) == ORDER
+
+
+def test_nothing_lies_loose() -> None:
+    """bot/ holds the vocabulary and rooms, services/ rooms and the manager; every folder is a room."""
+    assert {path.stem for path in BOT.glob("*.py")} == {"__init__", "__main__", "errors", "clock"}
+    assert {path.stem for path in (BOT / "services").glob("*.py")} == {"__init__", "manager"}
+    folders = [
+        path for folder in (BOT, BOT / "services") for path in folder.iterdir() if (path / "__init__.py").exists()
+    ]
+    assert {path.name for path in folders} - {"services"} <= set(ORDER)
+
+
+def test_a_class_name_has_one_meaning() -> None:
+    """Nobody has to ask which one is meant."""
+    owners: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                owners.setdefault(node.name, []).append(module_name(path))
+    assert {name: where for name, where in owners.items() if len(where) > 1} == {}
 
 
 def test_the_vocabulary_has_one_address() -> None:

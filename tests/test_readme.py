@@ -1,4 +1,4 @@
-"""The README keeps its promises: its picture of the house, its commands, its exit codes."""
+"""The README keeps its promises: its commands, its exit codes."""
 
 import re
 import subprocess
@@ -9,17 +9,6 @@ from bot import errors
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def test_the_picture_of_the_house_names_every_module() -> None:
-    """Whoever opens the README finds each file of the services, and none that is not there."""
-    picture = README.split("<!-- house -->")[1].split("<!-- /house -->")[0]
-    named = set(re.findall(r"\b(\w+\.py)\b", picture))
-    here = {path.name for folder in ("bot", "bot/services") for path in (ROOT / folder).glob("*.py")} - {"__init__.py"}
-    families = {name for name in here if name.startswith("settings_")}  # settings_*.py
-    assert here - families <= named
-    everything = {path.name for path in (ROOT / "bot").rglob("*.py")}
-    assert named <= everything
 
 
 def test_every_command_is_described() -> None:

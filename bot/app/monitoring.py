@@ -71,13 +71,23 @@ def prepare_alarms(manager: Manager, ledger: Ledger, *, clock: Clock, usage: Dis
         )
         return (*boards, *phones)
 
-    sentry = AlarmChecks(manager, audience=dict.fromkeys((*everybody, *settings.recipients)), clock=clock, usage=usage)
+    checks = AlarmChecks(
+        manager.alarms,
+        catalogue,
+        manager.store,
+        manager.timetable,
+        running=lambda: manager.running,
+        stale_after=settings.stale_after,
+        audience=dict.fromkeys((*everybody, *settings.recipients)),
+        clock=clock,
+        usage=usage,
+    )
     manager.alarms.audience = audience
     new_bot = NewBotCheck(manager.alarms, catalogue, settings.admin_ids)
-    manager.alarms.sentries = (*sentry.checks, new_bot.look)
+    manager.alarms.sentries = (*checks.checks, new_bot.look)
     if manager.timers is not None:
         manager.alarms.sentries = (*manager.alarms.sentries, manager.timers.look)
-    return sentry
+    return checks
 
 
 async def tell_once(manager: Manager) -> None:

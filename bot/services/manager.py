@@ -248,9 +248,9 @@ class Manager:
         return await read_details(
             self.catalogue,
             self._housekeeping,
-            self.restores,
             backup_id,
             volume_bytes=self.settings.volume_size_mb * 1024 * 1024,
+            is_restorable=self.restores.is_restorable,
         )
 
     # --- what admins do ----------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ BUTTONS = {MessageMode.EVERY: "Every backup", MessageMode.DIGEST: "Daily digest"
 
 _MEANS = {
     MessageMode.EVERY: "📦 <b>Every backup</b>: each archive comes here, planned ones without a sound.",
-    MessageMode.DIGEST: "📰 <b>Daily digest</b>: one message a day, edited after each run with its time, size and verdict.",
+    MessageMode.DIGEST: "📰 <b>Daily digest</b>: one message a day, edited after each run: time, size, verdict.",
     MessageMode.TROUBLE: "🚨 <b>Trouble only</b>: nothing as long as all is well.",
 }
 _ONE_A_DAY = (

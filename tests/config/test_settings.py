@@ -124,7 +124,10 @@ def test_a_posix_zone_is_said_to_be_none(tmp_path: Path) -> None:
         "PYTHONPATH": str(Path(__file__).parent.parent.parent),
         "TZ": "CET-1CEST,M3.5.0,M10.5.0/3",
     }
-    code = "from bot.config.settings import load_settings; print(load_settings(need_telegram=False, need_databases=False).given)"
+    code = (
+        "from bot.config.settings import load_settings;"
+        "print(load_settings(need_telegram=False, need_databases=False).given)"
+    )
     child = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
@@ -484,6 +487,9 @@ def test_the_effective_settings_say_where_they_come_from(monkeypatch: pytest.Mon
 
 def test_reading_the_settings_does_not_load_the_telegram_library() -> None:
     """Commands that don't talk to Telegram must not pay for aiogram's import."""
-    code = "import sys, bot.config.settings, bot.journal.writer; sys.exit('aiogram' in sys.modules or 'aiohttp' in sys.modules)"
+    code = (
+        "import sys, bot.config.settings, bot.journal.writer;"
+        "sys.exit('aiogram' in sys.modules or 'aiohttp' in sys.modules)"
+    )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}
     assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0

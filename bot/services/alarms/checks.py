@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bot.clock import Clock
 from bot.models import (
@@ -18,18 +17,19 @@ from bot.models import (
     DrillSource,
     Override,
     Recipient,
+    RunInProgress,
     SkippedRecord,
     SkipReason,
     Trigger,
 )
-from bot.services.alarms.alarms import GONE, MANY, SHRUNKEN, SKIPPED
+from bot.services.alarms.alarms import GONE, MANY, SHRUNKEN, SKIPPED, Alarms
 from bot.services.alarms.shrinking import keep_baseline
+from bot.services.catalogue import Catalogue
 from bot.services.catalogue.newest import is_ahead
+from bot.services.files.store import Store
 from bot.services.schedule.staleness import too_old_at
+from bot.services.schedule.timetable import Timetable
 from bot.services.snapshot.snapshot import SPARE_BYTES
-
-if TYPE_CHECKING:
-    from bot.services.manager import Manager
 
 MOST_SINGLE = 5
 """More databases than this are one alarm together: a disk that is not mounted must not ring thirty times."""
@@ -73,13 +73,19 @@ class AlarmChecks:
 
     def __init__(
         self,
-        manager: Manager,
+        alarms: Alarms,
+        catalogue: Catalogue,
+        store: Store,
+        timetable: Timetable,
         *,
+        running: Callable[[], RunInProgress | None],
+        stale_after: timedelta | None,
         audience: Iterable[Recipient],
         clock: Clock,
         usage: DiskUsage = disk_usage,
     ) -> None:
-        self._manager, self._alarms, self._catalogue = manager, manager.alarms, manager.catalogue
+        self._alarms, self._catalogue, self._store, self._timetable = alarms, catalogue, store, timetable
+        self._running, self._stale_after = running, stale_after
         self._audience, self._clock, self._usage = tuple(audience), clock, usage
         self._started_at = clock()
         self._mark: object = None
@@ -164,13 +170,13 @@ class AlarmChecks:
 
     async def staleness(self) -> None:
         """The newest good backup: is it too old, though runs are planned?"""
-        now, settings = self._clock(), self._manager.settings
+        now = self._clock()
         proven = self._proven
         good = proven.started_at if proven is not None else await self._catalogue.first_backup_at()
         # A backup dated in the future proves nothing of today.
         since = self._started_at if good is None or is_ahead(good, now) else good
-        expression = (await self._manager.timetable.plan()).expression
-        at = too_old_at(since, expression, settings.timezone, settings.stale_after)
+        expression = (await self._timetable.plan()).expression
+        at = too_old_at(since, expression, self._timetable.timezone, self._stale_after)
         if now < at:
             await self._alarms.clear("stale", "There is a good backup again.")
             return
@@ -215,7 +221,7 @@ class AlarmChecks:
 
     async def disk(self) -> None:
         """Whether the next backup, and the one after it, will find room."""
-        work, store = self._manager.store.work, self._manager.store.folder
+        work, store = self._store.work, self._store.folder
         proven = self._proven
         need = proven.source_bytes + proven.archive_bytes if proven is not None else 0
         short = []
@@ -237,7 +243,7 @@ class AlarmChecks:
         return [alarm for alarm in await self._alarms.open_alarms() if alarm.kind == kind]
 
     def _is_running(self, now: datetime) -> bool:
-        run = self._manager.running
+        run = self._running()
         return run is not None and now - run.started_at < LONGEST_RUN
 
 

@@ -41,12 +41,14 @@ class StaleReason(StrEnum):
 
 
 _SENTENCES = {
-    StaleReason.EXPIRED: "That plan could be confirmed for two minutes, and they are over. Nothing was changed by this press.",
+    StaleReason.EXPIRED: (
+        "That plan could be confirmed for two minutes, and they are over. Nothing was changed by this press."
+    ),
     StaleReason.USED: "That plan has been confirmed already: it is carried out once, and not a second time.",
     StaleReason.CANCELLED: "That plan was put aside. Nothing was changed.",
     StaleReason.REPLACED: "A newer plan has taken the place of that one. Nothing was changed by this press.",
-    StaleReason.OUTDATED: "Another restore has taken place since that plan was made. Nothing was changed by this press.",
-    StaleReason.UNKNOWN: "That plan is not known any more: the bot was restarted since. Nothing was changed by this press.",
+    StaleReason.OUTDATED: "Another restore has taken place since that plan was made. Nothing was changed.",
+    StaleReason.UNKNOWN: "That plan is not known any more: the bot was restarted since. Nothing was changed.",
     StaleReason.OTHERS: "That plan was made for another admin. Open the backup and make a plan of your own.",
     StaleReason.ELSEWHERE: "That plan belongs to another message; only there can it be confirmed.",
 }

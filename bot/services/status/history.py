@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from bot.models import BackupDetails, BackupPage
+from collections.abc import Awaitable, Callable
+
+from bot.models import Backup, BackupDetails, BackupPage
 from bot.services.catalogue import Catalogue
-from bot.services.restore_chat.session import RestoreSessions
 from bot.services.retention.housekeeping import Housekeeping
 
 
@@ -26,7 +27,12 @@ async def read_page(catalogue: Catalogue, housekeeping: Housekeeping, page: int,
 
 
 async def read_details(
-    catalogue: Catalogue, housekeeping: Housekeeping, restores: RestoreSessions, backup_id: int, *, volume_bytes: int
+    catalogue: Catalogue,
+    housekeeping: Housekeeping,
+    backup_id: int,
+    *,
+    volume_bytes: int,
+    is_restorable: Callable[[Backup], Awaitable[bool]],
 ) -> BackupDetails:
     """Return one backup with its deliveries, its volumes of that size, and its future. Raises `NotFoundError`."""
     backup = await catalogue.backup(backup_id)
@@ -37,5 +43,5 @@ async def read_details(
         retention=decision.why if decision else "",
         volumes=max(1, -(-backup.archive_bytes // volume_bytes)),
         drills=await catalogue.drills(backup_id),
-        restorable=await restores.is_restorable(backup),
+        restorable=await is_restorable(backup),
     )
