@@ -181,10 +181,10 @@ class Manager:
     async def discover(self) -> discovery.Discovery:
         """Find the databases that a run would back up now."""
         known = await self.catalogue.known_names()
-        expected = await self.catalogue.expected_paths()
+        expected, let_go = await self.catalogue.expected_paths(), await self.catalogue.let_go_paths()
         own = own_folders(self.settings)
         return await asyncio.to_thread(
-            discovery.find_databases, self.settings.databases, known, own=own, expected=expected
+            discovery.find_databases, self.settings.databases, known, own=own, expected=expected, let_go=let_go
         )
 
     async def status(self) -> Status:

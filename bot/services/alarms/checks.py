@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot.clock import Clock
+from bot.errors import NothingToBackUpError
 from bot.models import (
     PAUSED,
     Alarm,
@@ -111,15 +112,22 @@ class AlarmChecks:
         latest = self._latest
         if latest is None:
             return
-        if latest.state is BackupState.FAILED:
-            await self._alarms.raise_("run", _failure(latest), title="Backup failed")
-            return
-        await self._alarms.clear("run", "There is a new good backup.")
         let_go = await self._catalogue.let_go_names()
         gone = {record.name: record for record in latest.skipped if record.reason is SkipReason.GONE}
+        missed = {name: gone[name] for name in gone if name not in let_go}
         skipped = {record.name: record for record in latest.skipped if record.name not in gone}
+        if latest.state is BackupState.FAILED:
+            nothing_left = latest.error_code == NothingToBackUpError.code
+            if nothing_left and let_go and not missed and not skipped:
+                await self._alarms.clear("run", "Nothing is left to back up, and that is right.")
+            else:
+                await self._alarms.raise_("run", _failure(latest), title="Backup failed")
+            if nothing_left:
+                await self._without(latest, GONE, missed)
+            return
+        await self._alarms.clear("run", "There is a new good backup.")
         await self._without(latest, SKIPPED, skipped)
-        await self._without(latest, GONE, {name: gone[name] for name in gone if name not in let_go})
+        await self._without(latest, GONE, missed)
 
     async def _without(self, latest: Backup, kind: str, records: Mapping[str, SkippedRecord]) -> None:
         """Begin and end the alarms of a kind about the databases that the newest run is without."""

@@ -95,8 +95,15 @@ class AdoptionRows(BackupRows):
         return frozenset(Path(row["path"]) for row in await self.rows(EXPECTED))
 
     @reading
+    async def let_go_paths(self) -> frozenset[Path]:
+        """Return the paths of the databases that are rightly gone, as an admin said, and have not come back."""
+        return frozenset(
+            Path(row["path"]) for row in await self.rows("SELECT path FROM database_names WHERE let_go_at IS NOT NULL")
+        )
+
+    @reading
     async def let_go_names(self) -> frozenset[str]:
-        """Return the names of the databases that are rightly gone, as an admin said, and have not come back."""
+        """Return the names of those databases."""
         rows = await self.rows("SELECT name FROM database_names WHERE let_go_at IS NOT NULL")
         return frozenset(row["name"] for row in rows)
 

@@ -60,6 +60,7 @@ def find_databases(
     *,
     own: OwnFolders = NOTHING_OWN,
     expected: Collection[Path] = (),
+    let_go: Collection[Path] = (),
     look_aside: bool = False,
 ) -> Discovery:
     """Return the databases that `patterns` name now; sources are looked at by `os.stat` and never opened.
@@ -70,7 +71,8 @@ def find_databases(
     the member names given before, by path: a name once given stays with its path, and no other path gets it.
 
     What is the product's `own` is no database. Of the `expected` paths, those that a glob covers and does not find are
-    missing (GONE). `left_out` names hidden files only to whoever wants to `look_aside`: that walks hidden folders.
+    missing (GONE); a glob that finds nothing, but covers a path that was `let_go`, misses nothing. `left_out` names
+    hidden files only to whoever wants to `look_aside`: that walks hidden folders.
     Blocking: call it in a thread.
     """
     seen: dict[object, list[_Candidate]] = {}
@@ -87,6 +89,9 @@ def find_databases(
         if not own.why(gone.path):
             chosen[gone.identity] = gone
             chosen.pop(absolute(pattern), None)  # that nothing matches it is said by what is gone
+    for pattern in filter(is_glob, patterns):
+        if any(covers(pattern, path) for path in let_go):
+            chosen.pop(absolute(pattern), None)
     candidates = tuple(chosen.values())
     names = _give_names([candidate.path for candidate in candidates], known)
     taken = {candidate.path for candidate in candidates}

@@ -138,6 +138,33 @@ async def test_what_was_let_go_is_missed_again_where_it_is_named(scene: Scene) -
     assert await scene.open_keys() == ["skipped:users.db"]
 
 
+async def test_the_only_database_may_be_gone_rightly(scene: Scene) -> None:
+    """The run fails, and what is gone can be let go: that ends both alarms, over later runs too, until it is back."""
+    path = scene.sources[0]
+    scene.sources = [path.parent / "users*.db"]
+    await scene.restart()
+    await scene.back_up()
+    away = path.rename(path.with_suffix(".away"))
+    await scene.back_up()
+    await scene.manager.alarms.told()
+    assert sorted(await scene.open_keys()) == ["gone:users.db", "run"]
+    gone = next(alarm for alarm in await scene.open_alarms() if alarm.kind == "gone")
+    await scene.manager.alarms.accept(gone.id, actor="Ann (11)")
+    await scene.manager.alarms.told()
+    assert await scene.open_keys() == []
+    assert any("Nothing is left to back up" in text for text in texts_of(scene.ann))
+    await scene.back_up()
+    await scene.manager.alarms.told()
+    assert await scene.open_keys() == []
+    assert (await scene.manager.catalogue.latest_run()).skipped == ()
+    away.rename(path)
+    assert await scene.back_up() is not None
+    path.unlink()
+    await scene.back_up()
+    await scene.manager.alarms.told()
+    assert sorted(await scene.open_keys()) == ["gone:users.db", "run"]
+
+
 async def test_a_folder_that_is_gone_rings_once_and_is_accepted_at_once(scene: Scene) -> None:
     """More than five databases that a pattern is without are one alarm, and one press lets them all go."""
     for number in range(8):
@@ -151,9 +178,12 @@ async def test_a_folder_that_is_gone_rings_once_and_is_accepted_at_once(scene: S
     assert "8 databases have disappeared" in await the_alarm(scene)
     (alarm,) = await scene.open_alarms()
     await scene.manager.alarms.accept(alarm.id, actor="Ann (11)")
+    made = await scene.back_up()
+    assert made is not None
+    assert made.skipped == ()
     await scene.pass_time(HOUR)
     assert await scene.open_keys() == []
-    assert {database.name for database in (await scene.manager.status()).databases} == {"users.db", "shop.db", "_.db"}
+    assert {database.name for database in (await scene.manager.status()).databases} == {"users.db", "shop.db"}
 
 
 async def test_a_database_that_no_pattern_names_any_more_is_nobodys_trouble(scene: Scene) -> None:
