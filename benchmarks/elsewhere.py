@@ -14,8 +14,8 @@ PROGRAM = """
 import asyncio, json, sys, time
 from pathlib import Path
 from bot.models import Recipient, Volume
-from bot.services.delivery.mail import MB
-from bot.services.delivery.slices import ArchiveSlice
+from bot.services.mail.destination import MB
+from bot.services.contracts.slices import ArchiveSlice
 from tests.services.delivery.places import MAILBOX, mail_destination, s3_bucket
 
 def peak():

@@ -23,10 +23,10 @@ ROOT = Path(__file__).parent.parent.parent
 # The command itself, in a process that ends itself dead when a step of the restore comes for the first time.
 _COMMAND = """
 import os, signal, sys
-from bot import cli_restore
-from bot.services.restore import house
+from bot.cli import restore
+from bot.services.restore import context
 
-step, made = sys.argv.pop(1), house.House.__init__
+step, made = sys.argv.pop(1), context.RestoreContext.__init__
 
 def mark(what):
     if what == step:
@@ -35,8 +35,8 @@ def mark(what):
 def make(self, **values):
     made(self, **values | {"mark": mark})
 
-house.House.__init__ = make
-from bot.cli import main
+context.RestoreContext.__init__ = make
+from bot.cli.main import main
 main()
 """
 

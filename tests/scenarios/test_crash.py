@@ -25,10 +25,10 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIG
 PROGRAM = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from bot.app import open_manager
-from bot.config import load_settings
+from bot.app.service import open_manager
+from bot.config.settings import load_settings
 from bot.models import Trigger
-from bot.services.runs import Runs
+from bot.services.backup.runs import Runs
 
 env, stage, nth = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 seen = 0

@@ -40,7 +40,7 @@ def hook(event, args):
             os.kill(os.getpid(), signal.SIGKILL)
 
 sys.addaudithook(hook)
-from bot.cli import main
+from bot.cli.main import main
 
 try:
     main()

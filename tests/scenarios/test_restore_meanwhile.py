@@ -175,9 +175,9 @@ async def test_a_shutdown_in_the_middle_brings_everything_back(town: Town) -> No
 _RESTORE = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from bot.app import open_manager
-from bot.config import load_settings
-from bot.services.restore.held import Asker
+from bot.app.service import open_manager
+from bot.config.settings import load_settings
+from bot.services.restore_chat.pending_plans import Requester
 
 env, backup_id, step, nth = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 seen = 0
@@ -190,7 +190,7 @@ def mark(what):
 
 async def main():
     async with open_manager(load_settings(env), deliver=False) as manager:
-        restores, ann = manager.restores, Asker(admin_id=11, name="Ann (11)")
+        restores, ann = manager.restores, Requester(admin_id=11, name="Ann (11)")
         restores.mark = mark
         choice = await restores.choose("b" + backup_id, ann)
         held = await restores.plan(choice.id, ann)

@@ -22,7 +22,7 @@ from bot.services.snapshot.integrity import DAMAGED, UNCHECKED, Findings
 _MIB = 1 << 20
 _MOST_ANSWER = 16 * _MIB
 _INTERPRETER_BYTES = 256 * _MIB  # of addresses, most of them never used: the interpreter, stacks, a second arena
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 # An interpreter finds its libraries and SQLite its folder by these; no token or key is among them.
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "SQLITE_TMPDIR")
 

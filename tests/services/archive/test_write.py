@@ -324,7 +324,7 @@ FULL_DISK = """
     import asyncio, os, resource, sys
     from pathlib import Path
     from bot.errors import NoSpaceError
-    from tests.services.archives import archived
+    from tests.world.archives import archived
     resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, 700_000))
     folder = Path(sys.argv[1])
     (folder / "work").mkdir()

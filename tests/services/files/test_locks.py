@@ -25,7 +25,7 @@ HOLD = """
 import asyncio, sys
 from pathlib import Path
 from bot.models import Stage, Trigger
-from bot.services.locks import RunLock, ServiceLock
+from bot.services.files.locks import RunLock, ServiceLock
 
 async def hold():
     folder = Path(sys.argv[1])

@@ -191,12 +191,12 @@ async def test_killed_before_the_late_copy_is_catalogued_undo_still_has_it(tmp_p
 _KILLED_COPYING = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from bot.services.restore import late
+from bot.services.restore import late_writes
 from tests.services.restore.rig import Rig
 from tests.services.restore.test_late import transact_elsewhere
 
 folder = Path(sys.argv[1])
-late.fingerprint_of = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+late_writes.fingerprint_of = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 
 def mark(step):
     if step == "journal written":

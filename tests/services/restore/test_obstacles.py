@@ -50,14 +50,14 @@ import asyncio, encodings.cp437, os, sys  # what the interpreter can't load any 
 from pathlib import Path
 from bot.errors import CourierError
 from tests.services.restore.rig import Rig
-from bot.services.restore.sources import Origin
+from bot.services.restore.sources import RestoreSource
 
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
 folder = Path(sys.argv[1])
 try:
-    asyncio.run(Rig(folder, [folder / "bank.db"]).restore(Origin(files=(folder / "brought.zip",))))
+    asyncio.run(Rig(folder, [folder / "bank.db"]).restore(RestoreSource(files=(folder / "brought.zip",))))
 except CourierError as error:
     print(type(error).__name__, error.sentence)
 """
@@ -127,7 +127,7 @@ import asyncio, sys
 from pathlib import Path
 from bot.errors import BusyError
 from bot.models import Trigger
-from bot.services.locks import RunLock
+from bot.services.files.locks import RunLock
 try:
     asyncio.run(RunLock(Path(sys.argv[1])).acquire(trigger=Trigger.COMMAND, requested_by="somebody"))
 except BusyError as error:
@@ -142,8 +142,8 @@ async def test_who_has_a_file_open_is_seen(tmp_path: Path, mode: str) -> None:
     assert who_uses(bank) == (InUse.CLOSED, ())
     program = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM log').fetchall(); "
     looks = (
-        "import sys; from pathlib import Path; from bot.services.restore import openness; "
-        "openness._seen_in_proc = lambda target: (); print(openness.who_uses(Path(sys.argv[1]))[0])"
+        "import sys; from pathlib import Path; from bot.services.restore import in_use; "
+        "in_use._seen_in_proc = lambda target: (); print(in_use.who_uses(Path(sys.argv[1]))[0])"
     )
     script = (
         program

@@ -295,9 +295,9 @@ _LIMITED = """
 import asyncio, os, resource, sqlite3, sys
 from pathlib import Path
 from bot.models import CheckMethod
-from bot.services.abort import Abort
-from bot.services.check import check_snapshot
-from tests.services.test_check import as_snapshot
+from bot.services.concurrency.abort import Abort
+from bot.services.snapshot.check import check_snapshot
+from tests.services.snapshot.test_check import as_snapshot
 def limit_files(more):
     free = os.dup(0); os.close(free)
     resource.setrlimit(resource.RLIMIT_NOFILE, (free + more,) * 2)

@@ -123,9 +123,9 @@ _PARENT = """
 import asyncio, sys
 from pathlib import Path
 from bot.models import CheckMethod
-from bot.services.abort import Abort
-from bot.services.check import check_snapshot
-from tests.services.test_check import as_snapshot
+from bot.services.concurrency.abort import Abort
+from bot.services.snapshot.check import check_snapshot
+from tests.services.snapshot.test_check import as_snapshot
 asyncio.run(check_snapshot(as_snapshot(Path(sys.argv[1])), CheckMethod.FULL, abort=Abort(), foreign=True))
 """
 

@@ -145,8 +145,8 @@ _FEW_FILES = """
 import asyncio, os, resource, sys
 from pathlib import Path
 from bot.models import Database
-from bot.services.abort import Abort
-from bot.services.snapshot import take_snapshots
+from bot.services.concurrency.abort import Abort
+from bot.services.snapshot.snapshot import take_snapshots
 databases = [Database(path=Path(path), name=path) for path in sys.argv[2:]]
 async def run():
     free = os.dup(0); os.close(free)

@@ -152,8 +152,8 @@ _STORM = """
 import asyncio, random, sys
 from pathlib import Path
 from bot.models import Database
-from bot.services.abort import Abort
-from bot.services.snapshot import take_snapshots
+from bot.services.concurrency.abort import Abort
+from bot.services.snapshot.snapshot import take_snapshots
 sources, into = [Database(path=Path(path), name=path) for path in sys.argv[2:]], Path(sys.argv[1])
 async def storm(seed):
     chance = random.Random(seed)

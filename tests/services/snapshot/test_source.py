@@ -322,8 +322,8 @@ from pathlib import Path
 from bot.clock import utc_now
 from bot.errors import SnapshotError
 from bot.models import Database
-from bot.services.abort import Abort
-from bot.services.snapshot import take_snapshot
+from bot.services.concurrency.abort import Abort
+from bot.services.snapshot.snapshot import take_snapshot
 os.setgid({NOBODY}); os.setuid({NOBODY})
 path, into = map(Path, sys.argv[1:3])
 def clock():
