@@ -67,7 +67,8 @@ def _ask_for_zone() -> tuple[ZoneInfo, str]:
         try:
             zone = tzlocal.get_localzone()
         except Exception as error:  # a broken configuration is no reason to start without a clock
-            said = str(error).partition("Fix the configuration")[0]  # tzlocal's own advice is for programmers
+            # A KeyError's text is a representation, with quotes; tzlocal's own advice is for programmers.
+            said = " ".join(map(str, error.args)).partition("Fix the configuration")[0]
             return ZoneInfo("UTC"), re.sub(r"\s+", " ", redact(said)).strip(" .\n") or type(error).__name__
     return (zone, "") if isinstance(zone, ZoneInfo) else (ZoneInfo("UTC"), f"{zone} has no name")
 

@@ -132,6 +132,7 @@ def test_a_posix_zone_is_said_to_be_none(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     assert "CET-1CEST" in child.stdout
+    assert ". Please use a timezone" in child.stdout  # and no quoted \\n between
     assert "set TIMEZONE" in child.stdout
 
 
