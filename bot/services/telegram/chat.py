@@ -62,7 +62,7 @@ class TelegramChat(TelegramDestination):
             return await _write(content, into, offset, expected_bytes, on_bytes)
 
     async def require_readable(self, file_id: str, expected_bytes: int) -> None:
-        """Raise `Gone`, with the mend, where the file that a local Bot API server names can't be read here.
+        """Raise `ArchiveGone`, with the mend, where the file that a local Bot API server names can't be read here.
 
         Raises other outcomes where the server does not say where it is.
         """
@@ -85,6 +85,8 @@ class TelegramChat(TelegramDestination):
             raise Transient("Telegram does not say where the file is")
         if file.file_size is not None and file.file_size != expected_bytes:
             raise CutShort(f"Telegram holds {file.file_size:,} bytes instead of {expected_bytes:,}")
+        if not self._bot.session.api.is_local and file.file_path.startswith("/"):
+            raise ArchiveGone("the Bot API server runs with --local and offers no downloads: set TELEGRAM_LOCAL=true")
         return file.file_path
 
     async def _read_pieces(self, file_path: str) -> AsyncGenerator[bytes, None]:

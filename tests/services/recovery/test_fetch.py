@@ -151,6 +151,18 @@ async def test_a_local_server_s_files_are_read_where_they_lie(tmp_path: Path, ma
             await scene.close()
 
 
+async def test_a_local_server_that_is_not_said_to_be_one(tmp_path: Path) -> None:
+    """It names a path and offers no download: which setting is missing is said, and not "404"."""
+    async with StandIn(local=True) as api:
+        api.create_bot_token()
+        scene = await Scene(api, tmp_path).open()
+        try:
+            with pytest.raises(UnreachableError, match="set TELEGRAM_LOCAL=true"):
+                await fetch(scene, await point_of(scene), tmp_path)
+        finally:
+            await scene.close()
+
+
 async def test_a_file_that_is_shorter_than_announced_is_not_taken(tmp_path: Path, make_bot: MakeBot) -> None:  # noqa: F811
     """Where no connection can break, as with a local server's files, the bytes that came are counted all the same."""
     async with StandIn(local=True) as api:
