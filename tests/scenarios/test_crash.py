@@ -76,7 +76,7 @@ async def next_run(env: Path) -> None:
 
 @pytest.mark.parametrize(
     ("stage", "nth"),
-    [(Stage.SNAPSHOT, 1), (Stage.SNAPSHOT, 3), (Stage.CHECK, 1), (Stage.CHECK, 4), (Stage.DONE, 1)],
+    [(Stage.SNAPSHOT, 1), (Stage.SNAPSHOT, 3), (Stage.CHECK, 1), (Stage.CHECK, 4), (Stage.PROVE, 1), (Stage.DONE, 1)],
 )
 async def test_killed_at_a_stage(tmp_path: Path, stage: Stage, nth: int) -> None:
     """A run killed at that moment leaves no backup that is none, and the next run succeeds."""

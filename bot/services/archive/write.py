@@ -73,6 +73,7 @@ async def write_archive(
     compression: Compression,
     abort: Abort,
     progress: Report = lambda _done, _total: None,
+    proving: Report = lambda _done, _total: None,
     clock: Callable[[], datetime] = utc_now,
     mix: CodecPolicy | None = None,
     records: Records = STANDARD,
@@ -94,8 +95,8 @@ async def write_archive(
     failed proof. A sealed one is not given to it: nothing here may be able to open it.
 
     Whatever happens instead (an exception of the epilogue, which is passed on; cancellation), nothing is left behind:
-    no file, no thread. `progress` counts bytes of the sources. `mix` overrides the choice of the codecs, `records`
-    the limits from which ZIP64 is used.
+    no file, no thread. `progress` counts bytes of the sources, `proving` those of the finished file that were read
+    again. `mix` overrides the choice of the codecs, `records` the limits from which ZIP64 is used.
 
     Raises `ArchiveError`, `NoSpaceError`, `AbortedError`.
     """
@@ -130,7 +131,12 @@ async def write_archive(
                 created_at=created_at,
                 sealed=sealed,
             )
-            await step_by_step(threads, _read_again(archive, part.crc32, stream.entries), abort=abort)
+            await step_by_step(
+                threads,
+                _read_again(archive, part.crc32, stream.entries),
+                abort=abort,
+                progress=lambda done: proving(done, archive.bytes),
+            )
             if seal is None:
                 await in_thread(threads, lambda: reader(target))
         except BaseException:

@@ -285,6 +285,7 @@ async def _write(
         compression=plan.compression,
         abort=abort,
         progress=lambda done, total: report(Progress(stage=Stage.CHECK, done=done, total=total)),
+        proving=lambda done, total: report(Progress(stage=Stage.PROVE, done=done, total=total)),
         seal=plan.seal,
         reader=read_as_a_restore_would,
     )

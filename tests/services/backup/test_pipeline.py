@@ -55,6 +55,14 @@ def rows_of(archive: Path, name: str, into: Path) -> int:
         return int(db.execute("SELECT count(*) FROM entries").fetchone()[0])
 
 
+async def test_each_stage_is_reported_when_it_happens(tmp_path: Path) -> None:
+    """Snapshots, the check, and then the re-reading of the finished file, up to its last byte."""
+    seen: list[Progress] = []
+    product = await run(tmp_path, make_database(tmp_path / "one.db", 500), report=seen.append)
+    assert list(dict.fromkeys(progress.stage for progress in seen)) == [Stage.SNAPSHOT, Stage.CHECK, Stage.PROVE]
+    assert (seen[-1].done, seen[-1].total) == (product.archive.bytes, product.archive.bytes)
+
+
 async def test_what_looked_damaged_is_taken_again(tmp_path: Path) -> None:
     """A copy of a torn state, which its application has mended meanwhile, gives way to a whole one."""
     good, torn = make_database(tmp_path / "good.db"), damage(make_database(tmp_path / "torn.db", 50, wal=False))
