@@ -2,7 +2,7 @@
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: setup check test coverage demo bench
+.PHONY: setup check test coverage demo bench docs
 
 setup:  ## an environment for development, with everything that the tests need
 	python3 -m venv $(VENV)
@@ -25,3 +25,6 @@ demo:  ## the real bot against a stand-in for Telegram, once
 
 bench:  ## speed and memory as ratios against stock tools
 	$(BIN)/python -m benchmarks
+
+docs:  ## the generated parts of docs/: the tables of settings
+	$(BIN)/python -m tools.docs
