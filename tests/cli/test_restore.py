@@ -62,6 +62,30 @@ def test_edits_and_reused_ids_are_told_as_lost(house: Path) -> None:
     assert "the column “tip” of “entries” will be lost" in said
 
 
+def test_an_undo_loses_only_what_was_written_since_the_restore(house: Path) -> None:
+    """The rows that the restore brought are no loss; where they can't be told from newer ones, that is said."""
+    notes = house / "notes.db"
+    with closing(sqlite3.connect(notes)) as connection, connection:
+        connection.execute("DELETE FROM entries WHERE id > 2")
+    type_in(house, "restore", "latest", "--in-place", "--yes")
+    assert rows_in(house / "app.db") == (10, 10)
+    assert rows_in(notes) == (5, 5)
+    assert "lost" not in type_in(house, "restore", "--undo", "--dry-run")
+    with closing(sqlite3.connect(notes)) as connection, connection:
+        connection.execute("INSERT INTO entries SELECT id + 50, text FROM entries WHERE id = 1")
+        connection.execute("UPDATE entries SET text = 'edited' WHERE id = 4")
+    said = type_in(house, "restore", "--undo", "--dry-run")
+    assert "1 newer and 1 changed rows of “entries” will be lost" in said
+    assert said.count("lost") == 1
+    shutil.move(min((house / "backups").glob("*.zip")), house / "elsewhere.zip")  # what was restored
+    type_in(house, "list")
+    plan = json.loads(type_in(house, "restore", "--undo", "--dry-run", "--json"))
+    assert [change["lost"] for change in plan["changes"]] == [[], []]
+    warnings = {change["name"]: " ".join(change["warnings"]) for change in plan["changes"]}
+    assert "is no longer at hand to compare with" in warnings["notes.db"]
+    assert "compare" not in warnings["app.db"]  # nothing was written to it
+
+
 def test_a_dry_run_as_json_holds_the_whole_plan(house: Path) -> None:
     """Scripts get every figure that people get."""
     plan = json.loads(type_in(house, "restore", "--in-place", "--dry-run", "--json", "--only", "app.db"))

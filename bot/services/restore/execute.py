@@ -214,6 +214,7 @@ class _Restore:
             requested_by=self._requested_by,
             source=self._plan.source,
             safety_id=None,
+            backup_id=self._plan.backup_id,
             entries=tuple(entries),
         )
         self._abort.check()

@@ -63,7 +63,7 @@ class RecordEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One restore. `safety_id` is the backup of what was there before."""
+    """One restore. `backup_id` is the backup that it brought, `safety_id` the one of what was there before."""
 
     format: int = 1
     id: str
@@ -72,6 +72,7 @@ class Record:
     requested_by: str
     source: str
     safety_id: int | None
+    backup_id: int | None = None
     entries: tuple[RecordEntry, ...]
     cut_off: PendingRestore | None = None  # what it left, once that was put in order
 

@@ -117,15 +117,16 @@ class _Comparison:
         self._connection = connection
         self._others = others
         self._virtual = self._tables("main", virtual=True)
-        self._virtual_then = self._tables("old", virtual=True)
+        self._virtual_then = [name for other in others for name in self._tables(other, virtual=True)]
         self._plain = {schema: self._tables(schema, virtual=False) for schema in ("main", *others)}
 
     def not_in_schema(self, table: str, rows: int) -> list[str]:
-        """Name the table, or the columns of it, that the backup does not have."""
-        if table in self._virtual or table not in self._plain["old"]:
-            there = table in self._virtual_then or table in self._plain["old"]
+        """Name the table, or the columns of it, that none of the others has."""
+        holders = [other for other in self._others if table in self._plain[other]]
+        if table in self._virtual or not holders:
+            there = table in self._virtual_then or holders
             return [] if there or not rows else [f"the table “{table}” with its {_rows(rows)}"]
-        held = {column.lower() for column in self._describe("old", table).columns}
+        held = {column.lower() for other in holders for column in self._describe(other, table).columns}
         columns = [name for name in self._describe("main", table).columns if name.lower() not in held]
         return [f"the column “{column}” of “{table}”" for column in columns]
 
@@ -139,10 +140,10 @@ class _Comparison:
         return self._rows_lost(table)
 
     def _rows_lost(self, table: str) -> list[str]:
-        if table not in self._plain["old"]:
-            return []
         now = self._describe("main", table)
-        others = [other for other in self._others if table in self._plain[other]]
+        others = self._holders(table, now)
+        if not others:
+            return []
         if not now.key:
             count = self._without_key(table, now, others)
             return [f"{count:,} newer or changed {_noun(count)} of “{table}”"] if count else []
@@ -154,6 +155,15 @@ class _Comparison:
         )
         parts = [f"{count:,} {what}" for count, what in ((newer, "newer"), (lost - newer, "changed")) if count]
         return [f"{' and '.join(parts)} {_noun(lost)} of “{table}”"] if parts else []
+
+    def _holders(self, table: str, now: _Table) -> list[str]:
+        """Return which of the others have the table, with as many of its columns as any of them has."""
+        shared = {
+            other: len(_shared(now, self._describe(other, table)))
+            for other in self._others
+            if table in self._plain[other]
+        }
+        return [other for other, columns in shared.items() if columns == max(shared.values())]
 
     def _found(self, table: str, now: _Table, other: str, *, content: bool) -> str:
         """The condition that the row `n` is in the other table under its key, with the same content if asked."""

@@ -32,12 +32,13 @@ def plan_change(
     folder: Path | None,
     force: bool,
     brought: Path | None = None,
+    told_apart: bool = True,
     check: Callable[[], None] = lambda: None,
 ) -> DatabaseChange:
     """Say what restoring one database does to its target. Blocking: rows of private copies are compared.
 
-    What `brought` holds, a private copy of what the restore before brought, is not called lost. Raises what `check`
-    raises.
+    What `brought` holds, a private copy of what the restore before brought, is not called lost. Nothing is where the
+    two can't be `told_apart`. Raises what `check` raises.
     """
     then = facts_of(incoming.snapshot, incoming.report)
     now = target.facts
@@ -48,7 +49,7 @@ def plan_change(
         method = RestoreMethod.INTO_LIVE if target.state is TargetState.READABLE else RestoreMethod.REPLACE
     tables = compare_rows(now.rows if now else (), then.rows)
     same = target.snapshot is not None and same_content(target.snapshot.file, incoming.snapshot.file)
-    losses = Losses() if same else _losses(incoming, target, brought, check)
+    losses = Losses() if same or not told_apart else _losses(incoming, target, brought, check)
     return DatabaseChange(
         name=incoming.name,
         path=target.path,

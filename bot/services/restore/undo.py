@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,10 +15,13 @@ from bot.models import (
     DatabaseFacts,
     InUse,
     RestoreMethod,
+    Snapshot,
     TargetState,
     Verdict,
 )
 from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.threads import run_to_end
+from bot.services.restore.brought import brought_by
 from bot.services.restore.context import Prepared, Report, RestoreContext
 from bot.services.restore.guards import sha256_of
 from bot.services.restore.in_use import who_uses
@@ -27,8 +31,13 @@ from bot.services.restore.journal import Record, RecordEntry, RecordState, Resto
 from bot.services.restore.plan import make_plan, plan_change
 from bot.services.restore.replacement import Replacement
 from bot.services.restore.sources import find_source
-from bot.services.restore.targets import look_at_target
+from bot.services.restore.targets import Target, look_at_target
 from bot.services.snapshot.check import check_snapshot
+
+NOT_TOLD_APART = (
+    "{} was written to since the restore. What the restore brought is no longer at hand to compare with, so what was"
+    " written is not counted; it will be undone too."
+)
 
 _NOTHING = DatabaseFacts(bytes=0, page_size=0, journal_mode="", application_id=0, user_version=0, rows=(), schema=())
 
@@ -71,7 +80,7 @@ async def prepare_undo(house: RestoreContext, room: Path, *, abort: Abort, repor
         taken_at=record.started_at,
         backup=backup,
     )
-    changes, takes_back = await _changes(house, record, intake, room, abort)
+    changes, takes_back = await _changes(house, record, intake, room, abort=abort, report=report)
     if not changes:
         raise NotFoundError("The last restore left nothing that can be undone.")
     plan = await asyncio.to_thread(
@@ -90,25 +99,68 @@ async def prepare_undo(house: RestoreContext, room: Path, *, abort: Abort, repor
 
 
 async def _changes(
-    house: RestoreContext, record: Record, intake: Intake, room: Path, abort: Abort
+    house: RestoreContext, record: Record, intake: Intake, room: Path, *, abort: Abort, report: Report
 ) -> tuple[list[DatabaseChange], dict[str, Replacement]]:
     changes: list[DatabaseChange] = []
     takes_back: dict[str, Replacement] = {}
     incoming = {one.name: one for one in intake.databases}
-    for entry in record.entries:
-        if entry.phase is RestorePhase.WAITING:
+    entries = [entry for entry in record.entries if entry.phase is not RestorePhase.WAITING]
+    targets, written = {}, []
+    for entry in entries:
+        if entry.name not in incoming:
             continue
-        if entry.name in incoming:
-            target = await look_at_target(
-                Path(entry.path), room, busy_timeout=house.busy_timeout, abort=abort, clock=house.clock
-            )
-            changes.append(
-                await asyncio.to_thread(partial(plan_change, incoming[entry.name], target, folder=None, force=False))
-            )
-        elif entry.replacement is not None:
-            takes_back[entry.name] = entry.replacement
-            changes.append(await asyncio.to_thread(_move_back, entry, entry.replacement))
+        targets[entry.name] = target = await look_at_target(
+            Path(entry.path), room, busy_timeout=house.busy_timeout, abort=abort, clock=house.clock
+        )
+        if target.snapshot is not None and not await _is_as_restored(entry, target.snapshot, abort):
+            written.append(entry.name)
+    async with brought_by(house, record, written, room, abort=abort, report=report) as brought:
+        for entry in entries:
+            if entry.name in incoming:
+                changes.append(
+                    await _bring_back(
+                        entry, incoming[entry.name], targets[entry.name], written=written, brought=brought, abort=abort
+                    )
+                )
+            elif entry.replacement is not None:
+                takes_back[entry.name] = entry.replacement
+                changes.append(await asyncio.to_thread(_move_back, entry, entry.replacement))
     return changes, takes_back
+
+
+async def _is_as_restored(entry: RecordEntry, snapshot: Snapshot, abort: Abort) -> bool:
+    own = Abort(parent=abort)
+    found = await run_to_end(partial(fingerprint_of, snapshot.file, check=own.check), stop=own.set)
+    return found == entry.new_fingerprint
+
+
+async def _bring_back(
+    entry: RecordEntry,
+    incoming: Incoming,
+    target: Target,
+    *,
+    written: Sequence[str],
+    brought: Mapping[str, Path],
+    abort: Abort,
+) -> DatabaseChange:
+    """Plan one database; what was not written since the restore is no loss."""
+    own = Abort(parent=abort)
+    plan = partial(
+        plan_change,
+        incoming,
+        target,
+        folder=None,
+        force=False,
+        brought=brought.get(entry.name),
+        told_apart=entry.name in brought,
+        check=own.check,
+    )
+    change = await run_to_end(plan, stop=own.set)
+    if target.snapshot is not None:
+        await asyncio.to_thread(target.snapshot.file.unlink)
+    if entry.name in written and entry.name not in brought and not change.same:
+        return replace(change, warnings=(*change.warnings, NOT_TOLD_APART.format(entry.name)))
+    return change
 
 
 def _move_back(entry: RecordEntry, former: Replacement) -> DatabaseChange:

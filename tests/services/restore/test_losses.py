@@ -132,6 +132,25 @@ def test_what_the_restore_itself_brought_is_not_lost(tmp_path: Path) -> None:
     assert losses_of(restored, before, {"users": 100}, kept=restored) == Losses()
 
 
+def test_tables_and_columns_that_the_restore_brought_are_not_lost(tmp_path: Path) -> None:
+    """They were not there before the restore; what was written into them since is lost all the same."""
+    before = database(tmp_path / "before.db", "CREATE TABLE t(id INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1), (2)")
+    brought = [
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, tip TEXT)",
+        "INSERT INTO t VALUES (1, 'a'), (2, 'b')",
+        "CREATE TABLE own(id INTEGER PRIMARY KEY, name TEXT)",
+        "INSERT INTO own VALUES (1, 'x')",
+    ]
+    restored = database(tmp_path / "restored.db", *brought)
+    since = ["UPDATE t SET tip = 'c' WHERE id = 2", "INSERT INTO own VALUES (2, 'y')"]
+    now = database(tmp_path / "now.db", *brought, *since)
+    assert losses_of(restored, before, {"t": 2, "own": 1}, kept=restored) == Losses()
+    assert losses_of(now, before, {"t": 2, "own": 2}, kept=restored).lost == (
+        "1 changed row of “t”",
+        "1 newer row of “own”",
+    )
+
+
 def test_what_can_not_be_compared_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too large, another key, an index that only its application can read: edits there are not counted."""
     before = [*_USERS, "CREATE TABLE other(a PRIMARY KEY, b)", "INSERT INTO other VALUES (1, 2)"]
