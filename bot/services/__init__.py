@@ -1,1 +1,1 @@
-"""The stages of a backup and the one door to them; nothing here knows a handler or a command line."""
+"""The stages of a backup, a room for each; nothing here knows a handler or a command line."""

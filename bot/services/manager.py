@@ -1,4 +1,4 @@
-"""The one door to the product: faces, scheduler and command line all come through here; one run at a time."""
+"""Joins the parts of the product for handlers, scheduler and command line; lets one run happen at a time."""
 
 from __future__ import annotations
 

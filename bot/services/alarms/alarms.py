@@ -1,4 +1,4 @@
-"""The alarms of the service: begun and ended by whoever sees a trouble, told by a task of their own."""
+"""Opens and closes the service's alarms as troubles begin and end, and has a task send them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alarms on phones and the rest, by apprise: the only file that knows its manners. Nothing here waits for an endpoint.
+"""Sends alarms to phones and other services by apprise; the only file that imports it. Waits for no endpoint.
 
 An address is an apprise URL such as `ntfy://topic` (https://github.com/caronc/apprise/wiki); it holds secrets and is in
 no sentence.

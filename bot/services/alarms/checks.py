@@ -1,4 +1,4 @@
-"""Looks whether something is wrong: at the catalogue, the disk, the recipients. It begins and ends the alarms."""
+"""Checks the catalogue, the disk and the recipients for troubles, and opens and closes alarms accordingly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telling of alarms: each listener in a task of their own, oldest alarm first, after a trouble a while later."""
+"""Sends alarms to every listener in a task of its own, oldest first, and retries after a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be told of an alarm, to whom it was told how: decisions only."""
+"""Decides which alarms are to be sent, edited, repeated or closed, and for whom: pure functions."""
 
 from __future__ import annotations
 

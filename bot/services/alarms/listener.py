@@ -1,4 +1,4 @@
-"""Whoever is told of alarms: what is asked of them, and what they say when they could not be told."""
+"""Defines the interface of a listener to alarms, and the error it raises when it can't be reached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The register of alarms: what is open and who knows of it, in memory and in the catalogue."""
+"""Keeps the register of alarms, in memory and in the catalogue: what is open, and who was notified of it."""
 
 from __future__ import annotations
 

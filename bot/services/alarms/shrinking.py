@@ -1,4 +1,4 @@
-"""Whether a database holds much less than it did: rows of a table, or bytes. Small tables come and go.
+"""Finds databases that hold far less than they did, by rows per table or by bytes; ignores small tables.
 
 A new backup is compared with the one before, and where it lost something at all, also with the lowest level of the
 week that ended a day ago, and of the one that ended a week ago: many small losses are a great one. The lowest level,

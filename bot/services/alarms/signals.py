@@ -1,4 +1,4 @@
-"""Troubles of the bot's surroundings: a clock, a second poller, a refused token, another bot, a server's files."""
+"""Opens alarms for troubles of the surroundings: clock, second poller, refused token, other bot, server's files."""
 
 from __future__ import annotations
 

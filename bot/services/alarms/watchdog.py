@@ -1,4 +1,4 @@
-"""The pings for an outside watchdog, in the convention of Healthchecks (https://healthchecks.io/docs/http_api/).
+"""Pings an outside watchdog, by the convention of Healthchecks (https://healthchecks.io/docs/http_api/).
 
 `/start` when a planned run begins, the address itself once its backup is confirmed, `/fail` with the reason as the
 body; one `rid` for all pings of a run. A push monitor of Uptime Kuma (`/api/push/…`) knows no paths: it is told

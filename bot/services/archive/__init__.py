@@ -1,1 +1,1 @@
-"""From checked copies to a proven archive, and back to what an archive says."""
+"""Writes proven archives of checked copies, and reads what an archive says of itself."""

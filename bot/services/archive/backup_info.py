@@ -1,4 +1,4 @@
-"""backup_info.txt: what an archive holds and how to get it back, for a person who has nothing but the file."""
+"""Writes backup_info.txt, which tells a person who has nothing but the archive what is in it and how to restore it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an archive says of itself: `manifest.json` for programs; `backup_info.txt` is made from it."""
+"""Writes and reads `manifest.json`, the machine-readable description of an archive's content."""
 
 from __future__ import annotations
 

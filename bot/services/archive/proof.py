@@ -1,4 +1,4 @@
-"""The proof of an archive: what lies in the file, inflated again, is what was read from the snapshots.
+"""Proves an archive: inflates the written file again and compares it with what was read from the snapshots.
 
 It follows the writer through the file, so that it is nearly done when the last byte is written.
 """

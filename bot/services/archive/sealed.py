@@ -1,4 +1,4 @@
-"""Writing a sealed archive: the ZIP goes through the seal as it comes, and is proven by opening what was written.
+"""Writes a sealed archive: encrypts the ZIP as it is written, and proves it by decrypting what was written.
 
 No other key is needed for it than the one that lives in the seal alone, and is forgotten when this is over.
 """

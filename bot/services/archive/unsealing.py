@@ -1,4 +1,4 @@
-"""Opening sealed archives that are to be read: the ZIP comes into a private folder, and goes with it."""
+"""Opens sealed archives for reading: decrypts the ZIP into a private folder, which is deleted afterwards."""
 
 from __future__ import annotations
 

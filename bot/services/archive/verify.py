@@ -1,4 +1,4 @@
-"""Verifying an archive that lies on the disk: read in full, inflated, and compared with its own manifest."""
+"""Verifies an archive on the disk: reads it in full, inflates it and compares it with its own manifest."""
 
 from __future__ import annotations
 

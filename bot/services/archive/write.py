@@ -1,4 +1,4 @@
-"""Writing an archive: a ZIP streamed into a `.part` file, proven while it is written, renamed, and read once more.
+"""Writes an archive: streams a ZIP into a `.part` file, proves it meanwhile, renames it and reads it once more.
 
 The one file that knows aiozipstream, which streams the ZIP. As it comes it deflates one KiB at a time, dates every
 member to now, gives it no permissions and knows no ZIP64: members and records are therefore ours.

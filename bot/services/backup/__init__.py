@@ -1,1 +1,1 @@
-"""From the plan of a run to its pruning: one run at a time."""
+"""Runs backups, from the plan of a run to its pruning, one run at a time."""

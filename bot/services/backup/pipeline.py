@@ -1,4 +1,4 @@
-"""The way of a backup, from the settings to a proven archive: one function that reads as the product."""
+"""Makes a backup: one function from the databases of the settings to a proven archive."""
 
 from __future__ import annotations
 

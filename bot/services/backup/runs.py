@@ -1,4 +1,4 @@
-"""Backup runs, one at a time: from the request over the proven archive to its deliveries, recorded whatever comes."""
+"""Runs backups one at a time: makes the archive, delivers it, and records the outcome whatever it is."""
 
 from __future__ import annotations
 

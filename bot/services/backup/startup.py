@@ -1,4 +1,4 @@
-"""The store and its catalogue as every process opens them: in order again, whatever the last one left behind."""
+"""Opens the store and its catalogue, and puts in order what a process before may have left unfinished."""
 
 from __future__ import annotations
 

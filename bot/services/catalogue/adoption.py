@@ -1,4 +1,4 @@
-"""Archives found on disk come back into the catalogue, and databases keep the names they have in archives."""
+"""Records archives found on disk in the catalogue, and keeps the names that databases have in archives."""
 
 # ruff: noqa: S608 - only constants of these modules are put into statements; every value is a parameter
 

@@ -1,4 +1,4 @@
-"""Alarms in the catalogue: what is wrong since when, and which message of which chat says so."""
+"""Stores alarms in the catalogue, with the chat messages that show them."""
 
 # ruff: noqa: S608 - only constants of this module are put into statements; every value is a parameter
 

@@ -1,4 +1,4 @@
-"""Backups in the catalogue: what each run came to and what it holds."""
+"""Stores backups in the catalogue: the outcome of each run and the databases it holds."""
 
 # ruff: noqa: S608 - only constants of these modules are put into statements; every value is a parameter
 

@@ -1,4 +1,4 @@
-"""Which bot the catalogue's message numbers and file_ids belong to, and that its token was once accepted.
+"""Stores which bot the catalogue's message numbers and file_ids belong to, and that its token was once accepted.
 
 Both mean nothing to another bot: "our" message number is somebody else's message in its chats.
 """

@@ -1,4 +1,4 @@
-"""The class that joins the catalogue's subjects over one connection."""
+"""Joins the parts of the catalogue, a class per subject, over one connection."""
 
 from __future__ import annotations
 

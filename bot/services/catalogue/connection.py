@@ -1,4 +1,4 @@
-"""The catalogue's one connection: private file, migrations, and transactions that are carried out whole."""
+"""Opens the catalogue's one connection: a private file, migrated, with transactions that a cancellation can't cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger's rows: who is owed which backup, what Telegram confirmed, and the file ids that save an upload."""
+"""Stores deliveries in the catalogue: what is owed, what was confirmed, and the file_ids that save an upload."""
 
 # ruff: noqa: S608 - only constants of these modules are put into statements; every value is a parameter
 

@@ -1,4 +1,4 @@
-"""What is known against archives: gone from the disk, cut, or found damaged when they were read."""
+"""Stores the faults of archives: missing on the disk, cut short, or found damaged when they were read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which backup of the catalogue is meant: the newest good one, the newest of a database, or the one a person names."""
+"""Finds a backup in the catalogue: the newest good one, the newest of a database, or one by its id or its time."""
 
 # ruff: noqa: S608 - only constants of these modules are put into statements; every value is a parameter
 

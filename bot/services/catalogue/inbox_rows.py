@@ -1,4 +1,4 @@
-"""What the inbox asks of the catalogue: backups by what a file is, and whose files a restart has cost."""
+"""Stores what the inbox needs: backups found by the hash of a file, and uploads that a restart has interrupted."""
 
 from __future__ import annotations
 

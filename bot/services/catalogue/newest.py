@@ -1,4 +1,4 @@
-"""Which of several backups is the newest: one rule, for the catalogue's rows and for all else with a date."""
+"""Defines which of several backups is the newest: one rule for catalogue rows and everything else with a date."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What admins chose for their own chats, the messages edited there over a day, and what was tidied away."""
+"""Stores the message preferences of admins, the messages edited over a day, and those that were tidied away."""
 
 # ruff: noqa: S608 - only constants of these modules are put into statements; every value is a parameter
 

@@ -1,4 +1,4 @@
-"""A private copy of a catalogue in a folder that can only be read: whole, and with the newest rows."""
+"""Copies a catalogue, complete with its newest rows, out of a folder that can only be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A missing or broken catalogue made anew from the archives on disk; the broken file is set aside, never deleted."""
+"""Rebuilds a missing or broken catalogue from the archives on disk; sets the broken file aside, never deletes it."""
 
 from __future__ import annotations
 

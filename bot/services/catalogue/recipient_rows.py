@@ -1,4 +1,4 @@
-"""Recipients in the catalogue: their names, what stands in the way of reaching them, and where groups moved to."""
+"""Stores recipients in the catalogue: their names, what keeps them from being reached, and where groups moved to."""
 
 # ruff: noqa: S608 - only constants of these modules are put into statements; every value is a parameter
 

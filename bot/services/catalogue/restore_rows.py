@@ -1,4 +1,4 @@
-"""Restore points, test-restores and pinned messages in the catalogue: what the way back is made of."""
+"""Stores restore points, test-restores and pinned messages in the catalogue."""
 
 # ruff: noqa: S608 - only constants of these modules are put into statements; every value is a parameter
 

@@ -1,4 +1,4 @@
-"""The tables of the catalogue: one commented step per version, counted by SQLite's own `user_version`.
+"""Creates and migrates the tables of the catalogue: one step per version, counted by SQLite's `user_version`.
 
 A step is never edited once it was released; a change is a new step at the end of `STEPS`.
 """

@@ -1,4 +1,4 @@
-"""The service's own memory: its heartbeat, settings changed in chat, who did what, and the last run it planned."""
+"""Stores the service's own state: its heartbeat, settings made in chat, the audit log, the last planned run."""
 
 from __future__ import annotations
 

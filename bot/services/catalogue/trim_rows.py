@@ -1,4 +1,4 @@
-"""What the catalogue may forget: runs and actions of long ago that nothing else needs any more."""
+"""Deletes old runs and audit entries that nothing else in the catalogue needs."""
 
 # ruff: noqa: S608 - only constants of these modules are put into statements; every value is a parameter
 

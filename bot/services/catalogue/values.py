@@ -1,4 +1,4 @@
-"""What the catalogue's columns hold and what they mean: instants as text, lists as JSON, words as the vocabulary's."""
+"""Converts values for the catalogue's columns and back: instants as text, lists as JSON, enums by their values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory that goes back to the system: for a service that works for seconds and then sleeps for an hour."""
+"""Returns freed memory to the system, for a service that works for seconds and sleeps for an hour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tasks and waits of the ledger, so that a shutdown finds every one of them and loses no confirmation."""
+"""Owns tasks and waits, so that a shutdown finds every one of them and loses no result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work in threads that is never left behind: whoever is cancelled waits for its thread to end first."""
+"""Runs work in threads and waits for its end even when cancelled, so that no thread is left behind."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What places for archives and chats have to offer."""
+"""Defines the interfaces of destinations and chats."""

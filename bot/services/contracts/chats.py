@@ -1,4 +1,4 @@
-"""What this package asks of a chat: files fetched back, one document kept pinned, documents that people forward."""
+"""Defines the interface of a chat: files fetched by file_id, one pinned document, documents that people forward."""
 
 from __future__ import annotations
 

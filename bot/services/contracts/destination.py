@@ -1,4 +1,4 @@
-"""What the ledger asks of a place that takes backups, and the ways in which such a place can say no.
+"""Defines the interface of a destination, and the outcomes of a delivery to it.
 
     Outcome
     ├── Wait        come back after so many seconds; not a failure

@@ -1,4 +1,4 @@
-"""A volume's bytes, read from the archive while they are sent."""
+"""Reads the bytes of a volume from its archive while they are sent."""
 
 from __future__ import annotations
 

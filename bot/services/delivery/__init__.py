@@ -1,1 +1,1 @@
-"""Delivery: the ledger, the retries and the destinations behind one protocol."""
+"""Delivers backups: the ledger, its retries, and the destinations behind one protocol."""

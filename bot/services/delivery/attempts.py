@@ -1,4 +1,4 @@
-"""Where every try begins: one at a time per recipient, with the backup's volumes shared by all who want them now."""
+"""Starts every delivery attempt: one at a time per recipient, sharing the backup's volumes between recipients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is owed which backup, and the work of getting it there: at once, later, and after a restart."""
+"""Keeps the ledger of deliveries, and gets every backup to its recipients: at once, later, or after a restart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When to try again, whom to trust with an upload, and which backup makes an older one needless: decisions only."""
+"""Decides when to retry, whom to upload to first, and which backup supersedes an older one: pure functions."""
 
 from __future__ import annotations
 

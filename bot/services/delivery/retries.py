@@ -1,4 +1,4 @@
-"""What is owed is tried again in the background, newest first, with waits that grow."""
+"""Retries deliveries that failed, in the background, newest first, with growing waits."""
 
 from __future__ import annotations
 

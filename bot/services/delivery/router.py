@@ -1,4 +1,4 @@
-"""Every recipient at its own destination: chats at Telegram, object stores and mailboxes at theirs."""
+"""Routes each recipient to its destination: Telegram, object store or mailbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger's rows: how each outcome of a try is written down, so that it survives a restart."""
+"""Records the outcome of every delivery attempt in the ledger's rows, so that it survives a restart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One backup to one recipient: its volumes in order, from the first that was not confirmed yet."""
+"""Sends one backup to one recipient: its volumes in order, from the first unconfirmed one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One volume of one backup: uploaded once, then everybody's by its file_id."""
+"""Uploads a volume once, and sends it to all other chats by its file_id."""
 
 from __future__ import annotations
 

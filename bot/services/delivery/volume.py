@@ -1,4 +1,4 @@
-"""A volume that goes to one recipient alone, beside the ones that chats share."""
+"""Sends a volume that goes to one recipient alone, beside those that chats share."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Test-restores of what Telegram, the stores and the disk hold."""
+"""Runs test-restores of what Telegram, the stores and the disk hold."""

@@ -1,4 +1,4 @@
-"""Test-restores: an archive is opened as on the day it is needed, on what Telegram holds if possible."""
+"""Runs a test-restore: opens an archive as in an emergency, as Telegram holds it if possible."""
 
 from __future__ import annotations
 

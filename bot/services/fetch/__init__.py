@@ -1,1 +1,1 @@
-"""Bytes brought back from a chat, a store or the disk."""
+"""Fetches archives back from a chat, a store or the disk."""

@@ -1,4 +1,4 @@
-"""Which backup of the catalogue is to be fetched from Telegram."""
+"""Chooses the backup of the catalogue that is to be fetched from Telegram."""
 
 from __future__ import annotations
 

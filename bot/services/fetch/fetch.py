@@ -1,4 +1,4 @@
-"""Volumes fetched back from the chat by file_id, joined into the archive they were cut from, and compared."""
+"""Fetches the volumes of an archive from the chat by file_id, joins them and compares the hash of the whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a document in the chat may be, told by its name before a byte of it is fetched.
+"""Recognises archives, volumes and catalogue documents by their file names, before a byte is fetched.
 
 Names may be anything: phones and browsers change them. So they only say what is worth fetching, never what it is.
 """

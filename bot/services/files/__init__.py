@@ -1,1 +1,1 @@
-"""Files that are private, whole and durable; the folder of archives and its lock."""
+"""Creates private, complete and durable files; keeps the folder of archives and its locks."""

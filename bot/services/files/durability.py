@@ -1,4 +1,4 @@
-"""Brings files and names to the disk, also where a file system can't promise it."""
+"""Flushes files and folders to the disk, and warns where the file system can't promise it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two locks over processes: one service for a BACKUP_DIR, one run at a time; the system frees both at kill -9."""
+"""Locks between processes: one service per BACKUP_DIR, one run at a time; released by the system after a kill -9."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of files as they are compared: one name is the same, whatever system wrote it down."""
+"""Normalises file names for comparison, so that every system's way of writing a name is equal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The product's own folders, which are never a source nor a target: archives, catalogue, private copies, logs."""
+"""Lists the product's own folders, which are never a source nor a target: archives, catalogue, copies, logs."""
 
 from __future__ import annotations
 

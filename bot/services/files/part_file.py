@@ -1,4 +1,4 @@
-"""A file that appears under its final name only when it is complete and on the disk."""
+"""Writes a file that appears under its final name only when it is complete and on the disk."""
 
 from __future__ import annotations
 

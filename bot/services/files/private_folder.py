@@ -1,4 +1,4 @@
-"""Private folders for what is being restored; what a killed process left of them goes at the next start."""
+"""Creates private folders for restores, and deletes those that a killed process has left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder of archives: private, named by time, swept after a crash; nothing in it is touched but what is ours."""
+"""Keeps the folder of archives: private, named by time, swept after a crash; leaves the files of others alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What admins send to the bot to be restored: collected, fetched, proven, described, and handed on."""
+"""Takes in the archives that admins send to the bot: collected, fetched, proven, described, offered for restore."""
 
 from bot.services.inbox.inbox import Inbox
 

@@ -1,4 +1,4 @@
-"""What one admin sends, from the first file to a proven archive: fetched, put together, checked, kept for a while."""
+"""Follows one admin's upload from the first file to a proven archive: fetched, joined, checked, kept for a while."""
 
 from __future__ import annotations
 

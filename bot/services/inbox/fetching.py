@@ -1,4 +1,4 @@
-"""Documents on their way from the chat into a private folder: bounded, side by side, each on its own account."""
+"""Fetches documents from the chat into a private folder, several at a time and each within its bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The inbox: what admins send to the bot in private, a collection for each, bounded and swept."""
+"""Receives what admins send to the bot in private: one upload for each admin, bounded and swept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the catalogue knows of a document that is too large to be fetched."""
+"""Looks up a document in the catalogue that is too large to be fetched."""
 
 from __future__ import annotations
 

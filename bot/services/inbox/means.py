@@ -1,4 +1,4 @@
-"""What every collection works with: the chats, the store, who restores, and the bounds."""
+"""Holds what every upload works with: the chats, the store, who may restore, and the bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documents of a collection: those of one archive, and those that are left out, each with its reason."""
+"""Sorts the documents of an upload into those of one archive and those left out, each with its reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From fetched files to what is in them: every check that an archive of unknown origin has to pass."""
+"""Checks the fetched files in every way that an archive of unknown origin needs, and reads what they hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be seen of a collection from outside: frozen values, for whoever draws them."""
+"""Shows an upload to the outside: frozen values for those who draw it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sealed archives on their way in: put in order here, and opened by the intake alone, in its own private folder."""
+"""Orders the volumes of sealed uploads, and leaves the opening to the intake and its private folder."""
 
 from __future__ import annotations
 

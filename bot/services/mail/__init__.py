@@ -1,1 +1,1 @@
-"""Mailboxes as a destination."""
+"""Delivers to mailboxes."""

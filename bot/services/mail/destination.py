@@ -1,4 +1,4 @@
-"""E-mail as a destination: the only file that knows aiosmtplib, and what a mail server's answers mean."""
+"""Delivers by e-mail, and classifies a mail server's answers; the only file that imports aiosmtplib."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mail server: where it is, and how to log in."""
+"""Describes a mail server: its address and its login."""
 
 from dataclasses import dataclass
 

@@ -1,1 +1,1 @@
-"""What is sent to whom and when: preferences, digests, tidying."""
+"""Decides what is sent to whom and when: preferences, digests, tidying."""

@@ -1,4 +1,4 @@
-"""What screens, digests and notes show: frozen values for the texts."""
+"""Defines the frozen values that screens, digests and notes show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""To which chats a new backup is due, and why not to the others: a pure plan that never leaves it with nobody.
+"""Decides which chats receive a new backup, and why the others don't: a pure function that leaves no backup unsent.
 
 Whatever people choose, three things hold: every chat gets one archive a day, so that each chat alone can bring
 everything back; nothing is called unchanged that this chat does not have and the disk does not hold; and a backup that

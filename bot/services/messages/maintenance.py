@@ -1,4 +1,4 @@
-"""What is kept in order in the chats: the digest of the day, the note that nothing changed, and the tidying."""
+"""Keeps the chats in order: the digest of the day, the note that nothing changed, and the tidying."""
 
 from __future__ import annotations
 

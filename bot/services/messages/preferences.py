@@ -1,4 +1,4 @@
-"""What each admin chose for their own chat, and what follows from it: who is due a backup, and who hears a sound."""
+"""Applies the preferences of admins: which chats receive a backup, and which are notified with a sound."""
 
 from __future__ import annotations
 

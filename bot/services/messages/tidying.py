@@ -1,4 +1,4 @@
-"""Which of the bot's own archive messages go from the chats, and why each one stays: a pure plan with floors.
+"""Decides which of the bot's archive messages to delete from chats, and why others stay: pure, with floors.
 
 The disk holds what goes; the chats keep what a new machine would need. Days are UTC days here, as in the pinned list of
 restore points, whose promise this plan must not break: the last restore point of each day, and the newest one of each

@@ -1,4 +1,4 @@
-"""Chats with an auto-delete timer: they lose backups and the pinned list without a word, so people are warned."""
+"""Warns of chats with an auto-delete timer, which silently lose backups and the pinned list."""
 
 from __future__ import annotations
 

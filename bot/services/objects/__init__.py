@@ -1,1 +1,1 @@
-"""Object storage: a bucket's prefix as a place that takes archives, lists them and gives them back."""
+"""Delivers to object stores: a bucket's prefix takes archives, lists them and gives them back."""

@@ -1,4 +1,4 @@
-"""What a prefix holds of ours: its index read and written, archives fetched back from it."""
+"""Reads and writes the index of a bucket's prefix, and fetches archives back from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A prefix of an object store: the only file that knows obstore's manners and how it fails."""
+"""Wraps a prefix of an object store: hides what is particular about obstore, and classifies its errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Object storage as a destination: each archive one object, named in the index, dropped when its time is over."""
+"""Delivers to an object store: one object per archive, named in the index, deleted when it has expired."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The index of a prefix: which archives there are ours, what is in them, and which of them may go.
+"""Defines the index of a prefix: the archives in it, what they hold, and which of them have expired.
 
 It is JSON that people can read, kept beside the archives as `courier-index.json`. Whoever can write into the bucket may
 have made it, so it is read strictly and within bounds; what it does not name is never touched.

@@ -1,1 +1,1 @@
-"""The pinned list of restore points, and recovery on a new machine."""
+"""Keeps the pinned list of restore points, and recovers databases on a new machine."""

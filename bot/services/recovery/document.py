@@ -1,4 +1,4 @@
-"""The document of restore points that is kept pinned in the chat: its format, what goes in, what is believed of it.
+"""Writes and reads the document of restore points that is kept pinned in the chat, and validates what it reads.
 
 It is JSON that people can read. Whoever can write into an admin's chat may have made it, so it is read strictly and
 within bounds, and nothing in it is a place on this machine.

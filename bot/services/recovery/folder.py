@@ -1,4 +1,4 @@
-"""A restore into a folder of a machine that has no store and no catalogue yet."""
+"""Restores into a folder of a machine that has no store and no catalogue yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service set up anew from what the chat knows: its `.env`, and its catalogue."""
+"""Sets a service up anew from what the chat knows: its `.env`, and its catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One message kept pinned in each admin's private chat: the way back when this machine is gone."""
+"""Keeps the list of restore points pinned in each admin's private chat, for the day this machine is lost."""
 
 from __future__ import annotations
 

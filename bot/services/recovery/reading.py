@@ -1,4 +1,4 @@
-"""A catalogue document read out of a chat: bounded, in a private place, believed only after it was checked."""
+"""Reads a catalogue document out of a chat: bounded, into a private folder, trusted only after validation."""
 
 from __future__ import annotations
 

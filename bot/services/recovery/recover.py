@@ -1,4 +1,4 @@
-"""From a token and an admin's id to a restored folder: what is left to do when the server is gone."""
+"""Recovers databases into a folder from nothing but the bot's token and an admin's id."""
 
 from __future__ import annotations
 

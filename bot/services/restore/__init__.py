@@ -1,1 +1,1 @@
-"""Giving it back: from whatever was brought to a plan, and from the plan to restored, checked databases."""
+"""Restores databases: from archives of any origin to a plan, and from the plan to restored, checked databases."""

@@ -1,4 +1,4 @@
-"""Restores done on the command line: the running service, or the next one, tells the admins of them."""
+"""Records restores done on the command line, so that the running or the next service reports them to the admins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an archive holds, whoever packed it: its databases, each with what its manifest claims of it."""
+"""Describes the content of an archive: its databases, each with what the manifest claims of it."""
 
 from __future__ import annotations
 

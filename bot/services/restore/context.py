@@ -1,4 +1,4 @@
-"""What every restore works with: where archives and private copies are, who is asked, how long locks are waited for."""
+"""Holds what every restore works with: the store, the catalogue, the keys and the timeouts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The restore routine: verify, copy what is there, restore, check; and on any failure everything goes back."""
+"""Executes a restore: verifies, takes safety copies, restores, checks, and rolls everything back on a failure."""
 
 from __future__ import annotations
 

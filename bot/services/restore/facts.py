@@ -1,4 +1,4 @@
-"""What a database is like: what is known of a private copy, and how two copies differ. Blocking, for threads."""
+"""Reads the facts of a private copy (tables, rows, size), and compares two copies. Blocking, for threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The guards of a restore: what must still hold before it, and what must hold after it."""
+"""Checks what must hold before a restore, and what must hold after it."""
 
 from __future__ import annotations
 

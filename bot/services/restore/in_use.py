@@ -1,4 +1,4 @@
-"""Whether a program has a database open, without touching a lock of anybody's in this process.
+"""Finds out whether a program has a database open, without disturbing the locks of this process.
 
 Opening and closing a live file here would drop the locks of every SQLite connection that this process has on it
 (https://www.sqlite.org/howtocorrupt.html, 2.2), so a child process looks.

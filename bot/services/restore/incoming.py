@@ -1,4 +1,4 @@
-"""Private copies of databases on their way back: unpacked, proven against the manifest, checked."""
+"""Unpacks the databases of an archive into private copies, compares them with the manifest and checks them."""
 
 from __future__ import annotations
 

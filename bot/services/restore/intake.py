@@ -1,4 +1,4 @@
-"""Taking in what was brought: archives and volumes that nobody vouches for become private, checked databases."""
+"""Turns archives and volumes of unknown origin into private, checked databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The restore journal: a small file that says what a restore is doing, so that the next start knows what was cut off.
+"""Writes the restore journal, by which the next start knows of a restore that was cut off.
 
 It is written and brought to the disk before each step that changes something.
 """

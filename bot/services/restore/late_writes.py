@@ -1,4 +1,4 @@
-"""What an application committed after the safety copy was taken: copied under the lock, and catalogued afterwards."""
+"""Saves what an application committed after the safety copy: copied under the lock, catalogued afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Restoring into a live file through SQLite's backup API: its application may go on, and sees old or new, never a mix.
+"""Restores into a live file by SQLite's backup API: its application sees the old or the new state, never a mix.
 
 The whole copy is one transaction of the target (https://www.sqlite.org/c3ref/backup_finish.html): a process killed in
 the middle leaves the old database, which the next connection rolls back to. Blocking, to be called in a thread.

@@ -1,4 +1,4 @@
-"""What a restore loses: the rows, columns and tables of one private copy that another one does not hold. Blocking.
+"""Finds what a restore would lose: rows, columns and tables that only the present database holds. Blocking.
 
 Nothing of either schema is evaluated: no trigger, view, index or generated column takes part, and both copies are
 opened so that SQLite can't write to them.

@@ -1,4 +1,4 @@
-"""After a kill: what a restore that was cut off has left, put in order and said in words."""
+"""Puts in order what a restore that was cut off by a kill has left, and reports it."""
 
 from __future__ import annotations
 

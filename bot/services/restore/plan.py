@@ -1,4 +1,4 @@
-"""The restore plan: what would change in each database, what is lost, and what is in the way."""
+"""Plans a restore: the changes in each database, what would be lost, and what stands in the way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replacing a missing or broken file: the former one and its sidecars are set aside together, and come back together.
+"""Replaces a missing or broken file: sets it aside with its sidecars, and puts them back together on a failure.
 
 A new file beside a foreign `-wal` or `-journal` is a silent mix of old and new, so all of them move. Every state that a
 killed process can leave is told from the files alone. Blocking, to be called in a thread.

@@ -1,4 +1,4 @@
-"""The one door to restoring: every way in leads to `prepare`, a plan, and `restore`."""
+"""Leads every restore through `prepare`, a plan, and `restore`."""
 
 from __future__ import annotations
 

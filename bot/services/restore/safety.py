@@ -1,4 +1,4 @@
-"""The safety copy: what a restore is about to replace, copied, checked, and catalogued as a pinned backup."""
+"""Takes the safety copy: copies and checks what a restore will replace, catalogued as a pinned backup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which backup is meant: the newest, an id, an instant, or archive files."""
+"""Finds the backup to restore: the newest, an id, an instant, or archive files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where databases go back to: which configured file each one is, and what is there now, found without a trace."""
+"""Finds the configured file that each database goes back to, and its state, without leaving a trace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Undoing the last restore in place: its safety copy becomes the source of a restore like any other."""
+"""Undoes the last restore in place: restores its safety copy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An archive that anyone may have made: its directory tells what is wrong before anything is unpacked."""
+"""Screens the ZIP directory of an archive of unknown origin before anything is unpacked."""
 
 from __future__ import annotations
 

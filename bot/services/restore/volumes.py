@@ -1,4 +1,4 @@
-"""The volumes of an archive, brought in any order and under any names: which they are, what is missing, joined.
+"""Orders the volumes of an archive, brought in any order and under any names, names missing ones, joins them.
 
 The order is found by reading: an archive is a chain of records and deflate streams, and a slice that does not continue
 the one before it breaks the chain within a few kilobytes, at the latest at a member's CRC. Names only say which order

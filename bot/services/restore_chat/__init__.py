@@ -1,1 +1,1 @@
-"""A restore asked for in the chat: choose, plan, confirm, run."""
+"""Restores asked for in the chat: choose, plan, confirm, run."""

@@ -1,4 +1,4 @@
-"""Where the archive of a restore comes from: as it was brought, from the disk, or fetched back from Telegram."""
+"""Opens the archive of a chat's restore: as it was uploaded, from the disk, or fetched from Telegram."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which databases of a backup an admin wants back: ticked one by one, kept until the plan is made."""
+"""Keeps the databases that an admin has ticked for a restore, until the plan is made."""
 
 from __future__ import annotations
 

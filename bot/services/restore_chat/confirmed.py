@@ -1,4 +1,4 @@
-"""A confirmed restore, written down until its end was told: a kill at any instant leaves nobody with half a word."""
+"""Records a confirmed restore until its outcome was reported, so that a kill leaves no admin without an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Offers: what admins may restore from, kept in memory with an owner and an end."""
+"""Keeps offers of archives to restore from, in memory, each with an owner and an end."""
 
 from __future__ import annotations
 

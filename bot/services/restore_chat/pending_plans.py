@@ -1,4 +1,4 @@
-"""Plans held for their admins: each bound to one admin and one message, for two minutes, and used once."""
+"""Keeps plans that await confirmation: each for one admin and one message, for two minutes, used once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans in the making, for the chat: one at a time, from what an admin chose or to undo, held when they are made."""
+"""Makes restore plans for the chat, one at a time: from an admin's choice, or to undo the last restore."""
 
 from __future__ import annotations
 

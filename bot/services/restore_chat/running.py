@@ -1,4 +1,4 @@
-"""The restore under way: its progress, what is recorded of it, who is told, and how it ends with the service."""
+"""Runs a confirmed restore: its progress, its record, its reports to admins, its end with the service."""
 
 from __future__ import annotations
 

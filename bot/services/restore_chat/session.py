@@ -1,4 +1,4 @@
-"""Restores asked for in the chat: from what is chosen over the plan that is shown to the restore that is confirmed."""
+"""Leads a restore in the chat: choice, plan, confirmation, run."""
 
 from __future__ import annotations
 

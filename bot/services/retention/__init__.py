@@ -1,1 +1,1 @@
-"""What stays in the store, and for how long."""
+"""Decides and carries out what stays in the store, and for how long."""

@@ -1,4 +1,4 @@
-"""What stays in the store: the plan of retention carried out, and the pins, notes and deletions of admins."""
+"""Carries out retention in the store, and the pins, notes and deletions of admins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the catalogue believes of the archives on the disk, compared with the disk, and what reading them has found."""
+"""Compares the catalogue with the archives on the disk, and records archives that are missing or damaged."""
 
 from __future__ import annotations
 

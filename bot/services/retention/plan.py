@@ -1,4 +1,4 @@
-"""Which archives stay on the disk and which go, and why: a pure plan, with floors that no limit goes below."""
+"""Plans which archives stay on the disk and which are deleted: pure, with floors that no limit goes below."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keep rules, pure: the newest backup of each hour, day, week and month stays, by the zone's clock."""
+"""Applies the keep rules: the newest backup of each hour, day, week and month stays, by the zone's clock. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps the catalogue small: once a day it forgets what lies long ago and nothing needs any more."""
+"""Trims the catalogue once a day: deletes old rows that nothing needs any more."""
 
 from __future__ import annotations
 

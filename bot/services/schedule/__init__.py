@@ -1,1 +1,1 @@
-"""When runs come."""
+"""Decides when backups run."""

@@ -1,4 +1,4 @@
-"""Runs at the times a cron expression names, by the wall clock, one at a time; aiocron's manners are hidden here."""
+"""Starts runs at the times of a cron expression, by the wall clock, one at a time; alone imports aiocron."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the newest good backup is too old: told by the schedule, for health and alarms alike."""
+"""Decides when the newest good backup is too old, by the schedule; for health and alarms alike."""
 
 from __future__ import annotations
 

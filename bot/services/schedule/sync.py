@@ -1,4 +1,4 @@
-"""Lets the running scheduler follow the timetable: another expression, a pause, its end, and the run that makes up."""
+"""Keeps the running scheduler in step with the timetable: new expressions, pauses, and runs that make up for others."""
 
 from __future__ import annotations
 

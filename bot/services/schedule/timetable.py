@@ -1,4 +1,4 @@
-"""When scheduled backups run: SCHEDULE or what an admin chose in chat instead, and until when they are paused."""
+"""Keeps the timetable: SCHEDULE or the expression chosen in chat, and pauses."""
 
 from __future__ import annotations
 

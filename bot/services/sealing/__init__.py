@@ -1,1 +1,1 @@
-"""Sealing: archives encrypted in the age format, so that the stock `age` opens them and nobody without the key does."""
+"""Seals archives: encrypts them in the age format, which the stock `age` opens."""

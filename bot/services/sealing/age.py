@@ -1,4 +1,4 @@
-"""age encryption in a stream: what is sealed here opens with the stock `age`, and the other way round.
+"""Encrypts and decrypts age files as streams, compatible with the stock `age`; the only file that imports pyrage.
 
 The one file that knows pyrage. Its `encrypt_io` and `decrypt_io` are single blocking calls that read from one object
 and write to another, eight KiB at a time; what those raise comes back as another error, and nothing promises that it

@@ -1,4 +1,4 @@
-"""Two threads of which one works at a time: how a library that pulls its input is fed by one that is pushed."""
+"""Feeds a library that pulls its input from a producer that pushes it: two threads, of which one works at a time."""
 
 from __future__ import annotations
 

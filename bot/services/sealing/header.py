@@ -1,4 +1,4 @@
-"""The header of an age file: by which kinds of key it can be opened. Read strictly, and within bounds.
+"""Parses the header of an age file: the kinds of key that open it. Strict and bounded.
 
 The format is https://age-encryption.org/v1; who may open is not told by it, only how.
 """

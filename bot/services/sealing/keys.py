@@ -1,4 +1,4 @@
-"""The keys of sealed archives: for whom they are sealed, what opens them here, and the fingerprints people compare."""
+"""Reads the keys of sealed archives: recipients, identities, and the fingerprints that people compare."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""age files sealed by a passphrase, as a stream: pyrage does this for whole files in memory only.
+"""Encrypts and decrypts age files with a passphrase as streams, which pyrage does in memory only.
 
 The format is https://age-encryption.org/v1: scrypt wraps the file's key, HMAC proves the header, and ChaCha20-Poly1305
 the content in chunks of 64 KiB, each with its number and the last one marked. `cryptography` does the ciphers.

@@ -1,4 +1,4 @@
-"""What a sealed archive is read from and what its content goes to, as objects that a library in Rust can call."""
+"""Adapts sources and outputs of sealed archives to the file objects that pyrage calls."""
 
 from __future__ import annotations
 

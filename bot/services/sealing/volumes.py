@@ -1,4 +1,4 @@
-"""The volumes of a sealed archive in order: without the key nothing in them tells their place, so their names do."""
+"""Orders the volumes of a sealed archive by their names, as nothing else tells their place without the key."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From a live database to a private, checked copy."""
+"""Takes private, checked copies of live databases."""

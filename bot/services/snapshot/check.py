@@ -1,4 +1,4 @@
-"""The check of a snapshot: is it whole, what is in it, and in which shape."""
+"""Checks a snapshot: its integrity, its content and its schema."""
 
 from __future__ import annotations
 

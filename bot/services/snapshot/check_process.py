@@ -1,4 +1,4 @@
-"""A check in a process of its own, which is killed when it takes more than its share, or is wanted no longer.
+"""Checks a file in a child process, which is killed when it exceeds its limits or is cancelled.
 
 What a schema says is evaluated inside of SQLite's functions, where neither `interrupt()` nor a signal's handler
 reaches: a CHECK of fifty letters can ask for years, or for all memory. Nothing but the end of a process stops that.

@@ -1,4 +1,4 @@
-"""One copy of one live database: which way it can be read without leaving a trace, and the reading itself."""
+"""Copies one live database, by the way of reading that leaves no trace of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which databases there are: from paths and patterns to files, each with a name that it keeps in every archive."""
+"""Finds the databases of paths and patterns, and gives each the name that it keeps in every archive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process in which a file is checked that may ask for anything: one line of JSON in, two out, and it is gone.
+"""Checks a suspect file as a child process of its own: one line of JSON in, two out.
 
 Started by `check_process` with the standard library alone. It ends when its parent does, whatever SQLite is doing.
 """

@@ -1,4 +1,4 @@
-"""Whether a database's log may lie where it can't be seen from here: a log belongs to a name, not to the file.
+"""Detects databases whose log may lie out of sight, beside another name of the same file.
 
 SQLite looks for `-wal` and `-journal` beside the name that it is given. Whoever opens the same file by another name (a
 second hard link, a single file mounted into a container) reads it without the log: every check holds, and rows are

@@ -1,4 +1,4 @@
-"""What SQLite finds in a private copy. Standard library only: a process for strangers' files runs it, too."""
+"""Runs SQLite's integrity checks on a private copy. Standard library only, as the child process runs it too."""
 
 from __future__ import annotations
 

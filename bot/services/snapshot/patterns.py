@@ -1,4 +1,4 @@
-"""What a line of DATABASES means: a path, or a glob, and which files a glob takes and passes over."""
+"""Parses the lines of DATABASES: a path, or a glob with the files that it takes and passes over."""
 
 from __future__ import annotations
 

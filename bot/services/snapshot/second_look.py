@@ -1,4 +1,4 @@
-"""A fault of a file counts when it is seen twice, and the file was not written meanwhile."""
+"""Confirms a fault of a file by reading it again, when the file was not written meanwhile."""
 
 from __future__ import annotations
 

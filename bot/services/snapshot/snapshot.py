@@ -1,4 +1,4 @@
-"""Snapshots: consistent private copies of live databases, which their applications hardly notice."""
+"""Takes snapshots with the backup API: consistent private copies that hardly disturb the application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening a live SQLite database that belongs to somebody else, without leaving a trace.
+"""Opens a live SQLite database of another application, without leaving a trace.
 
 Only `os.stat` and SQLite itself ever touch a source: where locks belong to the process (POSIX), opening and closing the
 file by hand would drop the locks of every SQLite connection that this process has on it

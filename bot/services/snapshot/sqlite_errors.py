@@ -1,4 +1,4 @@
-"""What SQLite's errors mean: of a source, of its words and pages, and of this machine."""
+"""Classifies SQLite's errors: the source's, those of its pages, and those of this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an error of SQLite tells by itself. Standard library only: a process that checks a file starts with this."""
+"""Reads the code of an SQLite error. Standard library only, so that the child process starts quickly."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is asked of the service, read and measured."""
+"""Reads and measures the state of the service."""

@@ -1,4 +1,4 @@
-"""What `System Health` shows, each value measured at the moment it is asked for."""
+"""Measures what System Health shows, at the moment it is asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The history as people read it: past runs page by page, and one backup in detail."""
+"""Reads the history of runs page by page, and one backup in detail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The service at a glance, read from the catalogue: the same for the dashboard and for another process."""
+"""Reads the state of the service from the catalogue, for the dashboard and for other processes alike."""
 
 from __future__ import annotations
 

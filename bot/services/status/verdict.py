@@ -1,4 +1,4 @@
-"""One verdict on the whole: the worst of service, backups, databases, deliveries and restores."""
+"""Sums up the state of service, backups, databases, deliveries and restores in one verdict: the worst of them."""
 
 from __future__ import annotations
 

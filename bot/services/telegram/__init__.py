@@ -1,1 +1,1 @@
-"""Telegram as a destination: the one room that knows its manners."""
+"""Delivers to Telegram, and knows what is particular about its API."""

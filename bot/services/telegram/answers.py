@@ -1,4 +1,4 @@
-"""Answers of Telegram that aiogram can't read as a whole, read piece by piece: updates, and what a chat says of itself.
+"""Reads answers of Telegram that aiogram rejects as a whole, piece by piece: updates and chats.
 
 aiogram holds an answer against its models, and one unknown thing inside makes it refuse everything
 (https://github.com/aiogram/aiogram/issues/1840). Telegram adds things all the time, and any stranger can send them.

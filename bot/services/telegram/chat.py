@@ -1,4 +1,4 @@
-"""Telegram as a place to read from: files fetched back, the pinned document, documents that people forward."""
+"""Reads from Telegram: files fetched by file_id, the pinned document, documents that people forward."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telegram as a destination: the only file that knows how aiogram uploads and how it fails."""
+"""Delivers to Telegram: uploads by aiogram, and classifies its errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telegram as a place for messages that change: texts edited over a day, and messages taken away again."""
+"""Sends notices to Telegram: texts that are edited over a day, and messages that are deleted again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in the refusals of the Bot API, in lower case, and what it means; knows no library."""
+"""Lists the refusals of the Bot API and what each one means; imports no library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""aiogram's HTTP session, which also tells the time that Telegram's server puts on every answer."""
+"""Extends aiogram's HTTP session: reports the server's time that comes with every answer."""
 
 from __future__ import annotations
 

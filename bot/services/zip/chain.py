@@ -1,4 +1,4 @@
-"""An archive as a chain: every byte follows from those before it, so that a wrong continuation shows.
+"""Reads an archive in order, every byte checked against those before, so that a wrong continuation shows.
 
 Reads a ZIP from its first byte to its last (PKWARE APPNOTE 6.3.10) without ever seeking: local header, data,
 descriptor, and so on to the end record, each compared with what the ones before have told.

@@ -1,4 +1,4 @@
-"""Deflate on several threads: files in, and out of each one standard raw deflate stream with its checksums.
+"""Deflates files on several threads into standard raw deflate streams with their checksums.
 
 As pigz does it: every block is compressed on its own with the 32 KiB before it as preset dictionary and ended by a
 sync flush, which leaves it on a byte boundary (RFC 1951, 3.2.4); the concatenation, closed by an empty final block, is

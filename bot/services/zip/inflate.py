@@ -1,4 +1,4 @@
-"""Deflate streams, inflated piece by piece in flat memory."""
+"""Inflates deflate streams piece by piece in flat memory."""
 
 import hashlib
 from collections.abc import Callable

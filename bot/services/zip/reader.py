@@ -1,4 +1,4 @@
-"""Reading a ZIP that nobody vouches for: bounded memory, every fault a `DamagedArchiveError` that names it."""
+"""Reads a ZIP of unknown origin: bounded memory, every fault a `DamagedArchiveError` that names it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The records between the members of a ZIP, byte for byte as this product writes them (PKWARE APPNOTE 6.3.10).
+"""Writes the records between the members of a ZIP, byte for byte (PKWARE APPNOTE 6.3.10).
 
 Every value is known from the central directory, so what a reader finds in a file can be compared with what the writer
 must have put there.
