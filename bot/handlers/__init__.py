@@ -1,4 +1,4 @@
-"""The Telegram face: read a press, call the manager, draw a screen. Here: the gate and the order of the routers."""
+"""Telegram's handlers: read a press, call the services, draw a screen. Here: the gate and the order of the routers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The buttons under an alarm: it is right so, or don't remind me for a day."""
+"""Handles the buttons under an alarm: accept the change, or pause its reminders for a day."""
 
 from __future__ import annotations
 

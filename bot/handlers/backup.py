@@ -1,4 +1,4 @@
-"""Manual Backup: one press starts a run or joins the one under way, and the message shows how it goes."""
+"""Handles Manual Backup: a press starts a run or joins the present one, and the message follows its progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bot's commands, shown to admins only."""
+"""Registers the bot's commands, for admins only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way in: Start, the menus, Backup Status, pause and resume."""
+"""Handles /start, the menus, Backup Status, pause and resume."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last word on every error: the chat gets a sentence, the log gets the rest."""
+"""Handles every error that reaches the dispatcher: the chat gets a sentence, the log gets the rest."""
 
 from __future__ import annotations
 

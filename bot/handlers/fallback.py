@@ -1,4 +1,4 @@
-"""The last resort: whatever nobody else understood still gets an answer."""
+"""Answers messages and presses that no other handler understood."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The admin gate: who may use the bot, asked anew at every message and every press."""
+"""Lets only admins through, checked anew at every message and every press."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In a group the bot delivers; whoever wants the menu is shown the way to the private chat."""
+"""Answers messages in groups, where the bot only delivers, with the way to the private chat."""
 
 from __future__ import annotations
 

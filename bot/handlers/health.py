@@ -1,4 +1,4 @@
-"""System Health: measured when asked, and never waited for in silence; a test-restore on demand."""
+"""Handles System Health: measured when asked, with progress shown meanwhile; a test-restore on demand."""
 
 from __future__ import annotations
 

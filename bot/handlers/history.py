@@ -1,4 +1,4 @@
-"""History: the pages of runs, the screen of one, and what an admin does with it."""
+"""Handles History: the pages of runs, the screen of one, and the actions on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The inbox in the chat: archives that admins send or forward, one message for each that is kept up to date."""
+"""Handles archives that admins send or forward: one message for each upload that is kept up to date."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Detailed Logs: pages of the journal, and its file."""
+"""Handles Detailed Logs: pages of the journal, and its file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Telegram says of the bot's own standing: blocked, thrown out, let in again; moves and timers of chats."""
+"""Handles changes of the bot's membership in chats: blocked, removed, added again; moves and timers of chats."""
 
 from __future__ import annotations
 

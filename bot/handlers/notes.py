@@ -1,4 +1,4 @@
-"""Notes on backups: asked for on a backup's screen, typed as the next message."""
+"""Handles notes on backups: asked for on a backup's screen, typed as the next message."""
 
 from __future__ import annotations
 

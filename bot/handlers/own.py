@@ -1,4 +1,4 @@
-"""What the bot hears of itself: the service line of its own pin, which it takes away again, and nothing else."""
+"""Deletes the service message that Telegram posts when the bot pins one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The buttons of “My messages”. A press says what is to be, never “the other way round”: old messages stay harmless."""
+"""The buttons of “My messages”. A press names the new value, never a toggle: old messages stay harmless."""
 
 from __future__ import annotations
 

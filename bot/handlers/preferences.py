@@ -1,4 +1,4 @@
-"""“My messages”: what comes to an admin's own chat. Each chooses for the chat they press in."""
+"""Handles “My messages”: each admin chooses what comes to the chat they press in."""
 
 from __future__ import annotations
 

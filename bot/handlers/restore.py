@@ -1,4 +1,4 @@
-"""Restore: from a backup's screen over choice, plan and two questions to the databases given back."""
+"""Handles Restore: from a backup's screen over choice, plan and two questions to the restored databases."""
 
 from __future__ import annotations
 

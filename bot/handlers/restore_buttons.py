@@ -1,4 +1,4 @@
-"""The buttons of a restore: boxes to tick, the red one, the second yes, undo."""
+"""The buttons of a restore: boxes to tick, the red one, the second confirmation, undo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schedule in chat: what holds, another one by presets, a time of day or a typed expression, and the way back."""
+"""Handles the schedule: shows it, changes it by presets, a time of day or a typed expression, or resets it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The buttons of the schedule. An expression is never in a button: what is to be confirmed has a short id."""
+"""The buttons of the schedule. Callback data never holds an expression: one to be confirmed has a short id."""
 
 from __future__ import annotations
 

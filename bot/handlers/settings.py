@@ -1,4 +1,4 @@
-"""Settings: what admins change in chat, one entry per room; each room has a router of its own."""
+"""Handles Settings: the list of what admins change in chat; each entry has a router of its own."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How screens are drawn, edited and asked."""
+"""Draws screens, follows work in a message, and asks questions."""

@@ -1,4 +1,4 @@
-"""Buttons, and what their presses carry: a short prefix, short ids, never a name or a path.
+"""Builds keyboards; callback data holds a short prefix and short ids, never a name or a path.
 
 `style` colours a button in clients that know it (Bot API 9.4); older clients and servers ignore the field.
 """

@@ -1,4 +1,4 @@
-"""Live views: a message that follows work until its end, redrawn at a bounded pace, whatever becomes of the message."""
+"""Follows work in a message until its end, redrawn at a bounded pace, whatever becomes of the message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions that an admin answers with a typed message: one at a time per chat, with an end, and a way out."""
+"""Asks questions that an admin answers with a typed message: one at a time per chat, with an end and a Cancel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Screens, and the one message of the bot in which they are drawn one after another."""
+"""Draws screens one after another in the one message of the bot."""
 
 from __future__ import annotations
 
