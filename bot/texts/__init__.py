@@ -1,4 +1,4 @@
-"""Every sentence a person reads: models in, HTML out, always short enough for Telegram."""
+"""Formats screens: values in, HTML out, always short enough for Telegram."""
 
 from __future__ import annotations
 

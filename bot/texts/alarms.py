@@ -1,4 +1,4 @@
-"""Alarms: what is wrong and since when, how it ended, and what a phone shows of it."""
+"""Alarms: the trouble and its beginning, its end, and the short form for a phone."""
 
 from __future__ import annotations
 

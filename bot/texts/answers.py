@@ -1,4 +1,4 @@
-"""Short answers: to errors, to old buttons, to what the bot does not know, and after an act."""
+"""Short answers: to errors, to outdated buttons, to unknown messages, and after an action."""
 
 from __future__ import annotations
 

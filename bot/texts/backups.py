@@ -1,4 +1,4 @@
-"""What every screen says the same way about a backup: its databases, its verdict, who has it and who is owed."""
+"""The parts that all screens of a backup share: databases, verdict, deliveries."""
 
 from __future__ import annotations
 

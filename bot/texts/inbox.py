@@ -1,4 +1,4 @@
-"""What the inbox says: what has come, what is missing, what an archive holds, and what is not taken."""
+"""The inbox: what has come, what is missing, what an archive holds, and what is refused."""
 
 from __future__ import annotations
 

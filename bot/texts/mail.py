@@ -1,4 +1,4 @@
-"""What a mail says: subjects, bodies in plain text, and where an archive lies that is too large for it."""
+"""Mails: subjects, bodies in plain text, and where to find an archive that is too large to attach."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telegram's HTML: values escaped, messages that always fit, and the way back to plain text."""
+"""Telegram's HTML: values escaped, messages that always fit, and HTML turned back into plain text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""“My messages”: what an admin can choose for their own chat, and what each choice means."""
+"""“My messages”: an admin's preferences for their own chat, and what each of them means."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recovery sheet of a key: what is printed and kept where no computer is, as text and as a page."""
+"""The recovery sheet of a key, to be printed and kept: as text and as a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The restore plan in words, and the second question: what would change, what is lost, until when to confirm."""
+"""The restore plan, and the second question: the changes, the losses, and how long it can be confirmed."""
 
 from __future__ import annotations
 

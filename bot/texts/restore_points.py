@@ -1,4 +1,4 @@
-"""The caption of the pinned message, and what test-restores have to say."""
+"""The caption of the pinned message, and the results of test-restores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Restores in words: what can be chosen, the plan, the restore as it happens, what it came to, who is told."""
+"""Restores: the choice, the progress, the result, and the announcement to the admins."""
 
 from __future__ import annotations
 

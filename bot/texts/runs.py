@@ -1,4 +1,4 @@
-"""A run as it happens, and what it came to."""
+"""A run as it happens, and its result."""
 
 from __future__ import annotations
 

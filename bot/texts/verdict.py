@@ -1,4 +1,4 @@
-"""The one verdict on all that is seen, in words: it heads every screen."""
+"""The one verdict on the whole state, which heads every screen."""
 
 from __future__ import annotations
 
