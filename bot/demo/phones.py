@@ -1,4 +1,4 @@
-"""People and their phones: what they see, what they type and what they press."""
+"""Simulates people with their phones: what they see, type and press."""
 
 import asyncio
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""What the demo finds out about the file that arrived on a phone."""
+"""Checks the archive that arrived on a simulated phone."""
 
 from __future__ import annotations
 

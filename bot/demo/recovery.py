@@ -1,4 +1,4 @@
-"""The demo's last act: the machine is lost, and the databases come back from the chat alone."""
+"""Plays the demo's last act: the machine is lost, and the databases are recovered from the chat alone."""
 
 from __future__ import annotations
 

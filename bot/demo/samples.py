@@ -1,4 +1,4 @@
-"""The five databases of a small bot, about 3.2 MB together, in both journal modes."""
+"""Creates the five databases of a small bot, about 3.2 MB together, in both journal modes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`sqlite-courier demo`: the real bot against the stand-in, with three phones shown in the terminal."""
+"""Runs the `demo` command: the real bot against the stand-in, with three phones shown in the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for conditions instead of for time: a bell to ring and a clock to move."""
+"""Waits for conditions instead of for time: an event to set and a clock to move."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Which chat a call means, and whether the bot may act there; the server's refusals otherwise."""
+"""Resolves the chat of a call, and checks whether the bot may act there, as the server does."""
 
 from bot.demo.stand_in.refusals import RefusalError, bad_request, forbidden, upgraded
 from bot.demo.stand_in.state import BotAccount, Chat, Message, State

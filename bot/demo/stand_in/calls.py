@@ -1,4 +1,4 @@
-"""The log of what the bots asked for."""
+"""Records the calls that the bots made."""
 
 from dataclasses import dataclass, field
 from typing import Any

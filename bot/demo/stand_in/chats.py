@@ -1,4 +1,4 @@
-"""The methods about the bot itself, its chats, its commands, its files and the presses it answers."""
+"""Implements the methods about the bot, its chats, commands, files and callback answers."""
 
 import json
 from pathlib import PurePosixPath

@@ -1,4 +1,4 @@
-"""What a call wants to send: text, keyboards and files, checked against the server's limits."""
+"""Checks the content of a call (text, keyboards, files) against the server's limits."""
 
 import mimetypes
 import secrets

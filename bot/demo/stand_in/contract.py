@@ -1,4 +1,4 @@
-"""Holds every call against aiogram's own method models: an unknown parameter or a wrong type fails loudly."""
+"""Checks every call against aiogram's own method models: an unknown parameter or a wrong type fails loudly."""
 
 import json
 import types

@@ -1,4 +1,4 @@
-"""The methods that change, pin or remove messages that are there already."""
+"""Implements the methods that edit, pin or delete messages."""
 
 from aiogram.methods import (
     DeleteMessage,

@@ -1,4 +1,4 @@
-"""HTML as Telegram reads it: tags to entities, lengths in UTF-16 units, the server's words for bad markup."""
+"""Parses HTML as Telegram does: tags to entities, lengths in UTF-16 units, the server's words for bad markup."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Faults on demand: which calls go wrong, when, and in which way."""
+"""Injects faults on demand: which calls fail, when, and in which way."""
 
 import asyncio
 import enum

@@ -1,4 +1,4 @@
-"""Groups, supergroups and forums: who is in them, what the bots may do there, and their topics."""
+"""Simulates groups, supergroups and forums: their members, the bots' rights, their topics."""
 
 from bot.demo.stand_in.state import BotAccount, Chat, Message, Standing, State, Topic
 from bot.demo.stand_in.updates import announce_standing, queue_update

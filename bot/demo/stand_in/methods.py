@@ -1,4 +1,4 @@
-"""The methods the stand-in answers, by the name they have on the wire."""
+"""Maps the methods of the stand-in to the names they have on the wire."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

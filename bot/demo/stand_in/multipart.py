@@ -1,4 +1,4 @@
-"""Request bodies: parameters into a dictionary, files straight onto the disk, chunk by chunk."""
+"""Parses request bodies: parameters into a dictionary, files straight onto the disk, chunk by chunk."""
 
 import uuid
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""The refusals of the Bot API, word for word, and where a call is held back or cut."""
+"""Refuses calls with the Bot API's own words, and delays or cuts them."""
 
 from bot.demo.stand_in.state import Json
 

@@ -1,4 +1,4 @@
-"""The methods that put new messages into a chat."""
+"""Implements the methods that send new messages into a chat."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The HTTP side of the stand-in: /bot<token>/<method> and /file/bot<token>/<path>."""
+"""Serves the HTTP side of the stand-in: /bot<token>/<method> and /file/bot<token>/<path>."""
 
 import asyncio
 import json

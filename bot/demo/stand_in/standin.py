@@ -1,4 +1,4 @@
-"""A Bot API server on loopback that behaves as the official one does, with people to talk to."""
+"""Runs a Bot API server on loopback that behaves as the official one does, with people to talk to."""
 
 import secrets
 import shutil

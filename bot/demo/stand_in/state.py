@@ -1,4 +1,4 @@
-"""What the stand-in's server remembers: bots, people, groups, topics, messages and files."""
+"""Holds the state of the stand-in's server: bots, people, groups, topics, messages and files."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""Updates on their way to the bots: queued per bot, fetched by long polling, kept 24 hours."""
+"""Queues updates per bot, delivers them by long polling, and keeps them for 24 hours."""
 
 import asyncio
 

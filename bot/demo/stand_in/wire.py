@@ -1,4 +1,4 @@
-"""The server's values as the JSON objects of the Bot API."""
+"""Encodes the server's values as the JSON objects of the Bot API."""
 
 from typing import Any
 
