@@ -1,4 +1,4 @@
-"""The wall clock, in one place, so that a test can hand in its own."""
+"""Defines the wall clock as an argument, so that a test can pass its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every error a person can meet: a code, a sentence for the chat, a hint for the command line, an exit code.
+"""Defines every error a person can meet: a code, a sentence for the chat, a hint, an exit code.
 
     CourierError
     ├── SettingsError            settings        exit 2   .env or the environment is wrong

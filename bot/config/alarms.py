@@ -1,4 +1,4 @@
-"""Reads the settings of the alarms: lengths of time, addresses of phones and of a watchdog. No secret is shown."""
+"""Validates the settings of the alarms: durations, addresses of phones and of a watchdog. Shows no secret."""
 
 from __future__ import annotations
 

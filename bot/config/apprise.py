@@ -1,4 +1,4 @@
-"""Addresses of apprise, validated without importing it where it is absent."""
+"""Validates apprise addresses, without importing apprise where it is absent."""
 
 import importlib.util
 import logging

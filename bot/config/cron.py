@@ -1,4 +1,4 @@
-"""Cron expressions, validated with sentences."""
+"""Validates cron expressions, and explains what is wrong with them."""
 
 import re
 from datetime import UTC, datetime

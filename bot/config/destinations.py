@@ -1,4 +1,4 @@
-"""Reads the settings of object stores and e-mail: addresses, keys, and what must be set together."""
+"""Validates the settings of object stores and e-mail: addresses, keys, and what must be set together."""
 
 from __future__ import annotations
 

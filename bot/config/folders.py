@@ -1,4 +1,4 @@
-"""The product's own folders, as the settings name them."""
+"""Derives the product's own folders from the settings."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Reads the settings of sealing: public keys, a passphrase worth the name, and the file of secret keys.
+"""Validates the settings of sealing: public keys, a passphrase that is strong enough, the file of secret keys.
 
 The readers raise ValueError as those of `settings_values` do; no message holds a secret.
 """

@@ -1,4 +1,4 @@
-"""The settings: read from the environment and .env, checked all at once, explained when they are wrong.
+"""Reads the settings from the environment and .env, validates them all at once, and explains what is wrong.
 
 `.env.example` describes every setting. Paths count from the working directory.
 """

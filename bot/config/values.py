@@ -1,4 +1,4 @@
-"""Turns the text of a setting into its value, or says what is wrong with it and how to mend it.
+"""Converts the text of a setting into its value, or explains what is wrong with it and how to mend it.
 
 Every reader takes text, or a value that is already of the right type, and raises ValueError. Its message goes after
 the variable's name ("is 'abc', not a whole number: write …"); where several items are at fault, one message per line.

@@ -1,4 +1,4 @@
-"""Keeps the journal: two log files and the terminal, free of secrets.
+"""Writes the journal: two log files and the terminal, free of secrets.
 
 `backup_system.log` holds everything, `backup_scheduler.log` what was bound with `logger.bind(scheduler=True)`.
 An entry reads `2026-01-31T13:00:00.123+01:00 | INFO     | bot.app.service | text`, with its further lines indented.

@@ -1,4 +1,4 @@
-"""The alarm: one trouble from its beginning to its end."""
+"""Alarms: one trouble from its beginning to its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The archive: what it holds, the proven file in the store, the volumes it is cut into."""
+"""Archives: what one holds, the proven file in the store, the volumes it is cut into."""
 
 from __future__ import annotations
 

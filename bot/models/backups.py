@@ -1,4 +1,4 @@
-"""The backup: one run as the manifest and the catalogue record it."""
+"""Backups: one run as the manifest and the catalogue record it."""
 
 from __future__ import annotations
 

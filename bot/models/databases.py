@@ -1,4 +1,4 @@
-"""A live database, its snapshot and its check: from the source to a copy that can be trusted."""
+"""Databases: a live one, its snapshot and its check."""
 
 from __future__ import annotations
 

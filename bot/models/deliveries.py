@@ -1,4 +1,4 @@
-"""The ledger: who receives, what was confirmed, what is owed."""
+"""Deliveries: recipients, what was confirmed, what is owed."""
 
 from __future__ import annotations
 

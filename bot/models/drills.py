@@ -1,4 +1,4 @@
-"""The test-restore: what was proven by it, or what is wrong."""
+"""Test-restores: what was proven by one, or what is wrong."""
 
 from __future__ import annotations
 

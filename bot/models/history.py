@@ -1,4 +1,4 @@
-"""The history: past backups page by page, and one of them in detail."""
+"""History: past backups page by page, and one of them in detail."""
 
 from __future__ import annotations
 

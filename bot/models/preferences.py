@@ -1,4 +1,4 @@
-"""What an admin chooses for their own chat, and when it stays quiet."""
+"""Preferences: what an admin chooses for their own chat, and its quiet hours."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

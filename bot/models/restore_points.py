@@ -1,4 +1,4 @@
-"""The restore point: what it takes to get a backup back from the chat alone."""
+"""Restore points: what it takes to get a backup back from the chat alone."""
 
 from __future__ import annotations
 

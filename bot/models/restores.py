@@ -1,4 +1,4 @@
-"""The restore: what is there, what would change, what was done, what was cut off."""
+"""Restores: what is there, what would change, what was done, what was cut off."""
 
 from __future__ import annotations
 

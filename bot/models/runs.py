@@ -1,4 +1,4 @@
-"""The run under way, a backup or a restore: its stages, its progress, its outcome."""
+"""Runs under way, backups or restores: stages, progress, outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The service at a glance: what the status and the health screens show."""
+"""The state of the service, as the status and the health screens show it."""
 
 from __future__ import annotations
 
