@@ -1,4 +1,4 @@
-"""Places outside Telegram, built from the settings: object stores and mailboxes, beside the chats in one ledger."""
+"""Builds the destinations outside Telegram from the settings: object stores and mailboxes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs beside the backups so that they can be had back: test-restores and the pinned messages, put together."""
+"""Builds and runs the test-restores and the pinned messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps the chats in order beside the backups: digests, notes and tidying, put together and run."""
+"""Builds and runs the maintenance of the chats: digests, notes and tidying."""
 
 from __future__ import annotations
 

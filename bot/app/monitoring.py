@@ -1,4 +1,4 @@
-"""What watches over the backups while the service runs, put together: alarms, phones, and an outside watchdog."""
+"""Builds and runs the monitoring: alarms, their recipients, and the pings of an outside watchdog."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runs that the schedule asks for: made on time, made up for when they were missed, and told to the watchdog."""
+"""Starts the runs of the schedule on time, makes up for missed ones, and pings the watchdog."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receive updates: long polling that says what is wrong, never gives up on a passing fault, and drains at the end."""
+"""Receives updates by long polling: reports faults, retries passing ones for ever, and drains at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all admins hear of restores: who restored what, what went wrong, and what a restore that was cut off left."""
+"""Announces restores to all admins: who restored what, what failed, and what a restore that was cut off left."""
 
 from __future__ import annotations
 

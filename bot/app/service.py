@@ -1,4 +1,4 @@
-"""The composition root: the manager for one command, or the whole service, started and drained in order."""
+"""Builds the manager for one command, or the whole service, and starts and drains it in order."""
 
 from __future__ import annotations
 

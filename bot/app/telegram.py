@@ -1,4 +1,4 @@
-"""Telegram, built from the settings: the Bot API client, and the ledger that delivers through it and elsewhere."""
+"""Builds the Bot API client and the ledger from the settings."""
 
 from __future__ import annotations
 
