@@ -1,4 +1,4 @@
-"""The `backup` command: one run, now, delivered here or left to the running service."""
+"""The `backup` command: one run, now, delivered by this process or left to the running service."""
 
 from __future__ import annotations
 

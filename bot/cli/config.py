@@ -1,4 +1,4 @@
-"""`sqlite-courier config`: the settings in force, and which databases are taken, refused and left out, and why."""
+"""The `config` command: the settings in force, and the databases taken, refused and left out, with reasons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The key of sealed archives on the command line: from a file, from the settings, or asked for without echo."""
+"""Reads the key of sealed archives: from a file, from the settings, or typed without echo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`sqlite-courier keygen`: a key pair for sealed backups, and the recovery sheet to print."""
+"""The `keygen` command: a key pair for sealed backups, and the recovery sheet to print."""
 
 from __future__ import annotations
 

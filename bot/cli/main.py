@@ -1,4 +1,4 @@
-"""The commands; each reads the settings, asks the manager and prints. Only those that need Telegram import aiogram."""
+"""Joins the commands to one command line, and imports a command's modules only when it is called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands that change what is known of one backup, as its screen in the chat does: note, pin and unpin."""
+"""The `note`, `pin` and `unpin` commands: change what is recorded of one backup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How commands open the store: what a restore that was cut off has left is said before anything else."""
+"""Opens the store for commands, and reports first what a restore that was cut off has left."""
 
 from __future__ import annotations
 

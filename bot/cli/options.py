@@ -1,4 +1,4 @@
-"""The options that commands share, and the settings that every command begins with."""
+"""Defines the options that commands share, and loads the settings for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command line prints: tables, progress bars, errors with their hints, and JSON for scripts."""
+"""Prints tables, progress bars, errors with their hints, and JSON for scripts."""
 
 from __future__ import annotations
 

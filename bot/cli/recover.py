@@ -1,4 +1,4 @@
-"""`sqlite-courier recover`: the databases back from the chat alone, on a machine that knows nothing but the token."""
+"""The `recover` command: recovers the databases from the chat alone, on a machine that has only the token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `restore` command: show the plan, ask, act, and say what came of it."""
+"""The `restore` command: shows the plan, asks, restores, and reports the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command line prints of a restore: its progress, its plan, what came of it, what one before has left."""
+"""Prints a restore: its progress, its plan, its result, and what an earlier one has left."""
 
 from __future__ import annotations
 

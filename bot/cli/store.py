@@ -1,4 +1,4 @@
-"""The part of `restore` and `recover` that asks an object store instead of the chat or the disk."""
+"""Opens an object store for the `restore` and `recover` commands."""
 
 from __future__ import annotations
 
