@@ -1,7 +1,9 @@
-"""What every test leaves as it found it: the journal of the process and the secrets it hides."""
+"""What every test leaves as it found it: the journal of the process, the secrets it hides, and no lost exception."""
 
 from __future__ import annotations
 
+import gc
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -17,3 +19,36 @@ def _nothing_left_behind() -> Iterator[None]:
     yield
     close_journal()
     redact._secrets = secrets
+
+
+class LostExceptions(logging.Handler):
+    """Keeps what asyncio says of exceptions that nobody looked at: work that failed without a word."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "never retrieved" in record.getMessage():
+            self.said.append(logging.Formatter().format(record))
+
+    def check(self) -> None:
+        said, self.said = self.said, []
+        assert not said, "\n".join(said)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _lost_exceptions() -> Iterator[LostExceptions]:
+    lost = LostExceptions()
+    logging.getLogger("asyncio").addHandler(lost)
+    yield lost
+    gc.collect()  # what hangs in a circle says it only now; once, as it takes a while
+    logging.getLogger("asyncio").removeHandler(lost)
+    lost.check()
+
+
+@pytest.fixture(autouse=True)
+def _no_exception_is_lost(_lost_exceptions: LostExceptions) -> Iterator[None]:
+    """Fail on "Task exception was never retrieved", also one that an earlier test of this process has left."""
+    yield
+    _lost_exceptions.check()
