@@ -71,11 +71,14 @@ class CheckProcess:
         self._deadline = float("inf")
 
     def run(self) -> Findings:
-        """Return what is found. Blocking. Raises `StoppedShortError`; `OSError` where no process can be started."""
+        """Return what is found. Blocking. Raises `StoppedShortError`, also where no process can be started."""
         with self._lock:
             if self._stopped:
                 raise StoppedShortError("it was stopped")
-            self._process = process = _started()
+            try:
+                self._process = process = _started()
+            except OSError as error:
+                raise StoppedShortError(f"the process of its check could not be started ({error})") from error
             self._deadline = time.monotonic() + self._limits.seconds
         try:
             answer = self._asked(process)

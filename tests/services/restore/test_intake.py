@@ -10,11 +10,13 @@ import sqlite3
 import stat
 import struct
 import subprocess
+import sys
 import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from bot.errors import AbortedError, CourierError, DamagedArchiveError, NoSpaceE
 from bot.models import MANIFEST_NAME, Backup, Verdict
 from bot.services.concurrency.abort import Abort
 from bot.services.restore import intake as intake_module
-from bot.services.restore.incoming import Intake
+from bot.services.restore.incoming import Intake, require_claims
 from bot.services.restore.intake import take_in
 from tests.services.restore.rig import Rig
 from tests.world.databases import damage, make_database
@@ -313,6 +315,30 @@ async def test_a_manifest_that_lies_is_refused(
 
     with pytest.raises(CourierError, match=says):
         await brought(rewrite(archive, tmp_path / "forged.zip", forge), room)
+
+
+async def test_what_can_not_be_checked_here_contradicts_no_manifest(
+    tmp_path: Path, room: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interpreter that this user may not start, say in the home of root, checks nothing: that is said, no more."""
+    archive, _ = await ours(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "not there"))
+    taken = await brought(archive, room)
+    assert [one.record is not None for one in taken.databases] == [True, True]
+    assert [one.report.verdict for one in taken.databases] == [Verdict.UNCHECKED] * 2
+    assert "app.db could not be checked in full: the process of its check could not be started" in taken.warnings[0]
+
+
+async def test_a_table_that_is_not_counted_here_contradicts_no_manifest(tmp_path: Path, room: Path) -> None:
+    """The inner tables of a module that is missing on one of two machines are counted on the other alone."""
+    archive, _ = await ours(tmp_path)
+    one = (await brought(archive, room)).databases[0]
+    assert one.record is not None
+    fewer = replace(one.report, rows=one.report.rows[:1])
+    require_claims("a.zip", one.record, one.snapshot, fewer, one.sha256)
+    elsewhere = replace(fewer, schema=tuple(entry for entry in fewer.schema if entry[1] == fewer.rows[0][0]))
+    with pytest.raises(CourierError, match="number of rows"):
+        require_claims("a.zip", one.record, one.snapshot, elsewhere, one.sha256)
 
 
 async def test_a_manifest_that_can_not_be_used_proves_nothing(tmp_path: Path, room: Path) -> None:
