@@ -26,5 +26,5 @@ demo:  ## the real bot against a stand-in for Telegram, once
 bench:  ## speed and memory as ratios against stock tools
 	$(BIN)/python -m benchmarks
 
-docs:  ## the generated parts of docs/: the tables of settings
+docs:  ## the generated parts of docs/: the tables of settings, the picture of the chat
 	$(BIN)/python -m tools.docs

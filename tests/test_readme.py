@@ -1,14 +1,72 @@
-"""The README keeps its promises: its commands, its exit codes."""
+"""The README and the pages in docs/ keep their promises: links, names of files, the picture, commands, exit codes."""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree.ElementTree import fromstring
+
+import pytest
 
 from bot import errors
+from tools.chat_picture import PICTURE, arrived, comparable, drawn
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = ROOT / "README.md"
+COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def anchors_of(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as public hosts make them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """A page that is linked to is there, and so is the heading."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if target.startswith("https://"):
+            continue
+        name, _, anchor = target.partition("#")
+        linked = (page.parent / name).resolve() if name else page
+        assert linked.exists(), f"{page.name} links to {target}, which is not there"
+        assert not anchor or anchor in anchors_of(linked), f"{page.name} links to {target}, which has no such heading"
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    """No page is written for nobody."""
+    reached, ahead = set(), [README]
+    while ahead:
+        page = ahead.pop()
+        reached.add(page)
+        links = re.findall(r"\]\(([^)\s#]+\.md)", page.read_text(encoding="utf-8"))
+        ahead += [
+            found for link in links if (found := (page.parent / link).resolve()) not in reached and found.exists()
+        ]
+    assert set(PAGES) <= reached
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_a_page_names_is_there(page: Path) -> None:
+    """Who moves a module moves its name in the pages too: paths from the root, from bot/ or from bot/services/."""
+    for name in re.findall(r"`((?:\w+/)+\w+\.py)`", page.read_text(encoding="utf-8")):
+        there = any((ROOT / folder / name).exists() for folder in ("", "bot", "bot/services"))
+        assert there, f"{page.name} names {name}, which is not there"
+
+
+async def test_the_picture_shows_what_the_service_sends_today() -> None:
+    """The caption in docs/chat.svg is that of the hourly run; sizes and checksums differ from machine to machine."""
+    today = comparable(drawn(await arrived()))
+    assert "Backup of 13 Jul 2026, 14:00 Europe/Berlin" in today
+    fromstring(today)  # every phone's markup has become well-formed SVG
+    assert comparable(PICTURE.read_text(encoding="utf-8")) == today, "run: python -m tools.docs"
+
+
+def test_the_readme_is_read_in_a_minute() -> None:
+    """One and a half screens; the rest has its pages."""
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 130
 
 
 def test_every_command_is_described() -> None:
@@ -18,13 +76,12 @@ def test_every_command_is_described() -> None:
     ).stdout
     commands = set(re.findall(r"^  ([a-z]+)  ", shown, flags=re.MULTILINE))
     assert {"run", "backup", "demo"} <= commands
-    table = README.split("## Commands")[1].split("## ")[0]
     for command in commands:
-        assert re.search(rf"`[^`]*\b{command}\b", table), command
+        assert re.search(rf"^\| .*`[^`]*\b{command}\b", COMMANDS, flags=re.MULTILINE), command
 
 
 def test_every_exit_code_is_described() -> None:
-    """Each kind of failure has one exit code, and the README tells it."""
+    """Each kind of failure has one exit code, and the page tells it."""
     kinds = [
         kind
         for kind in vars(errors).values()
@@ -32,5 +89,5 @@ def test_every_exit_code_is_described() -> None:
     ]
     codes = [kind.exit_code for kind in kinds]
     assert len(set(codes)) == len(codes)
-    told = {int(code) for code in re.findall(r"(\d+) [a-zA-Z]", README.split("exit code of its own")[1].split("##")[0])}
-    assert set(codes) <= told
+    told = [int(code) for code in re.findall(r"^\| (\d+) \|", COMMANDS.split("## Exit codes")[1], flags=re.MULTILINE)]
+    assert sorted(codes) == told
