@@ -90,7 +90,7 @@ async def test_an_archive_gone_from_the_disk_is_offered_from_the_chat(shop: Shop
     """The hint says what to type."""
     code, _, err = await shop.restore("1", "--to", str(tmp_path / "out"))
     assert code == 3
-    assert "no longer on the disk" in err
+    assert "gone from the disk" in err
     assert "--from-telegram" in err
 
 

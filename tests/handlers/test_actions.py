@@ -65,10 +65,10 @@ async def test_a_failed_drill_keeps_what_a_person_noted(standin: StandIn, tmp_pa
         backup = (await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
         await manager.note(backup.id, "before the migration", actor="Ann (11)")
         (manager.store.folder / backup.archive_name).write_bytes(b"no archive")
-        for _ in range(2):
-            drill = await manager.drills.drill_newest()
-            assert drill is not None
-            assert not drill.ok
+        drill = await manager.drills.drill_newest()
+        assert drill is not None
+        assert not drill.ok
+        assert await manager.drills.drill_newest() is None  # what is known to be damaged is not tested again
         note = (await manager.catalogue.backup(backup.id)).note
         assert note.startswith("before the migration · ⚠️ Its test-restore from disk failed")
         assert note.count("⚠️") == 1
