@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import closing
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
@@ -217,6 +219,71 @@ async def test_an_application_that_opens_its_database_meanwhile(town: Town) -> N
         connection.execute("SELECT count(*) FROM entries").fetchone()
         shown = await confirmed(town.ann, plan, "Nothing was restored")
     assert "users.db has been opened" in shown.text
+
+
+async def test_what_is_written_to_without_pause_can_be_restored(town: Town) -> None:
+    """Opened for each write and closed again, it is caught closed by one plan; the next one knows, and holds."""
+    backup_id = await town.back_up()
+    add_rows(town.notes, 1)
+    plan = await planned(town.ann, backup_id)
+    async with writing_without_pause(town.notes) as more:
+        await more(2)
+        refusal = await confirmed(town.ann, plan, "Nothing was restored")
+        assert "notes.db" in refusal.text
+        assert "can be confirmed while its application goes on writing" in refusal.text
+        plan = await planned(town.ann, backup_id)
+        assert "while the last plan was shown" in plan.text
+        assert "What is written until the last moment is kept in the safety copy" in plan.text
+        assert "lost" in plan.text
+        await more(2)
+        await confirmed(town.ann, plan)
+        await more(2)
+    assert [m.text for m in town.ann.messages if "safety" in m.text.lower()]
+    assert (await restores_of(town))[-1] != "restore refused"
+    with closing(sqlite3.connect(town.notes)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+_WRITER = """
+import sqlite3, sys
+while True:  # as a job does that opens, writes and closes; without a pause in between
+    db = sqlite3.connect(sys.argv[1], timeout=60)
+    with db:
+        db.execute("INSERT INTO entries (text) VALUES ('meanwhile')")
+        db.execute("UPDATE totals SET rows = rows + 1")
+    db.close()
+    print(flush=True)
+"""
+
+
+@asynccontextmanager
+async def writing_without_pause(path: Path) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+    """Have a process write for as long as the context lasts; what is given waits for so many more transactions."""
+    out = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", _WRITER, str(path), stdout=out)
+    committed = asyncio.Condition()
+    count = 0
+
+    async def read() -> None:
+        nonlocal count
+        assert child.stdout is not None
+        while await child.stdout.readline():
+            async with committed:
+                count += 1
+                committed.notify_all()
+
+    async def more(transactions: int) -> None:
+        async with committed:
+            goal = count + transactions
+            await committed.wait_for(lambda: count >= goal)
+
+    reading = asyncio.create_task(read())
+    try:
+        yield more
+    finally:
+        child.kill()
+        await child.wait()
+        await reading
 
 
 async def test_rows_that_a_running_application_adds_are_no_change(town: Town) -> None:

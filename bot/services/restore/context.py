@@ -28,6 +28,7 @@ class RestoreContext:
     """The parts that a restore needs of the product. `host` and `timezone` go into the manifest of safety copies.
 
     Safety copies are sealed with `seal`; `keys` open what is brought. Nothing is ever restored into what is `own`.
+    `active` are files that an application wrote to while a plan for them was shown, each with a sentence about it.
     """
 
     store: Store
@@ -40,6 +41,7 @@ class RestoreContext:
     seal: Seal | None = None
     keys: Keys = NO_KEYS
     own: OwnFolders = NOTHING_OWN
+    active: Mapping[Path, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,6 +117,9 @@ def _in_use_means(target: Target, method: RestoreMethod, now: DatabaseFacts | No
     if method is not RestoreMethod.INTO_LIVE:
         return f"It is open{by}: a file in use can't be replaced."
     waits = "its readers go on, and its writers wait" if now and now.journal_mode == "wal" else "it waits"
+    if target.written:
+        kept = "What is written until the last moment is kept in the safety copy."
+        return f"{target.written} {kept} While the data is copied, {waits}; restart it afterwards if in doubt."
     return (
         f"It is open{by}: {waits} while the data is copied; it sees the restored data at its next statement. What it"
         " keeps in memory it does not know to be old: restart it afterwards if in doubt."

@@ -22,7 +22,7 @@ from bot.services.restore.intake import SPARE_BYTES, take_in
 from bot.services.restore.pending import pending_restore
 from bot.services.restore.plan import make_plan, plan_change
 from bot.services.restore.sources import RestoreSource, found_damaged
-from bot.services.restore.targets import Configured, Target, look_at_target
+from bot.services.restore.targets import Configured, Target, known_active, look_at_target
 from bot.services.restore.undo import prepare_undo
 
 
@@ -228,9 +228,10 @@ class _LooksAhead:
 
     async def _look(self, path: Path) -> Target:
         async with self._one_at_a_time:
-            return await look_at_target(
+            target = await look_at_target(
                 path, self._room, busy_timeout=self._house.busy_timeout, abort=self.abort, clock=self._house.clock
             )
+            return known_active(target, self._house.active)
 
 
 def _bytes(path: Path) -> int:

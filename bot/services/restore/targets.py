@@ -53,6 +53,7 @@ class Target:
     obstacle: str = ""
     warning: str = ""
     left_sidecars: bool = False  # without a database between them
+    written: str = ""  # a sentence: what its application did while an earlier plan was shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,17 @@ async def look_at_target(path: Path, room: Path, *, busy_timeout: float, abort: 
     _, hidden = await outlook(file)  # a write that breaks off would leave its journal where nobody looks for it
     at = replace(at, warning=f"{at.warning} {hidden}".strip())
     return replace(at, state=TargetState.READABLE, snapshot=snapshot, facts=facts, damage=damage)
+
+
+def known_active(target: Target, active: Mapping[Path, str]) -> Target:
+    """Take a live file that was written to while a plan was shown for one in use, though nobody has it open just now.
+
+    Its application opens it for each write: it can't be caught closed twice, and is never seen open for sure.
+    """
+    written = active.get(target.file, "")
+    if not written or target.state is not TargetState.READABLE:
+        return target
+    return replace(target, in_use=InUse.OPEN, written=written)
 
 
 def _unread(at: Target, error: SnapshotError) -> Target:

@@ -31,7 +31,7 @@ from bot.services.restore.journal import Record, RecordEntry, RecordState, Resto
 from bot.services.restore.plan import make_plan, plan_change
 from bot.services.restore.replacement import Replacement
 from bot.services.restore.sources import find_source
-from bot.services.restore.targets import Target, look_at_target
+from bot.services.restore.targets import Target, known_active, look_at_target
 from bot.services.snapshot.check import check_snapshot
 
 NOT_TOLD_APART = (
@@ -109,9 +109,10 @@ async def _changes(
     for entry in entries:
         if entry.name not in incoming:
             continue
-        targets[entry.name] = target = await look_at_target(
+        target = await look_at_target(
             Path(entry.path), room, busy_timeout=house.busy_timeout, abort=abort, clock=house.clock
         )
+        targets[entry.name] = target = known_active(target, house.active)
         if target.snapshot is not None and not await _is_as_restored(entry, target.snapshot, abort):
             written.append(entry.name)
     async with brought_by(house, record, written, room, abort=abort, report=report) as brought:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from loguru import logger
@@ -17,7 +18,7 @@ from bot.models import RestorePlan, RestoreProgress, RestoreResult, RestoreStage
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.restore_chat.confirmed import forget_confirmed, note_confirmed
-from bot.services.restore_chat.drift import changed_since
+from bot.services.restore_chat.drift import Difference, changed_since, written_alone
 from bot.services.restore_chat.pending_plans import ConfirmablePlan, Requester
 
 FINISH_WITHIN = 2.0
@@ -65,6 +66,8 @@ class Running:
         self, catalogue: Catalogue, *, busy: Callable[[], Awaitable[RunInProgress | None]], clock: Clock
     ) -> None:
         self._catalogue, self._busy, self._clock = catalogue, busy, clock
+        self.active: dict[Path, str] = {}
+        """Files that were written to while a plan was shown, and what was; forgotten once they are restored."""
         self._run: _RestoreRun | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -121,7 +124,7 @@ class Running:
                 prepared, held.restorer.house, abort=run.abort, report=lambda event: self._report(run, event)
             )
             if changed:
-                raise RestoreRefusedError(" ".join(changed), hint="Nothing was changed. Make a new plan.")
+                raise self._refusal(changed)
             result = await held.restorer.restore(
                 prepared, requested_by=asker.name, abort=run.abort, report=lambda event: self._report(run, event)
             )
@@ -129,6 +132,8 @@ class Running:
             await asyncio.shield(self._note_failure(run, what, error, herald))
             raise
         else:
+            for change in plan.changes:
+                self.active.pop(change.target, None)
             self._say(herald.restored(asker, plan, result, undo=bool(prepared.undo_of)))
             await after()
             return result
@@ -137,6 +142,15 @@ class Running:
             self._report(run, RestoreProgress(stage=RestoreStage.DONE))
             self._run = None
             self._idle.set()
+
+    def _refusal(self, changed: tuple[Difference, ...]) -> RestoreRefusedError:
+        """Refuse a plan that is no longer true; what was only written to is shown as in use by the next one."""
+        written = written_alone(changed)
+        self.active.update(written)
+        hint = "Nothing was changed. Make a new plan."
+        if all(difference.file in written for difference in changed):
+            hint = "Nothing was changed. Make a new plan: it can be confirmed while its application goes on writing."
+        return RestoreRefusedError(" ".join(difference.sentence for difference in changed), hint=hint)
 
     async def _note_failure(self, run: _RestoreRun, what: str, error: BaseException, herald: RestoreListener) -> None:
         asker, plan = run.held.asker, run.held.prepared.plan

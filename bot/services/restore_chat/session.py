@@ -287,4 +287,5 @@ class RestoreSessions:
             seal=self._settings.seal,
             keys=self._settings.keys,
             own=own_folders(self._settings),
+            active=self._run.active,
         )
