@@ -34,12 +34,12 @@ class RestoreAnnouncer:
     async def restored(self, asker: Requester, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> None:
         """Tell everybody but the one who did it; what is pinned follows."""
         self._manager.news_to_pin()
-        html = self._texts.told_of_restore(asker.name, plan, result, undo=undo)
+        html = self._texts.announce_restore(asker.name, plan, result, undo=undo)
         await self._tell(html, besides=asker)
 
     async def failed(self, asker: Requester, plan: RestorePlan, error: BaseException, *, also_asker: bool) -> None:
         """Tell everybody; the one who asked reads it on their screen, if there is still somebody to draw it."""
-        html = self._texts.told_of_failed_restore(asker.name, plan, error)
+        html = self._texts.announce_failed_restore(asker.name, plan, error)
         await self._tell(html, besides=None if also_asker else asker)
 
     async def tell_of_others(self) -> None:
@@ -71,7 +71,7 @@ class RestoreAnnouncer:
             await self._put_screen_right(pending)
             await forget_cut_off(catalogue)
         for word in await reported_cli_restores(catalogue):
-            if not await self._tell(self._texts.told_of_restore_by_hand(word)):
+            if not await self._tell(self._texts.announce_cli_restore(word)):
                 return False
             self._manager.news_to_pin()
             await forget_cli_restore(catalogue, word)

@@ -20,8 +20,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, Validat
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bot.config import alarms, sealing, values
-from bot.config import destinations as elsewhere
+from bot.config import alarms, destinations, sealing, values
 from bot.config.sources import Given, Place, gather
 from bot.errors import SettingsError, how_to_install
 from bot.journal.redaction import redact
@@ -36,7 +35,7 @@ SECRET_FILES = {
     "BOT_TOKEN_FILE": "BOT_TOKEN",
     "PROXY_FILE": "PROXY",
     "AGE_PASSPHRASE_FILE": "AGE_PASSPHRASE",
-    **elsewhere.SECRET_FILES,
+    **destinations.SECRET_FILES,
     "NOTIFY_URLS_FILE": "NOTIFY_URLS",
     "HEARTBEAT_URL_FILE": "HEARTBEAT_URL",
 }
@@ -128,21 +127,21 @@ class Settings(BaseSettings):
     keep_weekly: _Rule = 0
     keep_monthly: _Rule = 0
 
-    object_stores: Annotated[tuple[str, ...], BeforeValidator(elsewhere.store_urls)] = ()
-    s3_endpoint: Annotated[str, BeforeValidator(elsewhere.endpoint)] = ""
-    s3_region: Annotated[str, BeforeValidator(elsewhere.word)] = ""
-    s3_access_key_id: Annotated[str, BeforeValidator(elsewhere.word)] = ""
-    s3_secret_access_key: Annotated[SecretStr, BeforeValidator(elsewhere.secret)] | None = None
-    gcs_service_account_file: Annotated[Path, BeforeValidator(elsewhere.key_file)] | None = None
-    azure_storage_account: Annotated[str, BeforeValidator(elsewhere.word)] = ""
-    azure_storage_key: Annotated[SecretStr, BeforeValidator(elsewhere.secret)] | None = None
+    object_stores: Annotated[tuple[str, ...], BeforeValidator(destinations.store_urls)] = ()
+    s3_endpoint: Annotated[str, BeforeValidator(destinations.endpoint)] = ""
+    s3_region: Annotated[str, BeforeValidator(destinations.word)] = ""
+    s3_access_key_id: Annotated[str, BeforeValidator(destinations.word)] = ""
+    s3_secret_access_key: Annotated[SecretStr, BeforeValidator(destinations.secret)] | None = None
+    gcs_service_account_file: Annotated[Path, BeforeValidator(destinations.key_file)] | None = None
+    azure_storage_account: Annotated[str, BeforeValidator(destinations.word)] = ""
+    azure_storage_key: Annotated[SecretStr, BeforeValidator(destinations.secret)] | None = None
     object_max_age_days: _Count = 30
     object_max_count: Annotated[int, BeforeValidator(values.whole_number(1, 5_000))] = 200
 
-    email_to: Annotated[tuple[str, ...], BeforeValidator(elsewhere.mailboxes)] = ()
-    email_from: Annotated[str, BeforeValidator(elsewhere.mailbox)] = ""
-    smtp_url: Annotated[SecretStr, BeforeValidator(elsewhere.smtp_url)] | None = None
-    smtp_password: Annotated[SecretStr, BeforeValidator(elsewhere.secret)] | None = None
+    email_to: Annotated[tuple[str, ...], BeforeValidator(destinations.mailboxes)] = ()
+    email_from: Annotated[str, BeforeValidator(destinations.mailbox)] = ""
+    smtp_url: Annotated[SecretStr, BeforeValidator(destinations.smtp_url)] | None = None
+    smtp_password: Annotated[SecretStr, BeforeValidator(destinations.secret)] | None = None
     email_max_mb: Annotated[int, BeforeValidator(values.whole_number(1, 150))] = 20
     email_max_mails: Annotated[int, BeforeValidator(values.whole_number(1, 100))] = 5
 
@@ -254,7 +253,7 @@ class Settings(BaseSettings):
             case "age_recipients", keys:
                 shown = sealing.shown(keys)
             case "smtp_url", SecretStr() as url:
-                shown = elsewhere.shown_smtp_url(url)
+                shown = destinations.shown_smtp_url(url)
             case "notify_urls", SecretStr() as urls:
                 shown = alarms.masked_urls(urls.get_secret_value())
             case "heartbeat_url", SecretStr() as url:
@@ -326,7 +325,7 @@ def load_settings(
         if given.texts.get("PROXY") and importlib.util.find_spec("aiohttp_socks") is None:
             faults.append(f"PROXY needs the package aiohttp-socks: run {how_to_install('proxy')}.")
         faults += _unusable_phones(given.texts.get("NOTIFY_URLS", ""))
-    faults += elsewhere.faults_between(given.texts, need_packages=need_telegram)
+    faults += destinations.faults_between(given.texts, need_packages=need_telegram)
     if need_databases:
         faults += _missing(given, "DATABASES", "put the paths of your database files.")
     try:
@@ -346,7 +345,7 @@ def _keep_secret(given: Given) -> None:
         redact.add(token)
     redact.add_proxy(given.texts.get("PROXY", ""))
     redact.add(given.texts.get("AGE_PASSPHRASE", ""))
-    elsewhere.keep_secret(given.texts)
+    destinations.keep_secret(given.texts)
     alarms.keep_urls_secret(given.texts.get("NOTIFY_URLS", ""), given.texts.get("HEARTBEAT_URL", ""))
 
 

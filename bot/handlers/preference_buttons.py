@@ -134,18 +134,18 @@ def end_hours(start: int, *, alarms: bool) -> InlineKeyboardMarkup:
     return keyboard(*_hours(ends), _to_quiet())
 
 
-def databases(seen: MyMessages, page: int) -> InlineKeyboardMarkup:
+def databases(preferences: MyMessages, page: int) -> InlineKeyboardMarkup:
     """Return one button per database, ticked where it is chosen, a page of them at a time."""
-    page = min(page, max(0, (len(seen.known) - 1) // PER_PAGE))
-    shown = seen.known[page * PER_PAGE : (page + 1) * PER_PAGE]
+    page = min(page, max(0, (len(preferences.known) - 1) // PER_PAGE))
+    shown = preferences.known[page * PER_PAGE : (page + 1) * PER_PAGE]
     rows = []
     for name in shown:
-        chosen = seen.choice.follows({name})
+        chosen = preferences.choice.follows({name})
         label = f"{'✅' if chosen else '▫️'} {name if len(name) <= 40 else f'{name[:24]}…{name[-15:]}'}"
         rows.append([button(label, Follow(key=key_of(name), wanted=not chosen, page=page))])
     before = [button("‹ Before", MyDatabases(page=page - 1))] if page else []
-    after = [button("After ›", MyDatabases(page=page + 1))] if (page + 1) * PER_PAGE < len(seen.known) else []
-    everything = None if seen.choice.databases is None else [button("All databases", FollowAll())]
+    after = [button("After ›", MyDatabases(page=page + 1))] if (page + 1) * PER_PAGE < len(preferences.known) else []
+    everything = None if preferences.choice.databases is None else [button("All databases", FollowAll())]
     return keyboard(*rows, before + after, everything, _TO_MAIN)
 
 

@@ -75,49 +75,49 @@ class Texts:
     def caption(self, backup: Backup, volume: Volume, followed: frozenset[str] | None = None) -> str:
         return delivery.caption(backup, volume, self.timezone, followed)
 
-    def alarm(self, seen: Alarm, now: datetime, reminder: timedelta) -> str:
-        return alarms.alarm(seen, now, reminder, self.timezone)
+    def alarm(self, alarm: Alarm, now: datetime, reminder: timedelta) -> str:
+        return alarms.alarm(alarm, now, reminder, self.timezone)
 
-    def alarm_over(self, seen: Alarm) -> str:
-        return alarms.alarm_over(seen, self.timezone)
+    def alarm_over(self, alarm: Alarm) -> str:
+        return alarms.alarm_over(alarm, self.timezone)
 
-    def alarm_recovered(self, seen: Alarm) -> str:
-        return alarms.alarm_recovered(seen)
+    def alarm_recovered(self, alarm: Alarm) -> str:
+        return alarms.alarm_recovered(alarm)
 
-    def alarm_on_phone(self, seen: Alarm, now: datetime) -> tuple[str, str]:
-        return alarms.on_phone(seen, now)
+    def alarm_on_phone(self, alarm: Alarm, now: datetime) -> tuple[str, str]:
+        return alarms.on_phone(alarm, now)
 
-    def alarm_moved(self, seen: Alarm) -> str:
-        return alarms.alarm_moved(seen)
+    def alarm_moved(self, alarm: Alarm) -> str:
+        return alarms.alarm_moved(alarm)
 
-    def digest(self, seen: Digest) -> str:
-        return digest.digest(seen, self.timezone)
+    def digest(self, day: Digest) -> str:
+        return digest.digest(day, self.timezone)
 
-    def unchanged_note(self, seen: UnchangedNote) -> str:
-        return digest.unchanged_note(seen, self.timezone)
+    def unchanged_note(self, note: UnchangedNote) -> str:
+        return digest.unchanged_note(note, self.timezone)
 
-    def pinned_caption(self, seen: Status, points: Sequence[RestorePoint]) -> str:
-        return restore_points.pinned_caption(seen, points, self.timezone)
+    def pinned_caption(self, status: Status, points: Sequence[RestorePoint]) -> str:
+        return restore_points.pinned_caption(status, points, self.timezone)
 
-    def told_of_restore(self, who: str, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> str:
-        return restoring.told_of_restore(who, plan, result, self.timezone, undo=undo)
+    def announce_restore(self, who: str, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> str:
+        return restoring.announce_restore(who, plan, result, self.timezone, undo=undo)
 
-    def told_of_restore_by_hand(self, seen: RestoredByHand) -> str:
-        return restoring.told_of_restore_by_hand(seen, self.timezone)
+    def announce_cli_restore(self, restored: RestoredByHand) -> str:
+        return restoring.announce_cli_restore(restored, self.timezone)
 
-    def told_of_failed_restore(self, who: str, plan: RestorePlan, error: BaseException) -> str:
-        return restoring.told_of_failed_restore(who, plan, error)
+    def announce_failed_restore(self, who: str, plan: RestorePlan, error: BaseException) -> str:
+        return restoring.announce_failed_restore(who, plan, error)
 
     def restore_cut_off(self, pending: PendingRestore) -> str:
         return restoring.restore_cut_off(pending, self.timezone)
 
     # --- screens ---
 
-    def status(self, seen: Status) -> str:
-        return status.status(seen, self.timezone)
+    def status(self, state: Status) -> str:
+        return status.status(state, self.timezone)
 
-    def backup_menu(self, seen: Status) -> str:
-        return status.backup_menu(seen, self.timezone)
+    def backup_menu(self, state: Status) -> str:
+        return status.backup_menu(state, self.timezone)
 
     def progress(self, run: RunInProgress, now: datetime) -> str:
         return runs.progress(run, now, self.timezone)
@@ -143,11 +143,11 @@ class Texts:
     def ask_to_replace(self, plan: RestorePlan, valid_until: datetime, *, undo: bool) -> str:
         return restore_plan.ask(plan, valid_until, self.timezone, undo=undo)
 
-    def settings(self, seen: Status) -> str:
-        return schedule.settings(seen, self.timezone)
+    def settings(self, status: Status) -> str:
+        return schedule.settings(status, self.timezone)
 
-    def schedule(self, seen: Status, runs: Sequence[datetime]) -> str:
-        return schedule.schedule(seen, runs, self.timezone)
+    def schedule(self, status: Status, runs: Sequence[datetime]) -> str:
+        return schedule.schedule(status, runs, self.timezone)
 
     def proposal(self, expression: str, runs: Sequence[datetime], reach: timedelta | None, now: datetime) -> str:
         return schedule.proposal(expression, runs, reach, now, self.timezone)
@@ -175,29 +175,29 @@ class Texts:
     def history_label(self, backup: Backup, now: datetime, *, by_rule: bool = False) -> str:
         return history.history_label(backup, now, self.timezone, by_rule=by_rule)
 
-    def ask_note(self, seen: BackupDetails) -> str:
-        return notes.ask_note(seen)
+    def ask_note(self, details: BackupDetails) -> str:
+        return notes.ask_note(details)
 
     def actions(self, entries: Sequence[actions.ActionEntry], page: int, now: datetime) -> str:
         return actions.actions(entries, page, now, self.timezone)
 
-    def details(self, seen: BackupDetails, now: datetime, names: Mapping[Recipient, str] | None = None) -> str:
-        return history.details(seen, now, self.timezone, names)
+    def details(self, details: BackupDetails, now: datetime, names: Mapping[Recipient, str] | None = None) -> str:
+        return history.details(details, now, self.timezone, names)
 
-    def confirm_delete(self, seen: BackupDetails, now: datetime) -> str:
-        return history.confirm_delete(seen, now, self.timezone)
+    def confirm_delete(self, details: BackupDetails, now: datetime) -> str:
+        return history.confirm_delete(details, now, self.timezone)
 
     def journal(self, entries: Sequence[journal.LogEntry], page: int, level: str | None, now: datetime) -> str:
         return journal.journal(entries, page, level, now, self.timezone)
 
-    def my_messages(self, seen: MyMessages) -> str:
-        return preferences.my_messages(seen, self.timezone)
+    def my_messages(self, chosen: MyMessages) -> str:
+        return preferences.my_messages(chosen, self.timezone)
 
-    def quiet_hours(self, seen: MyMessages) -> str:
-        return preferences.quiet_hours(seen, self.timezone)
+    def quiet_hours(self, chosen: MyMessages) -> str:
+        return preferences.quiet_hours(chosen, self.timezone)
 
     def drilled(self, drill: Drill | None) -> str:
         return health_text.drilled(drill, self.timezone)
 
-    def health(self, seen: Health) -> str:
-        return health_text.health(seen, self.timezone)
+    def health(self, health: Health) -> str:
+        return health_text.health(health, self.timezone)

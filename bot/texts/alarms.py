@@ -23,41 +23,43 @@ ACCEPTED = {
 }
 
 
-def alarm(seen: Alarm, now: datetime, reminder: timedelta, timezone: ZoneInfo) -> str:
+def alarm(alarm: Alarm, now: datetime, reminder: timedelta, timezone: ZoneInfo) -> str:
     """Return the one message of an open alarm."""
-    lasting = (now - seen.began_at).total_seconds()
-    since = f"Since {moment(seen.began_at, now, timezone)}" + (f", for {duration(lasting)} now" if lasting > 60 else "")
+    lasting = (now - alarm.began_at).total_seconds()
+    since = f"Since {moment(alarm.began_at, now, timezone)}" + (
+        f", for {duration(lasting)} now" if lasting > 60 else ""
+    )
     again = f" · repeated every {duration(reminder.total_seconds())} until it ends" if reminder else ""
-    return compose(f"🚨 <b>{text(seen.title, 120)}</b>", text(seen.sentence, 1800), "", f"<i>{since}{again}</i>")
+    return compose(f"🚨 <b>{text(alarm.title, 120)}</b>", text(alarm.sentence, 1800), "", f"<i>{since}{again}</i>")
 
 
-def alarm_over(seen: Alarm, timezone: ZoneInfo) -> str:
+def alarm_over(alarm: Alarm, timezone: ZoneInfo) -> str:
     """Return what the message of an alarm becomes at its end: nothing in it looks like an alarm any more."""
     return compose(
-        f"✅ <b>{_outcome(seen)}</b>",
-        text(seen.ending, 600) if seen.ending else None,
+        f"✅ <b>{_outcome(alarm)}</b>",
+        text(alarm.ending, 600) if alarm.ending else None,
         "",
-        f"<i>It was: {text(seen.title, 120)}, {_span(seen, timezone)}. {text(seen.sentence, 800)}</i>",
+        f"<i>It was: {text(alarm.title, 120)}, {_span(alarm, timezone)}. {text(alarm.sentence, 800)}</i>",
     )
 
 
-def alarm_recovered(seen: Alarm) -> str:
+def alarm_recovered(alarm: Alarm) -> str:
     """Return the short word that an alarm is over."""
-    return compose(f"✅ {_outcome(seen)}: {text(seen.title, 120)}", text(seen.ending, 300) if seen.ending else None)
+    return compose(f"✅ {_outcome(alarm)}: {text(alarm.title, 120)}", text(alarm.ending, 300) if alarm.ending else None)
 
 
-def alarm_moved(seen: Alarm) -> str:
+def alarm_moved(alarm: Alarm) -> str:
     """Return what is left of a message that can't be deleted any more and stands further down anew."""
-    return f"⬇️ {text(seen.title, 120)}: see below"
+    return f"⬇️ {text(alarm.title, 120)}: see below"
 
 
-def on_phone(seen: Alarm, now: datetime) -> tuple[str, str]:
+def on_phone(alarm: Alarm, now: datetime) -> tuple[str, str]:
     """Return title and body of an alarm or of its end, as plain text."""
-    if seen.ended_at is not None:
-        return f"✅ {_outcome(seen)}: {one_line(seen.title)}", one_line(seen.ending or seen.sentence)
-    lasting = (now - seen.began_at).total_seconds()
+    if alarm.ended_at is not None:
+        return f"✅ {_outcome(alarm)}: {one_line(alarm.title)}", one_line(alarm.ending or alarm.sentence)
+    lasting = (now - alarm.began_at).total_seconds()
     still = f" (for {duration(lasting)} now)" if lasting > 60 else ""
-    return f"🚨 {one_line(seen.title)}{still}", one_line(seen.sentence)
+    return f"🚨 {one_line(alarm.title)}{still}", one_line(alarm.sentence)
 
 
 def open_alarms(alarms: Sequence[Alarm], now: datetime) -> tuple[str | FittedList, ...]:
@@ -68,13 +70,13 @@ def open_alarms(alarms: Sequence[Alarm], now: datetime) -> tuple[str | FittedLis
     return (f"<b>{count(len(alarms), 'open alarm')}</b>", FittedList(tuple(lines), 6), "")
 
 
-def _outcome(seen: Alarm) -> str:
-    if seen.ended_at is None:
+def _outcome(alarm: Alarm) -> str:
+    if alarm.ended_at is None:
         return "Open"
-    lasted = duration((seen.ended_at - seen.began_at).total_seconds())
-    return f"Accepted after {lasted}" if seen.accepted else f"Recovered after {lasted}"
+    lasted = duration((alarm.ended_at - alarm.began_at).total_seconds())
+    return f"Accepted after {lasted}" if alarm.accepted else f"Recovered after {lasted}"
 
 
-def _span(seen: Alarm, timezone: ZoneInfo) -> str:
-    ended = seen.ended_at or seen.began_at
-    return f"{moment(seen.began_at, ended, timezone)} to {sentence(moment(ended, ended, timezone)).lower()}"
+def _span(alarm: Alarm, timezone: ZoneInfo) -> str:
+    ended = alarm.ended_at or alarm.began_at
+    return f"{moment(alarm.began_at, ended, timezone)} to {sentence(moment(ended, ended, timezone)).lower()}"

@@ -126,8 +126,8 @@ def delivered_to(deliveries: Sequence[Delivery]) -> str:
     """Return `delivered to 2 of 3`; nothing is called delivered that Telegram did not confirm."""
     spared = sum(delivery.state is DeliveryState.NOT_DUE for delivery in deliveries)
     due = [d for d in deliveries if d.state not in (DeliveryState.SUPERSEDED, DeliveryState.NOT_DUE)]
-    told = sum(delivery.told_only for delivery in due)
-    sent, rest = sum(delivery.received for delivery in due), f", {told} told only where it lies" if told else ""
+    pointed = sum(delivery.told_only for delivery in due)
+    sent, rest = sum(delivery.received for delivery in due), f", {pointed} told only where it lies" if pointed else ""
     if spared:
         if not due:
             return "due to nobody: by choice, or unchanged"

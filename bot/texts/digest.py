@@ -13,27 +13,27 @@ NAMED = 2
 """Names of databases in one line; more are counted."""
 
 
-def digest(seen: Digest, timezone: ZoneInfo) -> str:
+def digest(digest: Digest, timezone: ZoneInfo) -> str:
     """Return a day in one message: how many runs were good, then a line for each, newest first."""
-    troubled = sum(_is_trouble(run, seen.databases) for run in seen.runs)
+    troubled = sum(_is_trouble(run, digest.databases) for run in digest.runs)
     return compose(
-        f"📰 <b>Backups of {day_name(seen.day)}</b>",
-        f"{count(len(seen.runs), 'run')}, "
+        f"📰 <b>Backups of {day_name(digest.day)}</b>",
+        f"{count(len(digest.runs), 'run')}, "
         + (f"❗️ <b>{troubled} with trouble</b>" if troubled else "all good ✅")
         + f" · times in {text(zone_name(timezone), 40)}",
-        _followed(seen),
+        _followed(digest),
         "",
-        FittedList(tuple(_line(run, seen, timezone) for run in seen.runs), 100),
+        FittedList(tuple(_line(run, digest, timezone) for run in digest.runs), 100),
         "",
         "<i>📦 the archive came to this chat. This message is edited over the day.</i>",
     )
 
 
-def _followed(seen: Digest) -> str | None:
-    if seen.databases is None:
+def _followed(digest: Digest) -> str | None:
+    if digest.databases is None:
         return None
-    names = ", ".join(name(each, 30) for each in sorted(seen.databases)[:5])
-    more = f" and {len(seen.databases) - 5} more" if len(seen.databases) > 5 else ""
+    names = ", ".join(name(each, 30) for each in sorted(digest.databases)[:5])
+    more = f" and {len(digest.databases) - 5} more" if len(digest.databases) > 5 else ""
     return f"Only of {names}{more}"
 
 
@@ -41,14 +41,14 @@ def _is_trouble(run: Backup, followed: frozenset[str] | None) -> bool:
     return not run.proven or any(followed is None or record.name in followed for record in run.skipped)
 
 
-def _line(run: Backup, seen: Digest, timezone: ZoneInfo) -> str:
+def _line(run: Backup, digest: Digest, timezone: ZoneInfo) -> str:
     when = f"<code>{clock_time(run.started_at, timezone)}</code>"
     if not run.proven:
         word = "interrupted" if run.state is BackupState.INTERRUPTED else "failed"
         return f"{when} ❌ {word}: {text(run.error, 90)}" if run.error else f"{when} ❌ {word}"
-    here = " 📦" if run.id in seen.received else ""
-    databases = [d for d in run.databases if seen.databases is None or d.name in seen.databases]
-    missing = [record.name for record in run.skipped if seen.databases is None or record.name in seen.databases]
+    here = " 📦" if run.id in digest.received else ""
+    databases = [d for d in run.databases if digest.databases is None or d.name in digest.databases]
+    missing = [record.name for record in run.skipped if digest.databases is None or record.name in digest.databases]
     if missing:
         names = ", ".join(name(each, 30) for each in missing[:NAMED])
         more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
@@ -62,10 +62,10 @@ def _line(run: Backup, seen: Digest, timezone: ZoneInfo) -> str:
     return f"{when} {verdict} {count(len(databases), 'database')}, {human_size(run.archive_bytes)}{here}"
 
 
-def unchanged_note(seen: UnchangedNote, timezone: ZoneInfo) -> str:
+def unchanged_note(note: UnchangedNote, timezone: ZoneInfo) -> str:
     """Return in one line that the newest archive above is still what the databases hold."""
-    last = clock_time(seen.runs[-1].started_at, timezone)
+    last = clock_time(note.runs[-1].started_at, timezone)
     return (
-        f"🟰 Unchanged since {clock_time(seen.since.started_at, timezone)} (backup {seen.since.id}): "
-        f"{count(len(seen.runs), 'run')}, the last at {last}"
+        f"🟰 Unchanged since {clock_time(note.since.started_at, timezone)} (backup {note.since.id}): "
+        f"{count(len(note.runs), 'run')}, the last at {last}"
     )

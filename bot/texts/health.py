@@ -28,23 +28,23 @@ _LATE = 2
 """Seconds for a round trip to Telegram from which on it is called slow."""
 
 
-def health(seen: Health, timezone: ZoneInfo) -> str:
+def health(health: Health, timezone: ZoneInfo) -> str:
     """Return every part of the system with its own mark; the headline is as bad as the worst of them."""
-    status, now = seen.status, seen.status.now
-    parts = (_scheduler(seen, timezone), _last_good(seen), _restore(seen), _disk(seen), _telegram(seen))
+    status, now = health.status, health.status.now
+    parts = (_scheduler(health, timezone), _last_good(health), _restore(health), _disk(health), _telegram(health))
     lines = [line for _, line in parts]
     databases = [d for d in status.databases if not d.retired]
     bad_databases = [d for d in databases if database_condition(d) is not Condition.GOOD]
     return compose(
-        f"🩺 <b>System Health</b>: {_headline(seen, max(rank for rank, _ in parts), timezone)}",
+        f"🩺 <b>System Health</b>: {_headline(health, max(rank for rank, _ in parts), timezone)}",
         "",
         *open_alarms(status.alarms, now),
         cut_off_lines(status),
         *lines,
         FittedList(tuple(f"⚠️ {text(warning, 250)}" for warning in status.warnings), 8),
         "",
-        _recipients_heading(seen.recipients),
-        FittedList(tuple(map(_recipient_line, sorted(seen.recipients, key=lambda r: not r.trouble))), 10),
+        _recipients_heading(health.recipients),
+        FittedList(tuple(map(_recipient_line, sorted(health.recipients, key=lambda r: not r.trouble))), 10),
         "",
         _databases_heading(databases, len(bad_databases)),
         FittedList(tuple(map(_database_line, [*bad_databases, *(d for d in databases if d not in bad_databases)])),
@@ -53,12 +53,12 @@ def health(seen: Health, timezone: ZoneInfo) -> str:
     )  # fmt: skip
 
 
-def _headline(seen: Health, worst_part: int, timezone: ZoneInfo) -> str:
+def _headline(health: Health, worst_part: int, timezone: ZoneInfo) -> str:
     """Return the verdict of all screens, and what was measured just now where that is worse."""
-    measured = max(worst_part, Condition.LOOK if any(one.trouble for one in seen.recipients) else Condition.GOOD)
-    if seen.status.is_paused and max(measured, condition_beside_pause(seen.status)) == Condition.GOOD:
-        return headline(seen.status, timezone)
-    return _HEADLINES[Condition(max(measured, condition_of(seen.status)))]
+    measured = max(worst_part, Condition.LOOK if any(one.trouble for one in health.recipients) else Condition.GOOD)
+    if health.status.is_paused and max(measured, condition_beside_pause(health.status)) == Condition.GOOD:
+        return headline(health.status, timezone)
+    return _HEADLINES[Condition(max(measured, condition_of(health.status)))]
 
 
 def checking() -> str:
@@ -71,8 +71,8 @@ def too_slow() -> str:
     return "🩺 <b>System Health</b>\n\n⚠️ The check took too long and was given up. Press Refresh to try again."
 
 
-def _scheduler(seen: Health, timezone: ZoneInfo) -> tuple[int, str]:
-    status = seen.status
+def _scheduler(health: Health, timezone: ZoneInfo) -> tuple[int, str]:
+    status = health.status
     if status.state is ServiceState.RUNNING:
         planned = f", next run {next_run(status.next_run_at, status.now, timezone)}" if status.next_run_at else ""
         return 0, f"✅ Scheduler: <code>{text(status.schedule, 60)}</code>{planned}"
@@ -81,29 +81,29 @@ def _scheduler(seen: Health, timezone: ZoneInfo) -> tuple[int, str]:
     return 2, f"❌ Scheduler: {status.state}. {text(status.state_reason, 250)}"
 
 
-def _last_good(seen: Health) -> tuple[int, str]:
-    proven = seen.status.latest_proven
+def _last_good(health: Health) -> tuple[int, str]:
+    proven = health.status.latest_proven
     if proven is None:
         return 1, "⚠️ Last good backup: none yet"
-    latest, condition = seen.status.latest, backup_condition(seen.status)
+    latest, condition = health.status.latest, backup_condition(health.status)
     troubles = (
-        ", too old" if seen.status.stale else "",
+        ", too old" if health.status.stale else "",
         "; the newest run failed" if latest is not None and not latest.proven else "",
         f", without {count(len(latest.skipped), 'database')}" if latest is not None and latest.skipped else "",
     )
-    when = age(proven.started_at, seen.status.now)
+    when = age(proven.started_at, health.status.now)
     return condition, f"{CONDITION_ICONS[condition]} Last good backup: {when}{''.join(troubles)}"
 
 
-def _restore(seen: Health) -> tuple[int, str]:
+def _restore(health: Health) -> tuple[int, str]:
     """Return the newest test-restore; one that failed is as bad as a failed backup."""
-    drill = seen.status.last_drill
+    drill = health.status.last_drill
     rank, line = (0, "▫️ Restore: not test-restored yet")
     if drill is not None:
-        rank, line = (0 if drill.ok else 2), drill_line(seen.status) or ""
-    if seen.drill_trouble:
-        return max(rank, 1), f"{line}\n⚠️ The newest test-restore could not be made: {text(seen.drill_trouble, 200)}"
-    if not seen.drills_planned:
+        rank, line = (0 if drill.ok else 2), drill_line(health.status) or ""
+    if health.drill_trouble:
+        return max(rank, 1), f"{line}\n⚠️ The newest test-restore could not be made: {text(health.drill_trouble, 200)}"
+    if not health.drills_planned:
         return rank, f"{line} · none planned: DRILL_SCHEDULE is off"
     return rank, line
 
@@ -122,11 +122,11 @@ def drilled(drill: Drill | None, timezone: ZoneInfo) -> str:
     return compose(f"🧪 {verdict}", where, "", text(drill.detail, 1500))
 
 
-def _disk(seen: Health) -> tuple[int, str]:
-    archives = f"{count(seen.store_count, 'archive')}, {human_size(seen.store_bytes)}"
-    free = f"{human_size(seen.disk_free)} free of {human_size(seen.disk_total)}"
-    days = seen.days_until_full
-    if any(alarm.key == "disk" for alarm in seen.status.alarms):
+def _disk(health: Health) -> tuple[int, str]:
+    archives = f"{count(health.store_count, 'archive')}, {human_size(health.store_bytes)}"
+    free = f"{human_size(health.disk_free)} free of {human_size(health.disk_total)}"
+    days = health.days_until_full
+    if any(alarm.key == "disk" for alarm in health.status.alarms):
         return Condition.WRONG, f"❌ Disk: {free}, nearly full · {archives}"
     if days is None:
         return 0, f"✅ Disk: {free} · {archives}"
@@ -135,14 +135,14 @@ def _disk(seen: Health) -> tuple[int, str]:
     return int(days < _SOON), f"{mark} Disk: {free}, full in {left} · {archives}"
 
 
-def _telegram(seen: Health) -> tuple[int, str]:
-    trip = f"round trip {_trip(seen.round_trip)}" if seen.round_trip is not None else ""
-    if seen.telegram_trouble:
-        return 2, f"❌ Telegram: {text(seen.telegram_trouble, 250)}{f' · {trip}' if trip else ''}"
-    if seen.round_trip is None:
+def _telegram(health: Health) -> tuple[int, str]:
+    trip = f"round trip {_trip(health.round_trip)}" if health.round_trip is not None else ""
+    if health.telegram_trouble:
+        return 2, f"❌ Telegram: {text(health.telegram_trouble, 250)}{f' · {trip}' if trip else ''}"
+    if health.round_trip is None:
         return 1, "⚠️ Telegram: could not be measured"
-    mark = "⚠️" if seen.round_trip > _LATE else "✅"
-    return int(seen.round_trip > _LATE), f"{mark} Telegram: {trip}"
+    mark = "⚠️" if health.round_trip > _LATE else "✅"
+    return int(health.round_trip > _LATE), f"{mark} Telegram: {trip}"
 
 
 def _trip(seconds: float) -> str:
@@ -154,11 +154,11 @@ def _recipients_heading(recipients: Sequence[Reachability]) -> str:
     return f"<b>Recipients</b>: {reached} of {len(recipients)} reachable"
 
 
-def _recipient_line(seen: Reachability) -> str:
-    person = who(seen.recipient, {seen.recipient: seen.name})
-    if seen.trouble:
-        return f"🚫 {trouble_of(person, seen.trouble)}"
-    return f"▫️ {person}: {text(seen.unchecked, 140)}" if seen.unchecked else f"✅ {person}"
+def _recipient_line(recipient: Reachability) -> str:
+    person = who(recipient.recipient, {recipient.recipient: recipient.name})
+    if recipient.trouble:
+        return f"🚫 {trouble_of(person, recipient.trouble)}"
+    return f"▫️ {person}: {text(recipient.unchecked, 140)}" if recipient.unchecked else f"✅ {person}"
 
 
 def _databases_heading(databases: Sequence[DatabaseStatus], bad: int) -> str:

@@ -60,10 +60,10 @@ def _where(backup: Backup) -> str:
 
 
 def details(
-    seen: BackupDetails, now: datetime, timezone: ZoneInfo, names: Mapping[Recipient, str] | None = None
+    details: BackupDetails, now: datetime, timezone: ZoneInfo, names: Mapping[Recipient, str] | None = None
 ) -> str:
     """Return one backup in full: state, databases with their verdicts, who has it, and how long it stays."""
-    backup = seen.backup
+    backup = details.backup
     pinned = " · 📌 pinned" if backup.pinned else ""
     return compose(
         f"{STATE_ICONS[backup.state]} <b>Backup {backup.id}</b> · {backup.state}{pinned}",
@@ -72,22 +72,22 @@ def details(
         _AHEAD if is_ahead(backup.started_at, now) else None,
         text(backup.error, 800) if backup.error else None,
         f"📝 {text(backup.note, 300)}" if backup.note else None,
-        *(_archive(seen) if backup.proven else ()),
+        *(_archive(details) if backup.proven else ()),
         "",
         skipped_heading(backup.skipped) if backup.proven else None,
         skipped_lines(backup.skipped),
         database_lines(backup),
         "",
-        f"📬 {sentence(delivered_to(seen.deliveries))}" if seen.deliveries else None,
-        FittedList(tuple(delivery_line(delivery, now, names) for delivery in seen.deliveries), 8),
-        FittedList(drill_lines([drill for drill in seen.drills if drill.ok], timezone), 1),
-        _retention(seen) if backup.proven else None,
+        f"📬 {sentence(delivered_to(details.deliveries))}" if details.deliveries else None,
+        FittedList(tuple(delivery_line(delivery, now, names) for delivery in details.deliveries), 8),
+        FittedList(drill_lines([drill for drill in details.drills if drill.ok], timezone), 1),
+        _retention(details) if backup.proven else None,
     )
 
 
-def _archive(seen: BackupDetails) -> tuple[str, ...]:
-    backup = seen.backup
-    volumes = f" in {seen.volumes} volumes" if seen.volumes > 1 else ""
+def _archive(details: BackupDetails) -> tuple[str, ...]:
+    backup = details.backup
+    volumes = f" in {details.volumes} volumes" if details.volumes > 1 else ""
     return (
         f"<code>{name(backup.archive_name, 60)}</code>{volumes}",
         contents(backup),
@@ -98,29 +98,29 @@ def _archive(seen: BackupDetails) -> tuple[str, ...]:
     )
 
 
-def _retention(seen: BackupDetails) -> str:
-    if seen.backup.damaged:
-        return f"🚫 <b>The archive on the server's disk is damaged:</b> {text(seen.backup.fault, 250)}"
-    if seen.backup.gone:
+def _retention(details: BackupDetails) -> str:
+    if details.backup.damaged:
+        return f"🚫 <b>The archive on the server's disk is damaged:</b> {text(details.backup.fault, 250)}"
+    if details.backup.gone:
         return "🚫 <b>The archive is gone from the server's disk</b>, and nobody here has deleted it."
-    if not seen.backup.on_disk and seen.backup.same_as is not None:
-        return f"🗄 Nothing to keep: backup {seen.backup.same_as} holds the same."
-    if not seen.backup.on_disk and not in_some_chat(seen.deliveries):
+    if not details.backup.on_disk and details.backup.same_as is not None:
+        return f"🗄 Nothing to keep: backup {details.backup.same_as} holds the same."
+    if not details.backup.on_disk and not in_some_chat(details.deliveries):
         return "🗄 No longer on the server's disk, and tidied away from the chats."
-    if not seen.backup.on_disk:
+    if not details.backup.on_disk:
         return "🗄 No longer on the server's disk; what was delivered stays in the chats."
-    return f"🗄 {sentence(text(seen.retention, 250))}" if seen.retention else "🗄 On the server's disk."
+    return f"🗄 {sentence(text(details.retention, 250))}" if details.retention else "🗄 On the server's disk."
 
 
-def confirm_delete(seen: BackupDetails, now: datetime, timezone: ZoneInfo) -> str:
+def confirm_delete(details: BackupDetails, now: datetime, timezone: ZoneInfo) -> str:
     """Return the question before a backup is deleted."""
-    backup = seen.backup
+    backup = details.backup
     return compose(
         f"🗑 <b>Delete backup {backup.id}?</b>",
         f"{moment(backup.started_at, now, timezone)} · {contents(backup)}",
         f"<code>{name(backup.archive_name, 60)}</code>",
         "",
         "The archive goes from the server's disk for good. Copies already in the chats stay there."
-        if in_some_chat(seen.deliveries)
+        if in_some_chat(details.deliveries)
         else "The archive goes from the server's disk for good. <b>No chat has a copy of it any more.</b>",
     )

@@ -82,107 +82,109 @@ def gone(reason: UploadEnd | None = None) -> str:
 # --- the one message of a collection -----------------------------------------------------------------------------
 
 
-def collection(seen: UploadView, now: datetime, timezone: ZoneInfo) -> str:
+def collection(upload: UploadView, now: datetime, timezone: ZoneInfo) -> str:
     """Return the message of a collection as it stands."""
-    match seen.phase:
+    match upload.phase:
         case UploadPhase.FETCHING:
-            return _fetching(seen)
+            return _fetching(upload)
         case UploadPhase.CHECKING:
-            return _checking(seen)
+            return _checking(upload)
         case UploadPhase.WAITING:
-            return _waiting(seen, now, timezone)
-        case UploadPhase.READY if seen.contents:
-            return _ready(seen, seen.contents, now, timezone)
+            return _waiting(upload, now, timezone)
+        case UploadPhase.READY if upload.contents:
+            return _ready(upload, upload.contents, now, timezone)
         case UploadPhase.LISTING:
-            return listing(seen, 0, 1, timezone)
+            return listing(upload, 0, 1, timezone)
         case UploadPhase.GONE:
-            return gone(seen.gone or UploadEnd.EXPIRED)
+            return gone(upload.gone or UploadEnd.EXPIRED)
         case _:
-            return _refused(seen, now, timezone)
+            return _refused(upload, now, timezone)
 
 
-def _fetching(seen: UploadView) -> str:
-    fraction = min(1.0, seen.done / seen.total) if seen.total else 0.0
-    of = f"{human_size(seen.done)} of {human_size(seen.total)}"
-    what = f"<code>{name(seen.point.archive, 60)}</code>, from Telegram" if seen.point else None
+def _fetching(upload: UploadView) -> str:
+    fraction = min(1.0, upload.done / upload.total) if upload.total else 0.0
+    of = f"{human_size(upload.done)} of {human_size(upload.total)}"
+    what = f"<code>{name(upload.point.archive, 60)}</code>, from Telegram" if upload.point else None
     return compose(
         "📥 <b>Receiving</b>",
         what,
-        _pieces(seen),
-        f"{_bar(fraction)} {fraction:.0%} · {of}" if seen.total else None,
-        *_left_out(seen),
+        _pieces(upload),
+        f"{_bar(fraction)} {fraction:.0%} · {of}" if upload.total else None,
+        *_left_out(upload),
     )
 
 
-def _checking(seen: UploadView) -> str:
-    progress = seen.progress
-    volumes = f", {count(len(seen.pieces), 'volume')}" if len(seen.pieces) > 1 else ""
+def _checking(upload: UploadView) -> str:
+    progress = upload.progress
+    volumes = f", {count(len(upload.pieces), 'volume')}" if len(upload.pieces) > 1 else ""
     line = "Waiting for its turn"
     if progress is not None:
         detail = f" · <code>{name(progress.detail)}</code>" if progress.detail else ""
         line = f"{_STAGES.get(progress.stage, str(progress.stage))} {_bar(progress.fraction)}{detail}"
     return compose(
         "🔎 <b>All here; checking it</b>",
-        f"{_called(seen)} · {human_size(seen.total)}{volumes}",
+        f"{_called(upload)} · {human_size(upload.total)}{volumes}",
         line,
-        *_left_out(seen),
+        *_left_out(upload),
     )
 
 
-def _too_large(seen: UploadView) -> bool:
-    return any(one.why is LeftOutReason.TOO_LARGE for one in seen.left_out)
+def _too_large(upload: UploadView) -> bool:
+    return any(one.why is LeftOutReason.TOO_LARGE for one in upload.left_out)
 
 
-def _waiting(seen: UploadView, now: datetime, timezone: ZoneInfo) -> str:
-    have = sorted({piece.number for piece in seen.pieces if piece.number})
-    numbered = len(have) == len(seen.pieces) and bool(seen.missing)
-    of = f" of {seen.total_volumes}" if seen.total_volumes else ""
-    wanted = ", ".join(f"<code>.zip.{number:03}</code>" for number in seen.missing[:10])
-    more = ", …" if len(seen.missing) > 10 else "" if seen.total_volumes else " (and any others there are)"
+def _waiting(upload: UploadView, now: datetime, timezone: ZoneInfo) -> str:
+    have = sorted({piece.number for piece in upload.pieces if piece.number})
+    numbered = len(have) == len(upload.pieces) and bool(upload.missing)
+    of = f" of {upload.total_volumes}" if upload.total_volumes else ""
+    wanted = ", ".join(f"<code>.zip.{number:03}</code>" for number in upload.missing[:10])
+    more = ", …" if len(upload.missing) > 10 else "" if upload.total_volumes else " (and any others there are)"
     return compose(
         "🧩 <b>Volumes are missing</b>",
         f"I have {', '.join(map(str, have))}{of}. Please send {wanted}{more}." if numbered else None,
-        *(() if numbered else _explained(seen.problem)),
-        _pieces(seen),
+        *(() if numbered else _explained(upload.problem)),
+        _pieces(upload),
         "",
         "Any order will do, and any names: one by one, as an album, or forwarded. "
-        f"I keep what is here for {duration(seen.kept_for)}.",
+        f"I keep what is here for {duration(upload.kept_for)}.",
         "🔄 I was started again meanwhile: what you had sent before is gone, please send it once more."
-        if seen.after_restart
+        if upload.after_restart
         else None,
-        *_left_out(seen),
-        *(_instead(seen, now, timezone) if _too_large(seen) else ()),
+        *_left_out(upload),
+        *(_instead(upload, now, timezone) if _too_large(upload) else ()),
     )
 
 
-def _refused(seen: UploadView, now: datetime, timezone: ZoneInfo) -> str:
-    too_large = _too_large(seen)
-    if seen.problem is None and not too_large and seen.left_out:
-        sealed = all(one.why is LeftOutReason.SEALED for one in seen.left_out)
-        return compose("🔒 <b>Sealed</b>" if sealed else "❌ <b>I can't take this</b>", *_left_out(seen))
-    if seen.problem is None and too_large:
-        return compose("🐘 <b>Too large for a bot to download</b>", *_left_out(seen), *_instead(seen, now, timezone))
+def _refused(upload: UploadView, now: datetime, timezone: ZoneInfo) -> str:
+    too_large = _too_large(upload)
+    if upload.problem is None and not too_large and upload.left_out:
+        sealed = all(one.why is LeftOutReason.SEALED for one in upload.left_out)
+        return compose("🔒 <b>Sealed</b>" if sealed else "❌ <b>I can't take this</b>", *_left_out(upload))
+    if upload.problem is None and too_large:
+        return compose(
+            "🐘 <b>Too large for a bot to download</b>", *_left_out(upload), *_instead(upload, now, timezone)
+        )
     return compose(
         "❌ <b>This can't be used</b>",
-        *_explained(seen.problem),
+        *_explained(upload.problem),
         "💡 Send another copy of it, or another backup."
-        if seen.problem is not None and not seen.problem.hint
+        if upload.problem is not None and not upload.problem.hint
         else None,
         "",
         "Nothing was restored, and nothing of it is used.",
-        *_left_out(seen),
+        *_left_out(upload),
     )
 
 
-def _instead(seen: UploadView, now: datetime, timezone: ZoneInfo) -> tuple[str | None, ...]:
-    known = seen.known
+def _instead(upload: UploadView, now: datetime, timezone: ZoneInfo) -> tuple[str | None, ...]:
+    known = upload.known
     what = None
     if known is not None:
         where = "it is on the server's disk" if known.on_disk else "Telegram holds its volumes"
-        here = where if known.on_disk or seen.fetchable else "I can't get at it from here"
+        here = where if known.on_disk or upload.fetchable else "I can't get at it from here"
         what = (
             f"👉 By its name it is <b>backup {known.id}</b> of {moment(known.started_at, now, timezone)}: {here}"
-            f"{', so press the button below' if known.on_disk or seen.fetchable else ''}."
+            f"{', so press the button below' if known.on_disk or upload.fetchable else ''}."
         )
     return (
         "",
@@ -197,14 +199,14 @@ def _instead(seen: UploadView, now: datetime, timezone: ZoneInfo) -> tuple[str |
     )
 
 
-def _ready(seen: UploadView, found: UploadContents, now: datetime, timezone: ZoneInfo) -> str:
+def _ready(upload: UploadView, found: UploadContents, now: datetime, timezone: ZoneInfo) -> str:
     volumes = f" in {found.volumes} volumes" if found.volumes > 1 else ""
     headline = "📦 <b>A backup, whole and sound</b>" if found.proven else "📦 <b>An archive with databases</b>"
     if found.ours and not found.proven:
         headline = "📦 <b>A backup that somebody changed: see ⚠️</b>"
     return compose(
         headline,
-        f"{_called(seen)} · {human_size(found.bytes)}{volumes}",
+        f"{_called(upload)} · {human_size(found.bytes)}{volumes}",
         f"🕒 {local_and_utc(found.made_at, timezone)}" if found.made_at else "🕒 It does not say when it was made.",
         f"🖥 Made on <code>{name(found.host)}</code>" if found.host else None,
         _identity(found, now, timezone),
@@ -215,7 +217,7 @@ def _ready(seen: UploadView, found: UploadContents, now: datetime, timezone: Zon
         FittedList(tuple(f"⚠️ {text(warning, 300)}" for warning in found.warnings), 5),
         _proof(found),
         f"SHA-256 <code>{found.sha256[:16]}</code>…",
-        *_left_out(seen),
+        *_left_out(upload),
     )
 
 
@@ -245,9 +247,9 @@ def _database(found: FoundDatabase) -> str:
 # --- a catalogue document ----------------------------------------------------------------------------------------
 
 
-def listing(seen: UploadView, page: int, pages: int, timezone: ZoneInfo) -> str:
+def listing(upload: UploadView, page: int, pages: int, timezone: ZoneInfo) -> str:
     """Return the text over the restore points; they themselves are its buttons."""
-    found = seen.listing
+    found = upload.listing
     if found is None or not found.points:
         return "📒 <b>Catalogue of restore points</b>\nIt lists none."
     of_pages = f", page {page + 1} of {pages}" if pages > 1 else ""
@@ -270,15 +272,15 @@ def point_label(point: RestorePoint, now: datetime, timezone: ZoneInfo) -> str:
 # --- what they share ---------------------------------------------------------------------------------------------
 
 
-def _called(seen: UploadView) -> str:
-    called = seen.contents.name if seen.contents else seen.pieces[0].name if seen.pieces else ""
-    if seen.point is not None:
-        called = seen.point.archive
+def _called(upload: UploadView) -> str:
+    called = upload.contents.name if upload.contents else upload.pieces[0].name if upload.pieces else ""
+    if upload.point is not None:
+        called = upload.point.archive
     return f"<code>{name(called or 'archive', 60)}</code>"
 
 
-def _pieces(seen: UploadView) -> FittedList:
-    ordered = sorted(seen.pieces, key=lambda piece: (piece.number or 0, piece.name))
+def _pieces(upload: UploadView) -> FittedList:
+    ordered = sorted(upload.pieces, key=lambda piece: (piece.number or 0, piece.name))
     return FittedList(tuple(map(_piece, ordered)), 12)
 
 
@@ -286,11 +288,11 @@ def _piece(piece: UploadPart) -> str:
     return f"{'✅' if piece.here else '⏳'} <code>{name(piece.name, 60)}</code> · {human_size(piece.bytes)}"
 
 
-def _left_out(seen: UploadView) -> tuple[str | FittedList, ...]:
-    if not seen.left_out:
+def _left_out(upload: UploadView) -> tuple[str | FittedList, ...]:
+    if not upload.left_out:
         return ()
-    sealed = any(one.why is LeftOutReason.SEALED for one in seen.left_out)
-    lines = FittedList(tuple(map(_left_out_line, seen.left_out)), 8)
+    sealed = any(one.why is LeftOutReason.SEALED for one in upload.left_out)
+    lines = FittedList(tuple(map(_left_out_line, upload.left_out)), 8)
     return ("", lines, f"💡 {text(SEALED_HINT, 400)}") if sealed else ("", lines)
 
 

@@ -51,9 +51,9 @@ def _entry(entry: LogEntry, most: int, now: datetime, timezone: ZoneInfo) -> str
     icon = _ICONS.get(entry.level.upper(), "▫️")
     lines = entry.message.strip().splitlines() or [""]
     # Of a traceback, the first line says what happened and the last one why.
-    told = lines[0] if len(lines) == 1 else f"{lines[0].strip()} … {lines[-1].strip()}"
+    shown = lines[0] if len(lines) == 1 else f"{lines[0].strip()} … {lines[-1].strip()}"
     # one_line leaves no escape sequence or right-to-left trick of a hostile file name in the page
-    message = html.escape(cut(one_line(told), most), quote=False)
+    message = html.escape(cut(one_line(shown), most), quote=False)
     # Which of our own modules wrote it is in the file; of a library, it says whose words these are.
     whose = "" if entry.module.startswith("bot.") else f" {html.escape(cut(one_line(entry.module), 40), quote=False)}:"
     when = f"{moment(entry.time, now, timezone)}:{entry.time.astimezone(timezone):%S}"

@@ -9,9 +9,9 @@ from bot.texts.markup import compose, text
 REMOVED = "The note is removed."
 
 
-def ask_note(seen: BackupDetails) -> str:
+def ask_note(details: BackupDetails) -> str:
     """Return the question for a note."""
-    backup = seen.backup
+    backup = details.backup
     return compose(
         f"📝 <b>A note on backup {backup.id}</b>",
         f"Now: {text(backup.note, 300)}" if backup.note else None,

@@ -44,47 +44,51 @@ def hours(quiet: QuietHours) -> str:
     return f"{wall(quiet.start)}–{wall(quiet.end)}"
 
 
-def my_messages(seen: MyMessages, timezone: ZoneInfo) -> str:
+def my_messages(preferences: MyMessages, timezone: ZoneInfo) -> str:
     """Return the screen: what is chosen, and what follows from it."""
-    choice, quiet = seen.choice, seen.choice.quiet
+    choice, quiet = preferences.choice, preferences.choice.quiet
     alarms = "alarms are silent too" if quiet and quiet.alarms else "alarms still sound"
     return compose(
         "🔔 <b>My messages</b>",
         "What comes to this chat. Every admin chooses for themselves.",
         "",
         _MEANS[choice.mode],
-        _ONE_A_DAY if choice.mode is not MessageMode.EVERY and seen.receives else None,
-        None if seen.receives else "DELIVER_TO names other chats: archives and trouble go there.",
+        _ONE_A_DAY if choice.mode is not MessageMode.EVERY and preferences.receives else None,
+        None if preferences.receives else "DELIVER_TO names other chats: archives and trouble go there.",
         "",
         f"🌙 Quiet hours: {hours(quiet)} {text(zone_name(timezone), 40)}, {alarms}" if quiet else "🌙 No quiet hours",
-        f"🗄 {_databases(seen)}",
+        f"🗄 {_databases(preferences)}",
         "",
-        _keeper(seen),
-        _unchanged(seen),
-        f"🧹 Hourly archives leave the chats after {count(seen.chat_keep_hours, 'hour')}; one a day stays."
-        if seen.chat_keep_hours
+        _keeper(preferences),
+        _unchanged(preferences),
+        f"🧹 Hourly archives leave the chats after {count(preferences.chat_keep_hours, 'hour')}; one a day stays."
+        if preferences.chat_keep_hours
         else None,
         "Trouble always comes, whatever is chosen here.",
     )
 
 
-def _databases(seen: MyMessages) -> str:
-    names = seen.choice.databases
+def _databases(preferences: MyMessages) -> str:
+    names = preferences.choice.databases
     if names is None:
         return "All databases"
     shown = ", ".join(f"<code>{name(each, 30)}</code>" for each in sorted(names)[:6])
     return f"Only {shown}{f' and {len(names) - 6} more' if len(names) > 6 else ''}"
 
 
-def _keeper(seen: MyMessages) -> str | None:
-    if seen.keeper is None:
+def _keeper(preferences: MyMessages) -> str | None:
+    if preferences.keeper is None:
         return None
-    where = "this chat" if seen.keeper.chat_id == seen.admin_id else who(seen.keeper, {seen.keeper: seen.keeper_name})
+    where = (
+        "this chat"
+        if preferences.keeper.chat_id == preferences.admin_id
+        else who(preferences.keeper, {preferences.keeper: preferences.keeper_name})
+    )
     return f"📦 Nobody takes every backup of everything, so what would go to nobody goes to {where}, without a sound."
 
 
-def _unchanged(seen: MyMessages) -> str | None:
-    match seen.unchanged:
+def _unchanged(preferences: MyMessages) -> str | None:
+    match preferences.unchanged:
         case WhenUnchanged.NOTE:
             return "🟰 When no database has changed, a planned backup is a line here instead of a file."
         case WhenUnchanged.SKIP:
@@ -93,9 +97,9 @@ def _unchanged(seen: MyMessages) -> str | None:
             return None
 
 
-def quiet_hours(seen: MyMessages, timezone: ZoneInfo) -> str:
+def quiet_hours(preferences: MyMessages, timezone: ZoneInfo) -> str:
     """Return the screen of the quiet hours."""
-    quiet = seen.choice.quiet
+    quiet = preferences.choice.quiet
     return compose(
         "🌙 <b>Quiet hours</b>",
         f"In these hours messages come to this chat without a sound. Times in {text(zone_name(timezone), 40)}.",
@@ -115,11 +119,11 @@ def ask_end(start: int) -> str:
     return f"🌙 <b>Quiet from {wall(start)} until when?</b>"
 
 
-def databases(seen: MyMessages) -> str:
+def databases(preferences: MyMessages) -> str:
     """Return the screen on which databases are chosen, with what the choice does and does not do."""
     return compose(
         "🗄 <b>My databases</b>",
-        _databases(seen) if seen.known else "No database is known yet.",
+        _databases(preferences) if preferences.known else "No database is known yet.",
         "",
         "An archive is one file and holds all of them: it can't be sent in part. What you choose here decides",
         "• <b>when</b> a planned archive comes: when one of your databases has changed since the last one here,"

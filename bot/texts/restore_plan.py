@@ -17,28 +17,28 @@ _LOST = 6
 """Sentences about what one database loses; the largest differences are in the rows below them."""
 
 
-def plan(seen: RestorePlan, now: datetime, timezone: ZoneInfo, *, undo: bool, valid_until: datetime | None) -> str:
+def plan(plan: RestorePlan, now: datetime, timezone: ZoneInfo, *, undo: bool, valid_until: datetime | None) -> str:
     """Return what would change, database by database, whatever their number; what is in the way comes first."""
     head = (
         f"{'↩️ <b>Undo' if undo else '♻️ <b>Restore'}: the plan</b>",
-        sentence(source(seen, timezone)) + (f" ({age(seen.taken_at, now)})" if seen.taken_at else ""),
-        listing([f"⛔ {text(obstacle, 400)}" for obstacle in seen.all_obstacles], 6),
-        listing([f"⚠️ {text(warning, 300)}" for warning in seen.all_warnings], 8),
+        sentence(source(plan, timezone)) + (f" ({age(plan.taken_at, now)})" if plan.taken_at else ""),
+        listing([f"⛔ {text(obstacle, 400)}" for obstacle in plan.all_obstacles], 6),
+        listing([f"⚠️ {text(warning, 300)}" for warning in plan.all_warnings], 8),
         "",
     )
-    foot = (_disks(seen), *_how_on(seen, timezone, undo=undo, valid_until=valid_until))
-    full = [part for change in seen.changes for part in _database(change)]
+    foot = (_disks(plan), *_how_on(plan, timezone, undo=undo, valid_until=valid_until))
+    full = [part for change in plan.changes for part in _database(change)]
     if length("\n".join(part for part in (*head, *full, *foot) if isinstance(part, str))) <= _FULL:
         return compose(*head, *full, *foot)
-    ranked = sorted(seen.changes, key=lambda change: not change.lost)  # what loses something comes first
+    ranked = sorted(plan.changes, key=lambda change: not change.lost)  # what loses something comes first
     return compose(*head, FittedList(tuple(_brief(change) for change in ranked), 60), "", *foot)
 
 
-def source(seen: RestorePlan, timezone: ZoneInfo) -> str:
+def source(plan: RestorePlan, timezone: ZoneInfo) -> str:
     """Return where it comes from, a backup with its time as people there read it."""
-    if seen.taken_at is not None and seen.backup_id is not None and seen.source.startswith(f"backup {seen.backup_id} "):
-        return f"backup {seen.backup_id} of {local_and_utc(seen.taken_at, timezone)}"
-    return text(seen.source, 200)
+    if plan.taken_at is not None and plan.backup_id is not None and plan.source.startswith(f"backup {plan.backup_id} "):
+        return f"backup {plan.backup_id} of {local_and_utc(plan.taken_at, timezone)}"
+    return text(plan.source, 200)
 
 
 def listing(lines: Sequence[str], most: int) -> FittedList | None:
@@ -154,23 +154,23 @@ def _brief(change: DatabaseChange) -> str:
     return f"• <b>{name(change.name, 32)}</b> · {' · '.join(parts)}{lost}"
 
 
-def _disks(seen: RestorePlan) -> FittedList | None:
+def _disks(plan: RestorePlan) -> FittedList | None:
     return listing(
         [
             f"💽 {human_size(disk.needed)} needed for a while, {human_size(disk.free)} free"
             f" (<code>{name(str(disk.folder), 50)}</code>)"
-            for disk in seen.disks
+            for disk in plan.disks
         ],
         3,
     )
 
 
 def _how_on(
-    seen: RestorePlan, timezone: ZoneInfo, *, undo: bool, valid_until: datetime | None
+    plan: RestorePlan, timezone: ZoneInfo, *, undo: bool, valid_until: datetime | None
 ) -> tuple[str | None, ...]:
-    if seen.all_obstacles:
+    if plan.all_obstacles:
         return ("<b>So nothing can be restored.</b> Clear what is in the way, then make the plan anew.",)
-    live = any(change.method is RestoreMethod.INTO_LIVE for change in seen.changes)
+    live = any(change.method is RestoreMethod.INTO_LIVE for change in plan.changes)
     return (
         "🛟 What is there now is copied first, as a pinned backup; the result is checked, and if anything fails,"
         " everything goes back by itself."
@@ -180,13 +180,13 @@ def _how_on(
     )
 
 
-def ask(seen: RestorePlan, valid_until: datetime, timezone: ZoneInfo, *, undo: bool) -> str:
+def ask(plan: RestorePlan, valid_until: datetime, timezone: ZoneInfo, *, undo: bool) -> str:
     """Return the second question."""
-    lost = [lost for change in seen.changes for lost in change.lost]
+    lost = [lost for change in plan.changes for lost in change.lost]
     return compose(
         f"⚠️ <b>{'Undo the restore' if undo else 'Replace'} now?</b>",
-        f"{count(len(seen.changes), 'database')} from {source(seen, timezone)}:",
-        FittedList(tuple(f"• <b>{name(change.name)}</b> · {sizes(change)}" for change in seen.changes), 20),
+        f"{count(len(plan.changes), 'database')} from {source(plan, timezone)}:",
+        FittedList(tuple(f"• <b>{name(change.name)}</b> · {sizes(change)}" for change in plan.changes), 20),
         "",
         listing([lost_line(one, "will be") for one in lost], 10),
         f"⏳ Until {valid_until.astimezone(timezone):%H:%M:%S}. Nothing has been changed yet.",

@@ -19,25 +19,25 @@ _NOT_OPENED = "bytes compared, not opened (no key on this server)"
 DRILL_SOURCES = {DrillSource.TELEGRAM: "from Telegram", DrillSource.DISK: "from the disk"}
 
 
-def pinned_caption(seen: Status, points: Sequence[RestorePoint], timezone: ZoneInfo) -> str:
+def pinned_caption(status: Status, points: Sequence[RestorePoint], timezone: ZoneInfo) -> str:
     """Return the live status at a glance, and what this message is for. Moments, not ages: it is read much later."""
-    proven, drill = seen.latest_proven, seen.last_drill
-    troubled = sum(bool(database.trouble) for database in seen.databases)
+    proven, drill = status.latest_proven, status.last_drill
+    troubled = sum(bool(database.trouble) for database in status.databases)
     sealed = any(point.sealed for point in points)
     return compose(
-        f"📌 {headline(seen, timezone, lasting=True)} · {date_time(seen.now, timezone)} {zone_name(timezone)}",
+        f"📌 {headline(status, timezone, lasting=True)} · {date_time(status.now, timezone)} {zone_name(timezone)}",
         f"Last good backup {date_time(proven.started_at, timezone)}: {contents(proven)}"
         if proven
         else "No good backup yet.",
         seal_line(proven) if proven else None,
-        f"📬 {sentence(delivered_to(seen.latest_deliveries))}" if proven and seen.latest_deliveries else None,
+        f"📬 {sentence(delivered_to(status.latest_deliveries))}" if proven and status.latest_deliveries else None,
         f"❌ {count(troubled, 'database')} in trouble: see Backup Status" if troubled else None,
-        "🚨 A restore was cut off: see Backup Status" if seen.cut_off else None,
+        "🚨 A restore was cut off: see Backup Status" if status.cut_off else None,
         None if drill is None else _drill_moment(drill, timezone),
-        _paused_moment(seen.paused, timezone) if seen.paused else None,
-        f"🗓 <code>{text(seen.schedule, 60)}</code>"
-        + (f", set in chat by {text(seen.overridden.set_by, 40)}" if seen.overridden else ""),
-        f"⏭ Next backup {date_time(seen.next_run_at, timezone)}" if seen.next_run_at else None,
+        _paused_moment(status.paused, timezone) if status.paused else None,
+        f"🗓 <code>{text(status.schedule, 60)}</code>"
+        + (f", set in chat by {text(status.overridden.set_by, 40)}" if status.overridden else ""),
+        f"⏭ Next backup {date_time(status.next_run_at, timezone)}" if status.next_run_at else None,
         "",
         _span(points, timezone),
         "<b>Keep this message pinned.</b> Should the server be lost, the bot's token "
@@ -47,19 +47,21 @@ def pinned_caption(seen: Status, points: Sequence[RestorePoint], timezone: ZoneI
     )
 
 
-def drill_line(seen: Status) -> str | None:
+def drill_line(status: Status) -> str | None:
     """Return when a restore was last proven, and loudly if the newest test-restore failed; None before the first."""
-    drill, proven = seen.last_drill, seen.restore_proven
+    drill, proven = status.last_drill, status.restore_proven
     if drill is None:
         return None
     if drill.ok and not drill.opened:
-        known = f"; last restored {age(proven.at, seen.now)}" if proven else ""
-        what = f"Backup {drill.backup_id} read back {DRILL_SOURCES[drill.source]} {age(drill.at, seen.now)}"
+        known = f"; last restored {age(proven.at, status.now)}" if proven else ""
+        what = f"Backup {drill.backup_id} read back {DRILL_SOURCES[drill.source]} {age(drill.at, status.now)}"
         return f"🔒 {what}: {_NOT_OPENED}{known}"
-    since = f"last proven {age(proven.at, seen.now)}, {DRILL_SOURCES[proven.source]}" if proven else "never proven yet"
+    since = (
+        f"last proven {age(proven.at, status.now)}, {DRILL_SOURCES[proven.source]}" if proven else "never proven yet"
+    )
     if not drill.ok:
         return f"❌ <b>Test-restore of backup {drill.backup_id} failed</b>: {text(drill.detail, 250)} Restore {since}."
-    return f"{'⚠️' if seen.now - drill.at > _LONG_AGO else '♻️'} Restore {since}"
+    return f"{'⚠️' if status.now - drill.at > _LONG_AGO else '♻️'} Restore {since}"
 
 
 def drill_lines(drills: Sequence[Drill], timezone: ZoneInfo) -> tuple[str, ...]:

@@ -104,16 +104,16 @@ def _stage_line(stage: RestoreStage, event: RestoreProgress | None) -> str:
 # --- what it came to ---------------------------------------------------------------------------------------------
 
 
-def result(seen: RestoreResult, *, undo: bool) -> str:
+def result(result: RestoreResult, *, undo: bool) -> str:
     """Return what was restored, and what brings it back."""
     return compose(
         f"✅ <b>{'The restore is undone' if undo else 'Restored'}</b>",
-        f"From {text(seen.source, 200)}, in {duration(seen.seconds)}",
+        f"From {text(result.source, 200)}, in {duration(result.seconds)}",
         "",
-        FittedList(tuple(_restored(database) for database in seen.databases), 30),
+        FittedList(tuple(_restored(database) for database in result.databases), 30),
         "",
-        f"🛟 What was there before is backup {seen.safety.id}, pinned." if seen.safety is not None else None,
-        "↩️ Undo brings it back." if seen.undoable else None,
+        f"🛟 What was there before is backup {result.safety.id}, pinned." if result.safety is not None else None,
+        "↩️ Undo brings it back." if result.undoable else None,
     )
 
 
@@ -173,45 +173,45 @@ def already_running(who: str, event: RestoreProgress, started_at: datetime, now:
 # --- the other admins --------------------------------------------------------------------------------------------
 
 
-def told_of_restore(who: str, seen: RestorePlan, came: RestoreResult, timezone: ZoneInfo, *, undo: bool) -> str:
+def announce_restore(who: str, plan: RestorePlan, result: RestoreResult, timezone: ZoneInfo, *, undo: bool) -> str:
     """Return what all other admins are told."""
     return compose(
         f"♻️ <b>{text(who, 60)} {'undid a restore' if undo else 'restored databases'}</b>",
-        f"From {source(seen, timezone)}",
+        f"From {source(plan, timezone)}",
         "",
-        FittedList(tuple(_restored(database) for database in came.databases), 20),
-        listing([lost_line(lost, "were") for change in seen.changes for lost in change.lost], 10),
+        FittedList(tuple(_restored(database) for database in result.databases), 20),
+        listing([lost_line(lost, "were") for change in plan.changes for lost in change.lost], 10),
         "",
-        f"🛟 What was there before is backup {came.safety.id}, pinned: History → Restore brings it back."
-        if came.safety is not None
+        f"🛟 What was there before is backup {result.safety.id}, pinned: History → Restore brings it back."
+        if result.safety is not None
         else None,
     )
 
 
-def told_of_restore_by_hand(seen: RestoredByHand, timezone: ZoneInfo) -> str:
+def announce_cli_restore(restored: RestoredByHand, timezone: ZoneInfo) -> str:
     """Return what all admins are told of a restore that somebody did on the server itself."""
     return compose(
-        f"♻️ <b>{'A restore was undone' if seen.undo else 'Databases were restored'} on the command line</b>",
-        f"{sentence(local_and_utc(seen.at, timezone))}, from {text(seen.source, 200)}",
+        f"♻️ <b>{'A restore was undone' if restored.undo else 'Databases were restored'} on the command line</b>",
+        f"{sentence(local_and_utc(restored.at, timezone))}, from {text(restored.source, 200)}",
         "",
-        FittedList(tuple(f"✅ <b>{name(database)}</b>" for database in seen.databases), 20),
-        listing([lost_line(lost, "were") for lost in seen.lost], 10),
+        FittedList(tuple(f"✅ <b>{name(database)}</b>" for database in restored.databases), 20),
+        listing([lost_line(lost, "were") for lost in restored.lost], 10),
         "",
-        f"🛟 What was there before is backup {seen.safety_id}, pinned: History → Restore brings it back."
-        if seen.safety_id is not None
+        f"🛟 What was there before is backup {restored.safety_id}, pinned: History → Restore brings it back."
+        if restored.safety_id is not None
         else None,
     )
 
 
-def told_of_failed_restore(who: str, seen: RestorePlan, error: BaseException) -> str:
+def announce_failed_restore(who: str, plan: RestorePlan, error: BaseException) -> str:
     """Return what all other admins are told of a restore that did not come off."""
     back = getattr(error, "rolled_back", True)
     said = error.sentence if isinstance(error, CourierError) else "Something unforeseen happened; the log has it."
     hint = error.hint if isinstance(error, CourierError) else ""
-    names = ", ".join(change.name for change in seen.changes)
+    names = ", ".join(change.name for change in plan.changes)
     return compose(
         f"{'❌' if back else '🚨'} <b>A restore by {text(who, 60)} {'failed' if back else 'failed half-way'}</b>",
-        f"{text(names, 300)} from {text(seen.source, 200)}",
+        f"{text(names, 300)} from {text(plan.source, 200)}",
         "",
         text(said, 1500),
         f"💡 {text(hint, 500)}" if hint else None,

@@ -59,11 +59,11 @@ def _what_and_whose(run: RunInProgress) -> tuple[str, str]:
 def running_line(run: RunInProgress, now: datetime, timezone: ZoneInfo) -> str:
     """Return in one line what is running: its stage, who asked, since when."""
     percent = f" {run.progress.fraction:.0%}" if run.progress.total else ""
-    elsewhere = "" if run.here else ", in another process"
+    where = "" if run.here else ", in another process"
     what, whose = _what_and_whose(run)
     return (
         f"{what}{percent}, {whose}"
-        f" at {clock_time(run.started_at, timezone)} ({duration((now - run.started_at).total_seconds())}){elsewhere}"
+        f" at {clock_time(run.started_at, timezone)} ({duration((now - run.started_at).total_seconds())}){where}"
     )
 
 

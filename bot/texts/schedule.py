@@ -34,38 +34,38 @@ def in_words(expression: str) -> str:
     return ""
 
 
-def schedule_line(seen: Status) -> str:
+def schedule_line(status: Status) -> str:
     """Return what is followed and, where an admin chose it in chat, who and what `.env` says."""
-    said = in_words(seen.schedule)
-    line = f"🗓 <code>{text(seen.schedule, 60)}</code>{f' ({said})' if said else ''}"
-    if seen.overridden is None:
+    said = in_words(status.schedule)
+    line = f"🗓 <code>{text(status.schedule, 60)}</code>{f' ({said})' if said else ''}"
+    if status.overridden is None:
         return line
     return (
-        f"{line}, set in chat by {text(seen.overridden.set_by, 40)} {age(seen.overridden.set_at, seen.now)};"
-        f" <code>.env</code> says <code>{text(seen.setting, 60)}</code>"
+        f"{line}, set in chat by {text(status.overridden.set_by, 40)} {age(status.overridden.set_at, status.now)};"
+        f" <code>.env</code> says <code>{text(status.setting, 60)}</code>"
     )
 
 
-def settings(seen: Status, timezone: ZoneInfo) -> str:
+def settings(status: Status, timezone: ZoneInfo) -> str:
     """Return the text over the list of settings: what holds now."""
     return compose(
         "⚙️ <b>Settings</b>",
-        f"{schedule_line(seen)}, times in {zone_name(timezone)}",
-        paused_line(seen.paused, seen.now, timezone) if seen.paused else None,
+        f"{schedule_line(status)}, times in {zone_name(timezone)}",
+        paused_line(status.paused, status.now, timezone) if status.paused else None,
         "",
         "What is changed here wins over <code>.env</code> until it is reset.",
     )
 
 
-def schedule(seen: Status, runs: Sequence[datetime], timezone: ZoneInfo) -> str:
+def schedule(status: Status, runs: Sequence[datetime], timezone: ZoneInfo) -> str:
     """Return the schedule in force, with its next runs."""
     return compose(
         "🗓 <b>Schedule</b>",
-        schedule_line(seen) if seen.overridden else f"{schedule_line(seen)}, from <code>.env</code>",
-        paused_line(seen.paused, seen.now, timezone) if seen.paused else None,
+        schedule_line(status) if status.overridden else f"{schedule_line(status)}, from <code>.env</code>",
+        paused_line(status.paused, status.now, timezone) if status.paused else None,
         "",
-        f"<b>Next runs</b>{' once resumed' if seen.paused else ''} ({zone_name(timezone)})",
-        _runs(runs, seen.now, timezone),
+        f"<b>Next runs</b>{' once resumed' if status.paused else ''} ({zone_name(timezone)})",
+        _runs(runs, status.now, timezone),
         "",
         "Choose another one; you see its next runs before anything changes.",
     )
@@ -139,11 +139,15 @@ def schedule_changed(
     )
 
 
-def paused(seen: Override, now: datetime, timezone: ZoneInfo) -> str:
+def paused(override: Override, now: datetime, timezone: ZoneInfo) -> str:
     """Return what the other admins are told of a pause."""
-    until = f"Until {moment(seen.until, now, timezone)} {zone_name(timezone)}." if seen.until else "Until one resumes."
+    until = (
+        f"Until {moment(override.until, now, timezone)} {zone_name(timezone)}."
+        if override.until
+        else "Until one resumes."
+    )
     return compose(
-        f"⏸ <b>{text(seen.set_by, 40)} paused scheduled backups</b>", f"{until} Manual Backup works all the same."
+        f"⏸ <b>{text(override.set_by, 40)} paused scheduled backups</b>", f"{until} Manual Backup works all the same."
     )
 
 

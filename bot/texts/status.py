@@ -34,34 +34,34 @@ from bot.texts.runs import running_line
 from bot.texts.verdict import CONDITION_ICONS, headline
 
 
-def status(seen: Status, timezone: ZoneInfo) -> str:
+def status(status: Status, timezone: ZoneInfo) -> str:
     """Return the service at a glance: the bad news on top, then what is planned, what is there and who has it."""
-    now = seen.now
+    now = status.now
     return compose(
-        f"📊 {headline(seen, timezone)}",
-        *open_alarms(seen.alarms, now),
-        text(seen.state_reason, 300) if seen.state_reason else None,
-        paused_line(seen.paused, now, timezone) if seen.paused else None,
-        f"🔄 <b>Running now:</b> {running_line(seen.running, now, timezone)}" if seen.running else None,
-        f"⏭ Next backup {next_run(seen.next_run_at, now, timezone)}" if seen.next_run_at else None,
-        overridden_line(seen),
-        cut_off_lines(seen),
-        FittedList(tuple(f"⚠️ {text(warning, 250)}" for warning in seen.warnings), 8),
+        f"📊 {headline(status, timezone)}",
+        *open_alarms(status.alarms, now),
+        text(status.state_reason, 300) if status.state_reason else None,
+        paused_line(status.paused, now, timezone) if status.paused else None,
+        f"🔄 <b>Running now:</b> {running_line(status.running, now, timezone)}" if status.running else None,
+        f"⏭ Next backup {next_run(status.next_run_at, now, timezone)}" if status.next_run_at else None,
+        overridden_line(status),
+        cut_off_lines(status),
+        FittedList(tuple(f"⚠️ {text(warning, 250)}" for warning in status.warnings), 8),
         "",
-        *_last_backups(seen, timezone),
-        drill_line(seen),
+        *_last_backups(status, timezone),
+        drill_line(status),
         "",
-        f"<b>Databases</b> ({len(seen.databases)})" if seen.databases else "No database is configured yet.",
-        _database_lines(seen),
+        f"<b>Databases</b> ({len(status.databases)})" if status.databases else "No database is configured yet.",
+        _database_lines(status),
         "",
-        f"Complete backups: last 24 h {_rate(seen.day)} · 7 days {_rate(seen.week)}",
+        f"Complete backups: last 24 h {_rate(status.day)} · 7 days {_rate(status.week)}",
         f"<i>As of {_clock(now, timezone)} {zone_name(timezone)}</i>",
     )
 
 
-def _last_backups(seen: Status, timezone: ZoneInfo) -> tuple[str | FittedList, ...]:
+def _last_backups(status: Status, timezone: ZoneInfo) -> tuple[str | FittedList, ...]:
     """Return the newest good backup and its deliveries, and above it a newer run that came to nothing."""
-    latest, proven, now = seen.latest, seen.latest_proven, seen.now
+    latest, proven, now = status.latest, status.latest_proven, status.now
     parts: list[str | FittedList] = []
     if latest is not None and not latest.proven:
         what = "was interrupted" if latest.state is BackupState.INTERRUPTED else "failed"
@@ -70,19 +70,19 @@ def _last_backups(seen: Status, timezone: ZoneInfo) -> tuple[str | FittedList, .
         return (*parts, "No good backup yet.")
     skipped = f", <b>{count(len(proven.skipped), 'database')} skipped</b>" if proven.skipped else ""
     icon = "✅" if proven.state in (BackupState.DELIVERED, BackupState.STORED) else STATE_ICONS[proven.state]
-    icon = CONDITION_ICONS[backup_condition(seen)] if seen.stale else icon
+    icon = CONDITION_ICONS[backup_condition(status)] if status.stale else icon
     parts.append(
         f"{icon} <b>Last good backup</b> {age(proven.started_at, now)}, {moment(proven.started_at, now, timezone)}"
-        + (", <b>too old</b>" if seen.stale else "")
+        + (", <b>too old</b>" if status.stale else "")
     )
     parts.append(f"{contents(proven)}{skipped}")
     parts.extend(filter(None, (seal_line(proven), unchanged_line(proven))))
-    names = names_of(seen.recipients)
-    parts.append(f"📬 {sentence(delivered_to(seen.latest_deliveries))}")
-    parts.append(owed_lines(seen.latest_deliveries, now, names, most=6))
-    mentioned = {delivery.recipient for delivery in seen.latest_deliveries}
-    parked = [s for s in seen.recipients if s.parked_reason and s.recipient not in mentioned]
-    parts.append(FittedList(tuple(_parked_line(status) for status in parked), 6))
+    names = names_of(status.recipients)
+    parts.append(f"📬 {sentence(delivered_to(status.latest_deliveries))}")
+    parts.append(owed_lines(status.latest_deliveries, now, names, most=6))
+    mentioned = {delivery.recipient for delivery in status.latest_deliveries}
+    parked = [s for s in status.recipients if s.parked_reason and s.recipient not in mentioned]
+    parts.append(FittedList(tuple(_parked_line(one) for one in parked), 6))
     return tuple(parts)
 
 
@@ -91,9 +91,9 @@ def _parked_line(recipient: RecipientStatus) -> str:
     return f"🚫 {trouble_of(who(recipient.recipient, names), recipient.parked_reason)}"
 
 
-def _database_lines(seen: Status) -> FittedList:
-    ranked = sorted(seen.databases, key=lambda database: _database_line(database, seen.now)[0])
-    return FittedList(tuple(_database_line(database, seen.now)[1] for database in ranked), 20)
+def _database_lines(status: Status) -> FittedList:
+    ranked = sorted(status.databases, key=lambda database: _database_line(database, status.now)[0])
+    return FittedList(tuple(_database_line(database, status.now)[1] for database in ranked), 20)
 
 
 def _database_line(database: DatabaseStatus, now: datetime) -> tuple[int, str]:
@@ -130,18 +130,18 @@ def paused_line(paused: Override, now: datetime, timezone: ZoneInfo) -> str:
     return f"⏸ Paused by {text(paused.set_by, 40)} {age(paused.set_at, now)}, {until}"
 
 
-def cut_off_lines(seen: Status) -> FittedList:
+def cut_off_lines(status: Status) -> FittedList:
     """Return what restores that were cut off have left, and what to do."""
-    return FittedList(tuple(f"🚨 {text(sentence, 600)}" for sentence in seen.cut_off), 2)
+    return FittedList(tuple(f"🚨 {text(sentence, 600)}" for sentence in status.cut_off), 2)
 
 
-def overridden_line(seen: Status) -> str | None:
+def overridden_line(status: Status) -> str | None:
     """Return that the schedule is not the one of `.env`, None where it is."""
-    if seen.overridden is None:
+    if status.overridden is None:
         return None
     return (
-        f"🗓 <code>{text(seen.schedule, 60)}</code>, set in chat by {text(seen.overridden.set_by, 40)};"
-        f" <code>.env</code> says <code>{text(seen.setting, 60)}</code>"
+        f"🗓 <code>{text(status.schedule, 60)}</code>, set in chat by {text(status.overridden.set_by, 40)};"
+        f" <code>.env</code> says <code>{text(status.setting, 60)}</code>"
     )
 
 
@@ -161,25 +161,25 @@ def admin_menu() -> str:
     return "🛠 <b>Admin menu</b>\nChoose what to look after."
 
 
-def backup_menu(seen: Status, timezone: ZoneInfo) -> str:
+def backup_menu(status: Status, timezone: ZoneInfo) -> str:
     """Return the text over the backup menu: the state in a few words, so that most visits end here."""
-    now = seen.now
-    troubled = sum(bool(database.trouble) for database in seen.databases)
+    now = status.now
+    troubled = sum(bool(database.trouble) for database in status.databases)
     return compose(
-        f"💾 <b>Database Backup</b> — {headline(seen, timezone)}",
-        paused_line(seen.paused, now, timezone) if seen.paused else None,
-        f"🔄 {running_line(seen.running, now, timezone)}" if seen.running else None,
-        f"⏭ Next {next_run(seen.next_run_at, now, timezone)}" if seen.next_run_at else None,
-        _last_line(seen),
-        f"🚨 {count(len(seen.alarms), 'open alarm')}: see Backup Status" if seen.alarms else None,
+        f"💾 <b>Database Backup</b> — {headline(status, timezone)}",
+        paused_line(status.paused, now, timezone) if status.paused else None,
+        f"🔄 {running_line(status.running, now, timezone)}" if status.running else None,
+        f"⏭ Next {next_run(status.next_run_at, now, timezone)}" if status.next_run_at else None,
+        _last_line(status),
+        f"🚨 {count(len(status.alarms), 'open alarm')}: see Backup Status" if status.alarms else None,
         f"❌ {count(troubled, 'database')} in trouble: see Backup Status" if troubled else None,
-        "🚨 A restore was cut off: see Backup Status" if seen.cut_off else None,
+        "🚨 A restore was cut off: see Backup Status" if status.cut_off else None,
     )
 
 
-def _last_line(seen: Status) -> str:
-    proven = seen.latest_proven
+def _last_line(status: Status) -> str:
+    proven = status.latest_proven
     if proven is None:
         return "No good backup yet."
-    old = f"{CONDITION_ICONS[backup_condition(seen)]} Too old: last" if seen.stale else "Last"
-    return f"{old} good backup {age(proven.started_at, seen.now)}: {contents(proven)}"
+    old = f"{CONDITION_ICONS[backup_condition(status)]} Too old: last" if status.stale else "Last"
+    return f"{old} good backup {age(proven.started_at, status.now)}: {contents(proven)}"

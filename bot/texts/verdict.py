@@ -26,12 +26,12 @@ _BESIDE_PAUSE = {
 }
 
 
-def headline(seen: Status, timezone: ZoneInfo, *, lasting: bool = False) -> str:
+def headline(status: Status, timezone: ZoneInfo, *, lasting: bool = False) -> str:
     """Return the one verdict on all that is seen; `lasting`, in moments that stay true when it is read later."""
-    if seen.is_paused and seen.paused is not None:
-        until = seen.paused.until
-        when = "" if until is None else date_time(until, timezone) if lasting else moment(until, seen.now, timezone)
-        beside = condition_beside_pause(seen)
+    if status.is_paused and status.paused is not None:
+        until = status.paused.until
+        when = "" if until is None else date_time(until, timezone) if lasting else moment(until, status.now, timezone)
+        beside = condition_beside_pause(status)
         icon = "❌" if beside is Condition.WRONG else "⏸"
         return f"{icon} <b>Paused{f' until {when}' if when else ''}{_BESIDE_PAUSE[beside]}</b>"
-    return _RUNNING[condition_of(seen)] if seen.state.is_running else _STATES[seen.state]
+    return _RUNNING[condition_of(status)] if status.state.is_running else _STATES[status.state]

@@ -157,9 +157,9 @@ def test_every_message_fits(databases: int, tables: int, words: str, blocked: bo
         restoring.result(came, undo=undo),
         restoring.failed(error),
         restoring.refused(error),
-        TEXTS.told_of_restore(words, seen, came, undo=undo),
-        TEXTS.told_of_failed_restore(words, seen, error),
-        TEXTS.told_of_failed_restore(words, seen, OSError(words)),
+        TEXTS.announce_restore(words, seen, came, undo=undo),
+        TEXTS.announce_failed_restore(words, seen, error),
+        TEXTS.announce_failed_restore(words, seen, OSError(words)),
         TEXTS.restore_cut_off(pending),
     ):
         fits(html)

@@ -230,16 +230,18 @@ def history(page: BackupPage, labels: list[str]) -> InlineKeyboardMarkup:
     return keyboard(*rows, newer + older, [button("🔄 Refresh", History(page=page.page))], TO_MENU)
 
 
-def backup(seen: BackupDetails, page: int) -> InlineKeyboardMarkup:
+def backup(details: BackupDetails, page: int) -> InlineKeyboardMarkup:
     """Return what can be done with one backup: nothing that would be refused anyway."""
-    here = seen.backup
+    here = details.backup
 
     def does(act: BackupAct) -> OfBackup:
         return OfBackup(act=act, id=here.id, page=page)
 
     back = back_row("History", History(page=page))
     note = button("📝 Note", does(BackupAct.NOTE))
-    restore = [button("♻️ Restore", Restore(step=RestoreStep.CHOOSE, source=f"b{here.id}"))] if seen.restorable else []
+    restore = (
+        [button("♻️ Restore", Restore(step=RestoreStep.CHOOSE, source=f"b{here.id}"))] if details.restorable else []
+    )
     if not here.on_disk:
         return keyboard(restore, [note] if here.proven else None, back)
     pin = button("Unpin", does(BackupAct.UNPIN)) if here.pinned else button("📌 Pin", does(BackupAct.PIN))
@@ -252,9 +254,9 @@ def backup(seen: BackupDetails, page: int) -> InlineKeyboardMarkup:
     )
 
 
-def ask_note(seen: BackupDetails, page: int) -> InlineKeyboardMarkup:
+def ask_note(details: BackupDetails, page: int) -> InlineKeyboardMarkup:
     """Return the ways out of the question for a note."""
-    here = seen.backup
+    here = details.backup
     remove = button("Remove the note", OfBackup(act=BackupAct.UNNOTE, id=here.id, page=page))
     back = button("Cancel", OfBackup(act=BackupAct.OPEN, id=here.id, page=page))
     return keyboard([remove] if here.note else None, [back])
