@@ -62,7 +62,7 @@ def prepare_alarms(manager: Manager, ledger: Ledger, *, clock: Clock, usage: Dis
                 wording=texts,
                 buttons=alarm_buttons,
                 loudness=manager.alarms.loudness,
-                concerned=manager.preferences.concerned,
+                concerned=manager.preferences.affected_databases,
                 reminder=manager.alarms.reminder,
                 clock=clock,
             )
@@ -93,7 +93,7 @@ def prepare_alarms(manager: Manager, ledger: Ledger, *, clock: Clock, usage: Dis
 async def tell_once(manager: Manager) -> None:
     """Look and tell, for a command that ends after it."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(manager.alarms.told(), ONCE_WITHIN)
+        await asyncio.wait_for(manager.alarms.deliver(), ONCE_WITHIN)
 
 
 class Monitoring:

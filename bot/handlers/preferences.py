@@ -115,17 +115,17 @@ async def choose_all_databases(_: CallbackQuery, press: ButtonPress, manager: Ma
 
 async def main_screen(press: ButtonPress, manager: Manager, texts: Texts) -> Screen:
     """Draw what is chosen, and what follows from it."""
-    seen = await manager.preferences.seen(press.canvas.chat_id)
+    seen = await manager.preferences.my_messages(press.canvas.chat_id)
     return Screen(texts.my_messages(seen), keys.my_messages(seen.choice))
 
 
 async def quiet_screen(press: ButtonPress, manager: Manager, texts: Texts) -> Screen:
     """Draw the quiet hours."""
-    seen = await manager.preferences.seen(press.canvas.chat_id)
+    seen = await manager.preferences.my_messages(press.canvas.chat_id)
     return Screen(texts.quiet_hours(seen), keys.quiet_hours(seen.choice.quiet))
 
 
 async def databases_screen(press: ButtonPress, manager: Manager, page: int) -> Screen:
     """Draw which databases are chosen."""
-    seen = await manager.preferences.seen(press.canvas.chat_id)
+    seen = await manager.preferences.my_messages(press.canvas.chat_id)
     return Screen(words.databases(seen), keys.databases(seen, page))

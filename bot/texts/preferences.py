@@ -59,7 +59,7 @@ def my_messages(preferences: MyMessages, timezone: ZoneInfo) -> str:
         f"🌙 Quiet hours: {hours(quiet)} {text(zone_name(timezone), 40)}, {alarms}" if quiet else "🌙 No quiet hours",
         f"🗄 {_databases(preferences)}",
         "",
-        _keeper(preferences),
+        _fallback(preferences),
         _unchanged(preferences),
         f"🧹 Hourly archives leave the chats after {count(preferences.chat_keep_hours, 'hour')}; one a day stays."
         if preferences.chat_keep_hours
@@ -76,13 +76,13 @@ def _databases(preferences: MyMessages) -> str:
     return f"Only {shown}{f' and {len(names) - 6} more' if len(names) > 6 else ''}"
 
 
-def _keeper(preferences: MyMessages) -> str | None:
-    if preferences.keeper is None:
+def _fallback(preferences: MyMessages) -> str | None:
+    if preferences.fallback is None:
         return None
     where = (
         "this chat"
-        if preferences.keeper.chat_id == preferences.admin_id
-        else who(preferences.keeper, {preferences.keeper: preferences.keeper_name})
+        if preferences.fallback.chat_id == preferences.admin_id
+        else who(preferences.fallback, {preferences.fallback: preferences.fallback_name})
     )
     return f"📦 Nobody takes every backup of everything, so what would go to nobody goes to {where}, without a sound."
 

@@ -213,7 +213,7 @@ class Runs:
 
         Raises `TelegramError` where the token is refused, after everybody outside Telegram was served.
         """
-        due = await self._preferences.apportion(backup, asked_in=run.asked_in)
+        due = await self._preferences.assign_recipients(backup, asked_in=run.asked_in)
         if self._ledger is None:
             return
         self._report(run, Progress(stage=Stage.DELIVER, total=backup.archive_bytes))
@@ -227,13 +227,13 @@ class Runs:
                 progress=lambda done, total: self._report(run, Progress(stage=Stage.DELIVER, done=done, total=total)),
                 abort=run.abort,
             )
-            stand_in = await self._preferences.stand_in(backup)
-            due = (stand_in,) if stand_in is not None else ()
+            substitute = await self._preferences.reassign_if_unreachable(backup)
+            due = (substitute,) if substitute is not None else ()
 
     async def _drop_if_needless(self, backup_id: int) -> None:
         """Take back the archive of a run that found nothing changed, if that was asked for; the run stays recorded."""
         backup = await self._catalogue.backup(backup_id)
-        if not backup.on_disk or not await self._preferences.needless(backup):
+        if not backup.on_disk or not await self._preferences.is_redundant(backup):
             return
         try:
             await self._store.delete(backup.archive_name)

@@ -12,16 +12,16 @@ from bot.models import Backup, MessageChoice, Recipient, WhenUnchanged
 class MyMessages:
     """Everything the screen of one admin shows. `known` are the names of the databases to choose from.
 
-    `receives` is false where DELIVER_TO leaves this chat out. `keeper` is the chat to which every backup comes because
-    nobody wants them all; None where somebody does.
+    `receives` is false where DELIVER_TO leaves this chat out. `fallback` is the chat to which every backup comes
+    because no chat wants them all; None where one does.
     """
 
     admin_id: int
     choice: MessageChoice
     known: tuple[str, ...]
     receives: bool
-    keeper: Recipient | None
-    keeper_name: str
+    fallback: Recipient | None
+    fallback_name: str
     unchanged: WhenUnchanged
     chat_keep_hours: int
 

@@ -15,8 +15,14 @@ from bot.clock import Clock, utc_now
 from bot.errors import CourierError, NotFoundError
 from bot.models import Backup, DeliveryState, MessageChoice, MessageMode, QuietHours, Recipient, WhenUnchanged
 from bot.services.catalogue import Catalogue
+from bot.services.messages.assignment import (
+    DeliveryContext,
+    decide_recipients,
+    fallback_recipient,
+    in_chats,
+    same_bytes,
+)
 from bot.services.messages.digest import MyMessages
-from bot.services.messages.dues import DeliveryContext, assign_recipients, fallback_recipient, in_chats, same_bytes
 from bot.services.messages.tidying import ROUTINE
 
 
@@ -92,25 +98,25 @@ class Preferences:
         names = {*(await self._catalogue.known_names()).values(), *(await self._catalogue.latest_by_database())}
         return tuple(sorted(names, key=str.casefold))
 
-    async def seen(self, admin_id: int) -> MyMessages:
+    async def my_messages(self, admin_id: int) -> MyMessages:
         """Return everything the screen of an admin shows."""
         recipients = [one for one in await self._current(self._recipients) if one.is_chat]
         parked = await self._catalogue.parked()
-        wishes = [
+        contexts = [
             DeliveryContext(recipient=one, choice=await self._of_chat(one), parked=one in parked) for one in recipients
         ]
         takers = [
-            w for w in wishes if w.choice.mode is MessageMode.EVERY and w.choice.databases is None and not w.parked
+            w for w in contexts if w.choice.mode is MessageMode.EVERY and w.choice.databases is None and not w.parked
         ]
-        keeper = None if takers else fallback_recipient(wishes)
-        name = (await self._catalogue.recipient_statuses([keeper]))[0].name if keeper else ""
+        fallback = None if takers else fallback_recipient(contexts)
+        name = (await self._catalogue.recipient_statuses([fallback]))[0].name if fallback else ""
         return MyMessages(
             admin_id=admin_id,
             choice=await self.of(admin_id),
             known=await self.known(),
             receives=Recipient(chat_id=admin_id) in recipients,
-            keeper=keeper,
-            keeper_name=name,
+            fallback=fallback,
+            fallback_name=name,
             unchanged=self._unchanged,
             chat_keep_hours=self._chat_keep_hours,
         )
@@ -132,7 +138,7 @@ class Preferences:
                 found.append(recipient)
         return tuple(found)
 
-    async def concerned(self, recipient: Recipient, names: Collection[str]) -> frozenset[str]:
+    async def affected_databases(self, recipient: Recipient, names: Collection[str]) -> frozenset[str]:
         """Return with which of these databases' trouble somebody is to be bothered.
 
         Those they chose, and those that nobody chose: trouble is never shown to nobody.
@@ -144,27 +150,29 @@ class Preferences:
             name for name in names if mine.follows({name}) or not any(choice.follows({name}) for choice in choices)
         )
 
-    async def apportion(self, backup: Backup, *, asked_in: int | None = None) -> tuple[Recipient, ...]:
+    async def assign_recipients(self, backup: Backup, *, asked_in: int | None = None) -> tuple[Recipient, ...]:
         """Write down to whom a backup is due and why not to the others; return to whom.
 
         Of what is not due nothing is owed; the reason stands in the ledger. Raises `CatalogueError`.
         """
-        wishes = await self._wishes(asked_in)
+        contexts = await self._contexts(asked_in)
         routine = backup.trigger in ROUTINE
-        dues = assign_recipients(backup, wishes, unchanged=self._unchanged, routine=routine, timezone=self._timezone)
-        for due in dues:
-            logger.debug("backup {} to {}: {} ({})", backup.id, due.recipient.address, due.due, due.why)
+        decisions = decide_recipients(
+            backup, contexts, unchanged=self._unchanged, routine=routine, timezone=self._timezone
+        )
+        for decision in decisions:
+            logger.debug("backup {} to {}: {} ({})", backup.id, decision.recipient.address, decision.due, decision.why)
         await self._catalogue.apportion(
             backup.id,
-            [due.recipient for due in dues if due.due],
-            [(due.recipient, due.sentence) for due in dues if not due.due],
-            same_as=same_bytes(backup, in_chats(wishes))
+            [one.recipient for one in decisions if one.due],
+            [(one.recipient, one.sentence) for one in decisions if not one.due],
+            same_as=same_bytes(backup, in_chats(contexts))
             if routine and self._unchanged is not WhenUnchanged.SEND
             else None,
         )
-        return tuple(due.recipient for due in dues if due.due)
+        return tuple(one.recipient for one in decisions if one.due)
 
-    async def stand_in(self, backup: Backup) -> Recipient | None:
+    async def reassign_if_unreachable(self, backup: Backup) -> Recipient | None:
         """Where everybody to whom a backup was due turned out to be unreachable, owe it to one of the others instead.
 
         None where it has arrived, may still arrive, or nobody is left; and where it is unchanged: somebody has it.
@@ -174,15 +182,15 @@ class Preferences:
         if not due or any(row.state is not DeliveryState.PARKED for row in due):
             return None
         spared = {row.recipient: row for row in rows if row.state is DeliveryState.NOT_DUE}
-        wishes = [wish for wish in await self._wishes(None) if wish.recipient in spared]
-        somebody_has_it = (await self._catalogue.backup(backup.id)).same_as is not None
-        keeper = None if somebody_has_it else fallback_recipient(wishes)
-        if keeper is not None:
-            await self._catalogue.save_delivery(replace(spared[keeper], state=DeliveryState.PENDING, reason=""))
-            logger.info("backup {} goes to {}: nobody else can be reached", backup.id, keeper.address)
-        return keeper
+        contexts = [context for context in await self._contexts(None) if context.recipient in spared]
+        has_same = (await self._catalogue.backup(backup.id)).same_as is not None
+        fallback = None if has_same else fallback_recipient(contexts)
+        if fallback is not None:
+            await self._catalogue.save_delivery(replace(spared[fallback], state=DeliveryState.PENDING, reason=""))
+            logger.info("backup {} goes to {}: nobody else can be reached", backup.id, fallback.address)
+        return fallback
 
-    async def needless(self, backup: Backup) -> bool:
+    async def is_redundant(self, backup: Backup) -> bool:
         """Tell whether an archive can go: WHEN_UNCHANGED=skip, nobody is due it, and the disk holds the same."""
         if self._unchanged is not WhenUnchanged.SKIP or backup.same_as is None or backup.trigger not in ROUTINE:
             return False
@@ -212,13 +220,13 @@ class Preferences:
     async def _current(self, recipients: Iterable[Recipient]) -> tuple[Recipient, ...]:
         return tuple(dict.fromkeys([await self._catalogue.current(recipient) for recipient in recipients]))
 
-    async def _wishes(self, asked_in: int | None) -> Sequence[DeliveryContext]:
+    async def _contexts(self, asked_in: int | None) -> Sequence[DeliveryContext]:
         recipients = await self._current(self._recipients)
         last, parked = await self._catalogue.last_delivered(recipients), await self._catalogue.parked()
-        wishes = []
+        contexts = []
         for recipient in recipients:
             newest = last.get(recipient)
-            wishes.append(
+            contexts.append(
                 DeliveryContext(
                     recipient=recipient,
                     choice=await self._of_chat(recipient),
@@ -228,7 +236,7 @@ class Preferences:
                     asked=recipient.chat_id == asked_in,
                 )
             )
-        return wishes
+        return contexts
 
     async def _on_disk(self, backup: Backup) -> bool:
         """Whether the disk holds the archive whole, as far as its size and what was found of it tell."""

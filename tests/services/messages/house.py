@@ -80,7 +80,7 @@ class House:
         try:
             result = await self.manager.back_up(trigger=trigger, requested_by="a test", **more)
         finally:
-            await self.manager.alarms.told()
+            await self.manager.alarms.deliver()
         await self.upkeep.refresh()
         return result.backup
 

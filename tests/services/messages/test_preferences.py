@@ -111,6 +111,6 @@ async def test_the_screen_knows_to_whom_what_nobody_wants_goes(make_house: MakeH
     house = await make_house()
     preferences = house.manager.preferences
     await preferences.choose_mode(11, MessageMode.TROUBLE, actor="Ann (11)")
-    assert (await preferences.seen(11)).keeper is None
+    assert (await preferences.my_messages(11)).fallback is None
     await preferences.choose_mode(12, MessageMode.DIGEST, actor="Ben (12)")
-    assert (await preferences.seen(11)).keeper == Recipient(chat_id=12)
+    assert (await preferences.my_messages(11)).fallback == Recipient(chat_id=12)

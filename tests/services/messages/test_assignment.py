@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.models import DEFAULT_CHOICE, Backup, MessageChoice, MessageMode, QuietHours, Recipient, Trigger, WhenUnchanged
-from bot.services.messages.dues import DeliveryContext, DeliveryDecision, DeliveryReason, assign_recipients
+from bot.services.messages.assignment import DeliveryContext, DeliveryDecision, DeliveryReason, decide_recipients
 from tests.services.messages.samples import ANN, BEN, NOON, TEAM, backup
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -19,7 +19,7 @@ EARLIER = backup(1, NOON - timedelta(hours=1), users="a", shop="a")
 def plan(
     new: Backup, *wishes: DeliveryContext, unchanged: WhenUnchanged = WhenUnchanged.SEND, routine: bool = True
 ) -> dict[Recipient, DeliveryDecision]:
-    dues = assign_recipients(new, wishes, unchanged=unchanged, routine=routine, timezone=BERLIN)
+    dues = decide_recipients(new, wishes, unchanged=unchanged, routine=routine, timezone=BERLIN)
     assert [due.recipient for due in dues] == [wish.recipient for wish in wishes]
     return {due.recipient: due for due in dues}
 
@@ -149,7 +149,7 @@ def test_no_choice_leaves_a_backup_with_nobody_or_a_chat_without_its_day(
         )
         for n, (choice, last, on_disk, parked) in enumerate(people, start=1)
     ]
-    dues = assign_recipients(new, wishes, unchanged=unchanged, routine=routine, timezone=BERLIN)
+    dues = decide_recipients(new, wishes, unchanged=unchanged, routine=routine, timezone=BERLIN)
     today = NOON.astimezone(BERLIN).date()
     for wished, due in zip(wishes, dues, strict=True):
         has_today = wished.last is not None and wished.last.started_at.astimezone(BERLIN).date() == today

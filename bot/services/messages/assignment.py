@@ -69,69 +69,78 @@ def is_same(older: Backup, newer: Backup) -> bool:
     }
 
 
-def assign_recipients(
-    backup: Backup, wishes: Sequence[DeliveryContext], *, unchanged: WhenUnchanged, routine: bool, timezone: ZoneInfo
+def decide_recipients(
+    backup: Backup, contexts: Sequence[DeliveryContext], *, unchanged: WhenUnchanged, routine: bool, timezone: ZoneInfo
 ) -> tuple[DeliveryDecision, ...]:
     """Decide for every recipient, in the order given. `routine` is what nobody asked for: the planned runs.
 
     A backup that lacks a database is never called unchanged. What an object store or a mailbox gets spares no chat.
     """
     may_skip = routine and unchanged is not WhenUnchanged.SEND
-    dues = [_decide(backup, wish, may_skip=may_skip, routine=routine, timezone=timezone) for wish in wishes]
-    held = may_skip and same_bytes(backup, [wish for wish in in_chats(wishes) if not wish.parked]) is not None
-    takers = [wish for due, wish in zip(dues, wishes, strict=True) if due.due and not wish.parked]
-    if not held and not in_chats(takers):
-        spared = in_chats(wish for due, wish in zip(dues, wishes, strict=True) if not due.due)
-        if (keeper := fallback_recipient(spared)) is not None:
-            at = next(index for index, due in enumerate(dues) if due.recipient == keeper)
-            dues[at] = DeliveryDecision(recipient=keeper, due=True, why=DeliveryReason.NOBODY_ELSE)
-    return tuple(dues)
+    decisions = [
+        _decide(backup, context, may_skip=may_skip, routine=routine, timezone=timezone) for context in contexts
+    ]
+    already_held = (
+        may_skip and same_bytes(backup, [context for context in in_chats(contexts) if not context.parked]) is not None
+    )
+    takers = [
+        context for decision, context in zip(decisions, contexts, strict=True) if decision.due and not context.parked
+    ]
+    if not already_held and not in_chats(takers):
+        spared = in_chats(context for decision, context in zip(decisions, contexts, strict=True) if not decision.due)
+        if (fallback := fallback_recipient(spared)) is not None:
+            at = next(index for index, decision in enumerate(decisions) if decision.recipient == fallback)
+            decisions[at] = DeliveryDecision(recipient=fallback, due=True, why=DeliveryReason.NOBODY_ELSE)
+    return tuple(decisions)
 
 
-def same_bytes(backup: Backup, wishes: Sequence[DeliveryContext]) -> int | None:
+def same_bytes(backup: Backup, contexts: Sequence[DeliveryContext]) -> int | None:
     """Return the newest backup that some chat and the disk hold with the same databases, byte for byte."""
-    return max((wish.last.id for wish in wishes if wish.last is not None and _has_same(wish, backup)), default=None)
+    return max(
+        (context.last.id for context in contexts if context.last is not None and _has_same(context, backup)),
+        default=None,
+    )
 
 
-def in_chats(wishes: Iterable[DeliveryContext]) -> list[DeliveryContext]:
+def in_chats(contexts: Iterable[DeliveryContext]) -> list[DeliveryContext]:
     """Leave out what is no chat: from chats alone everything can be had back."""
-    return [wish for wish in wishes if wish.recipient.is_chat]
+    return [context for context in contexts if context.recipient.is_chat]
 
 
-def fallback_recipient(wishes: Sequence[DeliveryContext]) -> Recipient | None:
+def fallback_recipient(contexts: Sequence[DeliveryContext]) -> Recipient | None:
     """Return the chat that takes a backup which is due to nobody; None when none of them can be reached.
 
     Who wants a digest rather than who wants trouble only, and always the same one: the first in the settings.
     """
-    reachable = [wish for wish in wishes if not wish.parked]
-    chosen = min(reachable, key=lambda wish: wish.choice.mode is MessageMode.TROUBLE, default=None)
+    reachable = [context for context in contexts if not context.parked]
+    chosen = min(reachable, key=lambda context: context.choice.mode is MessageMode.TROUBLE, default=None)
     return chosen.recipient if chosen else None
 
 
 def _decide(
-    backup: Backup, wish: DeliveryContext, *, may_skip: bool, routine: bool, timezone: ZoneInfo
+    backup: Backup, context: DeliveryContext, *, may_skip: bool, routine: bool, timezone: ZoneInfo
 ) -> DeliveryDecision:
     def is_due(why: DeliveryReason) -> DeliveryDecision:
-        return DeliveryDecision(recipient=wish.recipient, due=True, why=why)
+        return DeliveryDecision(recipient=context.recipient, due=True, why=why)
 
     def is_not(why: DeliveryReason, same_as: int | None = None) -> DeliveryDecision:
-        return DeliveryDecision(recipient=wish.recipient, due=False, why=why, same_as=same_as)
+        return DeliveryDecision(recipient=context.recipient, due=False, why=why, same_as=same_as)
 
-    if wish.asked:
+    if context.asked:
         return is_due(DeliveryReason.ASKED)
-    if wish.last is None or _day(wish.last, timezone) < _day(backup, timezone):
-        return is_due(DeliveryReason.FIRST_OF_DAY if wish.choice != DEFAULT_CHOICE else DeliveryReason.EVERY)
-    if wish.choice.mode is not MessageMode.EVERY:
-        return is_not(DeliveryReason.DIGEST if wish.choice.mode is MessageMode.DIGEST else DeliveryReason.TROUBLE)
-    if may_skip and _has_same(wish, backup):
-        return is_not(DeliveryReason.UNCHANGED, wish.last.id)
-    if routine and wish.on_disk and _holds_what_is_followed(wish.last, backup, wish.choice):
+    if context.last is None or _day(context.last, timezone) < _day(backup, timezone):
+        return is_due(DeliveryReason.FIRST_OF_DAY if context.choice != DEFAULT_CHOICE else DeliveryReason.EVERY)
+    if context.choice.mode is not MessageMode.EVERY:
+        return is_not(DeliveryReason.DIGEST if context.choice.mode is MessageMode.DIGEST else DeliveryReason.TROUBLE)
+    if may_skip and _has_same(context, backup):
+        return is_not(DeliveryReason.UNCHANGED, context.last.id)
+    if routine and context.on_disk and _holds_what_is_followed(context.last, backup, context.choice):
         return is_not(DeliveryReason.DATABASES)
     return is_due(DeliveryReason.EVERY)
 
 
-def _has_same(wish: DeliveryContext, backup: Backup) -> bool:
-    return wish.last is not None and wish.on_disk and is_same(wish.last, backup)
+def _has_same(context: DeliveryContext, backup: Backup) -> bool:
+    return context.last is not None and context.on_disk and is_same(context.last, backup)
 
 
 def _holds_what_is_followed(last: Backup, backup: Backup, choice: MessageChoice) -> bool:
