@@ -62,7 +62,7 @@ def prepare_alarms(manager: Manager, ledger: Ledger, *, clock: Clock, usage: Dis
                 wording=texts,
                 buttons=alarm_buttons,
                 loudness=manager.alarms.loudness,
-                concerned=manager.preferences.affected_databases,
+                affected=manager.preferences.affected_databases,
                 reminder=manager.alarms.reminder,
                 clock=clock,
             )

@@ -29,7 +29,7 @@ async def back_up(manager: Manager) -> None:
     await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
     assert manager.pins is not None
     await manager.pins.refresh()
-    await manager.alarms.told()
+    await manager.alarms.deliver()
 
 
 async def test_another_bots_token_starts_afresh(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
@@ -55,9 +55,9 @@ async def test_another_bots_token_starts_afresh(standin: StandIn, tmp_path: Path
 
         await ben.start(new)
         await manager.recipient_started(12, "Ben")
-        await manager.alarms.told()
+        await manager.alarms.deliver()
         assert any("Another bot serves here now" in message.text for message in ben.conversation(new))
-        await manager.alarms.told()
+        await manager.alarms.deliver()
         assert "new bot" not in [alarm.key for alarm in await manager.alarms.open_alarms()]
         assert manager.upkeep is not None
         assert not any(d.delete for d in await manager.upkeep.plan_tidy() if d.delivery.backup_id == 1)

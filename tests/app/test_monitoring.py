@@ -141,7 +141,7 @@ async def test_a_second_poller_is_an_alarm_and_one_leftover_answer_is_not(
     rule = standin.inject(faults.refused(409, text), "getUpdates", times=1)
     async with Service.started(settings) as service:
         await rule.struck(1)
-        await service.manager.alarms.told()
+        await service.manager.alarms.deliver()
         assert await service.manager.alarms.open_alarms() == ()
         await standin.polled(within=20)
         rule = standin.inject(faults.refused(409, text), "getUpdates", times=2)

@@ -99,7 +99,7 @@ async def drill_failed(town: Town, _: MovedClock) -> AsyncIterator[Callable[[], 
 
     async def drill() -> None:
         await town.service.manager.drills.drill_on_disk(backup, abort=Abort())
-        await town.service.manager.alarms.told()
+        await town.service.manager.alarms.deliver()
 
     archive.write_bytes(whole[:200] + b"\0" * 50 + whole[250:])
     yield drill
@@ -112,7 +112,7 @@ async def clock_wrong(town: Town, _: MovedClock) -> AsyncIterator[Callable[[], A
     async def hear() -> None:
         for _ in range(3):
             await town.service.bot.get_me()
-        await town.service.manager.alarms.told()
+        await town.service.manager.alarms.deliver()
 
     town.api.date_ahead = 600
     yield hear
@@ -125,7 +125,7 @@ async def second_poller(town: Town, clock: MovedClock) -> AsyncIterator[Callable
     async def refuse() -> None:
         for _ in range(2):
             town.service.poller.on_conflict()
-        await town.service.manager.alarms.told()
+        await town.service.manager.alarms.deliver()
 
     yield refuse
     clock.go(HOUR)  # nobody was refused for so long
@@ -165,15 +165,15 @@ async def test_it_begins_is_repeated_once_and_ends(tmp_path: Path, trouble: Trou
             assert not began.silent
             clock.go(5 * HOUR + 3000)
             await see()
-            await alarms.told()
+            await alarms.deliver()
             assert ringing() == [began.id]
             clock.go(700)
             await see()
             reminder = await town.ann.wait_for(lambda m: m.id > began.id and m.text.startswith(f"🚨 {title}"), since=0)
-            await alarms.told()
+            await alarms.deliver()
             assert not reminder.silent
             assert ringing() == [reminder.id]
-        await alarms.told()
+        await alarms.deliver()
         over = await town.ann.wait_for(lambda m: m.id == reminder.id and m.text.startswith("✅ Recovered"), since=0)
         assert title in over.text
         assert ringing() == []

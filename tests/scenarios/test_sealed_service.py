@@ -314,7 +314,7 @@ async def test_without_a_key_a_drill_compares_the_bytes_and_says_so(
             from_telegram = await manager.drills.drill_newest()
         assert from_telegram is not None
         assert not from_telegram.ok
-        await manager.alarms.told()
+        await manager.alarms.deliver()
     assert "Test-restore failed" in ann.last.text
 
 
@@ -339,7 +339,7 @@ async def test_an_identity_that_does_not_fit_fails_the_drill(standin: StandIn, a
     async with open_manager(settings, deliver=True) as manager:
         await back_up(manager)
         drill = await manager.drills.drill_newest()
-        await manager.alarms.told()
+        await manager.alarms.deliver()
     assert drill is not None
     assert not drill.ok
     assert "Compare the fingerprint" in ann.last.text or "No key given here opens" in ann.last.text

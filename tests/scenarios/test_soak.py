@@ -240,7 +240,7 @@ async def alarms_have_ended(world: World) -> None:
     alarms = world.service.manager.alarms
 
     async def over() -> bool:
-        await alarms.told()
+        await alarms.deliver()
         if await alarms.open_alarms() == ():
             return True
         await world.pass_hour()  # what could not be told is tried again after some minutes

@@ -57,7 +57,7 @@ class Alarms:
         self.shrink_percent = shrink_percent
         self._catalogue, self._clock = catalogue, clock
         self._register = AlarmRegister(catalogue, clock=clock)
-        self._telling = AlarmDispatch(self._register, reminder=reminder, clock=clock)
+        self._dispatch = AlarmDispatch(self._register, reminder=reminder, clock=clock)
         self._lock = asyncio.Lock()
         self._nudged = asyncio.Event()
 
@@ -120,9 +120,9 @@ class Alarms:
     async def hush(self, alarm_id: str, address: str, until: datetime, *, actor: str) -> Alarm:
         """Remind a listener of an open alarm not before an instant. Raises `NotFoundError` when it is over."""
         alarm = await self._find(alarm_id)
-        told = self._register.told(alarm_id, address)
-        if told is not None:
-            await self._register.keep_told(replace(told, quiet_until=until))
+        notice = self._register.notice(alarm_id, address)
+        if notice is not None:
+            await self._register.save_notice(replace(notice, quiet_until=until))
         with suppress(CourierError):
             await self._catalogue.audit(actor, "silenced an alarm for themselves", f"{alarm.title}: {alarm.sentence}")
         return alarm
@@ -171,7 +171,7 @@ class Alarms:
 
     def returned(self, chat_id: int) -> None:
         """Somebody can be reached again: what they have yet to be told of does not wait any longer."""
-        self._telling.returned(chat_id)
+        self._dispatch.returned(chat_id)
         self.nudge()
 
     async def run(self) -> None:
@@ -180,11 +180,11 @@ class Alarms:
             while True:
                 self._nudged.clear()
                 await self.look()
-                await self.tell()
+                await self.notify()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._nudged.wait(), LOOK_EVERY)
         finally:
-            await self._telling.stop()
+            await self._dispatch.stop()
 
     async def look(self) -> None:
         """Let every sentry look; one that fails is logged and keeps no other from looking."""
@@ -196,7 +196,7 @@ class Alarms:
             except Exception:
                 logger.exception("something could not be watched")
 
-    async def tell(self) -> None:
+    async def notify(self) -> None:
         """Begin to tell everybody what is due to them, each in a task of their own."""
         async with self._lock:
             await self._load()
@@ -206,14 +206,14 @@ class Alarms:
         except CourierError as error:
             logger.error("nobody can be told: {}", error.sentence)
             return
-        self._telling.begin(listeners)
+        self._dispatch.begin(listeners)
         self._register.let_go()
 
-    async def told(self) -> None:
+    async def deliver(self) -> None:
         """Look, tell, and wait until everybody who can be told now was."""
         await self.look()
-        await self.tell()
-        await self._telling.over()
+        await self.notify()
+        await self._dispatch.over()
 
     async def _find(self, alarm_id: str) -> Alarm:
         found = next((alarm for alarm in await self.open_alarms() if alarm.id == alarm_id), None)

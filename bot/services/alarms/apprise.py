@@ -18,7 +18,7 @@ from datetime import datetime
 from bot.clock import Clock
 from bot.models import Alarm, AlarmNotice
 from bot.services.alarms.lifecycle import AlarmStep, fingerprint
-from bot.services.alarms.listener import CanNotTellError
+from bot.services.alarms.listener import NotNotifiedError
 
 ANSWERS_WITHIN = 20.0
 """Seconds for one message in all; apprise waits four for a connection and four for an answer, unless told else."""
@@ -44,31 +44,31 @@ class AppriseTarget:
         """A fingerprint: the address itself is a secret, and the catalogue is no place for it."""
         return f"phone:{hashlib.sha256(self._url.encode()).hexdigest()[:12]}"
 
-    async def concerned(self, alarm: Alarm) -> bool:
+    async def is_wanted(self, alarm: Alarm) -> bool:
         return True
 
-    async def tell(self, act: AlarmStep, alarm: Alarm, told: AlarmNotice) -> AlarmNotice:
+    async def notify(self, step: AlarmStep, alarm: Alarm, notice: AlarmNotice) -> AlarmNotice:
         now = self._clock()
-        match act:
+        match step:
             case AlarmStep.CHANGE:
-                return replace(told, shown=fingerprint(alarm))  # a phone can't take back what it has shown
+                return replace(notice, shown=fingerprint(alarm))  # a phone can't take back what it has shown
             case AlarmStep.END_UNHEARD:
-                return replace(told, done=True)  # nothing to put right: it never rang
+                return replace(notice, done=True)  # nothing to put right: it never rang
             case _:
-                await self._send(act, alarm, now)
-        if act is AlarmStep.END:
-            return replace(told, done=True)
-        return replace(told, message_id=0, sent_at=now, reminded_at=now, shown=fingerprint(alarm))
+                await self._send(step, alarm, now)
+        if step is AlarmStep.END:
+            return replace(notice, done=True)
+        return replace(notice, message_id=0, sent_at=now, reminded_at=now, shown=fingerprint(alarm))
 
-    async def _send(self, act: AlarmStep, alarm: Alarm, now: datetime) -> None:
+    async def _send(self, step: AlarmStep, alarm: Alarm, now: datetime) -> None:
         title, body = self._wording(alarm, now)
-        attempt = (alarm.id, act)
+        attempt = (alarm.id, step)
         if await in_a_thread(lambda: _notify(self._url, title, body), self._within):
             self._failures.pop(attempt, None)
             return
         self._failures[attempt] = self._failures.get(attempt, 0) + 1
         if self._failures[attempt] < self._tries:
-            raise CanNotTellError("the address of NOTIFY_URLS does not take the message")
+            raise NotNotifiedError("the address of NOTIFY_URLS does not take the message")
         self._failures.pop(attempt)
 
 

@@ -12,13 +12,13 @@ from bot.clock import Clock
 from bot.models import Alarm, AlarmNotice, Recipient
 from bot.services.alarms.alarms import MANY, SHRUNKEN, SKIPPED, Loudness
 from bot.services.alarms.lifecycle import EDITABLE_FOR, AlarmStep, fingerprint
-from bot.services.alarms.listener import CanNotTellError
+from bot.services.alarms.listener import NotNotifiedError
 from bot.services.contracts.destination import Notice, NoticeButton, Outcome, Wait
 from bot.services.delivery.ledger import Ledger
 
 Buttons = Callable[[Alarm], tuple[NoticeButton, ...]]
 
-Concerned = Callable[[Recipient, Collection[str]], Awaitable[frozenset[str]]]
+AffectedDatabases = Callable[[Recipient, Collection[str]], Awaitable[frozenset[str]]]
 """With which of these databases' trouble a recipient is to be bothered."""
 
 OF_ONE_DATABASE = (SKIPPED, SHRUNKEN)
@@ -51,69 +51,69 @@ class ChatAlarms:
         wording: Wording,
         buttons: Buttons,
         loudness: Loudness,
-        concerned: Concerned,
+        affected: AffectedDatabases,
         reminder: timedelta,
         clock: Clock,
     ) -> None:
         self._ledger, self._recipient = ledger, recipient
         self._wording, self._buttons, self._loudness = wording, buttons, loudness
-        self._concerned = concerned
+        self._affected = affected
         self._reminder, self._clock = reminder, clock
 
     @property
     def address(self) -> str:
         return self._recipient.address
 
-    async def concerned(self, alarm: Alarm) -> bool:
+    async def is_wanted(self, alarm: Alarm) -> bool:
         """Leave out the trouble of a database that they did not choose and somebody else did."""
         if alarm.kind not in OF_ONE_DATABASE or alarm.subject == MANY:
             return True
-        return bool(await self._concerned(self._recipient, [alarm.subject]))
+        return bool(await self._affected(self._recipient, [alarm.subject]))
 
-    async def tell(self, act: AlarmStep, alarm: Alarm, told: AlarmNotice) -> AlarmNotice:
+    async def notify(self, step: AlarmStep, alarm: Alarm, notice: AlarmNotice) -> AlarmNotice:
         try:
-            return await self._tell(act, alarm, told)
+            return await self._notify(step, alarm, notice)
         except Wait as outcome:
-            raise CanNotTellError(outcome.sentence, seconds=outcome.seconds) from None
+            raise NotNotifiedError(outcome.sentence, seconds=outcome.seconds) from None
         except Outcome as outcome:
-            raise CanNotTellError(outcome.sentence) from None
+            raise NotNotifiedError(outcome.sentence) from None
 
-    async def _tell(self, act: AlarmStep, alarm: Alarm, told: AlarmNotice) -> AlarmNotice:
+    async def _notify(self, step: AlarmStep, alarm: Alarm, notice: AlarmNotice) -> AlarmNotice:
         now = self._clock()
-        match act:
+        match step:
             case AlarmStep.BEGIN | AlarmStep.REMIND:
                 message_id = await self._ledger.post(self._recipient, await self._notice(alarm, now, aloud=True))
-                if told.message_id is not None:
-                    await self._take_away(told, alarm)
-                return self._shown(replace(told, message_id=message_id, sent_at=now, reminded_at=now), alarm)
+                if notice.message_id is not None:
+                    await self._take_away(notice, alarm)
+                return self._shown(replace(notice, message_id=message_id, sent_at=now, reminded_at=now), alarm)
             case AlarmStep.CHANGE:
-                return await self._change(alarm, told, now)
+                return await self._change(alarm, notice, now)
             case AlarmStep.END:
-                return await self._end(alarm, told)
+                return await self._end(alarm, notice)
             case AlarmStep.END_UNHEARD:
                 await self._ledger.post(self._recipient, Notice(html=self._wording.alarm_over(alarm)))
-                return replace(told, done=True)
+                return replace(notice, done=True)
             case _:
-                return told
+                return notice
 
-    async def _change(self, alarm: Alarm, told: AlarmNotice, now: datetime) -> AlarmNotice:
-        old = told.message_id if told.sent_at is not None and now - told.sent_at < EDITABLE_FOR else None
+    async def _change(self, alarm: Alarm, notice: AlarmNotice, now: datetime) -> AlarmNotice:
+        old = notice.message_id if notice.sent_at is not None and now - notice.sent_at < EDITABLE_FOR else None
         message_id = await self._ledger.post(
             self._recipient, await self._notice(alarm, now, aloud=False), message_id=old
         )
-        if message_id != told.message_id:
+        if message_id != notice.message_id:
             if old is None:
-                await self._take_away(told, alarm)
-            told = replace(told, message_id=message_id, sent_at=now)
-        return self._shown(told, alarm)
+                await self._take_away(notice, alarm)
+            notice = replace(notice, message_id=message_id, sent_at=now)
+        return self._shown(notice, alarm)
 
-    async def _end(self, alarm: Alarm, told: AlarmNotice) -> AlarmNotice:
+    async def _end(self, alarm: Alarm, notice: AlarmNotice) -> AlarmNotice:
         over = Notice(html=self._wording.alarm_over(alarm))
-        message_id = await self._ledger.post(self._recipient, over, message_id=told.message_id)
-        if message_id == told.message_id and not alarm.accepted:
+        message_id = await self._ledger.post(self._recipient, over, message_id=notice.message_id)
+        if message_id == notice.message_id and not alarm.accepted:
             recovered = Notice(html=self._wording.alarm_recovered(alarm), answers=message_id)
             await self._ledger.post(self._recipient, recovered)
-        return replace(told, message_id=message_id, done=True)
+        return replace(notice, message_id=message_id, done=True)
 
     async def _notice(self, alarm: Alarm, now: datetime, *, aloud: bool) -> Notice:
         private = self._recipient.is_private
@@ -124,14 +124,14 @@ class ChatAlarms:
             buttons=self._buttons(alarm) if private else (),  # presses are only heard in private chats
         )
 
-    async def _take_away(self, told: AlarmNotice, alarm: Alarm) -> None:
+    async def _take_away(self, notice: AlarmNotice, alarm: Alarm) -> None:
         """Let the newer message stand alone: the older one goes, or at least loses its buttons."""
-        if told.message_id is None:
+        if notice.message_id is None:
             return
         with suppress(Outcome):
             moved = Notice(html=self._wording.alarm_moved(alarm))
-            await self._ledger.delete_notice(self._recipient, told.message_id, moved)
+            await self._ledger.delete_notice(self._recipient, notice.message_id, moved)
 
     @staticmethod
-    def _shown(told: AlarmNotice, alarm: Alarm) -> AlarmNotice:
-        return replace(told, shown=fingerprint(alarm))
+    def _shown(notice: AlarmNotice, alarm: Alarm) -> AlarmNotice:
+        return replace(notice, shown=fingerprint(alarm))

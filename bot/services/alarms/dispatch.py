@@ -12,7 +12,7 @@ from loguru import logger
 from bot.clock import Clock
 from bot.models import Alarm, AlarmNotice
 from bot.services.alarms.lifecycle import AlarmStep, step_due
-from bot.services.alarms.listener import CanNotTellError, Listener
+from bot.services.alarms.listener import Listener, NotNotifiedError
 from bot.services.alarms.register import AlarmRegister
 
 TRY_AGAIN_AFTER = 30.0
@@ -34,7 +34,7 @@ class AlarmDispatch:
         """Begin to tell each of them what is due to them; whoever is still being told is let be."""
         for listener in listeners:
             if listener.address not in self._tasks:
-                task = asyncio.create_task(self._tell(listener), name=f"alarms to {listener.address}")
+                task = asyncio.create_task(self._notify(listener), name=f"alarms to {listener.address}")
                 self._tasks[listener.address] = task
                 task.add_done_callback(lambda _, address=listener.address: self._tasks.pop(address, None))  # type: ignore[misc]
 
@@ -58,7 +58,7 @@ class AlarmDispatch:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _tell(self, listener: Listener) -> None:
+    async def _notify(self, listener: Listener) -> None:
         """Do what is due to one listener, oldest alarm first; a trouble leaves the rest for later."""
         wait_until, pause = self._not_before.get(listener.address, (None, TRY_AGAIN_AFTER))
         if wait_until is not None and self._clock() < wait_until:
@@ -67,15 +67,15 @@ class AlarmDispatch:
             alarm = self._register.alarm(alarm_id)
             if alarm is None:
                 continue
-            told = self._register.told(alarm_id, listener.address)
-            if told is None:
-                if alarm.ended_at is not None or not await listener.concerned(alarm):
+            notice = self._register.notice(alarm_id, listener.address)
+            if notice is None:
+                if alarm.ended_at is not None or not await listener.is_wanted(alarm):
                     continue  # whoever came in later need not hear of what is over
-                told = AlarmNotice(alarm_id=alarm_id, address=listener.address)
-                await self._register.keep_told(told)
+                notice = AlarmNotice(alarm_id=alarm_id, address=listener.address)
+                await self._register.save_notice(notice)
             try:
-                await self._do(listener, alarm, told)
-            except CanNotTellError as error:
+                await self._do(listener, alarm, notice)
+            except NotNotifiedError as error:
                 seconds = pause if error.seconds is None else error.seconds
                 self._not_before[listener.address] = (
                     self._clock() + timedelta(seconds=seconds),
@@ -88,13 +88,13 @@ class AlarmDispatch:
                 return
         self._not_before.pop(listener.address, None)
 
-    async def _do(self, listener: Listener, alarm: Alarm, told: AlarmNotice) -> None:
-        act = step_due(alarm, told, now=self._clock(), reminder=self._reminder)
-        if act is AlarmStep.NOTHING:
+    async def _do(self, listener: Listener, alarm: Alarm, notice: AlarmNotice) -> None:
+        step = step_due(alarm, notice, now=self._clock(), reminder=self._reminder)
+        if step is AlarmStep.NOTHING:
             return
-        after = replace(told, done=True) if act is AlarmStep.FORGET else await listener.tell(act, alarm, told)
+        after = replace(notice, done=True) if step is AlarmStep.FORGET else await listener.notify(step, alarm, notice)
         # What was asked for meanwhile (not to be reminded) stays.
-        newer = self._register.told(alarm.id, listener.address) or told
-        if newer.quiet_until != told.quiet_until:
+        newer = self._register.notice(alarm.id, listener.address) or notice
+        if newer.quiet_until != notice.quiet_until:
             after = replace(after, quiet_until=newer.quiet_until)
-        await self._register.keep_told(after)
+        await self._register.save_notice(after)

@@ -29,24 +29,24 @@ def fingerprint(alarm: Alarm) -> str:
     return hashlib.sha256(f"{alarm.title}\n{alarm.sentence}".encode()).hexdigest()[:16]
 
 
-def step_due(alarm: Alarm, told: AlarmNotice, *, now: datetime, reminder: timedelta) -> AlarmStep:
+def step_due(alarm: Alarm, notice: AlarmNotice, *, now: datetime, reminder: timedelta) -> AlarmStep:
     """Decide what a listener is to be told now. A `reminder` of no length means that nobody is reminded."""
-    if told.done:
+    if notice.done:
         return AlarmStep.NOTHING
     if alarm.ended_at is not None:
-        if told.message_id is not None:
+        if notice.message_id is not None:
             return AlarmStep.END
         return AlarmStep.FORGET if alarm.accepted else AlarmStep.END_UNHEARD
-    if told.message_id is None:
+    if notice.message_id is None:
         return AlarmStep.BEGIN
-    if reminder and now >= next_reminder(told, reminder):
+    if reminder and now >= next_reminder(notice, reminder):
         return AlarmStep.REMIND
-    return AlarmStep.CHANGE if told.shown != fingerprint(alarm) else AlarmStep.NOTHING
+    return AlarmStep.CHANGE if notice.shown != fingerprint(alarm) else AlarmStep.NOTHING
 
 
-def next_reminder(told: AlarmNotice, reminder: timedelta) -> datetime:
+def next_reminder(notice: AlarmNotice, reminder: timedelta) -> datetime:
     """Return when a listener is reminded, unless the alarm ends before."""
-    since = told.reminded_at or told.sent_at
+    since = notice.reminded_at or notice.sent_at
     if since is None:
         raise ValueError("nobody is reminded of what they were never told")
-    return max(since + reminder, told.quiet_until or since)
+    return max(since + reminder, notice.quiet_until or since)

@@ -9,7 +9,7 @@ from bot.models import Alarm, AlarmNotice
 from bot.services.alarms.lifecycle import AlarmStep
 
 
-class CanNotTellError(Exception):
+class NotNotifiedError(Exception):
     """A listener could not be told; `seconds` is when to try again at the earliest, None as usual."""
 
     def __init__(self, sentence: str, *, seconds: float | None = None) -> None:
@@ -23,12 +23,12 @@ class Listener(Protocol):
     @property
     def address(self) -> str: ...
 
-    async def concerned(self, alarm: Alarm) -> bool:
+    async def is_wanted(self, alarm: Alarm) -> bool:
         """Say whether they are to hear of an alarm that begins."""
         ...
 
-    async def tell(self, act: AlarmStep, alarm: Alarm, told: AlarmNotice) -> AlarmNotice:
-        """Do what is due, and return how the alarm is known now. Raises `CanNotTellError`."""
+    async def notify(self, step: AlarmStep, alarm: Alarm, notice: AlarmNotice) -> AlarmNotice:
+        """Do what is due, and return how the alarm is known now. Raises `NotNotifiedError`."""
         ...
 
 

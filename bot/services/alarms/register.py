@@ -21,9 +21,9 @@ class AlarmRegister:
     def __init__(self, catalogue: Catalogue, *, clock: Clock) -> None:
         self._catalogue, self._clock = catalogue, clock
         self._alarms: dict[str, Alarm] = {}
-        self._told: dict[tuple[str, str], AlarmNotice] = {}
+        self._notices: dict[tuple[str, str], AlarmNotice] = {}
         self._unsaved: set[str] = set()
-        self._unsaved_told: set[tuple[str, str]] = set()
+        self._unsaved_notices: set[tuple[str, str]] = set()
         self._loaded = False
 
     # --- what is in it -----------------------------------------------------------------------------------------
@@ -44,9 +44,9 @@ class AlarmRegister:
         """Return the open alarm of a key."""
         return next((a for a in self._alarms.values() if a.key == key and a.ended_at is None), None)
 
-    def told(self, alarm_id: str, address: str) -> AlarmNotice | None:
+    def notice(self, alarm_id: str, address: str) -> AlarmNotice | None:
         """Return how far somebody knows of an alarm; None where they have not begun to."""
-        return self._told.get((alarm_id, address))
+        return self._notices.get((alarm_id, address))
 
     # --- what is written down ----------------------------------------------------------------------------------
 
@@ -62,10 +62,10 @@ class AlarmRegister:
         except CourierError as error:
             logger.error("the alarms of before can't be read: {}", error.sentence)
             return
-        for alarm, told in known:
+        for alarm, notices in known:
             self._alarms.setdefault(alarm.id, alarm)
-            for one in told:
-                self._told.setdefault((one.alarm_id, one.address), one)
+            for one in notices:
+                self._notices.setdefault((one.alarm_id, one.address), one)
 
     async def keep(self, alarm: Alarm) -> None:
         """Take in an alarm as it is now. Never raises."""
@@ -73,10 +73,10 @@ class AlarmRegister:
         self._unsaved.add(alarm.id)
         await self.save_again()
 
-    async def keep_told(self, told: AlarmNotice) -> None:
+    async def save_notice(self, notice: AlarmNotice) -> None:
         """Take in how far somebody knows of an alarm now. Never raises."""
-        self._told[told.alarm_id, told.address] = told
-        self._unsaved_told.add((told.alarm_id, told.address))
+        self._notices[notice.alarm_id, notice.address] = notice
+        self._unsaved_notices.add((notice.alarm_id, notice.address))
         await self.save_again()
 
     async def save_again(self) -> None:
@@ -85,10 +85,10 @@ class AlarmRegister:
             for alarm_id in tuple(self._unsaved):
                 await self._catalogue.save_alarm(self._alarms[alarm_id])
                 self._unsaved.discard(alarm_id)
-            for key in tuple(self._unsaved_told):
-                if key in self._told:
-                    await self._catalogue.save_told(self._told[key])
-                self._unsaved_told.discard(key)
+            for key in tuple(self._unsaved_notices):
+                if key in self._notices:
+                    await self._catalogue.save_told(self._notices[key])
+                self._unsaved_notices.discard(key)
         except (CourierError, sqlite3.Error) as error:
             logger.error("an alarm could not be written down: {}", error)
 
@@ -102,9 +102,9 @@ class AlarmRegister:
         for alarm in tuple(self._alarms.values()):
             if alarm.ended_at is None or alarm.id in self._unsaved:
                 continue
-            known = [told for (alarm_id, _), told in self._told.items() if alarm_id == alarm.id]
-            if all(told.done for told in known) or alarm.ended_at < long_ago:
-                for told in known:
-                    self._told.pop((told.alarm_id, told.address))
-                    self._unsaved_told.discard((told.alarm_id, told.address))
+            known = [notice for (alarm_id, _), notice in self._notices.items() if alarm_id == alarm.id]
+            if all(notice.done for notice in known) or alarm.ended_at < long_ago:
+                for notice in known:
+                    self._notices.pop((notice.alarm_id, notice.address))
+                    self._unsaved_notices.discard((notice.alarm_id, notice.address))
                 del self._alarms[alarm.id]

@@ -60,14 +60,14 @@ class Scene:
             self.api.clock.advance(step.total_seconds())
             if each is not None:
                 await each()
-            await self.manager.alarms.told()
+            await self.manager.alarms.deliver()
 
     async def back_up(self) -> Backup | None:
         """Make the hourly backup, and let everybody be told of what came of it; None when it failed."""
         made = None
         with suppress(CourierError):
             made = (await self.manager.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")).backup
-        await self.manager.alarms.told()
+        await self.manager.alarms.deliver()
         return made
 
     async def open_keys(self) -> list[str]:
