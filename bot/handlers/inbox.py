@@ -22,14 +22,14 @@ from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import Restore, RestoreStep, Row, button, keyboard
 from bot.handlers.drawing.live import Pace
 from bot.handlers.drawing.screen import ButtonPress, MessageOwners, MessageSlot, Screen
-from bot.services.inbox.seen import MOVING, UploadEnd, UploadPhase, UploadView
+from bot.services.inbox.upload_view import MOVING, UploadEnd, UploadPhase, UploadView
 from bot.services.telegram.chat import posted_document
 from bot.texts import Texts
 from bot.texts import inbox as texts_of
 
 if TYPE_CHECKING:
     from bot.services.inbox import Inbox
-    from bot.services.inbox.collection import Upload
+    from bot.services.inbox.upload import Upload
     from bot.services.manager import Manager
 
 PER_PAGE = 8
@@ -64,7 +64,7 @@ class InboxAction(StrEnum):
 
 
 class OfInbox(CallbackData, prefix="in"):
-    """Something about one collection; `n` is a page or a restore point."""
+    """Something about one upload; `n` is a page or a restore point."""
 
     act: InboxAction
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
@@ -90,7 +90,7 @@ def build_inbox_router() -> Router:
 async def send_document(
     message: Message, person: User, bot: Bot, board: MessageOwners, *, manager: Manager, live_inbox: LiveInbox
 ) -> None:
-    """Take the document; whoever opened a collection keeps its message up to date to the end."""
+    """Take the document; whoever opened an upload keeps its message up to date to the end."""
     posted = posted_document(message, bot.id)
     if posted is None or manager.inbox is None:
         await live_inbox.say_what_is_taken(message, bot, board, texts_of.not_taken())
@@ -98,10 +98,10 @@ async def send_document(
     receipt = manager.inbox.receive(
         person.id, posted, actor=f"{person.full_name} ({person.id})", album=message.media_group_id
     )
-    if not receipt.collection:
+    if not receipt.upload:
         await live_inbox.say_what_is_taken(message, bot, board, texts_of.not_taken(receipt.why))
-    elif receipt.opened and (collection := manager.inbox.collection(receipt.collection)):
-        await live_inbox.follow(collection, board.canvas(bot, message.chat.id))
+    elif receipt.opened and (upload := manager.inbox.upload(receipt.upload)):
+        await live_inbox.follow(upload, board.canvas(bot, message.chat.id))
 
 
 async def send_something_else(message: Message, bot: Bot, board: MessageOwners, live_inbox: LiveInbox) -> None:
@@ -124,9 +124,9 @@ async def turn_page(
     _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, manager: Manager, live_inbox: LiveInbox
 ) -> None:
     inbox = await _inbox(manager, callback_data, press, live_inbox)
-    seen = inbox.look(callback_data.id) if inbox is not None else None
-    if seen is not None:
-        await press.draw(live_inbox.screen(seen, page=callback_data.n))
+    found = inbox.look(callback_data.id) if inbox is not None else None
+    if found is not None:
+        await press.draw(live_inbox.screen(found, page=callback_data.n))
 
 
 async def fetch_point(
@@ -159,8 +159,13 @@ async def show_list_again(
 async def _inbox(manager: Manager, data: OfInbox, press: ButtonPress, live_inbox: LiveInbox) -> Inbox | None:
     """Return the inbox if it still has what this press is about; else say that it is gone, after a restart too."""
     inbox = manager.inbox
-    seen = inbox.look(data.id) if inbox is not None else None
-    if inbox is None or seen is None or seen.phase is UploadPhase.GONE or seen.admin_id != press.callback.from_user.id:
+    found = inbox.look(data.id) if inbox is not None else None
+    if (
+        inbox is None
+        or found is None
+        or found.phase is UploadPhase.GONE
+        or found.admin_id != press.callback.from_user.id
+    ):
         await press.answer(texts_of.GONE, alert=True)
         await press.draw(Screen(texts_of.gone(), keyboards.to_menu()))
         return None
@@ -180,7 +185,7 @@ class _View:
 
 @dataclass(slots=True)
 class LiveInbox:
-    """Draws collections, each in one message; one in which another screen was opened is left alone."""
+    """Draws uploads, each in one message; one in which another screen was opened is left alone."""
 
     texts: Texts
     clock: Clock
@@ -197,47 +202,47 @@ class LiveInbox:
             self._albums.append(album)
         await board.canvas(bot, message.chat.id).draw(Screen(text, keyboards.admin_menu()))
 
-    def move(self, collection_id: str, canvas: MessageSlot) -> None:
-        """Draw a collection where its button was pressed from now on."""
-        if view := self._views.get(collection_id):
+    def move(self, upload_id: str, canvas: MessageSlot) -> None:
+        """Draw an upload where its button was pressed from now on."""
+        if view := self._views.get(upload_id):
             view.canvas, view.drawn = canvas, None
 
-    async def follow(self, collection: Upload, canvas: MessageSlot) -> None:
-        """Keep the message up to date until the collection is gone."""
-        view = self._views[collection.id] = _View(canvas)
+    async def follow(self, upload: Upload, canvas: MessageSlot) -> None:
+        """Keep the message up to date until the upload is gone."""
+        view = self._views[upload.id] = _View(canvas)
         try:
-            seen = collection.seen()
-            await self._draw(view, seen)
-            while seen.phase is not UploadPhase.GONE:
-                seen = await self._next(collection, seen)
-                await self._draw(view, seen)
+            found = upload.view()
+            await self._draw(view, found)
+            while found.phase is not UploadPhase.GONE:
+                found = await self._next(upload, found)
+                await self._draw(view, found)
         finally:
-            self._views.pop(collection.id, None)
+            self._views.pop(upload.id, None)
 
-    async def _next(self, collection: Upload, drawn: UploadView) -> UploadView:
+    async def _next(self, upload: Upload, drawn: UploadView) -> UploadView:
         """Wait for what is worth a redraw: another phase soon, mere progress at the pace."""
-        await collection.changed(drawn.version)
+        await upload.changed(drawn.version)
         await self.pace.sleep(SETTLE)
-        seen = collection.seen()
+        found = upload.view()
         tick = asyncio.ensure_future(self.pace.sleep(self.pace.every - SETTLE))
         try:
-            while seen.phase is drawn.phase and seen.phase in MOVING and not tick.done():
-                change = asyncio.ensure_future(collection.changed(seen.version))
+            while found.phase is drawn.phase and found.phase in MOVING and not tick.done():
+                change = asyncio.ensure_future(upload.changed(found.version))
                 await asyncio.wait({tick, change}, return_when=asyncio.FIRST_COMPLETED)
                 change.cancel()
-                seen = collection.seen()
+                found = upload.view()
         finally:
             tick.cancel()
-        return seen
+        return found
 
-    async def _draw(self, view: _View, seen: UploadView) -> None:
+    async def _draw(self, view: _View, found: UploadView) -> None:
         """Show it as it stands; what will not change by itself is tried again where Telegram fails."""
-        screen = self.screen(seen)
+        screen = self.screen(found)
         if screen == view.drawn:
             return
-        if seen.phase is UploadPhase.GONE and (not view.canvas.current or view.phase is UploadPhase.REFUSED):
+        if found.phase is UploadPhase.GONE and (not view.canvas.current or view.phase is UploadPhase.REFUSED):
             return  # the message shows something else by now, or words that are worth more than these
-        for wait in (0.0,) if seen.phase in MOVING else _LAST_WORDS:
+        for wait in (0.0,) if found.phase in MOVING else _LAST_WORDS:
             if not view.canvas.current:
                 view.canvas = view.canvas.board.canvas(view.canvas.bot, view.canvas.chat_id)
             try:
@@ -245,60 +250,60 @@ class LiveInbox:
             except TelegramRetryAfter as error:
                 await self.pace.sleep(float(error.retry_after))
             except Exception as error:  # the network, a proxy's HTML, a refusal: the files are none the worse for it
-                logger.debug("a collection could not be drawn: {}", type(error).__name__)
+                logger.debug("an upload could not be drawn: {}", type(error).__name__)
                 await self.pace.sleep(wait)
             else:
-                view.drawn, view.phase = screen, seen.phase
+                view.drawn, view.phase = screen, found.phase
                 return
 
-    def screen(self, seen: UploadView, *, page: int = 0) -> Screen:
-        """Return a collection as it stands, of a catalogue's restore points one page."""
+    def screen(self, found: UploadView, *, page: int = 0) -> Screen:
+        """Return an upload as it stands, of a catalogue's restore points one page."""
         now, timezone = self.clock(), self.texts.timezone
-        if seen.phase is UploadPhase.LISTING and seen.listing is not None:
-            pages = max(1, -(-len(seen.listing.points) // PER_PAGE))
+        if found.phase is UploadPhase.LISTING and found.listing is not None:
+            pages = max(1, -(-len(found.listing.points) // PER_PAGE))
             page = min(page, pages - 1)
-            labels = [texts_of.point_label(point, now, timezone) for point in seen.listing.points]
-            return Screen(texts_of.listing(seen, page, pages, timezone), _points(seen.id, labels, page, pages))
-        return Screen(texts_of.collection(seen, now, timezone), _buttons(seen))
+            labels = [texts_of.point_label(point, now, timezone) for point in found.listing.points]
+            return Screen(texts_of.listing(found, page, pages, timezone), _points(found.id, labels, page, pages))
+        return Screen(texts_of.upload(found, now, timezone), _buttons(found))
 
 
 # --- the buttons -------------------------------------------------------------------------------------------------
 
 
-def _buttons(seen: UploadView) -> InlineKeyboardMarkup:
-    """Return what can be done with a collection: nothing that would be refused anyway."""
-    if seen.phase is UploadPhase.GONE:
+def _buttons(found: UploadView) -> InlineKeyboardMarkup:
+    """Return what can be done with an upload: nothing that would be refused anyway."""
+    if found.phase is UploadPhase.GONE:
         return keyboards.to_menu()
     restore = []
-    if seen.phase is UploadPhase.READY and seen.offer:
-        restore = [_restore("♻️ Restore…", seen.offer)]
-    elif seen.phase in _STUCK and seen.known is not None and seen.known.on_disk:
-        restore = [_restore(f"♻️ Restore backup {seen.known.id}…", f"b{seen.known.id}")]
-    elif seen.phase in _STUCK and seen.known is not None and seen.fetchable:
-        label = f"☁️ Fetch backup {seen.known.id} from Telegram"
-        restore = [button(label, OfInbox(act=InboxAction.KNOWN, id=seen.id), ButtonStyle.PRIMARY)]
-    list_again = [button("‹ Restore points", OfInbox(act=InboxAction.BACK, id=seen.id))]
+    if found.phase is UploadPhase.READY and found.offer:
+        restore = [_restore("♻️ Restore…", found.offer)]
+    elif found.phase in _STUCK and found.known is not None and found.known.on_disk:
+        restore = [_restore(f"♻️ Restore backup {found.known.id}…", f"b{found.known.id}")]
+    elif found.phase in _STUCK and found.known is not None and found.fetchable:
+        label = f"☁️ Fetch backup {found.known.id} from Telegram"
+        restore = [button(label, OfInbox(act=InboxAction.KNOWN, id=found.id), ButtonStyle.PRIMARY)]
+    list_again = [button("‹ Restore points", OfInbox(act=InboxAction.BACK, id=found.id))]
     return keyboard(
         restore,
-        list_again if seen.listing is not None and seen.phase not in MOVING else None,
-        _forget("🗑 Forget", seen.id),
+        list_again if found.listing is not None and found.phase not in MOVING else None,
+        _forget("🗑 Forget", found.id),
     )
 
 
-def _points(collection_id: str, labels: Sequence[str], page: int, pages: int) -> InlineKeyboardMarkup:
+def _points(upload_id: str, labels: Sequence[str], page: int, pages: int) -> InlineKeyboardMarkup:
     first = page * PER_PAGE
     rows = [
-        [button(label, OfInbox(act=InboxAction.POINT, id=collection_id, n=number))]
+        [button(label, OfInbox(act=InboxAction.POINT, id=upload_id, n=number))]
         for number, label in enumerate(labels[first : first + PER_PAGE], start=first)
     ]
-    newer = [button("‹ Newer", OfInbox(act=InboxAction.PAGE, id=collection_id, n=page - 1))] if page else []
-    older = [button("Older ›", OfInbox(act=InboxAction.PAGE, id=collection_id, n=page + 1))] if page + 1 < pages else []
-    return keyboard(*rows, newer + older, _forget("🗑 Close", collection_id))
+    newer = [button("‹ Newer", OfInbox(act=InboxAction.PAGE, id=upload_id, n=page - 1))] if page else []
+    older = [button("Older ›", OfInbox(act=InboxAction.PAGE, id=upload_id, n=page + 1))] if page + 1 < pages else []
+    return keyboard(*rows, newer + older, _forget("🗑 Close", upload_id))
 
 
 def _restore(label: str, source: str) -> InlineKeyboardButton:
     return button(label, Restore(step=RestoreStep.CHOOSE, source=source), ButtonStyle.PRIMARY)
 
 
-def _forget(label: str, collection_id: str) -> Row:
-    return [button(label, OfInbox(act=InboxAction.FORGET, id=collection_id))]
+def _forget(label: str, upload_id: str) -> Row:
+    return [button(label, OfInbox(act=InboxAction.FORGET, id=upload_id))]

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from bot.errors import CourierError
 from bot.models import RestorePoint, RestoreStage, Verdict
 from bot.services.fetch.recognition import CLOUD_LIMIT
-from bot.services.inbox.seen import (
+from bot.services.inbox.unseal import HINT as SEALED_HINT
+from bot.services.inbox.upload_view import (
     FoundDatabase,
     LeftOutFile,
     LeftOutReason,
@@ -18,7 +19,6 @@ from bot.services.inbox.seen import (
     UploadPhase,
     UploadView,
 )
-from bot.services.inbox.unseal import HINT as SEALED_HINT
 from bot.texts.backups import VERDICT_ICONS, skipped_heading, skipped_lines
 from bot.texts.markup import FittedList, compose, name, text
 from bot.texts.measures import count, date_time, duration, human_size, local_and_utc, moment, rows_in
@@ -79,11 +79,11 @@ def gone(reason: UploadEnd | None = None) -> str:
             )
 
 
-# --- the one message of a collection -----------------------------------------------------------------------------
+# --- the one message of an upload -----------------------------------------------------------------------------
 
 
-def collection(upload: UploadView, now: datetime, timezone: ZoneInfo) -> str:
-    """Return the message of a collection as it stands."""
+def upload(upload: UploadView, now: datetime, timezone: ZoneInfo) -> str:
+    """Return the message of an upload as it stands."""
     match upload.phase:
         case UploadPhase.FETCHING:
             return _fetching(upload)
@@ -108,7 +108,7 @@ def _fetching(upload: UploadView) -> str:
     return compose(
         "📥 <b>Receiving</b>",
         what,
-        _pieces(upload),
+        _files(upload),
         f"{_bar(fraction)} {fraction:.0%} · {of}" if upload.total else None,
         *_left_out(upload),
     )
@@ -116,7 +116,7 @@ def _fetching(upload: UploadView) -> str:
 
 def _checking(upload: UploadView) -> str:
     progress = upload.progress
-    volumes = f", {count(len(upload.pieces), 'volume')}" if len(upload.pieces) > 1 else ""
+    volumes = f", {count(len(upload.files), 'volume')}" if len(upload.files) > 1 else ""
     line = "Waiting for its turn"
     if progress is not None:
         detail = f" · <code>{name(progress.detail)}</code>" if progress.detail else ""
@@ -134,8 +134,8 @@ def _too_large(upload: UploadView) -> bool:
 
 
 def _waiting(upload: UploadView, now: datetime, timezone: ZoneInfo) -> str:
-    have = sorted({piece.number for piece in upload.pieces if piece.number})
-    numbered = len(have) == len(upload.pieces) and bool(upload.missing)
+    have = sorted({file.number for file in upload.files if file.number})
+    numbered = len(have) == len(upload.files) and bool(upload.missing)
     of = f" of {upload.total_volumes}" if upload.total_volumes else ""
     wanted = ", ".join(f"<code>.zip.{number:03}</code>" for number in upload.missing[:10])
     more = ", …" if len(upload.missing) > 10 else "" if upload.total_volumes else " (and any others there are)"
@@ -143,7 +143,7 @@ def _waiting(upload: UploadView, now: datetime, timezone: ZoneInfo) -> str:
         "🧩 <b>Volumes are missing</b>",
         f"I have {', '.join(map(str, have))}{of}. Please send {wanted}{more}." if numbered else None,
         *(() if numbered else _explained(upload.problem)),
-        _pieces(upload),
+        _files(upload),
         "",
         "Any order will do, and any names: one by one, as an album, or forwarded. "
         f"I keep what is here for {duration(upload.kept_for)}.",
@@ -273,19 +273,19 @@ def point_label(point: RestorePoint, now: datetime, timezone: ZoneInfo) -> str:
 
 
 def _called(upload: UploadView) -> str:
-    called = upload.contents.name if upload.contents else upload.pieces[0].name if upload.pieces else ""
+    called = upload.contents.name if upload.contents else upload.files[0].name if upload.files else ""
     if upload.point is not None:
         called = upload.point.archive
     return f"<code>{name(called or 'archive', 60)}</code>"
 
 
-def _pieces(upload: UploadView) -> FittedList:
-    ordered = sorted(upload.pieces, key=lambda piece: (piece.number or 0, piece.name))
-    return FittedList(tuple(map(_piece, ordered)), 12)
+def _files(upload: UploadView) -> FittedList:
+    ordered = sorted(upload.files, key=lambda file: (file.number or 0, file.name))
+    return FittedList(tuple(map(_file, ordered)), 12)
 
 
-def _piece(piece: UploadPart) -> str:
-    return f"{'✅' if piece.here else '⏳'} <code>{name(piece.name, 60)}</code> · {human_size(piece.bytes)}"
+def _file(file: UploadPart) -> str:
+    return f"{'✅' if file.here else '⏳'} <code>{name(file.name, 60)}</code> · {human_size(file.bytes)}"
 
 
 def _left_out(upload: UploadView) -> tuple[str | FittedList, ...]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.errors import CourierError, MissingVolumesError
 from bot.models import HeldDatabase, RestorePoint, RestoreProgress, RestoreStage, StoredVolume, Verdict
-from bot.services.inbox.seen import (
+from bot.services.inbox.upload_view import (
     FoundDatabase,
     LeftOutFile,
     LeftOutReason,
@@ -46,7 +46,7 @@ class Balanced(HTMLParser):
         assert self.open.pop() == tag
 
 
-def pieces(*numbers: int | None, name: str = "backup.zip") -> tuple[UploadPart, ...]:
+def files(*numbers: int | None, name: str = "backup.zip") -> tuple[UploadPart, ...]:
     return tuple(
         UploadPart(name=f"{name}.{n:03}" if n else name, bytes=19 << 20, number=n, here=bool(n and n % 2))
         for n in numbers
@@ -80,23 +80,23 @@ def contents(**fields: Any) -> UploadContents:
 def test_missing_volumes_are_named_as_their_files_are_called() -> None:
     """All numbers that are known, and no promise where the end is not known."""
     error = MissingVolumesError("Volumes 2, 4 of 5 are missing.", missing=(2, 4), total=5)
-    waiting = seen(UploadPhase.WAITING, pieces=pieces(1, 3, 5), problem=error, missing=(2, 4), total_volumes=5)
-    said = plain(texts.collection(waiting, NOW, ZONE))
+    waiting = seen(UploadPhase.WAITING, files=files(1, 3, 5), problem=error, missing=(2, 4), total_volumes=5)
+    said = plain(texts.upload(waiting, NOW, ZONE))
     assert "I have 1, 3, 5 of 5. Please send .zip.002, .zip.004." in said
     assert "started again" not in said
     unknown = replace(waiting, total_volumes=0, missing=(2,), after_restart=True)
-    said = plain(texts.collection(unknown, NOW, ZONE))
+    said = plain(texts.upload(unknown, NOW, ZONE))
     assert "Please send .zip.002 (and any others there are)." in said
     assert "started again meanwhile" in said
 
 
 def test_progress_tells_bytes_and_stage() -> None:
     """What has come of how much, then what is being read."""
-    fetching = seen(UploadPhase.FETCHING, pieces=pieces(1, 2), done=19 << 20, total=38 << 20)
-    assert "50% · 19 MB of 38 MB" in plain(texts.collection(fetching, NOW, ZONE))
+    fetching = seen(UploadPhase.FETCHING, files=files(1, 2), done=19 << 20, total=38 << 20)
+    assert "50% · 19 MB of 38 MB" in plain(texts.upload(fetching, NOW, ZONE))
     event = RestoreProgress(stage=RestoreStage.CHECK, done=3, total=4, detail="users.db")
-    checking = seen(UploadPhase.CHECKING, pieces=pieces(1, 2), total=38 << 20, progress=event)
-    said = plain(texts.collection(checking, NOW, ZONE))
+    checking = seen(UploadPhase.CHECKING, files=files(1, 2), total=38 << 20, progress=event)
+    said = plain(texts.upload(checking, NOW, ZONE))
     assert "Checking the databases ▓▓▓▓▓▓▓▓░░ · users.db" in said
     assert "2 volumes" in said
 
@@ -105,7 +105,7 @@ def test_contents_tell_what_when_where_and_what_is_not_in_it() -> None:
     """The verdict per database, gaps loudly, and which backup it is."""
     backup = samples.backup(7)
     shown = contents(backup=backup, skipped=(samples.skipped(),), volumes=3)
-    said = plain(texts.collection(seen(UploadPhase.READY, contents=shown), NOW, ZONE))
+    said = plain(texts.upload(seen(UploadPhase.READY, contents=shown), NOW, ZONE))
     for words in (
         "in 3 volumes",
         "Made on server",
@@ -115,7 +115,7 @@ def test_contents_tell_what_when_where_and_what_is_not_in_it() -> None:
         "NOT in this",
     ):
         assert words in said
-    unknown = plain(texts.collection(seen(UploadPhase.READY, contents=contents()), NOW, ZONE))
+    unknown = plain(texts.upload(seen(UploadPhase.READY, contents=contents()), NOW, ZONE))
     assert "not in this bot's catalogue" in unknown
 
 
@@ -136,7 +136,7 @@ def test_every_message_fits_and_is_whole(phase: UploadPhase, name: str, many: in
     name += LONG[:250]
     full = seen(
         phase,
-        pieces=pieces(*range(1, many + 1), None, name=name),
+        files=files(*range(1, many + 1), None, name=name),
         left_out=(
             *(LeftOutFile(name=name, bytes=21 << 20, why=why) for why in LeftOutReason for _ in range(many // 9)),
             LeftOutFile(name=name, bytes=1, why=LeftOutReason.FAILED, detail=LONG),
@@ -158,7 +158,7 @@ def test_every_message_fits_and_is_whole(phase: UploadPhase, name: str, many: in
         after_restart=True,
         gone=UploadEnd.EXPIRED,
     )
-    said = texts.collection(full, NOW, ZONE)
+    said = texts.upload(full, NOW, ZONE)
     assert 0 < length(said) <= MESSAGE_LIMIT
     parser = Balanced()
     parser.feed(said)

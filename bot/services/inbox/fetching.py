@@ -18,7 +18,7 @@ from bot.services.fetch.fetch import SPARE, TooLargeToFetchError, fetch_document
 from bot.services.fetch.recognition import archive_meant, volume_number
 from bot.services.files.private_folder import private_folder
 from bot.services.inbox.reading import stands_alone
-from bot.services.inbox.seen import LeftOutFile, LeftOutReason, UploadPart
+from bot.services.inbox.upload_view import LeftOutFile, LeftOutReason, UploadPart
 
 AT_ONCE = 3
 """Downloads side by side."""
@@ -26,7 +26,7 @@ AT_ONCE = 3
 
 @dataclass(eq=False, slots=True)
 class UploadFile:
-    """A document of a collection, and where its bytes are."""
+    """A document of an upload, and where its bytes are."""
 
     posted: PostedDocument
     done: int = 0
@@ -50,7 +50,7 @@ class UploadFile:
         self.dropped = True
         self.abort.set()
 
-    def seen(self) -> UploadPart:
+    def view(self) -> UploadPart:
         return UploadPart(
             name=self.posted.name, bytes=self.posted.bytes, number=self.number, here=self.file is not None
         )
@@ -60,7 +60,7 @@ class UploadFile:
 
 
 def left_out(posted: PostedDocument, why: LeftOutReason, detail: str = "") -> LeftOutFile:
-    """Return a document as one that is no part of the collection."""
+    """Return a document as one that is no part of the upload."""
     return LeftOutFile(name=posted.name, bytes=posted.bytes, why=why, detail=detail)
 
 
@@ -108,20 +108,20 @@ class UploadSpace:
         await self._stack.aclose()
 
 
-def _keep_only(room: Path, names: set[str]) -> None:
-    for folder in room.iterdir():
+def _keep_only(root: Path, names: set[str]) -> None:
+    for folder in root.iterdir():
         if folder.name not in names:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 async def fetch_items(
-    items: Sequence[UploadFile], room: UploadSpace, chats: Chats, *, delay: float, arrived: Callable[[], None]
+    items: Sequence[UploadFile], space: UploadSpace, chats: Chats, *, delay: float, arrived: Callable[[], None]
 ) -> list[LeftOutFile]:
     """Fetch documents side by side; return those that could not be had, each with its reason, and drop them.
 
     `arrived` is called with each piece that comes. Raises `NoSpaceError`, `AbortedError`.
     """
-    await room.require_space(sum(item.posted.bytes for item in items))
+    await space.require_space(sum(item.posted.bytes for item in items))
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def one(item: UploadFile) -> LeftOutFile | None:
@@ -131,7 +131,7 @@ async def fetch_items(
 
         async with turns:
             try:
-                slot = await room.slot()
+                slot = await space.slot()
                 file = await fetch_document(chats, item.posted, slot, delay=delay, progress=progress, abort=item.abort)
                 item.alone = await stands_alone(file)
                 item.file = file

@@ -16,34 +16,34 @@ from bot.services.contracts.chats import Chats, PostedDocument
 from bot.services.fetch.recognition import CLOUD_LIMIT, Kind, recognise
 from bot.services.files.private_folder import sweep_private_folders
 from bot.services.files.store import Store
-from bot.services.inbox.collection import Upload
-from bot.services.inbox.means import InboxContext, RestoreOffers
-from bot.services.inbox.seen import LeftOutReason, UploadEnd, UploadPhase, UploadView
+from bot.services.inbox.context import InboxContext, RestoreOffers
 from bot.services.inbox.unseal import unseal
+from bot.services.inbox.upload import Upload
+from bot.services.inbox.upload_view import LeftOutReason, UploadEnd, UploadPhase, UploadView
 from bot.services.restore.intake import take_in
 from bot.services.restore.volumes import MAX_VOLUMES
 from bot.services.sealing.keys import NO_KEYS, Keys
 
 KEPT_FOR = 30 * 60.0
-"""Seconds that a collection is kept after it was last touched."""
+"""Seconds that an upload is kept after it was last touched."""
 
 MOST_BYTES = 8 << 30
-"""Bytes that the files of one collection may have together."""
+"""Bytes that the files of one upload may have together."""
 
 MOST_EACH = 3
-"""Collections of one admin: archives that are ready to be restored, and the one under way."""
+"""Uploads of one admin: archives that are ready to be restored, and the one under way."""
 
 LOOK_EVERY = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """What became of a document: the collection it went to, empty for none, and whether that was opened for it.
+    """What became of a document: the upload it went to, empty for none, and whether that was opened for it.
 
     `why` says why it went nowhere.
     """
 
-    collection: str = ""
+    upload: str = ""
     opened: bool = False
     why: LeftOutReason | None = None
 
@@ -70,7 +70,7 @@ class Inbox:
         delay: float = 2.0,
     ) -> None:
         """`limit` is the size that a bot can download (None: any). Without `keys` nothing called sealed is fetched."""
-        self._means = InboxContext(
+        self._context = InboxContext(
             chats=chats,
             store=store,
             catalogue=catalogue,
@@ -85,10 +85,10 @@ class Inbox:
             most_bytes=most_bytes,
         )
         self._opens_sealed = bool(keys)
-        self._collections: dict[str, Upload] = {}  # oldest first
+        self._uploads: dict[str, Upload] = {}  # oldest first
         self._lost: frozenset[int] = frozenset()  # whose files a restart has cost
         self._tasks: set[asyncio.Task[None]] = set()
-        self._watch: asyncio.Task[None] | None = None
+        self._expiry: asyncio.Task[None] | None = None
         self._stopped = False
 
     # --- what is sent --------------------------------------------------------------------------------------------
@@ -105,10 +105,10 @@ class Inbox:
             if beside is None:
                 return Accepted(why=why)
             beside.leave_out(posted, why)
-            return Accepted(collection=beside.id)
+            return Accepted(upload=beside.id)
         if kind is Kind.CATALOGUE and current is not None and current.bytes:
             current.leave_out(posted, LeftOutReason.CATALOGUE)
-            return Accepted(collection=current.id)
+            return Accepted(upload=current.id)
         opened = current is None or kind is Kind.CATALOGUE
         if current is None or opened:
             current = self._open(admin_id, actor)
@@ -120,59 +120,57 @@ class Inbox:
             current.leave_out(posted, LeftOutReason.SEALED)
         else:
             current.take(posted)
-        return Accepted(collection=current.id, opened=opened)
+        return Accepted(upload=current.id, opened=opened)
 
     def _current(self, admin_id: int) -> Upload | None:
-        """The collection that what this admin sends next may belong to."""
-        mine = [one for one in self._collections.values() if one.admin_id == admin_id]
+        """The upload that what this admin sends next may belong to."""
+        mine = [one for one in self._uploads.values() if one.admin_id == admin_id]
         return mine[-1] if mine and mine[-1].collecting else None
 
     def _of_album(self, admin_id: int, album: str | None) -> Upload | None:
-        """The collection that other items of an album went to."""
-        mine = [
-            one for one in self._collections.values() if one.admin_id == admin_id and one.phase is not UploadPhase.GONE
-        ]
+        """The upload that other items of an album went to."""
+        mine = [one for one in self._uploads.values() if one.admin_id == admin_id and one.phase is not UploadPhase.GONE]
         return next((one for one in reversed(mine) if album is not None and album in one.albums), None)
 
     def _open(self, admin_id: int, actor: str) -> Upload:
-        mine = [one for one in self._collections.values() if one.admin_id == admin_id]
+        mine = [one for one in self._uploads.values() if one.admin_id == admin_id]
         for old in mine[: max(0, len(mine) + 1 - MOST_EACH)]:
             self._behind(self._close(old, UploadEnd.REPLACED))
-        collection = Upload(self._means, admin_id, actor, after_restart=admin_id in self._lost)
+        upload = Upload(self._context, admin_id, actor, after_restart=admin_id in self._lost)
         self._lost -= {admin_id}
-        self._collections[collection.id] = collection
+        self._uploads[upload.id] = upload
         self._note()
-        return collection
+        return upload
 
     # --- what is seen and asked ----------------------------------------------------------------------------------
 
-    def look(self, collection_id: str) -> UploadView | None:
-        """Return a collection as it stands, None when it is not known, or no more."""
-        found = self._collections.get(collection_id)
-        return found.seen() if found else None
+    def look(self, upload_id: str) -> UploadView | None:
+        """Return an upload as it stands, None when it is not known, or no more."""
+        found = self._uploads.get(upload_id)
+        return found.view() if found else None
 
-    def collection(self, collection_id: str) -> Upload | None:
-        """Return a collection to be followed to its end, None when it is not known."""
-        return self._collections.get(collection_id)
+    def upload(self, upload_id: str) -> Upload | None:
+        """Return an upload to be followed to its end, None when it is not known."""
+        return self._uploads.get(upload_id)
 
-    def choose(self, admin_id: int, collection_id: str, number: int) -> None:
+    def choose(self, admin_id: int, upload_id: str, number: int) -> None:
         """Fetch one of the restore points that a catalogue document lists. Raises `NotFoundError`."""
-        self._find(admin_id, collection_id).choose(number)
+        self._find(admin_id, upload_id).choose(number)
 
-    def fetch_known(self, admin_id: int, collection_id: str) -> None:
+    def fetch_known(self, admin_id: int, upload_id: str) -> None:
         """Fetch the backup that a file over the limit seems to be, by its volumes. Raises `NotFoundError`."""
-        self._find(admin_id, collection_id).fetch_known()
+        self._find(admin_id, upload_id).fetch_known()
 
-    def back(self, admin_id: int, collection_id: str) -> None:
+    def back(self, admin_id: int, upload_id: str) -> None:
         """Show the restore points again. Raises `NotFoundError`."""
-        self._find(admin_id, collection_id).back()
+        self._find(admin_id, upload_id).back()
 
-    async def forget(self, admin_id: int, collection_id: str) -> None:
-        """Remove a collection with its files. Raises `NotFoundError`."""
-        await self._close(self._find(admin_id, collection_id), UploadEnd.FORGOTTEN)
+    async def forget(self, admin_id: int, upload_id: str) -> None:
+        """Remove an upload with its files. Raises `NotFoundError`."""
+        await self._close(self._find(admin_id, upload_id), UploadEnd.FORGOTTEN)
 
-    def _find(self, admin_id: int, collection_id: str) -> Upload:
-        found = self._collections.get(collection_id)
+    def _find(self, admin_id: int, upload_id: str) -> Upload:
+        found = self._uploads.get(upload_id)
         if found is None or found.admin_id != admin_id or found.phase is UploadPhase.GONE:
             raise NotFoundError("What you sent is no longer here.", hint="Send it again.")
         return found
@@ -181,14 +179,14 @@ class Inbox:
 
     async def start(self) -> None:
         """Sweep what a killed process left, and begin to let go what nobody comes back for."""
-        for path in await sweep_private_folders(self._means.store.work):
+        for path in await sweep_private_folders(self._context.store.work):
             logger.warning("swept {}", path)
-        lost, at = await self._means.catalogue.was_collecting()
-        if at is not None and (self._means.clock() - at).total_seconds() < 2 * self._means.kept_for:
+        lost, at = await self._context.catalogue.was_collecting()
+        if at is not None and (self._context.clock() - at).total_seconds() < 2 * self._context.kept_for:
             self._lost = lost
-        self._watch = asyncio.create_task(self._keep_watch(), name="inbox")
+        self._expiry = asyncio.create_task(self._expire_regularly(), name="inbox")
 
-    async def _keep_watch(self) -> None:
+    async def _expire_regularly(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY)
             try:
@@ -197,33 +195,33 @@ class Inbox:
                 logger.opt(exception=not isinstance(error, CourierError)).warning("the inbox: {}", error)
 
     async def expire(self) -> None:
-        """Let go every collection that nobody touched for a while, unless something is still being done with it."""
-        now = self._means.clock()
-        for one in tuple(self._collections.values()):
+        """Let go every upload that nobody touched for a while, unless something is still being done with it."""
+        now = self._context.clock()
+        for one in tuple(self._uploads.values()):
             idle = (now - one.touched).total_seconds()
-            if one.phase is UploadPhase.GONE or (not one.in_use and idle >= self._means.kept_for):
+            if one.phase is UploadPhase.GONE or (not one.in_use and idle >= self._context.kept_for):
                 await self._close(one, UploadEnd.EXPIRED)
 
     async def stop(self) -> None:
         """Take nothing more, end what is under way, and remove every file."""
         self._stopped = True
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.wait([self._watch])
-        await asyncio.gather(*(self._close(one, UploadEnd.STOPPED) for one in tuple(self._collections.values())))
+        if self._expiry is not None:
+            self._expiry.cancel()
+            await asyncio.wait([self._expiry])
+        await asyncio.gather(*(self._close(one, UploadEnd.STOPPED) for one in tuple(self._uploads.values())))
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _close(self, collection: Upload, gone: UploadEnd) -> None:
-        await collection.close(gone)
-        self._collections.pop(collection.id, None)
+    async def _close(self, upload: Upload, gone: UploadEnd) -> None:
+        await upload.close(gone)
+        self._uploads.pop(upload.id, None)
         if not self._stopped:  # what a stop removes is to be known at the next start
             self._note()
 
     def _note(self) -> None:
         """Write down whose files are here, for the next start; nobody waits for it."""
-        admins = {one.admin_id for one in self._collections.values() if one.phase is not UploadPhase.GONE}
-        self._behind(self._means.catalogue.set_collecting(admins))
+        admins = {one.admin_id for one in self._uploads.values() if one.phase is not UploadPhase.GONE}
+        self._behind(self._context.catalogue.set_collecting(admins))
 
     def _behind(self, work: Coroutine[None, None, None]) -> None:
         async def quietly() -> None:

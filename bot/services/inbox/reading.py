@@ -16,8 +16,8 @@ from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
 from bot.services.fetch.recognition import bare_name, begins_zip, is_sealed, volume_number
 from bot.services.files.private_folder import private_folder
-from bot.services.inbox.seen import FoundDatabase, UploadContents
 from bot.services.inbox.unseal import Unseal
+from bot.services.inbox.upload_view import FoundDatabase, UploadContents
 from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.sources import RestoreSource
 from bot.services.restore.volumes import arrange_volumes

@@ -23,7 +23,7 @@ from bot.models import BackupState, Trigger
 from bot.services.contracts.chats import PostedDocument
 from bot.services.files.store import Store
 from bot.services.inbox import Inbox, fetching
-from bot.services.inbox.seen import MOVING, LeftOutReason, UploadEnd, UploadPhase, UploadView
+from bot.services.inbox.upload_view import MOVING, LeftOutReason, UploadEnd, UploadPhase, UploadView
 from bot.services.restore.sources import RestoreSource
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.services.recovery.scene import Scene
@@ -89,21 +89,21 @@ class Bench:
 
     async def receive(self, inbox: Inbox, path: Path, name: str = "", admin: int = 11) -> str:
         receipt = inbox.receive(admin, await self.posted(path, name), actor="Ann (11)")
-        assert receipt.collection
-        return receipt.collection
+        assert receipt.upload
+        return receipt.upload
 
     def rooms(self) -> list[Path]:
         return sorted(self.store.work.glob("restore-*"))
 
 
-async def settled(inbox: Inbox, collection_id: str) -> UploadView:
+async def settled(inbox: Inbox, upload_id: str) -> UploadView:
     """Wait until a collection comes to rest."""
-    collection = inbox.collection(collection_id)
-    assert collection is not None
+    upload = inbox.upload(upload_id)
+    assert upload is not None
     async with asyncio.timeout(20):
-        while (seen := collection.seen()).phase in MOVING or collection.busy:
+        while (seen := upload.view()).phase in MOVING or upload.busy:
             with suppress(TimeoutError):
-                await asyncio.wait_for(collection.changed(seen.version), 0.05)
+                await asyncio.wait_for(upload.changed(seen.version), 0.05)
     return seen
 
 
@@ -156,8 +156,8 @@ async def test_nobody_comes_back_and_it_is_removed(bench: Bench, archive: Path) 
     """After its time everything goes, unless a restore still needs it; then it goes when that lets it go."""
     inbox = bench.inbox()
     waiting = await bench.receive(inbox, cut(archive, 2)[0])
-    collection = inbox.collection(waiting)
-    assert collection is not None
+    upload = inbox.upload(waiting)
+    assert upload is not None
     assert (await settled(inbox, waiting)).phase is UploadPhase.WAITING
     bench.scene.now += timedelta(minutes=29)
     await inbox.expire()
@@ -165,7 +165,7 @@ async def test_nobody_comes_back_and_it_is_removed(bench: Bench, archive: Path) 
     bench.scene.now += timedelta(minutes=1)
     await inbox.expire()
     assert inbox.look(waiting) is None
-    assert collection.seen().gone is UploadEnd.EXPIRED
+    assert upload.view().gone is UploadEnd.EXPIRED
     assert bench.rooms() == []
 
     ready = await bench.receive(inbox, archive)
@@ -255,13 +255,13 @@ async def test_a_stop_ends_what_is_under_way_and_takes_nothing_more(bench: Bench
     inbox = bench.inbox()
     gate = bench.scene.standin.hold("download")
     here = await bench.receive(inbox, archive)
-    collection = inbox.collection(here)
-    assert collection is not None
+    upload = inbox.upload(here)
+    assert upload is not None
     await gate.reached()
     async with asyncio.timeout(5):
         await inbox.stop()
     gate.open()
-    assert collection.seen().gone is UploadEnd.STOPPED
+    assert upload.view().gone is UploadEnd.STOPPED
     assert bench.rooms() == []
     assert inbox.receive(11, await bench.posted(archive), actor="Ann").why is LeftOutReason.STOPPING
 
@@ -365,22 +365,22 @@ async def test_the_same_document_twice_counts_once(bench: Bench, archive: Path) 
     """Forwarded twice, a volume is fetched once, and listed once."""
     inbox = bench.inbox()
     posted = await bench.posted(cut(archive, 2)[0])
-    here = inbox.receive(11, posted, actor="Ann (11)").collection
-    assert inbox.receive(11, posted, actor="Ann (11)").collection == here
+    here = inbox.receive(11, posted, actor="Ann (11)").upload
+    assert inbox.receive(11, posted, actor="Ann (11)").upload == here
     seen = await settled(inbox, here)
-    assert len(seen.pieces) == 1
+    assert len(seen.files) == 1
     assert len(bench.scene.standin.calls_of("getFile")) == 1
 
 
 async def test_what_comes_late_of_an_album_is_noted_beside_its_archive(bench: Bench, archive: Path) -> None:
     """Its archive is ready already: the paper is named there, and the archive stays ready."""
     inbox = bench.inbox()
-    here = inbox.receive(11, await bench.posted(archive), actor="Ann (11)", album="1").collection
+    here = inbox.receive(11, await bench.posted(archive), actor="Ann (11)", album="1").upload
     await settled(inbox, here)
     paper = archive.with_name("notes.pdf")
     paper.write_text("paper")
     late = inbox.receive(11, await bench.posted(paper), actor="Ann (11)", album="1")
-    assert (late.collection, late.opened) == (here, False)
+    assert (late.upload, late.opened) == (here, False)
     seen = await settled(inbox, here)
     assert seen.phase is UploadPhase.READY
     assert [(one.name, one.why) for one in seen.left_out] == [("notes.pdf", LeftOutReason.NOT_TAKEN)]

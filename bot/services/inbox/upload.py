@@ -17,12 +17,12 @@ from bot.services.concurrency.abort import Abort
 from bot.services.contracts.chats import PostedDocument
 from bot.services.contracts.destination import Outcome
 from bot.services.fetch.fetch import fetch_archive
+from bot.services.inbox.context import InboxContext
 from bot.services.inbox.fetching import UploadSpace, fetch_items
 from bot.services.inbox.lookup import fetchable_point, known_backup
-from bot.services.inbox.means import InboxContext
-from bot.services.inbox.pieces import UploadFiles
 from bot.services.inbox.reading import Proven, prove, put_together
-from bot.services.inbox.seen import (
+from bot.services.inbox.upload_files import UploadFiles
+from bot.services.inbox.upload_view import (
     COLLECTING,
     LeftOutReason,
     PointListing,
@@ -40,19 +40,19 @@ class Upload:
     One job at a time works on it. What is called here returns at once, but for `close`; `changed` tells of news.
     """
 
-    def __init__(self, means: InboxContext, admin_id: int, actor: str, *, after_restart: bool) -> None:
+    def __init__(self, context: InboxContext, admin_id: int, actor: str, *, after_restart: bool) -> None:
         self.id = secrets.token_hex(4)
         self.admin_id = admin_id
         self.albums: set[str] = set()
-        self.touched = means.clock()
-        self._means = means
+        self.touched = context.clock()
+        self._context = context
         self._actor = actor
         self._after_restart = after_restart
-        self._room = UploadSpace(means.store.work)
-        self._pieces = UploadFiles()
+        self._space = UploadSpace(context.store.work)
+        self._files = UploadFiles()
         self._phase = UploadPhase.FETCHING
         self._version = 1
-        self._news = asyncio.Event()
+        self._change = asyncio.Event()
         self._jobs: deque[Callable[[], Awaitable[None]]] = deque()
         self._task: asyncio.Task[None] | None = None
         self._fresh = False  # something came since it was last put together
@@ -87,24 +87,24 @@ class Upload:
     @property
     def in_use(self) -> bool:
         """Whether somebody still needs it: a job, or a restore."""
-        restores = self._means.restores
+        restores = self._context.restores
         return self.busy or (restores is not None and bool(self._offer) and restores.holds(self._offer))
 
     @property
     def bytes(self) -> int:
-        return self._pieces.bytes
+        return self._files.bytes
 
-    def seen(self) -> UploadView:
+    def view(self) -> UploadView:
         """Return how it stands now."""
-        group, point = self._pieces.group, self._point
+        group, point = self._files.group, self._point
         missing = self._problem if isinstance(self._problem, MissingVolumesError) else None
         return UploadView(
             id=self.id,
             admin_id=self.admin_id,
             version=self._version,
             phase=self._phase,
-            pieces=tuple(item.seen() for item in group),
-            left_out=self._pieces.aside,
+            files=tuple(item.view() for item in group),
+            left_out=self._files.aside,
             done=self._point_done if point else sum(item.done for item in group),
             total=point.bytes if point else sum(item.posted.bytes for item in group),
             progress=self._progress,
@@ -119,45 +119,45 @@ class Upload:
             offer=self._offer,
             after_restart=self._after_restart,
             gone=self._gone,
-            kept_for=self._means.kept_for,
+            kept_for=self._context.kept_for,
         )
 
     async def changed(self, since: int) -> None:
         """Return once its version is another one."""
         while self._version == since:
-            await self._news.wait()
+            await self._change.wait()
 
     def _turn(self, phase: UploadPhase | None = None) -> None:
         """Pass on to another phase, or tell news of this one."""
         if self._phase is UploadPhase.GONE:
             return
         self._phase = phase or self._phase
-        self.touched = self._means.clock()
+        self.touched = self._context.clock()
         self._version += 1
-        self._news.set()
-        self._news = asyncio.Event()
+        self._change.set()
+        self._change = asyncio.Event()
 
     # --- what is asked of it -------------------------------------------------------------------------------------
 
     def take(self, posted: PostedDocument) -> None:
         """Add a document that may be a file of the archive; one that is here already counts once."""
-        if self._pieces.holds(posted):
+        if self._files.holds(posted):
             return
-        if self._means.limit is not None and posted.bytes > self._means.limit:
+        if self._context.limit is not None and posted.bytes > self._context.limit:
             self.leave_out(posted, LeftOutReason.TOO_LARGE)
             self._go(partial(self._look_up, posted))
-        elif len(self._pieces.items) >= self._means.most_files or self.bytes + posted.bytes > self._means.most_bytes:
+        elif len(self._files.items) >= self._context.most_files or self.bytes + posted.bytes > self._context.most_bytes:
             self.leave_out(posted, LeftOutReason.TOO_MUCH)
         else:
-            self._pieces.add(posted, anew=self._phase is UploadPhase.REFUSED)  # those that are here do not fit together
+            self._files.add(posted, anew=self._phase is UploadPhase.REFUSED)  # those that are here do not fit together
             self._fresh = True
             self._turn(UploadPhase.FETCHING)
             self._go(self._gather)
 
     def leave_out(self, posted: PostedDocument, why: LeftOutReason) -> None:
         """Note a document that is not fetched; without any other, that is all there is to say."""
-        self._pieces.leave_out(posted, why)
-        alone = not self._pieces.items and not self.busy and not self._spent
+        self._files.leave_out(posted, why)
+        alone = not self._files.items and not self.busy and not self._spent
         self._turn(UploadPhase.REFUSED if alone else None)
 
     def read_catalogue(self, posted: PostedDocument) -> None:
@@ -194,7 +194,7 @@ class Upload:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-        await self._room.close()
+        await self._space.close()
 
     # --- the jobs ------------------------------------------------------------------------------------------------
 
@@ -218,7 +218,7 @@ class Upload:
                 self._spent = True
                 self._refuse(CourierError("Something went wrong with this file here; the log has the details."))
             if self._spent and self._phase is UploadPhase.REFUSED:
-                await self._room.keep_only(())  # nothing can become of it any more
+                await self._space.keep_only(())  # nothing can become of it any more
 
     def _refuse(self, error: CourierError) -> None:
         logger.info("what admin {} sent is refused: {}", self.admin_id, error.sentence)
@@ -229,20 +229,20 @@ class Upload:
         """Fetch what is not here yet; once it is whole, prove it."""
         if not self._fresh or not self.collecting:
             return
-        await self._room.keep_only(self._pieces.items)
-        while pending := [item for item in self._pieces.items if item.file is None]:
+        await self._space.keep_only(self._files.items)
+        while pending := [item for item in self._files.items if item.file is None]:
             self._fresh = False
             failed = await fetch_items(
-                pending, self._room, self._means.chats, delay=self._means.delay, arrived=self._turn
+                pending, self._space, self._context.chats, delay=self._context.delay, arrived=self._turn
             )
-            self._pieces.give_up(failed)
-        if not self._pieces.items:
+            self._files.give_up(failed)
+        if not self._files.items:
             self._turn(UploadPhase.REFUSED)  # what was left out says why
             return
-        self._pieces.keep_newest_whole()
-        files = [item.file for item in self._pieces.group if item.file is not None]
+        self._files.keep_newest_whole()
+        files = [item.file for item in self._files.group if item.file is not None]
         try:
-            ordered = await put_together(files, await self._room.slot(), unseal=self._means.unseal, abort=Abort())
+            ordered = await put_together(files, await self._space.slot(), unseal=self._context.unseal, abort=Abort())
             if self._fresh:  # something came meanwhile, and the next job looks at all of it
                 return
             self._spent = True
@@ -254,14 +254,14 @@ class Upload:
 
     async def _look_up(self, posted: PostedDocument) -> None:
         """See whether the catalogue knows what is too large to be fetched."""
-        found = await known_backup(self._means.catalogue, posted)
+        found = await known_backup(self._context.catalogue, posted)
         if found is not None:
-            self._fetchable = await fetchable_point(self._means.catalogue, found, self._means.limit)
+            self._fetchable = await fetchable_point(self._context.catalogue, found, self._context.limit)
             self._known = found
             self._turn()
 
     async def _list(self, posted: PostedDocument) -> None:
-        document = await read_posted(self._means.chats, posted)
+        document = await read_posted(self._context.chats, posted)
         points = tuple(sorted(document.points, key=lambda point: point.at, reverse=True))
         self._listing = PointListing(points=points, written_at=document.written_at, ours=posted.ours)
         self._turn(UploadPhase.LISTING)
@@ -275,11 +275,11 @@ class Upload:
         self._withdraw()
         self._contents, self._problem = None, None
         self._point, self._point_done = point, 0
-        self._pieces.drop(self._pieces.items)
+        self._files.drop(self._files.items)
         self._turn(UploadPhase.FETCHING)
-        await self._room.keep_only(())
-        slot = await self._room.slot()
-        file = await fetch_archive(self._means.chats, point, slot, delay=self._means.delay, progress=arrived)
+        await self._space.keep_only(())
+        slot = await self._space.slot()
+        file = await fetch_archive(self._context.chats, point, slot, delay=self._context.delay, progress=arrived)
         await self._prove((file,), file.name)
 
     async def _prove(self, files: tuple[Path, ...], called: str) -> None:
@@ -287,29 +287,29 @@ class Upload:
             self._progress = progress
             self._turn()
 
-        means = self._means
+        context = self._context
         self._problem = None
         self._turn(UploadPhase.CHECKING)
         try:
-            async with means.turn:
+            async with context.turn:
                 proven = await prove(
-                    files, means.store.work, catalogue=means.catalogue, take_in=means.take_in, clock=means.clock,
-                    abort=Abort(), report=report,
+                    files, context.store.work, catalogue=context.catalogue, take_in=context.take_in,
+                    clock=context.clock, abort=Abort(), report=report,
                 )  # fmt: skip
         except MissingVolumesError:
             raise
         except CourierError as error:
-            await means.catalogue.audit(self._actor, "sent an archive that was refused", error.sentence)
+            await context.catalogue.audit(self._actor, "sent an archive that was refused", error.sentence)
             raise
         found = proven.contents
         logger.info("admin {} sent {}: it is whole, sha256 {}", self.admin_id, called, found.sha256[:16])
-        await means.catalogue.audit(self._actor, "sent an archive", f"{called}, SHA-256 {found.sha256}")
+        await context.catalogue.audit(self._actor, "sent an archive", f"{called}, SHA-256 {found.sha256}")
         self._progress, self._contents = None, found
         self._make_offer(proven)
         self._turn(UploadPhase.READY)
 
     def _make_offer(self, proven: Proven) -> None:
-        if self._means.restores is None:
+        if self._context.restores is None:
             return
 
         async def release() -> None:
@@ -317,7 +317,7 @@ class Upload:
                 await self.close(UploadEnd.RELEASED)
 
         contents = proven.contents
-        self._offer = offered = self._means.restores.offer(
+        self._offer = offered = self._context.restores.offer(
             proven.origin,
             admin_id=self.admin_id,
             label=f"backup {contents.backup.id}" if contents.backup else contents.name,
@@ -328,5 +328,5 @@ class Upload:
     def _withdraw(self) -> None:
         """Offer it no longer."""
         offered, self._offer = self._offer, ""
-        if offered and self._means.restores is not None:
-            self._means.restores.withdraw(offered)
+        if offered and self._context.restores is not None:
+            self._context.restores.withdraw(offered)

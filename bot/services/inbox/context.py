@@ -42,7 +42,7 @@ class RestoreOffers(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxContext:
-    """What every collection works with. `limit` is the size that a bot can download, None without one."""
+    """What every upload works with. `limit` is the size that a bot can download, None without one."""
 
     chats: Chats
     store: Store

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bot.services.contracts.chats import PostedDocument
 from bot.services.inbox.fetching import UploadFile, left_out
-from bot.services.inbox.seen import LeftOutFile, LeftOutReason
+from bot.services.inbox.upload_view import LeftOutFile, LeftOutReason
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from bot.models import Backup, RestorePoint, RestoreProgress, SkippedRecord, Ver
 
 
 class UploadPhase(StrEnum):
-    """Where a collection stands."""
+    """Where an upload stands."""
 
     FETCHING = "fetching"  # files are on their way from Telegram
     CHECKING = "checking"  # whole, and being read and checked
@@ -30,7 +30,7 @@ COLLECTING = frozenset({UploadPhase.FETCHING, UploadPhase.WAITING, UploadPhase.R
 
 
 class UploadEnd(StrEnum):
-    """Why a collection is gone."""
+    """Why an upload is gone."""
 
     FORGOTTEN = "forgotten"  # by a press
     EXPIRED = "expired"
@@ -55,7 +55,7 @@ class LeftOutReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOutFile:
-    """A document that is not part of the collection. `detail` is a sentence, where there is one."""
+    """A document that is not part of the upload. `detail` is a sentence, where there is one."""
 
     name: str
     bytes: int
@@ -65,7 +65,7 @@ class LeftOutFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadPart:
-    """A file of the collection, under the name it came with; `number` is the volume that its name tells."""
+    """A file of the upload, under the name it came with; `number` is the volume that its name tells."""
 
     name: str
     bytes: int
@@ -117,7 +117,7 @@ class PointListing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadView:
-    """A collection at one moment; `version` grows with every change.
+    """An upload at one moment; `version` grows with every change.
 
     `done` of `total` bytes have come from Telegram. `missing` holds numbers of volumes as far as they are known, and
     `total_volumes` is 0 where it is not known. `known` is the backup that a file over the limit seems to be, by its
@@ -130,7 +130,7 @@ class UploadView:
     admin_id: int
     version: int
     phase: UploadPhase
-    pieces: tuple[UploadPart, ...] = ()
+    files: tuple[UploadPart, ...] = ()
     left_out: tuple[LeftOutFile, ...] = ()
     done: int = 0
     total: int = 0
