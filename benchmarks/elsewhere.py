@@ -14,7 +14,7 @@ PROGRAM = """
 import asyncio, json, sys, time
 from pathlib import Path
 from bot.models import Recipient, Volume
-from bot.services.mail.destination import MB
+from bot.services.mail.client import MB
 from bot.services.contracts.slices import ArchiveSlice
 from tests.services.delivery.places import MAILBOX, mail_destination, s3_bucket
 

@@ -11,23 +11,31 @@ from bot.config.destinations import mail_server
 from bot.config.settings import Settings
 from bot.errors import SettingsError
 from bot.services.catalogue import Catalogue
-from bot.services.contracts.destination import Destination
+from bot.services.contracts.destination import ArchiveDestination, NoticeChannel
 from bot.services.delivery.router import Router
 from bot.texts.mail import MailWords
 
 if TYPE_CHECKING:
+    from aiogram import Bot
+
     from bot.services.objects.archives import BucketArchives
     from bot.services.objects.bucket import BucketAccess
 
 
-def build_router(settings: Settings, catalogue: Catalogue, telegram: Destination, *, clock: Clock) -> Destination:
-    """Put the configured places beside Telegram; Telegram itself where there are none."""
-    places: dict[str, Destination] = {}
+def build_routers(
+    settings: Settings, catalogue: Catalogue, bot: Bot, *, clock: Clock
+) -> tuple[Router[ArchiveDestination], Router[NoticeChannel]]:
+    """Put the configured places beside Telegram: where archives go, and where notices are read."""
+    from bot.services.telegram.destination import TelegramDestination  # noqa: PLC0415 - it imports aiogram
+    from bot.services.telegram.notices import TelegramNotices  # noqa: PLC0415
+
+    destinations: dict[str, ArchiveDestination] = {}
+    channels: dict[str, NoticeChannel] = {}
     if settings.object_stores:
         from bot.services.objects.destination import ObjectDestination  # noqa: PLC0415 - an extra
 
         for url in settings.object_stores:
-            places[url] = ObjectDestination(
+            destinations[url] = ObjectDestination(
                 open_bucket_archives(settings, url),
                 catalogue,
                 max_age=timedelta(days=settings.object_max_age_days),
@@ -35,21 +43,21 @@ def build_router(settings: Settings, catalogue: Catalogue, telegram: Destination
                 clock=clock,
             )
     if settings.email_to and settings.smtp_url is not None:
-        from bot.services.mail.destination import MB, MailDestination  # noqa: PLC0415 - an extra
+        from bot.services.mail.client import MB, MailClient  # noqa: PLC0415 - an extra
+        from bot.services.mail.destination import MailDestination  # noqa: PLC0415
+        from bot.services.mail.notices import MailNotices  # noqa: PLC0415
 
-        mail = MailDestination(
-            mail_server(settings.smtp_url, settings.smtp_password),
-            sender=settings.email_from,
-            max_bytes=settings.email_max_mb * MB,
-            max_mails=settings.email_max_mails,
-            words=MailWords(
-                host=platform.node(),
-                folder=str(settings.backup_dir) if settings.seal is None else "BACKUP_DIR",
-                places=[recipient.address for recipient in settings.recipients if not recipient.is_mailbox],
-            ),
+        client = MailClient(mail_server(settings.smtp_url, settings.smtp_password), sender=settings.email_from)
+        words = MailWords(
+            host=platform.node(),
+            folder=str(settings.backup_dir) if settings.seal is None else "BACKUP_DIR",
+            places=[recipient.address for recipient in settings.recipients if not recipient.is_mailbox],
         )
-        places |= {f"mail:{address}": mail for address in settings.email_to}
-    return Router(telegram, places) if places else telegram
+        max_bytes, max_mails = settings.email_max_mb * MB, settings.email_max_mails
+        mail = MailDestination(client, max_bytes=max_bytes, max_mails=max_mails, words=words)
+        destinations |= {f"mail:{address}": mail for address in settings.email_to}
+        channels |= {f"mail:{address}": MailNotices(client, words) for address in settings.email_to}
+    return Router(TelegramDestination(bot), destinations), Router(TelegramNotices(bot), channels)
 
 
 def open_bucket_archives(settings: Settings, url: str) -> BucketArchives:

@@ -16,7 +16,7 @@ from bot.config.settings import Settings
 from bot.errors import AbortedError, CourierError
 from bot.models import Backup, Drill, Recipient, RestorePoint
 from bot.services.concurrency.abort import Abort
-from bot.services.delivery.ledger import Ledger
+from bot.services.delivery.notices import NoticeSender
 from bot.services.drill.drill import Drills
 from bot.services.fetch.recognition import CLOUD_LIMIT
 from bot.services.inbox import Inbox
@@ -36,7 +36,7 @@ STOP_WITHIN = 2.0
 """Seconds a shutdown gives the test-restore under way, which may be waiting for Telegram, before it is cancelled."""
 
 
-def prepare_drills(manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock) -> PinKeeper:
+def prepare_drills(manager: Manager, bot: Bot, notifier: NoticeSender, *, clock: Clock) -> PinKeeper:
     """Let the manager test-restore what Telegram holds, keep the restore points pinned, and take what admins send.
 
     Nothing is sent yet.
@@ -69,7 +69,7 @@ def prepare_drills(manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock) 
     )
     manager.drills = Drills(manager.catalogue, manager.store, chats, alarm=alarm, keys=manager.keys, clock=clock)
     manager.restores.files = chats
-    manager.restores.herald = RestoreAnnouncer(manager, ledger)
+    manager.restores.herald = RestoreAnnouncer(manager, notifier)
     manager.pins = PinKeeper(
         manager.catalogue,
         chats,
@@ -94,9 +94,9 @@ def settings_to_keep(settings: Settings) -> dict[str, str]:
 class DrillSchedule:
     """The test-restores by DRILL_SCHEDULE, and the pinned messages kept up to date, while the service runs."""
 
-    def __init__(self, manager: Manager, bot: Bot, ledger: Ledger, *, clock: Clock) -> None:
+    def __init__(self, manager: Manager, bot: Bot, notifier: NoticeSender, *, clock: Clock) -> None:
         self._manager = manager
-        self._pins = prepare_drills(manager, bot, ledger, clock=clock)
+        self._pins = prepare_drills(manager, bot, notifier, clock=clock)
         self._abort = Abort()
         self._pinning: asyncio.Task[None] | None = None
         expression = manager.settings.drill_schedule

@@ -20,7 +20,7 @@ from bot.services.alarms.checks import AlarmChecks, DiskUsage, disk_usage
 from bot.services.alarms.listener import Listener
 from bot.services.alarms.signals import ClockCheck, ConflictCheck, LocalFilesCheck, NewBotCheck, TokenCheck
 from bot.services.alarms.watchdog import Watchdog
-from bot.services.delivery.ledger import Ledger
+from bot.services.delivery.notices import NoticeSender
 from bot.services.manager import Manager
 from bot.texts import Texts
 
@@ -37,11 +37,13 @@ ONCE_WITHIN = 30.0
 def notice_recipients(settings: Settings) -> tuple[Recipient, ...]:
     """Return the admins, and whoever else receives backups and can read."""
     admins = (Recipient(chat_id=admin) for admin in settings.admin_ids)
-    readers = (recipient for recipient in settings.recipients if recipient.is_chat or recipient.is_mailbox)
+    readers = (recipient for recipient in settings.recipients if recipient.reads_notices)
     return tuple(dict.fromkeys((*admins, *readers)))
 
 
-def prepare_alarms(manager: Manager, ledger: Ledger, *, clock: Clock, usage: DiskUsage = disk_usage) -> AlarmChecks:
+def prepare_alarms(
+    manager: Manager, notifier: NoticeSender, *, clock: Clock, usage: DiskUsage = disk_usage
+) -> AlarmChecks:
     """Let the manager's alarms look at everything, and tell the admins and the phones; nothing is sent yet."""
     from bot.handlers.alarms import alarm_buttons  # noqa: PLC0415 - it imports aiogram
 
@@ -57,7 +59,7 @@ def prepare_alarms(manager: Manager, ledger: Ledger, *, clock: Clock, usage: Dis
         current = dict.fromkeys([await catalogue.current(recipient) for recipient in everybody])
         boards = (
             ChatAlarms(
-                ledger,
+                notifier,
                 recipient,
                 wording=texts,
                 buttons=alarm_buttons,
@@ -99,11 +101,11 @@ async def tell_once(manager: Manager) -> None:
 class Monitoring:
     """The alarms' own task, what is heard in passing, and the pings for the watchdog, while the service runs."""
 
-    def __init__(self, manager: Manager, ledger: Ledger, bot: Bot, poller: Poller, *, clock: Clock) -> None:
+    def __init__(self, manager: Manager, notifier: NoticeSender, bot: Bot, poller: Poller, *, clock: Clock) -> None:
         from bot.services.telegram.chat import TelegramChat  # noqa: PLC0415 - it imports aiogram
 
         self._manager = manager
-        self.sentry = prepare_alarms(manager, ledger, clock=clock)
+        self.sentry = prepare_alarms(manager, notifier, clock=clock)
         clock_check = ClockCheck(manager.alarms)
         conflicts = ConflictCheck(manager.alarms, clock=clock)
         cast("DatedSession", bot.session).on_date = clock_check.note

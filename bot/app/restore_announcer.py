@@ -11,7 +11,7 @@ from bot.errors import CourierError
 from bot.models import PendingRestore, Recipient, RestorePlan, RestoreResult
 from bot.services.concurrency.threads import settled
 from bot.services.contracts.destination import Notice, NoticeButton, Outcome
-from bot.services.delivery.ledger import Ledger
+from bot.services.delivery.notices import NoticeSender
 from bot.services.manager import Manager
 from bot.services.restore.cli_restores import forget_cli_restore, reported_cli_restores
 from bot.services.restore.pending import forget_cut_off, untold_cut_off
@@ -26,8 +26,8 @@ AGAIN_AFTER = 60.0
 class RestoreAnnouncer:
     """Sends the words about restores, loudly; a `RestoreListener`."""
 
-    def __init__(self, manager: Manager, ledger: Ledger) -> None:
-        self._manager, self._ledger = manager, ledger
+    def __init__(self, manager: Manager, notifier: NoticeSender) -> None:
+        self._manager, self._notifier = manager, notifier
         self._texts = Texts(timezone=manager.timezone)
         self._telling = asyncio.Lock()
 
@@ -88,7 +88,7 @@ class RestoreAnnouncer:
             notice = Notice(html=self._texts.restore_cut_off(pending), buttons=undo_cut_off(pending))
             recipient = Recipient(chat_id=confirmed.chat_id)
             with suppress(Outcome):  # deleted, or not to be edited any more: the word about it has arrived
-                await self._ledger.destination.edit_notice(recipient, confirmed.message_id, notice)
+                await self._notifier.edit(recipient, confirmed.message_id, notice)
         await forget_confirmed(self._manager.catalogue)
 
     async def _tell(
@@ -97,4 +97,4 @@ class RestoreAnnouncer:
         """Tell the admins themselves, also those whose backups go to a group."""
         known = besides.admin_id if besides is not None else None
         admins = [Recipient(chat_id=admin) for admin in sorted(self._manager.admins) if admin != known]
-        return bool(await self._ledger.notify(html, loud=True, to=admins, buttons=buttons))
+        return bool(await self._notifier.notify(html, loud=True, to=admins, buttons=buttons))

@@ -17,7 +17,7 @@ from bot.app.maintenance import MaintenanceTask, prepare_maintenance
 from bot.app.monitoring import Monitoring, prepare_alarms
 from bot.app.planned_runs import PlannedRuns
 from bot.app.restore_announcer import RestoreAnnouncer
-from bot.app.telegram import build_bot, build_ledger, recognise_bot
+from bot.app.telegram import build_bot, build_delivery, recognise_bot
 from bot.clock import Clock, utc_now
 from bot.config.settings import Settings
 from bot.errors import CourierError
@@ -25,6 +25,7 @@ from bot.models import Delivery
 from bot.services.alarms.signals import tell_of_new_bot
 from bot.services.backup.startup import open_store
 from bot.services.delivery.ledger import Ledger
+from bot.services.delivery.notices import NoticeSender
 from bot.services.files.locks import ServiceLock
 from bot.services.manager import Manager
 from bot.services.restore.cli_restores import reported_cli_restores
@@ -55,13 +56,19 @@ async def open_manager(
         bot = build_bot(settings)
         stack.push_async_callback(bot.session.close)
         changed = await recognise_bot(bot, catalogue)
-        ledger = build_ledger(settings, store, catalogue, bot, clock=clock)
+        ledger, notifier = build_delivery(settings, store, catalogue, bot, clock=clock)
         manager = Manager(
-            settings, catalogue, store, ledger=ledger, notices=Texts(timezone=settings.timezone), clock=clock
+            settings,
+            catalogue,
+            store,
+            ledger=ledger,
+            notifier=notifier,
+            notices=Texts(timezone=settings.timezone),
+            clock=clock,
         )
-        prepare_drills(manager, bot, ledger, clock=clock)
+        prepare_drills(manager, bot, notifier, clock=clock)
         prepare_maintenance(manager, bot, clock=clock)
-        prepare_alarms(manager, ledger, clock=clock)
+        prepare_alarms(manager, notifier, clock=clock)
         if changed is not None:
             await tell_of_new_bot(manager.alarms, *changed)
         yield manager
@@ -73,16 +80,16 @@ class Service:
     `async with Service.started(settings) as service` starts everything and stops it in order at the end.
     """
 
-    def __init__(self, manager: Manager, ledger: Ledger, bot: Bot, *, clock: Clock) -> None:
+    def __init__(self, manager: Manager, ledger: Ledger, notifier: NoticeSender, bot: Bot, *, clock: Clock) -> None:
         from bot.app.polling import Poller  # noqa: PLC0415
         from bot.handlers import build_dispatcher  # noqa: PLC0415
 
         self.manager = manager
         self.bot = bot
         self._ledger = ledger
-        self._way_back = DrillSchedule(manager, bot, ledger, clock=clock)
+        self._way_back = DrillSchedule(manager, bot, notifier, clock=clock)
         self._upkeep = MaintenanceTask(manager, bot, clock=clock)
-        self._news = RestoreAnnouncer(manager, ledger)
+        self._news = RestoreAnnouncer(manager, notifier)
         self.poller = Poller(
             bot,
             build_dispatcher(manager, clock=clock),
@@ -90,7 +97,7 @@ class Service:
             token_is_good=lambda: manager.catalogue.remember_good_token(bot.token),
         )
         manager.polling_trouble = lambda: self.poller.trouble
-        self.watch = Monitoring(manager, ledger, bot, self.poller, clock=clock)
+        self.watch = Monitoring(manager, notifier, bot, self.poller, clock=clock)
         manager.timetable.listener = self.follow_timetable
         self._started_at = clock()
         self._seen_version = -1
@@ -111,7 +118,7 @@ class Service:
             bot = build_bot(settings)
             stack.push_async_callback(bot.session.close)
             changed = await recognise_bot(bot, catalogue)
-            ledger = build_ledger(
+            ledger, notifier = build_delivery(
                 settings,
                 store,
                 catalogue,
@@ -120,9 +127,15 @@ class Service:
                 settled=lambda delivery: service.delivered_later(delivery),  # noqa: PLW0108 - there is none yet
             )
             manager = Manager(
-                settings, catalogue, store, ledger=ledger, notices=Texts(timezone=settings.timezone), clock=clock
+                settings,
+                catalogue,
+                store,
+                ledger=ledger,
+                notifier=notifier,
+                notices=Texts(timezone=settings.timezone),
+                clock=clock,
             )
-            service = cls(manager, ledger, bot, clock=clock)
+            service = cls(manager, ledger, notifier, bot, clock=clock)
             if changed is not None:
                 await tell_of_new_bot(manager.alarms, *changed)
             stack.push_async_callback(service._stop)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from loguru import logger
 
-from bot.app.destinations import build_router
+from bot.app.destinations import build_routers
 from bot.app.monitoring import notice_recipients
 from bot.clock import Clock
 from bot.config.settings import Settings
 from bot.errors import TelegramError, how_to_install
 from bot.models import Backup, Delivery, Recipient, Volume
 from bot.services.catalogue import Catalogue
+from bot.services.concurrency.nursery import Nursery
 from bot.services.delivery.ledger import Ledger
+from bot.services.delivery.notices import NoticeSender
+from bot.services.delivery.policy import DeliverySettings
 from bot.services.files.store import Store
 from bot.texts import Texts
 
@@ -79,7 +83,7 @@ async def _require_token(bot: Bot) -> None:
     raise TelegramError(sentence, hint="Copy BOT_TOKEN again from @BotFather; a revoked token never works again.")
 
 
-def build_ledger(
+def build_delivery(
     settings: Settings,
     store: Store,
     catalogue: Catalogue,
@@ -87,10 +91,11 @@ def build_ledger(
     *,
     clock: Clock,
     settled: Callable[[Delivery], None] = lambda _delivery: None,
-) -> Ledger:
-    """Make the ledger that delivers to Telegram and elsewhere; `settled` is told of what was delivered later on."""
-    from bot.services.telegram.destination import TelegramDestination  # noqa: PLC0415
+) -> tuple[Ledger, NoticeSender]:
+    """Make the ledger that delivers to Telegram and elsewhere, and what sends notices there.
 
+    `settled` is told of what was delivered later on. What both have under way ends when the ledger is drained.
+    """
     texts = Texts(timezone=settings.timezone)
 
     async def caption(backup: Backup, volume: Volume, recipient: Recipient) -> str:
@@ -99,17 +104,16 @@ def build_ledger(
             followed = (await catalogue.choice(recipient.chat_id)).databases
         return texts.caption(backup, volume, followed)
 
-    return Ledger(
-        catalogue,
-        build_router(settings, catalogue, TelegramDestination(bot), clock=clock),
+    delivery = DeliverySettings(
         recipients=settings.recipients,
-        admins=notice_recipients(settings),
+        notice_recipients=notice_recipients(settings),
         store_folder=store.folder,
         volume_bytes=settings.volume_size_mb * 1024 * 1024,
-        attempts=settings.retry_attempts,
+        attempts=max(settings.retry_attempts, 1),
         delay=settings.retry_delay,
         owed=settings.send_owed,
-        caption=caption,
-        clock=clock,
-        settled=settled,
     )
+    nursery = Nursery(asyncio.sleep)
+    destinations, channels = build_routers(settings, catalogue, bot, clock=clock)
+    ledger = Ledger(catalogue, destinations, channels, delivery, nursery, caption=caption, clock=clock, settled=settled)
+    return ledger, NoticeSender(catalogue, channels, delivery, nursery)

@@ -36,6 +36,11 @@ class Recipient:
     def is_mailbox(self) -> bool:
         return self.place.startswith("mail:")
 
+    @property
+    def reads_notices(self) -> bool:
+        """Whether people read there; an object store takes archives alone."""
+        return self.is_chat or self.is_mailbox
+
 
 class DeliveryState(StrEnum):
     PENDING = "pending"

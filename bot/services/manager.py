@@ -31,6 +31,7 @@ from bot.services.alarms.alarms import Alarms
 from bot.services.backup.runs import Runs, settle
 from bot.services.catalogue import ALL, AuditEntry, Catalogue
 from bot.services.delivery.ledger import Ledger
+from bot.services.delivery.notices import NoticeSender
 from bot.services.drill.drill import Drills
 from bot.services.files.locks import what_runs
 from bot.services.files.store import Store
@@ -62,7 +63,7 @@ class Manager:
     """Runs one backup at a time and answers everything that is asked about backups.
 
     `ledger` is None where nothing is delivered by this process: deliveries are then recorded as owed, and the process
-    that runs the service sends them.
+    that runs the service sends them. `notifier` tells the admins what one of them has changed.
     """
 
     def __init__(
@@ -72,13 +73,14 @@ class Manager:
         store: Store,
         *,
         ledger: Ledger | None = None,
+        notifier: NoticeSender | None = None,
         notices: Notices | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self.settings = settings
         self.catalogue = catalogue
         self.store = store
-        self.ledger = ledger
+        self.ledger, self.notifier = ledger, notifier
         self.timezone = settings.timezone
         self.admins = frozenset(settings.admin_ids)
         self.polling_trouble: Callable[[], str] = str
@@ -104,7 +106,7 @@ class Manager:
         self.alarms.loudness = self.preferences.loudness
         self.trimming = Trimming(catalogue, clock=clock)
         self.inbox: Inbox | None = None  # where admins can send archives
-        self.timetable = Timetable(catalogue, settings, ledger=ledger, notices=notices, clock=clock)
+        self.timetable = Timetable(catalogue, settings, notifier=notifier, notices=notices, clock=clock)
         self._clock = clock
         self._housekeeping = Housekeeping(settings, catalogue, store, trimming=self.trimming, clock=clock)
         self._runs = Runs(
@@ -221,7 +223,7 @@ class Manager:
         health = await measure_health(
             await self.status(),
             self.store,
-            self.ledger,
+            None if self.ledger is None else self.ledger.destinations,
             archives=await self.catalogue.backups(limit=ALL, on_disk_only=True),
             max_count=self.settings.max_backup_count,
         )

@@ -14,7 +14,7 @@ from bot.services.alarms.alarms import MANY, SHRUNKEN, SKIPPED, Loudness
 from bot.services.alarms.lifecycle import EDITABLE_FOR, AlarmStep, fingerprint
 from bot.services.alarms.listener import NotNotifiedError
 from bot.services.contracts.destination import Notice, NoticeButton, Outcome, Wait
-from bot.services.delivery.ledger import Ledger
+from bot.services.delivery.notices import NoticeSender
 
 Buttons = Callable[[Alarm], tuple[NoticeButton, ...]]
 
@@ -45,7 +45,7 @@ class ChatAlarms:
 
     def __init__(
         self,
-        ledger: Ledger,
+        notices: NoticeSender,
         recipient: Recipient,
         *,
         wording: Wording,
@@ -55,7 +55,7 @@ class ChatAlarms:
         reminder: timedelta,
         clock: Clock,
     ) -> None:
-        self._ledger, self._recipient = ledger, recipient
+        self._notices, self._recipient = notices, recipient
         self._wording, self._buttons, self._loudness = wording, buttons, loudness
         self._affected = affected
         self._reminder, self._clock = reminder, clock
@@ -82,7 +82,9 @@ class ChatAlarms:
         now = self._clock()
         match step:
             case AlarmStep.BEGIN | AlarmStep.REMIND:
-                message_id = await self._ledger.post(self._recipient, await self._notice(alarm, now, aloud=True))
+                message_id = await self._notices.send_or_edit(
+                    self._recipient, await self._notice(alarm, now, aloud=True)
+                )
                 if notice.message_id is not None:
                     await self._take_away(notice, alarm)
                 return self._shown(replace(notice, message_id=message_id, sent_at=now, reminded_at=now), alarm)
@@ -91,14 +93,14 @@ class ChatAlarms:
             case AlarmStep.END:
                 return await self._end(alarm, notice)
             case AlarmStep.END_UNHEARD:
-                await self._ledger.post(self._recipient, Notice(html=self._wording.alarm_over(alarm)))
+                await self._notices.send_or_edit(self._recipient, Notice(html=self._wording.alarm_over(alarm)))
                 return replace(notice, done=True)
             case _:
                 return notice
 
     async def _change(self, alarm: Alarm, notice: AlarmNotice, now: datetime) -> AlarmNotice:
         old = notice.message_id if notice.sent_at is not None and now - notice.sent_at < EDITABLE_FOR else None
-        message_id = await self._ledger.post(
+        message_id = await self._notices.send_or_edit(
             self._recipient, await self._notice(alarm, now, aloud=False), message_id=old
         )
         if message_id != notice.message_id:
@@ -109,10 +111,10 @@ class ChatAlarms:
 
     async def _end(self, alarm: Alarm, notice: AlarmNotice) -> AlarmNotice:
         over = Notice(html=self._wording.alarm_over(alarm))
-        message_id = await self._ledger.post(self._recipient, over, message_id=notice.message_id)
+        message_id = await self._notices.send_or_edit(self._recipient, over, message_id=notice.message_id)
         if message_id == notice.message_id and not alarm.accepted:
             recovered = Notice(html=self._wording.alarm_recovered(alarm), answers=message_id)
-            await self._ledger.post(self._recipient, recovered)
+            await self._notices.send_or_edit(self._recipient, recovered)
         return replace(notice, message_id=message_id, done=True)
 
     async def _notice(self, alarm: Alarm, now: datetime, *, aloud: bool) -> Notice:
@@ -130,7 +132,7 @@ class ChatAlarms:
             return
         with suppress(Outcome):
             moved = Notice(html=self._wording.alarm_moved(alarm))
-            await self._ledger.delete_notice(self._recipient, notice.message_id, moved)
+            await self._notices.delete(self._recipient, notice.message_id, instead=moved)
 
     @staticmethod
     def _shown(notice: AlarmNotice, alarm: Alarm) -> AlarmNotice:

@@ -20,7 +20,7 @@ class Nursery:
     """Starts tasks, waits with an injected `sleep`, and carries writes through. Once closing, waits end at once."""
 
     def __init__(self, sleep: Sleep) -> None:
-        self._sleep = sleep
+        self.sleep = sleep
         self._tasks: set[asyncio.Task[Any]] = set()
         self._writes: set[asyncio.Task[None]] = set()
         self.closing = asyncio.Event()
@@ -71,7 +71,7 @@ class Nursery:
         """Wait for the event or for `abort`, at most so long; returns whether the event is set."""
         waiting = asyncio.create_task(event.wait())
         aborted = asyncio.create_task(_set(abort))
-        sleeping = asyncio.ensure_future(self._sleep(max(seconds, 0)))
+        sleeping = asyncio.ensure_future(self.sleep(max(seconds, 0)))
         try:
             await asyncio.wait({waiting, aborted, sleeping}, return_when=asyncio.FIRST_COMPLETED)
         finally:

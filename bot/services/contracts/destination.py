@@ -1,4 +1,4 @@
-"""Defines the interface of a destination, and the outcomes of a delivery to it.
+"""Defines the interfaces of a destination and of a channel for notices, and the outcomes of a delivery.
 
     Outcome
     ├── Wait        come back after so many seconds; not a failure
@@ -11,8 +11,9 @@
     ├── Unanswered  sent whole more than once without an answer: not sent again
     ├── Gone        the archive can't be read where it was
     ├── Transient   try again later; it may have arrived all the same
-    ├── Vanished    the message to change is gone
-    ├── Unchanged   the message is so already
+    ├── MessageGone   the message to change is gone
+    │   └── Undeletable  … or Telegram deletes it no more
+    ├── NotModified   the message is so already
     └── Refused     nobody can be served any more
 
 Every outcome carries a sentence fit to follow a recipient's name and a colon: "must open the bot and press Start". It
@@ -108,6 +109,10 @@ class MessageGone(Outcome):
     """The message is gone, or can't be edited any more."""
 
 
+class Undeletable(MessageGone):
+    """Telegram refuses to delete the message, now and later."""
+
+
 class NotModified(Outcome):
     """The message is already as it was asked to be."""
 
@@ -134,8 +139,8 @@ class Notice:
     answers: int | None = None
 
 
-class Destination(Protocol):
-    """A place that takes volumes and notices. Every method but `probe` and `cut` raises an `Outcome` when it fails.
+class ArchiveDestination(Protocol):
+    """A place that takes archives. Every method but `probe` and `cut` raises an `Outcome` when it fails.
 
     Only Telegram raises `Refused`: wrong credentials elsewhere park that one recipient, and are nobody else's trouble.
     """
@@ -161,18 +166,6 @@ class Destination(Protocol):
         """
         ...
 
-    async def send_notice(self, recipient: Recipient, notice: Notice) -> int:
-        """Send a notice with its buttons and return its message id."""
-        ...
-
-    async def edit_notice(self, recipient: Recipient, message_id: int, notice: Notice) -> None:
-        """Put a notice in the place of one, without a sound; raises `MessageGone` where there is none to edit."""
-        ...
-
-    async def remove_notice(self, recipient: Recipient, message_id: int) -> None:
-        """Take a notice off the phones; raises `MessageGone` where that is no longer possible."""
-        ...
-
     async def check_reachable(self, recipient: Recipient) -> None:
         """Return when nothing but a message can tell more; none is shown. That is no proof: only what arrives is."""
         ...
@@ -186,5 +179,20 @@ class Destination(Protocol):
         ...
 
 
-class Undeletable(Outcome):
-    """Telegram refuses to delete the message, now and later."""
+class NoticeChannel(Protocol):
+    """A place where people read notices. Every method raises an `Outcome` when it fails."""
+
+    async def send(self, recipient: Recipient, notice: Notice) -> int:
+        """Send a notice with its buttons and return its message id; 0 where messages have none."""
+        ...
+
+    async def edit(self, recipient: Recipient, message_id: int, notice: Notice) -> None:
+        """Put a notice in the place of one, without a sound; raises `MessageGone` where there is none to edit.
+
+        Where nothing that was sent can change, nothing happens.
+        """
+        ...
+
+    async def delete(self, recipient: Recipient, message_id: int) -> None:
+        """Take a notice off the phones, as far as the place allows it; raises `MessageGone` where it no longer does."""
+        ...

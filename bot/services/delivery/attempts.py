@@ -13,10 +13,20 @@ from bot.clock import Clock
 from bot.errors import TelegramError
 from bot.models import Backup, Delivery, DeliveryState, Recipient, RecipientStatus, Volume
 from bot.services.catalogue import Catalogue
-from bot.services.concurrency.nursery import Nursery, Sleep
-from bot.services.contracts.destination import Destination, Migrated, Notice, Outcome, Parked, Refused
-from bot.services.delivery.policy import ARCHIVE_PRUNED, ARRIVES_AGAIN, KNOCK_AGAIN, KNOCK_EVERY
-from bot.services.delivery.sender import OutgoingBackup, Sender, SendRequest
+from bot.services.concurrency.nursery import Nursery
+from bot.services.contracts.destination import (
+    ArchiveDestination,
+    Migrated,
+    Notice,
+    NoticeChannel,
+    Outcome,
+    Parked,
+    Refused,
+)
+from bot.services.delivery.policy import ARCHIVE_PRUNED, ARRIVES_AGAIN, KNOCK_AGAIN, KNOCK_EVERY, DeliverySettings
+from bot.services.delivery.router import Router
+from bot.services.delivery.rows import DeliveryRecords, UnrecordedDeliveries
+from bot.services.delivery.sender import Caption, OutgoingBackup, Sender, SendRequest
 from bot.services.delivery.upload import SharedVolume, VolumeRecord
 from bot.services.delivery.volume import UnsharedVolume
 from bot.services.files.store import plan_volumes
@@ -28,27 +38,20 @@ class Attempts:
     def __init__(
         self,
         catalogue: Catalogue,
-        destination: Destination,
-        courier: Sender,
-        messenger: Sender,
+        destinations: Router[ArchiveDestination],
+        channels: Router[NoticeChannel],
+        settings: DeliverySettings,
         crew: Nursery,
         *,
-        recipients: Iterable[Recipient],
-        admins: Iterable[Recipient],
-        store_folder: Path,
-        volume_bytes: int,
-        newest_only: bool,
+        caption: Caption,
         clock: Clock,
-        sleep: Sleep,
     ) -> None:
-        """`courier` keeps the ledger's rows, `messenger` none."""
-        self.catalogue, self.destination, self.crew = catalogue, destination, crew
-        self.rows = courier.rows
-        self._courier, self._messenger = courier, messenger
-        self._recipients, self._admins = tuple(recipients), tuple(admins)
-        self._store_folder, self._volume_bytes = store_folder, volume_bytes
-        self._newest_only = newest_only
-        self.clock, self._sleep = clock, sleep
+        self.catalogue, self.crew, self.clock = catalogue, crew, clock
+        self._destinations, self._channels, self._settings = destinations, channels, settings
+        self.rows = DeliveryRecords(catalogue, crew, delay=settings.delay, clock=clock)
+        unrecorded = UnrecordedDeliveries(catalogue, crew, delay=settings.delay, clock=clock)
+        self._courier = Sender(self.rows, caption=caption, closing=crew.closing, clock=clock)
+        self._messenger = Sender(unrecorded, caption=caption, closing=crew.closing, clock=clock)
         self._consignments: WeakValueDictionary[int, OutgoingBackup] = WeakValueDictionary()
         self._records: defaultdict[tuple[int, int], VolumeRecord] = defaultdict(VolumeRecord)
         self._locks: dict[Recipient, asyncio.Lock] = {}
@@ -56,11 +59,11 @@ class Attempts:
 
     async def recipients(self) -> list[Recipient]:
         """Who is to be served, under the ids their chats have now."""
-        return await self.current(self._recipients)
+        return await self.current(self._settings.recipients)
 
     async def acquainted(self) -> list[Recipient]:
-        """Recipients, and admins who only get notices: all who can be parked and have to be found again."""
-        return await self.current((*self._recipients, *self._admins))
+        """Recipients, and those who only get notices: all who can be parked and have to be found again."""
+        return await self.current((*self._settings.recipients, *self._settings.notice_recipients))
 
     async def current(self, recipients: Iterable[Recipient]) -> list[Recipient]:
         """Follow the remembered migrations; each recipient once."""
@@ -68,7 +71,7 @@ class Attempts:
 
     async def prepare(self, backup: Backup) -> OutgoingBackup:
         """Cut a backup into volumes: the same ones for everybody to whom it is going at the moment."""
-        archive, cut = self._store_folder / backup.archive_name, await self._cut(backup)
+        archive, cut = self._settings.store_folder / backup.archive_name, await self._cut(backup)
         consignment = self._consignments.get(backup.id)
         if consignment is None:
             volumes = plan_volumes(archive, backup.archive_bytes, cut)
@@ -119,7 +122,7 @@ class Attempts:
 
     async def supersede_older(self, recipient: Recipient, backup: Backup) -> None:
         """Supersede what the recipient is owed from before this backup, unless everything is to be sent."""
-        if self._newest_only:
+        if self._settings.owed == "newest":
             await self.rows.supersede_older(recipient, backup)
 
     async def skip_parked(self, status: RecipientStatus, backup: Backup) -> Delivery | None:
@@ -149,7 +152,7 @@ class Attempts:
             return False
         self._knocked_at[recipient] = now
         try:
-            await self.destination.check_reachable(recipient)
+            await self._destinations.of(recipient).check_reachable(recipient)
         except Refused:
             raise
         except Parked as outcome:
@@ -163,9 +166,13 @@ class Attempts:
         return True
 
     async def greet(self, recipient: Recipient) -> None:
-        """Unpark a recipient that is owed nothing by a silent line that arrives; raises `Refused` only."""
+        """Unpark a recipient that is owed nothing, by a silent line that arrives where anybody reads.
+
+        Raises `Refused` only.
+        """
         try:
-            await self.destination.send_notice(recipient, Notice(html=ARRIVES_AGAIN))
+            if recipient.reads_notices:
+                await self._channels.of(recipient).send(recipient, Notice(html=ARRIVES_AGAIN))
         except Refused:
             raise
         except Parked as outcome:
@@ -181,23 +188,26 @@ class Attempts:
         Otherwise volumes sent before and after a change would not join into the archive.
         """
         first = await self.catalogue.value("SELECT bytes FROM volumes WHERE backup_id = ? AND number = 1", (backup.id,))
-        return int(first or self._volume_bytes)
+        return int(first or self._settings.volume_bytes)
 
     def _own(self, backup: Backup, archive: Path) -> Callable[[Recipient], list[UnsharedVolume] | None]:
         def cut(recipient: Recipient) -> list[UnsharedVolume] | None:
-            volumes = self.destination.cut(recipient, archive, backup.archive_bytes)
-            return None if volumes is None else [UnsharedVolume(self.destination, volume) for volume in volumes]
+            destination = self._destinations.find(recipient)
+            volumes = None if destination is None else destination.cut(recipient, archive, backup.archive_bytes)
+            if destination is None or volumes is None:
+                return None
+            return [UnsharedVolume(destination, volume) for volume in volumes]
 
         return cut
 
     def _share(self, backup: Backup, volume: Volume) -> SharedVolume:
         return SharedVolume(
-            self.destination,
+            self._destinations,
             self.catalogue,
             backup.id,
             volume,
             clock=self.clock,
-            sleep=self._sleep,
+            sleep=self.crew.sleep,
             keep=self.crew.keep,
             record=self._records[backup.id, volume.number],
         )

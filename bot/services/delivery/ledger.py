@@ -5,30 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from bot.clock import Clock, utc_now
 from bot.models import Backup, Delivery, DeliveryState, Recipient, RecipientStatus
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
-from bot.services.concurrency.nursery import Nursery, Sleep
-from bot.services.contracts.destination import (
-    Destination,
-    MessageGone,
-    Migrated,
-    Notice,
-    NoticeButton,
-    Outcome,
-    Parked,
-    Refused,
-    Transient,
-    Wait,
-)
+from bot.services.concurrency.nursery import Nursery
+from bot.services.contracts.destination import ArchiveDestination, NoticeChannel, Refused
 from bot.services.delivery.attempts import Attempts, count_bytes, refused
-from bot.services.delivery.policy import LONGEST_WAIT, Owed, retry_seconds, uploader_rank
+from bot.services.delivery.policy import LONGEST_WAIT, DeliverySettings, uploader_rank
 from bot.services.delivery.retries import RetryLoop
-from bot.services.delivery.rows import Claim, DeliveryRecords, UnrecordedDeliveries
-from bot.services.delivery.sender import Caption, Sender, SendRequest
+from bot.services.delivery.router import Router
+from bot.services.delivery.rows import Claim
+from bot.services.delivery.sender import Caption, SendRequest
 
 Progress = Callable[[int, int], None]
 
@@ -44,56 +33,25 @@ class Ledger:
     def __init__(
         self,
         catalogue: Catalogue,
-        destination: Destination,
+        destinations: Router[ArchiveDestination],
+        channels: Router[NoticeChannel],
+        settings: DeliverySettings,
+        nursery: Nursery,
         *,
-        recipients: Iterable[Recipient],
-        store_folder: Path,
-        volume_bytes: int,
-        attempts: int,
-        delay: float,
-        owed: Owed,
         caption: Caption,
         clock: Clock = utc_now,
-        sleep: Sleep = asyncio.sleep,
-        admins: Iterable[Recipient] | None = None,
         settled: Callable[[Delivery], None] = lambda _: None,
     ) -> None:
-        """`attempts` tries are made in a first pass, `delay` seconds and more apart; `caption` gives HTML.
+        """Everything runs in `nursery`; `caption` gives HTML.
 
-        Notices go to `admins`, or to the recipients when none are named. `settled` is told of every row that `run` or a
-        pressed Start has changed.
+        `settled` is told of every row that `run` or a pressed Start has changed.
         """
-        self._attempts, self._delay = max(attempts, 1), delay
-        self._recipients = tuple(recipients)
-        told = self._recipients if admins is None else admins
-        self._admins = tuple(one for one in told if one.is_chat or one.is_mailbox)  # an object store reads nothing
-        self._crew = Nursery(sleep)
-        self._rows = DeliveryRecords(catalogue, self._crew, delay=delay, clock=clock)
-        self._clock = clock
-        closing = self._crew.closing
-        unowed = UnrecordedDeliveries(catalogue, self._crew, delay=delay, clock=clock)
-        self._desk = Attempts(
-            catalogue,
-            destination,
-            Sender(self._rows, caption=caption, closing=closing, clock=clock),
-            Sender(unowed, caption=caption, closing=closing, clock=clock),
-            self._crew,
-            recipients=self._recipients,
-            admins=self._admins,
-            store_folder=store_folder,
-            volume_bytes=volume_bytes,
-            newest_only=owed == "newest",
-            clock=clock,
-            sleep=sleep,
-        )
-        self._catalogue, self._destination = catalogue, destination
+        self.destinations = destinations
+        self._catalogue, self._settings, self._crew, self._clock = catalogue, settings, nursery, clock
+        self._desk = Attempts(catalogue, destinations, channels, settings, nursery, caption=caption, clock=clock)
+        self._rows = self._desk.rows
         self._claims: set[Claim] = set()
         self._rounds = RetryLoop(self._desk, self._claims, settled)
-
-    @property
-    def destination(self) -> Destination:
-        """Where everything goes."""
-        return self._destination
 
     async def deliver(
         self,
@@ -129,7 +87,7 @@ class Ledger:
             abort=abort or Abort(),
             report=count_bytes(consignment, progress),
         )
-        recipients = await self._desk.current(self._recipients if to is None else to)
+        recipients = await self._desk.current(self._settings.recipients if to is None else to)
         try:
             if force:
                 self._desk.ask_anew(backup)
@@ -179,70 +137,10 @@ class Ledger:
     async def drain(self, seconds: float) -> None:
         """Start nothing more, give what is being sent so long to finish, then abandon it; it stays owed.
 
-        The catalogue and the bot can be closed after this.
+        What else runs in the same nursery ends too: the catalogue and the bot can be closed after this.
         """
         self.nudge()
         await self._crew.drain(seconds)
-
-    async def notify(
-        self,
-        html: str,
-        *,
-        loud: bool,
-        to: Iterable[Recipient] | None = None,
-        but: Recipient | None = None,
-        buttons: tuple[NoticeButton, ...] = (),
-    ) -> tuple[Recipient, ...]:
-        """Send a notice to every admin who is not parked, save `but`; returns those who have it.
-
-        One's trouble is nobody else's. `to` names others than those who hear of everything.
-        """
-        parked = await self._catalogue.parked()
-        current = await self._desk.current(self._admins if to is None else to)
-        admins = [admin for admin in current if admin not in parked and admin != but]
-        notice = Notice(html=html, silent=not loud, buttons=buttons)
-        reached = await self._crew.together([self._tell(admin, notice) for admin in admins])
-        return tuple(admin for admin, arrived in zip(admins, reached, strict=True) if arrived)
-
-    async def post(self, recipient: Recipient, notice: Notice, *, message_id: int | None = None) -> int:
-        """Send a notice to somebody, or put it in the place of `message_id` where that can still be edited.
-
-        One try; returns the id of the message that holds it. Raises the `Outcome` that stood in the way, with the
-        recipient parked where a person must do something first.
-        """
-        current = await self._catalogue.current(recipient)
-        if current != recipient:
-            message_id = None  # numbers from before a move mean other messages now
-        return await self._crew.spawn(self._post(current, notice, message_id))
-
-    async def delete_notice(self, recipient: Recipient, message_id: int, instead: Notice) -> None:
-        """Delete a message of ours, or let it say something else where Telegram lets none be deleted any more.
-
-        Raises the `Outcome` that stood in the way.
-        """
-        if await self._catalogue.current(recipient) != recipient:
-            return  # numbers from before a move mean other messages now
-        try:
-            await self._destination.remove_notice(recipient, message_id)
-        except MessageGone:
-            await self._destination.edit_notice(recipient, message_id, instead)
-
-    async def _post(self, recipient: Recipient, notice: Notice, message_id: int | None) -> int:
-        try:
-            if message_id is not None:
-                try:
-                    await self._destination.edit_notice(recipient, message_id, notice)
-                except MessageGone:
-                    pass
-                else:
-                    return message_id
-            return await self._destination.send_notice(recipient, notice)
-        except Parked as outcome:
-            await self._rows.park(recipient, outcome.sentence)
-            raise
-        except Migrated as outcome:
-            await self._catalogue.migrate(recipient.chat_id, outcome.new_chat_id)
-            return await self._destination.send_notice(await self._catalogue.current(recipient), notice)
 
     async def _deliver(self, recipients: Sequence[Recipient], errand: SendRequest) -> tuple[Delivery, ...]:
         backup = errand.consignment.backup
@@ -317,29 +215,8 @@ class Ledger:
                 failures, before = failures + 1, row.attempts
             else:
                 waited += pause
-            if failures >= self._attempts or waited > LONGEST_WAIT:
+            if failures >= self._settings.attempts or waited > LONGEST_WAIT:
                 return row
             if await self._crew.until(self._crew.closing, pause, abort):
                 return row
             abort.check()
-
-    async def _tell(self, admin: Recipient, notice: Notice) -> bool:
-        for failures in range(1, self._attempts + 1):
-            try:
-                await self._destination.send_notice(admin, notice)
-                return True
-            except Parked as outcome:
-                await self._rows.park(admin, outcome.sentence)
-                return False
-            except Migrated as outcome:
-                await self._catalogue.migrate(admin.chat_id, outcome.new_chat_id)
-                admin = await self._catalogue.current(admin)
-            except Wait as outcome:
-                if outcome.seconds > LONGEST_WAIT or await self._crew.until(self._crew.closing, outcome.seconds):
-                    return False
-            except Transient:
-                if await self._crew.until(self._crew.closing, retry_seconds(failures, self._delay)):
-                    return False
-            except Outcome:
-                return False
-        return False

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Literal
 
-from bot.models import Backup, Delivery, DeliveryState, RecipientStatus
+from bot.models import Backup, Delivery, DeliveryState, Recipient, RecipientStatus
 
 Owed = Literal["newest", "all"]
 
@@ -20,6 +22,24 @@ SHORTEST_RETRY = 0.05  # seconds; RETRY_DELAY=0 must not become a busy loop
 
 ARCHIVE_PRUNED = "archive pruned"
 ARRIVES_AGAIN = "✅ Messages of the backup bot arrive here again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySettings:
+    """Who receives what, and how it is tried.
+
+    `recipients` receive the archives of `store_folder`, in volumes of `volume_bytes` where a chat shares them;
+    `notice_recipients` hear of everything that is told. A first pass makes `attempts` tries, at least one, `delay`
+    seconds and more apart. `owed` says whether only the newest backup is owed to a recipient, or all.
+    """
+
+    recipients: tuple[Recipient, ...]
+    notice_recipients: tuple[Recipient, ...]
+    store_folder: Path
+    volume_bytes: int
+    attempts: int
+    delay: float
+    owed: Owed
 
 
 def retry_seconds(failures: int, delay: float, *, ambiguous: bool = False) -> float:

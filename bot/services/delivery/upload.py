@@ -15,8 +15,8 @@ from bot.models import Recipient, Volume
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Sleep, stop
 from bot.services.contracts.destination import (
+    ArchiveDestination,
     ArchiveGone,
-    Destination,
     DoubtfulFile,
     Outcome,
     Refused,
@@ -26,6 +26,7 @@ from bot.services.contracts.destination import (
     Transient,
     Unanswered,
 )
+from bot.services.delivery.router import Router
 
 Keep = Callable[[Coroutine[Any, Any, None]], Awaitable[None]]
 
@@ -83,7 +84,7 @@ class SharedVolume:
 
     def __init__(
         self,
-        destination: Destination,
+        destinations: Router[ArchiveDestination],
         catalogue: Catalogue,
         backup_id: int,
         volume: Volume,
@@ -96,7 +97,7 @@ class SharedVolume:
         """`keep` runs a write to its end even when the caller is cancelled; `record` outlives this object."""
         self.volume = volume
         self._record = record
-        self._destination = destination
+        self._destinations = destinations
         self._catalogue = catalogue
         self._backup_id = backup_id
         self._clock, self._sleep, self._keep = clock, sleep, keep
@@ -148,7 +149,7 @@ class SharedVolume:
         return bool(await self._known())
 
     async def _deliver(self, request: Request, file_id: str | None, on_bytes: Callable[[int], None]) -> Sent:
-        return await self._destination.send_volume(
+        return await self._destinations.of(request.recipient).send_volume(
             request.recipient,
             self.volume,
             caption=request.caption,
@@ -248,7 +249,7 @@ class SharedVolume:
 
     async def _send_bytes(self, request: Request, upload: _Upload) -> Sent:
         if not request.trusted or self._failures:
-            await self._destination.check_reachable(request.recipient)
+            await self._destinations.of(request.recipient).check_reachable(request.recipient)
 
         def moved(count: int) -> None:
             upload.bytes += count

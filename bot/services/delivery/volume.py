@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from bot.models import Volume
-from bot.services.contracts.destination import Destination, Sent
+from bot.services.contracts.destination import ArchiveDestination, Sent
 from bot.services.delivery.upload import Request
 
 
@@ -26,7 +26,7 @@ class OutgoingVolume(Protocol):
 class UnsharedVolume:
     """Sends the bytes of a volume each time: nothing of it can be shared."""
 
-    def __init__(self, destination: Destination, volume: Volume) -> None:
+    def __init__(self, destination: ArchiveDestination, volume: Volume) -> None:
         self.volume = volume
         self._destination = destination
 

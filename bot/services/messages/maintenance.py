@@ -16,7 +16,7 @@ from bot.clock import Clock, utc_now
 from bot.errors import CourierError
 from bot.models import Delivery, MessageChoice, MessageMode, Recipient, WhenUnchanged
 from bot.services.catalogue import Catalogue, KeptMessage
-from bot.services.contracts.destination import MessageGone, Notice, Outcome, Parked, Undeletable, Wait
+from bot.services.contracts.destination import MessageGone, Notice, NoticeChannel, Outcome, Parked, Undeletable, Wait
 from bot.services.messages.digest import Digest, UnchangedNote
 from bot.services.messages.tidying import TidyDecision, plan_tidy
 
@@ -38,12 +38,8 @@ LOOK_BACK = timedelta(days=4)
 DIGEST, NOTE = "digest", "unchanged"
 
 
-class EditableMessages(Protocol):
+class EditableMessages(NoticeChannel, Protocol):
     """The chats, as a place for messages that change. Every method raises an `Outcome` when it fails."""
-
-    async def send_notice(self, recipient: Recipient, notice: Notice) -> int: ...
-
-    async def edit_notice(self, recipient: Recipient, message_id: int, notice: Notice) -> None: ...
 
     async def delete_messages(self, recipient: Recipient, message_ids: Sequence[int]) -> None: ...
 
@@ -187,11 +183,11 @@ class ChatMaintenance:
         message_id = None if known is None else known.message_id
         if message_id is not None:
             try:
-                await self._notes.edit_notice(recipient, message_id, Notice(html=html))
+                await self._notes.edit(recipient, message_id, Notice(html=html))
             except MessageGone:
                 message_id = None
         if message_id is None:
-            message_id = await self._notes.send_notice(recipient, Notice(html=html))
+            message_id = await self._notes.send(recipient, Notice(html=html))
         await self._catalogue.keep_message(
             KeptMessage(recipient=recipient, kind=kind, subject=subject, message_id=message_id, shown=shown)
         )

@@ -12,7 +12,7 @@ from loguru import logger
 from bot.clock import Clock, utc_now
 from bot.models import Backup, Reachability, Recipient, Volume
 from bot.services.catalogue import Catalogue
-from bot.services.contracts.destination import ArchiveGone, Notice, Outcome, Parked, Sent, Transient
+from bot.services.contracts.destination import ArchiveGone, Outcome, Parked, Sent, Transient
 from bot.services.contracts.slices import ArchiveSlice
 from bot.services.objects.archives import BucketArchives
 from bot.services.objects.bucket import Bucket, ObjectFacts
@@ -74,17 +74,6 @@ class ObjectDestination:
         await self.holdings.change(lambda index: index if _holds_good(index, volume.name) else index.adding(backup))
         await self._prune()
         return Sent(sha256=backup.archive_sha256)
-
-    async def send_notice(self, recipient: Recipient, notice: Notice) -> int:
-        """Nobody reads notices in an object store."""
-        raise Parked("takes archives only")
-
-    async def edit_notice(self, recipient: Recipient, message_id: int, notice: Notice) -> None:
-        """Nobody reads notices in an object store."""
-        await self.send_notice(recipient, notice)
-
-    async def remove_notice(self, recipient: Recipient, message_id: int) -> None:
-        """There is none."""
 
     async def check_reachable(self, recipient: Recipient) -> None:
         """Return when the store lets us list the prefix; raises an `Outcome`."""

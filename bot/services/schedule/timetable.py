@@ -72,7 +72,7 @@ class SchedulePreview:
 
 
 class AdminNotifier(Protocol):
-    """What is asked of the ledger: to tell the admins."""
+    """What is asked of who sends notices: to tell the admins."""
 
     async def notify(self, html: str, *, loud: bool, but: Recipient | None = None) -> tuple[Recipient, ...]: ...
 
@@ -101,7 +101,7 @@ class Timetable:
         catalogue: Catalogue,
         settings: Settings,
         *,
-        ledger: AdminNotifier | None,
+        notifier: AdminNotifier | None,
         notices: Notices | None,
         clock: Clock,
     ) -> None:
@@ -109,7 +109,7 @@ class Timetable:
         self.timezone = settings.timezone
         self.listener: Callable[[], Awaitable[None]] = _nobody_listens
         self._catalogue = catalogue
-        self._ledger = ledger
+        self._notifier = notifier
         self._notices = notices
         self._clock = clock
         self._volume_bytes = settings.volume_size_mb * 1024 * 1024
@@ -213,10 +213,10 @@ class Timetable:
 
     def tell_others(self, html: str, *, but: int | None) -> None:
         """Tell every admin but one, silently and in the background: a slow Telegram holds up no press."""
-        if self._ledger is None:
+        if self._notifier is None:
             return
         recipient = None if but is None else Recipient(chat_id=but)
-        telling = asyncio.create_task(self._tell(self._ledger, html, recipient))
+        telling = asyncio.create_task(self._tell(self._notifier, html, recipient))
         self._telling.add(telling)
         telling.add_done_callback(self._telling.discard)
 
@@ -226,9 +226,9 @@ class Timetable:
             telling.cancel()
         await asyncio.gather(*self._telling, return_exceptions=True)
 
-    async def _tell(self, ledger: AdminNotifier, html: str, but: Recipient | None) -> None:
+    async def _tell(self, notifier: AdminNotifier, html: str, but: Recipient | None) -> None:
         try:
-            await ledger.notify(html, loud=False, but=but)
+            await notifier.notify(html, loud=False, but=but)
         except CourierError as error:
             logger.warning("the other admins could not be told: {}", error.sentence)
 

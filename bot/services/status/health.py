@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.models import Backup, Health, Reachability, Status
-from bot.services.contracts.destination import Outcome
-from bot.services.delivery.ledger import Ledger
+from bot.services.contracts.destination import ArchiveDestination, Outcome
+from bot.services.delivery.router import Router
 from bot.services.files.store import Store
 
 ROUND_TRIP_WITHIN = 10.0
@@ -21,11 +21,19 @@ GROWTH_OVER = timedelta(days=7)
 
 
 async def measure_health(
-    status: Status, store: Store, ledger: Ledger | None, *, archives: Sequence[Backup], max_count: int
+    status: Status,
+    store: Store,
+    destinations: Router[ArchiveDestination] | None,
+    *,
+    archives: Sequence[Backup],
+    max_count: int,
 ) -> Health:
-    """Measure the disk, Telegram and every recipient, side by side; a slow one never takes longer than ten seconds."""
+    """Measure the disk, Telegram and every recipient, side by side; a slow one never takes longer than ten seconds.
+
+    Without `destinations` nothing is asked: this process delivers nowhere.
+    """
     disk = await asyncio.to_thread(shutil.disk_usage, store.folder)
-    round_trip, trouble, recipients = await _telegram(status, ledger)
+    round_trip, trouble, recipients = await _telegram(status, destinations)
     return Health(
         status=status,
         disk_free=disk.free,
@@ -39,27 +47,30 @@ async def measure_health(
     )
 
 
-async def _telegram(status: Status, ledger: Ledger | None) -> tuple[float | None, str, tuple[Reachability, ...]]:
+async def _telegram(
+    status: Status, destinations: Router[ArchiveDestination] | None
+) -> tuple[float | None, str, tuple[Reachability, ...]]:
     """Ask Telegram; where it does not answer, what the ledger remembers of each recipient has to do."""
     remembered = tuple(
         Reachability(recipient=entry.recipient, name=entry.name, trouble=entry.parked_reason)
         for entry in status.recipients
     )
-    if ledger is None:
+    if destinations is None:
         return None, "This process does not talk to Telegram.", remembered
     probed = list(remembered)
 
     async def probe(index: int) -> None:
         with suppress(TimeoutError, Outcome):
             async with asyncio.timeout(ROUND_TRIP_WITHIN):
-                seen = await ledger.destination.probe(remembered[index].recipient)
+                recipient = remembered[index].recipient
+                seen = await destinations.of(recipient).probe(recipient)
                 # Parked by a message that was refused, and only one that arrives ends that.
                 probed[index] = seen if seen.trouble else replace(seen, trouble=remembered[index].trouble)
 
     async def ask_telegram() -> tuple[float | None, str]:
         try:
             async with asyncio.timeout(ROUND_TRIP_WITHIN):
-                return await ledger.destination.round_trip(), ""
+                return await destinations.telegram.round_trip(), ""
         except TimeoutError:
             return None, f"Telegram does not answer within {ROUND_TRIP_WITHIN:.0f} s."
         except Outcome as outcome:

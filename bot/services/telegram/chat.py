@@ -17,7 +17,7 @@ from bot.services.concurrency.threads import settled
 from bot.services.contracts.chats import CutShort, MessageGone, Pinned, PostedDocument, nothing
 from bot.services.contracts.destination import ArchiveGone, DoubtfulFile, Outcome, StaleFile, TooLarge, Transient
 from bot.services.telegram.answers import get_chat, get_updates
-from bot.services.telegram.destination import ANSWER_SECONDS, TelegramDestination
+from bot.services.telegram.requests import ANSWER_SECONDS, TelegramRequests
 
 SLOWEST_DOWNLOAD = 32 * 1024  # bytes per second; aiogram's own limit is 30 s in total
 PIECE = 1 << 20  # bytes gathered for one write and one piece of hashing, which go into a thread
@@ -30,7 +30,7 @@ TOO_LARGE = (
 )
 
 
-class TelegramChat(TelegramDestination):
+class TelegramChat(TelegramRequests):
     """The chats of one bot, for reading too. The bot's token, which stands in every download's URL, is in no error."""
 
     @property

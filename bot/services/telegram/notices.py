@@ -1,20 +1,57 @@
-"""Sends notices to Telegram: texts that are edited over a day, and messages that are deleted again."""
+"""Sends notices to Telegram: texts with buttons that are edited later, and messages that are deleted again."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
-from aiogram.exceptions import TelegramAPIError
+from aiogram.enums import ParseMode
+from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
 
 from bot.models import Recipient
-from bot.services.contracts.destination import MessageGone, Outcome, Undeletable
-from bot.services.telegram.destination import ANSWER_SECONDS, TelegramDestination
+from bot.services.contracts.destination import MessageGone, Notice, NotModified, Undeletable
+from bot.services.telegram.requests import ANSWER_SECONDS, TelegramRequests, thread_of
 
 AT_ONCE = 100  # https://core.telegram.org/bots/api#deletemessages
 
 
-class TelegramNotices(TelegramDestination):
+class TelegramNotices(TelegramRequests):
     """The chats of one bot, for texts that are edited and messages that are deleted. Raises an `Outcome`."""
+
+    async def send(self, recipient: Recipient, notice: Notice) -> int:
+        """Send a text with buttons, in answer to an older message where that is still there; raises an `Outcome`."""
+        answers = ReplyParameters(message_id=notice.answers, allow_sending_without_reply=True)
+        message = await self._ask(
+            self._bot.send_message(
+                recipient.chat_id,
+                notice.html,
+                parse_mode=ParseMode.HTML,
+                disable_notification=notice.silent,
+                message_thread_id=thread_of(recipient),
+                reply_markup=_keyboard(notice),
+                reply_parameters=answers if notice.answers is not None else None,
+                request_timeout=ANSWER_SECONDS,
+            )
+        )
+        return message.message_id
+
+    async def edit(self, recipient: Recipient, message_id: int, notice: Notice) -> None:
+        """Replace text and buttons of a message; one that is so already is no error. Raises an `Outcome`."""
+        with suppress(NotModified):
+            await self._ask(
+                self._bot.edit_message_text(
+                    notice.html,
+                    chat_id=recipient.chat_id,
+                    message_id=message_id,
+                    parse_mode=ParseMode.HTML,
+                    reply_markup=_keyboard(notice),
+                    request_timeout=ANSWER_SECONDS,
+                )
+            )
+
+    async def delete(self, recipient: Recipient, message_id: int) -> None:
+        """Delete a message, which Telegram allows for 48 hours; raises an `Outcome`."""
+        await self._ask(self._bot.delete_message(recipient.chat_id, message_id, request_timeout=ANSWER_SECONDS))
 
     async def delete_messages(self, recipient: Recipient, message_ids: Sequence[int]) -> None:
         """Delete messages together, so that a shutdown leaves no half of them; one that is gone already is no error.
@@ -29,22 +66,23 @@ class TelegramNotices(TelegramDestination):
                 if len(some) > 1:
                     await self._ask(self._bot.delete_messages(recipient.chat_id, some, request_timeout=ANSWER_SECONDS))
                     continue
-            except (Undeletable, MessageGone):
+            except MessageGone:
                 pass
             for message_id in some:
                 try:
                     await self._ask(
                         self._bot.delete_message(recipient.chat_id, message_id, request_timeout=ANSWER_SECONDS)
                     )
-                except MessageGone:
-                    continue
                 except Undeletable as outcome:
                     refusal = outcome
+                except MessageGone:
+                    continue
         if refusal is not None:
             raise refusal
 
-    def _read_refusal(self, error: TelegramAPIError, upload: object, file_id: str | None) -> Outcome:
-        text = str(error.message).casefold()
-        if "message can't be deleted" in text or "message_delete_forbidden" in text:
-            return Undeletable("message can't be deleted")
-        return super()._read_refusal(error, None, file_id)
+
+def _keyboard(notice: Notice) -> InlineKeyboardMarkup | None:
+    if not notice.buttons:
+        return None
+    row = [InlineKeyboardButton(text=button.text, callback_data=button.data) for button in notice.buttons]
+    return InlineKeyboardMarkup(inline_keyboard=[row])

@@ -43,8 +43,8 @@ GONE_MESSAGES = (
     "message can't be edited",
     "message media can't be edited",
     "message to delete not found",
-    "message can't be deleted",
     "message_id_invalid",
     "message to pin not found",
 )
+UNDELETABLE_MESSAGES = ("message can't be deleted", "message_delete_forbidden")
 UNUSABLE_TEXTS = ("can't parse entities", "caption is too long", "text is too long", "message is too long")

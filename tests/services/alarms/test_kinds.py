@@ -258,7 +258,7 @@ async def test_a_disk_that_fills_is_an_alarm_before_it_is_full(scene: Scene) -> 
     room = {"free": 60 << 30}
     prepare_alarms(
         scene.manager,
-        scene.manager.ledger,  # type: ignore[arg-type]
+        scene.manager.notifier,  # type: ignore[arg-type]
         clock=scene.clock,
         usage=lambda _folder: (room["free"], 1000 << 30),
     )

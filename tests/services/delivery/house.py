@@ -30,9 +30,15 @@ from bot.models import (
     Volume,
 )
 from bot.services.catalogue import Catalogue
+from bot.services.concurrency.nursery import Nursery
+from bot.services.contracts.destination import ArchiveDestination, NoticeChannel
 from bot.services.delivery.ledger import Ledger
+from bot.services.delivery.notices import NoticeSender
+from bot.services.delivery.policy import DeliverySettings
+from bot.services.delivery.router import Router
 from bot.services.delivery.upload import PATIENCE
 from bot.services.telegram.destination import TelegramDestination
+from bot.services.telegram.notices import TelegramNotices
 from tests.demo.conftest import LoopbackSession
 
 SHORT = PATIENCE  # seconds; retries in these tests are shorter, the patience with an upload is longer
@@ -120,20 +126,33 @@ class House:
         self.ledger = self.make_ledger()
         return self
 
-    def make_ledger(self) -> Ledger:
-        settings: dict[str, Any] = {
-            "recipients": self.recipients,
+    def make_ledger(
+        self,
+        destinations: Router[ArchiveDestination] | None = None,
+        channels: Router[NoticeChannel] | None = None,
+        **changed: Any,
+    ) -> Ledger:
+        """A ledger with these settings, and who sends notices beside it; Telegram alone where nothing is given."""
+        recipients = tuple(changed.get("recipients", self.recipients))
+        usual: dict[str, Any] = {
+            "recipients": recipients,
+            "notice_recipients": tuple(one for one in recipients if one.reads_notices),
             "store_folder": self.folder,
             "volume_bytes": 1_000_000,
             "attempts": 3,
             "delay": 1.0,
             "owed": "newest",
-            "caption": caption,
-            "clock": self.time.clock,
-            "sleep": self.time.sleep,
-            "settled": self.settled.append,
         }
-        return Ledger(self.catalogue, TelegramDestination(self.bot), **(settings | self.settings))
+        chosen = usual | self.settings | changed
+        words = chosen.pop("caption", caption)
+        settings, nursery = DeliverySettings(**chosen), Nursery(self.time.sleep)
+        destinations = destinations or Router(TelegramDestination(self.bot))
+        channels = channels or Router(TelegramNotices(self.bot))
+        self.notices = NoticeSender(self.catalogue, channels, settings, nursery)
+        return Ledger(
+            self.catalogue, destinations, channels, settings, nursery,
+            caption=words, clock=self.time.clock, settled=self.settled.append,
+        )  # fmt: skip
 
     async def close(self) -> None:
         await self.ledger.drain(0)

@@ -22,7 +22,8 @@ from cryptography.x509.oid import NameOID
 from moto.server import ThreadedMotoServer
 
 from bot.services.catalogue import Catalogue
-from bot.services.mail.destination import MB, MailDestination
+from bot.services.mail.client import MB, MailClient
+from bot.services.mail.destination import MailDestination
 from bot.services.mail.server import MailServer
 from bot.services.objects.archives import BucketArchives
 from bot.services.objects.bucket import Bucket, BucketAccess
@@ -262,12 +263,16 @@ def object_destination(
     return ObjectDestination(BucketArchives(s3_bucket(endpoint)), catalogue, clock=clock, **limits)
 
 
-def mail_destination(port: int, **more: Any) -> MailDestination:
-    server = {"host": "127.0.0.1", "port": port, "tls": "none", **more.pop("server", {})}
-    options = {
-        "sender": "courier@example.org",
-        "max_bytes": 2 * MB,
-        "max_mails": 5,
-        "words": MailWords(host="box", folder="/srv/backups", places=["11"]),
-    }
-    return MailDestination(MailServer(**server), **(options | more))
+WORDS = MailWords(host="box", folder="/srv/backups", places=["11"])
+
+
+def mail_client(port: int, *, server: dict[str, Any] | None = None, tls: Any = None) -> MailClient:
+    reached = {"host": "127.0.0.1", "port": port, "tls": "none", **(server or {})}
+    return MailClient(MailServer(**reached), sender="courier@example.org", tls=tls)
+
+
+def mail_destination(
+    port: int, *, server: dict[str, Any] | None = None, tls: Any = None, **limits: Any
+) -> MailDestination:
+    limits = {"max_bytes": 2 * MB, "max_mails": 5, **limits}
+    return MailDestination(mail_client(port, server=server, tls=tls), words=WORDS, **limits)

@@ -312,7 +312,7 @@ async def test_notices_reach_everybody_who_can_be_reached(house: House) -> None:
     ann, bob, cid = await house.people(3)
     ann.block_bot()
     house.standin.inject(faults.server_error(), "sendMessage", chat_id=bob.id, times=1)
-    reached = await house.time.pass_until(asyncio.create_task(house.ledger.notify("<b>trouble</b>", loud=True)))
+    reached = await house.time.pass_until(asyncio.create_task(house.notices.notify("<b>trouble</b>", loud=True)))
     assert {recipient.chat_id for recipient in reached} == {bob.id, cid.id}
     assert (bob.last.text, bob.last.silent) == ("trouble", False)
     assert list(await house.catalogue.parked()) == [Recipient(chat_id=ann.id)]
@@ -322,10 +322,10 @@ async def test_an_admin_without_deliveries_is_found_again_too(house: House) -> N
     """Who only gets notices and blocked the bot gets them again after Start."""
     await house.people(1)
     cid = house.standin.add_user(77, "Cid", started=False)
-    house.settings["admins"] = [Recipient(chat_id=77)]
+    house.settings["notice_recipients"] = (Recipient(chat_id=77),)
     house.ledger = house.make_ledger()
-    assert await house.ledger.notify("one", loud=False) == ()
+    assert await house.notices.notify("one", loud=False) == ()
     await cid.start()
     await house.ledger.recipient_started(77)
-    assert await house.ledger.notify("two", loud=False) == (Recipient(chat_id=77),)
+    assert await house.notices.notify("two", loud=False) == (Recipient(chat_id=77),)
     assert cid.last.silent

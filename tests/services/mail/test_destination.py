@@ -8,7 +8,8 @@ import pytest
 from bot.models import Backup, DeliveryState, Recipient
 from bot.services.contracts.destination import Outcome, Parked, Sent, TooLarge, Transient
 from bot.services.delivery.policy import all_sent
-from bot.services.mail.destination import MB, MailDestination, volume_bytes
+from bot.services.mail.client import MB
+from bot.services.mail.destination import MailDestination, volume_bytes
 from bot.texts.backups import delivered_to, delivery_line
 from tests.services.delivery.house import House
 from tests.services.delivery.places import MAILBOX, Post, certificate, mail_destination, running_mail

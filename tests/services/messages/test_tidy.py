@@ -1,5 +1,7 @@
 """The tidying of chats, in the stand-in's chats: what goes is gone, what stays can bring everything back."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.demo.stand_in import faults
@@ -8,6 +10,13 @@ from bot.models import Trigger
 from bot.texts import Texts
 from tests.services.messages.conftest import MakeHouse
 from tests.services.messages.house import House, archives
+
+
+def small_volumes(house: House) -> None:
+    """Let small archives have volumes."""
+    assert house.manager.ledger is not None
+    attempts = house.manager.ledger._desk
+    attempts._settings = replace(attempts._settings, volume_bytes=1500)
 
 
 async def hourly(house: House, hours: int) -> None:
@@ -67,7 +76,7 @@ async def test_what_only_the_chat_has_stays(make_house: MakeHouse) -> None:
 async def test_volumes_go_together(make_house: MakeHouse) -> None:
     """All slices of an archive in one request, or none."""
     house = await make_house(CHAT_KEEP_HOURS="1", ADMIN_IDS="11", VOLUME_SIZE_MB="1")
-    house.manager.ledger._desk._volume_bytes = 1500  # type: ignore[union-attr]  # so that small archives have volumes
+    small_volumes(house)
     await hourly(house, 4)
     await house.upkeep.refresh()
     by_archive: dict[str, int] = {}
@@ -81,7 +90,7 @@ async def test_volumes_go_together(make_house: MakeHouse) -> None:
 async def test_one_volume_that_must_stay_does_not_keep_the_others(make_house: MakeHouse) -> None:
     """Telegram refuses the whole call for one message: then they go one by one, and the refusal is remembered."""
     house = await make_house(CHAT_KEEP_HOURS="1", ADMIN_IDS="11", VOLUME_SIZE_MB="1")
-    house.manager.ledger._desk._volume_bytes = 1500  # type: ignore[union-attr]  # so that small archives have volumes
+    small_volumes(house)
     house.standin.inject(faults.bad_request("message can't be deleted for everyone"), "deleteMessages")
     house.standin.inject(faults.bad_request("message can't be deleted for everyone"), "deleteMessage")
     await hourly(house, 2)

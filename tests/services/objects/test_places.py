@@ -12,22 +12,34 @@ from aiogram.client.telegram import TelegramAPIServer
 from bot.demo.stand_in import faults
 from bot.errors import TelegramError
 from bot.models import Backup, DeliveryState, Recipient
-from bot.services.contracts.destination import Destination, Outcome, Parked, Refused, TooLarge, Transient
+from bot.services.contracts.destination import (
+    ArchiveDestination,
+    NoticeChannel,
+    Outcome,
+    Parked,
+    Refused,
+    TooLarge,
+    Transient,
+)
 from bot.services.delivery.ledger import Ledger
 from bot.services.delivery.router import Router
-from bot.services.mail import destination as mail_module
+from bot.services.mail import client as mail_module
+from bot.services.mail.notices import MailNotices
 from bot.services.objects import bucket as bucket_module
 from bot.services.telegram import destination as telegram_module
 from bot.services.telegram.destination import TelegramDestination
+from bot.services.telegram.notices import TelegramNotices
 from tests.demo.conftest import LoopbackSession
-from tests.services.delivery.house import House, caption, joined, volume_of
+from tests.services.delivery.house import House, joined, volume_of
 from tests.services.delivery.places import (
     BUCKET,
     MAILBOX,
     URL,
+    WORDS,
     Post,
     Wire,
     empty_bucket,
+    mail_client,
     mail_destination,
     object_destination,
     running_mail,
@@ -51,11 +63,12 @@ class Place:
 
     kind: str
     recipient: Recipient
-    destination: Destination
+    destination: ArchiveDestination
     wire: Wire
     received: Callable[[Backup], Awaitable[bytes]]
     deny: Callable[[], None]
     fill: Callable[[], None]
+    channel: NoticeChannel | None = None
 
 
 class World:
@@ -66,20 +79,17 @@ class World:
 
     def ledger(self, *kinds: str, **settings: Any) -> Ledger:
         """A ledger that serves these kinds through the router, as the service does."""
-        telegram = self.places["telegram"].destination
-        router = Router(telegram, {p.recipient.place: p.destination for p in self.places.values() if p.recipient.place})
-        options: dict[str, Any] = {
-            "recipients": [self.places[kind].recipient for kind in kinds],
-            "store_folder": self.house.folder,
-            "volume_bytes": 300_000,
-            "attempts": 2,
-            "delay": 0.05,
-            "owed": "newest",
-            "caption": caption,
-            "clock": self.house.time.clock,
-            "sleep": self.house.time.sleep,
-        }
-        self.house.ledger = Ledger(self.house.catalogue, router, **(options | settings))
+        elsewhere = [place for place in self.places.values() if place.recipient.place]
+        options = {"volume_bytes": 300_000, "attempts": 2, "delay": 0.05} | settings
+        self.house.ledger = self.house.make_ledger(
+            Router(self.places["telegram"].destination, {one.recipient.place: one.destination for one in elsewhere}),
+            Router(
+                TelegramNotices(self.house.bot),
+                {one.recipient.place: one.channel for one in elsewhere if one.channel is not None},
+            ),
+            recipients=tuple(self.places[kind].recipient for kind in kinds),
+            **options,
+        )
         return self.house.ledger
 
 
@@ -150,6 +160,7 @@ async def world(house: House, s3: str, monkeypatch: pytest.MonkeyPatch) -> Async
                 "mail", Recipient(place=MAILBOX), mail_destination(wires["mail"].port), wires["mail"], in_mail,
                 lambda: setattr(post, "at_rcpt", "530 5.7.0 Authentication required"),
                 lambda: setattr(post, "at_data", "452 4.2.2 Mailbox full"),
+                channel=MailNotices(mail_client(wires["mail"].port), WORDS),
             ),
         }  # fmt: skip
         yield World(house, places)
@@ -380,10 +391,22 @@ async def test_a_place_taken_out_of_the_settings_is_owed_nothing(world: World) -
 
 async def test_notices_reach_people_and_no_store(world: World) -> None:
     """An alarm goes to chats and mailboxes; a store is no reader."""
-    ledger = world.ledger("telegram", "objects", "mail")
-    told = await ledger.notify("🚨 <b>Backup failed</b>\nThe disk &amp; all", loud=True)
+    world.ledger("telegram", "objects", "mail")
+    told = await world.house.notices.notify("🚨 <b>Backup failed</b>\nThe disk &amp; all", loud=True)
     assert {one.address for one in told} == {"11", MAILBOX}
     assert await world.house.catalogue.parked() == {}
+
+
+async def test_a_parked_store_is_served_again_though_it_is_owed_nothing_and_reads_nothing(world: World) -> None:
+    """What can be sent no notice is found again by a look; people only by a line that arrives."""
+    places = world.house, *(world.places[kind].recipient for kind in ("objects", "mail"))
+    house, store, mailbox = places
+    world.ledger("objects", "mail")
+    for recipient in (store, mailbox):
+        await house.catalogue.park(recipient, "was out of order")
+    async with house.running(), asyncio.timeout(10):
+        while await house.catalogue.parked():
+            await asyncio.sleep(0.02)
 
 
 async def test_the_progress_of_a_run_is_that_of_the_chats(world: World) -> None:

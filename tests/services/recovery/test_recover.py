@@ -24,6 +24,7 @@ from bot.services.recovery.document import DOCUMENT_NAME, Document, write_docume
 from bot.services.recovery.folder import Recovered, refuse_to_replace, restore_into
 from bot.services.recovery.new_machine import env_text, rebuild_catalogue, write_env
 from bot.services.recovery.recover import Found, choose_point, find_points, wait_for_forwarded
+from bot.services.telegram.destination import TelegramDestination
 from tests.services.recovery.scene import Scene, pin_by_hand
 from tests.world.databases import make_database, rows_in
 from tests.world.databases import write_env as write_settings
@@ -327,7 +328,7 @@ async def test_an_unreadable_pinned_message_is_somebody_elses(scene: Scene, shap
     pin_by_hand(odd)
     with pytest.raises(NotFoundError, match="something else is pinned on top"):
         await find_points(scene.chats, [11])
-    reached = await scene.chats.probe(Recipient(chat_id=11))
+    reached = await TelegramDestination(scene.bot).probe(Recipient(chat_id=11))
     assert (reached.name, reached.trouble) == ("Ann", "")
     backup = await scene.back_up()
     assert await scene.refresh() == 0

@@ -32,6 +32,7 @@ from bot.services.contracts.destination import (
 )
 from bot.services.telegram.chat import TelegramChat
 from bot.services.telegram.destination import TelegramDestination
+from bot.services.telegram.notices import TelegramNotices
 from tests.demo.conftest import LoopbackSession
 from tests.services.delivery.house import volume_of
 
@@ -221,14 +222,12 @@ async def test_an_unlisted_refusal_of_a_file_id_is_doubted(
     assert isinstance(await outcome_of(destination, archive, file_id="BQACold"), DoubtfulFile)
 
 
-async def test_a_text_too_long_is_not_tried_again(
-    standin: StandIn, destination: TelegramDestination, ann: Person
-) -> None:
+async def test_a_text_too_long_is_not_tried_again(standin: StandIn, bot: Bot, ann: Person) -> None:
     """No wait makes it shorter."""
     for text in ("text is too long", "message is too long"):
         standin.inject(faults.bad_request(text), "sendMessage")
         with pytest.raises(Unfit):
-            await destination.send_notice(ANN, Notice(html="much"))
+            await TelegramNotices(bot).send(ANN, Notice(html="much"))
 
 
 @pytest.mark.parametrize("token", ["7:revoked", "no-token-at-all"])

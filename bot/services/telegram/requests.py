@@ -1,0 +1,174 @@
+"""Makes requests to the Bot API by aiogram, and classifies its errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import TypeVar
+
+from aiogram import Bot
+from aiogram.exceptions import (
+    ClientDecodeError,
+    TelegramAPIError,
+    TelegramBadRequest,
+    TelegramEntityTooLarge,
+    TelegramForbiddenError,
+    TelegramMigrateToChat,
+    TelegramNetworkError,
+    TelegramNotFound,
+    TelegramRetryAfter,
+    TelegramUnauthorizedError,
+)
+from aiogram.types import InputFile
+from aiohttp import ClientConnectorError
+
+from bot.models import Recipient, Volume
+from bot.services.contracts.destination import (
+    ArchiveGone,
+    DoubtfulFile,
+    MessageGone,
+    Migrated,
+    NotModified,
+    Outcome,
+    Parked,
+    Refused,
+    StaleFile,
+    TooLarge,
+    Transient,
+    Undeletable,
+    Unfit,
+    Wait,
+)
+from bot.services.contracts.slices import ArchiveSlice
+from bot.services.telegram.refusals import (
+    GONE_MESSAGES,
+    STALE_FILES,
+    STANDING_REFUSALS,
+    UNDELETABLE_MESSAGES,
+    UNUSABLE_TEXTS,
+)
+
+Result = TypeVar("Result")
+
+ANSWER_SECONDS = 60  # for a request without a file, and for the answer after one
+GENERAL_TOPIC = 1  # must be left out: Telegram answers "message thread not found" to its number
+
+
+class ArchiveUpload(InputFile):
+    """aiogram's wrapping of a slice: it streams what `read` yields, and may call it again for a redirect."""
+
+    def __init__(self, volume: Volume, on_bytes: Callable[[int], None]) -> None:
+        super().__init__(filename=volume.name)
+        self.slice = ArchiveSlice(volume, on_bytes)
+
+    async def read(self, bot: Bot) -> AsyncGenerator[bytes, None]:
+        async for chunk in self.slice.chunks():
+            yield chunk
+
+
+class TelegramRequests:
+    """Asks the Bot API as one bot. It follows its error table and keeps the bot's token out of every sentence.
+
+    The bot is the caller's: nothing here opens or closes its session.
+    """
+
+    def __init__(self, bot: Bot) -> None:
+        self._bot = bot
+
+    async def _ask(
+        self, request: Awaitable[Result], upload: ArchiveUpload | None = None, file_id: str | None = None
+    ) -> Result:
+        outcome: Outcome
+        try:
+            return await request
+        except Exception as error:  # a proxy's and a codec's own exceptions come through aiogram as they are
+            outcome = self._read(error, upload, file_id)
+        # Raised out here, where the original is no longer attached to it: its text and its URL can hold the token.
+        raise outcome
+
+    def _read(self, error: Exception, upload: ArchiveUpload | None, file_id: str | None) -> Outcome:
+        outcome: Outcome
+        match error:
+            case _ if upload is not None and upload.slice.trouble:
+                outcome = ArchiveGone(f"the archive can't be read: {upload.slice.trouble}")
+            case TelegramRetryAfter():
+                outcome = Wait(f"Telegram asks to wait {error.retry_after} s", seconds=error.retry_after)
+            case TelegramMigrateToChat():
+                outcome = Migrated("the group became a supergroup", new_chat_id=error.migrate_to_chat_id)
+            case TelegramUnauthorizedError() | TelegramNotFound():
+                # An unknown token answers 401, one that is no token at all 404.
+                outcome = Refused("Telegram does not accept the bot's token")
+            case TelegramEntityTooLarge():  # before its parent, the network error, which is worth a retry
+                outcome = _too_large(upload)
+            case TelegramForbiddenError() | TelegramBadRequest():
+                outcome = self._read_refusal(error, upload, file_id)
+            case ClientDecodeError():
+                outcome = _read_undecodable(error, upload)
+            case TelegramNetworkError():
+                outcome = self._read_silence(error, upload)
+            case TelegramAPIError():
+                outcome = Transient(f"Telegram answers: {self._redact(str(error.message))}")
+            case TypeError():
+                # aiogram looks for "restart" in the description of a 5xx, also where there is none.
+                outcome = Transient("Telegram answers with a server error")
+            case _:
+                outcome = Transient(f"Telegram can't be reached: {type(error).__name__}: {self._redact(str(error))}")
+        return outcome
+
+    def _read_refusal(self, error: TelegramAPIError, upload: ArchiveUpload | None, file_id: str | None) -> Outcome:
+        text = str(error.message).casefold()
+        if any(sign in text for sign in UNDELETABLE_MESSAGES):
+            return Undeletable("message can't be deleted")
+        if any(sign in text for sign in GONE_MESSAGES):
+            return MessageGone("the message is no longer there")
+        if "message is not modified" in text:
+            return NotModified("nothing changed")
+        if file_id and any(sign in text for sign in STALE_FILES):
+            return StaleFile("Telegram no longer knows this file_id")
+        if any(sign in text for sign in UNUSABLE_TEXTS):
+            return Unfit(f"Telegram can't use the text: {self._redact(str(error.message))}")
+        if "file is too big" in text:
+            return _too_large(upload)
+        if "logged out" in text:
+            return Refused("this bot was logged out of this Bot API server")
+        for sign, sentence in STANDING_REFUSALS:
+            if sign in text:
+                return Parked(sentence)
+        words = f"Telegram answers: {self._redact(str(error.message))}"
+        # A 403 is about who may write where, and lasts; a 400 nobody has listed may pass, or be about the file_id.
+        if isinstance(error, TelegramForbiddenError):
+            return Parked(words)
+        return DoubtfulFile(words) if file_id else Transient(words)
+
+    def _read_silence(self, error: TelegramNetworkError, upload: ArchiveUpload | None) -> Outcome:
+        # Nothing can have arrived when no connection was made, or when bytes of the file were still to be sent.
+        unsent = isinstance(error.__cause__, ClientConnectorError) or (upload is not None and not upload.slice.complete)
+        if isinstance(error.__cause__, TimeoutError):
+            return Transient("Telegram did not answer in time", ambiguous=not unsent)
+        return Transient(f"the connection to Telegram broke: {self._redact(error.message)}", ambiguous=not unsent)
+
+    def _redact(self, text: str) -> str:
+        secret = self._bot.token.partition(":")[2] or self._bot.token
+        return text.replace(self._bot.token, "<token>").replace(secret, "<token>")
+
+
+def _read_undecodable(error: ClientDecodeError, upload: ArchiveUpload | None) -> Outcome:
+    """A proxy's HTML page, or JSON that is no Bot API answer; the status code is lost, only the text is left."""
+    page = str(error.data)
+    if re.search(r"(Entity|Payload|Content) Too Large", page, re.IGNORECASE):
+        return _too_large(upload)
+    accepted = isinstance(error.data, dict) and bool(error.data.get("ok"))
+    return Transient(
+        "Telegram answers with something that is no Bot API answer",
+        ambiguous=accepted or re.search(r"504|time-?out", page, re.IGNORECASE) is not None,
+    )
+
+
+def _too_large(upload: ArchiveUpload | None) -> TooLarge:
+    name = f" {upload.filename}" if upload else ""
+    return TooLarge(f"the volume{name} is too large for this Telegram server: set a smaller VOLUME_SIZE_MB")
+
+
+def thread_of(recipient: Recipient) -> int | None:
+    """Return the topic to name in a request; None for a chat's main one."""
+    return None if recipient.thread_id == GENERAL_TOPIC else recipient.thread_id
