@@ -1,13 +1,43 @@
-"""Defines the wall clock as an argument, so that a test can pass its own."""
+"""Defines the wall clock as an argument, so that a test can pass its own; and writes moments as people read them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 Clock = Callable[[], datetime]
+
+# Not strftime: its month names follow the server's locale.
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def utc_now() -> datetime:
     """Return the present moment, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def clock_time(moment: datetime, timezone: ZoneInfo) -> str:
+    """Return the time of day alone: `15:00`."""
+    return f"{moment.astimezone(timezone):%H:%M}"
+
+
+def date_time(moment: datetime, timezone: ZoneInfo) -> str:
+    """Return date and time in full: `13 Jul 2026, 05:00`."""
+    local = moment.astimezone(timezone)
+    return f"{local.day} {MONTHS[local.month - 1]} {local.year}, {local:%H:%M}"
+
+
+def local_and_utc(then: datetime, timezone: ZoneInfo) -> str:
+    """Return a moment for the people who read it anywhere: `13 Jul 2026, 05:00 Europe/Berlin (03:00 UTC)`."""
+    local = f"{date_time(then, timezone)} {zone_name(timezone)}"
+    utc = ZoneInfo("UTC")
+    if then.astimezone(timezone).utcoffset() == then.astimezone(utc).utcoffset():
+        return local
+    same_day = then.astimezone(timezone).date() == then.astimezone(utc).date()
+    return f"{local} ({clock_time(then, utc) if same_day else date_time(then, utc)} UTC)"
+
+
+def zone_name(timezone: ZoneInfo) -> str:
+    """Return the zone's own name: `Europe/Berlin`."""
+    return timezone.key or str(timezone)

@@ -91,7 +91,7 @@ def _print_change(change: DatabaseChange) -> None:
         if change.now is None:
             output.say(f"  {table.table}: {_count(table.then)}")
         elif table.now != table.then:
-            output.say(f"  {table.table}: {_count(table.now)} → {_count(table.then)}")
+            output.say(f"  {restore_plan.rows_change(table)}")
     if change.now is not None and change.tables and all(table.now == table.then for table in change.tables):
         output.say(f"  {restore_plan.rows_as_now(change)}")
     for difference in change.schema:
@@ -114,6 +114,8 @@ def print_result(result: RestoreResult) -> None:
         output.say(f"✓ {database.name} restored to {database.target}:{held}{detail}")
         for path in database.set_aside:
             output.say(f"  what was in its place is kept as {path}")
+        if database.kept is not None:
+            output.say(f"  as it was before, which is in no backup, it is kept as {database.kept}")
     if result.safety is not None:
         output.say(f"What was there before is backup {result.safety.id} ({result.safety.archive_name}), pinned.")
     if result.undoable:

@@ -164,7 +164,11 @@ class RestorePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoredDatabase:
-    """One database as a restore left it. `set_aside` are the former files, where they were replaced and are kept."""
+    """One database as a restore left it. `set_aside` are the former files, where they were replaced and are kept.
+
+    `tables` are the rows before and after, as the plan gave them, where there was something before. `kept` is a copy of
+    what was there before and is in no backup: it was damaged, or could not be stored.
+    """
 
     name: str
     target: Path
@@ -172,6 +176,8 @@ class RestoredDatabase:
     rows: tuple[tuple[str, int], ...]
     detail: str = ""  # a sentence, where something is worth saying
     set_aside: tuple[Path, ...] = ()
+    tables: tuple[TableChange, ...] = ()
+    kept: Path | None = None
     checked: bool = True  # or else only compared with the backup: nothing here can check it
 
 

@@ -100,7 +100,7 @@ class Texts:
         return restore_points.pinned_caption(status, points, self.timezone)
 
     def announce_restore(self, who: str, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> str:
-        return restoring.announce_restore(who, plan, result, self.timezone, undo=undo)
+        return restoring.announce_restore(who, plan, result, undo=undo)
 
     def announce_cli_restore(self, restored: RestoredByHand) -> str:
         return restoring.announce_cli_restore(restored, self.timezone)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
+from bot.clock import local_and_utc
 from bot.models import Backup, Volume
 from bot.texts.backups import (
     check_verdict,
@@ -17,7 +18,7 @@ from bot.texts.backups import (
     skipped_lines,
 )
 from bot.texts.markup import CAPTION_LIMIT, compose, name
-from bot.texts.measures import count, human_size, local_and_utc
+from bot.texts.measures import count, human_size
 
 
 def caption(backup: Backup, volume: Volume, timezone: ZoneInfo, followed: frozenset[str] | None = None) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
+from bot.clock import clock_time, zone_name
 from bot.models import Backup, BackupState, Verdict
 from bot.services.messages.digest import Digest, UnchangedNote
 from bot.texts.markup import FittedList, compose, name, text
-from bot.texts.measures import clock_time, count, day_name, human_size, zone_name
+from bot.texts.measures import count, day_name, human_size
 
 NAMED = 2
 """Names of databases in one line; more are counted."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
+from bot.clock import date_time, zone_name
 from bot.models import Condition, DatabaseStatus, Drill, Health, Reachability, ServiceState, Verdict
 from bot.services.status.verdict import backup_condition, condition_beside_pause, condition_of, database_condition
 from bot.texts.alarms import open_alarms
 from bot.texts.backups import trouble_of, who
 from bot.texts.markup import FittedList, compose, name, text
-from bot.texts.measures import age, count, date_time, duration, human_size, next_run, zone_name
+from bot.texts.measures import age, count, duration, human_size, next_run
 from bot.texts.restore_points import DRILL_SOURCES, drill_line
 from bot.texts.status import cut_off_lines, paused_line
 from bot.texts.verdict import CONDITION_ICONS, headline

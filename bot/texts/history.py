@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from bot.clock import local_and_utc
 from bot.models import Backup, BackupDetails, BackupPage, Recipient
 from bot.services.catalogue.newest import is_ahead
 from bot.texts.backups import (
@@ -23,7 +24,7 @@ from bot.texts.backups import (
     unchanged_line,
 )
 from bot.texts.markup import FittedList, compose, name, sentence, text
-from bot.texts.measures import count, human_size, local_and_utc, moment
+from bot.texts.measures import count, human_size, moment
 from bot.texts.restore_points import drill_lines
 
 _AHEAD = "🕰 Dated in the future: a wrong clock made it, and it counts as the oldest."

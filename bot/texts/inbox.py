@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from bot.clock import date_time, local_and_utc
 from bot.errors import CourierError
 from bot.models import RestorePoint, RestoreStage, Verdict
 from bot.services.fetch.recognition import CLOUD_LIMIT
@@ -21,7 +22,7 @@ from bot.services.inbox.upload_view import (
 )
 from bot.texts.backups import VERDICT_ICONS, skipped_heading, skipped_lines
 from bot.texts.markup import FittedList, compose, name, text
-from bot.texts.measures import count, date_time, duration, human_size, local_and_utc, moment, rows_in
+from bot.texts.measures import count, duration, human_size, moment, rows_in
 
 GONE = "What you sent is no longer here. Please send it again."
 FORGOTTEN = "Forgotten."

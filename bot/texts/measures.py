@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from bot.clock import MONTHS, date_time, zone_name
+
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
-# Not strftime: its month names follow the server's locale.
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -45,20 +45,9 @@ def age(then: datetime, now: datetime) -> str:
     return "just now" if seconds < 10 else f"{duration(seconds)} ago"
 
 
-def clock_time(moment: datetime, timezone: ZoneInfo) -> str:
-    """Return the time of day alone: `15:00`."""
-    return f"{moment.astimezone(timezone):%H:%M}"
-
-
-def date_time(moment: datetime, timezone: ZoneInfo) -> str:
-    """Return date and time in full: `13 Jul 2026, 05:00`."""
-    local = moment.astimezone(timezone)
-    return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {local:%H:%M}"
-
-
 def day_name(day: date) -> str:
     """Return a day in full: `13 Jul 2026`."""
-    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
 def moment(then: datetime, now: datetime, timezone: ZoneInfo) -> str:
@@ -69,18 +58,8 @@ def moment(then: datetime, now: datetime, timezone: ZoneInfo) -> str:
     if named:
         return f"{named} {local:%H:%M}"
     if abs(days) < 300:
-        return f"{local.day} {_MONTHS[local.month - 1]}, {local:%H:%M}"
+        return f"{local.day} {MONTHS[local.month - 1]}, {local:%H:%M}"
     return date_time(then, timezone)
-
-
-def local_and_utc(then: datetime, timezone: ZoneInfo) -> str:
-    """Return a moment for the people who read it anywhere: `13 Jul 2026, 05:00 Europe/Berlin (03:00 UTC)`."""
-    local = f"{date_time(then, timezone)} {zone_name(timezone)}"
-    utc = ZoneInfo("UTC")
-    if then.astimezone(timezone).utcoffset() == then.astimezone(utc).utcoffset():
-        return local
-    same_day = then.astimezone(timezone).date() == then.astimezone(utc).date()
-    return f"{local} ({clock_time(then, utc) if same_day else date_time(then, utc)} UTC)"
 
 
 def next_run(planned: datetime, now: datetime, timezone: ZoneInfo) -> str:
@@ -93,14 +72,9 @@ def next_run(planned: datetime, now: datetime, timezone: ZoneInfo) -> str:
     elif days == 1:
         when = f"tomorrow at {local:%H:%M}"
     else:
-        when = f"on {local.day} {_MONTHS[local.month - 1]} at {local:%H:%M}"
+        when = f"on {local.day} {MONTHS[local.month - 1]} at {local:%H:%M}"
     wait = "due now" if seconds <= 0 else f"in {duration(max(1.0, round(seconds)) if seconds < _MINUTE else seconds)}"
     return f"{wait.replace('.0 s', ' s')}, {when} {zone_name(timezone)}"
-
-
-def zone_name(timezone: ZoneInfo) -> str:
-    """Return the zone's own name: `Europe/Berlin`."""
-    return timezone.key or str(timezone)
 
 
 def rows_in(rows: Sequence[tuple[str, int]]) -> str:

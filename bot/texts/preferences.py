@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
+from bot.clock import zone_name
 from bot.models import MessageMode, QuietHours, WhenUnchanged
 from bot.services.messages.digest import MyMessages
 from bot.texts.backups import who
 from bot.texts.markup import compose, name, text
-from bot.texts.measures import count, zone_name
+from bot.texts.measures import count
 
 # Answers to presses: plain text, at most 200 long.
 CHOSEN = {

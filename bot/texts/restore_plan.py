@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot.models import DatabaseChange, InUse, RestoreMethod, RestorePlan, TableChange, TargetState
 from bot.texts.markup import FittedList, compose, length, name, sentence, text
-from bot.texts.measures import age, count, human_size, local_and_utc
+from bot.texts.measures import age, count, human_size
 
 _FULL = 3500
 """UTF-16 units up to which a plan is told in full; past them each database gets a line or two."""
@@ -21,7 +21,7 @@ def plan(plan: RestorePlan, now: datetime, timezone: ZoneInfo, *, undo: bool, va
     """Return what would change, database by database, whatever their number; what is in the way comes first."""
     head = (
         f"{'↩️ <b>Undo' if undo else '♻️ <b>Restore'}: the plan</b>",
-        sentence(source(plan, timezone)) + (f" ({age(plan.taken_at, now)})" if plan.taken_at else ""),
+        sentence(text(plan.source, 200)) + (f" ({age(plan.taken_at, now)})" if plan.taken_at else ""),
         listing([f"⛔ {text(obstacle, 400)}" for obstacle in plan.all_obstacles], 6),
         listing([f"⚠️ {text(warning, 300)}" for warning in plan.all_warnings], 8),
         "",
@@ -32,13 +32,6 @@ def plan(plan: RestorePlan, now: datetime, timezone: ZoneInfo, *, undo: bool, va
         return compose(*head, *full, *foot)
     ranked = sorted(plan.changes, key=lambda change: not change.lost)  # what loses something comes first
     return compose(*head, FittedList(tuple(_brief(change) for change in ranked), 60), "", *foot)
-
-
-def source(plan: RestorePlan, timezone: ZoneInfo) -> str:
-    """Return where it comes from, a backup with its time as people there read it."""
-    if plan.taken_at is not None and plan.backup_id is not None and plan.source.startswith(f"backup {plan.backup_id} "):
-        return f"backup {plan.backup_id} of {local_and_utc(plan.taken_at, timezone)}"
-    return text(plan.source, 200)
 
 
 def listing(lines: Sequence[str], most: int) -> FittedList | None:
@@ -116,6 +109,11 @@ def _rows(change: DatabaseChange) -> FittedList | None:
     return listing(lines, 12)
 
 
+def rows_change(table: TableChange) -> str:
+    """Return the rows of a table now and then, as plain text: `users: 60 rows → 55 rows`."""
+    return f"{table.table}: {_number(table.now)} → {_number(table.then)}"
+
+
 def _number(rows: int | None) -> str:
     return "no such table" if rows is None else count(rows, "row")
 
@@ -185,7 +183,7 @@ def ask(plan: RestorePlan, valid_until: datetime, timezone: ZoneInfo, *, undo: b
     lost = [lost for change in plan.changes for lost in change.lost]
     return compose(
         f"⚠️ <b>{'Undo the restore' if undo else 'Replace'} now?</b>",
-        f"{count(len(plan.changes), 'database')} from {source(plan, timezone)}:",
+        f"{count(len(plan.changes), 'database')} from {text(plan.source, 200)}:",
         FittedList(tuple(f"• <b>{name(change.name)}</b> · {sizes(change)}" for change in plan.changes), 20),
         "",
         listing([lost_line(one, "will be") for one in lost], 10),

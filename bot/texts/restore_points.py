@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+from bot.clock import date_time, zone_name
 from bot.models import Drill, DrillSource, Override, RestorePoint, Status
 from bot.texts.backups import contents, delivered_to, seal_line
 from bot.texts.markup import CAPTION_LIMIT, compose, sentence, text
-from bot.texts.measures import age, count, date_time, zone_name
+from bot.texts.measures import age, count
 from bot.texts.verdict import headline
 
 _LONG_AGO = timedelta(days=3)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from bot.clock import clock_time, local_and_utc
 from bot.errors import AbortedError, CourierError, RestoreError, SealError
 from bot.models import (
     PendingOutcome,
@@ -18,8 +19,8 @@ from bot.models import (
     RestoreStage,
 )
 from bot.texts.markup import FittedList, compose, name, sentence, text
-from bot.texts.measures import age, clock_time, count, duration, local_and_utc, rows_in
-from bot.texts.restore_plan import listing, lost_line, source
+from bot.texts.measures import age, count, duration, rows_in
+from bot.texts.restore_plan import listing, lost_line, rows_change
 
 _STAGES = {
     RestoreStage.FETCH: "Fetch from Telegram",
@@ -36,6 +37,7 @@ _PREPARING = (RestoreStage.FETCH, RestoreStage.READ, RestoreStage.CHECK, Restore
 _RESTORING = (RestoreStage.COMPARE, RestoreStage.SAFETY, RestoreStage.RESTORE, RestoreStage.VERIFY)
 _ORDER = tuple(RestoreStage)
 _CELLS = 10
+_TABLES = 3
 
 # Answers to presses: plain text, at most 200 long.
 STARTED = "The restore has started."
@@ -118,8 +120,16 @@ def result(result: RestoreResult, *, undo: bool) -> str:
 
 
 def restored_line(database: RestoredDatabase) -> str:
-    """Return what a restored database holds and how well that is known, with a space before it; plain text."""
+    """Return what a restored database holds and how well that is known, with a space before it; plain text.
+
+    Where numbers of rows changed, they are those of the plan.
+    """
     checked = "checked." if database.checked else "compared with the backup; it could not be checked."
+    differing = [table for table in database.tables if table.now != table.then]
+    if differing:
+        differing.sort(key=lambda table: -abs((table.then or 0) - (table.now or 0)))
+        more = f" and {count(len(differing) - _TABLES, 'table')} more" if len(differing) > _TABLES else ""
+        return f" {', '.join(map(rows_change, differing[:_TABLES]))}{more}, {checked}"
     if database.rows:
         return f" {rows_in(database.rows)}, {checked}"
     return "" if database.detail and database.checked else f" {checked}"
@@ -133,7 +143,12 @@ def _restored(database: RestoredDatabase) -> str:
         if database.set_aside
         else ""
     )
-    return f"✅ <b>{name(database.name)}</b>:{held}{detail}{aside}"
+    kept = (
+        f" As it was before, which is in no backup, it is kept as <code>{name(str(database.kept), 200)}</code>."
+        if database.kept is not None
+        else ""
+    )
+    return f"✅ <b>{name(database.name)}</b>:{held}{detail}{aside}{kept}"
 
 
 def failed(error: CourierError) -> str:
@@ -173,11 +188,11 @@ def already_running(who: str, event: RestoreProgress, started_at: datetime, now:
 # --- the other admins --------------------------------------------------------------------------------------------
 
 
-def announce_restore(who: str, plan: RestorePlan, result: RestoreResult, timezone: ZoneInfo, *, undo: bool) -> str:
+def announce_restore(who: str, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> str:
     """Return what all other admins are told."""
     return compose(
         f"♻️ <b>{text(who, 60)} {'undid a restore' if undo else 'restored databases'}</b>",
-        f"From {source(plan, timezone)}",
+        f"From {text(plan.source, 200)}",
         "",
         FittedList(tuple(_restored(database) for database in result.databases), 20),
         listing([lost_line(lost, "were") for change in plan.changes for lost in change.lost], 10),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from bot.clock import clock_time
 from bot.models import (
     Backup,
     BackupState,
@@ -29,7 +30,7 @@ from bot.texts.backups import (
     unchanged_line,
 )
 from bot.texts.markup import compose, name, plain, sentence, text
-from bot.texts.measures import age, clock_time, duration, human_size, moment
+from bot.texts.measures import age, duration, human_size, moment
 
 _STAGES = {
     Stage.STARTING: "Starting",

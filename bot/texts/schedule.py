@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from bot.clock import zone_name
 from bot.errors import CourierError
 from bot.models import Override, Status
 from bot.texts.markup import FittedList, compose, text
-from bot.texts.measures import age, duration, moment, zone_name
+from bot.texts.measures import age, duration, moment
 from bot.texts.status import paused_line
 
 # Answers to presses: plain text.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from bot.clock import zone_name
 from bot.models import (
     BackupState,
     DatabaseStatus,
@@ -28,7 +29,7 @@ from bot.texts.backups import (
     who,
 )
 from bot.texts.markup import FittedList, compose, name, sentence, text
-from bot.texts.measures import age, count, human_size, moment, next_run, zone_name
+from bot.texts.measures import age, count, human_size, moment, next_run
 from bot.texts.restore_points import drill_line
 from bot.texts.runs import running_line
 from bot.texts.verdict import CONDITION_ICONS, headline

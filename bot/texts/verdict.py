@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
+from bot.clock import date_time
 from bot.models import Condition, ServiceState, Status
 from bot.services.status.verdict import condition_beside_pause, condition_of
-from bot.texts.measures import date_time, moment
+from bot.texts.measures import moment
 
 CONDITION_ICONS = {Condition.GOOD: "✅", Condition.LOOK: "⚠️", Condition.WRONG: "❌"}
 

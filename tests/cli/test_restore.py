@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -84,6 +85,21 @@ def test_an_undo_loses_only_what_was_written_since_the_restore(house: Path) -> N
     warnings = {change["name"]: " ".join(change["warnings"]) for change in plan["changes"]}
     assert "is no longer at hand to compare with" in warnings["notes.db"]
     assert "compare" not in warnings["app.db"]  # nothing was written to it
+
+
+def test_the_answer_has_the_plans_figures_and_names_the_copy_of_what_was_damaged(house: Path) -> None:
+    """What was damaged before is in no backup: the answer says where it lies. Times are those people read elsewhere."""
+    with (house / "notes.db").open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 4096)
+    env = house / ".env"
+    env.write_text(re.sub("(?m)^TIMEZONE=.*$", "TIMEZONE=Asia/Tokyo", env.read_text()))
+    said = type_in(house, "restore", "latest", "--in-place", "--yes")
+    assert "Asia/Tokyo (" in said
+    assert "app.db: entries: 30 rows → 10 rows" in said.split("✓", 1)[1]
+    (kept,) = (house / "backups" / "before-restore").iterdir()
+    assert f"in no backup, it is kept as {kept}" in said
+    assert "Asia/Tokyo (" in type_in(house, "restore", "--undo", "--dry-run")
 
 
 def test_a_dry_run_as_json_holds_the_whole_plan(house: Path) -> None:

@@ -73,7 +73,7 @@ def change(name: str = "users.db", *, tables: int = 1, words: str = "", differs:
 def a_plan(*changes: DatabaseChange, words: str = "", obstacles: tuple[str, ...] = ()) -> RestorePlan:
     return RestorePlan(
         id="0123456789ab",
-        source=f"backup 12 of 2026-07-13 03:00:00 UTC{words}",
+        source=f"backup 12 of 13 Jul 2026, 05:00 Europe/Berlin (03:00 UTC){words}",
         backup_id=12,
         created_at=NOW,
         taken_at=NOW - timedelta(days=2),
@@ -93,6 +93,8 @@ def result(*names: str, words: str = "") -> RestoreResult:
             rows=(("entries", 50),),
             detail=words,
             set_aside=(Path("/srv") / "users.db.before",),
+            tables=(TableChange(table=f"users{words}", now=60, then=55), TableChange(table="same", now=1, then=1)),
+            kept=Path("/srv") / f"kept{words}".replace("/", "") / "users.db",
         )
         for name in names
     )
@@ -121,6 +123,13 @@ def test_a_plan_says_all_that_a_consent_needs() -> None:
         "What is there now is copied first", "You can confirm until",
     ):  # fmt: skip
         assert words in seen, words
+
+
+def test_a_result_gives_the_figures_of_the_plan_and_says_where_the_damaged_copy_lies() -> None:
+    """Who consented to "60 → 55" reads that, not the rows of all tables together."""
+    seen = fits(restoring.result(result("users.db"), undo=False))
+    assert "users.db: users: 60 rows → 55 rows, checked." in seen
+    assert "in no backup, it is kept as /srv/kept/users.db" in seen
 
 
 def test_what_is_in_the_way_stands_first_and_nothing_can_be_confirmed() -> None:

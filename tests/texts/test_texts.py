@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.clock import local_and_utc
 from bot.errors import CourierError
 from bot.models import (
     Alarm,
@@ -40,7 +41,7 @@ from bot.models import (
 )
 from bot.texts import CAPTION_LIMIT, MESSAGE_LIMIT, Texts, age, answers, duration, human_size, length, next_run, plain
 from bot.texts.markup import FittedList, compose, cut, name, text
-from bot.texts.measures import local_and_utc, moment
+from bot.texts.measures import moment
 from bot.texts.restoring import restored_line
 from tests.handlers import samples
 from tests.handlers.fake_manager import JournalEntry

@@ -143,11 +143,12 @@ class _Restore:
             warnings = (*warnings, *trouble)
         await self._note_success()
         self._report(RestoreProgress(stage=RestoreStage.DONE))
+        files = {entry.name: Path(entry.kept) for entry in self._record.entries if entry.kept}
         kept = all(entry.kept or entry.replacement or safety for entry in self._record.entries)
         return RestoreResult(
             id=self._record.id,
             source=self._plan.source,
-            databases=tuple(done),
+            databases=tuple(replace(database, kept=files.get(database.name)) for database in done),
             safety=safety,
             undoable=self._plan.folder is None and kept,
             seconds=time.monotonic() - started,
@@ -356,6 +357,7 @@ class _Restore:
             rows=incoming.report.rows,
             detail=detail,
             set_aside=aside,
+            tables=change.tables if change.now is not None else (),
             checked=incoming.report.verdict is not Verdict.UNCHECKED,
         )
 

@@ -9,11 +9,12 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
+from zoneinfo import ZoneInfo
 
-from bot.clock import Clock, utc_now
+from bot.clock import Clock, local_and_utc, utc_now
 from bot.errors import DamagedArchiveError, NoSpaceError, UntrustedArchiveError
 from bot.models import (
     BackedUp,
@@ -52,6 +53,8 @@ SPARE_BYTES = 16 << 20
 
 CHECKS_AT_ONCE = 2
 
+_UTC = ZoneInfo("UTC")
+
 _UNNAMED = "joined.zip"  # volumes whose names don't say of which archive
 
 Expect = Callable[[Mapping[str, Path | None], int], None]
@@ -75,6 +78,7 @@ async def take_in(
     report: Report = lambda _: None,
     expect: Expect = _expect_nothing,
     clock: Clock = utc_now,
+    timezone: ZoneInfo = _UTC,
 ) -> Intake:
     """Unpack and prove an archive, or its volumes in any order, in the private folder `room`.
 
@@ -83,6 +87,8 @@ async def take_in(
     path. Otherwise the content is judged, however it was packed: a database with the SHA-256 that the manifest gives it
     is proven. One that is missing, one that no manifest names, and a manifest that is missing or unreadable are told in
     the warnings. Every database returned passed its integrity check, or could not be checked and says so there.
+
+    The words of what was brought give its time in `timezone`.
 
     `expect` hears of the databases before they are unpacked; that does not yet mean that they will pass.
 
@@ -123,7 +129,7 @@ async def take_in(
     strange = [one.name for one in databases if manifest is not None and one.record is None]
     lacks += [f"The manifest of {archive.name} does not name {name}: nothing proves what it is." for name in strange]
     return Intake(
-        source=_words(archive, backup, manifest, volumes),
+        source=_words(archive, backup, manifest, volumes, timezone),
         databases=databases,
         taken_at=manifest.created_at if manifest else None,
         backup=backup,
@@ -302,10 +308,10 @@ async def _checked(
     return tuple(databases), warnings
 
 
-def _words(archive: Path, backup: Backup | None, manifest: Manifest | None, volumes: int) -> str:
+def _words(archive: Path, backup: Backup | None, manifest: Manifest | None, volumes: int, timezone: ZoneInfo) -> str:
     if backup is not None:
-        return f"backup {backup.id} of {backup.started_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        return f"backup {backup.id} of {local_and_utc(backup.started_at, timezone)}"
     joined = f" of {volumes} volumes" if volumes > 1 else ""
-    made = f", made {manifest.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if manifest else ""
+    made = f", made {local_and_utc(manifest.created_at, timezone)}" if manifest else ""
     called = "" if archive.name == _UNNAMED else f" {archive.name}"
     return f"the archive{called}{joined}{made}"

@@ -9,10 +9,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from loguru import logger
 from pydantic import TypeAdapter
 
+from bot.clock import local_and_utc
 from bot.errors import BusyError, CourierError, RestoreError, SnapshotError
 from bot.models import Database, PendingOutcome, PendingRestore, RestoreMethod, Trigger
 from bot.services.catalogue import Catalogue
@@ -127,7 +129,7 @@ async def _settle(house: RestoreContext, journal: RestoreJournal, record: Record
         source=record.source,
         databases=tuple(outcomes),
         sentence=f"The restore of {record.source}, asked for by {record.requested_by} at"
-        f" {record.started_at:%Y-%m-%d %H:%M:%S} UTC, was cut off: "
+        f" {local_and_utc(record.started_at, ZoneInfo(house.timezone))}, was cut off: "
         + "; ".join(f"{name} is {'now ' if what is PendingOutcome.NEW else ''}{what}" for name, what in outcomes)
         + ".",
         hint=_hint({what for _, what in outcomes}, record),

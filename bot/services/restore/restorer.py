@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from bot.errors import DamagedArchiveError, RestoreRefusedError, UntrustedArchiveError
 from bot.models import CheckMethod, DatabaseChange, PendingRestore, RestoreProgress, RestoreResult, RestoreStage
@@ -80,6 +81,7 @@ class Restorer:
                     report=report,
                     expect=expect,
                     clock=self.house.clock,
+                    timezone=ZoneInfo(self.house.timezone),
                 )
             except (DamagedArchiveError, UntrustedArchiveError) as error:
                 raise await found_damaged(self.house.store, self.house.catalogue, origin, error) from error

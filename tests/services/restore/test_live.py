@@ -304,7 +304,8 @@ async def test_a_damaged_database_is_kept_as_it_was(tmp_path: Path) -> None:
     assert require_sound(bank) == 0
     (kept,) = (rig.store.folder / "before-restore").iterdir()
     assert kept.stat().st_mode & 0o777 == 0o600
-    await rig.undo()
+    assert result.databases[0].kept == kept
+    assert (await rig.undo()).databases[0].kept is None
     assert bank.read_bytes()[30 * 4096 : 31 * 4096] == b"\xff" * 4096
 
 
