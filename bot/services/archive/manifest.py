@@ -27,6 +27,7 @@ from bot.models import (
     Trigger,
     Verdict,
 )
+from bot.services.files.names import folded
 from bot.services.zip.inflate import Inflater
 from bot.services.zip.reader import data_offset, faults_in, inflate_entry, opened
 from bot.services.zip.records import ZipEntry
@@ -97,14 +98,14 @@ class Manifest:
             raise _fault("holds a time without a time zone")
         if self.format < 1:
             raise _fault(f"claims format {self.format}")
-        taken = {INFO_NAME.casefold(), MANIFEST_NAME.casefold()}
+        taken = {folded(INFO_NAME), folded(MANIFEST_NAME)}
         for database in self.databases:
             name = database.name
             if not name or name in {".", ".."} or any(sign in name for sign in "/\\\0"):
                 raise _fault(f"calls a database {name!a}, which is no file name")
-            if name.casefold() in taken:
+            if folded(name) in taken:
                 raise _fault(f"uses the name {name} twice")
-            taken.add(name.casefold())
+            taken.add(folded(name))
             numbers = (database.bytes, database.compressed_bytes, database.page_size, database.page_count)
             if min(numbers) < 0 or max(numbers) >= 1 << 63 or not _SHA256.fullmatch(database.sha256):
                 raise _fault(f"gives {name} a size or checksum that can't be")

@@ -27,6 +27,7 @@ from bot.services.archive.sealed import write_sealed
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.memory import give_memory_back, keep_memory_flat
 from bot.services.concurrency.threads import gentle_threads, in_thread, settled, step_by_step
+from bot.services.files.names import folded
 from bot.services.files.part_file import PartFile
 from bot.services.sealing.keys import Seal
 from bot.services.zip.deflate import BLOCK, CodecPolicy, Deflation, policy_for
@@ -332,6 +333,6 @@ def _refuse_bad_names(sources: Sequence[MemberSource]) -> None:
             length = 0
         if not 0 < length <= 255 or name in {".", ".."} or any(sign in name for sign in "/\\\0"):
             raise ArchiveError(f"{name!a} can't be the name of a file in an archive.")
-        if name.casefold() in seen:
+        if folded(name) in seen:
             raise ArchiveError(f"Two files would be called {name} in the archive.")
-        seen.add(name.casefold())
+        seen.add(folded(name))

@@ -16,6 +16,7 @@ from bot.models import BackedUp, Backup, BackupState, Database, SkippedRecord, S
 from bot.services.catalogue.backup_rows import BY_TIME, BackupRows
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.values import as_text
+from bot.services.files.names import folded
 from bot.services.files.store import archive_time
 
 FOUND_ON_DISK = "found on disk"
@@ -210,16 +211,16 @@ class AdoptionRows(BackupRows):
         return None if found is None else int(found)
 
     async def _learn_names(self, manifest: AdoptableManifest) -> None:
-        taken = {str(row["name"]).casefold() for row in await self.rows("SELECT name FROM database_names")}
+        taken = {folded(str(row["name"])) for row in await self.rows("SELECT name FROM database_names")}
         records: tuple[BackedUp | SkippedRecord, ...] = (*manifest.databases, *manifest.skipped)
         for known in records:
-            if known.name.casefold() in taken:
+            if folded(known.name) in taken:
                 continue  # this path's own name, or another path's that has it now
             changed = await self.execute(
                 "INSERT OR IGNORE INTO database_names (path, name) VALUES (?, ?)", (known.path, known.name)
             )
             if changed:
-                taken.add(known.name.casefold())
+                taken.add(folded(known.name))
 
 
 def stored_expected(catalogue: Path) -> frozenset[Path]:

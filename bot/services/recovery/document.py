@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from bot.errors import CatalogueError
 from bot.models import RestorePoint
 from bot.services.catalogue.newest import newest_first
+from bot.services.files.names import folded
 from bot.services.files.store import is_archive_name, is_plain_name
 
 DOCUMENT_NAME = "sqlite_courier_restore_points.json"
@@ -166,7 +167,7 @@ def _newest_of_each_database(points: Iterable[RestorePoint], now: datetime) -> l
     newest: dict[str, RestorePoint] = {}
     for point in newest_first(points, now=now, at=lambda point: point.at):
         for held in point.databases:
-            newest.setdefault(held.name, point)
+            newest.setdefault(folded(held.name), point)
     return list(newest.values())
 
 
@@ -174,7 +175,7 @@ def _fault_of(point: RestorePoint) -> str:
     """Return what can't be meant in a restore point, empty where all can."""
     if not is_archive_name(point.archive):
         return "an archive has a name that SQLite Courier gives to none"
-    names = [held.name.casefold() for held in point.databases]
+    names = [folded(held.name) for held in point.databases]
     hashes = [point.sha256, *(held.sha256 for held in point.databases)]
     hashes += [volume.sha256 for volume in point.volumes if volume.sha256]
     sizes = [point.bytes, *(volume.bytes for volume in point.volumes)]

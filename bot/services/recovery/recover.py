@@ -17,6 +17,7 @@ from bot.services.contracts.chats import Chats, PostedDocument
 from bot.services.contracts.destination import Outcome, Refused, Transient
 from bot.services.fetch.fetch import fetch_document
 from bot.services.fetch.recognition import Kind, begins_zip, recognise
+from bot.services.files.names import folded
 from bot.services.recovery.document import DOCUMENT_NAME, Document, choose, merge
 from bot.services.recovery.reading import read_posted
 from bot.services.restore.untrusted import screened
@@ -104,7 +105,8 @@ def choose_point(
     newest only where there is no other, and `tell` is told of it.
     """
     now = max(filter(None, (clock(), found.written_at)))
-    holding = [point for point in found.points if set(only) <= {held.name for held in point.databases}]
+    wanted = set(map(folded, only))
+    holding = [point for point in found.points if wanted <= {folded(held.name) for held in point.databases}]
     point = choose(holding, at=at, now=now)
     if point is None:
         asked = (f" of {', '.join(only)}" if only else "") + (f" before {at:%Y-%m-%d %H:%M:%S} UTC" if at else "")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import secrets
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from bot.clock import Clock
 from bot.errors import SnapshotError
 from bot.models import CheckMethod, Database, DatabaseFacts, InUse, SkipReason, Snapshot, TargetState, Verdict
 from bot.services.concurrency.abort import Abort
+from bot.services.files.names import folded
 from bot.services.restore.facts import facts_of
 from bot.services.restore.in_use import who_uses
 from bot.services.snapshot.check import check_snapshot
@@ -79,10 +79,10 @@ class Configured:
         for database in self.databases:
             if database.path == origin:
                 return database.path
-        named = [d.path for d in self.databases if d.name.casefold() == name.casefold()]
+        named = [d.path for d in self.databases if folded(d.name) == folded(name)]
         if len(named) == 1:
             return named[0]
-        gone = [path for path, known in self.known.items() if known.casefold() == name.casefold()]
+        gone = [path for path, known in self.known.items() if folded(known) == folded(name)]
         for path in gone:  # deleted, so that a pattern no longer finds it
             if any(covers(pattern, Path(path)) for pattern in self.patterns):
                 return Path(path)
@@ -179,8 +179,3 @@ def _obstacle(file: Path) -> str | None:
     if not os.access(folder, os.W_OK | (os.X_OK if sys.platform != "win32" else 0)):
         return f"The folder {folder} may not be written by this user. Restore as the user that the application runs as."
     return None
-
-
-def member_names(wanted: Sequence[str]) -> frozenset[str]:
-    """The names that `--only` means, where case is ignored; a path means its file name."""
-    return frozenset(re.split(r"[/\\]", name)[-1].casefold() for name in wanted)

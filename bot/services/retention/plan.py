@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.models import Backup, BackupState, Trigger, Verdict
+from bot.services.files.names import folded
 from bot.services.retention.rules import KeepRules
 
 
@@ -123,10 +124,10 @@ def _floors(
             reasons.setdefault(newest_first[0].id, "the newest proven backup")
         for backup, names in _last_good(newest_first):
             reasons.setdefault(backup.id, f"the last good backup of {', '.join(names)}")
-    known = {database.name.casefold() for backup in ordinary for database in backup.databases}
+    known = {folded(database.name) for backup in ordinary for database in backup.databases}
     copies = sorted((b for b in backups if b.trigger is Trigger.SAFETY), key=lambda b: b.id, reverse=True)
     for backup, names in _last_good(copies):
-        alone = [name for name in names if name.casefold() not in known]
+        alone = [name for name in names if folded(name) not in known]
         if alone:
             reasons.setdefault(backup.id, f"the only backup of {', '.join(alone)}")
     return reasons
@@ -134,11 +135,11 @@ def _floors(
 
 def _remains(ours: Sequence[Backup], proven: Sequence[Backup], in_use: Collection[int]) -> Mapping[int, str]:
     """Return why a damaged archive is kept: what can be saved out of it by hand may be all there is of a database."""
-    held = {database.name.casefold() for backup in proven for database in backup.databases}
+    held = {folded(database.name) for backup in proven for database in backup.databases}
     reasons: dict[int, str] = {}
     for backup in ours:
         if backup.damaged:
-            alone = [database.name for database in backup.databases if database.name.casefold() not in held]
+            alone = [database.name for database in backup.databases if folded(database.name) not in held]
             if backup.pinned:
                 reasons[backup.id] = "damaged, and pinned"
             elif backup.id in in_use:
@@ -155,7 +156,7 @@ def _last_good(newest_first: Iterable[Backup]) -> Iterable[tuple[Backup, tuple[s
     for backup in newest_first:
         names = []
         for database in backup.databases:
-            name = database.name.casefold()
+            name = folded(database.name)
             if name not in seen or (database.verdict is Verdict.OK and name not in whole):
                 names.append(database.name)
             seen.add(name)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bot.errors import SnapshotError
 from bot.models import INFO_NAME, MANIFEST_NAME, Database, Skipped, SkipReason
+from bot.services.files.names import folded
 from bot.services.files.own_folders import NOTHING_OWN, OwnFolders
 from bot.services.snapshot.patterns import absolute, covers, expand, is_glob, passed_over
 from bot.services.snapshot.source import JOURNAL, SIDECARS, WAL, read_state
@@ -198,10 +199,10 @@ def _readable(path: Path) -> Path:
 def _give_names(paths: Sequence[Path], known: Mapping[str, str]) -> dict[Path, str]:
     """Return a name for each path: the known one, else its own, else one with its folder, else one with a hash."""
     names: dict[Path, str] = {}
-    taken = {_folded(MANIFEST_NAME), _folded(INFO_NAME)}
+    taken = {folded(MANIFEST_NAME), folded(INFO_NAME)}
     for path_text, name in known.items():
-        if _folded(name) not in taken and safe_name(name) == name:
-            taken.add(_folded(name))
+        if folded(name) not in taken and safe_name(name) == name:
+            taken.add(folded(name))
             names[Path(path_text)] = name
     for path in paths:
         if path in names:
@@ -210,15 +211,11 @@ def _give_names(paths: Sequence[Path], known: Mapping[str, str]) -> dict[Path, s
         plain, suffix = Path(path.name).stem, path.suffix
         for wish in (path.name, f"{path.parent.name or 'root'}_{path.name}", f"{plain}-{digest[:8]}{suffix}", digest):
             name = safe_name(wish)
-            if _folded(name) not in taken:
-                taken.add(_folded(name))
+            if folded(name) not in taken:
+                taken.add(folded(name))
                 names[path] = name
                 break
     return names
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def safe_name(name: str) -> str:

@@ -28,6 +28,7 @@ from bot.services.archive.verify import verify_archive
 from bot.services.archive.write import MemberSource, write_archive
 from bot.services.concurrency.abort import Abort
 from bot.services.files import part_file
+from bot.services.files.names import folded
 from bot.services.zip.deflate import zlib_ng_codec
 from bot.services.zip.records import Records
 from tests.world.archives import MOMENT, archived
@@ -205,7 +206,7 @@ async def test_any_names_and_contents(
     try:
         archive = await write_archive(folder / NAME, sources, epilogue=nothing, compression=compression, abort=Abort())
     except ArchiveError:
-        assert any(name in {".", ".."} for name in contents) or len({n.casefold() for n in contents}) < len(contents)
+        assert any(name in {".", ".."} for name in contents) or len(set(map(folded, contents))) < len(contents)
         assert left_over(folder) == []
         return
     with zipfile.ZipFile(archive.path) as opened:

@@ -109,9 +109,10 @@ def test_junk_is_refused(content: bytes) -> None:
         read_document(content, bot_id=7)
 
 
-def test_two_databases_of_one_name_are_refused() -> None:
-    """One of them would be written over the other; on Windows also where only the case differs."""
-    databases = [{"name": name, "path": "/srv/x", "bytes": 1, "sha256": "b" * 64} for name in ("Shop.db", "shop.db")]
+@pytest.mark.parametrize("names", [("Shop.db", "shop.db"), ("\u00fc.db", "u\u0308.db")], ids=["case", "form"])
+def test_two_databases_of_one_name_are_refused(names: tuple[str, str]) -> None:
+    """One of them would be written over the other; on Windows also where only the case differs, on a Mac the form."""
+    databases = [{"name": name, "path": "/srv/x", "bytes": 1, "sha256": "b" * 64} for name in names]
     with pytest.raises(DocumentError, match="two databases"):
         read_document(altered("points.0.databases", databases), bot_id=7)
 

@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from bot.errors import AbortedError, RestoreError, RestoreRefusedError
-from bot.models import InUse, RestoreMethod, RestoreProgress, RestoreStage, Trigger
+from bot.models import Database, InUse, RestoreMethod, RestoreProgress, RestoreStage, Trigger
 from bot.services.concurrency.abort import Abort
 from bot.services.restore.in_use import who_uses
 from bot.services.restore.sources import RestoreSource
+from bot.services.restore.targets import Configured
+from bot.services.snapshot.databases import Discovery
 from tests.services.conftest import Writer, make_bank
 from tests.services.restore.rig import Rig, crash_in_the_middle, look, require_sound, sidecars, transact
 
@@ -438,3 +440,14 @@ async def test_a_database_of_that_name_only_is_matched_by_name(tmp_path: Path) -
     assert require_sound(origin) == 3
     with pytest.raises(RestoreRefusedError, match="None of the configured"):
         await Rig(elsewhere, [elsewhere / "other.db"]).restore(RestoreSource(files=(archive,)))
+
+
+def test_a_name_from_a_mac_meets_the_configured_database(tmp_path: Path) -> None:
+    """Its letters and their marks are apart, its case is another: it is the same name, there or gone."""
+    path = tmp_path / "\u00dcn\u00efcode.db"
+    here = Discovery(databases=(Database(path=path, name=path.name),), missing=())
+    brought = "U\u0308ni\u0308CODE.db"
+    assert Configured(found=here, patterns=(str(path),), known={}).find(brought, None) == path
+    gone = Discovery(databases=(), missing=())
+    pattern = str(tmp_path / "*.db")
+    assert Configured(found=gone, patterns=(pattern,), known={str(path): path.name}).find(brought, None) == path

@@ -92,6 +92,12 @@ def test_the_last_good_backup_of_a_database_stays() -> None:
     assert dropped(plan) == {4: "older than 7 days", 1: "older than 7 days"}
 
 
+def test_a_name_in_another_form_is_no_other_database() -> None:
+    """An archive from a Mac names it with letters and marks apart: it is not kept as the last of some other one."""
+    history = [made(1, timedelta(days=40), "u\u0308.db"), made(2, timedelta(days=30), "\u00fc.db")]
+    assert dropped(plan_prune(history, now=NOW, max_age=WEEK, max_count=50)) == {1: "older than 7 days"}
+
+
 def test_a_copy_that_could_not_be_checked_does_not_push_out_one_that_was() -> None:
     """Where the newest copy has no verdict, the newest copy found whole stays too."""
     unchecked = (backed_up(verdict=Verdict.UNCHECKED),)
