@@ -1,7 +1,8 @@
 """Finds what a restore would lose: rows, columns and tables that only the present database holds. Blocking.
 
 Nothing of either schema is evaluated: no trigger, view, index or generated column takes part, and both copies are
-opened so that SQLite can't write to them.
+opened so that SQLite can't write to them. So this needs no process of its own: what a stranger brought was opened, and
+its schema read, in the one that checked it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.services.restore.facts import only_tables
 from bot.services.snapshot.sqlite_faults import FAULTS
 
 MOST_BYTES = 2 << 30
@@ -106,6 +108,7 @@ def _attached(files: list[Path], deadline: float, check: Callable[[], None]) -> 
         connection.execute("PRAGMA query_only=ON")
         for name, uri in zip(("old", "kept"), uris[1:], strict=False):
             connection.execute(f"ATTACH ? AS {name}", (uri,))
+        connection.set_authorizer(only_tables)
         connection.set_progress_handler(stop, _LOOK_EVERY)
         yield connection
 
@@ -208,11 +211,7 @@ class _Comparison:
 
     def _tables(self, schema: str, *, virtual: bool) -> list[str]:
         rows = self._connection.execute(f"SELECT name, sql FROM {schema}.sqlite_master WHERE type = 'table'")  # noqa: S608
-        return [
-            name.decode("utf-8", "replace")
-            for name, sql in rows
-            if bytes(sql or b"").upper().lstrip().startswith(b"CREATE VIRTUAL") is virtual
-        ]
+        return [name.decode("utf-8", "replace") for name, sql in rows if _is_virtual(sql) is virtual]
 
     def _describe(self, schema: str, table: str) -> _Table:
         found = self._connection.execute(f"PRAGMA {schema}.table_xinfo({_quoted(table)})").fetchall()
@@ -231,6 +230,11 @@ class _Comparison:
     def _one(self, sql: str) -> tuple[int, ...]:
         row: tuple[int, ...] = self._connection.execute(sql).fetchone()
         return row
+
+
+def _is_virtual(sql: object) -> bool:
+    """Tell what only a module can read; SQLite itself begins every other table's SQL with these very words."""
+    return not (isinstance(sql, bytes) and sql[:12].upper() == b"CREATE TABLE")
 
 
 def _shared(now: _Table, there: _Table) -> list[str]:

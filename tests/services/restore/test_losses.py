@@ -12,6 +12,7 @@ import pytest
 from bot.errors import AbortedError
 from bot.services.concurrency.abort import Abort
 from bot.services.restore import losses as losses_module
+from bot.services.restore.facts import newer_rows, only_tables
 from bot.services.restore.losses import Losses, losses_of
 
 
@@ -187,6 +188,32 @@ def test_nothing_of_a_schema_is_run(tmp_path: Path) -> None:
         "INSERT INTO t VALUES (1, 1), (2, 2)",
     ]
     assert compared(tmp_path, before, ["UPDATE t SET a = 3 WHERE id = 2"]) == Losses(lost=("1 changed row of “t”",))
+
+
+def test_a_view_in_the_place_of_a_table_is_not_evaluated(tmp_path: Path) -> None:
+    """Neither where its name is a table in the backup, nor as what a disguised virtual table reads."""
+    costly = "CREATE VIEW t AS SELECT length(hex(zeroblob(1000))) AS rowid, 'x' AS word"
+    now = database(tmp_path / "view.db", costly)
+    assert newer_rows(now, {"t": 0}) == {}
+    made = [costly, "CREATE VIRTUAL TABLE docs USING fts5(word, content='t')", "PRAGMA writable_schema=ON"]
+    disguise = (
+        "UPDATE sqlite_master SET sql = replace(sql, 'CREATE VIRTUAL', 'CREATE /**/ VIRTUAL') WHERE name = 'docs'"
+    )
+    then = database(tmp_path / "then.db", *made, disguise)
+    now = tmp_path / "now.db"
+    now.write_bytes(then.read_bytes())
+    with closing(sqlite3.connect(now)) as connection:
+        assert connection.execute("SELECT word FROM docs").fetchall() == [("x",)]  # it works as one
+    asked: list[str] = []
+
+    def listening(*words: object) -> int:
+        asked.extend(map(str, words))
+        return only_tables(*words)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(losses_module, "only_tables", listening)
+        assert losses_of(now, then, {"docs": 1}) == Losses()
+    assert not {"docs", "t", "zeroblob"}.intersection(asked)
 
 
 def test_a_comparison_can_be_stopped(tmp_path: Path) -> None:
