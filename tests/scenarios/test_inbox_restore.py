@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import zipfile
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -72,6 +73,50 @@ async def test_volumes_of_an_unknown_archive_are_restored(house: House) -> None:
     await confirmed(house, ready)
     assert rows_in(live / "shop.db") == (3000, 3000)
     assert rows_in(live / "users.db") == (7, 7)
+
+
+async def test_an_archive_that_a_mac_packed_anew_is_restored(house: House) -> None:
+    """Unpacked and zipped again, in a folder and amid litter: its content proves it, and it comes back in the chat."""
+    backup = await house.back_up()
+    brought = house.folder / "Archive.zip"
+    with (
+        zipfile.ZipFile(house.archive(backup)) as ours,
+        zipfile.ZipFile(brought, "w", zipfile.ZIP_DEFLATED) as theirs,
+    ):
+        theirs.writestr("backup/.DS_Store", b"\0\0\0\1Bud1")
+        for name in ours.namelist():
+            theirs.writestr(f"backup/{name}", ours.read(name))
+            theirs.writestr(f"__MACOSX/backup/._{name}", b"\0\5\x16\7litter")
+    lose_rows(house.folder / "live" / "shop.db")
+    await house.ann.send_document(brought)
+    await confirmed(house, await house.shows("whole and sound", "not in this bot's catalogue"))
+    assert rows_in(house.folder / "live" / "shop.db") == (3000, 3000)
+
+
+@pytest.mark.parametrize("manifest", [True, False], ids=["ours", "foreign"])
+async def test_of_an_archive_with_a_damaged_database_the_others_are_restored(house: House, manifest: bool) -> None:
+    """What is damaged is named and not offered; the sound one comes back."""
+    backup = await house.back_up()
+    brought = house.folder / "half.zip"
+    with zipfile.ZipFile(house.archive(backup)) as ours, zipfile.ZipFile(brought, "w") as theirs:
+        for name in ours.namelist():
+            content = bytearray(ours.read(name))
+            if name == "users.db":
+                content[4096:8192] = b"\xff" * 4096
+            if manifest or name.endswith(".db"):
+                theirs.writestr(name, bytes(content))
+    lose_rows(house.folder / "live" / "shop.db")
+    lose_rows(house.folder / "live" / "users.db")
+    await house.ann.send_document(brought)
+    ready = await house.shows("It is left out", "users.db")
+    await house.press("Restore…", ready)
+    plan = await house.ann.wait_for(lambda m: "♻️ Restore" in m.button_texts, since=ready.revision, within=15)
+    await house.press("♻️ Restore", plan)  # the only one that is left needs no choice
+    sure = await house.ann.wait_for(lambda m: "⚠️ Yes, replace" in m.button_texts, since=plan.revision)
+    await house.press("Yes, replace", sure)
+    await house.ann.wait_for(lambda m: "↩️ Undo" in m.button_texts, since=sure.revision, within=30)
+    assert rows_in(house.folder / "live" / "shop.db") == (3000, 3000)
+    assert rows_in(house.folder / "live" / "users.db") == (0, 0)
 
 
 async def test_forgetting_it_ends_what_was_begun(house: House) -> None:

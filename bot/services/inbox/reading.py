@@ -89,10 +89,18 @@ async def prove(
     sha256 = await run_to_end(lambda: _sha256(files, abort.check), stop=abort.set)
     backup = await catalogue.backup_with_sha256(sha256)
     async with private_folder(work) as room:
-        intake = await take_in(files, room, backup=backup, abort=abort, report=report, clock=clock)
+        # A volume that was damaged on its way can be sent again; of an archive in one piece, what is sound is all.
+        alone = len(files) == 1
+        intake = await take_in(
+            files, room, backup=backup, leave_out_damaged=alone, abort=abort, report=report, clock=clock
+        )
     return Proven(
         contents=_contents(intake, files, total, sha256, backup),
-        origin=RestoreSource(files=tuple(files), backup=backup),
+        origin=RestoreSource(
+            files=tuple(files),
+            backup=backup,
+            only=tuple(one.name for one in intake.databases) if intake.damaged else (),
+        ),
     )
 
 
@@ -114,7 +122,9 @@ def _contents(intake: Intake, files: Sequence[Path], total: int, sha256: str, ba
         sha256=sha256,
         volumes=len(files),
         ours=manifest is not None,
-        proven=manifest is not None and not intake.missing and all(one.record for one in intake.databases),
+        proven=manifest is not None
+        and not (intake.missing or intake.damaged)
+        and all(one.record for one in intake.databases),
         made_at=manifest.created_at if manifest else None,
         host=manifest.host if manifest else "",
         databases=tuple(map(_found, intake.databases)),

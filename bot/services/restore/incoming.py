@@ -50,7 +50,7 @@ class Incoming:
 class Intake:
     """What was brought to restore from, unpacked in a private folder. `source` says in words what it is.
 
-    `missing` are databases that the manifest names and the archive no longer holds.
+    `missing` are databases that the manifest names and the archive no longer holds, `damaged` those that were left out.
     """
 
     source: str
@@ -60,6 +60,7 @@ class Intake:
     warnings: tuple[str, ...] = ()
     manifest: Manifest | None = None
     missing: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
 
 
 def unpack(

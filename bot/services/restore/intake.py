@@ -15,7 +15,7 @@ from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 from bot.clock import Clock, local_and_utc, utc_now
-from bot.errors import DamagedArchiveError, NoSpaceError, UntrustedArchiveError
+from bot.errors import CourierError, DamagedArchiveError, NoSpaceError, UntrustedArchiveError
 from bot.models import (
     BackedUp,
     Backup,
@@ -40,7 +40,7 @@ from bot.services.restore.incoming import (
     require_claims,
     unpack,
 )
-from bot.services.restore.untrusted import screened
+from bot.services.restore.untrusted import ScreenedMember, screened
 from bot.services.restore.volumes import arrange_volumes, join_volumes
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.keys import NO_KEYS, Keys
@@ -77,6 +77,7 @@ async def take_in(
     abort: Abort,
     report: Report = lambda _: None,
     expect: Expect = _expect_nothing,
+    leave_out_damaged: bool = False,
     clock: Clock = utc_now,
     timezone: ZoneInfo = _UTC,
 ) -> Intake:
@@ -89,6 +90,9 @@ async def take_in(
     the warnings. Every database returned passed its integrity check, or could not be checked and says so there.
 
     The words of what was brought give its time in `timezone`.
+
+    A damaged database is refused with all others, or with `leave_out_damaged` left out, and told in the warnings, as
+    long as another one is sound.
 
     `expect` hears of the databases before they are unpacked; that does not yet mean that they will pass.
 
@@ -117,13 +121,18 @@ async def take_in(
         await run_to_end(lambda: _require_space(room, contents.bytes, "the unpacked databases"), stop=own.set)
         names = {record.name if record else part.name: record for part, record in contents.found}
         expect({name: Path(record.path) if record else None for name, record in names.items()}, contents.bytes)
+        damaged: dict[str, CourierError] | None = {} if leave_out_damaged else None
         unpacked, missing = await run_to_end(
-            lambda: _unpack(archive.name, file, contents, room, check=own.check, tell=tell, taken_at=clock()),
+            lambda: _unpack(archive.name, file, contents, room, check=own.check, tell=tell, taken_at=clock(),
+                            damaged=damaged),
             stop=own.set,
-        )
+        )  # fmt: skip
     databases, warnings = await _checked(
-        archive.name, unpacked, method=check, abort=own, report=report, vouched=backup is not None
+        archive.name, unpacked, method=check, abort=own, report=report, vouched=backup is not None, damaged=damaged
     )
+    if damaged and not databases:
+        raise next(iter(damaged.values()))
+    warnings += [f"{error.sentence} It is left out." for error in (damaged or {}).values()]
     manifest = contents.manifest
     lacks = [f"{archive.name} no longer holds {name}, which its manifest names." for name in missing]
     strange = [one.name for one in databases if manifest is not None and one.record is None]
@@ -136,6 +145,7 @@ async def take_in(
         warnings=(*contents.warnings, *lacks, *warnings),
         manifest=manifest,
         missing=missing,
+        damaged=tuple(damaged or ()),
     )
 
 
@@ -204,14 +214,17 @@ def _unpack(
     check: Callable[[], None],
     tell: Report,
     taken_at: datetime,
+    damaged: dict[str, CourierError] | None,
 ) -> tuple[list[tuple[Snapshot, str, BackedUp | None]], tuple[str, ...]]:
     """Unpack the databases, and hold each against its manifest; return them with the names of those that are missing.
 
-    One that was renamed is known by its content. Raises `DamagedArchiveError` where the bytes of a database differ.
+    One that was renamed is known by its content. Where the bytes of a database differ, it is put down as `damaged`.
+    Raises `DamagedArchiveError` where nothing is.
     """
     missing = list(contents.missing)
     before, unpacked = 0, []
-    for number, (part, claim) in enumerate(contents.found):
+
+    def take(number: int, part: ScreenedMember, claim: BackedUp | None) -> None:
         copy = room / f"incoming-{number:04}.db"
         steps = unpack(archive, file, part, copy, claimed=claim.sha256 if claim else "")
         while True:
@@ -222,7 +235,6 @@ def _unpack(
                 sha256 = str(end.value)
                 break
             tell(RestoreProgress(stage=RestoreStage.READ, done=before + done, total=contents.bytes, detail=part.name))
-        before += part.bytes
         record = claim or next((lost for lost in missing if lost.sha256 == sha256), None)
         if record is not None and record in missing:
             missing.remove(record)
@@ -241,6 +253,15 @@ def _unpack(
         if record is not None:  # what the database's header can't tell
             snapshot = replace(snapshot, journal_mode=record.journal_mode)
         unpacked.append((snapshot, sha256, record))
+
+    for number, (part, claim) in enumerate(contents.found):
+        try:
+            take(number, part, claim)
+        except DamagedArchiveError as error:
+            if damaged is None:
+                raise
+            damaged[claim.name if claim else part.name] = error
+        before += part.bytes
     return unpacked, tuple(record.name for record in missing)
 
 
@@ -252,8 +273,9 @@ async def _checked(
     abort: Abort,
     report: Report,
     vouched: bool,
+    damaged: dict[str, CourierError] | None,
 ) -> tuple[tuple[Incoming, ...], list[str]]:
-    """Check the private copies side by side; a damaged one is refused."""
+    """Check the private copies side by side; a damaged one is refused, or put down as `damaged`."""
     records = {record.name: record for _, _, record in unpacked if record is not None}
     gate, done = asyncio.Semaphore(CHECKS_AT_ONCE), 0
     total = sum(snapshot.bytes for snapshot, _, _ in unpacked)
@@ -285,10 +307,14 @@ async def _checked(
         name = snapshot.database.name
         if verdict.verdict is Verdict.DAMAGED:
             first = verdict.messages[0] if verdict.messages else "the integrity check failed"
-            raise UntrustedArchiveError(
+            error = UntrustedArchiveError(
                 f"{name} in {archive} is damaged, and a damaged database is not restored: {first}.",
                 hint="Take another backup.",
             )
+            if damaged is None:
+                raise error
+            damaged[name] = error
+            continue
         if verdict.verdict is Verdict.UNCHECKED:
             warnings.append(f"{name} could not be checked in full: {', '.join(verdict.messages)}.")
         if verdict.foreign_key_violations:

@@ -74,7 +74,7 @@ class Restorer:
                     origin.files,
                     room,
                     backup=origin.backup,
-                    only=only,
+                    only=only or origin.only,
                     check=check,
                     keys=self.house.keys,
                     abort=abort,

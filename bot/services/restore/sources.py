@@ -25,11 +25,13 @@ _ALL = -1
 class RestoreSource:
     """What to restore from: archive files (with `backup` where the catalogue vouches for them).
 
-    `note` is what a person should know of how it was chosen.
+    `only` are the databases in it that are sound, () where all are. `note` is what a person should know of how it was
+    chosen.
     """
 
     files: tuple[Path, ...]
     backup: Backup | None = None
+    only: tuple[str, ...] = ()
     note: str = ""
 
 
