@@ -82,7 +82,7 @@ class Service:
 
     def __init__(self, manager: Manager, ledger: Ledger, notifier: NoticeSender, bot: Bot, *, clock: Clock) -> None:
         from bot.app.polling import Poller  # noqa: PLC0415
-        from bot.handlers import build_dispatcher  # noqa: PLC0415
+        from bot.handlers import Pace, build_dispatcher  # noqa: PLC0415
 
         self.manager = manager
         self.bot = bot
@@ -92,7 +92,7 @@ class Service:
         self._news = RestoreAnnouncer(manager, notifier)
         self.poller = Poller(
             bot,
-            build_dispatcher(manager, clock=clock),
+            build_dispatcher(manager, clock=clock, pace=Pace(archive_waits=ledger.archive_waits)),
             token_was_good=lambda: manager.catalogue.token_was_good(bot.token),
             token_is_good=lambda: manager.catalogue.remember_good_token(bot.token),
         )

@@ -114,7 +114,7 @@ class LiveRuns:
         while canvas.current and not (work is not None and work.done()):
             wait = self.view.pace.seconds(canvas.chat_id)
             text = self.texts.progress(run or first, self.clock())
-            if text != drawn and not gone:
+            if text != drawn and not gone and self.view.pace.may_draw(canvas.chat_id):
                 try:
                     gone = not await self.view.show(canvas, Screen(text, keyboards.to_menu()))
                     drawn = text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -214,17 +215,20 @@ class LiveInbox:
             found = upload.view()
             await self._draw(view, found)
             while found.phase is not UploadPhase.GONE:
-                found = await self._next(upload, found)
-                await self._draw(view, found)
+                chat_id = view.canvas.chat_id
+                with self.pace.watching(chat_id) if found.phase in MOVING else nullcontext():
+                    found = await self._next(upload, found, chat_id)
+                if found.phase not in MOVING or self.pace.may_draw(chat_id):
+                    await self._draw(view, found)
         finally:
             self._views.pop(upload.id, None)
 
-    async def _next(self, upload: Upload, drawn: UploadView) -> UploadView:
+    async def _next(self, upload: Upload, drawn: UploadView, chat_id: int) -> UploadView:
         """Wait for what is worth a redraw: another phase soon, mere progress at the pace."""
         await upload.changed(drawn.version)
         await self.pace.sleep(SETTLE)
         found = upload.view()
-        tick = asyncio.ensure_future(self.pace.sleep(self.pace.every - SETTLE))
+        tick = asyncio.ensure_future(self.pace.sleep(self.pace.seconds(chat_id) - SETTLE))
         try:
             while found.phase is drawn.phase and found.phase in MOVING and not tick.done():
                 change = asyncio.ensure_future(upload.changed(found.version))

@@ -23,10 +23,12 @@ class Pace:
     """How often live views are redrawn at most: so many seconds lie between two edits in one chat.
 
     Edits count in the flood limit of a chat, about 20 a minute: fewer than these, and the archive never waits for them.
+    While one waits for its turn all the same (`archive_waits` tells for how many seconds it may), nothing is redrawn.
     """
 
     every: float = 4.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    archive_waits: Callable[[int], float] = lambda _chat: 0.0
     _views: Counter[int] = field(default_factory=Counter)
 
     @contextmanager
@@ -41,6 +43,10 @@ class Pace:
     def seconds(self, chat_id: int) -> float:
         """How long each view in the chat waits between two edits."""
         return self.every * max(1, self._views[chat_id])
+
+    def may_draw(self, chat_id: int) -> bool:
+        """Whether progress may be drawn in the chat now: it gives way to an archive that waits for its turn there."""
+        return self.archive_waits(chat_id) <= 0
 
     def after_flood(self, error: TelegramRetryAfter) -> float:
         """How long an edit waits when Telegram asks for it: longer than an archive that waits too, which goes first."""
@@ -62,7 +68,7 @@ class LiveView:
         drawn, gone = "", False
         while not work.done():
             wait, now = self.pace.seconds(canvas.chat_id), screen()
-            if canvas.current and not gone and now.text != drawn:
+            if canvas.current and not gone and now.text != drawn and self.pace.may_draw(canvas.chat_id):
                 try:
                     gone = not await self.show(canvas, now)
                     drawn = now.text

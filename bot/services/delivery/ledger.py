@@ -112,6 +112,10 @@ class Ledger:
         """Make `run` look at what is owed now."""
         self._rounds.nudge()
 
+    def archive_waits(self, chat_id: int) -> float:
+        """Seconds for which an archive may still wait for its turn in a chat, which asked for it; 0 where none does."""
+        return self._rows.archive_waits(chat_id)
+
     async def recipient_started(self, chat_id: int) -> None:
         """Somebody is there (again): the newest backup owed to them goes out at once, in the background.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.clock import Clock
 from bot.errors import NotFoundError
@@ -16,6 +16,9 @@ from bot.services.delivery.policy import LEASE, all_sent, covers, retry_seconds
 
 Claim = tuple[int, Recipient]
 
+ITS_TURN = timedelta(seconds=10)
+"""How long after the wait that a chat asked for an archive may take to be sent there."""
+
 
 class DeliveryRecords:
     """Every method leaves the catalogue true to what is known at that moment; none of them talks to a destination."""
@@ -23,6 +26,7 @@ class DeliveryRecords:
     def __init__(self, catalogue: Catalogue, crew: Nursery, *, delay: float, clock: Clock) -> None:
         self._catalogue, self._crew = catalogue, crew
         self._delay, self._clock = delay, clock
+        self._waiting: dict[int, datetime] = {}  # chats that asked to wait -> when its turn must have come
 
     async def find(self, backup_id: int, recipient: Recipient) -> Delivery | None:
         """The row as it stands now; None when this recipient was never owed the backup."""
@@ -49,7 +53,13 @@ class DeliveryRecords:
 
     async def complete(self, row: Delivery, remark: str = "") -> Delivery:
         """Every volume is confirmed; `remark` says it where something else than the archive was."""
+        self._waiting.pop(row.recipient.chat_id, None)
         return await self._save(row, state=DeliveryState.SENT, next_try_at=None, reason=remark, sent_at=self._clock())
+
+    def archive_waits(self, chat_id: int) -> float:
+        """Seconds for which an archive may still wait for its turn in a chat that asked for it; 0 where none does."""
+        until = self._waiting.get(chat_id)
+        return 0.0 if until is None else max(0.0, (until - self._clock()).total_seconds())
 
     async def release(self, row: Delivery) -> Delivery:
         """Give a claimed delivery back as it was: still owed, due at once, no attempt spent."""
@@ -64,6 +74,7 @@ class DeliveryRecords:
         match outcome:
             case Wait():
                 next_try_at = self._clock() + timedelta(seconds=outcome.seconds)
+                self._waiting[row.recipient.chat_id] = next_try_at + ITS_TURN
                 return await self._save(
                     row, state=DeliveryState.PENDING, next_try_at=next_try_at, reason=outcome.sentence
                 )
