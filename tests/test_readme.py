@@ -1,4 +1,4 @@
-"""The README and the pages in docs/ keep their promises: links, names of files, the picture, commands, exit codes."""
+"""The README and the pages in docs/ keep their promises: links, names of files, the picture, commands, versions."""
 
 import re
 import subprocess
@@ -8,7 +8,7 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from bot import errors
+from bot import __version__, errors
 from tools.chat_picture import PICTURE, arrived, comparable, drawn
 
 ROOT = Path(__file__).parent.parent
@@ -91,3 +91,18 @@ def test_every_exit_code_is_described() -> None:
     assert len(set(codes)) == len(codes)
     told = [int(code) for code in re.findall(r"^\| (\d+) \|", COMMANDS.split("## Exit codes")[1], flags=re.MULTILINE)]
     assert sorted(codes) == told
+
+
+def test_the_changelog_knows_this_version_and_says_nothing_twice() -> None:
+    """What is not released stands first, then each version with its day; parallel changes may not double a line."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.+)$", text, flags=re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d", heading) for heading in headings[1:])
+    assert __version__ in {heading.split()[0] for heading in headings[1:]}
+    for version in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        kinds = re.findall(r"^### (.+)$", version, flags=re.MULTILINE)
+        assert sorted(set(kinds)) == sorted(kinds), kinds
+    begun = [entry[:60] for entry in re.findall(r"^- (.+)$", text, flags=re.MULTILINE)]
+    twice = {entry for entry in begun if begun.count(entry) > 1}
+    assert not twice, "merging by union brought moved lines back: of `git diff main CHANGELOG.md` keep what is your own"
