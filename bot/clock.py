@@ -1,12 +1,13 @@
-"""Defines the wall clock as an argument, so that a test can pass its own; and writes moments as people read them."""
+"""Defines the clock and sleep as arguments, for tests to pass their own; and writes moments as people read them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 Clock = Callable[[], datetime]
+Sleep = Callable[[float], Awaitable[None]]
 
 # Not strftime: its month names follow the server's locale.
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -6,9 +6,9 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from bot.clock import Clock
+from bot.clock import Clock, Sleep
 from bot.services.manager import Manager
-from bot.services.messages.maintenance import ChatMaintenance, Sleep
+from bot.services.messages.maintenance import ChatMaintenance
 from bot.texts import Texts
 
 if TYPE_CHECKING:

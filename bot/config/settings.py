@@ -21,7 +21,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.config import alarms, destinations, sealing, values
-from bot.config.sources import Given, Place, gather
+from bot.config.sources import FoundIn, Given, gather
 from bot.errors import SettingsError, how_to_install
 from bot.journal.redaction import redact
 from bot.models import CheckMethod, Compression, Recipient, WhenUnchanged
@@ -231,14 +231,14 @@ class Settings(BaseSettings):
             found.append(sentence)
         return tuple(redact(sentence) for sentence in found)
 
-    def effective(self) -> list[tuple[str, str, Place]]:
+    def effective(self) -> list[tuple[str, str, FoundIn]]:
         """List (variable, value as shown, where it was found) in the order of the flow, with secrets masked."""
         return [
             (variable, self._show(attribute), self._place(variable, attribute))
             for attribute, variable in _VARIABLES.items()
         ]
 
-    def _place(self, variable: str, attribute: str) -> Place:
+    def _place(self, variable: str, attribute: str) -> FoundIn:
         return self.given.places.get(variable, "default" if attribute not in self.model_fields_set else "argument")
 
     def _show(self, attribute: str) -> str:  # noqa: PLR0912 - a table of cases

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Place = Literal["default", ".env", "environment", "file", "argument"]
+FoundIn = Literal["default", ".env", "environment", "file", "argument"]
 
 # What other bots call these settings. An .env shared with such a bot is no fault, so they are warnings.
 _FOREIGN_NAMES = {
@@ -41,7 +41,7 @@ class Given:
     """What was given: texts by variable name, where each was found, and what was wrong with the places."""
 
     texts: Mapping[str, str] = field(default_factory=dict)
-    places: Mapping[str, Place] = field(default_factory=dict)
+    places: Mapping[str, FoundIn] = field(default_factory=dict)
     lookalikes: Mapping[str, str] = field(default_factory=dict)  # setting → what was written
     faults: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ def gather(
     warnings += unknown_warnings
 
     texts: dict[str, str] = {}
-    places: dict[str, Place] = {}
+    places: dict[str, FoundIn] = {}
     for line in lines:
         if line.name in known and line.value:
             texts[line.name], places[line.name] = line.value, ".env"

@@ -12,7 +12,7 @@ from aiogram.types import CallbackQuery, Message, User
 from bot.clock import Clock
 from bot.handlers.commands import offer_commands
 from bot.handlers.drawing import keyboards
-from bot.handlers.drawing.keyboards import Go, Pause, PauseTill, Place, Resume
+from bot.handlers.drawing.keyboards import Go, Pause, PauseTill, Resume, ScreenName
 from bot.handlers.drawing.screen import ButtonPress, MessageOwners, Screen
 from bot.services.schedule.timetable import tomorrow_at
 from bot.texts import Texts, answers
@@ -28,10 +28,10 @@ def build_dashboard_router() -> Router:
     router.message.register(press_start, CommandStart(), F.from_user.as_("person"))
     router.message.register(ask_for_admin_menu, Command("admin", "help", "menu"))
     router.message.register(ask_for_status, Command("status"))
-    router.callback_query.register(open_admin_menu, Go.filter(F.place == Place.ADMIN))
-    router.callback_query.register(open_backup_menu, Go.filter(F.place == Place.MENU))
-    router.callback_query.register(open_status, Go.filter(F.place == Place.STATUS))
-    router.callback_query.register(ask_how_long_to_pause, Go.filter(F.place == Place.PAUSE))
+    router.callback_query.register(open_admin_menu, Go.filter(F.place == ScreenName.ADMIN))
+    router.callback_query.register(open_backup_menu, Go.filter(F.place == ScreenName.MENU))
+    router.callback_query.register(open_status, Go.filter(F.place == ScreenName.STATUS))
+    router.callback_query.register(ask_how_long_to_pause, Go.filter(F.place == ScreenName.PAUSE))
     router.callback_query.register(pause_schedule, Pause.filter())
     router.callback_query.register(pause_till_tomorrow, PauseTill.filter())
     router.callback_query.register(resume_schedule, Resume.filter())
@@ -110,4 +110,4 @@ async def menu_screen(manager: Manager, texts: Texts) -> Screen:
 
 async def status_screen(manager: Manager, texts: Texts) -> Screen:
     """Draw Backup Status."""
-    return Screen(texts.status(await manager.status()), keyboards.refreshable(Place.STATUS))
+    return Screen(texts.status(await manager.status()), keyboards.refreshable(ScreenName.STATUS))

@@ -10,7 +10,7 @@ from aiogram.types import CallbackQuery
 
 from bot.errors import CourierError
 from bot.handlers.drawing import keyboards
-from bot.handlers.drawing.keyboards import DrillNow, Go, Place
+from bot.handlers.drawing.keyboards import DrillNow, Go, ScreenName
 from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.services.concurrency.abort import Abort
 from bot.texts import Texts, answers
@@ -27,7 +27,7 @@ def build_health_router(patience: float = 0.5) -> Router:
     """Make the router of System Health; after `patience` seconds the screen says that it is checking."""
     router = Router(name="health")
 
-    @router.callback_query(Go.filter(F.place == Place.HEALTH))
+    @router.callback_query(Go.filter(F.place == ScreenName.HEALTH))
     async def open_health(_: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
         work = asyncio.create_task(manager.health())
         try:

@@ -12,7 +12,7 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardMarkup
 from pydantic import Field
 
-from bot.handlers.drawing.keyboards import Go, Place, Row, Section, SettingsButton, back_row, button, keyboard
+from bot.handlers.drawing.keyboards import Go, Row, ScreenName, Section, SettingsButton, back_row, button, keyboard
 from bot.models import MINUTES_A_DAY, MessageChoice, MessageMode, QuietHours
 from bot.services.messages.digest import MyMessages
 from bot.texts.preferences import BUTTONS, hours, wall
@@ -74,7 +74,7 @@ class FollowAll(CallbackData, prefix="mydball"):
 
 
 MODES = {"every": MessageMode.EVERY, "digest": MessageMode.DIGEST, "trouble": MessageMode.TROUBLE}
-_TO_MAIN: Row = [button("‹ Back", Go(place=Place.MESSAGES))]
+_TO_MAIN: Row = [button("‹ Back", Go(place=ScreenName.MESSAGES))]
 
 
 def key_of(name: str) -> str:

@@ -9,7 +9,7 @@ from aiogram.types import CallbackQuery
 
 from bot.errors import CourierError, NotFoundError
 from bot.handlers import preference_buttons as keys
-from bot.handlers.drawing.keyboards import Go, Place
+from bot.handlers.drawing.keyboards import Go, ScreenName
 from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.handlers.preference_buttons import (
     AskEnd,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def build_preferences_router() -> Router:
     """Make the router of “My messages”; for admins, in private chats."""
     router = Router(name="preferences")
-    router.callback_query.register(open_my_messages, Go.filter(F.place == Place.MESSAGES))
+    router.callback_query.register(open_my_messages, Go.filter(F.place == ScreenName.MESSAGES))
     router.callback_query.register(open_quiet_hours, MyPage.filter(F.page == Page.QUIET))
     router.callback_query.register(ask_for_the_start, MyPage.filter(F.page == Page.START))
     router.callback_query.register(ask_for_the_end, AskEnd.filter())

@@ -9,7 +9,7 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery
 
 from bot.handlers.drawing import keyboards
-from bot.handlers.drawing.keyboards import Go, Place, Section, SettingsButton
+from bot.handlers.drawing.keyboards import Go, ScreenName, Section, SettingsButton
 from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.texts import Texts
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ENTRIES: list[tuple[str, CallbackData]] = [
     ("🗓 Schedule", SettingsButton(section=Section.SCHEDULE)),
-    ("🔔 My messages", Go(place=Place.MESSAGES)),
+    ("🔔 My messages", Go(place=ScreenName.MESSAGES)),
 ]
 """The label of each entry, and what its button carries."""
 

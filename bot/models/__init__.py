@@ -32,7 +32,7 @@ from bot.models.restores import (
     TableChange,
     TargetState,
 )
-from bot.models.runs import Progress, RunInProgress, RunResult, Stage
+from bot.models.runs import Progress, ReportBytes, ReportRestore, ReportRun, RunInProgress, RunResult, Stage
 from bot.models.status import (
     PAUSED,
     Condition,
@@ -90,6 +90,9 @@ __all__ = [
     "Reachability",
     "Recipient",
     "RecipientStatus",
+    "ReportBytes",
+    "ReportRestore",
+    "ReportRun",
     "RestoreMethod",
     "RestorePlan",
     "RestorePoint",

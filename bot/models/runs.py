@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -57,3 +58,9 @@ class RunResult:
 
     backup: Backup
     deliveries: tuple[Delivery, ...] = ()
+
+
+ReportBytes = Callable[[int, int], None]
+"""Takes the bytes that are done, and the bytes in all."""
+ReportRun = Callable[[Progress], None]
+ReportRestore = Callable[[RestoreProgress], None]

@@ -9,7 +9,7 @@ from aiogram.types import InlineKeyboardMarkup
 from pydantic import ValidationError
 
 from bot.handlers.drawing import keyboards
-from bot.handlers.drawing.keyboards import BackupAct, Delete, LogLevel, OfBackup, Place
+from bot.handlers.drawing.keyboards import BackupAct, Delete, LogLevel, OfBackup, ScreenName
 from bot.models import BackupDetails, BackupPage
 from tests.handlers import samples
 
@@ -29,7 +29,7 @@ def every_keyboard() -> Iterator[InlineKeyboardMarkup]:
     yield keyboards.admin_menu()
     yield keyboards.pause_choices()
     yield from (keyboards.backup_menu(paused=paused) for paused in (True, False))
-    yield from (keyboards.refreshable(place) for place in Place)
+    yield from (keyboards.refreshable(place) for place in ScreenName)
     yield from (keyboards.logs(level, LAST_PAGE - 1, more=True) for level in LogLevel)
 
 

@@ -37,10 +37,10 @@ class Body:
             upload.path.unlink(missing_ok=True)
 
 
-Progress = Callable[[Body], Awaitable[None]]
+OnBody = Callable[[Body], Awaitable[None]]
 
 
-async def read_body(request: web.Request, body: Body, folder: Path, *, limit: int, progress: Progress) -> None:
+async def read_body(request: web.Request, body: Body, folder: Path, *, limit: int, progress: OnBody) -> None:
     """Fill `body`; at most one chunk of a file is in memory at a time.
 
     `progress` is awaited after every chunk and may raise to stop reading. A file longer than `limit` bytes is read to
@@ -57,7 +57,7 @@ async def read_body(request: web.Request, body: Body, folder: Path, *, limit: in
         body.fields.update({name: str(value) for name, value in (await request.post()).items()})
 
 
-async def _read_parts(parts: MultipartReader, body: Body, folder: Path, limit: int, progress: Progress) -> None:
+async def _read_parts(parts: MultipartReader, body: Body, folder: Path, limit: int, progress: OnBody) -> None:
     too_large = False
     while (part := await parts.next()) is not None:
         if not isinstance(part, BodyPartReader) or part.name is None:

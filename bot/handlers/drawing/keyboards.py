@@ -21,7 +21,7 @@ BackupId = Annotated[int, Field(ge=1, lt=2**63)]
 PageNumber = Annotated[int, Field(ge=0, le=999_999)]
 
 
-class Place(StrEnum):
+class ScreenName(StrEnum):
     """A screen without parameters."""
 
     ADMIN = "admin"
@@ -33,7 +33,7 @@ class Place(StrEnum):
 
 
 class Go(CallbackData, prefix="go"):
-    place: Place
+    place: ScreenName
 
 
 class Section(StrEnum):
@@ -154,27 +154,30 @@ def back_row(text: str, data: CallbackData) -> Row:
     return [button(f"‹ {text}", data)]
 
 
-TO_MENU = back_row("Back", Go(place=Place.MENU))
+TO_MENU = back_row("Back", Go(place=ScreenName.MENU))
 
 
 def admin_menu() -> InlineKeyboardMarkup:
     """Return the way into the backup menu; other rooms of the bot may join it here."""
-    return keyboard([button("💾 Database Backup", Go(place=Place.MENU), ButtonStyle.PRIMARY)])
+    return keyboard([button("💾 Database Backup", Go(place=ScreenName.MENU), ButtonStyle.PRIMARY)])
 
 
 def backup_menu(*, paused: bool) -> InlineKeyboardMarkup:
     """Return the backup menu."""
-    pause = button("⏸ Pause", Go(place=Place.PAUSE))
+    pause = button("⏸ Pause", Go(place=ScreenName.PAUSE))
     resume = button("▶️ Resume", Resume(), ButtonStyle.SUCCESS)
     return keyboard(
-        [button("📊 Backup Status", Go(place=Place.STATUS)), button("💾 Manual Backup", Run(), ButtonStyle.PRIMARY)],
+        [
+            button("📊 Backup Status", Go(place=ScreenName.STATUS)),
+            button("💾 Manual Backup", Run(), ButtonStyle.PRIMARY),
+        ],
         [
             button("📜 Detailed Logs", Logs(level=LogLevel.ALL, page=0)),
-            button("🩺 System Health", Go(place=Place.HEALTH)),
+            button("🩺 System Health", Go(place=ScreenName.HEALTH)),
         ],
         [button("🗂 History", History(page=0)), resume if paused else pause],
         [button("⚙️ Settings", SettingsButton(section=Section.ALL))],
-        back_row("Back", Go(place=Place.ADMIN)),
+        back_row("Back", Go(place=ScreenName.ADMIN)),
     )
 
 
@@ -183,19 +186,21 @@ def settings(entries: Iterable[tuple[str, CallbackData]]) -> InlineKeyboardMarku
     return keyboard(*([button(label, data)] for label, data in entries), TO_MENU)
 
 
-def refreshable(place: Place) -> InlineKeyboardMarkup:
+def refreshable(place: ScreenName) -> InlineKeyboardMarkup:
     """Return the buttons under a screen that only shows."""
     return keyboard([button("🔄 Refresh", Go(place=place))], TO_MENU)
 
 
 def health() -> InlineKeyboardMarkup:
     """Return what can be done about the system's health."""
-    return keyboard([button("🔄 Refresh", Go(place=Place.HEALTH)), button("🧪 Test-restore now", DrillNow())], TO_MENU)
+    return keyboard(
+        [button("🔄 Refresh", Go(place=ScreenName.HEALTH)), button("🧪 Test-restore now", DrillNow())], TO_MENU
+    )
 
 
 def to_health() -> InlineKeyboardMarkup:
     """Return the way back to System Health."""
-    return keyboard(back_row("System Health", Go(place=Place.HEALTH)))
+    return keyboard(back_row("System Health", Go(place=ScreenName.HEALTH)))
 
 
 def to_menu() -> InlineKeyboardMarkup:

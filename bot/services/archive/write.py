@@ -21,7 +21,7 @@ from zipstream import AioZipStream
 
 from bot.clock import utc_now
 from bot.errors import ArchiveError
-from bot.models import Archive, Compression, Member
+from bot.models import Archive, Compression, Member, ReportBytes
 from bot.services.archive.proof import ArchiveProof
 from bot.services.archive.sealed import write_sealed
 from bot.services.concurrency.abort import Abort
@@ -63,7 +63,6 @@ class MemberSource:
 
 
 Epilogue = Callable[[Sequence[Member]], Awaitable[Sequence[MemberSource]]]
-Report = Callable[[int, int], None]
 
 
 async def write_archive(
@@ -73,8 +72,8 @@ async def write_archive(
     epilogue: Epilogue,
     compression: Compression,
     abort: Abort,
-    progress: Report = lambda _done, _total: None,
-    proving: Report = lambda _done, _total: None,
+    progress: ReportBytes = lambda _done, _total: None,
+    proving: ReportBytes = lambda _done, _total: None,
     clock: Callable[[], datetime] = utc_now,
     mix: CodecPolicy | None = None,
     records: Records = STANDARD,
@@ -180,7 +179,7 @@ class _MemberStream(AioZipStream):  # type: ignore[misc]  # it has no types
         deflation: Deflation,
         proof: ArchiveProof,
         epilogue: Epilogue,
-        progress: Report,
+        progress: ReportBytes,
         records: Records,
     ) -> None:
         """Stream sources with their sizes; `deflation` must be fed with the same, in the same order."""

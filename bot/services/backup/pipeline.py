@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -29,6 +29,7 @@ from bot.models import (
     Database,
     Member,
     Progress,
+    ReportRun,
     Skipped,
     SkippedRecord,
     SkipReason,
@@ -48,8 +49,6 @@ from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.second_look import look_twice, was_written_since
 from bot.services.snapshot.snapshot import take_snapshot, take_snapshots
 from bot.services.snapshot.sqlite_errors import unforeseen
-
-Report = Callable[[Progress], None]
 
 _PIECE = 1 << 20
 
@@ -113,7 +112,7 @@ class _AnewError(CourierError):
         super().__init__("the archive has to be written again")
 
 
-async def make_backup(plan: BackupPlan, *, abort: Abort, report: Report) -> MadeBackup:
+async def make_backup(plan: BackupPlan, *, abort: Abort, report: ReportRun) -> MadeBackup:
     """Snapshot, check, compress and prove every database of the plan.
 
     All snapshots are taken side by side first; then their checks and the compression run beside one another. Returns
@@ -135,7 +134,7 @@ async def make_backup(plan: BackupPlan, *, abort: Abort, report: Report) -> Made
 
 
 async def _archive_checked(
-    plan: BackupPlan, snapshots: Sequence[Snapshot], skipped: list[Skipped], *, abort: Abort, report: Report
+    plan: BackupPlan, snapshots: Sequence[Snapshot], skipped: list[Skipped], *, abort: Abort, report: ReportRun
 ) -> MadeBackup:
     """Write the archive while the checks run; write it again where one of them decides otherwise."""
     stop = Abort(parent=abort)
@@ -241,7 +240,7 @@ async def _write(
     checks: Mapping[str, asyncio.Task[_Judged]],
     *,
     abort: Abort,
-    report: Report,
+    report: ReportRun,
 ) -> MadeBackup:
     manifest: Manifest | None = None
 

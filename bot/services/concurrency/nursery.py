@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
+from bot.clock import Sleep
 from bot.errors import AbortedError
 from bot.services.concurrency.abort import Abort
 
 Result = TypeVar("Result")
-Sleep = Callable[[float], Awaitable[None]]
 
 GRACE = 2.0  # seconds for requests under way once a run is stopped; a cut answer could mean a second copy
 LOOK_EVERY = 0.1  # seconds between two looks at the abort flag

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.clock import Clock
+from bot.clock import Clock, Sleep
 from bot.models import Recipient, Volume
 from bot.services.catalogue import Catalogue
-from bot.services.concurrency.nursery import Sleep, stop
+from bot.services.concurrency.nursery import stop
 from bot.services.contracts.destination import (
     ArchiveDestination,
     ArchiveGone,

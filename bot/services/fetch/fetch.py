@@ -6,13 +6,12 @@ import asyncio
 import hashlib
 import os
 import shutil
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.clock import utc_now
+from bot.clock import Sleep, utc_now
 from bot.errors import ArchiveError, DamagedArchiveError, NoSpaceError, TelegramError
-from bot.models import RestorePoint, StoredVolume
+from bot.models import ReportBytes, RestorePoint, StoredVolume
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
 from bot.services.contracts.chats import Files, PostedDocument
@@ -20,9 +19,6 @@ from bot.services.contracts.destination import Outcome, Refused, StaleFile, TooL
 from bot.services.files.durability import sync_file
 from bot.services.files.part_file import PART_SUFFIX, faults_of
 from bot.services.files.store import is_plain_name
-
-Report = Callable[[int, int], None]
-Sleep = Callable[[float], Awaitable[None]]
 
 AT_ONCE = 3
 """Downloads side by side: a distant data centre fills the line of a small server with two or three."""
@@ -54,7 +50,7 @@ async def fetch_archive(
     attempts: int = 4,
     delay: float = 2.0,
     sleep: Sleep = asyncio.sleep,
-    progress: Report = lambda _done, _total: None,
+    progress: ReportBytes = lambda _done, _total: None,
     abort: Abort | None = None,
     place: str = "Telegram",
 ) -> Path:
@@ -98,7 +94,7 @@ async def fetch_document(
     *,
     attempts: int = 4,
     delay: float = 2.0,
-    progress: Report = lambda _done, _total: None,
+    progress: ReportBytes = lambda _done, _total: None,
     abort: Abort | None = None,
 ) -> Path:
     """Fetch a document that a person sent into `folder`, under its own name if that is a plain one; return the file.
@@ -121,7 +117,7 @@ class _Fetching:
     attempts: int
     delay: float
     sleep: Sleep
-    progress: Report
+    progress: ReportBytes
     abort: Abort
     place: str
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))

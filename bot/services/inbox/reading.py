@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bot.clock import Clock
 from bot.errors import MissingVolumesError
-from bot.models import Backup, RestoreProgress, RestoreStage
+from bot.models import Backup, ReportRestore, RestoreProgress, RestoreStage
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
@@ -22,7 +22,6 @@ from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.sources import RestoreSource
 from bot.services.restore.volumes import arrange_volumes
 
-Report = Callable[[RestoreProgress], None]
 TakeIn = Callable[..., Awaitable[Intake]]
 
 _PIECE = 1 << 20
@@ -77,7 +76,7 @@ async def prove(
     take_in: TakeIn,
     clock: Clock,
     abort: Abort,
-    report: Report,
+    report: ReportRestore,
 ) -> Proven:
     """Read an archive (its files in order) in full, check every database in it, and say what it holds.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from typing import Protocol
@@ -12,15 +12,13 @@ from zoneinfo import ZoneInfo
 
 from loguru import logger
 
-from bot.clock import Clock, utc_now
+from bot.clock import Clock, Sleep, utc_now
 from bot.errors import CourierError
 from bot.models import Delivery, MessageChoice, MessageMode, Recipient, WhenUnchanged
 from bot.services.catalogue import Catalogue, KeptMessage
 from bot.services.contracts.destination import MessageGone, Notice, NoticeChannel, Outcome, Parked, Undeletable, Wait
 from bot.services.messages.digest import Digest, UnchangedNote
 from bot.services.messages.tidying import TidyDecision, plan_tidy
-
-Sleep = Callable[[float], Awaitable[None]]
 
 GATHER = 1.0
 """Seconds in which further news join one edit."""

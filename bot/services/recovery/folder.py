@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.clock import Clock, utc_now
 from bot.errors import RestoreRefusedError
-from bot.models import RestorePoint, RestoreProgress, RestoreResult
+from bot.models import ReportRestore, RestorePoint, RestoreResult
 from bot.services.catalogue import CATALOGUE_NAME, Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.files.store import Store
@@ -20,8 +20,6 @@ from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import RestoreSource
 from bot.services.restore.targets import NOTHING_CONFIGURED
 from bot.services.sealing.keys import NO_KEYS, Keys
-
-Report = Callable[[RestoreProgress], None]
 
 BUSY_SECONDS = 30.0
 
@@ -50,7 +48,7 @@ async def restore_into(
     force: bool = False,
     keys: Keys = NO_KEYS,
     abort: Abort,
-    report: Report = lambda _: None,
+    report: ReportRestore = lambda _: None,
     clock: Clock = utc_now,
 ) -> Recovered:
     """Restore an archive (its volumes in any order) into the folder `into`, by the one way of every restore.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from loguru import logger
 
-from bot.clock import Clock, utc_now
+from bot.clock import Clock, Sleep, utc_now
 from bot.errors import CourierError
 from bot.models import RECENT, Recipient, RestorePoint
 from bot.services.catalogue import Catalogue, PinnedMessage
@@ -19,7 +19,6 @@ from bot.services.recovery.document import DOCUMENT_NAME, Document, DocumentErro
 from bot.services.recovery.reading import read_posted
 
 Caption = Callable[[tuple[RestorePoint, ...]], Awaitable[str]]
-Sleep = Callable[[float], Awaitable[None]]
 Chosen = Callable[[], Awaitable[Mapping[str, str]]]
 
 TRY_AGAIN = 60.0

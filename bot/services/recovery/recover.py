@@ -25,7 +25,7 @@ from bot.services.restore.volumes import arrange_volumes
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.volumes import require_last
 
-Tell = Callable[[str], None]
+ReportLine = Callable[[str], None]
 
 _LEFT_OUT_OF = 30
 """Files up to which each is tried as the one that does not belong there: it means reading all the others."""
@@ -96,7 +96,7 @@ def choose_point(
     at: datetime | None = None,
     only: Sequence[str] = (),
     place: str = "The chat",
-    tell: Tell = lambda _line: None,
+    tell: ReportLine = lambda _line: None,
     clock: Clock = utc_now,
 ) -> RestorePoint:
     """Return the newest restore point, not after `at`, that holds the databases `only`. Raises `NotFoundError`.
@@ -131,7 +131,7 @@ async def _document_of(chats: Chats, chat_id: int) -> Document:
 
 
 async def wait_for_forwarded(
-    chats: Chats, senders: Collection[int], room: Path, *, seconds: float, tell: Tell
+    chats: Chats, senders: Collection[int], room: Path, *, seconds: float, tell: ReportLine
 ) -> Found | tuple[Path, ...]:
     """Wait until one of these people forwards the catalogue document or a whole archive to the bot.
 
