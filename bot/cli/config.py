@@ -33,7 +33,7 @@ def config(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
 
     settings = load_settings(env_file)
     expected = stored_expected(settings.backup_dir / CATALOGUE_NAME)
-    found = find_databases(settings.databases, {}, own=own_folders(settings), expected=expected, look_aside=True)
+    found = find_databases(settings.databases, {}, own=own_folders(settings), expected=expected, include_hidden=True)
     plan = resolve(settings.schedule, stored_override(settings.backup_dir))
 
     async def look() -> Outlooks:

@@ -53,15 +53,15 @@ async def write_sealed(stream: Stream, part: PartFile, proof: ArchiveProof, seal
     """
     zip_crc32 = zip_bytes = 0
     async with Sealing(seal) as sealing, aclosing(stream), aclosing(stream.stream()) as chunks:
-        waiting, held = list[bytes](), 0
+        waiting, collected = list[bytes](), 0
         async for chunk in chunks:
             zip_crc32 = isal_zlib.crc32(chunk, zip_crc32)
             zip_bytes += len(chunk)
             waiting.append(chunk)
-            held += len(chunk)
-            if held >= AT_ONCE:
+            collected += len(chunk)
+            if collected >= AT_ONCE:
                 await part.write(await sealing.take(waiting))
-                waiting, held = [], 0
+                waiting, collected = [], 0
         await part.write(await sealing.take(waiting))
         await part.write(await sealing.finish())
         part.sync_behind()

@@ -44,29 +44,29 @@ class Unsealed:
 
 def unseal(
     files: Sequence[Path],
-    room: Path,
+    temp: Path,
     keys: Keys,
     *,
     expected_sha256: str = "",
     check: Callable[[], object] = bool,
     progress: Callable[[int, int], object] = lambda _done, _total: None,
 ) -> Unsealed:
-    """Open a sealed archive, its volumes in order, into a new private file (0600) in `room`; blocking.
+    """Open a sealed archive, its volumes in order, into a new private file (0600) in `temp`; blocking.
 
     Nothing is left behind on failure. `progress` counts sealed bytes. Raises `SealError` where no key opens it,
     `DamagedArchiveError` (of one of several volumes `MissingVolumesError`) where it was changed or is cut off or is not
     the one of `expected_sha256`, `NoSpaceError`, and what `check` raises.
     """
     total = sum(file.stat().st_size for file in files)
-    free = shutil.disk_usage(room).free
+    free = shutil.disk_usage(temp).free
     if total + SPARE_BYTES > free:
         raise NoSpaceError(
-            f"There is no space to open {files[0].name} in {room.parent}: {total:,} bytes are needed, {free:,} free.",
+            f"There is no space to open {files[0].name} in {temp.parent}: {total:,} bytes are needed, {free:,} free.",
             hint="Free some space, or set SNAPSHOT_DIR to a folder on another disk.",
         )
     name = archive_called(files)
     plain = name.removesuffix(SEALED_SUFFIX)
-    target = room / (plain if is_archive_name(plain) else "opened.zip")
+    target = temp / (plain if is_archive_name(plain) else "opened.zip")
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     try:
         with os.fdopen(descriptor, "wb") as out:
@@ -84,7 +84,7 @@ def unseal(
         raise
     except OSError as error:
         target.unlink()
-        raise NoSpaceError(f"{name} could not be opened in {room.parent}: {error.strerror or error}.") from error
+        raise NoSpaceError(f"{name} could not be opened in {temp.parent}: {error.strerror or error}.") from error
     except BaseException:
         target.unlink()
         raise
@@ -111,13 +111,13 @@ def unsealer(keys: Keys) -> Callable[[Sequence[Path], Path, Abort], Awaitable[tu
     key opens it, and what else `unseal` raises.
     """
 
-    async def open_files(files: Sequence[Path], room: Path, abort: Abort) -> tuple[Path, ...]:
+    async def open_files(files: Sequence[Path], temp: Path, abort: Abort) -> tuple[Path, ...]:
         own = Abort(parent=abort)
 
         def opened() -> Path:
             ordered = arrange_sealed(files)
             require_last(ordered)
-            return unseal(ordered, room, keys, check=own.check).file
+            return unseal(ordered, temp, keys, check=own.check).file
 
         try:
             return (await run_to_end(opened, stop=own.set),)
@@ -137,8 +137,8 @@ async def readable(path: Path, work: Path, keys: Keys) -> AsyncIterator[tuple[Pa
         yield path, ""
         return
     own = Abort()
-    async with private_folder(work) as room:
-        opened = await run_to_end(lambda: unseal([path], room, keys, check=own.check), stop=own.set)
+    async with private_folder(work) as temp:
+        opened = await run_to_end(lambda: unseal([path], temp, keys, check=own.check), stop=own.set)
         yield opened.file, opened.sealed_sha256
 
 

@@ -52,16 +52,16 @@ BYTES_COMPARED = "Bytes compared, not opened: no key on this server."
 
 
 async def rehearse(
-    archive: Path, room: Path, *, backup: Backup | None = None, keys: Keys = NO_KEYS, abort: Abort
+    archive: Path, temp: Path, *, backup: Backup | None = None, keys: Keys = NO_KEYS, abort: Abort
 ) -> Intake:
-    """Restore every database of an archive into the private folder `room`, open it, and compare it with the manifest.
+    """Restore every database of an archive into the private folder `temp`, open it, and compare it with the manifest.
 
     It goes the way of every restore up to the last step. Compared are every byte of the archive (with `backup` also its
     SHA-256), of each database SHA-256 and size, a full integrity check, violated foreign keys, rows per table and the
     schema. Raises `DamagedArchiveError` or `UntrustedArchiveError` with what is not as it was, `NotFoundError`,
     `NoSpaceError`, `AbortedError`.
     """
-    intake = await take_in([archive], room, backup=backup, keys=keys, abort=abort)
+    intake = await take_in([archive], temp, backup=backup, keys=keys, abort=abort)
     faults = [fault for database in intake.databases for fault in _compare(database)]
     if faults:
         raise DamagedArchiveError(" ".join(faults), hint="Restore from an older backup, and make a new one now.")
@@ -181,8 +181,8 @@ class Drills:
             if backup is not None and self._files is not None:
                 files = self._files
 
-                async def fetch(room: Path) -> Path:
-                    return await fetch_archive(files, points[0], room, delay=self.patience, abort=abort)
+                async def fetch(temp: Path) -> Path:
+                    return await fetch_archive(files, points[0], temp, delay=self.patience, abort=abort)
 
                 try:
                     return await self._drill(backup, DrillSource.TELEGRAM, fetch, abort)
@@ -227,9 +227,9 @@ class Drills:
             if backup is None:
                 return None
 
-            async def fetch(room: Path) -> Path:
+            async def fetch(temp: Path) -> Path:
                 return await fetch_archive(
-                    place, points[0], room, delay=self.patience, abort=abort, place=place.bucket.url
+                    place, points[0], temp, delay=self.patience, abort=abort, place=place.bucket.url
                 )
 
             async def blame(fault: str) -> None:
@@ -251,8 +251,8 @@ class Drills:
             if not drill.ok:
                 raise DamagedArchiveError(drill.detail, hint="Restore from an older backup, and make a new one now.")
             return drill.detail
-        async with private_folder(self._store.work) as room:
-            return _summary(await rehearse(archive, room, keys=self._keys, abort=Abort()))
+        async with private_folder(self._store.work) as temp:
+            return _summary(await rehearse(archive, temp, keys=self._keys, abort=Abort()))
 
     async def _drill(
         self,
@@ -266,13 +266,13 @@ class Drills:
     ) -> Drill:
         """Test-restore the archive that `bring` gives, and record what came of it; `blame` hears why it is bad."""
         await sweep_private_folders(self._store.work)
-        async with private_folder(self._store.work) as room:
+        async with private_folder(self._store.work) as temp:
             opened, own = True, Abort(parent=abort)
             try:
-                archive = await bring(room)
+                archive = await bring(temp)
                 opened = await asyncio.to_thread(self._can_open, archive)
                 if opened:
-                    intake = await rehearse(archive, room, backup=backup, keys=self._keys, abort=abort)
+                    intake = await rehearse(archive, temp, backup=backup, keys=self._keys, abort=abort)
                     ok, detail = True, _summary(intake)
                 else:
                     await run_to_end(partial(_compare_bytes, archive, backup, own), stop=own.set)

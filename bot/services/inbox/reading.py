@@ -87,11 +87,11 @@ async def prove(
     report(RestoreProgress(stage=RestoreStage.READ, total=total, detail=files[0].name))
     sha256 = await run_to_end(lambda: _sha256(files, abort.check), stop=abort.set)
     backup = await catalogue.backup_with_sha256(sha256)
-    async with private_folder(work) as room:
+    async with private_folder(work) as temp:
         # A volume that was damaged on its way can be sent again; of an archive in one piece, what is sound is all.
         alone = len(files) == 1
         intake = await take_in(
-            files, room, backup=backup, leave_out_damaged=alone, abort=abort, report=report, clock=clock
+            files, temp, backup=backup, leave_out_damaged=alone, abort=abort, report=report, clock=clock
         )
     return Proven(
         contents=_contents(intake, files, total, sha256, backup),

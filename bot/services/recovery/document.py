@@ -90,11 +90,11 @@ def write_document(document: Document) -> tuple[Document, bytes]:
     document = _with(document, [_without_paths(point) for point in document.points if not _fault_of(point)])
     sizes = {point.sha256: len(_POINT.dump_json(point)) + 1 for point in document.points}
     last = {point.sha256 for point in _newest_of_each_database(document.points, document.written_at)}
-    room = DOCUMENT_BYTES - len(_ADAPTER.dump_json(_with(document, ())))
+    space = DOCUMENT_BYTES - len(_ADAPTER.dump_json(_with(document, ())))
     kept: set[str] = set()
     for point in sorted(document.points, key=lambda point: (point.sha256 in last, point.at), reverse=True):
-        room -= sizes[point.sha256]
-        if room < 0:
+        space -= sizes[point.sha256]
+        if space < 0:
             break
         kept.add(point.sha256)
     written = _with(document, [point for point in document.points if point.sha256 in kept])

@@ -41,7 +41,7 @@ class Recovered:
 async def restore_into(
     files: Sequence[Path],
     into: Path,
-    room: Path,
+    temp: Path,
     *,
     point: RestorePoint | None = None,
     only: Sequence[str] = (),
@@ -53,11 +53,11 @@ async def restore_into(
 ) -> Recovered:
     """Restore an archive (its volumes in any order) into the folder `into`, by the one way of every restore.
 
-    With the `point` it was fetched for, its SHA-256 must be the point's. `room` is a private folder for the time being;
+    With the `point` it was fetched for, its SHA-256 must be the point's. `temp` is a private folder for the time being;
     the files are moved out of it in the end, beside the databases. Raises `RestoreRefusedError` where something stands
     in the way (with `force` it is set aside) and what `take_in` raises; nothing is changed then.
     """
-    store = Store(room / "store")
+    store = Store(temp / "store")
     await store.prepare()
     async with await Catalogue.open(store.folder / CATALOGUE_NAME, clock=clock) as catalogue:
         house = RestoreContext(

@@ -106,12 +106,12 @@ def choose_point(
     """
     now = max(filter(None, (clock(), found.written_at)))
     wanted = set(map(folded, only))
-    holding = [point for point in found.points if wanted <= {folded(held.name) for held in point.databases}]
-    point = choose(holding, at=at, now=now)
+    candidates = [point for point in found.points if wanted <= {folded(database.name) for database in point.databases}]
+    point = choose(candidates, at=at, now=now)
     if point is None:
         asked = (f" of {', '.join(only)}" if only else "") + (f" before {at:%Y-%m-%d %H:%M:%S} UTC" if at else "")
         raise NotFoundError(f"{place} holds no restore point{asked}.", hint="--list shows those there are.")
-    for other in holding:
+    for other in candidates:
         if is_ahead(other.at, now) and (at is None or other.at <= at):
             taken = "It is taken." if other is point else f"{point.archive} is taken in its place."
             tell(f"{other.archive} is dated in the future: a wrong clock made it, or this one is wrong. {taken}")
@@ -131,11 +131,11 @@ async def _document_of(chats: Chats, chat_id: int) -> Document:
 
 
 async def wait_for_forwarded(
-    chats: Chats, senders: Collection[int], room: Path, *, seconds: float, tell: ReportLine
+    chats: Chats, senders: Collection[int], temp: Path, *, seconds: float, tell: ReportLine
 ) -> Found | tuple[Path, ...]:
     """Wait until one of these people forwards the catalogue document or a whole archive to the bot.
 
-    Returns what the document says, or the archive's volumes, fetched into the private folder `room`: they may come in
+    Returns what the document says, or the archive's volumes, fetched into the private folder `temp`: they may come in
     any order and under any names. `tell` is told what arrived, what is missing and what is of no use. Raises
     `NotFoundError` when the time is over, `TelegramError`, `NoSpaceError`.
     """
@@ -152,7 +152,7 @@ async def wait_for_forwarded(
                         tell(f"{posted.name} is no archive by its name; it is left out.")
                         continue
                     arrived += 1
-                    volumes.append(await _fetch_volume(chats, posted, room / f"forwarded-{arrived:04}"))
+                    volumes.append(await _fetch_volume(chats, posted, temp / f"forwarded-{arrived:04}"))
                     return await asyncio.to_thread(_whole_archive, volumes)
                 except MissingVolumesError as error:
                     tell(f"{posted.name} is here. {error.sentence}")

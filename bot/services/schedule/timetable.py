@@ -179,10 +179,10 @@ class Timetable:
         await self.listener()
         plan = await self.plan()
         if self._notices is not None:
-            told = self._notices.schedule_changed(
+            notice = self._notices.schedule_changed(
                 preview.expression, before.expression, preview.runs, actor, self._clock()
             )
-            self.tell_others(told, but=admin_id)
+            self.tell_others(notice, but=admin_id)
         return plan
 
     async def pause(self, *, actor: str, until: datetime | None = None, admin_id: int | None = None) -> None:
@@ -208,8 +208,8 @@ class Timetable:
         logger.bind(scheduler=True).info("scheduled backups resumed by {}", actor)
         await self.listener()
         if self._notices is not None:
-            told = self._notices.resumed(self.next_runs(plan.expression, 1), actor, self._clock())
-            self.tell_others(told, but=admin_id)
+            notice = self._notices.resumed(self.next_runs(plan.expression, 1), actor, self._clock())
+            self.tell_others(notice, but=admin_id)
 
     def tell_others(self, html: str, *, but: int | None) -> None:
         """Tell every admin but one, silently and in the background: a slow Telegram holds up no press."""

@@ -114,10 +114,10 @@ def unpadded(text: bytes, name: str) -> bytes:
 
 
 def _line(file: Lines, name: str, before: list[bytes] | None = None) -> bytes:
-    room = LONGEST - sum(map(len, before or ()))
-    line = file.readline(max(room, 0))
+    space = LONGEST - sum(map(len, before or ()))
+    line = file.readline(max(space, 0))
     if not line.endswith(b"\n"):
-        what = "its age header is longer than any" if len(line) >= room else "its age header is cut off"
+        what = "its age header is longer than any" if len(line) >= space else "its age header is cut off"
         raise _fault(name, what)
     return line[:-1]
 

@@ -16,7 +16,7 @@ import aiosqlite
 from bot.clock import Clock
 from bot.errors import SnapshotError
 from bot.models import Database, SkipReason, Snapshot
-from bot.services.snapshot.hidden_log import doubt_about, require_log_in_sight, warning_about
+from bot.services.snapshot.hidden_log import doubt_about, require_visible_log, warning_about
 from bot.services.snapshot.second_look import RewrittenError, look_twice
 from bot.services.snapshot.source import (
     SHM,
@@ -105,51 +105,51 @@ class Copying:
         """Copy an idle WAL database without locks, which leaves no trace, and any other one under its locks."""
         moved, hidden = False, None
         for _ in range(_SIGHTINGS):
-            sight = read_state(self.database.path)
-            doubt = doubt_about(sight)
-            wal = (doubt is None and sight.has(WAL, SHM)) or await uses_wal(
-                sight.path, deadline=deadline, check=self.check
+            state = read_state(self.database.path)
+            doubt = doubt_about(state)
+            wal = (doubt is None and state.has(WAL, SHM)) or await uses_wal(
+                state.path, deadline=deadline, check=self.check
             )
             try:
                 if wal:
-                    require_log_in_sight(sight, doubt)
+                    require_visible_log(state, doubt)
             except SnapshotError as error:
                 hidden = error
                 await asyncio.sleep(_BETWEEN_SIGHTINGS)
                 continue
             hidden = None
-            if sight.has(WAL, SHM) or not wal:
-                snapshot = await self._copy_locked(sight, deadline)
-                return _warned(snapshot, warning_about(sight, doubt, wal=wal))
-            if not sight.sidecars and await self._settle(sight):
+            if state.has(WAL, SHM) or not wal:
+                snapshot = await self._copy_locked(state, deadline)
+                return _warned(snapshot, warning_about(state, doubt, wal=wal))
+            if not state.sidecars and await self._settle(state):
                 try:
-                    return _warned(await self._copy_idle(sight, deadline), warning_about(sight, doubt, wal=wal))
+                    return _warned(await self._copy_idle(state, deadline), warning_about(state, doubt, wal=wal))
                 except _MovedError:
                     moved = True
                     _empty(self.file)
             await asyncio.sleep(_BETWEEN_SIGHTINGS)  # its application may be about to open or to close it
         if hidden is not None:
             raise hidden
-        if may_create_files_beside(sight):
-            require_own_sidecars(sight)
+        if may_create_files_beside(state):
+            require_own_sidecars(state)
         elif moved:
             raise SnapshotError(
                 SkipReason.CHANGED_WHILE_READ,
                 f"{self.database.path} was written while it was read, and its folder allows no lock.",
                 hint="Let the courier write to the folder, or run it as the same user as the application.",
             )
-        return await self._copy_locked(sight, deadline)
+        return await self._copy_locked(state, deadline)
 
-    async def _settle(self, sight: FileState) -> bool:
+    async def _settle(self, state: FileState) -> bool:
         """Wait until a write can no longer go unnoticed; False where that takes too long."""
-        if sight.ambiguous_for(time.time_ns()) > _PATIENCE:
+        if state.ambiguous_for(time.time_ns()) > _PATIENCE:
             return False
-        while (left := sight.ambiguous_for(time.time_ns())) > 0:
+        while (left := state.ambiguous_for(time.time_ns())) > 0:
             self.check()
             await asyncio.sleep(min(left, _BETWEEN_SIGHTINGS))
         return True
 
-    async def _copy_idle(self, sight: FileState, deadline: float) -> Snapshot:
+    async def _copy_idle(self, state: FileState, deadline: float) -> Snapshot:
         """Copy a WAL database that nobody has open, reading its file and nothing else.
 
         A connection in WAL mode is never without a `-wal` beside the file. Without one, all that was ever committed is
@@ -160,7 +160,7 @@ class Copying:
 
         def still() -> None:
             try:
-                moved = read_state(self.database.path) != sight
+                moved = read_state(self.database.path) != state
             except SnapshotError:
                 moved = True
             if moved:
@@ -168,7 +168,7 @@ class Copying:
 
         still()
         try:
-            snapshot = await self._copy_through(sight, deadline, still=still, immutable="1")
+            snapshot = await self._copy_through(state, deadline, still=still, immutable="1")
         except (sqlite3.Error, SnapshotError):
             still()  # what looks like damage may be a writer at work
             raise
@@ -177,15 +177,15 @@ class Copying:
             raise _MovedError  # it left WAL mode before the first look
         return replace(snapshot, journal_mode="wal")
 
-    async def _copy_locked(self, sight: FileState, deadline: float) -> Snapshot:
-        snapshot = await self._copy_through(sight, deadline)
-        if left := new_sidecars(sight):
+    async def _copy_locked(self, state: FileState, deadline: float) -> Snapshot:
+        snapshot = await self._copy_through(state, deadline)
+        if left := new_sidecars(state):
             warning = f"Reading it left {' and '.join(left)} beside it; its application takes them over."
             return replace(snapshot, warning=warning)
         return snapshot
 
     async def _copy_through(
-        self, sight: FileState, deadline: float, *, still: Callable[[], None] = lambda: None, **query: str
+        self, state: FileState, deadline: float, *, still: Callable[[], None] = lambda: None, **query: str
     ) -> Snapshot:
         """Copy the source in one read transaction, begun before the first page: no commit can restart the copy."""
 
@@ -197,10 +197,10 @@ class Copying:
                 raise SnapshotError(SkipReason.BUSY, f"{self.database.path} was locked in the middle of its copy.")
             self.report((total - remaining) * snapshot.page_size, snapshot.bytes)
 
-        async with connected(sight.path, mode="ro", **query) as source:
+        async with connected(state.path, mode="ro", **query) as source:
             await begin_reading(source, deadline=deadline, check=self.check)
-            locked = read_state(sight.path)
-            if locked.identity != sight.identity:
+            locked = read_state(state.path)
+            if locked.identity != state.identity:
                 raise RewrittenError(self.database.path)  # its sidecars may have been opened beside another file
             snapshot = await self._describe(source, locked)
             require_whole(locked, page_size=snapshot.page_size, page_count=snapshot.page_count)

@@ -62,7 +62,7 @@ def find_databases(
     own: OwnFolders = NOTHING_OWN,
     expected: Collection[Path] = (),
     let_go: Collection[Path] = (),
-    look_aside: bool = False,
+    include_hidden: bool = False,
 ) -> Discovery:
     """Return the databases that `patterns` name now; sources are looked at by `os.stat` and never opened.
 
@@ -73,13 +73,13 @@ def find_databases(
 
     What is the product's `own` is no database. Of the `expected` paths, those that a glob covers and does not find are
     missing (GONE); a glob that finds nothing, but covers a path that was `let_go`, misses nothing. `left_out` names
-    hidden files only to whoever wants to `look_aside`: that walks hidden folders.
+    hidden files only to whoever wants to `include_hidden`: that walks hidden folders.
     Blocking: call it in a thread.
     """
     seen: dict[object, list[_Candidate]] = {}
     left_out: dict[Path, str] = {}
     for pattern in patterns:
-        for each in _expand(pattern, own, left_out, look_aside=look_aside):
+        for each in _expand(pattern, own, left_out, include_hidden=include_hidden):
             seen.setdefault(each.identity, []).append(each)
     chosen = {identity: _choose(same, known) for identity, same in seen.items()}
     for identity, same in seen.items():
@@ -108,7 +108,7 @@ def find_databases(
     )
 
 
-def _expand(pattern: str, own: OwnFolders, left_out: dict[Path, str], *, look_aside: bool) -> list[_Candidate]:
+def _expand(pattern: str, own: OwnFolders, left_out: dict[Path, str], *, include_hidden: bool) -> list[_Candidate]:
     """Return what a pattern names, one at least; what a glob sees and does not take is added to `left_out`."""
     if not is_glob(pattern):
         return [_refuse_own(_look(absolute(pattern)), own)]
@@ -118,7 +118,7 @@ def _expand(pattern: str, own: OwnFolders, left_out: dict[Path, str], *, look_as
             left_out[each.path] = each.detail
         else:
             found.append(each)
-    for path in passed_over(pattern) if look_aside else ():
+    for path in passed_over(pattern) if include_hidden else ():
         if path.is_file() and not own.why(path):
             hidden = _readable(path)
             left_out.setdefault(hidden, f"{hidden} is hidden: its name, or a folder's, begins with a dot.")
@@ -157,10 +157,10 @@ def _choose(same: Sequence[_Candidate], known: Mapping[str, str]) -> _Candidate:
 
 def _has_log(path: Path) -> bool:
     try:
-        sight = read_state(path)
+        state = read_state(path)
     except SnapshotError:
         return False
-    return any(sight.sidecar_bytes(suffix) for suffix in (WAL, JOURNAL))
+    return any(state.sidecar_bytes(suffix) for suffix in (WAL, JOURNAL))
 
 
 def _look(path: Path) -> _Candidate:
@@ -209,8 +209,8 @@ def _give_names(paths: Sequence[Path], known: Mapping[str, str]) -> dict[Path, s
             continue
         digest = hashlib.sha256(os.fsencode(path)).hexdigest()
         plain, suffix = Path(path.name).stem, path.suffix
-        for wish in (path.name, f"{path.parent.name or 'root'}_{path.name}", f"{plain}-{digest[:8]}{suffix}", digest):
-            name = safe_name(wish)
+        for option in (path.name, f"{path.parent.name or 'root'}_{path.name}", f"{plain}-{digest[:8]}{suffix}", digest):
+            name = safe_name(option)
             if folded(name) not in taken:
                 taken.add(folded(name))
                 names[path] = name

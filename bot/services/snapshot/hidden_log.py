@@ -86,24 +86,24 @@ class _Mount:
     options: str
 
 
-def doubt_about(sight: FileState) -> Doubt | None:
+def doubt_about(state: FileState) -> Doubt | None:
     """Return why the log of a source may lie elsewhere, None where nothing tells so. Blocking.
 
     Raises `SnapshotError` LOG_ELSEWHERE for a file in the upper layer of a mounted overlay: its locks are not seen
     there, so that it can't even be read safely.
     """
     mounts = _mounts()
-    _require_no_layer(sight, mounts)
-    if any(mount.point == sight.path for mount in mounts):
-        folder = sight.path.parent
+    _require_no_layer(state, mounts)
+    if any(mount.point == state.path for mount in mounts):
+        folder = state.path.parent
         return Doubt(
-            why=f"{sight.path} is mounted here as a single file, so its log stays outside.",
+            why=f"{state.path} is mounted here as a single file, so its log stays outside.",
             mend=f"Mount its folder in place of the file (such as -v ./data:{folder}).",
         )
-    if sight.links > 1:
-        others = ", ".join(map(str, _other_names(sight)))
+    if state.links > 1:
+        others = ", ".join(map(str, _other_names(state)))
         return Doubt(
-            why=f"{sight.path} is one of {sight.links} hard links to the same file, and its log lies beside the one"
+            why=f"{state.path} is one of {state.links} hard links to the same file, and its log lies beside the one"
             " that its application opens.",
             mend=f"Put the name that its application opens into DATABASES{f' ({others}?)' if others else ''}, or remove"
             " the other links.",
@@ -112,45 +112,45 @@ def doubt_about(sight: FileState) -> Doubt | None:
     return None
 
 
-def require_log_in_sight(sight: FileState, doubt: Doubt | None) -> None:
+def require_visible_log(state: FileState, doubt: Doubt | None) -> None:
     """Refuse a database in WAL mode whose write-ahead log may lie elsewhere. Blocking.
 
     Raises `SnapshotError` LOG_ELSEWHERE. A program that is just opening or closing the database may look, for an
     instant, as if its log lay elsewhere: what lasts is true.
     """
-    empty = not sight.sidecar_bytes(WAL)
+    empty = not state.sidecar_bytes(WAL)
     if doubt is not None and not doubt.hard_links:
         raise _refused(doubt.why, doubt.mend)
-    if doubt is None and (not empty or _surely_closed(sight)):
+    if doubt is None and (not empty or _surely_closed(state)):
         return
-    main, shm = _locks(sight)
+    main, shm = _locks(state)
     if doubt is not None:
-        logs = [other for other in _other_names(sight) if _bytes(other.with_name(other.name + WAL))]
+        logs = [other for other in _other_names(state) if _bytes(other.with_name(other.name + WAL))]
         if logs or (empty and not shm) or (main and not shm):
             named = (
                 f"Put {logs[0]} into DATABASES in its place: a log lies beside it." if len(logs) == 1 else doubt.mend
             )
             raise _refused(doubt.why, named)
-    elif main and not shm and read_state(sight.path).sidecars == sight.sidecars:
+    elif main and not shm and read_state(state.path).sidecars == state.sidecars:
         raise _refused(
-            f"{sight.path} is open in a program whose write-ahead log does not lie beside it.",
+            f"{state.path} is open in a program whose write-ahead log does not lie beside it.",
             "Most likely a container has this single file mounted: mount its folder instead. If it was renamed while it"
             " was open, restart its application.",
         )
 
 
-def warning_about(sight: FileState, doubt: Doubt | None, *, wal: bool) -> str:
+def warning_about(state: FileState, doubt: Doubt | None, *, wal: bool) -> str:
     """Return what a reader of the copy must know of a log that can't be seen; empty where nothing tells so. Blocking.
 
-    For a database in WAL mode it is to be called after `require_log_in_sight`.
+    For a database in WAL mode it is to be called after `require_visible_log`.
     """
     if not wal and doubt is not None:
         return (
             f"{doubt.why} If that application crashes in the middle of a write, this can't be seen here. {doubt.mend}"
         )
-    if wal and (kind := share_of(sight.path)):
+    if wal and (kind := share_of(state.path)):
         return (
-            f"{sight.path} is in WAL mode on a network share ({kind}): if another machine has it open, its newest rows"
+            f"{state.path} is in WAL mode on a network share ({kind}): if another machine has it open, its newest rows"
             " may be missing. Run the courier on the machine that its application runs on."
         )
     return ""
@@ -162,12 +162,12 @@ async def outlook(path: Path) -> tuple[str, str]:
     Sentences, empty where there is nothing to say. What takes more than a look (a lock, damage) is not told.
     """
     try:
-        sight = await asyncio.to_thread(read_state, path)
-        doubt = await asyncio.to_thread(doubt_about, sight)
-        wal = await uses_wal(sight.path, deadline=time.monotonic() + _A_LOOK, check=lambda: None)
+        state = await asyncio.to_thread(read_state, path)
+        doubt = await asyncio.to_thread(doubt_about, state)
+        wal = await uses_wal(state.path, deadline=time.monotonic() + _A_LOOK, check=lambda: None)
         if wal:
-            await asyncio.to_thread(require_log_in_sight, sight, doubt)
-        return "", await asyncio.to_thread(partial(warning_about, sight, doubt, wal=wal))
+            await asyncio.to_thread(require_visible_log, state, doubt)
+        return "", await asyncio.to_thread(partial(warning_about, state, doubt, wal=wal))
     except SnapshotError as error:
         refused = error
     except FAULTS as error:
@@ -187,14 +187,14 @@ def share_of(path: Path) -> str:
     return name if name in _SHARES else ""
 
 
-def _require_no_layer(sight: FileState, mounts: Iterable[_Mount]) -> None:
+def _require_no_layer(state: FileState, mounts: Iterable[_Mount]) -> None:
     for mount in mounts:
         upper = re.search(r"(?:^|,)upperdir=([^,]+)", mount.options) if mount.kind == "overlay" else None
-        if upper is not None and sight.path.is_relative_to(upper[1]):
+        if upper is not None and state.path.is_relative_to(upper[1]):
             raise _refused(
-                f"{sight.path} lies in the upper layer of the overlay at {mount.point}, where the locks of its"
+                f"{state.path} lies in the upper layer of the overlay at {mount.point}, where the locks of its"
                 " application can't be seen.",
-                f"Put {mount.point / sight.path.relative_to(upper[1])} into DATABASES in its place, or keep it in a"
+                f"Put {mount.point / state.path.relative_to(upper[1])} into DATABASES in its place, or keep it in a"
                 " mounted folder.",
             )
 
@@ -218,12 +218,12 @@ def _mounts() -> list[_Mount]:
     return found
 
 
-def _other_names(sight: FileState) -> list[Path]:
+def _other_names(state: FileState) -> list[Path]:
     """Return the other hard links to a file that lie in its folder."""
     try:
-        with os.scandir(sight.path.parent) as entries:
-            same = [Path(each.path) for each in entries if each.inode() == sight.inode and each.name != sight.path.name]
-        return sorted(each for each in same if each.stat().st_dev == sight.device and not each.is_symlink())
+        with os.scandir(state.path.parent) as entries:
+            same = [Path(each.path) for each in entries if each.inode() == state.inode and each.name != state.path.name]
+        return sorted(each for each in same if each.stat().st_dev == state.device and not each.is_symlink())
     except OSError:
         return []
 
@@ -235,7 +235,7 @@ def _bytes(path: Path) -> int:
         return 0
 
 
-def _surely_closed(sight: FileState) -> bool:
+def _surely_closed(state: FileState) -> bool:
     """Tell whether no other process holds a lock on the database; False where only a child process can tell.
 
     SQLite opens the file, reads nothing and closes it, which it does with regard to the locks that this process has.
@@ -248,24 +248,24 @@ def _surely_closed(sight: FileState) -> bool:
     mac = sys.platform == "darwin"
     start, write = 0x40000000, fcntl.F_WRLCK
     asked = struct.pack("qqihh", start, 512, 0, write, 0) if mac else struct.pack("hhqqi", write, 0, start, 512, 0)
-    with suppress(OSError, sqlite3.Error), closing(sqlite3.connect(uri_of(sight.path, mode="ro"), uri=True)):
+    with suppress(OSError, sqlite3.Error), closing(sqlite3.connect(uri_of(state.path, mode="ro"), uri=True)):
         for descriptor in map(int, os.listdir("/dev/fd")):  # noqa: PTH208 - numbers, not paths
             with suppress(OSError):  # another thread's, and closed meanwhile
                 found = os.fstat(descriptor)
-                if (found.st_dev, found.st_ino) == (sight.device, sight.inode):
+                if (found.st_dev, found.st_ino) == (state.device, state.inode):
                     answer = struct.unpack("qqihh" if mac else "hhqqi", fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
                     return bool(answer[3 if mac else 0] == fcntl.F_UNLCK)
     return False
 
 
-def _locks(sight: FileState) -> tuple[bool, bool]:
+def _locks(state: FileState) -> tuple[bool, bool]:
     """Tell whether anybody holds a lock on the database, and on the `-shm` beside it; no where it can't be told."""
     if sys.platform == "win32" or not sys.executable:
         return False, False
-    shm = sight.path.with_name(sight.path.name + SHM)
+    shm = state.path.with_name(state.path.name + SHM)
     try:
         child = subprocess.run(  # noqa: S603 - our own interpreter, our own script
-            [sys.executable, "-I", "-S", "-c", _PROBE, str(sight.path), str(shm)],
+            [sys.executable, "-I", "-S", "-c", _PROBE, str(state.path), str(shm)],
             capture_output=True,
             timeout=_WITHIN,
             check=True,

@@ -63,7 +63,7 @@ async def take_snapshot(
     progress: Callable[[int, int], None] = nothing,
     allow_journal_recovery: bool = False,
     clock: Clock = utc_now,
-    room: SpaceBudget | None = None,
+    budget: SpaceBudget | None = None,
 ) -> Snapshot:
     """Return a consistent copy of `database` in a new file (0600) in the folder `into`, which is created (0700).
 
@@ -78,7 +78,7 @@ async def take_snapshot(
     loop = asyncio.get_running_loop()
     own_abort = Abort()  # a cancellation stops this copy, not everything that holds the caller's flag
     file = into / f"{secrets.token_hex(8)}.db"
-    room = room or SpaceBudget(into)
+    budget = budget or SpaceBudget(into)
 
     def check() -> None:
         abort.check()
@@ -93,7 +93,7 @@ async def take_snapshot(
         busy_timeout=busy_timeout,
         check=check,
         report=report,
-        claim=partial(room.claim, file),
+        claim=partial(budget.claim, file),
         allow_journal_recovery=allow_journal_recovery,
         clock=clock,
     )
@@ -102,7 +102,7 @@ async def take_snapshot(
         # cancels every task of its loop when it ends.
         return await run_in_loop(copying.run, stop=own_abort.set)
     except BaseException as error:
-        room.release(file)
+        budget.release(file)
         with suppress(OSError):  # the work folder is swept at the next start
             await run_to_end(partial(_remove, (file,)), stop=own_abort.set)
         if isinstance(error, CourierError) or not isinstance(error, Exception):
@@ -125,7 +125,7 @@ async def take_snapshots(
     Both are in the order of `databases`. One that stayed locked is tried once more when the others are done. Raises
     `AbortedError`; then, and when it is cancelled, no file is left in `into`.
     """
-    room = SpaceBudget(into)
+    budget = SpaceBudget(into)
     gate = asyncio.Semaphore(SIDE_BY_SIDE)
     outcomes: dict[int, Snapshot | SnapshotError] = {}
     copied: dict[int, tuple[int, int]] = {}
@@ -145,7 +145,7 @@ async def take_snapshots(
                     progress=partial(note, index),
                     allow_journal_recovery=allow_journal_recovery,
                     clock=clock,
-                    room=room,
+                    budget=budget,
                 )
             except SnapshotError as error:
                 outcomes[index] = error

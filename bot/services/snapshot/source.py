@@ -213,43 +213,43 @@ def says_wal(copy: Path) -> bool:
         return file.read(20)[18:] == b"\x02\x02"
 
 
-def may_create_files_beside(sight: FileState) -> bool:
+def may_create_files_beside(state: FileState) -> bool:
     """Tell whether this process may create files in the source's folder."""
-    return os.access(sight.path.parent, os.W_OK | os.X_OK)
+    return os.access(state.path.parent, os.W_OK | os.X_OK)
 
 
-def require_own_sidecars(sight: FileState) -> None:
+def require_own_sidecars(state: FileState) -> None:
     """Raise `SnapshotError` FOREIGN_OWNER where a `-wal` or `-shm` of ours would lock the database's owner out.
 
     SQLite creates them with the database's own mode, and as root with its owner too; anybody else's would be ours, and
     an application that may not write them can't write its database.
     """
-    if sys.platform == "win32" or os.geteuid() in (0, sight.owner) or sight.mode & stat.S_IWOTH:
+    if sys.platform == "win32" or os.geteuid() in (0, state.owner) or state.mode & stat.S_IWOTH:
         return
-    folder = sight.path.parent.stat()
+    folder = state.path.parent.stat()
     group = folder.st_gid if folder.st_mode & stat.S_ISGID or sys.platform == "darwin" else os.getegid()
-    if sight.mode & stat.S_IWGRP and group == sight.group:
+    if state.mode & stat.S_IWGRP and group == state.group:
         return
     raise SnapshotError(
         SkipReason.FOREIGN_OWNER,
-        f"{sight.path} belongs to another user, and reading it now would leave files beside it that its application"
+        f"{state.path} belongs to another user, and reading it now would leave files beside it that its application"
         " could not write.",
         hint="Run the courier as the same user as the application, or share a group with it and"
-        f' chmod 664 "{sight.path}".',
+        f' chmod 664 "{state.path}".',
     )
 
 
-def require_whole(sight: FileState, *, page_size: int, page_count: int) -> None:
+def require_whole(state: FileState, *, page_size: int, page_count: int) -> None:
     """Raise `SnapshotError` DAMAGED where the file is too short for its pages; call it inside the read transaction.
 
     Pages that the file has not yet may wait in a write-ahead log, so only what exceeds the log's frames is missing.
     """
-    frames = max(0, sight.sidecar_bytes(WAL) - 32) // (page_size + 24)
-    missing = page_size * page_count - sight.bytes
+    frames = max(0, state.sidecar_bytes(WAL) - 32) // (page_size + 24)
+    missing = page_size * page_count - state.bytes
     if missing > frames * page_size:
         raise SnapshotError(
             SkipReason.DAMAGED,
-            f"{sight.path} is cut short: {sight.bytes} bytes where its {page_count} pages need"
+            f"{state.path} is cut short: {state.bytes} bytes where its {page_count} pages need"
             f" {page_size * page_count}.",
             hint="Restore it from the last good backup.",
         )

@@ -24,7 +24,7 @@ class ChainError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Member:
     """A member as its local header and its data tell."""
 
     name: bytes
@@ -43,8 +43,8 @@ class SequentialZip:
         self._step = self._record
         self._inflater = zlib.decompressobj(-15)
         self._crc32 = self._compressed = self._plain = 0
-        self._member: _Told | None = None
-        self._members: tuple[_Told, ...] = ()
+        self._member: _Member | None = None
+        self._members: tuple[_Member, ...] = ()
         self._listed = 0
         self._comment = 0
         self.complete = False
@@ -86,7 +86,7 @@ class SequentialZip:
         header = self._take(30 + name + extra)
         if _FULL in (compressed, plain):
             plain, compressed = _wide_sizes(header[30 + name :], plain, compressed)
-        self._member = _Told(header[30 : 30 + name], flags, method, crc32, compressed, plain)
+        self._member = _Member(header[30 : 30 + name], flags, method, crc32, compressed, plain)
         self._inflater = zlib.decompressobj(-15)
         self._crc32 = self._compressed = self._plain = 0
         self._step = self._inflate if method == _DEFLATED else self._copy_stored
@@ -122,18 +122,18 @@ class SequentialZip:
 
     def _end_member(self) -> None:
         assert self._member is not None  # noqa: S101 - set by the step before
-        told = replace(self._member, crc32=self._crc32, compressed=self._compressed, plain=self._plain)
-        if not told.flags & _DESCRIPTOR and told != self._member:
+        known = replace(self._member, crc32=self._crc32, compressed=self._compressed, plain=self._plain)
+        if not known.flags & _DESCRIPTOR and known != self._member:
             raise ChainError
-        self._members = (*self._members, told)
-        self._step = self._descriptor if told.flags & _DESCRIPTOR else self._record
+        self._members = (*self._members, known)
+        self._step = self._descriptor if known.flags & _DESCRIPTOR else self._record
 
     def _descriptor(self) -> bool:
         """4.3.9: with or without its signature, with sizes of 4 or 8 bytes; only one reading can match."""
         if len(self._buffer) < 24:  # what follows, the directory and its end, is longer
             return False
-        told = self._members[-1]
-        values = (told.crc32, told.compressed, told.plain)
+        known = self._members[-1]
+        values = (known.crc32, known.compressed, known.plain)
         for layout in ("<3L", "<L2Q"):
             if "Q" not in layout and max(values) > _FULL:
                 continue
@@ -158,10 +158,10 @@ class SequentialZip:
         if len(self._buffer) < 46 + name + extra + comment:
             return False
         record = self._take(46 + name + extra + comment)
-        told = self._members[self._listed]
+        known = self._members[self._listed]
         found = (record[46 : 46 + name], flags, method, crc32)
-        sizes = ((compressed, told.compressed), (plain, told.plain))
-        if found != (told.name, told.flags, told.method, told.crc32) or any(a not in (b, _FULL) for a, b in sizes):
+        sizes = ((compressed, known.compressed), (plain, known.plain))
+        if found != (known.name, known.flags, known.method, known.crc32) or any(a not in (b, _FULL) for a, b in sizes):
             raise ChainError
         self._listed += 1
         return True

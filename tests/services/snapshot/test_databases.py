@@ -171,11 +171,11 @@ def test_hidden_names_are_passed_over_and_named_to_whoever_asks(tmp_path: Path) 
     put(tmp_path / ".app.db-wal")
     shown = put(tmp_path / "app.db")
     pattern = str(tmp_path / "**" / "*.db")
-    found = find_databases([pattern], {}, look_aside=True)
+    found = find_databases([pattern], {}, include_hidden=True)
     assert [each.path for each in found.databases] == [shown]
     assert [each.path for each in found.left_out] == [hidden, deep]
     assert find_databases([pattern], {}).left_out == ()
-    found = find_databases([pattern, str(tmp_path / ".*.db")], {}, look_aside=True)
+    found = find_databases([pattern, str(tmp_path / ".*.db")], {}, include_hidden=True)
     assert [each.path for each in found.databases] == [shown, hidden]
     assert [each.path for each in found.left_out] == [deep]
 
@@ -244,7 +244,7 @@ def test_a_name_that_is_no_text_is_reported_by_itself(tmp_path: Path) -> None:
     Path(os.fsdecode(bytes(tmp_path) + b"/gr\xfcn.db")).touch()
     Path(os.fsdecode(bytes(tmp_path) + b"/.h\xfcdden.db")).touch()
     (tmp_path / "link.db").symlink_to(os.fsdecode(b"gone\xff.db"))
-    found = find_databases([str(tmp_path / "*")], {}, look_aside=True)
+    found = find_databases([str(tmp_path / "*")], {}, include_hidden=True)
     assert [database.name for database in found.databases] == ["sound.db"]
     assert str(found.left_out[0].path).encode().endswith(b".h\\xfcdden.db")
     assert [skip.reason for skip in found.missing] == [SkipReason.FAILED, SkipReason.MISSING]
