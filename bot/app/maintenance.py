@@ -39,7 +39,7 @@ def prepare_maintenance(manager: Manager, bot: Bot, *, clock: Clock, sleep: Slee
 
 
 class MaintenanceTask:
-    """The upkeep, as long as the service runs."""
+    """Runs the maintenance as long as the service runs."""
 
     def __init__(self, manager: Manager, bot: Bot, *, clock: Clock) -> None:
         self._upkeep = prepare_maintenance(manager, bot, clock=clock)

@@ -31,7 +31,7 @@ class InPrivate(Filter):
 
 
 class StrangerLog:
-    """Writes down who knocked, without letting anybody fill the log.
+    """Logs who was refused, without letting anybody fill the log.
 
     In each window at most `most` strangers are named, each once; the rest is counted and told when the window is over.
     """

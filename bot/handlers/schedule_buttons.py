@@ -114,7 +114,7 @@ def confirm(number: int) -> InlineKeyboardMarkup:
 
 
 def confirm_reset() -> InlineKeyboardMarkup:
-    """Return the second step of the way back to `.env`."""
+    """Return the second step of returning to the schedule of `.env`."""
     yes = button("✅ Follow .env again", Reset(sure=True), ButtonStyle.SUCCESS)
     return keyboard([yes], [button("Cancel", SettingsButton(section=Section.SCHEDULE))])
 

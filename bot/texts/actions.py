@@ -1,4 +1,4 @@
-"""What admins did, as Detailed Logs show it: who, what, when."""
+"""Actions of admins, as Detailed Logs show them: the person, the action, the time."""
 
 from __future__ import annotations
 

@@ -199,12 +199,12 @@ def health() -> InlineKeyboardMarkup:
 
 
 def to_health() -> InlineKeyboardMarkup:
-    """Return the way back to System Health."""
+    """Return the button that leads to System Health."""
     return keyboard(back_row("System Health", Go(place=ScreenName.HEALTH)))
 
 
 def to_menu() -> InlineKeyboardMarkup:
-    """Return the way back to the backup menu alone."""
+    """Return the button that leads to the backup menu alone."""
     return keyboard(TO_MENU)
 
 
@@ -268,7 +268,7 @@ def ask_note(details: BackupDetails, page: int) -> InlineKeyboardMarkup:
 
 
 def to_backup(backup_id: int, page: int) -> InlineKeyboardMarkup:
-    """Return the way back to one backup."""
+    """Return the button that leads to one backup."""
     return keyboard(back_row("Back", OfBackup(act=BackupAct.OPEN, id=backup_id, page=page)))
 
 

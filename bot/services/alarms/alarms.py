@@ -187,7 +187,7 @@ class Alarms:
             await self._dispatch.stop()
 
     async def look(self) -> None:
-        """Let every sentry look; one that fails is logged and keeps no other from looking."""
+        """Run every check; one that fails is logged, and the others run all the same."""
         for sentry in self.sentries:
             try:
                 await sentry()

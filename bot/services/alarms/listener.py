@@ -18,7 +18,7 @@ class NotNotifiedError(Exception):
 
 
 class Listener(Protocol):
-    """Somebody who is told of alarms; `address` names them over restarts."""
+    """A recipient of alarms; `address` identifies it over restarts."""
 
     @property
     def address(self) -> str: ...

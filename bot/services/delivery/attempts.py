@@ -138,7 +138,7 @@ class Attempts:
             return await self.rows.get(backup.id, status.recipient)
 
     def next_knock(self, recipient: Recipient) -> datetime:
-        """When a parked recipient may be knocked at again; at once in a new process, as somebody may have mended it."""
+        """When a parked recipient may be tried again; at once in a new process, as somebody may have mended it."""
         return self._knocked_at.get(recipient, datetime.min.replace(tzinfo=UTC)) + KNOCK_EVERY
 
     async def check_reachable(self, recipient: Recipient) -> bool:

@@ -17,7 +17,7 @@ from bot.services.restore.sources import RestoreSource
 
 
 class RestoreOffers(Protocol):
-    """Who restores: archives are offered to it under an id, by which a restore is begun."""
+    """Takes offers of archives, each under an id by which a restore is begun."""
 
     def offer(
         self,

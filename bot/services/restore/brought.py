@@ -1,4 +1,4 @@
-"""What a restore brought, unpacked once more: an undo tells by it what was written since from what was restored."""
+"""Unpacks again what a restore brought, so that an undo knows what was written since."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _OWN_BYTES = ((18, 20), (24, 28), (40, 44), (92, 100))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """A database on its way back: its private copy (`snapshot.file`), proven and checked.
+    """A database that is to be restored: its private copy (`snapshot.file`), proven and checked.
 
     `record` is what the manifest said of it, None in a foreign archive. `fingerprint` is equal for databases with the
     same content page by page, see `fingerprint_of`.

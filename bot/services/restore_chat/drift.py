@@ -1,4 +1,4 @@
-"""What has changed in the targets since a plan was made: a consent holds for what was seen, and for nothing else."""
+"""Finds what has changed in the targets since the plan that an admin confirmed was made."""
 
 from __future__ import annotations
 
