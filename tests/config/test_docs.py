@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 from itertools import groupby
 
 import pytest
@@ -76,6 +79,17 @@ def test_the_example_as_it_stands_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         load_settings(EXAMPLE)
     refused = {fault.partition(" is still the sample of .env.example")[0] for fault in caught.value.faults}
     assert refused == set(REQUIRED)
+
+
+def test_a_shell_reads_the_example_as_the_service_does() -> None:
+    """Whoever sources an `.env` made from it gets every value as it is meant, also one with stars in it."""
+    if (shell := shutil.which("sh")) is None:
+        pytest.skip("there is no POSIX shell here")
+    text = re.sub(r"^# (?=[A-Z][A-Z0-9_]*=)", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    script = f"set -eu\n{text}\n" + "\n".join(f"printf '%s\\n' \"${setting.name}\"" for setting in described())
+    done = subprocess.run([shell], input=script, capture_output=True, text=True, check=True, env={})
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [setting.value for setting in described()]
 
 
 def test_the_page_lists_the_settings_as_the_example_does() -> None:
