@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
-from pathlib import Path
-from weakref import WeakValueDictionary
+
+from loguru import logger
 
 from bot.clock import Clock
-from bot.errors import TelegramError
-from bot.models import Backup, Delivery, DeliveryState, Recipient, RecipientStatus, Volume
+from bot.errors import CourierError
+from bot.models import Backup, Delivery, DeliveryState, Recipient, RecipientStatus, SentVolume, Volume
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Nursery
 from bot.services.contracts.destination import (
     ArchiveDestination,
+    ArchiveGone,
     Migrated,
     Notice,
     NoticeChannel,
     Outcome,
     Parked,
     Refused,
+    Transient,
 )
-from bot.services.delivery.policy import ARCHIVE_PRUNED, ARRIVES_AGAIN, KNOCK_AGAIN, KNOCK_EVERY, DeliverySettings
+from bot.services.delivery.outgoing import OutgoingBackup, OutgoingBackups
+from bot.services.delivery.policy import ARCHIVE_PRUNED, ARRIVES_AGAIN, ASK_AGAIN, ASK_EVERY, DeliverySettings
+from bot.services.delivery.request import SendRequest
 from bot.services.delivery.router import Router
 from bot.services.delivery.rows import DeliveryRecords, UnrecordedDeliveries
-from bot.services.delivery.sender import Caption, OutgoingBackup, Sender, SendRequest
-from bot.services.delivery.upload import SharedVolume, VolumeRecord
-from bot.services.delivery.volume import UnsharedVolume
-from bot.services.files.store import plan_volumes
+
+Caption = Callable[[Backup, Volume, Recipient], Awaitable[str]]
 
 
 class Attempts:
-    """Hands tries to the courier. The same recipient is never served twice at once, whoever asks for it."""
+    """Makes single tries. The same recipient is never served twice at once, whoever asks for it."""
 
     def __init__(
         self,
@@ -41,21 +42,19 @@ class Attempts:
         destinations: Router[ArchiveDestination],
         channels: Router[NoticeChannel],
         settings: DeliverySettings,
-        crew: Nursery,
+        nursery: Nursery,
         *,
         caption: Caption,
         clock: Clock,
     ) -> None:
-        self.catalogue, self.crew, self.clock = catalogue, crew, clock
+        self.catalogue, self.nursery, self.clock = catalogue, nursery, clock
         self._destinations, self._channels, self._settings = destinations, channels, settings
-        self.rows = DeliveryRecords(catalogue, crew, delay=settings.delay, clock=clock)
-        unrecorded = UnrecordedDeliveries(catalogue, crew, delay=settings.delay, clock=clock)
-        self._courier = Sender(self.rows, caption=caption, closing=crew.closing, clock=clock)
-        self._messenger = Sender(unrecorded, caption=caption, closing=crew.closing, clock=clock)
-        self._consignments: WeakValueDictionary[int, OutgoingBackup] = WeakValueDictionary()
-        self._records: defaultdict[tuple[int, int], VolumeRecord] = defaultdict(VolumeRecord)
+        self._caption = caption
+        self.outgoing = OutgoingBackups(catalogue, destinations, settings, nursery, clock=clock)
+        self.rows = DeliveryRecords(catalogue, nursery, delay=settings.delay, clock=clock)
+        self._unrecorded = UnrecordedDeliveries(catalogue, nursery, delay=settings.delay, clock=clock)
         self._locks: dict[Recipient, asyncio.Lock] = {}
-        self._knocked_at: dict[Recipient, datetime] = {}
+        self._asked_at: dict[Recipient, datetime] = {}  # parked recipients, whether they can be reached
 
     async def recipients(self) -> list[Recipient]:
         """Who is to be served, under the ids their chats have now."""
@@ -69,56 +68,30 @@ class Attempts:
         """Follow the remembered migrations; each recipient once."""
         return list(dict.fromkeys([await self.catalogue.current(recipient) for recipient in recipients]))
 
-    async def prepare(self, backup: Backup) -> OutgoingBackup:
-        """Cut a backup into volumes: the same ones for everybody to whom it is going at the moment."""
-        archive, cut = self._settings.store_folder / backup.archive_name, await self._cut(backup)
-        consignment = self._consignments.get(backup.id)
-        if consignment is None:
-            volumes = plan_volumes(archive, backup.archive_bytes, cut)
-            consignment = OutgoingBackup(
-                backup, archive, [self._share(backup, volume) for volume in volumes], self._own(backup, archive)
-            )
-            self._consignments[backup.id] = consignment
-        await consignment.look()
-        return consignment
-
-    async def attempt(self, recipient: Recipient, errand: SendRequest) -> Delivery:
+    async def attempt(self, recipient: Recipient, outgoing: OutgoingBackup, request: SendRequest) -> Delivery:
         """Make one try at what the recipient is owed of this backup, and return its row; a settled row is left alone.
 
         What it is still owed from before is superseded first, if that is the rule and this backup can be sent at all.
+        A timeout after the last byte counts as a failure and is tried again: a copy too many is better than one too
+        few. Raises `Refused`, and `AbortedError` when the abort flag is set; a cancelled try is owed as before.
         """
-        backup = errand.consignment.backup
         async with self._lock(recipient):
-            row = await self.rows.get(backup.id, recipient)
+            row = await self.rows.get(outgoing.backup.id, recipient)
             if row.state.settled:
                 return row
-            if await errand.consignment.deliverable(row):
-                await self.supersede_older(recipient, backup)
-            row = await self._try(row, errand, self._courier)
+            if await outgoing.deliverable(row):
+                await self.supersede_older(recipient, outgoing.backup)
+            row = await self._try(row, outgoing, request, self.rows)
             if row.state is DeliveryState.PARKED:
-                self._knocked_at[row.recipient] = self.clock()
+                self._asked_at[row.recipient] = self.clock()
             elif row.state is DeliveryState.SENT and row.recipient in await self.catalogue.parked():
                 await self.rows.unpark(row.recipient)
             return row
 
-    async def attempt_unowed(self, row: Delivery, errand: SendRequest) -> Delivery:
+    async def attempt_unowed(self, row: Delivery, outgoing: OutgoingBackup, request: SendRequest) -> Delivery:
         """Make one try at a send that the ledger doesn't owe; only the returned row tells of it."""
         async with self._lock(row.recipient):
-            return await self._try(row, errand, self._messenger)
-
-    async def _try(self, row: Delivery, errand: SendRequest, courier: Sender) -> Delivery:
-        if not await errand.consignment.deliverable(row):
-            return await courier.rows.supersede(row, ARCHIVE_PRUNED)
-        lock = self._lock(row.recipient)
-        row = await courier.deliver(row, errand)
-        self._locks[row.recipient] = lock  # also when the chat has a new id: one lock under both names
-        return row
-
-    def ask_anew(self, backup: Backup) -> None:
-        """Let what was given up for want of an answer be uploaded again: a person wants it."""
-        for (backup_id, _), record in self._records.items():
-            if backup_id == backup.id:
-                record.unanswered = 0
+            return await self._try(row, outgoing, request, self._unrecorded)
 
     async def supersede_older(self, recipient: Recipient, backup: Backup) -> None:
         """Supersede what the recipient is owed from before this backup, unless everything is to be sent."""
@@ -137,9 +110,9 @@ class Attempts:
             await self.rows.park(status.recipient, status.parked_reason)
             return await self.rows.get(backup.id, status.recipient)
 
-    def next_knock(self, recipient: Recipient) -> datetime:
+    def next_check(self, recipient: Recipient) -> datetime:
         """When a parked recipient may be tried again; at once in a new process, as somebody may have mended it."""
-        return self._knocked_at.get(recipient, datetime.min.replace(tzinfo=UTC)) + KNOCK_EVERY
+        return self._asked_at.get(recipient, datetime.min.replace(tzinfo=UTC)) + ASK_EVERY
 
     async def check_reachable(self, recipient: Recipient) -> bool:
         """Whether a parked recipient is worth a try again; it stays parked, and is asked no more often than allowed.
@@ -148,9 +121,9 @@ class Attempts:
         deleted and with a chat that takes no documents.
         """
         now = self.clock()
-        if self.next_knock(recipient) > now:
+        if self.next_check(recipient) > now:
             return False
-        self._knocked_at[recipient] = now
+        self._asked_at[recipient] = now
         try:
             await self._destinations.of(recipient).check_reachable(recipient)
         except Refused:
@@ -161,7 +134,7 @@ class Attempts:
         except Migrated as outcome:
             await self.catalogue.migrate(recipient.chat_id, outcome.new_chat_id)
         except Outcome:
-            self._knocked_at[recipient] = now - KNOCK_EVERY + KNOCK_AGAIN
+            self._asked_at[recipient] = now - ASK_EVERY + ASK_AGAIN
             return False
         return True
 
@@ -182,52 +155,74 @@ class Attempts:
         else:
             await self.rows.unpark(recipient)
 
-    async def _cut(self, backup: Backup) -> int:
-        """The bytes of a volume. A backup keeps the cut it was first sent in, whatever the setting says by now.
+    async def _try(
+        self, row: Delivery, outgoing: OutgoingBackup, request: SendRequest, rows: DeliveryRecords
+    ) -> Delivery:
+        if not await outgoing.deliverable(row):
+            return await rows.supersede(row, ARCHIVE_PRUNED)
+        lock = self._lock(row.recipient)
+        row = await self._send(row, outgoing, request, rows)
+        self._locks[row.recipient] = lock  # also when the chat has a new id: one lock under both names
+        return row
 
-        Otherwise volumes sent before and after a change would not join into the archive.
-        """
-        first = await self.catalogue.value("SELECT bytes FROM volumes WHERE backup_id = ? AND number = 1", (backup.id,))
-        return int(first or self._settings.volume_bytes)
+    async def _send(
+        self, row: Delivery, outgoing: OutgoingBackup, request: SendRequest, rows: DeliveryRecords
+    ) -> Delivery:
+        """Claim the row and send, to the chat's new id too where it has moved."""
+        been_at: set[int] = set()
+        while True:
+            row = await rows.claim(row)
+            been_at.add(row.recipient.chat_id)
+            try:
+                return await self._send_missing(row, outgoing, request, rows)
+            except Migrated as outcome:
+                row = await rows.follow(row, outcome)
+                if row.recipient.chat_id in been_at:  # moved in a circle
+                    return await rows.fail(row, outcome)
+                if row.state.settled:
+                    return row  # the chat was a recipient under its new id already
 
-    def _own(self, backup: Backup, archive: Path) -> Callable[[Recipient], list[UnsharedVolume] | None]:
-        def cut(recipient: Recipient) -> list[UnsharedVolume] | None:
-            destination = self._destinations.find(recipient)
-            volumes = None if destination is None else destination.cut(recipient, archive, backup.archive_bytes)
-            if destination is None or volumes is None:
-                return None
-            return [UnsharedVolume(destination, volume) for volume in volumes]
-
-        return cut
-
-    def _share(self, backup: Backup, volume: Volume) -> SharedVolume:
-        return SharedVolume(
-            self._destinations,
-            self.catalogue,
-            backup.id,
-            volume,
-            clock=self.clock,
-            sleep=self.crew.sleep,
-            keep=self.crew.keep,
-            record=self._records[backup.id, volume.number],
-        )
+    async def _send_missing(
+        self, row: Delivery, outgoing: OutgoingBackup, request: SendRequest, rows: DeliveryRecords
+    ) -> Delivery:
+        """Send what the recipient lacks, in order, each confirmed volume recorded at once."""
+        remark = ""
+        try:
+            self._destinations.of(row.recipient)  # raises where there is none
+            for outgoing_volume in outgoing.missing(row):
+                request.abort.check()
+                if self.nursery.closing.is_set():
+                    return await rows.release(row)
+                volume = outgoing_volume.volume
+                caption = await self._caption(outgoing.backup, volume, row.recipient)
+                sent = await outgoing_volume.send(row.recipient, caption, request)
+                remark = sent.remark or remark
+                row = await rows.confirm(
+                    row, SentVolume(number=volume.number, message_id=sent.message_id, sent_at=self.clock())
+                )
+            return await rows.complete(row, remark)
+        except Migrated:
+            raise
+        except Refused:
+            await rows.release(row)
+            raise
+        except ArchiveGone as outcome:
+            await outgoing.look()
+            if await outgoing.deliverable(row):
+                return await rows.fail(row, outcome)
+            return await rows.supersede(row, ARCHIVE_PRUNED)
+        except Outcome as outcome:
+            return await rows.fail(row, outcome)
+        except Exception as error:
+            if isinstance(error, CourierError):
+                await rows.release(row)
+                raise
+            # Whatever this one met, the others are served, and it is tried again.
+            logger.exception("backup {} could not be sent to {}", row.backup_id, row.recipient.address)
+            return await rows.fail(row, Transient(f"sending it failed here ({type(error).__name__})"))
+        except BaseException:
+            await rows.release(row)
+            raise
 
     def _lock(self, recipient: Recipient) -> asyncio.Lock:
         return self._locks.setdefault(recipient, asyncio.Lock())
-
-
-def refused(outcome: Refused) -> TelegramError:
-    """What everybody must hear of a refused token."""
-    return TelegramError(f"{outcome.sentence}.", hint="Set BOT_TOKEN to the token that @BotFather shows for this bot.")
-
-
-def count_bytes(consignment: OutgoingBackup, progress: Callable[[int, int], None]) -> Callable[[int, int], None]:
-    """Turn reports on single volumes into progress over the whole archive, each byte counted once."""
-    total = sum(shared.volume.bytes for shared in consignment.volumes)
-    done: dict[int, int] = {}
-
-    def report(number: int, count: int) -> None:
-        done[number] = max(count, done.get(number, 0))
-        progress(sum(done.values()), total)
-
-    return report

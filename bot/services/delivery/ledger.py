@@ -7,17 +7,19 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 
 from bot.clock import Clock, utc_now
+from bot.errors import TelegramError
 from bot.models import Backup, Delivery, DeliveryState, Recipient, RecipientStatus
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import Nursery
 from bot.services.contracts.destination import ArchiveDestination, NoticeChannel, Refused
-from bot.services.delivery.attempts import Attempts, count_bytes, refused
+from bot.services.delivery.attempts import Attempts, Caption
+from bot.services.delivery.outgoing import OutgoingBackup
 from bot.services.delivery.policy import LONGEST_WAIT, DeliverySettings, uploader_rank
+from bot.services.delivery.request import SendRequest
 from bot.services.delivery.retries import RetryLoop
 from bot.services.delivery.router import Router
 from bot.services.delivery.rows import Claim
-from bot.services.delivery.sender import Caption, SendRequest
 
 Progress = Callable[[int, int], None]
 
@@ -47,11 +49,11 @@ class Ledger:
         `settled` is told of every row that `run` or a pressed Start has changed.
         """
         self.destinations = destinations
-        self._catalogue, self._settings, self._crew, self._clock = catalogue, settings, nursery, clock
-        self._desk = Attempts(catalogue, destinations, channels, settings, nursery, caption=caption, clock=clock)
-        self._rows = self._desk.rows
+        self._catalogue, self._settings, self._nursery, self._clock = catalogue, settings, nursery, clock
+        self._attempts = Attempts(catalogue, destinations, channels, settings, nursery, caption=caption, clock=clock)
+        self._rows = self._attempts.rows
         self._claims: set[Claim] = set()
-        self._rounds = RetryLoop(self._desk, self._claims, settled)
+        self._retries = RetryLoop(self._attempts, self._claims, settled)
 
     async def deliver(
         self,
@@ -77,40 +79,41 @@ class Ledger:
         Raises `TelegramError` when the bot's token is refused and `AbortedError` when `abort` is set; what was not
         confirmed by then is still owed.
         """
-        consignment = await self._desk.prepare(backup)
-        errand = SendRequest(
-            consignment=consignment,
+        outgoing = await self._attempts.outgoing.prepare(backup)
+        request = SendRequest(
             silent=silent,
-            hushed=frozenset(await self._desk.current(hushed)),
+            silent_for=frozenset(await self._attempts.current(hushed)),
             rank=0,
             trusted=True,
             abort=abort or Abort(),
-            report=count_bytes(consignment, progress),
+            report=outgoing.count_bytes(progress),
         )
-        recipients = await self._desk.current(self._settings.recipients if to is None else to)
+        recipients = await self._attempts.current(self._settings.recipients if to is None else to)
         try:
             if force:
-                self._desk.ask_anew(backup)
+                self._attempts.outgoing.ask_anew(backup)
                 return tuple(
-                    await self._crew.together([self._send_again(one, errand) for one in recipients], errand.abort)
+                    await self._nursery.together(
+                        [self._send_again(one, outgoing, request) for one in recipients], request.abort
+                    )
                 )
-            return await self._deliver(recipients, errand)
+            return await self._deliver(recipients, outgoing, request)
         except Refused as outcome:
-            refusal = refused(outcome)
+            refusal = _refused(outcome)
         raise refusal
 
     async def run(self) -> None:
         """Serve what is owed until cancelled or drained: newest first, with waits that grow up to an hour.
 
-        Parked recipients are knocked at every six hours, which shows them nothing. While the bot's token is refused,
-        chats wait and other places are served. Raises what kept a delivery from being tried at all (`CatalogueError`);
-        nothing is lost by calling it again.
+        Whether parked recipients can be reached is asked every six hours, which shows them nothing. While the bot's
+        token is refused, chats wait and other places are served. Raises what kept a delivery from being tried at all
+        (`CatalogueError`); nothing is lost by calling it again.
         """
-        await self._rounds.go()
+        await self._retries.go()
 
     def nudge(self) -> None:
         """Make `run` look at what is owed now."""
-        self._rounds.nudge()
+        self._retries.nudge()
 
     def archive_waits(self, chat_id: int) -> float:
         """Seconds for which an archive may still wait for its turn in a chat, which asked for it; 0 where none does."""
@@ -121,20 +124,20 @@ class Ledger:
 
         Nothing happens to a chat that is no recipient and no admin, or is owed nothing.
         """
-        for recipient in await self._desk.acquainted():
+        for recipient in await self._attempts.acquainted():
             if recipient.chat_id == chat_id:
                 await self._rows.unpark(recipient)
-                self._rounds.serve(recipient)
+                self._retries.serve(recipient)
 
     async def recipient_left(self, chat_id: int, reason: str) -> None:
         """A chat can't be reached any more: its recipients are parked, with what they are owed."""
-        for recipient in await self._desk.acquainted():
+        for recipient in await self._attempts.acquainted():
             if recipient.chat_id == chat_id:
                 await self._rows.park(recipient, reason)
 
     async def recipient_moved(self, old_chat_id: int, new_chat_id: int) -> None:
         """A chat of ours has a new id; nothing happens to one that is no recipient and no admin."""
-        if any(recipient.chat_id == old_chat_id for recipient in await self._desk.acquainted()):
+        if any(recipient.chat_id == old_chat_id for recipient in await self._attempts.acquainted()):
             await self._catalogue.migrate(old_chat_id, new_chat_id)
             self.nudge()
 
@@ -144,29 +147,33 @@ class Ledger:
         What else runs in the same nursery ends too: the catalogue and the bot can be closed after this.
         """
         self.nudge()
-        await self._crew.drain(seconds)
+        await self._nursery.drain(seconds)
 
-    async def _deliver(self, recipients: Sequence[Recipient], errand: SendRequest) -> tuple[Delivery, ...]:
-        backup = errand.consignment.backup
+    async def _deliver(
+        self, recipients: Sequence[Recipient], outgoing: OutgoingBackup, request: SendRequest
+    ) -> tuple[Delivery, ...]:
+        backup = outgoing.backup
         await self._catalogue.owe(backup.id, recipients)
         claims = {(backup.id, recipient) for recipient in recipients} - self._claims
         self._claims |= claims
         try:
             # In this order they reach the first volume, and the first one there uploads it.
             statuses = sorted(await self._catalogue.recipient_statuses(recipients), key=uploader_rank)
-            rows = await self._side_by_side(statuses, errand)
+            rows = await self._side_by_side(statuses, outgoing, request)
         finally:
             self._claims -= claims
             self.nudge()
         by_recipient = {status.recipient: row for status, row in zip(statuses, rows, strict=True)}
         return tuple(by_recipient[recipient] for recipient in recipients)
 
-    async def _side_by_side(self, statuses: Sequence[RecipientStatus], errand: SendRequest) -> list[Delivery]:
+    async def _side_by_side(
+        self, statuses: Sequence[RecipientStatus], outgoing: OutgoingBackup, request: SendRequest
+    ) -> list[Delivery]:
         """Serve chats and other places as two parties: a refused token does not cut off what goes elsewhere."""
         parties = [[s for s in statuses if s.recipient.is_chat is chats] for chats in (True, False)]
         served = await asyncio.gather(
             *(
-                self._crew.together([self._first_pass(status, errand) for status in party], errand.abort)
+                self._nursery.together([self._first_pass(status, outgoing, request) for status in party], request.abort)
                 for party in parties
             ),
             return_exceptions=True,
@@ -178,36 +185,38 @@ class Ledger:
             rows |= {status.recipient: row for status, row in zip(party, result, strict=True)}
         return [rows[status.recipient] for status in statuses]
 
-    async def _first_pass(self, status: RecipientStatus, errand: SendRequest) -> Delivery:
-        recipient, backup = status.recipient, errand.consignment.backup
-        if status.parked_reason and not await self._desk.check_reachable(recipient):
-            passed_over = await self._desk.skip_parked(status, backup)
+    async def _first_pass(self, status: RecipientStatus, outgoing: OutgoingBackup, request: SendRequest) -> Delivery:
+        recipient, backup = status.recipient, outgoing.backup
+        if status.parked_reason and not await self._attempts.check_reachable(recipient):
+            passed_over = await self._attempts.skip_parked(status, backup)
             if passed_over is not None:
                 return passed_over
-        errand = replace(errand, rank=uploader_rank(status), trusted=status.last_sent_at is not None)
-        return await self._insist(
+        request = replace(request, rank=uploader_rank(status), trusted=status.last_sent_at is not None)
+        return await self._retry(
             await self._rows.get(backup.id, recipient),
-            lambda row: self._desk.attempt(row.recipient, errand),
-            errand.abort,
+            lambda row: self._attempts.attempt(row.recipient, outgoing, request),
+            request.abort,
         )
 
-    async def _send_again(self, recipient: Recipient, errand: SendRequest) -> Delivery:
-        backup_id = errand.consignment.backup.id
+    async def _send_again(self, recipient: Recipient, outgoing: OutgoingBackup, request: SendRequest) -> Delivery:
+        backup_id = outgoing.backup.id
         row = await self._rows.find(backup_id, recipient)
         if row is not None and not row.state.settled:
             # They ask for what they are owed anyway.
-            row = await self._insist(row, lambda row: self._desk.attempt(row.recipient, errand), errand.abort)
+            row = await self._retry(
+                row, lambda row: self._attempts.attempt(row.recipient, outgoing, request), request.abort
+            )
         else:
             row = Delivery(backup_id=backup_id, recipient=recipient, state=DeliveryState.PENDING)
-            row = await self._insist(row, lambda row: self._desk.attempt_unowed(row, errand), errand.abort)
+            row = await self._retry(
+                row, lambda row: self._attempts.attempt_unowed(row, outgoing, request), request.abort
+            )
         if row.state is DeliveryState.SENT and row.recipient in await self._catalogue.parked():
             await self._rows.unpark(row.recipient)
             self.nudge()
         return row
 
-    async def _insist(
-        self, row: Delivery, attempt: Callable[[Delivery], Awaitable[Delivery]], abort: Abort
-    ) -> Delivery:
+    async def _retry(self, row: Delivery, attempt: Callable[[Delivery], Awaitable[Delivery]], abort: Abort) -> Delivery:
         """Try until the row is settled, `attempts` tries have failed, or the waits asked for become too long."""
         failures, waited, before = 0, 0.0, row.attempts
         while True:
@@ -221,6 +230,11 @@ class Ledger:
                 waited += pause
             if failures >= self._settings.attempts or waited > LONGEST_WAIT:
                 return row
-            if await self._crew.until(self._crew.closing, pause, abort):
+            if await self._nursery.until(self._nursery.closing, pause, abort):
                 return row
             abort.check()
+
+
+def _refused(outcome: Refused) -> TelegramError:
+    """What everybody must hear of a refused token."""
+    return TelegramError(f"{outcome.sentence}.", hint="Set BOT_TOKEN to the token that @BotFather shows for this bot.")

@@ -15,8 +15,8 @@ Owed = Literal["newest", "all"]
 
 LONGEST_RETRY = 3600.0  # seconds; an owed delivery is tried at least this often
 LONGEST_WAIT = 120.0  # seconds that a first pass waits on Telegram's request, all in all
-KNOCK_EVERY = timedelta(hours=6)  # a parked recipient that can't press Start (a group, a topic) is found again by this
-KNOCK_AGAIN = timedelta(minutes=10)  # … and by this when the knock itself met a trouble that passes
+ASK_EVERY = timedelta(hours=6)  # a parked recipient that can't press Start (a group, a topic) is found again by this
+ASK_AGAIN = timedelta(minutes=10)  # … and by this when asking met a trouble that passes
 LEASE = timedelta(hours=2)  # longer than a delivery takes on a slow line; then another process may take it over
 SHORTEST_RETRY = 0.05  # seconds; RETRY_DELAY=0 must not become a busy loop
 

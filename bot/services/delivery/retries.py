@@ -14,8 +14,8 @@ from bot.services.concurrency.abort import Abort
 from bot.services.contracts.destination import Refused
 from bot.services.delivery.attempts import Attempts
 from bot.services.delivery.policy import SHORTEST_RETRY, is_due, uploader_rank
+from bot.services.delivery.request import SendRequest
 from bot.services.delivery.rows import Claim
-from bot.services.delivery.sender import SendRequest
 
 REFUSED_AGAIN = timedelta(minutes=1)
 """How long no chat is served after Telegram has refused the token; it may accept it again."""
@@ -29,8 +29,8 @@ class RetryLoop:
     `claims` are deliveries that somebody else in this process is busy with. `settled` is told of every try's row.
     """
 
-    def __init__(self, desk: Attempts, claims: set[Claim], settled: Callable[[Delivery], None]) -> None:
-        self._desk, self._claims, self._settled = desk, claims, settled
+    def __init__(self, attempts: Attempts, claims: set[Claim], settled: Callable[[Delivery], None]) -> None:
+        self._attempts, self._claims, self._settled = attempts, claims, settled
         self._serving: dict[Recipient, asyncio.Task[None]] = {}
         self._failure: BaseException | None = None
         self._refused_at: datetime | None = None
@@ -45,28 +45,28 @@ class RetryLoop:
 
         A refused token is not that: chats wait while it lasts, and other places are served.
         """
-        await self._desk.rows.recover(self._claims, await self._desk.recipients())
-        while not self._desk.crew.closing.is_set():
+        await self._attempts.rows.recover(self._claims, await self._attempts.recipients())
+        while not self._attempts.nursery.closing.is_set():
             self._nudged.clear()
             wake_at = await self._start_what_is_due()
             if self._failure is not None:
                 failure, self._failure = self._failure, None
                 raise failure
-            seconds = (wake_at - self._desk.clock()).total_seconds()
-            await self._desk.crew.until(self._nudged, max(seconds, SHORTEST_RETRY))
+            seconds = (wake_at - self._attempts.clock()).total_seconds()
+            await self._attempts.nursery.until(self._nudged, max(seconds, SHORTEST_RETRY))
 
     def serve(self, recipient: Recipient) -> None:
         """Bring the recipient what is owed and due, in the background."""
-        if recipient not in self._serving and not self._desk.crew.closing.is_set():
+        if recipient not in self._serving and not self._attempts.nursery.closing.is_set():
             self._start(recipient, self._serve(recipient))
 
     async def _start_what_is_due(self) -> datetime:
         """Start what can be tried now; returns when to look again."""
-        now = self._desk.clock()
+        now = self._attempts.clock()
         wake_at = now + timedelta(seconds=LOOK_AGAIN)
-        parked = await self._desk.catalogue.parked()
+        parked = await self._attempts.catalogue.parked()
         due = []
-        for recipient in await self._desk.acquainted():
+        for recipient in await self._attempts.acquainted():
             if recipient in self._serving:
                 continue
             if recipient.is_chat and self._refused_at is not None and now < self._refused_at + REFUSED_AGAIN:
@@ -77,28 +77,28 @@ class RetryLoop:
                 if at <= now:
                     due.append(recipient)
             elif recipient in parked:
-                at = self._desk.next_knock(recipient)
+                at = self._attempts.next_check(recipient)
                 if at <= now:
-                    self._start(recipient, self._knock(recipient))
+                    self._start(recipient, self._try_parked(recipient))
             else:
                 continue
             if at > now:
                 wake_at = min(wake_at, at)
-        for status in sorted(await self._desk.catalogue.recipient_statuses(due), key=uploader_rank):
+        for status in sorted(await self._attempts.catalogue.recipient_statuses(due), key=uploader_rank):
             self.serve(status.recipient)
         return wake_at
 
     async def _head(self, recipient: Recipient) -> Delivery | None:
         """The newest delivery owed; older ones wait behind it, as what keeps it from going would keep them too."""
-        for row in await self._desk.catalogue.owed(recipient=recipient):
+        for row in await self._attempts.catalogue.owed(recipient=recipient):
             if row.state is not DeliveryState.PARKED and (row.backup_id, recipient) not in self._claims:
                 return row
         return None
 
     async def _serve(self, recipient: Recipient) -> None:
-        while not self._desk.crew.closing.is_set():
+        while not self._attempts.nursery.closing.is_set():
             row = await self._head(recipient)
-            if row is None or not is_due(row, self._desk.clock()):
+            if row is None or not is_due(row, self._attempts.clock()):
                 return
             recipient = (await self._deliver(row)).recipient
 
@@ -106,35 +106,32 @@ class RetryLoop:
         row = await self._try(row)
         self._settled(row)
         if row.state is DeliveryState.SENT:
-            await self._desk.rows.settle(row.backup_id)
+            await self._attempts.rows.settle(row.backup_id)
         return row
 
     async def _try(self, row: Delivery) -> Delivery:
-        status = (await self._desk.catalogue.recipient_statuses([row.recipient]))[0]
-        return await self._desk.attempt(
+        status = (await self._attempts.catalogue.recipient_statuses([row.recipient]))[0]
+        return await self._attempts.attempt(
             row.recipient,
+            await self._attempts.outgoing.prepare(await self._attempts.catalogue.backup(row.backup_id)),
             SendRequest(
-                consignment=await self._desk.prepare(await self._desk.catalogue.backup(row.backup_id)),
-                silent=True,
-                rank=uploader_rank(status),
-                trusted=status.last_sent_at is not None,
-                abort=Abort(),
+                silent=True, rank=uploader_rank(status), trusted=status.last_sent_at is not None, abort=Abort()
             ),
         )
 
-    async def _knock(self, recipient: Recipient) -> None:
+    async def _try_parked(self, recipient: Recipient) -> None:
         """Try a parked recipient with the newest that it is owed, or a line: only what arrives counts."""
-        if not await self._desk.check_reachable(recipient):
+        if not await self._attempts.check_reachable(recipient):
             return
-        recipient = await self._desk.catalogue.current(recipient)
-        for row in await self._desk.catalogue.owed(recipient=recipient):
+        recipient = await self._attempts.catalogue.current(recipient)
+        for row in await self._attempts.catalogue.owed(recipient=recipient):
             if (row.backup_id, recipient) not in self._claims:
                 await self._deliver(row)
             return
-        await self._desk.greet(recipient)
+        await self._attempts.greet(recipient)
 
     def _start(self, recipient: Recipient, work: Coroutine[Any, Any, None]) -> None:
-        task = self._serving[recipient] = self._desk.crew.spawn(work)
+        task = self._serving[recipient] = self._attempts.nursery.spawn(work)
         task.add_done_callback(lambda task: self._ended(recipient, task))
 
     def _ended(self, recipient: Recipient, task: asyncio.Task[None]) -> None:
@@ -142,7 +139,7 @@ class RetryLoop:
         if not task.cancelled() and (failure := task.exception()):
             if isinstance(failure, Refused):
                 logger.warning("{}: {}; chats are tried again in a minute", recipient.address, failure.sentence)
-                self._refused_at = self._desk.clock()
+                self._refused_at = self._attempts.clock()
             else:
                 self._failure = failure
         self.nudge()

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
 
-from bot.clock import Clock, Sleep
+from bot.clock import Clock
 from bot.models import Recipient, Volume
 from bot.services.catalogue import Catalogue
-from bot.services.concurrency.nursery import stop
+from bot.services.concurrency.nursery import Nursery, stop
 from bot.services.contracts.destination import (
     ArchiveDestination,
     ArchiveGone,
@@ -26,14 +26,14 @@ from bot.services.contracts.destination import (
     Transient,
     Unanswered,
 )
-from bot.services.delivery.router import Router
-
-Keep = Callable[[Coroutine[Any, Any, None]], Awaitable[None]]
+from bot.services.delivery.request import SendRequest
 
 PATIENCE = 15.0  # seconds without any progress after which an upload counts as stalled, for a volume of no size …
 PATIENT_RATE = 512 * 1024  # … and the bytes per second at which a larger one earns more of them
 MOST_UNANSWERED = 2  # uploads of a volume in a row that went out whole and were not answered: there is no third
 COMMON_TROUBLE = 2  # uploads failed in a row by which the trouble is the server's and not a recipient's
+
+Deliver = Callable[..., Awaitable[Sent]]
 
 
 @dataclass(slots=True)
@@ -56,23 +56,6 @@ class _Upload:
     stalled: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One recipient's wish for this volume.
-
-    `rank` orders those who wait for a turn to upload, lowest first. `trusted` recipients took the backup before theirs;
-    the others are knocked at before a whole upload is spent on them. `uploaded` is told the bytes of the volume sent so
-    far, when it is this recipient who uploads.
-    """
-
-    recipient: Recipient
-    caption: str
-    silent: bool
-    rank: float
-    trusted: bool
-    uploaded: Callable[[int], None]
-
-
 class SharedVolume:
     """Sends a volume to any number of recipients at the price of one upload.
 
@@ -84,23 +67,22 @@ class SharedVolume:
 
     def __init__(
         self,
-        destinations: Router[ArchiveDestination],
+        destination: ArchiveDestination,
         catalogue: Catalogue,
         backup_id: int,
         volume: Volume,
         *,
+        nursery: Nursery,
         clock: Clock,
-        sleep: Sleep,
-        keep: Keep,
         record: VolumeRecord,
     ) -> None:
-        """`keep` runs a write to its end even when the caller is cancelled; `record` outlives this object."""
+        """`record` outlives this object."""
         self.volume = volume
         self._record = record
-        self._destinations = destinations
+        self._destination = destination
         self._catalogue = catalogue
         self._backup_id = backup_id
-        self._clock, self._sleep, self._keep = clock, sleep, keep
+        self._nursery, self._clock = nursery, clock
         self._file_id: str | None = None
         self._loaded = False
         self._arrived = asyncio.Event()
@@ -112,8 +94,20 @@ class SharedVolume:
         self._hopeless: Outcome | None = None
         self._shared = True
 
-    async def send(self, request: Request) -> Sent:
-        """Return when this recipient has the volume; raises the `Outcome` that stands in its way, never `StaleFile`."""
+    async def send(self, recipient: Recipient, caption: str, request: SendRequest) -> Sent:
+        """Return when the recipient has the volume; raises the `Outcome` that stands in its way, never `StaleFile`."""
+        sent = await self._send(recipient, caption, request)
+        request.report(self.volume.number, self.volume.bytes)
+        return sent
+
+    async def _send(self, recipient: Recipient, caption: str, request: SendRequest) -> Sent:
+        deliver: Deliver = partial(
+            self._destination.send_volume,
+            recipient,
+            self.volume,
+            caption=caption,
+            silent=request.is_silent_for(recipient),
+        )
         doubted = ""
         while True:
             file_id = await self._known()
@@ -121,11 +115,11 @@ class SharedVolume:
                 raise self._hopeless
             if file_id:
                 try:
-                    return await self._deliver(request, file_id, lambda _: None)
+                    return await deliver(file_id=file_id, on_bytes=lambda _count: None)
                 except DoubtfulFile as outcome:
-                    if request.recipient in self._record.doubted:
+                    if recipient in self._record.doubted:
                         raise Transient(outcome.sentence) from None
-                    self._record.doubted.add(request.recipient)
+                    self._record.doubted.add(recipient)
                     if self._file_id == file_id:
                         doubted, self._file_id = file_id, None
                         self._arrived.clear()
@@ -135,7 +129,7 @@ class SharedVolume:
                 raise self._unanswered()
             elif upload := await self._turn(request.rank):
                 try:
-                    if sent := await self._upload(request, upload):
+                    if sent := await self._upload(recipient, request, deliver, upload):
                         return sent
                 except Outcome:
                     if doubted and self._file_id is None:  # the bytes were refused too: it was not the file_id
@@ -147,16 +141,6 @@ class SharedVolume:
     async def available(self) -> bool:
         """Whether the volume can be sent without its bytes."""
         return bool(await self._known())
-
-    async def _deliver(self, request: Request, file_id: str | None, on_bytes: Callable[[int], None]) -> Sent:
-        return await self._destinations.of(request.recipient).send_volume(
-            request.recipient,
-            self.volume,
-            caption=request.caption,
-            file_id=file_id,
-            silent=request.silent,
-            on_bytes=on_bytes,
-        )
 
     async def _known(self) -> str | None:
         if not self._loaded:
@@ -170,7 +154,7 @@ class SharedVolume:
             return  # somebody has replaced it already
         self._file_id = None
         self._arrived.clear()
-        await self._keep(
+        await self._nursery.keep(
             self._catalogue.set_file_id(self._backup_id, self.volume.number, None, bytes=self.volume.bytes)
         )
 
@@ -220,9 +204,11 @@ class SharedVolume:
 
     # One upload.
 
-    async def _upload(self, request: Request, upload: _Upload) -> Sent | None:
+    async def _upload(
+        self, recipient: Recipient, request: SendRequest, deliver: Deliver, upload: _Upload
+    ) -> Sent | None:
         """Send the bytes; None when somebody else's upload was answered before all of these were sent."""
-        sending = asyncio.create_task(self._send_bytes(request, upload))
+        sending = asyncio.create_task(self._send_bytes(recipient, request, deliver, upload))
         overtaken = asyncio.create_task(self._arrived.wait())
         watching = asyncio.create_task(self._watch(upload))
         try:
@@ -240,30 +226,30 @@ class SharedVolume:
             await stop(sending, overtaken, watching)
             self._end(upload)
         if sent.file_id == self._file_id:
-            await self._keep(
+            await self._nursery.keep(
                 self._catalogue.set_file_id(
                     self._backup_id, self.volume.number, sent.file_id, bytes=self.volume.bytes, sha256=sent.sha256
                 )
             )
         return sent
 
-    async def _send_bytes(self, request: Request, upload: _Upload) -> Sent:
+    async def _send_bytes(self, recipient: Recipient, request: SendRequest, deliver: Deliver, upload: _Upload) -> Sent:
         if not request.trusted or self._failures:
-            await self._destinations.of(request.recipient).check_reachable(request.recipient)
+            await self._destination.check_reachable(recipient)
 
         def moved(count: int) -> None:
             upload.bytes += count
             upload.moved_at, upload.stalled = self._clock(), False
-            request.uploaded(upload.bytes)
+            request.report(self.volume.number, upload.bytes)
 
-        return await self._deliver(request, None, moved)
+        return await deliver(file_id=None, on_bytes=moved)
 
     async def _watch(self, upload: _Upload) -> None:
         patience = PATIENCE + self.volume.bytes / PATIENT_RATE
         while True:
             # Each one that got stuck makes the next wait longer: on a dead line they must not all end up uploading.
             allowed = patience * 2 ** sum(other.stalled for other in self._uploads)
-            await self._sleep(allowed)
+            await self._nursery.sleep(allowed)
             await asyncio.sleep(0)
             if self._clock() - upload.moved_at >= timedelta(seconds=allowed):
                 upload.stalled = True

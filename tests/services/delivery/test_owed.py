@@ -340,7 +340,7 @@ async def test_a_partial_backup_stays_partial_when_everybody_has_it(house: House
     async with house.running():
         await until_settled(house)
         async with asyncio.timeout(5):
-            while house.ledger._rounds._serving:
+            while house.ledger._retries._serving:
                 await asyncio.sleep(0.001)
     assert documents(ann) == [backup.archive_name]
     assert (await house.catalogue.backup(backup.id)).state is BackupState.PARTIAL

@@ -190,7 +190,7 @@ async def test_a_server_in_trouble_is_not_hammered_with_uploads(house: House) ->
     backup = await house.back_up()
     delivering = house.deliver(backup)
     await gate.reached()
-    (shared,) = (await house.ledger._desk.prepare(backup)).volumes
+    (shared,) = (await house.ledger._attempts.outgoing.prepare(backup)).volumes
     async with asyncio.timeout(5):
         while len(shared._queue) < 5:
             await asyncio.sleep(0.001)

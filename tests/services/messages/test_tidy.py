@@ -15,8 +15,8 @@ from tests.services.messages.house import House, archives
 def small_volumes(house: House) -> None:
     """Let small archives have volumes."""
     assert house.manager.ledger is not None
-    attempts = house.manager.ledger._desk
-    attempts._settings = replace(attempts._settings, volume_bytes=1500)
+    outgoing = house.manager.ledger._attempts.outgoing
+    outgoing._settings = replace(outgoing._settings, volume_bytes=1500)
 
 
 async def hourly(house: House, hours: int) -> None:
