@@ -24,7 +24,7 @@ Trouble = Callable[[Town, MovedClock], AbstractAsyncContextManager[Callable[[], 
 @asynccontextmanager
 async def no_backup(town: Town, clock: MovedClock) -> AsyncIterator[Callable[[], Awaitable[object]]]:
     clock.go(3 * HOUR)
-    yield town.service.manager.alarms.told
+    yield town.service.manager.alarms.deliver
     await town.back_up()
 
 
@@ -75,7 +75,7 @@ async def shrunken(town: Town, _: MovedClock) -> AsyncIterator[Callable[[], Awai
 async def full(town: Town, _: MovedClock) -> AsyncIterator[Callable[[], Awaitable[object]]]:
     sentry = town.service.watch.sentry
     measured, sentry._usage = sentry._usage, lambda _folder: (7 << 20, 100 << 30)
-    yield town.service.manager.alarms.told
+    yield town.service.manager.alarms.deliver
     sentry._usage = measured
 
 
@@ -87,7 +87,7 @@ async def unreachable(town: Town, _: MovedClock) -> AsyncIterator[Callable[[], A
         return bool(await town.service.manager.catalogue.parked())
 
     await until(is_parked)
-    yield town.service.manager.alarms.told
+    yield town.service.manager.alarms.deliver
     await town.ben.start()
 
 
