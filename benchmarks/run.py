@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.app.service import open_manager
-from bot.cli.restore import open_restorer
+from bot.cli.opening import open_for_restore
 from bot.config.settings import Settings, load_settings
 from bot.models import RestoreProgress, RunResult, Trigger
 from bot.services.concurrency.abort import Abort
 from bot.services.manager import Manager
+from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import find_source
 
 
@@ -47,10 +48,10 @@ async def timed_backup(manager: Manager) -> tuple[float, RunResult]:
 async def restored(folder: Path, target: Path) -> tuple[float, float]:
     """Seconds of the plan and of the act, as the command does them, safety copy included."""
     settings = settings_for(folder, [target])
-    async with open_restorer(settings) as restorer:
+    async with open_for_restore(settings, reading=False) as (context, configured):
         start = time.perf_counter()
-        house = restorer.house
-        origin = await find_source(house.catalogue, house.store.folder, "latest")
+        restorer = Restorer(context, configured)
+        origin = await find_source(context.catalogue, context.store.folder, "latest")
         async with restorer.prepare(origin, abort=Abort(), report=unseen) as prepared:
             planned = time.perf_counter()
             await restorer.restore(prepared, requested_by="a benchmark", abort=Abort(), report=unseen)

@@ -14,6 +14,8 @@ from bot.cli import output
 from bot.config.settings import Settings
 from bot.errors import CourierError, SealError, SettingsError
 from bot.journal.redaction import redact
+from bot.services.sealing.age import has_key_for
+from bot.services.sealing.header import read_header
 from bot.services.sealing.keys import Keys, joined, read_identity_file, secret_keys_in
 
 T = TypeVar("T")
@@ -58,9 +60,6 @@ async def offered(sealed: Sequence[Path], keys: Keys, *, ask: bool) -> Keys:
 
     Whoever gives none goes on without.
     """
-    from bot.services.sealing.age import has_key_for  # noqa: PLC0415 - commands stay quick to start
-    from bot.services.sealing.header import read_header  # noqa: PLC0415
-
     if not (ask and sys.stdin.isatty()):
         return keys
     for path in sealed:

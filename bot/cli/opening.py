@@ -1,28 +1,53 @@
-"""Opens the store for commands, and reports first what a restore that was cut off has left."""
+"""Opens what commands work with: the manager, or what a restore needs."""
 
 from __future__ import annotations
 
+import asyncio
+import platform
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
+from bot.app.service import open_manager
 from bot.cli import output
+from bot.clock import utc_now
+from bot.config.folders import own_folders
 from bot.config.settings import Settings
-
-if TYPE_CHECKING:
-    from bot.services.manager import Manager
+from bot.services.backup.startup import open_store
+from bot.services.manager import Manager
+from bot.services.restore.context import RestoreContext
+from bot.services.restore.targets import Configured
+from bot.services.snapshot.databases import find_databases
 
 
 @asynccontextmanager
 async def opened(
     settings: Settings, *, deliver: bool = False, reading: bool = False, say: bool = True
 ) -> AsyncIterator[Manager]:
-    """Build the manager for one command; with `say`, what was cut off is printed first."""
-    from bot.app.service import open_manager  # noqa: PLC0415 - commands stay quick to start
-
+    """Build the manager for one command; with `say`, what a restore that was cut off has left is printed first."""
     if reading and not settings.backup_dir.is_dir():
         output.warn(f"There is no folder {settings.backup_dir} (BACKUP_DIR).")
     async with open_manager(settings, deliver=deliver, reading=reading) as manager:
         for sentence in await manager.cut_off_restores() if say else ():
             output.warn(sentence)
         yield manager
+
+
+@asynccontextmanager
+async def open_for_restore(settings: Settings, *, reading: bool) -> AsyncIterator[tuple[RestoreContext, Configured]]:
+    """Open the store and the catalogue for a restore; the live databases are those that are there now."""
+    async with open_store(settings, reading=reading) as (store, catalogue):
+        known = await catalogue.known_names()
+        own = own_folders(settings)
+        found = await asyncio.to_thread(find_databases, settings.databases, known, own=own)
+        context = RestoreContext(
+            store=store,
+            catalogue=catalogue,
+            busy_timeout=settings.busy_timeout,
+            host=platform.node(),
+            timezone=settings.timezone.key,
+            clock=utc_now,
+            seal=settings.seal,
+            keys=settings.keys,
+            own=own,
+        )
+        yield context, Configured(found=found, patterns=settings.databases, known=known)

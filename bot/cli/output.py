@@ -1,60 +1,33 @@
-"""Prints tables, progress bars, errors with their hints, and JSON for scripts."""
+"""Prints lines, warnings, errors with their hints, progress bars, and JSON for scripts."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from enum import Enum
 from io import TextIOWrapper
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from bot import texts
-from bot.clock import utc_now
 from bot.errors import CourierError
-from bot.models import (
-    BackedUp,
-    Backup,
-    BackupDetails,
-    BackupState,
-    Delivery,
-    DeliveryState,
-    Progress,
-    RestorePoint,
-    RunResult,
-    ServiceState,
-    Stage,
-    Status,
-    Verdict,
-)
-from bot.services.catalogue.newest import is_ahead
-from bot.services.retention.plan import Decision
-from bot.texts.measures import count
+from bot.models import Progress, RestoreProgress, RestoreStage, Stage
 
-Report = Callable[[Progress], None]
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
-STATE_STYLE = {
-    BackupState.DELIVERED: "green",
-    BackupState.STORED: "cyan",
-    BackupState.PARTIAL: "yellow",
-    BackupState.FAILED: "red",
-    BackupState.INTERRUPTED: "red",
-    BackupState.RUNNING: "blue",
-}
-SERVICE_MARK = {ServiceState.RUNNING: "✅", ServiceState.STOPPED: "❌", ServiceState.UNKNOWN: "❓"}
+_LABEL = 40
 
 
 def prepare() -> None:
@@ -80,13 +53,21 @@ def print_error(error: CourierError) -> None:
         err.print(f"[dim]hint:[/]  {escape(error.hint)}", soft_wrap=True)
 
 
+def make_table(*columns: str) -> Table:
+    """Return an empty table; a column whose title begins with `>` is right-aligned."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
+    return table
+
+
 # --- JSON ------------------------------------------------------------------------------------------------------------
 
 
-def as_data(value: Any) -> Any:
+def as_data(value: object) -> object:
     """Turn the models into what JSON holds: times as ISO 8601 in UTC, enums by value, paths as text."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: as_data(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return fields_of(value)
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, (datetime, date)):
@@ -100,7 +81,12 @@ def as_data(value: Any) -> Any:
     return str(value)
 
 
-def print_json(value: Any) -> None:
+def fields_of(record: DataclassInstance) -> dict[str, object]:
+    """Return a record's fields as JSON holds them, to be added to."""
+    return {field.name: as_data(getattr(record, field.name)) for field in dataclasses.fields(record)}
+
+
+def print_json(value: object) -> None:
     sys.stdout.write(json.dumps(as_data(value), ensure_ascii=False, indent=2) + "\n")
 
 
@@ -108,218 +94,55 @@ def print_json(value: Any) -> None:
 
 
 @contextmanager
-def progress(*, quiet: bool, label: str = "") -> Iterator[Report]:
-    """Show one bar per stage on a terminal; print nothing where there is none, or when `quiet`."""
+def progress(*, quiet: bool, label: str = "") -> Iterator[Callable[[Progress], None]]:
+    """Show one bar per stage of a run on a terminal; print nothing where there is none, or when `quiet`."""
+    with _bars(quiet=quiet) as show:
+
+        def report(event: Progress) -> None:
+            if event.stage not in (Stage.STARTING, Stage.DONE):
+                show(event.stage, label or str(event.stage), event.done, event.total)
+
+        yield report
+
+
+@contextmanager
+def byte_progress(*, quiet: bool, label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show one bar for what counts plain bytes, done and in all."""
+    with _bars(quiet=quiet) as show:
+        yield lambda done, total: show(label, label, done, total)
+
+
+@contextmanager
+def restore_progress(*, quiet: bool) -> Iterator[Callable[[RestoreProgress], None]]:
+    """Show one bar per stage of a restore, with the database it is at."""
+    with _bars(quiet=quiet) as show:
+
+        def report(event: RestoreProgress) -> None:
+            if event.stage is not RestoreStage.DONE:
+                show(event.stage, f"{event.stage}: {event.detail}", event.done, event.total)
+
+        yield report
+
+
+@contextmanager
+def _bars(*, quiet: bool) -> Iterator[Callable[[str, str, int, int], None]]:
+    """Give a function that moves the bar of a key: its label, how much is done, and of how much."""
     if quiet or not err.is_terminal:
-        yield lambda _: None
+        yield lambda _key, _label, _done, _total: None
         return
     with Bars(
-        TextColumn("{task.description:<32}", markup=False),
+        TextColumn(f"{{task.description:<{_LABEL}}}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
         console=err,
         transient=True,
     ) as bars:
-        tasks: dict[Stage, Any] = {}
+        tasks: dict[str, TaskID] = {}
 
-        def report(event: Progress) -> None:
-            if event.stage in (Stage.STARTING, Stage.DONE):
-                return
-            if event.stage not in tasks:
-                tasks[event.stage] = bars.add_task(label or str(event.stage), total=None)
-            bars.update(tasks[event.stage], completed=event.done, total=event.total or None)
+        def show(key: str, label: str, done: int, total: int) -> None:
+            if key not in tasks:
+                tasks[key] = bars.add_task(label[:_LABEL], total=None)
+            bars.update(tasks[key], description=label[:_LABEL], completed=done, total=total or None)
 
-        yield report
-
-
-def bytes_of(report: Report) -> Callable[[int, int], None]:
-    """Adapt a progress report to the stages that count plain bytes."""
-    return lambda done, total: report(Progress(stage=Stage.PROVE, done=done, total=total))
-
-
-# --- backups ---------------------------------------------------------------------------------------------------------
-
-
-def make_table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
-    return table
-
-
-def _time(moment: datetime | None, timezone: ZoneInfo) -> str:
-    return f"{moment.astimezone(timezone):%Y-%m-%d %H:%M:%S}" if moment else "—"
-
-
-def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[int, str]) -> None:
-    """Print one row per backup; under its archive its note, and with `why` it stays where keep rules say so.
-
-    The columns before that one keep their width, so that a terminal of 80 columns breaks nothing but names.
-    """
-    if not backups:
-        say("No backups yet. `sqlite-courier backup` makes one.")
-        return
-    table = make_table(">id", f"time ({timezone.key})", "state", ">dbs", ">size", "archive")
-    for column in table.columns[:-1]:
-        column.no_wrap = True
-    now = utc_now()
-    for backup in backups:
-        style = STATE_STYLE[backup.state]
-        where = "damaged" if backup.damaged else "gone" if backup.gone else "" if backup.on_disk else "not on disk"
-        name = f"{backup.archive_name} ({where})".strip() if where else backup.archive_name
-        name += " (dated in the future)" * is_ahead(backup.started_at, now)
-        name = (name if backup.proven or backup.sealed else backup.error) + (" 📌" if backup.pinned else "")
-        table.add_row(
-            str(backup.id),
-            _time(backup.started_at, timezone),
-            f"[{style}]{backup.state}[/]",
-            f"{len(backup.databases)}" + (f" (-{len(backup.skipped)})" if backup.skipped else "")
-            if backup.proven or not backup.sealed
-            else "?",
-            texts.human_size(backup.archive_bytes) if backup.archive_name else "—",
-            escape("\n".join(line for line in (name, backup.note, why.get(backup.id, "")) if line)),
-        )
-    out.print(table)
-
-
-def print_restore_points(points: Sequence[RestorePoint], timezone: ZoneInfo) -> None:
-    if not points:
-        say("The chat holds no restore point.")
-        return
-    table = make_table(f"time ({timezone.key})", ">count", ">size", ">volumes", "sha256", "archive", "databases")
-    for point in points:
-        table.add_row(
-            _time(point.at, timezone),
-            f"{len(point.databases)}" + (f" (-{len(point.skipped)})" if point.skipped else ""),
-            texts.human_size(point.bytes),
-            str(len(point.volumes)),
-            point.sha256[:12],
-            point.archive,
-            escape(", ".join(held.name for held in point.databases)),
-        )
-    out.print(table)
-
-
-def print_details(details: BackupDetails, timezone: ZoneInfo) -> None:
-    backup = details.backup
-    style = STATE_STYLE[backup.state]
-    out.print(f"[bold]Backup {backup.id}[/]  [{style}]{backup.state}[/]  {_time(backup.started_at, timezone)} "
-              f"({backup.trigger}, {escape(backup.requested_by)})")  # fmt: skip
-    if backup.proven:
-        where = "on the disk" if backup.on_disk else "gone from the disk" if backup.gone else "no longer on the disk"
-        say(f"{backup.archive_name}  {texts.human_size(backup.archive_bytes)}  {where}")
-        say(f"sha256 {backup.archive_sha256}")
-        if backup.sealed:
-            say(f"sealed for {backup.sealed}")
-        if backup.same_as is not None:
-            say(f"unchanged: every database is byte for byte as in backup {backup.same_as}")
-    elif backup.sealed:
-        say(f"{backup.archive_name}  {backup.note}")
-    if is_ahead(backup.started_at, utc_now()):
-        warn("it is dated in the future: a wrong clock made it, and it counts as the oldest")
-    if backup.fault:
-        err.print(f"[red]{'damaged' if backup.damaged else 'gone'}[/]: {escape(backup.fault)}", soft_wrap=True)
-    if backup.error:
-        say(f"error: {backup.error}")
-    if backup.note:
-        say(f"note: {backup.note}")
-    if details.retention:
-        say(f"retention: {details.retention}")
-    if backup.databases:
-        table = make_table("database", ">size", ">compressed", "check", ">rows", "path")
-        for entry in backup.databases:
-            table.add_row(
-                escape(entry.name),
-                texts.human_size(entry.bytes),
-                texts.human_size(entry.compressed_bytes),
-                str(entry.verdict),
-                _rows(entry),
-                escape(entry.path),
-            )
-        out.print(table)
-    _print_remarks(backup)
-    for record in backup.skipped:
-        err.print(f"[red]skipped[/] {escape(record.name)}: {escape(record.detail)}", soft_wrap=True)
-    _print_deliveries(details.deliveries, timezone)
-
-
-def _rows(entry: BackedUp) -> str:
-    """Return how many rows were counted, with `?` for what could not be."""
-    counted = [number for _, number in entry.rows if number >= 0]
-    if len(counted) < len(entry.rows) or (not entry.rows and entry.verdict is not Verdict.OK):
-        return f"{sum(counted):,} + ?" if counted else "?"
-    return f"{sum(counted):,}"
-
-
-def _print_remarks(backup: Backup) -> None:
-    """Print what backup_info.txt warns of: what could not be checked, and rows that break rules or refer to nothing."""
-    for entry in backup.databases:
-        if entry.verdict is not Verdict.OK:
-            why = f": {entry.messages[0]}" if entry.messages else ""
-            warn(f"{entry.name} could not be checked{why}")
-        for remark in entry.remarks:
-            warn(f"{entry.name}: {remark}")
-
-
-_MARKS = {DeliveryState.SENT: "✓", DeliveryState.NOT_DUE: "-"}
-
-
-def _print_deliveries(deliveries: Sequence[Delivery], timezone: ZoneInfo) -> None:
-    for delivery in deliveries:
-        mark = "-" if delivery.told_only else _MARKS.get(delivery.state, "…")
-        when = f" {_time(delivery.sent_at, timezone)}" if delivery.sent_at else ""
-        reason = f": {delivery.reason}" if delivery.reason else ""
-        say(f"{mark} {delivery.recipient.address} {'told' if delivery.told_only else delivery.state}{when}{reason}")
-
-
-def print_result(result: RunResult, *, left_to_service: bool) -> None:
-    backup = result.backup
-    say(
-        f"✓ backup {backup.id} proven: {backup.archive_name}, {count(len(backup.databases), 'database')}, "
-        f"{texts.human_size(backup.source_bytes)} → {texts.human_size(backup.archive_bytes)}, "
-        f"sha256 {backup.archive_sha256[:16]}" + (f", sealed for {backup.sealed}" if backup.sealed else "")
-    )
-    _print_remarks(backup)
-    for record in backup.skipped:
-        err.print(f"[red]skipped[/] {escape(record.name)}: {escape(record.detail)}", soft_wrap=True)
-    owed = sum(not delivery.state.settled for delivery in result.deliveries)
-    if left_to_service and owed:
-        say(f"… {owed} recipients are owed; the running service delivers.")
-        return
-    for delivery in result.deliveries:
-        mark = "-" if delivery.told_only else _MARKS.get(delivery.state, "…")
-        say(
-            f"{mark} {delivery.recipient.address} {'told' if delivery.told_only else delivery.state}"
-            + (f": {delivery.reason}" if delivery.reason else "")
-        )
-
-
-def print_verified(rows: Sequence[Mapping[str, Any]]) -> None:
-    if not rows:
-        say("No archives on the disk.")
-    for row in rows:
-        if row["ok"]:
-            out.print(f"[green]✓[/] {escape(row['archive'])}: {escape(row['restored'])}", soft_wrap=True)
-        else:
-            err.print(f"[red]✗[/] {escape(row['archive'])}: {escape(row['fault'])}", soft_wrap=True)
-
-
-def print_decisions(decisions: Sequence[Decision], *, dry_run: bool) -> None:
-    if not decisions:
-        say("Nothing to delete." if not dry_run else "No archives on the disk.")
-        return
-    table = make_table("", "archive", "why")
-    for decision in decisions:
-        verb = "keep" if decision.keep else "would delete" if dry_run else "deleted"
-        table.add_row(f"[{'green' if decision.keep else 'yellow'}]{verb}[/]", escape(decision.backup.archive_name),
-                      escape(decision.why))  # fmt: skip
-    out.print(table)
-
-
-# --- the service -----------------------------------------------------------------------------------------------------
-
-
-def print_status(status: Status, timezone: ZoneInfo) -> None:
-    """Print the same screen as the chat's Backup Status."""
-    say(texts.plain(texts.Texts(timezone=timezone).status(status)))
+        yield show

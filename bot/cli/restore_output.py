@@ -1,55 +1,14 @@
-"""Prints a restore: its progress, its plan, its result, and what an earlier one has left."""
+"""Prints a restore: its plan and its result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
-
 from rich.markup import escape
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
 
 from bot import texts
 from bot.cli import output
-from bot.models import (
-    DatabaseChange,
-    RestoreMethod,
-    RestorePlan,
-    RestoreProgress,
-    RestoreResult,
-    RestoreStage,
-)
+from bot.models import DatabaseChange, RestoreMethod, RestorePlan, RestoreResult
 from bot.texts import restore_plan, restoring
-
-Report = Callable[[RestoreProgress], None]
-
-
-@contextmanager
-def bars(*, quiet: bool) -> Iterator[Report]:
-    """Show one bar per stage on a terminal; print nothing where there is none, or when `quiet`."""
-    if quiet or not output.err.is_terminal:
-        yield lambda _: None
-        return
-    with Bars(
-        TextColumn("{task.description:<40}", markup=False),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-        console=output.err,
-        transient=True,
-    ) as bars:
-        tasks: dict[RestoreStage, Any] = {}
-
-        def report(event: RestoreProgress) -> None:
-            if event.stage is RestoreStage.DONE:
-                return
-            label = f"{event.stage}: {event.detail}"[:40]
-            if event.stage not in tasks:
-                tasks[event.stage] = bars.add_task(label, total=None)
-            bars.update(tasks[event.stage], description=label, completed=event.done, total=event.total or None)
-
-        yield report
+from bot.texts.measures import count
 
 
 def print_plan(plan: RestorePlan, *, obstacles: bool = True) -> None:
@@ -103,10 +62,10 @@ def _print_change(change: DatabaseChange) -> None:
 
 
 def _count(rows: int | None) -> str:
-    return "no such table" if rows is None else f"{rows:,} row{'' if rows == 1 else 's'}"
+    return "no such table" if rows is None else count(rows, "row")
 
 
-def print_result(result: RestoreResult) -> None:
+def print_restored(result: RestoreResult) -> None:
     """Print what was restored, and how to go back."""
     for database in result.databases:
         held = restoring.restored_line(database)

@@ -23,7 +23,6 @@ ROOT = Path(__file__).parent.parent.parent
 # The command itself, in a process that ends itself dead when a step of the restore comes for the first time.
 _COMMAND = """
 import os, signal, sys
-from bot.cli import restore
 from bot.services.restore import context
 
 step, made = sys.argv.pop(1), context.RestoreContext.__init__

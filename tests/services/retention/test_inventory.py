@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from bot.app.service import open_manager
-from bot.cli.restore import open_restorer
+from bot.cli.opening import open_for_restore
 from bot.config.settings import load_settings
 from bot.errors import CourierError, DamagedArchiveError, NotFoundError
 from bot.models import Backup, Trigger
 from bot.services.concurrency.abort import Abort
 from bot.services.manager import Manager
+from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import find_source
 from bot.services.retention.housekeeping import CLOCK_DOUBTED
 from bot.texts import Texts
@@ -179,8 +180,10 @@ async def test_a_restore_that_finds_the_archive_damaged_records_it_and_names_the
     """Of the same size and yet not the same: the restore itself is what finds it."""
     first, second = await house.back_up(), await house.back_up()
     flip(house.archive(second))
-    async with open_restorer(load_settings(house.env, need_telegram=False), reading=False) as restorer:
-        origin = await find_source(restorer.house.catalogue, house.store, "latest")
+    settings = load_settings(house.env, need_telegram=False)
+    async with open_for_restore(settings, reading=False) as (context, configured):
+        restorer = Restorer(context, configured)
+        origin = await find_source(context.catalogue, house.store, "latest")
         with pytest.raises(DamagedArchiveError) as raised:
             async with restorer.prepare(origin, folder=tmp_path / "out", abort=Abort()):
                 pass

@@ -7,34 +7,36 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
-from datetime import UTC, datetime
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from loguru import logger
 from pydantic import SecretStr
 
 from bot.cli import output
+from bot.cli.backup_output import print_restore_points
 from bot.cli.identity import Identity, asking, keys_of
-from bot.cli.restore_output import bars, print_result
-from bot.cli.store import find_in_store, open_store_of
+from bot.cli.options import DEFAULT_ENV, EnvFile, Json
+from bot.cli.restore_output import print_restored
+from bot.cli.sources import Place, Wanted, fetch, open_place
+from bot.config.folders import own_folders
 from bot.config.settings import Settings, load_settings
 from bot.errors import NotFoundError, RestoreRefusedError, SettingsError
 from bot.journal.redaction import redact
+from bot.services.concurrency.abort import Abort
+from bot.services.files.private_folder import private_folder, sweep_private_folders
+from bot.services.recovery import new_machine
+from bot.services.recovery.folder import Recovered, refuse_to_replace, restore_into
+from bot.services.recovery.recover import Found, wait_for_forwarded
+from bot.services.restore.sources import parse_instant
 from bot.services.sealing.keys import Keys
-
-if TYPE_CHECKING:
-    from bot.models import RestorePoint
-    from bot.services.contracts.chats import Chats
-    from bot.services.recovery.folder import Recovered
-    from bot.services.recovery.recover import Found
 
 Tell = Callable[[str], None]
 
 
-def recover(
+def command(
     *,
     admin: Annotated[
         list[int] | None, typer.Option("--admin", help="An admin's Telegram number, or a group's; may be repeated.")
@@ -60,8 +62,8 @@ def recover(
         bool | None, typer.Option("--rebuild/--no-rebuild", help="Rebuild the catalogue in BACKUP_DIR.")
     ] = None,
     identity: Identity = None,
-    env_file: Annotated[Path, typer.Option("--env-file", help="The file with the settings.")] = Path(".env"),
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+    env_file: EnvFile = DEFAULT_ENV,
+    json: Json = False,
 ) -> None:
     """Get the databases back from the chat alone: needs the bot's token and an admin's number, nothing else.
 
@@ -73,26 +75,26 @@ def recover(
     chat_ids = tuple(dict.fromkeys([*(admin or []), *known]))
     if not chat_ids and not from_store:
         raise SettingsError(("--admin is missing: name an admin's Telegram number.",), hint="@userinfobot tells yours.")
-    moment = _moment(at, settings)
     keys = keys_of(settings, identity or ())
+    wanted = Wanted(at=parse_instant(at, settings.timezone) if at else None, only=only or (), from_store=from_store)
     env_file_exists = os.path.lexists(env_file)
     if not only_list:
         _refuse_own_folder(to, settings)
     if write_env and not only_list:
-        _refuse_to_replace_env(env_file)
+        new_machine.refuse_to_replace_env(env_file)
 
     async def work() -> None:
-        async with AsyncExitStack() as stack:
-            store = open_store_of(settings, from_store) if from_store else None
-            chats = None if store else await _open_chats(settings, stack)
+        async with open_place(settings, from_store=from_store, chat_ids=chat_ids) as place:
             if only_list:
-                listed = await find_in_store(store) if store else await _list(chats, chat_ids, wait)
-                _print_points(listed.points, settings, json=json)
+                points = (await _list(place, chat_ids, wait)).points
+                if json:
+                    output.print_json(points)
+                else:
+                    print_restore_points(points, settings.timezone)
                 return
             found, recovered, opened_by = await _recover(
-                chats or store, chat_ids, to, moment=moment, only=only or [], force=force, wait=wait, keys=keys,
-                quiet=json,
-            )  # fmt: skip
+                place, chat_ids, to, wanted, settings, force=force, wait=wait, keys=keys, quiet=json
+            )
         if json:
             output.print_json(recovered)
         else:
@@ -100,17 +102,15 @@ def recover(
         ask = not json and sys.stdin.isatty()
         tell = output.warn if json else output.say
         may_write = ask and not env_file_exists
-        if _wanted(write_env, may_write, f"Write {env_file} from what the chat knows (without the token)?"):
+        if _agreed(write_env, may_write, f"Write {env_file} from what the chat knows (without the token)?"):
             _write_env(env_file, found, recovered, settings, with_token=with_token, tell=tell)
-        if _wanted(rebuild, ask, f"Rebuild the catalogue in {settings.backup_dir}?"):
+        if _agreed(rebuild, ask, f"Rebuild the catalogue in {settings.backup_dir}?"):
             await _rebuild(found, recovered, settings, opened_by, tell)
 
     asyncio.run(work())
 
 
 def _refuse_own_folder(to: Path, settings: Settings) -> None:
-    from bot.config.folders import own_folders  # noqa: PLC0415
-
     if why := own_folders(settings).why(to):
         raise RestoreRefusedError(
             f"{to.absolute()} {why}: nothing is restored there.", hint="Give another folder: --to DIR."
@@ -134,97 +134,64 @@ def _settings(env_file: Path) -> Settings:
     return settings.model_copy(update={"bot_token": SecretStr(token)})
 
 
-def _moment(at: str, settings: Settings) -> datetime | None:
-    from bot.services.restore.sources import parse_instant  # noqa: PLC0415
-
-    return parse_instant(at, settings.timezone).astimezone(UTC) if at else None
-
-
-async def _open_chats(settings: Settings, stack: AsyncExitStack) -> Chats:
-    from bot.app.telegram import build_bot  # noqa: PLC0415 - it imports aiogram when called
-    from bot.services.telegram.chat import TelegramChat  # noqa: PLC0415
-
-    bot = build_bot(settings)
-    stack.push_async_callback(bot.session.close)
-    return TelegramChat(bot)
-
-
-async def _search(chats: Any, chat_ids: Sequence[int], wait: float, room: Path) -> Found | tuple[Path, ...]:
-    """Find the pinned catalogue; where there is none, wait for something forwarded, if that is wanted."""
-    from bot.services.objects.archives import BucketArchives  # noqa: PLC0415
-    from bot.services.recovery.recover import find_points, wait_for_forwarded  # noqa: PLC0415
-
-    if isinstance(chats, BucketArchives):
-        return await find_in_store(chats)
+async def _search(place: Place, chat_ids: Sequence[int], wait: float, room: Path) -> Found | tuple[Path, ...]:
+    """Find what the place holds; where a chat has no catalogue, wait for something forwarded, if that is wanted."""
     try:
-        found = await find_points(chats, chat_ids)
+        found = await place.find()
     except NotFoundError as error:
-        if not wait:
+        if not wait or place.chats is None:
             raise
         for line in error.sentence.splitlines():
             output.warn(line)
-    else:
-        for trouble in found.troubles:
-            output.warn(trouble)
-        return found
-    output.warn(f"Waiting {wait:g} minutes: forward the catalogue document or an archive to the bot now.")
-    people = [chat_id for chat_id in chat_ids if chat_id > 0]
-    return await wait_for_forwarded(chats, people, room, seconds=wait * 60, tell=output.warn)
+        output.warn(f"Waiting {wait:g} minutes: forward the catalogue document or an archive to the bot now.")
+        people = [chat_id for chat_id in chat_ids if chat_id > 0]
+        return await wait_for_forwarded(place.chats, people, room, seconds=wait * 60, tell=output.warn)
+    for trouble in found.troubles:
+        output.warn(trouble)
+    return found
 
 
-async def _list(chats: Any, chat_ids: Sequence[int], wait: float) -> Found:
-    from bot.services.files.private_folder import private_folder  # noqa: PLC0415
-    from bot.services.recovery.recover import Found  # noqa: PLC0415
-
+async def _list(place: Place, chat_ids: Sequence[int], wait: float) -> Found:
     async with private_folder(Path(tempfile.gettempdir())) as room:
-        found = await _search(chats, chat_ids, wait, room)
+        found = await _search(place, chat_ids, wait, room)
     return found if isinstance(found, Found) else Found(points=(), settings={})
 
 
 async def _recover(
-    chats: Any,
+    place: Place,
     chat_ids: Sequence[int],
     to: Path,
+    wanted: Wanted,
+    settings: Settings,
     *,
-    moment: datetime | None,
-    only: Sequence[str],
     force: bool,
     wait: float,
     keys: Keys,
     quiet: bool,
 ) -> tuple[Found | None, Recovered, Keys]:
-    from bot.services.concurrency.abort import Abort  # noqa: PLC0415
-    from bot.services.fetch.fetch import fetch_archive  # noqa: PLC0415
-    from bot.services.files.private_folder import private_folder, sweep_private_folders  # noqa: PLC0415
-    from bot.services.recovery.folder import refuse_to_replace, restore_into  # noqa: PLC0415
-    from bot.services.recovery.recover import choose_point  # noqa: PLC0415
-
+    """Return what the place said (None of a forwarded archive), what was recovered, and the keys that opened it."""
     try:
         await sweep_private_folders(to)  # of a recovery that was cut off
         async with private_folder(to) as room:
-            found = await _search(chats, chat_ids, wait, room)
-            files, known, point = found if isinstance(found, tuple) else (), None, None
-            if not isinstance(found, tuple):
-                place = chats.bucket.url if hasattr(chats, "bucket") else ""
-                point = choose_point(found, at=moment, only=only, place=place or "The chat", tell=output.warn)
-                known = found
+            searched = await _search(place, chat_ids, wait, room)
+            found, point = None, None
+            if isinstance(searched, Found):
+                found, point = searched, wanted.choose_from(searched, place)
                 if not force:
-                    refuse_to_replace(to, only or [held.name for held in point.databases])
-                with output.progress(quiet=quiet, label="fetching") as report:
-                    files = (
-                        await fetch_archive(
-                            chats, point, room, progress=output.bytes_of(report), place=place or "Telegram"
-                        ),
-                    )
+                    refuse_to_replace(to, wanted.only or [held.name for held in point.databases])
+                files: tuple[Path, ...] = (await fetch(place, point, room, settings, quiet=quiet),)
+            else:
+                files = searched
 
             async def put_back(keys: Keys) -> tuple[Recovered, Keys]:
-                with bars(quiet=quiet) as report:
+                with output.restore_progress(quiet=quiet) as report:
                     recovered = await restore_into(
-                        files, to, room, point=point, only=only, force=force, keys=keys, abort=Abort(), report=report
-                    )
+                        files, to, room, point=point, only=wanted.only, force=force, keys=keys, abort=Abort(),
+                        report=report,
+                    )  # fmt: skip
                 return recovered, keys
 
-            return known, *await asking(put_back, keys, ask=not quiet)
+            return found, *await asking(put_back, keys, ask=not quiet)
     finally:
         with suppress(OSError):
             await asyncio.to_thread(to.rmdir)  # made for nothing; anything in it keeps it
@@ -233,48 +200,32 @@ async def _recover(
 # --- afterwards -----------------------------------------------------------------------------------------------------
 
 
-def _wanted(chosen: bool | None, ask: bool, question: str) -> bool:
+def _agreed(chosen: bool | None, ask: bool, question: str) -> bool:
     if chosen is not None:
         return chosen
     return ask and typer.confirm(question)
 
 
-def _refuse_to_replace_env(env_file: Path) -> None:
-    from bot.services.recovery.new_machine import refuse_to_replace_env  # noqa: PLC0415
-
-    refuse_to_replace_env(env_file)
-
-
 def _write_env(
     env_file: Path, found: Found | None, recovered: Recovered, settings: Settings, *, with_token: bool, tell: Tell
 ) -> None:
-    from bot.services.recovery.new_machine import env_text, write_env  # noqa: PLC0415
-
     token = settings.bot_token.get_secret_value() if with_token else ""
-    write_env(env_file, env_text(found.settings if found else {}, recovered.origins.values(), token=token))
+    new_machine.write_env(
+        env_file, new_machine.env_text(found.settings if found else {}, recovered.origins.values(), token=token)
+    )
     tell(f"{env_file} is written: look through it. DATABASES names the paths of the machine that was lost.")
 
 
 async def _rebuild(found: Found | None, recovered: Recovered, settings: Settings, keys: Keys, tell: Tell) -> None:
-    from bot.services.recovery.new_machine import rebuild_catalogue  # noqa: PLC0415
-
-    learned = await rebuild_catalogue(settings.backup_dir, recovered.archives, found.points if found else (), keys)
+    learned = await new_machine.rebuild_catalogue(
+        settings.backup_dir, recovered.archives, found.points if found else (), keys
+    )
     tell(f"{settings.backup_dir} has its catalogue again; restore points from the chat: {learned}.")
-
-
-# --- what is shown --------------------------------------------------------------------------------------------------
-
-
-def _print_points(points: Sequence[RestorePoint], settings: Settings, *, json: bool) -> None:
-    if json:
-        output.print_json(points)
-        return
-    output.print_restore_points(points, settings.timezone)
 
 
 def _print_recovered(recovered: Recovered) -> None:
     output.say(f"From {', '.join(file.name for file in recovered.archives)}, kept beside them:")
-    print_result(recovered.result)
+    print_restored(recovered.result)
     if recovered.origins:
         output.say("Where they were on the machine that was lost:")
     for name, path in recovered.origins.items():

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
 from bot.cli import output
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json
+from bot.config.folders import own_folders
 from bot.config.settings import Settings, load_settings
 from bot.models import Database, Recipient
-
-if TYPE_CHECKING:
-    from bot.services.schedule.timetable import SchedulePlan
-    from bot.services.snapshot.databases import Discovery
+from bot.services.catalogue import CATALOGUE_NAME, stored_expected
+from bot.services.messages.timers import stored_timer_warnings
+from bot.services.schedule.timetable import SchedulePlan, resolve, stored_override
+from bot.services.snapshot.databases import Discovery, find_databases
+from bot.services.snapshot.hidden_log import outlook
 
 _MOST_LEFT_OUT = 20
 
@@ -22,15 +23,8 @@ Outlooks = dict[Database, tuple[str, str]]
 """Why a database would be refused although it is there, and what would be warned of: sentences, empty for neither."""
 
 
-def config(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
+def command(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     """Print the effective settings (secrets masked), what would be backed up, and to whom it would go."""
-    from bot.config.folders import own_folders  # noqa: PLC0415
-    from bot.services.catalogue import CATALOGUE_NAME, stored_expected  # noqa: PLC0415
-    from bot.services.messages.timers import stored_timer_warnings  # noqa: PLC0415
-    from bot.services.schedule.timetable import resolve, stored_override  # noqa: PLC0415
-    from bot.services.snapshot.databases import find_databases  # noqa: PLC0415 - commands stay quick to start
-    from bot.services.snapshot.hidden_log import outlook  # noqa: PLC0415
-
     settings = load_settings(env_file)
     expected = stored_expected(settings.backup_dir / CATALOGUE_NAME)
     found = find_databases(settings.databases, {}, own=own_folders(settings), expected=expected, include_hidden=True)

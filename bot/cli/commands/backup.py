@@ -6,23 +6,24 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from bot.app.monitoring import tell_once
 from bot.cli import output
+from bot.cli.backup_output import print_run
 from bot.cli.opening import opened
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.config.settings import Settings
 from bot.errors import CourierError, DeliveryError, InstanceError, SettingsError, SnapshotError
 from bot.models import DeliveryState, Progress, RunResult, Trigger
+from bot.services.files.locks import ServiceLock
+from bot.services.manager import Manager
 from bot.texts.measures import count
 
-if TYPE_CHECKING:
-    from bot.services.manager import Manager
 
-
-def backup(
+def command(
     env_file: EnvFile = DEFAULT_ENV,
     deliver: Annotated[
         bool, typer.Option("--deliver/--no-deliver", help="Send it to Telegram too, or only store it.")
@@ -42,7 +43,7 @@ def backup(
         if json:
             output.print_json(result)
         else:
-            output.print_result(result, left_to_service=left_to_service)
+            print_run(result, left_to_service=left_to_service)
         if fault := _not_whole(result, delivers=deliver and not left_to_service):
             raise fault
 
@@ -92,8 +93,6 @@ async def _back_up_once(
 
     Only one process delivers: the one that holds the service lock of this BACKUP_DIR.
     """
-    from bot.services.files.locks import ServiceLock  # noqa: PLC0415 - commands stay quick to start
-
     lock = ServiceLock(settings.backup_dir)
     async with AsyncExitStack() as stack:
         left_to_service = False
@@ -112,8 +111,6 @@ async def _back_up_once(
 
 
 async def _back_up_and_pin(manager: Manager) -> RunResult:
-    from bot.app.monitoring import tell_once  # noqa: PLC0415
-
     try:
         result = await manager.back_up(trigger=Trigger.COMMAND, requested_by="the command line")
     finally:

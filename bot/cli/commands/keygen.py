@@ -12,26 +12,26 @@ from typing import Annotated
 import typer
 
 from bot.cli import output
+from bot.cli.options import Json
 from bot.errors import ArchiveError
 from bot.services.files.durability import sync_file
+from bot.services.sealing.age import new_identity
+from bot.services.sealing.keys import fingerprint
+from bot.texts.recovery_sheet import as_page, as_text
 
 
-def keygen(
+def command(
     *,
     out: Annotated[
         Path, typer.Option("--out", help="The file for the secret key; the sheet goes beside it.", show_default=True)
     ] = Path("sqlite-courier-key.txt"),
     sheet: Annotated[bool, typer.Option("--sheet/--no-sheet", help="Write the recovery sheet to print.")] = True,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+    json: Json = False,
 ) -> None:
     """Make a key pair for sealed backups: the secret key in a file, and a recovery sheet to print.
 
     The secret key is not printed here: it stands in the file and on the sheets, which nobody else can read.
     """
-    from bot.services.sealing.age import new_identity  # noqa: PLC0415 - commands stay quick to start
-    from bot.services.sealing.keys import fingerprint  # noqa: PLC0415
-    from bot.texts.recovery_sheet import as_page, as_text  # noqa: PLC0415
-
     text_sheet, page = (out.parent / f"{out.stem}.recovery{suffix}" for suffix in (".txt", ".html"))
     secret, public = new_identity()
     now, mark = datetime.now(UTC), fingerprint(public)

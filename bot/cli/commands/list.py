@@ -1,0 +1,42 @@
+"""The `list` command: the backups, newest first."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from bot.cli import output
+from bot.cli.backup_output import print_backups
+from bot.cli.opening import opened
+from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
+
+
+def command(
+    env_file: EnvFile = DEFAULT_ENV,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also failed runs and archives no longer on the disk.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 50,
+    json: Json = False,
+) -> None:
+    """List the backups, newest first."""
+    settings = read_settings(env_file, reading=True)
+
+    async def work() -> None:
+        async with opened(settings, reading=True) as manager:
+            backups = await manager.catalogue.backups(limit=limit, on_disk_only=not everything, gone_too=True)
+            # Where only age and count decide, the same few words would stand in every row.
+            why = {d.backup.id: d.why for d in await manager.plan_prune()} if manager.keep_rules.any else {}
+        if json:
+            output.print_json(
+                [
+                    output.fields_of(backup) | ({"retention": why.get(backup.id, "")} if why else {})
+                    for backup in backups
+                ]
+            )
+        else:
+            print_backups(backups, settings.timezone, why)
+
+    asyncio.run(work())

@@ -1,0 +1,32 @@
+"""The `prune` command: deletes what retention no longer keeps, or only names it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from bot.cli import output
+from bot.cli.backup_output import print_decisions
+from bot.cli.opening import opened
+from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
+
+
+def command(
+    env_file: EnvFile = DEFAULT_ENV,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted, and why.")] = False,
+    json: Json = False,
+) -> None:
+    """Delete archives past MAX_BACKUP_AGE_DAYS or MAX_BACKUP_COUNT; never a pinned or a last good one."""
+    settings = read_settings(env_file, reading=dry_run)
+
+    async def work() -> None:
+        async with opened(settings, reading=dry_run) as manager:
+            decisions = await manager.plan_prune() if dry_run else await manager.prune()
+        if json:
+            output.print_json(decisions)
+        else:
+            print_decisions(decisions, dry_run=dry_run)
+
+    asyncio.run(work())

@@ -1,0 +1,26 @@
+"""The `show` command: one backup, with all that is recorded of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bot.cli import output
+from bot.cli.backup_output import print_details
+from bot.cli.opening import opened
+from bot.cli.options import DEFAULT_ENV, EnvFile, Json, Which, read_settings
+
+
+def command(which: Which, env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
+    """Show one backup: databases, checks, rows, deliveries, and how long it is kept."""
+    settings = read_settings(env_file, reading=True)
+
+    async def work() -> None:
+        async with opened(settings, reading=True) as manager:
+            found = await manager.catalogue.find_backup(which)
+            details = await manager.details(found.id)
+        if json:
+            output.print_json(details)
+        else:
+            print_details(details, settings.timezone)
+
+    asyncio.run(work())

@@ -1,0 +1,31 @@
+"""The `status` command: the service's state, for people and for scripts."""
+
+from __future__ import annotations
+
+import asyncio
+
+import typer
+
+from bot.cli import output
+from bot.cli.backup_output import print_status
+from bot.cli.opening import opened
+from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
+from bot.models import Condition
+from bot.services.status.verdict import condition_of
+
+
+def command(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
+    """Show the service's state. Exit code 0: all is well, as its first line says; 1: look at it."""
+    settings = read_settings(env_file, reading=True)
+
+    async def work() -> bool:
+        async with opened(settings, reading=True, say=json) as manager:  # or else its screen says it
+            status = await manager.status()
+        if json:
+            output.print_json(status)
+        else:
+            print_status(status, settings.timezone)
+        return condition_of(status) is Condition.GOOD
+
+    if not asyncio.run(work()):
+        raise typer.Exit(1)
