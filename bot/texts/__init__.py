@@ -123,7 +123,7 @@ class Texts:
         return runs.progress(run, now, self.timezone)
 
     def already_running(self, run: RunInProgress, now: datetime) -> str:
-        return runs.already_running(run, now, self.timezone)
+        return runs.already_running(run, now)
 
     def result(
         self,

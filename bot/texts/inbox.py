@@ -22,13 +22,12 @@ from bot.services.inbox.upload_view import (
 )
 from bot.texts.backups import VERDICT_ICONS, skipped_heading, skipped_lines
 from bot.texts.markup import FittedList, compose, name, text
-from bot.texts.measures import count, duration, human_size, moment, rows_in
+from bot.texts.measures import bar, count, duration, human_size, moment, rows_in
 
 GONE = "What you sent is no longer here. Please send it again."
 FORGOTTEN = "Forgotten."
 FETCHING = "On its way from Telegram."
 
-_CELLS = 10
 _STAGES = {RestoreStage.READ: "Reading it in full", RestoreStage.CHECK: "Checking the databases"}
 
 _WHAT_I_TAKE = (
@@ -110,7 +109,7 @@ def _fetching(upload: UploadView) -> str:
         "📥 <b>Receiving</b>",
         what,
         _files(upload),
-        f"{_bar(fraction)} {fraction:.0%} · {of}" if upload.total else None,
+        f"{bar(fraction)} {fraction:.0%} · {of}" if upload.total else None,
         *_left_out(upload),
     )
 
@@ -121,7 +120,7 @@ def _checking(upload: UploadView) -> str:
     line = "Waiting for its turn"
     if progress is not None:
         detail = f" · <code>{name(progress.detail)}</code>" if progress.detail else ""
-        line = f"{_STAGES.get(progress.stage, str(progress.stage))} {_bar(progress.fraction)}{detail}"
+        line = f"{_STAGES.get(progress.stage, str(progress.stage))} {bar(progress.fraction)}{detail}"
     return compose(
         "🔎 <b>All here; checking it</b>",
         f"{_called(upload)} · {human_size(upload.total)}{volumes}",
@@ -311,8 +310,3 @@ def _explained(problem: CourierError | None) -> tuple[str, ...]:
         return ()
     hint = (f"💡 {text(problem.hint, 500)}",) if problem.hint else ()
     return (text(problem.sentence, 900), *hint)
-
-
-def _bar(fraction: float) -> str:
-    full = round(fraction * _CELLS)
-    return "▓" * full + "░" * (_CELLS - full)

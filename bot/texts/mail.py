@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from html import unescape
 
 from bot.models import Volume
+from bot.texts.markup import plain
 from bot.texts.measures import human_size
 
 _SUBJECT = 120
@@ -52,8 +51,3 @@ class MailWords:
     def told(self, volume: Volume) -> str:
         """Return what the ledger says of such a delivery."""
         return "told only, the archive is too large for mail (EMAIL_MAX_MB, EMAIL_MAX_MAILS)"
-
-
-def plain(html: str) -> str:
-    """Return our HTML as plain text."""
-    return unescape(re.sub(r"<[^<>]*>", "", html)).strip()

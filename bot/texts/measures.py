@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from bot.clock import MONTHS, date_time, zone_name
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+_CELLS = 10
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -85,6 +86,12 @@ def rows_in(rows: Sequence[tuple[str, int]]) -> str:
         return total
     unknown = f"? rows in {count(uncounted, 'table')}"
     return f"{total} and {unknown}" if counted else unknown
+
+
+def bar(fraction: float) -> str:
+    """Return how far something has come, drawn in ten cells: `▓▓▓░░░░░░░`."""
+    full = round(fraction * _CELLS)
+    return "▓" * full + "░" * (_CELLS - full)
 
 
 def count(number: int, noun: str) -> str:

@@ -19,7 +19,7 @@ from bot.models import (
     RestoreStage,
 )
 from bot.texts.markup import FittedList, compose, name, sentence, text
-from bot.texts.measures import age, count, duration, rows_in
+from bot.texts.measures import age, bar, count, duration, rows_in
 from bot.texts.restore_plan import listing, lost_line, rows_change
 
 _STAGES = {
@@ -36,7 +36,6 @@ _STAGES = {
 _PREPARING = (RestoreStage.FETCH, RestoreStage.READ, RestoreStage.CHECK, RestoreStage.COMPARE)
 _RESTORING = (RestoreStage.COMPARE, RestoreStage.SAFETY, RestoreStage.RESTORE, RestoreStage.VERIFY)
 _ORDER = tuple(RestoreStage)
-_CELLS = 10
 _TABLES = 3
 
 # Answers to presses: plain text, at most 200 long.
@@ -99,8 +98,7 @@ def _stage_line(stage: RestoreStage, event: RestoreProgress | None) -> str:
     detail = f" · <code>{name(event.detail)}</code>" if event.detail else ""
     if not event.total:
         return f"▶️ <b>{label}</b>{detail}"
-    full = round(event.fraction * _CELLS)
-    return f"▶️ <b>{label}</b> {'▓' * full}{'░' * (_CELLS - full)} {event.fraction:.0%}{detail}"
+    return f"▶️ <b>{label}</b> {bar(event.fraction)} {event.fraction:.0%}{detail}"
 
 
 # --- what it came to ---------------------------------------------------------------------------------------------

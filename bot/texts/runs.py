@@ -30,7 +30,7 @@ from bot.texts.backups import (
     unchanged_line,
 )
 from bot.texts.markup import compose, name, plain, sentence, text
-from bot.texts.measures import age, duration, human_size, moment
+from bot.texts.measures import age, bar, duration, human_size, moment
 
 _STAGES = {
     Stage.STARTING: "Starting",
@@ -41,7 +41,6 @@ _STAGES = {
     Stage.DONE: "Done",
 }
 _ORDER = tuple(_STAGES)
-_CELLS = 10
 
 
 def stage_name(stage: Stage) -> str:
@@ -68,7 +67,7 @@ def running_line(run: RunInProgress, now: datetime, timezone: ZoneInfo) -> str:
     )
 
 
-def already_running(run: RunInProgress, now: datetime, timezone: ZoneInfo) -> str:
+def already_running(run: RunInProgress, now: datetime) -> str:
     """Return the answer to a second request, as plain text fit for a callback answer."""
     if isinstance(run.progress, RestoreProgress):
         return restoring.already_running(run.requested_by or "somebody", run.progress, run.started_at, now)
@@ -103,10 +102,8 @@ def _stage_line(stage: Stage, progress: Progress) -> str:
     detail = f" · <code>{name(progress.detail)}</code>" if progress.detail else ""
     if not progress.total:
         return f"▶️ <b>{label}</b>{detail}"
-    full = round(progress.fraction * _CELLS)
-    bar = "▓" * full + "░" * (_CELLS - full)
     of = f"{human_size(progress.done)} of {human_size(progress.total)}"
-    return f"▶️ <b>{label}</b> {bar} {progress.fraction:.0%}\n      {of}{detail}"
+    return f"▶️ <b>{label}</b> {bar(progress.fraction)} {progress.fraction:.0%}\n      {of}{detail}"
 
 
 def result(
