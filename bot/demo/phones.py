@@ -248,11 +248,6 @@ class Person:
             raise TimeoutError(f"no such message came; the phone of {self.id} shows {self.conversation(where)[-5:]}")
         return found[0]
 
-    async def wait_gone(self, message: Message, *, within: float = 5) -> None:
-        """Wait until a message is deleted. Raises TimeoutError."""
-        if not await self._state.changes.until(lambda: message.id not in message.chat.messages, within=within):
-            raise TimeoutError(f"still there: {message}")
-
     def block_bot(self, bot: BotAccount | str | None = None) -> None:
         """Stop the bot: it learns so from my_chat_member, or from a 403."""
         self._set_status(self._bot(bot), "kicked")

@@ -13,18 +13,13 @@ from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import CallbackQuery, InlineKeyboardMarkup, LinkPreviewOptions, Message
 
 from bot.clock import Clock
+from bot.services.telegram.refusals import GONE_MESSAGES
 from bot.texts import ANSWER_LIMIT, cut
 
 EDITABLE_FOR = timedelta(hours=48)
 """A message older than this lies far up in the chat: its button is answered at the bottom, in a new message."""
 
-_GONE = (
-    "message to edit not found",
-    "message can't be edited",
-    "message media can't be edited",
-    "there is no text in the message to edit",
-    "message_id_invalid",
-)
+_GONE = (*GONE_MESSAGES, "there is no text in the message to edit")
 _TOO_OLD = ("query is too old", "query id is invalid")
 _REMEMBERED = 1000
 # Names like shop.app would otherwise be taken for addresses and previewed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,6 @@ from bot.errors import (
     DamagedArchiveError,
     MissingVolumesError,
     NoSpaceError,
-    SealError,
-    UntrustedArchiveError,
 )
 from bot.models import Archive
 from bot.services.archive.manifest import Manifest
@@ -28,7 +26,6 @@ from bot.services.files.store import SEALED_SUFFIX, is_archive_name
 from bot.services.sealing.age import fingerprints_of, open_sealed
 from bot.services.sealing.header import is_sealed, read_header
 from bot.services.sealing.keys import BY_PASSPHRASE, UNKNOWN, Keys
-from bot.services.sealing.volumes import arrange_sealed, require_last
 
 SPARE_BYTES = 16 << 20
 """Left free on the disk of the private folder."""
@@ -102,29 +99,6 @@ def archive_called(files: Sequence[Path]) -> str:
     name = files[0].name
     stem, _, number = name.rpartition(".")
     return stem if number.isdecimal() and len(number) >= 3 and stem else name
-
-
-def unsealer(keys: Keys) -> Callable[[Sequence[Path], Path, Abort], Awaitable[tuple[Path, ...]]]:
-    """Make what opens sealed archives that come in from elsewhere: files in any order, a private folder, a stop.
-
-    It returns the ZIP, and raises `MissingVolumesError` while volumes are missing, `UntrustedArchiveError` where no
-    key opens it, and what else `unseal` raises.
-    """
-
-    async def open_files(files: Sequence[Path], temp: Path, abort: Abort) -> tuple[Path, ...]:
-        own = Abort(parent=abort)
-
-        def opened() -> Path:
-            ordered = arrange_sealed(files)
-            require_last(ordered)
-            return unseal(ordered, temp, keys, check=own.check).file
-
-        try:
-            return (await run_to_end(opened, stop=own.set),)
-        except SealError as error:
-            raise UntrustedArchiveError(error.sentence, hint=error.hint) from error
-
-    return open_files
 
 
 @asynccontextmanager

@@ -174,10 +174,6 @@ class Store:
         """
         await asyncio.to_thread(self._delete, name)
 
-    async def free_bytes(self) -> int:
-        """Return the bytes that this user can still write on the disk of the archives."""
-        return (await asyncio.to_thread(shutil.disk_usage, self.folder)).free
-
     async def size(self) -> int:
         """Return the bytes that the archives take."""
         return await asyncio.to_thread(lambda: sum(archive.stat().st_size for archive in list_archives(self.folder)))

@@ -27,7 +27,6 @@ DOCUMENT_BYTES = 256 * 1024
 READABLE_BYTES = 4 * DOCUMENT_BYTES
 """The most that is read, so that a later version may write more."""
 
-FORMAT = "sqlite-courier restore points"
 VERSION = 1
 
 # What recovery offers to write into a new `.env`. No secret, and no path that only the old machine had but DATABASES.

@@ -183,20 +183,6 @@ def test_whoever_waits_for_volumes_is_told_to_go_on_waiting(tmp_path: Path) -> N
     require_last(volumes)
 
 
-async def test_volumes_that_come_one_by_one_are_opened_when_all_are_there(tmp_path: Path, room: Path) -> None:
-    """As a chat brings them: told to wait, then opened; by a wrong key they are refused."""
-    volumes = cut(sealed(tmp_path, noise=400_000), 100_000)
-    open_files = unsealing.unsealer(KEYS)
-    for count in range(1, 5):
-        with pytest.raises(MissingVolumesError):
-            await open_files(volumes[:count], room, Abort())
-    with pytest.raises(UntrustedArchiveError, match="No key given here opens"):
-        await unsealing.unsealer(Keys(identities=(new_identity()[0],)))(volumes, room, Abort())
-    assert list(room.iterdir()) == []
-    (opened,) = await open_files(volumes[::-1], room, Abort())
-    assert zipfile.is_zipfile(opened)
-
-
 async def test_there_must_be_room_for_what_is_opened(
     tmp_path: Path, room: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
