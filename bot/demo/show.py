@@ -54,7 +54,7 @@ async def run_demo(patterns: Sequence[str], *, once: bool) -> int:
         stack.callback(stage.close)
         try:
             async with Service.started(settings, clock=clock) as service:
-                findings = await _play(stage, service, clock)
+                findings = await _play(stage, clock)
                 if not once:
                     _print_findings(findings)
                     await _go_on(stage, settings)
@@ -196,7 +196,7 @@ class Terminal:
         out.print(Panel(body, title=title, title_align="left", width=min(out.width, 92)))
 
 
-async def _play(stage: Terminal, service: Service, clock: Clock) -> list[Finding]:
+async def _play(stage: Terminal, clock: Clock) -> list[Finding]:
     """The scenes, in order; returns what was found at the end."""
     api, ann, ben, cleo = stage.api, stage.ann, stage.ben, stage.cleo
     stage.tell(

@@ -26,7 +26,7 @@ def plan(plan: RestorePlan, now: datetime, timezone: ZoneInfo, *, undo: bool, va
         listing([f"⚠️ {text(warning, 300)}" for warning in plan.all_warnings], 8),
         "",
     )
-    foot = (_disks(plan), *_how_on(plan, timezone, undo=undo, valid_until=valid_until))
+    foot = (_disks(plan), *_how_on(plan, timezone, valid_until=valid_until))
     full = [part for change in plan.changes for part in _database(change)]
     if length("\n".join(part for part in (*head, *full, *foot) if isinstance(part, str))) <= _FULL:
         return compose(*head, *full, *foot)
@@ -163,9 +163,7 @@ def _disks(plan: RestorePlan) -> FittedList | None:
     )
 
 
-def _how_on(
-    plan: RestorePlan, timezone: ZoneInfo, *, undo: bool, valid_until: datetime | None
-) -> tuple[str | None, ...]:
+def _how_on(plan: RestorePlan, timezone: ZoneInfo, *, valid_until: datetime | None) -> tuple[str | None, ...]:
     if plan.all_obstacles:
         return ("<b>So nothing can be restored.</b> Clear what is in the way, then make the plan anew.",)
     live = any(change.method is RestoreMethod.INTO_LIVE for change in plan.changes)

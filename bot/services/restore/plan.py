@@ -64,7 +64,7 @@ def plan_change(
         schema=compare_schemas(now.schema, then.schema) if now else (),
         in_use=target.in_use,
         used_by=target.used_by,
-        in_use_means=_in_use_means(target, method, now, then),
+        in_use_means=_in_use_means(target, method, now),
         lost=losses.lost,
         warnings=(*_warnings(incoming, target, method, now, then), *_uncounted(incoming.name, losses.uncounted)),
         obstacles=_obstacles(target, method, now, then, folder=folder, force=force),
@@ -106,7 +106,7 @@ def make_plan(
     )
 
 
-def _in_use_means(target: Target, method: RestoreMethod, now: DatabaseFacts | None, then: DatabaseFacts) -> str:
+def _in_use_means(target: Target, method: RestoreMethod, now: DatabaseFacts | None) -> str:
     by = f" by {', '.join(target.used_by)}" if target.used_by else ""
     if target.in_use is InUse.CLOSED:
         return "No program has it open."
