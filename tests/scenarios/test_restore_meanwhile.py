@@ -349,7 +349,7 @@ async def test_what_the_command_line_restores_all_admins_hear(town: Town, runnin
         told = await person.wait_for(lambda m: "restored on the command line" in m.text, since=0)
         assert not told.silent
         assert "users.db" in told.text
-        assert "7 rows newer" in told.text
+        assert "7 newer rows of “entries” were lost" in told.text
     await town.stop()
     await town.start()
     await town.service.look_for_news()

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bot.app.service import open_manager
-from bot.models import BackupState, DeliveryState, MessageMode, Trigger
-from bot.services.status.status import is_healthy
+from bot.models import BackupState, Condition, DeliveryState, MessageMode, Trigger
+from bot.services.status.verdict import backup_condition
 from bot.texts import Texts
 from tests.services.messages.conftest import MakeHouse
 from tests.services.messages.house import House, archives, texts
@@ -66,7 +66,7 @@ async def test_skip_keeps_one_archive_and_the_proof_moves_on(make_house: MakeHou
     status = await house.manager.status()
     assert status.latest_proven is not None
     assert status.latest_proven.id == last.id
-    assert is_healthy(status, house.manager.timezone)
+    assert backup_condition(status) is Condition.GOOD
     assert (status.day.ok, status.day.total) == (5, 5)
     sentences = Texts(timezone=house.manager.timezone)
     assert "byte for byte as in backup 1, whose archive is the one that is kept" in sentences.status(status)
