@@ -109,7 +109,7 @@ class DrillSchedule:
         self._pinning = asyncio.create_task(self._pins.run(), name="pinned messages")
         if self._scheduler is None:
             return
-        last = await self._manager.catalogue.last_drill()
+        last = await self._manager.catalogue.drills.last()
         missed = self._scheduler.missed(last.at) if last else None
         self._scheduler.start()
         if missed is not None:

@@ -55,8 +55,8 @@ def prepare_alarms(
     )
 
     async def audience() -> Iterable[Listener]:
-        parked = await catalogue.parked()
-        current = dict.fromkeys([await catalogue.current(recipient) for recipient in everybody])
+        parked = await catalogue.recipients.parked()
+        current = dict.fromkeys([await catalogue.recipients.current(recipient) for recipient in everybody])
         boards = (
             ChatAlarms(
                 notifier,
@@ -162,7 +162,7 @@ class Monitoring:
 
     async def _settle(self, watchdog: Watchdog, backup_id: int) -> None:
         try:
-            deliveries = await self._manager.catalogue.deliveries(backup_id)
+            deliveries = await self._manager.catalogue.deliveries.of(backup_id)
         except CourierError as error:
             logger.error("the watchdog can't be told of backup {}: {}", backup_id, error.sentence)
             return

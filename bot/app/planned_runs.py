@@ -55,7 +55,7 @@ class PlannedRuns:
         trigger = Trigger.CATCH_UP if late else Trigger.SCHEDULE
         log = logger.bind(scheduler=True)
         catalogue = self._manager.catalogue
-        paused = (await catalogue.overrides()).get(PAUSED)
+        paused = (await catalogue.service.overrides()).get(PAUSED)
         if paused is not None:  # not written down as honoured: it is made up for when the pause is over
             log.info("the run planned for {} is skipped: paused by {}", planned, paused.set_by)
             return
@@ -83,7 +83,7 @@ class PlannedRuns:
         Stopped while it waits, the run counts as missed, and the next start catches up with it.
         """
         log, catalogue = logger.bind(scheduler=True), self._manager.catalogue
-        before = await catalogue.last_planned()
+        before = await catalogue.service.last_planned()
         while True:
             if (running := await self._manager.restores.under_way()) is not None:
                 log.warning("the run planned for {} waits for the restore by {}", planned, running.requested_by)
@@ -91,7 +91,7 @@ class PlannedRuns:
                 log.info(
                     "the restore by {} has ended; the run planned for {} is made now", running.requested_by, planned
                 )
-            await catalogue.set_last_planned(planned)
+            await catalogue.service.set_last_planned(planned)
             log.info("run planned for {} begins ({})", planned, trigger)
             try:
                 return await self._manager.back_up(trigger=trigger, requested_by="the schedule")
@@ -99,7 +99,7 @@ class PlannedRuns:
                 if await self._manager.restores.under_way() is None:
                     raise
                 if before is not None:
-                    await catalogue.set_last_planned(before)
+                    await catalogue.service.set_last_planned(before)
 
 
 def _tell_of_overlap(planned: datetime, running: datetime) -> None:

@@ -93,8 +93,8 @@ class Service:
         self.poller = Poller(
             bot,
             build_dispatcher(manager, clock=clock, pace=Pace(archive_waits=ledger.archive_waits)),
-            token_was_good=lambda: manager.catalogue.token_was_good(bot.token),
-            token_is_good=lambda: manager.catalogue.remember_good_token(bot.token),
+            token_was_good=lambda: manager.catalogue.bot.token_was_good(bot.token),
+            token_is_good=lambda: manager.catalogue.bot.remember_good_token(bot.token),
         )
         manager.polling_trouble = lambda: self.poller.trouble
         self.watch = Monitoring(manager, notifier, bot, self.poller, clock=clock)
@@ -227,7 +227,7 @@ class Service:
     async def _beat(self, *, stopped: bool = False) -> None:
         """Leave a sign of life; where none can be written, on a full disk, the service goes on without."""
         try:
-            await self.manager.catalogue.beat(
+            await self.manager.catalogue.service.beat(
                 pid=os.getpid(),
                 started_at=self._started_at,
                 next_run_at=None if stopped else self.scheduler.next_run(),

@@ -58,13 +58,13 @@ async def recognise_bot(bot: Bot, catalogue: Catalogue) -> tuple[int, int] | Non
     To be called before anything is sent or edited. Raises `TelegramError` where Telegram refuses the token of another
     bot than before: nothing is forgotten for a mistyped one.
     """
-    before = await catalogue.served_by()
+    before = await catalogue.bot.served_by()
     if before is not None and before != bot.id:
         await _require_token(bot)
         logger.warning(
             "bot {} serves here now, and no longer bot {}: every admin must open it and press Start", bot.id, before
         )
-    old = await catalogue.serve(bot.id)
+    old = await catalogue.bot.serve(bot.id)
     return None if old is None else (old, bot.id)
 
 
@@ -101,7 +101,7 @@ def build_delivery(
     async def caption(backup: Backup, volume: Volume, recipient: Recipient) -> str:
         followed = None
         if recipient.thread_id is None and recipient.chat_id in settings.admin_ids:
-            followed = (await catalogue.choice(recipient.chat_id)).databases
+            followed = (await catalogue.preferences.choice(recipient.chat_id)).databases
         return texts.caption(backup, volume, followed)
 
     delivery = DeliverySettings(

@@ -22,7 +22,7 @@ def change_backup(which: str, env_file: Path, change: Callable[[Manager, int], A
 
     async def work() -> Backup:
         async with opened(settings) as manager:
-            return await change(manager, (await manager.catalogue.find_backup(which)).id)
+            return await change(manager, (await manager.catalogue.backups.find(which)).id)
 
     return asyncio.run(work())
 

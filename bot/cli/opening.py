@@ -36,7 +36,7 @@ async def opened(
 async def open_for_restore(settings: Settings, *, reading: bool) -> AsyncIterator[tuple[RestoreContext, Configured]]:
     """Open the store and the catalogue for a restore; the live databases are those that are there now."""
     async with open_store(settings, reading=reading) as (store, catalogue):
-        known = await catalogue.known_names()
+        known = await catalogue.databases.known_names()
         own = own_folders(settings)
         found = await asyncio.to_thread(find_databases, settings.databases, known, own=own)
         context = RestoreContext(

@@ -137,7 +137,7 @@ async def open_source(
             async with open_place(settings, from_store=wanted.from_store) as place:
                 point = wanted.choose_from(await place.find(), place)
                 file = await fetch(place, point, room, settings, abort=abort, quiet=quiet)
-            backup = await context.catalogue.backup_of(point)
+            backup = await context.catalogue.restore_points.backup_of(point)
         else:
             which = _one_in_chat(wanted, settings)
             backup, point = await choose_in_chat(context.catalogue, which, at=wanted.at)
@@ -190,13 +190,13 @@ async def sources_on_disk(which: Sequence[str], store: Store, catalogue: Catalog
     A path that exists is that file; anything else is looked up in the catalogue. Raises `NotFoundError`.
     """
     if not which:
-        return [_vouched(store, backup) for backup in await catalogue.backups(limit=ALL, on_disk_only=True)]
+        return [_vouched(store, backup) for backup in await catalogue.backups.select(limit=ALL, on_disk_only=True)]
     sources = []
     for name in which:
         if await asyncio.to_thread(Path(name).is_file):
             sources.append(RestoreSource(files=(Path(name),)))
             continue
-        backup = await catalogue.find_backup(name)
+        backup = await catalogue.backups.find(name)
         if not backup.on_disk:
             where = "gone from" if backup.gone else "no longer on"
             raise NotFoundError(f"The archive of backup {backup.id} is {where} the disk.")

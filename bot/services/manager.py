@@ -182,8 +182,11 @@ class Manager:
 
     async def discover(self) -> discovery.Discovery:
         """Find the databases that a run would back up now."""
-        known = await self.catalogue.known_names()
-        expected, let_go = await self.catalogue.expected_paths(), await self.catalogue.let_go_paths()
+        known = await self.catalogue.databases.known_names()
+        expected, let_go = (
+            await self.catalogue.databases.expected_paths(),
+            await self.catalogue.databases.let_go_paths(),
+        )
         own = own_folders(self.settings)
         return await asyncio.to_thread(
             discovery.find_databases, self.settings.databases, known, own=own, expected=expected, let_go=let_go
@@ -224,7 +227,7 @@ class Manager:
             await self.status(),
             self.store,
             None if self.ledger is None else self.ledger.destinations,
-            archives=await self.catalogue.backups(limit=ALL, on_disk_only=True),
+            archives=await self.catalogue.backups.select(limit=ALL, on_disk_only=True),
             max_count=self.settings.max_backup_count,
         )
         return replace(
@@ -259,16 +262,16 @@ class Manager:
 
     async def record(self, actor: str, action: str, detail: str = "") -> None:
         """Write down what an admin did that changes nothing here, such as taking a copy."""
-        await self.catalogue.audit(actor, action, detail)
+        await self.catalogue.service.audit(actor, action, detail)
 
     async def actions(self, page: int, per_page: int = 10) -> tuple[tuple[AuditEntry, ...], bool]:
         """A page of what admins did, newest first, and whether there is more."""
-        entries = await self.catalogue.audits(limit=per_page + 1, offset=page * per_page)
+        entries = await self.catalogue.service.audits(limit=per_page + 1, offset=page * per_page)
         return entries[:per_page], len(entries) > per_page
 
     async def send_again(self, backup_id: int, recipient: Recipient, *, actor: str = "") -> Delivery:
         """Send one backup to one chat once more. Raises `NotFoundError` when its archive is gone."""
-        backup = await self.catalogue.backup(backup_id)
+        backup = await self.catalogue.backups.get(backup_id)
         if not backup.on_disk or backup.damaged:
             raise NotFoundError(
                 f"The archive of backup {backup_id} is {'damaged' if backup.damaged else where_gone(backup)}.",
@@ -279,7 +282,9 @@ class Manager:
         if self.ledger is None:
             raise CourierError("This process does not talk to Telegram.", hint="Ask the running service.")
         if actor:
-            await self.catalogue.audit(actor, "took a backup again", f"backup {backup_id}, to {recipient.address}")
+            await self.catalogue.service.audit(
+                actor, "took a backup again", f"backup {backup_id}, to {recipient.address}"
+            )
         (delivery,) = await self.ledger.deliver(backup, to=[recipient], silent=False, force=True)
         await settle(self.catalogue, backup_id)
         return delivery
@@ -306,7 +311,7 @@ class Manager:
 
     async def recipient_started(self, chat_id: int, name: str) -> None:
         """A person pressed Start: what is owed to them goes out now."""
-        await self.catalogue.name_recipient(Recipient(chat_id=chat_id), name)
+        await self.catalogue.recipients.set_name(Recipient(chat_id=chat_id), name)
         if self.ledger is not None:
             await self.ledger.recipient_started(chat_id)
         self.alarms.returned(chat_id)

@@ -16,7 +16,7 @@ DAY = 86_400
 
 
 async def parked(town: Town) -> bool:
-    return Recipient(chat_id=12) in await town.service.manager.catalogue.parked()
+    return Recipient(chat_id=12) in await town.service.manager.catalogue.recipients.parked()
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -110,6 +110,6 @@ async def test_what_one_admin_does_to_the_schedule_is_told_the_others_and_stands
         assert not any(word in text for text in mine for word in ("Ann (11) paused", "Ann (11) resumed", "changed"))
         assert len([m for m in town.ben.messages if "Ann (11)" in m.text and m.document is None]) == 6
         # A press on a menu that somebody else's press has made old changes nothing and is told nobody.
-        before = len(await town.service.manager.catalogue.audits())
+        before = len(await town.service.manager.catalogue.service.audits())
         await town.service.manager.resume(actor="Ben (12)", admin_id=12)
-        assert len(await town.service.manager.catalogue.audits()) == before
+        assert len(await town.service.manager.catalogue.service.audits()) == before

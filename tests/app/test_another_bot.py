@@ -51,7 +51,7 @@ async def test_another_bots_token_starts_afresh(standin: StandIn, tmp_path: Path
         assert any("press Start" in text and str(old.id) in text for text in told)
         assert any("Test-restore failed" in text for text in told)
         assert "new bot" in [alarm.key for alarm in await manager.alarms.open_alarms()]
-        assert "press Start" in (await manager.catalogue.parked())[Recipient(chat_id=12)]
+        assert "press Start" in (await manager.catalogue.recipients.parked())[Recipient(chat_id=12)]
 
         await ben.start(new)
         await manager.recipient_started(12, "Ben")
@@ -76,7 +76,7 @@ async def test_a_mistyped_token_of_another_bot_forgets_nothing(standin: StandIn,
         async with open_manager(settings_for(tmp_path, standin, f"1{token}", ADMIN_IDS="11"), deliver=True):
             pass
     async with open_manager(settings_for(tmp_path, standin, token, ADMIN_IDS="11"), deliver=True) as manager:
-        assert await manager.catalogue.pinned_message(11) is not None
+        assert await manager.catalogue.messages.pinned(11) is not None
         await back_up(manager)
     assert pinned is not None
     newest = ann.newest_pinned()

@@ -47,7 +47,7 @@ async def test_a_disk_that_fills_is_told_and_ends_when_there_is_room(tmp_path: P
         alarm = await town.ann.wait_for(lambda m: "Disk nearly full" in m.text, since=0)
         assert not alarm.silent
         assert f"free at {disk.folder / 'backups'}" in alarm.text
-        assert (await town.service.manager.catalogue.backups(limit=1))[0].state is BackupState.DELIVERED
+        assert (await town.service.manager.catalogue.backups.select(limit=1))[0].state is BackupState.DELIVERED
         assert alarms_of(town) == ["🚨 Disk nearly full"]
         disk.clear()
         await until(lambda: over(town))

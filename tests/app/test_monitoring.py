@@ -41,7 +41,7 @@ async def test_it_is_right_and_remind_me_later(standin: StandIn, tmp_path: Path)
         assert "entries 500 → 7" in (await service.manager.status()).alarms[0].sentence
         later = await (await ann.press("Not for 24 h", message=alarm)).answered()
         assert "24 hours" in later.text
-        (hushed, *_) = await service.manager.catalogue.audits()
+        (hushed, *_) = await service.manager.catalogue.service.audits()
         assert (hushed.actor, hushed.action) == ("Ann (11)", "silenced an alarm for themselves")
         bens = await ben.wait_for(lambda m: "users.db has shrunk" in m.text, since=0)
         right = await (await ben.press("It is right", message=bens)).answered()
@@ -49,7 +49,9 @@ async def test_it_is_right_and_remind_me_later(standin: StandIn, tmp_path: Path)
         over = await ann.wait_for(lambda m: m.id == alarm.id and "Accepted" in m.text, since=0)
         assert "Ben (12)" in over.text
         assert (await service.manager.status()).alarms == ()
-        (alarm_id,) = [entry.detail for entry in await service.manager.catalogue.audits() if entry.action == "accepted"]
+        (alarm_id,) = [
+            entry.detail for entry in await service.manager.catalogue.service.audits() if entry.action == "accepted"
+        ]
         assert "users.db has shrunk" in alarm_id
 
 

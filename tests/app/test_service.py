@@ -66,7 +66,7 @@ async def test_on_the_hour_a_proven_backup_reaches_the_admin(standin: StandIn, t
         message = await ann.wait_for(lambda m: m.document is not None, since=0)
         assert message.silent
         await until(lambda: _has(service, BackupState.DELIVERED))
-        (backup,) = await service.manager.catalogue.backups()
+        (backup,) = await service.manager.catalogue.backups.select()
     assert backup.trigger is Trigger.SCHEDULE
     assert (backup.started_at.minute, backup.started_at.second) == (0, 0)
     assert message.document is not None
@@ -74,7 +74,7 @@ async def test_on_the_hour_a_proven_backup_reaches_the_admin(standin: StandIn, t
 
 
 async def _has(service: Service, state: BackupState) -> bool:
-    return any(backup.state is state for backup in await service.manager.catalogue.backups())
+    return any(backup.state is state for backup in await service.manager.catalogue.backups.select())
 
 
 async def test_a_missed_run_is_caught_up_once(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
@@ -89,7 +89,7 @@ async def test_a_missed_run_is_caught_up_once(standin: StandIn, tmp_path: Path) 
         await ann.wait_for(lambda m: m.document is not None, since=0)
         await until(lambda: _has(service, BackupState.DELIVERED))
     async with Service.started(settings, clock=lambda: later) as service:
-        assert [b.trigger for b in await service.manager.catalogue.backups()] == [Trigger.CATCH_UP]
+        assert [b.trigger for b in await service.manager.catalogue.backups.select()] == [Trigger.CATCH_UP]
         assert service.manager.running is None
 
 
@@ -103,11 +103,11 @@ async def test_a_paused_service_runs_nothing_and_makes_up_for_it(standin: StandI
     async with Service.started(settings, clock=(clock := HeldClock(-0.1))) as service:
         status = await service.manager.status()
         assert (status.state, status.next_run_at) == (ServiceState.STOPPED, None)
-        assert (await service.manager.catalogue.backups(), service.scheduler.running) == ((), None)
+        assert (await service.manager.catalogue.backups.select(), service.scheduler.running) == ((), None)
         await service.manager.resume(actor="Ann")
         assert (await service.manager.status()).state is ServiceState.RUNNING
         await until(lambda: _has(service, BackupState.DELIVERED))
-        (backup,) = await service.manager.catalogue.backups()
+        (backup,) = await service.manager.catalogue.backups.select()
         assert backup.trigger is Trigger.CATCH_UP
 
 
@@ -137,7 +137,7 @@ async def test_a_token_refused_for_a_while_ends_nothing(standin: StandIn, tmp_pa
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
     token = settings.bot_token.get_secret_value()
     async with Service.started(settings, clock=(clock := HeldClock(3000))) as service:
-        await until(lambda: service.manager.catalogue.token_was_good(token))
+        await until(lambda: service.manager.catalogue.bot.token_was_good(token))
     standin.inject(faults.refused(401, "Unauthorized"), times=None)
     async with Service.started(settings, clock=(clock := HeldClock(0.3))) as service:
         ended = asyncio.ensure_future(service.ended())
@@ -207,7 +207,7 @@ async def test_a_stop_in_mid_delivery_leaves_it_owed_and_ends_in_time(standin: S
     async with Service.started(settings, clock=clock) as service:
         await ann.wait_for(lambda m: m.document is not None, since=0, within=20)
         await until(lambda: _has(service, BackupState.DELIVERED))
-        (backup,) = await service.manager.catalogue.backups()
+        (backup,) = await service.manager.catalogue.backups.select()
     assert backup.trigger is Trigger.SCHEDULE
 
 

@@ -27,7 +27,7 @@ def shell(tmp_path: Path) -> Shell:
 
 async def audits(folder: Path) -> list[tuple[str, str, str]]:
     async with open_manager(load_settings(folder / ".env", need_telegram=False), deliver=False) as manager:
-        return [(entry.actor, entry.action, entry.detail) for entry in await manager.catalogue.audits()]
+        return [(entry.actor, entry.action, entry.detail) for entry in await manager.catalogue.service.audits()]
 
 
 async def test_a_note_is_written_shown_recorded_and_removed(shell: Shell, tmp_path: Path) -> None:

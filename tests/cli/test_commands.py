@@ -179,7 +179,9 @@ async def test_the_exit_code_of_status_is_the_verdict_of_its_first_line(shell: S
             await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
         async with open_manager(settings, deliver=False) as manager:
             now = utc_now()
-            await manager.catalogue.beat(pid=1, started_at=now, next_run_at=now + timedelta(hours=1), stopped=False)
+            await manager.catalogue.service.beat(
+                pid=1, started_at=now, next_run_at=now + timedelta(hours=1), stopped=False
+            )
         return await asyncio.to_thread(shell, "status")
 
     old = await backed_up(5)

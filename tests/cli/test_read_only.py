@@ -24,7 +24,7 @@ from pathlib import Path
 
 async def main():
     catalogue = await Catalogue.open(Path(sys.argv[1]))
-    await catalogue.set_note(1, "written last")
+    await catalogue.backups.set_note(1, "written last")
     os.kill(os.getpid(), signal.SIGKILL)
 
 asyncio.run(main())

@@ -19,6 +19,7 @@ from bot.services.files.locks import RunLock
 from tests.app.test_service import settings_for, until
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.handlers.test_live_dashboard import opened, pressed
+from tests.world.catalogue import run_sql
 from tests.world.databases import make_database
 
 ROOT = Path(__file__).parent.parent.parent
@@ -44,7 +45,7 @@ async def test_a_note_is_typed_shown_escaped_and_removed(standin: StandIn, tmp_p
         await pressed(ann, "Note", details)
         sent = await ann.send("before <b>the</b>\nmigration\x1b[31m " + "x" * 400)
         shown = await ann.wait_for(lambda m: m.id > sent.id and "before <b>the</b> migration" in m.text, since=0)
-        note = (await service.manager.catalogue.backup(made.backup.id)).note
+        note = (await service.manager.catalogue.backups.get(made.backup.id)).note
         assert len(note) == 200
         assert note.isprintable()
         assert "📝" in (await opened(ann, "Database Backup", "History")).button_texts[0]
@@ -55,7 +56,7 @@ async def test_a_note_is_typed_shown_escaped_and_removed(standin: StandIn, tmp_p
         assert "migration" not in removed.text
         await ann.send("not a note")
         await ann.wait_for(lambda m: "I don't know what to do with this" in m.text, since=0)
-        assert (await service.manager.catalogue.backup(made.backup.id)).note == ""
+        assert (await service.manager.catalogue.backups.get(made.backup.id)).note == ""
 
 
 async def test_a_failed_drill_keeps_what_a_person_noted(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
@@ -69,7 +70,7 @@ async def test_a_failed_drill_keeps_what_a_person_noted(standin: StandIn, tmp_pa
         assert drill is not None
         assert not drill.ok
         assert await manager.drills.drill_newest() is None  # what is known to be damaged is not tested again
-        note = (await manager.catalogue.backup(backup.id)).note
+        note = (await manager.catalogue.backups.get(backup.id)).note
         assert note.startswith("before the migration · ⚠️ Its test-restore from disk failed")
         assert note.count("⚠️") == 1
 
@@ -84,7 +85,7 @@ async def test_every_action_is_on_record_and_shown(standin: StandIn, tmp_path: P
         for number in (1, 2):
             await opened(ann, "Database Backup", "Manual Backup")
             await until(lambda number=number: _made(service, number))  # type: ignore[misc]
-        await service.manager.catalogue.set_note(2, "the newer one")  # or both buttons would read the same
+        await service.manager.catalogue.backups.set_note(2, "the newer one")  # or both buttons would read the same
         history = await opened(ann, "Database Backup", "History")
         older = await pressed(ann, history.button_texts[1], history)
         assert "Note" in " ".join(older.button_texts)
@@ -109,12 +110,12 @@ async def test_every_action_is_on_record_and_shown(standin: StandIn, tmp_path: P
 
 
 async def _made(service: Service, count: int) -> bool:
-    states = [backup.state for backup in await service.manager.catalogue.backups()]
+    states = [backup.state for backup in await service.manager.catalogue.backups.select()]
     return service.manager.running is None and states == [BackupState.DELIVERED] * count
 
 
 async def _recorded(service: Service, action: str) -> bool:
-    return action in {entry.action for entry in await service.manager.catalogue.audits()}
+    return action in {entry.action for entry in await service.manager.catalogue.service.audits()}
 
 
 async def test_a_test_restore_by_a_press(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
@@ -169,7 +170,7 @@ async def test_a_run_of_another_process_is_followed(standin: StandIn, tmp_path: 
             gate.set()
             await work
         await ann.wait_for(lambda m: m.id == live.id and "Backup " in m.text and "compared" in m.text, since=0)
-        assert len(await service.manager.catalogue.backups()) == 1
+        assert len(await service.manager.catalogue.backups.select()) == 1
         assert not await RunLock(service.manager.store.folder).holder()
 
 
@@ -198,9 +199,8 @@ async def test_keep_rules_are_explained_in_the_list_and_the_history(standin: Sta
         for _ in range(2):
             backup = (await service.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
         catalogue = service.manager.catalogue
-        assert [b.id for b in await catalogue.backups(on_disk_only=True)] == [backup.id]
-        with closing(sqlite3.connect(settings.backup_dir / "catalogue.db")) as connection, connection:
-            connection.execute("UPDATE backups SET started_at = '2020-01-31T23:30:00.000000+00:00'")
+        assert [b.id for b in await catalogue.backups.select(on_disk_only=True)] == [backup.id]
+        run_sql(catalogue, "UPDATE backups SET started_at = '2020-01-31T23:30:00.000000+00:00'")
         await service.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
         assert "🗓" in (await opened(ann, "Database Backup", "History")).button_texts[1]
         listed = await asyncio.to_thread(courier, tmp_path, "list")

@@ -295,7 +295,7 @@ async def test_a_large_file_that_the_catalogue_knows_is_had_another_way(house: H
     assert restore.callback_data.startswith(f"rst:choose:b{backup.id}")
     await house.press("Forget", said)
     house.archive(backup).unlink()
-    await house.service.manager.catalogue.mark_deleted(backup.id)
+    await house.service.manager.catalogue.backups.mark_deleted(backup.id)
     await house.ann.send_document(copy)
     said = await house.shows("Too large", "Telegram holds its volumes", since=said.revision)
     await house.press("Fetch backup", said)

@@ -85,7 +85,9 @@ async def test_the_digest_from_the_press_to_the_message(desk: Desk) -> None:
         await desk.ann.press("Manual Backup", message=await desk.press("Back", await desk.press("‹ Settings", screen)))
     ).answered()
     await desk.ann.wait_for(lambda m: m.document is not None and m.id > before)
-    assert ("chose messages", "daily digest") in [(e.action, e.detail) for e in await manager.catalogue.audits()]
+    assert ("chose messages", "daily digest") in [
+        (e.action, e.detail) for e in await manager.catalogue.service.audits()
+    ]
 
 
 async def test_quiet_hours_by_preset_by_own_hours_and_off(desk: Desk) -> None:

@@ -32,7 +32,7 @@ class Scene:
     service: Service
 
     async def parked(self) -> dict[int, str]:
-        return {who.chat_id: why for who, why in (await self.service.manager.catalogue.parked()).items()}
+        return {who.chat_id: why for who, why in (await self.service.manager.catalogue.recipients.parked()).items()}
 
     async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
         async with asyncio.timeout(20):
@@ -95,14 +95,16 @@ async def test_a_group_with_a_new_id_is_followed(scene: Scene) -> None:
     grown = scene.group.upgrade()
 
     async def followed() -> bool:
-        return await scene.service.manager.catalogue.current(Recipient(chat_id=GROUP)) == Recipient(chat_id=grown.id)
+        return await scene.service.manager.catalogue.recipients.current(Recipient(chat_id=GROUP)) == Recipient(
+            chat_id=grown.id
+        )
 
     await scene.until(followed)
 
 
 async def test_start_in_a_parked_group_unparks_it(scene: Scene) -> None:
     """An admin who presses Start there means it."""
-    await scene.service.manager.catalogue.park(Recipient(chat_id=GROUP), "the topic is closed")
+    await scene.service.manager.catalogue.recipients.park(Recipient(chat_id=GROUP), "the topic is closed")
     await scene.ann.send("/start", to=scene.group)
 
     async def is_back() -> bool:

@@ -97,8 +97,8 @@ async def test_a_preset_is_previewed_confirmed_told_and_kept(house: House) -> No
         done = await pressed(house.ben, "Follow .env again", asked)
         assert "from .env" in done.text
         assert service.scheduler.expression == "0 * * * *"
-        assert SCHEDULE not in await service.manager.catalogue.overrides()
-        actions = [entry.action for entry in await service.manager.catalogue.audits()]
+        assert SCHEDULE not in await service.manager.catalogue.service.overrides()
+        actions = [entry.action for entry in await service.manager.catalogue.service.audits()]
         assert actions == ["reset the schedule", "changed the schedule"]
 
 
@@ -163,7 +163,7 @@ async def test_another_process_changes_the_schedule(house: House) -> None:
             await other.timetable.change("0 0 * * *", actor="a command")
         await service.follow_timetable()
         assert service.scheduler.expression == "0 0 * * *"
-        heartbeat = await service.manager.catalogue.heartbeat()
+        heartbeat = await service.manager.catalogue.service.heartbeat()
         assert heartbeat is not None
         assert heartbeat.next_run_at == datetime(2026, 7, 13, 22, 0, tzinfo=UTC)
 
@@ -171,7 +171,7 @@ async def test_another_process_changes_the_schedule(house: House) -> None:
 async def test_a_choice_that_can_not_be_read_gives_way_loudly(house: House) -> None:
     """A stored expression of another version is not followed in silence: .env holds, and the status says why."""
     async with house.service() as service:
-        await service.manager.catalogue.set_override(SCHEDULE, "@hourly", "Ann")
+        await service.manager.catalogue.service.set_override(SCHEDULE, "@hourly", "Ann")
         await service.follow_timetable()
         status = await service.manager.status()
         assert status.schedule == service.scheduler.expression == "0 * * * *"
@@ -188,23 +188,23 @@ async def test_a_missed_run_is_caught_up_by_the_schedule_of_the_chat(house: Hous
     house.clock.now = NOON.replace(minute=50)
     async with house.service() as service:
         await until(lambda: _delivered(service))
-        (backup,) = await service.manager.catalogue.backups()
+        (backup,) = await service.manager.catalogue.backups.select()
         assert backup.trigger is Trigger.CATCH_UP
-        assert await service.manager.catalogue.last_planned() == NOON.replace(minute=30)
+        assert await service.manager.catalogue.service.last_planned() == NOON.replace(minute=30)
 
 
 async def _delivered(service: Service) -> bool:
-    return any(b.state is BackupState.DELIVERED for b in await service.manager.catalogue.backups())
+    return any(b.state is BackupState.DELIVERED for b in await service.manager.catalogue.backups.select())
 
 
 async def test_a_new_schedule_owes_nothing_of_the_time_before_it(house: House) -> None:
     """Chosen at 14:02, “every 15 minutes” does not make up for 14:00 at the next start."""
     async with house.service() as service:
-        await service.manager.catalogue.set_last_planned(NOON - timedelta(days=1))
+        await service.manager.catalogue.service.set_last_planned(NOON - timedelta(days=1))
         await service.manager.timetable.change("*/15 * * * *", actor="Ann")
     async with house.service() as service:
         assert service.scheduler.running is None
-        assert await service.manager.catalogue.backups() == ()
+        assert await service.manager.catalogue.backups.select() == ()
 
 
 async def test_a_run_under_way_goes_on_while_the_schedule_changes(house: House, tmp_path: Path) -> None:
@@ -230,8 +230,8 @@ async def test_a_schedule_too_often_for_the_size_is_refused(house: House) -> Non
     """Runs that come faster than backups can be made and sent are refused with the mend."""
     async with house.service() as service:
         catalogue = service.manager.catalogue
-        number = await catalogue.begin_backup(trigger=Trigger.COMMAND, requested_by="a test", started_at=NOON)
-        await catalogue.finish_backup(
+        number = await catalogue.backups.begin(trigger=Trigger.COMMAND, requested_by="a test", started_at=NOON)
+        await catalogue.backups.finish(
             number,
             state=BackupState.DELIVERED,
             finished_at=NOON + timedelta(seconds=100),
@@ -272,7 +272,7 @@ async def test_a_pause_ends_by_itself_with_one_run_that_makes_up(house: House) -
         await service.follow_timetable()
         await until(lambda: _delivered(service))
         await service.follow_timetable()
-        (backup,) = await service.manager.catalogue.backups()
+        (backup,) = await service.manager.catalogue.backups.select()
         assert backup.trigger is Trigger.CATCH_UP
 
 

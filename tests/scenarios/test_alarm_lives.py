@@ -84,7 +84,7 @@ async def unreachable(town: Town, _: MovedClock) -> AsyncIterator[Callable[[], A
     town.ben.block_bot()
 
     async def is_parked() -> bool:
-        return bool(await town.service.manager.catalogue.parked())
+        return bool(await town.service.manager.catalogue.recipients.parked())
 
     await until(is_parked)
     yield town.service.manager.alarms.deliver
@@ -93,7 +93,7 @@ async def unreachable(town: Town, _: MovedClock) -> AsyncIterator[Callable[[], A
 
 @asynccontextmanager
 async def drill_failed(town: Town, _: MovedClock) -> AsyncIterator[Callable[[], Awaitable[object]]]:
-    (backup,) = await town.service.manager.catalogue.backups(limit=1)
+    (backup,) = await town.service.manager.catalogue.backups.select(limit=1)
     archive = town.settings.backup_dir / backup.archive_name
     whole = archive.read_bytes()
 

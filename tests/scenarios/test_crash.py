@@ -55,13 +55,13 @@ asyncio.run(main())
 async def is_sound(manager: Manager) -> None:
     """Whatever is called a backup opens in full, and nothing else lies about."""
     on_disk = {path.name for path in manager.store.folder.glob("database_backup_*")}
-    known = await manager.catalogue.backups(on_disk_only=True)
+    known = await manager.catalogue.backups.select(on_disk_only=True)
     assert on_disk == {backup.archive_name for backup in known}
     for backup in known:
         await verify_archive(
             manager.store.folder / backup.archive_name, expected_sha256=backup.archive_sha256, abort=Abort()
         )
-    assert not [b for b in await manager.catalogue.backups() if b.state is BackupState.RUNNING]
+    assert not [b for b in await manager.catalogue.backups.select() if b.state is BackupState.RUNNING]
     assert not list((manager.store.folder / ".work").glob("*"))
 
 

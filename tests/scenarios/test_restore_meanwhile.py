@@ -104,7 +104,7 @@ async def test_a_run_that_falls_due_meanwhile_is_made_right_after(tmp_path: Path
             await until(lambda: _waits(town))
         await town.ann.wait_for(lambda m: "Restored" in m.text, within=20)
         await until(lambda: _has_scheduled(town))
-        newest, safety, first = await town.service.manager.catalogue.backups()
+        newest, safety, first = await town.service.manager.catalogue.backups.select()
         assert (newest.trigger, safety.trigger, first.id) == (Trigger.SCHEDULE, Trigger.SAFETY, backup_id)
         users = next(database for database in newest.databases if database.name == "users.db")
         assert dict(users.rows)["entries"] == 50
@@ -115,7 +115,7 @@ async def _waits(town: Town) -> bool:
 
 
 async def _has_scheduled(town: Town) -> bool:
-    backups = await town.service.manager.catalogue.backups()
+    backups = await town.service.manager.catalogue.backups.select()
     return any(b.trigger is Trigger.SCHEDULE and b.state is BackupState.DELIVERED for b in backups)
 
 
@@ -134,7 +134,7 @@ async def test_a_run_that_waited_when_the_service_stopped_is_caught_up_with(tmp_
 
 
 async def _has_caught_up(town: Town) -> bool:
-    return any(b.trigger is Trigger.CATCH_UP for b in await town.service.manager.catalogue.backups())
+    return any(b.trigger is Trigger.CATCH_UP for b in await town.service.manager.catalogue.backups.select())
 
 
 async def test_a_failure_goes_back_by_itself_and_everybody_hears_of_it(tmp_path: Path) -> None:

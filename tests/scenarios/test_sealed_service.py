@@ -366,7 +366,7 @@ async def test_without_a_key_archives_of_a_lost_catalogue_are_kept_and_not_count
 
     for _ in range(2):  # a second start changes nothing
         async with open_manager(settings, deliver=False) as manager:
-            (kept,) = await manager.catalogue.backups()
+            (kept,) = await manager.catalogue.backups.select()
             assert (kept.archive_name, kept.proven, kept.sealed, kept.on_disk) == (
                 made[1].archive_name, False, UNKNOWN, True,
             )  # fmt: skip
@@ -387,7 +387,7 @@ async def test_without_a_key_archives_of_a_lost_catalogue_are_kept_and_not_count
         tmp_path, None, source, MAX_BACKUP_COUNT="1", AGE_IDENTITY_FILE=str(identity_file(tmp_path, SECRET))
     )
     async with open_manager(with_key, deliver=False) as manager:
-        found = await manager.catalogue.backup(kept.id)
+        found = await manager.catalogue.backups.get(kept.id)
     assert (found.proven, found.sealed, found.archive_sha256) == (True, MARK, made[1].archive_sha256)
     assert found.note == ""
     assert [database.name for database in found.databases] == ["shop.db"]
@@ -403,7 +403,7 @@ async def test_a_wrong_key_adopts_nothing_and_deletes_nothing(tmp_path: Path) ->
         tmp_path, None, tmp_path / "shop.db", AGE_IDENTITY_FILE=str(identity_file(tmp_path, new_identity()[0]))
     )
     async with open_manager(wrong, deliver=False) as manager:
-        (kept,) = await manager.catalogue.backups()
+        (kept,) = await manager.catalogue.backups.select()
     assert (kept.archive_name, kept.proven) == (made.archive_name, False)
 
 
@@ -416,12 +416,12 @@ async def test_the_chat_tells_what_a_kept_archive_is(standin: StandIn, ann: Pers
         await manager.pins.refresh()
     await lose_catalogue(settings)
     async with open_manager(settings, deliver=True) as manager:
-        assert not (await manager.catalogue.backups())[0].proven
+        assert not (await manager.catalogue.backups.select())[0].proven
         assert manager.pins is not None
         await manager.pins.refresh()
     async with open_manager(settings, deliver=True) as manager:
-        on_disk = await manager.catalogue.backups(on_disk_only=True)
-        everything = await manager.catalogue.backups()
+        on_disk = await manager.catalogue.backups.select(on_disk_only=True)
+        everything = await manager.catalogue.backups.select()
     assert on_disk == everything
     assert [(b.archive_sha256, b.sealed, b.proven) for b in on_disk] == [(made.archive_sha256, MARK, True)]
 

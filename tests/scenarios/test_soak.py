@@ -222,12 +222,12 @@ async def all_served(world: World) -> None:
         world.now += timedelta(minutes=5)  # what waits for its next try becomes due
         assert world.service.manager.ledger is not None
         world.service.manager.ledger.nudge()
-        newest = (await catalogue.backups(limit=1))[0]
-        rows = await catalogue.deliveries(newest.id)
+        newest = (await catalogue.backups.select(limit=1))[0]
+        rows = await catalogue.deliveries.of(newest.id)
         return len(rows) == len(ADMINS) and all(row.state is DeliveryState.SENT for row in rows)
 
     await until(served)
-    newest = (await catalogue.backups(limit=1))[0]
+    newest = (await catalogue.backups.select(limit=1))[0]
     content = (world.settings.backup_dir / newest.archive_name).read_bytes()
     for person in world.people.values():
         documents = [m.document for m in person.messages if m.document and m.document.name == newest.archive_name]
@@ -254,14 +254,14 @@ async def alarms_have_ended(world: World) -> None:
 async def archives_are_right(world: World) -> None:
     """What the catalogue says is on the disk is there and whole, nothing else is, and the limits are kept."""
     catalogue, folder = world.service.manager.catalogue, world.settings.backup_dir
-    on_disk = await catalogue.backups(limit=ALL, on_disk_only=True)
+    on_disk = await catalogue.backups.select(limit=ALL, on_disk_only=True)
     assert {backup.archive_name for backup in on_disk} == {path.name for path in folder.glob("database_backup_*")}
     assert len(on_disk) <= KEPT_COUNT + len(world.databases)
-    floors = {backup.id for backup in (await catalogue.latest_by_database()).values()}
+    floors = {backup.id for backup in (await catalogue.backups.latest_by_database()).values()}
     for backup in on_disk:
         await verify_archive(folder / backup.archive_name, expected_sha256=backup.archive_sha256, abort=Abort())
         assert backup.id in floors or world.now - backup.started_at <= timedelta(days=KEPT_DAYS) + 3 * HOUR
-    every = await catalogue.backups(limit=ALL)
+    every = await catalogue.backups.select(limit=ALL)
     assert {backup.trigger for backup in every} <= {Trigger.SCHEDULE, Trigger.CATCH_UP}
     assert sum(1 for backup in every if backup.proven) >= world.possible * 0.9
     assert all(_accounted(backup) for backup in every)

@@ -116,7 +116,7 @@ async def test_nothing_to_back_up_is_a_failed_run_with_its_reasons(opened, tmp_p
     manager = await opened(tmp_path / "missing.db")
     with pytest.raises(NothingToBackUpError, match=r"missing\.db"):
         await back_up(manager)
-    (failed,) = await manager.catalogue.backups()
+    (failed,) = await manager.catalogue.backups.select()
     assert failed.state is BackupState.FAILED
     assert [record.reason for record in failed.skipped] == [SkipReason.MISSING]
     assert not list(manager.store.folder.glob("*.zip*"))
@@ -174,7 +174,7 @@ async def test_a_stopped_run_leaves_nothing_half_done(opened, tmp_path: Path) ->
         manager._runs._run.abort.set("a test stops it")
     with pytest.raises(AbortedError):
         await run
-    (backup,) = await manager.catalogue.backups()
+    (backup,) = await manager.catalogue.backups.select()
     assert backup.state is BackupState.INTERRUPTED
     assert not list(manager.store.folder.glob("database_backup*"))
     assert not list((manager.store.folder / ".work").glob("*"))
@@ -201,7 +201,7 @@ async def test_retention_drops_the_oldest_and_never_a_pinned_one(opened, tmp_pat
         if len(made) == 1:
             await manager.pin(made[0].id, True, actor="Ann")
         clock.now += timedelta(hours=1)
-    left = {backup.id for backup in await manager.catalogue.backups(on_disk_only=True)}
+    left = {backup.id for backup in await manager.catalogue.backups.select(on_disk_only=True)}
     on_disk = {path.name for path in manager.store.folder.glob("*.zip")}
     assert made[0].id in left
     assert made[1].id not in left
@@ -217,7 +217,7 @@ async def test_the_last_good_backup_of_a_database_survives_its_age(opened, tmp_p
     for _ in range(3):
         clock.now += timedelta(days=5)
         await back_up(manager)
-    assert (await manager.catalogue.backup(first.id)).on_disk
+    assert (await manager.catalogue.backups.get(first.id)).on_disk
     assert (manager.store.folder / first.archive_name).exists()
 
 
@@ -258,7 +258,7 @@ async def test_the_catalogue_is_rebuilt_from_the_archives(opened, tmp_path: Path
     (manager.store.folder / CATALOGUE_NAME).write_bytes(b"\0garbage" * 500)
     settings = load_settings(tmp_path / ".env", need_telegram=False)
     async with open_manager(settings, deliver=False, clock=clock) as again:
-        (found,) = await again.catalogue.backups()
+        (found,) = await again.catalogue.backups.select()
     assert (found.archive_name, found.archive_sha256) == (made.archive_name, made.archive_sha256)
     assert found.databases == made.databases
     assert list(manager.store.folder.glob("*broken*"))

@@ -112,7 +112,7 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
 
 async def restores_of(town: Town) -> list[str]:
     """What the record says about restores, oldest first."""
-    audits = await town.service.manager.catalogue.audits()
+    audits = await town.service.manager.catalogue.service.audits()
     return [entry.action for entry in reversed(audits) if "restore" in entry.action]
 
 

@@ -11,9 +11,9 @@ from bot.cli.options import DEFAULT_ENV, EnvFile, Json
 from bot.config.folders import own_folders
 from bot.config.settings import Settings, load_settings
 from bot.models import Database, Recipient
-from bot.services.catalogue import CATALOGUE_NAME, stored_expected
+from bot.services.catalogue import stored_expected, stored_override
 from bot.services.messages.timers import stored_timer_warnings
-from bot.services.schedule.timetable import SchedulePlan, resolve, stored_override
+from bot.services.schedule.timetable import SCHEDULE, SchedulePlan, resolve
 from bot.services.snapshot.databases import Discovery, find_databases
 from bot.services.snapshot.hidden_log import outlook
 
@@ -26,9 +26,9 @@ Outlooks = dict[Database, tuple[str, str]]
 def command(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     """Print the effective settings (secrets masked), what would be backed up, and to whom it would go."""
     settings = load_settings(env_file)
-    expected = stored_expected(settings.backup_dir / CATALOGUE_NAME)
+    expected = stored_expected(settings.backup_dir)
     found = find_databases(settings.databases, {}, own=own_folders(settings), expected=expected, include_hidden=True)
-    plan = resolve(settings.schedule, stored_override(settings.backup_dir))
+    plan = resolve(settings.schedule, stored_override(settings.backup_dir, SCHEDULE))
 
     async def look() -> Outlooks:
         return {database: await outlook(database.path) for database in found.databases}

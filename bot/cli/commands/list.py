@@ -26,7 +26,7 @@ def command(
 
     async def work() -> None:
         async with opened(settings, reading=True) as manager:
-            backups = await manager.catalogue.backups(limit=limit, on_disk_only=not everything, gone_too=True)
+            backups = await manager.catalogue.backups.select(limit=limit, on_disk_only=not everything, gone_too=True)
             # Where only age and count decide, the same few words would stand in every row.
             why = {d.backup.id: d.why for d in await manager.plan_prune()} if manager.keep_rules.any else {}
         if json:

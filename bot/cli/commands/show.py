@@ -16,7 +16,7 @@ def command(which: Which, env_file: EnvFile = DEFAULT_ENV, json: Json = False) -
 
     async def work() -> None:
         async with opened(settings, reading=True) as manager:
-            found = await manager.catalogue.find_backup(which)
+            found = await manager.catalogue.backups.find(which)
             details = await manager.details(found.id)
         if json:
             output.print_json(details)

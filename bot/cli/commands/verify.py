@@ -58,7 +58,7 @@ def command(
 
 async def _gone(manager: Manager) -> list[Verified]:
     """Return what the disk should have and does not have any more."""
-    gone = [backup for backup in await manager.catalogue.faulty() if backup.gone]
+    gone = [backup for backup in await manager.catalogue.archives.faulty() if backup.gone]
     return [
         Verified(
             archive=backup.archive_name,

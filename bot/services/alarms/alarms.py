@@ -110,11 +110,11 @@ class Alarms:
         """
         alarm = await self._find(alarm_id)
         if alarm.kind == GONE:
-            names = await self._catalogue.newest_gone() if alarm.subject == MANY else (alarm.subject,)
-            await self._catalogue.let_go(names)
+            names = await self._catalogue.databases.newest_gone() if alarm.subject == MANY else (alarm.subject,)
+            await self._catalogue.databases.let_go(names)
         await self.clear(alarm.key, f"Accepted by {actor}.", accepted=True)
         with suppress(CourierError):  # the audit is no reason to leave an alarm standing
-            await self._catalogue.audit(actor, "accepted", f"{alarm.title}: {alarm.sentence}")
+            await self._catalogue.service.audit(actor, "accepted", f"{alarm.title}: {alarm.sentence}")
         return alarm
 
     async def hush(self, alarm_id: str, address: str, until: datetime, *, actor: str) -> Alarm:
@@ -124,7 +124,9 @@ class Alarms:
         if notice is not None:
             await self._register.save_notice(replace(notice, quiet_until=until))
         with suppress(CourierError):
-            await self._catalogue.audit(actor, "silenced an alarm for themselves", f"{alarm.title}: {alarm.sentence}")
+            await self._catalogue.service.audit(
+                actor, "silenced an alarm for themselves", f"{alarm.title}: {alarm.sentence}"
+            )
         return alarm
 
     async def weigh(self, backup_id: int, databases: Iterable[BackedUp]) -> tuple[str, ...]:
@@ -136,7 +138,7 @@ class Alarms:
                 if fall is not None:
                     lines.append(f"{database.name}: {fall.line}")
             if lines:
-                await self._catalogue.set_shrunken(backup_id, lines)
+                await self._catalogue.alarms.set_shrunken(backup_id, lines)
         except CourierError as error:
             logger.error("backup {} could not be compared with the one before: {}", backup_id, error.sentence)
         except Exception:
@@ -153,12 +155,12 @@ class Alarms:
         alarm = next((a for a in await self.open_alarms() if a.key == key), None)
         if alarm is not None and (kept := baseline_of(alarm.base, database)) is not None:
             return shrinkage_from(database, kept, percent)
-        before = await self._catalogue.predecessor(database.path, backup_id)
+        before = await self._catalogue.alarms.predecessor(database.path, backup_id)
         if before is None or not percent or not has_lost(database, before):
             return None
         fall = shrinkage_from(database, ShrinkBaseline(database=before), percent)
         for ago, over in FURTHER_BACK if fall is None else ():
-            lowest = await self._catalogue.lowest_level(database, backup_id, ago=ago, accepted=key)
+            lowest = await self._catalogue.alarms.lowest_level(database, backup_id, ago=ago, accepted=key)
             level = ShrinkBaseline(database=lowest, over=over) if lowest is not None else None
             fall = fall or shrinkage_from(database, level, percent)
         return fall

@@ -100,10 +100,10 @@ class AlarmChecks:
 
     async def backups(self) -> None:
         """Read the newest backups, if they are not the same as before: they can be long."""
-        mark = await self._catalogue.newest_mark()
+        mark = await self._catalogue.backups.newest_mark()
         if mark != self._mark:
-            self._latest = await self._catalogue.latest_run(interrupted=False)  # a shutdown is no trouble
-            self._proven = await self._catalogue.latest_proven()
+            self._latest = await self._catalogue.backups.latest_run(interrupted=False)  # a shutdown is no trouble
+            self._proven = await self._catalogue.backups.latest_proven()
             await self.shrinking()
             self._mark = mark
 
@@ -112,7 +112,7 @@ class AlarmChecks:
         latest = self._latest
         if latest is None:
             return
-        let_go = await self._catalogue.let_go_names()
+        let_go = await self._catalogue.databases.let_go_names()
         gone = {record.name: record for record in latest.skipped if record.reason is SkipReason.GONE}
         missed = {name: gone[name] for name in gone if name not in let_go}
         skipped = {record.name: record for record in latest.skipped if record.name not in gone}
@@ -150,14 +150,14 @@ class AlarmChecks:
 
     async def shrinking(self) -> None:
         """Every new backup, compared with the one before: what fell is an alarm, what came back ends it."""
-        seen = await self._catalogue.alarms_seen_to()
+        seen = await self._catalogue.alarms.seen_to()
         # Without a memory (a new or rebuilt catalogue), the newest one alone is looked at.
-        newest = await self._catalogue.backups(limit=1 if seen is None else 50, proven_only=True)
+        newest = await self._catalogue.backups.select(limit=1 if seen is None else 50, proven_only=True)
         new = sorted((b for b in newest if b.id > (seen or 0)), key=lambda backup: backup.id)
         for backup in new:
             if backup.trigger is not Trigger.SAFETY:
                 await self._weigh(backup)
-            await self._catalogue.set_alarms_seen_to(backup.id)
+            await self._catalogue.alarms.set_seen_to(backup.id)
         if not self._alarms.shrink_percent:
             for alarm in await self._open(SHRUNKEN):
                 await self._alarms.clear(alarm.key, "SHRINK_ALARM is 0: this is no longer watched.")
@@ -180,7 +180,7 @@ class AlarmChecks:
         """The newest good backup: is it too old, though runs are planned?"""
         now = self._clock()
         proven = self._proven
-        good = proven.started_at if proven is not None else await self._catalogue.first_backup_at()
+        good = proven.started_at if proven is not None else await self._catalogue.backups.first_at()
         # A backup dated in the future proves nothing of today.
         since = self._started_at if good is None or is_ahead(good, now) else good
         expression = (await self._timetable.plan()).expression
@@ -188,7 +188,7 @@ class AlarmChecks:
         if now < at:
             await self._alarms.clear("stale", "There is a good backup again.")
             return
-        paused = (await self._catalogue.overrides()).get(PAUSED)
+        paused = (await self._catalogue.service.overrides()).get(PAUSED)
         if now < self._started_at + JUST_STARTED or self._is_running(now) or _tolerated(paused, now):
             return
         what = f"The newest good backup is of {since:%Y-%m-%d %H:%M} UTC." if proven else "There is no good backup yet."
@@ -197,7 +197,7 @@ class AlarmChecks:
 
     async def drills(self) -> None:
         """The newest test-restore: did it fail?"""
-        drill = await self._catalogue.last_drill()
+        drill = await self._catalogue.drills.last()
         if drill is None:
             return
         if drill.ok:
@@ -213,9 +213,9 @@ class AlarmChecks:
 
     async def recipients(self) -> None:
         """Who can't be reached, and has to do something about it."""
-        current = [await self._catalogue.current(recipient) for recipient in self._audience]
-        parked = {r: reason for r, reason in (await self._catalogue.parked()).items() if r in current}
-        for status in await self._catalogue.recipient_statuses(parked):
+        current = [await self._catalogue.recipients.current(recipient) for recipient in self._audience]
+        parked = {r: reason for r, reason in (await self._catalogue.recipients.parked()).items() if r in current}
+        for status in await self._catalogue.recipients.statuses(parked):
             who = f"{status.name} ({status.recipient.address})" if status.name else status.recipient.address
             reason = status.parked_reason
             sentence = f"{who}{' ' if reason.startswith(('must ', 'has ', 'is ')) else ': '}{reason}."

@@ -55,10 +55,10 @@ class AlarmRegister:
         if self._loaded:
             return
         try:
-            known = await self._catalogue.active_alarms()
+            known = await self._catalogue.alarms.active()
             self._loaded = True
             if forget:
-                await self._catalogue.forget_alarms(self._clock() - KEEP_ENDED)
+                await self._catalogue.alarms.forget_ended(self._clock() - KEEP_ENDED)
         except CourierError as error:
             logger.error("the alarms of before can't be read: {}", error.sentence)
             return
@@ -83,11 +83,11 @@ class AlarmRegister:
         """Write down what is not yet; where the catalogue can't be written, it is tried again at every round."""
         try:
             for alarm_id in tuple(self._unsaved):
-                await self._catalogue.save_alarm(self._alarms[alarm_id])
+                await self._catalogue.alarms.save(self._alarms[alarm_id])
                 self._unsaved.discard(alarm_id)
             for key in tuple(self._unsaved_notices):
                 if key in self._notices:
-                    await self._catalogue.save_told(self._notices[key])
+                    await self._catalogue.alarms.save_notice(self._notices[key])
                 self._unsaved_notices.discard(key)
         except (CourierError, sqlite3.Error) as error:
             logger.error("an alarm could not be written down: {}", error)

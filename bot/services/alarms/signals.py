@@ -140,7 +140,7 @@ class NewBotCheck:
     async def look(self) -> None:
         """End the alarm, if it is time."""
         opened = [alarm for alarm in await self._alarms.open_alarms() if alarm.key == NEW_BOT]
-        if opened and self._admins <= await self._catalogue.told_of_alarm(opened[0].id):
+        if opened and self._admins <= await self._catalogue.alarms.told(opened[0].id):
             await self._alarms.clear(NEW_BOT, "Every admin has pressed Start.")
 
 
@@ -172,7 +172,7 @@ class LocalFilesCheck:
             self._next = None
             await self._alarms.clear("local files", "The Bot API server is not in its local mode any more.")
             return
-        points = await self._catalogue.restore_points(limit=1)
+        points = await self._catalogue.restore_points.select(limit=1)
         if points:
             self._next = self._clock() + FILES_AGAIN
             self._trying = asyncio.create_task(self._try(self._require_readable, points[0].volumes[-1]), name="files")

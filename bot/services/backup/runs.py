@@ -110,7 +110,7 @@ class Runs:
             await self._settle()  # a half copy of a restore that was killed would be taken for a crashed writer
             async with self._lock.hold(trigger=trigger, requested_by=requested_by):
                 if trigger in (Trigger.BUTTON, Trigger.COMMAND):
-                    await self._catalogue.audit(actor or requested_by, "started a backup")
+                    await self._catalogue.service.audit(actor or requested_by, "started a backup")
                 backup = await self._back_up(run)
                 await self._housekeeping.prune_after_run()
                 refusal: TelegramError | None = None
@@ -123,7 +123,7 @@ class Runs:
                 settled = await settle(self._catalogue, backup.id)
                 if refusal is not None and trigger not in (Trigger.SCHEDULE, Trigger.CATCH_UP):
                     raise refusal  # whoever asked for it waits for an answer
-                return RunResult(backup=settled, deliveries=await self._catalogue.deliveries(backup.id))
+                return RunResult(backup=settled, deliveries=await self._catalogue.deliveries.of(backup.id))
         finally:
             self._report(run, Progress(stage=Stage.DONE))
             self._run = None
@@ -135,7 +135,7 @@ class Runs:
     async def _back_up(self, run: _Run) -> Backup:
         """Make the archive and record what became of it, whatever became of it."""
         catalogue = self._catalogue
-        backup_id = await catalogue.begin_backup(
+        backup_id = await catalogue.backups.begin(
             trigger=run.trigger, requested_by=run.requested_by, started_at=run.started_at
         )
         logger.info("backup {} started: {}, asked for by {}", backup_id, run.trigger, run.requested_by)
@@ -146,7 +146,7 @@ class Runs:
         except BaseException as error:
             await asyncio.shield(self._record_failure(backup_id, error))
             raise
-        backup = await catalogue.finish_backup(
+        backup = await catalogue.backups.finish(
             backup_id,
             state=BackupState.STORED,
             finished_at=self._clock(),
@@ -170,7 +170,7 @@ class Runs:
     async def _plan(self, run: _Run, work: Path) -> BackupPlan:
         settings = self._settings
         found = await self._discover()
-        await self._catalogue.remember_names(found.databases)
+        await self._catalogue.databases.remember(found.databases)
         name = await self._store.name_archive(run.started_at, sealed=settings.seal is not None)
         return BackupPlan(
             databases=found.databases,
@@ -193,7 +193,7 @@ class Runs:
         stopped = isinstance(error, (AbortedError, asyncio.CancelledError))
         code = error.code if isinstance(error, CourierError) else "aborted" if stopped else "error"
         sentence = error.sentence if isinstance(error, CourierError) else f"{type(error).__name__}: {error}"
-        await self._catalogue.finish_backup(
+        await self._catalogue.backups.finish(
             backup_id,
             state=BackupState.INTERRUPTED if stopped else BackupState.FAILED,
             finished_at=self._clock(),
@@ -232,7 +232,7 @@ class Runs:
 
     async def _drop_if_needless(self, backup_id: int) -> None:
         """Take back the archive of a run that found nothing changed, if that was asked for; the run stays recorded."""
-        backup = await self._catalogue.backup(backup_id)
+        backup = await self._catalogue.backups.get(backup_id)
         if not backup.on_disk or not await self._preferences.is_redundant(backup):
             return
         try:
@@ -240,7 +240,7 @@ class Runs:
         except CourierError as error:
             logger.warning("{} could not be removed: {}", backup.archive_name, error.sentence)
             return
-        await self._catalogue.mark_deleted(backup.id)
+        await self._catalogue.backups.mark_deleted(backup.id)
         logger.info("backup {} is unchanged since backup {}: its archive is not kept", backup.id, backup.same_as)
 
     # --- progress ----------------------------------------------------------------------------------------------
@@ -282,12 +282,12 @@ class Runs:
 
 async def settle(catalogue: Catalogue, backup_id: int) -> Backup:
     """Bring a proven backup's state in line with its deliveries, and return it."""
-    backup = await catalogue.backup(backup_id)
+    backup = await catalogue.backups.get(backup_id)
     if not backup.proven or backup.state is BackupState.RUNNING:
         return backup
-    state = _settled_state(backup, await catalogue.deliveries(backup_id))
+    state = _settled_state(backup, await catalogue.deliveries.of(backup_id))
     if state is not backup.state:
-        await catalogue.set_state(backup_id, state)
+        await catalogue.backups.set_state(backup_id, state)
     return replace(backup, state=state)
 
 

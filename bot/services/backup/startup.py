@@ -108,7 +108,7 @@ async def _tidy(store: Store, catalogue: Catalogue, keys: Keys) -> None:
     except BusyError:
         return  # what looks like a leftover belongs to the run of another process
     try:
-        for backup in await catalogue.mark_interrupted():
+        for backup in await catalogue.backups.mark_interrupted():
             logger.warning("backup {} of {} was interrupted", backup.id, backup.started_at)
         for path in await store.sweep():
             logger.warning("swept {}", path)
@@ -141,7 +141,7 @@ async def _adopt_strays(store: Store, catalogue: Catalogue, keys: Keys) -> None:
     Killed between the renaming of an archive and its row, a run leaves such a one; a person may have put one back.
     Sealed ones that no key here opens are kept without being proven, until a start that has the key.
     """
-    known = {backup.archive_name: backup for backup in await catalogue.backups(limit=ALL, on_disk_only=True)}
+    known = {backup.archive_name: backup for backup in await catalogue.backups.select(limit=ALL, on_disk_only=True)}
     for path in await store.archives():
         if path.name in known and (known[path.name].proven or not known[path.name].sealed):
             continue
@@ -159,13 +159,15 @@ async def _adopt_stray(path: Path, store: Store, catalogue: Catalogue, keys: Key
     try:
         archive, manifest = await verify_any(path, store.work, keys)
     except SealError as error:
-        if known and not await catalogue.is_told_of(path.name):
+        if known and not await catalogue.archives.is_told_of(path.name):
             return  # as at the last start; it is not read again for nothing
-        backup = await catalogue.adopt_unopened(path, await asyncio.to_thread(_sha256, path), sealed_for(path, NO_KEYS))
+        backup = await catalogue.archives.adopt_unopened(
+            path, await asyncio.to_thread(_sha256, path), sealed_for(path, NO_KEYS)
+        )
         if not backup.proven:
             logger.warning("{} is kept as backup {}: {}", path, backup.id, error.sentence)
         return
-    backup = await catalogue.adopt(path, manifest, archive.sha256, sealed=archive.sealed)
+    backup = await catalogue.archives.adopt(path, manifest, archive.sha256, sealed=archive.sealed)
     logger.warning("{} was not in the catalogue; it is whole, and now backup {}", path, backup.id)
 
 

@@ -1,4 +1,4 @@
-"""Joins the parts of the catalogue, a class per subject, over one connection."""
+"""Joins the tables of the catalogue, a class per subject, over one connection."""
 
 from __future__ import annotations
 
@@ -7,41 +7,50 @@ from types import TracebackType
 from typing import Self
 
 from bot.clock import Clock, utc_now
-from bot.services.catalogue.adoption import AdoptionRows
-from bot.services.catalogue.alarm_rows import AlarmRows
-from bot.services.catalogue.bot_rows import BotRows
-from bot.services.catalogue.connection import carry_out, connect
-from bot.services.catalogue.delivery_rows import DeliveryRows
-from bot.services.catalogue.fault_rows import FaultRows
-from bot.services.catalogue.finding import FindingRows
-from bot.services.catalogue.inbox_rows import InboxRows
-from bot.services.catalogue.preference_rows import PreferenceRows
-from bot.services.catalogue.recipient_rows import RecipientRows
-from bot.services.catalogue.restore_rows import RestoreRows
-from bot.services.catalogue.service_rows import ServiceRows
-from bot.services.catalogue.trim_rows import TrimRows
+from bot.services.catalogue.alarms import AlarmTable
+from bot.services.catalogue.archives import ArchiveTable
+from bot.services.catalogue.backups import BackupTable
+from bot.services.catalogue.bot import BotTable
+from bot.services.catalogue.connection import CatalogueConnection, connect
+from bot.services.catalogue.databases import DatabaseTable
+from bot.services.catalogue.deliveries import DeliveryTable
+from bot.services.catalogue.drills import DrillTable
+from bot.services.catalogue.inbox import InboxTable
+from bot.services.catalogue.messages import MessageTable
+from bot.services.catalogue.preferences import PreferenceTable
+from bot.services.catalogue.recipients import RecipientTable
+from bot.services.catalogue.restore_points import RestorePointTable
+from bot.services.catalogue.service import ServiceTable
+from bot.services.catalogue.trimming import TrimTable
+from bot.services.catalogue.volumes import VolumeTable
 
 
-class Catalogue(
-    AdoptionRows,
-    AlarmRows,
-    BotRows,
-    FaultRows,
-    FindingRows,
-    PreferenceRows,
-    DeliveryRows,
-    InboxRows,
-    RecipientRows,
-    TrimRows,
-    RestoreRows,
-    ServiceRows,
-):
+class Catalogue:
     """One connection for one process; others may read beside it.
 
-    Every method is one transaction: on the disk when it returns, wholly or not at all, also when the caller is
-    cancelled. Methods called side by side queue. All raise CatalogueError when the file can't be used, NoSpaceError
+    Every method of a table is one transaction: on the disk when it returns, wholly or not at all, also when the caller
+    is cancelled. Methods called side by side queue. All raise CatalogueError when the file can't be used, NoSpaceError
     when the disk is full.
     """
+
+    def __init__(self, db: CatalogueConnection) -> None:
+        self._db = db
+        self.path, self.clock = db.path, db.clock
+        self.alarms = AlarmTable(db)
+        self.archives = ArchiveTable(db)
+        self.backups = BackupTable(db)
+        self.bot = BotTable(db)
+        self.databases = DatabaseTable(db)
+        self.deliveries = DeliveryTable(db)
+        self.drills = DrillTable(db)
+        self.inbox = InboxTable(db)
+        self.messages = MessageTable(db)
+        self.preferences = PreferenceTable(db)
+        self.recipients = RecipientTable(db)
+        self.restore_points = RestorePointTable(db)
+        self.service = ServiceTable(db)
+        self.trimming = TrimTable(db)
+        self.volumes = VolumeTable(db)
 
     @classmethod
     async def open(cls, path: Path, *, clock: Clock = utc_now, read_only: bool = False) -> Self:
@@ -50,20 +59,17 @@ class Catalogue(
         Raises BrokenCatalogueError (a CatalogueError) when the file is damaged or no database, CatalogueError when it
         is of a newer version, another application's, locked, not readable, or missing (`read_only`).
         """
-        return cls(path, await connect(path, read_only=read_only), clock)
+        return cls(CatalogueConnection(path, await connect(path, read_only=read_only), clock))
 
     async def close(self) -> None:
         """Close the connection after what is queued is done; a second call does nothing."""
-        async with self.lock:
-            if not self.closed:
-                self.closed = True
-                await carry_out(self.database.close())
+        await self._db.close()
 
     async def data_version(self) -> int:
         """Return a number that changes when another connection wrote (https://www.sqlite.org/pragma.html)."""
-        async with self.lock:
-            self.require_open()
-            return int(await self.value("PRAGMA data_version"))
+        async with self._db.lock:
+            self._db.require_open()
+            return int(await self._db.value("PRAGMA data_version"))
 
     async def __aenter__(self) -> Self:
         return self

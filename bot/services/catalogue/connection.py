@@ -11,14 +11,15 @@ from contextlib import asynccontextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
-from urllib.parse import quote
 
 import aiosqlite
 
 from bot.clock import Clock
 from bot.errors import CatalogueError, CourierError, NoSpaceError
 from bot.services.catalogue import schema
+from bot.services.concurrency.threads import settled
 from bot.services.files.store import create_private_folder
+from bot.services.snapshot.source import uri_of
 
 BUSY_SECONDS = 10.0
 SIDECARS = ("-wal", "-shm", "-journal")
@@ -28,7 +29,7 @@ _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 T = TypeVar("T")
 P = ParamSpec("P")
-Self = TypeVar("Self", bound="CatalogueRows")
+Table = TypeVar("Table", bound="CatalogueTable")
 
 
 class BrokenCatalogueError(CatalogueError):
@@ -57,68 +58,58 @@ def explain(path: Path, error: sqlite3.Error) -> CourierError:
     )
 
 
-async def carry_out(work: Coroutine[Any, Any, T]) -> T:
-    """Carry work out to its end even when the caller is cancelled meanwhile; the cancellation then goes on.
-
-    A half-done row would be worse than a shutdown that takes a few milliseconds longer: a volume that Telegram has
-    confirmed but nobody wrote down is sent twice.
-    """
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        if not task.cancelled():
-            task.exception()  # looked at, so that asyncio does not report it as never retrieved
-        raise cancelled
-    return task.result()
-
-
 def reading(
-    method: Callable[Concatenate[Self, P], Awaitable[T]],
-) -> Callable[Concatenate[Self, P], Coroutine[Any, Any, T]]:
+    method: Callable[Concatenate[Table, P], Awaitable[T]],
+) -> Callable[Concatenate[Table, P], Coroutine[Any, Any, T]]:
     """Run a method in one read transaction: all its statements see the same instant."""
     return _transaction(method, "BEGIN")
 
 
 def writing(
-    method: Callable[Concatenate[Self, P], Awaitable[T]],
-) -> Callable[Concatenate[Self, P], Coroutine[Any, Any, T]]:
+    method: Callable[Concatenate[Table, P], Awaitable[T]],
+) -> Callable[Concatenate[Table, P], Coroutine[Any, Any, T]]:
     """Run a method in one write transaction: all of it is on the disk when it returns, or none of it ever is."""
     # IMMEDIATE: a transaction that reads first and writes later can't wait for a lock, it fails at once.
     return _transaction(method, "BEGIN IMMEDIATE")
 
 
 def _transaction(
-    method: Callable[Concatenate[Self, P], Awaitable[T]], begin: str
-) -> Callable[Concatenate[Self, P], Coroutine[Any, Any, T]]:
+    method: Callable[Concatenate[Table, P], Awaitable[T]], begin: str
+) -> Callable[Concatenate[Table, P], Coroutine[Any, Any, T]]:
     @wraps(method)
-    async def call(self: Self, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def call(self: Table, /, *args: P.args, **kwargs: P.kwargs) -> T:
         async def work() -> T:
-            async with self.transaction(begin):
+            async with self._db.transaction(begin):
                 return await method(self, *args, **kwargs)
 
-        async with self.lock:
-            return await carry_out(work())
+        # To its end, although the caller is cancelled: a half-done row would be worse than a shutdown that takes a few
+        # milliseconds longer. A volume that Telegram has confirmed but nobody wrote down is sent twice.
+        async with self._db.lock:
+            return await settled(asyncio.ensure_future(work()))
 
     return call
 
 
-class CatalogueRows:
-    """Statements on the one connection. Every method of the catalogue is one transaction, and they queue."""
+class CatalogueConnection:
+    """Statements on the one connection, which the tables share; `lock` is held for as long as a transaction."""
 
     def __init__(self, path: Path, database: aiosqlite.Connection, clock: Clock) -> None:
         self.path = path
         self.clock = clock
         self.lock = asyncio.Lock()
-        self.database = database
-        self.closed = False
+        self._database = database
+        self._closed = False
+
+    async def close(self) -> None:
+        """Close after what is queued is done; a second call does nothing."""
+        async with self.lock:
+            if not self._closed:
+                self._closed = True
+                await settled(asyncio.ensure_future(self._database.close()))
 
     def require_open(self) -> None:
-        if self.closed:
+        """Raises CatalogueError."""
+        if self._closed:
             message = f"The catalogue {self.path.name} is closed."
             raise CatalogueError(message)
 
@@ -141,16 +132,16 @@ class CatalogueRows:
 
     async def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
         """Run one statement; return how many rows it changed."""
-        async with self.database.execute(sql, parameters) as cursor:
+        async with self._database.execute(sql, parameters) as cursor:
             return cursor.rowcount
 
     async def insert(self, sql: str, parameters: Sequence[object]) -> int:
         """Run one insert; return the id of the new row."""
-        async with self.database.execute(sql, parameters) as cursor:
+        async with self._database.execute(sql, parameters) as cursor:
             return cursor.lastrowid or 0
 
     async def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[sqlite3.Row]:
-        return list(await self.database.execute_fetchall(sql, parameters))
+        return list(await self._database.execute_fetchall(sql, parameters))
 
     async def row(self, sql: str, parameters: Sequence[object] = ()) -> sqlite3.Row | None:
         rows = await self.rows(sql, parameters)
@@ -160,6 +151,13 @@ class CatalogueRows:
         """Return the first column of the first row, None without a row."""
         row = await self.row(sql, parameters)
         return None if row is None else row[0]
+
+
+class CatalogueTable:
+    """One subject of the catalogue. Every method is one transaction, and they queue."""
+
+    def __init__(self, db: CatalogueConnection) -> None:
+        self._db = db
 
 
 async def connect(path: Path, *, read_only: bool) -> aiosqlite.Connection:
@@ -175,7 +173,7 @@ async def connect(path: Path, *, read_only: bool) -> aiosqlite.Connection:
     try:
         if not read_only:
             await asyncio.to_thread(_make_private, path)
-        return await carry_out(_connect(path, read_only))
+        return await settled(asyncio.ensure_future(_connect(path, read_only)))
     except sqlite3.Error as error:
         raise explain(path, error) from error
     except OSError as error:
@@ -212,15 +210,9 @@ async def _connect(path: Path, read_only: bool) -> aiosqlite.Connection:
 
 
 async def _open(path: Path, mode: str) -> aiosqlite.Connection:
-    database = await aiosqlite.connect(uri(path, mode), uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+    database = await aiosqlite.connect(uri_of(path, mode=mode), uri=True, isolation_level=None, timeout=BUSY_SECONDS)
     database.row_factory = sqlite3.Row
     return database
-
-
-def uri(path: Path, mode: str) -> str:
-    """Return SQLite's URI of a path, also of a drive or a share on Windows (https://www.sqlite.org/uri.html)."""
-    name = path.absolute().as_posix()
-    return f"file://{quote(name if name.startswith('/') else f'/{name}', safe='/:')}?mode={mode}"
 
 
 def _make_private(path: Path) -> None:

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bot.errors import CatalogueError
-from bot.services.catalogue.connection import uri
+from bot.services.snapshot.source import uri_of
 
 
 def copy_catalogue(source: Path, copy: Path) -> None:
@@ -23,7 +23,7 @@ def copy_catalogue(source: Path, copy: Path) -> None:
             return
         try:
             with (
-                closing(sqlite3.connect(uri(source, "ro"), uri=True, timeout=1)) as reading,
+                closing(sqlite3.connect(uri_of(source, mode="ro"), uri=True, timeout=1)) as reading,
                 closing(sqlite3.connect(copy)) as writing,
             ):
                 reading.backup(writing)

@@ -13,9 +13,9 @@ from pathlib import Path
 from bot.clock import Clock, utc_now
 from bot.errors import CatalogueError
 from bot.models import Backup
-from bot.services.catalogue.adoption import AdoptableManifest
 from bot.services.catalogue.catalogue import Catalogue
 from bot.services.catalogue.connection import SIDECARS, BrokenCatalogueError
+from bot.services.catalogue.databases import AdoptableManifest
 from bot.services.files.store import create_private_folder, list_archives
 
 _UNFINISHED = ".rebuilding"
@@ -81,10 +81,10 @@ async def _rebuild(
         # Newest first: the names that databases have today are the ones to keep.
         for _, manifest, _ in reversed(readable):
             with suppress(ValueError, OverflowError):  # what it says can't be written down
-                await catalogue.learn_names(manifest)
+                await catalogue.databases.learn(manifest)
         for archive, manifest, sha256 in readable:
             try:
-                adopted.append(await catalogue.adopt(archive, manifest, sha256))
+                adopted.append(await catalogue.archives.adopt(archive, manifest, sha256))
             except (OSError, ValueError, OverflowError):
                 unreadable.append(archive)
     await asyncio.to_thread(_put_in_place, unfinished, path)

@@ -66,7 +66,7 @@ class Attempts:
 
     async def current(self, recipients: Iterable[Recipient]) -> list[Recipient]:
         """Follow the remembered migrations; each recipient once."""
-        return list(dict.fromkeys([await self.catalogue.current(recipient) for recipient in recipients]))
+        return list(dict.fromkeys([await self.catalogue.recipients.current(recipient) for recipient in recipients]))
 
     async def attempt(self, recipient: Recipient, outgoing: OutgoingBackup, request: SendRequest) -> Delivery:
         """Make one try at what the recipient is owed of this backup, and return its row; a settled row is left alone.
@@ -84,7 +84,7 @@ class Attempts:
             row = await self._try(row, outgoing, request, self.rows)
             if row.state is DeliveryState.PARKED:
                 self._asked_at[row.recipient] = self.clock()
-            elif row.state is DeliveryState.SENT and row.recipient in await self.catalogue.parked():
+            elif row.state is DeliveryState.SENT and row.recipient in await self.catalogue.recipients.parked():
                 await self.rows.unpark(row.recipient)
             return row
 
@@ -104,7 +104,7 @@ class Attempts:
         None when they have pressed Start in the meantime.
         """
         async with self._lock(status.recipient):
-            if status.recipient not in await self.catalogue.parked():
+            if status.recipient not in await self.catalogue.recipients.parked():
                 return None
             await self.supersede_older(status.recipient, backup)
             await self.rows.park(status.recipient, status.parked_reason)
@@ -132,7 +132,7 @@ class Attempts:
             await self.rows.park(recipient, outcome.sentence)
             return False
         except Migrated as outcome:
-            await self.catalogue.migrate(recipient.chat_id, outcome.new_chat_id)
+            await self.catalogue.recipients.migrate(recipient.chat_id, outcome.new_chat_id)
         except Outcome:
             self._asked_at[recipient] = now - ASK_EVERY + ASK_AGAIN
             return False

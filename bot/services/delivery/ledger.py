@@ -138,7 +138,7 @@ class Ledger:
     async def recipient_moved(self, old_chat_id: int, new_chat_id: int) -> None:
         """A chat of ours has a new id; nothing happens to one that is no recipient and no admin."""
         if any(recipient.chat_id == old_chat_id for recipient in await self._attempts.acquainted()):
-            await self._catalogue.migrate(old_chat_id, new_chat_id)
+            await self._catalogue.recipients.migrate(old_chat_id, new_chat_id)
             self.nudge()
 
     async def drain(self, seconds: float) -> None:
@@ -153,12 +153,12 @@ class Ledger:
         self, recipients: Sequence[Recipient], outgoing: OutgoingBackup, request: SendRequest
     ) -> tuple[Delivery, ...]:
         backup = outgoing.backup
-        await self._catalogue.owe(backup.id, recipients)
+        await self._catalogue.deliveries.owe(backup.id, recipients)
         claims = {(backup.id, recipient) for recipient in recipients} - self._claims
         self._claims |= claims
         try:
             # In this order they reach the first volume, and the first one there uploads it.
-            statuses = sorted(await self._catalogue.recipient_statuses(recipients), key=uploader_rank)
+            statuses = sorted(await self._catalogue.recipients.statuses(recipients), key=uploader_rank)
             rows = await self._side_by_side(statuses, outgoing, request)
         finally:
             self._claims -= claims
@@ -211,7 +211,7 @@ class Ledger:
             row = await self._retry(
                 row, lambda row: self._attempts.attempt_unowed(row, outgoing, request), request.abort
             )
-        if row.state is DeliveryState.SENT and row.recipient in await self._catalogue.parked():
+        if row.state is DeliveryState.SENT and row.recipient in await self._catalogue.recipients.parked():
             await self._rows.unpark(row.recipient)
             self.nudge()
         return row

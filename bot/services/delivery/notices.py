@@ -47,9 +47,9 @@ class NoticeSender:
 
         One's trouble is nobody else's. `to` names others than those who hear of everything.
         """
-        parked = await self._catalogue.parked()
+        parked = await self._catalogue.recipients.parked()
         asked = self._settings.notice_recipients if to is None else to
-        current = dict.fromkeys([await self._catalogue.current(recipient) for recipient in asked])
+        current = dict.fromkeys([await self._catalogue.recipients.current(recipient) for recipient in asked])
         readers = [reader for reader in current if reader not in parked and reader != but]
         notice = Notice(html=html, silent=not loud, buttons=buttons)
         reached = await self._nursery.together([self._tell(reader, notice) for reader in readers])
@@ -61,7 +61,7 @@ class NoticeSender:
         One try; returns the id of the message that holds it. Raises the `Outcome` that stood in the way, with the
         recipient parked where a person must do something first.
         """
-        current = await self._catalogue.current(recipient)
+        current = await self._catalogue.recipients.current(recipient)
         if current != recipient:
             message_id = None  # numbers from before a move mean other messages now
         return await self._nursery.spawn(self._send_or_edit(current, notice, message_id))
@@ -75,7 +75,7 @@ class NoticeSender:
 
         Raises the `Outcome` that stood in the way.
         """
-        if await self._catalogue.current(recipient) != recipient:
+        if await self._catalogue.recipients.current(recipient) != recipient:
             return  # numbers from before a move mean other messages now
         channel = self._channels.of(recipient)
         try:
@@ -125,8 +125,8 @@ class NoticeSender:
         return await self._nursery.until(self._nursery.closing, seconds)
 
     async def _park(self, recipient: Recipient, outcome: Parked) -> None:
-        await self._nursery.keep(self._catalogue.park(recipient, outcome.sentence))
+        await self._nursery.keep(self._catalogue.recipients.park(recipient, outcome.sentence))
 
     async def _follow(self, recipient: Recipient, outcome: Migrated) -> Recipient:
-        await self._catalogue.migrate(recipient.chat_id, outcome.new_chat_id)
-        return await self._catalogue.current(recipient)
+        await self._catalogue.recipients.migrate(recipient.chat_id, outcome.new_chat_id)
+        return await self._catalogue.recipients.current(recipient)

@@ -123,10 +123,7 @@ class OutgoingBackups:
 
         Otherwise volumes sent before and after a change would not join into the archive.
         """
-        first = await self._catalogue.value(
-            "SELECT bytes FROM volumes WHERE backup_id = ? AND number = 1", (backup.id,)
-        )
-        return int(first or self._settings.volume_bytes)
+        return await self._catalogue.volumes.cut_of(backup.id) or self._settings.volume_bytes
 
     def _shared(self, backup: Backup, volume: Volume) -> SharedVolume:
         return SharedVolume(

@@ -64,7 +64,7 @@ class RetryLoop:
         """Start what can be tried now; returns when to look again."""
         now = self._attempts.clock()
         wake_at = now + timedelta(seconds=LOOK_AGAIN)
-        parked = await self._attempts.catalogue.parked()
+        parked = await self._attempts.catalogue.recipients.parked()
         due = []
         for recipient in await self._attempts.acquainted():
             if recipient in self._serving:
@@ -84,13 +84,13 @@ class RetryLoop:
                 continue
             if at > now:
                 wake_at = min(wake_at, at)
-        for status in sorted(await self._attempts.catalogue.recipient_statuses(due), key=uploader_rank):
+        for status in sorted(await self._attempts.catalogue.recipients.statuses(due), key=uploader_rank):
             self.serve(status.recipient)
         return wake_at
 
     async def _head(self, recipient: Recipient) -> Delivery | None:
         """The newest delivery owed; older ones wait behind it, as what keeps it from going would keep them too."""
-        for row in await self._attempts.catalogue.owed(recipient=recipient):
+        for row in await self._attempts.catalogue.deliveries.owed(recipient=recipient):
             if row.state is not DeliveryState.PARKED and (row.backup_id, recipient) not in self._claims:
                 return row
         return None
@@ -110,10 +110,10 @@ class RetryLoop:
         return row
 
     async def _try(self, row: Delivery) -> Delivery:
-        status = (await self._attempts.catalogue.recipient_statuses([row.recipient]))[0]
+        status = (await self._attempts.catalogue.recipients.statuses([row.recipient]))[0]
         return await self._attempts.attempt(
             row.recipient,
-            await self._attempts.outgoing.prepare(await self._attempts.catalogue.backup(row.backup_id)),
+            await self._attempts.outgoing.prepare(await self._attempts.catalogue.backups.get(row.backup_id)),
             SendRequest(
                 silent=True, rank=uploader_rank(status), trusted=status.last_sent_at is not None, abort=Abort()
             ),
@@ -123,8 +123,8 @@ class RetryLoop:
         """Try a parked recipient with the newest that it is owed, or a line: only what arrives counts."""
         if not await self._attempts.check_reachable(recipient):
             return
-        recipient = await self._attempts.catalogue.current(recipient)
-        for row in await self._attempts.catalogue.owed(recipient=recipient):
+        recipient = await self._attempts.catalogue.recipients.current(recipient)
+        for row in await self._attempts.catalogue.deliveries.owed(recipient=recipient):
             if (row.backup_id, recipient) not in self._claims:
                 await self._deliver(row)
             return

@@ -30,13 +30,13 @@ class DeliveryRecords:
 
     async def find(self, backup_id: int, recipient: Recipient) -> Delivery | None:
         """The row as it stands now; None when this recipient was never owed the backup."""
-        rows = await self._catalogue.deliveries(backup_id)
+        rows = await self._catalogue.deliveries.of(backup_id)
         return next((row for row in rows if row.recipient == recipient), None)
 
     async def get(self, backup_id: int, recipient: Recipient) -> Delivery:
         """The row as it stands now, under the id the chat has now; raises `NotFoundError`."""
         row = await self.find(backup_id, recipient) or await self.find(
-            backup_id, await self._catalogue.current(recipient)
+            backup_id, await self._catalogue.recipients.current(recipient)
         )
         if row is None:
             raise NotFoundError(f"{recipient.address} is not owed backup {backup_id}")
@@ -48,7 +48,7 @@ class DeliveryRecords:
 
     async def confirm(self, row: Delivery, sent: SentVolume) -> Delivery:
         """Record a confirmed volume: from here on it is never sent to this recipient again."""
-        await self._nursery.keep(self._catalogue.record_sent(row.backup_id, row.recipient, sent))
+        await self._nursery.keep(self._catalogue.deliveries.record_sent(row.backup_id, row.recipient, sent))
         return replace(row, volumes=(*row.volumes, sent))
 
     async def complete(self, row: Delivery, remark: str = "") -> Delivery:
@@ -98,19 +98,19 @@ class DeliveryRecords:
 
     async def park(self, recipient: Recipient, reason: str) -> None:
         """Park the recipient with everything owed to it."""
-        await self._nursery.keep(self._catalogue.park(recipient, reason))
+        await self._nursery.keep(self._catalogue.recipients.park(recipient, reason))
 
     async def unpark(self, recipient: Recipient) -> None:
         """Make everything owed to the recipient due at once, also what was only waiting for its next try."""
-        await self._nursery.keep(self._catalogue.unpark(recipient))
-        for row in await self._catalogue.owed(recipient=recipient):
+        await self._nursery.keep(self._catalogue.recipients.unpark(recipient))
+        for row in await self._catalogue.deliveries.owed(recipient=recipient):
             if row.state is DeliveryState.PENDING and row.next_try_at is not None:
                 await self.release(row)
 
     async def follow(self, row: Delivery, outcome: Migrated) -> Delivery:
         """Remember the chat's new id for good; returns the row under the name it has from now on."""
-        await self._nursery.keep(self._catalogue.migrate(row.recipient.chat_id, outcome.new_chat_id))
-        moved = await self._catalogue.current(row.recipient)
+        await self._nursery.keep(self._catalogue.recipients.migrate(row.recipient.chat_id, outcome.new_chat_id))
+        moved = await self._catalogue.recipients.current(row.recipient)
         return await self.find(row.backup_id, moved) or row
 
     async def supersede_older(self, recipient: Recipient, newer: Backup) -> None:
@@ -118,10 +118,10 @@ class DeliveryRecords:
 
         A backup with a database that `newer` had to skip stays owed.
         """
-        for row in await self._catalogue.owed(recipient=recipient):
+        for row in await self._catalogue.deliveries.owed(recipient=recipient):
             if row.backup_id == newer.id:
                 continue
-            older = await self._catalogue.backup(row.backup_id)
+            older = await self._catalogue.backups.get(row.backup_id)
             if older.started_at < newer.started_at and covers(newer, older):
                 await self.supersede(row, f"a newer backup took its place: {newer.archive_name}")
 
@@ -130,8 +130,8 @@ class DeliveryRecords:
 
         Who was taken out of the settings gets nothing any more, whatever was owed.
         """
-        parked = await self._catalogue.parked()
-        for row in await self._catalogue.owed():
+        parked = await self._catalogue.recipients.parked()
+        for row in await self._catalogue.deliveries.owed():
             stuck = row.state is DeliveryState.SENDING
             unparked = row.state is DeliveryState.PARKED and row.recipient not in parked
             if (row.backup_id, row.recipient) in claims:
@@ -143,16 +143,16 @@ class DeliveryRecords:
 
     async def settle(self, backup_id: int) -> None:
         """Call the backup delivered when the last recipient has it and no database was skipped."""
-        backup = await self._catalogue.backup(backup_id)
+        backup = await self._catalogue.backups.get(backup_id)
         if backup.skipped or backup.state not in (BackupState.STORED, BackupState.PARTIAL):
             return
-        rows: Sequence[Delivery] = await self._catalogue.deliveries(backup_id)
+        rows: Sequence[Delivery] = await self._catalogue.deliveries.of(backup_id)
         if all_sent(rows):
-            await self._catalogue.set_state(backup_id, BackupState.DELIVERED)
+            await self._catalogue.backups.set_state(backup_id, BackupState.DELIVERED)
 
     async def _save(self, row: Delivery, **changes: object) -> Delivery:
         changed = replace(row, **changes)  # type: ignore[arg-type]  # the names are checked by dataclasses
-        await self._nursery.keep(self._catalogue.save_delivery(changed))
+        await self._nursery.keep(self._catalogue.deliveries.save(changed))
         return changed
 
 
@@ -166,8 +166,8 @@ class UnrecordedDeliveries(DeliveryRecords):
         pass
 
     async def follow(self, row: Delivery, outcome: Migrated) -> Delivery:
-        await self._nursery.keep(self._catalogue.migrate(row.recipient.chat_id, outcome.new_chat_id))
-        return replace(row, recipient=await self._catalogue.current(row.recipient))
+        await self._nursery.keep(self._catalogue.recipients.migrate(row.recipient.chat_id, outcome.new_chat_id))
+        return replace(row, recipient=await self._catalogue.recipients.current(row.recipient))
 
     async def _save(self, row: Delivery, **changes: object) -> Delivery:
         return replace(row, **changes)  # type: ignore[arg-type]

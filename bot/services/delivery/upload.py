@@ -144,7 +144,7 @@ class SharedVolume:
 
     async def _known(self) -> str | None:
         if not self._loaded:
-            file_id = await self._catalogue.file_id(self._backup_id, self.volume.number)
+            file_id = await self._catalogue.volumes.file_id(self._backup_id, self.volume.number)
             if not self._loaded:  # nobody was faster
                 self._loaded, self._file_id = True, file_id
         return self._file_id
@@ -155,7 +155,7 @@ class SharedVolume:
         self._file_id = None
         self._arrived.clear()
         await self._nursery.keep(
-            self._catalogue.set_file_id(self._backup_id, self.volume.number, None, bytes=self.volume.bytes)
+            self._catalogue.volumes.set_file_id(self._backup_id, self.volume.number, None, bytes=self.volume.bytes)
         )
 
     # Turns: at most one upload that makes progress, unless the destination shares nothing.
@@ -227,7 +227,7 @@ class SharedVolume:
             self._end(upload)
         if sent.file_id == self._file_id:
             await self._nursery.keep(
-                self._catalogue.set_file_id(
+                self._catalogue.volumes.set_file_id(
                     self._backup_id, self.volume.number, sent.file_id, bytes=self.volume.bytes, sha256=sent.sha256
                 )
             )

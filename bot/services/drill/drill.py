@@ -176,8 +176,8 @@ class Drills:
 
     async def _drill_newest(self, abort: Abort) -> Drill | None:
         async with self._busy:
-            points = await self._catalogue.restore_points(limit=1) if self._files is not None else ()
-            backup = await self._catalogue.backup_of(points[0]) if points else None
+            points = await self._catalogue.restore_points.select(limit=1) if self._files is not None else ()
+            backup = await self._catalogue.restore_points.backup_of(points[0]) if points else None
             if backup is not None and self._files is not None:
                 files = self._files
 
@@ -188,7 +188,7 @@ class Drills:
                     return await self._drill(backup, DrillSource.TELEGRAM, fetch, abort)
                 except TooLargeToFetchError as error:
                     logger.warning("{} The archive on the disk is test-restored instead.", error.sentence)
-            on_disk = await self._catalogue.latest_sound()
+            on_disk = await self._catalogue.backups.latest_sound()
             return await self.drill_on_disk(on_disk, abort=abort) if on_disk is not None else None
 
     async def drill_on_disk(self, backup: Backup, *, abort: Abort, by_hand: bool = False) -> Drill:
@@ -223,7 +223,7 @@ class Drills:
             except Outcome as outcome:
                 raise UnreachableError(f"{place.bucket.url}: {outcome.sentence}.") from None
             points = newest_first(points, now=self._clock(), at=lambda point: point.at)
-            backup = await self._catalogue.backup_of(points[0]) if points else None
+            backup = await self._catalogue.restore_points.backup_of(points[0]) if points else None
             if backup is None:
                 return None
 
@@ -290,9 +290,9 @@ class Drills:
             except (LostError, NotFoundError) as error:
                 ok, detail = False, error.sentence
         if ok and source is DrillSource.DISK:
-            await self._catalogue.clear_fault(backup.id)
+            await self._catalogue.archives.clear_fault(backup.id)
         drill = Drill(backup_id=backup.id, at=self._clock(), source=source, ok=ok, detail=detail, opened=opened)
-        await self._catalogue.record_drill(drill)
+        await self._catalogue.drills.record(drill)
         if ok:
             logger.info("backup {} test-restored from {}: {}", backup.id, source, detail)
         else:
@@ -308,7 +308,7 @@ class Drills:
         # After what a person noted, which is not ours to drop.
         kept = backup.note.partition(_FAILED)[0].rstrip(" ·")
         told = f"{_FAILED} from {drill.source} failed: {drill.detail}"
-        await self._catalogue.set_note(backup.id, f"{kept} · {told}" if kept else told)
+        await self._catalogue.backups.set_note(backup.id, f"{kept} · {told}" if kept else told)
         if self._alarm is not None:
             try:
                 await self._alarm(backup, drill)

@@ -13,7 +13,7 @@ GIVE_FROM_TELEGRAM = "Give --from-telegram: Telegram still has it."
 
 async def point_of(catalogue: Catalogue, backup: Backup) -> RestorePoint | None:
     """Return what it takes to fetch this backup; None where the file_ids of its volumes are not all known."""
-    for point in await catalogue.restore_points():
+    for point in await catalogue.restore_points.select():
         if (point.archive, point.sha256) == (backup.archive_name, backup.archive_sha256):
             return point
     return None
@@ -27,7 +27,7 @@ async def choose_in_chat(
     A safety copy is only fetched when it is named. Raises `NotFoundError`.
     """
     if at is None and which.strip().casefold() != "latest":
-        backup = await catalogue.find_backup(which)
+        backup = await catalogue.backups.find(which)
         point = await point_of(catalogue, backup)
         if point is None:
             raise NotFoundError(
@@ -35,8 +35,8 @@ async def choose_in_chat(
                 hint="Restore it from the disk, or save its files from the chat and restore from those.",
             )
         return backup, point
-    for point in await catalogue.restore_points():
-        found = await catalogue.backup_of(point) if at is None or point.at <= at else None
+    for point in await catalogue.restore_points.select():
+        found = await catalogue.restore_points.backup_of(point) if at is None or point.at <= at else None
         if found is not None and found.trigger is not Trigger.SAFETY:
             return found, point
     when = f" of {at:%Y-%m-%d %H:%M:%S} or before" if at else ""

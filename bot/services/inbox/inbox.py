@@ -181,7 +181,7 @@ class Inbox:
         """Sweep what a killed process left, and begin to let go what nobody comes back for."""
         for path in await sweep_private_folders(self._context.store.work):
             logger.warning("swept {}", path)
-        lost, at = await self._context.catalogue.was_collecting()
+        lost, at = await self._context.catalogue.inbox.was_collecting()
         if at is not None and (self._context.clock() - at).total_seconds() < 2 * self._context.kept_for:
             self._lost = lost
         self._expiry = asyncio.create_task(self._expire_regularly(), name="inbox")
@@ -221,7 +221,7 @@ class Inbox:
     def _note(self) -> None:
         """Write down whose files are here, for the next start; nobody waits for it."""
         admins = {one.admin_id for one in self._uploads.values() if one.phase is not UploadPhase.GONE}
-        self._behind(self._context.catalogue.set_collecting(admins))
+        self._behind(self._context.catalogue.inbox.set_collecting(admins))
 
     def _behind(self, work: Coroutine[None, None, None]) -> None:
         async def quietly() -> None:

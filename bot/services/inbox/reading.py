@@ -86,7 +86,7 @@ async def prove(
     total = await asyncio.to_thread(lambda: sum(file.stat().st_size for file in files))
     report(RestoreProgress(stage=RestoreStage.READ, total=total, detail=files[0].name))
     sha256 = await run_to_end(lambda: _sha256(files, abort.check), stop=abort.set)
-    backup = await catalogue.backup_with_sha256(sha256)
+    backup = await catalogue.backups.with_sha256(sha256)
     async with private_folder(work) as temp:
         # A volume that was damaged on its way can be sent again; of an archive in one piece, what is sound is all.
         alone = len(files) == 1

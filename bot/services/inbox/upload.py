@@ -299,11 +299,11 @@ class Upload:
         except MissingVolumesError:
             raise
         except CourierError as error:
-            await context.catalogue.audit(self._actor, "sent an archive that was refused", error.sentence)
+            await context.catalogue.service.audit(self._actor, "sent an archive that was refused", error.sentence)
             raise
         found = proven.contents
         logger.info("admin {} sent {}: it is whole, sha256 {}", self.admin_id, called, found.sha256[:16])
-        await context.catalogue.audit(self._actor, "sent an archive", f"{called}, SHA-256 {found.sha256}")
+        await context.catalogue.service.audit(self._actor, "sent an archive", f"{called}, SHA-256 {found.sha256}")
         self._progress, self._contents = None, found
         self._make_offer(proven)
         self._turn(UploadPhase.READY)

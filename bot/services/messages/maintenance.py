@@ -129,8 +129,8 @@ class ChatMaintenance:
     async def _chats(self) -> list[Recipient]:
         """Everybody who may have a message to be kept in order, and can be reached."""
         wanted = [*(Recipient(chat_id=admin) for admin in self._admins), *self._recipients]
-        parked = await self._catalogue.parked()
-        current = dict.fromkeys([await self._catalogue.current(recipient) for recipient in wanted])
+        parked = await self._catalogue.recipients.parked()
+        current = dict.fromkeys([await self._catalogue.recipients.current(recipient) for recipient in wanted])
         return [recipient for recipient in current if recipient not in parked]
 
     # --- messages that are edited --------------------------------------------------------------------------------
@@ -157,17 +157,17 @@ class ChatMaintenance:
         for day in (today - timedelta(days=1), today):
             begin, end = day_bounds(day, self._timezone)
             begun = choice.since is None or choice.since < end
-            runs = await self._catalogue.runs_between(begin, end)
+            runs = await self._catalogue.backups.runs_between(begin, end)
             if runs and begun:
-                received = await self._catalogue.delivered_among(recipient, [run.id for run in runs])
+                received = await self._catalogue.deliveries.delivered_among(recipient, [run.id for run in runs])
                 seen = Digest(day=day, runs=runs, received=received, databases=choice.databases)
                 await self._show(recipient, DIGEST, day.isoformat(), self._texts.digest(seen))
 
     async def _tell_unchanged(self, recipient: Recipient) -> None:
-        newest = (await self._catalogue.last_delivered([recipient])).get(recipient)
+        newest = (await self._catalogue.deliveries.last_delivered([recipient])).get(recipient)
         if newest is None:
             return
-        runs = await self._catalogue.unchanged_since(recipient, newest)
+        runs = await self._catalogue.deliveries.unchanged_since(recipient, newest)
         if runs:
             html = self._texts.unchanged_note(UnchangedNote(since=newest, runs=runs))
             await self._show(recipient, NOTE, str(newest.id), html)
@@ -175,7 +175,7 @@ class ChatMaintenance:
     async def _show(self, recipient: Recipient, kind: str, subject: str, html: str) -> None:
         """Edit the message that is there, or send one; nothing where it stands there already."""
         shown = hashlib.sha256(html.encode()).hexdigest()
-        known = await self._catalogue.kept_message(recipient, kind, subject)
+        known = await self._catalogue.messages.kept(recipient, kind, subject)
         if known is not None and known.shown == shown:
             return
         message_id = None if known is None else known.message_id
@@ -186,7 +186,7 @@ class ChatMaintenance:
                 message_id = None
         if message_id is None:
             message_id = await self._notes.send(recipient, Notice(html=html))
-        await self._catalogue.keep_message(
+        await self._catalogue.messages.keep(
             KeptMessage(recipient=recipient, kind=kind, subject=subject, message_id=message_id, shown=shown)
         )
 
@@ -195,8 +195,8 @@ class ChatMaintenance:
     async def plan_tidy(self) -> tuple[TidyDecision, ...]:
         """Say for every recent archive message whether it stays, and why; deletes nothing."""
         now = self._clock()
-        delivered, backups = await self._catalogue.delivered_since(now - LOOK_BACK)
-        keep = None if await self._catalogue.clock_leapt() else self._keep
+        delivered, backups = await self._catalogue.deliveries.delivered_since(now - LOOK_BACK)
+        keep = None if await self._catalogue.service.clock_leapt() else self._keep
         return plan_tidy(delivered, backups, now=now, keep=keep)
 
     async def _tidy(self) -> float:
@@ -229,7 +229,7 @@ class ChatMaintenance:
             await self._notes.delete_messages(delivery.recipient, [volume.message_id for volume in left])
         except Undeletable as outcome:
             undeletable = outcome.sentence
-        await self._catalogue.mark_tidied(delivery, numbers, undeletable)
+        await self._catalogue.deliveries.mark_tidied(delivery, numbers, undeletable)
         logger.info(
             "backup {} in chat {}: {}", delivery.backup_id, delivery.recipient.address, undeletable or "tidied away"
         )
@@ -244,7 +244,7 @@ class ChatMaintenance:
     async def _put_off(self, recipient: Recipient, outcome: Outcome) -> float:
         """Remember what stands in the way; return the seconds after which to try again."""
         if isinstance(outcome, Parked) and recipient in self._recipients:
-            await self._catalogue.park(recipient, outcome.sentence)  # the ledger finds them again
+            await self._catalogue.recipients.park(recipient, outcome.sentence)  # the ledger finds them again
             return 0.0
         logger.warning("chat {}: {}", recipient.address, outcome.sentence)
         seconds = (

@@ -54,7 +54,7 @@ class Preferences:
 
     async def of(self, admin_id: int) -> MessageChoice:
         """Return what an admin chose; the default for everybody else."""
-        return await self._catalogue.choice(admin_id) if admin_id in self._admins else MessageChoice()
+        return await self._catalogue.preferences.choice(admin_id) if admin_id in self._admins else MessageChoice()
 
     async def choose_mode(self, admin_id: int, mode: MessageMode, *, actor: str) -> None:
         """Let every backup come, a digest of the day, or trouble alone."""
@@ -95,13 +95,16 @@ class Preferences:
 
     async def known(self) -> tuple[str, ...]:
         """Return the names of the databases that were ever backed up, or are to be."""
-        names = {*(await self._catalogue.known_names()).values(), *(await self._catalogue.latest_by_database())}
+        names = {
+            *(await self._catalogue.databases.known_names()).values(),
+            *(await self._catalogue.backups.latest_by_database()),
+        }
         return tuple(sorted(names, key=str.casefold))
 
     async def my_messages(self, admin_id: int) -> MyMessages:
         """Return everything the screen of an admin shows."""
         recipients = [one for one in await self._current(self._recipients) if one.is_chat]
-        parked = await self._catalogue.parked()
+        parked = await self._catalogue.recipients.parked()
         contexts = [
             DeliveryContext(recipient=one, choice=await self._of_chat(one), parked=one in parked) for one in recipients
         ]
@@ -109,7 +112,7 @@ class Preferences:
             w for w in contexts if w.choice.mode is MessageMode.EVERY and w.choice.databases is None and not w.parked
         ]
         fallback = None if takers else fallback_recipient(contexts)
-        name = (await self._catalogue.recipient_statuses([fallback]))[0].name if fallback else ""
+        name = (await self._catalogue.recipients.statuses([fallback]))[0].name if fallback else ""
         return MyMessages(
             admin_id=admin_id,
             choice=await self.of(admin_id),
@@ -162,7 +165,7 @@ class Preferences:
         )
         for decision in decisions:
             logger.debug("backup {} to {}: {} ({})", backup.id, decision.recipient.address, decision.due, decision.why)
-        await self._catalogue.apportion(
+        await self._catalogue.deliveries.apportion(
             backup.id,
             [one.recipient for one in decisions if one.due],
             [(one.recipient, one.sentence) for one in decisions if not one.due],
@@ -177,16 +180,16 @@ class Preferences:
 
         None where it has arrived, may still arrive, or nobody is left; and where it is unchanged: somebody has it.
         """
-        rows = [row for row in await self._catalogue.deliveries(backup.id) if row.recipient.is_chat]
+        rows = [row for row in await self._catalogue.deliveries.of(backup.id) if row.recipient.is_chat]
         due = [row for row in rows if row.state is not DeliveryState.NOT_DUE]
         if not due or any(row.state is not DeliveryState.PARKED for row in due):
             return None
         spared = {row.recipient: row for row in rows if row.state is DeliveryState.NOT_DUE}
         contexts = [context for context in await self._contexts(None) if context.recipient in spared]
-        has_same = (await self._catalogue.backup(backup.id)).same_as is not None
+        has_same = (await self._catalogue.backups.get(backup.id)).same_as is not None
         fallback = None if has_same else fallback_recipient(contexts)
         if fallback is not None:
-            await self._catalogue.save_delivery(replace(spared[fallback], state=DeliveryState.PENDING, reason=""))
+            await self._catalogue.deliveries.save(replace(spared[fallback], state=DeliveryState.PENDING, reason=""))
             logger.info("backup {} goes to {}: nobody else can be reached", backup.id, fallback.address)
         return fallback
 
@@ -194,8 +197,8 @@ class Preferences:
         """Tell whether an archive can go: WHEN_UNCHANGED=skip, nobody is due it, and the disk holds the same."""
         if self._unchanged is not WhenUnchanged.SKIP or backup.same_as is None or backup.trigger not in ROUTINE:
             return False
-        rows = await self._catalogue.deliveries(backup.id)
-        older = await self._catalogue.backup(backup.same_as)
+        rows = await self._catalogue.deliveries.of(backup.id)
+        older = await self._catalogue.backups.get(backup.same_as)
         return all(row.state is DeliveryState.NOT_DUE for row in rows) and await self._on_disk(older)
 
     # --- within --------------------------------------------------------------------------------------------------
@@ -209,8 +212,8 @@ class Preferences:
     async def _save(self, admin_id: int, choice: MessageChoice, actor: str, told: str) -> None:
         if admin_id not in self._admins:
             raise NotFoundError(f"{admin_id} is no admin.")
-        await self._catalogue.set_choice(admin_id, choice)
-        await self._catalogue.audit(actor, "chose messages", told)
+        await self._catalogue.preferences.set_choice(admin_id, choice)
+        await self._catalogue.service.audit(actor, "chose messages", told)
         logger.info("{} chose for their chat: {}", actor, told)
         self.changed()
 
@@ -218,11 +221,14 @@ class Preferences:
         return await self.of(recipient.chat_id) if recipient.thread_id is None else MessageChoice()
 
     async def _current(self, recipients: Iterable[Recipient]) -> tuple[Recipient, ...]:
-        return tuple(dict.fromkeys([await self._catalogue.current(recipient) for recipient in recipients]))
+        return tuple(dict.fromkeys([await self._catalogue.recipients.current(recipient) for recipient in recipients]))
 
     async def _contexts(self, asked_in: int | None) -> Sequence[DeliveryContext]:
         recipients = await self._current(self._recipients)
-        last, parked = await self._catalogue.last_delivered(recipients), await self._catalogue.parked()
+        last, parked = (
+            await self._catalogue.deliveries.last_delivered(recipients),
+            await self._catalogue.recipients.parked(),
+        )
         contexts = []
         for recipient in recipients:
             newest = last.get(recipient)

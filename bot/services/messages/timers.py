@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +11,7 @@ from loguru import logger
 
 from bot.clock import Clock
 from bot.models import Recipient
-from bot.services.catalogue import CATALOGUE_NAME, Catalogue
+from bot.services.catalogue import Catalogue, stored_auto_deleting
 from bot.services.contracts.destination import Outcome
 
 LOOK_EVERY = timedelta(hours=6)
@@ -43,7 +41,7 @@ class Timers:
             return
         self._looked_at = now
         for recipient in self._recipients:
-            await self.look_at((await self._catalogue.current(recipient)).chat_id)
+            await self.look_at((await self._catalogue.recipients.current(recipient)).chat_id)
 
     async def look_at(self, chat_id: int) -> str:
         """Ask for one chat; return the warning, empty without a timer or where Telegram does not say."""
@@ -58,35 +56,27 @@ class Timers:
     async def changed(self, chat_id: int, seconds: int) -> None:
         """Record a timer, or with 0 that there is none. Nothing happens to a chat that is not ours."""
         for recipient in self._recipients:
-            current = await self._catalogue.current(recipient)
+            current = await self._catalogue.recipients.current(recipient)
             if current.chat_id == chat_id:
-                await self._catalogue.set_auto_delete(current, seconds)
+                await self._catalogue.recipients.set_auto_delete(current, seconds)
 
 
 async def timer_warnings(catalogue: Catalogue, recipients: Iterable[Recipient]) -> tuple[str, ...]:
     """Return a warning for each of these recipients whose chat has a timer."""
-    ours = {(await catalogue.current(one)).chat_id for one in recipients if one.is_chat}
-    return tuple(
-        timer_warning(f"The chat {recipient.address}{f' ({name})' if name else ''}", seconds)
-        for recipient, name, seconds in await catalogue.auto_deleting()
-        if recipient.chat_id in ours
-    )
+    ours = {(await catalogue.recipients.current(one)).chat_id for one in recipients if one.is_chat}
+    return _warnings(await catalogue.recipients.auto_deleting(), ours)
 
 
 def stored_timer_warnings(backup_dir: Path, recipients: Iterable[Recipient]) -> tuple[str, ...]:
     """Return those warnings as the service last recorded them, read without opening the store. Blocking."""
-    path = backup_dir / CATALOGUE_NAME
-    if not path.is_file():
-        return ()
-    ours = {str(one.chat_id) for one in recipients if one.is_chat}
-    try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=1)) as connection:
-            rows = connection.execute("SELECT address, name, auto_delete FROM recipients WHERE auto_delete > 0")
-            found = [row for row in rows if row[0] in ours]
-    except sqlite3.Error:  # one that can't be read, or of an earlier version: the business of the commands that need it
-        return ()
+    return _warnings(stored_auto_deleting(backup_dir), {one.chat_id for one in recipients if one.is_chat})
+
+
+def _warnings(timed: Iterable[tuple[Recipient, str, int]], chats: Collection[int]) -> tuple[str, ...]:
     return tuple(
-        timer_warning(f"The chat {address}{f' ({name})' if name else ''}", seconds) for address, name, seconds in found
+        timer_warning(f"The chat {recipient.address}{f' ({name})' if name else ''}", seconds)
+        for recipient, name, seconds in timed
+        if recipient.chat_id in chats
     )
 
 

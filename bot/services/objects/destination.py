@@ -61,7 +61,7 @@ class ObjectDestination:
 
         What is there already, of the same name and content, is not sent again. Raises an `Outcome`.
         """
-        backup = await self._catalogue.find_backup(volume.name)
+        backup = await self._catalogue.backups.find(volume.name)
         there = await self._bucket.facts(volume.name)
         if there is not None and _is(there, backup):
             on_bytes(volume.bytes)
@@ -130,17 +130,17 @@ class ObjectDestination:
             sizes = await self._bucket.sizes()
             index = await self.holdings.change(lambda index: index.compared(sizes))
         lines = [f"{self._bucket.url}: {held.archive} is {held.fault}." for held in index.faulty]
-        for line in set(lines) - set(await self._catalogue.store_faults(self._bucket.url)):
+        for line in set(lines) - set(await self._catalogue.archives.store_faults(self._bucket.url)):
             logger.error("{}", line)
-        await self._catalogue.set_store_faults(self._bucket.url, lines)
+        await self._catalogue.archives.set_store_faults(self._bucket.url, lines)
         return index
 
     async def _prune(self) -> None:
         """Drop what the index says is ours and too old. A failure is no failure of the delivery."""
         try:
-            pinned = {b.archive_name for b in await self._catalogue.backups(limit=_ALL) if b.pinned}
+            pinned = {b.archive_name for b in await self._catalogue.backups.select(limit=_ALL) if b.pinned}
             index = await self._survey()
-            if await self._catalogue.clock_leapt():
+            if await self._catalogue.service.clock_leapt():
                 return
             drops = to_drop(index, now=self._clock(), max_age=self._max_age, max_count=self._max_count, keep=pinned)
             for archive, why in drops:

@@ -71,8 +71,10 @@ async def restore_into(
         )
         restorer = Restorer(house, NOTHING_CONFIGURED)
         if point is not None:
-            await catalogue.learn_restore_points([point])
-        origin = RestoreSource(files=tuple(files), backup=await catalogue.backup_of(point) if point else None)
+            await catalogue.restore_points.learn([point])
+        origin = RestoreSource(
+            files=tuple(files), backup=await catalogue.restore_points.backup_of(point) if point else None
+        )
         async with restorer.prepare(
             origin, only=only, folder=_absolute(into), force=force, abort=abort, report=report
         ) as prepared:

@@ -76,7 +76,7 @@ async def rebuild_catalogue(
     await store.prepare()
     catalogue, _ = await open_or_rebuild(store.folder / CATALOGUE_NAME, store.folder, read_manifest=read_manifest)
     async with catalogue:
-        learned = await catalogue.learn_restore_points(points)
+        learned = await catalogue.restore_points.learn(points)
         if len(archives) == 1 and is_archive_name(archives[0].name):
             await _take_in(catalogue, store, archives[0], keys)
     return learned
@@ -94,4 +94,4 @@ async def _take_in(catalogue: Catalogue, store: Store, archive: Path, keys: Keys
             f"{archive.name} could not be moved to {target.parent}: {error.strerror or error}.",
             hint="Copy it there by hand; the service takes it in when it starts.",
         ) from error
-    await catalogue.adopt(target, manifest, proven.sha256, sealed=proven.sealed)
+    await catalogue.archives.adopt(target, manifest, proven.sha256, sealed=proven.sealed)

@@ -123,7 +123,9 @@ class PinKeeper:
 
     async def _look_around(self, pauses: list[float]) -> list[_Look]:
         """Look into every chat that takes messages, and take over what we did not write."""
-        parked = {recipient.chat_id for recipient in await self._catalogue.parked() if recipient.thread_id is None}
+        parked = {
+            recipient.chat_id for recipient in await self._catalogue.recipients.parked() if recipient.thread_id is None
+        }
         looks = []
         for chat_id in self._admins:
             if chat_id in parked:
@@ -131,7 +133,7 @@ class PinKeeper:
             try:
                 look = _Look(
                     chat_id=chat_id,
-                    known=await self._catalogue.pinned_message(chat_id),
+                    known=await self._catalogue.messages.pinned(chat_id),
                     top=await self._chats.pinned(chat_id),
                 )
                 if (foreign := look.ours_on_top) and (look.known is None or foreign.unique_id != look.known.unique_id):
@@ -152,12 +154,12 @@ class PinKeeper:
             # It can't be read, and may be worth something to somebody: it is left as it is, below a new one.
             logger.warning("the pinned catalogue in chat {} is left alone: {}", look.chat_id, error)
             return _Look(chat_id=look.chat_id, known=None, top=None)
-        learned = await self._catalogue.learn_restore_points(document.points)
+        learned = await self._catalogue.restore_points.learn(document.points)
         logger.info("chat {}: {} restore points learned from the pinned message", look.chat_id, learned)
         if found.forwarded:
             return look  # a person's copy: Telegram lets us edit our own message alone, which is sent above it
         known = PinnedMessage(chat_id=look.chat_id, message_id=found.message_id, unique_id=found.unique_id)
-        await self._catalogue.set_pinned_message(known)
+        await self._catalogue.messages.set_pinned(known)
         if look.known is not None and look.known.message_id != found.message_id:
             await self._chats.remove(look.chat_id, look.known.message_id)
         return _Look(chat_id=look.chat_id, known=known, top=look.top)
@@ -166,7 +168,8 @@ class PinKeeper:
 
     async def _write(self, looks: list[_Look], pauses: list[float]) -> None:
         points = merge(
-            await self._catalogue.restore_points(recent=RECENT), await self._catalogue.last_points_by_database()
+            await self._catalogue.restore_points.select(recent=RECENT),
+            await self._catalogue.restore_points.last_by_database(),
         )
         settings = {**self._settings, **await self._chosen()}
         document, content = write_document(
@@ -218,7 +221,7 @@ class PinKeeper:
         return posted
 
     async def _remember(self, chat_id: int, posted: PostedDocument) -> None:
-        await self._catalogue.set_pinned_message(
+        await self._catalogue.messages.set_pinned(
             PinnedMessage(chat_id=chat_id, message_id=posted.message_id, unique_id=posted.unique_id)
         )
 

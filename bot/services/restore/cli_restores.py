@@ -27,21 +27,21 @@ async def report_cli_restore(
         safety_id=result.safety.id if result.safety is not None else None,
     )
     words = (*await reported_cli_restores(catalogue), word)[-_MOST:]
-    await catalogue.set_untold(_ADAPTER.dump_json(words).decode(), _ABOUT)
+    await catalogue.service.set_untold(_ADAPTER.dump_json(words).decode(), _ABOUT)
 
 
 async def reported_cli_restores(catalogue: Catalogue) -> tuple[RestoredByHand, ...]:
     """Return the restores of which the admins have not heard yet, oldest first. Raises `CatalogueError`."""
-    text = await catalogue.untold(_ABOUT)
+    text = await catalogue.service.untold(_ABOUT)
     try:
         return _ADAPTER.validate_json(text) if text else ()
     except ValueError:  # of another version: no reason to tell nothing ever again
         logger.warning("what the command line restored can't be read and is not told: {}", text)
-        await catalogue.set_untold("", _ABOUT)
+        await catalogue.service.set_untold("", _ABOUT)
         return ()
 
 
 async def forget_cli_restore(catalogue: Catalogue, word: RestoredByHand) -> None:
     """Note that they have heard of it. Raises `CatalogueError`."""
     left = tuple(other for other in await reported_cli_restores(catalogue) if other != word)
-    await catalogue.set_untold(_ADAPTER.dump_json(left).decode() if left else "", _ABOUT)
+    await catalogue.service.set_untold(_ADAPTER.dump_json(left).decode() if left else "", _ABOUT)

@@ -454,7 +454,9 @@ class _Restore:
         where = f"into {self._plan.folder}" if self._plan.folder else "in place"
         names = ", ".join(entry.name for entry in record.entries)
         action = "undid a restore" if self._prepared.undo_of else "restored"
-        await self._house.catalogue.audit(self._requested_by, action, f"{names} from {self._plan.source} {where}")
+        await self._house.catalogue.service.audit(
+            self._requested_by, action, f"{names} from {self._plan.source} {where}"
+        )
         logger.warning("{} restored from {} {}, asked for by {}", names, self._plan.source, where, self._requested_by)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:

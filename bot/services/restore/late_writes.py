@@ -149,8 +149,8 @@ async def store_late(
         return None, frozenset()
     backup = await store_safety_copies(house, found, requested_by, abort, report)
     if instead is not None:
-        await house.catalogue.set_pinned(instead.id, False)
-        await house.catalogue.set_note(
+        await house.catalogue.backups.set_pinned(instead.id, False)
+        await house.catalogue.backups.set_note(
             instead.id, f"shortly before a restore; backup {backup.id} has all of it and more"
         )
     return backup, frozenset(stored)

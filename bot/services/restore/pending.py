@@ -37,6 +37,7 @@ from bot.services.restore.journal import (
 from bot.services.restore.late_writes import sweep_parts
 from bot.services.restore.replacement import bring_back, is_new, swap_back
 from bot.services.snapshot.snapshot import take_snapshot
+from bot.services.snapshot.source import uri_of
 from bot.services.snapshot.sqlite_faults import FAULTS
 
 SAID_FOR = timedelta(days=7)
@@ -98,18 +99,18 @@ def cut_off_restores(store: Store, now: datetime) -> tuple[str, ...]:
 
 async def untold_cut_off(catalogue: Catalogue) -> PendingRestore | None:
     """Return the restore that was cut off and of which the admins have not heard yet."""
-    text = await catalogue.untold()
+    text = await catalogue.service.untold()
     return _ADAPTER.validate_json(text) if text else None
 
 
 async def keep_untold(catalogue: Catalogue, pending: PendingRestore) -> None:
     """Keep what the admins have to hear."""
-    await catalogue.set_untold(_ADAPTER.dump_json(pending).decode())
+    await catalogue.service.set_untold(_ADAPTER.dump_json(pending).decode())
 
 
 async def forget_cut_off(catalogue: Catalogue) -> None:
     """Note that they have heard of it."""
-    await catalogue.set_untold("")
+    await catalogue.service.set_untold("")
 
 
 async def _settle(house: RestoreContext, journal: RestoreJournal, record: Record, *, in_place: bool) -> PendingRestore:
@@ -138,7 +139,7 @@ async def _settle(house: RestoreContext, journal: RestoreJournal, record: Record
     await keep_untold(house.catalogue, pending)  # first: better told twice than never
     await asyncio.to_thread(journal.write, replace(_settled(record, dict(outcomes)), cut_off=pending))
     logger.warning("{}", pending.sentence)
-    await house.catalogue.audit(record.requested_by, "restore cut off", pending.sentence)
+    await house.catalogue.service.audit(record.requested_by, "restore cut off", pending.sentence)
     return pending
 
 
@@ -201,7 +202,7 @@ def _recover(entry: RecordEntry) -> None:
     """Open the target as its application would, which rolls back what was not committed; and give it its mode back."""
     if entry.method is not RestoreMethod.INTO_LIVE:
         return
-    uri = f"{Path(entry.target).absolute().as_uri()}?mode=rw"
+    uri = uri_of(Path(entry.target), mode="rw")
     with suppress(*FAULTS), closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=1)) as live:
         (mode,) = live.execute("PRAGMA journal_mode").fetchone()
         live.execute("SELECT count(*) FROM sqlite_master")

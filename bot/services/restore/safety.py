@@ -126,7 +126,7 @@ async def store_safety_copies(
     started_at = house.clock()
     catalogue, store = house.catalogue, house.store
     target = store.folder / await store.name_archive(started_at, sealed=house.seal is not None)
-    backup_id = await catalogue.begin_backup(trigger=Trigger.SAFETY, requested_by=requested_by, started_at=started_at)
+    backup_id = await catalogue.backups.begin(trigger=Trigger.SAFETY, requested_by=requested_by, started_at=started_at)
     databases: tuple[BackedUp, ...] = ()
 
     async def close_with_manifest(members: Sequence[Member]) -> Sequence[MemberSource]:
@@ -149,7 +149,7 @@ async def store_safety_copies(
     except BaseException as error:
         expected = isinstance(error, CourierError)
         await asyncio.shield(
-            catalogue.finish_backup(
+            catalogue.backups.finish(
                 backup_id,
                 state=BackupState.INTERRUPTED,
                 finished_at=house.clock(),
@@ -158,7 +158,7 @@ async def store_safety_copies(
             )
         )
         raise
-    await catalogue.finish_backup(
+    await catalogue.backups.finish(
         backup_id,
         state=BackupState.STORED,
         finished_at=house.clock(),
@@ -168,9 +168,9 @@ async def store_safety_copies(
         sealed=archive.sealed,
         databases=databases,
     )
-    await catalogue.set_pinned(backup_id, True)
-    await catalogue.set_note(backup_id, "what was there before a restore")
-    return await catalogue.backup(backup_id)
+    await catalogue.backups.set_pinned(backup_id, True)
+    await catalogue.backups.set_note(backup_id, "what was there before a restore")
+    return await catalogue.backups.get(backup_id)
 
 
 def _descriptions(

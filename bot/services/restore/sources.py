@@ -96,7 +96,7 @@ async def find_source(catalogue: Catalogue, folder: Path, which: str) -> Restore
         ahead = [other for other in backups if other.started_at > backup.started_at]
         note = " ".join(f"{ahead_words(other)} Name it by its id to take it." for other in ahead)
     else:
-        backup = await catalogue.find_backup(which)
+        backup = await catalogue.backups.find(which)
     if not backup.proven and backup.sealed and backup.on_disk:  # nothing vouches for it until it is opened
         return RestoreSource(files=(folder / backup.archive_name,))
     if not backup.proven:
@@ -148,7 +148,7 @@ async def _on_disk(catalogue: Catalogue, folder: Path, backup: Backup) -> Restor
 
 async def _restorable(catalogue: Catalogue) -> Sequence[Backup]:
     """Return the proven backups that should be on the disk, newest first; no safety copies."""
-    backups = await catalogue.backups(limit=_ALL, on_disk_only=True, gone_too=True, proven_only=True)
+    backups = await catalogue.backups.select(limit=_ALL, on_disk_only=True, gone_too=True, proven_only=True)
     ordinary = [backup for backup in backups if backup.trigger is not Trigger.SAFETY]
     return newest_first(
         ordinary, now=catalogue.clock(), at=lambda backup: backup.started_at, then=lambda backup: backup.id

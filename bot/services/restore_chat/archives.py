@@ -42,7 +42,7 @@ class Archives:
         """
         if choice.offer is not None:
             return choice.offer.origin
-        backup = await self._catalogue.backup(int(choice.source[1:]))  # it may have been deleted since
+        backup = await self._catalogue.backups.get(int(choice.source[1:]))  # it may have been deleted since
         file = self._store.folder / backup.archive_name
         if backup.sound and await asyncio.to_thread(file.is_file):
             return RestoreSource(files=(file,), backup=backup)
@@ -59,7 +59,7 @@ class Archives:
         return RestoreSource(files=(archive,), backup=backup)
 
     async def _point(self, backup: Backup) -> RestorePoint | None:
-        points = await self._catalogue.restore_points()
+        points = await self._catalogue.restore_points.select()
         same = (backup.archive_name, backup.archive_sha256)
         return next((point for point in points if (point.archive, point.sha256) == same), None)
 

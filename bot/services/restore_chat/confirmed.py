@@ -46,18 +46,18 @@ async def note_confirmed(catalogue: Catalogue, held: ConfirmablePlan, at: dateti
         chat_id=chat_id,
         message_id=message_id,
     )
-    await catalogue.set_untold(_ADAPTER.dump_json(confirmed).decode(), _ABOUT)
+    await catalogue.service.set_untold(_ADAPTER.dump_json(confirmed).decode(), _ABOUT)
 
 
 async def confirmed_left(catalogue: Catalogue) -> Confirmed | None:
     """Return the confirmed restore whose end was not told."""
-    text = await catalogue.untold(_ABOUT)
+    text = await catalogue.service.untold(_ABOUT)
     return _ADAPTER.validate_json(text) if text else None
 
 
 async def forget_confirmed(catalogue: Catalogue) -> None:
     """Note that its end was told."""
-    await catalogue.set_untold("", _ABOUT)
+    await catalogue.service.set_untold("", _ABOUT)
 
 
 async def settle_confirmed(house: RestoreContext) -> None:

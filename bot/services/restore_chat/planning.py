@@ -128,7 +128,7 @@ class Planning:
         """Look at what is configured now: databases come and go."""
         house = self._house()
         found = await self._discover()
-        known = await house.catalogue.known_names()
+        known = await house.catalogue.databases.known_names()
         return Restorer(house, Configured(found=found, patterns=self._patterns, known=known))
 
     def stop(self, why: str) -> None:

@@ -118,7 +118,7 @@ class Running:
         logger.warning("{} confirmed the restore of {}", asker.name, what)
         try:
             await note_confirmed(self._catalogue, held, run.started_at)
-            await self._catalogue.audit(asker.name, "confirmed a restore", what)
+            await self._catalogue.service.audit(asker.name, "confirmed a restore", what)
             run.abort.check()
             changed = await changed_since(
                 prepared, held.restorer.house, abort=run.abort, report=lambda event: self._report(run, event)
@@ -159,7 +159,7 @@ class Running:
         logger.error("the restore of {} {}: {}", what, "was refused" if refused else "failed", sentence)
         with suppress(CourierError):
             action = "restore refused" if refused else "restore failed"
-            await self._catalogue.audit(asker.name, action, f"{what}: {sentence}")
+            await self._catalogue.service.audit(asker.name, action, f"{what}: {sentence}")
         if refused:  # where nothing was touched, nobody else needs to know
             with suppress(CourierError):
                 await forget_confirmed(self._catalogue)

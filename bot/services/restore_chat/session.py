@@ -118,7 +118,7 @@ class RestoreSessions:
         Raises `NotFoundError`, `RestoreRefusedError`.
         """
         if source.startswith("b") and len(source) < 19 and source[1:].isdecimal():
-            backup = await self._catalogue.backup(int(source[1:]))
+            backup = await self._catalogue.backups.get(int(source[1:]))
             if not backup.proven:
                 raise NotFoundError(f"Backup {backup.id} is {backup.state}: there is nothing to restore from.")
             if not await self.is_restorable(backup):

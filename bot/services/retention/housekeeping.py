@@ -41,9 +41,11 @@ class Housekeeping:
         What is believed of them is compared with the disk first.
         """
         await take_stock(self._store, self._catalogue)
-        backups = await self._catalogue.backups(limit=ALL, on_disk_only=True)
+        backups = await self._catalogue.backups.select(limit=ALL, on_disk_only=True)
         sending = {
-            delivery.backup_id for delivery in await self._catalogue.owed() if delivery.state is DeliveryState.SENDING
+            delivery.backup_id
+            for delivery in await self._catalogue.deliveries.owed()
+            if delivery.state is DeliveryState.SENDING
         }
         decisions = plan_prune(
             backups,
@@ -53,7 +55,7 @@ class Housekeeping:
             in_use=sending,
             rules=self.keep_rules,
         )
-        if await self._catalogue.clock_leapt():
+        if await self._catalogue.service.clock_leapt():
             decisions = tuple(one if one.keep else replace(one, keep=True, why=CLOCK_DOUBTED) for one in decisions)
         return decisions
 
@@ -82,10 +84,10 @@ class Housekeeping:
                 continue
             except NotFoundError:
                 logger.warning("{} was already gone from the disk", decision.backup.archive_name)
-            await self._catalogue.mark_deleted(decision.backup.id)
+            await self._catalogue.backups.mark_deleted(decision.backup.id)
             logger.info("pruned {}: {}", decision.backup.archive_name, decision.why)
             dropped.append(decision)
-        if not await self._catalogue.clock_leapt():
+        if not await self._catalogue.service.clock_leapt():
             await self._forget_gone()
             await self._trimming.trim()
         return tuple(dropped)
@@ -101,38 +103,40 @@ class Housekeeping:
 
     async def _forget_gone(self) -> None:
         """Speak no more of archives that are gone, once retention would have let them go."""
-        for backup in await self._catalogue.faulty():
+        for backup in await self._catalogue.archives.faulty():
             old = self._clock() - backup.started_at > timedelta(days=self._settings.max_backup_age_days)
             if backup.gone and old and not backup.pinned:
-                await self._catalogue.mark_deleted(backup.id)
+                await self._catalogue.backups.mark_deleted(backup.id)
 
     # --- by the admins -----------------------------------------------------------------------------------------
 
     async def pin(self, backup_id: int, pinned: bool, *, actor: str) -> Backup:
         """Keep a backup for good, or give it back to retention."""
-        backup = await self._catalogue.backup(backup_id)
+        backup = await self._catalogue.backups.get(backup_id)
         if pinned and not backup.on_disk:
             raise NotFoundError(f"The archive of backup {backup_id} is {where_gone(backup)}; nothing to keep.")
-        await self._catalogue.set_pinned(backup_id, pinned)
-        await self._catalogue.audit(actor, "pinned" if pinned else "unpinned", f"backup {backup_id}")
+        await self._catalogue.backups.set_pinned(backup_id, pinned)
+        await self._catalogue.service.audit(actor, "pinned" if pinned else "unpinned", f"backup {backup_id}")
         return replace(backup, pinned=pinned)
 
     async def note(self, backup_id: int, words: str, *, actor: str) -> Backup:
         """Write a note on a backup, in one line of at most `NOTE_LONGEST`; an empty one removes it."""
         note = " ".join("".join(ch for ch in words if ch.isprintable() or ch.isspace()).split())[:NOTE_LONGEST]
-        await self._catalogue.set_note(backup_id, note)
-        await self._catalogue.audit(actor, "noted" if note else "removed the note", f"backup {backup_id}: {note}")
-        return await self._catalogue.backup(backup_id)
+        await self._catalogue.backups.set_note(backup_id, note)
+        await self._catalogue.service.audit(
+            actor, "noted" if note else "removed the note", f"backup {backup_id}: {note}"
+        )
+        return await self._catalogue.backups.get(backup_id)
 
     async def delete(self, backup_id: int, *, actor: str) -> None:
         """Delete one archive from the disk. Refused for a pinned one and for the last good backup of a database."""
         await take_stock(self._store, self._catalogue)
-        backup = await self._catalogue.backup(backup_id)
+        backup = await self._catalogue.backups.get(backup_id)
         if not backup.on_disk:
             raise NotFoundError(f"The archive of backup {backup_id} is {where_gone(backup)}.")
         if backup.pinned:
             raise CourierError(f"Backup {backup_id} is pinned.", hint="Unpin it first.")
-        latest = await self._catalogue.latest_by_database()
+        latest = await self._catalogue.backups.latest_by_database()
         last_of = sorted(name for name, newest in latest.items() if newest.id == backup_id and not backup.fault)
         if last_of:
             shown = ", ".join([_shortened(name) for name in last_of[:3]])  # sixty long names would fill the screen
@@ -142,8 +146,8 @@ class Housekeeping:
                 hint="Make a new backup first.",
             )
         await self._store.delete(backup.archive_name)
-        await self._catalogue.mark_deleted(backup_id)
-        await self._catalogue.audit(actor, "deleted", f"backup {backup_id}, {backup.archive_name}")
+        await self._catalogue.backups.mark_deleted(backup_id)
+        await self._catalogue.service.audit(actor, "deleted", f"backup {backup_id}, {backup.archive_name}")
         logger.warning("backup {} ({}) deleted by {}", backup_id, backup.archive_name, actor)
 
 

@@ -26,13 +26,13 @@ async def take_stock(store: Store, catalogue: Catalogue) -> None:
     that was found damaged stays so as long as its file is the one that was found; another one in its place is read in
     full. Raises `ArchiveError` where the folder can't be read, and what the catalogue raises.
     """
-    believed = await catalogue.backups(limit=ALL, on_disk_only=True)
+    believed = await catalogue.backups.select(limit=ALL, on_disk_only=True)
     files = await store.files()  # after the rows: a file is there before its row, and goes before it
-    faulty_files = await catalogue.faulty_files()
+    faulty_files = await catalogue.archives.faulty_files()
     for backup in believed:
         file = files.get(backup.archive_name)
         if file is None:
-            if await catalogue.mark_gone(backup.id, GONE):
+            if await catalogue.archives.mark_gone(backup.id, GONE):
                 logger.error("the archive of backup {}, {}, is gone from the disk", backup.id, backup.archive_name)
         elif backup.fault and faulty_files.get(backup.id) == file.state:
             continue
@@ -63,8 +63,8 @@ async def is_as_written(store: Store, backup: Backup) -> bool:
 
 async def archive_warnings(catalogue: Catalogue) -> tuple[str, ...]:
     """Return what people should know of archives that are gone, damaged or dated in the future, a sentence for each."""
-    faulty = await catalogue.faulty()
-    ahead = await catalogue.dated_ahead()
+    faulty = await catalogue.archives.faulty()
+    ahead = await catalogue.backups.dated_ahead()
     lines = [
         f"The archive of backup {backup.id} of {backup.started_at:%Y-%m-%d %H:%M} UTC is "
         f"{'gone from the disk.' if backup.gone else f'damaged: {backup.fault}'}"
@@ -73,7 +73,7 @@ async def archive_warnings(catalogue: Catalogue) -> tuple[str, ...]:
     if len(faulty) > _MOST:
         lines.append(f"{len(faulty) - _MOST} more archives are gone or damaged: `sqlite-courier list` shows them.")
     lines += [ahead_words(backup) for backup in ahead[:_MOST]]
-    lost = await catalogue.store_faults()
+    lost = await catalogue.archives.store_faults()
     lines += lost[:_MOST]
     if len(lost) > _MOST:
         lines.append(f"{len(lost) - _MOST} more archives in object stores are gone or damaged.")
@@ -87,7 +87,7 @@ def ahead_words(backup: Backup) -> str:
 
 
 async def _record(catalogue: Catalogue, backup: Backup, fault: str, file: ArchiveFile) -> None:
-    await catalogue.set_fault(backup.id, fault, file.state)
+    await catalogue.archives.set_fault(backup.id, fault, file.state)
     logger.error("the archive of backup {}, {}, is damaged: {}", backup.id, backup.archive_name, fault)
 
 
@@ -98,7 +98,7 @@ async def _read_again(store: Store, catalogue: Catalogue, backup: Backup, file: 
         logger.error("{} can't be read: {}", backup.archive_name, error.strerror or error)
         return
     if sha256 == backup.archive_sha256:
-        await catalogue.clear_fault(backup.id)
+        await catalogue.archives.clear_fault(backup.id)
         logger.warning("the archive of backup {}, {}, is whole again", backup.id, backup.archive_name)
     else:
         await _record(catalogue, backup, backup.fault, file)

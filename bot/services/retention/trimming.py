@@ -28,7 +28,7 @@ _AT_ONCE = 500
 
 
 class Trimming:
-    """Forgets runs, actions and ended alarms by `KEPT_FOR` and `MOST_…`; never what `Catalogue.forgettable` names."""
+    """Forgets runs, actions and ended alarms by `KEPT_FOR` and `MOST_…`; never what `TrimTable.forgettable` keeps."""
 
     def __init__(self, catalogue: Catalogue, *, clock: Clock) -> None:
         self._catalogue, self._clock = catalogue, clock
@@ -48,15 +48,15 @@ class Trimming:
 
     async def _trim(self, now: datetime) -> int:
         before = now - KEPT_FOR
-        place = await self._catalogue.time_of_run(MOST_RUNS)
+        place = await self._catalogue.trimming.time_of_run(MOST_RUNS)
         if place is not None:
             before = max(before, min(place, now - AT_LEAST))
-        ids = await self._catalogue.forgettable(before, recent=RECENT)
+        ids = await self._catalogue.trimming.forgettable(before, recent=RECENT)
         forgotten = 0
         for at in range(0, len(ids), _AT_ONCE):
-            forgotten += await self._catalogue.forget_backups(ids[at : at + _AT_ONCE])
-        actions = await self._catalogue.forget_audits(now - KEPT_FOR, most=MOST_ACTIONS)
-        await self._catalogue.forget_alarms(now - KEEP_ENDED)
+            forgotten += await self._catalogue.trimming.forget_backups(ids[at : at + _AT_ONCE])
+        actions = await self._catalogue.trimming.forget_audits(now - KEPT_FOR, most=MOST_ACTIONS)
+        await self._catalogue.alarms.forget_ended(now - KEEP_ENDED)
         if forgotten or actions:
             logger.info("forgotten, from before {}: {} runs without an archive, {} actions", before, forgotten, actions)
         return forgotten

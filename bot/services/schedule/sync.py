@@ -29,8 +29,8 @@ class ScheduleSync:
 
     async def start(self) -> None:
         """Take over what was decided before this start, and begin the run that was missed meanwhile."""
-        if await self._catalogue.last_planned() is None:
-            await self._catalogue.set_last_planned(self._timetable.now())
+        if await self._catalogue.service.last_planned() is None:
+            await self._catalogue.service.set_last_planned(self._timetable.now())
         await self.follow(starting=True)
 
     async def follow(self, *, starting: bool = False) -> bool:
@@ -55,7 +55,7 @@ class ScheduleSync:
 
     async def _make_up(self, plan: SchedulePlan) -> None:
         """Begin the latest run that should have taken place; a schedule owes nothing of the time before it."""
-        last = await self._catalogue.last_planned()
+        last = await self._catalogue.service.last_planned()
         if last is not None and plan.override is not None:
             last = max(last, plan.override.set_at)
         missed = self._scheduler.missed(last)

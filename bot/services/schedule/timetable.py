@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, pairwise
-from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -20,7 +17,7 @@ from bot.config.cron import validate_expression
 from bot.config.settings import Settings
 from bot.errors import CourierError
 from bot.models import PAUSED, Override, Recipient
-from bot.services.catalogue import CATALOGUE_NAME, Catalogue
+from bot.services.catalogue import Catalogue
 from bot.services.schedule.scheduler import planned_times
 
 SCHEDULE = "schedule"
@@ -123,7 +120,7 @@ class Timetable:
 
     async def plan(self) -> SchedulePlan:
         """Return what holds now. A stored choice that this version can't read gives way to SCHEDULE, with a fault."""
-        overrides = await self._catalogue.overrides()
+        overrides = await self._catalogue.service.overrides()
         return resolve(self.setting, overrides.get(SCHEDULE), overrides.get(PAUSED))
 
     def next_runs(self, expression: str, count: int = 5) -> tuple[datetime, ...]:
@@ -157,13 +154,13 @@ class Timetable:
             return before
         if preview.expression == self.setting:
             return await self.reset(actor=actor, admin_id=admin_id)
-        await self._catalogue.set_override(SCHEDULE, preview.expression, actor)
+        await self._catalogue.service.set_override(SCHEDULE, preview.expression, actor)
         return await self._settle(before, "changed the schedule", preview, actor, admin_id)
 
     async def reset(self, *, actor: str, admin_id: int | None = None) -> SchedulePlan:
         """Follow SCHEDULE again."""
         before = await self.plan()
-        await self._catalogue.clear_override(SCHEDULE)
+        await self._catalogue.service.clear_override(SCHEDULE)
         if not before.chosen:
             return before
         preview = SchedulePreview(expression=self.setting, runs=self.next_runs(self.setting))
@@ -172,7 +169,7 @@ class Timetable:
     async def _settle(
         self, before: SchedulePlan, action: str, preview: SchedulePreview, actor: str, admin_id: int | None
     ) -> SchedulePlan:
-        await self._catalogue.audit(actor, action, f"{before.expression} → {preview.expression}")
+        await self._catalogue.service.audit(actor, action, f"{before.expression} → {preview.expression}")
         logger.bind(scheduler=True).warning(
             "the schedule was changed by {}: {} → {}", actor, before.expression, preview.expression
         )
@@ -187,8 +184,8 @@ class Timetable:
 
     async def pause(self, *, actor: str, until: datetime | None = None, admin_id: int | None = None) -> None:
         """Stop scheduled runs until resumed or until an instant, over restarts too; tell the other admins silently."""
-        await self._catalogue.set_override(PAUSED, "yes", actor, until)
-        await self._catalogue.audit(actor, "paused", f"until {until.isoformat()}" if until else "")
+        await self._catalogue.service.set_override(PAUSED, "yes", actor, until)
+        await self._catalogue.service.audit(actor, "paused", f"until {until.isoformat()}" if until else "")
         logger.bind(scheduler=True).warning("scheduled backups paused by {}", actor)
         await self.listener()
         paused = (await self.plan()).paused
@@ -203,8 +200,8 @@ class Timetable:
         plan = await self.plan()
         if plan.paused is None:
             return
-        await self._catalogue.clear_override(PAUSED)
-        await self._catalogue.audit(actor, "resumed")
+        await self._catalogue.service.clear_override(PAUSED)
+        await self._catalogue.service.audit(actor, "resumed")
         logger.bind(scheduler=True).info("scheduled backups resumed by {}", actor)
         await self.listener()
         if self._notices is not None:
@@ -234,7 +231,7 @@ class Timetable:
 
     async def _refuse_haste(self, expression: str, gap: timedelta) -> None:
         """Raise when runs would come faster than the recent ones could be made and sent."""
-        recent = await self._catalogue.backups(limit=_RECENT, proven_only=True)
+        recent = await self._catalogue.backups.select(limit=_RECENT, proven_only=True)
         needed = max(
             (
                 (backup.finished_at or backup.started_at) - backup.started_at
@@ -276,23 +273,3 @@ def tomorrow_at(hour: int, now: datetime, timezone: ZoneInfo) -> datetime:
     """Return that hour of the next day by the zone's wall clock, aware."""
     day = now.astimezone(timezone).date() + timedelta(days=1)
     return datetime(day.year, day.month, day.day, hour, tzinfo=timezone)
-
-
-def stored_override(backup_dir: Path) -> Override | None:
-    """Return the schedule chosen in chat, read without opening the store: nothing is created, tidied or migrated.
-
-    None where there is none; a catalogue that can't be read is the business of the commands that need it.
-    """
-    path = backup_dir / CATALOGUE_NAME
-    if not path.is_file():
-        return None
-    try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=1)) as connection:
-            row = connection.execute(
-                "SELECT value, set_by, set_at FROM overrides WHERE name = ?", (SCHEDULE,)
-            ).fetchone()
-    except sqlite3.Error:
-        return None
-    if row is None:
-        return None
-    return Override(name=SCHEDULE, value=row[0], set_by=row[1], set_at=datetime.fromisoformat(row[2]))

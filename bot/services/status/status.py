@@ -71,14 +71,14 @@ async def read_status(
     setting: str = "",
 ) -> Status:
     """Read everything `Backup Status` shows; changes nothing."""
-    heartbeat = await catalogue.heartbeat()
-    paused = (await catalogue.overrides()).get(PAUSED)
+    heartbeat = await catalogue.service.heartbeat()
+    paused = (await catalogue.service.overrides()).get(PAUSED)
     next_run_at = heartbeat.next_run_at if heartbeat is not None and not heartbeat.stopped else None
     state, reason = service_state(heartbeat, paused, now=now, planned=next_run_at is not None)
-    latest = await catalogue.latest_run()
-    proven = await catalogue.latest_proven()
-    ok_day, day = await catalogue.success_since(now - timedelta(days=1))
-    ok_week, week = await catalogue.success_since(now - timedelta(days=7))
+    latest = await catalogue.backups.latest_run()
+    proven = await catalogue.backups.latest_proven()
+    ok_day, day = await catalogue.backups.success_since(now - timedelta(days=1))
+    ok_week, week = await catalogue.backups.success_since(now - timedelta(days=7))
     return Status(
         state=state,
         state_reason=reason,
@@ -91,15 +91,15 @@ async def read_status(
         latest=latest,
         latest_proven=proven,
         stale=proven is not None and now > too_old_at(proven.started_at, schedule, timezone, stale_after),
-        latest_deliveries=await catalogue.deliveries(proven.id) if proven else (),
+        latest_deliveries=await catalogue.deliveries.of(proven.id) if proven else (),
         databases=await _databases(catalogue, discovery, latest),
-        recipients=await catalogue.recipient_statuses(recipients),
+        recipients=await catalogue.recipients.statuses(recipients),
         day=SuccessRate(ok=ok_day, total=day),
         week=SuccessRate(ok=ok_week, total=week),
         warnings=tuple(warnings),
-        last_drill=await catalogue.last_drill(),
-        restore_proven=await catalogue.last_drill(ok_only=True),
-        alarms=await catalogue.open_alarms(),
+        last_drill=await catalogue.drills.last(),
+        restore_proven=await catalogue.drills.last(ok_only=True),
+        alarms=await catalogue.alarms.open(),
         overridden=overridden,
         setting=setting,
     )
@@ -107,7 +107,7 @@ async def read_status(
 
 async def _databases(catalogue: Catalogue, discovery: Discovery, latest: Backup | None) -> tuple[DatabaseStatus, ...]:
     """Every configured database, then those in a backup that are no longer configured and that nobody has let go."""
-    newest = await catalogue.latest_by_database()
+    newest = await catalogue.backups.latest_by_database()
     trouble = {record.name: record.detail for record in latest.skipped} if latest else {}
     found: dict[str, DatabaseStatus] = {}
     for database in discovery.databases:
@@ -121,7 +121,7 @@ async def _databases(catalogue: Catalogue, discovery: Discovery, latest: Backup 
     for missing in discovery.missing:
         name = missing.database.name
         found.setdefault(name, _status(name, missing.database.path, newest.get(name), missing.detail, size=None))
-    let_go = await catalogue.let_go_names()
+    let_go = await catalogue.databases.let_go_names()
     for name, backup in newest.items():
         if name not in found and name not in let_go:
             path = next(entry.path for entry in backup.databases if entry.name == name)

@@ -10,6 +10,7 @@ from bot.app.monitoring import prepare_alarms
 from bot.models import BackupState, Trigger
 from bot.services.concurrency.abort import Abort
 from tests.services.alarms.scene import Scene, change, loud, notices, texts_of
+from tests.world.catalogue import limit_pages, run_sql
 from tests.world.databases import damage, make_database
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -156,7 +157,7 @@ async def test_the_only_database_may_be_gone_rightly(scene: Scene) -> None:
     await scene.back_up()
     await scene.manager.alarms.deliver()
     assert await scene.open_keys() == []
-    assert (await scene.manager.catalogue.latest_run()).skipped == ()
+    assert (await scene.manager.catalogue.backups.latest_run()).skipped == ()
     away.rename(path)
     assert await scene.back_up() is not None
     path.unlink()
@@ -280,16 +281,16 @@ async def test_a_disk_too_full_for_the_catalogue_silences_nobody(scene: Scene) -
     """An alarm that can't be written down is told all the same, and written down when there is room."""
     await scene.back_up()
     catalogue = scene.manager.catalogue
-    pages = await catalogue.value("PRAGMA page_count")
-    await catalogue.execute(f"PRAGMA max_page_count = {pages}")
+    ((pages,),) = run_sql(catalogue, "PRAGMA page_count")
+    await limit_pages(catalogue, pages)
     for number in range(200):
         await scene.manager.alarms.raise_(f"test:{number}", "x" * 400, title=f"Trouble {number}")
     await scene.manager.alarms.deliver()
     assert len([message for message in notices(scene.ann) if "Trouble" in message.text]) == 200
-    assert len(await catalogue.open_alarms()) < 200
-    await catalogue.execute("PRAGMA max_page_count = 1000000")
+    assert len(await catalogue.alarms.open()) < 200
+    await limit_pages(catalogue, 1_000_000)
     await scene.manager.alarms.deliver()
-    assert len(await catalogue.open_alarms()) == 200
+    assert len(await catalogue.alarms.open()) == 200
     await scene.restart()
     await scene.manager.alarms.deliver()
     assert len([message for message in notices(scene.ann) if "Trouble" in message.text]) == 200

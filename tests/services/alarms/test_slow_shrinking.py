@@ -22,9 +22,9 @@ def users_of(rows: int, at: Scene, megabytes: int = 1) -> BackedUp:
 async def record(scene: Scene, rows: int, *, megabytes: int = 1) -> tuple[str, ...]:
     """Write down a backup of so many rows as a run does, and let the service look; the caption's warnings."""
     catalogue = scene.manager.catalogue
-    number = await catalogue.begin_backup(trigger=Trigger.SCHEDULE, requested_by="a test", started_at=scene.now)
+    number = await catalogue.backups.begin(trigger=Trigger.SCHEDULE, requested_by="a test", started_at=scene.now)
     database = users_of(rows, scene, megabytes)
-    await catalogue.finish_backup(
+    await catalogue.backups.finish(
         number, state=BackupState.STORED, finished_at=scene.now, archive_sha256="ab", databases=[database]
     )
     lines = await scene.manager.alarms.weigh(number, [database])

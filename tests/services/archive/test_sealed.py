@@ -204,7 +204,7 @@ async def test_no_unsealed_archive_is_on_the_disk_at_any_moment(
     monkeypatch.setattr(PartFile, "_write", write_and_look)
     async with open_manager(load_settings(env, need_telegram=False), deliver=False) as manager:
         backup = (await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
-        again = await manager.catalogue.backup(backup.id)
+        again = await manager.catalogue.backups.get(backup.id)
     assert writes > 4
     assert seen == set()
     assert modes == {0}

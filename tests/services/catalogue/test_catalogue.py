@@ -71,7 +71,7 @@ async def catalogue(tmp_path: Path) -> AsyncIterator[Catalogue]:
 async def stored(catalogue: Catalogue, at: datetime = NOW, *names: str, **changes: object) -> Backup:
     trigger = changes.pop("trigger", Trigger.SCHEDULE)
     assert isinstance(trigger, Trigger)
-    backup_id = await catalogue.begin_backup(trigger=trigger, requested_by="schedule", started_at=at)
+    backup_id = await catalogue.backups.begin(trigger=trigger, requested_by="schedule", started_at=at)
     facts: dict[str, object] = {
         "state": BackupState.STORED,
         "finished_at": at + timedelta(seconds=5),
@@ -80,14 +80,14 @@ async def stored(catalogue: Catalogue, at: datetime = NOW, *names: str, **change
         "archive_sha256": "ef" * 32,
         "databases": tuple(backed_up(name) for name in names or ("shop.db",)),
     }
-    return await catalogue.finish_backup(backup_id, **(facts | changes))  # type: ignore[arg-type]
+    return await catalogue.backups.finish(backup_id, **(facts | changes))  # type: ignore[arg-type]
 
 
 async def test_a_finished_backup_comes_back_as_it_was_told(catalogue: Catalogue) -> None:
     """Every field of a backup, its databases and its skipped ones survives the file."""
-    backup_id = await catalogue.begin_backup(trigger=Trigger.BUTTON, requested_by="77", started_at=NOW)
-    assert (await catalogue.backup(backup_id)).state is BackupState.RUNNING
-    finished = await catalogue.finish_backup(
+    backup_id = await catalogue.backups.begin(trigger=Trigger.BUTTON, requested_by="77", started_at=NOW)
+    assert (await catalogue.backups.get(backup_id)).state is BackupState.RUNNING
+    finished = await catalogue.backups.finish(
         backup_id,
         state=BackupState.PARTIAL,
         finished_at=NOW + timedelta(seconds=9),
@@ -115,27 +115,27 @@ async def test_a_finished_backup_comes_back_as_it_was_told(catalogue: Catalogue)
         error="half of it",
         on_disk=True,
     )
-    assert await catalogue.backup(backup_id) == finished
+    assert await catalogue.backups.get(backup_id) == finished
 
 
 async def test_every_method_answers_on_an_empty_catalogue(catalogue: Catalogue) -> None:
     """A first start finds nothing and no error."""
-    assert await catalogue.backups() == ()
-    assert await catalogue.count_backups(on_disk_only=True, proven_only=True) == 0
-    assert await catalogue.latest_proven() is None
-    assert await catalogue.latest_by_database() == {}
-    assert await catalogue.mark_interrupted() == ()
-    assert await catalogue.success_since(NOW) == (0, 0)
-    assert await catalogue.known_names() == {}
-    assert await catalogue.owed() == ()
-    assert await catalogue.deliveries(1) == ()
-    assert await catalogue.file_id(1, 1) is None
-    assert await catalogue.file_ids(1) == {}
-    assert await catalogue.parked() == {}
-    assert await catalogue.heartbeat() is None
-    assert await catalogue.overrides() == {}
-    assert await catalogue.audits() == ()
-    assert await catalogue.last_planned() is None
+    assert await catalogue.backups.select() == ()
+    assert await catalogue.backups.count(on_disk_only=True, proven_only=True) == 0
+    assert await catalogue.backups.latest_proven() is None
+    assert await catalogue.backups.latest_by_database() == {}
+    assert await catalogue.backups.mark_interrupted() == ()
+    assert await catalogue.backups.success_since(NOW) == (0, 0)
+    assert await catalogue.databases.known_names() == {}
+    assert await catalogue.deliveries.owed() == ()
+    assert await catalogue.deliveries.of(1) == ()
+    assert await catalogue.volumes.file_id(1, 1) is None
+    assert await catalogue.volumes.file_ids(1) == {}
+    assert await catalogue.recipients.parked() == {}
+    assert await catalogue.service.heartbeat() is None
+    assert await catalogue.service.overrides() == {}
+    assert await catalogue.service.audits() == ()
+    assert await catalogue.service.last_planned() is None
 
 
 async def test_the_file_and_its_sidecars_are_the_owners_alone(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ async def test_the_file_and_its_sidecars_are_the_owners_alone(tmp_path: Path) ->
     before = os.umask(0)
     try:
         async with await Catalogue.open(tmp_path / "new" / "catalogue.db") as catalogue:
-            await catalogue.audit("77", "pause")
+            await catalogue.service.audit("77", "pause")
             folder = tmp_path / "new"
             modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
     finally:
@@ -181,8 +181,8 @@ async def test_a_lost_catalogue_is_rebuilt_from_the_archives(tmp_path: Path) -> 
         assert [backup.archive_name for backup in rebuilt.adopted] == list(reversed(names))
         assert [archive.name for archive in rebuilt.unreadable] == ["database_backup_20250301_090000.zip"]
         assert rebuilt.set_aside == ()
-        assert await catalogue.known_names() == {"/srv/shop.db": "shop.db", "/srv/log.db": "log.db"}
-        newest = await catalogue.find_backup("latest")
+        assert await catalogue.databases.known_names() == {"/srv/shop.db": "shop.db", "/srv/log.db": "log.db"}
+        newest = await catalogue.backups.find("latest")
         assert (newest.archive_name, newest.on_disk, newest.proven) == (names[0], True, True)
         assert newest.archive_sha256 == sha256(names[0].encode()).hexdigest()
         assert newest.state is BackupState.PARTIAL
@@ -210,7 +210,7 @@ async def test_a_manifest_that_can_not_be_written_down_keeps_no_other_out(tmp_pa
         assert rebuilt is not None
         assert [backup.archive_name for backup in rebuilt.adopted] == ["database_backup_20250301_090000.zip"]
         assert len(rebuilt.unreadable) == 2
-        assert len(await catalogue.backups()) == 1
+        assert len(await catalogue.backups.select()) == 1
 
 
 PRIVATE = Recipient(chat_id=77)
@@ -220,34 +220,36 @@ TOPIC = Recipient(chat_id=-1009, thread_id=42)
 async def test_an_unknown_backup_is_not_found(catalogue: Catalogue) -> None:
     """Whatever is asked or told of an id that was never given ends in one plain error, and changes nothing."""
     for attempt in (
-        catalogue.backup(5),
-        catalogue.set_state(5, BackupState.FAILED),
-        catalogue.set_pinned(5, True),
-        catalogue.set_note(5, "x"),
-        catalogue.mark_deleted(5),
-        catalogue.finish_backup(5, state=BackupState.FAILED, finished_at=NOW, skipped=(SKIPPED,)),
-        catalogue.owe(5, [PRIVATE]),
-        catalogue.save_delivery(Delivery(backup_id=5, recipient=PRIVATE, state=DeliveryState.SENT)),
-        catalogue.record_sent(5, PRIVATE, SentVolume(number=1, message_id=2, sent_at=NOW)),
-        catalogue.set_file_id(5, 1, "BQAC", 10),
-        catalogue.find_backup("latest"),
+        catalogue.backups.get(5),
+        catalogue.backups.set_state(5, BackupState.FAILED),
+        catalogue.backups.set_pinned(5, True),
+        catalogue.backups.set_note(5, "x"),
+        catalogue.backups.mark_deleted(5),
+        catalogue.backups.finish(5, state=BackupState.FAILED, finished_at=NOW, skipped=(SKIPPED,)),
+        catalogue.deliveries.owe(5, [PRIVATE]),
+        catalogue.deliveries.save(Delivery(backup_id=5, recipient=PRIVATE, state=DeliveryState.SENT)),
+        catalogue.deliveries.record_sent(5, PRIVATE, SentVolume(number=1, message_id=2, sent_at=NOW)),
+        catalogue.volumes.set_file_id(5, 1, "BQAC", 10),
+        catalogue.backups.find("latest"),
     ):
         with pytest.raises(NotFoundError):
             await attempt
-    assert await catalogue.owed() == ()
-    assert (await catalogue.recipient_statuses([PRIVATE]))[0].last_sent_at is None
+    assert await catalogue.deliveries.owed() == ()
+    assert (await catalogue.recipients.statuses([PRIVATE]))[0].last_sent_at is None
 
 
 async def test_marks_on_a_backup(catalogue: Catalogue) -> None:
     """State, pin, note and deletion are kept; a deleted archive is owed to nobody any more."""
     backup = await stored(catalogue)
-    await catalogue.owe(backup.id, [PRIVATE, TOPIC])
-    await catalogue.save_delivery(Delivery(backup_id=backup.id, recipient=TOPIC, state=DeliveryState.SENT, sent_at=NOW))
-    await catalogue.set_state(backup.id, BackupState.DELIVERED)
-    await catalogue.set_pinned(backup.id, True)
-    await catalogue.set_note(backup.id, "before the move")
-    await catalogue.mark_deleted(backup.id)
-    marked = await catalogue.backup(backup.id)
+    await catalogue.deliveries.owe(backup.id, [PRIVATE, TOPIC])
+    await catalogue.deliveries.save(
+        Delivery(backup_id=backup.id, recipient=TOPIC, state=DeliveryState.SENT, sent_at=NOW)
+    )
+    await catalogue.backups.set_state(backup.id, BackupState.DELIVERED)
+    await catalogue.backups.set_pinned(backup.id, True)
+    await catalogue.backups.set_note(backup.id, "before the move")
+    await catalogue.backups.mark_deleted(backup.id)
+    marked = await catalogue.backups.get(backup.id)
     assert (marked.state, marked.pinned, marked.note, marked.on_disk, marked.proven) == (
         BackupState.DELIVERED,
         True,
@@ -255,7 +257,7 @@ async def test_marks_on_a_backup(catalogue: Catalogue) -> None:
         False,
         True,
     )
-    private, topic = await catalogue.deliveries(backup.id)
+    private, topic = await catalogue.deliveries.of(backup.id)
     assert (private.state, topic.state) == (DeliveryState.SUPERSEDED, DeliveryState.SENT)
     assert "deleted" in private.reason
 
@@ -265,14 +267,14 @@ async def test_backups_are_listed_newest_first(catalogue: Catalogue) -> None:
     older = await stored(catalogue, NOW - timedelta(hours=2))
     newer = await stored(catalogue, NOW - timedelta(hours=1))
     failed = await stored(catalogue, NOW, state=BackupState.FAILED, archive_name="", archive_sha256="", error="disk")
-    await catalogue.mark_deleted(older.id)
-    assert [backup.id for backup in await catalogue.backups()] == [failed.id, newer.id, older.id]
-    assert [backup.id for backup in await catalogue.backups(limit=1, offset=1)] == [newer.id]
-    assert [backup.id for backup in await catalogue.backups(limit=-1, proven_only=True)] == [newer.id, older.id]
-    assert await catalogue.backups(on_disk_only=True) == (newer,)
-    assert await catalogue.count_backups() == 3
-    assert await catalogue.count_backups(on_disk_only=True, proven_only=True) == 1
-    assert await catalogue.success_since(NOW - timedelta(hours=1)) == (1, 2)
+    await catalogue.backups.mark_deleted(older.id)
+    assert [backup.id for backup in await catalogue.backups.select()] == [failed.id, newer.id, older.id]
+    assert [backup.id for backup in await catalogue.backups.select(limit=1, offset=1)] == [newer.id]
+    assert [backup.id for backup in await catalogue.backups.select(limit=-1, proven_only=True)] == [newer.id, older.id]
+    assert await catalogue.backups.select(on_disk_only=True) == (newer,)
+    assert await catalogue.backups.count() == 3
+    assert await catalogue.backups.count(on_disk_only=True, proven_only=True) == 1
+    assert await catalogue.backups.success_since(NOW - timedelta(hours=1)) == (1, 2)
 
 
 async def test_the_latest_backup_of_each_database(catalogue: Catalogue) -> None:
@@ -281,11 +283,11 @@ async def test_the_latest_backup_of_each_database(catalogue: Catalogue) -> None:
     second = await stored(catalogue, NOW - timedelta(hours=2), "shop.db")
     await stored(catalogue, NOW - timedelta(hours=1), archive_name="", archive_sha256="", state=BackupState.FAILED)
     await stored(catalogue, NOW + timedelta(days=900), "shop.db")
-    assert await catalogue.latest_by_database() == {"old.db": first, "shop.db": second}
-    assert await catalogue.latest_proven() == second
-    await catalogue.mark_deleted(second.id)
-    assert await catalogue.find_backup("latest") == first
-    latest = await catalogue.latest_proven()
+    assert await catalogue.backups.latest_by_database() == {"old.db": first, "shop.db": second}
+    assert await catalogue.backups.latest_proven() == second
+    await catalogue.backups.mark_deleted(second.id)
+    assert await catalogue.backups.find("latest") == first
+    latest = await catalogue.backups.latest_proven()
     assert latest is not None
     assert latest.id == second.id
 
@@ -294,12 +296,12 @@ async def test_a_safety_copy_is_no_good_backup(catalogue: Catalogue) -> None:
     """What a restore wanted to get rid of is neither the latest backup, nor a database's, nor a run that succeeded."""
     good = await stored(catalogue, NOW - timedelta(hours=2), "shop.db")
     copied = await stored(catalogue, NOW - timedelta(hours=1), "shop.db", "odd.db", trigger=Trigger.SAFETY)
-    assert await catalogue.latest_proven() == good
-    assert await catalogue.latest_run() == good
-    assert await catalogue.find_backup("latest") == good
-    assert await catalogue.latest_by_database() == {"shop.db": good}
-    assert await catalogue.success_since(NOW - timedelta(days=1)) == (1, 1)
-    assert await catalogue.find_backup(str(copied.id)) == copied
+    assert await catalogue.backups.latest_proven() == good
+    assert await catalogue.backups.latest_run() == good
+    assert await catalogue.backups.find("latest") == good
+    assert await catalogue.backups.latest_by_database() == {"shop.db": good}
+    assert await catalogue.backups.success_since(NOW - timedelta(days=1)) == (1, 1)
+    assert await catalogue.backups.find(str(copied.id)) == copied
 
 
 async def test_a_backup_is_found_by_what_people_write(catalogue: Catalogue) -> None:
@@ -318,77 +320,81 @@ async def test_a_backup_is_found_by_what_people_write(catalogue: Catalogue) -> N
         "database_backup_20250301_12",
         " latest ",
     ):
-        assert await catalogue.find_backup(asked) == noon, asked
-    assert await catalogue.find_backup("2025-03-01 09") == morning
+        assert await catalogue.backups.find(asked) == noon, asked
+    assert await catalogue.backups.find("2025-03-01 09") == morning
     with pytest.raises(NotFoundError, match=f"{noon.archive_name}, {morning.archive_name}"):
-        await catalogue.find_backup("2025-03-01")
+        await catalogue.backups.find("2025-03-01")
     for asked in ("", "99", "20260101", "noon", "%", "2025-03-01 noon", "..", "database_backup_"):
         with pytest.raises(NotFoundError):
-            await catalogue.find_backup(asked)
+            await catalogue.backups.find(asked)
 
 
 async def test_a_name_that_comes_back_belongs_to_the_new_archive(catalogue: Catalogue) -> None:
     """After a clock was set back and a file removed by hand, only the newer backup of that name is on disk."""
     first = await stored(catalogue)
     second = await stored(catalogue)
-    assert not (await catalogue.backup(first.id)).on_disk
-    assert await catalogue.find_backup(first.archive_name) == second
+    assert not (await catalogue.backups.get(first.id)).on_disk
+    assert await catalogue.backups.find(first.archive_name) == second
 
 
 async def test_runs_found_running_are_interrupted(catalogue: Catalogue) -> None:
     """What was running when the process died is marked, once; what had ended stays as it was."""
     done = await stored(catalogue)
-    backup_id = await catalogue.begin_backup(trigger=Trigger.BUTTON, requested_by="77", started_at=NOW)
-    (interrupted,) = await catalogue.mark_interrupted()
+    backup_id = await catalogue.backups.begin(trigger=Trigger.BUTTON, requested_by="77", started_at=NOW)
+    (interrupted,) = await catalogue.backups.mark_interrupted()
     assert (interrupted.id, interrupted.state) == (backup_id, BackupState.INTERRUPTED)
     assert interrupted.finished_at == NOW
-    assert await catalogue.mark_interrupted() == ()
-    assert await catalogue.backup(done.id) == done
+    assert await catalogue.backups.mark_interrupted() == ()
+    assert await catalogue.backups.get(done.id) == done
 
 
 async def test_an_archive_on_disk_is_adopted_once(catalogue: Catalogue, tmp_path: Path) -> None:
     """A run killed between its archive and its row gets the archive; a second adoption changes nothing."""
     started = NOW.replace(microsecond=250_000)
-    backup_id = await catalogue.begin_backup(trigger=Trigger.BUTTON, requested_by="77", started_at=started)
-    await catalogue.mark_interrupted()
+    backup_id = await catalogue.backups.begin(trigger=Trigger.BUTTON, requested_by="77", started_at=started)
+    await catalogue.backups.mark_interrupted()
     archive = tmp_path / "database_backup_20250301_120000.zip"
     archive.write_bytes(b"12345")
     manifest = Told(started, databases=(backed_up(),))
-    adopted = await catalogue.adopt(archive, manifest, "aa")
+    adopted = await catalogue.archives.adopt(archive, manifest, "aa")
     assert (adopted.id, adopted.state, adopted.archive_bytes) == (backup_id, BackupState.STORED, 5)
     assert (adopted.trigger, adopted.requested_by) == (Trigger.BUTTON, "77")
-    await catalogue.mark_deleted(backup_id)
-    assert await catalogue.adopt(archive, manifest, "aa") == adopted
+    await catalogue.backups.mark_deleted(backup_id)
+    assert await catalogue.archives.adopt(archive, manifest, "aa") == adopted
     other = tmp_path / "database_backup_20250301_070000.zip"
     other.write_bytes(b"")
-    unknown = await catalogue.adopt(other, Told(NOW - timedelta(hours=5), trigger="moonlight"), "bb")
+    unknown = await catalogue.archives.adopt(other, Told(NOW - timedelta(hours=5), trigger="moonlight"), "bb")
     assert (unknown.trigger, unknown.on_disk, unknown.pinned) == (Trigger.COMMAND, True, False)
     copied = tmp_path / "database_backup_20250301_060000.zip"
     copied.write_bytes(b"z" * 30)
-    safety = await catalogue.adopt(copied, Told(NOW - timedelta(hours=6), trigger="safety"), "cc")
+    safety = await catalogue.archives.adopt(copied, Told(NOW - timedelta(hours=6), trigger="safety"), "cc")
     assert (safety.trigger, safety.pinned) == (Trigger.SAFETY, True)
-    assert await catalogue.count_backups() == 3
+    assert await catalogue.backups.count() == 3
     with pytest.raises(FileNotFoundError):
-        await catalogue.adopt(tmp_path / "database_backup_20250301_080000.zip", manifest, "cc")
+        await catalogue.archives.adopt(tmp_path / "database_backup_20250301_080000.zip", manifest, "cc")
 
 
 async def test_names_in_archives_are_remembered(catalogue: Catalogue, tmp_path: Path) -> None:
     """A path keeps its name until it is told another; an adopted manifest overrules nothing."""
-    await catalogue.remember_names(
+    await catalogue.databases.remember(
         [Database(path=Path("/srv/a/db"), name="db"), Database(path=Path("/b"), name="db-2")]
     )
-    await catalogue.remember_names([Database(path=Path("/b"), name="b")])
+    await catalogue.databases.remember([Database(path=Path("/b"), name="b")])
     (tmp_path / "database_backup_20250301_070000.zip").write_bytes(b"")
     told = Told(NOW, databases=(backed_up("DB"), backed_up("other", path="/b"), backed_up("new")))
-    await catalogue.adopt(tmp_path / "database_backup_20250301_070000.zip", told, "bb")
-    assert await catalogue.known_names() == {str(Path("/srv/a/db")): "db", str(Path("/b")): "b", "/srv/new": "new"}
+    await catalogue.archives.adopt(tmp_path / "database_backup_20250301_070000.zip", told, "bb")
+    assert await catalogue.databases.known_names() == {
+        str(Path("/srv/a/db")): "db",
+        str(Path("/b")): "b",
+        "/srv/new": "new",
+    }
 
 
 async def test_deliveries_are_owed_until_sent(catalogue: Catalogue) -> None:
     """Owing twice is owing once; what is saved and sent comes back; the newest backup is owed first."""
     older, newer = await stored(catalogue, NOW - timedelta(hours=1)), await stored(catalogue)
-    await catalogue.owe(older.id, [PRIVATE])
-    first = await catalogue.owe(newer.id, [TOPIC, PRIVATE])
+    await catalogue.deliveries.owe(older.id, [PRIVATE])
+    first = await catalogue.deliveries.owe(newer.id, [TOPIC, PRIVATE])
     assert [(delivery.recipient, delivery.state) for delivery in first] == [
         (TOPIC, DeliveryState.PENDING),
         (PRIVATE, DeliveryState.PENDING),
@@ -401,59 +407,62 @@ async def test_deliveries_are_owed_until_sent(catalogue: Catalogue) -> None:
         next_try_at=NOW + timedelta(minutes=5),
         reason="Telegram asks to wait",
     )
-    await catalogue.save_delivery(waiting)
+    await catalogue.deliveries.save(waiting)
     volumes = tuple(SentVolume(number=n, message_id=100 + n, sent_at=NOW - timedelta(seconds=9 - n)) for n in (1, 2))
     for volume in reversed(volumes):
-        await catalogue.record_sent(newer.id, PRIVATE, volume)
-    await catalogue.record_sent(newer.id, PRIVATE, volumes[0])
-    assert await catalogue.owe(newer.id, [PRIVATE]) == (first[0], replace(waiting, volumes=volumes))
-    assert await catalogue.owed() == (
+        await catalogue.deliveries.record_sent(newer.id, PRIVATE, volume)
+    await catalogue.deliveries.record_sent(newer.id, PRIVATE, volumes[0])
+    assert await catalogue.deliveries.owe(newer.id, [PRIVATE]) == (first[0], replace(waiting, volumes=volumes))
+    assert await catalogue.deliveries.owed() == (
         first[0],
         replace(waiting, volumes=volumes),
-        (await catalogue.deliveries(older.id))[0],
+        (await catalogue.deliveries.of(older.id))[0],
     )
-    assert [delivery.backup_id for delivery in await catalogue.owed(recipient=PRIVATE)] == [newer.id, older.id]
-    await catalogue.save_delivery(replace(waiting, state=DeliveryState.SENT, sent_at=NOW, next_try_at=None))
-    assert [delivery.backup_id for delivery in await catalogue.owed(recipient=PRIVATE)] == [older.id]
-    (status,) = await catalogue.recipient_statuses([PRIVATE])
+    assert [delivery.backup_id for delivery in await catalogue.deliveries.owed(recipient=PRIVATE)] == [
+        newer.id,
+        older.id,
+    ]
+    await catalogue.deliveries.save(replace(waiting, state=DeliveryState.SENT, sent_at=NOW, next_try_at=None))
+    assert [delivery.backup_id for delivery in await catalogue.deliveries.owed(recipient=PRIVATE)] == [older.id]
+    (status,) = await catalogue.recipients.statuses([PRIVATE])
     assert (status.owed, status.last_sent_at) == (1, volumes[1].sent_at)
 
 
 async def test_file_ids_of_volumes(catalogue: Catalogue) -> None:
     """An id is remembered per volume, replaced, and forgotten when Telegram no longer knows it."""
     backup = await stored(catalogue)
-    await catalogue.set_file_id(backup.id, 2, "two", 10, sha256="aa")
-    await catalogue.set_file_id(backup.id, 1, "one", 10)
-    await catalogue.set_file_id(backup.id, 1, "uno", 10)
-    assert await catalogue.file_ids(backup.id) == {1: "uno", 2: "two"}
-    await catalogue.set_file_id(backup.id, 2, None, 10)
-    assert await catalogue.file_id(backup.id, 1) == "uno"
-    assert await catalogue.file_id(backup.id, 2) is None
-    assert await catalogue.file_ids(backup.id) == {1: "uno"}
+    await catalogue.volumes.set_file_id(backup.id, 2, "two", 10, sha256="aa")
+    await catalogue.volumes.set_file_id(backup.id, 1, "one", 10)
+    await catalogue.volumes.set_file_id(backup.id, 1, "uno", 10)
+    assert await catalogue.volumes.file_ids(backup.id) == {1: "uno", 2: "two"}
+    await catalogue.volumes.set_file_id(backup.id, 2, None, 10)
+    assert await catalogue.volumes.file_id(backup.id, 1) == "uno"
+    assert await catalogue.volumes.file_id(backup.id, 2) is None
+    assert await catalogue.volumes.file_ids(backup.id) == {1: "uno"}
 
 
 async def test_a_parked_recipient_and_its_deliveries(catalogue: Catalogue) -> None:
     """What somebody out of reach is owed is parked with the reason, and pending again when they are back."""
     backup = await stored(catalogue)
-    await catalogue.owe(backup.id, [PRIVATE, TOPIC])
-    await catalogue.name_recipient(PRIVATE, "Ada")
-    await catalogue.park(PRIVATE, "Ada must press Start first")
-    assert await catalogue.parked() == {PRIVATE: "Ada must press Start first"}
-    parked, pending = await catalogue.deliveries(backup.id)
+    await catalogue.deliveries.owe(backup.id, [PRIVATE, TOPIC])
+    await catalogue.recipients.set_name(PRIVATE, "Ada")
+    await catalogue.recipients.park(PRIVATE, "Ada must press Start first")
+    assert await catalogue.recipients.parked() == {PRIVATE: "Ada must press Start first"}
+    parked, pending = await catalogue.deliveries.of(backup.id)
     assert (parked.state, parked.reason, pending.state) == (
         DeliveryState.PARKED,
         "Ada must press Start first",
         DeliveryState.PENDING,
     )
-    statuses = await catalogue.recipient_statuses([TOPIC, PRIVATE, Recipient(chat_id=1)])
+    statuses = await catalogue.recipients.statuses([TOPIC, PRIVATE, Recipient(chat_id=1)])
     assert [(status.name, status.parked_reason, status.owed) for status in statuses] == [
         ("", "", 1),
         ("Ada", "Ada must press Start first", 1),
         ("", "", 0),
     ]
-    await catalogue.unpark(PRIVATE)
-    assert await catalogue.parked() == {}
-    assert {delivery.state for delivery in await catalogue.owed()} == {DeliveryState.PENDING}
+    await catalogue.recipients.unpark(PRIVATE)
+    assert await catalogue.recipients.parked() == {}
+    assert {delivery.state for delivery in await catalogue.deliveries.owed()} == {DeliveryState.PENDING}
 
 
 async def test_a_group_that_became_a_supergroup_keeps_its_ledger(catalogue: Catalogue) -> None:
@@ -461,56 +470,60 @@ async def test_a_group_that_became_a_supergroup_keeps_its_ledger(catalogue: Cata
     group, near = Recipient(chat_id=-100), Recipient(chat_id=-1009)
     topic = Recipient(chat_id=-100, thread_id=42)
     backup = await stored(catalogue)
-    await catalogue.owe(backup.id, [group, topic, near])
-    await catalogue.record_sent(backup.id, group, SentVolume(number=1, message_id=5, sent_at=NOW))
-    await catalogue.name_recipient(group, "Backups")
-    await catalogue.migrate(-100, -200)
-    await catalogue.migrate(-100, -200)
-    moved = await catalogue.deliveries(backup.id)
+    await catalogue.deliveries.owe(backup.id, [group, topic, near])
+    await catalogue.deliveries.record_sent(backup.id, group, SentVolume(number=1, message_id=5, sent_at=NOW))
+    await catalogue.recipients.set_name(group, "Backups")
+    await catalogue.recipients.migrate(-100, -200)
+    await catalogue.recipients.migrate(-100, -200)
+    moved = await catalogue.deliveries.of(backup.id)
     assert [delivery.recipient.address for delivery in moved] == ["-200", "-200/42", "-1009"]
     assert [volume.message_id for volume in moved[0].volumes] == [5]
-    (status,) = await catalogue.recipient_statuses([Recipient(chat_id=-200)])
+    (status,) = await catalogue.recipients.statuses([Recipient(chat_id=-200)])
     assert (status.name, status.last_sent_at) == ("Backups", NOW)
-    await catalogue.migrate(-200, -300)
-    assert await catalogue.current(topic) == Recipient(chat_id=-300, thread_id=42)
-    await catalogue.migrate(-300, -100)
-    assert await catalogue.current(Recipient(chat_id=-200)) == Recipient(chat_id=-100)
-    assert await catalogue.current(PRIVATE) == PRIVATE
+    await catalogue.recipients.migrate(-200, -300)
+    assert await catalogue.recipients.current(topic) == Recipient(chat_id=-300, thread_id=42)
+    await catalogue.recipients.migrate(-300, -100)
+    assert await catalogue.recipients.current(Recipient(chat_id=-200)) == Recipient(chat_id=-100)
+    assert await catalogue.recipients.current(PRIVATE) == PRIVATE
 
 
 async def test_a_move_to_an_id_that_is_owed_already_owes_once(catalogue: Catalogue) -> None:
     """Where the new chat has its own delivery of a backup, the old one's is superseded."""
     old, new = Recipient(chat_id=-100), Recipient(chat_id=-200)
     backup = await stored(catalogue)
-    await catalogue.owe(backup.id, [old, new])
-    await catalogue.migrate(-100, -200)
-    assert [delivery.recipient for delivery in await catalogue.owed()] == [new]
+    await catalogue.deliveries.owe(backup.id, [old, new])
+    await catalogue.recipients.migrate(-100, -200)
+    assert [delivery.recipient for delivery in await catalogue.deliveries.owed()] == [new]
 
 
 async def test_the_services_own_memory(tmp_path: Path) -> None:
     """Heartbeat, overrides, audit and the last planned time; an override with an end ends."""
     now = NOW
     async with await Catalogue.open(tmp_path / "catalogue.db", clock=lambda: now) as catalogue:
-        await catalogue.beat(pid=1, started_at=NOW, next_run_at=NOW + timedelta(hours=1))
-        await catalogue.beat(pid=2, started_at=NOW, next_run_at=None, stopped=True)
-        assert await catalogue.heartbeat() == Heartbeat(at=NOW, pid=2, started_at=NOW, next_run_at=None, stopped=True)
-        await catalogue.set_override("schedule", "0 3 * * *", "77")
-        await catalogue.set_override("paused", "yes", "77", until=NOW + timedelta(hours=1))
-        await catalogue.set_override("schedule", "0 4 * * *", "78")
-        overrides = await catalogue.overrides()
+        await catalogue.service.beat(pid=1, started_at=NOW, next_run_at=NOW + timedelta(hours=1))
+        await catalogue.service.beat(pid=2, started_at=NOW, next_run_at=None, stopped=True)
+        assert await catalogue.service.heartbeat() == Heartbeat(
+            at=NOW, pid=2, started_at=NOW, next_run_at=None, stopped=True
+        )
+        await catalogue.service.set_override("schedule", "0 3 * * *", "77")
+        await catalogue.service.set_override("paused", "yes", "77", until=NOW + timedelta(hours=1))
+        await catalogue.service.set_override("schedule", "0 4 * * *", "78")
+        overrides = await catalogue.service.overrides()
         assert overrides["schedule"] == Override(name="schedule", value="0 4 * * *", set_by="78", set_at=NOW)
         assert overrides["paused"].until == NOW + timedelta(hours=1)
         now += timedelta(hours=1)
-        assert list(await catalogue.overrides()) == ["schedule"]
-        await catalogue.clear_override("schedule")
-        await catalogue.clear_override("schedule")
-        assert await catalogue.overrides() == {}
-        await catalogue.audit("77", "pause")
-        await catalogue.audit("78", "pin", "backup 5")
-        assert await catalogue.audits(limit=1) == (AuditEntry(at=now, actor="78", action="pin", detail="backup 5"),)
-        assert [entry.action for entry in await catalogue.audits(offset=1)] == ["pause"]
+        assert list(await catalogue.service.overrides()) == ["schedule"]
+        await catalogue.service.clear_override("schedule")
+        await catalogue.service.clear_override("schedule")
+        assert await catalogue.service.overrides() == {}
+        await catalogue.service.audit("77", "pause")
+        await catalogue.service.audit("78", "pin", "backup 5")
+        assert await catalogue.service.audits(limit=1) == (
+            AuditEntry(at=now, actor="78", action="pin", detail="backup 5"),
+        )
+        assert [entry.action for entry in await catalogue.service.audits(offset=1)] == ["pause"]
         local = timezone(timedelta(hours=5, minutes=30))
-        await catalogue.set_last_planned(NOW.astimezone(local))
-        assert await catalogue.last_planned() == NOW
+        await catalogue.service.set_last_planned(NOW.astimezone(local))
+        assert await catalogue.service.last_planned() == NOW
         with pytest.raises(ValueError, match="no time zone"):
-            await catalogue.set_last_planned(NOW.replace(tzinfo=None))
+            await catalogue.service.set_last_planned(NOW.replace(tzinfo=None))

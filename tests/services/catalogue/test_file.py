@@ -77,7 +77,7 @@ async def test_a_broken_catalogue_is_set_aside_and_rebuilt(tmp_path: Path, damag
         assert [backup.archive_name for backup in rebuilt.adopted] == [ARCHIVE]
         assert rebuilt.set_aside[0].name == "catalogue.db.broken-20250301_120000"
         assert rebuilt.set_aside[0].read_bytes() == broken or damage == "a table gone"
-        assert await catalogue.count_backups(on_disk_only=True) == 1
+        assert await catalogue.backups.count(on_disk_only=True) == 1
     DAMAGE["text"](path)
     again, rebuilt = await open_or_rebuild(path, tmp_path, read_manifest=manifest, clock=lambda: NOW)
     await again.close()
@@ -110,7 +110,7 @@ async def test_a_first_start_rebuilds_nothing(tmp_path: Path) -> None:
     )
     async with catalogue:
         assert rebuilt is None
-        assert await catalogue.backups() == ()
+        assert await catalogue.backups.select() == ()
 
 
 async def test_a_rebuild_that_was_cut_off_begins_again(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ async def test_every_version_is_migrated_step_by_step(tmp_path: Path, monkeypatc
     with pytest.raises(CatalogueError, match="older than"):
         await Catalogue.open(path, read_only=True)
     async with await Catalogue.open(path) as catalogue:
-        assert await catalogue.count_backups() == 40
+        assert await catalogue.backups.count() == 40
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
         assert database.execute("SELECT via FROM audit").fetchall() == []
@@ -231,7 +231,7 @@ from bot.services.catalogue import Catalogue
 
 async def read():
     async with await Catalogue.open(Path(sys.argv[1]), read_only=True) as catalogue:
-        print(await catalogue.count_backups(), flush=True)
+        print(await catalogue.backups.count(), flush=True)
 
 asyncio.run(read())
 """
@@ -247,7 +247,7 @@ async def write():
     catalogue = await Catalogue.open(Path(sys.argv[1]))
     while True:
         now = datetime.now(UTC)
-        print(await catalogue.begin_backup(trigger=Trigger.SCHEDULE, requested_by="", started_at=now), flush=True)
+        print(await catalogue.backups.begin(trigger=Trigger.SCHEDULE, requested_by="", started_at=now), flush=True)
 
 asyncio.run(write())
 """
@@ -267,12 +267,12 @@ async def test_a_second_process_reads_while_the_service_writes(tmp_path: Path) -
         version = await catalogue.data_version()
         async with await Catalogue.open(path, read_only=True) as reader:
             with pytest.raises(CatalogueError):
-                await reader.audit("77", "write")
-            assert await reader.count_backups() == 1
+                await reader.service.audit("77", "write")
+            assert await reader.backups.count() == 1
         async with await Catalogue.open(path) as other:
-            await other.audit("77", "write")
+            await other.service.audit("77", "write")
         assert await catalogue.data_version() != version
-        assert [entry.actor for entry in await catalogue.audits()] == ["77"]
+        assert [entry.actor for entry in await catalogue.service.audits()] == ["77"]
 
 
 async def test_what_was_written_survives_a_kill(tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ async def test_what_was_written_survives_a_kill(tmp_path: Path) -> None:
         last = max([last, *(int(line) for line in process.stdout if line.endswith("\n"))])
         process.wait()
     async with await Catalogue.open(path) as catalogue:
-        assert len(await catalogue.mark_interrupted()) >= last
+        assert len(await catalogue.backups.mark_interrupted()) >= last
 
 
 async def test_a_cancelled_caller_leaves_a_whole_transaction(tmp_path: Path) -> None:
@@ -300,7 +300,7 @@ async def test_a_cancelled_caller_leaves_a_whole_transaction(tmp_path: Path) -> 
             with pytest.raises(asyncio.CancelledError):
                 await task
         await stored(catalogue, NOW + timedelta(minutes=1))
-        for backup in await catalogue.backups():
+        for backup in await catalogue.backups.select():
             finished = backup.state is not BackupState.RUNNING
             assert finished == bool(backup.databases) == backup.on_disk
 
@@ -311,21 +311,21 @@ async def test_methods_called_side_by_side_queue(tmp_path: Path) -> None:
         backups = await asyncio.gather(*(stored(catalogue, NOW + timedelta(seconds=n)) for n in range(25)))
         assert len({backup.id for backup in backups}) == 25
         await asyncio.gather(
-            *(catalogue.audit("77", "x") for _ in range(25)), *(catalogue.backups() for _ in range(25))
+            *(catalogue.service.audit("77", "x") for _ in range(25)), *(catalogue.backups.select() for _ in range(25))
         )
-        assert len(await catalogue.audits()) == 25
+        assert len(await catalogue.service.audits()) == 25
 
 
 async def test_a_failed_method_takes_nothing_with_it(tmp_path: Path) -> None:
     """What fails half-way is rolled back, and the connection goes on."""
     async with await Catalogue.open(tmp_path / "catalogue.db", clock=lambda: NOW) as catalogue:
-        backup_id = await catalogue.begin_backup(trigger=Trigger.BUTTON, requested_by="77", started_at=NOW)
+        backup_id = await catalogue.backups.begin(trigger=Trigger.BUTTON, requested_by="77", started_at=NOW)
         bad = backed_up(taken_at=NOW.replace(tzinfo=None))
         with pytest.raises(ValueError, match="no time zone"):
-            await catalogue.finish_backup(
+            await catalogue.backups.finish(
                 backup_id, state=BackupState.STORED, finished_at=NOW, archive_name=ARCHIVE, databases=(backed_up(), bad)
             )
-        assert (await catalogue.backup(backup_id)).state is BackupState.RUNNING
+        assert (await catalogue.backups.get(backup_id)).state is BackupState.RUNNING
         await stored(catalogue)
 
 
@@ -338,11 +338,11 @@ async def test_a_locked_catalogue_is_told_as_such(tmp_path: Path, monkeypatch: p
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(CatalogueError, match="locked"):
-                await catalogue.audit("77", "x")
+                await catalogue.service.audit("77", "x")
             with pytest.raises(CatalogueError, match="locked"):
                 await _rebuild(path, manifest)
             other.execute("ROLLBACK")
-        await catalogue.audit("77", "x")
+        await catalogue.service.audit("77", "x")
 
 
 async def test_a_closed_catalogue_says_so(tmp_path: Path) -> None:
@@ -351,6 +351,6 @@ async def test_a_closed_catalogue_says_so(tmp_path: Path) -> None:
     await catalogue.close()
     await catalogue.close()
     with pytest.raises(CatalogueError, match="is closed"):
-        await catalogue.backups()
+        await catalogue.backups.select()
     with pytest.raises(CatalogueError, match="is closed"):
         await catalogue.data_version()

@@ -52,7 +52,7 @@ async def test_everybody_names_the_same_newest_backup(tmp_path: Path, ahead: tim
     newest = await house.back_up()
     async with house.manager() as manager:
         catalogue = manager.catalogue
-        assert (await catalogue.find_backup("latest")).id == newest.id
+        assert (await catalogue.backups.find("latest")).id == newest.id
         origin = await find_source(catalogue, house.store, "latest")
         assert origin.backup is not None
         assert origin.backup.id == newest.id
@@ -74,22 +74,22 @@ async def test_a_failed_run_under_a_wrong_clock_is_not_the_latest_for_years(tmp_
     """Its alarm would never end."""
     async with await Catalogue.open(tmp_path / "catalogue.db", clock=lambda: NOW) as catalogue:
         for at in (NOW + timedelta(days=900), NOW):
-            run = await catalogue.begin_backup(trigger=Trigger.SCHEDULE, requested_by="schedule", started_at=at)
-        await catalogue.mark_interrupted()
-        latest = await catalogue.latest_run()
+            run = await catalogue.backups.begin(trigger=Trigger.SCHEDULE, requested_by="schedule", started_at=at)
+        await catalogue.backups.mark_interrupted()
+        latest = await catalogue.backups.latest_run()
         assert latest is not None
         assert latest.id == run
-        assert await catalogue.latest_run(interrupted=False) is None
+        assert await catalogue.backups.latest_run(interrupted=False) is None
 
 
 async def test_the_chat_and_recovery_choose_as_the_disk_does(tmp_path: Path) -> None:
     """From Telegram, from the pinned list and from a store's index alike; by `--at` a wrong date can still be had."""
     old, new, wrong = (point(NOW + timedelta(hours=hours)) for hours in (-5, -1, 30_000))
     async with await Catalogue.open(tmp_path / "catalogue.db", clock=lambda: NOW) as catalogue:
-        await catalogue.learn_restore_points([old, wrong, new])
+        await catalogue.restore_points.learn([old, wrong, new])
         assert (await choose_in_chat(catalogue))[1].archive == new.archive
-        assert (await catalogue.restore_points(limit=1))[0].archive == new.archive
-        assert [p.archive for p in await catalogue.last_points_by_database()] == [new.archive]
+        assert (await catalogue.restore_points.select(limit=1))[0].archive == new.archive
+        assert [p.archive for p in await catalogue.restore_points.last_by_database()] == [new.archive]
     told: list[str] = []
     found = Found(points=(wrong, new, old), settings={})
     assert choose_point(found, tell=told.append, clock=lambda: NOW) is new

@@ -182,10 +182,10 @@ class House:
         name = f"database_backup_{started_at:%Y%m%d_%H%M%S}.zip"
         content = random.Random(name).randbytes(size)
         (self.folder / name).write_bytes(content)
-        backup_id = await self.catalogue.begin_backup(
+        backup_id = await self.catalogue.backups.begin(
             trigger=Trigger.SCHEDULE, requested_by="scheduler", started_at=started_at
         )
-        backup = await self.catalogue.finish_backup(
+        backup = await self.catalogue.backups.finish(
             backup_id,
             state=BackupState.STORED,
             finished_at=started_at,
@@ -210,11 +210,11 @@ class House:
         return {row.recipient.chat_id: row for row in rows}
 
     async def row(self, backup: Backup, chat_id: int) -> Delivery:
-        rows = await self.catalogue.deliveries(backup.id)
+        rows = await self.catalogue.deliveries.of(backup.id)
         return next(row for row in rows if row.recipient.chat_id == chat_id)
 
     async def states(self, backup: Backup) -> dict[int, DeliveryState]:
-        return {row.recipient.chat_id: row.state for row in await self.catalogue.deliveries(backup.id)}
+        return {row.recipient.chat_id: row.state for row in await self.catalogue.deliveries.of(backup.id)}
 
     def uploads(self) -> list[int | str | None]:
         """The chats into which bytes of files were sent, in order."""

@@ -125,14 +125,14 @@ async def test_answers_lost_twice_running_are_not_followed_by_a_third_upload(hou
             await house.time.asleep(lambda seconds: seconds > 0)
             house.time.advance(60)
             await asyncio.sleep(0)
-    rows = {row.recipient.chat_id: row for row in await house.catalogue.deliveries(backup.id)}
+    rows = {row.recipient.chat_id: row for row in await house.catalogue.deliveries.of(backup.id)}
     assert sum(len(documents(person)) for person in people) == 2
     assert len(house.uploads()) == 2
     for row in rows.values():
         assert row.state is PARKED
         assert "look whether it is in the chat" in row.reason
         assert "VOLUME_SIZE_MB" in row.reason
-    assert await house.catalogue.parked() == {}, "only this backup waits"
+    assert await house.catalogue.recipients.parked() == {}, "only this backup waits"
     rule.cancel()
     (row,) = (await house.delivered(backup, to=house.recipients[:1], force=True)).values()
     assert row.state is SENT
@@ -181,7 +181,7 @@ async def test_a_topic_is_a_recipient_of_its_own(house: House) -> None:
     rows = await house.ledger.deliver(await house.back_up())
     assert [row.state for row in rows] == [SENT, SENT, PARKED]
     assert [len(forum.messages_in(thread)) for thread in (None, one.id, two.id)] == [1, 1, 0]
-    assert {recipient.thread_id for recipient in await house.catalogue.parked()} == {two.id}
+    assert {recipient.thread_id for recipient in await house.catalogue.recipients.parked()} == {two.id}
 
 
 async def test_a_restart_in_mid_delivery_sends_only_what_is_missing(house: House) -> None:
@@ -194,7 +194,7 @@ async def test_a_restart_in_mid_delivery_sends_only_what_is_missing(house: House
     delivering = house.deliver(backup)
     await gate.reached()
     async with asyncio.timeout(5):
-        while any(len(row.volumes) < 1 for row in await house.catalogue.deliveries(backup.id)):
+        while any(len(row.volumes) < 1 for row in await house.catalogue.deliveries.of(backup.id)):
             await asyncio.sleep(0)
     await house.close()
     with pytest.raises(AbortedError):
@@ -315,7 +315,7 @@ async def test_notices_reach_everybody_who_can_be_reached(house: House) -> None:
     reached = await house.time.pass_until(asyncio.create_task(house.notices.notify("<b>trouble</b>", loud=True)))
     assert {recipient.chat_id for recipient in reached} == {bob.id, cid.id}
     assert (bob.last.text, bob.last.silent) == ("trouble", False)
-    assert list(await house.catalogue.parked()) == [Recipient(chat_id=ann.id)]
+    assert list(await house.catalogue.recipients.parked()) == [Recipient(chat_id=ann.id)]
 
 
 async def test_an_admin_without_deliveries_is_found_again_too(house: House) -> None:

@@ -1,13 +1,12 @@
 """What is owed is kept, and goes out when it can: newest first, across outages and restarts."""
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 
 from bot.demo.stand_in import faults
 from bot.models import BackupState, DeliveryState, Recipient, SkippedRecord, SkipReason
 from tests.services.delivery.house import House, documents
+from tests.world.catalogue import run_sql
 
 PARKED, PENDING, SENT, SUPERSEDED = (
     DeliveryState.PARKED,
@@ -41,7 +40,7 @@ async def test_what_a_first_pass_left_is_retried_in_the_background(house: House)
     assert documents(ann) == [backup.archive_name]
     assert await house.states(backup) == {ann.id: SENT}
     async with asyncio.timeout(5):
-        while (await house.catalogue.backup(backup.id)).state is not BackupState.DELIVERED:
+        while (await house.catalogue.backups.get(backup.id)).state is not BackupState.DELIVERED:
             await asyncio.sleep(0.001)
 
 
@@ -163,7 +162,7 @@ async def test_a_parked_admin_who_presses_start_gets_the_newest_at_once(house: H
     await house.standin.until(lambda: bool(documents(bob)))
     await until_settled(house)
     assert documents(bob) == [backups[-1].archive_name]
-    assert await house.catalogue.parked() == {}
+    assert await house.catalogue.recipients.parked() == {}
     assert len(house.uploads()) == 3
     await house.ledger.recipient_started(50)
     await house.ledger.recipient_started(ann.id)
@@ -201,22 +200,21 @@ async def test_a_deleted_topic_stays_parked_over_restarts_and_knocks(house: Hous
     topic.deleted = True
     backup = await house.back_up()
     await house.delivered(backup)
-    with closing(sqlite3.connect(house.folder / "catalogue.db")) as catalogue, catalogue:
-        catalogue.execute("CREATE TABLE unparked (address)")
-        catalogue.execute(
-            "CREATE TRIGGER noted AFTER UPDATE ON recipients WHEN old.parked_reason <> '' AND new.parked_reason = ''"
-            " BEGIN INSERT INTO unparked VALUES (new.address); END"
-        )
+    run_sql(house.catalogue, "CREATE TABLE unparked (address)")
+    run_sql(
+        house.catalogue,
+        "CREATE TRIGGER noted AFTER UPDATE ON recipients WHEN old.parked_reason <> '' AND new.parked_reason = ''"
+        " BEGIN INSERT INTO unparked VALUES (new.address); END",
+    )
     states = []
     for _ in range(3):
         await house.restart()
         seen = len(house.settled)
         async with house.running():
             await until_settled(house, seen + 1)
-        states.append((list(await house.catalogue.parked()), (await house.states(backup))[-1005]))
+        states.append((list(await house.catalogue.recipients.parked()), (await house.states(backup))[-1005]))
     assert states == [([recipient], PARKED)] * 3
-    with closing(sqlite3.connect(house.folder / "catalogue.db")) as catalogue:
-        assert catalogue.execute("SELECT count(*) FROM unparked").fetchone() == (0,), "not even for a moment"
+    assert run_sql(house.catalogue, "SELECT count(*) FROM unparked") == [(0,)], "not even for a moment"
     tries = len(house.standin.calls_of("sendDocument"))
     await house.delivered(await house.back_up())
     assert len(house.standin.calls_of("sendDocument")) == tries, "an hour later nobody asks again"
@@ -225,19 +223,19 @@ async def test_a_deleted_topic_stays_parked_over_restarts_and_knocks(house: Hous
     async with house.running():
         await house.standin.until(lambda: bool(documents(forum)))
         async with asyncio.timeout(5):
-            while await house.catalogue.parked():
+            while await house.catalogue.recipients.parked():
                 await asyncio.sleep(0.001)
 
 
 async def test_who_is_owed_nothing_is_found_again_by_a_silent_line(house: House) -> None:
     """An admin who unblocked the bot while it was down misses no alarm until the next backup."""
     (ann,) = await house.people(1)
-    await house.catalogue.park(house.recipients[0], "must open the bot and press Start")
+    await house.catalogue.recipients.park(house.recipients[0], "must open the bot and press Start")
     async with house.running():
         message = await ann.wait_for(lambda m: "arrive here again" in m.text, since=0)
         assert message.silent
         async with asyncio.timeout(5):
-            while await house.catalogue.parked():
+            while await house.catalogue.recipients.parked():
                 await asyncio.sleep(0.001)
 
 
@@ -258,7 +256,7 @@ async def test_a_delivery_found_in_mid_send_is_taken_up(house: House) -> None:
     """A killed process leaves "sending" behind; the next one sends it at once."""
     (ann,) = await house.people(1)
     backup = await house.back_up()
-    await house.catalogue.owe(backup.id, house.recipients)
+    await house.catalogue.deliveries.owe(backup.id, house.recipients)
     await house.ledger._rows.claim(await house.row(backup, ann.id))
     async with house.running():
         await house.standin.until(lambda: bool(documents(ann)))
@@ -270,7 +268,7 @@ async def test_a_delivery_that_another_process_is_sending_is_left_alone(house: H
     async with house.running():
         await house.time.asleep(lambda seconds: seconds > 0)
         backup = await house.back_up()
-        await house.catalogue.owe(backup.id, house.recipients)
+        await house.catalogue.deliveries.owe(backup.id, house.recipients)
         await house.ledger._rows.claim(await house.row(backup, ann.id))
         house.ledger.nudge()
         left = await house.time.asleep(lambda seconds: 0 < seconds <= 60)
@@ -312,7 +310,7 @@ async def test_a_token_refused_for_a_while_is_asked_again_every_minute(house: Ho
     """401 ends no background work: what is owed stays owed, and goes out when the token is accepted again."""
     ann, bob = await house.people(2)
     backup = await house.back_up()
-    await house.catalogue.owe(backup.id, house.recipients)
+    await house.catalogue.deliveries.owe(backup.id, house.recipients)
     rule = house.standin.inject(faults.refused(401, "Unauthorized"), times=None)
     async with house.running():
 
@@ -335,12 +333,12 @@ async def test_a_partial_backup_stays_partial_when_everybody_has_it(house: House
     (ann,) = await house.people(1)
     skipped = SkippedRecord(name="users.db", path="/srv/users.db", reason=SkipReason.BUSY, detail="It was locked.")
     backup = await house.back_up(skipped=(skipped,))
-    await house.catalogue.set_state(backup.id, BackupState.PARTIAL)
-    await house.catalogue.owe(backup.id, house.recipients)
+    await house.catalogue.backups.set_state(backup.id, BackupState.PARTIAL)
+    await house.catalogue.deliveries.owe(backup.id, house.recipients)
     async with house.running():
         await until_settled(house)
         async with asyncio.timeout(5):
             while house.ledger._retries._serving:
                 await asyncio.sleep(0.001)
     assert documents(ann) == [backup.archive_name]
-    assert (await house.catalogue.backup(backup.id)).state is BackupState.PARTIAL
+    assert (await house.catalogue.backups.get(backup.id)).state is BackupState.PARTIAL

@@ -38,7 +38,7 @@ async def test_volumes_go_up_once_and_arrive_in_order(house: House) -> None:
         assert joined(person) == house.archive(backup).read_bytes()
         assert [sent.message_id for sent in rows[person.id].volumes] == [message.id for message in person.messages]
     assert house.standin.uploaded_bytes == backup.archive_bytes
-    assert set(await house.catalogue.file_ids(backup.id)) == {1, 2, 3}
+    assert set(await house.catalogue.volumes.file_ids(backup.id)) == {1, 2, 3}
 
 
 async def test_progress_counts_each_byte_once(house: House) -> None:
@@ -207,7 +207,7 @@ async def test_a_volume_too_large_is_tried_once_for_everybody(house: House) -> N
     assert {row.state for row in rows.values()} == {DeliveryState.PARKED}
     assert all("VOLUME_SIZE_MB" in row.reason for row in rows.values())
     assert len(house.uploads()) == 1
-    assert await house.catalogue.parked() == {}
+    assert await house.catalogue.recipients.parked() == {}
 
 
 async def test_a_stale_file_id_is_replaced_once_for_everybody(house: House) -> None:
@@ -215,12 +215,12 @@ async def test_a_stale_file_id_is_replaced_once_for_everybody(house: House) -> N
     people = await house.people(3)
     backup = await house.back_up()
     await house.delivered(backup)
-    before = await house.catalogue.file_id(backup.id, 1)
+    before = await house.catalogue.volumes.file_id(backup.id, 1)
     house.standin.forget_files()
     rows = await house.delivered(backup, force=True)
     assert {row.state for row in rows.values()} == {SENT}
     assert len(house.uploads()) == 2
-    assert await house.catalogue.file_id(backup.id, 1) not in (before, None)
+    assert await house.catalogue.volumes.file_id(backup.id, 1) not in (before, None)
     assert all(len(documents(person)) == 2 for person in people)
 
 

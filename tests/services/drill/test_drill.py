@@ -104,7 +104,7 @@ async def test_a_flipped_byte_in_telegram_is_caught_and_alarmed(manager: Manager
     assert status.restore_proven is None
     assert f"Test-restore of backup {backup.id} failed" in texts.status(status)
     assert "Something is wrong" in texts.health(await manager.health())
-    assert "test-restore from telegram failed" in (await manager.catalogue.backup(backup.id)).note
+    assert "test-restore from telegram failed" in (await manager.catalogue.backups.get(backup.id)).note
 
 
 async def test_a_file_that_telegram_no_longer_gives_out_is_alarmed(
@@ -128,7 +128,7 @@ async def test_an_unreachable_telegram_says_nothing_about_the_backup(manager: Ma
     standin.inject(server_error(502, html=True), "getFile", times=None)
     with pytest.raises(UnreachableError):
         await manager.drills.drill_newest()
-    assert await manager.catalogue.last_drill() is None
+    assert await manager.catalogue.drills.last() is None
 
 
 async def test_volumes_too_large_to_fetch_are_replaced_by_the_disk(manager: Manager, standin: StandIn) -> None:
@@ -206,9 +206,9 @@ async def test_drill_schedule_runs_by_itself(standin: StandIn, ann: Person, tmp_
         first = await manager.drills.drill_newest()
         assert first is not None
         old = replace(first, at=first.at.replace(year=first.at.year - 1))
-        await manager.catalogue.record_drill(old)
+        await manager.catalogue.drills.record(old)
     async with Service.started(settings) as service, asyncio.timeout(20):
-        while (newest := await service.manager.catalogue.last_drill()) == old:
+        while (newest := await service.manager.catalogue.drills.last()) == old:
             await asyncio.sleep(0.02)
         assert newest is not None
         assert newest.ok
@@ -223,7 +223,7 @@ async def test_a_damaged_database_in_a_sound_archive_is_found(manager: Manager, 
         backup = await back_up(other)
         with pytest.raises(DamagedArchiveError, match="damaged"):
             await other.drills.prove(other.store.folder / backup.archive_name, backup)
-        assert (await other.catalogue.last_drill()).ok is False
+        assert (await other.catalogue.drills.last()).ok is False
 
 
 async def test_a_shutdown_does_not_wait_for_a_drill_that_waits(standin: StandIn, ann: Person, tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ async def test_a_shutdown_does_not_wait_for_a_drill_that_waits(standin: StandIn,
         first = await manager.drills.drill_newest()
         assert first is not None
         old = replace(first, at=first.at.replace(year=first.at.year - 1))
-        await manager.catalogue.record_drill(old)
+        await manager.catalogue.drills.record(old)
     # In the place of a whole getFile: its answer never comes, and nobody opens the gate before the service has ended.
     gate = standin.hold("getFile")
     async with asyncio.timeout(25):
@@ -248,5 +248,5 @@ async def test_a_shutdown_does_not_wait_for_a_drill_that_waits(standin: StandIn,
     assert not gate.is_open
     gate.open()
     async with open_manager(settings, deliver=False) as manager:
-        assert await manager.catalogue.last_drill() == old
+        assert await manager.catalogue.drills.last() == old
         assert [path.name for path in manager.store.work.glob("restore-*")] == []

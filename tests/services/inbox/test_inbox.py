@@ -392,8 +392,8 @@ async def test_of_two_files_over_the_limit_the_newer_one_is_meant(bench: Bench, 
     inbox = bench.inbox(limit=20_000)
     first = await bench.scene.back_up(30_000, volume=10_000)
     catalogue = bench.scene.catalogue
-    second = await catalogue.finish_backup(
-        await catalogue.begin_backup(trigger=Trigger.COMMAND, requested_by="a test", started_at=bench.scene.now),
+    second = await catalogue.backups.finish(
+        await catalogue.backups.begin(trigger=Trigger.COMMAND, requested_by="a test", started_at=bench.scene.now),
         state=BackupState.STORED,
         finished_at=bench.scene.now,
         archive_name="database_backup_20200101_000000.zip",
@@ -403,7 +403,7 @@ async def test_of_two_files_over_the_limit_the_newer_one_is_meant(bench: Bench, 
     large = tmp_path / "large"
     large.write_bytes(random.Random(1).randbytes(30_000))
     seen = await settled(inbox, await bench.receive(inbox, large, first.archive_name))
-    assert (seen.known, seen.fetchable) == (await catalogue.backup(first.id), True)
+    assert (seen.known, seen.fetchable) == (await catalogue.backups.get(first.id), True)
     large.write_bytes(random.Random(2).randbytes(30_000))
     seen = await settled(inbox, await bench.receive(inbox, large, second.archive_name))
     assert (seen.known, seen.fetchable) == (second, False)

@@ -56,7 +56,7 @@ async def test_an_archive_that_is_too_large_is_told_and_not_called_delivered(hou
         (sent,) = await send(house, mail_destination(port, max_mails=2), backup)
     assert post.attachments() == b""
     assert "/srv/backups" in post.parsed()[0].get_payload()  # type: ignore[operator]
-    row = (await house.catalogue.owe(backup.id, [OPS]))[0]
+    row = (await house.catalogue.deliveries.owe(backup.id, [OPS]))[0]
     settled = await house.ledger._rows.complete(row, sent.remark)
     assert settled.state is DeliveryState.SENT
     line = delivery_line(settled, house.time.clock())

@@ -102,11 +102,11 @@ class House:
 
     async def rows(self, backup: Backup) -> dict[int, tuple[DeliveryState, str]]:
         """What the ledger says of a backup, by chat."""
-        rows = await self.manager.catalogue.deliveries(backup.id)
+        rows = await self.manager.catalogue.deliveries.of(backup.id)
         return {row.recipient.chat_id: (row.state, row.reason) for row in rows}
 
     async def owes(self, person: Person) -> int:
-        return len(await self.manager.catalogue.owed(recipient=Recipient(chat_id=person.id)))
+        return len(await self.manager.catalogue.deliveries.owed(recipient=Recipient(chat_id=person.id)))
 
     def on_disk(self) -> list[str]:
         return sorted(path.name for path in (self.folder / "backups").glob("*.zip"))

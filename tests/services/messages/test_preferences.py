@@ -29,7 +29,7 @@ async def test_choices_survive_a_restart_and_leave_an_audit_line_each(make_house
         mode=MessageMode.DIGEST, quiet=NIGHT, databases=frozenset({"users.db"}), since=house.now
     )
     assert await house.manager.preferences.of(12) == MessageChoice()
-    told = [(entry.actor, entry.action, entry.detail) for entry in await house.manager.catalogue.audits()]
+    told = [(entry.actor, entry.action, entry.detail) for entry in await house.manager.catalogue.service.audits()]
     assert told == [
         ("Ann (11)", "chose messages", "only users.db"),
         ("Ann (11)", "chose messages", "quiet from 22:00 to 07:00"),

@@ -34,7 +34,7 @@ async def test_hourly_archives_leave_and_the_way_back_stays(make_house: MakeHous
     left = archives(house.ann)
     hours = [round((house.standin.clock.now() - message.date) / 3600) for message in left]
     assert hours == [18, 3, 2, 1]  # 18 hours ago it was the last run of its day, in UTC
-    points = await house.manager.catalogue.restore_points()
+    points = await house.manager.catalogue.restore_points.select()
     assert [point.archive for point in points] == [m.document.name for m in reversed(left) if m.document]
     assert len(house.on_disk()) == 36
     assert min(house.slept) >= 1
@@ -68,7 +68,7 @@ async def test_what_only_the_chat_has_stays(make_house: MakeHouse) -> None:
     await hourly(house, 6)
     await house.upkeep.refresh()
     left = [message.document.name for message in archives(house.ann) if message.document]
-    kept = [(await house.manager.catalogue.backup(id)).archive_name for id in (1, 2, asked.id)]
+    kept = [(await house.manager.catalogue.backups.get(id)).archive_name for id in (1, 2, asked.id)]
     assert left[:3] == kept
     assert len(left) == 3 + 2  # and those of the last hours
 

@@ -74,7 +74,7 @@ async def test_skip_keeps_one_archive_and_the_proof_moves_on(make_house: MakeHou
     assert "Nothing to keep: backup 1 holds the same" in details
     assert "stays in the chats" not in details
     assert [b.backup.id for b in await house.manager.plan_prune() if b.keep] == [1]
-    assert (await house.manager.catalogue.find_backup("latest")).id == 1
+    assert (await house.manager.catalogue.backups.find("latest")).id == 1
 
 
 async def test_each_day_has_its_archive(make_house: MakeHouse) -> None:

@@ -73,12 +73,12 @@ async def test_a_pinned_backup_stays_in_the_store(house: House, s3: str) -> None
     """A pin holds everywhere."""
     destination = make(house, s3, max_age=timedelta(hours=2))
     first = await house.back_up(1000)
-    await house.catalogue.set_pinned(first.id, True)
+    await house.catalogue.backups.set_pinned(first.id, True)
     await put(house, destination, first)
     for _ in range(4):
         await put(house, destination, await house.back_up(1000))
     assert first.archive_name in keys(s3)
-    await house.catalogue.set_pinned(first.id, False)
+    await house.catalogue.backups.set_pinned(first.id, False)
     await put(house, destination, await house.back_up(1000))
     assert first.archive_name not in keys(s3)
 

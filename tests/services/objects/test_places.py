@@ -239,7 +239,7 @@ async def test_a_refused_connection_is_tried_again(world: World, kind: str) -> N
 async def _until_sent(world: World, backup: Backup, place: Place) -> None:
     async with asyncio.timeout(20):
         while True:
-            rows = await world.house.catalogue.deliveries(backup.id)
+            rows = await world.house.catalogue.deliveries.of(backup.id)
             if any(row.state is DeliveryState.SENT for row in rows if row.recipient == place.recipient):
                 return
             await asyncio.sleep(0.02)
@@ -302,7 +302,7 @@ async def test_a_full_store_keeps_the_delivery_owed(world: World, kind: str) -> 
     assert not isinstance(outcome, Parked)
     row = (await deliver(world, backup))[place.recipient]
     assert row.state in (DeliveryState.PENDING, DeliveryState.PARKED)
-    assert place.recipient not in await world.house.catalogue.parked()
+    assert place.recipient not in await world.house.catalogue.recipients.parked()
 
 
 async def test_an_archive_that_is_gone_is_nobodys_failure(world: World, kind: str) -> None:
@@ -325,7 +325,7 @@ async def test_one_places_trouble_is_nobody_elses(world: World, down: str) -> No
         rows = await deliver(world, backup)
         for kind, other in world.places.items():
             assert (rows[other.recipient].state is DeliveryState.SENT) is (kind != down)
-    assert (await world.house.catalogue.parked())[place.recipient]
+    assert (await world.house.catalogue.recipients.parked())[place.recipient]
 
 
 async def test_telegram_is_served_while_a_store_is_still_silent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,7 +336,7 @@ async def test_telegram_is_served_while_a_store_is_still_silent(world: World, mo
     world.ledger("telegram", "objects")
     delivering = asyncio.create_task(world.house.ledger.deliver(backup))
     await _until_sent(world, backup, world.places["telegram"])
-    rows = {row.recipient: row.state for row in await world.house.catalogue.deliveries(backup.id)}
+    rows = {row.recipient: row.state for row in await world.house.catalogue.deliveries.of(backup.id)}
     assert rows[Recipient(place=URL)] in (DeliveryState.SENDING, DeliveryState.PENDING)
     await world.house.time.pass_until(delivering)
 
@@ -370,7 +370,7 @@ async def test_what_is_owed_elsewhere_survives_a_restart(world: World) -> None:
             await _until_sent(world, newer, world.places[kind])
     for kind in ("objects", "mail"):
         assert await world.places[kind].received(newer) == world.house.archive(newer).read_bytes()
-    states = {row.recipient.place: row.state for row in await world.house.catalogue.deliveries(older.id)}
+    states = {row.recipient.place: row.state for row in await world.house.catalogue.deliveries.of(older.id)}
     assert states[URL] is states[MAILBOX] is DeliveryState.SUPERSEDED
 
 
@@ -383,9 +383,11 @@ async def test_a_place_taken_out_of_the_settings_is_owed_nothing(world: World) -
     world.ledger("telegram")
     async with world.house.running():
         async with asyncio.timeout(10):
-            while any(row.state is DeliveryState.PENDING for row in await world.house.catalogue.deliveries(backup.id)):
+            while any(
+                row.state is DeliveryState.PENDING for row in await world.house.catalogue.deliveries.of(backup.id)
+            ):
                 await asyncio.sleep(0.02)
-    states = {row.recipient.place: row.state for row in await world.house.catalogue.deliveries(backup.id)}
+    states = {row.recipient.place: row.state for row in await world.house.catalogue.deliveries.of(backup.id)}
     assert states[URL] is DeliveryState.SUPERSEDED
 
 
@@ -394,7 +396,7 @@ async def test_notices_reach_people_and_no_store(world: World) -> None:
     world.ledger("telegram", "objects", "mail")
     told = await world.house.notices.notify("🚨 <b>Backup failed</b>\nThe disk &amp; all", loud=True)
     assert {one.address for one in told} == {"11", MAILBOX}
-    assert await world.house.catalogue.parked() == {}
+    assert await world.house.catalogue.recipients.parked() == {}
 
 
 async def test_a_parked_store_is_served_again_though_it_is_owed_nothing_and_reads_nothing(world: World) -> None:
@@ -403,9 +405,9 @@ async def test_a_parked_store_is_served_again_though_it_is_owed_nothing_and_read
     house, store, mailbox = places
     world.ledger("objects", "mail")
     for recipient in (store, mailbox):
-        await house.catalogue.park(recipient, "was out of order")
+        await house.catalogue.recipients.park(recipient, "was out of order")
     async with house.running(), asyncio.timeout(10):
-        while await house.catalogue.parked():
+        while await house.catalogue.recipients.parked():
             await asyncio.sleep(0.02)
 
 

@@ -111,8 +111,8 @@ class Scene:
         self.now += timedelta(hours=1)
         name = f"database_backup_{self.now:%Y%m%d_%H%M%S}.zip"
         content = random.Random(name).randbytes(size)
-        backup = await self.catalogue.finish_backup(
-            await self.catalogue.begin_backup(trigger=Trigger.SCHEDULE, requested_by="test", started_at=self.now),
+        backup = await self.catalogue.backups.finish(
+            await self.catalogue.backups.begin(trigger=Trigger.SCHEDULE, requested_by="test", started_at=self.now),
             state=BackupState.DELIVERED,
             finished_at=self.now,
             archive_name=name,
@@ -123,7 +123,7 @@ class Scene:
         for number, offset in enumerate(range(0, size, volume), start=1):
             part = content[offset : offset + volume]
             sent = await self.chats.post(11, f"{name}.{number:03}", part, "")
-            await self.catalogue.set_file_id(
+            await self.catalogue.volumes.set_file_id(
                 backup.id, number, sent.file_id, bytes=len(part), sha256=sha256(part).hexdigest()
             )
         return backup

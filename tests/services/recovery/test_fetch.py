@@ -22,7 +22,7 @@ SIZE, VOLUME = 2_500_000, 1_000_000
 
 async def point_of(scene: Scene, size: int = SIZE) -> RestorePoint:
     await scene.back_up(size, volume=VOLUME)
-    return (await scene.catalogue.restore_points(limit=1))[0]
+    return (await scene.catalogue.restore_points.select(limit=1))[0]
 
 
 async def fetch(scene: Scene, point: RestorePoint, folder: Path) -> Path:

@@ -51,7 +51,7 @@ async def test_a_new_machine_merges_before_it_writes(scene: Scene) -> None:
     points = scene.pinned_document().points
     assert [point.archive for point in points] == [new.archive_name, old.archive_name]
     assert points[1:] == before
-    known = await scene.catalogue.backup_of(before[0])
+    known = await scene.catalogue.restore_points.backup_of(before[0])
     assert known is not None
     assert not known.on_disk
     assert [database.name for database in known.databases] == ["shop.db", "users.db"]
@@ -61,13 +61,13 @@ async def test_a_catalogue_rebuilt_from_the_disk_learns_the_file_ids_again(scene
     """An archive that is known, but not where it lies in the chat, gets its file_ids from the pinned document."""
     backup = await scene.back_up()
     await scene.refresh()
-    await scene.catalogue.set_file_id(backup.id, 1, None, bytes=backup.archive_bytes)
-    assert await scene.catalogue.restore_points() == ()
+    await scene.catalogue.volumes.set_file_id(backup.id, 1, None, bytes=backup.archive_bytes)
+    assert await scene.catalogue.restore_points.select() == ()
     point = scene.pinned_document().points[0]
-    assert await scene.catalogue.learn_restore_points([point]) == 1
-    assert await scene.catalogue.restore_points() == (point,)
-    assert (await scene.catalogue.backup(backup.id)).on_disk
-    assert await scene.catalogue.learn_restore_points([point]) == 0
+    assert await scene.catalogue.restore_points.learn([point]) == 1
+    assert await scene.catalogue.restore_points.select() == (point,)
+    assert (await scene.catalogue.backups.get(backup.id)).on_disk
+    assert await scene.catalogue.restore_points.learn([point]) == 0
 
 
 async def test_two_machines_with_one_bot_do_not_lose_each_others_points(scene: Scene) -> None:
@@ -178,7 +178,7 @@ async def test_a_stranger_s_document_of_the_same_name_is_not_believed(scene: Sce
     await scene.lose_the_machine()
     new = await scene.back_up()
     await scene.refresh()
-    assert [point.archive for point in await scene.catalogue.restore_points()] == [new.archive_name]
+    assert [point.archive for point in await scene.catalogue.restore_points.select()] == [new.archive_name]
     assert scene.ann.newest_pinned().sender_id == scene.bot.id
 
 

@@ -109,7 +109,7 @@ async def test_a_point_is_chosen_by_moment_and_database(scene: Scene) -> None:
     """The newest that holds what is asked for, not after the moment; else a sentence."""
     first = await scene.back_up(names=("old.db",))
     second = await scene.back_up(names=("shop.db",))
-    points = Found(points=await scene.catalogue.restore_points(), settings={})
+    points = Found(points=await scene.catalogue.restore_points.select(), settings={})
     assert choose_point(points).archive == second.archive_name
     assert choose_point(points, only=["old.db"]).archive == first.archive_name
     assert choose_point(points, at=first.started_at).archive == first.archive_name
@@ -295,7 +295,7 @@ async def test_the_catalogue_is_rebuilt_from_the_archive_and_the_points(
 ) -> None:
     """The archive is a backup on the disk again, the other restore points are known with their file_ids."""
     await scene.back_up()
-    points = await scene.catalogue.restore_points()
+    points = await scene.catalogue.restore_points.select()
     copy = tmp_path / "copy" / archive.name
     copy.parent.mkdir()
     shutil.copyfile(archive, copy)
@@ -304,9 +304,9 @@ async def test_the_catalogue_is_rebuilt_from_the_archive_and_the_points(
     env = write_settings(tmp_path, [], BACKUP_DIR=str(tmp_path / "new"))
     settings = load_settings(env, need_telegram=False, need_databases=False)
     async with open_manager(settings, deliver=False) as manager:
-        known = {backup.archive_name: backup.on_disk for backup in await manager.catalogue.backups()}
+        known = {backup.archive_name: backup.on_disk for backup in await manager.catalogue.backups.select()}
         assert known == {archive.name: True, points[0].archive: False}
-        assert await manager.catalogue.restore_points() == points
+        assert await manager.catalogue.restore_points.select() == points
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -56,7 +56,7 @@ class Rig:
         """Make a proven backup of the databases and record it."""
         async with self.opened() as restorer, self.store.run_folder() as work:
             catalogue, started_at = restorer.house.catalogue, utc_now()
-            backup_id = await catalogue.begin_backup(
+            backup_id = await catalogue.backups.begin(
                 trigger=Trigger.COMMAND, requested_by="a test", started_at=started_at
             )
             product = await make_backup(
@@ -77,7 +77,7 @@ class Rig:
                 abort=Abort(),
                 report=lambda _: None,
             )
-            return await catalogue.finish_backup(
+            return await catalogue.backups.finish(
                 backup_id,
                 state=BackupState.STORED,
                 finished_at=utc_now(),

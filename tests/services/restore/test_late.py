@@ -63,7 +63,7 @@ async def test_what_is_committed_after_the_safety_copy_comes_back_with_undo(tmp_
     assert result.safety is not None
     assert dict(result.safety.databases[0].rows)["log"] == 2
     async with rig.opened() as restorer:
-        copies = [b for b in await restorer.house.catalogue.backups() if b.trigger is Trigger.SAFETY]
+        copies = [b for b in await restorer.house.catalogue.backups.select() if b.trigger is Trigger.SAFETY]
     assert [(copy.id == result.safety.id, copy.pinned) for copy in copies] == [(True, True), (False, False)]
     assert late_files(rig) == []
     await rig.undo()
@@ -82,7 +82,7 @@ async def test_an_idle_application_costs_one_safety_copy(tmp_path: Path, mode: s
     result = await rig.restore()
     assert result.databases[0].detail == ""
     async with rig.opened() as restorer:
-        assert len([b for b in await restorer.house.catalogue.backups() if b.trigger is Trigger.SAFETY]) == 1
+        assert len([b for b in await restorer.house.catalogue.backups.select() if b.trigger is Trigger.SAFETY]) == 1
     assert (sidecars(bank), late_files(rig)) == (set(), [])
     transact(bank, 6)
 

@@ -198,7 +198,7 @@ async def test_the_newest_backup_before_an_instant_is_found(tmp_path: Path) -> N
         assert await find_source(catalogue, folder, "latest") == found
         with pytest.raises(NotFoundError, match="The oldest is of"):
             await newest_before(catalogue, folder, datetime(2001, 1, 1, tzinfo=UTC))
-        await catalogue.mark_deleted(first.id)
+        await catalogue.backups.mark_deleted(first.id)
         with pytest.raises(NotFoundError, match="no longer on the disk"):
             await find_source(catalogue, folder, str(first.id))
 

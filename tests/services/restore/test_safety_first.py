@@ -20,7 +20,7 @@ MODES = ["wal", "delete", "another page size"]
 
 async def safety_copies(rig: Rig) -> list[Backup]:
     async with rig.opened() as restorer:
-        return [b for b in await restorer.house.catalogue.backups() if b.trigger is Trigger.SAFETY]
+        return [b for b in await restorer.house.catalogue.backups.select() if b.trigger is Trigger.SAFETY]
 
 
 async def town(tmp_path: Path, mode: str) -> tuple[Rig, Path]:

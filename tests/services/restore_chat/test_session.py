@@ -240,7 +240,7 @@ async def test_a_step_that_fails_is_rolled_back_and_recorded(tmp_path: Path) -> 
         manager.restores.mark = lambda _: None
         await restored(manager, source)
         assert (rows_in(one), rows_in(two)) == ((50, 50), (50, 50))
-        actions = [entry.action for entry in reversed(await manager.catalogue.audits())]
+        actions = [entry.action for entry in reversed(await manager.catalogue.service.audits())]
         restores = [action for action in actions if action != "started a backup"]
     assert restores == ["confirmed a restore", "restore failed", "confirmed a restore", "restored"]
 

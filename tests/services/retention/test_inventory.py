@@ -48,7 +48,7 @@ class House:
 
     async def backup(self, backup_id: int) -> Backup:
         async with self.manager() as manager:
-            return await manager.catalogue.backup(backup_id)
+            return await manager.catalogue.backups.get(backup_id)
 
     def archive(self, backup: Backup) -> Path:
         return self.store / backup.archive_name
@@ -99,7 +99,7 @@ async def test_a_lost_archive_does_not_let_the_last_good_one_go(house: House, sp
         assert kept.get(second.id, "damaged: counts as no backup") == "damaged: counts as no backup"
         words = Texts(timezone=manager.timezone).details(await manager.details(second.id), house.now)
         assert ("is gone from" if spoil is delete else "is damaged") in words
-        lost = await manager.catalogue.backups(on_disk_only=True, gone_too=True)
+        lost = await manager.catalogue.backups.select(on_disk_only=True, gone_too=True)
         assert {b.id for b in lost if b.fault} == {second.id}
         assert any(f"of backup {second.id} of" in warning for warning in (await manager.status()).warnings)
 
@@ -114,7 +114,7 @@ async def test_what_is_lost_is_noticed_before_the_very_next_deletion(house: Hous
             house.now += HOUR
             await manager.back_up(trigger=Trigger.SCHEDULE, requested_by="schedule")
         assert house.archive(first).is_file()
-        assert (await manager.catalogue.backup(second.id)).gone
+        assert (await manager.catalogue.backups.get(second.id)).gone
 
 
 async def test_the_only_good_one_is_never_deleted_on_request_and_a_damaged_one_may_be(house: House) -> None:
@@ -199,10 +199,10 @@ async def test_a_clock_that_leaps_ahead_deletes_nothing_for_a_day(house: House, 
     made.append(await house.back_up())
     right = house.now
     async with house.manager() as manager:
-        await manager.catalogue.beat(pid=1, started_at=house.now, next_run_at=None)
+        await manager.catalogue.service.beat(pid=1, started_at=house.now, next_run_at=None)
         house.now += timedelta(days=1900)
         if service == "running":
-            await manager.catalogue.beat(pid=1, started_at=house.now, next_run_at=None)
+            await manager.catalogue.service.beat(pid=1, started_at=house.now, next_run_at=None)
     made += [await house.back_up() for _ in range(3)]
     assert all(house.archive(backup).is_file() for backup in made)
     async with house.manager() as manager:

@@ -15,6 +15,7 @@ from bot.models import RECENT
 from bot.services.manager import Manager
 from bot.services.recovery.document import Document, merge, write_document
 from bot.services.retention.trimming import KEPT_FOR, MOST_ACTIONS, MOST_RUNS
+from tests.world.catalogue import run_sql
 from tests.world.databases import make_database, write_env
 
 NOW = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
@@ -66,20 +67,20 @@ def simulate(manager: Manager, runs: int, every: timedelta = HOUR, *, delivered:
             )
 
 
-def change(manager: Manager, statement: str, *parameters: object) -> None:
-    with closing(sqlite3.connect(manager.catalogue.path)) as connection, connection:
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(statement, parameters)
+def count(manager: Manager, what: str) -> int:
+    return int(run_sql(manager.catalogue, f"SELECT count(*) FROM {what}")[0][0])
 
 
-async def count(manager: Manager, what: str) -> int:
-    return int(await manager.catalogue.value(f"SELECT count(*) FROM {what}"))
+def page_count(manager: Manager) -> int:
+    return int(run_sql(manager.catalogue, "PRAGMA page_count")[0][0])
 
 
 async def document(manager: Manager) -> bytes:
     """What the pinned message would hold now."""
     catalogue = manager.catalogue
-    points = merge(await catalogue.restore_points(recent=RECENT), await catalogue.last_points_by_database())
+    points = merge(
+        await catalogue.restore_points.select(recent=RECENT), await catalogue.restore_points.last_by_database()
+    )
     return write_document(Document(bot_id=1, written_at=NOW, settings={}, points=points))[1]
 
 
@@ -88,38 +89,43 @@ async def test_three_years_of_hourly_runs_leave_one_restore_point_a_day_and_what
 ) -> None:
     """The pinned document, the points it chooses from, the status and the last deliveries stay as they were."""
     simulate(manager, 3 * 365 * 24)
-    before = (await manager.status(), await document(manager), await manager.catalogue.restore_points(recent=RECENT))
+    before = (
+        await manager.status(),
+        await document(manager),
+        await manager.catalogue.restore_points.select(recent=RECENT),
+    )
     recipients = manager.settings.recipients
-    last = await manager.catalogue.last_delivered(recipients)
+    last = await manager.catalogue.deliveries.last_delivered(recipients)
     await manager.prune()
     assert (
-        await manager.status(), await document(manager), await manager.catalogue.restore_points(recent=RECENT)
+        await manager.status(), await document(manager), await manager.catalogue.restore_points.select(recent=RECENT)
     ) == before  # fmt: skip
-    assert await manager.catalogue.last_delivered(recipients) == last
+    assert await manager.catalogue.deliveries.last_delivered(recipients) == last
     long_ago = text(NOW - KEPT_FOR)
     days = (3 * 365 * 24 * HOUR - KEPT_FOR).days
-    assert days <= await count(manager, f"backups WHERE started_at < '{long_ago}'") <= days + 2
-    assert await count(manager, "backups") <= MOST_RUNS + days
+    assert days <= count(manager, f"backups WHERE started_at < '{long_ago}'") <= days + 2
+    assert count(manager, "backups") <= MOST_RUNS + days
     for table in ("backed_up", "deliveries", "sent_volumes", "volumes"):
         per_backup = 2 if table in ("deliveries", "sent_volumes") else 1
-        assert await count(manager, table) == per_backup * await count(manager, "backups")
+        assert count(manager, table) == per_backup * count(manager, "backups")
 
 
 async def test_the_file_does_not_grow_from_year_to_year(manager: Manager) -> None:
     """Where nothing goes to a chat, the rows of a year take the room of those of the year before."""
     simulate(manager, 15 * 1000, delivered=False)
     await manager.prune()
-    assert await count(manager, "backups") <= MOST_RUNS + 1
-    pages = await manager.catalogue.value("PRAGMA page_count")
+    assert count(manager, "backups") <= MOST_RUNS + 1
+    pages = page_count(manager)
     for _ in range(2):
-        change(
-            manager, "UPDATE backups SET started_at = strftime('%Y-%m-%dT%H:%M:%f000+00:00', started_at, '-500 days')"
+        run_sql(
+            manager.catalogue,
+            "UPDATE backups SET started_at = strftime('%Y-%m-%dT%H:%M:%f000+00:00', started_at, '-500 days')",
         )
         simulate(manager, 9000, delivered=False)
         manager.trimming._last = None
         await manager.prune()
-        assert await count(manager, "backups") <= 9001
-    assert await manager.catalogue.value("PRAGMA page_count") <= pages * 2
+        assert count(manager, "backups") <= 9001
+    assert page_count(manager) <= pages * 2
 
 
 async def test_runs_that_come_every_minute_are_bounded_by_their_number_and_a_month_always_stays(
@@ -129,30 +135,33 @@ async def test_runs_that_come_every_minute_are_bounded_by_their_number_and_a_mon
     simulate(manager, 60 * 24 * 40, timedelta(minutes=1), delivered=False)
     before = await manager.status()
     await manager.prune()
-    assert await count(manager, "backups") == 60 * 24 * 31
+    assert count(manager, "backups") == 60 * 24 * 31
     assert await manager.status() == before
 
 
 async def test_what_somebody_or_something_needs_stays_whatever_its_age(manager: Manager) -> None:
     """Pinned, with a note, on the disk, the last of its database, the last that Ben has, the drilled, the unchanged."""
     simulate(manager, 2 * 365, timedelta(days=1), delivered=False)
-    change(manager, "UPDATE backups SET pinned = 1 WHERE id = 1")
-    change(manager, "UPDATE backups SET note = 'before the migration' WHERE id = 2")
-    change(manager, "UPDATE backups SET on_disk = 1 WHERE id = 3")
-    change(manager, "UPDATE backed_up SET name = 'old.db' WHERE backup_id IN (4, 5)")
-    change(manager, "INSERT INTO deliveries (backup_id, address, state) VALUES (6, '12', 'sent'), (7, '12', 'sent')")
+    run_sql(manager.catalogue, "UPDATE backups SET pinned = 1 WHERE id = 1")
+    run_sql(manager.catalogue, "UPDATE backups SET note = 'before the migration' WHERE id = 2")
+    run_sql(manager.catalogue, "UPDATE backups SET on_disk = 1 WHERE id = 3")
+    run_sql(manager.catalogue, "UPDATE backed_up SET name = 'old.db' WHERE backup_id IN (4, 5)")
+    run_sql(
+        manager.catalogue,
+        "INSERT INTO deliveries (backup_id, address, state) VALUES (6, '12', 'sent'), (7, '12', 'sent')",
+    )
     for backup_id, ok in ((8, 1), (9, 1), (10, 0)):
         drill = "INSERT INTO drills (backup_id, at, source, ok, detail) VALUES (?, ?, 'disk', ?, '')"
-        change(manager, drill, backup_id, text(NOW - 500 * 24 * HOUR), ok)
-    change(manager, "UPDATE backups SET same_as = 11 WHERE id = 730")
-    change(manager, "UPDATE backups SET same_as = 12 WHERE id = 13")
-    change(manager, "UPDATE backups SET state = 'running' WHERE id = 14")
-    latest, newest = await manager.catalogue.latest_by_database(), await manager.catalogue.last_drill()
+        run_sql(manager.catalogue, drill, backup_id, text(NOW - 500 * 24 * HOUR), ok)
+    run_sql(manager.catalogue, "UPDATE backups SET same_as = 11 WHERE id = 730")
+    run_sql(manager.catalogue, "UPDATE backups SET same_as = 12 WHERE id = 13")
+    run_sql(manager.catalogue, "UPDATE backups SET state = 'running' WHERE id = 14")
+    latest, newest = await manager.catalogue.backups.latest_by_database(), await manager.catalogue.drills.last()
     await manager.trimming.trim()
-    old = await manager.catalogue.rows("SELECT id FROM backups WHERE started_at < ?", (text(NOW - KEPT_FOR),))
-    assert [row["id"] for row in old] == [1, 2, 3, 5, 7, 9, 10, 11, 14]
-    assert await manager.catalogue.latest_by_database() == latest
-    assert await manager.catalogue.last_drill() == newest
+    old = run_sql(manager.catalogue, "SELECT id FROM backups WHERE started_at < ?", text(NOW - KEPT_FOR))
+    assert [backup_id for (backup_id,) in old] == [1, 2, 3, 5, 7, 9, 10, 11, 14]
+    assert await manager.catalogue.backups.latest_by_database() == latest
+    assert await manager.catalogue.drills.last() == newest
 
 
 async def test_actions_and_ended_alarms_have_an_end_and_it_happens_once_a_day(manager: Manager) -> None:
@@ -170,9 +179,11 @@ async def test_actions_and_ended_alarms_have_an_end_and_it_happens_once_a_day(ma
                 (key, key, text(NOW - timedelta(days=200)), text(ended) if ended else None),
             )
     await manager.prune()
-    assert await count(manager, "audit") in (MOST_ACTIONS, MOST_ACTIONS - 1)
-    assert await count(manager, "audit WHERE action = 'paused'") == 0
-    assert [row["key"] for row in await catalogue.rows("SELECT key FROM alarms ORDER BY key")] == ["b", "c"]
-    change(manager, "INSERT INTO audit (at, actor, action, detail) VALUES ('2024-01-01', 'Ann', 'paused', '')")
+    assert count(manager, "audit") in (MOST_ACTIONS, MOST_ACTIONS - 1)
+    assert count(manager, "audit WHERE action = 'paused'") == 0
+    assert run_sql(catalogue, "SELECT key FROM alarms ORDER BY key") == [("b",), ("c",)]
+    run_sql(
+        manager.catalogue, "INSERT INTO audit (at, actor, action, detail) VALUES ('2024-01-01', 'Ann', 'paused', '')"
+    )
     await manager.prune()
-    assert await count(manager, "audit WHERE action = 'paused'") == 1
+    assert count(manager, "audit WHERE action = 'paused'") == 1

@@ -8,10 +8,11 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.services.catalogue.connection import reading, writing
+from bot.services.catalogue.backup_rows import soon
+from bot.services.catalogue.connection import CatalogueTable, reading, writing
+from bot.services.catalogue.deliveries import WHOLE
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL
-from bot.services.catalogue.preference_rows import WHOLE
-from bot.services.catalogue.restore_rows import IN_TELEGRAM, RestoreRows
+from bot.services.catalogue.restore_points import IN_TELEGRAM
 from bot.services.catalogue.values import as_text
 
 # What a person keeps, what is on the disk, and what is under way.
@@ -42,13 +43,13 @@ _NEEDED = f"""
 """
 
 
-class TrimRows(RestoreRows):
+class TrimTable(CatalogueTable):
     """Deletes rows of backups, with all that belongs to them, and of audit."""
 
     @reading
     async def time_of_run(self, place: int) -> datetime | None:
         """Return when the newest run but so many began; None where there are not as many."""
-        found = await self.value(
+        found = await self._db.value(
             "SELECT started_at FROM backups ORDER BY started_at DESC, id DESC LIMIT 1 OFFSET ?", (place,)
         )
         return None if found is None else datetime.fromisoformat(found)
@@ -61,24 +62,24 @@ class TrimRows(RestoreRows):
         than the newest `recent` the last of each day; the newest of each database, and the newest run; what each
         recipient has received last; what a younger run is the same as; what the newest test-restores were of.
         """
-        rows = await self.rows(
+        rows = await self._db.rows(
             f"SELECT id FROM backups WHERE started_at < ?1 AND {_FREE} AND id NOT IN ({_NEEDED})"
             " ORDER BY started_at, id",
-            (as_text(before), recent, self._soon()),
+            (as_text(before), recent, soon(self._db)),
         )
         return tuple(row["id"] for row in rows)
 
     @writing
     async def forget_backups(self, ids: Sequence[int]) -> int:
         """Forget some runs for good, with all that is recorded of them; return how many. No file is touched."""
-        return await self.execute(
+        return await self._db.execute(
             f"DELETE FROM backups WHERE id IN (SELECT value FROM json_each(?)) AND {_FREE}", (json.dumps(list(ids)),)
         )
 
     @writing
     async def forget_audits(self, before: datetime, *, most: int) -> int:
         """Forget what admins did before an instant, and all but the newest `most` actions; return how many."""
-        return await self.execute(
+        return await self._db.execute(
             "DELETE FROM audit WHERE at < ? OR id NOT IN (SELECT id FROM audit ORDER BY id DESC LIMIT ?)",
             (as_text(before), most),
         )

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.models import Alarm, AlarmNotice, BackedUp
-from bot.services.catalogue.connection import CatalogueRows, reading, writing
+from bot.services.catalogue.connection import CatalogueTable, reading, writing
 from bot.services.catalogue.values import as_backed_up, as_text, as_text_or_none, as_time, as_time_or_none
 
 _SEEN = "alarms_seen_to"
@@ -21,31 +21,31 @@ _WEEK = (
 )
 
 
-class AlarmRows(CatalogueRows):
+class AlarmTable(CatalogueTable):
     """The rows of alarms and alarm_messages, and what a backup has lost."""
 
     @reading
-    async def open_alarms(self) -> tuple[Alarm, ...]:
+    async def open(self) -> tuple[Alarm, ...]:
         """Return the alarms that have not ended, oldest first."""
-        rows = await self.rows("SELECT * FROM alarms WHERE ended_at IS NULL ORDER BY began_at, id")
+        rows = await self._db.rows("SELECT * FROM alarms WHERE ended_at IS NULL ORDER BY began_at, id")
         return tuple(_as_alarm(row) for row in rows)
 
     @reading
-    async def active_alarms(self) -> tuple[tuple[Alarm, tuple[AlarmNotice, ...]], ...]:
+    async def active(self) -> tuple[tuple[Alarm, tuple[AlarmNotice, ...]], ...]:
         """Return the alarms that are open or whose end somebody is still to be told, and how each is known."""
         told: dict[str, list[AlarmNotice]] = {}
-        for row in await self.rows("SELECT * FROM alarm_messages"):
+        for row in await self._db.rows("SELECT * FROM alarm_messages"):
             told.setdefault(row["alarm_id"], []).append(_as_told(row))
-        rows = await self.rows(
+        rows = await self._db.rows(
             "SELECT * FROM alarms WHERE ended_at IS NULL"
             " OR id IN (SELECT alarm_id FROM alarm_messages WHERE done = 0) ORDER BY began_at, id"
         )
         return tuple((_as_alarm(row), tuple(told.get(row["id"], ()))) for row in rows)
 
     @writing
-    async def save_alarm(self, alarm: Alarm) -> None:
+    async def save(self, alarm: Alarm) -> None:
         """Record an alarm as it is now."""
-        await self.execute(
+        await self._db.execute(
             "INSERT INTO alarms (id, key, title, sentence, began_at, ended_at, ending, accepted, base)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET title = excluded.title,"
             " sentence = excluded.sentence, ended_at = excluded.ended_at, ending = excluded.ending,"
@@ -57,9 +57,9 @@ class AlarmRows(CatalogueRows):
         )
 
     @writing
-    async def save_told(self, told: AlarmNotice) -> None:
+    async def save_notice(self, told: AlarmNotice) -> None:
         """Record how a listener knows of an alarm that is recorded already."""
-        await self.execute(
+        await self._db.execute(
             "INSERT OR REPLACE INTO alarm_messages"
             " (alarm_id, address, message_id, sent_at, reminded_at, quiet_until, shown, done)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -70,32 +70,32 @@ class AlarmRows(CatalogueRows):
         )
 
     @reading
-    async def told_of_alarm(self, alarm_id: str) -> set[str]:
+    async def told(self, alarm_id: str) -> set[str]:
         """Return the addresses of those who have been told of an alarm."""
-        rows = await self.rows(
+        rows = await self._db.rows(
             "SELECT address FROM alarm_messages WHERE alarm_id = ? AND message_id IS NOT NULL", (alarm_id,)
         )
         return {row["address"] for row in rows}
 
     @writing
-    async def forget_alarms(self, before: datetime) -> None:
+    async def forget_ended(self, before: datetime) -> None:
         """Forget the alarms that ended before an instant."""
-        await self.execute("DELETE FROM alarms WHERE ended_at < ?", (as_text(before),))
+        await self._db.execute("DELETE FROM alarms WHERE ended_at < ?", (as_text(before),))
 
     @reading
-    async def alarms_seen_to(self) -> int | None:
+    async def seen_to(self) -> int | None:
         """Return the id up to which backups were weighed for alarms; None when none ever was."""
-        found = await self.value("SELECT value FROM meta WHERE key = ?", (_SEEN,))
+        found = await self._db.value("SELECT value FROM meta WHERE key = ?", (_SEEN,))
         return None if found is None else int(found)
 
     @writing
-    async def set_alarms_seen_to(self, backup_id: int) -> None:
-        await self.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_SEEN, str(backup_id)))
+    async def set_seen_to(self, backup_id: int) -> None:
+        await self._db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_SEEN, str(backup_id)))
 
     @writing
     async def set_shrunken(self, backup_id: int, lines: Sequence[str]) -> None:
         """Record what a backup holds much less of than the one before it."""
-        await self.execute(
+        await self._db.execute(
             "UPDATE backups SET shrunken = ? WHERE id = ?", (json.dumps(list(lines), ensure_ascii=False), backup_id)
         )
 
@@ -105,7 +105,7 @@ class AlarmRows(CatalogueRows):
 
         Safety copies don't count: they hold what a restore has replaced.
         """
-        row = await self.row(
+        row = await self._db.row(
             "SELECT backed_up.* FROM backed_up JOIN backups ON backups.id = backup_id WHERE path = ? AND backup_id < ?"
             " AND archive_sha256 <> '' AND trigger <> 'safety' ORDER BY backup_id DESC LIMIT 1",
             (path, backup_id),
@@ -123,32 +123,21 @@ class AlarmRows(CatalogueRows):
         of that week is known, as a day may be what an application takes to fill a table and to trim it. Safety copies
         don't count.
         """
-        began = as_time(await self.value("SELECT started_at FROM backups WHERE id = ?", (backup_id,)))
+        began = as_time(await self._db.value("SELECT started_at FROM backups WHERE id = ?", (backup_id,)))
         until = began - ago
-        since = await self.value("SELECT max(ended_at) FROM alarms WHERE key = ? AND accepted = 1", (accepted,))
+        since = await self._db.value("SELECT max(ended_at) FROM alarms WHERE key = ? AND accepted = 1", (accepted,))
         since = max(as_text(until - timedelta(days=7)), since or "")
         week = (database.path, backup_id, since, as_text(until))
-        known = await self.row(f"SELECT min(started_at) AS first, min(bytes) AS bytes {_WEEK}", week)
+        known = await self._db.row(f"SELECT min(started_at) AS first, min(bytes) AS bytes {_WEEK}", week)
         if known is None or known["first"] is None or as_time(known["first"]) > until - timedelta(days=1):
             return None
-        tables = await self.rows(
+        tables = await self._db.rows(
             "SELECT json_extract(one.value, '$[0]') AS name, min(json_extract(one.value, '$[1]')) AS fewest"
             f" FROM (SELECT rows, count(*) OVER () AS backups {_WEEK} AND rows <> '[]'), json_each(rows) AS one"
             " GROUP BY name HAVING count(*) = backups AND fewest >= 0",
             week,
         )
         return replace(database, rows=tuple((row["name"], row["fewest"]) for row in tables), bytes=known["bytes"])
-
-    @reading
-    async def newest_mark(self) -> tuple[int, str] | None:
-        """Return id and state of the newest run: what changes when there is something new to look at."""
-        row = await self.row("SELECT id, state FROM backups ORDER BY id DESC LIMIT 1")
-        return None if row is None else (row["id"], row["state"])
-
-    @reading
-    async def first_backup_at(self) -> datetime | None:
-        """Return when the oldest run on record began."""
-        return as_time_or_none(await self.value("SELECT min(started_at) FROM backups"))
 
 
 def _as_alarm(row: sqlite3.Row) -> Alarm:

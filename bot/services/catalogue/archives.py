@@ -1,0 +1,216 @@
+"""Stores in the catalogue what became of archives: found on the disk, missing from it, cut short or damaged."""
+
+# ruff: noqa: S608 - only constants of these modules are put into statements; every value is a parameter
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from bot.models import Backup, BackupState, Trigger
+from bot.services.catalogue.backup_rows import (
+    BY_TIME,
+    begin,
+    change,
+    finish,
+    own_name,
+    read_backup,
+    read_backups,
+    supersede,
+)
+from bot.services.catalogue.connection import CatalogueTable, reading, writing
+from bot.services.catalogue.databases import AdoptableManifest, learn_names
+from bot.services.catalogue.values import as_text
+from bot.services.files.store import archive_time
+
+FOUND_ON_DISK = "found on disk"
+UNOPENED = (
+    "Found on the disk, sealed, and no key here opens it: it is kept, and counts as no backup until it is opened."
+)
+
+_FAULTY = "SELECT id FROM backups WHERE fault <> ''"
+
+
+class ArchiveTable(CatalogueTable):
+    """What the disk and reading have shown of archives, in the rows of backups; what stores lost, in one of meta."""
+
+    async def adopt(self, archive: Path, manifest: AdoptableManifest, sha256: str, *, sealed: str = "") -> Backup:
+        """Record an archive found on disk from its manifest; return its backup, the known one if it is known already.
+
+        An interrupted run whose archive this is gets it. The names of its databases are remembered where none is.
+        Raises FileNotFoundError when the archive is gone.
+        """
+        size = (await asyncio.to_thread(archive.stat)).st_size
+        return await self._adopt(archive.name, size, manifest, sha256, sealed)
+
+    async def adopt_unopened(self, archive: Path, sha256: str, sealed: str) -> Backup:
+        """Record a sealed archive found on disk that no key here opens; return its backup.
+
+        One that the catalogue knows by its checksum (it was learned from the chat) is that backup again. Any other is
+        kept as a backup that is not proven: retention leaves it alone, and it counts as nothing until it is opened.
+        """
+        size = (await asyncio.to_thread(archive.stat)).st_size
+        return await self._adopt_unopened(archive.name, size, sha256, sealed)
+
+    @reading
+    async def is_told_of(self, name: str) -> bool:
+        """Tell whether a proven backup of that name is known whose archive is not on the disk, as the chat tells."""
+        found = await self._db.value(
+            "SELECT count(*) FROM backups WHERE archive_name = ? AND archive_sha256 <> '' AND NOT on_disk", (name,)
+        )
+        return bool(found)
+
+    @writing
+    async def set_fault(self, backup_id: int, fault: str, faulty_file: str) -> None:
+        """Record why an archive on the disk is not good any more, and which state of its file was found so."""
+        await self._db.execute(
+            "UPDATE backups SET fault = ?, faulty_file = ? WHERE id = ? AND on_disk = 1",
+            (fault, faulty_file, backup_id),
+        )
+
+    @writing
+    async def clear_fault(self, backup_id: int) -> None:
+        """Record that an archive on the disk was read in full and is what was written."""
+        await self._db.execute(
+            "UPDATE backups SET fault = '', faulty_file = '' WHERE id = ? AND on_disk = 1 AND fault <> ''",
+            (backup_id,),
+        )
+
+    @writing
+    async def mark_gone(self, backup_id: int, fault: str) -> bool:
+        """Record that somebody took an archive from the disk; tell whether it was believed there until now.
+
+        What is owed of it can't be sent any more.
+        """
+        if not await self._db.execute(
+            "UPDATE backups SET on_disk = 0, fault = ?, faulty_file = '' WHERE id = ? AND on_disk = 1",
+            (fault, backup_id),
+        ):
+            return False  # deleted meanwhile, by whom it was recorded
+        await supersede(self._db, backup_id, "the archive is gone from the disk")
+        return True
+
+    @reading
+    async def faulty_files(self) -> dict[int, str]:
+        """Return by id which state of the file of a damaged archive was found so."""
+        rows = await self._db.rows("SELECT id, faulty_file FROM backups WHERE on_disk = 1 AND fault <> ''")
+        return {row["id"]: row["faulty_file"] for row in rows}
+
+    @reading
+    async def faulty(self) -> tuple[Backup, ...]:
+        """Return the backups whose archive is known to be gone or damaged, newest first."""
+        return await read_backups(self._db, [row["id"] for row in await self._db.rows(f"{_FAULTY} {BY_TIME}")])
+
+    @writing
+    async def set_store_faults(self, url: str, lines: Sequence[str]) -> None:
+        """Remember what an object store was last seen to have lost, in sentences."""
+        faults = await self._store_faults()
+        faults[url] = list(lines)
+        await self._db.execute(
+            "INSERT OR REPLACE INTO meta (key, value) VALUES ('store faults', ?)",
+            (json.dumps({place: lost for place, lost in faults.items() if lost}),),
+        )
+
+    @reading
+    async def store_faults(self, url: str = "") -> tuple[str, ...]:
+        """Return what object stores were last seen to have lost, of all stores or of one."""
+        faults = await self._store_faults()
+        return tuple(line for place, lines in faults.items() for line in lines if url in ("", place))
+
+    async def _store_faults(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = json.loads(
+            await self._db.value("SELECT value FROM meta WHERE key = 'store faults'") or "{}"
+        )
+        return found
+
+    @writing
+    async def _adopt_unopened(self, name: str, size: int, sha256: str, sealed: str) -> Backup:
+        known = await self._known(name, sha256)
+        unopened = await self._unopened(name)
+        if known is not None or unopened is not None:
+            return known or await read_backup(self._db, unopened or 0)
+        at = archive_time(name) or self._db.clock()
+        backup_id = await self._run_that_wrote(name) or await begin(self._db, Trigger.COMMAND, FOUND_ON_DISK, at)
+        await finish(
+            self._db,
+            backup_id,
+            state=BackupState.STORED,
+            finished_at=at,
+            archive=(name, size, ""),
+            databases=(),
+            skipped=(),
+            error=("", ""),
+            sealed=sealed,
+        )
+        await change(self._db, backup_id, "note", UNOPENED)
+        return await read_backup(self._db, backup_id)
+
+    async def _unopened(self, name: str) -> int | None:
+        found = await self._db.value(
+            "SELECT id FROM backups WHERE archive_name = ? AND archive_sha256 = '' AND sealed <> '' AND on_disk",
+            (name,),
+        )
+        return None if found is None else int(found)
+
+    async def _known(self, name: str, sha256: str) -> Backup | None:
+        known = await self._db.row(
+            f"SELECT id, on_disk FROM backups WHERE archive_name = ? AND archive_sha256 = ? {BY_TIME}",
+            (name, sha256),
+        )
+        if known is None:
+            return None
+        if not known["on_disk"]:
+            # What stood for it while nothing was known of it but its name.
+            await self._db.execute("DELETE FROM backups WHERE id = ?", (await self._unopened(name),))
+            await own_name(self._db, known["id"], name)
+            await change(self._db, known["id"], "on_disk", 1)
+            await change(self._db, known["id"], "fault", "")
+        return await read_backup(self._db, known["id"])
+
+    @writing
+    async def _adopt(self, name: str, size: int, manifest: AdoptableManifest, sha256: str, sealed: str) -> Backup:
+        known = await self._known(name, sha256)
+        if known is not None:
+            return known
+        if (unopened := await self._unopened(name)) is not None:
+            await change(self._db, unopened, "note", "")
+        await finish(
+            self._db,
+            unopened
+            or await self._run_that_wrote(name)
+            or await begin(self._db, _trigger(manifest), FOUND_ON_DISK, manifest.created_at),
+            state=BackupState.PARTIAL if manifest.skipped else BackupState.STORED,
+            finished_at=manifest.created_at,
+            archive=(name, size, sha256),
+            databases=manifest.databases,
+            skipped=manifest.skipped,
+            error=("", ""),
+            sealed=sealed,
+        )
+        await learn_names(self._db, manifest)
+        backup_id = int(await self._db.value("SELECT id FROM backups WHERE archive_name = ? AND on_disk", (name,)))
+        if _trigger(manifest) is Trigger.SAFETY:  # retention keeps it only as long as it is pinned
+            await change(self._db, backup_id, "pinned", 1)
+        return await read_backup(self._db, backup_id)
+
+    async def _run_that_wrote(self, name: str) -> int | None:
+        # Killed between the archive's rename and this catalogue's row: the run is there, and its second is the name's.
+        at = archive_time(name)
+        if at is None:
+            return None
+        found = await self._db.value(
+            "SELECT id FROM backups WHERE state = 'interrupted' AND archive_name = ''"
+            " AND started_at >= ? AND started_at < ? ORDER BY id DESC",
+            (as_text(at), as_text(at + timedelta(seconds=1))),
+        )
+        return None if found is None else int(found)
+
+
+def _trigger(manifest: AdoptableManifest) -> Trigger:
+    try:
+        return Trigger(manifest.trigger)
+    except ValueError:  # a newer version's word
+        return Trigger.COMMAND

@@ -1,0 +1,281 @@
+"""Stores backups in the catalogue: the outcome of each run and the databases it holds; finds the one that is meant."""
+
+# ruff: noqa: S608 - only constants of these modules are put into statements; every value is a parameter
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.errors import NotFoundError
+from bot.models import BackedUp, Backup, BackupState, SkippedRecord, Trigger
+from bot.services.catalogue.backup_rows import (
+    A_RUN,
+    BY_TIME,
+    ORDINARY,
+    begin,
+    change,
+    finish,
+    read_backup,
+    read_backups,
+    soon,
+    supersede,
+)
+from bot.services.catalogue.connection import CatalogueTable, reading, writing
+from bot.services.catalogue.newest import NEWEST_FIRST_SQL
+from bot.services.catalogue.values import as_text, as_time_or_none
+
+ALL = -1
+"""The limit that returns every backup."""
+
+# What is known to be gone or damaged on the disk is a good backup only where somebody has received it whole.
+_RECEIVED = "EXISTS (SELECT 1 FROM deliveries WHERE backup_id = backups.id AND state = 'sent' AND reason = '')"
+_GOOD = f"archive_sha256 <> '' AND {ORDINARY} AND (fault = '' OR {_RECEIVED})"
+_SOUND = "on_disk = 1 AND fault = ''"
+
+
+class BackupTable(CatalogueTable):
+    """The rows of backups, backed_up and skipped; which is the newest is the rule of `newest_first`, in SQL."""
+
+    @writing
+    async def begin(self, *, trigger: Trigger, requested_by: str, started_at: datetime) -> int:
+        """Record a run as running; return its id. Ids are never used twice."""
+        return await begin(self._db, trigger, requested_by, started_at)
+
+    @writing
+    async def finish(
+        self,
+        backup_id: int,
+        *,
+        state: BackupState,
+        finished_at: datetime,
+        archive_name: str = "",
+        archive_bytes: int = 0,
+        archive_sha256: str = "",
+        sealed: str = "",
+        databases: Sequence[BackedUp] = (),
+        skipped: Sequence[SkippedRecord] = (),
+        error_code: str = "",
+        error: str = "",
+    ) -> Backup:
+        """Record what a run came to; with an archive name, the archive is on disk. Raises NotFoundError."""
+        await finish(
+            self._db,
+            backup_id,
+            state=state,
+            finished_at=finished_at,
+            archive=(archive_name, archive_bytes, archive_sha256),
+            sealed=sealed,
+            databases=databases,
+            skipped=skipped,
+            error=(error_code, error),
+        )
+        return await read_backup(self._db, backup_id)
+
+    @writing
+    async def set_state(self, backup_id: int, state: BackupState) -> None:
+        """Raises NotFoundError."""
+        await change(self._db, backup_id, "state", str(state))
+
+    @writing
+    async def set_pinned(self, backup_id: int, pinned: bool) -> None:
+        """Keep a backup for good, or no longer. Raises NotFoundError."""
+        await change(self._db, backup_id, "pinned", int(pinned))
+
+    @writing
+    async def set_note(self, backup_id: int, note: str) -> None:
+        """Raises NotFoundError."""
+        await change(self._db, backup_id, "note", note)
+
+    @writing
+    async def mark_deleted(self, backup_id: int) -> None:
+        """Record that we deleted the archive from the disk; what was owed of it is superseded. Raises NotFoundError."""
+        await change(self._db, backup_id, "on_disk", 0)
+        await self._db.execute("UPDATE backups SET fault = '', faulty_file = '' WHERE id = ?", (backup_id,))
+        await supersede(self._db, backup_id, "the archive was deleted before it could be sent")
+
+    @writing
+    async def mark_interrupted(self) -> tuple[Backup, ...]:
+        """Mark every run that is still recorded as running as interrupted now; return them, newest first.
+
+        To be called at a start, with the lock of the runs held: whoever was running is gone.
+        """
+        rows = await self._db.rows(f"SELECT id FROM backups WHERE state = 'running' {BY_TIME}")
+        await self._db.execute(
+            "UPDATE backups SET state = 'interrupted', finished_at = ?,"
+            " error = 'the run was cut off: the process or the machine stopped' WHERE state = 'running'",
+            (as_text(self._db.clock()),),
+        )
+        return await read_backups(self._db, [row["id"] for row in rows])
+
+    @reading
+    async def get(self, backup_id: int) -> Backup:
+        """Return a backup by id. Raises NotFoundError."""
+        return await read_backup(self._db, backup_id)
+
+    @reading
+    async def select(
+        self,
+        *,
+        limit: int = 50,
+        offset: int = 0,
+        on_disk_only: bool = False,
+        gone_too: bool = False,
+        proven_only: bool = False,
+    ) -> tuple[Backup, ...]:
+        """Return backups by the time they are dated, youngest first; a negative limit returns all.
+
+        With `gone_too`, of those not on disk the ones that should be.
+        """
+        where = _filter(on_disk_only, proven_only, gone_too)
+        rows = await self._db.rows(f"SELECT id FROM backups {where} {BY_TIME} LIMIT ? OFFSET ?", (limit, offset))
+        return await read_backups(self._db, [row["id"] for row in rows])
+
+    @reading
+    async def count(self, *, on_disk_only: bool = False, proven_only: bool = False) -> int:
+        return int(await self._db.value(f"SELECT count(*) FROM backups {_filter(on_disk_only, proven_only)}"))
+
+    @reading
+    async def success_since(self, since: datetime) -> tuple[int, int]:
+        """Return (ok, total) of the runs that started since then and ended; ok is one proven with every database in it.
+
+        Who has received it is another question: an admin who never presses Start makes no run a failure. Safety copies
+        before a restore are no runs.
+        """
+        row = await self._db.row(
+            "SELECT coalesce(sum(archive_sha256 <> '' AND NOT EXISTS"
+            " (SELECT 1 FROM skipped WHERE skipped.backup_id = backups.id)), 0), count(*) FROM backups"
+            f" WHERE started_at >= ? AND state <> 'running' AND {ORDINARY} AND {A_RUN}",
+            (as_text(since),),
+        )
+        return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+    @reading
+    async def find(self, name_or_id: str) -> Backup:
+        """Return the backup that a person means.
+
+        "latest" (the newest good one that is no safety copy, on disk if there is one), an id, the name of an archive,
+        or the beginning of its time in UTC, as digits or as a date ("20250131_14", "2025-01-31 14:00"), when only one
+        archive on disk (or else of those deleted) begins so. A whole number is an id first. Raises NotFoundError, which
+        names the candidates when there are several.
+        """
+        asked = name_or_id.strip()
+        if asked.casefold() == "latest":
+            latest = await self._latest(f"{_GOOD} AND {_SOUND}") or await self._latest(_GOOD)
+            latest = latest or await self._latest(f"archive_sha256 <> '' AND {ORDINARY}")
+            if latest is None:
+                message = "There is no proven backup yet."
+                raise NotFoundError(message)
+            return latest
+        if re.fullmatch(r"#?[0-9]{1,18}", asked):
+            row = await self._db.row("SELECT id FROM backups WHERE id = ?", (int(asked.removeprefix("#")),))
+            if row is not None:
+                return await read_backup(self._db, row["id"])
+        return await read_backup(self._db, await self._named(asked))
+
+    @reading
+    async def latest_proven(self) -> Backup | None:
+        """Return the newest good backup, also one that was deleted from the disk since; no safety copy.
+
+        One whose archive is known to be gone or damaged counts only where a recipient has it.
+        """
+        return await self._latest(_GOOD)
+
+    @reading
+    async def latest_sound(self) -> Backup | None:
+        """Return the newest backup whose archive is on the disk, with nothing known against it; no safety copy."""
+        return await self._latest(f"{_GOOD} AND {_SOUND}")
+
+    @reading
+    async def latest_run(self, *, interrupted: bool = True) -> Backup | None:
+        """Return the newest finished run, whatever became of it; no safety copy, and nothing that was merely found.
+
+        Without `interrupted`, none that was cut off by a shutdown.
+        """
+        states = "('running')" if interrupted else "('running', 'interrupted')"
+        return await self._latest(f"state NOT IN {states} AND {ORDINARY} AND {A_RUN}")
+
+    @reading
+    async def latest_by_database(self) -> dict[str, Backup]:
+        """Return, for every database name ever backed up, the newest proven backup that contains it; no safety copy.
+
+        One whose archive is sound on the disk goes before one whose archive is not, and that before one that is known
+        to be gone or damaged.
+        """
+        # SQLite takes the bare columns of the row that a lone max() chose; a window function says it without that rule.
+        rows = await self._db.rows(
+            "SELECT name, id FROM (SELECT name, id, row_number() OVER (PARTITION BY name"
+            f" ORDER BY ({_SOUND}) DESC, ({_GOOD}) DESC, {NEWEST_FIRST_SQL}) AS place"
+            f" FROM backed_up JOIN backups ON id = backup_id WHERE archive_sha256 <> '' AND {ORDINARY})"
+            " WHERE place = 1 ORDER BY name",
+            (soon(self._db),),
+        )
+        backups = {backup.id: backup for backup in await read_backups(self._db, [row["id"] for row in rows])}
+        return {row["name"]: backups[row["id"]] for row in rows}
+
+    @reading
+    async def dated_ahead(self) -> tuple[Backup, ...]:
+        """Return the backups on the disk that are dated in the future."""
+        rows = await self._db.rows(
+            f"SELECT id FROM backups WHERE on_disk = 1 AND started_at > ? {BY_TIME}", (soon(self._db),)
+        )
+        return await read_backups(self._db, [row["id"] for row in rows])
+
+    @reading
+    async def with_sha256(self, sha256: str) -> Backup | None:
+        """Return the backup whose archive has this SHA-256, one on the disk before one that is not; None: unknown."""
+        found = await self._db.value(
+            "SELECT id FROM backups WHERE archive_sha256 = ? AND archive_sha256 <> '' ORDER BY on_disk DESC, id DESC",
+            (sha256,),
+        )
+        return None if found is None else await read_backup(self._db, int(found))
+
+    @reading
+    async def runs_between(self, start: datetime, end: datetime) -> tuple[Backup, ...]:
+        """Return the runs that began from `start` until before `end` and have ended, newest first."""
+        rows = await self._db.rows(
+            "SELECT id FROM backups WHERE started_at >= ? AND started_at < ? AND state <> ?",
+            (as_text(start), as_text(end), str(BackupState.RUNNING)),
+        )
+        return await read_backups(self._db, [row["id"] for row in rows])
+
+    @reading
+    async def newest_mark(self) -> tuple[int, str] | None:
+        """Return id and state of the newest run: what changes when there is something new to look at."""
+        row = await self._db.row("SELECT id, state FROM backups ORDER BY id DESC LIMIT 1")
+        return None if row is None else (row["id"], row["state"])
+
+    @reading
+    async def first_at(self) -> datetime | None:
+        """Return when the oldest run on record began."""
+        return as_time_or_none(await self._db.value("SELECT min(started_at) FROM backups"))
+
+    async def _named(self, asked: str) -> int:
+        name = re.sub(r"\.\d{3,}$", "", asked)  # a volume's name means its archive
+        digits = re.sub(r"\D", "", name.removeprefix("database_backup_"))
+        rows = await self._db.rows(f"SELECT id, archive_name, on_disk FROM backups WHERE archive_name <> '' {BY_TIME}")
+        same = [row for row in rows if row["archive_name"] == name]
+        if not same and digits and re.fullmatch(r"(database_backup_)?[\d\sTZ:_.-]+", name):
+            same = [row for row in rows if re.sub(r"\D", "", row["archive_name"]).startswith(digits)]
+            same = [row for row in same if row["on_disk"]] or same
+            if len({row["archive_name"] for row in same}) > 1:
+                names = ", ".join(row["archive_name"] for row in same[:5])
+                message = f"{len(same)} backups begin with “{asked}”: {names}{', …' if len(same) > 5 else ''}"
+                raise NotFoundError(message, hint="Name one of them by its whole name or its id.")
+        if not same:
+            message = f"There is no backup “{asked}”."
+            raise NotFoundError(message, hint="The list of backups shows ids and names.")
+        return int(max(same, key=lambda row: bool(row["on_disk"]))["id"])
+
+    async def _latest(self, condition: str) -> Backup | None:
+        found = await self._db.value(
+            f"SELECT id FROM backups WHERE {condition} ORDER BY {NEWEST_FIRST_SQL} LIMIT 1", (soon(self._db),)
+        )
+        return None if found is None else await read_backup(self._db, found)
+
+
+def _filter(on_disk_only: bool, proven_only: bool, gone_too: bool = False) -> str:
+    there = "(on_disk = 1 OR fault <> '')" if gone_too else "on_disk = 1"
+    conditions = [there] * on_disk_only + ["archive_sha256 <> ''"] * proven_only
+    return f"WHERE {' AND '.join(conditions)}" if conditions else ""

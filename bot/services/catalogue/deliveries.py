@@ -1,0 +1,210 @@
+"""Stores deliveries in the catalogue: what is owed, what was confirmed, and what was tidied away since."""
+
+# ruff: noqa: S608 - only constants of these modules are put into statements; every value is a parameter
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from bot.models import Backup, Delivery, DeliveryState, Recipient, SentVolume
+from bot.services.catalogue.backup_rows import change, read_backups, require, soon
+from bot.services.catalogue.connection import CatalogueTable, reading, writing
+from bot.services.catalogue.newest import NEWEST_FIRST_SQL
+from bot.services.catalogue.values import as_text, as_text_or_none, as_time, as_time_or_none
+
+OWED = "state IN ('pending', 'sending', 'parked')"
+
+WHOLE = """deliveries.state = 'sent' AND NOT EXISTS (
+    SELECT 1 FROM sent_volumes AS gone WHERE gone.backup_id = deliveries.backup_id
+    AND gone.address = deliveries.address AND gone.deleted_at IS NOT NULL
+)"""
+
+
+class DeliveryTable(CatalogueTable):
+    """The rows of deliveries and sent_volumes."""
+
+    @writing
+    async def owe(self, backup_id: int, recipients: Iterable[Recipient]) -> tuple[Delivery, ...]:
+        """Owe a backup to recipients; return all deliveries of it.
+
+        One that is recorded already stays as it is, whatever its state. Raises NotFoundError.
+        """
+        await require(self._db, backup_id)
+        for recipient in recipients:
+            await self._ensure(backup_id, recipient, DeliveryState.PENDING)
+        return await self._deliveries("WHERE backup_id = ?", (backup_id,))
+
+    @reading
+    async def of(self, backup_id: int) -> tuple[Delivery, ...]:
+        """Return the deliveries of a backup in the order they were first owed; () for an unknown backup."""
+        return await self._deliveries("WHERE backup_id = ?", (backup_id,))
+
+    @reading
+    async def owed(self, *, recipient: Recipient | None = None) -> tuple[Delivery, ...]:
+        """Return what is pending, sending or parked, newest backup first."""
+        if recipient is None:
+            return await self._deliveries(f"WHERE {OWED}")
+        return await self._deliveries(f"WHERE {OWED} AND address = ?", (recipient.address,))
+
+    @writing
+    async def save(self, delivery: Delivery) -> None:
+        """Record a delivery's state, attempts, next try, reason and time; its volumes stay. Raises NotFoundError."""
+        await require(self._db, delivery.backup_id)
+        await self._ensure(delivery.backup_id, delivery.recipient, delivery.state)
+        await self._db.execute(
+            "UPDATE deliveries SET state = ?, attempts = ?, next_try_at = ?, reason = ?, sent_at = ?"
+            " WHERE backup_id = ? AND address = ?",
+            (
+                str(delivery.state),
+                delivery.attempts,
+                as_text_or_none(delivery.next_try_at),
+                delivery.reason,
+                as_text_or_none(delivery.sent_at),
+                delivery.backup_id,
+                delivery.recipient.address,
+            ),
+        )
+
+    @writing
+    async def record_sent(self, backup_id: int, recipient: Recipient, sent: SentVolume) -> None:
+        """Record a volume that Telegram confirmed; the same number again replaces it. Raises NotFoundError."""
+        await require(self._db, backup_id)
+        await self._ensure(backup_id, recipient, DeliveryState.SENDING)
+        await self._db.execute(
+            "INSERT INTO sent_volumes (backup_id, address, number, message_id, sent_at) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET message_id = excluded.message_id, sent_at = excluded.sent_at,"
+            " deleted_at = NULL, undeletable = ''",
+            (backup_id, recipient.address, sent.number, sent.message_id, as_text(sent.sent_at)),
+        )
+        await self._db.execute(
+            "INSERT INTO recipients (address, last_sent_at) VALUES (?, ?)"
+            " ON CONFLICT (address) DO UPDATE SET last_sent_at ="
+            " max(coalesce(last_sent_at, excluded.last_sent_at), excluded.last_sent_at)",
+            (recipient.address, as_text(sent.sent_at)),
+        )
+
+    @writing
+    async def apportion(
+        self, backup_id: int, due: Iterable[Recipient], spared: Iterable[tuple[Recipient, str]], same_as: int | None
+    ) -> None:
+        """Owe a backup to some recipients and record for the others, in a sentence, why it is not due to them.
+
+        What is recorded already stays as it is. Raises NotFoundError.
+        """
+        await require(self._db, backup_id)
+        for recipient in due:
+            await self._ensure(backup_id, recipient, DeliveryState.PENDING)
+        for recipient, reason in spared:
+            await self._ensure(backup_id, recipient, DeliveryState.NOT_DUE)
+            await self._db.execute(
+                "UPDATE deliveries SET reason = ? WHERE backup_id = ? AND address = ? AND state = 'not due'",
+                (reason, backup_id, recipient.address),
+            )
+        await change(self._db, backup_id, "same_as", same_as)
+
+    @reading
+    async def last_delivered(self, recipients: Iterable[Recipient]) -> dict[Recipient, Backup]:
+        """Return the newest backup that each recipient has whole, none of it deleted from the chat since."""
+        found: dict[Recipient, int] = {}
+        for recipient in recipients:
+            backup_id = await self._db.value(
+                f"SELECT id FROM deliveries JOIN backups ON id = backup_id WHERE address = ? AND {WHOLE}"
+                f" ORDER BY {NEWEST_FIRST_SQL} LIMIT 1",
+                (recipient.address, soon(self._db)),
+            )
+            if backup_id is not None:
+                found[recipient] = int(backup_id)
+        backups = {backup.id: backup for backup in await read_backups(self._db, list(found.values()))}
+        return {recipient: backups[backup_id] for recipient, backup_id in found.items()}
+
+    @reading
+    async def unchanged_since(self, recipient: Recipient, backup: Backup) -> tuple[Backup, ...]:
+        """Return the backups after this one that were not due to the recipient as nothing had changed, oldest first."""
+        rows = await self._db.rows(
+            "SELECT id FROM backups JOIN deliveries ON backup_id = id WHERE address = ?"
+            " AND deliveries.state = 'not due' AND same_as IS NOT NULL AND started_at > ?",
+            (recipient.address, as_text(backup.started_at)),
+        )
+        return (await read_backups(self._db, [row["id"] for row in rows]))[::-1]
+
+    @reading
+    async def delivered_among(self, recipient: Recipient, backup_ids: Collection[int]) -> frozenset[int]:
+        """Return which of these backups the recipient has received."""
+        rows = await self._db.rows(
+            "SELECT backup_id FROM deliveries WHERE address = ? AND state = 'sent'"
+            " AND backup_id IN (SELECT value FROM json_each(?))",
+            (recipient.address, json.dumps(list(backup_ids))),
+        )
+        return frozenset(row["backup_id"] for row in rows)
+
+    @reading
+    async def delivered_since(self, since: datetime) -> tuple[tuple[Delivery, ...], dict[int, Backup]]:
+        """Return the complete deliveries of backups begun since then, and those backups by id."""
+        deliveries = await self._deliveries(
+            "WHERE state = 'sent' AND backup_id IN (SELECT id FROM backups WHERE started_at >= ?)", (as_text(since),)
+        )
+        backups = await read_backups(self._db, [delivery.backup_id for delivery in deliveries])
+        return deliveries, {backup.id: backup for backup in backups}
+
+    @writing
+    async def mark_tidied(self, delivery: Delivery, numbers: Collection[int], undeletable: str = "") -> None:
+        """Record that the messages of these volumes are gone from the chat, or why Telegram does not delete them."""
+        column, value = ("undeletable", undeletable) if undeletable else ("deleted_at", as_text(self._db.clock()))
+        await self._db.execute(
+            f"UPDATE sent_volumes SET {column} = ? WHERE backup_id = ? AND address = ?"
+            " AND number IN (SELECT value FROM json_each(?))",
+            (value, delivery.backup_id, delivery.recipient.address, json.dumps(list(numbers))),
+        )
+
+    async def _ensure(self, backup_id: int, recipient: Recipient, state: DeliveryState) -> None:
+        await self._db.execute(
+            "INSERT INTO deliveries (backup_id, address, state) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            (backup_id, recipient.address, str(state)),
+        )
+
+    async def _deliveries(self, where: str, parameters: Sequence[object] = ()) -> tuple[Delivery, ...]:
+        volumes: dict[tuple[int, str], list[SentVolume]] = {}
+        for row in await self._db.rows(
+            "SELECT * FROM sent_volumes WHERE (backup_id, address) IN"
+            f" (SELECT backup_id, address FROM deliveries {where}) ORDER BY number",
+            parameters,
+        ):
+            volumes.setdefault((row["backup_id"], row["address"]), []).append(
+                SentVolume(
+                    number=row["number"],
+                    message_id=row["message_id"],
+                    sent_at=as_time(row["sent_at"]),
+                    deleted_at=as_time_or_none(row["deleted_at"]),
+                    undeletable=row["undeletable"],
+                )
+            )
+        rows = await self._db.rows(
+            "SELECT deliveries.* FROM deliveries"
+            f" JOIN (SELECT id, started_at FROM backups) ON id = backup_id {where}"
+            f" ORDER BY {NEWEST_FIRST_SQL}, deliveries.rowid",
+            (*parameters, soon(self._db)),
+        )
+        return tuple(_as_delivery(row, tuple(volumes.get((row["backup_id"], row["address"]), ()))) for row in rows)
+
+
+def as_recipient(address: str) -> Recipient:
+    chat, _, thread = address.partition("/")
+    if not chat.removeprefix("-").isdecimal():
+        return Recipient(place=address)
+    return Recipient(chat_id=int(chat), thread_id=int(thread) if thread else None)
+
+
+def _as_delivery(row: sqlite3.Row, volumes: tuple[SentVolume, ...]) -> Delivery:
+    return Delivery(
+        backup_id=row["backup_id"],
+        recipient=as_recipient(row["address"]),
+        state=DeliveryState(row["state"]),
+        attempts=row["attempts"],
+        next_try_at=as_time_or_none(row["next_try_at"]),
+        reason=row["reason"],
+        sent_at=as_time_or_none(row["sent_at"]),
+        volumes=volumes,
+    )

@@ -1,0 +1,52 @@
+"""Reads what commands need of the catalogue without opening the store: nothing is created, tidied or migrated."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from bot.models import Override, Recipient
+from bot.services.catalogue.databases import EXPECTED
+from bot.services.catalogue.deliveries import as_recipient
+from bot.services.catalogue.recipients import AUTO_DELETING
+from bot.services.files.store import CATALOGUE_NAME
+from bot.services.snapshot.source import uri_of
+
+
+def stored_expected(store_folder: Path) -> frozenset[Path]:
+    """Return the paths of the databases that are expected. Blocking."""
+    return frozenset(Path(path) for (path,) in _read(store_folder, EXPECTED))
+
+
+def stored_override(store_folder: Path, name: str) -> Override | None:
+    """Return what was chosen in chat in the place of a setting, also where its time is over. Blocking."""
+    for value, set_by, set_at in _read(
+        store_folder, "SELECT value, set_by, set_at FROM overrides WHERE name = ?", name
+    ):
+        return Override(name=name, value=value, set_by=set_by, set_at=datetime.fromisoformat(set_at))
+    return None
+
+
+def stored_auto_deleting(store_folder: Path) -> tuple[tuple[Recipient, str, int], ...]:
+    """Return the chats that delete their messages by themselves, with their names and the seconds. Blocking."""
+    return tuple(
+        (as_recipient(address), name, seconds) for address, name, seconds in _read(store_folder, AUTO_DELETING)
+    )
+
+
+def _read(store_folder: Path, sql: str, *parameters: str) -> list[Any]:
+    """Return the rows; none where there is no catalogue.
+
+    One that can't be read, or is of an earlier version, is the business of the commands that need it.
+    """
+    path = store_folder / CATALOGUE_NAME
+    if not path.is_file():
+        return []
+    try:
+        with closing(sqlite3.connect(uri_of(path, mode="ro"), uri=True, timeout=1)) as connection:
+            return connection.execute(sql, parameters).fetchall()
+    except sqlite3.Error:
+        return []
