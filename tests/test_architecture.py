@@ -6,8 +6,11 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
+
+from bot.services.catalogue.schema import TABLES
 
 ROOT = Path(__file__).parent.parent
 BOT = ROOT / "bot"
@@ -117,6 +120,31 @@ def test_the_vocabulary_has_one_address() -> None:
 def test_a_librarys_manners_are_known_to_one_file(library: str, home: str) -> None:
     """What is odd about a library is dealt with in exactly one place."""
     assert [module_name(path) for path in MODULES if is_in_any(imports_of(path), library)] == [home]
+
+
+def test_the_catalogue_speaks_sql_alone() -> None:
+    """Its connection and tables are its own business, and no other room has a statement on them."""
+    home = BOT / "services" / "catalogue"
+    open_to_all = {f"bot.services.catalogue.{name}" for name in ("newest", "private_copy")}
+    inner = {module_name(path) for path in MODULES if path.parent == home} - {"bot.services.catalogue"}
+    statement = re.compile(rf"\b(FROM|JOIN|INTO|UPDATE|TABLE)\s+(OR \w+ )?({'|'.join(sorted(TABLES))})\b")
+    for path in MODULES:
+        if path.parent == home:
+            continue
+        assert not (imports_of(path) & inner) - open_to_all, path
+        texts = [node.value for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if is_text(node)]
+        assert not [text for text in texts if statement.search(text)], path
+
+
+def is_text(node: ast.AST) -> TypeGuard[ast.Constant]:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def test_the_address_of_a_sqlite_file_is_made_in_one_place() -> None:
+    """A name with ? or # in it, a drive and a share of Windows are thought of once."""
+    assert [module_name(path) for path in MODULES if ".as_uri()" in path.read_text(encoding="utf-8")] == [
+        "bot.services.snapshot.source"
+    ]
 
 
 def is_in_any(imports: set[str], library: str) -> bool:

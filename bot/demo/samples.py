@@ -9,6 +9,8 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from bot.services.snapshot.source import uri_of
+
 FIRST_DAY = datetime(2026, 1, 1)  # noqa: DTZ001 - sample data, in nobody's time zone
 WORDS = [
     "backup",
@@ -168,7 +170,7 @@ def _bypasses(connection: sqlite3.Connection, chance: random.Random) -> None:
 
 def requests_and_total(path: Path) -> tuple[int, int]:
     """The number of requests, counted and as its own transaction recorded it: equal in every consistent copy."""
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+    with closing(sqlite3.connect(uri_of(path, mode="ro"), uri=True)) as connection:
         (counted,) = connection.execute("SELECT count(*) FROM requests").fetchone()
         (recorded,) = connection.execute("SELECT value FROM totals WHERE name = 'requests'").fetchone()
     return counted, recorded

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from bot.models import CheckReport, DatabaseFacts, SchemaChange, Snapshot, TableChange
+from bot.services.snapshot.source import uri_of
 from bot.services.snapshot.sqlite_faults import FAULTS
 
 _READING = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_PRAGMA)
@@ -83,7 +84,7 @@ def only_tables(action: int, _first: str | None, second: str | None, _schema: st
 @contextmanager
 def opened_copy(copy: Path) -> Iterator[sqlite3.Connection]:
     """Open a private copy, never a live file; nothing is left beside it."""
-    with closing(sqlite3.connect(f"{copy.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(uri_of(copy, mode="rw"), uri=True, isolation_level=None)) as connection:
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # no shared memory beside it
         connection.execute("PRAGMA trusted_schema=OFF")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import RestoreError
+from bot.services.snapshot.source import uri_of
 from bot.services.snapshot.sqlite_errors import refusal
 from bot.services.snapshot.sqlite_faults import FAULTS, error_code
 
@@ -258,13 +259,9 @@ class LiveCopy:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    uri = path.absolute().as_uri()
-    if path.drive.startswith("\\\\"):
-        uri = uri.replace("file://", "file:////", 1)  # a Windows share: SQLite takes no host but localhost
     connection = sqlite3.connect(
-        f"{uri}?mode=rw", uri=True, isolation_level=None, timeout=_ATTEMPT, check_same_thread=False
+        uri_of(path, mode="rw"), uri=True, isolation_level=None, timeout=_ATTEMPT, check_same_thread=False
     )
-    connection.execute(
-        "PRAGMA writable_schema=ON"
-    )  # a schema that this SQLite can't read is no hindrance to replace it
+    # A schema that this SQLite can't read is no hindrance to replace it.
+    connection.execute("PRAGMA writable_schema=ON")
     return connection

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.services.restore.facts import only_tables
+from bot.services.snapshot.source import uri_of
 from bot.services.snapshot.sqlite_faults import FAULTS
 
 MOST_BYTES = 2 << 30
@@ -93,7 +94,7 @@ def losses_of(
 @contextmanager
 def _attached(files: list[Path], deadline: float, check: Callable[[], None]) -> Iterator[sqlite3.Connection]:
     # Immutable: no lock, no log, no file beside it; they are private, and nobody writes to them.
-    uris = [f"{file.absolute().as_uri()}?immutable=1" for file in files]
+    uris = [uri_of(file, immutable="1") for file in files]
 
     def stop() -> bool:
         try:
