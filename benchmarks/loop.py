@@ -7,17 +7,17 @@ import time
 from pathlib import Path
 
 from benchmarks import data
-from benchmarks.run import manager_for, timed_backup
+from benchmarks.run import courier_for, timed_backup
 
 
 async def measure(folder: Path, megabytes: int, runs: int) -> list[str]:
     source = await asyncio.to_thread(data.indexed, folder / "loop.db", megabytes)
     longest = []
-    async with manager_for(folder / "loop", [source]) as manager:
+    async with courier_for(folder / "loop", [source]) as courier:
         for _ in range(runs):
             probe = asyncio.create_task(_longest_pause())
             await asyncio.sleep(0.1)
-            await timed_backup(manager)
+            await timed_backup(courier)
             probe.cancel()
             longest.append(await probe)
     pauses = ", ".join(f"{pause * 1e3:.0f}" for pause in longest)

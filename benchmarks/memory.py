@@ -21,14 +21,14 @@ def peak():
 """
 
 BACKUP = f"""{_PEAK}
-from benchmarks.run import manager_for, timed_backup
+from benchmarks.run import courier_for, timed_backup
 
 async def main(folder, warm, source):
-    async with manager_for(folder / "warm", [warm]) as manager:
-        await timed_backup(manager)
+    async with courier_for(folder / "warm", [warm]) as courier:
+        await timed_backup(courier)
     idle = peak()
-    async with manager_for(folder / "real", [source]) as manager:
-        await timed_backup(manager)
+    async with courier_for(folder / "real", [source]) as courier:
+        await timed_backup(courier)
     print(json.dumps([idle, peak()]))
 
 asyncio.run(main(*map(Path, sys.argv[1:])))

@@ -17,7 +17,7 @@ from contextlib import closing
 from pathlib import Path
 
 from benchmarks import data
-from benchmarks.run import manager_for, restored, timed_backup
+from benchmarks.run import courier_for, restored, timed_backup
 from benchmarks.writers import p99
 from bot.demo.stand_in.standin import StandIn
 
@@ -54,8 +54,8 @@ async def measure(folder: Path, megabytes: int, runs: int) -> list[str]:
     source = await asyncio.to_thread(data.indexed, folder / "restored.db", megabytes)
     copy = folder / "copy.db"
     await asyncio.to_thread(shutil.copy, source, copy)
-    async with manager_for(folder / "restore", [source]) as manager:
-        await timed_backup(manager)
+    async with courier_for(folder / "restore", [source]) as courier:
+        await timed_backup(courier)
     stock, planned, done = [], [], []
     for _ in range(runs):
         stock.append(await asyncio.to_thread(_stock, source, copy))
@@ -114,10 +114,10 @@ async def _recovered(folder: Path, megabytes: int) -> float:
         token = api.create_bot_token()
         api.add_user(ADMIN)
         more = {"BOT_TOKEN": token, "TELEGRAM_API": api.url, "ADMIN_IDS": str(ADMIN)}
-        async with manager_for(folder / "recover", [source], **more) as manager:
-            await timed_backup(manager)
-            if manager.pins is not None:
-                await manager.pins.refresh()
+        async with courier_for(folder / "recover", [source], **more) as courier:
+            await timed_backup(courier)
+            if courier.pins is not None:
+                await courier.pins.refresh()
         new = folder / "new machine"
         new.mkdir()
         start = time.perf_counter()

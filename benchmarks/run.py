@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bot.app.service import open_manager
+from bot.app.service import open_courier
 from bot.cli.opening import open_for_restore
 from bot.config.settings import Settings, load_settings
 from bot.models import RestoreProgress, RunResult, Trigger
 from bot.services.concurrency.abort import Abort
-from bot.services.manager import Manager
+from bot.services.manager import Courier
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import find_source
 
@@ -32,16 +32,16 @@ def settings_for(folder: Path, sources: Iterable[Path], **more: str) -> Settings
 
 
 @asynccontextmanager
-async def manager_for(folder: Path, sources: Iterable[Path], **more: str) -> AsyncIterator[Manager]:
+async def courier_for(folder: Path, sources: Iterable[Path], **more: str) -> AsyncIterator[Courier]:
     """A manager on its own store in `folder`."""
-    async with open_manager(settings_for(folder, sources, **more), deliver="BOT_TOKEN" in more) as manager:
-        yield manager
+    async with open_courier(settings_for(folder, sources, **more), deliver="BOT_TOKEN" in more) as courier:
+        yield courier
 
 
-async def timed_backup(manager: Manager) -> tuple[float, RunResult]:
+async def timed_backup(courier: Courier) -> tuple[float, RunResult]:
     """Seconds from the request to the proven, stored, catalogued backup."""
     start = time.perf_counter()
-    result = await manager.back_up(trigger=Trigger.COMMAND, requested_by="benchmark")
+    result = await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="benchmark")
     return time.perf_counter() - start, result
 
 

@@ -16,20 +16,20 @@ PASSPHRASE = "quartz lantern forty meadow ribbon"
 PROGRAM = """
 import asyncio, json, sys
 from pathlib import Path
-from benchmarks.run import manager_for, timed_backup
+from benchmarks.run import courier_for, timed_backup
 
 def peak():
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 async def main(folder, warm, source, settings):
-    async with manager_for(folder / "warm", [warm], **settings) as manager:
-        await timed_backup(manager)
+    async with courier_for(folder / "warm", [warm], **settings) as courier:
+        await timed_backup(courier)
     idle = peak()
-    async with manager_for(folder / "real", [source], **settings) as manager:
-        seconds, result = await timed_backup(manager)
-        if manager.keys:
-            drill = await manager.drills.drill_newest()
+    async with courier_for(folder / "real", [source], **settings) as courier:
+        seconds, result = await timed_backup(courier)
+        if courier.settings.keys:
+            drill = await courier.drills.drill_newest()
             assert drill.ok and drill.opened, drill
     print(json.dumps({"idle": idle, "peak": peak(), "seconds": seconds, "bytes": result.backup.archive_bytes}))
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from benchmarks import data
-from benchmarks.run import manager_for, timed_backup
+from benchmarks.run import courier_for, timed_backup
 from bot.demo.stand_in.standin import StandIn
 
 ADMINS = 10
@@ -20,9 +20,9 @@ async def measure(folder: Path, megabytes: int, runs: int) -> list[str]:
     stock = folder / "stock.zip"
     subprocess.run(["zip", "-6", "-q", "-j", str(stock), *map(str, sources)], check=True)
     stored, whole, uploaded = [], [], 0
-    async with manager_for(folder / "stored", sources) as manager:
+    async with courier_for(folder / "stored", sources) as courier:
         for _ in range(12):
-            seconds, result = await timed_backup(manager)
+            seconds, result = await timed_backup(courier)
             stored.append(seconds)
     async with StandIn() as api:
         token = api.create_bot_token()
@@ -32,11 +32,11 @@ async def measure(folder: Path, megabytes: int, runs: int) -> list[str]:
             "ADMIN_IDS": ",".join(str(person.id) for person in people),
             "TELEGRAM_API": api.url,
         }
-        async with manager_for(folder / "sent", sources, **more) as manager:
+        async with courier_for(folder / "sent", sources, **more) as courier:
             for _ in range(12):
                 before = api.uploaded_bytes
                 start = time.perf_counter()
-                _, sent = await timed_backup(manager)
+                _, sent = await timed_backup(courier)
                 whole.append(time.perf_counter() - start)
                 uploaded = api.uploaded_bytes - before
             delivered = sum(delivery.state == "sent" for delivery in sent.deliveries)

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from benchmarks import data
-from benchmarks.run import manager_for, timed_backup
+from benchmarks.run import courier_for, timed_backup
 from bot.models import CheckMethod, Database
 from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.check import check_snapshot
@@ -43,8 +43,8 @@ async def limit(source: Path, folder: Path) -> float:
 
 async def ours(source: Path, folder: Path, compression: str) -> tuple[float, int]:
     shutil.rmtree(folder, ignore_errors=True)
-    async with manager_for(folder, [source], COMPRESSION=compression) as manager:
-        seconds, result = await timed_backup(manager)
+    async with courier_for(folder, [source], COMPRESSION=compression) as courier:
+        seconds, result = await timed_backup(courier)
     return seconds, result.backup.archive_bytes
 
 

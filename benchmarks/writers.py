@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from benchmarks import data
-from benchmarks.run import manager_for, timed_backup
+from benchmarks.run import courier_for, timed_backup
 
 
 class Writer:
@@ -48,17 +48,17 @@ async def measure(folder: Path, megabytes: int, runs: int) -> list[str]:
     """The writer runs in a process of its own, so that what it feels is SQLite's locks and the machine, not the GIL."""
     lines = ["| writer in WAL mode | p99 idle ms | p99 during backups ms | ratio |", "|---|---|---|---|"]
     source = await asyncio.to_thread(data.indexed, folder / "written.db", megabytes)
-    async with manager_for(folder / "writers", [source]) as manager:
+    async with courier_for(folder / "writers", [source]) as courier:
         for _ in range(runs):
             idle = await _written(source, asyncio.sleep(3))
-            busy = await _written(source, _backups(manager, 2))
+            busy = await _written(source, _backups(courier, 2))
             lines.append(f"| | {p99(idle) * 1e3:.2f} | {p99(busy) * 1e3:.2f} | {p99(busy) / p99(idle):.2f} |")
     return lines
 
 
-async def _backups(manager, count: int) -> None:
+async def _backups(courier, count: int) -> None:
     for _ in range(count):
-        await timed_backup(manager)
+        await timed_backup(courier)
 
 
 async def _written(source: Path, meanwhile) -> list[float]:

@@ -1,6 +1,7 @@
 """The rooms lie in one order, and every import goes down it; a library's manners are known to one file."""
 
 import ast
+import dataclasses
 import re
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from typing import TypeGuard
 
 import pytest
 
+from bot.app.build import Events, ServiceParts
 from bot.services.catalogue.schema import TABLES
+from bot.services.manager import Courier, Manager
 
 ROOT = Path(__file__).parent.parent
 BOT = ROOT / "bot"
@@ -99,6 +102,24 @@ def test_a_class_name_has_one_meaning() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 owners.setdefault(node.name, []).append(module_name(path))
     assert {name: where for name, where in owners.items() if len(where) > 1} == {}
+
+
+def test_what_was_built_is_not_changed_from_outside() -> None:
+    """`bot/app/build.py` leaves no part missing, and nobody assigns to one afterwards."""
+    parts = {field.name: field.type for graph in (Courier, ServiceParts) for field in dataclasses.fields(graph)}
+    assert not [name for name, annotation in parts.items() if "None" in str(annotation).split("[")[0].split("|")]
+    for graph in (Courier, ServiceParts, Manager, Events):
+        assert graph.__dataclass_params__.frozen
+    for path in (path for path in MODULES if BOT / "demo" not in path.parents):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Store):
+                continue
+            owner = node.value
+            name = owner.attr if isinstance(owner, ast.Attribute) else owner.id if isinstance(owner, ast.Name) else ""
+            where = f"{module_name(path)}:{node.lineno} {ast.unparse(node)}"
+            assert name.lstrip("_") not in parts.keys() | {"courier", "parts", "session", "service"}, where
+            if path.parent == BOT / "app":
+                assert name == "self" or ast.unparse(owner) == "self.state", where
 
 
 def test_the_vocabulary_has_one_address() -> None:

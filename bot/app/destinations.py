@@ -6,6 +6,7 @@ import platform
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from bot.app.telegram import Telegram
 from bot.clock import Clock
 from bot.config.destinations import mail_server
 from bot.config.settings import Settings
@@ -16,19 +17,19 @@ from bot.services.delivery.router import Router
 from bot.texts.mail import MailWords
 
 if TYPE_CHECKING:
-    from aiogram import Bot
-
     from bot.services.objects.archives import BucketArchives
     from bot.services.objects.bucket import BucketAccess
 
 
 def build_routers(
-    settings: Settings, catalogue: Catalogue, bot: Bot, *, clock: Clock
+    settings: Settings, catalogue: Catalogue, telegram: Telegram, *, clock: Clock
 ) -> tuple[Router[ArchiveDestination], Router[NoticeChannel]]:
-    """Put the configured places beside Telegram: where archives go, and where notices are read."""
-    from bot.services.telegram.destination import TelegramDestination  # noqa: PLC0415 - it imports aiogram
-    from bot.services.telegram.notices import TelegramNotices  # noqa: PLC0415
+    """Put the configured places beside Telegram: where archives go, and where notices are read.
 
+    A process that does not talk to Telegram delivers nowhere.
+    """
+    if telegram.files is None:
+        return Router(telegram.destination), Router(telegram.messages)
     destinations: dict[str, ArchiveDestination] = {}
     channels: dict[str, NoticeChannel] = {}
     if settings.object_stores:
@@ -57,7 +58,7 @@ def build_routers(
         mail = MailDestination(client, max_bytes=max_bytes, max_mails=max_mails, words=words)
         destinations |= {f"mail:{address}": mail for address in settings.email_to}
         channels |= {f"mail:{address}": MailNotices(client, words) for address in settings.email_to}
-    return Router(TelegramDestination(bot), destinations), Router(TelegramNotices(bot), channels)
+    return Router(telegram.destination, destinations), Router(telegram.messages, channels)
 
 
 def open_bucket_archives(settings: Settings, url: str) -> BucketArchives:

@@ -11,7 +11,7 @@ from bot.app.monitoring import Monitoring
 from bot.clock import Clock
 from bot.errors import AbortedError, BusyError, CourierError
 from bot.models import PAUSED, RunResult, Trigger
-from bot.services.manager import Manager
+from bot.services.manager import Courier
 from bot.services.schedule.scheduler import Scheduler
 from bot.services.schedule.sync import ScheduleSync
 
@@ -21,29 +21,39 @@ class PlannedRuns:
 
     def __init__(
         self,
-        manager: Manager,
-        watch: Monitoring,
+        courier: Courier,
+        monitoring: Monitoring,
         *,
         started_at: datetime,
-        ended: Callable[[], Awaitable[None]],
+        next_run_changed: Callable[[], Awaitable[None]],
         clock: Clock,
     ) -> None:
-        """`started_at` is when the service began: what was planned before is made up for; `ended` follows each run."""
-        self._manager, self._watch = manager, watch
-        self._started_at, self._ended = started_at, ended
+        """`started_at` is when the service began: what was planned before is made up for.
+
+        `next_run_changed` follows each run, and each change of the schedule.
+        """
+        self._runs, self._restores, self._catalogue = courier.runs, courier.restores, courier.catalogue
+        self._monitoring, self._news = monitoring, courier.news
+        self._started_at, self._next_run_changed = started_at, next_run_changed
         self.scheduler = Scheduler(
-            manager.settings.schedule, manager.timezone, self._run, clock=clock, on_skipped=_tell_of_overlap
+            courier.settings.schedule,
+            courier.settings.timezone,
+            self._run,
+            clock=clock,
+            on_skipped=_tell_of_overlap,
         )
-        self._following = ScheduleSync(manager.timetable, manager.catalogue, self.scheduler)
+        self._following = ScheduleSync(courier.timetable, courier.catalogue, self.scheduler)
 
     async def start(self) -> None:
         """Begin, with the run that was missed while nothing ran."""
         await self._following.start()
         self.scheduler.start()
 
-    async def follow(self) -> bool:
-        """Take over what an admin or another process has changed; tells whether anything was."""
-        return await self._following.follow()
+    async def follow(self) -> None:
+        """Take over what an admin or another process has changed, and show the next run at once."""
+        if await self._following.follow():
+            await self._next_run_changed()
+            self._news()
 
     async def stop(self) -> None:
         """Begin no run any more, and wait for the one under way."""
@@ -54,49 +64,48 @@ class PlannedRuns:
         late = planned < self._started_at or self._following.makes_up(planned)
         trigger = Trigger.CATCH_UP if late else Trigger.SCHEDULE
         log = logger.bind(scheduler=True)
-        catalogue = self._manager.catalogue
-        paused = (await catalogue.service.overrides()).get(PAUSED)
+        paused = (await self._catalogue.service.overrides()).get(PAUSED)
         if paused is not None:  # not written down as honoured: it is made up for when the pause is over
             log.info("the run planned for {} is skipped: paused by {}", planned, paused.set_by)
             return
         if not self._following.begin(planned):
             return
-        self._watch.run_begins()
+        self._monitoring.run_begins()
         try:
             result = await self._back_up_after_restores(planned, trigger)
         except AbortedError as error:
             log.warning("run planned for {}: {}", planned, error.sentence)
         except CourierError as error:
             log.error("run planned for {}: {}", planned, error.sentence)
-            self._watch.run_failed(error)
+            self._monitoring.run_failed(error)
         except Exception as error:
             log.exception("run planned for {} failed", planned)
-            self._watch.run_failed(error)
+            self._monitoring.run_failed(error)
         else:
-            self._watch.run_ended(result)
+            self._monitoring.run_ended(result)
             log.info("run planned for {} done: backup {} is {}", planned, result.backup.id, result.backup.state)
-        await self._ended()
+        await self._next_run_changed()
 
     async def _back_up_after_restores(self, planned: datetime, trigger: Trigger) -> RunResult:
         """Back up; where a restore is under way, right after it. Raises what `back_up` raises.
 
         Stopped while it waits, the run counts as missed, and the next start catches up with it.
         """
-        log, catalogue = logger.bind(scheduler=True), self._manager.catalogue
+        log, catalogue = logger.bind(scheduler=True), self._catalogue
         before = await catalogue.service.last_planned()
         while True:
-            if (running := await self._manager.restores.under_way()) is not None:
+            if (running := await self._restores.under_way()) is not None:
                 log.warning("the run planned for {} waits for the restore by {}", planned, running.requested_by)
-                await self._manager.restores.over()
+                await self._restores.over()
                 log.info(
                     "the restore by {} has ended; the run planned for {} is made now", running.requested_by, planned
                 )
             await catalogue.service.set_last_planned(planned)
             log.info("run planned for {} begins ({})", planned, trigger)
             try:
-                return await self._manager.back_up(trigger=trigger, requested_by="the schedule")
+                return await self._runs.back_up(trigger=trigger, requested_by="the schedule")
             except BusyError:
-                if await self._manager.restores.under_way() is None:
+                if await self._restores.under_way() is None:
                     raise
                 if before is not None:
                     await catalogue.service.set_last_planned(before)

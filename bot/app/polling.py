@@ -20,6 +20,7 @@ from loguru import logger
 
 from bot.errors import CourierError, TelegramError
 from bot.journal.writer import redact
+from bot.services.contracts.polling import PollingState
 from bot.services.telegram.answers import Updates, get_updates
 
 POLL_SECONDS = 25
@@ -60,8 +61,7 @@ class Poller:
     keeps nobody waiting. However often somebody presses, the others have turns of their own.
 
     aiogram's own loop ignores retry_after, stops at a 502 on its first call, waits for ever with a token that was never
-    good, and does not wait for handlers at the end; hence this one. `trouble` is the sentence for the status, empty
-    while all is well.
+    good, and does not wait for handlers at the end; hence this one.
     """
 
     def __init__(
@@ -72,21 +72,21 @@ class Poller:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         token_was_good: Callable[[], Awaitable[bool]] = _never,
         token_is_good: Callable[[], Awaitable[None]] = _take_no_note,
+        state: PollingState | None = None,
+        conflict: Callable[[], None] = lambda: None,
+        token_changed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`token_is_good` records that Telegram accepts the token, `token_was_good` tells whether it did earlier."""
-        self.trouble = ""
-        self.on_conflict: Callable[[], None] = lambda: None
-        """Called each time somebody else was found polling with this token."""
-        self.refusals = 0
-        """How often in a row Telegram has refused the token, which it accepted before."""
-        self.on_token: Callable[[], None] = lambda: None
-        """Called when `refusals` has changed."""
+        """`token_is_good` records that Telegram accepts the token, `token_was_good` tells whether it did earlier.
+
+        `state` is kept up to date for others to read. `conflict` is called each time somebody else was found polling
+        with this token, `token_changed` when the number of refusals has changed.
+        """
+        self.state = state or PollingState()
+        self._conflict, self._token_changed = conflict, token_changed
         self._bot = bot
         self._dispatcher = dispatcher
         self._sleep = sleep
         self._token_was_good, self._token_is_good = token_was_good, token_is_good
-        self.heard = False
-        """Whether Telegram has answered this process at all."""
         self._handling: set[asyncio.Task[None]] = set()
         self._waiting: dict[int | None, deque[Update]] = {}
         self._turns = asyncio.Semaphore(AT_ONCE)
@@ -104,16 +104,17 @@ class Poller:
                 updates = await get_updates(
                     self._bot,
                     offset=self._offset,
-                    timeout=POLL_SECONDS if self.heard and not self.refusals else 0,  # is the token accepted? At once
+                    # Whether the token is accepted is to be known at once.
+                    timeout=POLL_SECONDS if self.state.heard and not self.state.refusals else 0,
                     allowed_updates=self._dispatcher.resolve_used_update_types(),
                     request_timeout=POLL_SECONDS + 15,
                 )
             except (TelegramUnauthorizedError, TelegramNotFound) as error:  # 404: what is no token at all
-                if not self.heard and not await self._token_was_good():
+                if not self.state.heard and not await self._token_was_good():
                     raise TelegramError(NEVER_GOOD, hint=NEVER_GOOD_HINT) from error
-                self._count_refusals(self.refusals + 1)
+                self._count_refusals(self.state.refusals + 1)
                 self._say(REFUSED)
-                await self._sleep(_wait(self.refusals, longest=ASK_AGAIN))
+                await self._sleep(_wait(self.state.refusals, longest=ASK_AGAIN))
             except TelegramRetryAfter as error:
                 self._say(f"Telegram asks this bot to wait {error.retry_after} s.")
                 await self._sleep(error.retry_after)
@@ -128,12 +129,12 @@ class Poller:
             else:
                 failures = 0
                 self._count_refusals(0)
-                if not self.heard:
-                    self.heard = True
+                if not self.state.heard:
+                    self.state.heard = True
                     await self._note_good_token()
-                if self.trouble:
+                if self.state.trouble:
                     logger.info("Telegram answers again")
-                    self.trouble = ""
+                    self.state.trouble = ""
                 self._handle(updates)
 
     async def stop(self) -> None:
@@ -143,7 +144,7 @@ class Poller:
         for task in self._handling:
             task.cancel()
         await asyncio.gather(*self._handling, return_exceptions=True)
-        if self._offset is not None and not self.trouble:
+        if self._offset is not None and not self.state.trouble:
             try:
                 # Without this the last press would be delivered again at the next start.
                 await self._bot.get_updates(offset=self._offset, timeout=0, limit=1, request_timeout=2)
@@ -186,7 +187,7 @@ class Poller:
     async def _resolve_conflict(self, text: str) -> None:
         if "webhook" not in text:
             self._say(CONFLICT)
-            self.on_conflict()
+            self._conflict()
             return
         self._say(WEBHOOK)
         try:
@@ -195,9 +196,9 @@ class Poller:
             logger.warning("the webhook could not be deleted: {}", redact(str(error)))
 
     def _count_refusals(self, refusals: int) -> None:
-        if refusals != self.refusals:
-            self.refusals = refusals
-            self.on_token()
+        if refusals != self.state.refusals:
+            self.state.refusals = refusals
+            self._token_changed()
 
     async def _note_good_token(self) -> None:
         try:
@@ -207,8 +208,8 @@ class Poller:
 
     def _say(self, trouble: str) -> None:
         """Log a trouble once, not at every attempt."""
-        if trouble != self.trouble:
-            self.trouble = trouble
+        if trouble != self.state.trouble:
+            self.state.trouble = trouble
             logger.warning(trouble)
 
 

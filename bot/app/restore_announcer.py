@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from loguru import logger
 
+from bot.config.settings import Settings
 from bot.errors import CourierError
 from bot.models import PendingRestore, Recipient, RestorePlan, RestoreResult
+from bot.services.catalogue import Catalogue
 from bot.services.concurrency.threads import settled
 from bot.services.contracts.destination import Notice, NoticeButton, Outcome
 from bot.services.delivery.notices import NoticeSender
-from bot.services.manager import Manager
+from bot.services.files.under_way import RunsUnderWay
 from bot.services.restore.cli_restores import forget_cli_restore, reported_cli_restores
 from bot.services.restore.pending import forget_cut_off, untold_cut_off
 from bot.services.restore_chat.confirmed import confirmed_left, forget_confirmed
@@ -26,14 +29,25 @@ AGAIN_AFTER = 60.0
 class RestoreAnnouncer:
     """Sends the words about restores, loudly; a `RestoreListener`."""
 
-    def __init__(self, manager: Manager, notifier: NoticeSender) -> None:
-        self._manager, self._notifier = manager, notifier
-        self._texts = Texts(timezone=manager.timezone)
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        notifier: NoticeSender,
+        *,
+        under_way: RunsUnderWay,
+        news: Callable[[], None],
+    ) -> None:
+        """`news` is called when something changed that the pinned messages tell."""
+        self._catalogue, self._notifier = catalogue, notifier
+        self._under_way, self._news = under_way, news
+        self._admins = tuple(sorted(set(settings.admin_ids)))
+        self._texts = Texts(timezone=settings.timezone)
         self._telling = asyncio.Lock()
 
     async def restored(self, asker: Requester, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> None:
         """Tell everybody but the one who did it; what is pinned follows."""
-        self._manager.news_to_pin()
+        self._news()
         html = self._texts.announce_restore(asker.name, plan, result, undo=undo)
         await self._tell(html, besides=asker)
 
@@ -61,7 +75,7 @@ class RestoreAnnouncer:
 
     async def _tell_once(self) -> bool:
         """Tell what has yet to be told; return whether somebody has heard it, or there was nothing."""
-        catalogue = self._manager.catalogue
+        catalogue = self._catalogue
         pending = await untold_cut_off(catalogue)
         if pending is not None:
             from bot.handlers.restore_buttons import undo_cut_off  # noqa: PLC0415 - it imports aiogram
@@ -73,7 +87,7 @@ class RestoreAnnouncer:
         for word in await reported_cli_restores(catalogue):
             if not await self._tell(self._texts.announce_cli_restore(word)):
                 return False
-            self._manager.news_to_pin()
+            self._news()
             await forget_cli_restore(catalogue, word)
         return True
 
@@ -81,20 +95,20 @@ class RestoreAnnouncer:
         """Let the message in which the restore was followed say how it ended, where it still says "running"."""
         from bot.handlers.restore_buttons import undo_cut_off  # noqa: PLC0415 - it imports aiogram
 
-        confirmed = await confirmed_left(self._manager.catalogue)
-        if confirmed is None or self._manager.restores.running is not None:
+        confirmed = await confirmed_left(self._catalogue)
+        if confirmed is None or ((run := self._under_way.here) is not None and run.is_restore):
             return
         if confirmed.message_id:
             notice = Notice(html=self._texts.restore_cut_off(pending), buttons=undo_cut_off(pending))
             recipient = Recipient(chat_id=confirmed.chat_id)
             with suppress(Outcome):  # deleted, or not to be edited any more: the word about it has arrived
                 await self._notifier.edit(recipient, confirmed.message_id, notice)
-        await forget_confirmed(self._manager.catalogue)
+        await forget_confirmed(self._catalogue)
 
     async def _tell(
         self, html: str, *, besides: Requester | None = None, buttons: tuple[NoticeButton, ...] = ()
     ) -> bool:
         """Tell the admins themselves, also those whose backups go to a group."""
         known = besides.admin_id if besides is not None else None
-        admins = [Recipient(chat_id=admin) for admin in sorted(self._manager.admins) if admin != known]
+        admins = [Recipient(chat_id=admin) for admin in self._admins if admin != known]
         return bool(await self._notifier.notify(html, loud=True, to=admins, buttons=buttons))

@@ -1,110 +1,79 @@
-"""Builds the manager for one command, or the whole service, and starts and drains it in order."""
+"""Starts, runs and drains what was built: the product for one command, or the whole service."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from bot.app.drills import DrillSchedule, prepare_drills
-from bot.app.maintenance import MaintenanceTask, prepare_maintenance
-from bot.app.monitoring import Monitoring, prepare_alarms
-from bot.app.planned_runs import PlannedRuns
-from bot.app.restore_announcer import RestoreAnnouncer
-from bot.app.telegram import build_bot, build_delivery, recognise_bot
-from bot.clock import Clock, utc_now
+from bot.app.build import Events, ServiceParts, build_courier, build_service
+from bot.app.jobs import BackgroundJobs
+from bot.app.telegram import build_bot, recognise_bot
+from bot.clock import Clock, Sleep, utc_now
 from bot.config.settings import Settings
 from bot.errors import CourierError
-from bot.models import Delivery
 from bot.services.alarms.signals import tell_of_new_bot
 from bot.services.backup.startup import open_store
-from bot.services.delivery.ledger import Ledger
-from bot.services.delivery.notices import NoticeSender
 from bot.services.files.locks import ServiceLock
-from bot.services.manager import Manager
+from bot.services.manager import Courier
 from bot.services.restore.cli_restores import reported_cli_restores
 from bot.services.restore.pending import untold_cut_off
 from bot.services.status.status import HEARTBEAT_EVERY
-from bot.texts import Texts
 
-if TYPE_CHECKING:
-    from aiogram import Bot
+TELL_ONCE_WITHIN = 30.0
+"""Seconds that a single command gives the telling of alarms: an endpoint that hangs must not keep it from ending."""
 
 DRAIN_DELIVERIES = 2.0
 """Seconds a shutdown gives the uploads under way; what is not confirmed by then is owed at the next start."""
 
 
 @asynccontextmanager
-async def open_manager(
-    settings: Settings, *, deliver: bool, reading: bool = False, clock: Clock = utc_now
-) -> AsyncIterator[Manager]:
-    """Build the manager for one command. With `deliver` it sends to Telegram, without it only records what is owed.
+async def open_courier(
+    settings: Settings,
+    *,
+    deliver: bool,
+    reading: bool = False,
+    clock: Clock = utc_now,
+    sleep: Sleep = asyncio.sleep,
+) -> AsyncIterator[Courier]:
+    """Build the product for one command. With `deliver` it sends to Telegram, without it only records what is owed.
 
     With `reading`, BACKUP_DIR need not be there, nor be writable: see `open_store`.
     """
     async with AsyncExitStack() as stack:
         store, catalogue = await stack.enter_async_context(open_store(settings, clock=clock, reading=reading))
-        if not deliver:
-            yield Manager(settings, catalogue, store, clock=clock)
-            return
-        bot = build_bot(settings)
-        stack.push_async_callback(bot.session.close)
-        changed = await recognise_bot(bot, catalogue)
-        ledger, notifier = build_delivery(settings, store, catalogue, bot, clock=clock)
-        manager = Manager(
-            settings,
-            catalogue,
-            store,
-            ledger=ledger,
-            notifier=notifier,
-            notices=Texts(timezone=settings.timezone),
-            clock=clock,
-        )
-        prepare_drills(manager, bot, notifier, clock=clock)
-        prepare_maintenance(manager, bot, clock=clock)
-        prepare_alarms(manager, notifier, clock=clock)
+        bot, changed = None, None
+        if deliver:
+            bot = build_bot(settings)
+            stack.push_async_callback(bot.session.close)
+            changed = await recognise_bot(bot, catalogue)
+        courier = build_courier(settings, catalogue, store, bot, clock=clock, sleep=sleep)
         if changed is not None:
-            await tell_of_new_bot(manager.alarms, *changed)
-        yield manager
+            await tell_of_new_bot(courier.alarms, *changed)
+        yield courier
+
+
+async def tell_once(courier: Courier) -> None:
+    """Let the alarms look and tell, for a command that ends after it."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(courier.alarm_rounds.deliver(), TELL_ONCE_WITHIN)
 
 
 class Service:
-    """The bot as it runs: dispatcher, scheduler, ledger and heartbeat over one manager.
+    """The bot as it runs: its jobs started, what recurs done, and everything stopped in order.
 
-    `async with Service.started(settings) as service` starts everything and stops it in order at the end.
+    `async with Service.started(settings) as service` does it all.
     """
 
-    def __init__(self, manager: Manager, ledger: Ledger, notifier: NoticeSender, bot: Bot, *, clock: Clock) -> None:
-        from bot.app.polling import Poller  # noqa: PLC0415
-        from bot.handlers import Pace, build_dispatcher  # noqa: PLC0415
-
-        self.manager = manager
-        self.bot = bot
-        self._ledger = ledger
-        self._way_back = DrillSchedule(manager, bot, notifier, clock=clock)
-        self._upkeep = MaintenanceTask(manager, bot, clock=clock)
-        self._news = RestoreAnnouncer(manager, notifier)
-        self.poller = Poller(
-            bot,
-            build_dispatcher(manager, clock=clock, pace=Pace(archive_waits=ledger.archive_waits)),
-            token_was_good=lambda: manager.catalogue.bot.token_was_good(bot.token),
-            token_is_good=lambda: manager.catalogue.bot.remember_good_token(bot.token),
-        )
-        manager.polling_trouble = lambda: self.poller.trouble
-        self.watch = Monitoring(manager, notifier, bot, self.poller, clock=clock)
-        manager.timetable.listener = self.follow_timetable
-        self._started_at = clock()
+    def __init__(self, parts: ServiceParts) -> None:
+        self.parts = parts
+        self.courier = parts.courier
+        self._jobs = BackgroundJobs()
         self._seen_version = -1
-        self._planned = PlannedRuns(manager, self.watch, started_at=self._started_at, ended=self._beat, clock=clock)
-        self.scheduler = self._planned.scheduler
-        self._tasks: list[asyncio.Task[None]] = []
-        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @classmethod
     @asynccontextmanager
@@ -115,81 +84,48 @@ class Service:
             await lock.acquire()
             stack.push_async_callback(lock.release)
             store, catalogue = await stack.enter_async_context(open_store(settings, clock=clock))
-            bot = build_bot(settings)
+            events = Events()
+            bot = build_bot(settings, dated=events.server_time)
             stack.push_async_callback(bot.session.close)
             changed = await recognise_bot(bot, catalogue)
-            ledger, notifier = build_delivery(
-                settings,
-                store,
-                catalogue,
-                bot,
-                clock=clock,
-                settled=lambda delivery: service.delivered_later(delivery),  # noqa: PLW0108 - there is none yet
-            )
-            manager = Manager(
-                settings,
-                catalogue,
-                store,
-                ledger=ledger,
-                notifier=notifier,
-                notices=Texts(timezone=settings.timezone),
-                clock=clock,
-            )
-            service = cls(manager, ledger, notifier, bot, clock=clock)
+            service = cls(build_service(settings, catalogue, store, bot, events=events, clock=clock))
             if changed is not None:
-                await tell_of_new_bot(manager.alarms, *changed)
+                await tell_of_new_bot(service.courier.alarms, *changed)
             stack.push_async_callback(service._stop)
             await service._start()
             yield service
 
     async def ended(self) -> None:
         """Return never, or raise what ended a part of the service that can't go on (such as a refused token)."""
-        await self._failed
-
-    def delivered_later(self, delivery: Delivery) -> None:
-        """The ledger has tried again what was owed."""
-        self.manager.news_to_pin()
-        self.watch.delivered_later(delivery)
+        await self._jobs.failed()
 
     # --- the beginning -----------------------------------------------------------------------------------------
 
     async def _start(self) -> None:
-        await self.manager.restores.settle()
-        await self.manager.restores.settle_confirmed()
-        await self._beat()
-        await self.manager.prune()
-        self._go("heartbeat", self._keep_beating())
-        if self.manager.inbox is not None:
-            await self.manager.inbox.start()  # what a restart has cost is known before anybody sends more
-        self._go("polling", self.poller.run())
-        self._go("ledger", self._ledger.run())
-        self._go("commands", self._register_commands())
-        self._go("restores elsewhere", self._news.tell_of_others())
-        await self._planned.start()
-        await self._way_back.start()
-        self._upkeep.start()
-        self.watch.start()
-        await self._beat()
-        logger.info("service started; next run at {}", self.scheduler.next_run())
-
-    def _go(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work, name=name)
-        task.add_done_callback(self._note_end)
-        self._tasks.append(task)
-
-    def _note_end(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled() or (error := task.exception()) is None:
-            return
-        if not isinstance(error, CourierError):
-            logger.opt(exception=error).error("{} ended unexpectedly", task.get_name())
-        if not self._failed.done():
-            self._failed.set_exception(error)
+        parts, courier = self.parts, self.courier
+        await courier.restores.settle()
+        await courier.restores.settle_confirmed()
+        await parts.heartbeat.beat()
+        await courier.housekeeping.prune()
+        self._jobs.start("heartbeat", self._keep_beating())
+        await courier.inbox.start()  # what a restart has cost is known before anybody sends more
+        self._jobs.start("polling", parts.poller.run())
+        self._jobs.start("ledger", courier.ledger.run())
+        self._jobs.start("commands", self._register_commands())
+        self._jobs.start("restores elsewhere", parts.announcer.tell_of_others())
+        await parts.planned.start()
+        self._jobs.start("pinned messages", courier.pins.run())
+        await parts.drill_schedule.start()
+        self._jobs.start("chat maintenance", courier.maintenance.run())
+        self._jobs.start("alarms", courier.alarm_rounds.run())
+        await parts.heartbeat.beat()
+        logger.info("service started; next run at {}", parts.planned.scheduler.next_run())
 
     # --- what recurs -------------------------------------------------------------------------------------------
 
     async def _keep_beating(self) -> None:
         while True:
-            await self._beat()
+            await self.parts.heartbeat.beat()
             try:
                 await self._look_around()
             except CourierError as error:  # a disk that is full now has room again some day
@@ -200,47 +136,28 @@ class Service:
 
     async def _look_around(self) -> None:
         await self.look_for_news()
-        await self.manager.restores.sweep()
-        await self.manager.restores.settle()
-        if await untold_cut_off(self.manager.catalogue) is not None:  # whoever has put it in order
-            self._go("restores elsewhere", self._news.tell_of_others())
-        await self.follow_timetable()
+        await self.courier.restores.sweep()
+        await self.courier.restores.settle()
+        if await untold_cut_off(self.courier.catalogue) is not None:  # whoever has put it in order
+            self._jobs.start("restores elsewhere", self.parts.announcer.tell_of_others())
+        await self.parts.planned.follow()
 
     async def look_for_news(self) -> None:
         """Wake who waits when another process has written to the catalogue: it may owe a backup, or have restored."""
-        seen = await self.manager.catalogue.data_version()
+        seen = await self.courier.catalogue.data_version()
         if seen != self._seen_version:
             self._seen_version = seen
-            self._ledger.nudge()
-            if await reported_cli_restores(self.manager.catalogue):
-                self._go("restores elsewhere", self._news.tell_of_others())
-            if self.manager.upkeep is not None:
-                self.manager.upkeep.nudge()
-            self.manager.alarms.nudge()
-
-    async def follow_timetable(self) -> None:
-        """Let the scheduler follow what an admin or another process has changed, and show the next run at once."""
-        if await self._planned.follow():
-            await self._beat()
-            self.manager.news_to_pin()
-
-    async def _beat(self, *, stopped: bool = False) -> None:
-        """Leave a sign of life; where none can be written, on a full disk, the service goes on without."""
-        try:
-            await self.manager.catalogue.service.beat(
-                pid=os.getpid(),
-                started_at=self._started_at,
-                next_run_at=None if stopped else self.scheduler.next_run(),
-                stopped=stopped,
-            )
-        except CourierError as error:
-            logger.error("no sign of life can be written: {}", error.sentence)
+            self.courier.ledger.nudge()
+            if await reported_cli_restores(self.courier.catalogue):
+                self._jobs.start("restores elsewhere", self.parts.announcer.tell_of_others())
+            self.courier.maintenance.nudge()
+            self.courier.alarms.nudge()
 
     async def _register_commands(self) -> None:
         from bot.handlers import register_commands  # noqa: PLC0415
 
         with suppress(Exception):  # a menu of commands is a comfort; it logs its own troubles
-            await register_commands(self.bot, self.manager.admins)
+            await register_commands(self.parts.bot, self.courier.settings.admin_ids)
 
     # --- the end -----------------------------------------------------------------------------------------------
 
@@ -250,22 +167,24 @@ class Service:
         What hangs is given up after two seconds or so at each of these steps, all of them within 8 s; a restore alone
         is waited for, until it has ended or everything is back.
         """
+        parts, courier = self.parts, self.courier
         logger.info("service stops")
-        stopping = asyncio.gather(self._planned.stop(), self._way_back.stop(), self._upkeep.stop())
-        for task in self._tasks:
-            if task.get_name() == "polling":
-                task.cancel()
         # Side by side: a handler may be following the very run that is being stopped.
-        await asyncio.gather(self.manager.stop(), stopping, self.poller.stop(), self._ledger.drain(DRAIN_DELIVERIES))
-        await self.watch.stop()
-        await self.manager.timetable.close()
-        await self._ledger.drain(0)  # what was told meanwhile
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if not self._failed.done():
-            self._failed.cancel()
-        await self._beat(stopped=True)
+        await asyncio.gather(
+            parts.planned.stop(),
+            courier.inbox.stop(),
+            parts.drill_schedule.stop(),
+            self._jobs.stop("polling", "pinned messages", "chat maintenance"),
+            courier.manager.stop(),
+            parts.poller.stop(),
+            courier.ledger.drain(DRAIN_DELIVERIES),
+        )
+        await asyncio.gather(self._jobs.stop("alarms"), parts.monitoring.stop())
+        await parts.local_files.stop()
+        await courier.timetable.close()
+        await courier.ledger.drain(0)  # what was told meanwhile
+        await self._jobs.stop_all()
+        await parts.heartbeat.beat(stopped=True)
         logger.info("service stopped")
 
 

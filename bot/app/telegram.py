@@ -1,33 +1,69 @@
-"""Builds the Bot API client and the ledger from the settings."""
+"""Builds the Bot API client from the settings, and recognises which bot serves."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
 
 from loguru import logger
 
-from bot.app.destinations import build_routers
-from bot.app.monitoring import notice_recipients
-from bot.clock import Clock
 from bot.config.settings import Settings
 from bot.errors import TelegramError, how_to_install
-from bot.models import Backup, Delivery, Recipient, Volume
 from bot.services.catalogue import Catalogue
-from bot.services.concurrency.nursery import Nursery
-from bot.services.delivery.ledger import Ledger
-from bot.services.delivery.notices import NoticeSender
-from bot.services.delivery.policy import DeliverySettings
-from bot.services.files.store import Store
-from bot.texts import Texts
+from bot.services.contracts.chats import Chats, Files
+from bot.services.contracts.destination import ArchiveDestination
+from bot.services.contracts.no_telegram import NoTelegram
+from bot.services.messages.maintenance import EditableMessages
+from bot.services.messages.timers import Timed
 
 if TYPE_CHECKING:
     from aiogram import Bot
 
 
-def build_bot(settings: Settings) -> Bot:
-    """Make the Bot API client for the configured server and proxy; sends nothing yet."""
+class TimedChats(Chats, Timed, Protocol):
+    """Chats whose auto-delete timers can be asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telegram:
+    """What the product asks of Telegram; `files` is None where nothing can be fetched back."""
+
+    destination: ArchiveDestination
+    chats: TimedChats
+    messages: EditableMessages
+    files: Files | None
+    require_readable: Callable[[str, int], Awaitable[None]] | None
+
+    @classmethod
+    def over(cls, bot: Bot) -> Telegram:
+        """Talk to Telegram as this bot."""
+        from bot.services.telegram.chat import TelegramChat  # noqa: PLC0415 - these import aiogram
+        from bot.services.telegram.destination import TelegramDestination  # noqa: PLC0415
+        from bot.services.telegram.notices import TelegramNotices  # noqa: PLC0415
+
+        chats = TelegramChat(bot)
+        return cls(
+            destination=TelegramDestination(bot),
+            chats=chats,
+            messages=TelegramNotices(bot),
+            files=chats,
+            require_readable=chats.require_readable,
+        )
+
+    @classmethod
+    def absent(cls) -> Telegram:
+        """Stand in for Telegram in a process that does not talk to it."""
+        nothing = NoTelegram()
+        return cls(destination=nothing, chats=nothing, messages=nothing, files=None, require_readable=None)
+
+
+def build_bot(settings: Settings, *, dated: Callable[[datetime, datetime], None] = lambda _server, _here: None) -> Bot:
+    """Make the Bot API client for the configured server and proxy; sends nothing yet.
+
+    `dated` hears at each answer the server's time and this machine's.
+    """
     from aiogram import Bot  # noqa: PLC0415 - 2.5 s and 170 MB that only Telegram's commands pay
     from aiogram.client.default import DefaultBotProperties  # noqa: PLC0415
     from aiogram.client.telegram import PRODUCTION, TelegramAPIServer  # noqa: PLC0415
@@ -39,7 +75,7 @@ def build_bot(settings: Settings) -> Bot:
         server = TelegramAPIServer.from_base(settings.telegram_api, is_local=settings.telegram_local)
     try:
         proxy = settings.proxy.get_secret_value() if settings.proxy else None
-        session = DatedSession(api=server, proxy=proxy)
+        session = DatedSession(on_date=dated, api=server, proxy=proxy)
     except RuntimeError as error:
         raise TelegramError(
             "PROXY is set, but the package that speaks to proxies is not installed.",
@@ -81,39 +117,3 @@ async def _require_token(bot: Bot) -> None:
     else:
         return
     raise TelegramError(sentence, hint="Copy BOT_TOKEN again from @BotFather; a revoked token never works again.")
-
-
-def build_delivery(
-    settings: Settings,
-    store: Store,
-    catalogue: Catalogue,
-    bot: Bot,
-    *,
-    clock: Clock,
-    settled: Callable[[Delivery], None] = lambda _delivery: None,
-) -> tuple[Ledger, NoticeSender]:
-    """Make the ledger that delivers to Telegram and elsewhere, and what sends notices there.
-
-    `settled` is told of what was delivered later on. What both have under way ends when the ledger is drained.
-    """
-    texts = Texts(timezone=settings.timezone)
-
-    async def caption(backup: Backup, volume: Volume, recipient: Recipient) -> str:
-        followed = None
-        if recipient.thread_id is None and recipient.chat_id in settings.admin_ids:
-            followed = (await catalogue.preferences.choice(recipient.chat_id)).databases
-        return texts.caption(backup, volume, followed)
-
-    delivery = DeliverySettings(
-        recipients=settings.recipients,
-        notice_recipients=notice_recipients(settings),
-        store_folder=store.folder,
-        volume_bytes=settings.volume_size_mb * 1024 * 1024,
-        attempts=max(settings.retry_attempts, 1),
-        delay=settings.retry_delay,
-        owed=settings.send_owed,
-    )
-    nursery = Nursery(asyncio.sleep)
-    destinations, channels = build_routers(settings, catalogue, bot, clock=clock)
-    ledger = Ledger(catalogue, destinations, channels, delivery, nursery, caption=caption, clock=clock, settled=settled)
-    return ledger, NoticeSender(catalogue, channels, delivery, nursery)

@@ -10,19 +10,19 @@ from bot.cli import output
 from bot.cli.opening import opened
 from bot.cli.options import read_settings
 from bot.models import Backup
-from bot.services.manager import Manager
+from bot.services.retention.housekeeping import Housekeeping
 
 BY = "the command line"
 """Who the record names."""
 
 
-def change_backup(which: str, env_file: Path, change: Callable[[Manager, int], Awaitable[Backup]]) -> Backup:
+def change_backup(which: str, env_file: Path, change: Callable[[Housekeeping, int], Awaitable[Backup]]) -> Backup:
     """Change one backup. Raises `NotFoundError` where there is none, or no archive to keep."""
     settings = read_settings(env_file)
 
     async def work() -> Backup:
-        async with opened(settings) as manager:
-            return await change(manager, (await manager.catalogue.backups.find(which)).id)
+        async with opened(settings) as courier:
+            return await change(courier.housekeeping, (await courier.catalogue.backups.find(which)).id)
 
     return asyncio.run(work())
 

@@ -1,4 +1,4 @@
-"""Opens what commands work with: the manager, or what a restore needs."""
+"""Opens what commands work with: the courier, or what a restore needs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import platform
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from bot.app.service import open_manager
+from bot.app.service import open_courier
 from bot.cli import output
 from bot.clock import utc_now
 from bot.config.folders import own_folders
 from bot.config.settings import Settings
 from bot.services.backup.startup import open_store
-from bot.services.manager import Manager
+from bot.services.manager import Courier
 from bot.services.restore.context import RestoreContext
 from bot.services.restore.targets import Configured
 from bot.services.snapshot.databases import find_databases
@@ -22,14 +22,14 @@ from bot.services.snapshot.databases import find_databases
 @asynccontextmanager
 async def opened(
     settings: Settings, *, deliver: bool = False, reading: bool = False, say: bool = True
-) -> AsyncIterator[Manager]:
+) -> AsyncIterator[Courier]:
     """Build the manager for one command; with `say`, what a restore that was cut off has left is printed first."""
     if reading and not settings.backup_dir.is_dir():
         output.warn(f"There is no folder {settings.backup_dir} (BACKUP_DIR).")
-    async with open_manager(settings, deliver=deliver, reading=reading) as manager:
-        for sentence in await manager.cut_off_restores() if say else ():
+    async with open_courier(settings, deliver=deliver, reading=reading) as courier:
+        for sentence in await courier.manager.cut_off_restores() if say else ():
             output.warn(sentence)
-        yield manager
+        yield courier
 
 
 @asynccontextmanager

@@ -87,9 +87,8 @@ async def _samples(live: Path) -> AsyncIterator[list[str]]:
 async def _last_backup(stage: Terminal, service: Service) -> None:
     """The writer has ended: a backup of what there is now, and the pinned restore points that know of it."""
     stage.tell("The small bot stops writing, and is backed up once more.")
-    await service.manager.back_up(trigger=Trigger.COMMAND, requested_by="the demo")
-    if service.manager.pins is not None:
-        await service.manager.pins.refresh()
+    await service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="the demo")
+    await service.courier.pins.refresh()
 
 
 async def _lose_the_machine(stage: Terminal, settings: Settings, live: list[Path], folder: Path) -> list[Finding]:

@@ -35,33 +35,46 @@ from bot.handlers.settings import build_settings_router
 from bot.texts import Texts
 
 if TYPE_CHECKING:
-    from bot.services.manager import Manager
+    from bot.services.manager import Courier
 
 __all__ = ["Pace", "StrangerLog", "build_dispatcher", "build_root_router", "register_commands"]
 
 
 def build_dispatcher(
-    manager: Manager,
+    courier: Courier,
     *,
     clock: Clock = utc_now,
     pace: Pace | None = None,
     patience: float = 0.5,
     stranger_log: StrangerLog | None = None,
 ) -> Dispatcher:
-    """Make the dispatcher with everything its handlers ask for.
+    """Make the dispatcher; its handlers get the parts that they use by name.
 
     `pace` bounds how often a live view is redrawn; after `patience` seconds a slow screen says that it is checking.
     """
-    texts = Texts(timezone=manager.timezone)
+    texts = Texts(timezone=courier.settings.timezone)
     view = LiveView(pace or Pace())
     dispatcher = Dispatcher(
         disable_fsm=True,
-        manager=manager,
+        admins=frozenset(courier.settings.admin_ids),
+        manager=courier.manager,
+        runs=courier.runs,
+        restores=courier.restores,
+        timetable=courier.timetable,
+        preferences=courier.preferences,
+        alarms=courier.alarms,
+        housekeeping=courier.housekeeping,
+        drills=courier.drills,
+        inbox=courier.inbox,
+        timers=courier.timers,
+        ledger=courier.ledger,
+        catalogue=courier.catalogue,
+        journal=courier.journal,
         texts=texts,
         clock=clock,
         board=MessageOwners(clock),
-        live_runs=LiveRuns(manager, texts, clock, view),
-        live_restores=LiveRestores(manager, texts, clock, view),
+        live_runs=LiveRuns(courier.manager, courier.runs, courier.under_way, texts, clock, view),
+        live_restores=LiveRestores(courier.restores, texts, clock, view),
         live_inbox=LiveInbox(texts, clock, view.pace),
         questions=Questions(clock),
         proposals=Proposals(clock),

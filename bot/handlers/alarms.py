@@ -20,7 +20,7 @@ from bot.services.contracts.destination import NoticeButton
 from bot.texts import alarms as words
 
 if TYPE_CHECKING:
-    from bot.services.manager import Manager
+    from bot.services.alarms.alarms import Alarms
 
 HUSHED_FOR = timedelta(hours=24)
 
@@ -53,10 +53,10 @@ def build_alarm_router() -> Router:
     return router
 
 
-async def accept_alarm(_: CallbackQuery, callback_data: OfAlarm, press: ButtonPress, manager: Manager) -> None:
+async def accept_alarm(_: CallbackQuery, callback_data: OfAlarm, press: ButtonPress, alarms: Alarms) -> None:
     """End the alarm for everybody; its message says who did."""
     try:
-        accepted = await manager.alarms.accept(callback_data.id, actor=press.actor)
+        accepted = await alarms.accept(callback_data.id, actor=press.actor)
     except NotFoundError:
         await press.answer(words.OVER_ALREADY, alert=True)
         return
@@ -64,12 +64,12 @@ async def accept_alarm(_: CallbackQuery, callback_data: OfAlarm, press: ButtonPr
 
 
 async def hush_alarm(
-    _: CallbackQuery, callback_data: OfAlarm, press: ButtonPress, manager: Manager, clock: Clock
+    _: CallbackQuery, callback_data: OfAlarm, press: ButtonPress, alarms: Alarms, clock: Clock
 ) -> None:
     """Remind this admin alone a day from now."""
     address = Recipient(chat_id=press.canvas.chat_id).address
     try:
-        await manager.alarms.hush(callback_data.id, address, clock() + HUSHED_FOR, actor=press.actor)
+        await alarms.hush(callback_data.id, address, clock() + HUSHED_FOR, actor=press.actor)
     except NotFoundError:
         await press.answer(words.OVER_ALREADY, alert=True)
         return

@@ -26,6 +26,8 @@ from bot.texts import Texts, answers
 from bot.texts.backups import names_of
 
 if TYPE_CHECKING:
+    from bot.services.backup.runs import Runs
+    from bot.services.files.under_way import RunsUnderWay
     from bot.services.manager import Manager
 
 _LOCKED_AFTER = timedelta(seconds=30)
@@ -36,9 +38,11 @@ _Say = Callable[[str], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class LiveRuns:
-    """Draws runs in messages; a run belongs to the manager and ends whatever becomes of the message."""
+    """Draws runs in messages; a run belongs to the service and ends whatever becomes of the message."""
 
     manager: Manager
+    runs: Runs
+    under_way: RunsUnderWay
     texts: Texts
     clock: Clock
     view: LiveView
@@ -48,12 +52,12 @@ class LiveRuns:
 
         `say` gets one plain sentence at once. Raises only what nobody foresaw.
         """
-        run = self.manager.running
+        run = self.runs.running
         if run is not None:
             await self._join(canvas, run, say)
             return
         work = asyncio.create_task(
-            self.manager.back_up(trigger=Trigger.BUTTON, requested_by=asked_by, actor=actor, asked_in=canvas.chat_id)
+            self.runs.back_up(trigger=Trigger.BUTTON, requested_by=asked_by, actor=actor, asked_in=canvas.chat_id)
         )
         _keep(work)
         await asyncio.sleep(0)  # of two presses in one instant, the second one learns here that it came second
@@ -62,10 +66,10 @@ class LiveRuns:
             with self.view.pace.watching(canvas.chat_id):
                 await self._follow(canvas, self._starting(asked_by), work)
         try:
-            # A shutdown may cancel this handler; the run is ended by the manager, in its own time.
+            # A shutdown may cancel this handler; the run is ended by the service, in its own time.
             result = await asyncio.shield(work)
         except BusyError as error:
-            run = self.manager.running or await self.manager.running_anywhere()
+            run = await self.under_way.anywhere()
             if run is not None and not run.is_restore:
                 await self._join(canvas, run, say)
             else:
@@ -123,7 +127,7 @@ class LiveRuns:
                 except Exception as error:  # the network, a proxy's HTML, a refusal: none of it may hurt the backup
                     logger.debug("the progress could not be drawn: {}", type(error).__name__)
             await self.view.pause(wait, work)
-            run = self.manager.running if first.here else await self.manager.running_anywhere()
+            run = self.runs.running if first.here else await self.under_way.anywhere()
             if work is None and (run is None or run.started_at != first.started_at):
                 return
 

@@ -20,6 +20,8 @@ from bot.texts.status import admin_menu, welcome
 
 if TYPE_CHECKING:
     from bot.services.manager import Manager
+    from bot.services.messages.timers import Timers
+    from bot.services.schedule.timetable import Timetable
 
 
 def build_dashboard_router() -> Router:
@@ -39,13 +41,20 @@ def build_dashboard_router() -> Router:
 
 
 async def press_start(
-    message: Message, command: CommandObject, person: User, *, bot: Bot, board: MessageOwners, manager: Manager
+    message: Message,
+    command: CommandObject,
+    person: User,
+    *,
+    bot: Bot,
+    board: MessageOwners,
+    manager: Manager,
+    timers: Timers,
 ) -> None:
     """Welcome an admin, and let what is owed to them come; from a group's pointer, open the menu."""
     if command.args:
         await board.canvas(bot, message.chat.id).draw(Screen(admin_menu(), keyboards.admin_menu()))
     else:
-        words = welcome(person.first_name, await manager.timer_of(message.chat.id))
+        words = welcome(person.first_name, await timers.look_at(message.chat.id))
         await board.canvas(bot, message.chat.id).draw(Screen(words, keyboards.admin_menu()))
     await manager.recipient_started(message.chat.id, person.full_name)
     await offer_commands(bot, message.chat.id)  # an admin who had never come in could not be given them before
@@ -76,10 +85,17 @@ async def ask_how_long_to_pause(_: CallbackQuery, press: ButtonPress) -> None:
 
 
 async def pause_schedule(
-    callback: CallbackQuery, callback_data: Pause, press: ButtonPress, *, manager: Manager, texts: Texts, clock: Clock
+    callback: CallbackQuery,
+    callback_data: Pause,
+    press: ButtonPress,
+    *,
+    manager: Manager,
+    timetable: Timetable,
+    texts: Texts,
+    clock: Clock,
 ) -> None:
     until = clock() + timedelta(hours=callback_data.hours) if callback_data.hours else None
-    await manager.pause(actor=press.actor, until=until, admin_id=callback.from_user.id)
+    await timetable.pause(actor=press.actor, until=until, admin_id=callback.from_user.id)
     await press.draw(await menu_screen(manager, texts), answers.PAUSED)
 
 
@@ -89,16 +105,19 @@ async def pause_till_tomorrow(
     press: ButtonPress,
     *,
     manager: Manager,
+    timetable: Timetable,
     texts: Texts,
     clock: Clock,
 ) -> None:
-    until = tomorrow_at(callback_data.hour, clock(), manager.timezone)
-    await manager.pause(actor=press.actor, until=until, admin_id=callback.from_user.id)
+    until = tomorrow_at(callback_data.hour, clock(), timetable.timezone)
+    await timetable.pause(actor=press.actor, until=until, admin_id=callback.from_user.id)
     await press.draw(await menu_screen(manager, texts), answers.PAUSED)
 
 
-async def resume_schedule(callback: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
-    await manager.resume(actor=press.actor, admin_id=callback.from_user.id)
+async def resume_schedule(
+    callback: CallbackQuery, press: ButtonPress, manager: Manager, timetable: Timetable, texts: Texts
+) -> None:
+    await timetable.resume(actor=press.actor, admin_id=callback.from_user.id)
     await press.draw(await menu_screen(manager, texts), answers.RESUMED)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
 
 from aiogram import Bot, Router
 from aiogram.exceptions import TelegramForbiddenError, TelegramNetworkError, TelegramRetryAfter
@@ -15,19 +14,16 @@ from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.screen import MessageOwners, Screen
 from bot.texts import answers
 
-if TYPE_CHECKING:
-    from bot.services.manager import Manager
-
 
 def build_error_router() -> Router:
     """Make the router that answers for handlers that raised; it never raises itself."""
     router = Router(name="failures")
 
     @router.errors()
-    async def report_failure(event: ErrorEvent, bot: Bot, board: MessageOwners, manager: Manager) -> None:
+    async def report_failure(event: ErrorEvent, bot: Bot, board: MessageOwners, admins: frozenset[int]) -> None:
         screen = explain(event.exception)
         person = _person(event.update)
-        if person is None or person.id not in manager.admins:
+        if person is None or person.id not in admins:
             return
         try:
             await _answer(event, screen, bot, board)

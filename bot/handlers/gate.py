@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from aiogram import Router
 from aiogram.filters import Filter
 from aiogram.types import CallbackQuery, InaccessibleMessage, Message
 from loguru import logger
 
-if TYPE_CHECKING:
-    from bot.services.manager import Manager
-
 
 class IsAdmin(Filter):
     """Lets through what one of the admins did, and nothing else."""
 
-    async def __call__(self, event: Message | CallbackQuery, manager: Manager) -> bool:
-        return event.from_user is not None and event.from_user.id in manager.admins
+    async def __call__(self, event: Message | CallbackQuery, admins: frozenset[int]) -> bool:
+        return event.from_user is not None and event.from_user.id in admins
 
 
 class InPrivate(Filter):

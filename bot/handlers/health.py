@@ -17,6 +17,8 @@ from bot.texts import Texts, answers
 from bot.texts.health import checking, drilling, too_slow
 
 if TYPE_CHECKING:
+    from bot.services.catalogue import Catalogue
+    from bot.services.drill.drill import Drills
     from bot.services.manager import Manager
 
 GIVEN_UP_AFTER = 60.0
@@ -47,17 +49,18 @@ def build_health_router(patience: float = 0.5) -> Router:
     return router
 
 
-async def rehearse_newest(_: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
+async def rehearse_newest(
+    _: CallbackQuery, press: ButtonPress, drills: Drills, catalogue: Catalogue, texts: Texts
+) -> None:
     """Test-restore the newest backup now, and draw what came of it."""
     await press.draw(Screen(drilling(), keyboards.to_health()))
-    await manager.record(press.actor, "started a test-restore")
+    await catalogue.service.audit(press.actor, "started a test-restore")
     abort = Abort()
     try:
-        drill = await manager.drills.drill_newest(abort=abort)
+        drill = await drills.drill_newest(abort=abort)
     except CourierError as error:
         await press.draw(Screen(answers.failure(error), keyboards.to_health()))
         return
     finally:
         abort.set("The service was stopped.")  # a shutdown ends this handler; the thread at work must hear of it
     await press.draw(Screen(texts.drilled(drill), keyboards.to_health()))
-    manager.news_to_pin()

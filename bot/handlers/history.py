@@ -19,7 +19,9 @@ from bot.texts import Texts, answers
 from bot.texts.backups import names_of
 
 if TYPE_CHECKING:
+    from bot.services.backup.runs import Runs
     from bot.services.manager import Manager
+    from bot.services.retention.housekeeping import Housekeeping
 
 QUESTION_VALID = 300
 """Seconds in which a deletion can be confirmed; an old question far up in the chat must not delete anything."""
@@ -39,7 +41,7 @@ def build_history_router() -> Router:
 
 
 async def open_history(
-    _: CallbackQuery, callback_data: History, press: ButtonPress, manager: Manager, texts: Texts, clock: Clock
+    _: CallbackQuery, callback_data: History, press: ButtonPress, *, manager: Manager, texts: Texts, clock: Clock
 ) -> None:
     await press.draw(await history_screen(callback_data.page, manager, texts, clock), unchanged=answers.UP_TO_DATE)
 
@@ -59,32 +61,46 @@ async def open_backup(
 
 
 async def ask_to_send_again(
-    _: CallbackQuery, callback_data: OfBackup, press: ButtonPress, manager: Manager, clock: Clock
+    _: CallbackQuery, callback_data: OfBackup, press: ButtonPress, runs: Runs, clock: Clock
 ) -> None:
     """Send the archive to the chat it was asked for in; its arrival is the answer, its absence gets a sentence."""
     await press.answer(answers.ON_ITS_WAY)
-    delivery = await manager.send_again(callback_data.id, Recipient(chat_id=press.canvas.chat_id), actor=press.actor)
+    delivery = await runs.send_again(callback_data.id, Recipient(chat_id=press.canvas.chat_id), actor=press.actor)
     if delivery.state is not DeliveryState.SENT:
         canvas = press.canvas.board.canvas(press.canvas.bot, press.canvas.chat_id)
         await canvas.draw(Screen(answers.not_sent(delivery, clock()), keyboards.to_menu()))
 
 
 async def pin_backup(
-    _: CallbackQuery, callback_data: OfBackup, press: ButtonPress, manager: Manager, texts: Texts, clock: Clock
+    _: CallbackQuery,
+    callback_data: OfBackup,
+    press: ButtonPress,
+    *,
+    manager: Manager,
+    housekeeping: Housekeeping,
+    texts: Texts,
+    clock: Clock,
 ) -> None:
-    await manager.pin(callback_data.id, True, actor=press.actor)
+    await housekeeping.pin(callback_data.id, True, actor=press.actor)
     await press.draw(await backup_screen(callback_data.id, callback_data.page, manager, texts, clock), answers.PINNED)
 
 
 async def unpin_backup(
-    _: CallbackQuery, callback_data: OfBackup, press: ButtonPress, manager: Manager, texts: Texts, clock: Clock
+    _: CallbackQuery,
+    callback_data: OfBackup,
+    press: ButtonPress,
+    *,
+    manager: Manager,
+    housekeeping: Housekeeping,
+    texts: Texts,
+    clock: Clock,
 ) -> None:
-    await manager.pin(callback_data.id, False, actor=press.actor)
+    await housekeeping.pin(callback_data.id, False, actor=press.actor)
     await press.draw(await backup_screen(callback_data.id, callback_data.page, manager, texts, clock), answers.UNPINNED)
 
 
 async def ask_to_delete(
-    _: CallbackQuery, callback_data: OfBackup, press: ButtonPress, manager: Manager, texts: Texts, clock: Clock
+    _: CallbackQuery, callback_data: OfBackup, press: ButtonPress, *, manager: Manager, texts: Texts, clock: Clock
 ) -> None:
     """Ask once more, unless it would be refused anyway."""
     seen = await manager.details(callback_data.id)
@@ -98,7 +114,14 @@ async def ask_to_delete(
 
 
 async def confirm_deletion(
-    _: CallbackQuery, callback_data: Delete, press: ButtonPress, manager: Manager, texts: Texts, clock: Clock
+    _: CallbackQuery,
+    callback_data: Delete,
+    press: ButtonPress,
+    *,
+    manager: Manager,
+    housekeeping: Housekeeping,
+    texts: Texts,
+    clock: Clock,
 ) -> None:
     """Delete what was asked about a moment ago; a refusal is shown with its reason, over the backup that stays."""
     if not 0 <= clock().timestamp() - callback_data.asked_at + 1 <= QUESTION_VALID:
@@ -106,7 +129,7 @@ async def confirm_deletion(
         await press.draw(await backup_screen(callback_data.id, callback_data.page, manager, texts, clock))
         return
     try:
-        await manager.delete(callback_data.id, actor=press.actor)
+        await housekeeping.delete(callback_data.id, actor=press.actor)
     except CourierError as error:
         await press.draw(Screen(answers.failure(error), keyboards.to_backup(callback_data.id, callback_data.page)))
         return

@@ -31,7 +31,6 @@ from bot.texts import inbox as texts_of
 if TYPE_CHECKING:
     from bot.services.inbox import Inbox
     from bot.services.inbox.upload import Upload
-    from bot.services.manager import Manager
 
 PER_PAGE = 8
 SETTLE = 0.2
@@ -89,19 +88,17 @@ def build_inbox_router() -> Router:
 
 
 async def send_document(
-    message: Message, person: User, bot: Bot, board: MessageOwners, *, manager: Manager, live_inbox: LiveInbox
+    message: Message, person: User, bot: Bot, board: MessageOwners, *, inbox: Inbox, live_inbox: LiveInbox
 ) -> None:
     """Take the document; whoever opened an upload keeps its message up to date to the end."""
     posted = posted_document(message, bot.id)
-    if posted is None or manager.inbox is None:
+    if posted is None:
         await live_inbox.say_what_is_taken(message, bot, board, texts_of.not_taken())
         return
-    receipt = manager.inbox.receive(
-        person.id, posted, actor=f"{person.full_name} ({person.id})", album=message.media_group_id
-    )
+    receipt = inbox.receive(person.id, posted, actor=f"{person.full_name} ({person.id})", album=message.media_group_id)
     if not receipt.upload:
         await live_inbox.say_what_is_taken(message, bot, board, texts_of.not_taken(receipt.why))
-    elif receipt.opened and (upload := manager.inbox.upload(receipt.upload)):
+    elif receipt.opened and (upload := inbox.upload(receipt.upload)):
         await live_inbox.follow(upload, board.canvas(bot, message.chat.id))
 
 
@@ -113,65 +110,53 @@ async def send_something_else(message: Message, bot: Bot, board: MessageOwners, 
 
 
 async def forget(
-    _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, manager: Manager, live_inbox: LiveInbox
+    _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, inbox: Inbox, live_inbox: LiveInbox
 ) -> None:
-    inbox = await _inbox(manager, callback_data, press, live_inbox)
-    if inbox is not None:
+    if await _has(inbox, callback_data, press, live_inbox):
         await inbox.forget(press.callback.from_user.id, callback_data.id)
         await press.draw(Screen(texts_of.gone(UploadEnd.FORGOTTEN), keyboards.to_menu()), texts_of.FORGOTTEN)
 
 
 async def turn_page(
-    _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, manager: Manager, live_inbox: LiveInbox
+    _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, inbox: Inbox, live_inbox: LiveInbox
 ) -> None:
-    inbox = await _inbox(manager, callback_data, press, live_inbox)
-    found = inbox.look(callback_data.id) if inbox is not None else None
-    if found is not None:
+    if await _has(inbox, callback_data, press, live_inbox) and (found := inbox.look(callback_data.id)):
         await press.draw(live_inbox.screen(found, page=callback_data.n))
 
 
 async def fetch_point(
-    _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, manager: Manager, live_inbox: LiveInbox
+    _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, inbox: Inbox, live_inbox: LiveInbox
 ) -> None:
-    inbox = await _inbox(manager, callback_data, press, live_inbox)
-    if inbox is not None:
+    if await _has(inbox, callback_data, press, live_inbox):
         inbox.choose(press.callback.from_user.id, callback_data.id, callback_data.n)
         await press.answer(texts_of.FETCHING)
 
 
 async def fetch_known_backup(
-    _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, manager: Manager, live_inbox: LiveInbox
+    _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, inbox: Inbox, live_inbox: LiveInbox
 ) -> None:
-    inbox = await _inbox(manager, callback_data, press, live_inbox)
-    if inbox is not None:
+    if await _has(inbox, callback_data, press, live_inbox):
         inbox.fetch_known(press.callback.from_user.id, callback_data.id)
         await press.answer(texts_of.FETCHING)
 
 
 async def show_list_again(
-    _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, manager: Manager, live_inbox: LiveInbox
+    _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, inbox: Inbox, live_inbox: LiveInbox
 ) -> None:
-    inbox = await _inbox(manager, callback_data, press, live_inbox)
-    if inbox is not None:
+    if await _has(inbox, callback_data, press, live_inbox):
         inbox.back(press.callback.from_user.id, callback_data.id)
         await press.answer()
 
 
-async def _inbox(manager: Manager, data: OfInbox, press: ButtonPress, live_inbox: LiveInbox) -> Inbox | None:
-    """Return the inbox if it still has what this press is about; else say that it is gone, after a restart too."""
-    inbox = manager.inbox
-    found = inbox.look(data.id) if inbox is not None else None
-    if (
-        inbox is None
-        or found is None
-        or found.phase is UploadPhase.GONE
-        or found.admin_id != press.callback.from_user.id
-    ):
+async def _has(inbox: Inbox, data: OfInbox, press: ButtonPress, live_inbox: LiveInbox) -> bool:
+    """Tell whether the inbox has what a press is about; else the screen says that it is gone, after a restart too."""
+    found = inbox.look(data.id)
+    if found is None or found.phase is UploadPhase.GONE or found.admin_id != press.callback.from_user.id:
         await press.answer(texts_of.GONE, alert=True)
         await press.draw(Screen(texts_of.gone(), keyboards.to_menu()))
-        return None
+        return False
     live_inbox.move(data.id, press.canvas)
-    return inbox
+    return True
 
 
 # --- the message that is kept up to date -------------------------------------------------------------------------

@@ -19,10 +19,13 @@ from bot.texts import Texts, answers
 from bot.texts.journal import log_file, no_log_file
 
 if TYPE_CHECKING:
-    from bot.services.manager import Manager
+    from bot.journal.reader import JournalReader
+    from bot.services.catalogue import Catalogue
 
 SENT_AT_MOST = 10 * 1024 * 1024
 """Bytes of the log that go into a chat: days of it, and a size that a phone opens."""
+
+ON_A_PAGE = 10
 
 UPLOAD_TIMEOUT = 300
 
@@ -54,17 +57,23 @@ def build_logs_router() -> Router:
 
 
 async def open_logs(
-    _: CallbackQuery, callback_data: Logs, press: ButtonPress, manager: Manager, texts: Texts, clock: Clock
+    _: CallbackQuery,
+    callback_data: Logs,
+    press: ButtonPress,
+    *,
+    catalogue: Catalogue,
+    journal: JournalReader,
+    texts: Texts,
+    clock: Clock,
 ) -> None:
     if callback_data.level is LogLevel.ACTIONS:
-        entries, more = await manager.actions(callback_data.page)
-        keyboard = keyboards.logs(callback_data.level, callback_data.page, more=more)
-        await press.draw(
-            Screen(texts.actions(entries, callback_data.page, clock()), keyboard), unchanged=answers.UP_TO_DATE
-        )
+        entries = await catalogue.service.audits(limit=ON_A_PAGE + 1, offset=callback_data.page * ON_A_PAGE)
+        keyboard = keyboards.logs(callback_data.level, callback_data.page, more=len(entries) > ON_A_PAGE)
+        text = texts.actions(entries[:ON_A_PAGE], callback_data.page, clock())
+        await press.draw(Screen(text, keyboard), unchanged=answers.UP_TO_DATE)
         return
     level = None if callback_data.level is LogLevel.ALL else callback_data.level.value.upper()
-    page = await manager.journal_page(level=level, page=callback_data.page)
+    page = await journal.page(level, callback_data.page, ON_A_PAGE)
     await press.draw(
         Screen(
             texts.journal(page.entries, callback_data.page, level, clock()),
@@ -74,15 +83,15 @@ async def open_logs(
     )
 
 
-async def ask_for_log_file(_: CallbackQuery, press: ButtonPress, manager: Manager) -> None:
+async def ask_for_log_file(_: CallbackQuery, press: ButtonPress, catalogue: Catalogue, journal: JournalReader) -> None:
     """Send the log as a document, or its end where it is too large for a chat."""
-    path = manager.journal_file()
+    path = journal.file
     size, offset = await asyncio.to_thread(_measure, path)
     if not size:
         await press.answer(no_log_file(), alert=True)
         return
     await press.answer(answers.LOG_ON_ITS_WAY)
-    await manager.record(press.actor, "took the log file")
+    await catalogue.service.audit(press.actor, "took the log file")
     await press.canvas.bot.send_document(
         press.canvas.chat_id,
         LogSlice(path, offset, size - offset),

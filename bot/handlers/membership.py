@@ -11,7 +11,9 @@ from aiogram.types import ChatMemberUpdated, Message
 from bot.texts import answers
 
 if TYPE_CHECKING:
+    from bot.services.delivery.ledger import Ledger
     from bot.services.manager import Manager
+    from bot.services.messages.timers import Timers
 
 
 def build_membership_router() -> Router:
@@ -24,19 +26,19 @@ def build_membership_router() -> Router:
     return router
 
 
-async def put_out(event: ChatMemberUpdated, manager: Manager) -> None:
-    await manager.recipient_left(event.chat.id, answers.no_longer_there(private=event.chat.type == "private"))
+async def put_out(event: ChatMemberUpdated, ledger: Ledger) -> None:
+    await ledger.recipient_left(event.chat.id, answers.no_longer_there(private=event.chat.type == "private"))
 
 
 async def let_in(event: ChatMemberUpdated, manager: Manager) -> None:
     await manager.recipient_returned(event.chat.id)
 
 
-async def moved(message: Message, manager: Manager) -> None:
+async def moved(message: Message, ledger: Ledger) -> None:
     if message.migrate_to_chat_id is not None:
-        await manager.recipient_moved(message.chat.id, message.migrate_to_chat_id)
+        await ledger.recipient_moved(message.chat.id, message.migrate_to_chat_id)
 
 
-async def set_timer(message: Message, manager: Manager) -> None:
+async def set_timer(message: Message, timers: Timers) -> None:
     if message.message_auto_delete_timer_changed is not None:
-        await manager.timer_changed(message.chat.id, message.message_auto_delete_timer_changed.message_auto_delete_time)
+        await timers.changed(message.chat.id, message.message_auto_delete_timer_changed.message_auto_delete_time)

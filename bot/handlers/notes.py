@@ -18,6 +18,7 @@ from bot.texts import schedule as words
 
 if TYPE_CHECKING:
     from bot.services.manager import Manager
+    from bot.services.retention.housekeeping import Housekeeping
 
 _KIND = "note"
 
@@ -52,12 +53,13 @@ async def remove_note(
     press: ButtonPress,
     *,
     manager: Manager,
+    housekeeping: Housekeeping,
     texts: Texts,
     clock: Clock,
     questions: Questions,
 ) -> None:
     questions.drop(press.canvas.chat_id, callback.from_user.id)
-    await manager.note(callback_data.id, "", actor=press.actor)
+    await housekeeping.note(callback_data.id, "", actor=press.actor)
     await press.draw(await backup_screen(callback_data.id, callback_data.page, manager, texts, clock), notes.REMOVED)
 
 
@@ -69,6 +71,7 @@ async def type_note(
     bot: Bot,
     board: MessageOwners,
     manager: Manager,
+    housekeeping: Housekeeping,
     texts: Texts,
     clock: Clock,
 ) -> None:
@@ -78,5 +81,5 @@ async def type_note(
     if question.late:
         await canvas.draw(Screen(words.too_late(), keyboards.to_backup(backup_id, page)))
         return
-    await manager.note(backup_id, message.text or "", actor=f"{person.full_name} ({person.id})")
+    await housekeeping.note(backup_id, message.text or "", actor=f"{person.full_name} ({person.id})")
     await canvas.draw(await backup_screen(backup_id, page, manager, texts, clock))

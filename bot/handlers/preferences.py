@@ -27,7 +27,7 @@ from bot.texts import Texts
 from bot.texts import preferences as words
 
 if TYPE_CHECKING:
-    from bot.services.manager import Manager
+    from bot.services.messages.preferences import Preferences
 
 
 def build_preferences_router() -> Router:
@@ -46,86 +46,92 @@ def build_preferences_router() -> Router:
     return router
 
 
-async def open_my_messages(_: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
-    await press.draw(await main_screen(press, manager, texts))
+async def open_my_messages(_: CallbackQuery, press: ButtonPress, preferences: Preferences, texts: Texts) -> None:
+    await press.draw(await main_screen(press, preferences, texts))
 
 
 async def choose_mode(
-    _: CallbackQuery, callback_data: ChooseMode, press: ButtonPress, manager: Manager, texts: Texts
+    _: CallbackQuery, callback_data: ChooseMode, press: ButtonPress, preferences: Preferences, texts: Texts
 ) -> None:
     mode = keys.MODES[callback_data.mode]
-    await manager.preferences.choose_mode(press.canvas.chat_id, mode, actor=press.actor)
-    await press.draw(await main_screen(press, manager, texts), words.CHOSEN[mode])
+    await preferences.choose_mode(press.canvas.chat_id, mode, actor=press.actor)
+    await press.draw(await main_screen(press, preferences, texts), words.CHOSEN[mode])
 
 
-async def open_quiet_hours(_: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
-    await press.draw(await quiet_screen(press, manager, texts))
+async def open_quiet_hours(_: CallbackQuery, press: ButtonPress, preferences: Preferences, texts: Texts) -> None:
+    await press.draw(await quiet_screen(press, preferences, texts))
 
 
 async def ask_for_the_start(_: CallbackQuery, press: ButtonPress) -> None:
     await press.draw(Screen(words.ask_start(), keys.start_hours()))
 
 
-async def ask_for_the_end(_: CallbackQuery, callback_data: AskEnd, press: ButtonPress, manager: Manager) -> None:
-    quiet = (await manager.preferences.of(press.canvas.chat_id)).quiet
+async def ask_for_the_end(
+    _: CallbackQuery, callback_data: AskEnd, press: ButtonPress, preferences: Preferences
+) -> None:
+    quiet = (await preferences.of(press.canvas.chat_id)).quiet
     alarms = quiet is not None and quiet.alarms
     await press.draw(Screen(words.ask_end(callback_data.start), keys.end_hours(callback_data.start, alarms=alarms)))
 
 
 async def choose_quiet_hours(
-    _: CallbackQuery, callback_data: ChooseQuiet, press: ButtonPress, manager: Manager, texts: Texts
+    _: CallbackQuery, callback_data: ChooseQuiet, press: ButtonPress, preferences: Preferences, texts: Texts
 ) -> None:
     """Set the hours; moving one end onto the other is refused."""
     start, end = callback_data.start, callback_data.end
     if start == end:
         await press.answer(words.SAME_MINUTE, alert=True)
-        await press.draw(await quiet_screen(press, manager, texts))
+        await press.draw(await quiet_screen(press, preferences, texts))
         return
     quiet = QuietHours(start=start, end=end, alarms=callback_data.alarms)
-    await manager.preferences.choose_quiet(press.canvas.chat_id, quiet, actor=press.actor)
-    await press.draw(await quiet_screen(press, manager, texts), words.QUIET_SET)
+    await preferences.choose_quiet(press.canvas.chat_id, quiet, actor=press.actor)
+    await press.draw(await quiet_screen(press, preferences, texts), words.QUIET_SET)
 
 
-async def choose_no_quiet_hours(_: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
-    await manager.preferences.choose_quiet(press.canvas.chat_id, None, actor=press.actor)
-    await press.draw(await quiet_screen(press, manager, texts), words.QUIET_OFF)
+async def choose_no_quiet_hours(_: CallbackQuery, press: ButtonPress, preferences: Preferences, texts: Texts) -> None:
+    await preferences.choose_quiet(press.canvas.chat_id, None, actor=press.actor)
+    await press.draw(await quiet_screen(press, preferences, texts), words.QUIET_OFF)
 
 
-async def open_my_databases(_: CallbackQuery, callback_data: MyDatabases, press: ButtonPress, manager: Manager) -> None:
-    await press.draw(await databases_screen(press, manager, callback_data.page))
+async def open_my_databases(
+    _: CallbackQuery, callback_data: MyDatabases, press: ButtonPress, preferences: Preferences
+) -> None:
+    await press.draw(await databases_screen(press, preferences, callback_data.page))
 
 
-async def choose_database(_: CallbackQuery, callback_data: Follow, press: ButtonPress, manager: Manager) -> None:
+async def choose_database(
+    _: CallbackQuery, callback_data: Follow, press: ButtonPress, preferences: Preferences
+) -> None:
     """Tick a database or take the tick away; one that is gone, and the last tick, are answered with why not."""
-    known = await manager.preferences.known()
+    known = await preferences.known()
     name = next((name for name in known if keys.key_of(name) == callback_data.key), "")
     try:
         if not name:
             raise NotFoundError(words.DATABASE_GONE)
-        await manager.preferences.follow(press.canvas.chat_id, name, callback_data.wanted, actor=press.actor)
+        await preferences.follow(press.canvas.chat_id, name, callback_data.wanted, actor=press.actor)
     except CourierError as error:
         await press.answer(f"{error.sentence} {error.hint}".strip(), alert=True)
-    await press.draw(await databases_screen(press, manager, callback_data.page))
+    await press.draw(await databases_screen(press, preferences, callback_data.page))
 
 
-async def choose_all_databases(_: CallbackQuery, press: ButtonPress, manager: Manager) -> None:
-    await manager.preferences.follow_all(press.canvas.chat_id, actor=press.actor)
-    await press.draw(await databases_screen(press, manager, 0), words.ALL_DATABASES)
+async def choose_all_databases(_: CallbackQuery, press: ButtonPress, preferences: Preferences) -> None:
+    await preferences.follow_all(press.canvas.chat_id, actor=press.actor)
+    await press.draw(await databases_screen(press, preferences, 0), words.ALL_DATABASES)
 
 
-async def main_screen(press: ButtonPress, manager: Manager, texts: Texts) -> Screen:
+async def main_screen(press: ButtonPress, preferences: Preferences, texts: Texts) -> Screen:
     """Draw what is chosen, and what follows from it."""
-    seen = await manager.preferences.my_messages(press.canvas.chat_id)
+    seen = await preferences.my_messages(press.canvas.chat_id)
     return Screen(texts.my_messages(seen), keys.my_messages(seen.choice))
 
 
-async def quiet_screen(press: ButtonPress, manager: Manager, texts: Texts) -> Screen:
+async def quiet_screen(press: ButtonPress, preferences: Preferences, texts: Texts) -> Screen:
     """Draw the quiet hours."""
-    seen = await manager.preferences.my_messages(press.canvas.chat_id)
+    seen = await preferences.my_messages(press.canvas.chat_id)
     return Screen(texts.quiet_hours(seen), keys.quiet_hours(seen.choice.quiet))
 
 
-async def databases_screen(press: ButtonPress, manager: Manager, page: int) -> Screen:
+async def databases_screen(press: ButtonPress, preferences: Preferences, page: int) -> Screen:
     """Draw which databases are chosen."""
-    seen = await manager.preferences.my_messages(press.canvas.chat_id)
+    seen = await preferences.my_messages(press.canvas.chat_id)
     return Screen(words.databases(seen), keys.databases(seen, page))

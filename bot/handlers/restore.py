@@ -23,7 +23,6 @@ from bot.services.restore_chat.pending_plans import ConfirmablePlan, Place, Requ
 from bot.texts import Texts, answers, restoring
 
 if TYPE_CHECKING:
-    from bot.services.manager import Manager
     from bot.services.restore_chat.session import RestoreSessions
 
 _Report = Callable[[RestoreProgress], None]
@@ -37,14 +36,10 @@ _SCREEN_STAYS = {StaleReason.USED, StaleReason.OTHERS, StaleReason.ELSEWHERE}
 class LiveRestores:
     """Draws plans in the making and restores; a restore belongs to the service and ends whatever the message does."""
 
-    manager: Manager
+    restores: RestoreSessions
     texts: Texts
     clock: Clock
     view: LiveView
-
-    @property
-    def restores(self) -> RestoreSessions:
-        return self.manager.restores
 
     async def make_plan(self, press: ButtonPress, make: _Make, back: RestoreChoice | None) -> None:
         """Show how the plan is made, and then the plan, with the red button bound to this message."""
@@ -137,13 +132,18 @@ def place_of(press: ButtonPress) -> Place:
 
 
 async def press_restore(
-    _: CallbackQuery, callback_data: Restore, press: ButtonPress, *, manager: Manager, live_restores: LiveRestores
+    _: CallbackQuery,
+    callback_data: Restore,
+    press: ButtonPress,
+    *,
+    restores: RestoreSessions,
+    live_restores: LiveRestores,
 ) -> None:
     """Ask which databases; where there is no choice, make the plan at once."""
     if callback_data.source.startswith("c"):  # another page of a choice
-        choice = manager.restores.choice(callback_data.source, asker_of(press))
+        choice = restores.choice(callback_data.source, asker_of(press))
     else:
-        choice = await manager.restores.choose(callback_data.source, asker_of(press))
+        choice = await restores.choose(callback_data.source, asker_of(press))
         if len(choice.names) <= 1:
             await _make_plan(press, choice, live_restores)
             return
@@ -151,23 +151,28 @@ async def press_restore(
 
 
 async def tick_database(
-    _: CallbackQuery, callback_data: Restore, press: ButtonPress, manager: Manager, texts: Texts
+    _: CallbackQuery, callback_data: Restore, press: ButtonPress, restores: RestoreSessions, texts: Texts
 ) -> None:
-    choice = manager.restores.tick(callback_data.source, callback_data.item, asker_of(press))
+    choice = restores.tick(callback_data.source, callback_data.item, asker_of(press))
     await _draw_choice(press, choice, callback_data.item // restore_buttons.CHOICES_PER_PAGE, texts)
 
 
 async def tick_all_databases(
-    _: CallbackQuery, callback_data: Restore, press: ButtonPress, manager: Manager, texts: Texts
+    _: CallbackQuery, callback_data: Restore, press: ButtonPress, restores: RestoreSessions, texts: Texts
 ) -> None:
-    choice = manager.restores.tick_all(callback_data.source, asker_of(press))
+    choice = restores.tick_all(callback_data.source, asker_of(press))
     await _draw_choice(press, choice, callback_data.item, texts)
 
 
 async def ask_for_plan(
-    _: CallbackQuery, callback_data: Restore, press: ButtonPress, *, manager: Manager, live_restores: LiveRestores
+    _: CallbackQuery,
+    callback_data: Restore,
+    press: ButtonPress,
+    *,
+    restores: RestoreSessions,
+    live_restores: LiveRestores,
 ) -> None:
-    choice = manager.restores.choice(callback_data.source, asker_of(press))
+    choice = restores.choice(callback_data.source, asker_of(press))
     if choice.names and not choice.chosen:
         press.give_back()
         await press.answer(restoring.NOTHING_TICKED, alert=True)
@@ -176,11 +181,11 @@ async def ask_for_plan(
 
 
 async def press_red_button(
-    _: CallbackQuery, callback_data: Restore, press: ButtonPress, manager: Manager, texts: Texts
+    _: CallbackQuery, callback_data: Restore, press: ButtonPress, restores: RestoreSessions, texts: Texts
 ) -> None:
     """Ask once more; a wrong press is told why it does nothing."""
     try:
-        held = await manager.restores.ask(callback_data.source, asker_of(press), place_of(press))
+        held = await restores.ask(callback_data.source, asker_of(press), place_of(press))
     except (WrongPressError, BusyError) as error:
         await _say_no(press, error)
         return
@@ -198,28 +203,31 @@ async def confirm_restore(
         await _say_no(press, error)
 
 
-async def put_aside(_: CallbackQuery, callback_data: Restore, press: ButtonPress, manager: Manager) -> None:
+async def put_aside(_: CallbackQuery, callback_data: Restore, press: ButtonPress, restores: RestoreSessions) -> None:
     """Leave everything as it is."""
     choice_id = ""
     if callback_data.source.startswith("p"):
         try:
-            choice_id = (
-                await manager.restores.cancel(callback_data.source, asker_of(press), place_of(press))
-            ).choice_id
+            choice_id = (await restores.cancel(callback_data.source, asker_of(press), place_of(press))).choice_id
         except WrongPressError as error:
             await _say_no(press, error)
             return
     else:
-        manager.restores.abandon(asker_of(press))
+        restores.abandon(asker_of(press))
     await press.draw(Screen(restoring.PUT_ASIDE, restore_buttons.plan_gone(choice_id)), restoring.PUT_ASIDE)
 
 
 async def press_undo(
-    _: CallbackQuery, callback_data: Restore, press: ButtonPress, *, manager: Manager, live_restores: LiveRestores
+    _: CallbackQuery,
+    callback_data: Restore,
+    press: ButtonPress,
+    *,
+    restores: RestoreSessions,
+    live_restores: LiveRestores,
 ) -> None:
     """Make the plan that brings back what a restore replaced."""
     asker, restore_id = asker_of(press), callback_data.source[1:]
-    await live_restores.make_plan(press, lambda report: manager.restores.plan_undo(restore_id, asker, report), None)
+    await live_restores.make_plan(press, lambda report: restores.plan_undo(restore_id, asker, report), None)
 
 
 async def _make_plan(press: ButtonPress, choice: RestoreChoice, live: LiveRestores) -> None:

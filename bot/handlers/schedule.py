@@ -18,6 +18,7 @@ from bot.texts import schedule as words
 
 if TYPE_CHECKING:
     from bot.services.manager import Manager
+    from bot.services.schedule.timetable import Timetable
 
 _KIND = "schedule"
 
@@ -36,10 +37,16 @@ def build_schedule_router() -> Router:
 
 
 async def open_schedule(
-    callback: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts, questions: Questions
+    callback: CallbackQuery,
+    press: ButtonPress,
+    *,
+    manager: Manager,
+    timetable: Timetable,
+    texts: Texts,
+    questions: Questions,
 ) -> None:
     questions.drop(press.canvas.chat_id, callback.from_user.id)
-    await press.draw(await schedule_screen(manager, texts))
+    await press.draw(await schedule_screen(manager, timetable, texts))
 
 
 async def choose_preset(
@@ -47,12 +54,12 @@ async def choose_preset(
     callback_data: Preset,
     press: ButtonPress,
     *,
-    manager: Manager,
+    timetable: Timetable,
     texts: Texts,
     proposals: Proposals,
 ) -> None:
     expression = buttons.EXPRESSIONS[callback_data.every]
-    await press.draw(await _proposal(expression, callback.from_user.id, manager, texts, proposals))
+    await press.draw(await _proposal(expression, callback.from_user.id, timetable, texts, proposals))
 
 
 async def pick_time(
@@ -60,7 +67,7 @@ async def pick_time(
     callback_data: Daily,
     press: ButtonPress,
     *,
-    manager: Manager,
+    timetable: Timetable,
     texts: Texts,
     proposals: Proposals,
 ) -> None:
@@ -71,7 +78,7 @@ async def pick_time(
         await press.draw(Screen(texts.ask_hour(), buttons.minutes(callback_data.hour)))
     else:
         expression = f"{callback_data.minute} {callback_data.hour} * * *"
-        await press.draw(await _proposal(expression, callback.from_user.id, manager, texts, proposals))
+        await press.draw(await _proposal(expression, callback.from_user.id, timetable, texts, proposals))
 
 
 async def ask_for_expression(callback: CallbackQuery, press: ButtonPress, texts: Texts, questions: Questions) -> None:
@@ -86,7 +93,7 @@ async def type_expression(
     *,
     bot: Bot,
     board: MessageOwners,
-    manager: Manager,
+    timetable: Timetable,
     texts: Texts,
     questions: Questions,
     proposals: Proposals,
@@ -98,7 +105,7 @@ async def type_expression(
         return
     typed = (message.text or "").strip().strip("`'\"“”").strip()
     try:
-        screen = await _proposal(typed, person.id, manager, texts, proposals)
+        screen = await _proposal(typed, person.id, timetable, texts, proposals)
     except CourierError as error:
         questions.ask(message.chat.id, person.id, _KIND)
         screen = Screen(words.ask_again(error), buttons.cancel())
@@ -111,43 +118,51 @@ async def confirm_schedule(
     press: ButtonPress,
     *,
     manager: Manager,
+    timetable: Timetable,
     texts: Texts,
     proposals: Proposals,
 ) -> None:
     expression = proposals.take(callback_data.id, callback.from_user.id)
     if expression is None:
         await press.answer(answers.QUESTION_EXPIRED, alert=True)
-        await press.draw(await schedule_screen(manager, texts))
+        await press.draw(await schedule_screen(manager, timetable, texts))
         return
-    before = await manager.timetable.plan()
-    plan = await manager.timetable.change(expression, actor=press.actor, admin_id=callback.from_user.id)
-    await press.draw(await schedule_screen(manager, texts), words.ALREADY if plan == before else words.CHANGED)
+    before = await timetable.plan()
+    plan = await timetable.change(expression, actor=press.actor, admin_id=callback.from_user.id)
+    await press.draw(
+        await schedule_screen(manager, timetable, texts), words.ALREADY if plan == before else words.CHANGED
+    )
 
 
 async def reset_schedule(
-    callback: CallbackQuery, callback_data: Reset, press: ButtonPress, manager: Manager, texts: Texts
+    callback: CallbackQuery,
+    callback_data: Reset,
+    press: ButtonPress,
+    *,
+    manager: Manager,
+    timetable: Timetable,
+    texts: Texts,
 ) -> None:
     """Show what `.env` would mean; with a yes, follow it."""
-    timetable = manager.timetable
     if callback_data.sure:
         await timetable.reset(actor=press.actor, admin_id=callback.from_user.id)
-        await press.draw(await schedule_screen(manager, texts), words.RESET)
+        await press.draw(await schedule_screen(manager, timetable, texts), words.RESET)
         return
     setting = timetable.setting
     preview = texts.proposal(setting, timetable.next_runs(setting), None, timetable.now())
     await press.draw(Screen(preview, buttons.confirm_reset()))
 
 
-async def schedule_screen(manager: Manager, texts: Texts) -> Screen:
+async def schedule_screen(manager: Manager, timetable: Timetable, texts: Texts) -> Screen:
     """Draw what holds now, and the ways to change it."""
     status = await manager.status()
-    runs = manager.timetable.next_runs(status.schedule)
-    overridden = (await manager.timetable.plan()).chosen
+    runs = timetable.next_runs(status.schedule)
+    overridden = (await timetable.plan()).chosen
     return Screen(texts.schedule(status, runs), buttons.schedule(overridden=overridden))
 
 
-async def _proposal(expression: str, admin_id: int, manager: Manager, texts: Texts, proposals: Proposals) -> Screen:
+async def _proposal(expression: str, admin_id: int, timetable: Timetable, texts: Texts, proposals: Proposals) -> Screen:
     """Draw what an expression would mean, with the button that makes it so. Raises `ScheduleRefusedError`."""
-    preview = await manager.timetable.preview(expression)
-    text = texts.proposal(preview.expression, preview.runs, preview.reach, manager.timetable.now())
+    preview = await timetable.preview(expression)
+    text = texts.proposal(preview.expression, preview.runs, preview.reach, timetable.now())
     return Screen(text, buttons.confirm(proposals.offer(preview.expression, admin_id)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import sys
@@ -118,3 +119,19 @@ def _lines_backwards(file: BinaryIO) -> Iterator[bytes]:
         position = start
     if rest:
         yield rest
+
+
+@dataclass(frozen=True, slots=True)
+class JournalReader:
+    """The log of one folder, read in pages without holding up the event loop."""
+
+    log_dir: Path
+
+    @property
+    def file(self) -> Path:
+        """The log file being written now."""
+        return journal_file(self.log_dir)
+
+    async def page(self, level: str | None, page: int, per_page: int = 10) -> JournalPage:
+        """Return a page, newest first, of `level` and above."""
+        return await asyncio.to_thread(read_journal, self.log_dir, level=level, limit=per_page, offset=page * per_page)

@@ -16,7 +16,7 @@ DAY = 86_400
 
 
 async def parked(town: Town) -> bool:
-    return Recipient(chat_id=12) in await town.service.manager.catalogue.recipients.parked()
+    return Recipient(chat_id=12) in await town.service.courier.catalogue.recipients.parked()
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -39,18 +39,18 @@ async def test_an_alarm_that_ended_while_an_admin_was_away_ends_when_they_are_ba
         assert began.text.startswith("🚨")
         for _ in range(3):
             clock.go(DAY)
-            await town.service.manager.alarms.deliver()
+            await town.service.courier.alarm_rounds.deliver()
         if restarted:
             await town.stop()
             await town.start()
-            await town.service.manager.alarms.deliver()
+            await town.service.courier.alarm_rounds.deliver()
         assert "🚨" in began.text
         await town.ben.start()
         await town.ben.wait_for(lambda m: m.id == began.id and m.text.startswith("✅ Recovered after 1 h"), since=0)
         word = await town.ben.wait_for(lambda m: m.reply_to == began.id, since=0)
         assert word.silent
         assert [m.id for m in town.ben.messages if speaks_of_users(m)] == [began.id, word.id]
-        await town.service.manager.alarms.deliver()
+        await town.service.courier.alarm_rounds.deliver()
         assert len([m for m in town.ben.messages if speaks_of_users(m)]) == 2
 
 
@@ -110,6 +110,6 @@ async def test_what_one_admin_does_to_the_schedule_is_told_the_others_and_stands
         assert not any(word in text for text in mine for word in ("Ann (11) paused", "Ann (11) resumed", "changed"))
         assert len([m for m in town.ben.messages if "Ann (11)" in m.text and m.document is None]) == 6
         # A press on a menu that somebody else's press has made old changes nothing and is told nobody.
-        before = len(await town.service.manager.catalogue.service.audits())
-        await town.service.manager.resume(actor="Ben (12)", admin_id=12)
-        assert len(await town.service.manager.catalogue.service.audits()) == before
+        before = len(await town.service.courier.catalogue.service.audits())
+        await town.service.courier.timetable.resume(actor="Ben (12)", admin_id=12)
+        assert len(await town.service.courier.catalogue.service.audits()) == before

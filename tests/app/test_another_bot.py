@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.service import open_manager
+from bot.app.service import open_courier
 from bot.config.settings import Settings, load_settings
 from bot.demo.stand_in.standin import StandIn
 from bot.errors import TelegramError
 from bot.models import Recipient, Trigger
-from bot.services.manager import Manager
+from bot.services.manager import Courier
 from bot.services.recovery.document import DOCUMENT_NAME
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.world.databases import make_database, write_env
@@ -24,43 +24,43 @@ def settings_for(folder: Path, api: StandIn, token: str, **more: str) -> Setting
     return load_settings(write_env(folder, sources, BOT_TOKEN=token, TELEGRAM_API=api.url, **more))
 
 
-async def back_up(manager: Manager) -> None:
+async def back_up(courier: Courier) -> None:
     """Back up, and bring the pinned list and the alarms up to date."""
-    await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
-    assert manager.pins is not None
-    await manager.pins.refresh()
-    await manager.alarms.deliver()
+    await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+    assert courier.pins is not None
+    await courier.pins.refresh()
+    await courier.alarm_rounds.deliver()
 
 
 async def test_another_bots_token_starts_afresh(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
     """Pins, file_ids and alarms are the old bot's; the archive just delivered is not written over by the list."""
     ann, ben = standin.add_user(11, "Ann"), standin.add_user(12, "Ben")
     old = standin.bot()
-    async with open_manager(settings_for(tmp_path, standin, old.token), deliver=True) as manager:
-        await manager.alarms.raise_("drill", "It failed.", title="Test-restore failed")
-        await back_up(manager)
+    async with open_courier(settings_for(tmp_path, standin, old.token), deliver=True) as courier:
+        await courier.alarms.raise_("drill", "It failed.", title="Test-restore failed")
+        await back_up(courier)
     before = [(message.id, message.revision) for message in ann.conversation(old)]
 
     new = standin.create_bot_token("new_bot", name="New")
     ann.unblock_bot(new)  # Ben has not pressed Start yet
-    async with open_manager(settings_for(tmp_path, standin, new), deliver=True) as manager:
-        await back_up(manager)
+    async with open_courier(settings_for(tmp_path, standin, new), deliver=True) as courier:
+        await back_up(courier)
         documents = [message.document for message in ann.conversation(new) if message.document]
         assert sorted(document.name == DOCUMENT_NAME for document in documents) == [False, True]
         told = [message.text for message in ann.conversation(new) if message.document is None]
         assert any("press Start" in text and str(old.id) in text for text in told)
         assert any("Test-restore failed" in text for text in told)
-        assert "new bot" in [alarm.key for alarm in await manager.alarms.open_alarms()]
-        assert "press Start" in (await manager.catalogue.recipients.parked())[Recipient(chat_id=12)]
+        assert "new bot" in [alarm.key for alarm in await courier.alarms.open_alarms()]
+        assert "press Start" in (await courier.catalogue.recipients.parked())[Recipient(chat_id=12)]
 
         await ben.start(new)
-        await manager.recipient_started(12, "Ben")
-        await manager.alarms.deliver()
+        await courier.manager.recipient_started(12, "Ben")
+        await courier.alarm_rounds.deliver()
         assert any("Another bot serves here now" in message.text for message in ben.conversation(new))
-        await manager.alarms.deliver()
-        assert "new bot" not in [alarm.key for alarm in await manager.alarms.open_alarms()]
-        assert manager.upkeep is not None
-        assert not any(d.delete for d in await manager.upkeep.plan_tidy() if d.delivery.backup_id == 1)
+        await courier.alarm_rounds.deliver()
+        assert "new bot" not in [alarm.key for alarm in await courier.alarms.open_alarms()]
+        assert courier.maintenance is not None
+        assert not any(d.delete for d in await courier.maintenance.plan_tidy() if d.delivery.backup_id == 1)
     assert [(message.id, message.revision) for message in ann.conversation(old)] == before
 
 
@@ -69,15 +69,15 @@ async def test_a_mistyped_token_of_another_bot_forgets_nothing(standin: StandIn,
     ann = standin.add_user(11, "Ann")
     token = standin.bot().token
     settings = settings_for(tmp_path, standin, token, ADMIN_IDS="11")
-    async with open_manager(settings, deliver=True) as manager:
-        await back_up(manager)
+    async with open_courier(settings, deliver=True) as courier:
+        await back_up(courier)
     pinned = ann.newest_pinned()
     with pytest.raises(TelegramError, match="token"):
-        async with open_manager(settings_for(tmp_path, standin, f"1{token}", ADMIN_IDS="11"), deliver=True):
+        async with open_courier(settings_for(tmp_path, standin, f"1{token}", ADMIN_IDS="11"), deliver=True):
             pass
-    async with open_manager(settings_for(tmp_path, standin, token, ADMIN_IDS="11"), deliver=True) as manager:
-        assert await manager.catalogue.messages.pinned(11) is not None
-        await back_up(manager)
+    async with open_courier(settings_for(tmp_path, standin, token, ADMIN_IDS="11"), deliver=True) as courier:
+        assert await courier.catalogue.messages.pinned(11) is not None
+        await back_up(courier)
     assert pinned is not None
     newest = ann.newest_pinned()
     assert newest is not None

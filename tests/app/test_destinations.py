@@ -75,15 +75,15 @@ async def test_the_service_delivers_everywhere_and_a_new_machine_recovers_from_t
         )  # fmt: skip
         settings = load_settings(env)
         async with Service.started(settings) as service:
-            manager = service.manager
-            result = await manager.back_up(trigger=Trigger.BUTTON, requested_by="Ann")
+            courier = service.courier
+            result = await courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="Ann")
             assert result.backup.state is BackupState.DELIVERED, result.deliveries
             assert {d.recipient.address for d in result.deliveries} == {"11", STORE, "mail:ops@example.org"}
-            drill = await manager.drills.drill_stored(open_bucket_archives(settings, STORE))
+            drill = await courier.drills.drill_stored(open_bucket_archives(settings, STORE))
             assert drill is not None
             assert drill.ok
             assert drill.source is DrillSource.OBJECTS
-            health = await manager.health()
+            health = await courier.manager.health()
             assert [one.trouble for one in health.recipients] == ["", "", ""]
             assert "a-secret-of-s3" not in "".join(path.read_text() for path in settings.log_dir.glob("*.log"))
     archive = (settings.backup_dir / result.backup.archive_name).read_bytes()

@@ -34,8 +34,8 @@ def alarms_of(town: Town) -> list[str]:
 
 
 async def over(town: Town) -> bool:
-    town.service.manager.alarms.nudge()
-    return await town.service.manager.alarms.open_alarms() == ()
+    town.service.courier.alarms.nudge()
+    return await town.service.courier.alarms.open_alarms() == ()
 
 
 async def test_a_disk_that_fills_is_told_and_ends_when_there_is_room(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ async def test_a_disk_that_fills_is_told_and_ends_when_there_is_room(tmp_path: P
         alarm = await town.ann.wait_for(lambda m: "Disk nearly full" in m.text, since=0)
         assert not alarm.silent
         assert f"free at {disk.folder / 'backups'}" in alarm.text
-        assert (await town.service.manager.catalogue.backups.select(limit=1))[0].state is BackupState.DELIVERED
+        assert (await town.service.courier.catalogue.backups.select(limit=1))[0].state is BackupState.DELIVERED
         assert alarms_of(town) == ["🚨 Disk nearly full"]
         disk.clear()
         await until(lambda: over(town))
@@ -59,7 +59,7 @@ async def test_a_disk_that_fills_is_told_and_ends_when_there_is_room(tmp_path: P
 async def test_a_backup_on_a_full_disk_fails_cleanly_and_the_service_recovers(tmp_path: Path, leave: int) -> None:
     """No half archive is left, the older one is untouched, everybody is told; with room all is well, by itself."""
     async with town_on(tmp_path) as (town, disk):
-        manager, store = town.service.manager, town.settings.backup_dir
+        courier, store = town.service.courier, town.settings.backup_dir
         (whole,) = store.glob("database_backup_*")
         content = whole.read_bytes()
         disk.fill(leave=leave)
@@ -77,13 +77,13 @@ async def test_a_backup_on_a_full_disk_fails_cleanly_and_the_service_recovers(tm
         await town.ann.wait_for(lambda m: "Disk nearly full" in m.text and "Databases" in m.text)
         for _ in range(3):  # its own signs of life, with nothing to write them on
             await town.service.look_for_news()
-            await town.service.follow_timetable()
-            await manager.alarms.deliver()
-        assert not town.service._failed.done()
+            await town.service.parts.planned.follow()
+            await courier.alarm_rounds.deliver()
+        assert not town.service._jobs._failed.done()
         disk.clear()
-        result = await manager.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
+        result = await courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
         assert result.backup.state is BackupState.DELIVERED
         await until(lambda: over(town))
-        await manager.alarms.deliver()
+        await courier.alarm_rounds.deliver()
         await town.ann.wait_for(lambda m: "Recovered" in m.text and "There is room again." in m.text, since=0)
         assert alarms_of(town) == []

@@ -21,8 +21,8 @@ NEVER = "0 0 1 1 *"
 
 def open_is(service: Service, *keys: str) -> Callable[[], Awaitable[bool]]:
     async def holds() -> bool:
-        service.manager.alarms.nudge()
-        return [alarm.key for alarm in await service.manager.alarms.open_alarms()] == list(keys)
+        service.courier.alarms.nudge()
+        return [alarm.key for alarm in await service.courier.alarms.open_alarms()] == list(keys)
 
     return holds
 
@@ -33,24 +33,24 @@ async def test_it_is_right_and_remind_me_later(standin: StandIn, tmp_path: Path)
     users = make_database(tmp_path / "users.db", 500)
     settings = settings_for(tmp_path, standin, users, SCHEDULE=NEVER, ADMIN_IDS="11,12")
     async with Service.started(settings) as service:
-        await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+        await service.courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="a test")
         change(users, "DELETE FROM entries WHERE id > 7")
-        await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+        await service.courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="a test")
         alarm = await ann.wait_for(lambda m: "users.db has shrunk" in m.text, since=0)
         assert "entries 500 → 7" in alarm.text
-        assert "entries 500 → 7" in (await service.manager.status()).alarms[0].sentence
+        assert "entries 500 → 7" in (await service.courier.manager.status()).alarms[0].sentence
         later = await (await ann.press("Not for 24 h", message=alarm)).answered()
         assert "24 hours" in later.text
-        (hushed, *_) = await service.manager.catalogue.service.audits()
+        (hushed, *_) = await service.courier.catalogue.service.audits()
         assert (hushed.actor, hushed.action) == ("Ann (11)", "silenced an alarm for themselves")
         bens = await ben.wait_for(lambda m: "users.db has shrunk" in m.text, since=0)
         right = await (await ben.press("It is right", message=bens)).answered()
         assert "Accepted" in right.text
         over = await ann.wait_for(lambda m: m.id == alarm.id and "Accepted" in m.text, since=0)
         assert "Ben (12)" in over.text
-        assert (await service.manager.status()).alarms == ()
+        assert (await service.courier.manager.status()).alarms == ()
         (alarm_id,) = [
-            entry.detail for entry in await service.manager.catalogue.service.audits() if entry.action == "accepted"
+            entry.detail for entry in await service.courier.catalogue.service.audits() if entry.action == "accepted"
         ]
         assert "users.db has shrunk" in alarm_id
 
@@ -61,25 +61,25 @@ async def test_what_disappeared_is_missed_until_it_is_right(standin: StandIn, tm
     users, _ = make_database(tmp_path / "live" / "users.db"), make_database(tmp_path / "live" / "notes.db")
     settings = settings_for(tmp_path, standin, tmp_path / "live" / "*.db", SCHEDULE=NEVER)
     async with Service.started(settings) as service:
-        await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+        await service.courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="a test")
         users.unlink()
-        made = await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+        made = await service.courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="a test")
         assert [record.reason for record in made.backup.skipped] == [SkipReason.GONE]
         alarm = await ann.wait_for(lambda m: "users.db has disappeared" in m.text, since=0)
         assert not alarm.silent
-        assert [d.trouble for d in (await service.manager.status()).databases if d.name == "users.db"] != [""]
+        assert [d.trouble for d in (await service.courier.manager.status()).databases if d.name == "users.db"] != [""]
         right = await (await ann.press("It is right", message=alarm)).answered()
         assert "missed no longer" in right.text
         await until(open_is(service))
-        assert [d.name for d in (await service.manager.status()).databases] == ["notes.db"]
+        assert [d.name for d in (await service.courier.manager.status()).databases] == ["notes.db"]
     async with Service.started(settings) as service:
         await until(open_is(service))
-        made = await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+        made = await service.courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="a test")
         assert made.backup.skipped == ()
         make_database(users)
-        await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+        await service.courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="a test")
         users.unlink()
-        await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+        await service.courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="a test")
         await until(open_is(service, "gone:users.db"))
 
 
@@ -88,10 +88,10 @@ async def test_a_press_after_the_end_says_so(standin: StandIn, tmp_path: Path) -
     ann = standin.add_user(11, "Ann")
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), SCHEDULE=NEVER)
     async with Service.started(settings) as service:
-        await service.manager.alarms.raise_("shrunken:users.db", "users 500 → 7.", title="users.db has shrunk")
+        await service.courier.alarms.raise_("shrunken:users.db", "users 500 → 7.", title="users.db has shrunk")
         alarm = await ann.wait_for(lambda m: "users.db has shrunk" in m.text, since=0)
         gate = standin.hold("editMessageText")
-        await service.manager.alarms.clear("shrunken:users.db", "The rows are back.")
+        await service.courier.alarms.clear("shrunken:users.db", "The rows are back.")
         answer = await (await ann.press("It is right", message=alarm)).answered()
         assert "over already" in answer.text
         answer = await (await ann.press("Not for 24 h", message=alarm)).answered()
@@ -104,7 +104,7 @@ async def test_open_alarms_stand_first_in_status_and_health(standin: StandIn, tm
     ann = standin.add_user(11, "Ann")
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), SCHEDULE=NEVER)
     async with Service.started(settings) as service:
-        await service.manager.alarms.raise_("test", "7 MB are free.", title="Room runs out")
+        await service.courier.alarms.raise_("test", "7 MB are free.", title="Room runs out")
         await ann.send("/status")
         screen = await ann.wait_for(lambda m: "Databases" in m.text)
         assert screen.text.splitlines()[1:3] == ["1 open alarm", "🚨 Room runs out (just now): 7 MB are free."]
@@ -124,11 +124,11 @@ async def test_a_wrong_clock_is_noticed_by_telegrams_own(standin: StandIn, tmp_p
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), SCHEDULE=NEVER)
     async with Service.started(settings) as service:
         for _ in range(3):
-            await service.bot.get_me()
+            await service.parts.bot.get_me()
         message = await ann.wait_for(lambda m: "The clock is wrong" in m.text, since=0)
         assert "10 minutes slow" in message.text
         standin.date_ahead = -60
-        await service.bot.get_me()
+        await service.parts.bot.get_me()
         await ann.wait_for(lambda m: m.id == message.id and "Recovered" in m.text, since=0)
 
 
@@ -143,8 +143,8 @@ async def test_a_second_poller_is_an_alarm_and_one_leftover_answer_is_not(
     rule = standin.inject(faults.refused(409, text), "getUpdates", times=1)
     async with Service.started(settings) as service:
         await rule.struck(1)
-        await service.manager.alarms.deliver()
-        assert await service.manager.alarms.open_alarms() == ()
+        await service.courier.alarm_rounds.deliver()
+        assert await service.courier.alarms.open_alarms() == ()
         await standin.polled(within=20)
         rule = standin.inject(faults.refused(409, text), "getUpdates", times=2)
         await ann.send("hello")  # ends the poll that is waiting
@@ -158,7 +158,7 @@ async def test_the_watchdog_hears_of_planned_runs_alone(standin: StandIn, tmp_pa
         url = f"http://127.0.0.1:{dog.port}/uuid"
         settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), HEARTBEAT_URL=url)
         async with Service.started(settings, clock=(clock := HeldClock(0.5))) as service:
-            await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+            await service.courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="a test")
             assert dog.asked == []
             gate = standin.hold("sendDocument")
             clock.release()
@@ -229,7 +229,7 @@ async def test_files_of_a_local_server_that_are_not_mounted_here(tmp_path: Path)
         settings = settings_for(tmp_path, api, users, SCHEDULE=NEVER, DRILL_SCHEDULE="off", TELEGRAM_LOCAL="true")
         async with Service.started(settings) as service:
             gate = api.hold("getFile")
-            await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+            await service.courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="a test")
             (sent,) = [
                 message.document for message in ann.messages if message.document and ".zip" in message.document.name
             ]
@@ -243,7 +243,7 @@ async def test_files_of_a_local_server_that_are_not_mounted_here(tmp_path: Path)
         async with Service.started(settings) as service:
             await ann.wait_for(lambda m: m.id == alarm.id and "Recovered" in m.text, since=0)
             assert len(api.calls_of("getFile")) == asked + 1
-            await service.manager.alarms.look()
+            await service.courier.alarm_rounds.look()
             assert len(api.calls_of("getFile")) == asked + 1
 
 
@@ -255,11 +255,11 @@ async def test_a_local_server_out_of_reach_is_asked_for_no_longer_than_the_servi
         users = make_database(tmp_path / "users.db")
         settings = settings_for(tmp_path, api, users, SCHEDULE=NEVER, DRILL_SCHEDULE="off", TELEGRAM_LOCAL="true")
         async with Service.started(settings) as service:
-            await service.manager.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+            await service.courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="a test")
             await until(open_is(service))
         gate = api.hold("getFile")
         async with Service.started(settings) as service:
             await api.until(lambda: gate.waiting > 0)
-            await service.manager.alarms.raise_("test", "7 MB are free.", title="Room runs out")
+            await service.courier.alarms.raise_("test", "7 MB are free.", title="Room runs out")
             await ann.wait_for(lambda m: "Room runs out" in m.text, since=0)
         gate.open()

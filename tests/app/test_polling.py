@@ -86,7 +86,7 @@ async def test_one_unreadable_update_costs_no_other(
     assert sorted(heard) == ["after", "before"]
     (line,) = [line for line in lines if "can't be read" in line]
     assert "secret" not in line
-    assert poller.trouble == ""
+    assert poller.state.trouble == ""
 
 
 async def test_an_update_that_is_nothing_at_all_is_passed_over(
@@ -126,7 +126,7 @@ async def test_a_trouble_may_last_for_days(
         assert not polling.done()
     assert slept[:3] == [1, 2, 4]
     assert slept[-1] == longest
-    assert (poller.trouble, poller.refusals) == ("", 0)
+    assert (poller.state.trouble, poller.state.refusals) == ("", 0)
 
 
 async def test_who_presses_three_hundred_times_keeps_nobody_waiting(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.app.polling import CONFLICT, DRAIN_SECONDS, REFUSED
-from bot.app.service import DRAIN_DELIVERIES, Service, open_manager
+from bot.app.service import DRAIN_DELIVERIES, Service, open_courier
 from bot.clock import utc_now
 from bot.config.settings import Settings, load_settings
 from bot.demo.stand_in import faults
@@ -66,7 +66,7 @@ async def test_on_the_hour_a_proven_backup_reaches_the_admin(standin: StandIn, t
         message = await ann.wait_for(lambda m: m.document is not None, since=0)
         assert message.silent
         await until(lambda: _has(service, BackupState.DELIVERED))
-        (backup,) = await service.manager.catalogue.backups.select()
+        (backup,) = await service.courier.catalogue.backups.select()
     assert backup.trigger is Trigger.SCHEDULE
     assert (backup.started_at.minute, backup.started_at.second) == (0, 0)
     assert message.document is not None
@@ -74,7 +74,7 @@ async def test_on_the_hour_a_proven_backup_reaches_the_admin(standin: StandIn, t
 
 
 async def _has(service: Service, state: BackupState) -> bool:
-    return any(backup.state is state for backup in await service.manager.catalogue.backups.select())
+    return any(backup.state is state for backup in await service.courier.catalogue.backups.select())
 
 
 async def test_a_missed_run_is_caught_up_once(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
@@ -89,8 +89,8 @@ async def test_a_missed_run_is_caught_up_once(standin: StandIn, tmp_path: Path) 
         await ann.wait_for(lambda m: m.document is not None, since=0)
         await until(lambda: _has(service, BackupState.DELIVERED))
     async with Service.started(settings, clock=lambda: later) as service:
-        assert [b.trigger for b in await service.manager.catalogue.backups.select()] == [Trigger.CATCH_UP]
-        assert service.manager.running is None
+        assert [b.trigger for b in await service.courier.catalogue.backups.select()] == [Trigger.CATCH_UP]
+        assert service.courier.runs.running is None
 
 
 async def test_a_paused_service_runs_nothing_and_makes_up_for_it(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
@@ -99,15 +99,15 @@ async def test_a_paused_service_runs_nothing_and_makes_up_for_it(standin: StandI
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
     async with Service.started(settings, clock=(clock := HeldClock(3000))) as service:
         clock.release()
-        await service.manager.pause(actor="Ann")
+        await service.courier.timetable.pause(actor="Ann")
     async with Service.started(settings, clock=(clock := HeldClock(-0.1))) as service:
-        status = await service.manager.status()
+        status = await service.courier.manager.status()
         assert (status.state, status.next_run_at) == (ServiceState.STOPPED, None)
-        assert (await service.manager.catalogue.backups.select(), service.scheduler.running) == ((), None)
-        await service.manager.resume(actor="Ann")
-        assert (await service.manager.status()).state is ServiceState.RUNNING
+        assert (await service.courier.catalogue.backups.select(), service.parts.planned.scheduler.running) == ((), None)
+        await service.courier.timetable.resume(actor="Ann")
+        assert (await service.courier.manager.status()).state is ServiceState.RUNNING
         await until(lambda: _has(service, BackupState.DELIVERED))
-        (backup,) = await service.manager.catalogue.backups.select()
+        (backup,) = await service.courier.catalogue.backups.select()
         assert backup.trigger is Trigger.CATCH_UP
 
 
@@ -137,7 +137,7 @@ async def test_a_token_refused_for_a_while_ends_nothing(standin: StandIn, tmp_pa
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
     token = settings.bot_token.get_secret_value()
     async with Service.started(settings, clock=(clock := HeldClock(3000))) as service:
-        await until(lambda: service.manager.catalogue.bot.token_was_good(token))
+        await until(lambda: service.courier.catalogue.bot.token_was_good(token))
     standin.inject(faults.refused(401, "Unauthorized"), times=None)
     async with Service.started(settings, clock=(clock := HeldClock(0.3))) as service:
         ended = asyncio.ensure_future(service.ended())
@@ -156,7 +156,7 @@ async def test_a_token_refused_for_a_while_ends_nothing(standin: StandIn, tmp_pa
 
 
 async def _alarmed(service: Service, key: str) -> bool:
-    return key in [alarm.key for alarm in await service.manager.alarms.open_alarms()]
+    return key in [alarm.key for alarm in await service.courier.alarms.open_alarms()]
 
 
 async def _not_alarmed(service: Service, key: str) -> bool:
@@ -175,7 +175,7 @@ async def test_two_pollers_are_named(standin: StandIn, tmp_path: Path) -> None: 
 
 
 async def _warns(service: Service, sentence: str) -> bool:
-    return sentence in (await service.manager.status()).warnings
+    return sentence in (await service.courier.manager.status()).warnings
 
 
 async def test_backups_go_on_while_telegram_is_down(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
@@ -207,7 +207,7 @@ async def test_a_stop_in_mid_delivery_leaves_it_owed_and_ends_in_time(standin: S
     async with Service.started(settings, clock=clock) as service:
         await ann.wait_for(lambda m: m.document is not None, since=0, within=20)
         await until(lambda: _has(service, BackupState.DELIVERED))
-        (backup,) = await service.manager.catalogue.backups.select()
+        (backup,) = await service.courier.catalogue.backups.select()
     assert backup.trigger is Trigger.SCHEDULE
 
 
@@ -216,8 +216,8 @@ async def test_another_process_backs_up_and_the_service_delivers(standin: StandI
     ann = standin.add_user(11)
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), SCHEDULE="0 0 1 1 *")
     async with Service.started(settings) as service:
-        async with open_manager(settings, deliver=False) as other:
-            made = await other.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+        async with open_courier(settings, deliver=False) as other:
+            made = await other.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
         assert [delivery.state for delivery in made.deliveries] == [DeliveryState.PENDING]
         await service.look_for_news()
         await ann.wait_for(lambda m: m.document is not None, since=0)
@@ -257,8 +257,8 @@ async def test_a_signal_ends_the_command_cleanly(standin: StandIn, tmp_path: Pat
     async with asyncio.timeout(10):
         out, _ = await child.communicate()
     assert child.returncode == 0, out.decode()
-    async with open_manager(settings, deliver=False) as manager:
-        status = await manager.status()
+    async with open_courier(settings, deliver=False) as courier:
+        status = await courier.manager.status()
     assert status.state is ServiceState.STOPPED
     assert status.heartbeat is not None
     assert status.heartbeat.stopped

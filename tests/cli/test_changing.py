@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.service import open_manager
+from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from tests.cli.test_commands import ROOT, Shell
 from tests.world.databases import make_database, write_env
@@ -26,8 +26,8 @@ def shell(tmp_path: Path) -> Shell:
 
 
 async def audits(folder: Path) -> list[tuple[str, str, str]]:
-    async with open_manager(load_settings(folder / ".env", need_telegram=False), deliver=False) as manager:
-        return [(entry.actor, entry.action, entry.detail) for entry in await manager.catalogue.service.audits()]
+    async with open_courier(load_settings(folder / ".env", need_telegram=False), deliver=False) as courier:
+        return [(entry.actor, entry.action, entry.detail) for entry in await courier.catalogue.service.audits()]
 
 
 async def test_a_note_is_written_shown_recorded_and_removed(shell: Shell, tmp_path: Path) -> None:

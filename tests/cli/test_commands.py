@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.service import open_manager
+from bot.app.service import open_courier
 from bot.clock import utc_now
 from bot.config.settings import load_settings
 from bot.models import Trigger
@@ -175,11 +175,11 @@ async def test_the_exit_code_of_status_is_the_verdict_of_its_first_line(shell: S
 
     async def backed_up(hours_ago: int) -> subprocess.CompletedProcess[str]:
         ago = timedelta(hours=hours_ago)
-        async with open_manager(settings, deliver=False, clock=lambda: utc_now() - ago) as manager:
-            await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
-        async with open_manager(settings, deliver=False) as manager:
+        async with open_courier(settings, deliver=False, clock=lambda: utc_now() - ago) as courier:
+            await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+        async with open_courier(settings, deliver=False) as courier:
             now = utc_now()
-            await manager.catalogue.service.beat(
+            await courier.catalogue.service.beat(
                 pid=1, started_at=now, next_run_at=now + timedelta(hours=1), stopped=False
             )
         return await asyncio.to_thread(shell, "status")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.service import open_manager
+from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.texts import Texts, plain
 from tests.cli.test_commands import Shell
@@ -87,9 +87,9 @@ async def test_every_screen_says_it_until_the_next_restore(shell: Shell) -> None
     assert "was cut off: large.db is now restored; small.db is as before." in shell("list").stderr
     settings = load_settings(shell.folder / ".env", need_telegram=False)
     texts = Texts(timezone=settings.timezone)
-    async with open_manager(settings, deliver=False) as manager:
-        seen = await manager.status()
-        for screen in (texts.status(seen), texts.health(await manager.health())):
+    async with open_courier(settings, deliver=False) as courier:
+        seen = await courier.manager.status()
+        for screen in (texts.status(seen), texts.health(await courier.manager.health())):
             assert "was cut off: large.db is now restored" in plain(screen)
             assert "--undo" in screen
         for screen in (texts.backup_menu(seen), texts.pinned_caption(seen, ())):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.service import open_manager
+from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.demo.phones import Person
 from bot.demo.stand_in import faults
@@ -59,9 +59,9 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
         source = make_database(tmp_path / "shop.db", 20)
         env = write_env(tmp_path, [source], BOT_TOKEN=token, TELEGRAM_API=api.url, ADMIN_IDS="11", RETRY_DELAY="0.1")
         archives = []
-        async with open_manager(load_settings(env), deliver=True) as manager:
+        async with open_courier(load_settings(env), deliver=True) as courier:
             for _ in range(2):
-                made = await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+                made = await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
                 archives.append(made.backup.archive_name)
         for archive in archives:
             (tmp_path / "backups" / archive).unlink()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.service import open_manager
+from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.config.sources import parse_env
 from bot.demo.phones import Person
@@ -51,12 +51,12 @@ async def back_up(folder: Path, api: StandIn, *sources: Path, times: int = 1) ->
     """Back up as the command line does, pinned message included; return the names of the archives."""
     env = write_env(folder, sources, BOT_TOKEN=api.bot().token, TELEGRAM_API=api.url, ADMIN_IDS="11")
     names = []
-    async with open_manager(load_settings(env), deliver=True) as manager:
+    async with open_courier(load_settings(env), deliver=True) as courier:
         for _ in range(times):
-            made = await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+            made = await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
             names.append(made.backup.archive_name)
-        assert manager.pins is not None
-        assert await manager.pins.refresh() == 0
+        assert courier.pins is not None
+        assert await courier.pins.refresh() == 0
     return names
 
 

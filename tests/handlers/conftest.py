@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
-from aiogram import Bot
+from aiogram import Bot, Dispatcher
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from loguru import logger
@@ -18,7 +19,8 @@ from bot.demo.phones import Person, PhonePress
 from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message
 from bot.handlers import Pace, StrangerLog, build_dispatcher
-from tests.handlers.fake_manager import FakeManager, ManagerDoor
+from bot.services.manager import Courier
+from tests.handlers.fake_manager import FakeManager
 
 
 class Session(AiohttpSession):
@@ -72,6 +74,7 @@ class Office:
 
     api: StandIn
     bot: Bot
+    dispatcher: Dispatcher
     manager: FakeManager
     time: HandTurnedTime
     ann: Person
@@ -123,9 +126,8 @@ async def office(tmp_path: Path, log_lines: list[str]) -> AsyncIterator[Office]:
         bot = Bot(token, session=Session(api=TelegramAPIServer.from_base(api.url)))
         manager = FakeManager([11, 22, 77], tmp_path / "backup_system.log")
         time = HandTurnedTime()
-        door: ManagerDoor = manager
         dispatcher = build_dispatcher(
-            door,
+            cast("Courier", manager.parts),
             clock=lambda: datetime.fromtimestamp(api.clock.now(), tz=manager.timezone),
             pace=Pace(every=1.0, sleep=time.sleep),
             patience=0,
@@ -133,7 +135,7 @@ async def office(tmp_path: Path, log_lines: list[str]) -> AsyncIterator[Office]:
         )
         manager.now = datetime.fromtimestamp(api.clock.now(), tz=manager.timezone)
         polling = asyncio.create_task(dispatcher.start_polling(bot, handle_signals=False, close_bot_session=False))
-        there = Office(api, bot, manager, time, *people, pressed=[])
+        there = Office(api, bot, dispatcher, manager, time, *people, pressed=[])
         yield there
         await dispatcher.stop_polling()
         await polling

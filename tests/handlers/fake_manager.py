@@ -1,17 +1,17 @@
-"""A manager that behaves: it keeps backups, runs one at a time and refuses what the real one refuses."""
+"""A product that behaves: it keeps backups, runs one at a time and refuses what the real one refuses."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
-from zoneinfo import ZoneInfo
+from types import SimpleNamespace
 
 from bot.errors import BusyError, CourierError, NotFoundError
+from bot.journal.reader import JournalEntry, JournalPage
 from bot.models import (
     Backup,
     BackupDetails,
@@ -30,64 +30,19 @@ from bot.models import (
     Status,
     Trigger,
 )
+from bot.services.contracts.chats import PostedDocument
+from bot.services.inbox.inbox import Accepted
+from bot.services.inbox.upload_view import LeftOutReason
+from bot.services.manager import Courier
 from tests.handlers import samples
 
 
-class ManagerDoor(Protocol):
-    """What the handlers ask of the manager."""
-
-    timezone: ZoneInfo
-    admins: frozenset[int]
-    inbox: None
-
-    @property
-    def running(self) -> RunInProgress | None: ...
-    async def back_up(
-        self, *, trigger: Trigger, requested_by: str, actor: str = "", asked_in: int | None = None
-    ) -> RunResult: ...
-    def watch(self) -> AbstractAsyncContextManager[asyncio.Queue[Progress]]: ...
-    async def status(self) -> Status: ...
-    async def health(self) -> Health: ...
-    async def history(self, page: int, per_page: int = 8) -> BackupPage: ...
-    async def details(self, backup_id: int) -> BackupDetails: ...
-    async def send_again(self, backup_id: int, recipient: Recipient, *, actor: str = "") -> Delivery: ...
-    async def pin(self, backup_id: int, pinned: bool, *, actor: str) -> Backup: ...
-    async def delete(self, backup_id: int, *, actor: str) -> None: ...
-    async def pause(self, *, actor: str, until: datetime | None = None, admin_id: int | None = None) -> None: ...
-    async def resume(self, *, actor: str, admin_id: int | None = None) -> None: ...
-    async def journal_page(self, *, level: str | None, page: int, per_page: int = 10) -> JournalPage: ...
-    def journal_file(self) -> Path: ...
-    async def record(self, actor: str, action: str, detail: str = "") -> None: ...
-    async def running_anywhere(self) -> RunInProgress | None: ...
-    async def recipient_started(self, chat_id: int, name: str) -> None: ...
-    async def recipient_returned(self, chat_id: int) -> None: ...
-    async def recipient_left(self, chat_id: int, reason: str) -> None: ...
-    async def recipient_moved(self, old_chat_id: int, new_chat_id: int) -> None: ...
-    async def timer_of(self, chat_id: int) -> str: ...
-    async def timer_changed(self, chat_id: int, seconds: int) -> None: ...
-
-
-@dataclass(frozen=True)
-class JournalEntry:
-    time: datetime
-    level: str
-    module: str
-    message: str
-
-
-@dataclass(frozen=True)
-class JournalPage:
-    entries: tuple[JournalEntry, ...]
-    more: bool
-
-
 class FakeManager:
-    """State in memory; a run goes on until the test sets `finish`."""
+    """State in memory, and every part that the tested handlers ask for; a run goes on until a test sets `finish`."""
 
     def __init__(self, admins: Iterable[int], log: Path) -> None:
         self.timezone = samples.BERLIN
-        self.admins = frozenset(admins)
-        self.inbox = None
+        self.admin_ids = tuple(admins)
         self.now = samples.NOW
         self.backups: dict[int, Backup] = {1: samples.backup(1)}
         self.deliveries: dict[int, tuple[Delivery, ...]] = {1: (samples.delivery(11), samples.MUST_START)}
@@ -107,6 +62,12 @@ class FakeManager:
         self.sends_as = DeliveryState.SENT
         self.paused: Override | None = None
         self.run: RunInProgress | None = None
+
+    @property
+    def parts(self) -> SimpleNamespace:
+        """What the dispatcher is built from: this, under the name of every part."""
+        names = (field.name for field in fields(Courier))
+        return SimpleNamespace(**dict.fromkeys(names, self))
 
     # --- runs ---
 
@@ -211,21 +172,27 @@ class FakeManager:
             volumes=1,
         )
 
-    async def journal_page(self, *, level: str | None, page: int, per_page: int = 10) -> JournalPage:
+    async def page(self, level: str | None, page: int, per_page: int = 10) -> JournalPage:
         order = ["DEBUG", "INFO", "WARNING", "ERROR"]
         lowest = order.index(level) if level else 0
         found = [entry for entry in self.entries if order.index(entry.level) >= lowest]
-        return JournalPage(tuple(found[page * per_page : (page + 1) * per_page]), len(found) > (page + 1) * per_page)
+        return JournalPage(
+            entries=tuple(found[page * per_page : (page + 1) * per_page]), more=len(found) > (page + 1) * per_page
+        )
 
-    def journal_file(self) -> Path:
+    @property
+    def file(self) -> Path:
         return self.log
 
-    async def running_anywhere(self) -> RunInProgress | None:
+    async def anywhere(self) -> RunInProgress | None:
         return self.run
 
     # --- acts ---
 
-    async def record(self, actor: str, action: str, detail: str = "") -> None:
+    def receive(self, admin_id: int, posted: PostedDocument, *, actor: str, album: str | None = None) -> Accepted:
+        return Accepted(why=LeftOutReason.NOT_TAKEN)
+
+    async def audit(self, actor: str, action: str, detail: str = "") -> None:
         self.records.append(f"{actor} {action}")
 
     async def send_again(self, backup_id: int, recipient: Recipient, *, actor: str = "") -> Delivery:
@@ -257,10 +224,10 @@ class FakeManager:
     async def recipient_started(self, chat_id: int, name: str) -> None:
         self.started.append((chat_id, name))
 
-    async def timer_of(self, chat_id: int) -> str:
+    async def look_at(self, chat_id: int) -> str:
         return ""
 
-    async def timer_changed(self, chat_id: int, seconds: int) -> None:
+    async def changed(self, chat_id: int, seconds: int) -> None:
         self.acts.append(f"{chat_id} deletes after {seconds} s")
 
     async def recipient_returned(self, chat_id: int) -> None:

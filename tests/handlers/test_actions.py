@@ -11,7 +11,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from bot.app.service import Service, open_manager
+from bot.app.service import Service, open_courier
 from bot.demo.stand_in import faults
 from bot.demo.stand_in.standin import StandIn
 from bot.models import BackupState, Progress, Stage, Trigger
@@ -39,13 +39,13 @@ async def test_a_note_is_typed_shown_escaped_and_removed(standin: StandIn, tmp_p
     ann = standin.add_user(11, "Ann")
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), **YEARLY)
     async with Service.started(settings) as service:
-        made = await service.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+        made = await service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
         history = await opened(ann, "Database Backup", "History")
         details = await pressed(ann, history.button_texts[0], history)
         await pressed(ann, "Note", details)
         sent = await ann.send("before <b>the</b>\nmigration\x1b[31m " + "x" * 400)
         shown = await ann.wait_for(lambda m: m.id > sent.id and "before <b>the</b> migration" in m.text, since=0)
-        note = (await service.manager.catalogue.backups.get(made.backup.id)).note
+        note = (await service.courier.catalogue.backups.get(made.backup.id)).note
         assert len(note) == 200
         assert note.isprintable()
         assert "📝" in (await opened(ann, "Database Backup", "History")).button_texts[0]
@@ -56,21 +56,21 @@ async def test_a_note_is_typed_shown_escaped_and_removed(standin: StandIn, tmp_p
         assert "migration" not in removed.text
         await ann.send("not a note")
         await ann.wait_for(lambda m: "I don't know what to do with this" in m.text, since=0)
-        assert (await service.manager.catalogue.backups.get(made.backup.id)).note == ""
+        assert (await service.courier.catalogue.backups.get(made.backup.id)).note == ""
 
 
 async def test_a_failed_drill_keeps_what_a_person_noted(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
     """What the drill has to say comes after the person's words, once."""
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), **YEARLY)
-    async with open_manager(settings, deliver=False) as manager:
-        backup = (await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
-        await manager.note(backup.id, "before the migration", actor="Ann (11)")
-        (manager.store.folder / backup.archive_name).write_bytes(b"no archive")
-        drill = await manager.drills.drill_newest()
+    async with open_courier(settings, deliver=False) as courier:
+        backup = (await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
+        await courier.housekeeping.note(backup.id, "before the migration", actor="Ann (11)")
+        (courier.store.folder / backup.archive_name).write_bytes(b"no archive")
+        drill = await courier.drills.drill_newest()
         assert drill is not None
         assert not drill.ok
-        assert await manager.drills.drill_newest() is None  # what is known to be damaged is not tested again
-        note = (await manager.catalogue.backups.get(backup.id)).note
+        assert await courier.drills.drill_newest() is None  # what is known to be damaged is not tested again
+        note = (await courier.catalogue.backups.get(backup.id)).note
         assert note.startswith("before the migration · ⚠️ Its test-restore from disk failed")
         assert note.count("⚠️") == 1
 
@@ -85,7 +85,7 @@ async def test_every_action_is_on_record_and_shown(standin: StandIn, tmp_path: P
         for number in (1, 2):
             await opened(ann, "Database Backup", "Manual Backup")
             await until(lambda number=number: _made(service, number))  # type: ignore[misc]
-        await service.manager.catalogue.backups.set_note(2, "the newer one")  # or both buttons would read the same
+        await service.courier.catalogue.backups.set_note(2, "the newer one")  # or both buttons would read the same
         history = await opened(ann, "Database Backup", "History")
         older = await pressed(ann, history.button_texts[1], history)
         assert "Note" in " ".join(older.button_texts)
@@ -110,12 +110,12 @@ async def test_every_action_is_on_record_and_shown(standin: StandIn, tmp_path: P
 
 
 async def _made(service: Service, count: int) -> bool:
-    states = [backup.state for backup in await service.manager.catalogue.backups.select()]
-    return service.manager.running is None and states == [BackupState.DELIVERED] * count
+    states = [backup.state for backup in await service.courier.catalogue.backups.select()]
+    return service.courier.runs.running is None and states == [BackupState.DELIVERED] * count
 
 
 async def _recorded(service: Service, action: str) -> bool:
-    return action in {entry.action for entry in await service.manager.catalogue.service.audits()}
+    return action in {entry.action for entry in await service.courier.catalogue.service.audits()}
 
 
 async def test_a_test_restore_by_a_press(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
@@ -123,12 +123,12 @@ async def test_a_test_restore_by_a_press(standin: StandIn, tmp_path: Path) -> No
     ann = standin.add_user(11, "Ann")
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), **YEARLY)
     async with Service.started(settings) as service:
-        service.manager.drills.patience = 0
+        service.courier.drills.patience = 0
         health = await opened(ann, "Database Backup", "System Health")
         health = await ann.wait_for(lambda m: m.id == health.id and "DRILL_SCHEDULE is off" in m.text, since=0)
         await ann.press("Test-restore now", message=health)
         await ann.wait_for(lambda m: m.id == health.id and "no backup to test-restore" in m.text, since=0)
-        await service.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+        await service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
         rule = standin.inject(faults.server_error(502), "getFile", times=None)
         health = await opened(ann, "Database Backup", "System Health")
         health = await ann.wait_for(lambda m: m.id == health.id and "All is well" in m.text, since=0)
@@ -141,7 +141,7 @@ async def test_a_test_restore_by_a_press(standin: StandIn, tmp_path: Path) -> No
         await ann.press("Test-restore now", message=health)
         proven = await ann.wait_for(lambda m: m.id == health.id and "Test-restore succeeded" in m.text, since=0)
         assert "from Telegram" in proven.text
-        assert service.manager.drills.trouble == ""
+        assert service.courier.drills.trouble == ""
 
 
 async def test_a_run_of_another_process_is_followed(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
@@ -149,9 +149,9 @@ async def test_a_run_of_another_process_is_followed(standin: StandIn, tmp_path: 
     ann = standin.add_user(11, "Ann")
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), **YEARLY)
     async with Service.started(settings) as service:
-        async with open_manager(settings, deliver=False) as other:
+        async with open_courier(settings, deliver=False) as other:
             gate, reached = asyncio.Event(), asyncio.Event()
-            runs = other._runs
+            runs = other.runs
             plan = runs._plan
 
             async def slow(run, work):  # type: ignore[no-untyped-def]
@@ -161,7 +161,7 @@ async def test_a_run_of_another_process_is_followed(standin: StandIn, tmp_path: 
                 return await plan(run, work)
 
             runs._plan = slow  # type: ignore[method-assign]
-            work = asyncio.create_task(other.back_up(trigger=Trigger.COMMAND, requested_by="the command line"))
+            work = asyncio.create_task(other.runs.back_up(trigger=Trigger.COMMAND, requested_by="the command line"))
             await reached.wait()
             await opened(ann, "Database Backup")
             await ann.press("Manual Backup")
@@ -170,8 +170,8 @@ async def test_a_run_of_another_process_is_followed(standin: StandIn, tmp_path: 
             gate.set()
             await work
         await ann.wait_for(lambda m: m.id == live.id and "Backup " in m.text and "compared" in m.text, since=0)
-        assert len(await service.manager.catalogue.backups.select()) == 1
-        assert not await RunLock(service.manager.store.folder).holder()
+        assert len(await service.courier.catalogue.backups.select()) == 1
+        assert not await RunLock(service.courier.store.folder).holder()
 
 
 async def test_the_config_command_shows_what_was_chosen_in_chat(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
@@ -179,8 +179,8 @@ async def test_the_config_command_shows_what_was_chosen_in_chat(standin: StandIn
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), SCHEDULE="0 * * * *")
     assert "overridden" not in await asyncio.to_thread(courier, tmp_path, "config")
     assert not settings.backup_dir.exists()
-    async with open_manager(settings, deliver=False) as manager:
-        await manager.timetable.change("*/15 * * * *", actor="Ann (11)")
+    async with open_courier(settings, deliver=False) as there:
+        await there.timetable.change("*/15 * * * *", actor="Ann (11)")
     shown = await asyncio.to_thread(courier, tmp_path, "config")
     assert "SCHEDULE: 0 * * * * from .env, overridden in chat by Ann (11): */15 * * * *" in shown
     data = json.loads(await asyncio.to_thread(courier, tmp_path, "config", "--json"))
@@ -197,11 +197,11 @@ async def test_keep_rules_are_explained_in_the_list_and_the_history(standin: Sta
     settings = settings_for(tmp_path, standin, source, KEEP_MONTHLY="2", MAX_BACKUP_COUNT="1", **YEARLY)
     async with Service.started(settings) as service:
         for _ in range(2):
-            backup = (await service.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
-        catalogue = service.manager.catalogue
+            backup = (await service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
+        catalogue = service.courier.catalogue
         assert [b.id for b in await catalogue.backups.select(on_disk_only=True)] == [backup.id]
         run_sql(catalogue, "UPDATE backups SET started_at = '2020-01-31T23:30:00.000000+00:00'")
-        await service.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+        await service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
         assert "🗓" in (await opened(ann, "Database Backup", "History")).button_texts[1]
         listed = await asyncio.to_thread(courier, tmp_path, "list")
         assert "the newest of its month" in listed

@@ -31,7 +31,7 @@ class Desk:
         self.service = await self.stack.enter_async_context(Service.started(load_settings(self.env)))
 
     async def choice(self) -> MessageChoice:
-        return await self.service.manager.preferences.of(self.ann.id)
+        return await self.service.courier.preferences.of(self.ann.id)
 
     async def open(self, *path: str) -> Message:
         await self.ann.send("/admin")
@@ -73,9 +73,9 @@ async def test_the_digest_from_the_press_to_the_message(desk: Desk) -> None:
     screen = await desk.press("Daily digest", screen)
     assert "• Daily digest •" in screen.button_texts
     assert "The first archive of each day still comes" in screen.text
-    manager = desk.service.manager
+    courier = desk.service.courier
     for _ in range(2):
-        await manager.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
+        await courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
     digest = await desk.ann.wait_for(lambda m: "📰" in m.text and "2 runs" in m.text, since=0)
     assert digest.silent
     archives = [m for m in desk.ann.messages if m.document and m.document.name.startswith("database_backup")]
@@ -86,7 +86,7 @@ async def test_the_digest_from_the_press_to_the_message(desk: Desk) -> None:
     ).answered()
     await desk.ann.wait_for(lambda m: m.document is not None and m.id > before)
     assert ("chose messages", "daily digest") in [
-        (e.action, e.detail) for e in await manager.catalogue.service.audits()
+        (e.action, e.detail) for e in await courier.catalogue.service.audits()
     ]
 
 
@@ -111,7 +111,7 @@ async def test_quiet_hours_by_preset_by_own_hours_and_off(desk: Desk) -> None:
 
 async def test_an_end_is_not_moved_onto_the_other(desk: Desk) -> None:
     """Quiet for a quarter of an hour can't become quiet for ever or never."""
-    await desk.service.manager.preferences.choose_quiet(11, QuietHours(start=0, end=15), actor="a test")
+    await desk.service.courier.preferences.choose_quiet(11, QuietHours(start=0, end=15), actor="a test")
     screen = await desk.press("00:15 −15", await desk.open("Quiet hours"))
     assert desk.ann.alerts[-1].text == "The end must be another time than the beginning."
     assert "00:00–00:15" in screen.text
@@ -121,7 +121,7 @@ async def test_an_end_is_not_moved_onto_the_other(desk: Desk) -> None:
 
 async def test_databases_are_ticked_and_the_last_one_stays(desk: Desk) -> None:
     """The screen says what a choice means for a file that holds all of them."""
-    await desk.service.manager.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
+    await desk.service.courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
     screen = await desk.open("Databases")
     assert "one file and holds all of them" in screen.text
     screen = await desk.press("✅ shop.db", screen)
@@ -135,7 +135,7 @@ async def test_databases_are_ticked_and_the_last_one_stays(desk: Desk) -> None:
 
 async def test_presses_from_old_messages_mean_what_they_said(desk: Desk) -> None:
     """An old tick does not turn into its opposite, and a database that is gone is answered as such."""
-    await desk.service.manager.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
+    await desk.service.courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
     old = await desk.open("Databases")
     for _ in range(2):
         await desk.press("✅ shop.db", old, stale=True)
@@ -151,7 +151,7 @@ async def test_presses_from_old_messages_mean_what_they_said(desk: Desk) -> None
 async def test_each_admin_chooses_alone_and_over_a_restart(desk: Desk) -> None:
     """Ann's trouble only is not Ben's; a new process knows it, and says to whom what nobody wants goes."""
     await desk.press("Trouble only", await desk.open())
-    await desk.service.manager.preferences.choose_mode(12, MessageMode.TROUBLE, actor="Ben (12)")
+    await desk.service.courier.preferences.choose_mode(12, MessageMode.TROUBLE, actor="Ben (12)")
     await desk.restart()
     screen = await desk.open()
     assert "• Trouble only •" in screen.button_texts

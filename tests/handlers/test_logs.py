@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from bot.handlers import logs
+from bot.journal.reader import JournalEntry
 from bot.texts import length
 from tests.handlers import samples
 from tests.handlers.conftest import Office
-from tests.handlers.fake_manager import JournalEntry
+
+
+def entry(time: datetime, level: str, module: str, message: str) -> JournalEntry:
+    return JournalEntry(time=time, level=level, module=module, message=message)
 
 
 def entries(number: int, message: str = "backup {} proven") -> list[JournalEntry]:
     levels = ["INFO", "WARNING", "ERROR", "DEBUG"]
     return [
-        JournalEntry(samples.NOW - timedelta(minutes=n), levels[n % 4], "bot.app.service", message.format(n))
+        entry(samples.NOW - timedelta(minutes=n), levels[n % 4], "bot.app.service", message.format(n))
         for n in range(number)
     ]
 
@@ -57,7 +61,7 @@ async def test_no_entry_is_a_sentence(office: Office) -> None:
 @pytest.mark.parametrize("message", ["x" * 2000, "<b>&" * 500, "😀" * 1000, "line\n" * 400 + "ValueError: last", "{}"])
 async def test_a_page_always_fits(office: Office, message: str) -> None:
     """Ten entries of any length and content make a message that Telegram takes, with all ten in it."""
-    office.manager.entries = [JournalEntry(samples.NOW, "ERROR", "m" * 300, message)] * 10
+    office.manager.entries = [entry(samples.NOW, "ERROR", "m" * 300, message)] * 10
     await office.open_menu()
     shown = await office.click("📜 Detailed Logs", "newest first")
     assert length(shown.html) <= 4096
@@ -67,7 +71,7 @@ async def test_a_page_always_fits(office: Office, message: str) -> None:
 async def test_of_a_traceback_the_last_line_is_seen(office: Office) -> None:
     """What happened and why stand in one line, what lies between is in the file."""
     office.manager.entries = [
-        JournalEntry(samples.NOW, "ERROR", "bot", "it broke\n    File x\n    ValueError: <why>"),
+        entry(samples.NOW, "ERROR", "bot", "it broke\n    File x\n    ValueError: <why>"),
     ]
     await office.open_menu()
     await office.click("📜 Detailed Logs", "it broke … ValueError: <why>")

@@ -32,7 +32,7 @@ class Scene:
     service: Service
 
     async def parked(self) -> dict[int, str]:
-        return {who.chat_id: why for who, why in (await self.service.manager.catalogue.recipients.parked()).items()}
+        return {who.chat_id: why for who, why in (await self.service.courier.catalogue.recipients.parked()).items()}
 
     async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
         async with asyncio.timeout(20):
@@ -63,7 +63,7 @@ async def test_thrown_out_and_added_again(scene: Scene) -> None:
         return "add it again" in (await scene.parked()).get(GROUP, "")
 
     await scene.until(is_parked)
-    await scene.service.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+    await scene.service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
     assert not [message for message in scene.group.messages if message.document]
     scene.group.add_bot(scene.api.bot())
 
@@ -95,7 +95,7 @@ async def test_a_group_with_a_new_id_is_followed(scene: Scene) -> None:
     grown = scene.group.upgrade()
 
     async def followed() -> bool:
-        return await scene.service.manager.catalogue.recipients.current(Recipient(chat_id=GROUP)) == Recipient(
+        return await scene.service.courier.catalogue.recipients.current(Recipient(chat_id=GROUP)) == Recipient(
             chat_id=grown.id
         )
 
@@ -104,7 +104,7 @@ async def test_a_group_with_a_new_id_is_followed(scene: Scene) -> None:
 
 async def test_start_in_a_parked_group_unparks_it(scene: Scene) -> None:
     """An admin who presses Start there means it."""
-    await scene.service.manager.catalogue.recipients.park(Recipient(chat_id=GROUP), "the topic is closed")
+    await scene.service.courier.catalogue.recipients.park(Recipient(chat_id=GROUP), "the topic is closed")
     await scene.ann.send("/start", to=scene.group)
 
     async def is_back() -> bool:
@@ -118,7 +118,7 @@ async def test_the_line_of_its_own_pin_goes_and_nobody_is_called_a_stranger(scen
     lines: list[str] = []
     sink = logger.add(lines.append)
     try:
-        await scene.service.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+        await scene.service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
         await scene.api.until(lambda: bool(scene.api.calls_of("pinChatMessage", ok=True)))
         await scene.api.until(lambda: bool(scene.api.calls_of("deleteMessage", ok=True)))
     finally:
@@ -130,10 +130,10 @@ async def test_the_line_of_its_own_pin_goes_and_nobody_is_called_a_stranger(scen
 
 async def test_a_chat_that_deletes_its_messages_is_warned_about(scene: Scene, tmp_path: Path) -> None:
     """On Start, in Status and by `config`, also one that had its timer before; over when it is turned off."""
-    manager = scene.service.manager
+    courier = scene.service.courier
 
     async def warned(chat: str, times: int) -> bool:
-        return sum(line.startswith(f"The chat {chat}") for line in (await manager.status()).warnings) == times
+        return sum(line.startswith(f"The chat {chat}") for line in (await courier.manager.status()).warnings) == times
 
     await scene.ann.set_timer(86_400)
     await scene.until(lambda: warned("11", 1))
@@ -148,8 +148,7 @@ async def test_a_chat_that_deletes_its_messages_is_warned_about(scene: Scene, tm
 
     # What was set while nobody listened is asked for.
     scene.group.chat.auto_delete = 0
-    assert manager.timers is not None
-    assert await manager.timer_of(GROUP) == ""
+    assert await courier.timers.look_at(GROUP) == ""
     await scene.ann.set_timer(0)
     await scene.until(lambda: warned("11", 0))
     assert await warned(str(GROUP), 0)

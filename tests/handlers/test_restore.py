@@ -89,11 +89,11 @@ async def test_two_minutes_and_no_longer(town: Town) -> None:
     town.clock.go(2)
     assert "two minutes" in await refused(town.ann, YES, sure)
     gone = await town.ann.wait_for(lambda m: m.id == sure.id and "two minutes" in m.text, since=0)
-    await town.service.manager.restores.sweep()
+    await town.service.courier.restores.sweep()
     assert town.rooms == []
     again = await pressed(town.ann, "Make a new plan", gone, ": the plan")
     town.clock.go(121)
-    await town.service.manager.restores.sweep()
+    await town.service.courier.restores.sweep()
     assert town.rooms == []
     assert "two minutes" in await refused(town.ann, RED, again)
     assert rows_in(town.users) == (57, 57)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.service import Service, open_manager
+from bot.app.service import Service, open_courier
 from bot.config.settings import Settings, load_settings
 from bot.demo.phones import Person
 from bot.demo.stand_in.standin import StandIn
@@ -79,16 +79,16 @@ async def test_a_preset_is_previewed_confirmed_told_and_kept(house: House) -> No
             f"• today {time}" for time in ("14:15", "14:30", "14:45", "15:00", "15:15")
         ]
         assert "reach back 12 h" in asked.text  # fifty archives at this pace
-        assert service.scheduler.expression == "0 * * * *"
+        assert service.parts.planned.scheduler.expression == "0 * * * *"
         done = await pressed(house.ann, "Follow this schedule", asked)
         assert "set in chat by Ann (11)" in done.text
-        assert service.scheduler.next_run() == NOON.replace(minute=15)
+        assert service.parts.planned.scheduler.next_run() == NOON.replace(minute=15)
         told = await house.ben.wait_for(lambda m: "Ann (11) changed the schedule" in m.text, since=0)
         assert told.silent
         assert not [m for m in house.ann.messages if "changed the schedule" in m.text]
     async with house.service() as service:
-        assert service.scheduler.expression == "*/15 * * * *"
-        status = await service.manager.status()
+        assert service.parts.planned.scheduler.expression == "*/15 * * * *"
+        status = await service.courier.manager.status()
         assert (status.schedule, status.setting) == ("*/15 * * * *", "0 * * * *")
         assert status.next_run_at == NOON.replace(minute=15)
         schedule = await opened(house.ben, "Database Backup", "Settings", "Schedule")
@@ -96,9 +96,9 @@ async def test_a_preset_is_previewed_confirmed_told_and_kept(house: House) -> No
         assert "0 * * * *" in asked.text
         done = await pressed(house.ben, "Follow .env again", asked)
         assert "from .env" in done.text
-        assert service.scheduler.expression == "0 * * * *"
-        assert SCHEDULE not in await service.manager.catalogue.service.overrides()
-        actions = [entry.action for entry in await service.manager.catalogue.service.audits()]
+        assert service.parts.planned.scheduler.expression == "0 * * * *"
+        assert SCHEDULE not in await service.courier.catalogue.service.overrides()
+        actions = [entry.action for entry in await service.courier.catalogue.service.audits()]
         assert actions == ["reset the schedule", "changed the schedule"]
 
 
@@ -111,7 +111,7 @@ async def test_daily_by_buttons(house: House) -> None:
         assert "35 3 * * * (daily at 03:35)" in screen.text
         assert "tomorrow 03:35" in screen.text
         await pressed(house.ann, "Follow this schedule", screen)
-        assert service.scheduler.next_run() == datetime(2026, 7, 14, 1, 35, tzinfo=UTC)
+        assert service.parts.planned.scheduler.next_run() == datetime(2026, 7, 14, 1, 35, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ async def test_rubbish_gets_its_sentence_and_another_try(house: House, rubbish: 
         assert sentence in again.text
         asked = await typed(house.ann, "`0 8-20/2 * * MON-FRI`", "Follow this schedule?")
         await pressed(house.ann, "Follow this schedule", asked)
-        assert service.scheduler.expression == "0 8-20/2 * * MON-FRI"
+        assert service.parts.planned.scheduler.expression == "0 8-20/2 * * MON-FRI"
 
 
 async def test_a_typed_answer_is_taken_from_who_was_asked_and_in_time(house: House) -> None:
@@ -153,17 +153,17 @@ async def test_a_typed_answer_is_taken_from_who_was_asked_and_in_time(house: Hou
         house.clock.now += timedelta(minutes=11)
         screen = await pressed(house.ann, "Follow this schedule", asked)
         assert "from .env" in screen.text
-        assert service.scheduler.expression == "0 * * * *"
+        assert service.parts.planned.scheduler.expression == "0 * * * *"
 
 
 async def test_another_process_changes_the_schedule(house: House) -> None:
     """What was changed elsewhere is followed when the service next looks."""
     async with house.service() as service:
-        async with open_manager(house.settings, deliver=False, clock=house.clock) as other:
+        async with open_courier(house.settings, deliver=False, clock=house.clock) as other:
             await other.timetable.change("0 0 * * *", actor="a command")
-        await service.follow_timetable()
-        assert service.scheduler.expression == "0 0 * * *"
-        heartbeat = await service.manager.catalogue.service.heartbeat()
+        await service.parts.planned.follow()
+        assert service.parts.planned.scheduler.expression == "0 0 * * *"
+        heartbeat = await service.courier.catalogue.service.heartbeat()
         assert heartbeat is not None
         assert heartbeat.next_run_at == datetime(2026, 7, 13, 22, 0, tzinfo=UTC)
 
@@ -171,65 +171,65 @@ async def test_another_process_changes_the_schedule(house: House) -> None:
 async def test_a_choice_that_can_not_be_read_gives_way_loudly(house: House) -> None:
     """A stored expression of another version is not followed in silence: .env holds, and the status says why."""
     async with house.service() as service:
-        await service.manager.catalogue.service.set_override(SCHEDULE, "@hourly", "Ann")
-        await service.follow_timetable()
-        status = await service.manager.status()
-        assert status.schedule == service.scheduler.expression == "0 * * * *"
+        await service.courier.catalogue.service.set_override(SCHEDULE, "@hourly", "Ann")
+        await service.parts.planned.follow()
+        status = await service.courier.manager.status()
+        assert status.schedule == service.parts.planned.scheduler.expression == "0 * * * *"
         assert "chosen in chat by Ann can't be followed" in " ".join(status.warnings)
 
 
 async def test_a_missed_run_is_caught_up_by_the_schedule_of_the_chat(house: House) -> None:
     """Down at a time that only the override names, the service makes up for it; .env's times owe nothing."""
     async with house.service() as service:
-        await service.manager.timetable.change("30 14 * * *", actor="Ann")
+        await service.courier.timetable.change("30 14 * * *", actor="Ann")
     house.clock.now = NOON.replace(minute=20) + timedelta(hours=0)
     async with house.service() as service:
-        assert service.scheduler.running is None
+        assert service.parts.planned.scheduler.running is None
     house.clock.now = NOON.replace(minute=50)
     async with house.service() as service:
         await until(lambda: _delivered(service))
-        (backup,) = await service.manager.catalogue.backups.select()
+        (backup,) = await service.courier.catalogue.backups.select()
         assert backup.trigger is Trigger.CATCH_UP
-        assert await service.manager.catalogue.service.last_planned() == NOON.replace(minute=30)
+        assert await service.courier.catalogue.service.last_planned() == NOON.replace(minute=30)
 
 
 async def _delivered(service: Service) -> bool:
-    return any(b.state is BackupState.DELIVERED for b in await service.manager.catalogue.backups.select())
+    return any(b.state is BackupState.DELIVERED for b in await service.courier.catalogue.backups.select())
 
 
 async def test_a_new_schedule_owes_nothing_of_the_time_before_it(house: House) -> None:
     """Chosen at 14:02, “every 15 minutes” does not make up for 14:00 at the next start."""
     async with house.service() as service:
-        await service.manager.catalogue.service.set_last_planned(NOON - timedelta(days=1))
-        await service.manager.timetable.change("*/15 * * * *", actor="Ann")
+        await service.courier.catalogue.service.set_last_planned(NOON - timedelta(days=1))
+        await service.courier.timetable.change("*/15 * * * *", actor="Ann")
     async with house.service() as service:
-        assert service.scheduler.running is None
-        assert await service.manager.catalogue.backups.select() == ()
+        assert service.parts.planned.scheduler.running is None
+        assert await service.courier.catalogue.backups.select() == ()
 
 
 async def test_a_run_under_way_goes_on_while_the_schedule_changes(house: House, tmp_path: Path) -> None:
     """The run that the old plan began is finished, and the new plan holds after it."""
     async with house.service() as service:
         gate = asyncio.Event()
-        back_up = service.manager.back_up
+        back_up = service.courier.runs.back_up
 
         async def slow(*, trigger: Trigger, requested_by: str) -> object:
             await gate.wait()
             return await back_up(trigger=trigger, requested_by=requested_by)
 
-        service.manager.back_up = slow  # type: ignore[method-assign,assignment]
-        service.scheduler.fire(NOON.replace(minute=0))
-        await service.manager.timetable.change("0 0 * * *", actor="Ann")
-        assert service.scheduler.running == NOON.replace(minute=0)
+        service.courier.runs.back_up = slow  # type: ignore[method-assign,assignment]
+        service.parts.planned.scheduler.fire(NOON.replace(minute=0))
+        await service.courier.timetable.change("0 0 * * *", actor="Ann")
+        assert service.parts.planned.scheduler.running == NOON.replace(minute=0)
         gate.set()
         await until(lambda: _delivered(service))
-        assert service.scheduler.next_run() == datetime(2026, 7, 13, 22, 0, tzinfo=UTC)
+        assert service.parts.planned.scheduler.next_run() == datetime(2026, 7, 13, 22, 0, tzinfo=UTC)
 
 
 async def test_a_schedule_too_often_for_the_size_is_refused(house: House) -> None:
     """Runs that come faster than backups can be made and sent are refused with the mend."""
     async with house.service() as service:
-        catalogue = service.manager.catalogue
+        catalogue = service.courier.catalogue
         number = await catalogue.backups.begin(trigger=Trigger.COMMAND, requested_by="a test", started_at=NOON)
         await catalogue.backups.finish(
             number,
@@ -250,40 +250,40 @@ async def test_across_the_end_of_summer_time(house: House) -> None:
     """The preview shows the zone's wall clock on both sides of the change, and the instants are an hour further."""
     house.clock.now = datetime(2026, 10, 24, 10, 0, tzinfo=UTC)
     async with house.service() as service:
-        runs = (await service.manager.timetable.preview("30 3 * * *")).runs
+        runs = (await service.courier.timetable.preview("30 3 * * *")).runs
         assert [run.hour for run in runs] == [2, 2, 2, 2, 2]
-        assert (await service.manager.timetable.preview("30 3 24 10 *")).runs[0].hour == 1
+        assert (await service.courier.timetable.preview("30 3 24 10 *")).runs[0].hour == 1
 
 
 async def test_a_pause_ends_by_itself_with_one_run_that_makes_up(house: House) -> None:
     """Paused over three full hours: stopped until its end, then running, and one backup, not three."""
     async with house.service() as service:
         await opened(house.ann, "Database Backup", "Pause", "6 h")
-        status = await service.manager.status()
+        status = await service.courier.manager.status()
         assert (status.state, status.next_run_at) == (ServiceState.STOPPED, NOON.replace(hour=19, minute=0))
         shown = await opened(house.ben, "Database Backup", "Backup Status")
         assert "⏸ Paused until today 20:02" in shown.text.splitlines()[0]
         assert "Paused by Ann (11)" in shown.text
         assert "until today 20:02" in shown.text
         house.clock.now = NOON + timedelta(hours=3)
-        await service.follow_timetable()
-        assert service.scheduler.running is None
+        await service.parts.planned.follow()
+        assert service.parts.planned.scheduler.running is None
         house.clock.now = NOON + timedelta(hours=6, minutes=1)
-        await service.follow_timetable()
+        await service.parts.planned.follow()
         await until(lambda: _delivered(service))
-        await service.follow_timetable()
-        (backup,) = await service.manager.catalogue.backups.select()
+        await service.parts.planned.follow()
+        (backup,) = await service.courier.catalogue.backups.select()
         assert backup.trigger is Trigger.CATCH_UP
 
 
 async def test_a_pause_that_ended_while_nothing_ran(house: House) -> None:
     """The service that starts after the end of a pause makes up as after any absence."""
     async with house.service() as service:
-        await service.manager.pause(actor="Ann", until=NOON + timedelta(hours=1))
+        await service.courier.timetable.pause(actor="Ann", until=NOON + timedelta(hours=1))
     house.clock.now = NOON + timedelta(hours=5)
     async with house.service() as service:
         await until(lambda: _delivered(service))
-        assert (await service.manager.status()).paused is None
+        assert (await service.courier.manager.status()).paused is None
 
 
 async def test_until_tomorrow_morning(house: House) -> None:
@@ -291,7 +291,7 @@ async def test_until_tomorrow_morning(house: House) -> None:
     async with house.service() as service:
         paused = await opened(house.ann, "Database Backup", "Pause", "Until tomorrow 08:00")
         assert "until tomorrow 08:00" in paused.text
-        override = (await service.manager.status()).paused
+        override = (await service.courier.manager.status()).paused
         assert override is not None
         assert override.until == datetime(2026, 7, 14, 6, 0, tzinfo=UTC)
-        assert service.scheduler.next_run() == override.until
+        assert service.parts.planned.scheduler.next_run() == override.until

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import CourierError
+from bot.services.alarms import checks
 from bot.services.concurrency.abort import Abort
 from tests.app.test_service import until
 from tests.services.alarms.scene import change
@@ -24,7 +25,7 @@ Trouble = Callable[[Town, MovedClock], AbstractAsyncContextManager[Callable[[], 
 @asynccontextmanager
 async def no_backup(town: Town, clock: MovedClock) -> AsyncIterator[Callable[[], Awaitable[object]]]:
     clock.go(3 * HOUR)
-    yield town.service.manager.alarms.deliver
+    yield town.service.courier.alarm_rounds.deliver
     await town.back_up()
 
 
@@ -73,10 +74,9 @@ async def shrunken(town: Town, _: MovedClock) -> AsyncIterator[Callable[[], Awai
 
 @asynccontextmanager
 async def full(town: Town, _: MovedClock) -> AsyncIterator[Callable[[], Awaitable[object]]]:
-    sentry = town.service.watch.sentry
-    measured, sentry._usage = sentry._usage, lambda _folder: (7 << 20, 100 << 30)
-    yield town.service.manager.alarms.deliver
-    sentry._usage = measured
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checks, "disk_usage", lambda _folder: (7 << 20, 100 << 30))
+        yield town.service.courier.alarm_rounds.deliver
 
 
 @asynccontextmanager
@@ -84,22 +84,22 @@ async def unreachable(town: Town, _: MovedClock) -> AsyncIterator[Callable[[], A
     town.ben.block_bot()
 
     async def is_parked() -> bool:
-        return bool(await town.service.manager.catalogue.recipients.parked())
+        return bool(await town.service.courier.catalogue.recipients.parked())
 
     await until(is_parked)
-    yield town.service.manager.alarms.deliver
+    yield town.service.courier.alarm_rounds.deliver
     await town.ben.start()
 
 
 @asynccontextmanager
 async def drill_failed(town: Town, _: MovedClock) -> AsyncIterator[Callable[[], Awaitable[object]]]:
-    (backup,) = await town.service.manager.catalogue.backups.select(limit=1)
+    (backup,) = await town.service.courier.catalogue.backups.select(limit=1)
     archive = town.settings.backup_dir / backup.archive_name
     whole = archive.read_bytes()
 
     async def drill() -> None:
-        await town.service.manager.drills.drill_on_disk(backup, abort=Abort())
-        await town.service.manager.alarms.deliver()
+        await town.service.courier.drills.drill_on_disk(backup, abort=Abort())
+        await town.service.courier.alarm_rounds.deliver()
 
     archive.write_bytes(whole[:200] + b"\0" * 50 + whole[250:])
     yield drill
@@ -111,8 +111,8 @@ async def drill_failed(town: Town, _: MovedClock) -> AsyncIterator[Callable[[], 
 async def clock_wrong(town: Town, _: MovedClock) -> AsyncIterator[Callable[[], Awaitable[object]]]:
     async def hear() -> None:
         for _ in range(3):
-            await town.service.bot.get_me()
-        await town.service.manager.alarms.deliver()
+            await town.service.parts.bot.get_me()
+        await town.service.courier.alarm_rounds.deliver()
 
     town.api.date_ahead = 600
     yield hear
@@ -124,8 +124,8 @@ async def clock_wrong(town: Town, _: MovedClock) -> AsyncIterator[Callable[[], A
 async def second_poller(town: Town, clock: MovedClock) -> AsyncIterator[Callable[[], Awaitable[object]]]:
     async def refuse() -> None:
         for _ in range(2):
-            town.service.poller.on_conflict()
-        await town.service.manager.alarms.deliver()
+            town.service.parts.poller._conflict()
+        await town.service.courier.alarm_rounds.deliver()
 
     yield refuse
     clock.go(HOUR)  # nobody was refused for so long
@@ -154,7 +154,7 @@ async def test_it_begins_is_repeated_once_and_ends(tmp_path: Path, trouble: Trou
         await town.ben.wait_for(lambda m: "Welcome, Ben" in m.text, since=0)
         change(town.users, "INSERT INTO entries (text) SELECT text FROM entries")
         await town.back_up()
-        alarms = town.service.manager.alarms
+        alarms, alarm_rounds = town.service.courier.alarms, town.service.courier.alarm_rounds
 
         def ringing() -> list[int]:
             return [m.id for m in town.ann.messages if m.text.startswith(f"🚨 {title}")]
@@ -165,15 +165,15 @@ async def test_it_begins_is_repeated_once_and_ends(tmp_path: Path, trouble: Trou
             assert not began.silent
             clock.go(5 * HOUR + 3000)
             await see()
-            await alarms.deliver()
+            await alarm_rounds.deliver()
             assert ringing() == [began.id]
             clock.go(700)
             await see()
             reminder = await town.ann.wait_for(lambda m: m.id > began.id and m.text.startswith(f"🚨 {title}"), since=0)
-            await alarms.deliver()
+            await alarm_rounds.deliver()
             assert not reminder.silent
             assert ringing() == [reminder.id]
-        await alarms.deliver()
+        await alarm_rounds.deliver()
         over = await town.ann.wait_for(lambda m: m.id == reminder.id and m.text.startswith("✅ Recovered"), since=0)
         assert title in over.text
         assert ringing() == []

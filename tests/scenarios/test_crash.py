@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.service import open_manager
+from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.models import BackupState, Stage, Trigger
 from bot.services.archive.verify import verify_archive
 from bot.services.concurrency.abort import Abort
-from bot.services.manager import Manager
+from bot.services.manager import Courier
 from tests.world.databases import make_database, write_env
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIG
 PROGRAM = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from bot.app.service import open_manager
+from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.models import Trigger
 from bot.services.backup.runs import Runs
@@ -45,33 +45,33 @@ def report_and_die(self, run, progress):
 Runs._report = report_and_die
 
 async def main():
-    async with open_manager(load_settings(env, need_telegram=False), deliver=False) as manager:
-        await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+    async with open_courier(load_settings(env, need_telegram=False), deliver=False) as courier:
+        await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
 
 asyncio.run(main())
 """
 
 
-async def is_sound(manager: Manager) -> None:
+async def is_sound(courier: Courier) -> None:
     """Whatever is called a backup opens in full, and nothing else lies about."""
-    on_disk = {path.name for path in manager.store.folder.glob("database_backup_*")}
-    known = await manager.catalogue.backups.select(on_disk_only=True)
+    on_disk = {path.name for path in courier.store.folder.glob("database_backup_*")}
+    known = await courier.catalogue.backups.select(on_disk_only=True)
     assert on_disk == {backup.archive_name for backup in known}
     for backup in known:
         await verify_archive(
-            manager.store.folder / backup.archive_name, expected_sha256=backup.archive_sha256, abort=Abort()
+            courier.store.folder / backup.archive_name, expected_sha256=backup.archive_sha256, abort=Abort()
         )
-    assert not [b for b in await manager.catalogue.backups.select() if b.state is BackupState.RUNNING]
-    assert not list((manager.store.folder / ".work").glob("*"))
+    assert not [b for b in await courier.catalogue.backups.select() if b.state is BackupState.RUNNING]
+    assert not list((courier.store.folder / ".work").glob("*"))
 
 
 async def next_run(env: Path) -> None:
     """A later process finds everything in order, and can back up."""
-    async with open_manager(load_settings(env, need_telegram=False), deliver=False) as manager:
-        await is_sound(manager)
-        result = await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+    async with open_courier(load_settings(env, need_telegram=False), deliver=False) as courier:
+        await is_sound(courier)
+        result = await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
         assert result.backup.proven
-        await is_sound(manager)
+        await is_sound(courier)
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ async def test_killed_at_random_moments(tmp_path: Path) -> None:
             with suppress(ProcessLookupError):  # it ended in the same moment
                 child.send_signal(signal.SIGKILL)
             await child.wait()
-        async with open_manager(load_settings(env, need_telegram=False), deliver=False) as manager:
-            await is_sound(manager)
+        async with open_courier(load_settings(env, need_telegram=False), deliver=False) as courier:
+            await is_sound(courier)
     await next_run(env)
     for source in sources:
         with closing(sqlite3.connect(source)) as connection:

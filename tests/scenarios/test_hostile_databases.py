@@ -100,18 +100,18 @@ async def test_a_hostile_source_goes_out_with_its_warning_and_keeps_nobody(tmp_p
     """It could not be checked, and says why; the database beside it is checked as ever."""
     hostile = hostile_database(tmp_path / "hostile.db", "a constraint", UNSTOPPABLE)
     async with service(tmp_path, hostile) as there:
-        made = await there.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+        made = await there.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
         one, other = sorted(made.backup.databases, key=lambda database: database.name)
         assert (one.name, one.verdict, other.verdict) == ("hostile.db", Verdict.UNCHECKED, Verdict.OK)
         assert one.rows == (("t", 100),)
-        assert members_of(there.manager.store.folder / made.backup.archive_name) >= {"hostile.db", "live.db"}
+        assert members_of(there.courier.store.folder / made.backup.archive_name) >= {"hostile.db", "live.db"}
 
 
 async def test_a_service_ends_in_the_middle_of_a_hostile_source(tmp_path: Path) -> None:
     """Nothing of its check goes on."""
     hostile = hostile_database(tmp_path / "hostile.db", "a constraint", SLOW)
     async with service(tmp_path, hostile) as there:
-        running = asyncio.create_task(there.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test"))
+        running = asyncio.create_task(there.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test"))
         await is_checking(os.getpid())
         ending = asyncio.get_running_loop().time()
     assert asyncio.get_running_loop().time() - ending < DRAIN + 2

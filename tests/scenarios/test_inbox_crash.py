@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.service import open_manager
+from bot.app.service import open_courier
 from bot.config.settings import Settings, load_settings
 from bot.demo.stand_in.standin import StandIn
 from bot.models import Trigger
@@ -31,8 +31,8 @@ async def started(folder: Path, api: StandIn) -> asyncio.subprocess.Process:
 
 async def volumes(settings: Settings, folder: Path) -> list[Path]:
     """The two volumes of an archive that is in the store."""
-    async with open_manager(settings, deliver=False) as manager:
-        made = await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+    async with open_courier(settings, deliver=False) as courier:
+        made = await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
     content = (settings.backup_dir / made.backup.archive_name).read_bytes()
     half = len(content) // 2 + 1
     paths = [folder / f"{made.backup.archive_name}.{number:03}" for number in (1, 2)]

@@ -48,14 +48,14 @@ async def test_from_a_backups_screen_to_the_restored_database_and_back(town: Tow
     await confirmed(town.ann, undo, "is undone", red="Undo the restore")
     assert rows_in(town.users) == (87, 87)
     await town.ben.wait_for(lambda m: "undid a restore" in m.text, since=0)
-    audits = [(entry.actor, entry.action) for entry in await town.service.manager.catalogue.service.audits()]
+    audits = [(entry.actor, entry.action) for entry in await town.service.courier.catalogue.service.audits()]
     assert audits[:4] == [
         ("Ann (11)", "undid a restore"),
         ("Ann (11)", "confirmed a restore"),
         ("Ann (11)", "restored"),
         ("Ann (11)", "confirmed a restore"),
     ]
-    again = await town.service.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+    again = await town.service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
     assert {database.name for database in again.backup.databases} == {"users.db", "notes.db"}
 
 
@@ -64,7 +64,7 @@ async def test_an_archive_that_left_the_disk_comes_back_from_telegram(town: Town
     gone = await town.back_up()
     add_rows(town.users, 10)
     newest = await town.back_up()
-    await town.service.manager.delete(gone, actor="a test")
+    await town.service.courier.housekeeping.delete(gone, actor="a test")
     for path in town.settings.backup_dir.glob("database_backup_*"):
         path.unlink()
     for backup_id, rows in ((newest, 60), (gone, 50)):
@@ -79,8 +79,8 @@ async def test_an_archive_that_is_nowhere_any_more(town: Town) -> None:
     first, _ = await town.back_up(), await town.back_up()
     screen = await history_of(town.ann, first)
     choice = await pressed(town.ann, "♻️ Restore", screen, "which databases")
-    await town.service.manager.delete(first, actor="a test")
-    run_sql(town.service.manager.catalogue, "UPDATE volumes SET file_id = NULL")
+    await town.service.courier.housekeeping.delete(first, actor="a test")
+    run_sql(town.service.courier.catalogue, "UPDATE volumes SET file_id = NULL")
     shown = await pressed(town.ann, "Show the plan", choice, "neither on the server's disk nor in the chats")
     assert "Choose another backup" in shown.text
     after = await history_of(town.ann, first)
@@ -133,7 +133,7 @@ async def test_nothing_ticked_and_put_aside(town: Town) -> None:
     sure = await pressed(town.ann, RED, again, "now?")
     await pressed(town.ann, "No, leave it", sure, "Nothing was changed")
     assert town.rooms == []
-    assert [entry for entry in await town.service.manager.catalogue.service.audits() if "restore" in entry.action] == []
+    assert [entry for entry in await town.service.courier.catalogue.service.audits() if "restore" in entry.action] == []
 
 
 async def test_the_result_is_not_missed_when_another_screen_is_open(town: Town) -> None:
@@ -163,7 +163,7 @@ async def test_only_the_last_restore_can_be_undone(town: Town) -> None:
 async def test_a_damaged_archive_is_refused(town: Town) -> None:
     """One flipped byte on the disk, and there is no plan."""
     backup_id = await town.back_up()
-    backup = await town.service.manager.catalogue.backups.get(backup_id)
+    backup = await town.service.courier.catalogue.backups.get(backup_id)
     archive = town.settings.backup_dir / backup.archive_name
     content = bytearray(archive.read_bytes())
     content[200] ^= 1

@@ -76,7 +76,7 @@ async def test_a_restore_asked_for_during_a_backup_is_told_so(town: Town) -> Non
     choice = await pressed(town.ann, "♻️ Restore", await history_of(town.ann, backup_id), "which databases")
     with closing(sqlite3.connect(town.notes, isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
-        running = asyncio.create_task(town.service.manager.back_up(trigger=Trigger.BUTTON, requested_by="Ben"))
+        running = asyncio.create_task(town.service.courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="Ben"))
         await until(lambda: _backs_up(town))
         told = await pressed(town.ann, "Show the plan", choice, "A backup is already running")
         assert "asked for by Ben" in told.text
@@ -89,7 +89,7 @@ async def test_a_restore_asked_for_during_a_backup_is_told_so(town: Town) -> Non
 
 
 async def _backs_up(town: Town) -> bool:
-    return town.service.manager.running is not None
+    return town.service.courier.runs.running is not None
 
 
 async def test_a_run_that_falls_due_meanwhile_is_made_right_after(tmp_path: Path) -> None:
@@ -104,18 +104,18 @@ async def test_a_run_that_falls_due_meanwhile_is_made_right_after(tmp_path: Path
             await until(lambda: _waits(town))
         await town.ann.wait_for(lambda m: "Restored" in m.text, within=20)
         await until(lambda: _has_scheduled(town))
-        newest, safety, first = await town.service.manager.catalogue.backups.select()
+        newest, safety, first = await town.service.courier.catalogue.backups.select()
         assert (newest.trigger, safety.trigger, first.id) == (Trigger.SCHEDULE, Trigger.SAFETY, backup_id)
         users = next(database for database in newest.databases if database.name == "users.db")
         assert dict(users.rows)["entries"] == 50
 
 
 async def _waits(town: Town) -> bool:
-    return town.service.scheduler.running is not None
+    return town.service.parts.planned.scheduler.running is not None
 
 
 async def _has_scheduled(town: Town) -> bool:
-    backups = await town.service.manager.catalogue.backups.select()
+    backups = await town.service.courier.catalogue.backups.select()
     return any(b.trigger is Trigger.SCHEDULE and b.state is BackupState.DELIVERED for b in backups)
 
 
@@ -134,7 +134,7 @@ async def test_a_run_that_waited_when_the_service_stopped_is_caught_up_with(tmp_
 
 
 async def _has_caught_up(town: Town) -> bool:
-    return any(b.trigger is Trigger.CATCH_UP for b in await town.service.manager.catalogue.backups.select())
+    return any(b.trigger is Trigger.CATCH_UP for b in await town.service.courier.catalogue.backups.select())
 
 
 async def test_a_failure_goes_back_by_itself_and_everybody_hears_of_it(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ async def test_a_shutdown_in_the_middle_brings_everything_back(town: Town) -> No
     for person in (town.ann, town.ben):
         await person.wait_for(lambda m: "A restore by Ann (11)" in m.text and "as it was" in m.text, since=0)
     await town.start()
-    assert await untold_cut_off(town.service.manager.catalogue) is None
+    assert await untold_cut_off(town.service.courier.catalogue) is None
     await confirmed(town.ann, await planned(town.ann, backup_id))
 
 
@@ -175,7 +175,7 @@ async def test_a_shutdown_in_the_middle_brings_everything_back(town: Town) -> No
 _RESTORE = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from bot.app.service import open_manager
+from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.services.restore_chat.pending_plans import Requester
 
@@ -189,8 +189,8 @@ def mark(what):
         os.kill(os.getpid(), signal.SIGKILL)
 
 async def main():
-    async with open_manager(load_settings(env), deliver=False) as manager:
-        restores, ann = manager.restores, Requester(admin_id=11, name="Ann (11)")
+    async with open_courier(load_settings(env), deliver=False) as courier:
+        restores, ann = courier.restores, Requester(admin_id=11, name="Ann (11)")
         restores.mark = mark
         choice = await restores.choose("b" + backup_id, ann)
         held = await restores.plan(choice.id, ann)
@@ -252,7 +252,7 @@ async def test_killed_in_the_middle_all_admins_are_told_at_the_next_start(
 async def test_killed_before_its_journal_the_end_is_told_and_the_screen_put_right(town: Town, step: str) -> None:
     """Between "Yes, replace" and the first word of its journal, or later: no screen goes on saying "running"."""
     backup_id = await town.back_up()
-    screen = await town.service.bot.send_message(11, "Restore running")
+    screen = await town.service.parts.bot.send_message(11, "Restore running")
     await town.stop()
     await killed(town, backup_id, step, place=screen.message_id)
     await town.start()
@@ -262,13 +262,13 @@ async def test_killed_before_its_journal_the_end_is_told_and_the_screen_put_righ
     shown = await town.ann.wait_for(lambda m: m.id == screen.message_id and "cut off" in m.text, since=0)
     assert "Restore running" not in shown.text
     await until(lambda: _forgotten(town))
-    assert await confirmed_left(town.service.manager.catalogue) is None
+    assert await confirmed_left(town.service.courier.catalogue) is None
     await confirmed(town.ann, await planned(town.ann, backup_id))
     await until(lambda: _nothing_confirmed(town))
 
 
 async def _nothing_confirmed(town: Town) -> bool:
-    return await confirmed_left(town.service.manager.catalogue) is None
+    return await confirmed_left(town.service.courier.catalogue) is None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
@@ -284,7 +284,7 @@ async def test_news_of_a_cut_off_restore_outlive_a_telegram_that_is_down(town: T
     rule = town.api.inject(faults.server_error(), "sendMessage", when=is_news, times=None)
     await town.start()
     await rule.struck(6)  # three attempts for each of two admins
-    pending = await untold_cut_off(town.service.manager.catalogue)
+    pending = await untold_cut_off(town.service.courier.catalogue)
     assert pending is not None
     assert dict(pending.databases)["notes.db"] in (PendingOutcome.OLD, PendingOutcome.NEW)
     await town.stop()
@@ -296,7 +296,7 @@ async def test_news_of_a_cut_off_restore_outlive_a_telegram_that_is_down(town: T
 
 
 async def _forgotten(town: Town) -> bool:
-    return await untold_cut_off(town.service.manager.catalogue) is None
+    return await untold_cut_off(town.service.courier.catalogue) is None
 
 
 async def test_a_restore_journal_that_can_not_be_read_stands_in_the_status(town: Town) -> None:
@@ -307,8 +307,8 @@ async def test_a_restore_journal_that_can_not_be_read_stands_in_the_status(town:
     status = await opened(town.ann, "Database Backup", "Backup Status")
     assert "unknown whether a restore was cut off" in status.text
     (town.settings.backup_dir / "restore.json").unlink()
-    assert await town.service.manager.restores.settle() is None
-    assert town.service.manager.restores.trouble == ""
+    assert await town.service.courier.restores.settle() is None
+    assert town.service.courier.restores.trouble == ""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")

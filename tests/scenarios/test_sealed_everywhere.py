@@ -54,12 +54,12 @@ async def test_all_that_leaves_is_sealed_and_names_no_folder(
         )  # fmt: skip
         settings = load_settings(env)
         async with Service.started(settings) as service:
-            manager = service.manager
-            backup = (await manager.back_up(trigger=Trigger.BUTTON, requested_by="Ann")).backup
+            courier = service.courier
+            backup = (await courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="Ann")).backup
             assert backup.state is BackupState.DELIVERED
-            assert manager.pins is not None
-            await manager.pins.refresh()
-            drill = await manager.drills.drill_stored(open_bucket_archives(settings, STORE))
+            assert courier.pins is not None
+            await courier.pins.refresh()
+            drill = await courier.drills.drill_stored(open_bucket_archives(settings, STORE))
             assert drill is not None
             assert drill.ok
     client = s3_client(s3)

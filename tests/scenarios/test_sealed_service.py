@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.service import Service, open_manager
+from bot.app.service import Service, open_courier
 from bot.clock import utc_now
 from bot.config.settings import Settings, load_settings
 from bot.demo.phones import Person
@@ -23,7 +23,7 @@ from bot.demo.stand_in.state import Message
 from bot.errors import SealError
 from bot.models import Backup, DrillSource, Trigger
 from bot.services.concurrency.abort import Abort
-from bot.services.manager import Manager
+from bot.services.manager import Courier
 from bot.services.recovery.document import DOCUMENT_NAME
 from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import BY_PASSPHRASE, UNKNOWN, fingerprint
@@ -71,8 +71,8 @@ def sealed_settings(folder: Path, api: StandIn | None, *sources: Path, **more: s
     return load_settings(write_env(folder, sources, **values), need_telegram=api is not None)
 
 
-async def back_up(manager: Manager) -> Backup:
-    return (await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
+async def back_up(courier: Courier) -> Backup:
+    return (await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
 
 
 def archives_of(person: Person) -> list[Message]:
@@ -89,8 +89,8 @@ async def test_sealed_volumes_reach_the_chat_and_stock_tools_alone_open_them(
     """What is in the chat is sealed, captions and status name the key, and the recovery sheet's steps give all back."""
     settings = sealed_settings(tmp_path, standin, noisy_database(tmp_path / "shop.db", 2_500_000), VOLUME_SIZE_MB="1")
     async with Service.started(settings) as service:
-        backup = await back_up(service.manager)
-        status = Texts(timezone=settings.timezone).status(await service.manager.status())
+        backup = await back_up(service.courier)
+        status = Texts(timezone=settings.timezone).status(await service.courier.manager.status())
     messages = archives_of(ann)
     name = backup.archive_name
     assert name.endswith(".zip.age")
@@ -119,13 +119,13 @@ async def test_the_history_marks_it_and_it_is_sent_again_as_it_is(
     """Details name the key, and sending it again sends the very same sealed bytes."""
     settings = sealed_settings(tmp_path, standin, make_database(tmp_path / "shop.db"))
     async with Service.started(settings) as service:
-        backup = await back_up(service.manager)
+        backup = await back_up(service.courier)
         texts, now = Texts(timezone=settings.timezone), utc_now()
-        details = texts.details(await service.manager.details(backup.id), now)
+        details = texts.details(await service.courier.manager.details(backup.id), now)
         assert f"Sealed for <code>{MARK}</code>" in details
         assert "archive opened again and compared" in details
         assert "🔒" in texts.history_label(backup, now)
-        await service.manager.send_again(backup.id, settings.deliver_to[0])
+        await service.courier.runs.send_again(backup.id, settings.deliver_to[0])
     first, second = archives_of(ann)
     assert first.document is not None
     assert second.document is not None
@@ -136,15 +136,15 @@ async def test_what_is_not_sealed_never_says_so(standin: StandIn, ann: Person, t
     """The word comes from the archive, not from the settings: an old backup stays what it was."""
     source = make_database(tmp_path / "shop.db")
     open_settings = sealed_settings(tmp_path, standin, source, AGE_RECIPIENTS="")
-    async with open_manager(open_settings, deliver=True) as manager:
-        backup = await back_up(manager)
+    async with open_courier(open_settings, deliver=True) as courier:
+        backup = await back_up(courier)
     assert backup.sealed == ""
     settings = sealed_settings(tmp_path, standin, source)
-    async with open_manager(settings, deliver=True) as manager:
+    async with open_courier(settings, deliver=True) as courier:
         texts = Texts(timezone=settings.timezone)
         shown = [
-            texts.status(await manager.status()),
-            texts.details(await manager.details(backup.id), utc_now()),
+            texts.status(await courier.manager.status()),
+            texts.details(await courier.manager.details(backup.id), utc_now()),
             texts.history_label(backup, utc_now()),
             *(m.text for m in ann.messages),
         ]
@@ -170,10 +170,10 @@ async def test_everything_is_lost_and_comes_back_with_the_printed_key(
     """The server is gone; the chat, the token and the key typed from the sheet give every row back, in volumes too."""
     old = tmp_path / "old"
     settings = sealed_settings(old, standin, noisy_database(tmp_path / "shop.db", 2_500_000), VOLUME_SIZE_MB="1")
-    async with open_manager(settings, deliver=True) as manager:
-        backup = await back_up(manager)
-        assert manager.pins is not None
-        await manager.pins.refresh()
+    async with open_courier(settings, deliver=True) as courier:
+        backup = await back_up(courier)
+        assert courier.pins is not None
+        await courier.pins.refresh()
     listed = await machine.recover("--admin", "11", "--list", "--json")
     assert json.loads(listed.out)[0]["sealed"] == MARK
 
@@ -207,10 +207,10 @@ async def test_the_key_is_asked_for_without_echo_and_again_when_it_is_wrong(
 ) -> None:
     """Rubbish, a wrong key and a slip of the pen are each told; the right one, also in pieces, restores."""
     settings = sealed_settings(tmp_path / "old", standin, make_database(tmp_path / "shop.db", 30))
-    async with open_manager(settings, deliver=True) as manager:
-        await back_up(manager)
-        assert manager.pins is not None
-        await manager.pins.refresh()
+    async with open_courier(settings, deliver=True) as courier:
+        await back_up(courier)
+        assert courier.pins is not None
+        await courier.pins.refresh()
     machine.folder.mkdir()
     in_pieces = " ".join(SECRET.lower()[n : n + 10] for n in range(0, len(SECRET), 10))
     done = await asyncio.to_thread(
@@ -239,8 +239,8 @@ async def test_sealed_volumes_that_are_forwarded_are_waited_for(
     settings = sealed_settings(
         tmp_path / "old", standin, noisy_database(tmp_path / "shop.db", 2_500_000), VOLUME_SIZE_MB="1"
     )
-    async with open_manager(settings, deliver=True) as manager:
-        await back_up(manager)
+    async with open_courier(settings, deliver=True) as courier:
+        await back_up(courier)
     messages = archives_of(ann)
     for message in ann.messages:
         message.chat.pinned.clear()
@@ -263,14 +263,14 @@ async def test_a_passphrase_seals_and_recovers(
     settings = sealed_settings(
         tmp_path / "old", standin, make_database(tmp_path / "shop.db", 30), AGE_RECIPIENTS="", AGE_PASSPHRASE=PASSPHRASE
     )
-    async with open_manager(settings, deliver=True) as manager:
-        backup = await back_up(manager)
+    async with open_courier(settings, deliver=True) as courier:
+        backup = await back_up(courier)
         assert backup.sealed == BY_PASSPHRASE
-        drill = await manager.drills.drill_newest()
+        drill = await courier.drills.drill_newest()
         assert drill is not None
         assert (drill.ok, drill.opened) == (True, True)
-        assert manager.pins is not None
-        await manager.pins.refresh()
+        assert courier.pins is not None
+        await courier.pins.refresh()
     wrong = await machine.recover("--admin", "11", AGE_PASSPHRASE="umbrella cactus violin glacier")
     assert wrong.code == 19
     assert "The passphrase does not open" in wrong.err
@@ -290,31 +290,31 @@ async def test_without_a_key_a_drill_compares_the_bytes_and_says_so(
 ) -> None:
     """It is read back from Telegram and compared, and nobody is told that a restore was proven."""
     settings = sealed_settings(tmp_path, standin, make_database(tmp_path / "shop.db"))
-    async with open_manager(settings, deliver=True) as manager:
-        backup = await back_up(manager)
-        drill = await manager.drills.drill_newest()
+    async with open_courier(settings, deliver=True) as courier:
+        backup = await back_up(courier)
+        drill = await courier.drills.drill_newest()
         assert drill is not None
         assert (drill.ok, drill.opened, drill.source) == (True, False, DrillSource.TELEGRAM)
         assert drill.detail == "Bytes compared, not opened: no key on this server."
-        status = await manager.status()
+        status = await courier.manager.status()
         texts = Texts(timezone=settings.timezone)
         assert status.restore_proven is None
         assert "bytes compared, not opened (no key on this server)" in texts.status(status)
-        assert "bytes compared, not opened" in texts.details(await manager.details(backup.id), utc_now())
-        assert "Restore proven" not in texts.details(await manager.details(backup.id), utc_now())
-        on_disk = await manager.drills.drill_on_disk(backup, abort=Abort())
+        assert "bytes compared, not opened" in texts.details(await courier.manager.details(backup.id), utc_now())
+        assert "Restore proven" not in texts.details(await courier.manager.details(backup.id), utc_now())
+        on_disk = await courier.drills.drill_on_disk(backup, abort=Abort())
         assert (on_disk.ok, on_disk.opened) == (True, False)
-        archive = manager.store.folder / backup.archive_name
+        archive = courier.store.folder / backup.archive_name
         content = bytearray(archive.read_bytes())
         content[-1] ^= 1
         archive.write_bytes(content)
-        damaged = await manager.drills.drill_on_disk(backup, abort=Abort())
+        damaged = await courier.drills.drill_on_disk(backup, abort=Abort())
         assert not damaged.ok
         with changed(ann.messages[0].document, at=500):  # type: ignore[arg-type]
-            from_telegram = await manager.drills.drill_newest()
+            from_telegram = await courier.drills.drill_newest()
         assert from_telegram is not None
         assert not from_telegram.ok
-        await manager.alarms.deliver()
+        await courier.alarm_rounds.deliver()
     assert "Test-restore failed" in ann.last.text
 
 
@@ -322,24 +322,24 @@ async def test_with_an_identity_on_the_server_a_drill_opens_it(standin: StandIn,
     """The whole restore is rehearsed, and the ZIP that was opened for it is gone afterwards."""
     key = identity_file(tmp_path, SECRET)
     settings = sealed_settings(tmp_path, standin, make_database(tmp_path / "shop.db"), AGE_IDENTITY_FILE=str(key))
-    async with open_manager(settings, deliver=True) as manager:
-        await back_up(manager)
-        drill = await manager.drills.drill_newest()
+    async with open_courier(settings, deliver=True) as courier:
+        await back_up(courier)
+        drill = await courier.drills.drill_newest()
         assert drill is not None
         assert (drill.ok, drill.opened) == (True, True)
         assert "1 database restored and checked" in drill.detail
-        assert list(manager.store.work.iterdir()) == []
-        assert (await manager.status()).restore_proven == drill
+        assert list(courier.store.work.iterdir()) == []
+        assert (await courier.manager.status()).restore_proven == drill
 
 
 async def test_an_identity_that_does_not_fit_fails_the_drill(standin: StandIn, ann: Person, tmp_path: Path) -> None:
     """On the day it is needed it would not open either: that is worth an alarm."""
     key = identity_file(tmp_path, new_identity()[0])
     settings = sealed_settings(tmp_path, standin, make_database(tmp_path / "shop.db"), AGE_IDENTITY_FILE=str(key))
-    async with open_manager(settings, deliver=True) as manager:
-        await back_up(manager)
-        drill = await manager.drills.drill_newest()
-        await manager.alarms.deliver()
+    async with open_courier(settings, deliver=True) as courier:
+        await back_up(courier)
+        drill = await courier.drills.drill_newest()
+        await courier.alarm_rounds.deliver()
     assert drill is not None
     assert not drill.ok
     assert "Compare the fingerprint" in ann.last.text or "No key given here opens" in ann.last.text
@@ -358,36 +358,36 @@ async def test_without_a_key_archives_of_a_lost_catalogue_are_kept_and_not_count
     source = make_database(tmp_path / "shop.db")
     settings = sealed_settings(tmp_path, None, source, MAX_BACKUP_COUNT="1")
     made = []
-    async with open_manager(settings, deliver=False) as manager:
+    async with open_courier(settings, deliver=False) as courier:
         for _ in range(2):
-            made.append(await back_up(manager))
+            made.append(await back_up(courier))
     assert len(list(settings.backup_dir.glob("*.age"))) == 1
     await lose_catalogue(settings)
 
     for _ in range(2):  # a second start changes nothing
-        async with open_manager(settings, deliver=False) as manager:
-            (kept,) = await manager.catalogue.backups.select()
+        async with open_courier(settings, deliver=False) as courier:
+            (kept,) = await courier.catalogue.backups.select()
             assert (kept.archive_name, kept.proven, kept.sealed, kept.on_disk) == (
                 made[1].archive_name, False, UNKNOWN, True,
             )  # fmt: skip
             assert "no key here opens it" in kept.note
-            (decision,) = await manager.plan_prune()
+            (decision,) = await courier.housekeeping.plan_prune()
             assert decision.keep
             assert decision.why == "sealed, and no key here opens it: left alone"
-            status = await manager.status()
+            status = await courier.manager.status()
             assert status.latest is None
             assert status.latest_proven is None
             assert (status.week.ok, status.week.total) == (0, 0)
     for _ in range(2):
-        async with open_manager(settings, deliver=False) as manager:
-            await back_up(manager)
-            assert (manager.store.folder / made[1].archive_name).is_file()
+        async with open_courier(settings, deliver=False) as courier:
+            await back_up(courier)
+            assert (courier.store.folder / made[1].archive_name).is_file()
 
     with_key = sealed_settings(
         tmp_path, None, source, MAX_BACKUP_COUNT="1", AGE_IDENTITY_FILE=str(identity_file(tmp_path, SECRET))
     )
-    async with open_manager(with_key, deliver=False) as manager:
-        found = await manager.catalogue.backups.get(kept.id)
+    async with open_courier(with_key, deliver=False) as courier:
+        found = await courier.catalogue.backups.get(kept.id)
     assert (found.proven, found.sealed, found.archive_sha256) == (True, MARK, made[1].archive_sha256)
     assert found.note == ""
     assert [database.name for database in found.databases] == ["shop.db"]
@@ -396,32 +396,32 @@ async def test_without_a_key_archives_of_a_lost_catalogue_are_kept_and_not_count
 async def test_a_wrong_key_adopts_nothing_and_deletes_nothing(tmp_path: Path) -> None:
     """An identity that opens nothing is the same as none."""
     settings = sealed_settings(tmp_path, None, make_database(tmp_path / "shop.db"))
-    async with open_manager(settings, deliver=False) as manager:
-        made = await back_up(manager)
+    async with open_courier(settings, deliver=False) as courier:
+        made = await back_up(courier)
     await lose_catalogue(settings)
     wrong = sealed_settings(
         tmp_path, None, tmp_path / "shop.db", AGE_IDENTITY_FILE=str(identity_file(tmp_path, new_identity()[0]))
     )
-    async with open_manager(wrong, deliver=False) as manager:
-        (kept,) = await manager.catalogue.backups.select()
+    async with open_courier(wrong, deliver=False) as courier:
+        (kept,) = await courier.catalogue.backups.select()
     assert (kept.archive_name, kept.proven) == (made.archive_name, False)
 
 
 async def test_the_chat_tells_what_a_kept_archive_is(standin: StandIn, ann: Person, tmp_path: Path) -> None:
     """The pinned message knows its checksum: at the next start it is the backup it was, without any key."""
     settings = sealed_settings(tmp_path, standin, make_database(tmp_path / "shop.db"))
-    async with open_manager(settings, deliver=True) as manager:
-        made = await back_up(manager)
-        assert manager.pins is not None
-        await manager.pins.refresh()
+    async with open_courier(settings, deliver=True) as courier:
+        made = await back_up(courier)
+        assert courier.pins is not None
+        await courier.pins.refresh()
     await lose_catalogue(settings)
-    async with open_manager(settings, deliver=True) as manager:
-        assert not (await manager.catalogue.backups.select())[0].proven
-        assert manager.pins is not None
-        await manager.pins.refresh()
-    async with open_manager(settings, deliver=True) as manager:
-        on_disk = await manager.catalogue.backups.select(on_disk_only=True)
-        everything = await manager.catalogue.backups.select()
+    async with open_courier(settings, deliver=True) as courier:
+        assert not (await courier.catalogue.backups.select())[0].proven
+        assert courier.pins is not None
+        await courier.pins.refresh()
+    async with open_courier(settings, deliver=True) as courier:
+        on_disk = await courier.catalogue.backups.select(on_disk_only=True)
+        everything = await courier.catalogue.backups.select()
     assert on_disk == everything
     assert [(b.archive_sha256, b.sealed, b.proven) for b in on_disk] == [(made.archive_sha256, MARK, True)]
 
@@ -433,8 +433,8 @@ async def test_what_a_killed_restore_has_opened_is_swept_at_the_next_start(tmp_p
     room.mkdir(parents=True)
     (room / "database_backup_20260713_120000.zip").write_bytes(b"PK")
     room.with_name(f"{room.name}.lock").touch()
-    async with open_manager(settings, deliver=False) as manager:
-        assert list(manager.store.work.iterdir()) == []
+    async with open_courier(settings, deliver=False) as courier:
+        assert list(courier.store.work.iterdir()) == []
 
 
 async def test_an_identity_file_that_went_away_is_named(tmp_path: Path) -> None:
@@ -443,7 +443,7 @@ async def test_an_identity_file_that_went_away_is_named(tmp_path: Path) -> None:
     settings = sealed_settings(tmp_path, None, make_database(tmp_path / "shop.db"), AGE_IDENTITY_FILE=str(key))
     key.unlink()
     with pytest.raises(SealError, match=r"AGE_IDENTITY_FILE is .* does not exist"):
-        async with open_manager(settings, deliver=False):
+        async with open_courier(settings, deliver=False):
             pass
 
 

@@ -88,7 +88,7 @@ class World:
         self.set_telegrams_clock()
         self.possible += len(self.hidden) < len(self.databases)
         planned = self.now.replace(minute=0, second=0)
-        self.service.scheduler.fire(planned)
+        self.service.parts.planned.scheduler.fire(planned)
         await self.settled()
 
     def set_telegrams_clock(self) -> None:
@@ -99,7 +99,7 @@ class World:
         await until(self._idle)
 
     async def _idle(self) -> bool:
-        return self.service.scheduler.running is None and self.service.manager.running is None
+        return self.service.parts.planned.scheduler.running is None and self.service.courier.runs.running is None
 
     def write(self) -> None:
         """Let the application of one database commit something."""
@@ -216,12 +216,12 @@ class Used:
 
 async def all_served(world: World) -> None:
     """Everybody has the newest backup, and nothing is owed any more."""
-    catalogue = world.service.manager.catalogue
+    catalogue = world.service.courier.catalogue
 
     async def served() -> bool:
         world.now += timedelta(minutes=5)  # what waits for its next try becomes due
-        assert world.service.manager.ledger is not None
-        world.service.manager.ledger.nudge()
+        assert world.service.courier.ledger is not None
+        world.service.courier.ledger.nudge()
         newest = (await catalogue.backups.select(limit=1))[0]
         rows = await catalogue.deliveries.of(newest.id)
         return len(rows) == len(ADMINS) and all(row.state is DeliveryState.SENT for row in rows)
@@ -237,10 +237,10 @@ async def all_served(world: World) -> None:
 
 async def alarms_have_ended(world: World) -> None:
     """Every alarm that began has ended, and the phones were told so."""
-    alarms = world.service.manager.alarms
+    alarms, alarm_rounds = world.service.courier.alarms, world.service.courier.alarm_rounds
 
     async def over() -> bool:
-        await alarms.deliver()
+        await alarm_rounds.deliver()
         if await alarms.open_alarms() == ():
             return True
         await world.pass_hour()  # what could not be told is tried again after some minutes
@@ -253,7 +253,7 @@ async def alarms_have_ended(world: World) -> None:
 
 async def archives_are_right(world: World) -> None:
     """What the catalogue says is on the disk is there and whole, nothing else is, and the limits are kept."""
-    catalogue, folder = world.service.manager.catalogue, world.settings.backup_dir
+    catalogue, folder = world.service.courier.catalogue, world.settings.backup_dir
     on_disk = await catalogue.backups.select(limit=ALL, on_disk_only=True)
     assert {backup.archive_name for backup in on_disk} == {path.name for path in folder.glob("database_backup_*")}
     assert len(on_disk) <= KEPT_COUNT + len(world.databases)

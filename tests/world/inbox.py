@@ -39,8 +39,8 @@ class House:
 
     async def back_up(self) -> Backup:
         """Make a backup; it is in Ann's chat when this returns."""
-        manager = self.service.manager
-        made = await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+        courier = self.service.courier
+        made = await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
         return made.backup
 
     def archive(self, backup: Backup) -> Path:

@@ -56,7 +56,7 @@ class Town:
         await self.running.aclose()
 
     async def back_up(self) -> int:
-        result = await self.service.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+        result = await self.service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
         return result.backup.id
 
     @property
@@ -112,7 +112,7 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
 
 async def restores_of(town: Town) -> list[str]:
     """What the record says about restores, oldest first."""
-    audits = await town.service.manager.catalogue.service.audits()
+    audits = await town.service.courier.catalogue.service.audits()
     return [entry.action for entry in reversed(audits) if "restore" in entry.action]
 
 

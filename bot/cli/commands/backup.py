@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from bot.app.monitoring import tell_once
+from bot.app.service import tell_once
 from bot.cli import output
 from bot.cli.backup_output import print_run
 from bot.cli.opening import opened
@@ -19,7 +19,7 @@ from bot.config.settings import Settings
 from bot.errors import CourierError, DeliveryError, InstanceError, SettingsError, SnapshotError
 from bot.models import DeliveryState, Progress, RunResult, Trigger
 from bot.services.files.locks import ServiceLock
-from bot.services.manager import Manager
+from bot.services.manager import Courier
 from bot.texts.measures import count
 
 
@@ -102,23 +102,23 @@ async def _back_up_once(
                 stack.push_async_callback(lock.release)
             except InstanceError:
                 left_to_service = True
-        manager = await stack.enter_async_context(opened(settings, deliver=deliver and not left_to_service))
-        queue = await stack.enter_async_context(manager.watch())
-        run = asyncio.create_task(_back_up_and_pin(manager))
+        delivers = deliver and not left_to_service
+        courier = await stack.enter_async_context(opened(settings, deliver=delivers))
+        queue = await stack.enter_async_context(courier.runs.watch())
+        run = asyncio.create_task(_back_up_and_pin(courier, delivers=delivers))
         showing = asyncio.create_task(_show(queue, report))
         stack.callback(showing.cancel)
         return await run, left_to_service
 
 
-async def _back_up_and_pin(manager: Manager) -> RunResult:
+async def _back_up_and_pin(courier: Courier, *, delivers: bool) -> RunResult:
     try:
-        result = await manager.back_up(trigger=Trigger.COMMAND, requested_by="the command line")
+        result = await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="the command line")
     finally:
-        await tell_once(manager)
-    if manager.pins is not None:
-        await manager.pins.refresh()
-    if manager.upkeep is not None:
-        await manager.upkeep.refresh(tidy=False)
+        await tell_once(courier)
+    if delivers:
+        await courier.pins.refresh()
+        await courier.maintenance.refresh(tidy=False)
     return result
 
 

@@ -25,10 +25,14 @@ def command(
     settings = read_settings(env_file, reading=True)
 
     async def work() -> None:
-        async with opened(settings, reading=True) as manager:
-            backups = await manager.catalogue.backups.select(limit=limit, on_disk_only=not everything, gone_too=True)
+        async with opened(settings, reading=True) as courier:
+            backups = await courier.catalogue.backups.select(limit=limit, on_disk_only=not everything, gone_too=True)
             # Where only age and count decide, the same few words would stand in every row.
-            why = {d.backup.id: d.why for d in await manager.plan_prune()} if manager.keep_rules.any else {}
+            why = (
+                {d.backup.id: d.why for d in await courier.housekeeping.plan_prune()}
+                if courier.housekeeping.keep_rules.any
+                else {}
+            )
         if json:
             output.print_json(
                 [

@@ -18,7 +18,7 @@ def command(
     json: Json = False,
 ) -> None:
     """Write a note on a backup; it is shown in the list, in the history and on the backup's screen."""
-    changed = change_backup(which, env_file, lambda manager, backup_id: manager.note(backup_id, text, actor=BY))
+    changed = change_backup(which, env_file, lambda keeping, backup_id: keeping.note(backup_id, text, actor=BY))
     about = f"note on backup {changed.id}"
     print_changed(changed, f"The {about}: {changed.note}" if changed.note else f"No {about}.", json=json)
     if len(changed.note) < len(" ".join(text.split())):

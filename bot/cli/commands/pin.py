@@ -8,5 +8,5 @@ from bot.cli.options import DEFAULT_ENV, EnvFile, Json, Which
 
 def command(which: Which, env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     """Keep a backup for good: retention never deletes it."""
-    changed = change_backup(which, env_file, lambda manager, backup_id: manager.pin(backup_id, True, actor=BY))
+    changed = change_backup(which, env_file, lambda keeping, backup_id: keeping.pin(backup_id, True, actor=BY))
     print_changed(changed, f"Backup {changed.id} is pinned: {changed.archive_name} stays.", json=json)

@@ -22,8 +22,8 @@ def command(
     settings = read_settings(env_file, reading=dry_run)
 
     async def work() -> None:
-        async with opened(settings, reading=dry_run) as manager:
-            decisions = await manager.plan_prune() if dry_run else await manager.prune()
+        async with opened(settings, reading=dry_run) as courier:
+            decisions = await courier.housekeeping.plan_prune() if dry_run else await courier.housekeeping.prune()
         if json:
             output.print_json(decisions)
         else:

@@ -15,9 +15,9 @@ def command(which: Which, env_file: EnvFile = DEFAULT_ENV, json: Json = False) -
     settings = read_settings(env_file, reading=True)
 
     async def work() -> None:
-        async with opened(settings, reading=True) as manager:
-            found = await manager.catalogue.backups.find(which)
-            details = await manager.details(found.id)
+        async with opened(settings, reading=True) as courier:
+            found = await courier.catalogue.backups.find(which)
+            details = await courier.manager.details(found.id)
         if json:
             output.print_json(details)
         else:

@@ -19,8 +19,8 @@ def command(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     settings = read_settings(env_file, reading=True)
 
     async def work() -> bool:
-        async with opened(settings, reading=True, say=json) as manager:  # or else its screen says it
-            status = await manager.status()
+        async with opened(settings, reading=True, say=json) as courier:  # or else its screen says it
+            status = await courier.manager.status()
         if json:
             output.print_json(status)
         else:

@@ -8,5 +8,5 @@ from bot.cli.options import DEFAULT_ENV, EnvFile, Json, Which
 
 def command(which: Which, env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     """Give a pinned backup back to retention."""
-    changed = change_backup(which, env_file, lambda manager, backup_id: manager.pin(backup_id, False, actor=BY))
+    changed = change_backup(which, env_file, lambda keeping, backup_id: keeping.pin(backup_id, False, actor=BY))
     print_changed(changed, f"Backup {changed.id} is not pinned: it goes as any other does.", json=json)

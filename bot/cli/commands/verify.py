@@ -17,7 +17,8 @@ from bot.cli.sources import sources_on_disk
 from bot.errors import CourierError, DamagedArchiveError, NotFoundError
 from bot.services.archive.verify import verify_archive
 from bot.services.concurrency.abort import Abort
-from bot.services.manager import Manager
+from bot.services.drill.drill import Drills
+from bot.services.manager import Courier
 from bot.services.restore.sources import RestoreSource
 from bot.services.retention.inventory import record_fault
 from bot.services.sealing.header import is_sealed
@@ -39,13 +40,13 @@ def command(
     keys = keys_of(settings, identity or ())
 
     async def work() -> None:
-        async with opened(settings, reading=True) as manager:
-            rows = [] if which else await _gone(manager)
-            sources = await sources_on_disk(which or (), manager.store, manager.catalogue)
+        async with opened(settings, reading=True) as courier:
+            rows = [] if which else await _gone(courier)
+            sources = await sources_on_disk(which or (), courier.store, courier.catalogue)
             sealed = [source.files[0] for source in sources if await asyncio.to_thread(is_sealed, source.files[0])]
-            manager.use_keys(await offered(sealed, keys, ask=not json))
+            drills = Drills(courier.catalogue, courier.store, keys=await offered(sealed, keys, ask=not json))
             for source in sources:
-                rows.append(await _verify(manager, source, sealed=source.files[0] in sealed, quiet=json))
+                rows.append(await _verify(courier, drills, source, sealed=source.files[0] in sealed, quiet=json))
         if json:
             output.print_json([row.as_data() for row in rows])
         else:
@@ -56,9 +57,9 @@ def command(
     asyncio.run(work())
 
 
-async def _gone(manager: Manager) -> list[Verified]:
+async def _gone(courier: Courier) -> list[Verified]:
     """Return what the disk should have and does not have any more."""
-    gone = [backup for backup in await manager.catalogue.archives.faulty() if backup.gone]
+    gone = [backup for backup in await courier.catalogue.archives.faulty() if backup.gone]
     return [
         Verified(
             archive=backup.archive_name,
@@ -69,16 +70,16 @@ async def _gone(manager: Manager) -> list[Verified]:
     ]
 
 
-async def _verify(manager: Manager, source: RestoreSource, *, sealed: bool, quiet: bool) -> Verified:
+async def _verify(courier: Courier, drills: Drills, source: RestoreSource, *, sealed: bool, quiet: bool) -> Verified:
     """Compare and test-restore one archive; what was found damaged is recorded of its backup."""
     archive, changed = source.files[0], ""
     try:
         if not sealed:  # or else the seal proves every byte, when it is opened
             changed = await _compare(source, quiet=quiet)
-        restored = " ".join(filter(None, (await manager.drills.prove(archive, source.backup), changed)))
+        restored = " ".join(filter(None, (await drills.prove(archive, source.backup), changed)))
     except CourierError as error:
         if source.backup is not None and isinstance(error, DamagedArchiveError):
-            await record_fault(manager.store, manager.catalogue, source.backup, error.sentence)
+            await record_fault(courier.store, courier.catalogue, source.backup, error.sentence)
         return Verified(archive=archive.name, fault=error.sentence, error=error)
     return Verified(archive=archive.name, restored=restored)
 

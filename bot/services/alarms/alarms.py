@@ -1,27 +1,22 @@
-"""Opens and closes the service's alarms as troubles begin and end, and has a task send them."""
+"""Opens and closes the service's alarms as troubles begin and end; lets people accept and silence them."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from loguru import logger
 
 from bot.clock import Clock, utc_now
 from bot.errors import CourierError, NotFoundError
 from bot.models import Alarm, BackedUp
-from bot.services.alarms.dispatch import AlarmDispatch
-from bot.services.alarms.listener import Audience, Listener
 from bot.services.alarms.register import AlarmRegister
 from bot.services.alarms.shrinking import FURTHER_BACK, Shrinkage, ShrinkBaseline, baseline_of, has_lost, shrinkage_from
 from bot.services.catalogue import Catalogue
-
-LOOK_EVERY = 30.0
-"""Seconds between two looks at everything, if nothing happens before."""
 
 SHRUNKEN = "shrunken"
 SKIPPED = "skipped"
@@ -32,34 +27,30 @@ MANY = "*"
 GONE are those that a pattern found before.
 """
 
-AlarmCheck = Callable[[], Awaitable[None]]
-
-Loudness = Callable[[int, datetime], Awaitable[bool]]
-"""Whether an alarm may sound in an admin's chat now."""
-
 
 class Alarms:
     """Every open alarm, and who knows of it. Nothing here raises into a caller or makes it wait for a message.
 
     What is open is kept in memory and in the catalogue: it survives restarts, and a disk that is too full for the
-    catalogue silences nobody. Where nobody listens (`audience`), alarms are only recorded.
+    catalogue silences nobody. The rounds (`AlarmRounds`) look for troubles and tell people; without them, alarms are
+    only recorded.
     """
 
     def __init__(
-        self, catalogue: Catalogue, *, reminder: timedelta, shrink_percent: int, clock: Clock = utc_now
+        self,
+        catalogue: Catalogue,
+        *,
+        shrink_percent: int,
+        nudged: Callable[[], None] = lambda: None,
+        forgets: bool = False,
+        clock: Clock = utc_now,
     ) -> None:
-        self.sentries: tuple[AlarmCheck, ...] = ()
-        """Who looks whether something is wrong, at every round; each begins and ends alarms."""
-        self.audience: Audience = _nobody
-        self.loudness: Loudness = _always_loud
-        """Where the admins' own choices of quiet hours plug in."""
-        self.reminder = reminder
+        """`nudged` hears that somebody should look now. The process that tells people also `forgets` what is over."""
         self.shrink_percent = shrink_percent
+        self.register = AlarmRegister(catalogue, clock=clock)
         self._catalogue, self._clock = catalogue, clock
-        self._register = AlarmRegister(catalogue, clock=clock)
-        self._dispatch = AlarmDispatch(self._register, reminder=reminder, clock=clock)
+        self._nudged, self._forgets = nudged, forgets
         self._lock = asyncio.Lock()
-        self._nudged = asyncio.Event()
 
     # --- what anybody may say ----------------------------------------------------------------------------------
 
@@ -67,7 +58,7 @@ class Alarms:
         """Begin the alarm of a key (`kind:subject`), or let the open one say this from now on. Never raises."""
         async with self._lock:
             await self._load()
-            alarm = self._register.open(key)
+            alarm = self.register.open(key)
             if alarm is None:
                 alarm = Alarm(
                     id=secrets.token_hex(4),
@@ -83,17 +74,17 @@ class Alarms:
                 if changed == alarm:
                     return
                 alarm = changed
-            await self._register.keep(alarm)
+            await self.register.keep(alarm)
         self.nudge()
 
     async def clear(self, key: str, ending: str = "", *, accepted: bool = False) -> None:
         """End the alarm of a key, if it is open; `ending` says how. Never raises."""
         async with self._lock:
             await self._load()
-            alarm = self._register.open(key)
+            alarm = self.register.open(key)
             if alarm is None:
                 return
-            await self._register.keep(replace(alarm, ended_at=self._clock(), ending=ending, accepted=accepted))
+            await self.register.keep(replace(alarm, ended_at=self._clock(), ending=ending, accepted=accepted))
             logger.info("alarm {} is over: {}", key, ending)
         self.nudge()
 
@@ -101,7 +92,7 @@ class Alarms:
         """Return what is open, oldest first."""
         async with self._lock:
             await self._load()
-            return self._register.all_open()
+            return self.register.all_open()
 
     async def accept(self, alarm_id: str, *, actor: str) -> Alarm:
         """End an alarm because a person says that all is as it should be; what is gone is expected no longer.
@@ -120,9 +111,9 @@ class Alarms:
     async def hush(self, alarm_id: str, address: str, until: datetime, *, actor: str) -> Alarm:
         """Remind a listener of an open alarm not before an instant. Raises `NotFoundError` when it is over."""
         alarm = await self._find(alarm_id)
-        notice = self._register.notice(alarm_id, address)
+        notice = self.register.notice(alarm_id, address)
         if notice is not None:
-            await self._register.save_notice(replace(notice, quiet_until=until))
+            await self.register.save_notice(replace(notice, quiet_until=until))
         with suppress(CourierError):
             await self._catalogue.service.audit(
                 actor, "silenced an alarm for themselves", f"{alarm.title}: {alarm.sentence}"
@@ -165,57 +156,15 @@ class Alarms:
             fall = fall or shrinkage_from(database, level, percent)
         return fall
 
-    # --- telling -----------------------------------------------------------------------------------------------
-
     def nudge(self) -> None:
-        """Look now."""
-        self._nudged.set()
+        """Let the rounds look now."""
+        self._nudged()
 
-    def returned(self, chat_id: int) -> None:
-        """Somebody can be reached again: what they have yet to be told of does not wait any longer."""
-        self._dispatch.returned(chat_id)
-        self.nudge()
-
-    async def run(self) -> None:
-        """Look and tell until cancelled; whatever goes wrong, it goes on."""
-        try:
-            while True:
-                self._nudged.clear()
-                await self.look()
-                await self.notify()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._nudged.wait(), LOOK_EVERY)
-        finally:
-            await self._dispatch.stop()
-
-    async def look(self) -> None:
-        """Run every check; one that fails is logged, and the others run all the same."""
-        for sentry in self.sentries:
-            try:
-                await sentry()
-            except CourierError as error:
-                logger.error("something could not be watched: {}", error.sentence)
-            except Exception:
-                logger.exception("something could not be watched")
-
-    async def notify(self) -> None:
-        """Begin to tell everybody what is due to them, each in a task of their own."""
+    async def load(self) -> None:
+        """Let the register know what was recorded, and record what could not be. Never raises."""
         async with self._lock:
             await self._load()
-            await self._register.save_again()
-        try:
-            listeners = tuple(await self.audience())
-        except CourierError as error:
-            logger.error("nobody can be told: {}", error.sentence)
-            return
-        self._dispatch.begin(listeners)
-        self._register.let_go()
-
-    async def deliver(self) -> None:
-        """Look, tell, and wait until everybody who can be told now was."""
-        await self.look()
-        await self.notify()
-        await self._dispatch.over()
+            await self.register.save_again()
 
     async def _find(self, alarm_id: str) -> Alarm:
         found = next((alarm for alarm in await self.open_alarms() if alarm.id == alarm_id), None)
@@ -225,12 +174,4 @@ class Alarms:
 
     async def _load(self) -> None:
         """Let the register take in what was known before; only the process that tells forgets what is long over."""
-        await self._register.load(forget=self.audience is not _nobody)
-
-
-async def _always_loud(_admin_id: int, _now: datetime) -> bool:
-    return True
-
-
-async def _nobody() -> tuple[Listener, ...]:
-    return ()
+        await self.register.load(forget=self._forgets)

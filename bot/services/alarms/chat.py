@@ -10,7 +10,7 @@ from typing import Protocol
 
 from bot.clock import Clock
 from bot.models import Alarm, AlarmNotice, Recipient
-from bot.services.alarms.alarms import MANY, SHRUNKEN, SKIPPED, Loudness
+from bot.services.alarms.alarms import MANY, SHRUNKEN, SKIPPED
 from bot.services.alarms.lifecycle import EDITABLE_FOR, AlarmStep, fingerprint
 from bot.services.alarms.listener import NotNotifiedError
 from bot.services.contracts.destination import Notice, NoticeButton, Outcome, Wait
@@ -20,6 +20,9 @@ Buttons = Callable[[Alarm], tuple[NoticeButton, ...]]
 
 AffectedDatabases = Callable[[Recipient, Collection[str]], Awaitable[frozenset[str]]]
 """With which of these databases' trouble a recipient is to be bothered."""
+
+Loudness = Callable[[int, datetime], Awaitable[bool]]
+"""Whether an alarm may sound in an admin's chat now."""
 
 OF_ONE_DATABASE = (SKIPPED, SHRUNKEN)
 

@@ -57,7 +57,6 @@ _TITLES = {
 _MEND = {SKIPPED: "", GONE: " Bring it back (History has its backups), or say that it is right."}
 _NOT_NAMED = "is no longer among DATABASES"
 
-DiskUsage = Callable[[Path], tuple[int, int]]
 Check = Callable[[], Awaitable[None]]
 
 
@@ -83,11 +82,10 @@ class AlarmChecks:
         stale_after: timedelta | None,
         audience: Iterable[Recipient],
         clock: Clock,
-        usage: DiskUsage = disk_usage,
     ) -> None:
         self._alarms, self._catalogue, self._store, self._timetable = alarms, catalogue, store, timetable
         self._running, self._stale_after = running, stale_after
-        self._audience, self._clock, self._usage = tuple(audience), clock, usage
+        self._audience, self._clock = tuple(audience), clock
         self._started_at = clock()
         self._mark: object = None
         self._latest: Backup | None = None
@@ -235,7 +233,7 @@ class AlarmChecks:
         short = []
         worst_case = False
         for folder in dict.fromkeys((store, work)):
-            free, total = await asyncio.to_thread(self._usage, folder)
+            free, total = await asyncio.to_thread(disk_usage, folder)
             enough = max(2 * need + SPARE_BYTES, min(round(total * FREE_SHARE), FREE_ENOUGH))
             worst_case = worst_case or free < enough * 1.1
             if free < enough:

@@ -15,6 +15,7 @@ from bot.models import Recipient, StoredVolume
 from bot.services.alarms.alarms import Alarms
 from bot.services.catalogue import Catalogue
 from bot.services.contracts.destination import ArchiveGone, Outcome
+from bot.services.contracts.polling import PollingState
 
 TOLERANCE = timedelta(minutes=2)
 """Telegram's Date header is of a second's precision, and a slow answer may be some seconds old."""
@@ -102,13 +103,12 @@ class ConflictCheck:
 class TokenCheck:
     """Follows whether Telegram refuses the token that it accepted before."""
 
-    def __init__(self, alarms: Alarms, refusals: Callable[[], int], heard: Callable[[], bool]) -> None:
-        """`refusals` counts those in a row, `heard` tells whether Telegram has accepted it in this process."""
-        self._alarms, self._refusals, self._heard = alarms, refusals, heard
+    def __init__(self, alarms: Alarms, polling: PollingState) -> None:
+        self._alarms, self._polling = alarms, polling
 
     async def look(self) -> None:
         """Begin or end the alarm."""
-        if self._refusals() >= REFUSALS:
+        if self._polling.refusals >= REFUSALS:
             await self._alarms.raise_(
                 "token",
                 "Telegram refuses this bot's token (401), which it accepted before. Backups go on, to the disk and to "
@@ -116,7 +116,7 @@ class TokenCheck:
                 "hour; a token that was revoked never works again: copy BOT_TOKEN from @BotFather, and restart.",
                 title="Telegram refuses the bot's token",
             )
-        elif not self._refusals() and self._heard():
+        elif not self._polling.refusals and self._polling.heard:
             await self._alarms.clear("token", "Telegram accepts the token again.")
 
 

@@ -14,13 +14,14 @@ from loguru import logger
 
 from bot.clock import Clock
 from bot.config.settings import Settings
-from bot.errors import AbortedError, CourierError, TelegramError
+from bot.errors import AbortedError, BusyError, CourierError, NotFoundError, TelegramError
 from bot.models import (
     Backup,
     BackupState,
     Delivery,
     DeliveryState,
     Progress,
+    Recipient,
     RunInProgress,
     RunResult,
     Stage,
@@ -31,10 +32,11 @@ from bot.services.backup.pipeline import BackupPlan, NothingLeftError, make_back
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.delivery.ledger import Ledger
-from bot.services.files.locks import RunLock
+from bot.services.files.locks import what_runs
 from bot.services.files.store import Store
+from bot.services.files.under_way import RunsUnderWay
 from bot.services.messages.preferences import Preferences
-from bot.services.retention.housekeeping import Housekeeping
+from bot.services.retention.housekeeping import Housekeeping, where_gone
 from bot.services.snapshot.databases import Discovery
 
 FINISH_WITHIN = 2.0
@@ -70,12 +72,13 @@ class Runs:
         catalogue: Catalogue,
         store: Store,
         *,
-        ledger: Ledger | None,
+        ledger: Ledger,
         preferences: Preferences,
         alarms: Alarms,
         housekeeping: Housekeeping,
         settle: Callable[[], Awaitable[object]],
         discover: Callable[[], Awaitable[Discovery]],
+        under_way: RunsUnderWay,
         ended: Callable[[], None],
         clock: Clock,
     ) -> None:
@@ -90,25 +93,32 @@ class Runs:
         self._idle = asyncio.Event()
         self._idle.set()
         self._watchers: set[asyncio.Queue[Progress]] = set()
-        self._lock = RunLock(store.folder, clock=clock)
+        self._under_way = under_way
 
     @property
     def running(self) -> RunInProgress | None:
         """The run under way in this process."""
         return self._run.seen() if self._run is not None else None
 
-    async def running_elsewhere(self) -> RunInProgress | None:
-        """The run, a backup or a restore, of whoever holds the lock: another process, when none is under way here."""
-        return await self._lock.run()
+    async def back_up(
+        self, *, trigger: Trigger, requested_by: str, actor: str = "", asked_in: int | None = None
+    ) -> RunResult:
+        """Back up every database, prove the archive, deliver it, and tidy the store.
 
-    async def make(self, *, trigger: Trigger, requested_by: str, actor: str, asked_in: int | None) -> RunResult:
-        """Do what `Manager.back_up` promises; to be called when no run is under way in this process."""
+        It is delivered to those who want it, and in any case to `asked_in`, the private chat it was asked for in.
+        Raises `BusyError` when a run is under way, here or in another process; `NothingToBackUpError`, `ArchiveError`,
+        `NoSpaceError`, `AbortedError` when there is no new backup, after it was recorded and reported as failed.
+        A recipient that could not be served is no error: it stands in the result and in the ledger. `actor` is who the
+        record names, by default `requested_by` where a person asked.
+        """
+        if (running := self._under_way.here) is not None:  # nothing may be awaited after this
+            raise BusyError(what_runs(running), hint="Wait for it to finish.")
         run = _Run(trigger, requested_by, self._clock(), Abort(), Progress(stage=Stage.STARTING), asked_in=asked_in)
         self._run = run
         self._idle.clear()
         try:
             await self._settle()  # a half copy of a restore that was killed would be taken for a crashed writer
-            async with self._lock.hold(trigger=trigger, requested_by=requested_by):
+            async with self._under_way.lock.hold(trigger=trigger, requested_by=requested_by):
                 if trigger in (Trigger.BUTTON, Trigger.COMMAND):
                     await self._catalogue.service.audit(actor or requested_by, "started a backup")
                 backup = await self._back_up(run)
@@ -209,13 +219,11 @@ class Runs:
     # --- its deliveries ----------------------------------------------------------------------------------------
 
     async def _deliver(self, backup: Backup, run: _Run) -> None:
-        """Send the backup to everybody to whom it is due; without a ledger, write down that it is owed.
+        """Send the backup to everybody to whom it is due.
 
         Raises `TelegramError` where the token is refused, after everybody outside Telegram was served.
         """
         due = await self._preferences.assign_recipients(backup, asked_in=run.asked_in)
-        if self._ledger is None:
-            return
         self._report(run, Progress(stage=Stage.DELIVER, total=backup.archive_bytes))
         self._alarms.nudge()  # what this backup lacks is told at once, however long its upload takes
         while due:
@@ -229,6 +237,24 @@ class Runs:
             )
             substitute = await self._preferences.reassign_if_unreachable(backup)
             due = (substitute,) if substitute is not None else ()
+
+    async def send_again(self, backup_id: int, recipient: Recipient, *, actor: str = "") -> Delivery:
+        """Send one backup to one chat once more. Raises `NotFoundError` when its archive is gone."""
+        backup = await self._catalogue.backups.get(backup_id)
+        if not backup.on_disk or backup.damaged:
+            raise NotFoundError(
+                f"The archive of backup {backup_id} is {'damaged' if backup.damaged else where_gone(backup)}.",
+                hint="Scroll up in the chat: what was delivered stays there."
+                if backup.same_as is None
+                else f"Nothing had changed: backup {backup.same_as} holds the same.",
+            )
+        if actor:
+            await self._catalogue.service.audit(
+                actor, "took a backup again", f"backup {backup_id}, to {recipient.address}"
+            )
+        (delivery,) = await self._ledger.deliver(backup, to=[recipient], silent=False, force=True)
+        await settle(self._catalogue, backup_id)
+        return delivery
 
     async def _drop_if_needless(self, backup_id: int) -> None:
         """Take back the archive of a run that found nothing changed, if that was asked for; the run stays recorded."""
@@ -262,7 +288,7 @@ class Runs:
         new_stage = progress.stage is not run.progress.stage
         run.progress = progress
         if new_stage:
-            self._lock.tell(progress.stage)
+            self._under_way.lock.tell(progress.stage)
         for queue in tuple(self._watchers):
             with suppress(asyncio.QueueEmpty):
                 queue.get_nowait()

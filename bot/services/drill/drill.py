@@ -40,8 +40,6 @@ from bot.services.sealing.keys import NO_KEYS, Keys
 if TYPE_CHECKING:
     from bot.services.objects.archives import BucketArchives as Stored
 
-Alarm = Callable[[Backup, Drill], Awaitable[object]]
-
 _FAILED = "⚠️ Its test-restore"
 
 PATIENCE = 20.0
@@ -143,14 +141,17 @@ class Drills:
         store: Store,
         files: Files | None = None,
         *,
-        alarm: Alarm | None = None,
+        recorded: Callable[[], None] = lambda: None,
         keys: Keys = NO_KEYS,
         clock: Clock = utc_now,
         patience: float = PATIENCE,
     ) -> None:
-        """Without `files`, archives on the disk are all that can be test-restored; without `keys`, no sealed ones."""
+        """Without `files`, archives on the disk are all that can be test-restored; without `keys`, no sealed ones.
+
+        `recorded` hears of every test-restore once it is written down, whatever came of it.
+        """
         self._catalogue, self._store, self._files = catalogue, store, files
-        self._alarm, self._keys, self._clock = alarm, keys, clock
+        self._recorded, self._keys, self._clock = recorded, keys, clock
         self.patience = patience
         self._busy = asyncio.Lock()
         self.trouble = ""
@@ -296,21 +297,17 @@ class Drills:
         if ok:
             logger.info("backup {} test-restored from {}: {}", backup.id, source, detail)
         else:
-            await self._tell(backup, drill)
+            await self._note_failure(backup, drill)
+        self._recorded()
         return drill
 
     def _can_open(self, archive: Path) -> bool:
         """Whether there is a key to try; a sealed archive that it does not open then fails its drill."""
         return not is_sealed(archive) or has_key_for(archive, self._keys)
 
-    async def _tell(self, backup: Backup, drill: Drill) -> None:
+    async def _note_failure(self, backup: Backup, drill: Drill) -> None:
         logger.error("the test-restore of backup {} from {} failed: {}", backup.id, drill.source, drill.detail)
         # After what a person noted, which is not ours to drop.
         kept = backup.note.partition(_FAILED)[0].rstrip(" ·")
         told = f"{_FAILED} from {drill.source} failed: {drill.detail}"
         await self._catalogue.backups.set_note(backup.id, f"{kept} · {told}" if kept else told)
-        if self._alarm is not None:
-            try:
-                await self._alarm(backup, drill)
-            except CourierError as error:
-                logger.error("nobody could be told: {}", error.sentence)

@@ -39,16 +39,17 @@ class Preferences:
         unchanged: WhenUnchanged = WhenUnchanged.SEND,
         chat_keep_hours: int = 0,
         store_folder: Path,
+        changed: Callable[[], None] = lambda: None,
         clock: Clock = utc_now,
     ) -> None:
+        """`changed` hears of every change of a choice."""
         self._catalogue, self._clock = catalogue, clock
         self._admins = frozenset(admins)
         self._recipients = tuple(recipients)
         self._timezone = timezone
         self._unchanged, self._chat_keep_hours = unchanged, chat_keep_hours
         self._folder = store_folder
-        self.changed: Callable[[], None] = lambda: None
-        """Called after every change of a choice."""
+        self._changed = changed
 
     # --- choosing ------------------------------------------------------------------------------------------------
 
@@ -215,7 +216,7 @@ class Preferences:
         await self._catalogue.preferences.set_choice(admin_id, choice)
         await self._catalogue.service.audit(actor, "chose messages", told)
         logger.info("{} chose for their chat: {}", actor, told)
-        self.changed()
+        self._changed()
 
     async def _of_chat(self, recipient: Recipient) -> MessageChoice:
         return await self.of(recipient.chat_id) if recipient.thread_id is None else MessageChoice()

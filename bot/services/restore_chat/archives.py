@@ -23,15 +23,14 @@ from bot.services.restore_chat.choices import RestoreChoice
 class Archives:
     """Finds archives. `files` is where they are fetched back from, None where nobody talks to Telegram."""
 
-    def __init__(self, catalogue: Catalogue, store: Store) -> None:
-        self.files: Files | None = None
-        self._catalogue, self._store = catalogue, store
+    def __init__(self, catalogue: Catalogue, store: Store, files: Files | None) -> None:
+        self._catalogue, self._store, self._files = catalogue, store, files
 
     async def has(self, backup: Backup) -> bool:
         """Tell whether the archive of a backup is on the disk, with nothing known against it, or in Telegram."""
         if not backup.proven:
             return False
-        return backup.sound or (self.files is not None and await self._point(backup) is not None)
+        return backup.sound or (self._files is not None and await self._point(backup) is not None)
 
     async def origin(
         self, choice: RestoreChoice, fetched: AsyncExitStack, abort: Abort, report: Report
@@ -47,7 +46,7 @@ class Archives:
         if backup.sound and await asyncio.to_thread(file.is_file):
             return RestoreSource(files=(file,), backup=backup)
         point = await self._point(backup)
-        if self.files is None or point is None:
+        if self._files is None or point is None:
             raise nowhere(backup)
         logger.info("{} is not on the disk; it is fetched back from Telegram", backup.archive_name)
         room = await fetched.enter_async_context(private_folder(self._store.work))
@@ -55,7 +54,7 @@ class Archives:
         def tell(done: int, total: int) -> None:
             report(RestoreProgress(stage=RestoreStage.FETCH, done=done, total=total, detail=backup.archive_name))
 
-        archive = await fetch_archive(self.files, point, room, abort=abort, progress=tell)
+        archive = await fetch_archive(self._files, point, room, abort=abort, progress=tell)
         return RestoreSource(files=(archive,), backup=backup)
 
     async def _point(self, backup: Backup) -> RestorePoint | None:

@@ -53,17 +53,21 @@ class RestoreSessions:
         *,
         discover: Callable[[], Awaitable[Discovery]],
         busy: Callable[[], Awaitable[RunInProgress | None]],
-        herald: RestoreListener,
+        listener: RestoreListener,
+        files: Files | None,
         clock: Clock,
         mark: StepHook = no_hook,
     ) -> None:
-        """`busy` tells of any run, here or in another process; tests stop a restore at a step of it by `mark`."""
-        self.herald = herald
+        """`busy` tells of any run, here or in another process; tests stop a restore at a step of it by `mark`.
+
+        `files` is where archives that left the disk are fetched back from; None where Telegram is not asked.
+        """
+        self._listener = listener
         self.trouble = ""
         self.mark = mark
         self._settings, self._catalogue, self._store = settings, catalogue, store
         self._busy, self._clock = busy, clock
-        self._archives = Archives(catalogue, store)
+        self._archives = Archives(catalogue, store, files)
         self._offers = Offers(clock)
         self._choices = RestoreChoices()
         self._plans = PendingPlans(clock)
@@ -98,15 +102,6 @@ class RestoreSessions:
     def withdraw(self, offer_id: str) -> None:
         """Let an offer go before its time; nothing happens when there is none."""
         self._offers.withdraw(offer_id)
-
-    @property
-    def files(self) -> Files | None:
-        """Where archives are fetched back from that are no longer on the disk; None where Telegram is not asked."""
-        return self._archives.files
-
-    @files.setter
-    def files(self, files: Files | None) -> None:
-        self._archives.files = files
 
     async def is_restorable(self, backup: Backup) -> bool:
         """Tell whether its archive is on the disk, or can be fetched back from Telegram."""
@@ -205,7 +200,7 @@ class RestoreSessions:
         if (run := self.running) is not None:
             raise BusyError(what_runs(run), hint=WAIT)
         self._plans.take(held)
-        return self._run.start(held, self.herald, after=lambda: self._after(held))
+        return self._run.start(held, self._listener, after=lambda: self._after(held))
 
     async def _after(self, held: ConfirmablePlan) -> None:
         if held.offer is not None:

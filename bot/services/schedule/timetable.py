@@ -86,10 +86,6 @@ class Notices(Protocol):
     def resumed(self, runs: Sequence[datetime], actor: str, now: datetime) -> str: ...
 
 
-async def _nobody_listens() -> None:
-    """Stand in where no scheduler runs in this process."""
-
-
 class Timetable:
     """Knows, changes and remembers the schedule; what is changed is followed at once by `listener`, and told."""
 
@@ -98,13 +94,14 @@ class Timetable:
         catalogue: Catalogue,
         settings: Settings,
         *,
-        notifier: AdminNotifier | None,
-        notices: Notices | None,
+        notifier: AdminNotifier,
+        notices: Notices,
+        listener: Callable[[], Awaitable[None]],
         clock: Clock,
     ) -> None:
         self.setting = settings.schedule
         self.timezone = settings.timezone
-        self.listener: Callable[[], Awaitable[None]] = _nobody_listens
+        self._listener = listener
         self._catalogue = catalogue
         self._notifier = notifier
         self._notices = notices
@@ -173,13 +170,12 @@ class Timetable:
         logger.bind(scheduler=True).warning(
             "the schedule was changed by {}: {} → {}", actor, before.expression, preview.expression
         )
-        await self.listener()
+        await self._listener()
         plan = await self.plan()
-        if self._notices is not None:
-            notice = self._notices.schedule_changed(
-                preview.expression, before.expression, preview.runs, actor, self._clock()
-            )
-            self.tell_others(notice, but=admin_id)
+        notice = self._notices.schedule_changed(
+            preview.expression, before.expression, preview.runs, actor, self._clock()
+        )
+        self.tell_others(notice, but=admin_id)
         return plan
 
     async def pause(self, *, actor: str, until: datetime | None = None, admin_id: int | None = None) -> None:
@@ -187,9 +183,9 @@ class Timetable:
         await self._catalogue.service.set_override(PAUSED, "yes", actor, until)
         await self._catalogue.service.audit(actor, "paused", f"until {until.isoformat()}" if until else "")
         logger.bind(scheduler=True).warning("scheduled backups paused by {}", actor)
-        await self.listener()
+        await self._listener()
         paused = (await self.plan()).paused
-        if self._notices is not None and paused is not None:
+        if paused is not None:
             self.tell_others(self._notices.paused(paused, self._clock()), but=admin_id)
 
     async def resume(self, *, actor: str, admin_id: int | None = None) -> None:
@@ -203,17 +199,13 @@ class Timetable:
         await self._catalogue.service.clear_override(PAUSED)
         await self._catalogue.service.audit(actor, "resumed")
         logger.bind(scheduler=True).info("scheduled backups resumed by {}", actor)
-        await self.listener()
-        if self._notices is not None:
-            notice = self._notices.resumed(self.next_runs(plan.expression, 1), actor, self._clock())
-            self.tell_others(notice, but=admin_id)
+        await self._listener()
+        self.tell_others(self._notices.resumed(self.next_runs(plan.expression, 1), actor, self._clock()), but=admin_id)
 
     def tell_others(self, html: str, *, but: int | None) -> None:
         """Tell every admin but one, silently and in the background: a slow Telegram holds up no press."""
-        if self._notifier is None:
-            return
         recipient = None if but is None else Recipient(chat_id=but)
-        telling = asyncio.create_task(self._tell(self._notifier, html, recipient))
+        telling = asyncio.create_task(self._tell(html, recipient))
         self._telling.add(telling)
         telling.add_done_callback(self._telling.discard)
 
@@ -223,9 +215,9 @@ class Timetable:
             telling.cancel()
         await asyncio.gather(*self._telling, return_exceptions=True)
 
-    async def _tell(self, notifier: AdminNotifier, html: str, but: Recipient | None) -> None:
+    async def _tell(self, html: str, but: Recipient | None) -> None:
         try:
-            await notifier.notify(html, loud=False, but=but)
+            await self._notifier.notify(html, loud=False, but=but)
         except CourierError as error:
             logger.warning("the other admins could not be told: {}", error.sentence)
 

@@ -23,15 +23,12 @@ GROWTH_OVER = timedelta(days=7)
 async def measure_health(
     status: Status,
     store: Store,
-    destinations: Router[ArchiveDestination] | None,
+    destinations: Router[ArchiveDestination],
     *,
     archives: Sequence[Backup],
     max_count: int,
 ) -> Health:
-    """Measure the disk, Telegram and every recipient, side by side; a slow one never takes longer than ten seconds.
-
-    Without `destinations` nothing is asked: this process delivers nowhere.
-    """
+    """Measure the disk, Telegram and every recipient, side by side; a slow one never takes longer than ten seconds."""
     disk = await asyncio.to_thread(shutil.disk_usage, store.folder)
     round_trip, trouble, recipients = await _telegram(status, destinations)
     return Health(
@@ -48,15 +45,13 @@ async def measure_health(
 
 
 async def _telegram(
-    status: Status, destinations: Router[ArchiveDestination] | None
+    status: Status, destinations: Router[ArchiveDestination]
 ) -> tuple[float | None, str, tuple[Reachability, ...]]:
     """Ask Telegram; where it does not answer, what the ledger remembers of each recipient has to do."""
     remembered = tuple(
         Reachability(recipient=entry.recipient, name=entry.name, trouble=entry.parked_reason)
         for entry in status.recipients
     )
-    if destinations is None:
-        return None, "This process does not talk to Telegram.", remembered
     probed = list(remembered)
 
     async def probe(index: int) -> None:

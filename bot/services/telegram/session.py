@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
+from typing import Any
 
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiohttp import ClientSession, TraceConfig, TraceRequestEndParams
@@ -18,7 +19,10 @@ Dated = Callable[[datetime, datetime], None]
 class DatedSession(AiohttpSession):
     """Calls `on_date` with the server's time and this machine's, at each answer that names one."""
 
-    on_date: Dated | None = None
+    def __init__(self, *, on_date: Dated, **more: Any) -> None:
+        """`more` is what aiogram's own session takes."""
+        super().__init__(**more)
+        self._on_date = on_date
 
     async def create_session(self) -> ClientSession:
         session = await super().create_session()
@@ -36,5 +40,5 @@ class DatedSession(AiohttpSession):
             server = parsedate_to_datetime(ended.response.headers["Date"])
         except (KeyError, ValueError):
             return
-        if self.on_date is not None and server.tzinfo is not None:
-            self.on_date(server.astimezone(UTC), here)
+        if server.tzinfo is not None:
+            self._on_date(server.astimezone(UTC), here)

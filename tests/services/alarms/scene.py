@@ -6,14 +6,14 @@ from contextlib import AsyncExitStack, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.app.service import open_manager
+from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.demo.phones import Person
 from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message
 from bot.errors import CourierError
 from bot.models import Alarm, Backup, Trigger
-from bot.services.manager import Manager
+from bot.services.manager import Courier
 from tests.world.databases import write_env
 
 START = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
@@ -30,8 +30,8 @@ class Scene:
         self._stack = AsyncExitStack()
 
     @property
-    def manager(self) -> Manager:
-        return self._manager
+    def courier(self) -> Courier:
+        return self._courier
 
     def clock(self) -> datetime:
         return self.now
@@ -40,8 +40,8 @@ class Scene:
         env = write_env(
             self.folder, self.sources, BOT_TOKEN=self.api.bot().token, TELEGRAM_API=self.api.url, **self.settings
         )
-        opened = open_manager(load_settings(env), deliver=True, clock=self.clock)
-        self._manager = await self._stack.enter_async_context(opened)
+        opened = open_courier(load_settings(env), deliver=True, clock=self.clock)
+        self._courier = await self._stack.enter_async_context(opened)
         return self
 
     async def close(self) -> None:
@@ -60,21 +60,21 @@ class Scene:
             self.api.clock.advance(step.total_seconds())
             if each is not None:
                 await each()
-            await self.manager.alarms.deliver()
+            await self.courier.alarm_rounds.deliver()
 
     async def back_up(self) -> Backup | None:
         """Make the hourly backup, and let everybody be told of what came of it; None when it failed."""
         made = None
         with suppress(CourierError):
-            made = (await self.manager.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")).backup
-        await self.manager.alarms.deliver()
+            made = (await self.courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")).backup
+        await self.courier.alarm_rounds.deliver()
         return made
 
     async def open_keys(self) -> list[str]:
         return [alarm.key for alarm in await self.open_alarms()]
 
     async def open_alarms(self) -> tuple[Alarm, ...]:
-        return await self.manager.alarms.open_alarms()
+        return await self.courier.alarms.open_alarms()
 
 
 def texts_of(person: Person) -> list[str]:

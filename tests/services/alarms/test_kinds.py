@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.monitoring import prepare_alarms
 from bot.models import BackupState, Trigger
+from bot.services.alarms import checks
 from bot.services.concurrency.abort import Abort
 from tests.services.alarms.scene import Scene, change, loud, notices, texts_of
 from tests.world.catalogue import limit_pages, run_sql
@@ -38,10 +38,10 @@ async def test_two_missed_runs_are_an_alarm_until_the_next_good_backup(scene: Sc
 async def test_an_admins_own_pause_is_no_alarm_before_it_may_be_forgotten(scene: Scene) -> None:
     """A pause with an end never is; one without an end is, from its second day, and the alarm names who paused."""
     await scene.back_up()
-    await scene.manager.pause(actor="Ann (11)", until=scene.now + 30 * HOUR)
+    await scene.courier.timetable.pause(actor="Ann (11)", until=scene.now + 30 * HOUR)
     await scene.pass_time(29 * HOUR)
     assert await scene.open_keys() == []
-    await scene.manager.pause(actor="Ann (11)")
+    await scene.courier.timetable.pause(actor="Ann (11)")
     await scene.pass_time(23 * HOUR)
     assert await scene.open_keys() == []
     await scene.pass_time(2 * HOUR)
@@ -130,7 +130,7 @@ async def test_what_was_let_go_is_missed_again_where_it_is_named(scene: Scene) -
     path.unlink()
     await scene.back_up()
     (alarm,) = await scene.open_alarms()
-    await scene.manager.alarms.accept(alarm.id, actor="Ann (11)")
+    await scene.courier.alarms.accept(alarm.id, actor="Ann (11)")
     await scene.pass_time(HOUR, scene.back_up)
     assert await scene.open_keys() == []
     scene.sources.append(path)
@@ -147,22 +147,22 @@ async def test_the_only_database_may_be_gone_rightly(scene: Scene) -> None:
     await scene.back_up()
     away = path.rename(path.with_suffix(".away"))
     await scene.back_up()
-    await scene.manager.alarms.deliver()
+    await scene.courier.alarm_rounds.deliver()
     assert sorted(await scene.open_keys()) == ["gone:users.db", "run"]
     gone = next(alarm for alarm in await scene.open_alarms() if alarm.kind == "gone")
-    await scene.manager.alarms.accept(gone.id, actor="Ann (11)")
-    await scene.manager.alarms.deliver()
+    await scene.courier.alarms.accept(gone.id, actor="Ann (11)")
+    await scene.courier.alarm_rounds.deliver()
     assert await scene.open_keys() == []
     assert any("Nothing is left to back up" in text for text in texts_of(scene.ann))
     await scene.back_up()
-    await scene.manager.alarms.deliver()
+    await scene.courier.alarm_rounds.deliver()
     assert await scene.open_keys() == []
-    assert (await scene.manager.catalogue.backups.latest_run()).skipped == ()
+    assert (await scene.courier.catalogue.backups.latest_run()).skipped == ()
     away.rename(path)
     assert await scene.back_up() is not None
     path.unlink()
     await scene.back_up()
-    await scene.manager.alarms.deliver()
+    await scene.courier.alarm_rounds.deliver()
     assert sorted(await scene.open_keys()) == ["gone:users.db", "run"]
 
 
@@ -178,13 +178,13 @@ async def test_a_folder_that_is_gone_rings_once_and_is_accepted_at_once(scene: S
     assert await scene.open_keys() == ["gone:*"]
     assert "8 databases have disappeared" in await the_alarm(scene)
     (alarm,) = await scene.open_alarms()
-    await scene.manager.alarms.accept(alarm.id, actor="Ann (11)")
+    await scene.courier.alarms.accept(alarm.id, actor="Ann (11)")
     made = await scene.back_up()
     assert made is not None
     assert made.skipped == ()
     await scene.pass_time(HOUR)
     assert await scene.open_keys() == []
-    assert {database.name for database in (await scene.manager.status()).databases} == {"users.db", "shop.db"}
+    assert {database.name for database in (await scene.courier.manager.status()).databases} == {"users.db", "shop.db"}
 
 
 async def test_a_database_that_no_pattern_names_any_more_is_nobodys_trouble(scene: Scene) -> None:
@@ -193,9 +193,9 @@ async def test_a_database_that_no_pattern_names_any_more_is_nobodys_trouble(scen
     scene.sources.pop(0)
     await scene.restart()
     await scene.back_up()
-    await scene.manager.alarms.deliver()
+    await scene.courier.alarm_rounds.deliver()
     assert await scene.open_keys() == []
-    (retired,) = [each for each in (await scene.manager.status()).databases if each.name == "users.db"]
+    (retired,) = [each for each in (await scene.courier.manager.status()).databases if each.name == "users.db"]
     assert (retired.trouble, retired.retired) == ("", True)
 
 
@@ -226,7 +226,7 @@ async def test_an_accepted_level_is_the_one_to_compare_with(scene: Scene) -> Non
     change(scene.sources[0], "DELETE FROM entries WHERE id > 100")
     await scene.back_up()
     (alarm,) = await scene.open_alarms()
-    await scene.manager.alarms.accept(alarm.id, actor="Ann (11)")
+    await scene.courier.alarms.accept(alarm.id, actor="Ann (11)")
     await scene.pass_time(3 * HOUR, scene.back_up)
     assert await scene.open_keys() == []
     (over,) = notices(scene.ben)
@@ -247,22 +247,17 @@ async def test_a_lost_table_and_a_lost_file_are_seen_and_another_process_sees_th
     await scene.back_up()
     assert await scene.open_keys() == ["shrunken:users.db"]
     change(scene.sources[1], "DROP TABLE entries")
-    await scene.manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+    await scene.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
     await scene.restart()
-    await scene.manager.alarms.deliver()
+    await scene.courier.alarm_rounds.deliver()
     assert await scene.open_keys() == ["shrunken:users.db", "shrunken:shop.db"]
     assert any("entries 50 → gone" in text for text in texts_of(scene.ann))
 
 
-async def test_a_disk_that_fills_is_an_alarm_before_it_is_full(scene: Scene) -> None:
+async def test_a_disk_that_fills_is_an_alarm_before_it_is_full(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Below the mark it begins, and only well above it does it end: no ringing at every file."""
     room = {"free": 60 << 30}
-    prepare_alarms(
-        scene.manager,
-        scene.manager.notifier,  # type: ignore[arg-type]
-        clock=scene.clock,
-        usage=lambda _folder: (room["free"], 1000 << 30),
-    )
+    monkeypatch.setattr(checks, "disk_usage", lambda _folder: (room["free"], 1000 << 30))
     await scene.back_up()
     assert await scene.open_keys() == []  # 6 % of a large disk is room enough
     room["free"] = (5 << 30) - 1
@@ -280,19 +275,19 @@ async def test_a_disk_that_fills_is_an_alarm_before_it_is_full(scene: Scene) -> 
 async def test_a_disk_too_full_for_the_catalogue_silences_nobody(scene: Scene) -> None:
     """An alarm that can't be written down is told all the same, and written down when there is room."""
     await scene.back_up()
-    catalogue = scene.manager.catalogue
+    catalogue = scene.courier.catalogue
     ((pages,),) = run_sql(catalogue, "PRAGMA page_count")
     await limit_pages(catalogue, pages)
     for number in range(200):
-        await scene.manager.alarms.raise_(f"test:{number}", "x" * 400, title=f"Trouble {number}")
-    await scene.manager.alarms.deliver()
+        await scene.courier.alarms.raise_(f"test:{number}", "x" * 400, title=f"Trouble {number}")
+    await scene.courier.alarm_rounds.deliver()
     assert len([message for message in notices(scene.ann) if "Trouble" in message.text]) == 200
     assert len(await catalogue.alarms.open()) < 200
     await limit_pages(catalogue, 1_000_000)
-    await scene.manager.alarms.deliver()
+    await scene.courier.alarm_rounds.deliver()
     assert len(await catalogue.alarms.open()) == 200
     await scene.restart()
-    await scene.manager.alarms.deliver()
+    await scene.courier.alarm_rounds.deliver()
     assert len([message for message in notices(scene.ann) if "Trouble" in message.text]) == 200
 
 
@@ -300,16 +295,16 @@ async def test_a_failed_test_restore_is_an_alarm_until_one_succeeds(scene: Scene
     """An archive that changed on the disk fails its drill; the next backup's drill ends the alarm."""
     made = await scene.back_up()
     assert made is not None
-    archive = Path(scene.manager.settings.backup_dir) / made.archive_name
+    archive = Path(scene.courier.settings.backup_dir) / made.archive_name
     whole = archive.read_bytes()
     archive.write_bytes(whole[:200] + b"\0" * 50 + whole[250:])
-    await scene.manager.drills.drill_on_disk(made, abort=Abort())
-    await scene.manager.alarms.deliver()
+    await scene.courier.drills.drill_on_disk(made, abort=Abort())
+    await scene.courier.alarm_rounds.deliver()
     assert await scene.open_keys() == ["drill"]
     assert "Do not rely on this backup" in await the_alarm(scene)
     archive.write_bytes(whole)
-    await scene.manager.drills.drill_on_disk(made, abort=Abort())
-    await scene.manager.alarms.deliver()
+    await scene.courier.drills.drill_on_disk(made, abort=Abort())
+    await scene.courier.alarm_rounds.deliver()
     assert await scene.open_keys() == []
 
 

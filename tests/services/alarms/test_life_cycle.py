@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from bot.demo.stand_in import faults
+from bot.models import MINUTES_A_DAY, QuietHours
 from tests.services.alarms.scene import Scene, notices, texts_of
 
 HOUR = timedelta(hours=1)
@@ -119,7 +120,7 @@ async def test_one_who_can_not_be_reached_keeps_nobody_from_hearing(scene: Scene
     assert len(notices(scene.ann)) == 2
     assert notices(scene.ben) == []
     scene.ben.unblock_bot()
-    await scene.manager.recipient_started(12, "Ben")
+    await scene.courier.manager.recipient_started(12, "Ben")
     await scene.pass_time(HOUR)
     assert await scene.open_keys() == ["skipped:users.db"]
     (message,) = notices(scene.ben)
@@ -127,12 +128,10 @@ async def test_one_who_can_not_be_reached_keeps_nobody_from_hearing(scene: Scene
 
 
 async def test_quiet_hours_silence_an_alarm_only_for_who_chose_so(scene: Scene) -> None:
-    """The hook of the admins' own choices decides about the sound, never about the message."""
-
-    async def ben_sleeps(admin_id: int, now: object) -> bool:
-        return admin_id != 12
-
-    scene.manager.alarms.loudness = ben_sleeps
+    """The admins' own choices decide about the sound, never about the message."""
+    await scene.courier.preferences.choose_quiet(
+        12, QuietHours(start=0, end=MINUTES_A_DAY - 1, alarms=True), actor="Ben (12)"
+    )
     scene.sources[0].unlink()
     await scene.back_up()
     assert [message.silent for message in notices(scene.ann)] == [False]

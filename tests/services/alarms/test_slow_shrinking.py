@@ -21,14 +21,14 @@ def users_of(rows: int, at: Scene, megabytes: int = 1) -> BackedUp:
 
 async def record(scene: Scene, rows: int, *, megabytes: int = 1) -> tuple[str, ...]:
     """Write down a backup of so many rows as a run does, and let the service look; the caption's warnings."""
-    catalogue = scene.manager.catalogue
+    catalogue = scene.courier.catalogue
     number = await catalogue.backups.begin(trigger=Trigger.SCHEDULE, requested_by="a test", started_at=scene.now)
     database = users_of(rows, scene, megabytes)
     await catalogue.backups.finish(
         number, state=BackupState.STORED, finished_at=scene.now, archive_sha256="ab", databases=[database]
     )
-    lines = await scene.manager.alarms.weigh(number, [database])
-    await scene.manager.alarms.look()
+    lines = await scene.courier.alarms.weigh(number, [database])
+    await scene.courier.alarm_rounds.look()
     return lines
 
 
@@ -99,6 +99,6 @@ async def test_an_accepted_level_is_what_the_days_after_it_are_compared_with(sce
     """What lies before "It is right" does not ring again, and a slow fall after it does."""
     assert await days(scene, [1000] * 12 + [800, 640, 510, 410], 6 * HOUR) == [410]
     (alarm,) = await scene.open_alarms()
-    await scene.manager.alarms.accept(alarm.id, actor="Ann (11)")
+    await scene.courier.alarms.accept(alarm.id, actor="Ann (11)")
     assert await days(scene, [400, 390, 380, 370, 360, 350, 340, 330, 320] * 1, 6 * HOUR) == []
     assert await days(scene, [320] * 4 + [250, 200, 160, 125], 6 * HOUR) == [125]

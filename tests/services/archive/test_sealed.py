@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from bot.app.service import open_manager
+from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.errors import AbortedError, ArchiveError
 from bot.models import BackupState, Progress, Stage, Trigger
@@ -202,9 +202,9 @@ async def test_no_unsealed_archive_is_on_the_disk_at_any_moment(
 
     monkeypatch.setattr(Runs, "_report", report_and_look)
     monkeypatch.setattr(PartFile, "_write", write_and_look)
-    async with open_manager(load_settings(env, need_telegram=False), deliver=False) as manager:
-        backup = (await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
-        again = await manager.catalogue.backups.get(backup.id)
+    async with open_courier(load_settings(env, need_telegram=False), deliver=False) as courier:
+        backup = (await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
+        again = await courier.catalogue.backups.get(backup.id)
     assert writes > 4
     assert seen == set()
     assert modes == {0}
@@ -226,10 +226,10 @@ async def test_killed_at_a_stage_nothing_unsealed_is_left(tmp_path: Path, stage:
     assert unsealed_archives(tmp_path) == []
     work = tmp_path / "backups" / ".work"
     assert all(path.stat().st_mode & 0o077 == 0 for path in work.iterdir())
-    async with open_manager(load_settings(env, need_telegram=False), deliver=False) as manager:
+    async with open_courier(load_settings(env, need_telegram=False), deliver=False) as courier:
         assert list(work.iterdir()) == []
         assert not list((tmp_path / "backups").glob("*.part"))
-        result = await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+        result = await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
     archive = tmp_path / "backups" / result.backup.archive_name
     run_age("-d", "-i", identity_file(tmp_path, SECRET), "-o", tmp_path / "a.zip", archive)
     with zipfile.ZipFile(tmp_path / "a.zip") as opened:

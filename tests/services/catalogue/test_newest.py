@@ -50,21 +50,21 @@ async def test_everybody_names_the_same_newest_backup(tmp_path: Path, ahead: tim
     wrong = await house.back_up()
     house.now = right
     newest = await house.back_up()
-    async with house.manager() as manager:
-        catalogue = manager.catalogue
+    async with house.courier() as courier:
+        catalogue = courier.catalogue
         assert (await catalogue.backups.find("latest")).id == newest.id
         origin = await find_source(catalogue, house.store, "latest")
         assert origin.backup is not None
         assert origin.backup.id == newest.id
         assert f"Backup {wrong.id} is dated in the future" in origin.note
-        status = await manager.status()
+        status = await courier.manager.status()
         assert status.latest is not None
         assert status.latest_proven is not None
         assert status.latest.id == status.latest_proven.id == newest.id
         assert any(f"Backup {wrong.id} is dated in the future" in warning for warning in status.warnings)
-        words = Texts(timezone=manager.timezone).details(await manager.details(wrong.id), house.now)
+        words = Texts(timezone=courier.settings.timezone).details(await courier.manager.details(wrong.id), house.now)
         assert "Dated in the future" in words
-        drill = await manager.drills.drill_newest()
+        drill = await courier.drills.drill_newest()
         assert drill is not None
         assert drill.backup_id == newest.id
         assert {d.last.id for d in status.databases if d.last} == {newest.id}

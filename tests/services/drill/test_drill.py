@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.service import Service, open_manager
+from bot.app.service import Service, open_courier
 from bot.config.settings import load_settings
 from bot.demo.phones import Person
 from bot.demo.stand_in.faults import bad_request, server_error
@@ -25,7 +25,7 @@ from bot.services.archive.write import MemberSource, write_archive
 from bot.services.concurrency.abort import Abort
 from bot.services.drill.drill import rehearse
 from bot.services.fetch.fetch import UnreachableError
-from bot.services.manager import Manager
+from bot.services.manager import Courier
 from bot.services.recovery.document import DOCUMENT_NAME
 from bot.texts import Texts
 from tests.services.recovery.scene import changed
@@ -53,16 +53,16 @@ def ann(standin: StandIn) -> Person:
 
 
 @pytest.fixture
-async def manager(standin: StandIn, ann: Person, tmp_path: Path) -> AsyncIterator[Manager]:
+async def courier(standin: StandIn, ann: Person, tmp_path: Path) -> AsyncIterator[Courier]:
     """A manager that delivers two databases to Ann."""
     sources = [make_database(tmp_path / "shop.db", 3000), make_database(tmp_path / "users.db", wal=False)]
     env = write_env(tmp_path, sources, BOT_TOKEN=standin.bot().token, TELEGRAM_API=standin.url, ADMIN_IDS="11")
-    async with open_manager(load_settings(env), deliver=True) as opened:
+    async with open_courier(load_settings(env), deliver=True) as opened:
         yield opened
 
 
-async def back_up(manager: Manager) -> Backup:
-    return (await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
+async def back_up(courier: Courier) -> Backup:
+    return (await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
 
 
 def archive_in(person: Person) -> StoredFile:
@@ -70,89 +70,89 @@ def archive_in(person: Person) -> StoredFile:
     return [m.document for m in person.messages if m.document and m.document.name != DOCUMENT_NAME][-1]
 
 
-async def test_the_newest_backup_is_proven_from_telegram(manager: Manager, standin: StandIn, ann: Person) -> None:
+async def test_the_newest_backup_is_proven_from_telegram(courier: Courier, standin: StandIn, ann: Person) -> None:
     """Its volumes are fetched back and opened; status, health and the backup say so, and nobody is bothered."""
-    backup = await back_up(manager)
+    backup = await back_up(courier)
     before = len(ann.messages)
-    drill = await manager.drills.drill_newest()
+    drill = await courier.drills.drill_newest()
     assert drill is not None
     assert (drill.backup_id, drill.ok, drill.source) == (backup.id, True, DrillSource.TELEGRAM)
     assert "2 databases restored and checked" in drill.detail
     assert standin.calls_of("download", ok=True)
-    status = await manager.status()
+    status = await courier.manager.status()
     assert status.restore_proven == status.last_drill == drill
-    texts = Texts(timezone=manager.timezone)
+    texts = Texts(timezone=courier.settings.timezone)
     assert "Restore last proven just now, from Telegram" in texts.status(status)
-    assert "Restore last proven just now, from Telegram" in texts.health(await manager.health())
-    assert "Restore proven" in texts.details(await manager.details(backup.id), status.now)
+    assert "Restore last proven just now, from Telegram" in texts.health(await courier.manager.health())
+    assert "Restore proven" in texts.details(await courier.manager.details(backup.id), status.now)
     assert len(ann.messages) == before
-    assert list(manager.store.work.iterdir()) == []
+    assert list(courier.store.work.iterdir()) == []
 
 
-async def test_a_flipped_byte_in_telegram_is_caught_and_alarmed(manager: Manager, ann: Person) -> None:
+async def test_a_flipped_byte_in_telegram_is_caught_and_alarmed(courier: Courier, ann: Person) -> None:
     """One changed bit in the stored file: a loud message to every admin, and a mark on the backup."""
-    backup = await back_up(manager)
+    backup = await back_up(courier)
     with changed(archive_in(ann), at=archive_in(ann).size // 2):
-        drill = await manager.drills.drill_newest()
+        drill = await courier.drills.drill_newest()
     assert drill is not None
     assert not drill.ok
-    await manager.alarms.deliver()
+    await courier.alarm_rounds.deliver()
     assert "Test-restore failed" in ann.last.text
     assert not ann.last.silent
-    texts = Texts(timezone=manager.timezone)
-    status = await manager.status()
+    texts = Texts(timezone=courier.settings.timezone)
+    status = await courier.manager.status()
     assert status.restore_proven is None
     assert f"Test-restore of backup {backup.id} failed" in texts.status(status)
-    assert "Something is wrong" in texts.health(await manager.health())
-    assert "test-restore from telegram failed" in (await manager.catalogue.backups.get(backup.id)).note
+    assert "Something is wrong" in texts.health(await courier.manager.health())
+    assert "test-restore from telegram failed" in (await courier.catalogue.backups.get(backup.id)).note
 
 
 async def test_a_file_that_telegram_no_longer_gives_out_is_alarmed(
-    manager: Manager, ann: Person, standin: StandIn
+    courier: Courier, ann: Person, standin: StandIn
 ) -> None:
     """A stale file_id means that this backup can't be had back from the chat."""
-    await back_up(manager)
-    manager.drills.patience = 0
+    await back_up(courier)
+    courier.drills.patience = 0
     standin.inject(bad_request("wrong file_id or the file is temporarily unavailable"), "getFile", times=None)
-    drill = await manager.drills.drill_newest()
+    drill = await courier.drills.drill_newest()
     assert drill is not None
     assert not drill.ok
-    await manager.alarms.deliver()
+    await courier.alarm_rounds.deliver()
     assert "Test-restore failed" in ann.last.text
 
 
-async def test_an_unreachable_telegram_says_nothing_about_the_backup(manager: Manager, standin: StandIn) -> None:
+async def test_an_unreachable_telegram_says_nothing_about_the_backup(courier: Courier, standin: StandIn) -> None:
     """Where Telegram can't be asked, nothing is recorded and nobody alarmed."""
-    await back_up(manager)
-    manager.drills.patience = 0
+    await back_up(courier)
+    courier.drills.patience = 0
     standin.inject(server_error(502, html=True), "getFile", times=None)
     with pytest.raises(UnreachableError):
-        await manager.drills.drill_newest()
-    assert await manager.catalogue.drills.last() is None
+        await courier.drills.drill_newest()
+    assert await courier.catalogue.drills.last() is None
 
 
-async def test_volumes_too_large_to_fetch_are_replaced_by_the_disk(manager: Manager, standin: StandIn) -> None:
+async def test_volumes_too_large_to_fetch_are_replaced_by_the_disk(courier: Courier, standin: StandIn) -> None:
     """What a bot may not download is test-restored from the archive on the disk, and said so."""
-    await back_up(manager)
+    await back_up(courier)
     standin.inject(bad_request("file is too big"), "getFile", times=None)
-    drill = await manager.drills.drill_newest()
+    drill = await courier.drills.drill_newest()
     assert drill is not None
     assert (drill.ok, drill.source) == (True, DrillSource.DISK)
 
 
-async def test_without_any_backup_there_is_nothing_to_drill(manager: Manager) -> None:
+async def test_without_any_backup_there_is_nothing_to_drill(courier: Courier) -> None:
     """A new service has no proof and no alarm."""
-    assert await manager.drills.drill_newest() is None
+    assert await courier.drills.drill_newest() is None
 
 
-async def test_a_drill_on_the_disk_reads_the_archive_in_full(manager: Manager) -> None:
+async def test_a_drill_on_the_disk_reads_the_archive_in_full(courier: Courier) -> None:
     """A byte changed in the stored archive is found although it opens."""
-    backup = await back_up(manager)
-    path = manager.store.folder / backup.archive_name
+    backup = await back_up(courier)
+    path = courier.store.folder / backup.archive_name
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    drill = await manager.drills.drill_on_disk(backup, abort=Abort())
+    drill = await courier.drills.drill_on_disk(backup, abort=Abort())
     assert not drill.ok
 
 
@@ -166,11 +166,11 @@ async def test_a_drill_on_the_disk_reads_the_archive_in_full(manager: Manager) -
     ],
 )
 async def test_everything_the_manifest_claims_is_compared(
-    manager: Manager, tmp_path: Path, lie: dict[str, object], said: str
+    courier: Courier, tmp_path: Path, lie: dict[str, object], said: str
 ) -> None:
     """Each fact of a database that does not come back as it was fails the test-restore by name."""
-    backup = await back_up(manager)
-    with zipfile.ZipFile(manager.store.folder / backup.archive_name) as opened:
+    backup = await back_up(courier)
+    with zipfile.ZipFile(courier.store.folder / backup.archive_name) as opened:
         opened.extract("shop.db", tmp_path / "unpacked")
     source = MemberSource(name="shop.db", file=tmp_path / "unpacked" / "shop.db", modified=backup.started_at)
 
@@ -201,25 +201,25 @@ async def test_drill_schedule_runs_by_itself(standin: StandIn, ann: Person, tmp_
         SCHEDULE="0 0 1 1 *", DRILL_SCHEDULE="* * * * *",
     )  # fmt: skip
     settings = load_settings(env)
-    async with open_manager(settings, deliver=True) as manager:
-        await back_up(manager)
-        first = await manager.drills.drill_newest()
+    async with open_courier(settings, deliver=True) as courier:
+        await back_up(courier)
+        first = await courier.drills.drill_newest()
         assert first is not None
         old = replace(first, at=first.at.replace(year=first.at.year - 1))
-        await manager.catalogue.drills.record(old)
+        await courier.catalogue.drills.record(old)
     async with Service.started(settings) as service, asyncio.timeout(20):
-        while (newest := await service.manager.catalogue.drills.last()) == old:
+        while (newest := await service.courier.catalogue.drills.last()) == old:
             await asyncio.sleep(0.02)
         assert newest is not None
         assert newest.ok
         await standin.until(lambda: "Restore proven" in getattr(ann.newest_pinned(), "text", ""), within=20)
 
 
-async def test_a_damaged_database_in_a_sound_archive_is_found(manager: Manager, tmp_path: Path) -> None:
+async def test_a_damaged_database_in_a_sound_archive_is_found(courier: Courier, tmp_path: Path) -> None:
     """The check of a rehearsal is the full one: an index that disagrees with its table does not pass."""
     damaged = damage(make_database(tmp_path / "bad.db"))
     env = write_env(tmp_path, [damaged], CHECK="quick", BACKUP_DIR=str(tmp_path / "other"))
-    async with open_manager(load_settings(env, need_telegram=False), deliver=False) as other:
+    async with open_courier(load_settings(env, need_telegram=False), deliver=False) as other:
         backup = await back_up(other)
         with pytest.raises(DamagedArchiveError, match="damaged"):
             await other.drills.prove(other.store.folder / backup.archive_name, backup)
@@ -234,12 +234,12 @@ async def test_a_shutdown_does_not_wait_for_a_drill_that_waits(standin: StandIn,
         SCHEDULE="0 0 1 1 *", DRILL_SCHEDULE="* * * * *",
     )  # fmt: skip
     settings = load_settings(env)
-    async with open_manager(settings, deliver=True) as manager:
-        await back_up(manager)
-        first = await manager.drills.drill_newest()
+    async with open_courier(settings, deliver=True) as courier:
+        await back_up(courier)
+        first = await courier.drills.drill_newest()
         assert first is not None
         old = replace(first, at=first.at.replace(year=first.at.year - 1))
-        await manager.catalogue.drills.record(old)
+        await courier.catalogue.drills.record(old)
     # In the place of a whole getFile: its answer never comes, and nobody opens the gate before the service has ended.
     gate = standin.hold("getFile")
     async with asyncio.timeout(25):
@@ -247,6 +247,6 @@ async def test_a_shutdown_does_not_wait_for_a_drill_that_waits(standin: StandIn,
             await gate.reached(within=20)
     assert not gate.is_open
     gate.open()
-    async with open_manager(settings, deliver=False) as manager:
-        assert await manager.catalogue.drills.last() == old
-        assert [path.name for path in manager.store.work.glob("restore-*")] == []
+    async with open_courier(settings, deliver=False) as courier:
+        assert await courier.catalogue.drills.last() == old
+        assert [path.name for path in courier.store.work.glob("restore-*")] == []

@@ -7,27 +7,22 @@ from contextlib import AsyncExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from aiogram import Bot
-from aiogram.client.telegram import TelegramAPIServer
-
-from bot.app.maintenance import prepare_maintenance
-from bot.app.service import open_manager
+from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.demo.phones import Person
 from bot.demo.stand_in.groups import Group
 from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message
 from bot.models import Backup, DeliveryState, Recipient, Trigger
-from bot.services.manager import Manager
+from bot.services.manager import Courier
 from bot.services.messages.maintenance import ChatMaintenance
-from tests.demo.conftest import LoopbackSession
 from tests.world.databases import make_database, write_env
 
 
 class House:
     """Ann (11) and Ben (12) are admins; `now` is theirs, the bot's and Telegram's."""
 
-    manager: Manager
+    courier: Courier
     upkeep: ChatMaintenance
 
     def __init__(self, standin: StandIn, folder: Path, now: datetime, **settings: str) -> None:
@@ -49,11 +44,9 @@ class House:
     async def open(self) -> House:
         """The start of a process."""
         settings = load_settings(self.env)
-        self.manager = await self._open.enter_async_context(open_manager(settings, deliver=True, clock=self.clock))
-        session = LoopbackSession(api=TelegramAPIServer.from_base(self.standin.url))
-        self._open.push_async_callback(session.close)
-        bot = Bot(settings.bot_token.get_secret_value(), session=session)
-        self.upkeep = prepare_maintenance(self.manager, bot, clock=self.clock, sleep=self._sleep)
+        opened = open_courier(settings, deliver=True, clock=self.clock, sleep=self._sleep)
+        self.courier = await self._open.enter_async_context(opened)
+        self.upkeep = self.courier.maintenance
         return self
 
     async def close(self) -> None:
@@ -78,9 +71,9 @@ class House:
     async def run(self, trigger: Trigger = Trigger.SCHEDULE, **more: int) -> Backup:
         """One run, and what follows from it in the chats."""
         try:
-            result = await self.manager.back_up(trigger=trigger, requested_by="a test", **more)
+            result = await self.courier.runs.back_up(trigger=trigger, requested_by="a test", **more)
         finally:
-            await self.manager.alarms.deliver()
+            await self.courier.alarm_rounds.deliver()
         await self.upkeep.refresh()
         return result.backup
 
@@ -102,11 +95,11 @@ class House:
 
     async def rows(self, backup: Backup) -> dict[int, tuple[DeliveryState, str]]:
         """What the ledger says of a backup, by chat."""
-        rows = await self.manager.catalogue.deliveries.of(backup.id)
+        rows = await self.courier.catalogue.deliveries.of(backup.id)
         return {row.recipient.chat_id: (row.state, row.reason) for row in rows}
 
     async def owes(self, person: Person) -> int:
-        return len(await self.manager.catalogue.deliveries.owed(recipient=Recipient(chat_id=person.id)))
+        return len(await self.courier.catalogue.deliveries.owed(recipient=Recipient(chat_id=person.id)))
 
     def on_disk(self) -> list[str]:
         return sorted(path.name for path in (self.folder / "backups").glob("*.zip"))

@@ -19,12 +19,12 @@ from tests.services.messages.samples import NOON, backup
 async def test_days_of_runs_are_one_message_and_one_archive_a_day(make_house: MakeHouse) -> None:
     """Over the weekend on which Berlin's clocks go forward, with a restart every ninth run, all without a sound."""
     house = await make_house(datetime(2027, 3, 27, 1, 0, tzinfo=UTC))
-    await house.manager.preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
+    await house.courier.preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
     per_day = []
     for number in range(24):
         house.change(house.users)
         backup = await house.run()
-        per_day.append(backup.started_at.astimezone(house.manager.timezone).date())
+        per_day.append(backup.started_at.astimezone(house.courier.settings.timezone).date())
         house.pass_by(hours=3)
         if number % 9 == 8:
             await house.restart()
@@ -44,8 +44,8 @@ async def test_days_of_runs_are_one_message_and_one_archive_a_day(make_house: Ma
 async def test_what_was_not_sent_by_choice_is_listed_with_its_reason(make_house: MakeHouse) -> None:
     """Nothing is owed, nothing is called delivered that was not, and the backup counts as delivered to who wants it."""
     house = await make_house()
-    await house.manager.preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
-    await house.manager.preferences.choose_mode(12, MessageMode.TROUBLE, actor="Ben (12)")
+    await house.courier.preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
+    await house.courier.preferences.choose_mode(12, MessageMode.TROUBLE, actor="Ben (12)")
     first, second = await house.hours(house.users, house.users)
     assert [state for state, _ in (await house.rows(first)).values()] == [DeliveryState.SENT] * 2
     assert await house.rows(second) == {
@@ -53,7 +53,9 @@ async def test_what_was_not_sent_by_choice_is_listed_with_its_reason(make_house:
         12: (DeliveryState.NOT_DUE, "trouble only was chosen there"),
     }
     assert second.state is BackupState.DELIVERED
-    shown = Texts(timezone=house.manager.timezone).details(await house.manager.details(second.id), house.now)
+    shown = Texts(timezone=house.courier.settings.timezone).details(
+        await house.courier.manager.details(second.id), house.now
+    )
     assert "Delivered to 1 of 1, not due to 1" in shown
     assert "🔕 12: not sent, trouble only was chosen there" in shown
     assert len(texts(house.ben)) == 0
@@ -62,7 +64,7 @@ async def test_what_was_not_sent_by_choice_is_listed_with_its_reason(make_house:
 async def test_a_failed_run_and_a_missing_database_stand_in_the_digest(make_house: MakeHouse) -> None:
     """Trouble is in the digest, and comes as a loud message of its own as well."""
     house = await make_house()
-    await house.manager.preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
+    await house.courier.preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
     await house.hours(house.users)
     house.shop.rename(house.folder / "elsewhere.db")
     await house.hours(house.users)
@@ -84,7 +86,7 @@ async def test_a_failed_run_and_a_missing_database_stand_in_the_digest(make_hous
 async def test_a_digest_that_was_deleted_comes_anew(make_house: MakeHouse) -> None:
     """Who deletes it gets the whole day again with the next run, not an edit of nothing."""
     house = await make_house()
-    await house.manager.preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
+    await house.courier.preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
     await house.hours(house.users)
     (digest,) = texts(house.ann)
     await house.ann.delete(digest)
@@ -96,7 +98,7 @@ async def test_a_digest_that_was_deleted_comes_anew(make_house: MakeHouse) -> No
 async def test_telegrams_wish_to_be_left_alone_is_obeyed_and_edits_join(make_house: MakeHouse) -> None:
     """No edit before `retry_after` is over; then one edit tells everything."""
     house = await make_house()
-    await house.manager.preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
+    await house.courier.preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
     await house.hours(house.users)
     house.standin.inject(faults.flood(5000), "editMessageText")
     await house.hours(house.users)
@@ -113,10 +115,10 @@ async def test_telegrams_wish_to_be_left_alone_is_obeyed_and_edits_join(make_hou
 async def test_yesterdays_digest_is_finished_after_a_restart(make_house: MakeHouse) -> None:
     """A run that nobody told of before the machine went down over midnight still gets its line."""
     house = await make_house(datetime(2027, 1, 12, 21, 0, tzinfo=UTC))  # 22:00 in Berlin
-    await house.manager.preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
+    await house.courier.preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
     await house.hours(house.users)
     house.change(house.users)
-    await house.manager.back_up(trigger=Trigger.SCHEDULE, requested_by="a test")  # killed before the digest
+    await house.courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="a test")  # killed before the digest
     house.pass_by(hours=8)
     await house.restart()
     await house.upkeep.refresh()
@@ -129,13 +131,13 @@ async def test_who_has_blocked_the_bot_is_let_alone_and_told_when_back(make_hous
     """A digest that can't be shown hurts nobody else, and comes whole after Start."""
     house = await make_house()
     for admin in (11, 12):
-        await house.manager.preferences.choose_mode(admin, MessageMode.DIGEST, actor="somebody")
+        await house.courier.preferences.choose_mode(admin, MessageMode.DIGEST, actor="somebody")
     house.ann.block_bot()
     await house.hours(house.users, house.users)
     (bens,) = [message for message in texts(house.ben) if "📰" in message.text]
     assert "2 runs" in bens.text
     await house.ann.start()
-    await house.manager.recipient_started(11, "Ann")
+    await house.courier.manager.recipient_started(11, "Ann")
     await house.upkeep.refresh()
     assert "2 runs" in texts(house.ann)[-1].text
 
@@ -144,11 +146,11 @@ async def test_choosing_the_digest_shows_the_day_so_far_and_no_older_day(make_ho
     """The message is there at once; leaving the digest leaves it as it is."""
     house = await make_house(datetime(2027, 1, 12, 21, 0, tzinfo=UTC))
     await house.hours(house.users, house.users, house.users)  # 22:00, 23:00, 00:00
-    await house.manager.preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
+    await house.courier.preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
     await house.upkeep.refresh()
     (digest,) = texts(house.ann)
     assert "13 Jan 2027" in digest.text
-    await house.manager.preferences.choose_mode(11, MessageMode.EVERY, actor="Ann (11)")
+    await house.courier.preferences.choose_mode(11, MessageMode.EVERY, actor="Ann (11)")
     await house.hours(house.users)
     assert texts(house.ann) == [digest]
 

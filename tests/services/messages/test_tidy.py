@@ -14,8 +14,7 @@ from tests.services.messages.house import House, archives
 
 def small_volumes(house: House) -> None:
     """Let small archives have volumes."""
-    assert house.manager.ledger is not None
-    outgoing = house.manager.ledger._attempts.outgoing
+    outgoing = house.courier.ledger._attempts.outgoing
     outgoing._settings = replace(outgoing._settings, volume_bytes=1500)
 
 
@@ -34,15 +33,15 @@ async def test_hourly_archives_leave_and_the_way_back_stays(make_house: MakeHous
     left = archives(house.ann)
     hours = [round((house.standin.clock.now() - message.date) / 3600) for message in left]
     assert hours == [18, 3, 2, 1]  # 18 hours ago it was the last run of its day, in UTC
-    points = await house.manager.catalogue.restore_points.select()
+    points = await house.courier.catalogue.restore_points.select()
     assert [point.archive for point in points] == [m.document.name for m in reversed(left) if m.document]
     assert len(house.on_disk()) == 36
     assert min(house.slept) >= 1
-    drill = await house.manager.drills.drill_newest()
+    drill = await house.courier.drills.drill_newest()
     assert drill is not None
     assert (drill.ok, drill.source) == (True, "telegram")
-    gone = await house.manager.details(5)
-    sentences = Texts(timezone=house.manager.timezone)
+    gone = await house.courier.manager.details(5)
+    sentences = Texts(timezone=house.courier.settings.timezone)
     assert "since tidied away" in sentences.details(gone, house.now)
     assert "No chat has a copy of it any more" in sentences.confirm_delete(gone, house.now)
 
@@ -63,12 +62,12 @@ async def test_what_only_the_chat_has_stays(make_house: MakeHouse) -> None:
     await hourly(house, 2)
     house.change(house.users)
     asked = await house.run(Trigger.BUTTON, asked_in=11)
-    await house.manager.pin(1, True, actor="Ann")
-    await house.manager.delete(2, actor="Ann")
+    await house.courier.housekeeping.pin(1, True, actor="Ann")
+    await house.courier.housekeeping.delete(2, actor="Ann")
     await hourly(house, 6)
     await house.upkeep.refresh()
     left = [message.document.name for message in archives(house.ann) if message.document]
-    kept = [(await house.manager.catalogue.backups.get(id)).archive_name for id in (1, 2, asked.id)]
+    kept = [(await house.courier.catalogue.backups.get(id)).archive_name for id in (1, 2, asked.id)]
     assert left[:3] == kept
     assert len(left) == 3 + 2  # and those of the last hours
 
@@ -171,15 +170,15 @@ async def test_numbers_from_before_a_move_to_a_supergroup_mean_nothing(make_hous
     """What people write there afterwards has the same numbers: none of it is deleted or written over."""
     house = await make_house(CHAT_KEEP_HOURS="1", ADMIN_IDS="11", DELIVER_TO="-500")
     group = house.standin.add_group(-500, members=[house.ann], bot_status="administrator")
-    await house.manager.alarms.raise_("drill", "It failed.", title="Test-restore failed")
-    await house.manager.alarms.deliver()
+    await house.courier.alarms.raise_("drill", "It failed.", title="Test-restore failed")
+    await house.courier.alarm_rounds.deliver()
     await hourly(house, 4)
     group = group.upgrade(-1001500)
     written = [await house.ann.send(f"talk {number}", to=group) for number in range(10)]
     await hourly(house, 4)
     await house.upkeep.refresh()
-    await house.manager.alarms.clear("drill", "It is over.")
-    await house.manager.alarms.deliver()
+    await house.courier.alarms.clear("drill", "It is over.")
+    await house.courier.alarm_rounds.deliver()
     assert archives_in(group.messages)
     assert len(archives_in(group.messages)) < 4  # those after the move are tidied as ever
     assert [message for message in group.messages if message.sender_id == house.ann.id] == written

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.service import open_manager
+from bot.app.service import open_courier
 from bot.models import BackupState, Condition, DeliveryState, MessageMode, Trigger
 from bot.services.status.verdict import backup_condition
 from bot.texts import Texts
@@ -48,9 +48,9 @@ async def test_note_edits_one_line_below_the_archive_that_still_holds(make_house
     await house.hours(None, house.users, None)
     assert [m.text.split(" (")[0][-5:] for m in texts(house.ann)] == ["06:00", "10:00", "12:00"]
     assert len(archives(house.ann)) == 3
-    kept = await house.manager.details(2)
+    kept = await house.courier.manager.details(2)
     assert {row.state for row in kept.deliveries} == {DeliveryState.NOT_DUE}
-    shown = Texts(timezone=house.manager.timezone).details(kept, house.now)
+    shown = Texts(timezone=house.courier.settings.timezone).details(kept, house.now)
     assert "byte for byte as in backup 1" in shown
     assert "🔕 11: not sent, unchanged since backup 1, which is there" in shown
     assert kept.backup.on_disk
@@ -63,18 +63,18 @@ async def test_skip_keeps_one_archive_and_the_proof_moves_on(make_house: MakeHou
     assert house.on_disk() == [first.archive_name]
     assert (len(archives(house.ann)), texts(house.ann)) == (1, [])
     assert (last.state, last.same_as, last.on_disk, last.proven) == (BackupState.STORED, 1, False, True)
-    status = await house.manager.status()
+    status = await house.courier.manager.status()
     assert status.latest_proven is not None
     assert status.latest_proven.id == last.id
     assert backup_condition(status) is Condition.GOOD
     assert (status.day.ok, status.day.total) == (5, 5)
-    sentences = Texts(timezone=house.manager.timezone)
+    sentences = Texts(timezone=house.courier.settings.timezone)
     assert "byte for byte as in backup 1, whose archive is the one that is kept" in sentences.status(status)
-    details = sentences.details(await house.manager.details(last.id), house.now)
+    details = sentences.details(await house.courier.manager.details(last.id), house.now)
     assert "Nothing to keep: backup 1 holds the same" in details
     assert "stays in the chats" not in details
-    assert [b.backup.id for b in await house.manager.plan_prune() if b.keep] == [1]
-    assert (await house.manager.catalogue.backups.find("latest")).id == 1
+    assert [b.backup.id for b in await house.courier.housekeeping.plan_prune() if b.keep] == [1]
+    assert (await house.courier.catalogue.backups.find("latest")).id == 1
 
 
 async def test_each_day_has_its_archive(make_house: MakeHouse) -> None:
@@ -98,7 +98,7 @@ async def test_what_has_not_reached_a_chat_is_not_skipped_there(make_house: Make
     }
     assert second.on_disk
     house.ben.unblock_bot()
-    await house.manager.recipient_started(12, "Ben")
+    await house.courier.manager.recipient_started(12, "Ben")
     await house.ben.wait_for(lambda m: m.document is not None, since=0)
     while await house.owes(house.ben):
         await asyncio.sleep(0.01)  # the chat has it before the ledger says so
@@ -132,7 +132,7 @@ async def test_trouble_is_never_skipped(make_house: MakeHouse) -> None:
 async def test_a_manual_backup_comes_whatever_has_changed(make_house: MakeHouse) -> None:
     """Who asks gets the file; the other one's digest stays a digest."""
     house = await make_house(WHEN_UNCHANGED="skip")
-    await house.manager.preferences.choose_mode(12, MessageMode.DIGEST, actor="Ben (12)")
+    await house.courier.preferences.choose_mode(12, MessageMode.DIGEST, actor="Ben (12)")
     await house.hours(None)
     asked = await house.run(Trigger.BUTTON, asked_in=11)
     assert (await house.rows(asked))[11][0] is DeliveryState.SENT
@@ -144,7 +144,7 @@ async def test_a_digest_tells_of_the_quiet_hours_too(make_house: MakeHouse) -> N
     """With a digest the unchanged runs are its lines, and no second message."""
     house = await make_house(WHEN_UNCHANGED="note")
     for admin in (11, 12):
-        await house.manager.preferences.choose_mode(admin, MessageMode.DIGEST, actor="somebody")
+        await house.courier.preferences.choose_mode(admin, MessageMode.DIGEST, actor="somebody")
     await house.hours(None, None)
     (digest,) = texts(house.ann)
     assert "07:00 🟰 unchanged since backup 1" in digest.text
@@ -155,11 +155,11 @@ async def test_a_digest_tells_of_the_quiet_hours_too(make_house: MakeHouse) -> N
 async def test_a_run_of_another_process_decides_by_the_same_choices(make_house: MakeHouse, setting: str) -> None:
     """`sqlite-courier backup` beside the service owes only what is due."""
     house = await make_house(WHEN_UNCHANGED=setting)
-    await house.manager.preferences.choose_mode(12, MessageMode.TROUBLE, actor="Ben (12)")
+    await house.courier.preferences.choose_mode(12, MessageMode.TROUBLE, actor="Ben (12)")
     await house.hours(house.users)
     house.change(house.users)
-    async with open_manager(house.manager.settings, deliver=False, clock=house.clock) as other:
-        made = (await other.back_up(trigger=Trigger.COMMAND, requested_by="the command line")).backup
+    async with open_courier(house.courier.settings, deliver=False, clock=house.clock) as other:
+        made = (await other.runs.back_up(trigger=Trigger.COMMAND, requested_by="the command line")).backup
     assert {chat: state for chat, (state, _) in (await house.rows(made)).items()} == {
         11: DeliveryState.PENDING,
         12: DeliveryState.NOT_DUE,
@@ -169,7 +169,7 @@ async def test_a_run_of_another_process_decides_by_the_same_choices(make_house: 
 async def test_nobody_reachable_but_who_wants_trouble_only(make_house: MakeHouse) -> None:
     """The run in which Ann turns out to have blocked the bot brings its archive to Ben."""
     house: House = await make_house()
-    await house.manager.preferences.choose_mode(12, MessageMode.TROUBLE, actor="Ben (12)")
+    await house.courier.preferences.choose_mode(12, MessageMode.TROUBLE, actor="Ben (12)")
     await house.hours(house.users)
     house.ann.block_bot()
     (second,) = await house.hours(house.users)

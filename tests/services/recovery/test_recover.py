@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bot.app.service import open_manager
+from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.config.sources import parse_env
 from bot.demo.stand_in.faults import refused
@@ -36,9 +36,9 @@ async def archive(tmp_path: Path) -> Path:
     """A real archive of two databases."""
     sources = [make_database(tmp_path / "shop.db", 3000), make_database(tmp_path / "users.db", 7)]
     env = write_settings(tmp_path, sources)
-    async with open_manager(load_settings(env, need_telegram=False), deliver=False) as manager:
-        made = await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
-        return manager.store.folder / made.backup.archive_name
+    async with open_courier(load_settings(env, need_telegram=False), deliver=False) as courier:
+        made = await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+        return courier.store.folder / made.backup.archive_name
 
 
 # --- finding -------------------------------------------------------------------------------------------------------
@@ -303,10 +303,10 @@ async def test_the_catalogue_is_rebuilt_from_the_archive_and_the_points(
     assert not copy.exists()
     env = write_settings(tmp_path, [], BACKUP_DIR=str(tmp_path / "new"))
     settings = load_settings(env, need_telegram=False, need_databases=False)
-    async with open_manager(settings, deliver=False) as manager:
-        known = {backup.archive_name: backup.on_disk for backup in await manager.catalogue.backups.select()}
+    async with open_courier(settings, deliver=False) as courier:
+        known = {backup.archive_name: backup.on_disk for backup in await courier.catalogue.backups.select()}
         assert known == {archive.name: True, points[0].archive: False}
-        assert await manager.catalogue.restore_points.select() == points
+        assert await courier.catalogue.restore_points.select() == points
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.service import open_manager
+from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.errors import BusyError, NotFoundError, RestoreError, RestoreRefusedError
 from bot.models import RestoreStage, Trigger
 from bot.services.files.locks import RunLock
-from bot.services.manager import Manager
+from bot.services.manager import Courier
 from bot.services.restore.sources import RestoreSource
 from bot.services.restore_chat.offers import MOST as MOST_OFFERS
 from bot.services.restore_chat.pending_plans import MOST, Requester, StaleReason, WrongPressError
@@ -29,40 +29,40 @@ HERE = (11, 1)
 
 
 @asynccontextmanager
-async def managed(folder: Path, *sources: Path, clock: MovedClock | None = None) -> AsyncIterator[Manager]:
+async def managed(folder: Path, *sources: Path, clock: MovedClock | None = None) -> AsyncIterator[Courier]:
     env = write_env(folder, sources, ADMIN_IDS="11,12", BUSY_TIMEOUT="20")
     settings = load_settings(env, need_telegram=False)
-    async with open_manager(settings, deliver=False, clock=clock or MovedClock()) as manager:
-        yield manager
-        await manager.stop()
+    async with open_courier(settings, deliver=False, clock=clock or MovedClock()) as courier:
+        yield courier
+        await courier.manager.stop()
 
 
-async def backed_up(manager: Manager) -> str:
+async def backed_up(courier: Courier) -> str:
     """Back up; what the button of that backup names."""
-    return f"b{(await manager.back_up(trigger=Trigger.COMMAND, requested_by='a test')).backup.id}"
+    return f"b{(await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by='a test')).backup.id}"
 
 
-async def restored(manager: Manager, source: str, *, asker: Requester = ANN) -> None:
+async def restored(courier: Courier, source: str, *, asker: Requester = ANN) -> None:
     """All steps at once."""
-    restores = manager.restores
+    restores = courier.restores
     held = await restores.plan((await restores.choose(source, asker)).id, asker)
     restores.shown(held, HERE)
     await (await restores.begin(held.id, asker, HERE))
 
 
-def rooms(manager: Manager) -> list[Path]:
-    return [path for path in manager.store.work.iterdir() if path.is_dir()]
+def rooms(courier: Courier) -> list[Path]:
+    return [path for path in courier.store.work.iterdir() if path.is_dir()]
 
 
 @pytest.mark.parametrize("mode", ["wal", "delete"])
 async def test_under_a_writing_application(tmp_path: Path, mode: str, write: Callable[[Path], Writer]) -> None:
     """Its process goes on writing, before and after, and the books are right at every moment."""
     bank = make_bank(tmp_path / "bank.db", mode, filler=300)
-    async with managed(tmp_path, bank) as manager:
-        source = await backed_up(manager)
+    async with managed(tmp_path, bank) as courier:
+        source = await backed_up(courier)
         writer = write(bank)
         await asyncio.to_thread(writer.wait_for_more, 20)
-        restores = manager.restores
+        restores = courier.restores
         held = await restores.plan((await restores.choose(source, ANN)).id, ANN)
         assert "newer row" in " ".join(held.prepared.plan.changes[0].lost)
         restores.shown(held, HERE)
@@ -82,9 +82,9 @@ async def test_under_a_writing_application(tmp_path: Path, mode: str, write: Cal
         await asyncio.to_thread(writer.wait_for_more, 20)
         writer.kill()
         require_sound(bank)
-        again = await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+        again = await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
         assert again.backup.proven
-        assert rooms(manager) == []
+        assert rooms(courier) == []
 
 
 async def test_what_was_brought_is_offered_restored_and_let_go(tmp_path: Path) -> None:
@@ -95,28 +95,28 @@ async def test_what_was_brought_is_offered_restored_and_let_go(tmp_path: Path) -
     async def release() -> None:
         released.append("the files")
 
-    async with managed(tmp_path, users) as manager:
-        await backed_up(manager)
-        archive = next(manager.store.folder.glob("database_backup_*"))
+    async with managed(tmp_path, users) as courier:
+        await backed_up(courier)
+        archive = next(courier.store.folder.glob("database_backup_*"))
         brought = tmp_path / "brought.zip"
         shutil.copyfile(archive, brought)
         add_rows(users, 9)
-        offer = manager.restores.offer(
+        offer = courier.restores.offer(
             RestoreSource(files=(brought,)), admin_id=11, label="brought.zip", names=["users.db"], release=release
         )
         with pytest.raises(RestoreRefusedError, match="Another admin sent that"):
-            await manager.restores.choose(offer, BEN)
-        held = await manager.restores.plan((await manager.restores.choose(offer, ANN)).id, ANN)
-        await manager.restores.drop(held)
+            await courier.restores.choose(offer, BEN)
+        held = await courier.restores.plan((await courier.restores.choose(offer, ANN)).id, ANN)
+        await courier.restores.drop(held)
         assert released == []
-        await restored(manager, offer)
+        await restored(courier, offer)
         assert rows_in(users) == (50, 50)
         await asyncio.sleep(0)
         assert released == ["the files"]
         with pytest.raises(RestoreRefusedError, match="no longer kept"):
-            await manager.restores.choose(offer, ANN)
+            await courier.restores.choose(offer, ANN)
         with pytest.raises(RestoreRefusedError, match="no longer kept"):
-            await manager.restores.plan(held.choice_id, ANN)
+            await courier.restores.plan(held.choice_id, ANN)
     assert released == ["the files"]
 
 
@@ -133,8 +133,8 @@ async def test_offers_end_by_time_by_number_and_with_the_service(tmp_path: Path)
 
         return release
 
-    async with managed(tmp_path, users, clock=clock) as manager:
-        restores = manager.restores
+    async with managed(tmp_path, users, clock=clock) as courier:
+        restores = courier.restores
         source = RestoreSource(files=(tmp_path / "none.zip",))
         ids = [
             restores.offer(source, admin_id=11, label=str(n), release=letting_go(n))  # type: ignore[arg-type]
@@ -154,35 +154,35 @@ async def test_offers_end_by_time_by_number_and_with_the_service(tmp_path: Path)
 async def test_plans_are_bounded_and_swept(tmp_path: Path) -> None:
     """Three plans at once, one for each admin; their copies go when their time is over or the service stops."""
     users, clock = make_database(tmp_path / "users.db"), MovedClock()
-    async with managed(tmp_path, users, clock=clock) as manager:
-        source, restores = await backed_up(manager), manager.restores
+    async with managed(tmp_path, users, clock=clock) as courier:
+        source, restores = await backed_up(courier), courier.restores
         held = []
         for number in range(MOST + 1):
             asker = Requester(admin_id=number, name=str(number))
             held.append(await restores.plan((await restores.choose(source, asker)).id, asker))
             restores.shown(held[-1], HERE)
-        assert len(rooms(manager)) == MOST
+        assert len(rooms(courier)) == MOST
         with pytest.raises(WrongPressError) as refused:
             await restores.ask(held[0].id, held[0].asker, HERE)
         assert refused.value.why is StaleReason.REPLACED
         clock.go(121)
         await restores.sweep()
-        assert rooms(manager) == []
+        assert rooms(courier) == []
         with pytest.raises(WrongPressError) as refused:
             await restores.begin(held[1].id, held[1].asker, HERE)
         assert refused.value.why is StaleReason.EXPIRED
         last = await restores.plan((await restores.choose(source, ANN)).id, ANN)
-        assert len(rooms(manager)) == 1
+        assert len(rooms(courier)) == 1
         assert last.place is None
-    assert rooms(manager) == []
+    assert rooms(courier) == []
 
 
 async def test_a_plan_that_was_never_shown_confirms_nothing(tmp_path: Path) -> None:
     """Only what stands in a message can be pressed."""
     users = make_database(tmp_path / "users.db")
-    async with managed(tmp_path, users) as manager:
-        restores = manager.restores
-        held = await restores.plan((await restores.choose(await backed_up(manager), ANN)).id, ANN)
+    async with managed(tmp_path, users) as courier:
+        restores = courier.restores
+        held = await restores.plan((await restores.choose(await backed_up(courier), ANN)).id, ANN)
         with pytest.raises(WrongPressError) as refused:
             await restores.begin(held.id, ANN, HERE)
         assert refused.value.why is StaleReason.ELSEWHERE
@@ -191,20 +191,20 @@ async def test_a_plan_that_was_never_shown_confirms_nothing(tmp_path: Path) -> N
 async def test_a_run_in_another_process_is_named(tmp_path: Path) -> None:
     """A restore by the command line, seen from here: what it is, who asked, where it stands."""
     users = make_database(tmp_path / "users.db")
-    async with managed(tmp_path, users) as manager:
-        source = await backed_up(manager)
-        choice = await manager.restores.choose(source, ANN)
-        other = RunLock(manager.store.folder)
+    async with managed(tmp_path, users) as courier:
+        source = await backed_up(courier)
+        choice = await courier.restores.choose(source, ANN)
+        other = RunLock(courier.store.folder)
         async with other.hold(trigger=Trigger.SAFETY, requested_by="the command line"):
             await other.update(RestoreStage.RESTORE)
-            run = await manager.running_anywhere()
+            run = await courier.under_way.anywhere()
             assert run is not None
             assert (run.is_restore, run.here, run.progress.stage) == (True, False, RestoreStage.RESTORE)
             with pytest.raises(BusyError, match=r"A restore is already running \(restore\).*the command line"):
-                await manager.restores.plan(choice.id, ANN)
+                await courier.restores.plan(choice.id, ANN)
             with pytest.raises(BusyError, match=r"A restore is already running .*the command line.*process"):
-                await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")
-            waiting = asyncio.create_task(manager.restores.over())
+                await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+            waiting = asyncio.create_task(courier.restores.over())
             await asyncio.sleep(0.05)
             assert not waiting.done()
         await asyncio.wait_for(waiting, 10)
@@ -224,8 +224,8 @@ async def test_what_an_older_process_says_of_itself_is_no_trouble(tmp_path: Path
 async def test_a_step_that_fails_is_rolled_back_and_recorded(tmp_path: Path) -> None:
     """An unforeseen failure between two databases: both are as before, the plan is used, the next restore works."""
     one, two = make_database(tmp_path / "one.db"), make_database(tmp_path / "two.db", wal=False)
-    async with managed(tmp_path, one, two) as manager:
-        source = await backed_up(manager)
+    async with managed(tmp_path, one, two) as courier:
+        source = await backed_up(courier)
         add_rows(one, 3)
         add_rows(two, 3)
 
@@ -233,14 +233,14 @@ async def test_a_step_that_fails_is_rolled_back_and_recorded(tmp_path: Path) -> 
             if step == "one database done":
                 raise OSError("the disk has gone")
 
-        manager.restores.mark = mark
+        courier.restores.mark = mark
         with pytest.raises(RestoreError, match="Everything is as it was before"):
-            await restored(manager, source)
+            await restored(courier, source)
         assert (rows_in(one), rows_in(two)) == ((53, 53), (53, 53))
-        manager.restores.mark = lambda _: None
-        await restored(manager, source)
+        courier.restores.mark = lambda _: None
+        await restored(courier, source)
         assert (rows_in(one), rows_in(two)) == ((50, 50), (50, 50))
-        actions = [entry.action for entry in reversed(await manager.catalogue.service.audits())]
+        actions = [entry.action for entry in reversed(await courier.catalogue.service.audits())]
         restores = [action for action in actions if action != "started a backup"]
     assert restores == ["confirmed a restore", "restore failed", "confirmed a restore", "restored"]
 
@@ -248,19 +248,19 @@ async def test_a_step_that_fails_is_rolled_back_and_recorded(tmp_path: Path) -> 
 async def test_undo_of_nothing_and_of_an_older_restore(tmp_path: Path) -> None:
     """Only the last restore can be undone, by the id that its result carries."""
     users = make_database(tmp_path / "users.db")
-    async with managed(tmp_path, users) as manager:
+    async with managed(tmp_path, users) as courier:
         with pytest.raises(NotFoundError, match="no restore to undo"):
-            await manager.restores.plan_undo("0123abcd", ANN)
-        await restored(manager, await backed_up(manager))
+            await courier.restores.plan_undo("0123abcd", ANN)
+        await restored(courier, await backed_up(courier))
         with pytest.raises(NotFoundError, match="only the last one"):
-            await manager.restores.plan_undo("0123abcd", ANN)
+            await courier.restores.plan_undo("0123abcd", ANN)
 
 
 async def test_another_plan_of_the_same_admin_breaks_the_first_one_off(tmp_path: Path) -> None:
     """Who asks anew while a plan is being made gets the new one, and the first one leaves nothing behind."""
     users = make_bank(tmp_path / "users.db", "wal", filler=3000)
-    async with managed(tmp_path, users) as manager:
-        restores, source = manager.restores, await backed_up(manager)
+    async with managed(tmp_path, users) as courier:
+        restores, source = courier.restores, await backed_up(courier)
         choice = await restores.choose(source, ANN)
         begun = asyncio.Event()
         first = asyncio.create_task(restores.plan(choice.id, ANN, lambda _: begun.set()))
@@ -268,6 +268,6 @@ async def test_another_plan_of_the_same_admin_breaks_the_first_one_off(tmp_path:
         second = await restores.plan(choice.id, ANN)
         with pytest.raises(Exception, match="put aside"):
             await first
-        assert len(rooms(manager)) == 1
+        assert len(rooms(courier)) == 1
         restores.shown(second, HERE)
         await (await restores.begin(second.id, ANN, HERE))

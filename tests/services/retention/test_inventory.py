@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.service import open_manager
+from bot.app.service import open_courier
 from bot.cli.opening import open_for_restore
 from bot.config.settings import load_settings
 from bot.errors import CourierError, DamagedArchiveError, NotFoundError
 from bot.models import Backup, Trigger
 from bot.services.concurrency.abort import Abort
-from bot.services.manager import Manager
+from bot.services.manager import Courier
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import find_source
 from bot.services.retention.housekeeping import CLOCK_DOUBTED
@@ -36,19 +36,19 @@ class House:
         self.store = folder / "backups"
 
     @asynccontextmanager
-    async def manager(self) -> AsyncIterator[Manager]:
+    async def courier(self) -> AsyncIterator[Courier]:
         settings = load_settings(self.env, need_telegram=False)
-        async with open_manager(settings, deliver=False, clock=lambda: self.now) as manager:
-            yield manager
+        async with open_courier(settings, deliver=False, clock=lambda: self.now) as courier:
+            yield courier
 
     async def back_up(self) -> Backup:
         self.now += HOUR
-        async with self.manager() as manager:
-            return (await manager.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
+        async with self.courier() as courier:
+            return (await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
 
     async def backup(self, backup_id: int) -> Backup:
-        async with self.manager() as manager:
-            return await manager.catalogue.backups.get(backup_id)
+        async with self.courier() as courier:
+            return await courier.catalogue.backups.get(backup_id)
 
     def archive(self, backup: Backup) -> Path:
         return self.store / backup.archive_name
@@ -76,9 +76,9 @@ def delete(archive: Path) -> None:
 
 async def drill(house: House, backup: Backup) -> None:
     """Let reading find what no size tells."""
-    async with house.manager() as manager:
+    async with house.courier() as courier:
         with pytest.raises(DamagedArchiveError):
-            await manager.drills.prove(house.archive(backup), backup)
+            await courier.drills.prove(house.archive(backup), backup)
 
 
 @pytest.mark.parametrize("spoil", [delete, cut, flip])
@@ -92,39 +92,39 @@ async def test_a_lost_archive_does_not_let_the_last_good_one_go(house: House, sp
     await house.back_up()
     newest = await house.back_up()
     assert house.archive(first).is_file()
-    async with house.manager() as manager:
-        kept = {decision.backup.id: decision.why for decision in await manager.plan_prune()}
+    async with house.courier() as courier:
+        kept = {decision.backup.id: decision.why for decision in await courier.housekeeping.plan_prune()}
         assert kept[first.id] == "the last good backup of x.db"
         assert kept[newest.id] == "the newest proven backup"
         assert kept.get(second.id, "damaged: counts as no backup") == "damaged: counts as no backup"
-        words = Texts(timezone=manager.timezone).details(await manager.details(second.id), house.now)
+        words = Texts(timezone=courier.settings.timezone).details(await courier.manager.details(second.id), house.now)
         assert ("is gone from" if spoil is delete else "is damaged") in words
-        lost = await manager.catalogue.backups.select(on_disk_only=True, gone_too=True)
+        lost = await courier.catalogue.backups.select(on_disk_only=True, gone_too=True)
         assert {b.id for b in lost if b.fault} == {second.id}
-        assert any(f"of backup {second.id} of" in warning for warning in (await manager.status()).warnings)
+        assert any(f"of backup {second.id} of" in warning for warning in (await courier.manager.status()).warnings)
 
 
 async def test_what_is_lost_is_noticed_before_the_very_next_deletion(house: House) -> None:
     """Also by a process that runs for months: it compares with the disk before it deletes, not only at its start."""
     first, second = await house.back_up(), await house.back_up()
     house.x.unlink()
-    async with house.manager() as manager:
+    async with house.courier() as courier:
         delete(house.archive(second))
         for _ in range(2):
             house.now += HOUR
-            await manager.back_up(trigger=Trigger.SCHEDULE, requested_by="schedule")
+            await courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="schedule")
         assert house.archive(first).is_file()
-        assert (await manager.catalogue.backups.get(second.id)).gone
+        assert (await courier.catalogue.backups.get(second.id)).gone
 
 
 async def test_the_only_good_one_is_never_deleted_on_request_and_a_damaged_one_may_be(house: House) -> None:
     """An admin who deletes is told by what is really there."""
     first, second = await house.back_up(), await house.back_up()
     cut(house.archive(second))
-    async with house.manager() as manager:
+    async with house.courier() as courier:
         with pytest.raises(CourierError, match="last good backup of"):
-            await manager.delete(first.id, actor="Ann")
-        await manager.delete(second.id, actor="Ann")
+            await courier.housekeeping.delete(first.id, actor="Ann")
+        await courier.housekeeping.delete(second.id, actor="Ann")
     assert not (await house.backup(second.id)).fault
 
 
@@ -154,8 +154,8 @@ async def test_a_damaged_archive_goes_when_it_is_old_unless_it_is_all_there_is(h
     await house.back_up()
     assert house.archive(first).is_file()
     assert not house.archive(second).exists()
-    async with house.manager() as manager:
-        assert {d.backup.id: d.why for d in await manager.plan_prune()}[first.id] == (
+    async with house.courier() as courier:
+        assert {d.backup.id: d.why for d in await courier.housekeeping.plan_prune()}[first.id] == (
             "damaged, and yet the only archive of x.db"
         )
 
@@ -165,12 +165,12 @@ async def test_restore_latest_names_the_newest_good_older_one(house: House, spoi
     """Nothing older is taken unasked, and nobody is told to bring volumes."""
     first, second = await house.back_up(), await house.back_up()
     spoil(house.archive(second))
-    async with house.manager() as manager:
+    async with house.courier() as courier:
         with pytest.raises((NotFoundError, DamagedArchiveError)) as raised:
-            await find_source(manager.catalogue, house.store, "latest")
+            await find_source(courier.catalogue, house.store, "latest")
         assert f"backup {second.id}" in raised.value.sentence
         assert f"`restore {first.id}` takes it" in raised.value.hint
-        origin = await find_source(manager.catalogue, house.store, str(first.id))
+        origin = await find_source(courier.catalogue, house.store, str(first.id))
         assert origin.files == (house.archive(first),)
 
 
@@ -198,15 +198,15 @@ async def test_a_clock_that_leaps_ahead_deletes_nothing_for_a_day(house: House, 
     house.now += timedelta(days=4)
     made.append(await house.back_up())
     right = house.now
-    async with house.manager() as manager:
-        await manager.catalogue.service.beat(pid=1, started_at=house.now, next_run_at=None)
+    async with house.courier() as courier:
+        await courier.catalogue.service.beat(pid=1, started_at=house.now, next_run_at=None)
         house.now += timedelta(days=1900)
         if service == "running":
-            await manager.catalogue.service.beat(pid=1, started_at=house.now, next_run_at=None)
+            await courier.catalogue.service.beat(pid=1, started_at=house.now, next_run_at=None)
     made += [await house.back_up() for _ in range(3)]
     assert all(house.archive(backup).is_file() for backup in made)
-    async with house.manager() as manager:
-        assert CLOCK_DOUBTED in {decision.why for decision in await manager.plan_prune()}
+    async with house.courier() as courier:
+        assert CLOCK_DOUBTED in {decision.why for decision in await courier.housekeeping.plan_prune()}
     house.now = right  # put right: retention goes on
     await house.back_up()
     assert len(list(house.store.glob("*.zip"))) < 6

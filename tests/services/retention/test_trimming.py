@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.service import open_manager
+from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.models import RECENT
-from bot.services.manager import Manager
+from bot.services.manager import Courier
 from bot.services.recovery.document import Document, merge, write_document
 from bot.services.retention.trimming import KEPT_FOR, MOST_ACTIONS, MOST_RUNS
 from tests.world.catalogue import run_sql
@@ -27,17 +27,17 @@ def text(at: datetime) -> str:
 
 
 @pytest.fixture
-async def manager(tmp_path: Path) -> AsyncIterator[Manager]:
+async def courier(tmp_path: Path) -> AsyncIterator[Courier]:
     env = write_env(tmp_path, [make_database(tmp_path / "live.db")], ADMIN_IDS="11,12")
-    async with open_manager(load_settings(env, need_telegram=False), deliver=False, clock=lambda: NOW) as opened:
+    async with open_courier(load_settings(env, need_telegram=False), deliver=False, clock=lambda: NOW) as opened:
         yield opened
 
 
-def simulate(manager: Manager, runs: int, every: timedelta = HOUR, *, delivered: bool = True) -> None:
+def simulate(courier: Courier, runs: int, every: timedelta = HOUR, *, delivered: bool = True) -> None:
     """Write so many runs into the catalogue as if they had been, one every hour until now; no archive is left."""
     times = [NOW - every * number for number in range(runs, 0, -1)]
     rows = json.dumps([[f"table{number}", 1000] for number in range(10)])
-    with closing(sqlite3.connect(manager.catalogue.path)) as connection, connection:
+    with closing(sqlite3.connect(courier.catalogue.path)) as connection, connection:
         first = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM backups").fetchone()[0]
         ids = range(first, first + runs)
         connection.executemany(
@@ -67,17 +67,17 @@ def simulate(manager: Manager, runs: int, every: timedelta = HOUR, *, delivered:
             )
 
 
-def count(manager: Manager, what: str) -> int:
-    return int(run_sql(manager.catalogue, f"SELECT count(*) FROM {what}")[0][0])
+def count(courier: Courier, what: str) -> int:
+    return int(run_sql(courier.catalogue, f"SELECT count(*) FROM {what}")[0][0])
 
 
-def page_count(manager: Manager) -> int:
-    return int(run_sql(manager.catalogue, "PRAGMA page_count")[0][0])
+def page_count(courier: Courier) -> int:
+    return int(run_sql(courier.catalogue, "PRAGMA page_count")[0][0])
 
 
-async def document(manager: Manager) -> bytes:
+async def document(courier: Courier) -> bytes:
     """What the pinned message would hold now."""
-    catalogue = manager.catalogue
+    catalogue = courier.catalogue
     points = merge(
         await catalogue.restore_points.select(recent=RECENT), await catalogue.restore_points.last_by_database()
     )
@@ -85,88 +85,90 @@ async def document(manager: Manager) -> bytes:
 
 
 async def test_three_years_of_hourly_runs_leave_one_restore_point_a_day_and_what_is_shown_is_the_same(
-    manager: Manager,
+    courier: Courier,
 ) -> None:
     """The pinned document, the points it chooses from, the status and the last deliveries stay as they were."""
-    simulate(manager, 3 * 365 * 24)
+    simulate(courier, 3 * 365 * 24)
     before = (
-        await manager.status(),
-        await document(manager),
-        await manager.catalogue.restore_points.select(recent=RECENT),
+        await courier.manager.status(),
+        await document(courier),
+        await courier.catalogue.restore_points.select(recent=RECENT),
     )
-    recipients = manager.settings.recipients
-    last = await manager.catalogue.deliveries.last_delivered(recipients)
-    await manager.prune()
+    recipients = courier.settings.recipients
+    last = await courier.catalogue.deliveries.last_delivered(recipients)
+    await courier.housekeeping.prune()
     assert (
-        await manager.status(), await document(manager), await manager.catalogue.restore_points.select(recent=RECENT)
+        await courier.manager.status(),
+        await document(courier),
+        await courier.catalogue.restore_points.select(recent=RECENT),
     ) == before  # fmt: skip
-    assert await manager.catalogue.deliveries.last_delivered(recipients) == last
+    assert await courier.catalogue.deliveries.last_delivered(recipients) == last
     long_ago = text(NOW - KEPT_FOR)
     days = (3 * 365 * 24 * HOUR - KEPT_FOR).days
-    assert days <= count(manager, f"backups WHERE started_at < '{long_ago}'") <= days + 2
-    assert count(manager, "backups") <= MOST_RUNS + days
+    assert days <= count(courier, f"backups WHERE started_at < '{long_ago}'") <= days + 2
+    assert count(courier, "backups") <= MOST_RUNS + days
     for table in ("backed_up", "deliveries", "sent_volumes", "volumes"):
         per_backup = 2 if table in ("deliveries", "sent_volumes") else 1
-        assert count(manager, table) == per_backup * count(manager, "backups")
+        assert count(courier, table) == per_backup * count(courier, "backups")
 
 
-async def test_the_file_does_not_grow_from_year_to_year(manager: Manager) -> None:
+async def test_the_file_does_not_grow_from_year_to_year(courier: Courier) -> None:
     """Where nothing goes to a chat, the rows of a year take the room of those of the year before."""
-    simulate(manager, 15 * 1000, delivered=False)
-    await manager.prune()
-    assert count(manager, "backups") <= MOST_RUNS + 1
-    pages = page_count(manager)
+    simulate(courier, 15 * 1000, delivered=False)
+    await courier.housekeeping.prune()
+    assert count(courier, "backups") <= MOST_RUNS + 1
+    pages = page_count(courier)
     for _ in range(2):
         run_sql(
-            manager.catalogue,
+            courier.catalogue,
             "UPDATE backups SET started_at = strftime('%Y-%m-%dT%H:%M:%f000+00:00', started_at, '-500 days')",
         )
-        simulate(manager, 9000, delivered=False)
-        manager.trimming._last = None
-        await manager.prune()
-        assert count(manager, "backups") <= 9001
-    assert page_count(manager) <= pages * 2
+        simulate(courier, 9000, delivered=False)
+        courier.housekeeping._trimming._last = None
+        await courier.housekeeping.prune()
+        assert count(courier, "backups") <= 9001
+    assert page_count(courier) <= pages * 2
 
 
 async def test_runs_that_come_every_minute_are_bounded_by_their_number_and_a_month_always_stays(
-    manager: Manager,
+    courier: Courier,
 ) -> None:
     """More than `MOST_RUNS` are kept for a month alone: what the status and the alarms look back on."""
-    simulate(manager, 60 * 24 * 40, timedelta(minutes=1), delivered=False)
-    before = await manager.status()
-    await manager.prune()
-    assert count(manager, "backups") == 60 * 24 * 31
-    assert await manager.status() == before
+    simulate(courier, 60 * 24 * 40, timedelta(minutes=1), delivered=False)
+    before = await courier.manager.status()
+    await courier.housekeeping.prune()
+    assert count(courier, "backups") == 60 * 24 * 31
+    assert await courier.manager.status() == before
 
 
-async def test_what_somebody_or_something_needs_stays_whatever_its_age(manager: Manager) -> None:
+async def test_what_somebody_or_something_needs_stays_whatever_its_age(courier: Courier) -> None:
     """Pinned, with a note, on the disk, the last of its database, the last that Ben has, the drilled, the unchanged."""
-    simulate(manager, 2 * 365, timedelta(days=1), delivered=False)
-    run_sql(manager.catalogue, "UPDATE backups SET pinned = 1 WHERE id = 1")
-    run_sql(manager.catalogue, "UPDATE backups SET note = 'before the migration' WHERE id = 2")
-    run_sql(manager.catalogue, "UPDATE backups SET on_disk = 1 WHERE id = 3")
-    run_sql(manager.catalogue, "UPDATE backed_up SET name = 'old.db' WHERE backup_id IN (4, 5)")
+    simulate(courier, 2 * 365, timedelta(days=1), delivered=False)
+    run_sql(courier.catalogue, "UPDATE backups SET pinned = 1 WHERE id = 1")
+    run_sql(courier.catalogue, "UPDATE backups SET note = 'before the migration' WHERE id = 2")
+    run_sql(courier.catalogue, "UPDATE backups SET on_disk = 1 WHERE id = 3")
+    run_sql(courier.catalogue, "UPDATE backed_up SET name = 'old.db' WHERE backup_id IN (4, 5)")
     run_sql(
-        manager.catalogue,
+        courier.catalogue,
         "INSERT INTO deliveries (backup_id, address, state) VALUES (6, '12', 'sent'), (7, '12', 'sent')",
     )
     for backup_id, ok in ((8, 1), (9, 1), (10, 0)):
         drill = "INSERT INTO drills (backup_id, at, source, ok, detail) VALUES (?, ?, 'disk', ?, '')"
-        run_sql(manager.catalogue, drill, backup_id, text(NOW - 500 * 24 * HOUR), ok)
-    run_sql(manager.catalogue, "UPDATE backups SET same_as = 11 WHERE id = 730")
-    run_sql(manager.catalogue, "UPDATE backups SET same_as = 12 WHERE id = 13")
-    run_sql(manager.catalogue, "UPDATE backups SET state = 'running' WHERE id = 14")
-    latest, newest = await manager.catalogue.backups.latest_by_database(), await manager.catalogue.drills.last()
-    await manager.trimming.trim()
-    old = run_sql(manager.catalogue, "SELECT id FROM backups WHERE started_at < ?", text(NOW - KEPT_FOR))
+        run_sql(courier.catalogue, drill, backup_id, text(NOW - 500 * 24 * HOUR), ok)
+    run_sql(courier.catalogue, "UPDATE backups SET same_as = 11 WHERE id = 730")
+    run_sql(courier.catalogue, "UPDATE backups SET same_as = 12 WHERE id = 13")
+    run_sql(courier.catalogue, "UPDATE backups SET state = 'running' WHERE id = 14")
+    latest, newest = await courier.catalogue.backups.latest_by_database(), await courier.catalogue.drills.last()
+    await courier.housekeeping._trimming.trim()
+    old = run_sql(courier.catalogue, "SELECT id FROM backups WHERE started_at < ?", text(NOW - KEPT_FOR))
     assert [backup_id for (backup_id,) in old] == [1, 2, 3, 5, 7, 9, 10, 11, 14]
-    assert await manager.catalogue.backups.latest_by_database() == latest
-    assert await manager.catalogue.drills.last() == newest
+    assert await courier.catalogue.backups.latest_by_database() == latest
+    assert await courier.catalogue.drills.last() == newest
 
 
-async def test_actions_and_ended_alarms_have_an_end_and_it_happens_once_a_day(manager: Manager) -> None:
+async def test_actions_and_ended_alarms_have_an_end_and_it_happens_once_a_day(courier: Courier) -> None:
     """Actions by age and number, alarms ninety days after their end; an open one never goes."""
-    catalogue = manager.catalogue
+    catalogue = courier.catalogue
     with closing(sqlite3.connect(catalogue.path)) as connection, connection:
         connection.executemany(
             "INSERT INTO audit (at, actor, action, detail) VALUES (?, 'Ann', 'pinned', '')",
@@ -178,12 +180,12 @@ async def test_actions_and_ended_alarms_have_an_end_and_it_happens_once_a_day(ma
                 "INSERT INTO alarms (id, key, title, sentence, began_at, ended_at) VALUES (?, ?, '', '', ?, ?)",
                 (key, key, text(NOW - timedelta(days=200)), text(ended) if ended else None),
             )
-    await manager.prune()
-    assert count(manager, "audit") in (MOST_ACTIONS, MOST_ACTIONS - 1)
-    assert count(manager, "audit WHERE action = 'paused'") == 0
+    await courier.housekeeping.prune()
+    assert count(courier, "audit") in (MOST_ACTIONS, MOST_ACTIONS - 1)
+    assert count(courier, "audit WHERE action = 'paused'") == 0
     assert run_sql(catalogue, "SELECT key FROM alarms ORDER BY key") == [("b",), ("c",)]
     run_sql(
-        manager.catalogue, "INSERT INTO audit (at, actor, action, detail) VALUES ('2024-01-01', 'Ann', 'paused', '')"
+        courier.catalogue, "INSERT INTO audit (at, actor, action, detail) VALUES ('2024-01-01', 'Ann', 'paused', '')"
     )
-    await manager.prune()
-    assert count(manager, "audit WHERE action = 'paused'") == 1
+    await courier.housekeeping.prune()
+    assert count(courier, "audit WHERE action = 'paused'") == 1

@@ -1,0 +1,430 @@
+"""Builds every part of the product, bottom up and once.
+
+This file alone may be long: it is one list, in the order in which the parts know one another. A part gets what it needs
+when it is made; what it has to tell parts that are made after it, it tells by `Events`, which are connected here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bot.app.destinations import build_routers
+from bot.app.drills import DrillSchedule
+from bot.app.heartbeat import HeartbeatWriter
+from bot.app.monitoring import Monitoring
+from bot.app.planned_runs import PlannedRuns
+from bot.app.restore_announcer import RestoreAnnouncer
+from bot.app.telegram import Telegram
+from bot.clock import Clock, Sleep
+from bot.config.alarms import split_urls
+from bot.config.settings import Settings
+from bot.journal.reader import JournalReader
+from bot.models import Backup, Delivery, Recipient, RestorePoint, Volume
+from bot.services.alarms.alarms import Alarms
+from bot.services.alarms.apprise import AppriseTarget
+from bot.services.alarms.chat import ChatAlarms
+from bot.services.alarms.checks import AlarmChecks
+from bot.services.alarms.listener import Listener
+from bot.services.alarms.rounds import AlarmRounds
+from bot.services.alarms.signals import ClockCheck, ConflictCheck, LocalFilesCheck, NewBotCheck, TokenCheck
+from bot.services.backup.discover import discover
+from bot.services.backup.runs import Runs
+from bot.services.catalogue import Catalogue
+from bot.services.concurrency.nursery import Nursery
+from bot.services.concurrency.signal import AsyncSignal, Signal
+from bot.services.contracts.polling import PollingState
+from bot.services.delivery.ledger import Ledger
+from bot.services.delivery.notices import NoticeSender
+from bot.services.delivery.policy import DeliverySettings
+from bot.services.delivery.recording import RecordingLedger, SilentNoticeSender
+from bot.services.drill.drill import Drills
+from bot.services.fetch.recognition import CLOUD_LIMIT
+from bot.services.files.locks import RunLock
+from bot.services.files.store import Store
+from bot.services.files.under_way import RunsUnderWay
+from bot.services.inbox import Inbox
+from bot.services.manager import Courier, Manager
+from bot.services.messages.maintenance import ChatMaintenance
+from bot.services.messages.preferences import Preferences
+from bot.services.messages.timers import Timers
+from bot.services.recovery.document import kept_settings
+from bot.services.recovery.pin import PinKeeper
+from bot.services.restore_chat.running import SilentListener
+from bot.services.restore_chat.session import RestoreSessions
+from bot.services.retention.housekeeping import Housekeeping
+from bot.services.retention.trimming import Trimming
+from bot.services.schedule.timetable import Timetable
+from bot.texts import Texts
+
+if TYPE_CHECKING:
+    from aiogram import Bot
+
+    from bot.app.polling import Poller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """What happens in one part and concerns parts that are built after it."""
+
+    news: Signal[[]] = field(default_factory=Signal)
+    """Something changed that the pinned messages and the digests tell."""
+    alarm_nudge: Signal[[]] = field(default_factory=Signal)
+    choice_changed: Signal[[]] = field(default_factory=Signal)
+    """An admin chose what comes into their chat."""
+    delivered_later: Signal[[Delivery]] = field(default_factory=Signal)
+    """The ledger has tried again what was owed."""
+    server_time: Signal[[datetime, datetime]] = field(default_factory=Signal)
+    """Telegram's time and this machine's, at an answer."""
+    poll_conflict: Signal[[]] = field(default_factory=Signal)
+    schedule_changed: AsyncSignal[[]] = field(default_factory=AsyncSignal)
+    next_run_changed: AsyncSignal[[]] = field(default_factory=AsyncSignal)
+
+    def happened(self) -> None:
+        """A run, a delivery or a test-restore has ended: the messages follow, and the alarms are looked at."""
+        self.news()
+        self.alarm_nudge()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceParts:
+    """The product, and what runs it as a service."""
+
+    courier: Courier
+    bot: Bot
+    poller: Poller
+    planned: PlannedRuns
+    drill_schedule: DrillSchedule
+    monitoring: Monitoring
+    heartbeat: HeartbeatWriter
+    announcer: RestoreAnnouncer
+    local_files: LocalFilesCheck
+
+
+def build_courier(
+    settings: Settings,
+    catalogue: Catalogue,
+    store: Store,
+    bot: Bot | None,
+    *,
+    clock: Clock,
+    sleep: Sleep = asyncio.sleep,
+) -> Courier:
+    """Build the product for one command; without a `bot` it does not talk to Telegram. Nothing is sent yet."""
+    courier, _, _ = _build(settings, catalogue, store, bot, events=Events(), polling=None, clock=clock, sleep=sleep)
+    return courier
+
+
+def build_service(
+    settings: Settings, catalogue: Catalogue, store: Store, bot: Bot, *, events: Events, clock: Clock
+) -> ServiceParts:
+    """Build the product and what runs it; nothing has begun yet. `bot` must give its answers' times to `events`."""
+    from bot.app.polling import Poller  # noqa: PLC0415 - it imports aiogram
+    from bot.handlers import Pace, build_dispatcher  # noqa: PLC0415
+
+    polling, started_at = PollingState(), clock()
+    courier, announcer, local_files = _build(
+        settings, catalogue, store, bot, events=events, polling=polling, clock=clock
+    )
+    monitoring = Monitoring(settings, catalogue)
+    planned = PlannedRuns(
+        courier, monitoring, started_at=started_at, next_run_changed=events.next_run_changed, clock=clock
+    )
+    heartbeat = HeartbeatWriter(catalogue, planned.scheduler.next_run, started_at=started_at)
+    poller = Poller(
+        bot,
+        build_dispatcher(courier, clock=clock, pace=Pace(archive_waits=courier.ledger.archive_waits)),
+        token_was_good=partial(catalogue.bot.token_was_good, bot.token),
+        token_is_good=partial(catalogue.bot.remember_good_token, bot.token),
+        state=polling,
+        conflict=events.poll_conflict,
+        token_changed=events.alarm_nudge,
+    )
+    events.delivered_later.connect(monitoring.delivered_later)
+    events.schedule_changed.connect(planned.follow)
+    events.next_run_changed.connect(heartbeat.beat)
+    return ServiceParts(
+        courier=courier,
+        bot=bot,
+        poller=poller,
+        planned=planned,
+        drill_schedule=DrillSchedule(courier, clock=clock),
+        monitoring=monitoring,
+        heartbeat=heartbeat,
+        announcer=announcer,
+        local_files=local_files,
+    )
+
+
+def _build(  # noqa: PLR0915 - one list of parts
+    settings: Settings,
+    catalogue: Catalogue,
+    store: Store,
+    bot: Bot | None,
+    *,
+    events: Events,
+    polling: PollingState | None,
+    clock: Clock,
+    sleep: Sleep = asyncio.sleep,
+) -> tuple[Courier, RestoreAnnouncer, LocalFilesCheck]:
+    """Build every part from those below it. Without `polling`, nobody polls in this process."""
+    texts = Texts(timezone=settings.timezone)
+    everybody = (*settings.recipients, *(Recipient(chat_id=admin) for admin in settings.admin_ids))
+    readers = notice_recipients(settings)
+    find_all = partial(discover, settings, catalogue)
+    telegram = Telegram.over(bot) if bot is not None else Telegram.absent()
+
+    # --- what people chose, and what is wrong ---
+    preferences = Preferences(
+        catalogue,
+        admins=settings.admin_ids,
+        recipients=settings.recipients,
+        timezone=settings.timezone,
+        unchanged=settings.when_unchanged,
+        chat_keep_hours=settings.chat_keep_hours,
+        store_folder=store.folder,
+        changed=events.choice_changed,
+        clock=clock,
+    )
+    alarms = Alarms(
+        catalogue,
+        shrink_percent=settings.shrink_alarm,
+        nudged=events.alarm_nudge,
+        forgets=bot is not None,
+        clock=clock,
+    )
+    timers = Timers(catalogue, telegram.chats, everybody, clock=clock)
+
+    # --- deliveries ---
+    async def caption(backup: Backup, volume: Volume, recipient: Recipient) -> str:
+        followed = None
+        if recipient.thread_id is None and recipient.chat_id in settings.admin_ids:
+            followed = (await catalogue.preferences.choice(recipient.chat_id)).databases
+        return texts.caption(backup, volume, followed)
+
+    delivery = DeliverySettings(
+        recipients=settings.recipients,
+        notice_recipients=readers,
+        store_folder=store.folder,
+        volume_bytes=settings.volume_size_mb * 1024 * 1024,
+        attempts=max(settings.retry_attempts, 1),
+        delay=settings.retry_delay,
+        owed=settings.send_owed,
+    )
+    nursery = Nursery(asyncio.sleep)
+    destinations, channels = build_routers(settings, catalogue, telegram, clock=clock)
+    ledger = (RecordingLedger if bot is None else Ledger)(
+        catalogue,
+        destinations,
+        channels,
+        delivery,
+        nursery,
+        caption=caption,
+        clock=clock,
+        settled=events.delivered_later,
+    )
+    notifier = (SilentNoticeSender if bot is None else NoticeSender)(catalogue, channels, delivery, nursery)
+    timetable = Timetable(
+        catalogue, settings, notifier=notifier, notices=texts, listener=events.schedule_changed, clock=clock
+    )
+
+    # --- runs ---
+    under_way = RunsUnderWay(RunLock(store.folder, clock=clock))
+    announcer = RestoreAnnouncer(settings, catalogue, notifier, under_way=under_way, news=events.news)
+    restores = RestoreSessions(
+        settings,
+        catalogue,
+        store,
+        discover=find_all,
+        busy=under_way.anywhere,
+        listener=announcer if bot is not None else SilentListener(),
+        files=telegram.files,
+        clock=clock,
+    )
+    housekeeping = Housekeeping(settings, catalogue, store, trimming=Trimming(catalogue, clock=clock), clock=clock)
+    runs = Runs(
+        settings,
+        catalogue,
+        store,
+        ledger=ledger,
+        preferences=preferences,
+        alarms=alarms,
+        housekeeping=housekeeping,
+        settle=restores.settle,
+        discover=find_all,
+        under_way=under_way,
+        ended=events.happened,
+        clock=clock,
+    )
+    under_way.add(lambda: runs.running)
+    under_way.add(lambda: restores.running)
+    drills = Drills(catalogue, store, telegram.files, recorded=events.happened, keys=settings.keys, clock=clock)
+    inbox = Inbox(
+        telegram.chats,
+        store,
+        catalogue,
+        limit=None if settings.telegram_local else CLOUD_LIMIT,
+        keys=settings.keys,
+        restores=restores,
+        clock=clock,
+    )
+
+    # --- who looks, and who is told ---
+    checks = AlarmChecks(
+        alarms,
+        catalogue,
+        store,
+        timetable,
+        running=lambda: runs.running,
+        stale_after=settings.stale_after,
+        audience=dict.fromkeys((*readers, *settings.recipients)),
+        clock=clock,
+    )
+    local_files = LocalFilesCheck(
+        alarms, catalogue, telegram.require_readable if settings.telegram_local else None, clock=clock
+    )
+    looks = [*checks.checks, NewBotCheck(alarms, catalogue, settings.admin_ids).look, timers.look]
+    if polling is not None:
+        clock_check, conflicts = ClockCheck(alarms), ConflictCheck(alarms, clock=clock)
+        events.server_time.connect(clock_check.note)
+        events.poll_conflict.connect(conflicts.note)
+        looks += [clock_check.look, conflicts.look, TokenCheck(alarms, polling).look, local_files.look]
+    phones = tuple(
+        AppriseTarget(url, wording=texts.alarm_on_phone, clock=clock)
+        for url in split_urls(settings.notify_urls.get_secret_value())
+    )
+
+    async def audience() -> Iterable[Listener]:
+        from bot.handlers.alarms import alarm_buttons  # noqa: PLC0415 - it imports aiogram
+
+        parked = await catalogue.recipients.parked()
+        current = dict.fromkeys([await catalogue.recipients.current(recipient) for recipient in readers])
+        chats = (
+            ChatAlarms(
+                notifier,
+                recipient,
+                wording=texts,
+                buttons=alarm_buttons,
+                loudness=preferences.loudness,
+                affected=preferences.affected_databases,
+                reminder=settings.alarm_reminder,
+                clock=clock,
+            )
+            for recipient in current
+            if recipient not in parked
+        )
+        return (*chats, *phones)
+
+    alarm_rounds = AlarmRounds(
+        alarms,
+        looks if bot is not None else (),
+        audience if bot is not None else nobody,
+        reminder=settings.alarm_reminder,
+        clock=clock,
+    )
+
+    # --- what is asked of several, and what stands in the chats ---
+    manager = Manager(
+        settings=settings,
+        catalogue=catalogue,
+        store=store,
+        ledger=ledger,
+        runs=runs,
+        restores=restores,
+        under_way=under_way,
+        timetable=timetable,
+        alarms=alarms,
+        alarm_rounds=alarm_rounds,
+        housekeeping=housekeeping,
+        drills=drills,
+        polling=polling or PollingState(),
+        discover=find_all,
+        news=events.news,
+        clock=clock,
+    )
+
+    async def pinned_caption(points: tuple[RestorePoint, ...]) -> str:
+        return texts.pinned_caption(await manager.status(), points)
+
+    async def chosen() -> dict[str, str]:
+        plan = await timetable.plan()
+        return {"SCHEDULE": plan.expression} if plan.override is not None else {}
+
+    pins = PinKeeper(
+        catalogue,
+        telegram.chats,
+        admins=settings.admin_ids,
+        caption=pinned_caption,
+        settings=settings_to_keep(settings),
+        chosen=chosen,
+        clock=clock,
+    )
+    maintenance = ChatMaintenance(
+        catalogue,
+        telegram.messages,
+        preferences,
+        texts,
+        admins=settings.admin_ids,
+        recipients=settings.deliver_to,
+        timezone=settings.timezone,
+        when_unchanged=settings.when_unchanged,
+        chat_keep_hours=settings.chat_keep_hours,
+        tidied=pins.nudge,
+        clock=clock,
+        sleep=sleep,
+    )
+
+    # --- who hears of what ---
+    events.alarm_nudge.connect(alarm_rounds.nudge)
+    events.choice_changed.connect(maintenance.nudge)
+    events.delivered_later.connect(lambda _delivery: events.happened())
+    for follows in (pins.nudge, maintenance.nudge):
+        events.news.connect(follows)
+    courier = Courier(
+        settings=settings,
+        catalogue=catalogue,
+        store=store,
+        ledger=ledger,
+        runs=runs,
+        restores=restores,
+        under_way=under_way,
+        timetable=timetable,
+        preferences=preferences,
+        alarms=alarms,
+        alarm_rounds=alarm_rounds,
+        housekeeping=housekeeping,
+        drills=drills,
+        inbox=inbox,
+        pins=pins,
+        maintenance=maintenance,
+        timers=timers,
+        journal=JournalReader(settings.log_dir),
+        manager=manager,
+        news=events.news,
+    )
+    return courier, announcer, local_files
+
+
+async def nobody() -> tuple[Listener, ...]:
+    """The audience of alarms in a process that tells nobody."""
+    return ()
+
+
+def notice_recipients(settings: Settings) -> tuple[Recipient, ...]:
+    """Return the admins, and whoever else receives backups and can read."""
+    admins = (Recipient(chat_id=admin) for admin in settings.admin_ids)
+    readers = (recipient for recipient in settings.recipients if recipient.reads_notices)
+    return tuple(dict.fromkeys((*admins, *readers)))
+
+
+def settings_to_keep(settings: Settings) -> dict[str, str]:
+    """Return the settings that a new machine needs again: those that were set, no secret, and no path beside a seal."""
+    # As they were written: a list of paths over several lines is one with commas.
+    kept = kept_settings({name: ",".join(text.splitlines()) for name, text in settings.given.texts.items()})
+    if settings.seal is not None:
+        kept.pop("DATABASES", None)  # the sealed archives tell where their databases were
+    return kept

@@ -1,0 +1,29 @@
+"""Tells which run is under way, a backup or a restore, in this process or in another one that holds the lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.models import RunInProgress
+from bot.services.files.locks import RunLock
+
+
+class RunsUnderWay:
+    """At most one at a time. Whoever makes runs here is added by the composition, before anything runs."""
+
+    def __init__(self, lock: RunLock) -> None:
+        self.lock = lock
+        self._here: list[Callable[[], RunInProgress | None]] = []
+
+    def add(self, running: Callable[[], RunInProgress | None]) -> None:
+        """Ask this, too, for the run in this process."""
+        self._here.append(running)
+
+    @property
+    def here(self) -> RunInProgress | None:
+        """The run under way in this process."""
+        return next((run for running in self._here if (run := running()) is not None), None)
+
+    async def anywhere(self) -> RunInProgress | None:
+        """The run under way in this process or, by the lock, in another one."""
+        return self.here or await self.lock.run()
