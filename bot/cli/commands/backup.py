@@ -105,10 +105,9 @@ async def _back_up_once(
         delivers = deliver and not left_to_service
         courier = await stack.enter_async_context(opened(settings, deliver=delivers))
         queue = await stack.enter_async_context(courier.runs.watch())
-        run = asyncio.create_task(_back_up_and_pin(courier, delivers=delivers))
         showing = asyncio.create_task(_show(queue, report))
         stack.callback(showing.cancel)
-        return await run, left_to_service
+        return await _back_up_and_pin(courier, delivers=delivers), left_to_service
 
 
 async def _back_up_and_pin(courier: Courier, *, delivers: bool) -> RunResult:
