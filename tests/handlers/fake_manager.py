@@ -69,6 +69,11 @@ class FakeManager:
         names = (field.name for field in fields(Courier))
         return SimpleNamespace(**dict.fromkeys(names, self))
 
+    @property
+    def service(self) -> FakeManager:
+        """The catalogue's table of what admins do: this, too."""
+        return self
+
     # --- runs ---
 
     @property
