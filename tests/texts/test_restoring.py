@@ -142,8 +142,8 @@ def test_what_is_in_the_way_stands_first_and_nothing_can_be_confirmed() -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(
-    databases=st.integers(1, 120),
-    tables=st.integers(0, 400),
+    databases=st.integers(1, 80),
+    tables=st.integers(0, 80),
     words=st.sampled_from(["", LONG, samples.NASTY, "<b>"]),
     blocked=st.booleans(),
     undo=st.booleans(),

@@ -276,7 +276,7 @@ def worst_messages() -> Iterator[str]:
     yield TEXTS.history(BackupPage(backups=(backup,), page=0, pages=9, total=99))
     yield from (TEXTS.details(seen, NOW, names), TEXTS.confirm_delete(seen, NOW))
     yield from (TEXTS.details(replace(seen, backup=failed), NOW), TEXTS.details(replace(seen, deliveries=()), NOW))
-    yield TEXTS.journal([JournalEntry(NOW, "ERROR", LONG, LONG)] * 50, 3, "ERROR", NOW)
+    yield TEXTS.journal([JournalEntry(time=NOW, level="ERROR", module=LONG, message=LONG)] * 50, 3, "ERROR", NOW)
     yield TEXTS.health(samples.health(status=worst_status(), recipients=reached, telegram_trouble=LONG))
     yield from (answers.failure(error), answers.no_backup(error), answers.stopped(error))
     yield from (answers.not_sent(delivery, NOW) for delivery in deliveries)

@@ -109,8 +109,9 @@ async def side_by_side(
 
     def look(task: asyncio.Future[Any]) -> None:
         nonlocal failed
-        if failed is None and not task.cancelled() and task.exception() is not None:
-            failed = task.exception()
+        error = None if task.cancelled() else task.exception()  # asked of both, or asyncio calls one never retrieved
+        if failed is None and error is not None:
+            failed = error
             stop()
 
     for task in tasks:
