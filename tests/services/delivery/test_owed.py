@@ -8,9 +8,10 @@ from bot.models import BackupState, DeliveryState, Recipient, SkippedRecord, Ski
 from tests.services.delivery.house import House, documents
 from tests.world.catalogue import run_sql
 
-PARKED, PENDING, SENT, SUPERSEDED = (
+PARKED, PENDING, SENDING, SENT, SUPERSEDED = (
     DeliveryState.PARKED,
     DeliveryState.PENDING,
+    DeliveryState.SENDING,
     DeliveryState.SENT,
     DeliveryState.SUPERSEDED,
 )
@@ -321,7 +322,7 @@ async def test_a_token_refused_for_a_while_is_asked_again_every_minute(house: Ho
                     await asyncio.sleep(0.01)
 
         await minutes_pass(lambda: rule.hits >= 4)
-        assert set((await house.states(backup)).values()) == {PENDING}
+        assert set((await house.states(backup)).values()) <= {PENDING, SENDING}  # owed, one of them perhaps being tried
         rule.cancel()
         await minutes_pass(lambda: bool(documents(ann) and documents(bob)))
         await until_settled(house)
