@@ -15,6 +15,7 @@ import asyncio, json, sys, time
 from pathlib import Path
 from bot.models import Recipient, Volume
 from bot.services.mail.client import MB
+from bot.services.contracts.destination import OutgoingVolume
 from bot.services.contracts.slices import ArchiveSlice
 from tests.services.delivery.places import MAILBOX, mail_destination, s3_bucket
 
@@ -29,9 +30,7 @@ async def send(kind, where, file, size):
         await s3_bucket(where).put(file.name, chunks, size=size, attributes={"sha256": "0" * 64})
     else:
         mail = mail_destination(int(where), max_bytes=40 * MB)
-        await mail.send_volume(
-            Recipient(place=MAILBOX), volume, caption="", file_id=None, silent=True, on_bytes=lambda _: None
-        )
+        await mail.send_volume(Recipient(place=MAILBOX), OutgoingVolume(volume=volume, caption="", silent=True))
 
 async def main(kind, where, file):
     size = file.stat().st_size

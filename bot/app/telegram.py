@@ -11,6 +11,7 @@ from loguru import logger
 
 from bot.config.settings import Settings
 from bot.errors import TelegramError, how_to_install
+from bot.models import StoredVolume
 from bot.services.catalogue import Catalogue
 from bot.services.contracts.chats import Chats, Files
 from bot.services.contracts.destination import ArchiveDestination
@@ -34,7 +35,7 @@ class Telegram:
     chats: TimedChats
     messages: EditableMessages
     files: Files | None
-    require_readable: Callable[[str, int], Awaitable[None]] | None
+    require_readable: Callable[[StoredVolume], Awaitable[None]] | None
 
     @classmethod
     def over(cls, bot: Bot) -> Telegram:

@@ -154,11 +154,11 @@ class LocalFilesCheck:
         self,
         alarms: Alarms,
         catalogue: Catalogue,
-        require_readable: Callable[[str, int], Awaitable[None]] | None,
+        require_readable: Callable[[StoredVolume], Awaitable[None]] | None,
         *,
         clock: Clock,
     ) -> None:
-        """`require_readable` takes a file_id and its bytes and raises `Gone`; None where the server is not local."""
+        """`require_readable` raises `ArchiveGone` for what can't be read; None where the server is not local."""
         self._alarms, self._catalogue, self._require_readable = alarms, catalogue, require_readable
         self._clock = clock
         self._next: datetime | None = clock()
@@ -184,9 +184,9 @@ class LocalFilesCheck:
             with suppress(asyncio.CancelledError):
                 await self._trying
 
-    async def _try(self, require_readable: Callable[[str, int], Awaitable[None]], volume: StoredVolume) -> None:
+    async def _try(self, require_readable: Callable[[StoredVolume], Awaitable[None]], volume: StoredVolume) -> None:
         try:
-            await require_readable(volume.file_id, volume.bytes)
+            await require_readable(volume)
         except ArchiveGone as outcome:
             await self._alarms.raise_(
                 "local files",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bot.services.contracts.destination import MessageGone, NotModified, Outcome
-
-__all__ = ["Chats", "CutShort", "Files", "MessageGone", "NotModified", "Pinned", "PostedDocument", "nothing"]
+from bot.models import StoredVolume
+from bot.services.contracts.destination import CountBytes, Outcome, nothing
 
 
 class CutShort(Outcome):
@@ -43,23 +42,11 @@ class Pinned:
     document: PostedDocument | None
 
 
-def nothing(_count: int) -> None:
-    """Take no notice of progress."""
-
-
 class Files(Protocol):
     """Where volumes are fetched back from. Raises an `Outcome`; `StaleFile` where a file_id means nothing any more."""
 
-    async def fetch(
-        self,
-        file_id: str,
-        into: Path,
-        expected_bytes: int,
-        *,
-        offset: int = 0,
-        on_bytes: Callable[[int], None] = nothing,
-    ) -> str:
-        """Write exactly the expected bytes into a file that exists, from `offset` on; return their SHA-256."""
+    async def fetch(self, volume: StoredVolume, into: Path, *, offset: int = 0, on_bytes: CountBytes = nothing) -> str:
+        """Write exactly the volume's bytes into a file that exists, from `offset` on; return their SHA-256."""
         ...
 
 

@@ -139,6 +139,28 @@ class Notice:
     answers: int | None = None
 
 
+CountBytes = Callable[[int], None]
+"""Is told how many bytes a connection has taken or brought since the last call."""
+
+
+def nothing(_count: int) -> None:
+    """Take no notice of progress."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingVolume:
+    """A volume as it is sent. `caption` is HTML. With `file_id` no bytes of the archive are read.
+
+    What `on_bytes` is told reaches `volume.bytes` in sum only when no byte is left to send.
+    """
+
+    volume: Volume
+    caption: str
+    silent: bool
+    file_id: str = ""
+    on_bytes: CountBytes = nothing
+
+
 class ArchiveDestination(Protocol):
     """A place that takes archives. Every method but `probe` and `cut` raises an `Outcome` when it fails.
 
@@ -149,21 +171,8 @@ class ArchiveDestination(Protocol):
         """Say in which volumes this recipient takes an archive; None for those that all chats share."""
         ...
 
-    async def send_volume(
-        self,
-        recipient: Recipient,
-        volume: Volume,
-        *,
-        caption: str,
-        file_id: str | None,
-        silent: bool,
-        on_bytes: Callable[[int], None],
-    ) -> Sent:
-        """Return once the destination confirmed the volume.
-
-        `caption` is HTML. With `file_id` no bytes of the archive are read. `on_bytes` is told how many bytes the
-        connection took since the last call; their sum reaches `volume.bytes` only when no byte is left to send.
-        """
+    async def send_volume(self, recipient: Recipient, outgoing: OutgoingVolume) -> Sent:
+        """Return once the destination confirmed the volume."""
         ...
 
     async def check_reachable(self, recipient: Recipient) -> None:

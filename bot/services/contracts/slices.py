@@ -1,13 +1,16 @@
-"""Reads the bytes of a volume from its archive while they are sent."""
+"""Moves the bytes of a volume: read from its archive while they are sent, written into a file as they come back."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from hashlib import sha256
 from pathlib import Path
 
 from bot.models import Volume
+from bot.services.concurrency.threads import settled
+from bot.services.contracts.chats import CutShort
+from bot.services.contracts.destination import CountBytes
 
 CHUNK = 256 * 1024  # bytes; each costs a hop to a thread, so more than the usual 64 KiB
 
@@ -20,7 +23,7 @@ class ArchiveSlice:
     is that of the bytes, empty until the last one was read.
     """
 
-    def __init__(self, volume: Volume, on_bytes: Callable[[int], None]) -> None:
+    def __init__(self, volume: Volume, on_bytes: CountBytes) -> None:
         self._volume = volume
         self._on_bytes = on_bytes
         self.trouble = ""
@@ -44,6 +47,34 @@ class ArchiveSlice:
             yield chunk
             self.complete = not left
             self._on_bytes(len(chunk))
+
+
+async def write_volume(
+    content: AsyncGenerator[bytes, None], into: Path, expected: int, *, offset: int, on_bytes: CountBytes
+) -> str:
+    """Write exactly the expected bytes into a file that exists, from `offset` on; return their SHA-256.
+
+    Never more than that is written, whatever comes. Raises `CutShort`, `OSError`, and what `content` raises.
+    """
+    digest, written = sha256(), 0
+
+    def take(chunk: bytes) -> None:
+        digest.update(chunk)
+        # Opened for every piece: a file that outlives its thread would be left open when the caller is cancelled.
+        # Not "wb": several volumes are written into one file side by side, and it keeps its private mode.
+        with into.open("r+b") as file:
+            file.seek(offset + written)
+            file.write(chunk)
+
+    async for chunk in content:
+        if written + len(chunk) > expected:
+            raise CutShort(f"the download brings more than the {expected:,} bytes it should")
+        await settled(asyncio.ensure_future(asyncio.to_thread(take, chunk)))
+        written += len(chunk)
+        on_bytes(len(chunk))
+    if written < expected:
+        raise CutShort(f"the download ended after {written:,} of {expected:,} bytes")
+    return digest.hexdigest()
 
 
 def _read_at(path: Path, offset: int, count: int) -> bytes:

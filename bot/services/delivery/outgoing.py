@@ -12,7 +12,7 @@ from bot.clock import Clock
 from bot.models import Backup, Delivery, Recipient, Volume
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Nursery
-from bot.services.contracts.destination import ArchiveDestination, Sent
+from bot.services.contracts.destination import ArchiveDestination, OutgoingVolume, Sent
 from bot.services.delivery.policy import DeliverySettings
 from bot.services.delivery.request import SendRequest
 from bot.services.delivery.router import Router
@@ -29,14 +29,8 @@ class UnsharedVolume:
 
     async def send(self, recipient: Recipient, caption: str, request: SendRequest) -> Sent:
         """Return when the recipient has the volume; raises the `Outcome` that stands in its way."""
-        return await self._destination.send_volume(
-            recipient,
-            self.volume,
-            caption=caption,
-            file_id=None,
-            silent=request.is_silent_for(recipient),
-            on_bytes=lambda _count: None,
-        )
+        outgoing = OutgoingVolume(volume=self.volume, caption=caption, silent=request.is_silent_for(recipient))
+        return await self._destination.send_volume(recipient, outgoing)
 
     async def available(self) -> bool:
         """A volume that nobody shares has to be read."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
 
 from bot.clock import Clock
 from bot.models import Recipient, Volume
@@ -19,6 +17,7 @@ from bot.services.contracts.destination import (
     ArchiveGone,
     DoubtfulFile,
     Outcome,
+    OutgoingVolume,
     Refused,
     Sent,
     StaleFile,
@@ -32,8 +31,6 @@ PATIENCE = 15.0  # seconds without any progress after which an upload counts as 
 PATIENT_RATE = 512 * 1024  # … and the bytes per second at which a larger one earns more of them
 MOST_UNANSWERED = 2  # uploads of a volume in a row that went out whole and were not answered: there is no third
 COMMON_TROUBLE = 2  # uploads failed in a row by which the trouble is the server's and not a recipient's
-
-Deliver = Callable[..., Awaitable[Sent]]
 
 
 @dataclass(slots=True)
@@ -101,13 +98,7 @@ class SharedVolume:
         return sent
 
     async def _send(self, recipient: Recipient, caption: str, request: SendRequest) -> Sent:
-        deliver: Deliver = partial(
-            self._destination.send_volume,
-            recipient,
-            self.volume,
-            caption=caption,
-            silent=request.is_silent_for(recipient),
-        )
+        outgoing = OutgoingVolume(volume=self.volume, caption=caption, silent=request.is_silent_for(recipient))
         doubted = ""
         while True:
             file_id = await self._known()
@@ -115,7 +106,7 @@ class SharedVolume:
                 raise self._hopeless
             if file_id:
                 try:
-                    return await deliver(file_id=file_id, on_bytes=lambda _count: None)
+                    return await self._destination.send_volume(recipient, replace(outgoing, file_id=file_id))
                 except DoubtfulFile as outcome:
                     if recipient in self._record.doubted:
                         raise Transient(outcome.sentence) from None
@@ -129,7 +120,7 @@ class SharedVolume:
                 raise self._unanswered()
             elif upload := await self._turn(request.rank):
                 try:
-                    if sent := await self._upload(recipient, request, deliver, upload):
+                    if sent := await self._upload(recipient, request, outgoing, upload):
                         return sent
                 except Outcome:
                     if doubted and self._file_id is None:  # the bytes were refused too: it was not the file_id
@@ -205,10 +196,10 @@ class SharedVolume:
     # One upload.
 
     async def _upload(
-        self, recipient: Recipient, request: SendRequest, deliver: Deliver, upload: _Upload
+        self, recipient: Recipient, request: SendRequest, outgoing: OutgoingVolume, upload: _Upload
     ) -> Sent | None:
         """Send the bytes; None when somebody else's upload was answered before all of these were sent."""
-        sending = asyncio.create_task(self._send_bytes(recipient, request, deliver, upload))
+        sending = asyncio.create_task(self._send_bytes(recipient, request, outgoing, upload))
         overtaken = asyncio.create_task(self._arrived.wait())
         watching = asyncio.create_task(self._watch(upload))
         try:
@@ -233,7 +224,9 @@ class SharedVolume:
             )
         return sent
 
-    async def _send_bytes(self, recipient: Recipient, request: SendRequest, deliver: Deliver, upload: _Upload) -> Sent:
+    async def _send_bytes(
+        self, recipient: Recipient, request: SendRequest, outgoing: OutgoingVolume, upload: _Upload
+    ) -> Sent:
         if not request.trusted or self._failures:
             await self._destination.check_reachable(recipient)
 
@@ -242,7 +235,7 @@ class SharedVolume:
             upload.moved_at, upload.stalled = self._clock(), False
             request.report(self.volume.number, upload.bytes)
 
-        return await deliver(file_id=None, on_bytes=moved)
+        return await self._destination.send_volume(recipient, replace(outgoing, on_bytes=moved))
 
     async def _watch(self, upload: _Upload) -> None:
         patience = PATIENCE + self.volume.bytes / PATIENT_RATE

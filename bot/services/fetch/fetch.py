@@ -148,9 +148,7 @@ class _Fetching:
                 self.done[number] = 0
                 try:
                     with faults_of(self.part):
-                        found = await self.files.fetch(
-                            volume.file_id, self.part, volume.bytes, offset=offset, on_bytes=arrived
-                        )
+                        found = await self.files.fetch(volume, self.part, offset=offset, on_bytes=arrived)
                     break
                 except Outcome as outcome:
                     seconds = self._pause(number, outcome, failures)

@@ -6,14 +6,13 @@ import asyncio
 import base64
 import hashlib
 import time
-from collections.abc import Callable
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
 from pathlib import Path
 from typing import Protocol
 
 from bot.models import Reachability, Recipient, Volume
-from bot.services.contracts.destination import ArchiveGone, Outcome, Sent
+from bot.services.contracts.destination import ArchiveGone, Outcome, OutgoingVolume, Sent, nothing
 from bot.services.contracts.slices import ArchiveSlice
 from bot.services.files.store import plan_volumes
 from bot.services.mail.client import MailClient
@@ -52,35 +51,26 @@ class MailDestination:
             return (Volume(archive=archive, name="", number=1, total=1, offset=0, bytes=0),)
         return volumes
 
-    async def send_volume(
-        self,
-        recipient: Recipient,
-        volume: Volume,
-        *,
-        caption: str,
-        file_id: str | None,
-        silent: bool,
-        on_bytes: Callable[[int], None],
-    ) -> Sent:
+    async def send_volume(self, recipient: Recipient, outgoing: OutgoingVolume) -> Sent:
         """Send one mail with the volume attached; return when the server has accepted it. Raises an `Outcome`."""
+        volume, words, silent = outgoing.volume, self._words, outgoing.silent
         async with self._turn:
             if not volume.name:
                 text = await asyncio.to_thread(
-                    self._words.whereabouts, caption, volume, largest=self._max_bytes, mails=self._max_mails
+                    words.whereabouts, outgoing.caption, volume, largest=self._max_bytes, mails=self._max_mails
                 )
-                message = self._client.message(recipient, self._words.told_subject(volume), text, silent=silent)
+                message = self._client.message(recipient, words.told_subject(volume), text, silent=silent)
                 await self._client.send(recipient, message.as_bytes())
-                return Sent(remark=self._words.told(volume))
-            message = self._client.message(
-                recipient, self._words.subject(volume), self._words.body(caption), silent=silent
-            )
+                return Sent(remark=words.told(volume))
+            body = words.body(outgoing.caption)
+            message = self._client.message(recipient, words.subject(volume), body, silent=silent)
             # The same for the same volume: a copy that was sent because an answer got lost can be told from a new one.
             seed = f"{volume.name}\n{volume.offset}\n{volume.bytes}\n{recipient.place}"
             domain = self._client.sender.rpartition("@")[2]
             message["Message-ID"] = f"<{hashlib.sha256(seed.encode()).hexdigest()[:32]}@{domain}>"
             wire, digest = await _with_attachment(message, volume)
             await self._client.send(recipient, wire)
-            on_bytes(volume.bytes)
+            outgoing.on_bytes(volume.bytes)
             return Sent(sha256=digest)
 
     async def check_reachable(self, recipient: Recipient) -> None:
@@ -121,7 +111,7 @@ async def _with_attachment(message: EmailMessage, volume: Volume) -> tuple[bytea
     part.set_payload(HERE)
     message.attach(part)
     head, _, tail = message.as_bytes().rpartition(HERE.encode())
-    wire, piece, rest = bytearray(head), ArchiveSlice(volume, lambda _: None), b""
+    wire, piece, rest = bytearray(head), ArchiveSlice(volume, nothing), b""
     try:
         async for chunk in piece.chunks():
             block = rest + chunk

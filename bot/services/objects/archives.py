@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 from loguru import logger
 
 from bot.errors import NotFoundError
-from bot.services.concurrency.threads import settled
-from bot.services.contracts.chats import CutShort, nothing
-from bot.services.contracts.destination import ArchiveGone, Parked, StaleFile
+from bot.models import StoredVolume
+from bot.services.contracts.destination import ArchiveGone, CountBytes, Parked, StaleFile, nothing
+from bot.services.contracts.slices import write_volume
 from bot.services.objects.bucket import Bucket, Changed
 from bot.services.objects.index import (
     INDEX_NAME,
@@ -72,38 +72,15 @@ class BucketArchives:
             return changed
         raise Changed(f"{INDEX_NAME} is being written by another service all the time: give each a prefix of its own")
 
-    async def fetch(
-        self,
-        file_id: str,
-        into: Path,
-        expected_bytes: int,
-        *,
-        offset: int = 0,
-        on_bytes: Callable[[int], None] = nothing,
-    ) -> str:
-        """Write exactly the expected bytes into a file that exists, from `offset` on; return their SHA-256."""
-        digest, written = hashlib.sha256(), 0
-
-        def take(piece: bytes) -> None:
-            digest.update(piece)
-            with into.open("r+b") as file:
-                file.seek(offset + written)
-                file.write(piece)
-
+    async def fetch(self, volume: StoredVolume, into: Path, *, offset: int = 0, on_bytes: CountBytes = nothing) -> str:
+        """Write exactly the volume's bytes into a file that exists, from `offset` on; return their SHA-256."""
         try:
-            async for piece in self.bucket.pieces(file_id):
-                if written + len(piece) > expected_bytes:
-                    raise CutShort(f"the download brings more than the {expected_bytes:,} bytes it should")
-                await settled(asyncio.ensure_future(asyncio.to_thread(take, piece)))
-                written += len(piece)
-                on_bytes(len(piece))
+            async with aclosing(self.bucket.pieces(volume.file_id)) as content:
+                return await write_volume(content, into, volume.bytes, offset=offset, on_bytes=on_bytes)
         except FileNotFoundError as error:
             if not await asyncio.to_thread(into.is_file):
                 raise ArchiveGone(f"{into.name} is gone") from error
-            raise StaleFile(f"{file_id} is no longer there") from None
-        if written < expected_bytes:
-            raise CutShort(f"the download ended after {written:,} of {expected_bytes:,} bytes")
-        return digest.hexdigest()
+            raise StaleFile(f"{volume.file_id} is no longer there") from None
 
     async def _read(self) -> tuple[Index | None, Any]:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +11,15 @@ from loguru import logger
 from bot.clock import Clock, utc_now
 from bot.models import Backup, Reachability, Recipient, Volume
 from bot.services.catalogue import Catalogue
-from bot.services.contracts.destination import ArchiveGone, Outcome, Parked, Sent, Transient
+from bot.services.contracts.destination import (
+    ArchiveGone,
+    CountBytes,
+    Outcome,
+    OutgoingVolume,
+    Parked,
+    Sent,
+    Transient,
+)
 from bot.services.contracts.slices import ArchiveSlice
 from bot.services.objects.archives import BucketArchives
 from bot.services.objects.bucket import Bucket, ObjectFacts
@@ -47,20 +54,12 @@ class ObjectDestination:
         """The whole archive in one."""
         return (Volume(archive=archive, name=archive.name, number=1, total=1, offset=0, bytes=archive_bytes),)
 
-    async def send_volume(
-        self,
-        recipient: Recipient,
-        volume: Volume,
-        *,
-        caption: str,
-        file_id: str | None,
-        silent: bool,
-        on_bytes: Callable[[int], None],
-    ) -> Sent:
+    async def send_volume(self, recipient: Recipient, outgoing: OutgoingVolume) -> Sent:
         """Put the archive there, look whether it is there, write it into the index, and drop what is too old.
 
         What is there already, of the same name and content, is not sent again. Raises an `Outcome`.
         """
+        volume, on_bytes = outgoing.volume, outgoing.on_bytes
         backup = await self._catalogue.backups.find(volume.name)
         there = await self._bucket.facts(volume.name)
         if there is not None and _is(there, backup):
@@ -93,7 +92,7 @@ class ObjectDestination:
         await self._bucket.look()
         return time.perf_counter() - started
 
-    async def _put(self, volume: Volume, backup: Backup, on_bytes: Callable[[int], None]) -> None:
+    async def _put(self, volume: Volume, backup: Backup, on_bytes: CountBytes) -> None:
         piece = ArchiveSlice(volume, on_bytes)
         try:
             await self._bucket.put(

@@ -13,8 +13,8 @@ from bot.clock import Clock, Sleep, utc_now
 from bot.errors import CourierError
 from bot.models import RECENT, Recipient, RestorePoint
 from bot.services.catalogue import Catalogue, PinnedMessage
-from bot.services.contracts.chats import Chats, MessageGone, NotModified, Pinned, PostedDocument
-from bot.services.contracts.destination import Outcome, Parked, Refused, StaleFile, Wait
+from bot.services.contracts.chats import Chats, Pinned, PostedDocument
+from bot.services.contracts.destination import MessageGone, NotModified, Outcome, Parked, Refused, StaleFile, Wait
 from bot.services.recovery.document import DOCUMENT_NAME, Document, DocumentError, merge, write_document
 from bot.services.recovery.reading import read_posted
 

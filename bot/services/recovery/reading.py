@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
+from bot.models import StoredVolume
 from bot.services.contracts.chats import Chats, PostedDocument
 from bot.services.recovery.document import READABLE_BYTES, Document, DocumentError, read_document
 
@@ -23,7 +24,7 @@ async def _fetch(chats: Chats, posted: PostedDocument) -> bytes:
     try:
         file = Path(folder.name) / "document"
         await asyncio.to_thread(file.touch, 0o600)
-        await chats.fetch(posted.file_id, file, posted.bytes)
+        await chats.fetch(StoredVolume(file_id=posted.file_id, bytes=posted.bytes), file)
         return await asyncio.to_thread(file.read_bytes)
     finally:
         await asyncio.to_thread(folder.cleanup)

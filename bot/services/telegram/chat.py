@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from pathlib import Path
 
@@ -13,9 +12,20 @@ from aiogram.enums import ParseMode
 from aiogram.types import BufferedInputFile, InputMediaDocument, Message, MessageOriginUser
 from aiohttp import ClientError, ClientResponseError
 
-from bot.services.concurrency.threads import settled
-from bot.services.contracts.chats import CutShort, MessageGone, Pinned, PostedDocument, nothing
-from bot.services.contracts.destination import ArchiveGone, DoubtfulFile, Outcome, StaleFile, TooLarge, Transient
+from bot.models import StoredVolume
+from bot.services.contracts.chats import CutShort, Pinned, PostedDocument
+from bot.services.contracts.destination import (
+    ArchiveGone,
+    CountBytes,
+    DoubtfulFile,
+    MessageGone,
+    Outcome,
+    StaleFile,
+    TooLarge,
+    Transient,
+    nothing,
+)
+from bot.services.contracts.slices import write_volume
 from bot.services.telegram.answers import get_chat, get_updates
 from bot.services.telegram.requests import ANSWER_SECONDS, TelegramRequests
 
@@ -39,38 +49,30 @@ class TelegramChat(TelegramRequests):
 
     # --- files ---------------------------------------------------------------------------------------------------
 
-    async def fetch(
-        self,
-        file_id: str,
-        into: Path,
-        expected_bytes: int,
-        *,
-        offset: int = 0,
-        on_bytes: Callable[[int], None] = nothing,
-    ) -> str:
-        """Write exactly the expected bytes into a file that exists, from `offset` on; return their SHA-256.
+    async def fetch(self, volume: StoredVolume, into: Path, *, offset: int = 0, on_bytes: CountBytes = nothing) -> str:
+        """Write exactly the volume's bytes into a file that exists, from `offset` on; return their SHA-256.
 
         Never more than that is written, whatever comes. The time allowed grows with the size. Raises `StaleFile`,
         `TooLarge`, `CutShort` and other outcomes; what was written until then is to be written over.
         """
-        file_path = await self._locate(file_id, expected_bytes)
-        if self._bot.session.api.is_local:
-            content = self._read_pieces(file_path)
-        else:
-            content = self._download(file_path, expected_bytes)
-        async with aclosing(content):
-            return await _write(content, into, offset, expected_bytes, on_bytes)
+        file_path = await self._locate(volume)
+        local = self._bot.session.api.is_local
+        async with aclosing(
+            self._read_pieces(file_path) if local else self._download(file_path, volume.bytes)
+        ) as content:
+            return await write_volume(content, into, volume.bytes, offset=offset, on_bytes=on_bytes)
 
-    async def require_readable(self, file_id: str, expected_bytes: int) -> None:
+    async def require_readable(self, volume: StoredVolume) -> None:
         """Raise `ArchiveGone`, with the mend, where the file that a local Bot API server names can't be read here.
 
         Raises other outcomes where the server does not say where it is.
         """
-        async with aclosing(self._read_pieces(await self._locate(file_id, expected_bytes))) as content:
+        async with aclosing(self._read_pieces(await self._locate(volume))) as content:
             async for _ in content:
                 return
 
-    async def _locate(self, file_id: str, expected_bytes: int) -> str:
+    async def _locate(self, volume: StoredVolume) -> str:
+        file_id, expected_bytes = volume.file_id, volume.bytes
         try:
             # Answered when the server holds the whole file: one of its own has to fetch it from Telegram first.
             request = self._bot.get_file(file_id, request_timeout=ANSWER_SECONDS + expected_bytes // SLOWEST_DOWNLOAD)
@@ -256,30 +258,3 @@ def _read_at(path: Path, position: int) -> bytes:
     with path.open("rb", buffering=0) as file:
         file.seek(position)
         return file.read(PIECE)
-
-
-async def _write(
-    content: AsyncGenerator[bytes, None], into: Path, offset: int, expected: int, on_bytes: Callable[[int], None]
-) -> str:
-    digest = hashlib.sha256()
-    written = 0
-
-    def take(chunk: bytes) -> None:
-        digest.update(chunk)
-        # Opened for every piece: a file that outlives its thread would be left open when the caller is cancelled.
-        # Not "wb": several volumes are written into one file side by side, and it keeps its private mode.
-        with into.open("r+b", buffering=0) as file:
-            file.seek(offset + written)
-            rest = memoryview(chunk)
-            while rest:
-                rest = rest[file.write(rest) :]
-
-    async for chunk in content:
-        if written + len(chunk) > expected:
-            raise CutShort(f"the download brings more than the {expected:,} bytes it should")
-        await settled(asyncio.ensure_future(asyncio.to_thread(take, chunk)))
-        written += len(chunk)
-        on_bytes(len(chunk))
-    if written < expected:
-        raise CutShort(f"the download ended after {written:,} of {expected:,} bytes")
-    return digest.hexdigest()

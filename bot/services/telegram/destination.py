@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 
 from aiogram.enums import ChatAction, ParseMode
 
-from bot.models import Reachability, Recipient, Volume
-from bot.services.contracts.destination import Outcome, Refused, Sent, Unfit
+from bot.models import Reachability, Recipient
+from bot.services.contracts.destination import Outcome, OutgoingVolume, Refused, Sent, Unfit
 from bot.services.telegram.answers import get_chat
 from bot.services.telegram.requests import ANSWER_SECONDS, ArchiveUpload, TelegramRequests, thread_of
 
@@ -26,31 +25,23 @@ class TelegramDestination(TelegramRequests):
     def cut(self, recipient: Recipient, archive: Path, archive_bytes: int) -> None:
         """Every chat takes the volumes that are uploaded once and sent by file_id."""
 
-    async def send_volume(
-        self,
-        recipient: Recipient,
-        volume: Volume,
-        *,
-        caption: str,
-        file_id: str | None,
-        silent: bool,
-        on_bytes: Callable[[int], None],
-    ) -> Sent:
+    async def send_volume(self, recipient: Recipient, outgoing: OutgoingVolume) -> Sent:
         """Send one document and return what Telegram confirmed.
 
         The time allowed grows with the bytes to send. A caption that Telegram can't use must not cost a backup: the
         volume is then sent once more with the caption's bare text.
         """
+        volume, file_id = outgoing.volume, outgoing.file_id
 
         async def send(text: str, parse_mode: ParseMode | None) -> Sent:
-            upload = None if file_id else ArchiveUpload(volume, on_bytes)
+            upload = None if file_id else ArchiveUpload(volume, outgoing.on_bytes)
             message = await self._ask(
                 self._bot.send_document(
                     recipient.chat_id,
                     file_id or upload or "",
                     caption=text,
                     parse_mode=parse_mode,
-                    disable_notification=silent,
+                    disable_notification=outgoing.silent,
                     protect_content=False,  # said outright: with it the archive could be neither saved nor forwarded
                     disable_content_type_detection=True,
                     message_thread_id=thread_of(recipient),
@@ -65,9 +56,9 @@ class TelegramDestination(TelegramRequests):
             )
 
         try:
-            return await send(caption, ParseMode.HTML)
+            return await send(outgoing.caption, ParseMode.HTML)
         except Unfit:
-            return await send(_bare(caption), None)
+            return await send(_bare(outgoing.caption), None)
 
     async def check_reachable(self, recipient: Recipient) -> None:
         """Show "sending a file…" for some seconds, which fails where the chat is shut; raises an `Outcome`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable
 from typing import TypeVar
 
 from aiogram import Bot
@@ -25,6 +25,7 @@ from aiohttp import ClientConnectorError
 from bot.models import Recipient, Volume
 from bot.services.contracts.destination import (
     ArchiveGone,
+    CountBytes,
     DoubtfulFile,
     MessageGone,
     Migrated,
@@ -57,7 +58,7 @@ GENERAL_TOPIC = 1  # must be left out: Telegram answers "message thread not foun
 class ArchiveUpload(InputFile):
     """aiogram's wrapping of a slice: it streams what `read` yields, and may call it again for a redirect."""
 
-    def __init__(self, volume: Volume, on_bytes: Callable[[int], None]) -> None:
+    def __init__(self, volume: Volume, on_bytes: CountBytes) -> None:
         super().__init__(filename=volume.name)
         self.slice = ArchiveSlice(volume, on_bytes)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.models import Backup, DeliveryState, Recipient
-from bot.services.contracts.destination import Outcome, Parked, Sent, TooLarge, Transient
+from bot.services.contracts.destination import Outcome, OutgoingVolume, Parked, Sent, TooLarge, Transient
 from bot.services.delivery.policy import all_sent
 from bot.services.mail.client import MB
 from bot.services.mail.destination import MailDestination, volume_bytes
@@ -19,9 +19,7 @@ OPS = Recipient(place=MAILBOX)
 
 async def send(house: House, destination: MailDestination, backup: Backup) -> list[Sent]:
     return [
-        await destination.send_volume(
-            OPS, volume, caption="<b>a &amp; b</b>", file_id=None, silent=True, on_bytes=lambda _: None
-        )
+        await destination.send_volume(OPS, OutgoingVolume(volume=volume, caption="<b>a &amp; b</b>", silent=True))
         for volume in destination.cut(OPS, house.archive(backup), backup.archive_bytes)
     ]
 

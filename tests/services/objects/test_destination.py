@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.models import Backup, Recipient
-from bot.services.contracts.destination import Parked
+from bot.services.contracts.destination import OutgoingVolume, Parked
 from bot.services.drill.drill import Drills
 from bot.services.files.store import Store
 from bot.services.objects.archives import DAMAGED_NAME
@@ -48,7 +48,7 @@ def make(house: House, s3: str, **limits: Any) -> ObjectDestination:
 
 async def put(house: House, destination: ObjectDestination, backup: Backup) -> None:
     (volume,) = destination.cut(STORE, house.archive(backup), backup.archive_bytes)
-    await destination.send_volume(STORE, volume, caption="", file_id=None, silent=True, on_bytes=lambda _: None)
+    await destination.send_volume(STORE, OutgoingVolume(volume=volume, caption="", silent=True))
 
 
 async def test_old_archives_go_and_the_last_good_one_of_a_database_stays(house: House, s3: str) -> None:

@@ -16,6 +16,7 @@ from bot.services.contracts.destination import (
     ArchiveDestination,
     NoticeChannel,
     Outcome,
+    OutgoingVolume,
     Parked,
     Refused,
     TooLarge,
@@ -182,9 +183,7 @@ async def outcome_of(world: World, place: Place, backup: Backup) -> Outcome:
     volumes = place.destination.cut(place.recipient, archive, backup.archive_bytes)
     volume = volumes[0] if volumes else volume_of(archive)
     with pytest.raises(Outcome) as caught:
-        await place.destination.send_volume(
-            place.recipient, volume, caption="a", file_id=None, silent=True, on_bytes=lambda _: None
-        )
+        await place.destination.send_volume(place.recipient, OutgoingVolume(volume=volume, caption="a", silent=True))
     return caught.value
 
 

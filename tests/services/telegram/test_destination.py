@@ -14,13 +14,14 @@ from bot.demo.phones import Person
 from bot.demo.stand_in import faults
 from bot.demo.stand_in.faults import Fault, FaultStage
 from bot.demo.stand_in.standin import StandIn
-from bot.models import Recipient
+from bot.models import Recipient, StoredVolume
 from bot.services.contracts.destination import (
     ArchiveGone,
     DoubtfulFile,
     Migrated,
     Notice,
     Outcome,
+    OutgoingVolume,
     Parked,
     Refused,
     Sent,
@@ -73,16 +74,15 @@ async def send(
     archive: Path,
     recipient: Recipient = ANN,
     *,
-    file_id: str | None = None,
+    file_id: str = "",
     caption: str = "<b>a</b>",
     silent: bool = True,
 ) -> Sent:
-    return await destination.send_volume(
-        recipient, volume_of(archive), caption=caption, file_id=file_id, silent=silent, on_bytes=lambda _: None
-    )
+    outgoing = OutgoingVolume(volume=volume_of(archive), caption=caption, silent=silent, file_id=file_id)
+    return await destination.send_volume(recipient, outgoing)
 
 
-async def outcome_of(destination: TelegramDestination, archive: Path, file_id: str | None = None) -> Outcome:
+async def outcome_of(destination: TelegramDestination, archive: Path, file_id: str = "") -> Outcome:
     with pytest.raises(Outcome) as caught:
         await send(destination, archive, file_id=file_id)
     return caught.value
@@ -246,7 +246,7 @@ async def test_an_archive_that_ends_too_early_is_not_sent_short(
     """Chunked uploads carry no length: a truncated archive must break the request, not arrive as a whole one."""
     volume = volume_of(archive, count=archive.stat().st_size + 1)
     with pytest.raises(ArchiveGone, match="1 bytes too early"):
-        await destination.send_volume(ANN, volume, caption="", file_id=None, silent=True, on_bytes=lambda _: None)
+        await destination.send_volume(ANN, OutgoingVolume(volume=volume, caption="", silent=True))
     await standin.until(lambda: all(call.done for call in standin.calls))
     assert ann.messages == []
 
@@ -256,7 +256,7 @@ async def test_a_missing_archive_is_gone(destination: TelegramDestination, ann: 
     volume = volume_of(archive)
     archive.unlink()
     with pytest.raises(ArchiveGone):
-        await destination.send_volume(ANN, volume, caption="", file_id=None, silent=True, on_bytes=lambda _: None)
+        await destination.send_volume(ANN, OutgoingVolume(volume=volume, caption="", silent=True))
 
 
 async def test_a_slice_arrives_as_it_is_and_its_bytes_are_counted(
@@ -265,7 +265,8 @@ async def test_a_slice_arrives_as_it_is_and_its_bytes_are_counted(
     """A volume is a plain slice under its own name; progress adds up to its size."""
     counts: list[int] = []
     volume = volume_of(archive, number=2, total=3, offset=1000, count=600_001)
-    await destination.send_volume(ANN, volume, caption="", file_id=None, silent=True, on_bytes=counts.append)
+    outgoing = OutgoingVolume(volume=volume, caption="", silent=True, on_bytes=counts.append)
+    await destination.send_volume(ANN, outgoing)
     document = ann.last.document
     assert document
     assert document.name == f"{archive.name}.002"
@@ -379,7 +380,7 @@ async def test_a_large_volume_is_given_more_time(
     allowed.clear()
     into = tmp_path / "fetched"
     into.touch()
-    await TelegramChat(bot).fetch(sent.file_id, into, archive.stat().st_size)
+    await TelegramChat(bot).fetch(StoredVolume(file_id=sent.file_id, bytes=archive.stat().st_size), into)
     assert allowed == [60 + 608], "getFile answers when the server holds the whole file"
 
 
