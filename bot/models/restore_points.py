@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.models.backups import BackedUp
+from bot.models.databases import CheckMethod, Verdict
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredVolume:
@@ -26,6 +29,25 @@ class HeldDatabase:
     path: str
     bytes: int
     sha256: str
+
+    def as_backed_up(self, at: datetime, verdict: Verdict = Verdict.OK) -> BackedUp:
+        """Return it as a backup records it; what a restore point does not tell is 0 or empty."""
+        return BackedUp(
+            name=self.name,
+            path=self.path,
+            sha256=self.sha256,
+            bytes=self.bytes,
+            compressed_bytes=0,
+            page_size=0,
+            page_count=0,
+            journal_mode="",
+            application_id=0,
+            user_version=0,
+            sqlite_version="",
+            taken_at=at,
+            verdict=verdict,
+            method=CheckMethod.FULL,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

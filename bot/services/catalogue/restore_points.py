@@ -8,17 +8,14 @@ import json
 from collections.abc import Iterable, Sequence
 
 from bot.models import (
-    BackedUp,
     Backup,
     BackupState,
-    CheckMethod,
     HeldDatabase,
     RestorePoint,
     SkippedRecord,
     SkipReason,
     StoredVolume,
     Trigger,
-    Verdict,
 )
 from bot.services.catalogue.backup_rows import BY_TIME, begin, finish, read_backup, soon
 from bot.services.catalogue.connection import CatalogueTable, reading, writing
@@ -125,7 +122,7 @@ class RestorePointTable(CatalogueTable):
             state=BackupState.PARTIAL if point.skipped else BackupState.DELIVERED,
             finished_at=point.at,
             archive=("", 0, ""),
-            databases=[_as_backed_up(held, point) for held in point.databases],
+            databases=[held.as_backed_up(point.at) for held in point.databases],
             skipped=[_as_skipped(name) for name in point.skipped],
             error=("", ""),
             sealed=point.sealed,
@@ -169,25 +166,6 @@ class RestorePointTable(CatalogueTable):
             )
             for row in await self._db.rows(f"SELECT * FROM backups WHERE id IN {among} {BY_TIME}", wanted)
         )
-
-
-def _as_backed_up(held: HeldDatabase, point: RestorePoint) -> BackedUp:
-    return BackedUp(
-        name=held.name,
-        path=held.path,
-        sha256=held.sha256,
-        bytes=held.bytes,
-        compressed_bytes=0,
-        page_size=0,
-        page_count=0,
-        journal_mode="",
-        application_id=0,
-        user_version=0,
-        sqlite_version="",
-        taken_at=point.at,
-        verdict=Verdict.OK,
-        method=CheckMethod.FULL,
-    )
 
 
 def _as_skipped(name: str) -> SkippedRecord:

@@ -61,7 +61,7 @@ class BucketAccess:
     allow_http: bool = False
 
     def __repr__(self) -> str:
-        return "Access(…)"
+        return "BucketAccess(…)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,6 @@ class ObjectFacts:
     """What a store says of an object; `sha256` is what we noted when we put it there."""
 
     bytes: int
-    etag: str
     sha256: str
 
 
@@ -103,13 +102,14 @@ class Bucket:
             try:
                 meta = await self._store().head_async(name)
                 if not meta["size"]:
-                    return ObjectFacts(bytes=0, etag=meta["e_tag"] or "", sha256="")
+                    return ObjectFacts(bytes=0, sha256="")
                 # HEAD answers without the attributes; of a range of one byte they come along.
                 seen = await self._store().get_async(name, options={"range": (0, 1)})
             except FileNotFoundError as error:
-                _refuse_missing_bucket(error)
+                if _is_missing_bucket(error):
+                    raise
                 return None
-            return ObjectFacts(bytes=meta["size"], etag=meta["e_tag"] or "", sha256=seen.attributes.get("sha256", ""))
+            return ObjectFacts(bytes=meta["size"], sha256=seen.attributes.get("sha256", ""))
 
     async def read(self, name: str, most: int) -> tuple[bytes, Any] | None:
         """Return a small object and its version; None when there is none. `ValueError` when it is over `most`."""
@@ -117,7 +117,8 @@ class Bucket:
             try:
                 found = await self._store().get_async(name)
             except FileNotFoundError as error:
-                _refuse_missing_bucket(error)
+                if _is_missing_bucket(error):
+                    raise
                 return None
             if found.meta["size"] > most:
                 raise ValueError(f"{name} has {found.meta['size']:,} bytes")
@@ -204,9 +205,8 @@ class Bucket:
         return self._stores[part]
 
 
-def _refuse_missing_bucket(error: FileNotFoundError) -> None:
-    if "NoSuchBucket" in str(error) or "ContainerNotFound" in str(error):
-        raise error
+def _is_missing_bucket(error: FileNotFoundError) -> bool:
+    return "NoSuchBucket" in str(error) or "ContainerNotFound" in str(error)
 
 
 @contextmanager
@@ -217,7 +217,7 @@ def _outcomes() -> Iterator[None]:
     except (Outcome, ValueError, StopAsyncIteration):
         raise
     except FileNotFoundError as error:
-        if "NoSuchBucket" not in str(error) and "ContainerNotFound" not in str(error):
+        if not _is_missing_bucket(error):
             raise
         outcome = _read(error)
     except OSError:

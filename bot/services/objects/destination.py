@@ -9,6 +9,7 @@ from pathlib import Path
 from loguru import logger
 
 from bot.clock import Clock, utc_now
+from bot.errors import CourierError
 from bot.models import Backup, Reachability, Recipient, Volume
 from bot.services.catalogue import Catalogue
 from bot.services.contracts.destination import (
@@ -22,7 +23,7 @@ from bot.services.contracts.destination import (
 )
 from bot.services.contracts.slices import ArchiveSlice
 from bot.services.objects.archives import BucketArchives
-from bot.services.objects.bucket import Bucket, ObjectFacts
+from bot.services.objects.bucket import ObjectFacts
 from bot.services.objects.index import Index, IndexUnreadableError, to_drop
 
 _ALL = -1
@@ -38,15 +39,14 @@ class ObjectDestination:
 
     def __init__(
         self,
-        holdings: BucketArchives,
+        archives: BucketArchives,
         catalogue: Catalogue,
         *,
         max_age: timedelta,
         max_count: int,
         clock: Clock = utc_now,
     ) -> None:
-        self.holdings = holdings
-        self._bucket: Bucket = holdings.bucket
+        self.archives, self._bucket = archives, archives.bucket
         self._catalogue = catalogue
         self._max_age, self._max_count, self._clock = max_age, max_count, clock
 
@@ -65,12 +65,12 @@ class ObjectDestination:
         if there is not None and _is(there, backup):
             on_bytes(volume.bytes)
         else:
-            if there is not None and (await self._named(volume.name)) is not True:
+            if there is not None and not await self._named(volume.name):
                 raise Parked(
                     f"something else of the name {volume.name} lies there: give each service a prefix of its own"
                 )
             await self._put(volume, backup, on_bytes)
-        await self.holdings.change(lambda index: index if _holds_good(index, volume.name) else index.adding(backup))
+        await self.archives.change(lambda index: index if _holds_good(index, volume.name) else index.adding(backup))
         await self._prune()
         return Sent(sha256=backup.archive_sha256)
 
@@ -116,18 +116,16 @@ class ObjectDestination:
 
     async def _named(self, archive: str) -> bool:
         try:
-            return (await self.holdings.index()).named(archive) is not None
-        except Exception as error:
-            if isinstance(error, Outcome):
-                raise
+            return (await self.archives.index()).named(archive) is not None
+        except CourierError:  # there is none, or none to be believed
             return False
 
     async def _survey(self) -> Index:
         """Compare the index with the store before anything is deleted, and write down what is gone or damaged."""
-        before, index = await self.holdings.index(), await self.holdings.survey()
+        before, index = await self.archives.index(), await self.archives.survey()
         if index != before:
             sizes = await self._bucket.sizes()
-            index = await self.holdings.change(lambda index: index.compared(sizes))
+            index = await self.archives.change(lambda index: index.compared(sizes))
         lines = [f"{self._bucket.url}: {held.archive} is {held.fault}." for held in index.faulty]
         for line in set(lines) - set(await self._catalogue.archives.store_faults(self._bucket.url)):
             logger.error("{}", line)
@@ -147,7 +145,7 @@ class ObjectDestination:
                 logger.info("{}: dropped {}: {}", self._bucket.url, archive, why)
             if drops:
                 names = {archive for archive, _ in drops}
-                await self.holdings.change(lambda index: index.without(names))
+                await self.archives.change(lambda index: index.without(names))
         except (Outcome, IndexUnreadableError) as error:
             logger.warning("{} could not be tidied: {}", self._bucket.url, error)
 

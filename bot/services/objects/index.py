@@ -15,10 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from bot.errors import CatalogueError
 from bot.models import (
-    BackedUp,
     Backup,
     BackupState,
-    CheckMethod,
     HeldDatabase,
     RestorePoint,
     StoredVolume,
@@ -196,30 +194,11 @@ def _as_backup(held: ArchiveEntry, *, pinned: bool) -> Backup:
         archive_name=held.archive,
         archive_bytes=held.bytes,
         archive_sha256=held.sha256,
-        databases=_databases(held),
+        databases=tuple(
+            one.as_backed_up(held.at, Verdict.UNCHECKED if one.name in held.unchecked else Verdict.OK)
+            for one in held.databases
+        ),
         pinned=pinned,
         on_disk=held.fault != GONE,
         fault=held.fault,
-    )
-
-
-def _databases(held: ArchiveEntry) -> tuple[BackedUp, ...]:
-    return tuple(
-        BackedUp(
-            name=one.name,
-            path=one.path,
-            sha256=one.sha256,
-            bytes=one.bytes,
-            compressed_bytes=0,
-            page_size=0,
-            page_count=0,
-            journal_mode="",
-            application_id=0,
-            user_version=0,
-            sqlite_version="",
-            taken_at=held.at,
-            verdict=Verdict.UNCHECKED if one.name in held.unchecked else Verdict.OK,
-            method=CheckMethod.FULL,
-        )
-        for one in held.databases
     )

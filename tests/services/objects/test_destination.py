@@ -65,7 +65,7 @@ async def test_old_archives_go_and_the_last_good_one_of_a_database_stays(house: 
     assert keys(s3) == {
         INDEX_NAME, "notes.txt", "database_backup_20200101_000000.zip", only.archive_name, others[-1].archive_name
     }  # fmt: skip
-    index = await destination.holdings.index()
+    index = await destination.archives.index()
     assert [held.archive for held in index.archives] == [only.archive_name, others[-1].archive_name]
 
 
@@ -99,21 +99,21 @@ async def test_what_is_lost_in_the_store_keeps_nobody_else_from_being_kept(house
     else:
         client.put_object(Bucket=BUCKET, Key=key, Body=bytes([content[0] ^ 1]) + content[1:])
         drills = Drills(house.catalogue, Store(house.archive(second).parent), clock=house.time.clock, patience=0)
-        drill = await drills.drill_stored(destination.holdings)
+        drill = await drills.drill_stored(destination.archives)
         assert drill is not None
         assert not drill.ok
     for _ in range(2):
         await put(house, destination, await house.back_up(1000))
     assert first.archive_name in keys(s3)
-    index = await destination.holdings.index()
+    index = await destination.archives.index()
     assert [held.archive for held in index.faulty] == [second.archive_name]
     assert second.archive_name not in {point.archive for point in index.points}
     assert any(second.archive_name in line for line in await archive_warnings(house.catalogue))
     await put(house, destination, first)
-    assert len((await destination.holdings.index()).faulty) == 1
+    assert len((await destination.archives.index()).faulty) == 1
     if spoil == "gone":  # put there once more, it counts again
         await put(house, destination, second)
-        assert not (await destination.holdings.index()).faulty
+        assert not (await destination.archives.index()).faulty
         assert not await archive_warnings(house.catalogue)
 
 
@@ -146,7 +146,7 @@ async def test_a_damaged_index_is_set_aside_and_costs_no_backup(house: House, s3
     s3_client(s3).put_object(Bucket=BUCKET, Key=PREFIX + INDEX_NAME, Body=content)
     await put(house, destination, new)
     assert keys(s3) == {INDEX_NAME, DAMAGED_NAME, old.archive_name, new.archive_name}
-    assert [held.archive for held in (await destination.holdings.index()).archives] == [new.archive_name]
+    assert [held.archive for held in (await destination.archives.index()).archives] == [new.archive_name]
 
 
 async def test_two_writers_lose_no_entry(house: House, s3: str) -> None:
@@ -155,11 +155,11 @@ async def test_two_writers_lose_no_entry(house: House, s3: str) -> None:
     backups = [await house.back_up(1000) for _ in range(2)]
     await asyncio.gather(
         *(
-            destination.holdings.change(lambda index, backup=backup: index.adding(backup))
+            destination.archives.change(lambda index, backup=backup: index.adding(backup))
             for destination, backup in zip((one, other), backups, strict=True)
         )
     )
-    assert {held.archive for held in (await one.holdings.index()).archives} == {b.archive_name for b in backups}
+    assert {held.archive for held in (await one.archives.index()).archives} == {b.archive_name for b in backups}
 
 
 async def test_a_large_archive_goes_in_parts_and_comes_back_whole(house: House, s3: str) -> None:
