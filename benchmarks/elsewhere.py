@@ -16,7 +16,7 @@ from pathlib import Path
 from bot.models import Recipient, Volume
 from bot.services.mail.client import MB
 from bot.services.contracts.destination import OutgoingVolume
-from bot.services.contracts.slices import ArchiveSlice
+from bot.services.files.slices import ArchiveSlice
 from tests.services.delivery.places import MAILBOX, mail_destination, s3_bucket
 
 def peak():

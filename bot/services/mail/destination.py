@@ -13,7 +13,7 @@ from typing import Protocol
 
 from bot.models import Reachability, Recipient, Volume
 from bot.services.contracts.destination import ArchiveGone, Outcome, OutgoingVolume, Sent, nothing
-from bot.services.contracts.slices import ArchiveSlice
+from bot.services.files.slices import ArchiveSlice
 from bot.services.files.store import plan_volumes
 from bot.services.mail.client import MailClient
 

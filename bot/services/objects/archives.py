@@ -13,7 +13,7 @@ from loguru import logger
 from bot.errors import NotFoundError
 from bot.models import StoredVolume
 from bot.services.contracts.destination import ArchiveGone, CountBytes, Parked, StaleFile, nothing
-from bot.services.contracts.slices import write_volume
+from bot.services.files.slices import write_volume
 from bot.services.objects.bucket import Bucket, Changed
 from bot.services.objects.index import (
     INDEX_NAME,

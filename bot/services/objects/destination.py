@@ -21,7 +21,7 @@ from bot.services.contracts.destination import (
     Sent,
     Transient,
 )
-from bot.services.contracts.slices import ArchiveSlice
+from bot.services.files.slices import ArchiveSlice
 from bot.services.objects.archives import BucketArchives
 from bot.services.objects.bucket import ObjectFacts
 from bot.services.objects.index import Index, IndexUnreadableError, to_drop

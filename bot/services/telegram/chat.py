@@ -25,7 +25,7 @@ from bot.services.contracts.destination import (
     Transient,
     nothing,
 )
-from bot.services.contracts.slices import write_volume
+from bot.services.files.slices import write_volume
 from bot.services.telegram.answers import get_chat, get_updates
 from bot.services.telegram.requests import ANSWER_SECONDS, TelegramRequests
 

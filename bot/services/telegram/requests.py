@@ -40,7 +40,7 @@ from bot.services.contracts.destination import (
     Unfit,
     Wait,
 )
-from bot.services.contracts.slices import ArchiveSlice
+from bot.services.files.slices import ArchiveSlice
 from bot.services.telegram.refusals import (
     GONE_MESSAGES,
     STALE_FILES,
