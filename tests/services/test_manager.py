@@ -14,12 +14,12 @@ from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.errors import AbortedError, ArchiveError, BusyError, CourierError, NotFoundError, NothingToBackUpError
 from bot.models import BackupState, DeliveryState, Progress, Recipient, SkipReason, Stage, Trigger, Verdict
+from bot.services.archive import screening
 from bot.services.archive.manifest import read_manifest
 from bot.services.archive.verify import verify_archive
 from bot.services.catalogue import CATALOGUE_NAME
 from bot.services.concurrency.abort import Abort
 from bot.services.manager import Courier
-from bot.services.restore import untrusted
 from tests.world.databases import damage, make_database, members_of, rows_in, write_env
 
 NOON = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
@@ -284,7 +284,7 @@ async def test_an_archive_that_no_restore_would_take_is_not_called_a_backup(
     opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Proof reads the archive as a restore does; what fails there leaves no file behind."""
-    monkeypatch.setattr(untrusted, "MAX_MEMBERS", 2)
+    monkeypatch.setattr(screening, "MAX_MEMBERS", 2)
     courier = await opened(make_database(tmp_path / "one.db"))
     with pytest.raises(ArchiveError, match="could not be proven"):
         await back_up(courier)

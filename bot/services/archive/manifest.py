@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -28,9 +27,7 @@ from bot.models import (
     Verdict,
 )
 from bot.services.files.names import folded
-from bot.services.zip.inflate import Inflater
-from bot.services.zip.reader import data_offset, faults_in, inflate_entry, opened
-from bot.services.zip.records import ZipEntry
+from bot.services.zip.reader import ZipReader, opened
 
 MAX_MANIFEST = 16 << 20
 """Bytes of manifest.json that are read, and written, at most: enough for a hundred thousand tables."""
@@ -200,27 +197,23 @@ def read_manifest(path: Path) -> Manifest:
 
     Raises `NotFoundError`, and `DamagedArchiveError` where there is none, or none that can be read.
     """
-    with opened(path) as (file, entries):
-        return manifest_in(file, entries, path.name)
+    with opened(path) as archive:
+        return manifest_in(archive)
 
 
-def manifest_in(file: BinaryIO, entries: Sequence[ZipEntry], archive: str) -> Manifest:
+def manifest_in(archive: ZipReader) -> Manifest:
     """Read the manifest of an open archive. Raises `DamagedArchiveError`."""
-    found = [entry for entry in entries if entry.name == MANIFEST_NAME]
+    found = [entry for entry in archive.entries if entry.name == MANIFEST_NAME]
     if len(found) != 1:
         how_many = "no" if not found else "more than one"
-        raise DamagedArchiveError(f"{archive} holds {how_many} {MANIFEST_NAME}: it is no archive of SQLite Courier.")
-    entry, pieces = found[0], list[bytes]()
-    if max(entry.bytes, entry.compressed_bytes) > MAX_MANIFEST:
-        raise DamagedArchiveError(f"{archive} is damaged: {MANIFEST_NAME} is said to hold {entry.bytes:,} bytes.")
-    with faults_in(archive, MANIFEST_NAME):
-        file.seek(data_offset(file, entry))
-        for _piece in inflate_entry(file, entry, Inflater(limit=entry.bytes, sink=pieces.append)):
-            pass
+        raise DamagedArchiveError(
+            f"{archive.name} holds {how_many} {MANIFEST_NAME}: it is no archive of SQLite Courier."
+        )
+    content = archive.read(found[0], most=MAX_MANIFEST)
     try:
-        return Manifest.from_json(b"".join(pieces))
+        return Manifest.from_json(content)
     except DamagedArchiveError as error:
-        raise DamagedArchiveError(f"{archive}: {error.sentence}", hint=error.hint) from error
+        raise DamagedArchiveError(f"{archive.name}: {error.sentence}", hint=error.hint) from error
 
 
 @cache

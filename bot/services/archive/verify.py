@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO
 
 from bot.errors import DamagedArchiveError
 from bot.models import INFO_NAME, MANIFEST_NAME, Archive, BackedUp, Member
@@ -16,8 +15,7 @@ from bot.services.archive.manifest import Manifest, manifest_in
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.memory import keep_memory_flat
 from bot.services.concurrency.threads import step_by_step
-from bot.services.zip.inflate import Inflater
-from bot.services.zip.reader import faults_in, inflate_entry, opened
+from bot.services.zip.reader import ZipReader, opened
 from bot.services.zip.records import STANDARD, Records, ZipEntry
 
 Position = tuple[int, int]
@@ -55,42 +53,43 @@ async def verify_archive(
 def _verified(
     path: Path, expected_sha256: str, records: Records
 ) -> Generator[Position, None, tuple[Archive, Manifest]]:
-    with opened(path) as (file, entries):
-        manifest = manifest_in(file, entries, path.name)
+    with opened(path) as archive:
+        manifest = manifest_in(archive)
         databases = {database.name: database for database in manifest.databases}
-        _compare_names(path.name, entries, databases)
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        walk = _Walk(file, size, path.name, records)
+        _compare_names(archive, databases)
+        walk = _Walk(archive, records)
         members = []
-        for entry in entries:
+        for entry in archive.entries:
             members.append((yield from walk.member(entry, databases.get(entry.name))))
-        yield from walk.end(entries)
+        yield from walk.end()
     if expected_sha256 and walk.sha256 != expected_sha256.lower():
         raise DamagedArchiveError(
             f"{path.name} is sound in itself, but not the archive that was written under its name."
         )
-    archive = Archive(path=path, bytes=size, sha256=walk.sha256, members=tuple(members), created_at=manifest.created_at)
-    return archive, manifest
+    proven = Archive(
+        path=path, bytes=walk.size, sha256=walk.sha256, members=tuple(members), created_at=manifest.created_at
+    )
+    return proven, manifest
 
 
-def _compare_names(archive: str, entries: Sequence[ZipEntry], databases: Mapping[str, BackedUp]) -> None:
-    found = Counter(entry.name for entry in entries)
+def _compare_names(archive: ZipReader, databases: Mapping[str, BackedUp]) -> None:
+    found = Counter(entry.name for entry in archive.entries)
     expected = {*databases, INFO_NAME, MANIFEST_NAME}
     for name, count in found.items():
         if count > 1:
-            raise DamagedArchiveError(f"{archive} is damaged: it holds {name} {count} times.")
+            raise DamagedArchiveError(f"{archive.name} is damaged: it holds {name} {count} times.")
         if name not in expected:
             raise DamagedArchiveError(
-                f"{archive} is not as it was written: it holds {name}, of which its manifest knows nothing.", hint=_ANEW
+                f"{archive.name} is not as it was written: it holds {name}, of which its manifest knows nothing.",
+                hint=_ANEW,
             )
     for name in sorted(expected - set(found)):
-        raise DamagedArchiveError(f"{archive} is not as it was written: {name} is missing.", hint=_ANEW)
-    for entry in entries:
+        raise DamagedArchiveError(f"{archive.name} is not as it was written: {name} is missing.", hint=_ANEW)
+    for entry in archive.entries:
         database = databases.get(entry.name)
         if database is not None and database.bytes != entry.bytes:
             raise DamagedArchiveError(
-                f"{archive} is damaged: {entry.name} is said to hold {entry.bytes:,} bytes, in the manifest "
+                f"{archive.name} is damaged: {entry.name} is said to hold {entry.bytes:,} bytes, in the manifest "
                 f"{database.bytes:,}."
             )
 
@@ -98,13 +97,13 @@ def _compare_names(archive: str, entries: Sequence[ZipEntry], databases: Mapping
 class _Walk:
     """Reads an archive once from its first byte to its last, and takes the checksum of all of them."""
 
-    def __init__(self, file: BinaryIO, size: int, archive: str, records: Records) -> None:
-        self._file = file
-        self._size = size
+    def __init__(self, archive: ZipReader, records: Records) -> None:
         self._archive = archive
         self._records = records
         self._sha256 = hashlib.sha256()
         self._position = 0
+        self.size = archive.file.seek(0, os.SEEK_END)
+        archive.file.seek(0)
 
     @property
     def sha256(self) -> str:
@@ -116,12 +115,11 @@ class _Walk:
             raise self._changed(f"{entry.name} is not where its directory says")
         self._expect(self._records.local_header(entry), f"the header of {entry.name}")
         start = self._position
-        with faults_in(self._archive, entry.name):
-            inflater = Inflater(limit=entry.bytes)
-            for piece in inflate_entry(self._file, entry, inflater):
-                self._seen(piece)
-                yield self._position, self._size
-        if database is not None and inflater.sha256 != database.sha256:
+        sha256 = hashlib.sha256()
+        for piece in self._archive.inflate(entry, sha256=sha256):
+            self._seen(piece)
+            yield self._position, self.size
+        if database is not None and sha256.hexdigest() != database.sha256:
             raise self._damaged(f"{entry.name} is not the database that its manifest describes (SHA-256)")
         self._expect(self._records.descriptor(entry), f"the descriptor of {entry.name}")
         return Member(
@@ -129,23 +127,23 @@ class _Walk:
             bytes=entry.bytes,
             compressed_bytes=entry.compressed_bytes,
             crc32=entry.crc32,
-            sha256=inflater.sha256,
+            sha256=sha256.hexdigest(),
             offset=start,
         )
 
-    def end(self, entries: Sequence[ZipEntry]) -> Generator[Position, None, None]:
+    def end(self) -> Generator[Position, None, None]:
         """Read the directory and what closes it; nothing may follow."""
         offset = self._position
-        for entry in entries:
+        for entry in self._archive.entries:
             self._expect(self._records.central_header(entry), f"the directory entry of {entry.name}")
-        closing = self._records.end(count=len(entries), size=self._position - offset, offset=offset)
+        closing = self._records.end(count=len(self._archive.entries), size=self._position - offset, offset=offset)
         self._expect(closing, "the end of the directory")
-        if self._position != self._size:
+        if self._position != self.size:
             raise self._changed("it holds more than was written")
-        yield self._position, self._size
+        yield self._position, self.size
 
     def _expect(self, record: bytes, what: str) -> None:
-        found = self._file.read(len(record))
+        found = self._archive.file.read(len(record))
         if found != record:
             raise self._changed(f"{what} is another")
         self._seen(found)
@@ -156,7 +154,7 @@ class _Walk:
 
     def _changed(self, what: str) -> DamagedArchiveError:
         """What another packer does, and a flipped bit too: it says nothing of the databases."""
-        return DamagedArchiveError(f"{self._archive} is not as it was written: {what}.", hint=_ANEW)
+        return DamagedArchiveError(f"{self._archive.name} is not as it was written: {what}.", hint=_ANEW)
 
     def _damaged(self, what: str) -> DamagedArchiveError:
-        return DamagedArchiveError(f"{self._archive} is damaged: {what}.")
+        return DamagedArchiveError(f"{self._archive.name} is damaged: {what}.")

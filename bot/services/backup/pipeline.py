@@ -39,11 +39,11 @@ from bot.models import (
     Verdict,
 )
 from bot.services.archive.backup_info import build_info
-from bot.services.archive.manifest import Manifest, backed_up, build_manifest, read_manifest
+from bot.services.archive.manifest import Manifest, backed_up, build_manifest, manifest_in
+from bot.services.archive.screening import screened
 from bot.services.archive.write import MemberSource, write_archive
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
-from bot.services.restore.untrusted import screened
 from bot.services.sealing.keys import Seal
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.second_look import look_twice, was_written_since
@@ -268,9 +268,8 @@ async def _write(
 
     def read_as_a_restore_would(path: Path) -> None:
         try:
-            with screened(path, trusted=True):
-                pass
-            _require_same(read_manifest(path), manifest)
+            with screened(path, trusted=True) as archive:
+                _require_same(manifest_in(archive), manifest)
         except (UntrustedArchiveError, DamagedArchiveError) as error:
             raise ArchiveError(f"The archive could not be proven: {error.sentence}", hint=error.hint) from error
 

@@ -32,6 +32,7 @@ from bot.services.files.private_folder import private_folder, sweep_private_fold
 from bot.services.files.store import Store
 from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.intake import take_in
+from bot.services.restore.sources import RestoreSource
 from bot.services.retention.inventory import record_fault
 from bot.services.sealing.age import has_key_for
 from bot.services.sealing.header import is_sealed
@@ -59,7 +60,7 @@ async def rehearse(
     schema. Raises `DamagedArchiveError` or `UntrustedArchiveError` with what is not as it was, `NotFoundError`,
     `NoSpaceError`, `AbortedError`.
     """
-    intake = await take_in([archive], temp, backup=backup, keys=keys, abort=abort)
+    intake = await take_in(RestoreSource(files=(archive,), backup=backup), temp, keys=keys, abort=abort)
     faults = [fault for database in intake.databases for fault in _compare(database)]
     if faults:
         raise DamagedArchiveError(" ".join(faults), hint="Restore from an older backup, and make a new one now.")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.clock import Clock
 from bot.errors import MissingVolumesError
 from bot.models import Backup, ReportRestore, RestoreProgress, RestoreStage
 from bot.services.catalogue import Catalogue
@@ -74,7 +73,6 @@ async def prove(
     *,
     catalogue: Catalogue,
     take_in: TakeIn,
-    clock: Clock,
     abort: Abort,
     report: ReportRestore,
 ) -> Proven:
@@ -90,17 +88,10 @@ async def prove(
     async with private_folder(work) as temp:
         # A volume that was damaged on its way can be sent again; of an archive in one piece, what is sound is all.
         alone = len(files) == 1
-        intake = await take_in(
-            files, temp, backup=backup, leave_out_damaged=alone, abort=abort, report=report, clock=clock
-        )
-    return Proven(
-        contents=_contents(intake, files, total, sha256, backup),
-        origin=RestoreSource(
-            files=tuple(files),
-            backup=backup,
-            only=tuple(one.name for one in intake.databases) if intake.damaged else (),
-        ),
-    )
+        source = RestoreSource(files=tuple(files), backup=backup)
+        intake = await take_in(source, temp, leave_out_damaged=alone, abort=abort, report=report)
+    sound = tuple(one.name for one in intake.databases) if intake.damaged else ()
+    return Proven(contents=_contents(intake, files, total, sha256, backup), origin=replace(source, only=sound))
 
 
 def _sha256(files: Sequence[Path], check: Callable[[], None]) -> str:

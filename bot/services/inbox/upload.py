@@ -294,7 +294,7 @@ class Upload:
             async with context.turn:
                 proven = await prove(
                     files, context.store.work, catalogue=context.catalogue, take_in=context.take_in,
-                    clock=context.clock, abort=Abort(), report=report,
+                    abort=Abort(), report=report,
                 )  # fmt: skip
         except MissingVolumesError:
             raise

@@ -12,6 +12,7 @@ from pathlib import Path
 from bot.clock import Clock, utc_now
 from bot.errors import CourierError, MissingVolumesError, NoSpaceError, NotFoundError, TelegramError
 from bot.models import RestorePoint
+from bot.services.archive.screening import screened
 from bot.services.catalogue.newest import is_ahead
 from bot.services.contracts.chats import Chats, PostedDocument
 from bot.services.contracts.destination import Outcome, Refused, Transient
@@ -20,7 +21,6 @@ from bot.services.fetch.recognition import Kind, begins_zip, recognise
 from bot.services.files.names import folded
 from bot.services.recovery.document import DOCUMENT_NAME, Document, choose, merge
 from bot.services.recovery.reading import read_posted
-from bot.services.restore.untrusted import screened
 from bot.services.restore.volumes import arrange_volumes
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.volumes import require_last

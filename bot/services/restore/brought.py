@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -47,13 +48,12 @@ async def _unpacked(
     try:
         origin = await find_source(house.catalogue, house.store.folder, str(record.backup_id))
         held = {folded(database.name) for database in origin.backup.databases} if origin.backup else set()
-        only = [name for name in wanted if folded(name) in held]
+        only = tuple(name for name in wanted if folded(name) in held)
         if not only:
             return {}
         taken = await take_in(
-            origin.files, folder, backup=origin.backup, only=only, check=CheckMethod.QUICK, keys=house.keys,
-            abort=abort, report=report,
-        )  # fmt: skip
+            replace(origin, only=only), folder, check=CheckMethod.QUICK, keys=house.keys, abort=abort, report=report
+        )
     except AbortedError:
         raise
     except (CourierError, OSError) as error:

@@ -33,7 +33,7 @@ from bot.services.concurrency.threads import run_to_end, settled, side_by_side
 from bot.services.files.locks import RunLock
 from bot.services.files.store import create_private_folder
 from bot.services.restore.context import Prepared, Report, RestoreContext
-from bot.services.restore.guards import prove_result, require_as_planned, sha256_of
+from bot.services.restore.guards import prove_result, require_as_planned
 from bot.services.restore.in_use import who_uses
 from bot.services.restore.incoming import Incoming
 from bot.services.restore.journal import (
@@ -47,6 +47,7 @@ from bot.services.restore.journal import (
 )
 from bot.services.restore.late_writes import DETAIL, LateWrites, discard, keep_late, store_late
 from bot.services.restore.live import LiveCopy
+from bot.services.restore.private_copy import sha256_of
 from bot.services.restore.replacement import bring_back, copy_beside, name_replacement, put_in_place, swap_back
 from bot.services.restore.safety import SafetyCopy, store_safety_copies, take_safety_copies
 
@@ -171,7 +172,10 @@ class _Restore:
     async def _verify_again(self) -> None:
         """See that the private copies are still what was checked."""
         for incoming in self._prepared.intake.databases:
-            if await self._in_thread(partial(sha256_of, incoming.snapshot.file, self._abort.check)) != incoming.sha256:
+            if (
+                await self._in_thread(partial(sha256_of, incoming.snapshot.file, check=self._abort.check))
+                != incoming.sha256
+            ):
                 raise RestoreRefusedError(f"The private copy of {incoming.name} has changed since it was checked.")
 
     async def _take_safety(self) -> None:

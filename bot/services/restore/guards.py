@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 from collections.abc import Callable
 from functools import partial
@@ -14,19 +13,10 @@ from bot.models import CheckMethod, Database, DatabaseChange, InUse, RestoreMeth
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end, side_by_side
 from bot.services.restore.in_use import who_uses
-from bot.services.restore.incoming import Incoming, fingerprint_of
+from bot.services.restore.incoming import Incoming
+from bot.services.restore.private_copy import fingerprint_of
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.snapshot import take_snapshot
-
-
-def sha256_of(file: Path, check: Callable[[], None] = lambda: None) -> str:
-    """Return the checksum of a private file. Blocking."""
-    sha256 = hashlib.sha256()
-    with file.open("rb") as copy:
-        while piece := copy.read(1 << 20):
-            check()
-            sha256.update(piece)
-    return sha256.hexdigest()
 
 
 def require_as_planned(change: DatabaseChange, *, force: bool) -> None:

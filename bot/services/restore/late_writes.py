@@ -21,7 +21,7 @@ from bot.services.files.durability import sync_file, sync_folder
 from bot.services.files.part_file import PART_SUFFIX
 from bot.services.files.store import create_private_folder
 from bot.services.restore.context import Report, RestoreContext
-from bot.services.restore.incoming import describe, fingerprint_of
+from bot.services.restore.private_copy import describe, fingerprint_of
 from bot.services.restore.safety import KEPT_FOLDER, SafetyCopy, store_safety_copies
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.sqlite_faults import FAULTS, said

@@ -24,7 +24,6 @@ from bot.services.files.locks import RunLock
 from bot.services.files.private_folder import private_folder, sweep_private_folders
 from bot.services.files.store import Store
 from bot.services.restore.context import RestoreContext
-from bot.services.restore.incoming import fingerprint_of
 from bot.services.restore.journal import (
     IN_PLACE,
     TO_FOLDER,
@@ -35,6 +34,7 @@ from bot.services.restore.journal import (
     RestorePhase,
 )
 from bot.services.restore.late_writes import sweep_parts
+from bot.services.restore.private_copy import fingerprint_of
 from bot.services.restore.replacement import bring_back, is_new, swap_back
 from bot.services.snapshot.snapshot import take_snapshot
 from bot.services.snapshot.source import uri_of

@@ -18,8 +18,9 @@ from bot.models import (
     TargetState,
 )
 from bot.services.restore.facts import compare_rows, compare_schemas, facts_of, newer_rows
-from bot.services.restore.incoming import Incoming, Intake, same_content
+from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.losses import Losses, losses_of
+from bot.services.restore.private_copy import same_content
 from bot.services.restore.targets import Target
 
 _SPARE = 16 << 20

@@ -7,12 +7,13 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from bot.errors import DamagedArchiveError, RestoreRefusedError, UntrustedArchiveError
-from bot.models import CheckMethod, DatabaseChange, PendingRestore, RestoreProgress, RestoreResult, RestoreStage
+from bot.models import DatabaseChange, PendingRestore, RestoreProgress, RestoreResult, RestoreStage
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
 from bot.services.files.private_folder import private_folder
@@ -49,7 +50,6 @@ class Restorer:
         only: Sequence[str] = (),
         folder: Path | None = None,
         force: bool = False,
-        check: CheckMethod = CheckMethod.FULL,
         abort: Abort,
         report: Report = lambda _: None,
     ) -> AsyncIterator[Prepared]:
@@ -71,17 +71,12 @@ class Restorer:
 
             try:
                 intake = await take_in(
-                    origin.files,
+                    replace(origin, only=tuple(only) or origin.only),
                     room,
-                    backup=origin.backup,
-                    only=only or origin.only,
-                    check=check,
                     keys=self.house.keys,
                     abort=abort,
                     report=report,
                     expect=expect,
-                    clock=self.house.clock,
-                    timezone=ZoneInfo(self.house.timezone),
                 )
             except (DamagedArchiveError, UntrustedArchiveError) as error:
                 raise await found_damaged(self.house.store, self.house.catalogue, origin, error) from error
@@ -164,12 +159,10 @@ class Restorer:
             if target.snapshot is not None:
                 await asyncio.to_thread(target.snapshot.file.unlink)
         wanted = {change.name for change in changes}
-        intake = Intake(
-            source=intake.source,
+        intake = replace(
+            intake,
+            source=intake.dated(ZoneInfo(self.house.timezone)),
             databases=tuple(one for one in intake.databases if one.name in wanted),
-            taken_at=intake.taken_at,
-            backup=intake.backup,
-            warnings=intake.warnings,
         )
         plan = await asyncio.to_thread(
             partial(

@@ -39,7 +39,7 @@ from bot.services.concurrency.threads import run_to_end, side_by_side
 from bot.services.files.durability import sync_file
 from bot.services.files.store import create_private_folder
 from bot.services.restore.context import Report, RestoreContext
-from bot.services.restore.incoming import fingerprint_of
+from bot.services.restore.private_copy import fingerprint_of
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.snapshot import take_snapshot
 

@@ -23,12 +23,12 @@ from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
 from bot.services.restore.brought import brought_by
 from bot.services.restore.context import Prepared, Report, RestoreContext
-from bot.services.restore.guards import sha256_of
 from bot.services.restore.in_use import who_uses
-from bot.services.restore.incoming import Incoming, Intake, describe, fingerprint_of
+from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.intake import take_in
 from bot.services.restore.journal import Record, RecordEntry, RecordState, RestoreJournal, RestorePhase
 from bot.services.restore.plan import make_plan, plan_change
+from bot.services.restore.private_copy import describe, fingerprint_of, sha256_of
 from bot.services.restore.replacement import Replacement
 from bot.services.restore.sources import find_source
 from bot.services.restore.targets import Target, known_active, look_at_target
@@ -59,11 +59,10 @@ async def prepare_undo(house: RestoreContext, room: Path, *, abort: Abort, repor
     backup = None
     if stored:
         origin = await find_source(house.catalogue, house.store.folder, str(record.safety_id))
-        names = [entry.name for entry in stored]
+        names = tuple(entry.name for entry in stored)
         taken = await take_in(
-            origin.files, room, backup=origin.backup, only=names, check=CheckMethod.QUICK, keys=house.keys,
-            abort=abort, report=report,
-        )  # fmt: skip
+            replace(origin, only=names), room, check=CheckMethod.QUICK, keys=house.keys, abort=abort, report=report
+        )
         databases.extend(taken.databases)
         warnings.extend(taken.warnings)
         backup = taken.backup

@@ -15,7 +15,7 @@ from bot.models import SkipReason
 from bot.services.concurrency.threads import require_descriptors
 from bot.services.snapshot.sqlite_faults import error_code, proves_damage, said
 
-_MAGIC = b"SQLite format 3\0"
+MAGIC = b"SQLite format 3\0"
 _VERSION = 2  # the newest that any SQLite reads and writes: 1 is for a rollback journal, 2 for a write-ahead log
 _SCHEMA_FORMAT = 4
 
@@ -86,9 +86,9 @@ def _without_shared_memory(path: Path) -> bool:
 
 def _no_database(path: Path) -> SnapshotError:
     header = _header(path)
-    if header.startswith(_MAGIC) and header[19:20] > bytes([_VERSION]):
+    if header.startswith(MAGIC) and header[19:20] > bytes([_VERSION]):
         return unknown_format(path)
-    if header.startswith(_MAGIC):
+    if header.startswith(MAGIC):
         return SnapshotError(
             SkipReason.NOT_A_DATABASE,
             f"{path} begins as a SQLite database, but its header is wrong.",
@@ -159,7 +159,7 @@ def is_known_format(copy: Path) -> bool:
     """
     with suppress(OSError), copy.open("rb") as file:
         header = file.read(48)
-        if len(header) == 48 and header.startswith(_MAGIC):
+        if len(header) == 48 and header.startswith(MAGIC):
             return max(header[18:20]) <= _VERSION and int.from_bytes(header[44:48]) <= _SCHEMA_FORMAT
     return True  # it is something else that is amiss
 

@@ -80,3 +80,16 @@ class Inflater:
         self._sha256.update(content)
         self.crc32 = isal_zlib.crc32(content, self.crc32)
         self._sink(content)
+
+
+class Copier(Inflater):
+    """Takes a member that was not compressed as an `Inflater` takes a deflated one; `limit` says where it ends."""
+
+    @property
+    def ended(self) -> bool:
+        return self.bytes == self._limit
+
+    def feed(self, data: bytes) -> bytes:
+        self.compressed_bytes += len(data)
+        self._take(data)
+        return b""

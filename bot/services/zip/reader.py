@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import calendar
+import hashlib
 import io
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from isal import isal_zlib
+
 from bot.errors import DamagedArchiveError, NotFoundError
-from bot.services.zip.inflate import PIECE, InflateError, Inflater
+from bot.services.zip.inflate import PIECE, Checksum, Copier, InflateError, Inflater
 from bot.services.zip.records import ZipEntry
 
 MAX_DIRECTORY = 8 << 20
@@ -21,60 +25,123 @@ MAX_DIRECTORY = 8 << 20
 _LOCAL_HEADER = 30  # without name and extra fields, whose lengths are its last four bytes
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[tuple[BinaryIO, list[ZipEntry]]]:
-    """Open an archive and read its directory, in the order of the directory; nothing of it is verified yet.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZipReader:
+    """An open archive: `entries` in the order of its directory, whose claims are proven by inflating them."""
 
-    Raises `NotFoundError`, and `DamagedArchiveError` also for what fails while it is open.
+    name: str
+    file: BinaryIO
+    entries: Sequence[ZipEntry]
+
+    def inflate(
+        self,
+        entry: ZipEntry,
+        sink: Callable[[bytes], object] = lambda _content: None,
+        *,
+        sha256: Checksum | None = None,
+        claimed: str = "",
+    ) -> Iterator[bytes]:
+        """Inflate a member into `sink`, never past its declared size, and feed `sha256` with its content.
+
+        Yields the bytes of the file, piece by piece, each when its content is in the sink. At the end the content had
+        the size and the CRC of the entry; the SHA-256 that a manifest `claimed` of it stands for the CRC. Raises
+        `DamagedArchiveError`.
+        """
+        sha256 = sha256 or hashlib.sha256()
+        kind = Copier if entry.stored else Inflater
+        inflater = kind(limit=entry.bytes, sink=sink, sha256=sha256)
+        try:
+            self.file.seek(local_header(self.file, entry)[1])
+            left = entry.compressed_bytes
+            while left:
+                piece = self.file.read(min(PIECE, left))
+                if not piece:
+                    raise InflateError("is cut off")
+                left -= len(piece)
+                if inflater.ended or inflater.feed(piece):
+                    raise InflateError("ends before its data does")
+                yield piece
+            if not inflater.ended:
+                raise InflateError("is not complete")
+            if inflater.bytes != entry.bytes:
+                raise InflateError(f"holds {inflater.bytes:,} bytes instead of {entry.bytes:,}")
+            if inflater.crc32 != entry.crc32 and inflater.sha256 != claimed:
+                raise InflateError("has a wrong CRC")
+        except InflateError as error:
+            raise DamagedArchiveError(f"{self.name} is damaged: {entry.name} {error}.") from error
+
+    def read(self, entry: ZipEntry, *, most: int) -> bytes:
+        """Return the content of a small member. Raises `DamagedArchiveError`, also where it is larger than `most`."""
+        if max(entry.bytes, entry.compressed_bytes) > most:
+            raise DamagedArchiveError(f"{self.name} is damaged: {entry.name} is said to hold {entry.bytes:,} bytes.")
+        pieces: list[bytes] = []
+        for _packed in self.inflate(entry, pieces.append):
+            pass
+        return b"".join(pieces)
+
+    def begins_with(self, entry: ZipEntry, beginning: bytes) -> bool:
+        """Tell whether a member's content does; reads a few bytes of it, and raises nothing for damage."""
+        if entry.bytes < len(beginning):
+            return False
+        try:
+            self.file.seek(local_header(self.file, entry)[1])
+            head = self.file.read(min(entry.compressed_bytes, 1 << 10))
+            content = head if entry.stored else isal_zlib.decompressobj(-15).decompress(head, len(beginning))
+        except (InflateError, isal_zlib.error):  # type: ignore[misc]  # a class, which its stub declares as an instance
+            return False
+        return bool(content.startswith(beginning))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[ZipReader]:
+    """Open an archive and read its directory; nothing of it is verified yet.
+
+    Raises `NotFoundError`, and `DamagedArchiveError` also for what of it can't be read while it is open.
     """
+    with directory_of(path) as (file, directory):
+        yield ZipReader(name=path.name, file=file, entries=[entry_of(info) for info in directory.infolist()])
+
+
+@contextmanager
+def directory_of(path: Path) -> Iterator[tuple[BinaryIO, zipfile.ZipFile]]:
+    """Open an archive and give its directory as Python's zipfile reads it; raises as `opened`."""
     try:
-        with _Bounded(path, "rb") as file:
-            yield file, _directory(file, path.name)
+        file = _Bounded(path, "rb")
     except FileNotFoundError as error:
         raise NotFoundError(f"{path.name} is no longer in {path.parent}.") from error
     except OSError as error:
-        raise DamagedArchiveError(f"{path.name} can't be read: {error.strerror or error}.") from error
+        raise _unreadable(path, error) from error
+    with file:
+        yield file, _directory(file, path.name)
 
 
-@contextmanager
-def faults_in(archive: str, member: str) -> Iterator[None]:
-    """Turn an `InflateError` into the sentence that names the archive and its member."""
+def entry_of(info: zipfile.ZipInfo) -> ZipEntry:
+    """Its time is the extended timestamp (see `records`) or else the DOS time, both UTC in our archives."""
     try:
-        yield
-    except InflateError as error:
-        raise DamagedArchiveError(f"{archive} is damaged: {member} {error}.") from error
+        modified = calendar.timegm(info.date_time)
+    except ValueError:  # a packer that knows no time writes zeros, and there is no month 0
+        modified = 0
+    if info.extra[-9:-4] == b"UT\x05\x00\x01":
+        (modified,) = struct.unpack("<l", info.extra[-4:])
+    return ZipEntry(
+        name=info.filename,
+        modified=modified,
+        bytes=info.file_size,
+        compressed_bytes=info.compress_size,
+        crc32=info.CRC,
+        offset=info.header_offset,
+        stored=info.compress_type == zipfile.ZIP_STORED,
+    )
 
 
-def data_offset(file: BinaryIO, entry: ZipEntry) -> int:
-    """Where a member's deflated data begins, as its local header says. Raises `InflateError`."""
-    file.seek(entry.offset)
+def local_header(file: BinaryIO, entry: ZipEntry) -> tuple[bytes, int]:
+    """What a member is called where it lies, and where its data begins. Raises `InflateError`."""
+    file.seek(max(entry.offset, 0))
     header = file.read(_LOCAL_HEADER)
-    if len(header) < _LOCAL_HEADER or not header.startswith(b"PK\x03\x04"):
+    if entry.offset < 0 or len(header) < _LOCAL_HEADER or not header.startswith(b"PK\x03\x04"):
         raise InflateError("is not where the directory says")
     name_length, extra_length = struct.unpack_from("<2H", header, 26)
-    return entry.offset + _LOCAL_HEADER + int(name_length) + int(extra_length)
-
-
-def inflate_entry(file: BinaryIO, entry: ZipEntry, inflater: Inflater) -> Iterator[bytes]:
-    """Inflate a member from where the file stands, and prove that it has the length and CRC which its entry says.
-
-    Yields the deflated pieces, each when it is inflated. Raises `InflateError`.
-    """
-    left = entry.compressed_bytes
-    while left:
-        piece = file.read(min(PIECE, left))
-        if not piece:
-            raise InflateError("is cut off")
-        left -= len(piece)
-        if inflater.ended or inflater.feed(piece):
-            raise InflateError("ends before its data does")
-        yield piece
-    if not inflater.ended:
-        raise InflateError("is not complete")
-    if inflater.bytes != entry.bytes:
-        raise InflateError(f"holds {inflater.bytes:,} bytes instead of {entry.bytes:,}")
-    if inflater.crc32 != entry.crc32:
-        raise InflateError("has a wrong CRC")
+    return file.read(name_length), entry.offset + _LOCAL_HEADER + int(name_length) + int(extra_length)
 
 
 class _Bounded(io.FileIO):
@@ -85,31 +152,22 @@ class _Bounded(io.FileIO):
             size = MAX_DIRECTORY
         if size > MAX_DIRECTORY:
             raise zipfile.BadZipFile("its directory is too large")
-        return super().read(size) or b""
+        try:
+            return super().read(size) or b""
+        except OSError as error:
+            raise _unreadable(Path(str(self.name)), error) from error
 
 
-def _directory(file: BinaryIO, archive: str) -> list[ZipEntry]:
+def _unreadable(path: Path, error: OSError) -> DamagedArchiveError:
+    return DamagedArchiveError(f"{path.name} can't be read: {error.strerror or error}.")
+
+
+def _directory(file: BinaryIO, archive: str) -> zipfile.ZipFile:
     try:
-        with zipfile.ZipFile(file) as directory:
-            return [_entry(info) for info in directory.infolist()]
+        return zipfile.ZipFile(file)
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, EOFError, struct.error) as error:
         # Nothing but the first is documented; the others are what crafted directories make zipfile raise.
         raise DamagedArchiveError(
             f"{archive} is damaged: it has no readable ZIP directory ({error}).",
             hint="Most often the file is cut off, or a volume is missing: compare its size with that of the original.",
         ) from error
-
-
-def _entry(info: zipfile.ZipInfo) -> ZipEntry:
-    """The extended timestamp (see `zip_records`) or else the DOS time, both UTC in our archives."""
-    modified = calendar.timegm(info.date_time)
-    if info.extra[-9:-4] == b"UT\x05\x00\x01":
-        (modified,) = struct.unpack("<l", info.extra[-4:])
-    return ZipEntry(
-        name=info.filename,
-        modified=modified,
-        bytes=info.file_size,
-        compressed_bytes=info.compress_size,
-        crc32=info.CRC,
-        offset=info.header_offset,
-    )

@@ -29,7 +29,10 @@ _EXPANSION = 1 << 10  # stored blocks cost 5 bytes in 64 KiB at most, so one in 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZipEntry:
-    """A member as the directory describes it. `offset` is that of its local header, `modified` is in Unix seconds."""
+    """A member as the directory describes it, deflated or `stored` as it is.
+
+    `offset` is that of its local header, `modified` is in Unix seconds.
+    """
 
     name: str
     modified: int
@@ -37,6 +40,7 @@ class ZipEntry:
     compressed_bytes: int = 0
     crc32: int = 0
     offset: int = 0
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,9 @@ import pytest
 from bot.clock import utc_now
 from bot.errors import ArchiveError
 from bot.models import CheckMethod, Compression, Database, Progress, SkipReason, Stage, Trigger, Verdict
+from bot.services.archive import screening
 from bot.services.backup.pipeline import BackupPlan, MadeBackup, make_backup
 from bot.services.concurrency.abort import Abort
-from bot.services.restore import untrusted
 from tests.world.databases import damage, make_database
 
 
@@ -69,7 +69,7 @@ async def test_each_stage_is_reported_when_it_happens(tmp_path: Path) -> None:
 
 async def test_an_archive_that_a_restore_would_refuse_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The proof reads it as a restore would, within the same limits; what fails there leaves no file."""
-    monkeypatch.setattr(untrusted, "MAX_MEMBERS", 2)
+    monkeypatch.setattr(screening, "MAX_MEMBERS", 2)
     with pytest.raises(ArchiveError, match="could not be proven"):
         await run(tmp_path, make_database(tmp_path / "one.db"))
     assert not list(tmp_path.glob("*.zip*"))

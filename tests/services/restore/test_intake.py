@@ -28,6 +28,7 @@ from bot.services.concurrency.abort import Abort
 from bot.services.restore import intake as intake_module
 from bot.services.restore.incoming import Intake, require_claims
 from bot.services.restore.intake import take_in
+from bot.services.restore.sources import RestoreSource
 from tests.services.restore.rig import Rig
 from tests.world.databases import damage, make_database
 
@@ -55,8 +56,8 @@ def foreign(folder: Path, *members: tuple[str | zipfile.ZipInfo, bytes], method:
     return archive
 
 
-async def brought(archive: Path, room: Path, **more: object) -> Intake:
-    return await take_in([archive], room, abort=Abort(), **more)  # type: ignore[arg-type]
+async def brought(archive: Path, room: Path, **more: Any) -> Intake:
+    return await take_in(RestoreSource(files=(archive,), **more), room, abort=Abort())
 
 
 def link(name: str) -> zipfile.ZipInfo:
@@ -172,6 +173,31 @@ async def test_a_full_disk_is_told_before_anything_is_unpacked(
     assert not list(room.iterdir())
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is full is played by a device of Linux")
+async def test_a_disk_that_fills_while_it_is_unpacked_is_no_fault_of_the_archive(
+    tmp_path: Path, room: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What can't be written here says nothing of what was read there."""
+    archive, open_really = foreign(tmp_path, ("app.db", database_bytes(tmp_path))), Path.open
+
+    def open_full(path: Path, mode: str = "r", **more: Any) -> Any:
+        return open_really(Path("/dev/full"), "wb") if mode == "xb" else open_really(path, mode, **more)
+
+    monkeypatch.setattr(Path, "open", open_full)
+    monkeypatch.setattr(Path, "chmod", lambda _path, _mode: None)
+    with pytest.raises(NoSpaceError, match="could not be unpacked"):
+        await brought(archive, room)
+
+
+async def test_an_archive_without_times_is_read(tmp_path: Path, room: Path) -> None:
+    """Some packers write zeros for the time; zipfile then names a month that is none."""
+    archive = foreign(tmp_path, ("app.db", database_bytes(tmp_path)))
+    data = bytearray(archive.read_bytes())
+    data[10:14] = data[(at := data.index(b"PK\x01\x02") + 12) : at + 4] = bytes(4)
+    archive.write_bytes(data)
+    assert [one.name for one in (await brought(archive, room)).databases] == ["app.db"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -229,10 +255,10 @@ async def test_only_what_is_asked_for_is_unpacked(tmp_path: Path, room: Path) ->
     """`--only` names members, whatever their case; an unknown one is told with what there is."""
     content = database_bytes(tmp_path)
     archive = foreign(tmp_path, ("one.db", content), ("two.db", content))
-    taken = await brought(archive, room, only=["TWO.db"])
+    taken = await brought(archive, room, only=("TWO.db",))
     assert [one.name for one in taken.databases] == ["two.db"]
     with pytest.raises(NotFoundError, match=r"no three\.db") as caught:
-        await brought(archive, room, only=["three.db"])
+        await brought(archive, room, only=("three.db",))
     assert "one.db, two.db" in caught.value.hint
 
 
@@ -240,8 +266,9 @@ async def test_an_abort_ends_it(tmp_path: Path, room: Path) -> None:
     """Reading can be stopped at any time."""
     abort = Abort()
     abort.set()
+    archive = foreign(tmp_path, ("app.db", database_bytes(tmp_path)))
     with pytest.raises(AbortedError):
-        await take_in([foreign(tmp_path, ("app.db", database_bytes(tmp_path)))], room, abort=abort)
+        await take_in(RestoreSource(files=(archive,)), room, abort=abort)
 
 
 # --- our own archives, forged ----------------------------------------------------------------------------------------
@@ -478,7 +505,7 @@ async def test_a_database_whose_bytes_differ_is_damaged_and_the_others_are_not(t
         await brought(tmp_path / "brought.zip", room)
     assert "--only" in caught.value.hint
     (room / "incoming-0000.db").unlink()
-    taken = await brought(tmp_path / "brought.zip", room, only=["NOTES.db"])
+    taken = await brought(tmp_path / "brought.zip", room, only=("NOTES.db",))
     assert [(one.name, one.record is not None) for one in taken.databases] == [("notes.db", True)]
 
 

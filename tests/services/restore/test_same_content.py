@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.services.restore.incoming import fingerprint_of, same_content
+from bot.services.restore.private_copy import fingerprint_of, same_content
 
 
 @pytest.mark.parametrize("page_size", [512, 4096, 65536])

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from bot.errors import CourierError, MissingVolumesError, UntrustedArchiveError
 from bot.services.concurrency.abort import Abort
 from bot.services.restore.intake import take_in
+from bot.services.restore.sources import RestoreSource
 from bot.services.restore.volumes import arrange_volumes, join_volumes
 from tests.services.restore.rig import Rig
 from tests.world.databases import make_database
@@ -137,7 +138,7 @@ def test_volumes_of_a_foreign_zip_are_put_in_order(tmp_path: Path) -> None:
 async def what_is_taken(path: Path, room: Path) -> set[str]:
     """The SHA-256 of every database that is taken in; nothing where all of it is refused."""
     try:
-        return {one.sha256 for one in (await take_in([path], room, abort=Abort())).databases}
+        return {one.sha256 for one in (await take_in(RestoreSource(files=(path,)), room, abort=Abort())).databases}
     except CourierError:
         return set()
 

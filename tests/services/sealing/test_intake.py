@@ -23,6 +23,7 @@ from bot.models import Archive
 from bot.services.archive import unsealing
 from bot.services.concurrency.abort import Abort
 from bot.services.restore.intake import take_in
+from bot.services.restore.sources import RestoreSource
 from bot.services.restore.volumes import arrange_volumes
 from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import NO_KEYS, Keys, Seal
@@ -74,7 +75,7 @@ def cut(archive: Path, size: int) -> list[Path]:
 
 async def test_what_was_sealed_by_hand_is_restored(tmp_path: Path, room: Path) -> None:
     """A ZIP of another tool, sealed by age, is opened into the private room and taken in with a warning."""
-    intake = await take_in([sealed(tmp_path)], room, keys=KEYS, abort=Abort())
+    intake = await take_in(RestoreSource(files=(sealed(tmp_path),)), room, keys=KEYS, abort=Abort())
     assert rows_in(intake.databases[0].snapshot.file) == (20, 20)
     assert "not made by SQLite Courier" in intake.warnings[0]
     opened = room / NAME.removesuffix(".age")
@@ -101,7 +102,7 @@ async def test_what_was_changed_is_refused_and_leaves_nothing(
     archive = sealed(tmp_path)
     archive.write_bytes(change(archive.read_bytes()))  # type: ignore[operator]
     with pytest.raises(kind, match=said):
-        await take_in([archive], room, keys=KEYS, abort=Abort())
+        await take_in(RestoreSource(files=(archive,)), room, keys=KEYS, abort=Abort())
     assert list(room.iterdir()) == []
 
 
@@ -109,14 +110,14 @@ async def test_what_was_changed_is_refused_and_leaves_nothing(
 async def test_without_its_key_it_stays_closed(tmp_path: Path, room: Path, keys: Keys) -> None:
     """Said before anything is written."""
     with pytest.raises(SealError):
-        await take_in([sealed(tmp_path)], room, keys=keys, abort=Abort())
+        await take_in(RestoreSource(files=(sealed(tmp_path),)), room, keys=keys, abort=Abort())
     assert list(room.iterdir()) == []
 
 
 async def test_one_of_several_keys_is_enough(tmp_path: Path, room: Path) -> None:
     """As after a change of keys, when old and new are at hand."""
     keys = Keys(identities=(new_identity()[0], SECRET), passphrases=(PASSPHRASE,))
-    intake = await take_in([sealed(tmp_path)], room, keys=keys, abort=Abort())
+    intake = await take_in(RestoreSource(files=(sealed(tmp_path),)), room, keys=keys, abort=Abort())
     assert len(intake.databases) == 1
 
 
@@ -128,7 +129,7 @@ async def test_volumes_are_joined_by_their_names_in_any_order(tmp_path: Path, ro
     shutil.copy(volumes[1], twice)
     volumes[3] = volumes[3].rename(tmp_path / f"{volumes[3].name} (1)")
     brought = [volumes[4], volumes[1], twice, volumes[0], volumes[3], volumes[2]]
-    intake = await take_in(brought, room, keys=KEYS, abort=Abort())
+    intake = await take_in(RestoreSource(files=tuple(brought)), room, keys=KEYS, abort=Abort())
     assert rows_in(intake.databases[0].snapshot.file) == (100, 100)
     assert sorted(path.suffix for path in room.iterdir()) == [".db", ".zip"]
 
@@ -148,7 +149,7 @@ async def test_missing_volumes_are_named(tmp_path: Path, room: Path, left_out: s
     volumes = cut(sealed(tmp_path, noise=400_000), 100_000)
     brought = [volume for number, volume in enumerate(volumes, start=1) if number not in left_out]
     with pytest.raises((MissingVolumesError, DamagedArchiveError), match=said):
-        await take_in(brought, room, keys=KEYS, abort=Abort())
+        await take_in(RestoreSource(files=tuple(brought)), room, keys=KEYS, abort=Abort())
     assert list(room.iterdir()) == []
 
 
@@ -189,7 +190,7 @@ async def test_there_must_be_room_for_what_is_opened(
     """A full disk is known before, and a disk that runs full leaves nothing."""
     monkeypatch.setattr(unsealing, "SPARE_BYTES", 1 << 60)
     with pytest.raises(NoSpaceError, match="no space to open"):
-        await take_in([sealed(tmp_path)], room, keys=KEYS, abort=Abort())
+        await take_in(RestoreSource(files=(sealed(tmp_path),)), room, keys=KEYS, abort=Abort())
     assert list(room.iterdir()) == []
 
 
@@ -198,7 +199,7 @@ async def test_a_stop_ends_the_opening(tmp_path: Path, room: Path) -> None:
     abort = Abort()
     abort.set("The service was stopped.")
     with pytest.raises(AbortedError):
-        await take_in([sealed(tmp_path, noise=400_000)], room, keys=KEYS, abort=abort)
+        await take_in(RestoreSource(files=(sealed(tmp_path, noise=400_000),)), room, keys=KEYS, abort=abort)
     assert list(room.iterdir()) == []
 
 
@@ -207,12 +208,12 @@ async def test_what_is_sealed_twice_or_no_archive_is_refused(tmp_path: Path, roo
     (tmp_path / "notes.txt").write_text("no archive")
     run_age("-r", PUBLIC, "-o", tmp_path / "notes.zip.age", tmp_path / "notes.txt")
     with pytest.raises(CourierError, match="no readable ZIP directory"):
-        await take_in([tmp_path / "notes.zip.age"], room, keys=KEYS, abort=Abort())
+        await take_in(RestoreSource(files=(tmp_path / "notes.zip.age",)), room, keys=KEYS, abort=Abort())
     for path in room.iterdir():
         path.unlink()
     run_age("-r", PUBLIC, "-o", tmp_path / "twice.zip.age", sealed(tmp_path))
     with pytest.raises(CourierError, match="no readable ZIP directory"):
-        await take_in([tmp_path / "twice.zip.age"], room, keys=KEYS, abort=Abort())
+        await take_in(RestoreSource(files=(tmp_path / "twice.zip.age",)), room, keys=KEYS, abort=Abort())
 
 
 async def test_our_own_archive_is_proven_by_its_manifest(tmp_path: Path, room: Path) -> None:
@@ -222,7 +223,7 @@ async def test_our_own_archive_is_proven_by_its_manifest(tmp_path: Path, room: P
         tmp_path, {"live.db": source.read_bytes()}, target=tmp_path / NAME, seal=Seal(recipients=(PUBLIC,))
     )
     with pytest.raises(UntrustedArchiveError, match="manifest"):  # whose rows are those of another database
-        await take_in([archive.path], room, keys=KEYS, abort=Abort())
+        await take_in(RestoreSource(files=(archive.path,)), room, keys=KEYS, abort=Abort())
 
 
 def test_the_key_file_of_a_test_is_as_age_writes_it(tmp_path: Path) -> None:

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import re
 import stat
-import struct
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
-
-from isal import isal_zlib
 
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
-from bot.models import INFO_NAME, MANIFEST_NAME
 from bot.services.files.names import folded
-from bot.services.zip.reader import opened
-from bot.services.zip.records import UTF8_NAME
-
-MAGIC = b"SQLite format 3\0"
+from bot.services.snapshot.sqlite_errors import MAGIC
+from bot.services.zip.inflate import InflateError
+from bot.services.zip.reader import ZipReader, directory_of, entry_of, local_header
+from bot.services.zip.records import UTF8_NAME, ZipEntry
 
 MAX_MEMBERS = 10_000
 
@@ -32,9 +27,6 @@ SMALL_ENOUGH = 64 << 20
 
 _STORED, _DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 _METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd", 99: "AES encryption"}
-_LOCAL_HEADER = 30
-_SIDECAR = re.compile(r"-(wal|shm|journal)$", re.IGNORECASE)
-_DATABASE = re.compile(r"\.(db|db3|sqlite|sqlite3|s3db|sl3)$", re.IGNORECASE)
 _ARCHIVE = re.compile(r"\.(zip|7z|rar|gz|tgz|bz2|xz|zst|tar)(\.\d+)?$", re.IGNORECASE)
 # What systems leave in folders and their packers take along: macOS, Windows, KDE, Android, Synology.
 _LITTER = {".ds_store", ".localized", ".directory", ".nomedia", "icon\r", "thumbs.db", "ehthumbs.db", "desktop.ini"}
@@ -44,66 +36,30 @@ _UNSAFE = re.compile(r'[<>:"|?*\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScreenedMember:
-    """A file in an archive, as its directory claims: `name` is plain and safe, `offset` that of its first data byte."""
-
-    name: str
-    bytes: int
-    compressed_bytes: int
-    crc32: int
-    stored: bool
-    offset: int
-
-    @property
-    def is_sidecar(self) -> bool:
-        return _SIDECAR.search(self.name) is not None
-
-    @property
-    def is_called_database(self) -> bool:
-        return _DATABASE.search(self.name) is not None
-
-
 @contextmanager
-def screened(archive: Path, *, trusted: bool = False) -> Iterator[tuple[BinaryIO, tuple[ScreenedMember, ...]]]:
+def screened(path: Path, *, trusted: bool = False) -> Iterator[ZipReader]:
     """Open an archive whose directory holds nothing unsafe; folders in it, and the litter of systems, are left out.
 
-    Refused, each with its own sentence: names that lead elsewhere, links and devices, names that are the same where
-    case is ignored, encryption, methods that nothing here unpacks, members that overlap or lie outside the file, and
-    sizes that cannot be or that only a bomb has (of a `trusted` archive, one that we wrote, the ratio is not held
-    against it). Nothing is inflated. Raises `UntrustedArchiveError`, `DamagedArchiveError`, `NotFoundError`.
+    Its members have plain names, without their folders. Refused, each with its own sentence: names that lead elsewhere,
+    links and devices, names that are the same where case is ignored, encryption, methods that nothing here unpacks,
+    members that overlap or lie outside the file, and sizes that cannot be or that only a bomb has (of a `trusted`
+    archive, one that we wrote, the ratio is not held against it). Nothing is inflated. Raises `UntrustedArchiveError`,
+    `DamagedArchiveError`, `NotFoundError`.
     """
-    with opened(archive) as (file, _entries), zipfile.ZipFile(file) as directory:
+    with directory_of(path) as (file, directory):
+        archive = ZipReader(name=path.name, file=file, entries=())
         infos = [info for info in directory.infolist() if not info.is_dir()]
-        _require_few(archive.name, directory.infolist())
+        _require_few(path.name, directory.infolist())
         for info in infos:
-            _require_inside(archive.name, info)
-        infos = [info for info in infos if not _is_litter(archive.name, file, info)]
+            _require_inside(path.name, info)
+        infos = [info for info in infos if not _is_litter(archive, info)]
         if not infos:
-            raise UntrustedArchiveError(f"{archive.name} holds no SQLite database.")
-        _require_names(archive.name, infos)
-        parts = tuple(_part(archive.name, file, info, trusted=trusted) for info in infos)
-        _require_no_overlap(archive.name, parts, directory.start_dir)
-        yield file, parts
-
-
-def starts_as_database(file: BinaryIO, part: ScreenedMember) -> bool:
-    """Tell by its first bytes whether a member is an SQLite database; reads a few of them, and writes nothing."""
-    if part.bytes < len(MAGIC):
-        return False
-    file.seek(part.offset)
-    head = file.read(min(part.compressed_bytes, 1 << 10))
-    if part.stored:
-        return head.startswith(MAGIC)
-    try:
-        return bool(isal_zlib.decompressobj(-15).decompress(head, len(MAGIC)) == MAGIC)
-    except isal_zlib.error:  # type: ignore[misc]  # a class, which its stub declares as an instance
-        return False
-
-
-def base_name(name: str) -> str:
-    """Return the file's own name; folders within an archive say nothing here."""
-    return name.replace("\\", "/").rsplit("/", 1)[-1]
+            raise UntrustedArchiveError(f"{path.name} holds no SQLite database.")
+        _require_names(path.name, infos)
+        entries = [_entry(archive, info, trusted=trusted) for info in infos]
+        placed = [(_data_at(archive, entry, info), entry) for entry, info in zip(entries, infos, strict=True)]
+        _require_no_overlap(path.name, placed, directory.start_dir)
+        yield replace(archive, entries=entries)
 
 
 def _require_few(archive: str, infos: Sequence[zipfile.ZipInfo]) -> None:
@@ -137,7 +93,7 @@ def _require_inside(archive: str, info: zipfile.ZipInfo) -> None:
         raise UntrustedArchiveError(f"{archive} holds {shown}, which is no regular file.", hint=_FORGED)
 
 
-def _is_litter(archive: str, file: BinaryIO, info: zipfile.ZipInfo) -> bool:
+def _is_litter(archive: ZipReader, info: zipfile.ZipInfo) -> bool:
     """Tell whether a file is what a system left there, such as a Mac's `__MACOSX/._app.db`; a database never is."""
     *folders, own = re.split(r"[/\\]", _name_of(info).casefold())
     if not _LITTER_FOLDERS.isdisjoint(folders):
@@ -145,7 +101,7 @@ def _is_litter(archive: str, file: BinaryIO, info: zipfile.ZipInfo) -> bool:
     if not own.startswith("._") and own not in _LITTER:
         return False
     try:
-        return not starts_as_database(file, _part(archive, file, info, trusted=True))
+        return not archive.begins_with(_entry(archive, info, trusted=True), MAGIC)
     except (UntrustedArchiveError, DamagedArchiveError):
         return True
 
@@ -154,7 +110,7 @@ def _require_names(archive: str, infos: Sequence[zipfile.ZipInfo]) -> None:
     seen: dict[str, str] = {}
     for info in infos:
         name = _name_of(info)
-        own, shown = base_name(name), _shown(name)
+        own, shown = _base_name(name), _shown(name)
         if not own or own != own.rstrip(". ") or _UNSAFE.search(own) or _DEVICE.match(own) or len(own.encode()) > 255:
             raise UntrustedArchiveError(
                 f"{archive} holds {shown}, which is no file name everywhere.",
@@ -183,76 +139,69 @@ def _name_of(info: zipfile.ZipInfo) -> str:
 _FORGED = "No backup tool makes such an archive: do not unpack it elsewhere either."
 
 
-def _part(archive: str, file: BinaryIO, info: zipfile.ZipInfo, *, trusted: bool) -> ScreenedMember:
-    name = base_name(_name_of(info))
+def _entry(archive: ZipReader, info: zipfile.ZipInfo, *, trusted: bool) -> ZipEntry:
+    name = _base_name(_name_of(info))
     if info.flag_bits & 1 or info.compress_type == 99:
         raise UntrustedArchiveError(
-            f"{archive} is encrypted: {name} can't be read without its password.",
+            f"{archive.name} is encrypted: {name} can't be read without its password.",
             hint="Unpack it with the tool that made it, and zip it again without a password.",
         )
     if info.compress_type not in (_STORED, _DEFLATED):
         method = _METHODS.get(info.compress_type, f"method {info.compress_type}")
         raise UntrustedArchiveError(
-            f"{archive} holds {name} packed by {method}, which is not unpacked here.",
+            f"{archive.name} holds {name} packed by {method}, which is not unpacked here.",
             hint="Unpack it with the tool that made it, and zip it again the usual way (deflate).",
         )
     if _ARCHIVE.search(name):
         raise UntrustedArchiveError(
-            f"{archive} holds {name}, an archive within the archive; those are not unpacked.",
+            f"{archive.name} holds {name}, an archive within the archive; those are not unpacked.",
             hint="Unpack the outer one yourself, and bring the inner one.",
         )
-    stored = info.compress_type == _STORED
-    if stored and info.file_size != info.compress_size:
-        raise DamagedArchiveError(f"{archive} is damaged: {name} is not compressed, and yet has two sizes.")
-    if not trusted and info.file_size > SMALL_ENOUGH and info.file_size > MAX_RATIO * info.compress_size:
+    entry = replace(entry_of(info), name=name)
+    if entry.stored and entry.bytes != entry.compressed_bytes:
+        raise DamagedArchiveError(f"{archive.name} is damaged: {name} is not compressed, and yet has two sizes.")
+    if not trusted and entry.bytes > SMALL_ENOUGH and entry.bytes > MAX_RATIO * entry.compressed_bytes:
         raise UntrustedArchiveError(
-            f"{archive} holds {name}, {info.compress_size:,} bytes that claim to become {info.file_size:,}: a bomb.",
+            f"{archive.name} holds {name}, {entry.compressed_bytes:,} bytes that claim to become {entry.bytes:,}: a"
+            " bomb.",
             hint="If it really is yours, unpack it with another tool and restore the database by hand.",
         )
-    return ScreenedMember(
-        name=name,
-        bytes=info.file_size,
-        compressed_bytes=info.compress_size,
-        crc32=info.CRC,
-        stored=stored,
-        offset=_data_offset(archive, file, info),
-    )
+    return entry
 
 
-def _data_offset(archive: str, file: BinaryIO, info: zipfile.ZipInfo) -> int:
-    name = base_name(_name_of(info))
-    if info.header_offset >= 0:
-        file.seek(info.header_offset)
-        header = file.read(_LOCAL_HEADER)
-        if len(header) == _LOCAL_HEADER and header.startswith(b"PK\x03\x04"):
-            length, extra = struct.unpack_from("<2H", header, 26)
-            own = file.read(length)
-            if own == _raw_name(info):
-                return info.header_offset + _LOCAL_HEADER + int(length + extra)
-            raise UntrustedArchiveError(f"{archive} calls {name} by another name where its data is.", hint=_FORGED)
-    raise DamagedArchiveError(f"{archive} is damaged: {name} is not where the directory says.")
+def _data_at(archive: ZipReader, entry: ZipEntry, info: zipfile.ZipInfo) -> int:
+    """Where a member's data begins; it must be called the same there."""
+    try:
+        name, at = local_header(archive.file, entry)
+    except InflateError as error:
+        raise DamagedArchiveError(f"{archive.name} is damaged: {entry.name} {error}.") from error
+    if name != _raw_name(info):
+        raise UntrustedArchiveError(
+            f"{archive.name} calls {entry.name} by another name where its data is.", hint=_FORGED
+        )
+    return at
+
+
+def _base_name(name: str) -> str:
+    """Return the file's own name; folders within an archive say nothing here."""
+    return name.replace("\\", "/").rsplit("/", 1)[-1]
 
 
 def _raw_name(info: zipfile.ZipInfo) -> bytes:
     return info.orig_filename.encode("utf-8" if info.flag_bits & UTF8_NAME else "cp437", "surrogateescape")
 
 
-def _require_no_overlap(archive: str, parts: Sequence[ScreenedMember], directory_at: int) -> None:
+def _require_no_overlap(archive: str, placed: Sequence[tuple[int, ZipEntry]], directory_at: int) -> None:
     end, before = 0, ""
-    for part in sorted(parts, key=lambda part: part.offset):
-        if part.offset < end:
+    for start, entry in sorted(placed, key=lambda place: place[0]):
+        if start < end:
             raise UntrustedArchiveError(
-                f"{archive} holds {part.name} within the data of {before}: members that overlap are a bomb.",
+                f"{archive} holds {entry.name} within the data of {before}: members that overlap are a bomb.",
                 hint=_FORGED,
             )
-        end, before = part.offset + part.compressed_bytes, part.name
+        end, before = start + entry.compressed_bytes, entry.name
     if end > directory_at:
         raise DamagedArchiveError(f"{archive} is damaged: {before} reaches into the directory.")
-
-
-def is_description(part: ScreenedMember) -> bool:
-    """Tell whether it is one of the two files that we put beside the databases."""
-    return folded(part.name) in (MANIFEST_NAME, INFO_NAME)
 
 
 def _shown(name: str) -> str:

@@ -1,0 +1,112 @@
+"""Reads the header of a private copy, and compares copies page by page. Blocking."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from bot.errors import DamagedArchiveError, UntrustedArchiveError
+from bot.models import Database, Snapshot
+from bot.services.snapshot.sqlite_errors import MAGIC
+
+_PIECE = 1 << 20
+_HEADER = 100
+_LOCK_PAGE_AT = 1 << 30  # the page that holds this byte is never used: https://www.sqlite.org/fileformat2.html, 1.4
+# What the backup API and the journal modes write on their own account: versions of the file format (18, 19), the change
+# counter (24), the schema cookie (40), where the counter was valid (92) and the SQLite that wrote it (96).
+_OWN_BYTES = ((18, 20), (24, 28), (40, 44), (92, 100))
+
+
+def describe(archive: str, name: str, copy: Path, *, origin: Path, taken_at: datetime) -> Snapshot:
+    """Read the header of a private copy (https://www.sqlite.org/fileformat2.html, 1.3); SQLite is not asked yet.
+
+    Raises `UntrustedArchiveError` where it is no database, `DamagedArchiveError` where it is cut short.
+    """
+    size = copy.stat().st_size
+    with copy.open("rb") as file:
+        header = file.read(_HEADER)
+    if size == 0:
+        raise UntrustedArchiveError(f"{name} in {archive} is empty (0 bytes): there is nothing to restore.")
+    if len(header) < _HEADER or not header.startswith(MAGIC):
+        raise UntrustedArchiveError(
+            f"{name} in {archive} is not an SQLite database.",
+            hint="If it is encrypted with SQLCipher, put it back by hand while its application is stopped.",
+        )
+    (page_size,) = struct.unpack_from(">H", header, 16)
+    page_size = 65536 if page_size == 1 else page_size
+    if page_size < 512 or page_size & (page_size - 1):
+        raise DamagedArchiveError(f"{name} in {archive} is damaged: its page size can't be {page_size}.")
+    (pages,) = struct.unpack_from(">L", header, 28)
+    counted = header[24:28] == header[92:96]  # or else an SQLite before 3.7 wrote it, and the number means nothing
+    if size % page_size or (counted and size < pages * page_size):
+        raise DamagedArchiveError(
+            f"{name} in {archive} is cut short: {size:,} bytes where its {pages:,} pages need {pages * page_size:,}."
+        )
+    (user_version,) = struct.unpack_from(">i", header, 60)
+    (application_id, version) = struct.unpack_from(">i24xL", header, 68)
+    return Snapshot(
+        database=Database(path=origin, name=name),
+        file=copy,
+        bytes=size,
+        page_size=page_size,
+        page_count=size // page_size,
+        journal_mode="wal" if header[18:20] == b"\x02\x02" else "delete",
+        application_id=application_id,
+        user_version=user_version,
+        sqlite_version=f"{version // 1_000_000}.{version // 1000 % 1000}.{version % 1000}",
+        taken_at=taken_at,
+        seconds=0.0,
+    )
+
+
+def sha256_of(
+    file: Path, *, check: Callable[[], None] = lambda: None, progress: Callable[[int, int], None] = lambda *_: None
+) -> str:
+    """Return the checksum of a whole file; `progress` takes bytes done and in all. Blocking."""
+    sha256, done, total = hashlib.sha256(), 0, file.stat().st_size
+    with file.open("rb") as opened:
+        while piece := opened.read(_PIECE):
+            check()
+            sha256.update(piece)
+            done += len(piece)
+            progress(done, total)
+    return sha256.hexdigest()
+
+
+def fingerprint_of(copy: Path, *, check: Callable[[], None] = lambda: None) -> str:
+    """Return a checksum of a private copy's content that outlasts the way through SQLite's backup API.
+
+    Two databases with the same one are equal page by page, but for what SQLite writes for itself. Blocking.
+    """
+    sha256 = hashlib.sha256()
+    for piece in _content_of(copy):
+        check()
+        sha256.update(piece)
+    return sha256.hexdigest()
+
+
+def same_content(one: Path, other: Path) -> bool:
+    """Tell whether two private copies have the same fingerprint, without reading on after a difference. Blocking."""
+    if one.stat().st_size != other.stat().st_size:
+        return False
+    return all(piece == beside for piece, beside in zip(_content_of(one), _content_of(other), strict=True))
+
+
+def _content_of(copy: Path) -> Iterator[bytes]:
+    """Give a database piece by piece, without what SQLite writes for itself."""
+    with copy.open("rb") as file:
+        page_size, at = 0, 0
+        while piece := file.read(_PIECE):
+            if not at and len(piece) >= _HEADER:
+                header = bytearray(piece[:_HEADER])
+                (page_size,) = struct.unpack_from(">H", header, 16)
+                page_size = 65536 if page_size == 1 else page_size
+                for start, end in _OWN_BYTES:
+                    header[start:end] = bytes(end - start)
+                piece = bytes(header) + piece[_HEADER:]
+            start, end = max(_LOCK_PAGE_AT - at, 0), min(_LOCK_PAGE_AT + page_size - at, len(piece))
+            yield piece if start >= end else piece[:start] + bytes(end - start) + piece[end:]
+            at += len(piece)
