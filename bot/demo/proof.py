@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import sqlite3
 import tempfile
 import zipfile
@@ -15,6 +14,7 @@ from bot.demo.samples import REQUESTS, requests_and_total
 from bot.models import INFO_NAME, MANIFEST_NAME, BackedUp, CheckMethod, CheckReport, Database, Snapshot
 from bot.services.archive.manifest import Manifest
 from bot.services.concurrency.abort import Abort
+from bot.services.files.private_file import sha256_of
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.snapshot import take_snapshot
 
@@ -65,8 +65,7 @@ async def _look_at_live(entry: BackedUp, into: Path) -> tuple[Snapshot, CheckRep
 
 
 def _check(entry: BackedUp, copy: Path, live: tuple[Snapshot, CheckReport]) -> Finding:
-    with copy.open("rb") as file:
-        same = hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
+    same = sha256_of(copy) == entry.sha256
     with closing(sqlite3.connect(copy)) as connection:
         whole = connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         tables = _tables(connection)

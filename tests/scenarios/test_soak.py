@@ -24,7 +24,7 @@ from bot.models import Backup, DeliveryState, Trigger
 from bot.services.archive.verify import verify_archive
 from bot.services.catalogue import ALL
 from bot.services.concurrency.abort import Abort
-from bot.services.files.part_file import PART_SUFFIX
+from bot.services.files.private_file import PART_SUFFIX
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.world.databases import make_database, write_env
 

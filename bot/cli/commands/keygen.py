@@ -14,7 +14,7 @@ import typer
 from bot.cli import output
 from bot.cli.options import Json
 from bot.errors import ArchiveError
-from bot.services.files.durability import sync_file
+from bot.services.files.private_file import create_private, to_the_disk
 from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import fingerprint
 from bot.texts.recovery_sheet import as_page, as_text
@@ -69,13 +69,10 @@ def _write_all(files: dict[Path, str]) -> None:
     made: list[Path] = []
     try:
         for path, text in files.items():
-            with _faults_of(path):
-                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with _faults_of(path), create_private(path) as file:
                 made.append(path)
-                with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-                    file.write(text)
-                    file.flush()
-                    sync_file(file.fileno())
+                file.write(text.encode())
+                to_the_disk(file)
     except BaseException:
         for path in made:
             with suppress(OSError):

@@ -27,10 +27,10 @@ from bot.services.alarms.alarms import GONE, MANY, SHRUNKEN, SKIPPED, Alarms
 from bot.services.alarms.shrinking import keep_baseline
 from bot.services.catalogue import Catalogue
 from bot.services.catalogue.newest import is_ahead
+from bot.services.files.space import SPARE_BYTES
 from bot.services.files.store import Store
 from bot.services.schedule.staleness import too_old_at
 from bot.services.schedule.timetable import Timetable
-from bot.services.snapshot.snapshot import SPARE_BYTES
 
 MOST_SINGLE = 5
 """More databases than this are one alarm together: a disk that is not mounted must not ring thirty times."""

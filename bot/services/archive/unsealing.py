@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,14 +19,13 @@ from bot.services.archive.manifest import Manifest
 from bot.services.archive.verify import verify_archive
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
+from bot.services.files.private_file import create_private
 from bot.services.files.private_folder import private_folder
+from bot.services.files.space import require_space
 from bot.services.files.store import SEALED_SUFFIX, is_archive_name
 from bot.services.sealing.age import fingerprints_of, open_sealed
 from bot.services.sealing.header import is_sealed, read_header
 from bot.services.sealing.keys import BY_PASSPHRASE, UNKNOWN, Keys
-
-SPARE_BYTES = 16 << 20
-"""Left free on the disk of the private folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,18 +52,13 @@ def unseal(
     the one of `expected_sha256`, `NoSpaceError`, and what `check` raises.
     """
     total = sum(file.stat().st_size for file in files)
-    free = shutil.disk_usage(temp).free
-    if total + SPARE_BYTES > free:
-        raise NoSpaceError(
-            f"There is no space to open {files[0].name} in {temp.parent}: {total:,} bytes are needed, {free:,} free.",
-            hint="Free some space, or set SNAPSHOT_DIR to a folder on another disk.",
-        )
+    require_space(temp.parent, total, f"to open {files[0].name}")
     name = archive_called(files)
     plain = name.removesuffix(SEALED_SUFFIX)
     target = temp / (plain if is_archive_name(plain) else "opened.zip")
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    out = create_private(target)
     try:
-        with os.fdopen(descriptor, "wb") as out:
+        with out:
             opened = open_sealed(
                 files, keys, out.write, name=name, check=check, progress=lambda done: progress(done, total)
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import platform
 import tempfile
 from collections.abc import AsyncIterator
@@ -21,6 +20,7 @@ from bot.services.archive.unsealing import sealed_for, verify_any
 from bot.services.catalogue import ALL, CATALOGUE_NAME, Catalogue, Rebuilt, open_or_rebuild
 from bot.services.catalogue.private_copy import copy_catalogue
 from bot.services.files.locks import RunLock
+from bot.services.files.private_file import sha256_of
 from bot.services.files.private_folder import sweep_private_folders
 from bot.services.files.store import Store, can_write
 from bot.services.restore.context import RestoreContext
@@ -162,15 +162,10 @@ async def _adopt_stray(path: Path, store: Store, catalogue: Catalogue, keys: Key
         if known and not await catalogue.archives.is_told_of(path.name):
             return  # as at the last start; it is not read again for nothing
         backup = await catalogue.archives.adopt_unopened(
-            path, await asyncio.to_thread(_sha256, path), sealed_for(path, NO_KEYS)
+            path, await asyncio.to_thread(sha256_of, path), sealed_for(path, NO_KEYS)
         )
         if not backup.proven:
             logger.warning("{} is kept as backup {}: {}", path, backup.id, error.sentence)
         return
     backup = await catalogue.archives.adopt(path, manifest, archive.sha256, sealed=archive.sealed)
     logger.warning("{} was not in the catalogue; it is whole, and now backup {}", path, backup.id)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

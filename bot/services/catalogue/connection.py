@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -18,6 +17,7 @@ from bot.clock import Clock
 from bot.errors import CatalogueError, CourierError, NoSpaceError
 from bot.services.catalogue import schema
 from bot.services.concurrency.threads import settled
+from bot.services.files.private_file import create_private
 from bot.services.files.store import create_private_folder
 from bot.services.snapshot.source import uri_of
 
@@ -219,7 +219,7 @@ def _make_private(path: Path) -> None:
     create_private_folder(path.parent)
     try:
         # Created before SQLite sees it, so that not even an empty file is readable by others for an instant.
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        create_private(path).close()
     except FileExistsError:
         # Never opened here: closing it would drop the locks that SQLite holds for this process.
         for file in (path, *(path.with_name(path.name + sidecar) for sidecar in SIDECARS)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from bot.models import Backup
 from bot.services.catalogue.catalogue import Catalogue
 from bot.services.catalogue.connection import SIDECARS, BrokenCatalogueError
 from bot.services.catalogue.databases import AdoptableManifest
+from bot.services.files.private_file import sha256_of
 from bot.services.files.store import create_private_folder, list_archives
 
 _UNFINISHED = ".rebuilding"
@@ -94,8 +94,7 @@ async def _rebuild(
 def _read(archive: Path, read_manifest: Callable[[Path], AdoptableManifest]) -> tuple[AdoptableManifest, str]:
     manifest = read_manifest(archive)
     manifest.created_at.astimezone(UTC)  # a manifest without a usable time is not readable
-    with archive.open("rb") as file:
-        return manifest, hashlib.file_digest(file, "sha256").hexdigest()
+    return manifest, sha256_of(archive)
 
 
 def _has_content(path: Path) -> bool:

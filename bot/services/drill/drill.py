@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -28,6 +27,7 @@ from bot.services.concurrency.threads import run_to_end
 from bot.services.contracts.chats import Files
 from bot.services.contracts.destination import Outcome
 from bot.services.fetch.fetch import LostError, TooLargeToFetchError, UnreachableError, fetch_archive
+from bot.services.files.private_file import sha256_of
 from bot.services.files.private_folder import private_folder, sweep_private_folders
 from bot.services.files.store import Store
 from bot.services.restore.incoming import Incoming, Intake
@@ -86,15 +86,11 @@ def _compare(database: Incoming) -> list[str]:
 
 def _compare_bytes(archive: Path, backup: Backup, abort: Abort) -> None:
     """Raise `DamagedArchiveError` unless a file is, bit for bit, the archive that was proven; it stays sealed."""
-    sha256 = hashlib.sha256()
     try:
-        with archive.open("rb") as file:
-            while piece := file.read(1 << 20):
-                abort.check()
-                sha256.update(piece)
+        found = sha256_of(archive, check=abort.check)
     except OSError as error:
         raise NotFoundError(f"{archive.name} can't be read: {error.strerror or error}.") from error
-    if sha256.hexdigest() != backup.archive_sha256:
+    if found != backup.archive_sha256:
         raise DamagedArchiveError(
             f"{archive.name} is not the archive that was written under its name (SHA-256).",
             hint="Restore from an older backup, and make a new one now.",

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.clock import Sleep, utc_now
-from bot.errors import ArchiveError, DamagedArchiveError, NoSpaceError, TelegramError
+from bot.errors import DamagedArchiveError, TelegramError
 from bot.models import ReportBytes, RestorePoint, StoredVolume
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
 from bot.services.contracts.chats import Files, PostedDocument
 from bot.services.contracts.destination import Outcome, Refused, StaleFile, TooLarge, Wait
-from bot.services.files.durability import sync_file
-from bot.services.files.part_file import PART_SUFFIX, faults_of
+from bot.services.files.part_file import faults_of, put_in_place, refuse_to_replace
+from bot.services.files.private_file import PART_SUFFIX, create_private, sha256_of, sync_path
+from bot.services.files.space import require_space
 from bot.services.files.store import is_plain_name
 
 AT_ONCE = 3
@@ -25,9 +23,6 @@ AT_ONCE = 3
 
 LONGEST_WAIT = 120.0
 """Seconds that Telegram may ask for; whoever waits for a restore is told instead of waiting longer."""
-
-SPARE = 16 << 20
-PIECE = 1 << 20
 
 
 class UnreachableError(TelegramError):
@@ -183,39 +178,24 @@ class _Fetching:
 
 def _make_room(part: Path, target: Path, point: RestorePoint) -> None:
     with faults_of(target):
-        free = shutil.disk_usage(part.parent).free
-        if free < point.bytes + SPARE:
-            raise NoSpaceError(
-                f"{point.archive} needs {point.bytes:,} bytes, and {part.parent} has {free:,} free.",
-                hint="Free some space, or restore into a folder on another disk.",
-            )
-        if os.path.lexists(target):
-            raise ArchiveError(f"{target.name} exists already in {target.parent}; it is not replaced.")
+        hint = "Free some space, or restore into a folder on another disk."
+        require_space(part.parent, point.bytes, f"for {point.archive}", hint=hint)
+        refuse_to_replace(target)
         part.unlink(missing_ok=True)
-        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        create_private(part).close()
 
 
 def _compare(part: Path, point: RestorePoint, abort: Abort, place: str) -> None:
-    digest = hashlib.sha256()
-    with part.open("rb", buffering=0) as file:
-        while chunk := file.read(PIECE):
-            abort.check()
-            digest.update(chunk)
-    if point.sha256 and digest.hexdigest() != point.sha256:
+    found = sha256_of(part, check=abort.check)
+    if point.sha256 and found != point.sha256:
         raise DamagedArchiveError(
             f"{point.archive}, fetched from {place}, is not the archive that was proven: "
-            f"its SHA-256 is {digest.hexdigest()[:16]}… instead of {point.sha256[:16]}….",
+            f"its SHA-256 is {found[:16]}… instead of {point.sha256[:16]}….",
             hint="Fetch another restore point.",
         )
 
 
 def _finish(part: Path, target: Path) -> None:
     with faults_of(target):
-        descriptor = os.open(part, os.O_RDWR)
-        try:
-            sync_file(descriptor)
-        finally:
-            os.close(descriptor)
-        if os.path.lexists(target):
-            raise ArchiveError(f"{target.name} exists already in {target.parent}; it is not replaced.")
-        part.replace(target)
+        sync_path(part)
+        put_in_place(part, target)

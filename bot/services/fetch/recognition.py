@@ -22,8 +22,6 @@ _NAMELESS = ("", ".bin", ".part", ".dat", ".tmp", ".download")
 _ZIP_TYPES = ("application/zip", "application/x-zip", "application/x-zip-compressed", "multipart/x-zip")
 _OUR_ARCHIVE = re.compile(r"database_backup_\d{8}_\d{6}")
 
-_AGE = (b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE-----")  # https://c2sp.org/age: binary and armored
-
 
 class Kind(StrEnum):
     """What a document's name says that it is."""
@@ -64,12 +62,6 @@ def archive_meant(name: str) -> str:
     """Return the name that our archive has, of which this is the name of a copy or a volume; empty if of none."""
     found = _OUR_ARCHIVE.search(name)
     return f"{found[0]}.zip{'.age' if _SEALED.search(name) else ''}" if found else ""
-
-
-def is_sealed(file: Path) -> bool:
-    """Tell by its first bytes whether a file is encrypted with age; of several volumes only the first one shows it."""
-    with file.open("rb") as opened:
-        return opened.read(max(map(len, _AGE))).startswith(_AGE)
 
 
 def begins_zip(file: Path) -> bool:

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from bot.clock import Clock, utc_now
 from bot.errors import BusyError, CatalogueError, CourierError, InstanceError
 from bot.models import Progress, RestoreProgress, RestoreStage, RunInProgress, Stage, Trigger
+from bot.services.files.private_file import replace_whole
 from bot.services.files.store import create_private_folder
 
 _E = TypeVar("_E", bound=StrEnum)
@@ -118,14 +119,10 @@ class _Lock:
             "requested_by": self._holder.requested_by,
             "stage": self._holder.stage,
         }
-        part = self._note.with_name(self._note.name + ".part")
         # Only words for people: where they can't be written (a full disk, a reader on Windows), the lock holds all the
         # same.
         with suppress(OSError):
-            descriptor = os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(values, file)
-            part.replace(self._note)
+            replace_whole(self._note, json.dumps(values).encode(), durable=False)
 
     def _read(self) -> Holder:
         try:

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from isal import isal_zlib
 
 from bot.errors import ArchiveError, NoSpaceError
 from bot.services.concurrency.threads import in_thread, settled
 from bot.services.files.durability import sync_file, sync_folder
+from bot.services.files.private_file import PART_SUFFIX, create_private, to_the_disk
+from bot.services.files.space import is_full
 
-PART_SUFFIX = ".part"
 SYNC_EVERY = 32 << 20
 """Bytes after which the disk is set to work in the background, so that the last fsync finds little left to do."""
 
-_FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 _flush_data = getattr(os, "fdatasync", os.fsync)  # macOS and Windows have fsync alone
 
 
@@ -31,7 +31,7 @@ def faults_of(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if is_full(error):
             raise NoSpaceError(
                 f"There is no space left for {path.name} in {path.parent} ({error.strerror}).",
                 hint="Free some disk space, or keep fewer backups (MAX_BACKUP_COUNT, MAX_BACKUP_AGE_DAYS).",
@@ -40,6 +40,18 @@ def faults_of(path: Path) -> Iterator[None]:
             f"{path.name} could not be written in {path.parent}: {error.strerror or error}.",
             hint="Check that BACKUP_DIR exists, belongs to the user the bot runs as, and that its disk is healthy.",
         ) from error
+
+
+def refuse_to_replace(target: Path) -> None:
+    """Raise `ArchiveError` where there is such a file, or a link of that name."""
+    if os.path.lexists(target):
+        raise ArchiveError(f"{target.name} exists already in {target.parent}; it is not replaced.")
+
+
+def put_in_place(part: Path, target: Path) -> None:
+    """Give a file its final name, which no other has yet. Raises `ArchiveError`."""
+    refuse_to_replace(target)
+    part.replace(target)
 
 
 class PartFile:
@@ -56,8 +68,8 @@ class PartFile:
         self.crc32 = 0
         self._sha256 = hashlib.sha256()
         self._threads = threads
-        self._descriptor = -1
-        self._stands_at: Path | None = None
+        self._file: BinaryIO
+        self._stands_at: Path | None = None  # until the file is created
         self._sync_begun = 0
         self._syncing: asyncio.Future[None] | None = None
 
@@ -101,10 +113,9 @@ class PartFile:
 
     def _create(self) -> None:
         with faults_of(self.target):
-            self._refuse_to_replace()
+            refuse_to_replace(self.target)
             self.path.unlink(missing_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-            self._descriptor = os.open(self.path, flags, 0o600)
+            self._file = create_private(self.path)
             self._stands_at = self.path
 
     def _write(self, pieces: Sequence[bytes]) -> None:
@@ -114,34 +125,24 @@ class PartFile:
                 self.crc32 = isal_zlib.crc32(piece, self.crc32)
                 rest = memoryview(piece)
                 while rest:  # a disk that runs full takes a part, and fails at the next attempt
-                    count = os.write(self._descriptor, rest)
+                    count = os.write(self._file.fileno(), rest)
                     self.written += count
                     rest = rest[count:]
 
     def _flush(self) -> None:
         with faults_of(self.target):
-            sync_file(self._descriptor, _flush_data)
+            sync_file(self._file.fileno(), _flush_data)
 
     def _complete(self) -> None:
         with faults_of(self.target):
-            sync_file(self._descriptor)
-            self._close()
-            self._refuse_to_replace()
-            self.path.replace(self.target)
+            to_the_disk(self._file)
+            self._file.close()
+            put_in_place(self.path, self.target)
             self._stands_at = self.target
             sync_folder(self.target.parent)
 
     def _discard(self) -> None:
         with faults_of(self.target):
-            self._close()
             if self._stands_at is not None:
+                self._file.close()
                 self._stands_at.unlink(missing_ok=True)
-
-    def _close(self) -> None:
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-    def _refuse_to_replace(self) -> None:
-        if os.path.lexists(self.target):
-            raise ArchiveError(f"{self.target.name} exists already in {self.target.parent}; it is not replaced.")

@@ -14,9 +14,10 @@ from bot.errors import AbortedError, CourierError, NoSpaceError
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import settled
 from bot.services.contracts.chats import Chats, PostedDocument
-from bot.services.fetch.fetch import SPARE, TooLargeToFetchError, fetch_document
+from bot.services.fetch.fetch import TooLargeToFetchError, fetch_document
 from bot.services.fetch.recognition import archive_meant, volume_number
 from bot.services.files.private_folder import private_folder
+from bot.services.files.space import FREE_SOME, require_space
 from bot.services.inbox.reading import stands_alone
 from bot.services.inbox.upload_view import LeftOutFile, LeftOutReason, UploadPart
 
@@ -89,12 +90,9 @@ class UploadSpace:
 
     async def require_space(self, needed: int) -> None:
         """See that so many bytes fit, before the first one is fetched. Raises `NoSpaceError`."""
-        free = (await asyncio.to_thread(shutil.disk_usage, (await self.slot()))).free
-        if needed + SPARE > free:
-            raise NoSpaceError(
-                f"There is no space on the server for these {needed:,} bytes: {free:,} are free in {self._work}.",
-                hint="Free some space, or set SNAPSHOT_DIR to a folder on another disk. Then send it again.",
-            )
+        await self.slot()  # which makes the folder
+        what, hint = "on the server for these files", f"{FREE_SOME} Then send it again."
+        await asyncio.to_thread(require_space, self._work, needed, what, hint=hint)
 
     async def keep_only(self, items: Sequence[UploadFile]) -> None:
         """Remove whatever does not belong to these."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,13 +12,15 @@ from bot.models import Backup, ReportRestore, RestoreProgress, RestoreStage
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
-from bot.services.fetch.recognition import bare_name, begins_zip, is_sealed, volume_number
+from bot.services.fetch.recognition import bare_name, begins_zip, volume_number
+from bot.services.files.private_file import sha256_of
 from bot.services.files.private_folder import private_folder
 from bot.services.inbox.unseal import Unseal
 from bot.services.inbox.upload_view import FoundDatabase, UploadContents
 from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.sources import RestoreSource
 from bot.services.restore.volumes import arrange_volumes
+from bot.services.sealing.header import is_sealed
 
 TakeIn = Callable[..., Awaitable[Intake]]
 
@@ -83,7 +84,7 @@ async def prove(
     """
     total = await asyncio.to_thread(lambda: sum(file.stat().st_size for file in files))
     report(RestoreProgress(stage=RestoreStage.READ, total=total, detail=files[0].name))
-    sha256 = await run_to_end(lambda: _sha256(files, abort.check), stop=abort.set)
+    sha256 = await run_to_end(lambda: sha256_of(*files, check=abort.check), stop=abort.set)
     backup = await catalogue.backups.with_sha256(sha256)
     async with private_folder(work) as temp:
         # A volume that was damaged on its way can be sent again; of an archive in one piece, what is sound is all.
@@ -92,16 +93,6 @@ async def prove(
         intake = await take_in(source, temp, leave_out_damaged=alone, abort=abort, report=report)
     sound = tuple(one.name for one in intake.databases) if intake.damaged else ()
     return Proven(contents=_contents(intake, files, total, sha256, backup), origin=replace(source, only=sound))
-
-
-def _sha256(files: Sequence[Path], check: Callable[[], None]) -> str:
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            while piece := file.read(_PIECE):
-                check()
-                digest.update(piece)
-    return digest.hexdigest()
 
 
 def _contents(intake: Intake, files: Sequence[Path], total: int, sha256: str, backup: Backup | None) -> UploadContents:

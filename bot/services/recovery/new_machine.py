@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 
 from bot.config.sources import parse_env
@@ -15,6 +14,7 @@ from bot.services.archive.manifest import read_manifest
 from bot.services.archive.unsealing import verify_any
 from bot.services.catalogue import CATALOGUE_NAME, Catalogue, open_or_rebuild
 from bot.services.files.part_file import faults_of
+from bot.services.files.private_file import create_private
 from bot.services.files.store import Store, is_archive_name
 from bot.services.recovery.document import kept_settings
 from bot.services.sealing.keys import NO_KEYS, Keys
@@ -59,8 +59,8 @@ def refuse_to_replace_env(path: Path) -> None:
 def write_env(path: Path, text: str) -> None:
     """Create the file, readable by its owner alone. Raises `RestoreRefusedError` where one is there."""
     refuse_to_replace_env(path)
-    with faults_of(path), closing(os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")) as file:
-        file.write(text)
+    with faults_of(path), create_private(path) as file:
+        file.write(text.encode())
 
 
 async def rebuild_catalogue(

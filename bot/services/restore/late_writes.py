@@ -18,7 +18,7 @@ from bot.models import Backup, CheckMethod, CheckReport, DatabaseChange, Snapsho
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
 from bot.services.files.durability import sync_file, sync_folder
-from bot.services.files.part_file import PART_SUFFIX
+from bot.services.files.private_file import PART_SUFFIX
 from bot.services.files.store import create_private_folder
 from bot.services.restore.context import Report, RestoreContext
 from bot.services.restore.private_copy import describe, fingerprint_of

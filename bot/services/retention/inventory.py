@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from pathlib import Path
 
 from loguru import logger
 
 from bot.models import Backup
 from bot.services.catalogue import ALL, Catalogue
+from bot.services.files.private_file import sha256_of
 from bot.services.files.store import ArchiveFile, Store
 
 GONE = "It is gone from the disk, and neither retention nor an admin has deleted it."
@@ -56,7 +55,7 @@ async def is_as_written(store: Store, backup: Backup) -> bool:
     To be asked before somebody else's verdict on it is recorded.
     """
     try:
-        return await asyncio.to_thread(_sha256, store.folder / backup.archive_name) == backup.archive_sha256
+        return await asyncio.to_thread(sha256_of, store.folder / backup.archive_name) == backup.archive_sha256
     except OSError:
         return True
 
@@ -93,7 +92,7 @@ async def _record(catalogue: Catalogue, backup: Backup, fault: str, file: Archiv
 
 async def _read_again(store: Store, catalogue: Catalogue, backup: Backup, file: ArchiveFile) -> None:
     try:
-        sha256 = await asyncio.to_thread(_sha256, store.folder / backup.archive_name)
+        sha256 = await asyncio.to_thread(sha256_of, store.folder / backup.archive_name)
     except OSError as error:
         logger.error("{} can't be read: {}", backup.archive_name, error.strerror or error)
         return
@@ -102,8 +101,3 @@ async def _read_again(store: Store, catalogue: Catalogue, backup: Backup, file: 
         logger.warning("the archive of backup {}, {}, is whole again", backup.id, backup.archive_name)
     else:
         await _record(catalogue, backup, backup.fault, file)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

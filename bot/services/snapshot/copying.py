@@ -16,6 +16,7 @@ import aiosqlite
 from bot.clock import Clock
 from bot.errors import SnapshotError
 from bot.models import Database, SkipReason, Snapshot
+from bot.services.files.private_file import create_private
 from bot.services.snapshot.hidden_log import doubt_about, require_visible_log, warning_about
 from bot.services.snapshot.second_look import RewrittenError, look_twice
 from bot.services.snapshot.source import (
@@ -274,7 +275,7 @@ def _warned(snapshot: Snapshot, warning: str) -> Snapshot:
 
 def _create_private(file: Path) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    create_private(file).close()
 
 
 def _empty(file: Path) -> None:

@@ -16,11 +16,11 @@ from bot.errors import CourierError, SnapshotError
 from bot.models import Database, Skipped, SkipReason, Snapshot
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_in_loop, run_to_end
+from bot.services.files.space import SPARE_BYTES
 from bot.services.snapshot.copying import Copying
 from bot.services.snapshot.sqlite_errors import no_space, unforeseen
 
 SIDE_BY_SIDE = 8  # databases copied at the same time: each takes about a megabyte of memory and three threads
-SPARE_BYTES = 16 * 1024 * 1024  # left free on the disk of the copies: the applications' own writes may need it
 
 
 def nothing(done: int, total: int, /) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 from bot.errors import SnapshotError
 from bot.models import SkipReason
 from bot.services.concurrency.threads import require_descriptors
+from bot.services.files.space import is_full
 from bot.services.snapshot.sqlite_faults import error_code, proves_damage, said
 
 MAGIC = b"SQLite format 3\0"
@@ -129,7 +129,7 @@ def _not_opened(path: Path, error: BaseException) -> SnapshotError:
 
 def not_copied(path: Path, folder: Path, error: BaseException) -> SnapshotError:
     """Return the error that says what this machine did to the copy of `path` in `folder`; nothing about the data."""
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    full = isinstance(error, OSError) and is_full(error)
     if full or error_code(error) & 0xFF == sqlite3.SQLITE_FULL:
         why = f" ({error.strerror}; no more files may be left)" if isinstance(error, OSError) else ""
         return no_space(folder, f"the copy of {path} could not be written{why}")

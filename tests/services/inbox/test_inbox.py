@@ -21,8 +21,9 @@ from bot.demo.stand_in.standin import StandIn
 from bot.errors import NotFoundError
 from bot.models import BackupState, Trigger
 from bot.services.contracts.chats import PostedDocument
+from bot.services.files import space
 from bot.services.files.store import Store
-from bot.services.inbox import Inbox, fetching
+from bot.services.inbox import Inbox
 from bot.services.inbox.upload_view import MOVING, LeftOutReason, UploadEnd, UploadPhase, UploadView
 from bot.services.restore.sources import RestoreSource
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
@@ -212,7 +213,7 @@ async def test_a_full_disk_is_told_before_anything_is_fetched(
 ) -> None:
     """All announced bytes must fit; when there is room again, the same file can be sent once more."""
     inbox = bench.inbox()
-    monkeypatch.setattr(fetching, "SPARE", 1 << 62)
+    monkeypatch.setattr(space, "SPARE_BYTES", 1 << 62)
     here = await bench.receive(inbox, archive)
     seen = await settled(inbox, here)
     assert seen.phase is UploadPhase.REFUSED

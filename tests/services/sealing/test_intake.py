@@ -20,8 +20,8 @@ from bot.errors import (
     UntrustedArchiveError,
 )
 from bot.models import Archive
-from bot.services.archive import unsealing
 from bot.services.concurrency.abort import Abort
+from bot.services.files import space
 from bot.services.restore.intake import take_in
 from bot.services.restore.sources import RestoreSource
 from bot.services.restore.volumes import arrange_volumes
@@ -188,7 +188,7 @@ async def test_there_must_be_room_for_what_is_opened(
     tmp_path: Path, room: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk is known before, and a disk that runs full leaves nothing."""
-    monkeypatch.setattr(unsealing, "SPARE_BYTES", 1 << 60)
+    monkeypatch.setattr(space, "SPARE_BYTES", 1 << 60)
     with pytest.raises(NoSpaceError, match="no space to open"):
         await take_in(RestoreSource(files=(sealed(tmp_path),)), room, keys=KEYS, abort=Abort())
     assert list(room.iterdir()) == []
