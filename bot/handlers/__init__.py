@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import bot.services.telegram  # noqa: F401 - it imports aiogram the light way, before any line below does
+
+# isort: split
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
