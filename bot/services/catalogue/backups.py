@@ -30,7 +30,8 @@ ALL = -1
 """The limit that returns every backup."""
 
 # What is known to be gone or damaged on the disk is a good backup only where somebody has received it whole.
-_RECEIVED = "EXISTS (SELECT 1 FROM deliveries WHERE backup_id = backups.id AND state = 'sent' AND reason = '')"
+# +state: found by the backup, which has a few deliveries, and not by the state, which nearly all have.
+_RECEIVED = "EXISTS (SELECT 1 FROM deliveries WHERE backup_id = backups.id AND +state = 'sent' AND reason = '')"
 _GOOD = f"archive_sha256 <> '' AND {ORDINARY} AND (fault = '' OR {_RECEIVED})"
 _SOUND = "on_disk = 1 AND fault = ''"
 

@@ -26,7 +26,7 @@ FROM_THE_CHAT = "learned from the chat"
 
 # Proven backups whose volumes all have a file_id and together are the archive: a changed VOLUME_SIZE_MB cuts an archive
 # anew, and rows of both cuts don't add up to it. One whose messages were tidied away stays a restore point only while
-# some chat still has all of it: that a file_id outlives its message is promised nowhere.
+# some chat still has all of it: that a file_id outlives its message is promised nowhere. +state: found by the backup.
 IN_TELEGRAM = """
     SELECT id, started_at,
         row_number() OVER (ORDER BY started_at DESC, id DESC) AS place,
@@ -38,7 +38,7 @@ IN_TELEGRAM = """
     WHERE archive_sha256 <> '' AND (
         NOT EXISTS (SELECT 1 FROM sent_volumes AS gone WHERE gone.backup_id = id AND gone.deleted_at IS NOT NULL)
         OR EXISTS (
-            SELECT 1 FROM deliveries AS whole WHERE whole.backup_id = id AND whole.state = 'sent' AND NOT EXISTS (
+            SELECT 1 FROM deliveries AS whole WHERE whole.backup_id = id AND +whole.state = 'sent' AND NOT EXISTS (
                 SELECT 1 FROM sent_volumes AS gone WHERE gone.backup_id = whole.backup_id
                 AND gone.address = whole.address AND gone.deleted_at IS NOT NULL
             )
