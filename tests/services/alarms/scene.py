@@ -17,6 +17,7 @@ from bot.services.manager import Courier
 from tests.world.databases import write_env
 
 START = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 
 
 class Scene:
@@ -51,11 +52,13 @@ class Scene:
         await self.close()
         await self.open()
 
-    async def pass_time(self, length: timedelta, each: Callable[[], Awaitable[object]] | None = None) -> None:
+    async def pass_time(
+        self, length: timedelta, each: Callable[[], Awaitable[object]] | None = None, *, every: timedelta = HOUR
+    ) -> None:
         """Let hours go by; at each one the service looks and tells, after `each` if there is one."""
         ends = self.now + length
         while self.now < ends:
-            step = min(timedelta(hours=1), ends - self.now)
+            step = min(every, ends - self.now)
             self.now += step
             self.api.clock.advance(step.total_seconds())
             if each is not None:

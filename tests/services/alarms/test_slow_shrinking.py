@@ -1,14 +1,15 @@
 """Many small losses: seen by comparing with levels further back, and no alarm for what is trimmed again and again."""
 
+import os
 from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
 
 from bot.models import BackedUp, BackupState, CheckMethod, Trigger, Verdict
-from tests.services.alarms.scene import Scene, change, texts_of
+from tests.services.alarms.scene import HOUR, Scene, change, texts_of
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+DAY = timedelta(days=1)
 
 
 def users_of(rows: int, at: Scene, megabytes: int = 1) -> BackedUp:
@@ -45,21 +46,20 @@ async def days(scene: Scene, levels: Iterable[int], every: timedelta, *, megabyt
 
 async def test_rows_that_fall_a_little_at_every_backup_are_an_alarm_by_the_sum_of_a_day(scene: Scene) -> None:
     """No step loses more than a fifth; together they are told, in the alarm and in the caption, and end as any."""
-    for _ in range(12):
-        await scene.pass_time(6 * HOUR, scene.back_up)
+    await scene.pass_time(72 * HOUR, scene.back_up, every=6 * HOUR)
     for left in (400, 320, 256):
         change(scene.sources[0], f"DELETE FROM entries WHERE id > {left}")
-        await scene.pass_time(6 * HOUR, scene.back_up)
+        await scene.pass_time(6 * HOUR, scene.back_up, every=6 * HOUR)
         assert await scene.open_keys() == []
     change(scene.sources[0], "DELETE FROM entries WHERE id > 205")
-    await scene.pass_time(6 * HOUR, scene.back_up)
+    await scene.pass_time(6 * HOUR, scene.back_up, every=6 * HOUR)
     assert await scene.open_keys() == ["shrunken:users.db"]
     assert any("entries 500 → 205 within a day" in text for text in texts_of(scene.ann))
     caption = [message.text for message in scene.ann.messages if message.document][-1]
     assert "entries 500 → 205 within a day" in caption
     await scene.restart()
     change(scene.sources[0], "INSERT INTO entries (text) SELECT text FROM entries LIMIT 100")
-    await scene.pass_time(6 * HOUR, scene.back_up)
+    await scene.pass_time(6 * HOUR, scene.back_up, every=6 * HOUR)
     assert await scene.open_keys() == []
 
 
@@ -76,6 +76,7 @@ async def test_a_file_that_falls_a_little_is_seen_by_its_bytes(scene: Scene) -> 
     assert await days(scene, [100] * 30 + [80, 64, 51, 41], 6 * HOUR, megabytes=True) == [41]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("cycle", "every"),
     [
@@ -89,9 +90,9 @@ async def test_what_an_application_trims_regularly_is_no_alarm(
     scene: Scene, cycle: list[int], every: timedelta
 ) -> None:
     """Up and down between the same levels for weeks: nothing to tell, wherever in its cycle the watching began."""
-    for begin in range(len(cycle)):
+    for begin in range(0, len(cycle), 1 if os.environ.get("SOAK") else max(1, len(cycle) // 3)):
         turned = cycle[begin:] + cycle[:begin]
-        assert await days(scene, turned * round(20 * DAY / (every * len(cycle))), every) == []
+        assert await days(scene, turned * round(17 * DAY / (every * len(cycle))), every) == []
         scene.now += 30 * DAY
 
 

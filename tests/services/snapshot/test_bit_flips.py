@@ -120,7 +120,7 @@ async def test_every_verdict_agrees_with_stock_sqlite(where: str, tmp_path: Path
         "first page": range(HEADER * 8, PAGE * 8),
         "other pages": range(PAGE * 8, len(content) * 8),
     }[where]
-    most = 5000 if SOAK else 350
+    most = 5000 if SOAK else 120
     drawn = bits if len(bits) <= most else random.Random(SEED).sample(bits, most)
     await compare_with_stock(content, drawn, tmp_path)
 
