@@ -30,7 +30,7 @@ from bot.services.alarms.apprise import AppriseTarget
 from bot.services.alarms.chat import ChatAlarms
 from bot.services.alarms.checks import AlarmChecks
 from bot.services.alarms.listener import Listener
-from bot.services.alarms.rounds import AlarmRounds
+from bot.services.alarms.loop import AlarmLoop
 from bot.services.alarms.signals import ClockCheck, ConflictCheck, LocalFilesCheck, NewBotCheck, TokenCheck
 from bot.services.backup.discover import discover
 from bot.services.backup.runs import Runs
@@ -193,7 +193,7 @@ def _build(  # noqa: PLR0915 - one list of parts
     alarms = Alarms(
         catalogue,
         shrink_percent=settings.shrink_alarm,
-        nudged=events.alarm_nudge,
+        nudge=events.alarm_nudge,
         forgets=bot is not None,
         clock=clock,
     )
@@ -287,12 +287,12 @@ def _build(  # noqa: PLR0915 - one list of parts
     local_files = LocalFilesCheck(
         alarms, catalogue, telegram.require_readable if settings.telegram_local else None, clock=clock
     )
-    looks = [*checks.checks, NewBotCheck(alarms, catalogue, settings.admin_ids).look, timers.look]
+    alarm_checks = [*checks.all, NewBotCheck(alarms, catalogue, settings.admin_ids).check, timers.look]
     if polling is not None:
         clock_check, conflicts = ClockCheck(alarms), ConflictCheck(alarms, clock=clock)
         events.server_time.connect(clock_check.note)
         events.poll_conflict.connect(conflicts.note)
-        looks += [clock_check.look, conflicts.look, TokenCheck(alarms, polling).look, local_files.look]
+        alarm_checks += [clock_check.check, conflicts.check, TokenCheck(alarms, polling).check, local_files.check]
     phones = tuple(
         AppriseTarget(url, wording=texts.alarm_on_phone, clock=clock)
         for url in split_urls(settings.notify_urls.get_secret_value())
@@ -309,8 +309,7 @@ def _build(  # noqa: PLR0915 - one list of parts
                 recipient,
                 wording=texts,
                 buttons=alarm_buttons,
-                loudness=preferences.loudness,
-                affected=preferences.affected_databases,
+                preferences=preferences,
                 reminder=settings.alarm_reminder,
                 clock=clock,
             )
@@ -319,9 +318,9 @@ def _build(  # noqa: PLR0915 - one list of parts
         )
         return (*chats, *phones)
 
-    alarm_rounds = AlarmRounds(
+    alarm_loop = AlarmLoop(
         alarms,
-        looks if bot is not None else (),
+        alarm_checks if bot is not None else (),
         audience if bot is not None else nobody,
         reminder=settings.alarm_reminder,
         clock=clock,
@@ -338,7 +337,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         under_way=under_way,
         timetable=timetable,
         alarms=alarms,
-        alarm_rounds=alarm_rounds,
+        alarm_loop=alarm_loop,
         housekeeping=housekeeping,
         drills=drills,
         polling=polling or PollingState(),
@@ -379,7 +378,7 @@ def _build(  # noqa: PLR0915 - one list of parts
     )
 
     # --- who hears of what ---
-    events.alarm_nudge.connect(alarm_rounds.nudge)
+    events.alarm_nudge.connect(alarm_loop.nudge)
     events.choice_changed.connect(maintenance.nudge)
     events.delivered_later.connect(lambda _delivery: events.happened())
     for follows in (pins.nudge, maintenance.nudge):
@@ -395,7 +394,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         timetable=timetable,
         preferences=preferences,
         alarms=alarms,
-        alarm_rounds=alarm_rounds,
+        alarm_loop=alarm_loop,
         housekeeping=housekeeping,
         drills=drills,
         inbox=inbox,

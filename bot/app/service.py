@@ -60,7 +60,7 @@ async def open_courier(
 async def tell_once(courier: Courier) -> None:
     """Let the alarms look and tell, for a command that ends after it."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(courier.alarm_rounds.deliver(), TELL_ONCE_WITHIN)
+        await asyncio.wait_for(courier.alarm_loop.deliver(), TELL_ONCE_WITHIN)
 
 
 class Service:
@@ -117,7 +117,7 @@ class Service:
         self._jobs.start("pinned messages", courier.pins.run())
         await parts.drill_schedule.start()
         self._jobs.start("chat maintenance", courier.maintenance.run())
-        self._jobs.start("alarms", courier.alarm_rounds.run())
+        self._jobs.start("alarms", courier.alarm_loop.run())
         await parts.heartbeat.beat()
         logger.info("service started; next run at {}", parts.planned.scheduler.next_run())
 

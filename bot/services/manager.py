@@ -11,7 +11,7 @@ from bot.config.settings import Settings
 from bot.journal.reader import JournalReader
 from bot.models import BackupDetails, BackupPage, Health, Recipient, Status
 from bot.services.alarms.alarms import Alarms
-from bot.services.alarms.rounds import AlarmRounds
+from bot.services.alarms.loop import AlarmLoop
 from bot.services.backup.runs import Runs
 from bot.services.catalogue import ALL, Catalogue
 from bot.services.contracts.polling import PollingState
@@ -51,7 +51,7 @@ class Manager:
     under_way: RunsUnderWay
     timetable: Timetable
     alarms: Alarms
-    alarm_rounds: AlarmRounds
+    alarm_loop: AlarmLoop
     housekeeping: Housekeeping
     drills: Drills
     polling: PollingState
@@ -125,7 +125,7 @@ class Manager:
     async def recipient_returned(self, chat_id: int) -> None:
         """The bot was unblocked or added again: what is owed there goes out now. Nothing happens to a stranger."""
         await self.ledger.recipient_started(chat_id)
-        self.alarm_rounds.returned(chat_id)
+        self.alarm_loop.returned(chat_id)
 
     async def stop(self, why: str = "The service was stopped.") -> None:
         """Let the running stage finish, or abandon it cleanly; returns when neither a backup nor a restore runs."""
@@ -150,7 +150,7 @@ class Courier:
     timetable: Timetable
     preferences: Preferences
     alarms: Alarms
-    alarm_rounds: AlarmRounds
+    alarm_loop: AlarmLoop
     housekeeping: Housekeeping
     drills: Drills
     inbox: Inbox

@@ -39,18 +39,18 @@ async def test_an_alarm_that_ended_while_an_admin_was_away_ends_when_they_are_ba
         assert began.text.startswith("🚨")
         for _ in range(3):
             clock.go(DAY)
-            await town.service.courier.alarm_rounds.deliver()
+            await town.service.courier.alarm_loop.deliver()
         if restarted:
             await town.stop()
             await town.start()
-            await town.service.courier.alarm_rounds.deliver()
+            await town.service.courier.alarm_loop.deliver()
         assert "🚨" in began.text
         await town.ben.start()
         await town.ben.wait_for(lambda m: m.id == began.id and m.text.startswith("✅ Recovered after 1 h"), since=0)
         word = await town.ben.wait_for(lambda m: m.reply_to == began.id, since=0)
         assert word.silent
         assert [m.id for m in town.ben.messages if speaks_of_users(m)] == [began.id, word.id]
-        await town.service.courier.alarm_rounds.deliver()
+        await town.service.courier.alarm_loop.deliver()
         assert len([m for m in town.ben.messages if speaks_of_users(m)]) == 2
 
 

@@ -29,7 +29,7 @@ async def back_up(courier: Courier) -> None:
     await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
     assert courier.pins is not None
     await courier.pins.refresh()
-    await courier.alarm_rounds.deliver()
+    await courier.alarm_loop.deliver()
 
 
 async def test_another_bots_token_starts_afresh(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
@@ -55,9 +55,9 @@ async def test_another_bots_token_starts_afresh(standin: StandIn, tmp_path: Path
 
         await ben.start(new)
         await courier.manager.recipient_started(12, "Ben")
-        await courier.alarm_rounds.deliver()
+        await courier.alarm_loop.deliver()
         assert any("Another bot serves here now" in message.text for message in ben.conversation(new))
-        await courier.alarm_rounds.deliver()
+        await courier.alarm_loop.deliver()
         assert "new bot" not in [alarm.key for alarm in await courier.alarms.open_alarms()]
         assert courier.maintenance is not None
         assert not any(d.delete for d in await courier.maintenance.plan_tidy() if d.delivery.backup_id == 1)

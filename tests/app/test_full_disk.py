@@ -78,12 +78,12 @@ async def test_a_backup_on_a_full_disk_fails_cleanly_and_the_service_recovers(tm
         for _ in range(3):  # its own signs of life, with nothing to write them on
             await town.service.look_for_news()
             await town.service.parts.planned.follow()
-            await courier.alarm_rounds.deliver()
+            await courier.alarm_loop.deliver()
         assert not town.service._jobs._failed.done()
         disk.clear()
         result = await courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
         assert result.backup.state is BackupState.DELIVERED
         await until(lambda: over(town))
-        await courier.alarm_rounds.deliver()
+        await courier.alarm_loop.deliver()
         await town.ann.wait_for(lambda m: "Recovered" in m.text and "There is room again." in m.text, since=0)
         assert alarms_of(town) == []

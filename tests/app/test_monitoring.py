@@ -143,7 +143,7 @@ async def test_a_second_poller_is_an_alarm_and_one_leftover_answer_is_not(
     rule = standin.inject(faults.refused(409, text), "getUpdates", times=1)
     async with Service.started(settings) as service:
         await rule.struck(1)
-        await service.courier.alarm_rounds.deliver()
+        await service.courier.alarm_loop.deliver()
         assert await service.courier.alarms.open_alarms() == ()
         await standin.polled(within=20)
         rule = standin.inject(faults.refused(409, text), "getUpdates", times=2)
@@ -243,7 +243,7 @@ async def test_files_of_a_local_server_that_are_not_mounted_here(tmp_path: Path)
         async with Service.started(settings) as service:
             await ann.wait_for(lambda m: m.id == alarm.id and "Recovered" in m.text, since=0)
             assert len(api.calls_of("getFile")) == asked + 1
-            await service.courier.alarm_rounds.look()
+            await service.courier.alarm_loop.check()
             assert len(api.calls_of("getFile")) == asked + 1
 
 

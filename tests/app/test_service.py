@@ -20,7 +20,7 @@ from bot.demo.stand_in.standin import StandIn
 from bot.errors import InstanceError, TelegramError
 from bot.journal.writer import setup_journal
 from bot.models import BackupState, DeliveryState, ServiceState, Trigger
-from bot.services.alarms.dispatch import ENDS_WITHIN
+from bot.services.alarms.loop import ENDS_WITHIN
 from bot.services.telegram.destination import ANSWER_SECONDS
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.world.databases import make_database, write_env

@@ -25,7 +25,7 @@ Trouble = Callable[[Town, MovedClock], AbstractAsyncContextManager[Callable[[], 
 @asynccontextmanager
 async def no_backup(town: Town, clock: MovedClock) -> AsyncIterator[Callable[[], Awaitable[object]]]:
     clock.go(3 * HOUR)
-    yield town.service.courier.alarm_rounds.deliver
+    yield town.service.courier.alarm_loop.deliver
     await town.back_up()
 
 
@@ -76,7 +76,7 @@ async def shrunken(town: Town, _: MovedClock) -> AsyncIterator[Callable[[], Awai
 async def full(town: Town, _: MovedClock) -> AsyncIterator[Callable[[], Awaitable[object]]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checks, "disk_usage", lambda _folder: (7 << 20, 100 << 30))
-        yield town.service.courier.alarm_rounds.deliver
+        yield town.service.courier.alarm_loop.deliver
 
 
 @asynccontextmanager
@@ -87,7 +87,7 @@ async def unreachable(town: Town, _: MovedClock) -> AsyncIterator[Callable[[], A
         return bool(await town.service.courier.catalogue.recipients.parked())
 
     await until(is_parked)
-    yield town.service.courier.alarm_rounds.deliver
+    yield town.service.courier.alarm_loop.deliver
     await town.ben.start()
 
 
@@ -99,7 +99,7 @@ async def drill_failed(town: Town, _: MovedClock) -> AsyncIterator[Callable[[], 
 
     async def drill() -> None:
         await town.service.courier.drills.drill_on_disk(backup, abort=Abort())
-        await town.service.courier.alarm_rounds.deliver()
+        await town.service.courier.alarm_loop.deliver()
 
     archive.write_bytes(whole[:200] + b"\0" * 50 + whole[250:])
     yield drill
@@ -112,7 +112,7 @@ async def clock_wrong(town: Town, _: MovedClock) -> AsyncIterator[Callable[[], A
     async def hear() -> None:
         for _ in range(3):
             await town.service.parts.bot.get_me()
-        await town.service.courier.alarm_rounds.deliver()
+        await town.service.courier.alarm_loop.deliver()
 
     town.api.date_ahead = 600
     yield hear
@@ -125,7 +125,7 @@ async def second_poller(town: Town, clock: MovedClock) -> AsyncIterator[Callable
     async def refuse() -> None:
         for _ in range(2):
             town.service.parts.poller._conflict()
-        await town.service.courier.alarm_rounds.deliver()
+        await town.service.courier.alarm_loop.deliver()
 
     yield refuse
     clock.go(HOUR)  # nobody was refused for so long
@@ -154,7 +154,7 @@ async def test_it_begins_is_repeated_once_and_ends(tmp_path: Path, trouble: Trou
         await town.ben.wait_for(lambda m: "Welcome, Ben" in m.text, since=0)
         change(town.users, "INSERT INTO entries (text) SELECT text FROM entries")
         await town.back_up()
-        alarms, alarm_rounds = town.service.courier.alarms, town.service.courier.alarm_rounds
+        alarms, alarm_loop = town.service.courier.alarms, town.service.courier.alarm_loop
 
         def ringing() -> list[int]:
             return [m.id for m in town.ann.messages if m.text.startswith(f"🚨 {title}")]
@@ -165,15 +165,15 @@ async def test_it_begins_is_repeated_once_and_ends(tmp_path: Path, trouble: Trou
             assert not began.silent
             clock.go(5 * HOUR + 3000)
             await see()
-            await alarm_rounds.deliver()
+            await alarm_loop.deliver()
             assert ringing() == [began.id]
             clock.go(700)
             await see()
             reminder = await town.ann.wait_for(lambda m: m.id > began.id and m.text.startswith(f"🚨 {title}"), since=0)
-            await alarm_rounds.deliver()
+            await alarm_loop.deliver()
             assert not reminder.silent
             assert ringing() == [reminder.id]
-        await alarm_rounds.deliver()
+        await alarm_loop.deliver()
         over = await town.ann.wait_for(lambda m: m.id == reminder.id and m.text.startswith("✅ Recovered"), since=0)
         assert title in over.text
         assert ringing() == []

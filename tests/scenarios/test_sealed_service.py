@@ -314,7 +314,7 @@ async def test_without_a_key_a_drill_compares_the_bytes_and_says_so(
             from_telegram = await courier.drills.drill_newest()
         assert from_telegram is not None
         assert not from_telegram.ok
-        await courier.alarm_rounds.deliver()
+        await courier.alarm_loop.deliver()
     assert "Test-restore failed" in ann.last.text
 
 
@@ -339,7 +339,7 @@ async def test_an_identity_that_does_not_fit_fails_the_drill(standin: StandIn, a
     async with open_courier(settings, deliver=True) as courier:
         await back_up(courier)
         drill = await courier.drills.drill_newest()
-        await courier.alarm_rounds.deliver()
+        await courier.alarm_loop.deliver()
     assert drill is not None
     assert not drill.ok
     assert "Compare the fingerprint" in ann.last.text or "No key given here opens" in ann.last.text

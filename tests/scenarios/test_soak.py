@@ -237,10 +237,10 @@ async def all_served(world: World) -> None:
 
 async def alarms_have_ended(world: World) -> None:
     """Every alarm that began has ended, and the phones were told so."""
-    alarms, alarm_rounds = world.service.courier.alarms, world.service.courier.alarm_rounds
+    alarms, alarm_loop = world.service.courier.alarms, world.service.courier.alarm_loop
 
     async def over() -> bool:
-        await alarm_rounds.deliver()
+        await alarm_loop.deliver()
         if await alarms.open_alarms() == ():
             return True
         await world.pass_hour()  # what could not be told is tried again after some minutes

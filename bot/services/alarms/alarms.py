@@ -32,8 +32,7 @@ class Alarms:
     """Every open alarm, and who knows of it. Nothing here raises into a caller or makes it wait for a message.
 
     What is open is kept in memory and in the catalogue: it survives restarts, and a disk that is too full for the
-    catalogue silences nobody. The rounds (`AlarmRounds`) look for troubles and tell people; without them, alarms are
-    only recorded.
+    catalogue silences nobody. `AlarmLoop` looks for troubles and tells people; without it, alarms are only recorded.
     """
 
     def __init__(
@@ -41,15 +40,14 @@ class Alarms:
         catalogue: Catalogue,
         *,
         shrink_percent: int,
-        nudged: Callable[[], None] = lambda: None,
+        nudge: Callable[[], None] = lambda: None,
         forgets: bool = False,
         clock: Clock = utc_now,
     ) -> None:
-        """`nudged` hears that somebody should look now. The process that tells people also `forgets` what is over."""
-        self.shrink_percent = shrink_percent
-        self.register = AlarmRegister(catalogue, clock=clock)
+        """`nudge` lets the loop look now. The process that tells people also `forgets` what is over."""
+        self.shrink_percent, self.nudge = shrink_percent, nudge
+        self.register = AlarmRegister(catalogue, forgets=forgets, clock=clock)
         self._catalogue, self._clock = catalogue, clock
-        self._nudged, self._forgets = nudged, forgets
         self._lock = asyncio.Lock()
 
     # --- what anybody may say ----------------------------------------------------------------------------------
@@ -57,7 +55,7 @@ class Alarms:
     async def raise_(self, key: str, sentence: str, *, title: str = "", base: str = "") -> None:
         """Begin the alarm of a key (`kind:subject`), or let the open one say this from now on. Never raises."""
         async with self._lock:
-            await self._load()
+            await self.register.load()
             alarm = self.register.open(key)
             if alarm is None:
                 alarm = Alarm(
@@ -80,7 +78,7 @@ class Alarms:
     async def clear(self, key: str, ending: str = "", *, accepted: bool = False) -> None:
         """End the alarm of a key, if it is open; `ending` says how. Never raises."""
         async with self._lock:
-            await self._load()
+            await self.register.load()
             alarm = self.register.open(key)
             if alarm is None:
                 return
@@ -91,7 +89,7 @@ class Alarms:
     async def open_alarms(self) -> tuple[Alarm, ...]:
         """Return what is open, oldest first."""
         async with self._lock:
-            await self._load()
+            await self.register.load()
             return self.register.all_open()
 
     async def accept(self, alarm_id: str, *, actor: str) -> Alarm:
@@ -120,7 +118,7 @@ class Alarms:
             )
         return alarm
 
-    async def weigh(self, backup_id: int, databases: Iterable[BackedUp]) -> tuple[str, ...]:
+    async def compare_with_previous(self, backup_id: int, databases: Iterable[BackedUp]) -> tuple[str, ...]:
         """Say of a new backup what it holds much less of than those before, one line per database. Never raises."""
         lines = []
         try:
@@ -156,14 +154,10 @@ class Alarms:
             fall = fall or shrinkage_from(database, level, percent)
         return fall
 
-    def nudge(self) -> None:
-        """Let the rounds look now."""
-        self._nudged()
-
     async def load(self) -> None:
         """Let the register know what was recorded, and record what could not be. Never raises."""
         async with self._lock:
-            await self._load()
+            await self.register.load()
             await self.register.save_again()
 
     async def _find(self, alarm_id: str) -> Alarm:
@@ -171,7 +165,3 @@ class Alarms:
         if found is None:
             raise NotFoundError("This alarm is over already.")
         return found
-
-    async def _load(self) -> None:
-        """Let the register take in what was known before; only the process that tells forgets what is long over."""
-        await self.register.load(forget=self._forgets)

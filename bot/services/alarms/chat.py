@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,14 +15,9 @@ from bot.services.alarms.lifecycle import EDITABLE_FOR, AlarmStep, fingerprint
 from bot.services.alarms.listener import NotNotifiedError
 from bot.services.contracts.destination import Notice, NoticeButton, Outcome, Wait
 from bot.services.delivery.notices import NoticeSender
+from bot.services.messages.preferences import Preferences
 
 Buttons = Callable[[Alarm], tuple[NoticeButton, ...]]
-
-AffectedDatabases = Callable[[Recipient, Collection[str]], Awaitable[frozenset[str]]]
-"""With which of these databases' trouble a recipient is to be bothered."""
-
-Loudness = Callable[[int, datetime], Awaitable[bool]]
-"""Whether an alarm may sound in an admin's chat now."""
 
 OF_ONE_DATABASE = (SKIPPED, SHRUNKEN)
 
@@ -53,14 +48,12 @@ class ChatAlarms:
         *,
         wording: Wording,
         buttons: Buttons,
-        loudness: Loudness,
-        affected: AffectedDatabases,
+        preferences: Preferences,
         reminder: timedelta,
         clock: Clock,
     ) -> None:
         self._notices, self._recipient = notices, recipient
-        self._wording, self._buttons, self._loudness = wording, buttons, loudness
-        self._affected = affected
+        self._wording, self._buttons, self._preferences = wording, buttons, preferences
         self._reminder, self._clock = reminder, clock
 
     @property
@@ -71,7 +64,7 @@ class ChatAlarms:
         """Leave out the trouble of a database that they did not choose and somebody else did."""
         if alarm.kind not in OF_ONE_DATABASE or alarm.subject == MANY:
             return True
-        return bool(await self._affected(self._recipient, [alarm.subject]))
+        return bool(await self._preferences.affected_databases(self._recipient, [alarm.subject]))
 
     async def notify(self, step: AlarmStep, alarm: Alarm, notice: AlarmNotice) -> AlarmNotice:
         try:
@@ -85,44 +78,42 @@ class ChatAlarms:
         now = self._clock()
         match step:
             case AlarmStep.BEGIN | AlarmStep.REMIND:
-                message_id = await self._notices.send_or_edit(
-                    self._recipient, await self._notice(alarm, now, aloud=True)
-                )
-                if notice.message_id is not None:
-                    await self._take_away(notice, alarm)
-                return self._shown(replace(notice, message_id=message_id, sent_at=now, reminded_at=now), alarm)
+                message_id = await self._send(await self._notice(alarm, now, aloud=True))
+                await self._take_away(notice, alarm)
+                shown = fingerprint(alarm)
+                return replace(notice, message_id=message_id, sent_at=now, reminded_at=now, shown=shown)
             case AlarmStep.CHANGE:
                 return await self._change(alarm, notice, now)
             case AlarmStep.END:
                 return await self._end(alarm, notice)
             case AlarmStep.END_UNHEARD:
-                await self._notices.send_or_edit(self._recipient, Notice(html=self._wording.alarm_over(alarm)))
+                await self._send(Notice(html=self._wording.alarm_over(alarm)))
                 return replace(notice, done=True)
             case _:
                 return notice
 
     async def _change(self, alarm: Alarm, notice: AlarmNotice, now: datetime) -> AlarmNotice:
         old = notice.message_id if notice.sent_at is not None and now - notice.sent_at < EDITABLE_FOR else None
-        message_id = await self._notices.send_or_edit(
-            self._recipient, await self._notice(alarm, now, aloud=False), message_id=old
-        )
+        message_id = await self._send(await self._notice(alarm, now, aloud=False), message_id=old)
         if message_id != notice.message_id:
             if old is None:
                 await self._take_away(notice, alarm)
             notice = replace(notice, message_id=message_id, sent_at=now)
-        return self._shown(notice, alarm)
+        return replace(notice, shown=fingerprint(alarm))
 
     async def _end(self, alarm: Alarm, notice: AlarmNotice) -> AlarmNotice:
         over = Notice(html=self._wording.alarm_over(alarm))
-        message_id = await self._notices.send_or_edit(self._recipient, over, message_id=notice.message_id)
+        message_id = await self._send(over, message_id=notice.message_id)
         if message_id == notice.message_id and not alarm.accepted:
-            recovered = Notice(html=self._wording.alarm_recovered(alarm), answers=message_id)
-            await self._notices.send_or_edit(self._recipient, recovered)
+            await self._send(Notice(html=self._wording.alarm_recovered(alarm), answers=message_id))
         return replace(notice, message_id=message_id, done=True)
+
+    async def _send(self, notice: Notice, *, message_id: int | None = None) -> int:
+        return await self._notices.send_or_edit(self._recipient, notice, message_id=message_id)
 
     async def _notice(self, alarm: Alarm, now: datetime, *, aloud: bool) -> Notice:
         private = self._recipient.is_private
-        loud = aloud and (not private or await self._loudness(self._recipient.chat_id, now))
+        loud = aloud and (not private or await self._preferences.loudness(self._recipient.chat_id, now))
         return Notice(
             html=self._wording.alarm(alarm, now, self._reminder),
             silent=not loud,
@@ -136,7 +127,3 @@ class ChatAlarms:
         with suppress(Outcome):
             moved = Notice(html=self._wording.alarm_moved(alarm))
             await self._notices.delete(self._recipient, notice.message_id, instead=moved)
-
-    @staticmethod
-    def _shown(notice: AlarmNotice, alarm: Alarm) -> AlarmNotice:
-        return replace(notice, shown=fingerprint(alarm))

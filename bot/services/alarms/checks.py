@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from bot.models import (
     Trigger,
 )
 from bot.services.alarms.alarms import GONE, MANY, SHRUNKEN, SKIPPED, Alarms
+from bot.services.alarms.listener import AlarmCheck
 from bot.services.alarms.shrinking import keep_baseline
 from bot.services.catalogue import Catalogue
 from bot.services.catalogue.newest import is_ahead
@@ -57,8 +58,6 @@ _TITLES = {
 _MEND = {SKIPPED: "", GONE: " Bring it back (History has its backups), or say that it is right."}
 _NOT_NAMED = "is no longer among DATABASES"
 
-Check = Callable[[], Awaitable[None]]
-
 
 def disk_usage(folder: Path) -> tuple[int, int]:
     """Return free and all bytes of the disk that a folder is on; of its parent's, where there is no such folder."""
@@ -69,7 +68,7 @@ def disk_usage(folder: Path) -> tuple[int, int]:
 
 
 class AlarmChecks:
-    """One look at everything that the catalogue and the machine tell. Each part may raise a `CourierError`."""
+    """Checks everything that the catalogue and the machine tell. Each part may raise a `CourierError`."""
 
     def __init__(
         self,
@@ -92,7 +91,7 @@ class AlarmChecks:
         self._proven: Backup | None = None
 
     @property
-    def checks(self) -> tuple[Check, ...]:
+    def all(self) -> tuple[AlarmCheck, ...]:
         """The parts, each of which can fail by itself."""
         return (self.backups, self.runs, self.staleness, self.drills, self.recipients, self.disk)
 
@@ -154,13 +153,13 @@ class AlarmChecks:
         new = sorted((b for b in newest if b.id > (seen or 0)), key=lambda backup: backup.id)
         for backup in new:
             if backup.trigger is not Trigger.SAFETY:
-                await self._weigh(backup)
+                await self._compare(backup)
             await self._catalogue.alarms.set_seen_to(backup.id)
         if not self._alarms.shrink_percent:
             for alarm in await self._open(SHRUNKEN):
                 await self._alarms.clear(alarm.key, "SHRINK_ALARM is 0: this is no longer watched.")
 
-    async def _weigh(self, backup: Backup) -> None:
+    async def _compare(self, backup: Backup) -> None:
         opened = {alarm.subject for alarm in await self._open(SHRUNKEN)}
         for database in backup.databases:
             key, fall = f"{SHRUNKEN}:{database.name}", await self._alarms.fall_of(database, backup.id)

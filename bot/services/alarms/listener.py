@@ -1,4 +1,4 @@
-"""Defines the interface of a listener to alarms, and the error it raises when it can't be reached."""
+"""Defines the interfaces of a check that opens alarms and of a listener that is told of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Protocol
 
 from bot.models import Alarm, AlarmNotice
 from bot.services.alarms.lifecycle import AlarmStep
+
+AlarmCheck = Callable[[], Awaitable[None]]
+"""Looks whether something is wrong, and begins or ends alarms."""
 
 
 class NotNotifiedError(Exception):

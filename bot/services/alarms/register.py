@@ -18,8 +18,8 @@ class AlarmRegister:
     What the catalogue can't take, on a full disk, is kept in memory and written down as soon as it can.
     """
 
-    def __init__(self, catalogue: Catalogue, *, clock: Clock) -> None:
-        self._catalogue, self._clock = catalogue, clock
+    def __init__(self, catalogue: Catalogue, *, forgets: bool, clock: Clock) -> None:
+        self._catalogue, self._forgets, self._clock = catalogue, forgets, clock
         self._alarms: dict[str, Alarm] = {}
         self._notices: dict[tuple[str, str], AlarmNotice] = {}
         self._unsaved: set[str] = set()
@@ -50,14 +50,14 @@ class AlarmRegister:
 
     # --- what is written down ----------------------------------------------------------------------------------
 
-    async def load(self, *, forget: bool) -> None:
-        """Take in what the catalogue knows, once, and let it `forget` what ended long ago."""
+    async def load(self) -> None:
+        """Take in what the catalogue knows, once; one that `forgets` drops what ended long ago. Never raises."""
         if self._loaded:
             return
         try:
             known = await self._catalogue.alarms.active()
             self._loaded = True
-            if forget:
+            if self._forgets:
                 await self._catalogue.alarms.forget_ended(self._clock() - KEEP_ENDED)
         except CourierError as error:
             logger.error("the alarms of before can't be read: {}", error.sentence)

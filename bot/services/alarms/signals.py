@@ -58,7 +58,7 @@ class ClockCheck:
         if self._wrong == TIMES_IN_A_ROW or (was_wrong >= TIMES_IN_A_ROW and not self._wrong):
             self._alarms.nudge()
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Begin or end the alarm."""
         if self._wrong >= TIMES_IN_A_ROW:
             minutes = round(abs(self._ahead).total_seconds() / 60)
@@ -86,7 +86,7 @@ class ConflictCheck:
         if len(self._noted) >= CONFLICTS:
             self._alarms.nudge()
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Begin or end the alarm."""
         recent = [at for at in self._noted if self._clock() - at < CONFLICT_WINDOW]
         if len(recent) >= CONFLICTS:
@@ -106,7 +106,7 @@ class TokenCheck:
     def __init__(self, alarms: Alarms, polling: PollingState) -> None:
         self._alarms, self._polling = alarms, polling
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Begin or end the alarm."""
         if self._polling.refusals >= REFUSALS:
             await self._alarms.raise_(
@@ -137,7 +137,7 @@ class NewBotCheck:
         self._alarms, self._catalogue = alarms, catalogue
         self._admins = {Recipient(chat_id=admin).address for admin in admins}
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """End the alarm, if it is time."""
         opened = [alarm for alarm in await self._alarms.open_alarms() if alarm.key == NEW_BOT]
         if opened and self._admins <= await self._catalogue.alarms.told(opened[0].id):
@@ -164,7 +164,7 @@ class LocalFilesCheck:
         self._next: datetime | None = clock()
         self._trying: asyncio.Task[None] | None = None
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Begin to try, if it is time: the answer may take as long as the server takes to fetch the file."""
         if self._next is None or self._clock() < self._next or (self._trying is not None and not self._trying.done()):
             return

@@ -175,7 +175,7 @@ class Runs:
             logger.error("backup {} is without {} ({}): {}", backup_id, record.path, record.reason, record.detail)
         if run.trigger is Trigger.SAFETY:
             return backup
-        return replace(backup, shrunken=await self._alarms.weigh(backup_id, backup.databases))
+        return replace(backup, shrunken=await self._alarms.compare_with_previous(backup_id, backup.databases))
 
     async def _plan(self, run: _Run, work: Path) -> BackupPlan:
         settings = self._settings

@@ -63,14 +63,14 @@ class Scene:
             self.api.clock.advance(step.total_seconds())
             if each is not None:
                 await each()
-            await self.courier.alarm_rounds.deliver()
+            await self.courier.alarm_loop.deliver()
 
     async def back_up(self) -> Backup | None:
         """Make the hourly backup, and let everybody be told of what came of it; None when it failed."""
         made = None
         with suppress(CourierError):
             made = (await self.courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")).backup
-        await self.courier.alarm_rounds.deliver()
+        await self.courier.alarm_loop.deliver()
         return made
 
     async def open_keys(self) -> list[str]:

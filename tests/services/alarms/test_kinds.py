@@ -147,22 +147,22 @@ async def test_the_only_database_may_be_gone_rightly(scene: Scene) -> None:
     await scene.back_up()
     away = path.rename(path.with_suffix(".away"))
     await scene.back_up()
-    await scene.courier.alarm_rounds.deliver()
+    await scene.courier.alarm_loop.deliver()
     assert sorted(await scene.open_keys()) == ["gone:users.db", "run"]
     gone = next(alarm for alarm in await scene.open_alarms() if alarm.kind == "gone")
     await scene.courier.alarms.accept(gone.id, actor="Ann (11)")
-    await scene.courier.alarm_rounds.deliver()
+    await scene.courier.alarm_loop.deliver()
     assert await scene.open_keys() == []
     assert any("Nothing is left to back up" in text for text in texts_of(scene.ann))
     await scene.back_up()
-    await scene.courier.alarm_rounds.deliver()
+    await scene.courier.alarm_loop.deliver()
     assert await scene.open_keys() == []
     assert (await scene.courier.catalogue.backups.latest_run()).skipped == ()
     away.rename(path)
     assert await scene.back_up() is not None
     path.unlink()
     await scene.back_up()
-    await scene.courier.alarm_rounds.deliver()
+    await scene.courier.alarm_loop.deliver()
     assert sorted(await scene.open_keys()) == ["gone:users.db", "run"]
 
 
@@ -193,7 +193,7 @@ async def test_a_database_that_no_pattern_names_any_more_is_nobodys_trouble(scen
     scene.sources.pop(0)
     await scene.restart()
     await scene.back_up()
-    await scene.courier.alarm_rounds.deliver()
+    await scene.courier.alarm_loop.deliver()
     assert await scene.open_keys() == []
     (retired,) = [each for each in (await scene.courier.manager.status()).databases if each.name == "users.db"]
     assert (retired.trouble, retired.retired) == ("", True)
@@ -249,7 +249,7 @@ async def test_a_lost_table_and_a_lost_file_are_seen_and_another_process_sees_th
     change(scene.sources[1], "DROP TABLE entries")
     await scene.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
     await scene.restart()
-    await scene.courier.alarm_rounds.deliver()
+    await scene.courier.alarm_loop.deliver()
     assert await scene.open_keys() == ["shrunken:users.db", "shrunken:shop.db"]
     assert any("entries 50 → gone" in text for text in texts_of(scene.ann))
 
@@ -280,14 +280,14 @@ async def test_a_disk_too_full_for_the_catalogue_silences_nobody(scene: Scene) -
     await limit_pages(catalogue, pages)
     for number in range(200):
         await scene.courier.alarms.raise_(f"test:{number}", "x" * 400, title=f"Trouble {number}")
-    await scene.courier.alarm_rounds.deliver()
+    await scene.courier.alarm_loop.deliver()
     assert len([message for message in notices(scene.ann) if "Trouble" in message.text]) == 200
     assert len(await catalogue.alarms.open()) < 200
     await limit_pages(catalogue, 1_000_000)
-    await scene.courier.alarm_rounds.deliver()
+    await scene.courier.alarm_loop.deliver()
     assert len(await catalogue.alarms.open()) == 200
     await scene.restart()
-    await scene.courier.alarm_rounds.deliver()
+    await scene.courier.alarm_loop.deliver()
     assert len([message for message in notices(scene.ann) if "Trouble" in message.text]) == 200
 
 
@@ -299,12 +299,12 @@ async def test_a_failed_test_restore_is_an_alarm_until_one_succeeds(scene: Scene
     whole = archive.read_bytes()
     archive.write_bytes(whole[:200] + b"\0" * 50 + whole[250:])
     await scene.courier.drills.drill_on_disk(made, abort=Abort())
-    await scene.courier.alarm_rounds.deliver()
+    await scene.courier.alarm_loop.deliver()
     assert await scene.open_keys() == ["drill"]
     assert "Do not rely on this backup" in await the_alarm(scene)
     archive.write_bytes(whole)
     await scene.courier.drills.drill_on_disk(made, abort=Abort())
-    await scene.courier.alarm_rounds.deliver()
+    await scene.courier.alarm_loop.deliver()
     assert await scene.open_keys() == []
 
 

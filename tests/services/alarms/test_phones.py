@@ -76,7 +76,7 @@ async def test_the_only_admin_who_is_unreachable_is_told_by_phone(scene: Scene, 
     scene.ann.block_bot()
     scene.ben.block_bot()
     await scene.back_up()
-    await scene.courier.alarm_rounds.deliver()
+    await scene.courier.alarm_loop.deliver()
     titles = {asked.json["title"] for asked in phone.asked}
     assert len(titles) == 2
     assert all("can't be reached" in title for title in titles)

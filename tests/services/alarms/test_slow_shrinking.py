@@ -28,8 +28,8 @@ async def record(scene: Scene, rows: int, *, megabytes: int = 1) -> tuple[str, .
     await catalogue.backups.finish(
         number, state=BackupState.STORED, finished_at=scene.now, archive_sha256="ab", databases=[database]
     )
-    lines = await scene.courier.alarms.weigh(number, [database])
-    await scene.courier.alarm_rounds.look()
+    lines = await scene.courier.alarms.compare_with_previous(number, [database])
+    await scene.courier.alarm_loop.check()
     return lines
 
 

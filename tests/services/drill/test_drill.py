@@ -96,7 +96,7 @@ async def test_a_flipped_byte_in_telegram_is_caught_and_alarmed(courier: Courier
         drill = await courier.drills.drill_newest()
     assert drill is not None
     assert not drill.ok
-    await courier.alarm_rounds.deliver()
+    await courier.alarm_loop.deliver()
     assert "Test-restore failed" in ann.last.text
     assert not ann.last.silent
     texts = Texts(timezone=courier.settings.timezone)
@@ -117,7 +117,7 @@ async def test_a_file_that_telegram_no_longer_gives_out_is_alarmed(
     drill = await courier.drills.drill_newest()
     assert drill is not None
     assert not drill.ok
-    await courier.alarm_rounds.deliver()
+    await courier.alarm_loop.deliver()
     assert "Test-restore failed" in ann.last.text
 
 

@@ -73,7 +73,7 @@ class House:
         try:
             result = await self.courier.runs.back_up(trigger=trigger, requested_by="a test", **more)
         finally:
-            await self.courier.alarm_rounds.deliver()
+            await self.courier.alarm_loop.deliver()
         await self.upkeep.refresh()
         return result.backup
 

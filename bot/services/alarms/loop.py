@@ -1,0 +1,147 @@
+"""Runs every check for troubles, then sends each listener the alarms due to it, again and again after a failure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from loguru import logger
+
+from bot.clock import Clock
+from bot.errors import CourierError
+from bot.models import Alarm, AlarmNotice
+from bot.services.alarms.alarms import Alarms
+from bot.services.alarms.lifecycle import AlarmStep, step_due
+from bot.services.alarms.listener import AlarmCheck, Audience, Listener, NotNotifiedError
+
+CHECK_EVERY = 30.0
+"""Seconds between two rounds of checks, if nothing happens before."""
+
+TRY_AGAIN_AFTER = 30.0
+"""Seconds until a listener that could not be told is tried again; twice as many every further time, at most 600."""
+
+ENDS_WITHIN = 2.0
+"""Seconds a shutdown gives a message under way, so that its id is not lost and it is not sent again."""
+
+
+class AlarmLoop:
+    """Checks, and tells every listener in a task of its own; at every nudge and every half minute. Never raises."""
+
+    def __init__(
+        self,
+        alarms: Alarms,
+        checks: Iterable[AlarmCheck],
+        audience: Audience,
+        *,
+        reminder: timedelta,
+        clock: Clock,
+    ) -> None:
+        self._alarms, self._register = alarms, alarms.register
+        self._checks, self._audience = tuple(checks), audience
+        self._reminder, self._clock = reminder, clock
+        self._nudged = asyncio.Event()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._not_before: dict[str, tuple[datetime, float]] = {}  # by address; and the seconds of the next pause
+
+    def nudge(self) -> None:
+        """Check now."""
+        self._nudged.set()
+
+    def returned(self, chat_id: int) -> None:
+        """A chat can be reached again: what it has yet to be told of waits no longer."""
+        for address in tuple(self._not_before):
+            if address.partition("/")[0] == str(chat_id):
+                del self._not_before[address]
+        self.nudge()
+
+    async def run(self) -> None:
+        """Check and tell until cancelled; whatever goes wrong, it goes on.
+
+        At the end the messages under way get a short while to arrive; what was not told is told at the next start.
+        """
+        try:
+            while True:
+                self._nudged.clear()
+                await self.check()
+                await self._begin_to_tell()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._nudged.wait(), CHECK_EVERY)
+        finally:
+            if tasks := set(self._tasks.values()):
+                await asyncio.wait(tasks, timeout=ENDS_WITHIN)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def deliver(self) -> None:
+        """Check, tell, and wait until everybody who can be told now was."""
+        await self.check()
+        await self._begin_to_tell()
+        while self._tasks:
+            await asyncio.wait(set(self._tasks.values()))
+
+    async def check(self) -> None:
+        """Run every check; one that fails is logged, and the others run all the same."""
+        for check in self._checks:
+            try:
+                await check()
+            except CourierError as error:
+                logger.error("something could not be watched: {}", error.sentence)
+            except Exception:
+                logger.exception("something could not be watched")
+
+    async def _begin_to_tell(self) -> None:
+        """Begin to tell everybody what is due to them; whoever is still being told is let be."""
+        await self._alarms.load()
+        try:
+            listeners = tuple(await self._audience())
+        except CourierError as error:
+            logger.error("nobody can be told: {}", error.sentence)
+            return
+        for listener in listeners:
+            if listener.address not in self._tasks:
+                task = asyncio.create_task(self._notify(listener), name=f"alarms to {listener.address}")
+                self._tasks[listener.address] = task
+                task.add_done_callback(lambda _, address=listener.address: self._tasks.pop(address, None))  # type: ignore[misc]
+        self._register.let_go()
+
+    async def _notify(self, listener: Listener) -> None:
+        """Do what is due to one listener, oldest alarm first; a trouble leaves the rest for later."""
+        wait_until, pause = self._not_before.get(listener.address, (None, TRY_AGAIN_AFTER))
+        if wait_until is not None and self._clock() < wait_until:
+            return
+        for alarm_id in self._register.ids:
+            alarm = self._register.alarm(alarm_id)
+            if alarm is None:
+                continue
+            notice = self._register.notice(alarm_id, listener.address)
+            if notice is None:
+                if alarm.ended_at is not None or not await listener.is_wanted(alarm):
+                    continue  # whoever came in later need not hear of what is over
+                notice = AlarmNotice(alarm_id=alarm_id, address=listener.address)
+                await self._register.save_notice(notice)
+            try:
+                await self._do(listener, alarm, notice)
+            except NotNotifiedError as error:
+                again = self._clock() + timedelta(seconds=pause if error.seconds is None else error.seconds)
+                self._not_before[listener.address] = (again, min(pause * 2, 600))
+                logger.warning("{} could not be told of the alarm {}: {}", listener.address, alarm.key, error)
+                return
+            except Exception:
+                logger.exception("{} could not be told of the alarm {}", listener.address, alarm.key)
+                return
+        self._not_before.pop(listener.address, None)
+
+    async def _do(self, listener: Listener, alarm: Alarm, notice: AlarmNotice) -> None:
+        step = step_due(alarm, notice, now=self._clock(), reminder=self._reminder)
+        if step is AlarmStep.NOTHING:
+            return
+        after = replace(notice, done=True) if step is AlarmStep.FORGET else await listener.notify(step, alarm, notice)
+        # What was asked for meanwhile (not to be reminded) stays.
+        newer = self._register.notice(alarm.id, listener.address) or notice
+        if newer.quiet_until != notice.quiet_until:
+            after = replace(after, quiet_until=newer.quiet_until)
+        await self._register.save_notice(after)
