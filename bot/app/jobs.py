@@ -9,29 +9,27 @@ from typing import Any
 from loguru import logger
 
 from bot.errors import CourierError
-from bot.services.concurrency.nursery import stop
+from bot.services.concurrency.nursery import Nursery
 
 
 class BackgroundJobs:
     """What runs beside the backups until the service ends. A job that fails ends the service; see `failed`."""
 
     def __init__(self) -> None:
-        self._tasks: dict[str, set[asyncio.Task[None]]] = {}
+        self._tasks = Nursery()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Begin a job; several may have the same name."""
-        task = asyncio.create_task(work, name=name)
-        self._tasks.setdefault(name, set()).add(task)
-        task.add_done_callback(self._note_end)
+        self._tasks.start(work, name=name).add_done_callback(self._note_end)
 
     async def stop(self, *names: str) -> None:
         """Cancel the jobs of these names, and return when they have ended."""
-        await stop(*(task for name in names for task in self._tasks.get(name, ())))
+        await self._tasks.stop(*names)
 
     async def stop_all(self) -> None:
         """Cancel what is left; `failed` waits for nothing any more."""
-        await self.stop(*self._tasks)
+        await self._tasks.drain()
         if not self._failed.done():
             self._failed.cancel()
 
@@ -40,7 +38,6 @@ class BackgroundJobs:
         await self._failed
 
     def _note_end(self, task: asyncio.Task[None]) -> None:
-        self._tasks[task.get_name()].discard(task)
         if task.cancelled() or (error := task.exception()) is None:
             return
         if not isinstance(error, CourierError):

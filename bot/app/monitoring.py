@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
-from loguru import logger
-
 from bot.config.settings import Settings
 from bot.errors import AbortedError, BusyError, CourierError
 from bot.models import Delivery, RunResult
 from bot.services.alarms.watchdog import Watchdog
 from bot.services.catalogue import Catalogue
+from bot.services.concurrency.nursery import Nursery
 
 
 class Monitoring:
@@ -20,7 +17,7 @@ class Monitoring:
         url = settings.heartbeat_url.get_secret_value()
         self._watchdog = Watchdog(url) if url else None
         self._catalogue = catalogue
-        self._settling: set[asyncio.Task[None]] = set()
+        self._settling = Nursery()
 
     def run_begins(self) -> None:
         if self._watchdog is not None:
@@ -39,9 +36,8 @@ class Monitoring:
         """The ledger has tried a delivery again; with its last one, the run has succeeded after all."""
         watchdog = self._watchdog
         if watchdog is not None and watchdog.unconfirmed == delivery.backup_id:
-            task = asyncio.create_task(self._settle(watchdog, delivery.backup_id))
-            self._settling.add(task)
-            task.add_done_callback(self._settling.discard)
+            work = self._settle(watchdog, delivery.backup_id)
+            self._settling.start(work, failure=f"the watchdog can't be told of backup {delivery.backup_id}")
 
     async def stop(self) -> None:
         """Let what is being told arrive."""
@@ -49,10 +45,6 @@ class Monitoring:
             await self._watchdog.stop()
 
     async def _settle(self, watchdog: Watchdog, backup_id: int) -> None:
-        try:
-            deliveries = await self._catalogue.deliveries.of(backup_id)
-        except CourierError as error:
-            logger.error("the watchdog can't be told of backup {}: {}", backup_id, error.sentence)
-            return
+        deliveries = await self._catalogue.deliveries.of(backup_id)
         if watchdog.unconfirmed == backup_id:
             watchdog.settled(deliveries)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from aiogram import Bot, Dispatcher
 from aiogram.exceptions import (
@@ -20,6 +19,7 @@ from loguru import logger
 
 from bot.errors import CourierError, TelegramError
 from bot.journal.writer import redact
+from bot.services.concurrency.nursery import Nursery
 from bot.services.contracts.polling import PollingState
 from bot.services.telegram.answers import Updates, get_updates
 
@@ -87,7 +87,7 @@ class Poller:
         self._dispatcher = dispatcher
         self._sleep = sleep
         self._token_was_good, self._token_is_good = token_was_good, token_is_good
-        self._handling: set[asyncio.Task[None]] = set()
+        self._handling = Nursery()
         self._waiting: dict[int | None, deque[Update]] = {}
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._offset: int | None = None
@@ -139,11 +139,7 @@ class Poller:
 
     async def stop(self) -> None:
         """Let the handlers under way finish, tell Telegram what was received, and cancel what is left."""
-        if self._handling:
-            await asyncio.wait(self._handling, timeout=DRAIN_SECONDS)
-        for task in self._handling:
-            task.cancel()
-        await asyncio.gather(*self._handling, return_exceptions=True)
+        await self._handling.drain(DRAIN_SECONDS)
         if self._offset is not None and not self.state.trouble:
             try:
                 # Without this the last press would be delivered again at the next start.
@@ -157,26 +153,20 @@ class Poller:
         for update in updates.readable:
             sender = _sender(update)
             if _is_of_album(update):  # sent as one, and meant as one: its parts do not wait for one another
-                self._go(self._feed(update))
+                self._handling.start(self._feed(update))
             elif sender in self._waiting:
                 self._waiting[sender].append(update)
             else:
                 self._waiting[sender] = deque([update])
-                self._go(self._take_turns(sender))
+                self._handling.start(self._take_turns(sender))
 
     async def _take_turns(self, sender: int | None) -> None:
         """Begin what the sender has sent, one after the other, until nothing is left."""
         waiting = self._waiting[sender]
         while waiting:
             async with self._turns:
-                await asyncio.wait({self._go(self._feed(waiting.popleft()))}, timeout=TURN)
+                await asyncio.wait({self._handling.start(self._feed(waiting.popleft()))}, timeout=TURN)
         del self._waiting[sender]
-
-    def _go(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._handling.add(task)
-        task.add_done_callback(self._handling.discard)
-        return task
 
     async def _feed(self, update: Update) -> None:
         try:

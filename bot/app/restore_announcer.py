@@ -12,7 +12,7 @@ from bot.config.settings import Settings
 from bot.errors import CourierError
 from bot.models import PendingRestore, Recipient, RestorePlan, RestoreResult
 from bot.services.catalogue import Catalogue
-from bot.services.concurrency.threads import settled
+from bot.services.concurrency.nursery import settled
 from bot.services.contracts.destination import Notice, NoticeButton, Outcome
 from bot.services.delivery.notices import NoticeSender
 from bot.services.files.under_way import RunsUnderWay
@@ -67,7 +67,7 @@ class RestoreAnnouncer:
             try:
                 # To its end, also in a shutdown: what they have heard they are not told again.
                 while True:
-                    if await settled(asyncio.ensure_future(self._tell_once())):
+                    if await settled(self._tell_once()):
                         return
                     await asyncio.sleep(AGAIN_AFTER)
             except CourierError as error:

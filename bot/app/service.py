@@ -18,6 +18,7 @@ from bot.config.settings import Settings
 from bot.errors import CourierError
 from bot.services.alarms.signals import tell_of_new_bot
 from bot.services.backup.startup import open_store
+from bot.services.concurrency.nursery import race
 from bot.services.files.locks import ServiceLock
 from bot.services.manager import Courier
 from bot.services.restore.cli_restores import reported_cli_restores
@@ -194,13 +195,7 @@ async def run_service(settings: Settings, *, on_start: Callable[[Service], None]
     _on_stop_signal(stop)
     async with Service.started(settings) as service:
         on_start(service)
-        ended = asyncio.ensure_future(service.ended())
-        stopped = asyncio.ensure_future(stop.wait())
-        done, _ = await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if ended in done:
-            ended.result()
-        ended.cancel()
+        await race(service.ended(), stop.wait())
 
 
 def _on_stop_signal(stop: asyncio.Event) -> None:

@@ -27,6 +27,7 @@ from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message
 from bot.journal import writer as journal
 from bot.models import Trigger
+from bot.services.concurrency.nursery import beside
 
 SECONDS_TO_THE_HOUR = 3.0
 PATIENCE = 60.0
@@ -51,7 +52,7 @@ async def run_demo(patterns: Sequence[str], *, once: bool) -> int:
         stack.callback(log.close)
         clock = _clock_before_the_hour()
         stage = Terminal(api, settings.timezone)
-        stack.callback(stage.close)
+        await stack.enter_async_context(beside(stage.show()))
         try:
             async with Service.started(settings, clock=clock) as service:
                 findings = await _play(stage, clock)
@@ -144,10 +145,6 @@ class Terminal:
         self.cleo = api.add_user(103, "Cleo", started=False)
         self._seen = 0
         self._shown = asyncio.Condition()
-        self._showing = asyncio.create_task(self._show())
-
-    def close(self) -> None:
-        self._showing.cancel()
 
     def tell(self, line: str) -> None:
         """Say what happens next."""
@@ -160,8 +157,8 @@ class Terminal:
             await self._shown.wait_for(lambda: self._seen >= message.revision)
         return message
 
-    async def _show(self) -> None:
-        """Print each phone's new and edited messages, the newest version of each."""
+    async def show(self) -> None:
+        """Print each phone's new and edited messages, the newest version of each, until cancelled."""
         while True:
             with suppress(TimeoutError):
                 await self.api.until(lambda: bool(self._unseen()), within=PATIENCE)

@@ -56,10 +56,9 @@ class LiveRuns:
         if run is not None:
             await self._join(canvas, run, say)
             return
-        work = asyncio.create_task(
+        work = self.view.tasks.start(
             self.runs.back_up(trigger=Trigger.BUTTON, requested_by=asked_by, actor=actor, asked_in=canvas.chat_id)
         )
-        _keep(work)
         await asyncio.sleep(0)  # of two presses in one instant, the second one learns here that it came second
         if begun := not work.done():
             await _say(say, answers.STARTED)
@@ -146,15 +145,6 @@ async def _say(say: _Say, sentence: str) -> None:
         await say(sentence)
     except Exception as error:  # the network, a proxy's HTML, a refusal
         logger.debug("a press could not be answered: {}", type(error).__name__)
-
-
-_runs: set[asyncio.Task[RunResult]] = set()
-
-
-def _keep(work: asyncio.Task[RunResult]) -> None:
-    """Hold a reference: the loop itself keeps none, and a run must not be collected half-way."""
-    _runs.add(work)
-    work.add_done_callback(_runs.discard)
 
 
 def build_backup_router() -> Router:

@@ -13,6 +13,7 @@ from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import DrillNow, Go, ScreenName
 from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.nursery import beside
 from bot.texts import Texts, answers
 from bot.texts.health import checking, drilling, too_slow
 
@@ -31,8 +32,7 @@ def build_health_router(patience: float = 0.5) -> Router:
 
     @router.callback_query(Go.filter(F.place == ScreenName.HEALTH))
     async def open_health(_: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
-        work = asyncio.create_task(manager.health())
-        try:
+        async with beside(manager.health()) as work:
             done, _pending = await asyncio.wait({work}, timeout=patience)
             if not done:
                 await press.draw(Screen(checking(), keyboards.health()))
@@ -41,8 +41,6 @@ def build_health_router(patience: float = 0.5) -> Router:
             except TimeoutError:
                 await press.draw(Screen(too_slow(), keyboards.health()))
                 return
-        finally:
-            work.cancel()
         await press.draw(Screen(texts.health(seen), keyboards.health()), unchanged=answers.UP_TO_DATE)
 
     router.callback_query.register(rehearse_newest, DrillNow.filter())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -23,6 +22,7 @@ from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import Restore, RestoreStep, Row, button, keyboard
 from bot.handlers.drawing.live import Pace
 from bot.handlers.drawing.screen import ButtonPress, MessageOwners, MessageSlot, Screen
+from bot.services.concurrency.nursery import race
 from bot.services.inbox.upload_view import MOVING, UploadEnd, UploadPhase, UploadView
 from bot.services.telegram.chat import posted_document
 from bot.texts import Texts
@@ -212,17 +212,13 @@ class LiveInbox:
         """Wait for what is worth a redraw: another phase soon, mere progress at the pace."""
         await upload.changed(drawn.version)
         await self.pace.sleep(SETTLE)
-        found = upload.view()
-        tick = asyncio.ensure_future(self.pace.sleep(self.pace.seconds(chat_id) - SETTLE))
-        try:
-            while found.phase is drawn.phase and found.phase in MOVING and not tick.done():
-                change = asyncio.ensure_future(upload.changed(found.version))
-                await asyncio.wait({tick, change}, return_when=asyncio.FIRST_COMPLETED)
-                change.cancel()
-                found = upload.view()
-        finally:
-            tick.cancel()
-        return found
+
+        async def another_phase() -> None:
+            while (now := upload.view()).phase is drawn.phase and now.phase in MOVING:
+                await upload.changed(now.version)
+
+        await race(self.pace.sleep(self.pace.seconds(chat_id) - SETTLE), another_phase())
+        return upload.view()
 
     async def _draw(self, view: _View, found: UploadView) -> None:
         """Show it as it stands; what will not change by itself is tried again where Telegram fails."""

@@ -49,7 +49,7 @@ class LiveRestores:
             latest[0] = event
 
         canvas = press.canvas
-        work = _kept(make(report))
+        work = self.view.tasks.start(make(report))
         await press.answer()
         await self.view.follow(
             canvas, lambda: Screen(restoring.preparing(latest[0]), restore_buttons.preparing_restore()), work
@@ -254,20 +254,3 @@ async def _say_no(press: ButtonPress, error: CourierError) -> None:
 
 def _ways_on(back: RestoreChoice | None) -> Any:
     return restore_buttons.plan_gone(back.id if back is not None else "")
-
-
-_plans: set[asyncio.Task[ConfirmablePlan]] = set()
-
-
-def _kept(making: Coroutine[Any, Any, ConfirmablePlan]) -> asyncio.Task[ConfirmablePlan]:
-    """Start making a plan, and hold a reference: the loop itself keeps none."""
-    task = asyncio.create_task(making)
-    _plans.add(task)
-    task.add_done_callback(_seen)
-    return task
-
-
-def _seen(task: asyncio.Task[ConfirmablePlan]) -> None:
-    _plans.discard(task)
-    if not task.cancelled():
-        task.exception()  # told by whoever waits for it, or the service stops

@@ -18,6 +18,7 @@ from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.config.settings import Settings
 from bot.errors import CourierError, DeliveryError, InstanceError, SettingsError, SnapshotError
 from bot.models import DeliveryState, Progress, RunResult, Trigger
+from bot.services.concurrency.nursery import beside
 from bot.services.files.locks import ServiceLock
 from bot.services.manager import Courier
 from bot.texts.measures import count
@@ -105,8 +106,7 @@ async def _back_up_once(
         delivers = deliver and not left_to_service
         courier = await stack.enter_async_context(opened(settings, deliver=delivers))
         queue = await stack.enter_async_context(courier.runs.watch())
-        showing = asyncio.create_task(_show(queue, report))
-        stack.callback(showing.cancel)
+        await stack.enter_async_context(beside(_show(queue, report)))
         return await _back_up_and_pin(courier, delivers=delivers), left_to_service
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from aiogram.exceptions import TelegramRetryAfter
 from loguru import logger
 
 from bot.handlers.drawing.screen import Edited, MessageSlot, Screen
+from bot.services.concurrency.nursery import Nursery, race
 
 _LAST_WORDS = (1.0, 3.0, 10.0)
 """Seconds between the attempts to draw a result: without it the message would show work that never ends."""
@@ -58,6 +59,8 @@ class LiveView:
     """Draws work in messages; the work never waits for a message, and a failing edit ends nothing."""
 
     pace: Pace
+    tasks: Nursery = field(default_factory=Nursery)
+    """Work that messages follow; it belongs to the service, and goes on although its handler is cancelled."""
 
     async def follow(self, canvas: MessageSlot, screen: Callable[[], Screen], work: asyncio.Future[Any]) -> None:
         """Redraw until the work ends; while another screen is open in the message, it is left alone."""
@@ -87,13 +90,8 @@ class LiveView:
 
     async def pause(self, seconds: float, work: asyncio.Future[Any] | None) -> None:
         """Wait, but no longer than the work lasts."""
-        tick = asyncio.ensure_future(self.pace.sleep(seconds))
-        try:
-            await asyncio.wait({tick} if work is None else {tick, work}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            tick.cancel()
-            with suppress(asyncio.CancelledError):
-                await tick
+        tick = self.pace.sleep(seconds)
+        await (tick if work is None else race(tick, asyncio.wait([work])))
 
     async def settle(self, canvas: MessageSlot, screen: Screen) -> None:
         """Draw the last screen, also when Telegram asks to wait or can't be reached for a moment."""

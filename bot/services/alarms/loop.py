@@ -16,6 +16,7 @@ from bot.models import Alarm, AlarmNotice
 from bot.services.alarms.alarms import Alarms
 from bot.services.alarms.lifecycle import AlarmStep, step_due
 from bot.services.alarms.listener import AlarmCheck, Audience, Listener, NotNotifiedError
+from bot.services.concurrency.nursery import Nursery
 
 CHECK_EVERY = 30.0
 """Seconds between two rounds of checks, if nothing happens before."""
@@ -43,7 +44,7 @@ class AlarmLoop:
         self._checks, self._audience = tuple(checks), audience
         self._reminder, self._clock = reminder, clock
         self._nudged = asyncio.Event()
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks = Nursery()
         self._not_before: dict[str, tuple[datetime, float]] = {}  # by address; and the seconds of the next pause
 
     def nudge(self) -> None:
@@ -70,18 +71,13 @@ class AlarmLoop:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._nudged.wait(), CHECK_EVERY)
         finally:
-            if tasks := set(self._tasks.values()):
-                await asyncio.wait(tasks, timeout=ENDS_WITHIN)
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+            await self._tasks.drain(ENDS_WITHIN)
 
     async def deliver(self) -> None:
         """Check, tell, and wait until everybody who can be told now was."""
         await self.check()
         await self._begin_to_tell()
-        while self._tasks:
-            await asyncio.wait(set(self._tasks.values()))
+        await self._tasks.over()
 
     async def check(self) -> None:
         """Run every check; one that fails is logged, and the others run all the same."""
@@ -102,10 +98,9 @@ class AlarmLoop:
             logger.error("nobody can be told: {}", error.sentence)
             return
         for listener in listeners:
-            if listener.address not in self._tasks:
-                task = asyncio.create_task(self._notify(listener), name=f"alarms to {listener.address}")
-                self._tasks[listener.address] = task
-                task.add_done_callback(lambda _, address=listener.address: self._tasks.pop(address, None))  # type: ignore[misc]
+            address = listener.address
+            if not self._tasks.has(address):
+                self._tasks.start(self._notify(listener), name=address, failure=f"{address} could not be told")
         self._register.let_go()
 
     async def _notify(self, listener: Listener) -> None:

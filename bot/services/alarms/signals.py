@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
 from datetime import datetime, timedelta
 
-from loguru import logger
-
 from bot.clock import Clock
-from bot.errors import CourierError
 from bot.models import Recipient, StoredVolume
 from bot.services.alarms.alarms import Alarms
 from bot.services.catalogue import Catalogue
-from bot.services.contracts.destination import ArchiveGone, Outcome
+from bot.services.concurrency.nursery import Nursery
+from bot.services.contracts.destination import ArchiveGone
 from bot.services.contracts.polling import PollingState
 
 TOLERANCE = timedelta(minutes=2)
@@ -33,6 +29,7 @@ CONFLICT_WINDOW = timedelta(minutes=10)
 REFUSALS = 2
 """A forced log-out on the server's side can be over within a second."""
 
+FILES_UNKNOWN = "whether the Bot API server's files can be read here is not known"
 FILES_AGAIN = timedelta(minutes=10)
 """After this a local server's files that could not be read are tried again."""
 
@@ -162,11 +159,11 @@ class LocalFilesCheck:
         self._alarms, self._catalogue, self._require_readable = alarms, catalogue, require_readable
         self._clock = clock
         self._next: datetime | None = clock()
-        self._trying: asyncio.Task[None] | None = None
+        self._trying = Nursery()
 
     async def check(self) -> None:
         """Begin to try, if it is time: the answer may take as long as the server takes to fetch the file."""
-        if self._next is None or self._clock() < self._next or (self._trying is not None and not self._trying.done()):
+        if self._next is None or self._clock() < self._next or self._trying.busy:
             return
         if self._require_readable is None:
             self._next = None
@@ -175,14 +172,11 @@ class LocalFilesCheck:
         points = await self._catalogue.restore_points.select(limit=1)
         if points:
             self._next = self._clock() + FILES_AGAIN
-            self._trying = asyncio.create_task(self._try(self._require_readable, points[0].volumes[-1]), name="files")
+            self._trying.start(self._try(self._require_readable, points[0].volumes[-1]), failure=FILES_UNKNOWN)
 
     async def stop(self) -> None:
         """Break off."""
-        if self._trying is not None:
-            self._trying.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._trying
+        await self._trying.drain()
 
     async def _try(self, require_readable: Callable[[StoredVolume], Awaitable[None]], volume: StoredVolume) -> None:
         try:
@@ -194,10 +188,6 @@ class LocalFilesCheck:
                 " restored or test-restored from Telegram, and nothing that is sent to the bot can be opened.",
                 title="The Bot API server's files can't be read",
             )
-        except (Outcome, CourierError) as error:
-            logger.warning("whether the Bot API server's files can be read here is not known: {}", error.sentence)
-        except Exception:
-            logger.exception("whether the Bot API server's files can be read here is not known")
         else:
             self._next = None
             await self._alarms.clear("local files", "They can be read here.")

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loguru import logger
 
 from bot.models import Backup, Delivery, DeliveryState
+from bot.services.concurrency.nursery import Nursery
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -61,7 +61,7 @@ class Watchdog:
         self._run = ""
         self._unconfirmed: int | None = None
         self._waiting: list[_Ping] = []
-        self._sending: asyncio.Task[None] | None = None
+        self._sending = Nursery()
         self._silent = False
 
     def begins(self) -> None:
@@ -96,19 +96,14 @@ class Watchdog:
 
     async def stop(self) -> None:
         """Let what is being sent go out, for a short while."""
-        task = self._sending
-        if task is not None:
-            await asyncio.wait({task}, timeout=ENDS_WITHIN)
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await self._sending.drain(ENDS_WITHIN)
 
     def _ping(self, path: str, body: str = "") -> None:
         if path == "start" and is_push_monitor(self._url):
             return
         self._waiting = [*self._waiting[-(MOST_WAITING - 1) :], _Ping(path=path, run=self._run, body=body)]
-        if self._sending is None or self._sending.done():
-            self._sending = asyncio.create_task(self._send_all(), name="watchdog")
+        if not self._sending.busy:
+            self._sending.start(self._send_all(), failure="the watchdog can't be told")
 
     async def _send_all(self) -> None:
         """Send one after the other: a start that came after its success would be taken for a new run."""

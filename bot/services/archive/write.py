@@ -26,7 +26,8 @@ from bot.services.archive.proof import ArchiveProof
 from bot.services.archive.sealed import write_sealed
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.memory import give_memory_back, keep_memory_flat
-from bot.services.concurrency.threads import gentle_threads, in_thread, settled, step_by_step
+from bot.services.concurrency.nursery import Nursery
+from bot.services.concurrency.threads import gentle_threads, in_thread, step_by_step
 from bot.services.files.names import folded
 from bot.services.files.part_file import PartFile
 from bot.services.sealing.keys import Seal
@@ -269,7 +270,8 @@ class _Follower:
         self._end = 0
         self._complete = False
         self._moved = asyncio.Event()
-        self._task = asyncio.create_task(self._follow())
+        self._tasks = Nursery()
+        self._task = self._tasks.start(self._follow())
 
     def reached(self, end: int) -> None:
         """Say how far the file can be read. Raises what the proof has found so far."""
@@ -285,8 +287,7 @@ class _Follower:
         await self._task
 
     async def stop(self) -> None:
-        self._task.cancel()
-        await settled(asyncio.gather(self._task, return_exceptions=True))
+        await self._tasks.drain()
 
     async def _follow(self) -> None:
         while not self._complete or self._proof.position < self._end:

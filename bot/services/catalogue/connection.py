@@ -16,7 +16,7 @@ import aiosqlite
 from bot.clock import Clock
 from bot.errors import CatalogueError, CourierError, NoSpaceError
 from bot.services.catalogue import schema
-from bot.services.concurrency.threads import settled
+from bot.services.concurrency.nursery import settled
 from bot.services.files.private_file import create_private
 from bot.services.files.store import create_private_folder
 from bot.services.snapshot.source import uri_of
@@ -85,7 +85,7 @@ def _transaction(
         # To its end, although the caller is cancelled: a half-done row would be worse than a shutdown that takes a few
         # milliseconds longer. A volume that Telegram has confirmed but nobody wrote down is sent twice.
         async with self._db.lock:
-            return await settled(asyncio.ensure_future(work()))
+            return await settled(work())
 
     return call
 
@@ -105,7 +105,7 @@ class CatalogueConnection:
         async with self.lock:
             if not self._closed:
                 self._closed = True
-                await settled(asyncio.ensure_future(self._database.close()))
+                await settled(self._database.close())
 
     def require_open(self) -> None:
         """Raises CatalogueError."""
@@ -173,7 +173,7 @@ async def connect(path: Path, *, read_only: bool) -> aiosqlite.Connection:
     try:
         if not read_only:
             await asyncio.to_thread(_make_private, path)
-        return await settled(asyncio.ensure_future(_connect(path, read_only)))
+        return await settled(_connect(path, read_only))
     except sqlite3.Error as error:
         raise explain(path, error) from error
     except OSError as error:

@@ -12,11 +12,11 @@ from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.nursery import settled
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Y = TypeVar("Y")
-S = TypeVar("S")
 
 
 NICENESS = 15
@@ -41,25 +41,6 @@ def _step_back() -> None:
         with suppress(OSError):  # a sandbox may forbid it; it is a courtesy
             mine = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), mine + NICENESS)
-
-
-async def settled(work: asyncio.Future[T], *, stop: Callable[[], object] = bool) -> T:
-    """Wait for `work` to its end, also when cancelled meanwhile, and only then pass the cancellation on.
-
-    Each cancellation calls `stop`, which should make `work` end soon.
-    """
-    cancelled: asyncio.CancelledError | None = None
-    while not work.done():
-        try:
-            await asyncio.wait([work])  # unlike awaiting the future, this leaves it alone when cancelled
-        except asyncio.CancelledError as error:
-            cancelled = error
-            stop()
-    if cancelled is not None:
-        if not work.cancelled():
-            work.exception()  # seen: what a stopped thread says is no news
-        raise cancelled
-    return work.result()
 
 
 async def run_to_end(work: Callable[[], T], *, stop: Callable[[], object]) -> T:
@@ -95,31 +76,6 @@ def require_descriptors() -> None:
     finally:
         for descriptor in taken:
             os.close(descriptor)
-
-
-async def side_by_side(
-    one: Coroutine[Any, Any, S], other: Coroutine[Any, Any, T], *, stop: Callable[[], object]
-) -> tuple[S, T]:
-    """Return what both return, or raise what went wrong first, once both have ended.
-
-    A failure or a cancellation calls `stop`, which must make the other one end soon; neither is ever cancelled.
-    """
-    tasks = asyncio.ensure_future(one), asyncio.ensure_future(other)
-    failed: BaseException | None = None
-
-    def look(task: asyncio.Future[Any]) -> None:
-        nonlocal failed
-        error = None if task.cancelled() else task.exception()  # asked of both, or asyncio calls one never retrieved
-        if failed is None and error is not None:
-            failed = error
-            stop()
-
-    for task in tasks:
-        task.add_done_callback(look)
-    await settled(asyncio.ensure_future(asyncio.wait(tasks)), stop=stop)
-    if failed is not None:
-        raise failed
-    return tasks[0].result(), tasks[1].result()
 
 
 async def in_thread(threads: Executor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -50,9 +50,9 @@ class Attempts:
         self.catalogue, self.nursery, self.clock = catalogue, nursery, clock
         self._destinations, self._channels, self._settings = destinations, channels, settings
         self._caption = caption
-        self.outgoing = OutgoingBackups(catalogue, destinations, settings, nursery, clock=clock)
-        self.rows = DeliveryRecords(catalogue, nursery, delay=settings.delay, clock=clock)
-        self._unrecorded = UnrecordedDeliveries(catalogue, nursery, delay=settings.delay, clock=clock)
+        self.outgoing = OutgoingBackups(catalogue, destinations, settings, sleep=nursery.sleep, clock=clock)
+        self.rows = DeliveryRecords(catalogue, delay=settings.delay, clock=clock)
+        self._unrecorded = UnrecordedDeliveries(catalogue, delay=settings.delay, clock=clock)
         self._locks: dict[Recipient, asyncio.Lock] = {}
         self._asked_at: dict[Recipient, datetime] = {}  # parked recipients, whether they can be reached
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from bot.models import Recipient
 from bot.services.catalogue import Catalogue
-from bot.services.concurrency.nursery import Nursery
+from bot.services.concurrency.nursery import Nursery, settled
 from bot.services.contracts.destination import (
     MessageGone,
     Migrated,
@@ -64,7 +64,7 @@ class NoticeSender:
         current = await self._catalogue.recipients.current(recipient)
         if current != recipient:
             message_id = None  # numbers from before a move mean other messages now
-        return await self._nursery.spawn(self._send_or_edit(current, notice, message_id))
+        return await self._nursery.start(self._send_or_edit(current, notice, message_id))
 
     async def edit(self, recipient: Recipient, message_id: int, notice: Notice) -> None:
         """Change a message of ours; raises the `Outcome` that stood in the way."""
@@ -125,7 +125,7 @@ class NoticeSender:
         return await self._nursery.until(self._nursery.closing, seconds)
 
     async def _park(self, recipient: Recipient, outcome: Parked) -> None:
-        await self._nursery.keep(self._catalogue.recipients.park(recipient, outcome.sentence))
+        await settled(self._catalogue.recipients.park(recipient, outcome.sentence))
 
     async def _follow(self, recipient: Recipient, outcome: Migrated) -> Recipient:
         await self._catalogue.recipients.migrate(recipient.chat_id, outcome.new_chat_id)

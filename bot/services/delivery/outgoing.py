@@ -8,10 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from bot.clock import Clock
+from bot.clock import Clock, Sleep
 from bot.models import Backup, Delivery, Recipient, Volume
 from bot.services.catalogue import Catalogue
-from bot.services.concurrency.nursery import Nursery
 from bot.services.contracts.destination import ArchiveDestination, OutgoingVolume, Sent
 from bot.services.delivery.policy import DeliverySettings
 from bot.services.delivery.request import SendRequest
@@ -86,12 +85,12 @@ class OutgoingBackups:
         catalogue: Catalogue,
         destinations: Router[ArchiveDestination],
         settings: DeliverySettings,
-        nursery: Nursery,
         *,
+        sleep: Sleep,
         clock: Clock,
     ) -> None:
         self._catalogue, self._destinations, self._settings = catalogue, destinations, settings
-        self._nursery, self._clock = nursery, clock
+        self._sleep, self._clock = sleep, clock
         self._going: WeakValueDictionary[int, OutgoingBackup] = WeakValueDictionary()
         self._records: defaultdict[tuple[int, int], VolumeRecord] = defaultdict(VolumeRecord)
 
@@ -125,7 +124,7 @@ class OutgoingBackups:
             self._catalogue,
             backup.id,
             volume,
-            nursery=self._nursery,
+            sleep=self._sleep,
             clock=self._clock,
             record=self._records[backup.id, volume.number],
         )

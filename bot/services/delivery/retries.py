@@ -131,7 +131,7 @@ class RetryLoop:
         await self._attempts.greet(recipient)
 
     def _start(self, recipient: Recipient, work: Coroutine[Any, Any, None]) -> None:
-        task = self._serving[recipient] = self._attempts.nursery.spawn(work)
+        task = self._serving[recipient] = self._attempts.nursery.start(work)
         task.add_done_callback(lambda task: self._ended(recipient, task))
 
     def _ended(self, recipient: Recipient, task: asyncio.Task[None]) -> None:

@@ -10,7 +10,7 @@ from bot.clock import Clock
 from bot.errors import NotFoundError
 from bot.models import Backup, BackupState, Delivery, DeliveryState, Recipient, SentVolume
 from bot.services.catalogue import Catalogue
-from bot.services.concurrency.nursery import Nursery
+from bot.services.concurrency.nursery import settled
 from bot.services.contracts.destination import Migrated, Outcome, Parked, TooLarge, Transient, Unanswered, Wait
 from bot.services.delivery.policy import LEASE, all_sent, covers, retry_seconds
 
@@ -23,8 +23,8 @@ ITS_TURN = timedelta(seconds=10)
 class DeliveryRecords:
     """Every method leaves the catalogue true to what is known at that moment; none of them talks to a destination."""
 
-    def __init__(self, catalogue: Catalogue, nursery: Nursery, *, delay: float, clock: Clock) -> None:
-        self._catalogue, self._nursery = catalogue, nursery
+    def __init__(self, catalogue: Catalogue, *, delay: float, clock: Clock) -> None:
+        self._catalogue = catalogue
         self._delay, self._clock = delay, clock
         self._waiting: dict[int, datetime] = {}  # chats that asked to wait -> when its turn must have come
 
@@ -48,7 +48,7 @@ class DeliveryRecords:
 
     async def confirm(self, row: Delivery, sent: SentVolume) -> Delivery:
         """Record a confirmed volume: from here on it is never sent to this recipient again."""
-        await self._nursery.keep(self._catalogue.deliveries.record_sent(row.backup_id, row.recipient, sent))
+        await settled(self._catalogue.deliveries.record_sent(row.backup_id, row.recipient, sent))
         return replace(row, volumes=(*row.volumes, sent))
 
     async def complete(self, row: Delivery, remark: str = "") -> Delivery:
@@ -98,18 +98,18 @@ class DeliveryRecords:
 
     async def park(self, recipient: Recipient, reason: str) -> None:
         """Park the recipient with everything owed to it."""
-        await self._nursery.keep(self._catalogue.recipients.park(recipient, reason))
+        await settled(self._catalogue.recipients.park(recipient, reason))
 
     async def unpark(self, recipient: Recipient) -> None:
         """Make everything owed to the recipient due at once, also what was only waiting for its next try."""
-        await self._nursery.keep(self._catalogue.recipients.unpark(recipient))
+        await settled(self._catalogue.recipients.unpark(recipient))
         for row in await self._catalogue.deliveries.owed(recipient=recipient):
             if row.state is DeliveryState.PENDING and row.next_try_at is not None:
                 await self.release(row)
 
     async def follow(self, row: Delivery, outcome: Migrated) -> Delivery:
         """Remember the chat's new id for good; returns the row under the name it has from now on."""
-        await self._nursery.keep(self._catalogue.recipients.migrate(row.recipient.chat_id, outcome.new_chat_id))
+        await settled(self._catalogue.recipients.migrate(row.recipient.chat_id, outcome.new_chat_id))
         moved = await self._catalogue.recipients.current(row.recipient)
         return await self.find(row.backup_id, moved) or row
 
@@ -152,7 +152,7 @@ class DeliveryRecords:
 
     async def _save(self, row: Delivery, **changes: object) -> Delivery:
         changed = replace(row, **changes)  # type: ignore[arg-type]  # the names are checked by dataclasses
-        await self._nursery.keep(self._catalogue.deliveries.save(changed))
+        await settled(self._catalogue.deliveries.save(changed))
         return changed
 
 
@@ -166,7 +166,7 @@ class UnrecordedDeliveries(DeliveryRecords):
         pass
 
     async def follow(self, row: Delivery, outcome: Migrated) -> Delivery:
-        await self._nursery.keep(self._catalogue.recipients.migrate(row.recipient.chat_id, outcome.new_chat_id))
+        await settled(self._catalogue.recipients.migrate(row.recipient.chat_id, outcome.new_chat_id))
         return replace(row, recipient=await self._catalogue.recipients.current(row.recipient))
 
     async def _save(self, row: Delivery, **changes: object) -> Delivery:

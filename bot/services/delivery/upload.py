@@ -8,10 +8,10 @@ import itertools
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.clock import Clock
+from bot.clock import Clock, Sleep
 from bot.models import Recipient, Volume
 from bot.services.catalogue import Catalogue
-from bot.services.concurrency.nursery import Nursery, stop
+from bot.services.concurrency.nursery import beside, cancel, race, settled
 from bot.services.contracts.destination import (
     ArchiveDestination,
     ArchiveGone,
@@ -69,7 +69,7 @@ class SharedVolume:
         backup_id: int,
         volume: Volume,
         *,
-        nursery: Nursery,
+        sleep: Sleep,
         clock: Clock,
         record: VolumeRecord,
     ) -> None:
@@ -79,7 +79,7 @@ class SharedVolume:
         self._destination = destination
         self._catalogue = catalogue
         self._backup_id = backup_id
-        self._nursery, self._clock = nursery, clock
+        self._sleep, self._clock = sleep, clock
         self._file_id: str | None = None
         self._loaded = False
         self._arrived = asyncio.Event()
@@ -145,7 +145,7 @@ class SharedVolume:
             return  # somebody has replaced it already
         self._file_id = None
         self._arrived.clear()
-        await self._nursery.keep(
+        await settled(
             self._catalogue.volumes.set_file_id(self._backup_id, self.volume.number, None, bytes=self.volume.bytes)
         )
 
@@ -199,25 +199,23 @@ class SharedVolume:
         self, recipient: Recipient, request: SendRequest, outgoing: OutgoingVolume, upload: _Upload
     ) -> Sent | None:
         """Send the bytes; None when somebody else's upload was answered before all of these were sent."""
-        sending = asyncio.create_task(self._send_bytes(recipient, request, outgoing, upload))
-        overtaken = asyncio.create_task(self._arrived.wait())
-        watching = asyncio.create_task(self._watch(upload))
+        bytes_sent = self._send_bytes(recipient, request, outgoing, upload)
         try:
-            await asyncio.wait({sending, overtaken}, return_when=asyncio.FIRST_COMPLETED)
-            if not sending.done() and upload.bytes < self.volume.bytes:
-                await stop(sending)
-                if sending.cancelled():
-                    return None
-            sent = await sending
-            self._succeeded(sent)
+            async with beside(self._watch(upload)), beside(bytes_sent) as sending:
+                await race(asyncio.wait([sending]), self._arrived.wait())
+                if not sending.done() and upload.bytes < self.volume.bytes:
+                    await cancel(sending)
+                    if sending.cancelled():
+                        return None
+                sent = await sending
+                self._succeeded(sent)
         except Outcome as outcome:
             self._failed(outcome)
             raise
         finally:
-            await stop(sending, overtaken, watching)
             self._end(upload)
         if sent.file_id == self._file_id:
-            await self._nursery.keep(
+            await settled(
                 self._catalogue.volumes.set_file_id(
                     self._backup_id, self.volume.number, sent.file_id, bytes=self.volume.bytes, sha256=sent.sha256
                 )
@@ -242,7 +240,7 @@ class SharedVolume:
         while True:
             # Each one that got stuck makes the next wait longer: on a dead line they must not all end up uploading.
             allowed = patience * 2 ** sum(other.stalled for other in self._uploads)
-            await self._nursery.sleep(allowed)
+            await self._sleep(allowed)
             await asyncio.sleep(0)
             if self._clock() - upload.moved_at >= timedelta(seconds=allowed):
                 upload.stalled = True

@@ -10,6 +10,7 @@ from bot.clock import Sleep, utc_now
 from bot.errors import DamagedArchiveError, TelegramError
 from bot.models import ReportBytes, RestorePoint, StoredVolume
 from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.nursery import settled, side_by_side
 from bot.services.concurrency.threads import run_to_end
 from bot.services.contracts.chats import Files, PostedDocument
 from bot.services.contracts.destination import Outcome, Refused, StaleFile, TooLarge, Wait
@@ -77,7 +78,7 @@ async def fetch_archive(
         await run_to_end(lambda: _compare(part, point, fetching.abort, place), stop=fetching.abort.set)
         await asyncio.to_thread(_finish, part, target)
     except BaseException:
-        await asyncio.shield(asyncio.to_thread(part.unlink, missing_ok=True))
+        await settled(asyncio.to_thread(part.unlink, missing_ok=True))
         raise
     return target
 
@@ -121,16 +122,8 @@ class _Fetching:
     async def all(self) -> None:
         """Return when every volume is in the file; the first that can't be fetched ends the others."""
         offsets = [sum(volume.bytes for volume in self.point.volumes[:n]) for n in range(len(self.point.volumes))]
-        tasks = [
-            asyncio.create_task(self._volume(number, volume, offset))
-            for number, (volume, offset) in enumerate(zip(self.point.volumes, offsets, strict=True), start=1)
-        ]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        volumes = enumerate(zip(self.point.volumes, offsets, strict=True), start=1)
+        await side_by_side(*(self._volume(number, volume, offset) for number, (volume, offset) in volumes))
 
     async def _volume(self, number: int, volume: StoredVolume, offset: int) -> None:
         def arrived(count: int) -> None:

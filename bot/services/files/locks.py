@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from bot.clock import Clock, utc_now
 from bot.errors import BusyError, CatalogueError, CourierError, InstanceError
 from bot.models import Progress, RestoreProgress, RestoreStage, RunInProgress, Stage, Trigger
+from bot.services.concurrency.nursery import Nursery, settled
 from bot.services.files.private_file import replace_whole
 from bot.services.files.store import create_private_folder
 
@@ -65,17 +66,14 @@ class _Lock:
 
     async def release(self) -> None:
         """Free the lock; nothing happens when it is not held."""
-        await asyncio.shield(asyncio.to_thread(self._release))
+        await settled(asyncio.to_thread(self._release))
 
     async def _acquire(self, holder: Holder, refuse: Callable[[Holder], CourierError]) -> None:
         for pause in _TRIES:
-            # To its end even when cancelled: the thread can't be stopped, and would hold a lock nobody knows of.
-            task = asyncio.ensure_future(asyncio.to_thread(self._take, holder))
             try:
-                if await asyncio.shield(task):
+                if await settled(asyncio.to_thread(self._take, holder)):
                     return
-            except asyncio.CancelledError:
-                await asyncio.wait({task})
+            except asyncio.CancelledError:  # it may hold the lock by now, and nobody would know
                 await self.release()
                 raise
             await asyncio.sleep(pause)
@@ -182,7 +180,7 @@ class RunLock(_Lock):
 
     def __init__(self, folder: Path, *, clock: Clock = utc_now) -> None:
         super().__init__(folder, "run", clock)
-        self._notes: set[asyncio.Task[None]] = set()
+        self._notes = Nursery()
 
     async def acquire(self, *, trigger: Trigger, requested_by: str) -> None:
         """Raises BusyError at once, with who asked for the run under way, when it began and where it stands."""
@@ -212,9 +210,7 @@ class RunLock(_Lock):
     def tell(self, stage: Stage | RestoreStage) -> None:
         """Tell other processes in the background where the run stands."""
         if self.held and self._holder.stage != str(stage):
-            note = asyncio.ensure_future(self.update(stage))
-            self._notes.add(note)
-            note.add_done_callback(self._notes.discard)
+            self._notes.start(self.update(stage))
 
     async def update(self, stage: Stage | RestoreStage) -> None:
         """Tell other processes where the run stands; nothing happens when the lock is not held."""

@@ -14,7 +14,8 @@ from typing import BinaryIO
 from isal import isal_zlib
 
 from bot.errors import ArchiveError, NoSpaceError
-from bot.services.concurrency.threads import in_thread, settled
+from bot.services.concurrency.nursery import settled
+from bot.services.concurrency.threads import in_thread
 from bot.services.files.durability import sync_file, sync_folder
 from bot.services.files.private_file import PART_SUFFIX, create_private, to_the_disk
 from bot.services.files.space import is_full
@@ -107,7 +108,7 @@ class PartFile:
     async def discard(self) -> None:
         """Remove it, under whichever of the names it has by now."""
         if self._syncing is not None:
-            await settled(asyncio.ensure_future(asyncio.wait([self._syncing])))
+            await settled(asyncio.wait([self._syncing]))
             self._syncing.exception()
         await in_thread(self._threads, self._discard)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from bot.services.concurrency.nursery import settled
 from bot.services.files.store import create_private_folder
 
 _PREFIX = "restore-"
@@ -25,8 +26,8 @@ async def private_folder(work: Path) -> AsyncIterator[Path]:
     try:
         yield folder
     finally:
-        # In a shield: whole copies of people's data, which a shutdown must not leave behind.
-        await asyncio.shield(asyncio.to_thread(_close, folder, lock))
+        # Although cancelled: whole copies of people's data, which a shutdown must not leave behind.
+        await settled(asyncio.to_thread(_close, folder, lock))
 
 
 async def sweep_private_folders(work: Path) -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from bot.models import Volume
-from bot.services.concurrency.threads import settled
+from bot.services.concurrency.nursery import settled
 from bot.services.contracts.chats import CutShort
 from bot.services.contracts.destination import CountBytes
 
@@ -69,7 +69,7 @@ async def write_volume(
     async for chunk in content:
         if written + len(chunk) > expected:
             raise CutShort(f"the download brings more than the {expected:,} bytes it should")
-        await settled(asyncio.ensure_future(asyncio.to_thread(take, chunk)))
+        await settled(asyncio.to_thread(take, chunk))
         written += len(chunk)
         on_bytes(len(chunk))
     if written < expected:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bot.errors import ArchiveError, NotFoundError
 from bot.models import Volume
+from bot.services.concurrency.nursery import settled
 
 _ARCHIVE = re.compile(r"database_backup_(\d{8}_\d{6})\.zip(?:\.age)?")
 _PART = re.compile(_ARCHIVE.pattern + r"\.part")
@@ -140,7 +141,7 @@ class Store:
             yield folder
         finally:
             # In a shield: snapshots are whole copies of people's data, and a shutdown must not leave them behind.
-            await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+            await settled(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
 
     async def name_archive(self, started_at: datetime, *, sealed: bool = False) -> str:
         """Return the name for a run's archive: of its instant, or the next second that no file here has."""

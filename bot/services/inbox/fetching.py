@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bot.errors import AbortedError, CourierError, NoSpaceError
 from bot.services.concurrency.abort import Abort
-from bot.services.concurrency.threads import settled
+from bot.services.concurrency.nursery import settled, side_by_side
 from bot.services.contracts.chats import Chats, PostedDocument
 from bot.services.fetch.fetch import TooLargeToFetchError, fetch_document
 from bot.services.fetch.recognition import archive_meant, volume_number
@@ -78,7 +78,7 @@ class UploadSpace:
     async def slot(self) -> Path:
         """Return a new empty folder."""
         # To its end also when cancelled: a folder that is made behind our back would be removed by nobody.
-        return await settled(asyncio.ensure_future(self._make()))
+        return await settled(self._make())
 
     async def _make(self) -> Path:
         async with self._making:
@@ -144,10 +144,4 @@ async def fetch_items(
                 return item.left_out(LeftOutReason.TOO_LARGE if too_large else LeftOutReason.FAILED, error.sentence)
         return None
 
-    tasks = [asyncio.create_task(one(item)) for item in items]
-    try:
-        return [found for found in await asyncio.gather(*tasks) if found is not None]
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    return [found for found in await side_by_side(*map(one, items)) if found is not None]

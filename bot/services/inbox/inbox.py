@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,6 +11,7 @@ from loguru import logger
 from bot.clock import Clock, utc_now
 from bot.errors import CourierError, NotFoundError
 from bot.services.catalogue import Catalogue
+from bot.services.concurrency.nursery import Nursery
 from bot.services.contracts.chats import Chats, PostedDocument
 from bot.services.fetch.recognition import CLOUD_LIMIT, Kind, recognise
 from bot.services.files.private_folder import sweep_private_folders
@@ -87,8 +87,7 @@ class Inbox:
         self._opens_sealed = bool(keys)
         self._uploads: dict[str, Upload] = {}  # oldest first
         self._lost: frozenset[int] = frozenset()  # whose files a restart has cost
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._expiry: asyncio.Task[None] | None = None
+        self._tasks = Nursery()
         self._stopped = False
 
     # --- what is sent --------------------------------------------------------------------------------------------
@@ -135,7 +134,7 @@ class Inbox:
     def _open(self, admin_id: int, actor: str) -> Upload:
         mine = [one for one in self._uploads.values() if one.admin_id == admin_id]
         for old in mine[: max(0, len(mine) + 1 - MOST_EACH)]:
-            self._behind(self._close(old, UploadEnd.REPLACED))
+            self._tasks.start(self._close(old, UploadEnd.REPLACED), failure="the inbox")
         upload = Upload(self._context, admin_id, actor, after_restart=admin_id in self._lost)
         self._lost -= {admin_id}
         self._uploads[upload.id] = upload
@@ -184,7 +183,7 @@ class Inbox:
         lost, at = await self._context.catalogue.inbox.was_collecting()
         if at is not None and (self._context.clock() - at).total_seconds() < 2 * self._context.kept_for:
             self._lost = lost
-        self._expiry = asyncio.create_task(self._expire_regularly(), name="inbox")
+        self._tasks.start(self._expire_regularly(), name="expiry")
 
     async def _expire_regularly(self) -> None:
         while True:
@@ -205,12 +204,9 @@ class Inbox:
     async def stop(self) -> None:
         """Take nothing more, end what is under way, and remove every file."""
         self._stopped = True
-        if self._expiry is not None:
-            self._expiry.cancel()
-            await asyncio.wait([self._expiry])
+        await self._tasks.stop("expiry")
         await asyncio.gather(*(self._close(one, UploadEnd.STOPPED) for one in tuple(self._uploads.values())))
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._tasks.over()
 
     async def _close(self, upload: Upload, gone: UploadEnd) -> None:
         await upload.close(gone)
@@ -221,15 +217,4 @@ class Inbox:
     def _note(self) -> None:
         """Write down whose files are here, for the next start; nobody waits for it."""
         admins = {one.admin_id for one in self._uploads.values() if one.phase is not UploadPhase.GONE}
-        self._behind(self._context.catalogue.inbox.set_collecting(admins))
-
-    def _behind(self, work: Coroutine[None, None, None]) -> None:
-        async def quietly() -> None:
-            try:
-                await work
-            except CourierError as error:
-                logger.warning("the inbox: {}", error.sentence)
-
-        task = asyncio.create_task(quietly())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(self._context.catalogue.inbox.set_collecting(admins), failure="the inbox")

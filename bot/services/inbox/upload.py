@@ -14,6 +14,7 @@ from loguru import logger
 from bot.errors import CourierError, MissingVolumesError, NotFoundError
 from bot.models import Backup, RestorePoint, RestoreProgress
 from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.nursery import Nursery
 from bot.services.contracts.chats import PostedDocument
 from bot.services.contracts.destination import Outcome
 from bot.services.fetch.fetch import fetch_archive
@@ -54,7 +55,7 @@ class Upload:
         self._version = 1
         self._change = asyncio.Event()
         self._jobs: deque[Callable[[], Awaitable[None]]] = deque()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Nursery()
         self._fresh = False  # something came since it was last put together
         self._spent = False  # what comes next is another archive
         self._progress: RestoreProgress | None = None
@@ -82,7 +83,7 @@ class Upload:
     @property
     def busy(self) -> bool:
         """Whether something is under way that ends by itself."""
-        return self._task is not None and not self._task.done()
+        return self._tasks.busy
 
     @property
     def in_use(self) -> bool:
@@ -191,9 +192,7 @@ class Upload:
         self._turn(UploadPhase.GONE)
         self._withdraw()
         self._jobs.clear()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await self._tasks.drain()
         await self._space.close()
 
     # --- the jobs ------------------------------------------------------------------------------------------------
@@ -202,7 +201,7 @@ class Upload:
         """Do a job after those under way."""
         self._jobs.append(job)
         if not self.busy:
-            self._task = asyncio.create_task(self._work(), name=f"inbox {self.id}")
+            self._tasks.start(self._work(), failure=f"the files of upload {self.id} can't be removed")
 
     async def _work(self) -> None:
         while self._jobs:

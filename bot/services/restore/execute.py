@@ -29,7 +29,8 @@ from bot.models import (
     Verdict,
 )
 from bot.services.concurrency.abort import Abort
-from bot.services.concurrency.threads import run_to_end, settled, side_by_side
+from bot.services.concurrency.nursery import settled, side_by_side
+from bot.services.concurrency.threads import run_to_end
 from bot.services.files.locks import RunLock
 from bot.services.files.store import create_private_folder
 from bot.services.restore.context import Prepared, Report, RestoreContext
@@ -135,7 +136,7 @@ class _Restore:
                 self._house.mark("one database done")
         except BaseException as error:
             # To its end, whoever is cancelled meanwhile: half a restore is what must not be.
-            await settled(asyncio.ensure_future(self._roll_back(error)))
+            await settled(self._roll_back(error))
             raise
         await self._write(replace(self._record, state=RecordState.DONE))
         warnings, safety = self._plan.all_warnings, self._safety

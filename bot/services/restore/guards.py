@@ -11,7 +11,8 @@ from pathlib import Path
 from bot.errors import RestoreError, RestoreRefusedError
 from bot.models import CheckMethod, Database, DatabaseChange, InUse, RestoreMethod, TargetState, Verdict
 from bot.services.concurrency.abort import Abort
-from bot.services.concurrency.threads import run_to_end, side_by_side
+from bot.services.concurrency.nursery import side_by_side
+from bot.services.concurrency.threads import run_to_end
 from bot.services.restore.in_use import who_uses
 from bot.services.restore.incoming import Incoming
 from bot.services.restore.private_copy import fingerprint_of

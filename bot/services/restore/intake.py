@@ -21,7 +21,8 @@ from bot.models import (
 from bot.services.archive.screening import screened
 from bot.services.archive.unsealing import archive_called, unseal
 from bot.services.concurrency.abort import Abort
-from bot.services.concurrency.threads import run_to_end, side_by_side
+from bot.services.concurrency.nursery import side_by_side
+from bot.services.concurrency.threads import run_to_end
 from bot.services.files.store import is_archive_name
 from bot.services.restore.contents import Contents, look_into
 from bot.services.restore.incoming import Incoming, Intake, require_claims

@@ -35,7 +35,8 @@ from bot.services.archive.backup_info import build_info
 from bot.services.archive.manifest import backed_up, build_manifest
 from bot.services.archive.write import MemberSource, write_archive
 from bot.services.concurrency.abort import Abort
-from bot.services.concurrency.threads import run_to_end, side_by_side
+from bot.services.concurrency.nursery import side_by_side
+from bot.services.concurrency.threads import run_to_end
 from bot.services.files.durability import sync_file
 from bot.services.files.store import create_private_folder
 from bot.services.restore.context import Report, RestoreContext

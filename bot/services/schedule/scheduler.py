@@ -14,6 +14,7 @@ from cronsim import CronSim
 
 from bot.clock import Clock, utc_now
 from bot.config.cron import validate_expression
+from bot.services.concurrency.nursery import Nursery
 
 # A suspended machine and a stepped clock are noticed within this time.
 LOOK_SECONDS = 30.0
@@ -64,7 +65,7 @@ class Scheduler:
         self._due: datetime | None = None
         self._paused = False
         self._until: datetime | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Nursery()
         self._running: datetime | None = None
 
     @property
@@ -84,12 +85,7 @@ class Scheduler:
     async def stop(self, seconds: float | None = None) -> None:
         """Plan no more runs; wait for the one under way, and cancel it after `seconds` (None waits for its end)."""
         self._disarm()
-        task = self._task
-        if task is not None:
-            await asyncio.wait({task}, timeout=seconds)
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task})
+        await self._tasks.drain(seconds)
 
     def reschedule(self, expression: str) -> None:
         """Follow another expression from now on. Raises ValueError and changes nothing when it is not valid."""
@@ -140,7 +136,7 @@ class Scheduler:
                 self._on_skipped(planned, self._running)
             return False
         self._running = planned
-        self._task = asyncio.ensure_future(self._call(planned))
+        self._tasks.start(self._call(planned))
         return True
 
     async def _call(self, planned: datetime) -> None:

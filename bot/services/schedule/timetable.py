@@ -18,6 +18,7 @@ from bot.config.settings import Settings
 from bot.errors import CourierError
 from bot.models import PAUSED, Override, Recipient
 from bot.services.catalogue import Catalogue
+from bot.services.concurrency.nursery import Nursery
 from bot.services.schedule.scheduler import planned_times
 
 SCHEDULE = "schedule"
@@ -108,7 +109,7 @@ class Timetable:
         self._clock = clock
         self._volume_bytes = settings.volume_size_mb * 1024 * 1024
         self._max_count = settings.max_backup_count
-        self._telling: set[asyncio.Task[None]] = set()
+        self._telling = Nursery()
         self._max_age = timedelta(days=settings.max_backup_age_days)
 
     def now(self) -> datetime:
@@ -205,21 +206,12 @@ class Timetable:
     def tell_others(self, html: str, *, but: int | None) -> None:
         """Tell every admin but one, silently and in the background: a slow Telegram holds up no press."""
         recipient = None if but is None else Recipient(chat_id=but)
-        telling = asyncio.create_task(self._tell(html, recipient))
-        self._telling.add(telling)
-        telling.add_done_callback(self._telling.discard)
+        telling = self._notifier.notify(html, loud=False, but=recipient)
+        self._telling.start(telling, failure="the other admins could not be told")
 
     async def close(self) -> None:
         """Tell nobody any more; returns when nothing is under way."""
-        for telling in tuple(self._telling):
-            telling.cancel()
-        await asyncio.gather(*self._telling, return_exceptions=True)
-
-    async def _tell(self, html: str, but: Recipient | None) -> None:
-        try:
-            await self._notifier.notify(html, loud=False, but=but)
-        except CourierError as error:
-            logger.warning("the other admins could not be told: {}", error.sentence)
+        await self._telling.drain()
 
     async def _refuse_haste(self, expression: str, gap: timedelta) -> None:
         """Raise when runs would come faster than the recent ones could be made and sent."""

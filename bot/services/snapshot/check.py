@@ -12,6 +12,7 @@ from typing import TypeVar
 from bot.errors import AbortedError
 from bot.models import CheckMethod, CheckReport, Snapshot, Verdict
 from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.nursery import beside
 from bot.services.concurrency.threads import require_descriptors, run_to_end
 from bot.services.snapshot.check_process import CheckProcess, Limits, StoppedShortError, limits_for
 from bot.services.snapshot.integrity import DAMAGED, UNCHECKED, Findings, evaluates, examine
@@ -132,11 +133,9 @@ class _Checking:
                     stop()
                 look()
 
-        watching = asyncio.create_task(watch())
         try:
-            return await run_to_end(work, stop=self._cancel)
+            async with beside(watch()):
+                return await run_to_end(work, stop=self._cancel)
         except StoppedShortError:
             self._check()  # is that why?
             raise
-        finally:
-            watching.cancel()

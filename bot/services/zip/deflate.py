@@ -26,7 +26,8 @@ from zlib_ng import zlib_ng
 from bot.errors import ArchiveError
 from bot.models import Compression
 from bot.services.concurrency.abort import Abort
-from bot.services.concurrency.threads import gentle_threads, in_thread, settled
+from bot.services.concurrency.nursery import Nursery
+from bot.services.concurrency.threads import gentle_threads, in_thread
 
 BLOCK = 1 << 20  # as small as costs no ratio: the memory in use is a few of them
 WINDOW = 1 << 15
@@ -210,6 +211,7 @@ class Deflation:
         self._compressors = gentle_threads(count, "deflate")
         self._reader = gentle_threads(1, "read")
         self._ahead: asyncio.Queue[Future[bytes] | bytes | SourceTotals | Exception] = asyncio.Queue(count + 1)
+        self._tasks = Nursery()
         self._feeder: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -219,9 +221,7 @@ class Deflation:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         try:
-            if self._feeder is not None:
-                self._feeder.cancel()
-                await settled(asyncio.gather(self._feeder, return_exceptions=True))
+            await self._tasks.drain()
         finally:
             try:
                 await in_thread(self._reader, self._compressors.shutdown, cancel_futures=True)
@@ -232,7 +232,7 @@ class Deflation:
         """Begin with these (name, file or content), once all pieces of the sources before have been taken."""
         if self._feeder is not None:
             await self._feeder
-        self._feeder = asyncio.create_task(self._feed(sources))
+        self._feeder = self._tasks.start(self._feed(sources))
 
     async def take(self) -> bytes | SourceTotals:
         """Wait for the next piece of the stream under way, one for each block; at its end for the source's totals.
