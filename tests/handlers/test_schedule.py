@@ -20,6 +20,7 @@ from bot.models import BackupState, ServiceState, Trigger
 from bot.services.schedule.timetable import SCHEDULE
 from tests.app.test_service import until
 from tests.handlers.test_live_dashboard import opened, pressed
+from tests.world.catalogue import archive_named
 from tests.world.databases import make_database, write_env
 
 NOON = datetime(2026, 7, 13, 12, 2, tzinfo=UTC)  # 14:02 in Berlin
@@ -235,9 +236,7 @@ async def test_a_schedule_too_often_for_the_size_is_refused(house: House) -> Non
             number,
             state=BackupState.DELIVERED,
             finished_at=NOON + timedelta(seconds=100),
-            archive_name="database_backup_20260713_120200.zip",
-            archive_bytes=20 * 1024**2,
-            archive_sha256="ab",
+            archive=archive_named("database_backup_20260713_120200.zip", bytes=20 * 1024**2),
         )
         await opened(house.ann, "Database Backup", "Settings", "Schedule", "Cron expression")
         again = await typed(house.ann, "* * * * *", "too often for the size")

@@ -160,10 +160,7 @@ class Runs:
             backup_id,
             state=BackupState.STORED,
             finished_at=self._clock(),
-            archive_name=product.archive.path.name,
-            archive_bytes=product.archive.bytes,
-            archive_sha256=product.archive.sha256,
-            sealed=product.archive.sealed,
+            archive=product.archive,
             databases=product.databases,
             skipped=product.skipped,
         )

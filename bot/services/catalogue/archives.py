@@ -1,7 +1,5 @@
 """Stores in the catalogue what became of archives: found on the disk, missing from it, cut short or damaged."""
 
-# ruff: noqa: S608 - only constants of these modules are put into statements; every value is a parameter
-
 from __future__ import annotations
 
 import asyncio
@@ -16,22 +14,21 @@ from bot.services.catalogue.backup_rows import (
     begin,
     change,
     finish,
+    first_backup,
     own_name,
     read_backup,
-    read_backups,
+    select_backups,
     supersede,
 )
 from bot.services.catalogue.connection import CatalogueTable, reading, writing
 from bot.services.catalogue.databases import AdoptableManifest, learn_names
-from bot.services.catalogue.values import as_text
 from bot.services.files.store import archive_time
 
 FOUND_ON_DISK = "found on disk"
+_STORES = "store faults"
 UNOPENED = (
     "Found on the disk, sealed, and no key here opens it: it is kept, and counts as no backup until it is opened."
 )
-
-_FAULTY = "SELECT id FROM backups WHERE fault <> ''"
 
 
 class ArchiveTable(CatalogueTable):
@@ -58,17 +55,17 @@ class ArchiveTable(CatalogueTable):
     @reading
     async def is_told_of(self, name: str) -> bool:
         """Tell whether a proven backup of that name is known whose archive is not on the disk, as the chat tells."""
-        found = await self._db.value(
-            "SELECT count(*) FROM backups WHERE archive_name = ? AND archive_sha256 <> '' AND NOT on_disk", (name,)
-        )
-        return bool(found)
+        told = "SELECT count(*) FROM backups WHERE archive_name = ? AND archive_sha256 <> '' AND NOT on_disk"
+        return bool(await self._db.value(int, told, name))
 
     @writing
     async def set_fault(self, backup_id: int, fault: str, faulty_file: str) -> None:
         """Record why an archive on the disk is not good any more, and which state of its file was found so."""
         await self._db.execute(
             "UPDATE backups SET fault = ?, faulty_file = ? WHERE id = ? AND on_disk = 1",
-            (fault, faulty_file, backup_id),
+            fault,
+            faulty_file,
+            backup_id,
         )
 
     @writing
@@ -76,7 +73,7 @@ class ArchiveTable(CatalogueTable):
         """Record that an archive on the disk was read in full and is what was written."""
         await self._db.execute(
             "UPDATE backups SET fault = '', faulty_file = '' WHERE id = ? AND on_disk = 1 AND fault <> ''",
-            (backup_id,),
+            backup_id,
         )
 
     @writing
@@ -87,7 +84,8 @@ class ArchiveTable(CatalogueTable):
         """
         if not await self._db.execute(
             "UPDATE backups SET on_disk = 0, fault = ?, faulty_file = '' WHERE id = ? AND on_disk = 1",
-            (fault, backup_id),
+            fault,
+            backup_id,
         ):
             return False  # deleted meanwhile, by whom it was recorded
         await supersede(self._db, backup_id, "the archive is gone from the disk")
@@ -102,17 +100,13 @@ class ArchiveTable(CatalogueTable):
     @reading
     async def faulty(self) -> tuple[Backup, ...]:
         """Return the backups whose archive is known to be gone or damaged, newest first."""
-        return await read_backups(self._db, [row["id"] for row in await self._db.rows(f"{_FAULTY} {BY_TIME}")])
+        return await select_backups(self._db, "SELECT id FROM backups WHERE fault <> ''")
 
     @writing
     async def set_store_faults(self, url: str, lines: Sequence[str]) -> None:
         """Remember what an object store was last seen to have lost, in sentences."""
-        faults = await self._store_faults()
-        faults[url] = list(lines)
-        await self._db.execute(
-            "INSERT OR REPLACE INTO meta (key, value) VALUES ('store faults', ?)",
-            (json.dumps({place: lost for place, lost in faults.items() if lost}),),
-        )
+        faults = await self._store_faults() | {url: list(lines)}
+        await self._db.set_meta(_STORES, json.dumps({place: lost for place, lost in faults.items() if lost}))
 
     @reading
     async def store_faults(self, url: str = "") -> tuple[str, ...]:
@@ -121,10 +115,7 @@ class ArchiveTable(CatalogueTable):
         return tuple(line for place, lines in faults.items() for line in lines if url in ("", place))
 
     async def _store_faults(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = json.loads(
-            await self._db.value("SELECT value FROM meta WHERE key = 'store faults'") or "{}"
-        )
-        return found
+        return await self._db.meta(json.loads, _STORES) or {}
 
     @writing
     async def _adopt_unopened(self, name: str, size: int, sha256: str, sealed: str) -> Backup:
@@ -137,63 +128,70 @@ class ArchiveTable(CatalogueTable):
         await finish(
             self._db,
             backup_id,
+            (),
+            (),
+            on_disk=True,
             state=BackupState.STORED,
             finished_at=at,
-            archive=(name, size, ""),
-            databases=(),
-            skipped=(),
-            error=("", ""),
+            archive_name=name,
+            archive_bytes=size,
             sealed=sealed,
+            note=UNOPENED,
         )
-        await change(self._db, backup_id, "note", UNOPENED)
         return await read_backup(self._db, backup_id)
 
     async def _unopened(self, name: str) -> int | None:
-        found = await self._db.value(
+        return await self._db.value(
+            int,
             "SELECT id FROM backups WHERE archive_name = ? AND archive_sha256 = '' AND sealed <> '' AND on_disk",
-            (name,),
+            name,
         )
-        return None if found is None else int(found)
 
     async def _known(self, name: str, sha256: str) -> Backup | None:
-        known = await self._db.row(
-            f"SELECT id, on_disk FROM backups WHERE archive_name = ? AND archive_sha256 = ? {BY_TIME}",
-            (name, sha256),
+        known = await first_backup(
+            self._db,
+            f"SELECT id FROM backups WHERE archive_name = ? AND archive_sha256 = ? {BY_TIME}",
+            name,
+            sha256,
         )
-        if known is None:
-            return None
-        if not known["on_disk"]:
-            # What stood for it while nothing was known of it but its name.
-            await self._db.execute("DELETE FROM backups WHERE id = ?", (await self._unopened(name),))
-            await own_name(self._db, known["id"], name)
-            await change(self._db, known["id"], "on_disk", 1)
-            await change(self._db, known["id"], "fault", "")
-        return await read_backup(self._db, known["id"])
+        if known is None or known.on_disk:
+            return known
+        # What stood for it while nothing was known of it but its name.
+        await self._db.execute("DELETE FROM backups WHERE id = ?", await self._unopened(name))
+        await own_name(self._db, known.id, name)
+        await change(self._db, known.id, on_disk=True, fault="")
+        return await read_backup(self._db, known.id)
 
     @writing
     async def _adopt(self, name: str, size: int, manifest: AdoptableManifest, sha256: str, sealed: str) -> Backup:
         known = await self._known(name, sha256)
         if known is not None:
             return known
-        if (unopened := await self._unopened(name)) is not None:
-            await change(self._db, unopened, "note", "")
-        await finish(
-            self._db,
+        trigger = _trigger(manifest)
+        unopened = await self._unopened(name)
+        if unopened is not None:
+            await change(self._db, unopened, note="")
+        backup_id = (
             unopened
             or await self._run_that_wrote(name)
-            or await begin(self._db, _trigger(manifest), FOUND_ON_DISK, manifest.created_at),
+            or await begin(self._db, trigger, FOUND_ON_DISK, manifest.created_at)
+        )
+        await finish(
+            self._db,
+            backup_id,
+            manifest.databases,
+            manifest.skipped,
+            on_disk=True,
             state=BackupState.PARTIAL if manifest.skipped else BackupState.STORED,
             finished_at=manifest.created_at,
-            archive=(name, size, sha256),
-            databases=manifest.databases,
-            skipped=manifest.skipped,
-            error=("", ""),
+            archive_name=name,
+            archive_bytes=size,
+            archive_sha256=sha256,
             sealed=sealed,
         )
         await learn_names(self._db, manifest)
-        backup_id = int(await self._db.value("SELECT id FROM backups WHERE archive_name = ? AND on_disk", (name,)))
-        if _trigger(manifest) is Trigger.SAFETY:  # retention keeps it only as long as it is pinned
-            await change(self._db, backup_id, "pinned", 1)
+        if trigger is Trigger.SAFETY:  # retention keeps it only as long as it is pinned
+            await change(self._db, backup_id, pinned=True)
         return await read_backup(self._db, backup_id)
 
     async def _run_that_wrote(self, name: str) -> int | None:
@@ -201,12 +199,13 @@ class ArchiveTable(CatalogueTable):
         at = archive_time(name)
         if at is None:
             return None
-        found = await self._db.value(
+        return await self._db.value(
+            int,
             "SELECT id FROM backups WHERE state = 'interrupted' AND archive_name = ''"
             " AND started_at >= ? AND started_at < ? ORDER BY id DESC",
-            (as_text(at), as_text(at + timedelta(seconds=1))),
+            at,
+            at + timedelta(seconds=1),
         )
-        return None if found is None else int(found)
 
 
 def _trigger(manifest: AdoptableManifest) -> Trigger:

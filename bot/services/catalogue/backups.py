@@ -1,7 +1,5 @@
 """Stores backups in the catalogue: the outcome of each run and the databases it holds; finds the one that is meant."""
 
-# ruff: noqa: S608 - only constants of these modules are put into statements; every value is a parameter
-
 from __future__ import annotations
 
 import re
@@ -9,22 +7,26 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.errors import NotFoundError
-from bot.models import BackedUp, Backup, BackupState, SkippedRecord, Trigger
+from bot.models import Archive, BackedUp, Backup, BackupState, SkippedRecord, Trigger
 from bot.services.catalogue.backup_rows import (
     A_RUN,
     BY_TIME,
     ORDINARY,
+    archive_columns,
+    backups_by_id,
     begin,
     change,
     finish,
+    first_backup,
     read_backup,
     read_backups,
+    select_backups,
     soon,
     supersede,
 )
 from bot.services.catalogue.connection import CatalogueTable, reading, writing
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL
-from bot.services.catalogue.values import as_text, as_time_or_none
+from bot.services.catalogue.values import as_time
 
 ALL = -1
 """The limit that returns every backup."""
@@ -51,49 +53,47 @@ class BackupTable(CatalogueTable):
         *,
         state: BackupState,
         finished_at: datetime,
-        archive_name: str = "",
-        archive_bytes: int = 0,
-        archive_sha256: str = "",
-        sealed: str = "",
+        archive: Archive | None = None,
         databases: Sequence[BackedUp] = (),
         skipped: Sequence[SkippedRecord] = (),
         error_code: str = "",
         error: str = "",
     ) -> Backup:
-        """Record what a run came to; with an archive name, the archive is on disk. Raises NotFoundError."""
+        """Record what a run came to; an archive is on disk. Raises NotFoundError."""
+        columns: dict[str, object] = {} if archive is None else archive_columns(archive)
         await finish(
             self._db,
             backup_id,
+            databases,
+            skipped,
+            on_disk=archive is not None,
             state=state,
             finished_at=finished_at,
-            archive=(archive_name, archive_bytes, archive_sha256),
-            sealed=sealed,
-            databases=databases,
-            skipped=skipped,
-            error=(error_code, error),
+            error_code=error_code,
+            error=error,
+            **columns,
         )
         return await read_backup(self._db, backup_id)
 
     @writing
     async def set_state(self, backup_id: int, state: BackupState) -> None:
         """Raises NotFoundError."""
-        await change(self._db, backup_id, "state", str(state))
+        await change(self._db, backup_id, state=state)
 
     @writing
     async def set_pinned(self, backup_id: int, pinned: bool) -> None:
         """Keep a backup for good, or no longer. Raises NotFoundError."""
-        await change(self._db, backup_id, "pinned", int(pinned))
+        await change(self._db, backup_id, pinned=pinned)
 
     @writing
     async def set_note(self, backup_id: int, note: str) -> None:
         """Raises NotFoundError."""
-        await change(self._db, backup_id, "note", note)
+        await change(self._db, backup_id, note=note)
 
     @writing
     async def mark_deleted(self, backup_id: int) -> None:
         """Record that we deleted the archive from the disk; what was owed of it is superseded. Raises NotFoundError."""
-        await change(self._db, backup_id, "on_disk", 0)
-        await self._db.execute("UPDATE backups SET fault = '', faulty_file = '' WHERE id = ?", (backup_id,))
+        await change(self._db, backup_id, on_disk=False, fault="", faulty_file="")
         await supersede(self._db, backup_id, "the archive was deleted before it could be sent")
 
     @writing
@@ -102,13 +102,16 @@ class BackupTable(CatalogueTable):
 
         To be called at a start, with the lock of the runs held: whoever was running is gone.
         """
-        rows = await self._db.rows(f"SELECT id FROM backups WHERE state = 'running' {BY_TIME}")
-        await self._db.execute(
-            "UPDATE backups SET state = 'interrupted', finished_at = ?,"
-            " error = 'the run was cut off: the process or the machine stopped' WHERE state = 'running'",
-            (as_text(self._db.clock()),),
-        )
-        return await read_backups(self._db, [row["id"] for row in rows])
+        ids = await self._db.column("SELECT id FROM backups WHERE state = 'running'")
+        for backup_id in ids:
+            await change(
+                self._db,
+                backup_id,
+                state=BackupState.INTERRUPTED,
+                finished_at=self._db.clock(),
+                error="the run was cut off: the process or the machine stopped",
+            )
+        return await read_backups(self._db, ids)
 
     @reading
     async def get(self, backup_id: int) -> Backup:
@@ -130,12 +133,14 @@ class BackupTable(CatalogueTable):
         With `gone_too`, of those not on disk the ones that should be.
         """
         where = _filter(on_disk_only, proven_only, gone_too)
-        rows = await self._db.rows(f"SELECT id FROM backups {where} {BY_TIME} LIMIT ? OFFSET ?", (limit, offset))
-        return await read_backups(self._db, [row["id"] for row in rows])
+        return await select_backups(
+            self._db, f"SELECT id FROM backups {where} {BY_TIME} LIMIT ? OFFSET ?", limit, offset
+        )
 
     @reading
     async def count(self, *, on_disk_only: bool = False, proven_only: bool = False) -> int:
-        return int(await self._db.value(f"SELECT count(*) FROM backups {_filter(on_disk_only, proven_only)}"))
+        where = _filter(on_disk_only, proven_only)
+        return await self._db.value(int, f"SELECT count(*) FROM backups {where}") or 0
 
     @reading
     async def success_since(self, since: datetime) -> tuple[int, int]:
@@ -148,9 +153,9 @@ class BackupTable(CatalogueTable):
             "SELECT coalesce(sum(archive_sha256 <> '' AND NOT EXISTS"
             " (SELECT 1 FROM skipped WHERE skipped.backup_id = backups.id)), 0), count(*) FROM backups"
             f" WHERE started_at >= ? AND state <> 'running' AND {ORDINARY} AND {A_RUN}",
-            (as_text(since),),
+            since,
         )
-        return (0, 0) if row is None else (int(row[0]), int(row[1]))
+        return (0, 0) if row is None else (row[0], row[1])
 
     @reading
     async def find(self, name_or_id: str) -> Backup:
@@ -170,9 +175,9 @@ class BackupTable(CatalogueTable):
                 raise NotFoundError(message)
             return latest
         if re.fullmatch(r"#?[0-9]{1,18}", asked):
-            row = await self._db.row("SELECT id FROM backups WHERE id = ?", (int(asked.removeprefix("#")),))
-            if row is not None:
-                return await read_backup(self._db, row["id"])
+            backups = await read_backups(self._db, [int(asked.removeprefix("#"))])
+            if backups:
+                return backups[0]
         return await read_backup(self._db, await self._named(asked))
 
     @reading
@@ -210,36 +215,36 @@ class BackupTable(CatalogueTable):
             f" ORDER BY ({_SOUND}) DESC, ({_GOOD}) DESC, {NEWEST_FIRST_SQL}) AS place"
             f" FROM backed_up JOIN backups ON id = backup_id WHERE archive_sha256 <> '' AND {ORDINARY})"
             " WHERE place = 1 ORDER BY name",
-            (soon(self._db),),
+            soon(self._db),
         )
-        backups = {backup.id: backup for backup in await read_backups(self._db, [row["id"] for row in rows])}
+        backups = await backups_by_id(self._db, [row["id"] for row in rows])
         return {row["name"]: backups[row["id"]] for row in rows}
 
     @reading
     async def dated_ahead(self) -> tuple[Backup, ...]:
         """Return the backups on the disk that are dated in the future."""
-        rows = await self._db.rows(
-            f"SELECT id FROM backups WHERE on_disk = 1 AND started_at > ? {BY_TIME}", (soon(self._db),)
+        return await select_backups(
+            self._db, "SELECT id FROM backups WHERE on_disk = 1 AND started_at > ?", soon(self._db)
         )
-        return await read_backups(self._db, [row["id"] for row in rows])
 
     @reading
     async def with_sha256(self, sha256: str) -> Backup | None:
         """Return the backup whose archive has this SHA-256, one on the disk before one that is not; None: unknown."""
-        found = await self._db.value(
+        return await first_backup(
+            self._db,
             "SELECT id FROM backups WHERE archive_sha256 = ? AND archive_sha256 <> '' ORDER BY on_disk DESC, id DESC",
-            (sha256,),
+            sha256,
         )
-        return None if found is None else await read_backup(self._db, int(found))
 
     @reading
     async def runs_between(self, start: datetime, end: datetime) -> tuple[Backup, ...]:
         """Return the runs that began from `start` until before `end` and have ended, newest first."""
-        rows = await self._db.rows(
-            "SELECT id FROM backups WHERE started_at >= ? AND started_at < ? AND state <> ?",
-            (as_text(start), as_text(end), str(BackupState.RUNNING)),
+        return await select_backups(
+            self._db,
+            "SELECT id FROM backups WHERE started_at >= ? AND started_at < ? AND state <> 'running'",
+            start,
+            end,
         )
-        return await read_backups(self._db, [row["id"] for row in rows])
 
     @reading
     async def newest_mark(self) -> tuple[int, str] | None:
@@ -250,7 +255,7 @@ class BackupTable(CatalogueTable):
     @reading
     async def first_at(self) -> datetime | None:
         """Return when the oldest run on record began."""
-        return as_time_or_none(await self._db.value("SELECT min(started_at) FROM backups"))
+        return await self._db.value(as_time, "SELECT min(started_at) FROM backups")
 
     async def _named(self, asked: str) -> int:
         name = re.sub(r"\.\d{3,}$", "", asked)  # a volume's name means its archive
@@ -270,10 +275,9 @@ class BackupTable(CatalogueTable):
         return int(max(same, key=lambda row: bool(row["on_disk"]))["id"])
 
     async def _latest(self, condition: str) -> Backup | None:
-        found = await self._db.value(
-            f"SELECT id FROM backups WHERE {condition} ORDER BY {NEWEST_FIRST_SQL} LIMIT 1", (soon(self._db),)
+        return await first_backup(
+            self._db, f"SELECT id FROM backups WHERE {condition} ORDER BY {NEWEST_FIRST_SQL} LIMIT 1", soon(self._db)
         )
-        return None if found is None else await read_backup(self._db, found)
 
 
 def _filter(on_disk_only: bool, proven_only: bool, gone_too: bool = False) -> str:

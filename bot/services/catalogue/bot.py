@@ -3,8 +3,6 @@
 Both mean nothing to another bot: "our" message number is somebody else's message in its chats.
 """
 
-# ruff: noqa: S608 - only constants of this module are put into statements; every value is a parameter
-
 from __future__ import annotations
 
 import hashlib
@@ -13,6 +11,7 @@ from bot.services.catalogue.connection import CatalogueTable, reading, writing
 
 ANOTHER_BOT = "another bot sent it"
 
+_BOT = "SELECT bot_id FROM telegram_bot"
 _CHATS = "(address NOT LIKE '%:%' AND (address GLOB '[0-9]*' OR address GLOB '-[0-9]*'))"
 
 
@@ -22,8 +21,7 @@ class BotTable(CatalogueTable):
     @reading
     async def served_by(self) -> int | None:
         """Return the id of the bot whose numbers are recorded here; None where that was never written down."""
-        found = await self._db.value("SELECT bot_id FROM telegram_bot")
-        return None if found is None else int(found)
+        return await self._db.value(int, _BOT)
 
     @writing
     async def serve(self, bot_id: int) -> int | None:
@@ -33,10 +31,10 @@ class BotTable(CatalogueTable):
         alarms, file_ids, half deliveries, and whom it could reach. What it has delivered stays delivered, and is never
         deleted from the chats by the new one.
         """
-        found = await self._db.value("SELECT bot_id FROM telegram_bot")
+        found = await self._db.value(int, _BOT)
         if found == bot_id:
             return None
-        await self._db.execute("INSERT OR REPLACE INTO telegram_bot (id, bot_id) VALUES (1, ?)", (bot_id,))
+        await self._db.upsert("telegram_bot", "id", id=1, bot_id=bot_id, good_token="")
         if found is None:  # of a catalogue that is new, or from before this was recorded
             return None
         await self._db.execute("DELETE FROM pinned_messages")
@@ -52,7 +50,7 @@ class BotTable(CatalogueTable):
             " (SELECT backup_id, address FROM deliveries WHERE state IN ('pending', 'sending', 'parked'))"
         )
         await self._db.execute(
-            f"UPDATE sent_volumes SET undeletable = ? WHERE {_CHATS} AND deleted_at IS NULL", (ANOTHER_BOT,)
+            f"UPDATE sent_volumes SET undeletable = ? WHERE {_CHATS} AND deleted_at IS NULL", ANOTHER_BOT
         )
         await self._db.execute(
             f"UPDATE deliveries SET state = 'pending', reason = '', next_try_at = NULL, attempts = 0"
@@ -61,17 +59,17 @@ class BotTable(CatalogueTable):
         await self._db.execute(
             f"UPDATE recipients SET parked_reason = '', last_sent_at = NULL, auto_delete = 0 WHERE {_CHATS}"
         )
-        return int(found)
+        return found
 
     @reading
     async def token_was_good(self, token: str) -> bool:
         """Tell whether Telegram has ever accepted this very token for the bot that serves here."""
-        return bool(await self._db.value("SELECT good_token = ? FROM telegram_bot", (_fingerprint(token),)))
+        return bool(await self._db.value(int, "SELECT good_token = ? FROM telegram_bot", _fingerprint(token)))
 
     @writing
     async def remember_good_token(self, token: str) -> None:
         """Record that Telegram accepts this token; of it only a fingerprint is kept."""
-        await self._db.execute("UPDATE telegram_bot SET good_token = ?", (_fingerprint(token),))
+        await self._db.execute("UPDATE telegram_bot SET good_token = ?", _fingerprint(token))
 
 
 def _fingerprint(token: str) -> str:

@@ -69,7 +69,7 @@ class Catalogue:
         """Return a number that changes when another connection wrote (https://www.sqlite.org/pragma.html)."""
         async with self._db.lock:
             self._db.require_open()
-            return int(await self._db.value("PRAGMA data_version"))
+            return await self._db.value(int, "PRAGMA data_version") or 0
 
     async def __aenter__(self) -> Self:
         return self

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import wraps
 from pathlib import Path
@@ -16,6 +17,7 @@ import aiosqlite
 from bot.clock import Clock
 from bot.errors import CatalogueError, CourierError, NoSpaceError
 from bot.services.catalogue import schema
+from bot.services.catalogue.values import as_column, from_row
 from bot.services.concurrency.nursery import settled
 from bot.services.files.private_file import create_private
 from bot.services.files.store import create_private_folder
@@ -130,27 +132,64 @@ class CatalogueConnection:
                 raise explain(self.path, error) from error
             raise
 
-    async def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
+    async def execute(self, sql: str, *parameters: object) -> int:
         """Run one statement; return how many rows it changed."""
-        async with self._database.execute(sql, parameters) as cursor:
+        async with self._database.execute(sql, [as_column(each) for each in parameters]) as cursor:
             return cursor.rowcount
 
-    async def insert(self, sql: str, parameters: Sequence[object]) -> int:
-        """Run one insert; return the id of the new row."""
-        async with self._database.execute(sql, parameters) as cursor:
+    async def insert(self, table: str, **columns: object) -> int:
+        """Insert one row; return its id."""
+        return await self._insert(table, columns, "")
+
+    async def upsert(self, table: str, key: str, /, **columns: object) -> None:
+        """Insert one row, or change these columns of the one that has the key (its columns, separated by commas)."""
+        changed = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in key.split(", "))
+        await self._insert(table, columns, f"ON CONFLICT ({key}) DO UPDATE SET {changed}")
+
+    async def _insert(self, table: str, columns: Mapping[str, object], then: str) -> int:
+        places = ", ".join("?" * len(columns))
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places}) {then}"
+        async with self._database.execute(sql, [as_column(each) for each in columns.values()]) as cursor:
             return cursor.lastrowid or 0
 
-    async def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[sqlite3.Row]:
-        return list(await self._database.execute_fetchall(sql, parameters))
+    async def rows(self, sql: str, *parameters: object) -> list[sqlite3.Row]:
+        return list(await self._database.execute_fetchall(sql, [as_column(each) for each in parameters]))
 
-    async def row(self, sql: str, parameters: Sequence[object] = ()) -> sqlite3.Row | None:
-        rows = await self.rows(sql, parameters)
-        return rows[0] if rows else None
+    async def row(self, sql: str, *parameters: object) -> sqlite3.Row | None:
+        return next(iter(await self.rows(sql, *parameters)), None)
 
-    async def value(self, sql: str, parameters: Sequence[object] = ()) -> Any:
-        """Return the first column of the first row, None without a row."""
-        row = await self.row(sql, parameters)
-        return None if row is None else row[0]
+    async def column(self, sql: str, *parameters: object) -> list[Any]:
+        """Return the first column of every row."""
+        return [row[0] for row in await self.rows(sql, *parameters)]
+
+    async def value(self, read: Callable[[Any], T], sql: str, *parameters: object) -> T | None:
+        """Return what is read of the first column of the first row, None without a row and for NULL."""
+        row = await self.row(sql, *parameters)
+        return None if row is None or row[0] is None else read(row[0])
+
+    async def model(self, model: Callable[..., T], sql: str, *parameters: object) -> T | None:
+        """Return the first row as a model whose fields are all columns, None without a row."""
+        return next(iter(await self.models(model, sql, *parameters)), None)
+
+    async def models(self, model: Callable[..., T], sql: str, *parameters: object) -> tuple[T, ...]:
+        """Return the rows as models whose fields are all columns."""
+        return tuple(from_row(model, row) for row in await self.rows(sql, *parameters))
+
+    async def grouped(
+        self, model: Callable[..., T], by: Callable[[sqlite3.Row], Any], sql: str, *parameters: object
+    ) -> defaultdict[Any, tuple[T, ...]]:
+        """Return the rows as models, in their order, by what belongs together; () for what has none."""
+        groups: defaultdict[Any, tuple[T, ...]] = defaultdict(tuple)
+        for row in await self.rows(sql, *parameters):
+            groups[by(row)] += (from_row(model, row),)
+        return groups
+
+    async def meta(self, read: Callable[[Any], T], key: str) -> T | None:
+        """Return what is remembered under a key of the table meta."""
+        return await self.value(read, "SELECT value FROM meta WHERE key = ?", key)
+
+    async def set_meta(self, key: str, value: object) -> None:
+        await self.upsert("meta", "key", key=key, value=value)
 
 
 class CatalogueTable:

@@ -1,7 +1,5 @@
 """Stores the names that databases have in archives, and which databases are expected to be there."""
 
-# ruff: noqa: S608 - only constants of these modules are put into statements; every value is a parameter
-
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -10,9 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.models import BackedUp, Database, SkippedRecord, SkipReason
-from bot.services.catalogue.backup_rows import BY_TIME
+from bot.services.catalogue.backup_rows import AMONG, BY_TIME, ORDINARY
 from bot.services.catalogue.connection import CatalogueConnection, CatalogueTable, reading, writing
-from bot.services.catalogue.values import as_text
 from bot.services.files.names import folded
 
 EXPECTED = (
@@ -48,49 +45,42 @@ class DatabaseTable(CatalogueTable):
     async def remember(self, databases: Iterable[Database]) -> None:
         """Remember the names of databases that are there; they are expected from now on, also those let go before."""
         for database in databases:
-            await self._db.execute(
-                "INSERT INTO database_names (path, name) VALUES (?, ?)"
-                " ON CONFLICT (path) DO UPDATE SET name = excluded.name, let_go_at = NULL",
-                (str(database.path), database.name),
-            )
+            await self._db.upsert("database_names", "path", path=str(database.path), name=database.name, let_go_at=None)
 
     @reading
     async def expected_paths(self) -> frozenset[Path]:
         """Return the paths of the databases that a proven backup holds and that nobody has let go since."""
-        return frozenset(Path(row["path"]) for row in await self._db.rows(EXPECTED))
+        return frozenset(map(Path, await self._db.column(EXPECTED)))
 
     @reading
     async def let_go_paths(self) -> frozenset[Path]:
         """Return the paths of the databases that are rightly gone, as an admin said, and have not come back."""
-        return frozenset(
-            Path(row["path"])
-            for row in await self._db.rows("SELECT path FROM database_names WHERE let_go_at IS NOT NULL")
-        )
+        gone = await self._db.column("SELECT path FROM database_names WHERE let_go_at IS NOT NULL")
+        return frozenset(map(Path, gone))
 
     @reading
     async def let_go_names(self) -> frozenset[str]:
         """Return the names of those databases."""
-        rows = await self._db.rows("SELECT name FROM database_names WHERE let_go_at IS NOT NULL")
-        return frozenset(row["name"] for row in rows)
+        return frozenset(await self._db.column("SELECT name FROM database_names WHERE let_go_at IS NOT NULL"))
 
     @writing
     async def let_go(self, names: Iterable[str]) -> None:
         """Expect databases no longer, until they are found again."""
-        for name in names:
-            await self._db.execute(
-                "UPDATE database_names SET let_go_at = ? WHERE name = ?", (as_text(self._db.clock()), name)
-            )
+        await self._db.execute(
+            f"UPDATE database_names SET let_go_at = ? WHERE name {AMONG}", self._db.clock(), set(names)
+        )
 
     @reading
     async def newest_gone(self) -> tuple[str, ...]:
         """Return the names of the databases that the newest run, not one cut off, missed under their pattern."""
-        rows = await self._db.rows(
-            "SELECT name FROM skipped WHERE reason = ? AND backup_id = (SELECT id FROM backups"
-            f" WHERE trigger <> 'safety' AND state NOT IN ('running', 'interrupted') {BY_TIME} LIMIT 1)"
-            " ORDER BY position",
-            (str(SkipReason.GONE),),
+        return tuple(
+            await self._db.column(
+                "SELECT name FROM skipped WHERE reason = ? AND backup_id = (SELECT id FROM backups"
+                f" WHERE {ORDINARY} AND state NOT IN ('running', 'interrupted') {BY_TIME} LIMIT 1)"
+                " ORDER BY position",
+                SkipReason.GONE,
+            )
         )
-        return tuple(row["name"] for row in rows)
 
     @writing
     async def learn(self, manifest: AdoptableManifest) -> None:
@@ -99,13 +89,13 @@ class DatabaseTable(CatalogueTable):
 
 
 async def learn_names(db: CatalogueConnection, manifest: AdoptableManifest) -> None:
-    taken = {folded(str(row["name"])) for row in await db.rows("SELECT name FROM database_names")}
+    taken = {folded(name) for name in await db.column("SELECT name FROM database_names")}
     records: tuple[BackedUp | SkippedRecord, ...] = (*manifest.databases, *manifest.skipped)
     for known in records:
         if folded(known.name) in taken:
             continue  # this path's own name, or another path's that has it now
         changed = await db.execute(
-            "INSERT OR IGNORE INTO database_names (path, name) VALUES (?, ?)", (known.path, known.name)
+            "INSERT OR IGNORE INTO database_names (path, name) VALUES (?, ?)", known.path, known.name
         )
         if changed:
             taken.add(folded(known.name))

@@ -1,21 +1,24 @@
 """Stores deliveries in the catalogue: what is owed, what was confirmed, and what was tidied away since."""
 
-# ruff: noqa: S608 - only constants of these modules are put into statements; every value is a parameter
-
 from __future__ import annotations
 
-import json
-import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime
+from operator import itemgetter
 
 from bot.models import Backup, Delivery, DeliveryState, Recipient, SentVolume
-from bot.services.catalogue.backup_rows import change, read_backups, require, soon
+from bot.services.catalogue.backup_rows import (
+    AMONG,
+    OWED,
+    backups_by_id,
+    change,
+    require,
+    select_backups,
+    soon,
+)
 from bot.services.catalogue.connection import CatalogueTable, reading, writing
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL
-from bot.services.catalogue.values import as_text, as_text_or_none, as_time, as_time_or_none
-
-OWED = "state IN ('pending', 'sending', 'parked')"
+from bot.services.catalogue.values import columns_of, from_row
 
 WHOLE = """deliveries.state = 'sent' AND NOT EXISTS (
     SELECT 1 FROM sent_volumes AS gone WHERE gone.backup_id = deliveries.backup_id
@@ -35,55 +38,44 @@ class DeliveryTable(CatalogueTable):
         await require(self._db, backup_id)
         for recipient in recipients:
             await self._ensure(backup_id, recipient, DeliveryState.PENDING)
-        return await self._deliveries("WHERE backup_id = ?", (backup_id,))
+        return await self._deliveries("WHERE backup_id = ?", backup_id)
 
     @reading
     async def of(self, backup_id: int) -> tuple[Delivery, ...]:
         """Return the deliveries of a backup in the order they were first owed; () for an unknown backup."""
-        return await self._deliveries("WHERE backup_id = ?", (backup_id,))
+        return await self._deliveries("WHERE backup_id = ?", backup_id)
 
     @reading
     async def owed(self, *, recipient: Recipient | None = None) -> tuple[Delivery, ...]:
         """Return what is pending, sending or parked, newest backup first."""
         if recipient is None:
             return await self._deliveries(f"WHERE {OWED}")
-        return await self._deliveries(f"WHERE {OWED} AND address = ?", (recipient.address,))
+        return await self._deliveries(f"WHERE {OWED} AND address = ?", recipient)
 
     @writing
     async def save(self, delivery: Delivery) -> None:
         """Record a delivery's state, attempts, next try, reason and time; its volumes stay. Raises NotFoundError."""
         await require(self._db, delivery.backup_id)
-        await self._ensure(delivery.backup_id, delivery.recipient, delivery.state)
-        await self._db.execute(
-            "UPDATE deliveries SET state = ?, attempts = ?, next_try_at = ?, reason = ?, sent_at = ?"
-            " WHERE backup_id = ? AND address = ?",
-            (
-                str(delivery.state),
-                delivery.attempts,
-                as_text_or_none(delivery.next_try_at),
-                delivery.reason,
-                as_text_or_none(delivery.sent_at),
-                delivery.backup_id,
-                delivery.recipient.address,
-            ),
-        )
+        await self._db.upsert("deliveries", "backup_id, address", **columns_of(delivery, "volumes"))
 
     @writing
     async def record_sent(self, backup_id: int, recipient: Recipient, sent: SentVolume) -> None:
         """Record a volume that Telegram confirmed; the same number again replaces it. Raises NotFoundError."""
         await require(self._db, backup_id)
         await self._ensure(backup_id, recipient, DeliveryState.SENDING)
-        await self._db.execute(
-            "INSERT INTO sent_volumes (backup_id, address, number, message_id, sent_at) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET message_id = excluded.message_id, sent_at = excluded.sent_at,"
-            " deleted_at = NULL, undeletable = ''",
-            (backup_id, recipient.address, sent.number, sent.message_id, as_text(sent.sent_at)),
+        await self._db.upsert(
+            "sent_volumes",
+            "backup_id, address, number",
+            backup_id=backup_id,
+            address=recipient,
+            **columns_of(sent),
         )
         await self._db.execute(
             "INSERT INTO recipients (address, last_sent_at) VALUES (?, ?)"
             " ON CONFLICT (address) DO UPDATE SET last_sent_at ="
             " max(coalesce(last_sent_at, excluded.last_sent_at), excluded.last_sent_at)",
-            (recipient.address, as_text(sent.sent_at)),
+            recipient,
+            sent.sent_at,
         )
 
     @writing
@@ -94,16 +86,17 @@ class DeliveryTable(CatalogueTable):
 
         What is recorded already stays as it is. Raises NotFoundError.
         """
-        await require(self._db, backup_id)
+        await change(self._db, backup_id, same_as=same_as)
         for recipient in due:
             await self._ensure(backup_id, recipient, DeliveryState.PENDING)
         for recipient, reason in spared:
             await self._ensure(backup_id, recipient, DeliveryState.NOT_DUE)
             await self._db.execute(
                 "UPDATE deliveries SET reason = ? WHERE backup_id = ? AND address = ? AND state = 'not due'",
-                (reason, backup_id, recipient.address),
+                reason,
+                backup_id,
+                recipient,
             )
-        await change(self._db, backup_id, "same_as", same_as)
 
     @reading
     async def last_delivered(self, recipients: Iterable[Recipient]) -> dict[Recipient, Backup]:
@@ -111,100 +104,76 @@ class DeliveryTable(CatalogueTable):
         found: dict[Recipient, int] = {}
         for recipient in recipients:
             backup_id = await self._db.value(
+                int,
                 f"SELECT id FROM deliveries JOIN backups ON id = backup_id WHERE address = ? AND {WHOLE}"
                 f" ORDER BY {NEWEST_FIRST_SQL} LIMIT 1",
-                (recipient.address, soon(self._db)),
+                recipient,
+                soon(self._db),
             )
             if backup_id is not None:
-                found[recipient] = int(backup_id)
-        backups = {backup.id: backup for backup in await read_backups(self._db, list(found.values()))}
+                found[recipient] = backup_id
+        backups = await backups_by_id(self._db, found.values())
         return {recipient: backups[backup_id] for recipient, backup_id in found.items()}
 
     @reading
     async def unchanged_since(self, recipient: Recipient, backup: Backup) -> tuple[Backup, ...]:
         """Return the backups after this one that were not due to the recipient as nothing had changed, oldest first."""
-        rows = await self._db.rows(
+        found = await select_backups(
+            self._db,
             "SELECT id FROM backups JOIN deliveries ON backup_id = id WHERE address = ?"
             " AND deliveries.state = 'not due' AND same_as IS NOT NULL AND started_at > ?",
-            (recipient.address, as_text(backup.started_at)),
+            recipient,
+            backup.started_at,
         )
-        return (await read_backups(self._db, [row["id"] for row in rows]))[::-1]
+        return found[::-1]
 
     @reading
     async def delivered_among(self, recipient: Recipient, backup_ids: Collection[int]) -> frozenset[int]:
         """Return which of these backups the recipient has received."""
-        rows = await self._db.rows(
-            "SELECT backup_id FROM deliveries WHERE address = ? AND state = 'sent'"
-            " AND backup_id IN (SELECT value FROM json_each(?))",
-            (recipient.address, json.dumps(list(backup_ids))),
-        )
-        return frozenset(row["backup_id"] for row in rows)
+        sent = f"SELECT backup_id FROM deliveries WHERE address = ? AND state = 'sent' AND backup_id {AMONG}"
+        return frozenset(await self._db.column(sent, recipient, set(backup_ids)))
 
     @reading
     async def delivered_since(self, since: datetime) -> tuple[tuple[Delivery, ...], dict[int, Backup]]:
         """Return the complete deliveries of backups begun since then, and those backups by id."""
         deliveries = await self._deliveries(
-            "WHERE state = 'sent' AND backup_id IN (SELECT id FROM backups WHERE started_at >= ?)", (as_text(since),)
+            "WHERE state = 'sent' AND backup_id IN (SELECT id FROM backups WHERE started_at >= ?)", since
         )
-        backups = await read_backups(self._db, [delivery.backup_id for delivery in deliveries])
-        return deliveries, {backup.id: backup for backup in backups}
+        return deliveries, await backups_by_id(self._db, [delivery.backup_id for delivery in deliveries])
 
     @writing
     async def mark_tidied(self, delivery: Delivery, numbers: Collection[int], undeletable: str = "") -> None:
         """Record that the messages of these volumes are gone from the chat, or why Telegram does not delete them."""
-        column, value = ("undeletable", undeletable) if undeletable else ("deleted_at", as_text(self._db.clock()))
         await self._db.execute(
-            f"UPDATE sent_volumes SET {column} = ? WHERE backup_id = ? AND address = ?"
-            " AND number IN (SELECT value FROM json_each(?))",
-            (value, delivery.backup_id, delivery.recipient.address, json.dumps(list(numbers))),
+            f"UPDATE sent_volumes SET {'undeletable' if undeletable else 'deleted_at'} = ?"
+            f" WHERE backup_id = ? AND address = ? AND number {AMONG}",
+            undeletable or self._db.clock(),
+            delivery.backup_id,
+            delivery.recipient,
+            set(numbers),
         )
 
     async def _ensure(self, backup_id: int, recipient: Recipient, state: DeliveryState) -> None:
         await self._db.execute(
             "INSERT INTO deliveries (backup_id, address, state) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            (backup_id, recipient.address, str(state)),
+            backup_id,
+            recipient,
+            state,
         )
 
-    async def _deliveries(self, where: str, parameters: Sequence[object] = ()) -> tuple[Delivery, ...]:
-        volumes: dict[tuple[int, str], list[SentVolume]] = {}
-        for row in await self._db.rows(
+    async def _deliveries(self, where: str, *parameters: object) -> tuple[Delivery, ...]:
+        volumes = await self._db.grouped(
+            SentVolume,
+            itemgetter("backup_id", "address"),
             "SELECT * FROM sent_volumes WHERE (backup_id, address) IN"
             f" (SELECT backup_id, address FROM deliveries {where}) ORDER BY number",
-            parameters,
-        ):
-            volumes.setdefault((row["backup_id"], row["address"]), []).append(
-                SentVolume(
-                    number=row["number"],
-                    message_id=row["message_id"],
-                    sent_at=as_time(row["sent_at"]),
-                    deleted_at=as_time_or_none(row["deleted_at"]),
-                    undeletable=row["undeletable"],
-                )
-            )
+            *parameters,
+        )
         rows = await self._db.rows(
             "SELECT deliveries.* FROM deliveries"
             f" JOIN (SELECT id, started_at FROM backups) ON id = backup_id {where}"
             f" ORDER BY {NEWEST_FIRST_SQL}, deliveries.rowid",
-            (*parameters, soon(self._db)),
+            *parameters,
+            soon(self._db),
         )
-        return tuple(_as_delivery(row, tuple(volumes.get((row["backup_id"], row["address"]), ()))) for row in rows)
-
-
-def as_recipient(address: str) -> Recipient:
-    chat, _, thread = address.partition("/")
-    if not chat.removeprefix("-").isdecimal():
-        return Recipient(place=address)
-    return Recipient(chat_id=int(chat), thread_id=int(thread) if thread else None)
-
-
-def _as_delivery(row: sqlite3.Row, volumes: tuple[SentVolume, ...]) -> Delivery:
-    return Delivery(
-        backup_id=row["backup_id"],
-        recipient=as_recipient(row["address"]),
-        state=DeliveryState(row["state"]),
-        attempts=row["attempts"],
-        next_try_at=as_time_or_none(row["next_try_at"]),
-        reason=row["reason"],
-        sent_at=as_time_or_none(row["sent_at"]),
-        volumes=volumes,
-    )
+        return tuple(from_row(Delivery, row, volumes=volumes[row["backup_id"], row["address"]]) for row in rows)

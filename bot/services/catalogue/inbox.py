@@ -16,14 +16,11 @@ class InboxTable(CatalogueTable):
     @writing
     async def set_collecting(self, admin_ids: Collection[int]) -> None:
         """Remember whose files are being kept now."""
-        noted = json.dumps({"at": as_text(self._db.clock()), "admins": sorted(set(admin_ids))})
-        await self._db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('collecting', ?)", (noted,))
+        noted = {"at": as_text(self._db.clock()), "admins": sorted(set(admin_ids))}
+        await self._db.set_meta("collecting", json.dumps(noted))
 
     @reading
     async def was_collecting(self) -> tuple[frozenset[int], datetime | None]:
         """Return whose files were being kept when that was last remembered, and when it was."""
-        noted = await self._db.value("SELECT value FROM meta WHERE key = 'collecting'")
-        if noted is None:
-            return frozenset(), None
-        found = json.loads(str(noted))
-        return frozenset(found["admins"]), as_time(found["at"])
+        noted = await self._db.meta(json.loads, "collecting")
+        return (frozenset(), None) if noted is None else (frozenset(noted["admins"]), as_time(noted["at"]))

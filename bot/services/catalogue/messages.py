@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from bot.models import Recipient
 from bot.services.catalogue.connection import CatalogueTable, reading, writing
-from bot.services.catalogue.values import as_text
+from bot.services.catalogue.values import columns_of
 
 FORGET_AFTER = timedelta(days=4)
 """Messages written longer ago are not edited any more."""
@@ -38,39 +38,27 @@ class MessageTable(CatalogueTable):
 
     @reading
     async def kept(self, recipient: Recipient, kind: str, subject: str) -> KeptMessage | None:
-        row = await self._db.row(
+        return await self._db.model(
+            KeptMessage,
             "SELECT * FROM kept_messages WHERE address = ? AND kind = ? AND subject = ?",
-            (recipient.address, kind, subject),
-        )
-        if row is None:
-            return None
-        return KeptMessage(
-            recipient=recipient, kind=kind, subject=subject, message_id=row["message_id"], shown=row["shown"]
+            recipient,
+            kind,
+            subject,
         )
 
     @writing
     async def keep(self, kept: KeptMessage) -> None:
         """Remember a message in the place of the one before, and forget those nobody edits any more."""
         now = self._db.clock()
-        await self._db.execute(
-            "INSERT OR REPLACE INTO kept_messages (address, kind, subject, message_id, shown, written_at)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (kept.recipient.address, kept.kind, kept.subject, kept.message_id, kept.shown, as_text(now)),
-        )
-        await self._db.execute("DELETE FROM kept_messages WHERE written_at < ?", (as_text(now - FORGET_AFTER),))
+        await self._db.upsert("kept_messages", "address, kind, subject", **columns_of(kept), written_at=now)
+        await self._db.execute("DELETE FROM kept_messages WHERE written_at < ?", now - FORGET_AFTER)
 
     @reading
     async def pinned(self, chat_id: int) -> PinnedMessage | None:
         """Return the message that we keep pinned in a chat."""
-        row = await self._db.row("SELECT * FROM pinned_messages WHERE chat_id = ?", (chat_id,))
-        if row is None:
-            return None
-        return PinnedMessage(chat_id=row["chat_id"], message_id=row["message_id"], unique_id=row["unique_id"])
+        return await self._db.model(PinnedMessage, "SELECT * FROM pinned_messages WHERE chat_id = ?", chat_id)
 
     @writing
     async def set_pinned(self, pinned: PinnedMessage) -> None:
         """Remember the message, in the place of the one before."""
-        await self._db.execute(
-            "INSERT OR REPLACE INTO pinned_messages (chat_id, message_id, unique_id) VALUES (?, ?, ?)",
-            (pinned.chat_id, pinned.message_id, pinned.unique_id),
-        )
+        await self._db.upsert("pinned_messages", "chat_id", **columns_of(pinned))

@@ -1,15 +1,14 @@
 """Stores recipients in the catalogue: their names, what keeps them from being reached, and where groups moved to."""
 
-# ruff: noqa: S608 - only constants of these modules are put into statements; every value is a parameter
-
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from bot.models import Recipient, RecipientStatus
+from bot.services.catalogue.backup_rows import OWED
 from bot.services.catalogue.connection import CatalogueTable, reading, writing
-from bot.services.catalogue.deliveries import OWED, as_recipient
-from bot.services.catalogue.values import as_text, as_time_or_none
+from bot.services.catalogue.values import as_recipient, from_row
 
 AUTO_DELETING = "SELECT address, name, auto_delete FROM recipients WHERE auto_delete > 0"
 BEFORE_THE_MOVE = "it was sent before the group became a supergroup"
@@ -21,48 +20,35 @@ class RecipientTable(CatalogueTable):
     @reading
     async def statuses(self, recipients: Iterable[Recipient]) -> tuple[RecipientStatus, ...]:
         """Return what is known of each recipient, in the order asked; `owed` counts pending, sending and parked."""
-        known = {row["address"]: row for row in await self._db.rows("SELECT * FROM recipients")}
-        owed = {
-            row["address"]: row["owed"]
-            for row in await self._db.rows(
-                f"SELECT address, count(*) AS owed FROM deliveries WHERE {OWED} GROUP BY address"
+        rows = await self._db.rows("SELECT *, 0 AS owed FROM recipients")
+        known = {row["address"]: from_row(RecipientStatus, row) for row in rows}
+        counts = await self._db.rows(f"SELECT address, count(*) FROM deliveries WHERE {OWED} GROUP BY address")
+        owed: dict[str, int] = dict(map(tuple, counts))
+        return tuple(
+            replace(
+                known.get(recipient.address, RecipientStatus(recipient=recipient)), owed=owed.get(recipient.address, 0)
             )
-        }
-        statuses = []
-        for recipient in recipients:
-            row = known.get(recipient.address)
-            statuses.append(
-                RecipientStatus(
-                    recipient=recipient,
-                    name=row["name"] if row else "",
-                    parked_reason=row["parked_reason"] if row else "",
-                    last_sent_at=as_time_or_none(row["last_sent_at"]) if row else None,
-                    owed=owed.get(recipient.address, 0),
-                )
-            )
-        return tuple(statuses)
+            for recipient in recipients
+        )
 
     @writing
     async def park(self, recipient: Recipient, reason: str) -> None:
         """Record why a recipient can't be reached, in a sentence for people; what it is owed is parked with it."""
-        await self._db.execute(
-            "INSERT INTO recipients (address, parked_reason) VALUES (?, ?)"
-            " ON CONFLICT (address) DO UPDATE SET parked_reason = excluded.parked_reason",
-            (recipient.address, reason),
-        )
+        await self._db.upsert("recipients", "address", address=recipient, parked_reason=reason)
         await self._db.execute(
             f"UPDATE deliveries SET state = 'parked', reason = ?, next_try_at = NULL WHERE address = ? AND {OWED}",
-            (reason, recipient.address),
+            reason,
+            recipient,
         )
 
     @writing
     async def unpark(self, recipient: Recipient) -> None:
         """Record that a recipient can be reached again; its parked deliveries are pending, their attempts forgotten."""
-        await self._db.execute("UPDATE recipients SET parked_reason = '' WHERE address = ?", (recipient.address,))
+        await self._db.execute("UPDATE recipients SET parked_reason = '' WHERE address = ?", recipient)
         await self._db.execute(
             "UPDATE deliveries SET state = 'pending', reason = '', next_try_at = NULL, attempts = 0"
             " WHERE address = ? AND state = 'parked'",
-            (recipient.address,),
+            recipient,
         )
 
     @reading
@@ -75,20 +61,12 @@ class RecipientTable(CatalogueTable):
 
     @writing
     async def set_name(self, recipient: Recipient, name: str) -> None:
-        await self._db.execute(
-            "INSERT INTO recipients (address, name) VALUES (?, ?)"
-            " ON CONFLICT (address) DO UPDATE SET name = excluded.name",
-            (recipient.address, name),
-        )
+        await self._db.upsert("recipients", "address", address=recipient, name=name)
 
     @writing
     async def set_auto_delete(self, recipient: Recipient, seconds: int) -> None:
         """Record after how many seconds a chat deletes its messages by itself; 0: it does not."""
-        await self._db.execute(
-            "INSERT INTO recipients (address, auto_delete) VALUES (?, ?)"
-            " ON CONFLICT (address) DO UPDATE SET auto_delete = excluded.auto_delete",
-            (recipient.address, seconds),
-        )
+        await self._db.upsert("recipients", "address", address=recipient, auto_delete=seconds)
 
     @reading
     async def auto_deleting(self) -> tuple[tuple[Recipient, str, int], ...]:
@@ -104,35 +82,32 @@ class RecipientTable(CatalogueTable):
         """
         if old_chat_id == new_chat_id:
             return
-        await self._db.execute(
-            "DELETE FROM migrations WHERE old_chat_id = ?", (new_chat_id,)
-        )  # no way round in a circle
-        await self._db.execute(
-            "INSERT INTO migrations (old_chat_id, new_chat_id, at) VALUES (?, ?, ?) ON CONFLICT (old_chat_id)"
-            " DO UPDATE SET new_chat_id = excluded.new_chat_id, at = excluded.at",
-            (old_chat_id, new_chat_id, as_text(self._db.clock())),
+        await self._db.execute("DELETE FROM migrations WHERE old_chat_id = ?", new_chat_id)  # no way round in a circle
+        await self._db.upsert(
+            "migrations", "old_chat_id", old_chat_id=old_chat_id, new_chat_id=new_chat_id, at=self._db.clock()
         )
         old, new = str(old_chat_id), str(new_chat_id)
-        theirs = "(address = ? OR substr(address, 1, ?) = ?)"
+        theirs, whose = "(address = ? OR substr(address, 1, ?) = ?)", (old, len(old) + 1, f"{old}/")
         # Message numbers begin anew in a supergroup: one from before the move means another message there.
         await self._db.execute(
-            f"UPDATE sent_volumes SET undeletable = ? WHERE {theirs} AND deleted_at IS NULL",
-            (BEFORE_THE_MOVE, old, len(old) + 1, f"{old}/"),
+            f"UPDATE sent_volumes SET undeletable = ? WHERE {theirs} AND deleted_at IS NULL", BEFORE_THE_MOVE, *whose
         )
-        await self._db.execute(f"DELETE FROM kept_messages WHERE {theirs}", (old, len(old) + 1, f"{old}/"))
-        await self._db.execute(f"UPDATE alarm_messages SET done = 1 WHERE {theirs}", (old, len(old) + 1, f"{old}/"))
+        await self._db.execute(f"DELETE FROM kept_messages WHERE {theirs}", *whose)
+        await self._db.execute(f"UPDATE alarm_messages SET done = 1 WHERE {theirs}", *whose)
         for table in ("recipients", "deliveries"):
             # OR IGNORE: where the new id has a row of its own, that one is the truth.
             await self._db.execute(
                 f"UPDATE OR IGNORE {table} SET address = ? || substr(address, ?) WHERE {theirs}",
-                (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
+                new,
+                len(old) + 1,
+                *whose,
             )
         await self._db.execute(
             "UPDATE deliveries SET state = 'superseded', next_try_at = NULL, reason = 'the chat has a new id'"
             f" WHERE {OWED} AND {theirs}",
-            (old, len(old) + 1, f"{old}/"),
+            *whose,
         )
-        await self._db.execute(f"DELETE FROM recipients WHERE {theirs}", (old, len(old) + 1, f"{old}/"))
+        await self._db.execute(f"DELETE FROM recipients WHERE {theirs}", *whose)
 
     @reading
     async def current(self, recipient: Recipient) -> Recipient:

@@ -1,11 +1,9 @@
 """Stores restore points in the catalogue: backups of which Telegram holds every volume."""
 
-# ruff: noqa: S608 - only constants of these modules are put into statements; every value is a parameter
-
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
+from operator import itemgetter
 
 from bot.models import (
     Backup,
@@ -17,10 +15,10 @@ from bot.models import (
     StoredVolume,
     Trigger,
 )
-from bot.services.catalogue.backup_rows import BY_TIME, begin, finish, read_backup, soon
+from bot.services.catalogue.backup_rows import AMONG, BY_TIME, begin, finish, first_backup, soon
 from bot.services.catalogue.connection import CatalogueTable, reading, writing
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL, newest_first
-from bot.services.catalogue.values import as_time
+from bot.services.catalogue.values import columns_of, from_row
 
 FROM_THE_CHAT = "learned from the chat"
 
@@ -56,31 +54,31 @@ class RestorePointTable(CatalogueTable):
 
         With `recent`, of those older than the newest so many only the last one of each day (in UTC) is returned.
         """
-        rows = await self._db.rows(
+        ids = await self._db.column(
             f"SELECT id FROM ({IN_TELEGRAM}) WHERE ? IS NULL OR place <= ? OR last_of_day = 1"
             f" ORDER BY {NEWEST_FIRST_SQL} LIMIT ?",
-            (recent, recent, soon(self._db), limit),
+            recent,
+            recent,
+            soon(self._db),
+            limit,
         )
-        return newest_first(
-            await self._points([row["id"] for row in rows]), now=self._db.clock(), at=lambda point: point.at
-        )
+        return newest_first(await self._points(ids), now=self._db.clock(), at=lambda point: point.at)
 
     @reading
     async def last_by_database(self) -> tuple[RestorePoint, ...]:
         """Return, for every database name in any restore point, the newest point that holds it."""
-        rows = await self._db.rows(
+        ids = await self._db.column(
             "SELECT DISTINCT id FROM"
             f" (SELECT id, row_number() OVER (PARTITION BY name ORDER BY {NEWEST_FIRST_SQL})"
             f" AS newest FROM ({IN_TELEGRAM}) JOIN backed_up ON backup_id = id) WHERE newest = 1",
-            (soon(self._db),),
+            soon(self._db),
         )
-        return await self._points([row["id"] for row in rows])
+        return await self._points(ids)
 
     @reading
     async def backup_of(self, point: RestorePoint) -> Backup | None:
         """Return the backup that a restore point is of, if it is known."""
-        backup_id = await self._id_of(point)
-        return None if backup_id is None else await read_backup(self._db, backup_id)
+        return await self._backup_of(point)
 
     @writing
     async def learn(self, points: Iterable[RestorePoint]) -> int:
@@ -91,80 +89,59 @@ class RestorePointTable(CatalogueTable):
         """
         learned = 0
         for point in sorted(points, key=lambda point: point.at):
-            backup_id = await self._id_of(point)
-            if backup_id is None:
-                backup_id = await self._learn(point)
-            else:
-                held = await self._db.value(f"SELECT count(*) FROM ({IN_TELEGRAM}) WHERE id = ?", (backup_id,))
-                if held:
-                    continue
-            await self._db.execute("DELETE FROM volumes WHERE backup_id = ?", (backup_id,))
+            known = await self._backup_of(point)
+            backup_id = await self._learn(point) if known is None else known.id
+            if await self._db.value(int, f"SELECT count(*) FROM ({IN_TELEGRAM}) WHERE id = ?", backup_id):
+                continue
+            await self._db.execute("DELETE FROM volumes WHERE backup_id = ?", backup_id)
             for number, volume in enumerate(point.volumes, start=1):
-                await self._db.execute(
-                    "INSERT INTO volumes (backup_id, number, file_id, bytes, sha256) VALUES (?, ?, ?, ?, ?)",
-                    (backup_id, number, volume.file_id, volume.bytes, volume.sha256),
-                )
+                await self._db.insert("volumes", backup_id=backup_id, number=number, **columns_of(volume))
             learned += 1
         return learned
 
-    async def _id_of(self, point: RestorePoint) -> int | None:
-        found = await self._db.value(
+    async def _backup_of(self, point: RestorePoint) -> Backup | None:
+        return await first_backup(
+            self._db,
             f"SELECT id FROM backups WHERE archive_name = ? AND archive_sha256 = ? {BY_TIME}",
-            (point.archive, point.sha256),
+            point.archive,
+            point.sha256,
         )
-        return None if found is None else int(found)
 
     async def _learn(self, point: RestorePoint) -> int:
         backup_id = await begin(self._db, Trigger.COMMAND, FROM_THE_CHAT, point.at)
         await finish(
             self._db,
             backup_id,
+            [held.as_backed_up(point.at) for held in point.databases],
+            [_as_skipped(name) for name in point.skipped],
+            on_disk=False,
             state=BackupState.PARTIAL if point.skipped else BackupState.DELIVERED,
             finished_at=point.at,
-            archive=("", 0, ""),
-            databases=[held.as_backed_up(point.at) for held in point.databases],
-            skipped=[_as_skipped(name) for name in point.skipped],
-            error=("", ""),
+            archive_name=point.archive,
+            archive_bytes=point.bytes,
+            archive_sha256=point.sha256,
             sealed=point.sealed,
-        )
-        # Not through `_finish`: it would take the name from an archive on this disk.
-        await self._db.execute(
-            "UPDATE backups SET archive_name = ?, archive_bytes = ?, archive_sha256 = ? WHERE id = ?",
-            (point.archive, point.bytes, point.sha256, backup_id),
         )
         return backup_id
 
-    async def _points(self, ids: Sequence[int]) -> tuple[RestorePoint, ...]:
-        wanted = (json.dumps(list(ids)),)
-        among = "(SELECT value FROM json_each(?))"
-        databases: dict[int, list[HeldDatabase]] = {}
-        for row in await self._db.rows(
-            f"SELECT backup_id, name, path, bytes, sha256 FROM backed_up WHERE backup_id IN {among} ORDER BY position",
-            wanted,
-        ):
-            held = HeldDatabase(name=row["name"], path=row["path"], bytes=row["bytes"], sha256=row["sha256"])
-            databases.setdefault(row["backup_id"], []).append(held)
-        skipped: dict[int, list[str]] = {}
-        for row in await self._db.rows(
-            f"SELECT backup_id, name FROM skipped WHERE backup_id IN {among} ORDER BY position", wanted
-        ):
-            skipped.setdefault(row["backup_id"], []).append(row["name"])
-        volumes: dict[int, list[StoredVolume]] = {}
-        for row in await self._db.rows(f"SELECT * FROM volumes WHERE backup_id IN {among} ORDER BY number", wanted):
-            volume = StoredVolume(file_id=row["file_id"], bytes=row["bytes"], sha256=row["sha256"])
-            volumes.setdefault(row["backup_id"], []).append(volume)
+    async def _points(self, ids: Collection[int]) -> tuple[RestorePoint, ...]:
+        of, where = itemgetter("backup_id"), f"WHERE backup_id {AMONG} ORDER BY"
+        databases = await self._db.grouped(HeldDatabase, of, f"SELECT * FROM backed_up {where} position", ids)
+        skipped = await self._db.grouped(SkippedRecord, of, f"SELECT * FROM skipped {where} position", ids)
+        volumes = await self._db.grouped(StoredVolume, of, f"SELECT * FROM volumes {where} number", ids)
         return tuple(
-            RestorePoint(
-                at=as_time(row["started_at"]),
-                archive=row["archive_name"],
-                bytes=row["archive_bytes"],
-                sha256=row["archive_sha256"],
-                databases=tuple(databases.get(row["id"], ())),
-                volumes=tuple(volumes[row["id"]]),
-                skipped=tuple(skipped.get(row["id"], ())),
-                sealed=row["sealed"],
+            from_row(
+                RestorePoint,
+                row,
+                databases=databases[row["id"]],
+                volumes=volumes[row["id"]],
+                skipped=tuple(record.name for record in skipped[row["id"]]),
             )
-            for row in await self._db.rows(f"SELECT * FROM backups WHERE id IN {among} {BY_TIME}", wanted)
+            for row in await self._db.rows(
+                "SELECT id, started_at AS at, archive_name AS archive, archive_bytes AS bytes,"
+                f" archive_sha256 AS sha256, sealed FROM backups WHERE id {AMONG} {BY_TIME}",
+                ids,
+            )
         )
 
 

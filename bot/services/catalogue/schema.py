@@ -5,6 +5,8 @@ A step is never edited once it was released; a change is a new step at the end o
 
 from __future__ import annotations
 
+import re
+
 # Written into the file's header, so that `file` and we tell a catalogue from somebody else's database.
 # https://www.sqlite.org/pragma.html#pragma_application_id
 APPLICATION_ID = 0x53514352  # "SQCR"
@@ -265,27 +267,4 @@ STEPS: tuple[tuple[str, ...], ...] = (
 VERSION = len(STEPS)
 
 # What a whole catalogue of this version holds; a file that lacks one of them is broken.
-TABLES = frozenset(
-    {
-        "alarm_messages",
-        "alarms",
-        "audit",
-        "backed_up",
-        "backups",
-        "database_names",
-        "deliveries",
-        "drills",
-        "heartbeat",
-        "kept_messages",
-        "meta",
-        "migrations",
-        "overrides",
-        "pinned_messages",
-        "preferences",
-        "recipients",
-        "sent_volumes",
-        "skipped",
-        "telegram_bot",
-        "volumes",
-    }
-)
+TABLES = frozenset(name for step in STEPS for sql in step for name in re.findall(r"CREATE TABLE (\w+)", sql))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from bot.models import Override, Recipient
 from bot.services.catalogue.databases import EXPECTED
-from bot.services.catalogue.deliveries import as_recipient
 from bot.services.catalogue.recipients import AUTO_DELETING
+from bot.services.catalogue.values import as_recipient, from_row
 from bot.services.files.store import CATALOGUE_NAME
 from bot.services.snapshot.source import uri_of
 
@@ -23,11 +22,8 @@ def stored_expected(store_folder: Path) -> frozenset[Path]:
 
 def stored_override(store_folder: Path, name: str) -> Override | None:
     """Return what was chosen in chat in the place of a setting, also where its time is over. Blocking."""
-    for value, set_by, set_at in _read(
-        store_folder, "SELECT value, set_by, set_at FROM overrides WHERE name = ?", name
-    ):
-        return Override(name=name, value=value, set_by=set_by, set_at=datetime.fromisoformat(set_at))
-    return None
+    rows = _read(store_folder, "SELECT * FROM overrides WHERE name = ?", name)
+    return from_row(Override, rows[0]) if rows else None
 
 
 def stored_auto_deleting(store_folder: Path) -> tuple[tuple[Recipient, str, int], ...]:
@@ -47,6 +43,7 @@ def _read(store_folder: Path, sql: str, *parameters: str) -> list[Any]:
         return []
     try:
         with closing(sqlite3.connect(uri_of(path, mode="ro"), uri=True, timeout=1)) as connection:
+            connection.row_factory = sqlite3.Row
             return connection.execute(sql, parameters).fetchall()
     except sqlite3.Error:
         return []

@@ -1,19 +1,16 @@
 """Deletes old runs and audit entries that nothing else in the catalogue needs."""
 
-# ruff: noqa: S608 - only constants of these modules are put into statements; every value is a parameter
-
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.services.catalogue.backup_rows import soon
+from bot.services.catalogue.backup_rows import AMONG, BY_TIME, soon
 from bot.services.catalogue.connection import CatalogueTable, reading, writing
 from bot.services.catalogue.deliveries import WHOLE
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL
 from bot.services.catalogue.restore_points import IN_TELEGRAM
-from bot.services.catalogue.values import as_text
+from bot.services.catalogue.values import as_time
 
 # What a person keeps, what is on the disk, and what is under way.
 _FREE = "on_disk = 0 AND pinned = 0 AND note = '' AND state <> 'running'"
@@ -49,10 +46,7 @@ class TrimTable(CatalogueTable):
     @reading
     async def time_of_run(self, place: int) -> datetime | None:
         """Return when the newest run but so many began; None where there are not as many."""
-        found = await self._db.value(
-            "SELECT started_at FROM backups ORDER BY started_at DESC, id DESC LIMIT 1 OFFSET ?", (place,)
-        )
-        return None if found is None else datetime.fromisoformat(found)
+        return await self._db.value(as_time, f"SELECT started_at FROM backups {BY_TIME} LIMIT 1 OFFSET ?", place)
 
     @reading
     async def forgettable(self, before: datetime, *, recent: int) -> tuple[int, ...]:
@@ -62,24 +56,25 @@ class TrimTable(CatalogueTable):
         than the newest `recent` the last of each day; the newest of each database, and the newest run; what each
         recipient has received last; what a younger run is the same as; what the newest test-restores were of.
         """
-        rows = await self._db.rows(
+        ids = await self._db.column(
             f"SELECT id FROM backups WHERE started_at < ?1 AND {_FREE} AND id NOT IN ({_NEEDED})"
             " ORDER BY started_at, id",
-            (as_text(before), recent, soon(self._db)),
+            before,
+            recent,
+            soon(self._db),
         )
-        return tuple(row["id"] for row in rows)
+        return tuple(ids)
 
     @writing
     async def forget_backups(self, ids: Sequence[int]) -> int:
         """Forget some runs for good, with all that is recorded of them; return how many. No file is touched."""
-        return await self._db.execute(
-            f"DELETE FROM backups WHERE id IN (SELECT value FROM json_each(?)) AND {_FREE}", (json.dumps(list(ids)),)
-        )
+        return await self._db.execute(f"DELETE FROM backups WHERE id {AMONG} AND {_FREE}", ids)
 
     @writing
     async def forget_audits(self, before: datetime, *, most: int) -> int:
         """Forget what admins did before an instant, and all but the newest `most` actions; return how many."""
         return await self._db.execute(
             "DELETE FROM audit WHERE at < ? OR id NOT IN (SELECT id FROM audit ORDER BY id DESC LIMIT ?)",
-            (as_text(before), most),
+            before,
+            most,
         )

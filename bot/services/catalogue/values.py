@@ -1,25 +1,22 @@
-"""Converts values for the catalogue's columns and back: instants as text, lists as JSON, enums by their values."""
+"""Converts values for the catalogue's columns and back: instants as text, lists as JSON, models field by field."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any
+from enum import Enum
+from functools import cache
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from bot.models import (
-    BackedUp,
-    Backup,
-    BackupState,
-    CheckMethod,
-    SkippedRecord,
-    SkipReason,
-    Trigger,
-    Verdict,
-)
+from bot.models import Recipient
 
-FACTS = tuple(field.name for field in fields(BackedUp))
+T = TypeVar("T")
+
+as_time = datetime.fromisoformat
 
 
 def as_text(at: datetime) -> str:
@@ -30,65 +27,62 @@ def as_text(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def as_text_or_none(at: datetime | None) -> str | None:
-    return None if at is None else as_text(at)
+def as_column(value: object) -> object:
+    """Return what SQLite keeps of a value; enums and flags are text and numbers already."""
+    if isinstance(value, datetime):
+        return as_text(value)
+    if isinstance(value, Recipient):
+        return value.address
+    if isinstance(value, (tuple, list)):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, (set, frozenset)):
+        return json.dumps(sorted(value), ensure_ascii=False)
+    return value
 
 
-def as_time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def as_recipient(address: str) -> Recipient:
+    chat, _, thread = address.partition("/")
+    if not chat.removeprefix("-").isdecimal():
+        return Recipient(place=address)
+    return Recipient(chat_id=int(chat), thread_id=int(thread) if thread else None)
 
 
-def as_time_or_none(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+def columns_of(model: Any, *without: str) -> dict[str, object]:
+    """Return the fields of a model, save some, by the names of their columns."""
+    return {column: getattr(model, name) for name, column, _ in _mapping(model.__class__) if name not in without}
 
 
-def as_backup(row: sqlite3.Row, databases: tuple[BackedUp, ...], skipped: tuple[SkippedRecord, ...]) -> Backup:
-    return Backup(
-        id=row["id"],
-        started_at=as_time(row["started_at"]),
-        trigger=Trigger(row["trigger"]),
-        requested_by=row["requested_by"],
-        state=BackupState(row["state"]),
-        finished_at=as_time_or_none(row["finished_at"]),
-        archive_name=row["archive_name"],
-        archive_bytes=row["archive_bytes"],
-        archive_sha256=row["archive_sha256"],
-        databases=databases,
-        skipped=skipped,
-        error_code=row["error_code"],
-        error=row["error"],
-        pinned=bool(row["pinned"]),
-        on_disk=bool(row["on_disk"]),
-        note=row["note"],
-        sealed=row["sealed"],
-        same_as=row["same_as"],
-        fault=row["fault"],
-        shrunken=tuple(json.loads(row["shrunken"])),
+def from_row(model: Callable[..., T], row: sqlite3.Row, **others: object) -> T:
+    """Build a model from the columns that are named as its fields; `others` are those that have no column."""
+    values = {name: read(row[column]) for name, column, read in _mapping(model) if name not in others}
+    return model(**values, **others)
+
+
+@cache
+def _mapping(model: Any) -> tuple[tuple[str, str, Callable[[Any], Any]], ...]:
+    """Return for each field of a model its name, its column, and what reads it; a recipient is the column `address`."""
+    hints = get_type_hints(model)
+    return tuple(
+        (field.name, "address" if hints[field.name] is Recipient else field.name, _reader(hints[field.name]))
+        for field in fields(model)
     )
 
 
-def as_facts(database: BackedUp) -> tuple[object, ...]:
-    """Return the columns of a backed-up database, in the order of FACTS."""
-    return tuple(_as_column(getattr(database, name)) for name in FACTS)
+def _reader(hint: Any) -> Callable[[Any], Any]:
+    alternatives = [each for each in get_args(hint) if each is not NoneType]
+    if NoneType in get_args(hint):
+        read = _reader(alternatives[0])
+        return lambda value: None if value is None else read(value)
+    if get_origin(hint) in (tuple, frozenset):
+        return _reader_of_list(get_origin(hint))
+    if hint is datetime:
+        return as_time
+    if hint is Recipient:
+        return as_recipient
+    if hint is bool or (isinstance(hint, type) and issubclass(hint, Enum)):
+        return hint
+    return lambda value: value
 
 
-def as_backed_up(row: sqlite3.Row) -> BackedUp:
-    values: dict[str, Any] = {name: row[name] for name in FACTS}
-    values["taken_at"] = as_time(row["taken_at"])
-    values["verdict"] = Verdict(row["verdict"])
-    values["method"] = CheckMethod(row["method"])
-    values["messages"] = tuple(json.loads(row["messages"]))
-    values["rows"] = tuple((table, rows) for table, rows in json.loads(row["rows"]))
-    return BackedUp(**values)
-
-
-def as_skipped(row: sqlite3.Row) -> SkippedRecord:
-    return SkippedRecord(name=row["name"], path=row["path"], reason=SkipReason(row["reason"]), detail=row["detail"])
-
-
-def _as_column(value: object) -> object:
-    if isinstance(value, datetime):
-        return as_text(value)
-    if isinstance(value, tuple):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value) if isinstance(value, str) else value  # a word of the vocabulary is stored as plain text
+def _reader_of_list(kind: Callable[[Any], Any]) -> Callable[[str], Any]:
+    return lambda text: kind(tuple(item) if isinstance(item, list) else item for item in json.loads(text))

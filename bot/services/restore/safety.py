@@ -163,10 +163,7 @@ async def store_safety_copies(
         backup_id,
         state=BackupState.STORED,
         finished_at=house.clock(),
-        archive_name=archive.path.name,
-        archive_bytes=archive.bytes,
-        archive_sha256=archive.sha256,
-        sealed=archive.sealed,
+        archive=archive,
         databases=databases,
     )
     await catalogue.backups.set_pinned(backup_id, True)

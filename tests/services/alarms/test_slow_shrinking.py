@@ -8,6 +8,7 @@ import pytest
 
 from bot.models import BackedUp, BackupState, CheckMethod, Trigger, Verdict
 from tests.services.alarms.scene import HOUR, Scene, change, texts_of
+from tests.world.catalogue import archive_named
 
 DAY = timedelta(days=1)
 
@@ -26,7 +27,11 @@ async def record(scene: Scene, rows: int, *, megabytes: int = 1) -> tuple[str, .
     number = await catalogue.backups.begin(trigger=Trigger.SCHEDULE, requested_by="a test", started_at=scene.now)
     database = users_of(rows, scene, megabytes)
     await catalogue.backups.finish(
-        number, state=BackupState.STORED, finished_at=scene.now, archive_sha256="ab", databases=[database]
+        number,
+        state=BackupState.STORED,
+        finished_at=scene.now,
+        archive=archive_named(f"{number}.zip"),
+        databases=[database],
     )
     lines = await scene.courier.alarms.compare_with_previous(number, [database])
     await scene.courier.alarm_loop.check()

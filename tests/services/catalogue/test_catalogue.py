@@ -31,6 +31,7 @@ from bot.models import (
     Verdict,
 )
 from bot.services.catalogue import AuditEntry, Catalogue, open_or_rebuild
+from tests.world.catalogue import archive_named
 
 NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -75,9 +76,7 @@ async def stored(catalogue: Catalogue, at: datetime = NOW, *names: str, **change
     facts: dict[str, object] = {
         "state": BackupState.STORED,
         "finished_at": at + timedelta(seconds=5),
-        "archive_name": f"database_backup_{at:%Y%m%d_%H%M%S}.zip",
-        "archive_bytes": 1000,
-        "archive_sha256": "ef" * 32,
+        "archive": archive_named(f"database_backup_{at:%Y%m%d_%H%M%S}.zip"),
         "databases": tuple(backed_up(name) for name in names or ("shop.db",)),
     }
     return await catalogue.backups.finish(backup_id, **(facts | changes))  # type: ignore[arg-type]
@@ -91,9 +90,7 @@ async def test_a_finished_backup_comes_back_as_it_was_told(catalogue: Catalogue)
         backup_id,
         state=BackupState.PARTIAL,
         finished_at=NOW + timedelta(seconds=9),
-        archive_name="database_backup_20250301_120000.zip",
-        archive_bytes=123,
-        archive_sha256="00ff",
+        archive=archive_named("database_backup_20250301_120000.zip", bytes=123, sha256="00ff", sealed="age1abc"),
         databases=(backed_up(), backed_up("other.db", messages=(), rows=(), verdict=Verdict.UNCHECKED)),
         skipped=(SKIPPED,),
         error_code="no-space",
@@ -114,6 +111,7 @@ async def test_a_finished_backup_comes_back_as_it_was_told(catalogue: Catalogue)
         error_code="no-space",
         error="half of it",
         on_disk=True,
+        sealed="age1abc",
     )
     assert await catalogue.backups.get(backup_id) == finished
 
@@ -130,7 +128,7 @@ async def test_every_method_answers_on_an_empty_catalogue(catalogue: Catalogue) 
     assert await catalogue.deliveries.owed() == ()
     assert await catalogue.deliveries.of(1) == ()
     assert await catalogue.volumes.file_id(1, 1) is None
-    assert await catalogue.volumes.file_ids(1) == {}
+    assert await catalogue.volumes.file_id(1, 1) is None
     assert await catalogue.recipients.parked() == {}
     assert await catalogue.service.heartbeat() is None
     assert await catalogue.service.overrides() == {}
@@ -266,7 +264,7 @@ async def test_backups_are_listed_newest_first(catalogue: Catalogue) -> None:
     """Pages, counts and filters agree, and a failed run shows without an archive."""
     older = await stored(catalogue, NOW - timedelta(hours=2))
     newer = await stored(catalogue, NOW - timedelta(hours=1))
-    failed = await stored(catalogue, NOW, state=BackupState.FAILED, archive_name="", archive_sha256="", error="disk")
+    failed = await stored(catalogue, NOW, state=BackupState.FAILED, archive=None, error="disk")
     await catalogue.backups.mark_deleted(older.id)
     assert [backup.id for backup in await catalogue.backups.select()] == [failed.id, newer.id, older.id]
     assert [backup.id for backup in await catalogue.backups.select(limit=1, offset=1)] == [newer.id]
@@ -281,7 +279,7 @@ async def test_the_latest_backup_of_each_database(catalogue: Catalogue) -> None:
     """A database missing from newer backups names the one that has it; a date in the future fools nobody."""
     first = await stored(catalogue, NOW - timedelta(hours=3), "shop.db", "old.db")
     second = await stored(catalogue, NOW - timedelta(hours=2), "shop.db")
-    await stored(catalogue, NOW - timedelta(hours=1), archive_name="", archive_sha256="", state=BackupState.FAILED)
+    await stored(catalogue, NOW - timedelta(hours=1), archive=None, state=BackupState.FAILED)
     await stored(catalogue, NOW + timedelta(days=900), "shop.db")
     assert await catalogue.backups.latest_by_database() == {"old.db": first, "shop.db": second}
     assert await catalogue.backups.latest_proven() == second
@@ -434,11 +432,10 @@ async def test_file_ids_of_volumes(catalogue: Catalogue) -> None:
     await catalogue.volumes.set_file_id(backup.id, 2, "two", 10, sha256="aa")
     await catalogue.volumes.set_file_id(backup.id, 1, "one", 10)
     await catalogue.volumes.set_file_id(backup.id, 1, "uno", 10)
-    assert await catalogue.volumes.file_ids(backup.id) == {1: "uno", 2: "two"}
+    assert [await catalogue.volumes.file_id(backup.id, number) for number in (1, 2, 3)] == ["uno", "two", None]
     await catalogue.volumes.set_file_id(backup.id, 2, None, 10)
     assert await catalogue.volumes.file_id(backup.id, 1) == "uno"
     assert await catalogue.volumes.file_id(backup.id, 2) is None
-    assert await catalogue.volumes.file_ids(backup.id) == {1: "uno"}
 
 
 async def test_a_parked_recipient_and_its_deliveries(catalogue: Catalogue) -> None:

@@ -20,6 +20,7 @@ from bot.errors import CatalogueError
 from bot.models import BackupState, Trigger
 from bot.services.catalogue import BrokenCatalogueError, Catalogue, open_or_rebuild, schema
 from tests.services.catalogue.test_catalogue import NOW, Told, backed_up, stored
+from tests.world.catalogue import archive_named
 
 ARCHIVE = "database_backup_20250301_110000.zip"
 
@@ -323,7 +324,11 @@ async def test_a_failed_method_takes_nothing_with_it(tmp_path: Path) -> None:
         bad = backed_up(taken_at=NOW.replace(tzinfo=None))
         with pytest.raises(ValueError, match="no time zone"):
             await catalogue.backups.finish(
-                backup_id, state=BackupState.STORED, finished_at=NOW, archive_name=ARCHIVE, databases=(backed_up(), bad)
+                backup_id,
+                state=BackupState.STORED,
+                finished_at=NOW,
+                archive=archive_named(ARCHIVE),
+                databases=(backed_up(), bad),
             )
         assert (await catalogue.backups.get(backup_id)).state is BackupState.RUNNING
         await stored(catalogue)

@@ -40,6 +40,7 @@ from bot.services.delivery.upload import PATIENCE
 from bot.services.telegram.destination import TelegramDestination
 from bot.services.telegram.notices import TelegramNotices
 from tests.demo.conftest import LoopbackSession
+from tests.world.catalogue import archive_named
 
 SHORT = PATIENCE  # seconds; retries in these tests are shorter, the patience with an upload is longer
 
@@ -189,9 +190,7 @@ class House:
             backup_id,
             state=BackupState.STORED,
             finished_at=started_at,
-            archive_name=name,
-            archive_bytes=size,
-            archive_sha256=sha256(content).hexdigest(),
+            archive=archive_named(name, bytes=size, sha256=sha256(content).hexdigest()),
             databases=tuple(backed_up(database, started_at) for database in databases),
             skipped=skipped,
         )

@@ -28,6 +28,7 @@ from bot.services.inbox.upload_view import MOVING, LeftOutReason, UploadEnd, Upl
 from bot.services.restore.sources import RestoreSource
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.services.recovery.scene import Scene
+from tests.world.catalogue import archive_named
 from tests.world.databases import make_database
 
 
@@ -397,9 +398,7 @@ async def test_of_two_files_over_the_limit_the_newer_one_is_meant(bench: Bench, 
         await catalogue.backups.begin(trigger=Trigger.COMMAND, requested_by="a test", started_at=bench.scene.now),
         state=BackupState.STORED,
         finished_at=bench.scene.now,
-        archive_name="database_backup_20200101_000000.zip",
-        archive_bytes=30_000,
-        archive_sha256="5" * 64,
+        archive=archive_named("database_backup_20200101_000000.zip", bytes=30_000, sha256="5" * 64),
     )
     large = tmp_path / "large"
     large.write_bytes(random.Random(1).randbytes(30_000))

@@ -31,6 +31,7 @@ from bot.services.recovery.document import DOCUMENT_NAME, Document, read_documen
 from bot.services.recovery.pin import PinKeeper
 from bot.services.telegram.chat import TelegramChat
 from tests.demo.conftest import LoopbackSession
+from tests.world.catalogue import archive_named
 
 NOON = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
 
@@ -115,9 +116,7 @@ class Scene:
             await self.catalogue.backups.begin(trigger=Trigger.SCHEDULE, requested_by="test", started_at=self.now),
             state=BackupState.DELIVERED,
             finished_at=self.now,
-            archive_name=name,
-            archive_bytes=size,
-            archive_sha256=sha256(content).hexdigest(),
+            archive=archive_named(name, bytes=size, sha256=sha256(content).hexdigest()),
             databases=[backed_up(database, self.now) for database in names],
         )
         for number, offset in enumerate(range(0, size, volume), start=1):

@@ -81,9 +81,7 @@ class Rig:
                 backup_id,
                 state=BackupState.STORED,
                 finished_at=utc_now(),
-                archive_name=product.archive.path.name,
-                archive_bytes=product.archive.bytes,
-                archive_sha256=product.archive.sha256,
+                archive=product.archive,
                 databases=product.databases,
                 skipped=product.skipped,
             )
