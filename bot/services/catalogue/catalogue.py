@@ -59,7 +59,7 @@ class Catalogue:
         Raises BrokenCatalogueError (a CatalogueError) when the file is damaged or no database, CatalogueError when it
         is of a newer version, another application's, locked, not readable, or missing (`read_only`).
         """
-        return cls(CatalogueConnection(path, await connect(path, read_only=read_only), clock))
+        return cls(await connect(path, clock=clock, read_only=read_only))
 
     async def close(self) -> None:
         """Close the connection after what is queued is done; a second call does nothing."""
@@ -67,8 +67,7 @@ class Catalogue:
 
     async def data_version(self) -> int:
         """Return a number that changes when another connection wrote (https://www.sqlite.org/pragma.html)."""
-        async with self._db.lock:
-            self._db.require_open()
+        async with self._db.lock, self._db.transaction("BEGIN"):
             return await self._db.value(int, "PRAGMA data_version") or 0
 
     async def __aenter__(self) -> Self:

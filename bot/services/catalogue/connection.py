@@ -26,9 +26,6 @@ from bot.services.snapshot.source import uri_of
 BUSY_SECONDS = 10.0
 SIDECARS = ("-wal", "-shm", "-journal")
 
-_BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
 T = TypeVar("T")
 P = ParamSpec("P")
 Table = TypeVar("Table", bound="CatalogueTable")
@@ -41,12 +38,9 @@ class BrokenCatalogueError(CatalogueError):
 def explain(path: Path, error: sqlite3.Error) -> CourierError:
     """Return what SQLite's error means for people and what they can do about it."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the extended code's low byte is the primary one
-    if code in _BROKEN:
-        return BrokenCatalogueError(
-            f"The catalogue {path.name} is damaged: {error}.",
-            hint=f"Start the service: it sets {path} aside and rebuilds it from the archives on disk.",
-        )
-    if code in _LOCKED:
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return _broken(path, error)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return CatalogueError(
             f"The catalogue {path.name} is locked by another program.", hint=f"Close what has {path} open."
         )
@@ -57,6 +51,13 @@ def explain(path: Path, error: sqlite3.Error) -> CourierError:
     return CatalogueError(
         f"The catalogue {path.name} can't be used: {error}.",
         hint=f"See that {path} is a file that this user may read and write, in a folder that it may write.",
+    )
+
+
+def _broken(path: Path, why: object) -> BrokenCatalogueError:
+    return BrokenCatalogueError(
+        f"The catalogue {path.name} is damaged: {why}.",
+        hint=f"Start the service: it sets {path} aside and rebuilds it from the archives on disk.",
     )
 
 
@@ -109,16 +110,12 @@ class CatalogueConnection:
                 self._closed = True
                 await settled(self._database.close())
 
-    def require_open(self) -> None:
-        """Raises CatalogueError."""
-        if self._closed:
-            message = f"The catalogue {self.path.name} is closed."
-            raise CatalogueError(message)
-
     @asynccontextmanager
     async def transaction(self, begin: str) -> AsyncIterator[None]:
         """Begin, then commit or roll back. Raises CatalogueError or NoSpaceError for what SQLite refuses."""
-        self.require_open()
+        if self._closed:
+            message = f"The catalogue {self.path.name} is closed."
+            raise CatalogueError(message)
         try:
             await self.execute(begin)
             yield
@@ -199,7 +196,7 @@ class CatalogueTable:
         self._db = db
 
 
-async def connect(path: Path, *, read_only: bool) -> aiosqlite.Connection:
+async def connect(path: Path, *, clock: Clock, read_only: bool) -> CatalogueConnection:
     """Open a catalogue that is whole and of our version; create or migrate it when we may write.
 
     The file and its sidecars are the owner's alone (0600; SQLite gives the sidecars the mode of the file). Raises
@@ -212,7 +209,7 @@ async def connect(path: Path, *, read_only: bool) -> aiosqlite.Connection:
     try:
         if not read_only:
             await asyncio.to_thread(_make_private, path)
-        return await settled(_connect(path, read_only))
+        return await settled(_connect(path, clock, read_only))
     except sqlite3.Error as error:
         raise explain(path, error) from error
     except OSError as error:
@@ -220,19 +217,19 @@ async def connect(path: Path, *, read_only: bool) -> aiosqlite.Connection:
         raise CatalogueError(message, hint="See that this user may write that folder.") from error
 
 
-async def _connect(path: Path, read_only: bool) -> aiosqlite.Connection:
+async def _connect(path: Path, clock: Clock, read_only: bool) -> CatalogueConnection:
     if not read_only and (await asyncio.to_thread(path.stat)).st_size:
         # Looked at through a connection that can't write: closing one that can folds the log into a damaged file, or
         # deletes it, and with it what could still be saved by hand.
-        looking = await _open(path, "ro")
+        looking = await _open(path, clock, "ro")
         try:
-            await _examine(path, looking)
+            await _examine(looking)
         finally:
             await looking.close()
-    database = await _open(path, "ro" if read_only else "rw")
+    db = await _open(path, clock, "ro" if read_only else "rw")
     try:
         if read_only:
-            version = await _examine(path, database)
+            version = await _examine(db)
             if version < schema.VERSION:
                 message = f"The catalogue {path.name} is of version {version}, older than {schema.VERSION}."
                 raise CatalogueError(message, hint="Start the service once: it brings the catalogue up to date.")
@@ -240,18 +237,18 @@ async def _connect(path: Path, read_only: bool) -> aiosqlite.Connection:
             # WAL: `status` and `list` read from other processes while a run writes (https://www.sqlite.org/wal.html).
             # FULL: a delivery that was written down survives a power cut, or it would be sent twice.
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-                await database.execute_fetchall(f"PRAGMA {pragma}")
-            await _migrate(database)
+                await db.execute(f"PRAGMA {pragma}")
+            await _migrate(db)
     except BaseException:
-        await database.close()
+        await db.close()
         raise
-    return database
+    return db
 
 
-async def _open(path: Path, mode: str) -> aiosqlite.Connection:
+async def _open(path: Path, clock: Clock, mode: str) -> CatalogueConnection:
     database = await aiosqlite.connect(uri_of(path, mode=mode), uri=True, isolation_level=None, timeout=BUSY_SECONDS)
     database.row_factory = sqlite3.Row
-    return database
+    return CatalogueConnection(path, database, clock)
 
 
 def _make_private(path: Path) -> None:
@@ -267,50 +264,36 @@ def _make_private(path: Path) -> None:
                     file.chmod(0o600)
 
 
-async def _examine(path: Path, database: aiosqlite.Connection) -> int:
+async def _examine(db: CatalogueConnection) -> int:
     """Return the version of a catalogue that is whole and ours; raises what is wrong with it."""
-    version, ours, tables = await _identity(database)
+    version, ours, tables = await _identity(db)
     if version > schema.VERSION:
-        message = f"The catalogue {path.name} is of version {version}; this program knows {schema.VERSION}."
+        message = f"The catalogue {db.path.name} is of version {version}; this program knows {schema.VERSION}."
         raise CatalogueError(message, hint="A newer SQLite Courier wrote it. Install that version, or a newer one.")
     if not ours and (version or tables):
-        message = f"{path} is another application's database, not a catalogue."
+        message = f"{db.path} is another application's database, not a catalogue."
         raise CatalogueError(message, hint="Move it away, or point BACKUP_DIR at another folder.")
-    found = [str(row[0]) for row in await database.execute_fetchall("PRAGMA quick_check(5)")]
+    found = await db.column("PRAGMA quick_check(5)")
     if found != ["ok"]:
-        raise explain(path, _corrupt(found[0]))
+        raise _broken(db.path, found[0])
     if version == schema.VERSION and (missing := schema.TABLES - tables):
-        raise explain(path, _corrupt(f"it has no table {min(missing)}"))
+        raise _broken(db.path, f"it has no table {min(missing)}")
     return version
 
 
-async def _identity(database: aiosqlite.Connection) -> tuple[int, bool, frozenset[str]]:
-    version = next(iter(await database.execute_fetchall("PRAGMA user_version")))[0]
-    application = next(iter(await database.execute_fetchall("PRAGMA application_id")))[0]
-    tables = await database.execute_fetchall("SELECT name FROM sqlite_master WHERE type = 'table'")
-    names = frozenset(str(row[0]) for row in tables if not str(row[0]).startswith("sqlite_"))
-    return version, application == schema.APPLICATION_ID, names
+async def _identity(db: CatalogueConnection) -> tuple[int, bool, frozenset[str]]:
+    version = await db.value(int, "PRAGMA user_version") or 0
+    ours = await db.value(int, "PRAGMA application_id") == schema.APPLICATION_ID
+    tables = await db.column("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*'")
+    return version, ours, frozenset(tables)
 
 
-async def _migrate(database: aiosqlite.Connection) -> None:
-    await database.execute_fetchall("BEGIN IMMEDIATE")
-    try:
+async def _migrate(db: CatalogueConnection) -> None:
+    async with db.transaction("BEGIN IMMEDIATE"):
         # Asked again under the lock: a second process may have come first.
-        version, _, _ = await _identity(database)
+        version, _, _ = await _identity(db)
         for number, step in enumerate(schema.STEPS[version:], start=version + 1):
-            for statement in step:
-                await database.execute_fetchall(statement)
-            await database.execute_fetchall(f"PRAGMA user_version = {number}")
+            for statement in (*step, f"PRAGMA user_version = {number}"):
+                await db.execute(statement)
         if version < schema.VERSION:
-            await database.execute_fetchall(f"PRAGMA application_id = {schema.APPLICATION_ID}")
-        await database.execute_fetchall("COMMIT")
-    except BaseException:
-        with suppress(sqlite3.Error):
-            await database.execute_fetchall("ROLLBACK")
-        raise
-
-
-def _corrupt(what: str) -> sqlite3.DatabaseError:
-    error = sqlite3.DatabaseError(what)
-    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    return error
+            await db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
