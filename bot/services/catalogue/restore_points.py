@@ -126,7 +126,8 @@ class RestorePointTable(CatalogueTable):
 
     async def _points(self, ids: Collection[int]) -> tuple[RestorePoint, ...]:
         of, where = itemgetter("backup_id"), f"WHERE backup_id {AMONG} ORDER BY"
-        databases = await self._db.grouped(HeldDatabase, of, f"SELECT * FROM backed_up {where} position", ids)
+        held = f"SELECT backup_id, name, path, bytes, sha256 FROM backed_up {where} position"
+        databases = await self._db.grouped(HeldDatabase, of, held, ids)
         skipped = await self._db.grouped(SkippedRecord, of, f"SELECT * FROM skipped {where} position", ids)
         volumes = await self._db.grouped(StoredVolume, of, f"SELECT * FROM volumes {where} number", ids)
         return tuple(
