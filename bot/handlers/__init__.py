@@ -17,7 +17,7 @@ from bot.handlers.backup import LiveRuns, build_backup_router
 from bot.handlers.commands import register_commands
 from bot.handlers.dashboard import build_dashboard_router
 from bot.handlers.drawing.live import LiveView, Pace
-from bot.handlers.drawing.questions import Questions
+from bot.handlers.drawing.questions import VALID_FOR, Question
 from bot.handlers.drawing.screen import MessageOwners
 from bot.handlers.errors import build_error_router
 from bot.handlers.fallback import build_fallback_router
@@ -32,9 +32,9 @@ from bot.handlers.notes import build_notes_router
 from bot.handlers.own import build_own_router
 from bot.handlers.preferences import build_preferences_router
 from bot.handlers.restore import LiveRestores, build_restore_router
-from bot.handlers.schedule import build_schedule_router
-from bot.handlers.schedule_buttons import Proposals
+from bot.handlers.schedule import PROPOSAL_VALID_FOR, build_schedule_router
 from bot.handlers.settings import build_settings_router
+from bot.services.concurrency.tickets import Tickets
 from bot.texts import Texts
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ def build_dispatcher(
         live_runs=LiveRuns(courier.manager, courier.runs, courier.under_way, texts, clock, view),
         live_restores=LiveRestores(courier.restores, texts, clock, view),
         live_inbox=LiveInbox(texts, clock, view.pace),
-        questions=Questions(clock),
-        proposals=Proposals(clock),
+        questions=Tickets[Question](clock, most=200, valid=VALID_FOR),
+        proposals=Tickets[str](clock, most=100, valid=PROPOSAL_VALID_FOR),
     )
     dispatcher.include_router(build_root_router(patience=patience, stranger_log=stranger_log))
     return dispatcher

@@ -12,9 +12,10 @@ from bot.clock import Clock
 from bot.errors import CourierError
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import BackupAct, Delete, History, OfBackup
-from bot.handlers.drawing.questions import Questions
+from bot.handlers.drawing.questions import Question
 from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.models import DeliveryState, Recipient
+from bot.services.concurrency.tickets import Tickets
 from bot.texts import Texts, answers
 from bot.texts.backups import names_of
 
@@ -54,9 +55,9 @@ async def open_backup(
     manager: Manager,
     texts: Texts,
     clock: Clock,
-    questions: Questions,
+    questions: Tickets[Question],
 ) -> None:
-    questions.drop(press.canvas.chat_id, callback.from_user.id)  # Cancel on the question for a note leads here
+    questions.drop(callback.from_user.id)  # Cancel on the question for a note leads here
     await press.draw(await backup_screen(callback_data.id, callback_data.page, manager, texts, clock))
 
 

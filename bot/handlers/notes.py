@@ -10,9 +10,10 @@ from aiogram.types import CallbackQuery, Message, User
 from bot.clock import Clock
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import BackupAct, OfBackup
-from bot.handlers.drawing.questions import Answers, Question, Questions
+from bot.handlers.drawing.questions import Answers, Question
 from bot.handlers.drawing.screen import ButtonPress, MessageOwners, Screen
 from bot.handlers.history import backup_screen
+from bot.services.concurrency.tickets import Tickets
 from bot.texts import Texts, notes
 from bot.texts import schedule as words
 
@@ -39,10 +40,10 @@ async def ask_for_note(
     *,
     manager: Manager,
     texts: Texts,
-    questions: Questions,
+    questions: Tickets[Question],
 ) -> None:
     seen = await manager.details(callback_data.id)
-    questions.ask(press.canvas.chat_id, callback.from_user.id, _KIND, callback_data.id, callback_data.page)
+    questions.issue(Question(_KIND, (callback_data.id, callback_data.page)), under=callback.from_user.id)
     keyboard = keyboards.ask_note(seen, callback_data.page)
     await press.draw(Screen(texts.ask_note(seen), keyboard))
 
@@ -56,9 +57,9 @@ async def remove_note(
     housekeeping: Housekeeping,
     texts: Texts,
     clock: Clock,
-    questions: Questions,
+    questions: Tickets[Question],
 ) -> None:
-    questions.drop(press.canvas.chat_id, callback.from_user.id)
+    questions.drop(callback.from_user.id)
     await housekeeping.note(callback_data.id, "", actor=press.actor)
     await press.draw(await backup_screen(callback_data.id, callback_data.page, manager, texts, clock), notes.REMOVED)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from aiogram import Bot, F, Router
@@ -10,9 +11,10 @@ from aiogram.types import CallbackQuery, Message, User
 from bot.errors import CourierError
 from bot.handlers import schedule_buttons as buttons
 from bot.handlers.drawing.keyboards import Section, SettingsButton
-from bot.handlers.drawing.questions import Answers, Question, Questions
+from bot.handlers.drawing.questions import Answers, Question
 from bot.handlers.drawing.screen import ButtonPress, MessageOwners, Screen
-from bot.handlers.schedule_buttons import Confirm, Daily, Preset, Proposals, Reset, TypeIt
+from bot.handlers.schedule_buttons import Confirm, Daily, Preset, Reset, TypeIt
+from bot.services.concurrency.tickets import Tickets
 from bot.texts import Texts, answers
 from bot.texts import schedule as words
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from bot.services.schedule.timetable import Timetable
 
 _KIND = "schedule"
+PROPOSAL_VALID_FOR = timedelta(minutes=10)
 
 
 def build_schedule_router() -> Router:
@@ -43,9 +46,9 @@ async def open_schedule(
     manager: Manager,
     timetable: Timetable,
     texts: Texts,
-    questions: Questions,
+    questions: Tickets[Question],
 ) -> None:
-    questions.drop(press.canvas.chat_id, callback.from_user.id)
+    questions.drop(callback.from_user.id)
     await press.draw(await schedule_screen(manager, timetable, texts))
 
 
@@ -56,7 +59,7 @@ async def choose_preset(
     *,
     timetable: Timetable,
     texts: Texts,
-    proposals: Proposals,
+    proposals: Tickets[str],
 ) -> None:
     expression = buttons.EXPRESSIONS[callback_data.every]
     await press.draw(await _proposal(expression, callback.from_user.id, timetable, texts, proposals))
@@ -69,7 +72,7 @@ async def pick_time(
     *,
     timetable: Timetable,
     texts: Texts,
-    proposals: Proposals,
+    proposals: Tickets[str],
 ) -> None:
     """Ask for the hour, then for the minute, then show what it would mean."""
     if callback_data.hour > 23:
@@ -81,8 +84,10 @@ async def pick_time(
         await press.draw(await _proposal(expression, callback.from_user.id, timetable, texts, proposals))
 
 
-async def ask_for_expression(callback: CallbackQuery, press: ButtonPress, texts: Texts, questions: Questions) -> None:
-    questions.ask(press.canvas.chat_id, callback.from_user.id, _KIND)
+async def ask_for_expression(
+    callback: CallbackQuery, press: ButtonPress, texts: Texts, questions: Tickets[Question]
+) -> None:
+    questions.issue(Question(_KIND), under=callback.from_user.id)
     await press.draw(Screen(texts.ask_expression(), buttons.cancel()))
 
 
@@ -95,8 +100,8 @@ async def type_expression(
     board: MessageOwners,
     timetable: Timetable,
     texts: Texts,
-    questions: Questions,
-    proposals: Proposals,
+    questions: Tickets[Question],
+    proposals: Tickets[str],
 ) -> None:
     """Show what the typed expression would mean, or say what is wrong with it and ask again."""
     canvas = board.canvas(bot, message.chat.id)
@@ -107,7 +112,7 @@ async def type_expression(
     try:
         screen = await _proposal(typed, person.id, timetable, texts, proposals)
     except CourierError as error:
-        questions.ask(message.chat.id, person.id, _KIND)
+        questions.issue(Question(_KIND), under=person.id)
         screen = Screen(words.ask_again(error), buttons.cancel())
     await canvas.draw(screen)
 
@@ -120,15 +125,15 @@ async def confirm_schedule(
     manager: Manager,
     timetable: Timetable,
     texts: Texts,
-    proposals: Proposals,
+    proposals: Tickets[str],
 ) -> None:
-    expression = proposals.take(callback_data.id, callback.from_user.id)
-    if expression is None:
+    proposal = proposals.take(callback_data.id, callback.from_user.id)
+    if proposal is None or proposals.is_late(proposal):
         await press.answer(answers.QUESTION_EXPIRED, alert=True)
         await press.draw(await schedule_screen(manager, timetable, texts))
         return
     before = await timetable.plan()
-    plan = await timetable.change(expression, actor=press.actor, admin_id=callback.from_user.id)
+    plan = await timetable.change(proposal.value, actor=press.actor, admin_id=callback.from_user.id)
     await press.draw(
         await schedule_screen(manager, timetable, texts), words.ALREADY if plan == before else words.CHANGED
     )
@@ -161,8 +166,10 @@ async def schedule_screen(manager: Manager, timetable: Timetable, texts: Texts) 
     return Screen(texts.schedule(status, runs), buttons.schedule(overridden=overridden))
 
 
-async def _proposal(expression: str, admin_id: int, timetable: Timetable, texts: Texts, proposals: Proposals) -> Screen:
+async def _proposal(
+    expression: str, admin_id: int, timetable: Timetable, texts: Texts, proposals: Tickets[str]
+) -> Screen:
     """Draw what an expression would mean, with the button that makes it so. Raises `ScheduleRefusedError`."""
     preview = await timetable.preview(expression)
     text = texts.proposal(preview.expression, preview.runs, preview.reach, timetable.now())
-    return Screen(text, buttons.confirm(proposals.offer(preview.expression, admin_id)))
+    return Screen(text, buttons.confirm(proposals.issue(preview.expression, owner=admin_id)))

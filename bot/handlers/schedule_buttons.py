@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -12,11 +10,7 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardMarkup
 from pydantic import Field
 
-from bot.clock import Clock
 from bot.handlers.drawing.keyboards import Row, Section, SettingsButton, button, keyboard
-
-VALID_FOR = timedelta(minutes=10)
-_REMEMBERED = 100
 
 
 class Every(StrEnum):
@@ -46,38 +40,15 @@ class TypeIt(CallbackData, prefix="crontype"):
 
 
 class Confirm(CallbackData, prefix="cronset"):
-    id: Annotated[int, Field(ge=1, lt=2**31)]
+    """Follow what was proposed under an id."""
+
+    id: Annotated[str, Field(pattern=r"^[0-9a-f]{1,10}$")]
 
 
 class Reset(CallbackData, prefix="cronreset"):
     """Follow `.env` again; asks first."""
 
     sure: bool
-
-
-class Proposals:
-    """Schedules that were shown and wait for a yes, each for the admin who asked; bounded in number and time."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._last = 0
-        self._open: OrderedDict[int, tuple[str, int, datetime]] = OrderedDict()
-
-    def offer(self, expression: str, admin_id: int) -> int:
-        """Keep an expression; return its id."""
-        self._last += 1
-        self._open[self._last] = (expression, admin_id, self._clock())
-        while len(self._open) > _REMEMBERED:
-            self._open.popitem(last=False)
-        return self._last
-
-    def take(self, number: int, admin_id: int) -> str | None:
-        """Return what that admin was offered under that id, once and for ten minutes."""
-        expression, admin, at = self._open.get(number, ("", 0, self._clock()))
-        if admin != admin_id or not timedelta() <= self._clock() - at <= VALID_FOR:
-            return None
-        del self._open[number]
-        return expression
 
 
 TO_SETTINGS: Row = [button("‹ Back", SettingsButton(section=Section.ALL))]
@@ -107,9 +78,9 @@ def minutes(hour: int) -> InlineKeyboardMarkup:
     return keyboard(*(choices[at : at + 4] for at in range(0, 12, 4)), TO_SCHEDULE)
 
 
-def confirm(number: int) -> InlineKeyboardMarkup:
+def confirm(proposal_id: str) -> InlineKeyboardMarkup:
     """Return the second step of a change."""
-    yes = button("✅ Follow this schedule", Confirm(id=number), ButtonStyle.SUCCESS)
+    yes = button("✅ Follow this schedule", Confirm(id=proposal_id), ButtonStyle.SUCCESS)
     return keyboard([yes], [button("Cancel", SettingsButton(section=Section.SCHEDULE))])
 
 

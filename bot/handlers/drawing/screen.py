@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum, auto
@@ -13,6 +12,7 @@ from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import CallbackQuery, InlineKeyboardMarkup, LinkPreviewOptions, Message
 
 from bot.clock import Clock
+from bot.services.concurrency.tickets import Tickets
 from bot.services.telegram.refusals import GONE_MESSAGES
 from bot.texts import ANSWER_LIMIT, cut
 
@@ -43,7 +43,7 @@ class MessageOwners:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._newest: OrderedDict[tuple[int, int], str] = OrderedDict()
+        self._newest = Tickets[str](clock, most=_REMEMBERED)
         self._tickets = itertools.count(1)
 
     def canvas(self, bot: Bot, chat_id: int) -> MessageSlot:
@@ -59,7 +59,8 @@ class MessageOwners:
         if callback.message is not None:
             canvas.chat_id = callback.message.chat.id
             canvas.origin = (canvas.chat_id, callback.message.message_id)
-            canvas.former = self._newest.get(canvas.origin, "")
+            former = self._newest.find(canvas.origin)
+            canvas.former = former.value if former is not None else ""
             if claim:
                 self.claim(canvas.origin, callback.id)
         if isinstance(callback.message, Message) and self._clock() - callback.message.date < EDITABLE_FOR:
@@ -68,14 +69,12 @@ class MessageOwners:
 
     def claim(self, place: tuple[int, int], ticket: str) -> None:
         """Give a message to a new holder."""
-        self._newest[place] = ticket
-        self._newest.move_to_end(place)
-        while len(self._newest) > _REMEMBERED:
-            self._newest.popitem(last=False)
+        self._newest.issue(ticket, under=place)
 
     def holds(self, place: tuple[int, int] | None, ticket: str) -> bool:
         """Tell whether nobody has claimed the message since."""
-        return place is None or self._newest.get(place, ticket) == ticket
+        newest = self._newest.find(place)
+        return newest is None or newest.value == ticket
 
 
 class Edited(Enum):
