@@ -43,7 +43,7 @@ def build_routers(
                 max_count=settings.object_max_count,
                 clock=clock,
             )
-    if settings.email_to and settings.smtp_url is not None:
+    if settings.email_to and settings.smtp_url:
         from bot.services.mail.client import MB, MailClient  # noqa: PLC0415 - an extra
         from bot.services.mail.destination import MailDestination  # noqa: PLC0415
         from bot.services.mail.notices import MailNotices  # noqa: PLC0415
@@ -89,14 +89,12 @@ def access(settings: Settings, url: str) -> BucketAccess:
         config["region"] = settings.s3_region or ("us-east-1" if settings.s3_endpoint else "")
         config["endpoint"] = settings.s3_endpoint
         config["access_key_id"] = settings.s3_access_key_id
-        if settings.s3_secret_access_key is not None:
-            config["secret_access_key"] = settings.s3_secret_access_key.get_secret_value()
+        config["secret_access_key"] = settings.s3_secret_access_key.get_secret_value()
     elif url.startswith("gs://") and settings.gcs_service_account_file is not None:
         config["service_account"] = str(settings.gcs_service_account_file)
     elif url.startswith("az://"):
         config["account_name"] = settings.azure_storage_account
-        if settings.azure_storage_key is not None:
-            config["account_key"] = settings.azure_storage_key.get_secret_value()
+        config["account_key"] = settings.azure_storage_key.get_secret_value()
     return BucketAccess(
         config={key: value for key, value in config.items() if value},
         allow_http=settings.s3_endpoint.startswith("http://"),

@@ -77,7 +77,7 @@ def build_bot(settings: Settings, *, dated: Callable[[datetime, datetime], None]
     if settings.telegram_api:
         server = TelegramAPIServer.from_base(settings.telegram_api, is_local=settings.telegram_local)
     try:
-        proxy = settings.proxy.get_secret_value() if settings.proxy else None
+        proxy = settings.proxy.get_secret_value() or None
         session = DatedSession(on_date=dated, api=server, proxy=proxy)
     except RuntimeError as error:
         raise TelegramError(

@@ -11,16 +11,10 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 
+from bot.config.values import raise_all, split_items, split_url
 from bot.errors import how_to_install
 from bot.journal.redaction import redact
 from bot.services.mail.server import MailServer
-
-SECRET_FILES = {
-    "S3_SECRET_ACCESS_KEY_FILE": "S3_SECRET_ACCESS_KEY",
-    "AZURE_STORAGE_KEY_FILE": "AZURE_STORAGE_KEY",
-    "SMTP_PASSWORD_FILE": "SMTP_PASSWORD",
-}
-SECRETS = ("S3_SECRET_ACCESS_KEY", "AZURE_STORAGE_KEY", "SMTP_PASSWORD")
 
 _MAILBOX = re.compile(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
@@ -34,9 +28,7 @@ def store_urls(value: Any) -> tuple[str, ...]:
         return tuple(value)
     found: list[str] = []
     faults: list[str] = []
-    for item in re.split(r"[,;\s]+", value.strip()):
-        if not item:
-            continue
+    for item in split_items(value):
         scheme, separator, rest = item.partition("://")
         bucket, _, prefix = rest.partition("/")
         if "@" in rest or "?" in rest or "#" in rest:
@@ -49,22 +41,8 @@ def store_urls(value: Any) -> tuple[str, ...]:
             faults.append(f"holds {item!r}, with an empty part in its prefix: write s3://bucket/prefix.")
         else:
             found.append(item.rstrip("/"))
-    if faults:
-        raise ValueError("\n".join(faults))
+    raise_all(faults)
     return tuple(dict.fromkeys(found))
-
-
-def endpoint(value: Any) -> str:
-    """Read the address of an S3-compatible server."""
-    text = str(value).strip().rstrip("/")
-    if not text:
-        return ""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-        raise ValueError(
-            "is no http:// or https:// address: write the server's base address, such as https://s3.example.org."
-        )
-    return text
 
 
 def word(value: Any) -> str:
@@ -73,11 +51,6 @@ def word(value: Any) -> str:
     if re.search(r"\s", text):
         raise ValueError("holds a space: write it as your provider shows it.")
     return text
-
-
-def secret(value: Any) -> SecretStr:
-    """Read a secret."""
-    return SecretStr((value.get_secret_value() if isinstance(value, SecretStr) else str(value)).strip())
 
 
 def key_file(value: Any) -> Path:
@@ -100,46 +73,44 @@ def mailboxes(value: Any) -> tuple[str, ...]:
     """Read a list of addresses."""
     if not isinstance(value, str):
         return tuple(value)
-    items = [item for item in re.split(r"[,;\s]+", value.strip()) if item]
+    items = split_items(value)
     wrong = [item for item in items if not _MAILBOX.fullmatch(item)]
-    if wrong:
-        raise ValueError("\n".join(f"holds {item!r}, no address: write ops@example.org." for item in wrong))
+    raise_all([f"holds {item!r}, no address: write ops@example.org." for item in wrong])
     return tuple(dict.fromkeys(items))
 
 
-def smtp_url(value: Any) -> SecretStr:
-    """Check the address of a mail server. It may hold a password, so no message repeats it."""
-    text = (value.get_secret_value() if isinstance(value, SecretStr) else str(value)).strip()
+def smtp_url(text: str) -> str:
+    """Check the address of a mail server, which may hold a password."""
     mend = "write it as smtp+starttls://user@host:587, smtps://user@host:465 or smtp://host:25."
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise ValueError(f"can't be read as an address: {mend}") from None
-    if parts.scheme not in _PORTS or not host:
+    parts = split_url(text)
+    if parts is None or parts.scheme not in _PORTS:
         raise ValueError(f"is no address of a mail server: {mend}")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError(f"holds more than a server, perhaps a password with / or # in it (write %2F, %23): {mend}")
-    return SecretStr(text)
+    return text
 
 
-def shown_smtp_url(url: SecretStr) -> str:
+def shown_smtp_url(text: str) -> str:
     """Return the address without its password."""
-    parts = urlsplit(url.get_secret_value())
+    parts = urlsplit(text)
     user = f"{parts.username}{':…' if parts.password else ''}@" if parts.username else ""
     return f"{parts.scheme}://{user}{parts.hostname}{f':{parts.port}' if parts.port else ''}"
 
 
-def mail_server(url: SecretStr, password: SecretStr | None) -> MailServer:
+def hide_smtp_url(text: str) -> None:
+    userinfo = text.partition("://")[2].rpartition("@")[0]
+    redact.add(userinfo.partition(":")[2])
+
+
+def mail_server(url: SecretStr, password: SecretStr) -> MailServer:
     """Return what the settings say of the mail server; SMTP_PASSWORD goes before a password in the URL."""
     parts = urlsplit(url.get_secret_value())
-    given = password.get_secret_value() if password else unquote(parts.password or "")
     return MailServer(
         host=parts.hostname or "",
         port=parts.port or _PORTS[parts.scheme],
         tls={"smtp": "none", "smtps": "tls"}.get(parts.scheme, "starttls"),
         user=unquote(parts.username or ""),
-        password=given,
+        password=password.get_secret_value() or unquote(parts.password or ""),
     )
 
 
@@ -165,11 +136,3 @@ def faults_between(texts: Mapping[str, str], *, need_packages: bool) -> list[str
         if texts.get("EMAIL_TO") and importlib.util.find_spec("aiosmtplib") is None:
             faults.append(f"EMAIL_TO needs the package aiosmtplib: run {how_to_install('mail')}.")
     return faults
-
-
-def keep_secret(texts: Mapping[str, str]) -> None:
-    """Hide the secrets everywhere from now on."""
-    for name in SECRETS:
-        redact.add(texts.get(name, ""))
-    userinfo = texts.get("SMTP_URL", "").partition("://")[2].rpartition("@")[0]
-    redact.add(userinfo.partition(":")[2])

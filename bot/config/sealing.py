@@ -1,6 +1,6 @@
 """Validates the settings of sealing: public keys, a passphrase that is strong enough, the file of secret keys.
 
-The readers raise ValueError as those of `settings_values` do; no message holds a secret.
+The readers raise ValueError as those of `values` do; no message holds a secret.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from bot.config.values import raise_all, split_items
 from bot.errors import SealError
 from bot.services.sealing.keys import Keys, Seal, fingerprint, read_identity_file, secret_keys_in
 
@@ -37,11 +38,11 @@ _NEEDED = 10
 def public_keys(value: Any) -> tuple[str, ...]:
     from bot.services.sealing.age import require_public_key  # noqa: PLC0415 - only sealing brings pyrage along
 
-    items = re.split(r"[,;\s]+", value) if isinstance(value, str) else [str(item) for item in value]
+    items = split_items(value) if isinstance(value, str) else [str(item) for item in value]
     faults, found = [], []
     if "ssh-" in str(value):
         raise ValueError("holds an SSH key: write age keys, which begin with age1; `sqlite-courier keygen` makes one.")
-    for item in filter(None, (item.strip("'\"[]") for item in items)):
+    for item in items:
         if secret_keys_in(item) or item.upper().startswith("AGE-SECRET-KEY-"):
             faults.append(
                 "holds a SECRET key: write the public one, which begins with age1. Keep the secret one off this server."
@@ -56,18 +57,14 @@ def public_keys(value: Any) -> tuple[str, ...]:
             except SealError as error:
                 raise ValueError(f"can't be used: {error.sentence} Run {error.hint}.") from None
             found.append(item)
-    if faults:
-        raise ValueError("\n".join(faults))
+    raise_all(faults)
     return tuple(dict.fromkeys(found))
 
 
-def passphrase(value: Any) -> SecretStr:
+def passphrase(text: str) -> str:
     """Refuse what is guessed first; a long one of random words passes."""
     from bot.services.sealing.age import INSTALL, is_installed  # noqa: PLC0415
 
-    text = (value.get_secret_value() if isinstance(value, SecretStr) else str(value)).strip()
-    if not text:
-        return SecretStr("")
     if not is_installed():
         raise ValueError(f"can't be used: the package that seals archives is not installed. Run {INSTALL}.")
     mend = "write five or more random words, or let `sqlite-courier keygen` make a key and set AGE_RECIPIENTS."
@@ -80,7 +77,7 @@ def passphrase(value: Any) -> SecretStr:
     rest = _without_common_words(text)
     if len(rest) < _NEEDED or len(set(rest)) < 7:
         raise ValueError(f"is made of what is guessed first (common words, rows of keys, repetitions): {mend}")
-    return SecretStr(text)
+    return text
 
 
 def identity_file(value: Any) -> Path:

@@ -11,12 +11,10 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
-
-from pydantic import SecretStr
+from urllib.parse import SplitResult, urlsplit
 
 from bot.models import Recipient
 
@@ -25,12 +23,8 @@ SAMPLE_TOKEN = "1234567890:SAMPLE-PUT-THE-TOKEN-OF-YOUR-BOT-xx"  # noqa: S105 - 
 SAMPLE_ADMIN = "your-number"
 SAMPLE_DATABASE = "/path/to/your.db"
 
-_TOKEN = re.compile(r"[0-9]{6,}:[A-Za-z0-9_-]{35}")
-_RECIPIENT = re.compile(r"(-?[0-9]+)(?:/([0-9]+))?")
-_TOPIC_LINK = re.compile(r"(?:https?://)?t\.me/c/([0-9]+)(?:/([0-9]+))?.*")
-_CHAT_ID_LIMIT = 1 << 52  # Bot API: a chat's number has at most 52 significant bits
+_UNITS = {"m": 60, "min": 60, "h": 3600, "d": 86_400}
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-_PROXY_SCHEMES = ("http", "socks4", "socks5")
 
 
 def whole_number(low: int, high: int) -> Callable[[Any], int]:
@@ -59,6 +53,38 @@ def seconds(high: int) -> Callable[[Any], float]:
     return read
 
 
+def span(least: timedelta, most: timedelta, *, off: bool = False) -> Callable[[Any], timedelta]:
+    """Make a reader of lengths of time such as `90m`, `6h` or `2d`; with `off` also the word, which is no length."""
+    mend = f"write a length of time such as 90m, 6h or 2d{', or off' if off else ''}."
+
+    def read(value: Any) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        text = str(value).strip().lower()
+        if off and text == "off":
+            return timedelta()
+        match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)\s*(m|min|h|d)", text)
+        if match is None:
+            raise ValueError(f"is {value!r}, which is no length of time: {mend}")
+        length = timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+        if not least <= length <= most:
+            raise ValueError(f"is {value!r}, out of range: write {as_span(least)} to {as_span(most)}.")
+        return length
+
+    return read
+
+
+def as_span(length: timedelta) -> str:
+    """Return a length of time as it is written in a setting."""
+    seconds = length.total_seconds()
+    if not seconds:
+        return "off"
+    for unit in ("d", "h"):
+        if seconds % _UNITS[unit] == 0:
+            return f"{seconds / _UNITS[unit]:.0f}{unit}"
+    return f"{seconds / 60:g}m"
+
+
 def boolean(value: Any) -> bool:
     if isinstance(value, bool):
         return value
@@ -83,71 +109,6 @@ def one_of(choices: Iterable[str], *, upper: bool = False) -> Callable[[Any], st
     return read
 
 
-def bot_token(value: Any) -> SecretStr:
-    """Check the shape that @BotFather gives out. The token is in no message."""
-    token = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-    token = token.strip()
-    if token == SAMPLE_TOKEN:
-        raise ValueError("is still the sample of .env.example: put the token that @BotFather gave your bot.")
-    if token and not _TOKEN.fullmatch(token):
-        raise ValueError(
-            "does not look like a bot's token (digits, a colon, then 35 letters, digits, - or _): "
-            "copy it whole from @BotFather."
-        )
-    return SecretStr(token)
-
-
-def admin_ids(value: Any) -> tuple[int, ...]:
-    if not isinstance(value, str):
-        return tuple(whole_number(1, _CHAT_ID_LIMIT)(item) for item in value)
-    found: list[int] = []
-    faults: list[str] = []
-    items = _split_ids(value)
-    if value.strip() and not items:
-        raise ValueError(f"is {value!r}, which holds no number: put yours; @userinfobot tells it.")
-    for item in items:
-        if item == SAMPLE_ADMIN:
-            faults.append("is still the sample of .env.example: put your own Telegram number; @userinfobot tells it.")
-        elif item.startswith("@"):
-            faults.append(f"names {item}: a bot can't look names up; put the number that @userinfobot tells.")
-        elif not re.fullmatch(r"-?[0-9]+", item):
-            faults.append(f"holds {item!r}, not a number: write people's numbers, separated by commas.")
-        elif item.startswith("-"):
-            faults.append(f"holds {item}, the number of a group: an admin is a person; a group goes into DELIVER_TO.")
-        elif not 0 < int(item) < _CHAT_ID_LIMIT:
-            faults.append(f"holds {item}, which is no Telegram number: @userinfobot tells yours.")
-        else:
-            found.append(int(item))
-    _raise_all(faults)
-    return tuple(dict.fromkeys(found))
-
-
-def recipients(value: Any) -> tuple[Recipient, ...]:
-    if not isinstance(value, str):
-        return tuple(value)
-    found: list[Recipient] = []
-    faults: list[str] = []
-    for item in _split_ids(value):
-        match = _RECIPIENT.fullmatch(item)
-        link = _TOPIC_LINK.fullmatch(item)
-        if link:
-            address = f"-100{link[1]}" + (f"/{link[2]}" if link[2] else "")
-            faults.append(f"holds the link {item}: write its numbers, {address}.")
-        elif item.startswith("@") or "t.me/" in item:
-            faults.append(
-                f"names {item}: write the chat's number instead, such as -1001234567890; "
-                "web.telegram.org shows it at the end of the address."
-            )
-        elif match is None:
-            faults.append(f"holds {item!r}, no chat: write numbers such as 77, -1001234567890 or -1001234567890/42.")
-        elif not 0 < abs(int(match[1])) < _CHAT_ID_LIMIT or (match[2] and not 0 < int(match[2]) < 1 << 31):
-            faults.append(f"holds {item}, which is no chat's number: write one such as 77 or -1001234567890/42.")
-        else:
-            found.append(Recipient(chat_id=int(match[1]), thread_id=int(match[2]) if match[2] else None))
-    _raise_all(faults)
-    return tuple(dict.fromkeys(found))
-
-
 def database_patterns(value: Any) -> tuple[str, ...]:
     r"""Split a list of paths and globs at commas, semicolons and newlines; quotes keep an item whole.
 
@@ -164,7 +125,7 @@ def database_patterns(value: Any) -> tuple[str, ...]:
             faults.append(f"holds {item!r}: write the path of a file, such as /srv/bot/data.db.")
         elif any(ord(character) < ord(" ") for character in item):
             faults.append(f"holds {item!r}, with a control character in it: in a JSON list write a backslash twice.")
-    _raise_all(faults)
+    raise_all(faults)
     return tuple(dict.fromkeys(_expand_home(item) for item in items))
 
 
@@ -196,71 +157,53 @@ def cron_expression_or_off(value: Any) -> str:
     return "off" if str(value).strip().lower() == "off" else cron_expression(value)
 
 
-def time_zone(value: Any) -> ZoneInfo:
-    if isinstance(value, ZoneInfo):
-        return value
-    text = str(value).strip()
-    try:
-        return ZoneInfo(text)
-    except (KeyError, ValueError, OSError):
-        if (shift := re.fullmatch(r"(?i)(?:UTC|GMT)\s*([+-])0?(\d{1,2})(?::?00)?", text)) and int(shift[2]) <= 12:
-            # Their signs are those of POSIX: the hours to be added to get to UTC.
-            fixed = f"Etc/GMT{'-' if shift[1] == '+' else '+'}{int(shift[2])}" if int(shift[2]) else "UTC"
-            raise ValueError(
-                f"is {text!r}, not the IANA name of a time zone: write that of a city, such as Europe/Berlin, which"
-                f" follows its clock changes; {fixed} is this one without any."
-            ) from None
-        names = {name.lower(): name for name in available_timezones()}
-        by_city = {name.rpartition("/")[2]: names[name] for name in sorted(names)}
-        written = text.lower().replace(" ", "_")
-        near = difflib.get_close_matches(written, names, 1, 0.7)
-        best = names[near[0]] if near else by_city.get(written, "")
-        mend = f"did you mean {best}?" if best else "write one such as Europe/Berlin or UTC."
-        raise ValueError(f"is {text!r}, not the IANA name of a time zone: {mend}") from None
+def base_url(example: str, *, but: str = "?") -> Callable[[Any], str]:
+    """Make a reader of the addresses of servers; `but` is what is in none of them."""
+    mend = f"write the server's base address, such as {example}."
+
+    def read(value: Any) -> str:
+        text = str(value).strip().rstrip("/")
+        if not text:
+            return ""
+        parts = split_url(text)
+        if parts is None or parts.scheme not in ("http", "https"):
+            raise ValueError(f"is no http:// or https:// address: {mend}")
+        if parts.query or parts.fragment or but in parts.path or parts.username is not None:
+            raise ValueError(f"holds more than a base address: {mend}")
+        return text
+
+    return read
 
 
-def api_url(value: Any) -> str:
-    text = str(value).strip().rstrip("/")
-    if not text:
-        return ""
-    mend = "write the server's base address, such as http://127.0.0.1:8081."
-    host = _split_url(text)
-    if host is None or urlsplit(text).scheme not in ("http", "https"):
-        raise ValueError(f"is no http:// or https:// address: {mend}")
-    parts = urlsplit(text)
-    if parts.query or parts.fragment or "/bot" in parts.path or parts.username is not None:
-        raise ValueError(f"holds more than a base address: {mend}")
-    return text
+def as_written(value: Any) -> str:
+    """Return a value as it is written in a setting; no secret."""
+    match value:
+        case timedelta() as length:
+            return as_span(length)
+        case tuple() as items:
+            return ", ".join(item.address if isinstance(item, Recipient) else str(item) for item in items)
+        case bool() as flag:
+            return "true" if flag else "false"
+        case float() as number:
+            return f"{number:g}"
+        case _:
+            return "" if value is None else str(value)
 
 
-def proxy_url(value: Any) -> SecretStr:
-    """Check the address of a proxy. It may hold a password, so no message repeats it."""
-    text = (value.get_secret_value() if isinstance(value, SecretStr) else str(value)).strip()
-    mend = "write it as socks5://user:password@host:port or http://host:port."
-    host = _split_url(text)
-    scheme = urlsplit(text).scheme if host else ""
-    if host is None:
-        raise ValueError(f"is no address of a proxy: {mend}")
-    if scheme not in _PROXY_SCHEMES:
-        note = " (socks5 looks names up at the proxy already)" if scheme == "socks5h" else ""
-        raise ValueError(f"is of the unknown kind {scheme}://{note}: {mend}")
-    if host[1] is None:
-        raise ValueError(f"names no port: {mend}")
-    return SecretStr(text)
-
-
-def _split_url(text: str) -> tuple[str, int | None] | None:
-    """Return host and port of a URL, None when it can't be read or names no host."""
+def split_url(text: str) -> SplitResult | None:
+    """Return the parts of an address; None when it can't be read or names no host."""
     if "://" not in text or re.search(r"\s", text):
         return None
     try:
         parts = urlsplit(text)
-        return (parts.hostname, parts.port) if parts.hostname else None
+        _ = parts.port  # raises where it is no number
     except ValueError:
         return None
+    return parts if parts.hostname else None
 
 
-def _split_ids(text: str) -> list[str]:
+def split_items(text: str) -> list[str]:
+    """Return what is separated by commas, semicolons or white space, without brackets and quotes."""
     text = re.sub(r"^\s*\[(.*)\]\s*$", r"\1", text, flags=re.DOTALL)
     return [item for part in re.split(r"[,;\s]+", text) if (item := part.strip("'\""))]
 
@@ -305,6 +248,7 @@ def _expand_home(text: str) -> str:
         raise ValueError(f"holds {text!r}, but no home folder is known here: write the whole path.") from None
 
 
-def _raise_all(faults: list[str]) -> None:
+def raise_all(faults: list[str]) -> None:
+    """Raise one ValueError, a line for each fault, where there are any."""
     if faults:
         raise ValueError("\n".join(faults))

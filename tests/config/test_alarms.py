@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.config.alarms import as_span, keep_urls_secret, masked_url, masked_urls, span, split_urls
+from bot.config.alarms import hide_urls, masked_url, masked_urls, split_urls
 from bot.config.settings import load_settings
+from bot.config.values import as_span, span
 from bot.errors import SettingsError
 from bot.journal.redaction import redact
 
@@ -82,7 +83,8 @@ def test_addresses_are_masked_and_redacted() -> None:
     """`config` shows the kinds and the host; what stood in them is hidden in every text, and hosts are not."""
     assert masked_urls("ntfy://my-private-topic, discord://123/abc") == "ntfy://…, discord://…"
     assert masked_url("https://user:pw@hc-ping.com:8000/uuid?x=1") == "https://hc-ping.com:8000/…"
-    keep_urls_secret("ntfy://my-private-topic@ntfy.example.org/other-topic-77", "https://hc-ping.com/0f1e2d3c-uuid")
+    hide_urls("ntfy://my-private-topic@ntfy.example.org/other-topic-77")
+    hide_urls("https://hc-ping.com/0f1e2d3c-uuid")
     told = redact("POST https://ntfy.example.org/my-private-topic and /other-topic-77, /0f1e2d3c-uuid at hc-ping.com")
     assert told == "POST https://ntfy.example.org/[hidden] and /[hidden], /[hidden] at hc-ping.com"
 

@@ -34,7 +34,7 @@ def test_the_required_settings_are_enough() -> None:
     assert (settings.max_backup_age_days, settings.max_backup_count) == (7, 50)
     assert (settings.retry_attempts, settings.retry_delay, settings.busy_timeout) == (3, 5.0, 30.0)
     assert (settings.check, settings.compression) == (CheckMethod.FULL, Compression.AUTO)
-    assert (settings.telegram_api, settings.telegram_local, settings.proxy) == ("", False, None)
+    assert (settings.telegram_api, settings.telegram_local, settings.proxy) == ("", False, SecretStr(""))
     assert (settings.snapshot_dir, settings.allow_journal_recovery) == (None, False)
     assert settings.warnings == ()
 
@@ -157,7 +157,6 @@ def test_secrets_can_stand_in_files() -> None:
     Path(".env").write_text(f"{required}BOT_TOKEN_FILE=token\nPROXY_FILE=proxy\n")
     settings = load_settings(need_telegram=False)
     assert settings.bot_token.get_secret_value() == TOKEN
-    assert settings.proxy is not None
     assert settings.proxy.get_secret_value() == "socks5://u:p@h:1080"
     shown = {name: (value, place) for name, value, place in settings.effective()}
     assert shown["BOT_TOKEN"] == ("123456789:…78", "file")
