@@ -27,12 +27,12 @@ from bot.services.restore import context
 
 step, made = sys.argv.pop(1), context.RestoreContext.__init__
 
-def mark(what):
+def on_step(what):
     if what == step:
         os.kill(os.getpid(), signal.SIGKILL)
 
 def make(self, **values):
-    made(self, **values | {"mark": mark})
+    made(self, **values | {"on_step": on_step})
 
 context.RestoreContext.__init__ = make
 from bot.cli.main import main

@@ -13,10 +13,10 @@ from pathlib import Path
 from loguru import logger
 
 from bot.errors import AbortedError, CourierError
-from bot.models import CheckMethod
+from bot.models import CheckMethod, ReportRestore
 from bot.services.concurrency.abort import Abort
 from bot.services.files.names import folded
-from bot.services.restore.context import Report, RestoreContext
+from bot.services.restore.context import RestoreContext
 from bot.services.restore.intake import take_in
 from bot.services.restore.journal import Record
 from bot.services.restore.sources import find_source
@@ -24,35 +24,35 @@ from bot.services.restore.sources import find_source
 
 @asynccontextmanager
 async def brought_by(
-    house: RestoreContext, record: Record, names: Sequence[str], room: Path, *, abort: Abort, report: Report
+    context: RestoreContext, record: Record, names: Sequence[str], scratch: Path, *, abort: Abort, report: ReportRestore
 ) -> AsyncIterator[Mapping[str, Path]]:
     """Give private copies of what a restore brought of those databases, by name, as long as the context lives.
 
     One that can't be had is left out: its archive is gone, was never catalogued, or holds something else by now.
     Raises `AbortedError`.
     """
-    folder = room / "brought"
+    folder = scratch / "brought"
     await asyncio.to_thread(folder.mkdir, 0o700)
     try:
-        yield await _unpacked(house, record, names, folder, abort=abort, report=report)
+        yield await _unpacked(context, record, names, folder, abort=abort, report=report)
     finally:
         await asyncio.to_thread(partial(shutil.rmtree, folder, ignore_errors=True))
 
 
 async def _unpacked(
-    house: RestoreContext, record: Record, names: Sequence[str], folder: Path, *, abort: Abort, report: Report
+    context: RestoreContext, record: Record, names: Sequence[str], folder: Path, *, abort: Abort, report: ReportRestore
 ) -> dict[str, Path]:
     if record.backup_id is None or not names:
         return {}
     wanted = {entry.name: entry.new_fingerprint for entry in record.entries if entry.name in names}
     try:
-        origin = await find_source(house.catalogue, house.store.folder, str(record.backup_id))
+        origin = await find_source(context.catalogue, context.store.folder, str(record.backup_id))
         held = {folded(database.name) for database in origin.backup.databases} if origin.backup else set()
         only = tuple(name for name in wanted if folded(name) in held)
         if not only:
             return {}
         taken = await take_in(
-            replace(origin, only=only), folder, check=CheckMethod.QUICK, keys=house.keys, abort=abort, report=report
+            replace(origin, only=only), folder, check=CheckMethod.QUICK, keys=context.keys, abort=abort, report=report
         )
     except AbortedError:
         raise

@@ -37,7 +37,7 @@ class RestoreContext:
     host: str
     timezone: str
     clock: Clock
-    mark: StepHook = no_hook
+    on_step: StepHook = no_hook
     seal: Seal | None = None
     keys: Keys = NO_KEYS
     own: OwnFolders = NOTHING_OWN
@@ -46,14 +46,14 @@ class RestoreContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A plan, and in the private folder `room` all that is needed to act on it.
+    """A plan, and in the private folder `scratch` all that is needed to act on it.
 
     `takes_back` holds, for an undo, the replacements to be taken back, by the name of the database.
     """
 
     plan: RestorePlan
     intake: Intake
-    room: Path
+    scratch: Path
     force: bool = False
     takes_back: Mapping[str, Replacement] = field(default_factory=dict)
     undo_of: str = ""

@@ -13,14 +13,28 @@ from bot.models import CheckMethod, Database, DatabaseChange, InUse, RestoreMeth
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import side_by_side
 from bot.services.concurrency.threads import run_to_end
+from bot.services.files.private_file import sha256_of
+from bot.services.files.store import create_private_folder
+from bot.services.restore.context import Prepared
 from bot.services.restore.in_use import who_uses
-from bot.services.restore.incoming import Incoming
+from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.private_copy import fingerprint_of
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.snapshot import take_snapshot
 
 
-def require_as_planned(change: DatabaseChange, *, force: bool) -> None:
+async def require_as_planned(prepared: Prepared) -> None:
+    """See that nothing is in the way, and that the targets are still what was planned for.
+
+    Raises `RestoreRefusedError`.
+    """
+    if prepared.plan.all_obstacles:
+        raise RestoreRefusedError(prepared.plan.all_obstacles[0], hint="Nothing was changed.")
+    for change in prepared.plan.changes:
+        await asyncio.to_thread(require_target, change, force=prepared.force)
+
+
+def require_target(change: DatabaseChange, *, force: bool) -> None:
     """See that what was planned for is still there, and that nobody has open what is to be replaced. Blocking.
 
     Raises `RestoreRefusedError`.
@@ -47,10 +61,26 @@ def require_as_planned(change: DatabaseChange, *, force: bool) -> None:
         )
 
 
+async def require_unchanged(intake: Intake, abort: Abort) -> None:
+    """See that the private copies are still what was checked. Raises `RestoreRefusedError`, `AbortedError`."""
+    for one in intake.databases:
+        read = partial(sha256_of, one.snapshot.file, check=abort.check)
+        if await run_to_end(read, stop=abort.set) != one.sha256:
+            raise RestoreRefusedError(f"The private copy of {one.name} has changed since it was checked.")
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder that is restored into. Blocking. Raises `RestoreRefusedError`."""
+    try:
+        create_private_folder(folder)
+    except OSError as error:
+        raise RestoreRefusedError(f"The folder {folder} can't be made: {error.strerror or error}.") from error
+
+
 async def prove_result(
     change: DatabaseChange,
     incoming: Incoming,
-    room: Path,
+    scratch: Path,
     *,
     busy_timeout: float,
     written_since: Callable[[], bool],
@@ -64,7 +94,7 @@ async def prove_result(
     """
     name = change.name
     database = Database(path=change.target, name=name)
-    snapshot = await take_snapshot(database, room, busy_timeout=busy_timeout, abort=abort, progress=progress)
+    snapshot = await take_snapshot(database, scratch, busy_timeout=busy_timeout, abort=abort, progress=progress)
     own = Abort(parent=abort)
     found, fingerprint = await side_by_side(
         check_snapshot(snapshot, CheckMethod.QUICK, abort=own, foreign=True),  # it may be what a stranger brought

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
-from bot.errors import DamagedArchiveError, NoSpaceError, UntrustedArchiveError
+from bot.errors import DamagedArchiveError, UntrustedArchiveError
 from bot.models import (
     BackedUp,
     CheckMethod,
@@ -23,20 +24,19 @@ from bot.services.archive.unsealing import archive_called, unseal
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import side_by_side
 from bot.services.concurrency.threads import run_to_end
+from bot.services.files.private_file import copy_into, create_private, sha256_of
+from bot.services.files.space import require_space
 from bot.services.files.store import is_archive_name
 from bot.services.restore.contents import Contents, look_into
 from bot.services.restore.incoming import Incoming, Intake, require_claims
-from bot.services.restore.private_copy import fingerprint_of, sha256_of
+from bot.services.restore.private_copy import fingerprint_of
 from bot.services.restore.sources import RestoreSource
 from bot.services.restore.unpacking import Unpacked, unpack_databases
-from bot.services.restore.volumes import arrange_volumes, join_volumes
+from bot.services.restore.volumes import arrange_volumes
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.keys import NO_KEYS, Keys
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.sqlite_errors import MAGIC
-
-SPARE_BYTES = 16 << 20
-"""Left free on the disk of the private folder."""
 
 CHECKS_AT_ONCE = 2
 
@@ -45,6 +45,10 @@ _UNNAMED = "joined.zip"  # volumes whose names don't say of which archive
 ExpectDatabases = Callable[[Mapping[str, Path | None], int], None]
 """Told the names of the databases about to be unpacked, with the paths which a manifest says they are from, and how
 many bytes they will take."""
+
+
+class _ReadingProgress(Protocol):
+    def __call__(self, done: int, total: int, name: str) -> None: ...
 
 
 async def take_in(
@@ -88,7 +92,7 @@ async def take_in(
         file, volumes = _one_file(source, folder, keys, check=own.check, progress=progress)
         with screened(file, trusted=source.backup is not None) as archive:
             contents = look_into(archive, source.only)
-            _require_space(folder, contents.bytes, "the unpacked databases")
+            require_space(folder.parent, contents.bytes, "for the unpacked databases")
             loop.call_soon_threadsafe(expect, contents.origins, contents.bytes)
             unpacked = unpack_databases(
                 archive, contents, folder, check=own.check, leave_out_damaged=leave_out_damaged,
@@ -149,28 +153,28 @@ def _one_file(
     keys: Keys,
     *,
     check: Callable[[], None],
-    progress: Callable[[int, int, str], None],
+    progress: _ReadingProgress,
 ) -> tuple[Path, int]:
     """Return the archive as one ZIP, the one that the catalogue vouches for where it does, and how many volumes it came
     in; the same one brought twice counts once.
     """
     ordered = arrange_volumes(source.files, check=check)
     sha256 = source.backup.archive_sha256 if source.backup is not None else ""
-    called = archive_called(ordered)
-
-    def tell(done: int, total: int) -> None:
-        progress(done, total, called)
-
+    called, total = archive_called(ordered), sum(file.stat().st_size for file in ordered)
     if is_sealed(ordered[0]):
-        opened = unseal(ordered, folder, keys, expected_sha256=sha256, check=check, progress=tell)
+        opened = unseal(
+            ordered, folder, keys, expected_sha256=sha256, check=check, progress=partial(progress, name=called)
+        )
         return opened.file, len(ordered)
     if len(ordered) == 1:
         archive = ordered[0]
         _require_no_database(archive)
     else:
-        _require_space(folder, sum(file.stat().st_size for file in ordered), "the joined volumes")
-        archive = join_volumes(ordered, folder / (called if is_archive_name(called) else _UNNAMED), check=check)
-    if sha256 and sha256_of(archive, check=check, progress=tell) != sha256:
+        require_space(folder.parent, total, "for the joined volumes")
+        archive = folder / (called if is_archive_name(called) else _UNNAMED)
+        with create_private(archive) as joined:
+            copy_into(joined, *ordered, check=check)
+    if sha256 and sha256_of(archive, check=check, tell=partial(progress, total=total, name=called)) != sha256:
         raise DamagedArchiveError(
             f"{archive.name} is not the archive that was written under its name (SHA-256).",
             hint="Take another backup; `sqlite-courier verify` tells which ones are whole.",
@@ -187,18 +191,9 @@ def _require_no_database(file: Path) -> None:
             )
 
 
-def _require_space(folder: Path, needed: int, what: str) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed + SPARE_BYTES > free:
-        raise NoSpaceError(
-            f"There is no space for {what} in {folder.parent}: {needed:,} bytes are needed, and {free:,} are free.",
-            hint="Free some space, or set SNAPSHOT_DIR to a folder on another disk.",
-        )
-
-
 async def _check_all(
     unpacked: Unpacked, *, method: CheckMethod, vouched: bool, abort: Abort, report: ReportRestore
-) -> list[tuple[CheckReport, str]]:
+) -> tuple[tuple[CheckReport, str], ...]:
     """Check the private copies side by side, and take the fingerprint of each."""
     gate, done = asyncio.Semaphore(CHECKS_AT_ONCE), 0
     total = sum(snapshot.bytes for snapshot, _, _ in unpacked.copies)
@@ -218,13 +213,7 @@ async def _check_all(
             report(RestoreProgress(stage=RestoreStage.CHECK, done=done, total=total, detail=name))
             return verdict, fingerprint
 
-    tasks = [asyncio.ensure_future(look(snapshot, record)) for snapshot, _, record in unpacked.copies]
-    try:
-        return await asyncio.gather(*tasks)
-    except BaseException:
-        abort.set()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
+    return await side_by_side(*(look(snapshot, record) for snapshot, _, record in unpacked.copies), stop=abort.set)
 
 
 def _words(archive: Path, source: RestoreSource, volumes: int) -> str:

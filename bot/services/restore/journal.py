@@ -6,7 +6,6 @@ It is written and brought to the disk before each step that changes something.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -17,7 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from bot.errors import RestoreError
 from bot.models import PendingRestore, RestoreMethod
-from bot.services.files.durability import sync_file, sync_folder
+from bot.services.concurrency.threads import run_to_end
+from bot.services.files.private_file import replace_whole
 from bot.services.restore.replacement import Replacement
 
 IN_PLACE = "restore.json"
@@ -80,22 +80,27 @@ class Record:
         """Return the record with one database's entry changed."""
         return replace(self, entries=tuple(replace(e, **changes) if e.name == name else e for e in self.entries))
 
-    def with_phase(self, name: str, phase: RestorePhase) -> Record:
-        """Return the record with one database a step further."""
-        return self.with_entry(name, phase=phase)
+    def entry(self, name: str) -> RecordEntry:
+        """Return what is recorded of one database."""
+        return next(entry for entry in self.entries if entry.name == name)
 
 
 _ADAPTER = TypeAdapter(Record)
 
 
 class RestoreJournal:
-    """One file in the folder of backups; it is replaced as a whole. Blocking."""
+    """One file in the folder of backups; it is replaced as a whole. `record` is the one written last, from here."""
+
+    record: Record
 
     def __init__(self, folder: Path, name: str = IN_PLACE) -> None:
         self.path = folder / name
 
     def read(self) -> Record | None:
-        """Return the newest restore, None when there was none. Raises `RestoreError` where the file is unreadable."""
+        """Return the newest restore, None when there was none. Blocking.
+
+        Raises `RestoreError` where the file is unreadable.
+        """
         try:
             return _ADAPTER.validate_json(self.path.read_bytes())
         except FileNotFoundError:
@@ -108,16 +113,15 @@ class RestoreJournal:
             ) from error
 
     def write(self, record: Record) -> None:
-        """Replace it, and return when it is on the disk. Raises `RestoreError`."""
-        part = self.path.with_name(self.path.name + ".part")
+        """Replace it, and return when it is on the disk. Blocking. Raises `RestoreError`."""
+        self.record = record
         try:
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(json.dumps(_ADAPTER.dump_python(record, mode="json"), indent=1).encode())
-                file.flush()
-                sync_file(file.fileno())
-            part.replace(self.path)
-            sync_folder(self.path.parent)
+            replace_whole(self.path, json.dumps(_ADAPTER.dump_python(record, mode="json"), indent=1).encode())
         except OSError as error:
             raise RestoreError(
                 f"The restore journal {self.path} can't be written: {error.strerror or error}.", rolled_back=True
             ) from error
+
+    async def update(self, record: Record) -> None:
+        """Do as `write`, in a thread, to its end: no two are ever written at once."""
+        await run_to_end(lambda: self.write(record), stop=bool)

@@ -25,17 +25,15 @@ _PAUSE = 0.02
 _WAITING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 _FULL = {sqlite3.SQLITE_FULL}
 
-Tell = Callable[[int, int], None]
-Keep = Callable[[sqlite3.Connection], None]
-
 
 @dataclass(slots=True, kw_only=True)
 class LiveCopy:
     """One copy of `source`, a private file that is named before `run`, into the live file `target`.
 
     A lock is waited for at most `busy_timeout` seconds. `check` raises to give up, which leaves the old database;
-    `tell` takes bytes done and in all; `mark` is told each step. `committed` is true from the moment on when the target
-    holds the new database. The connections to the target stay open until `close`, so that `written_since` can tell.
+    `tell` takes bytes done and in all; `on_step` is told each step. `committed` is true from the moment on when the
+    target holds the new database. The connections to the target stay open until `close`, so that `written_since` can
+    tell.
 
     `watch` is called before the safety copy is taken. What is committed between that and the copy would be in neither:
     `keep` is then called once nobody can commit any more, with a connection that reads what is about to be replaced.
@@ -48,10 +46,10 @@ class LiveCopy:
     target: Path
     busy_timeout: float
     check: Callable[[], None]
-    tell: Tell
-    mark: Callable[[str], None]
+    tell: Callable[[int, int], None]
+    on_step: Callable[[str], None]
     source: Path = Path()
-    keep: Keep | None = None
+    keep: Callable[[sqlite3.Connection], None] | None = None
     ready: Callable[[], None] = lambda: None
     committed: bool = False
     _live: sqlite3.Connection | None = None
@@ -96,7 +94,7 @@ class LiveCopy:
         self._watch = self._live = None
 
     def _copy(self, live: sqlite3.Connection, private: sqlite3.Connection) -> str:
-        self.mark("opened")
+        self.on_step("opened")
         mode = str(self._ask(live, "PRAGMA journal_mode"))  # rolls a hot journal back, as the application would
         empty = self._ask(live, "PRAGMA page_count") == 0
         private.execute("PRAGMA locking_mode=EXCLUSIVE")  # no shared memory beside the private file
@@ -115,16 +113,16 @@ class LiveCopy:
             live = self._alone()
             self._lock(live)
         self._before = self._ask(live, "PRAGMA data_version")
-        self.mark("copying")
+        self.on_step("copying")
         self._back_up(private, live, page_size, in_wal=in_wal)
-        self.mark("committed")
+        self.on_step("committed")
         if not in_wal:
             self._unlock(live)
         if leaves_wal:
             self._switch(live, "wal")
         # Before the result is read: reading through a long log takes three times as long as reading the database.
         detail = self._empty_log(live) if mode == "wal" else ""
-        self.mark("checkpointed")
+        self.on_step("checkpointed")
         return detail
 
     def _back_up(self, private: sqlite3.Connection, live: sqlite3.Connection, page_size: int, *, in_wal: bool) -> None:
@@ -156,7 +154,7 @@ class LiveCopy:
             if in_wal and remaining <= pages:  # the next step commits
                 self.ready()
             last_step = time.monotonic()
-            self.mark("copied some")
+            self.on_step("copied some")
             self.tell((total - remaining) * page_size, total * page_size)
 
         private.backup(live, pages=max(1, pages), progress=step, sleep=_PAUSE)
@@ -169,7 +167,7 @@ class LiveCopy:
         if self.keep is None or watch is None:
             return
         if self._watched is None or self._ask(watch, "PRAGMA data_version") != self._watched:
-            self.mark("written meanwhile")
+            self.on_step("written meanwhile")
             self.keep(watch)
 
     def _alone(self) -> sqlite3.Connection:

@@ -46,7 +46,7 @@ SAID_FOR = timedelta(days=7)
 _ADAPTER = TypeAdapter(PendingRestore)
 
 
-async def pending_restore(house: RestoreContext) -> PendingRestore | None:
+async def pending_restore(context: RestoreContext) -> PendingRestore | None:
     """Put the files of a restore in order that a dead process left, and say what each database is now.
 
     Each is the old one or the new one: SQLite rolls a half copy back, and files that were set aside come back where
@@ -55,19 +55,19 @@ async def pending_restore(house: RestoreContext) -> PendingRestore | None:
     """
     found = None
     for name in (IN_PLACE, TO_FOLDER):
-        journal = RestoreJournal(house.store.control, name)
+        journal = RestoreJournal(context.store.control, name)
         record = await asyncio.to_thread(journal.read)
         if record is None or record.state is not RecordState.UNDER_WAY:
             continue
-        lock = RunLock(house.store.control, clock=house.clock)
+        lock = RunLock(context.store.control, clock=context.clock)
         try:
             async with lock.hold(trigger=Trigger.SAFETY, requested_by="a start that puts a cut-off restore in order"):
                 record = await asyncio.to_thread(journal.read)
                 if record is not None and record.state is RecordState.UNDER_WAY:
-                    found = await _settle(house, journal, record, in_place=name == IN_PLACE)
+                    found = await _settle(context, journal, record, in_place=name == IN_PLACE)
         except BusyError:
             continue  # it is under way, and not cut off
-    await sweep_private_folders(house.store.work)
+    await sweep_private_folders(context.store.work)
     return found
 
 
@@ -113,13 +113,15 @@ async def forget_cut_off(catalogue: Catalogue) -> None:
     await catalogue.service.set_untold("")
 
 
-async def _settle(house: RestoreContext, journal: RestoreJournal, record: Record, *, in_place: bool) -> PendingRestore:
+async def _settle(
+    context: RestoreContext, journal: RestoreJournal, record: Record, *, in_place: bool
+) -> PendingRestore:
     outcomes = []
-    await asyncio.to_thread(sweep_parts, house.store.folder)
-    async with private_folder(house.store.work) as room:
+    await asyncio.to_thread(sweep_parts, context.store.folder)
+    async with private_folder(context.store.work) as scratch:
         for entry in record.entries:
             try:
-                outcomes.append((entry.name, await _outcome(house, entry, room)))
+                outcomes.append((entry.name, await _outcome(context, entry, scratch)))
             except (CourierError, OSError, *FAULTS) as error:
                 logger.error("{} can't be put in order: {}", entry.target, error)
                 outcomes.append((entry.name, PendingOutcome.UNREADABLE))
@@ -130,16 +132,16 @@ async def _settle(house: RestoreContext, journal: RestoreJournal, record: Record
         source=record.source,
         databases=tuple(outcomes),
         sentence=f"The restore of {record.source}, asked for by {record.requested_by} at"
-        f" {local_and_utc(record.started_at, ZoneInfo(house.timezone))}, was cut off: "
+        f" {local_and_utc(record.started_at, ZoneInfo(context.timezone))}, was cut off: "
         + "; ".join(f"{name} is {'now ' if what is PendingOutcome.NEW else ''}{what}" for name, what in outcomes)
         + ".",
         hint=_hint({what for _, what in outcomes}, record),
         undoable=in_place and any(what is not PendingOutcome.OLD for _, what in outcomes),
     )
-    await keep_untold(house.catalogue, pending)  # first: better told twice than never
+    await keep_untold(context.catalogue, pending)  # first: better told twice than never
     await asyncio.to_thread(journal.write, replace(_settled(record, dict(outcomes)), cut_off=pending))
     logger.warning("{}", pending.sentence)
-    await house.catalogue.service.audit(record.requested_by, "restore cut off", pending.sentence)
+    await context.catalogue.service.audit(record.requested_by, "restore cut off", pending.sentence)
     return pending
 
 
@@ -165,30 +167,30 @@ def _hint(outcomes: set[PendingOutcome], record: Record) -> str:
     return "Restore again to finish it, or `sqlite-courier restore --undo` to bring back what was there before."
 
 
-async def _outcome(house: RestoreContext, entry: RecordEntry, room: Path) -> PendingOutcome:
+async def _outcome(context: RestoreContext, entry: RecordEntry, scratch: Path) -> PendingOutcome:
     if entry.phase is RestorePhase.WAITING:
         return PendingOutcome.OLD
     if entry.replacement is not None and entry.undoes is not None:  # moving files back: go on to the end
-        await run_to_end(partial(swap_back, entry.undoes, entry.replacement, mark=house.mark), stop=bool)
+        await run_to_end(partial(swap_back, entry.undoes, entry.replacement, on_step=context.on_step), stop=bool)
         return PendingOutcome.NEW
     if entry.replacement is not None:
         new = await asyncio.to_thread(is_new, entry.replacement)
         await run_to_end(partial(bring_back, entry.replacement, even_if_new=False), stop=bool)
         return PendingOutcome.NEW if new else PendingOutcome.OLD
-    return await _live_outcome(house, entry, room)
+    return await _live_outcome(context, entry, scratch)
 
 
-async def _live_outcome(house: RestoreContext, entry: RecordEntry, room: Path) -> PendingOutcome:
+async def _live_outcome(context: RestoreContext, entry: RecordEntry, scratch: Path) -> PendingOutcome:
     """Let SQLite roll a half copy back, and compare what is there with both contents."""
     await run_to_end(partial(_recover, entry), stop=bool)
     try:
         snapshot = await take_snapshot(
             Database(path=Path(entry.target), name=entry.name),
-            room,
-            busy_timeout=house.busy_timeout,
+            scratch,
+            busy_timeout=context.busy_timeout,
             abort=Abort(),
             allow_journal_recovery=True,
-            clock=house.clock,
+            clock=context.clock,
         )
     except SnapshotError:
         return PendingOutcome.UNREADABLE if entry.old_fingerprint else PendingOutcome.OLD

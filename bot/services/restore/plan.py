@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
 
 from bot.models import (
@@ -17,6 +16,7 @@ from bot.models import (
     RestorePlan,
     TargetState,
 )
+from bot.services.restore.context import RestoreContext
 from bot.services.restore.facts import compare_rows, compare_schemas, facts_of, newer_rows
 from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.losses import Losses, losses_of
@@ -75,16 +75,13 @@ def plan_change(
 def make_plan(
     intake: Intake,
     changes: Sequence[DatabaseChange],
+    context: RestoreContext,
     *,
     folder: Path | None,
-    work: Path,
-    store: Path,
-    created_at: datetime,
     warnings: Sequence[str] = (),
-    obstacles: Sequence[str] = (),
 ) -> RestorePlan:
     """Join the changes to a plan, with the disk space that it takes. Blocking."""
-    disks = _disks(changes, work=work.parent, store=store)  # the room itself is gone when this is read
+    disks = _disks(changes, work=context.store.work, store=context.store.folder)
     short = [
         f"There is not enough space in {disk.folder}: {disk.needed:,} bytes are needed for a while, {disk.free:,} are"
         " free. Free some."
@@ -97,13 +94,13 @@ def make_plan(
         id=hashlib.sha256("\n".join(consent).encode("utf-8", "surrogateescape")).hexdigest()[:12],
         source=intake.source,
         backup_id=intake.backup.id if intake.backup else None,
-        created_at=created_at,
+        created_at=context.clock(),
         taken_at=intake.taken_at,
         folder=folder,
         changes=tuple(changes),
         disks=disks,
         warnings=(*intake.warnings, *warnings),
-        obstacles=(*obstacles, *short),
+        obstacles=tuple(short),
     )
 
 

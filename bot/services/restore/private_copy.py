@@ -10,9 +10,9 @@ from pathlib import Path
 
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
 from bot.models import Database, Snapshot
+from bot.services.files.private_file import PIECE
 from bot.services.snapshot.sqlite_errors import MAGIC
 
-_PIECE = 1 << 20
 _HEADER = 100
 _LOCK_PAGE_AT = 1 << 30  # the page that holds this byte is never used: https://www.sqlite.org/fileformat2.html, 1.4
 # What the backup API and the journal modes write on their own account: versions of the file format (18, 19), the change
@@ -62,20 +62,6 @@ def describe(archive: str, name: str, copy: Path, *, origin: Path, taken_at: dat
     )
 
 
-def sha256_of(
-    file: Path, *, check: Callable[[], None] = lambda: None, progress: Callable[[int, int], None] = lambda *_: None
-) -> str:
-    """Return the checksum of a whole file; `progress` takes bytes done and in all. Blocking."""
-    sha256, done, total = hashlib.sha256(), 0, file.stat().st_size
-    with file.open("rb") as opened:
-        while piece := opened.read(_PIECE):
-            check()
-            sha256.update(piece)
-            done += len(piece)
-            progress(done, total)
-    return sha256.hexdigest()
-
-
 def fingerprint_of(copy: Path, *, check: Callable[[], None] = lambda: None) -> str:
     """Return a checksum of a private copy's content that outlasts the way through SQLite's backup API.
 
@@ -99,7 +85,7 @@ def _content_of(copy: Path) -> Iterator[bytes]:
     """Give a database piece by piece, without what SQLite writes for itself."""
     with copy.open("rb") as file:
         page_size, at = 0, 0
-        while piece := file.read(_PIECE):
+        while piece := file.read(PIECE):
             if not at and len(piece) >= _HEADER:
                 header = bytearray(piece[:_HEADER])
                 (page_size,) = struct.unpack_from(">H", header, 16)

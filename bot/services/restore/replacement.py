@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import RestoreError
-from bot.services.files.durability import sync_file, sync_folder
+from bot.services.files.durability import sync_folder
+from bot.services.files.private_file import copy_into, create_private, to_the_disk
+from bot.services.files.space import is_full
 from bot.services.snapshot.source import SIDECARS
-
-_PIECE = 1 << 20
-_FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,19 +61,12 @@ def copy_beside(
     Without a former file it is readable by its owner alone, and belongs to the owner of the folder where this user may
     give it away. Raises `RestoreError`, and what `check` raises; the temporary file is then gone.
     """
-    temporary, total, done = Path(names.temporary), source.stat().st_size, 0
+    temporary, total = Path(names.temporary), source.stat().st_size
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as out:
-            with source.open("rb") as file:
-                while piece := file.read(_PIECE):
-                    check()
-                    out.write(piece)
-                    done += len(piece)
-                    tell(done, total)
-            out.flush()
+        with create_private(temporary) as out:
+            copy_into(out, source, check=check, tell=lambda done: tell(done, total))
             _take_after(Path(names.target), temporary)
-            sync_file(out.fileno())
+            to_the_disk(out)
     except OSError as error:
         _remove(temporary)
         raise _explained(error, names) from error
@@ -83,26 +75,26 @@ def copy_beside(
         raise
 
 
-def put_in_place(names: Replacement, *, mark: Callable[[str], None]) -> None:
+def put_in_place(names: Replacement, *, on_step: Callable[[str], None]) -> None:
     """Set the former files aside and give the copy its name. Raises `RestoreError`; then everything is as before."""
     target, aside = Path(names.target), Path(names.aside)
     try:
         for sidecar, sidecar_aside in names.sidecars:
             if os.path.lexists(sidecar):
                 sidecar.rename(sidecar_aside)
-                mark("set a sidecar aside")
+                on_step("set a sidecar aside")
         if os.path.lexists(target) and not names.existed:
             raise FileExistsError(errno.EEXIST, "somebody made it meanwhile", names.target)
         if names.existed:
             _set_aside(target, aside)
-            mark("set the file aside")
+            on_step("set the file aside")
         Path(names.temporary).replace(target)
-        mark("renamed")
+        on_step("renamed")
         sync_folder(target.parent)
     except OSError as error:
         bring_back(names, even_if_new=True)
         raise _explained(error, names) from error
-    mark("replaced")
+    on_step("replaced")
 
 
 def is_new(names: Replacement) -> bool:
@@ -139,7 +131,7 @@ def bring_back(names: Replacement, *, even_if_new: bool) -> None:
     sync_folder(target.parent)
 
 
-def swap_back(names: Replacement, keep_as: Replacement, *, mark: Callable[[str], None]) -> None:
+def swap_back(names: Replacement, keep_as: Replacement, *, on_step: Callable[[str], None]) -> None:
     """Undo a replacement that was done: set the restored database aside as `keep_as`, bring the former files back.
 
     Called again, it goes on where it was cut off. Raises `RestoreError`.
@@ -150,13 +142,13 @@ def swap_back(names: Replacement, keep_as: Replacement, *, mark: Callable[[str],
             for sidecar, sidecar_aside in keep_as.sidecars:
                 if sidecar.exists():
                     sidecar.rename(sidecar_aside)
-                    mark("set a sidecar aside")
+                    on_step("set a sidecar aside")
             if target.exists():
                 target.rename(keep_as.aside)
-                mark("set the file aside")
+                on_step("set the file aside")
         if Path(names.aside).exists():
             Path(names.aside).rename(target)
-            mark("renamed")
+            on_step("renamed")
         for sidecar, sidecar_aside in names.sidecars:
             if sidecar_aside.exists():
                 sidecar_aside.rename(sidecar)
@@ -199,7 +191,7 @@ def _remove(path: Path) -> None:
 
 def _explained(error: OSError, names: Replacement) -> RestoreError:
     target = Path(names.target)
-    if error.errno in _FULL:
+    if is_full(error):
         free = shutil.disk_usage(target.parent).free
         return RestoreError(
             f"The disk of {target.parent} is full ({free:,} bytes free): {target.name} could not be written.",

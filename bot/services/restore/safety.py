@@ -60,6 +60,7 @@ class SafetyCopy:
     fingerprint: str
     journal_mode: str
     kept: str = ""
+    late: bool = False  # taken anew, of what its application wrote meanwhile
     checked: tuple[Snapshot, CheckReport] | None = None
 
 

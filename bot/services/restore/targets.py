@@ -7,18 +7,23 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from bot.clock import Clock
-from bot.errors import SnapshotError
+from bot.errors import RestoreRefusedError, SnapshotError
 from bot.models import CheckMethod, Database, DatabaseFacts, InUse, SkipReason, Snapshot, TargetState, Verdict
 from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.nursery import Nursery
 from bot.services.files.names import folded
+from bot.services.files.own_folders import OwnFolders
+from bot.services.files.space import SPARE_BYTES
+from bot.services.restore.context import RestoreContext
 from bot.services.restore.facts import facts_of
 from bot.services.restore.in_use import who_uses
+from bot.services.restore.incoming import Incoming, Intake
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.databases import Discovery
 from bot.services.snapshot.hidden_log import outlook
@@ -54,6 +59,11 @@ class Target:
     warning: str = ""
     left_sidecars: bool = False  # without a database between them
     written: str = ""  # a sentence: what its application did while an earlier plan was shown
+
+    async def forget_copy(self) -> None:
+        """Remove the private copy, once it was compared."""
+        if self.snapshot is not None:
+            await asyncio.to_thread(self.snapshot.file.unlink)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +102,44 @@ class Configured:
 NOTHING_CONFIGURED = Configured(found=Discovery(databases=(), missing=()), patterns=(), known={})
 
 
-async def look_at_target(path: Path, room: Path, *, busy_timeout: float, abort: Abort, clock: Clock) -> Target:
-    """Look at a target through a private copy in `room`; it is not opened for writing, and nothing is left beside it.
+def choose_targets(
+    intake: Intake, configured: Configured, own: OwnFolders, only: Sequence[str]
+) -> tuple[list[tuple[Incoming, Path]], list[str]]:
+    """Return the live file for each database that has one, and a sentence for each that is left out.
+
+    Raises `RestoreRefusedError` where two would go to the same file, where there is no target at all, or none for one
+    that `only` names.
+    """
+    found, left_out = [], []
+    for one in intake.databases:
+        path = configured.find(one.name, one.snapshot.database.path if one.record is not None else None)
+        if path is None:
+            left_out.append(f"{one.name} is no configured database (DATABASES), and is left out.")
+        elif why := own.why(path):  # a catalogue that an earlier version took for a database
+            left_out.append(f"{path} {why}, and is left out.")
+        else:
+            found.append((one, path))
+    taken: dict[str, str] = {}
+    for one, path in found:
+        other = taken.setdefault(os.path.realpath(path), one.name)
+        if other != one.name:
+            raise RestoreRefusedError(
+                f"{other} and {one.name} would both go to {path}.", hint="Choose one of them with --only."
+            )
+    if not found or (only and left_out):
+        names = ", ".join(one.name for one in intake.databases)
+        raise RestoreRefusedError(
+            left_out[0].replace(", and is left out", "")
+            if only and left_out
+            else f"None of the configured databases (DATABASES) is meant by {names}.",
+            hint="Restore into a folder with --to DIR, and copy it from there.",
+        )
+    return found, left_out
+
+
+async def look_at_target(path: Path, scratch: Path, context: RestoreContext, *, abort: Abort) -> Target:
+    """Look at a target through a private copy in `scratch`; it is not opened for writing, and nothing is left beside
+    it.
 
     What a crashed application left is rolled back in a copy of its own, which shows what is really there. Raises
     `AbortedError`.
@@ -103,14 +149,14 @@ async def look_at_target(path: Path, room: Path, *, busy_timeout: float, abort: 
     at = Target(path=path, file=file, state=TargetState.MISSING, in_use=in_use, used_by=used_by)
     if (obstacle := await asyncio.to_thread(_obstacle, file)) is not None:
         return replace(at, obstacle=obstacle)
-    take = partial(take_snapshot, into=room, busy_timeout=busy_timeout, abort=abort, clock=clock)
+    take = partial(take_snapshot, into=scratch, busy_timeout=context.busy_timeout, abort=abort, clock=context.clock)
     try:
         snapshot = await take(Database(path=file, name=path.name))
     except SnapshotError as error:
         if error.reason is not SkipReason.HOT_JOURNAL or in_use is not InUse.CLOSED:
             return await asyncio.to_thread(_unread, at, error)
         at = replace(at, warning=_CRASHED.format(file))
-        copy = room / f"crashed-{secrets.token_hex(4)}.db"
+        copy = scratch / f"crashed-{secrets.token_hex(4)}.db"
         await asyncio.to_thread(_copy_with_journal, file, copy)
         try:
             snapshot = await take(Database(path=copy, name=path.name), allow_journal_recovery=True)
@@ -179,3 +225,58 @@ def _obstacle(file: Path) -> str | None:
     if not os.access(folder, os.W_OK | (os.X_OK if sys.platform != "win32" else 0)):
         return f"The folder {folder} may not be written by this user. Restore as the user that the application runs as."
     return None
+
+
+class LooksAhead:
+    """Looks at the targets, one after the other, beside the unpacking of what they are to be compared with.
+
+    Ended with its context: whoever leaves it early waits for the look under way, which `abort` ends soon.
+    """
+
+    def __init__(self, context: RestoreContext, scratch: Path, abort: Abort) -> None:
+        self._context, self._scratch, self.abort = context, scratch, abort
+        self._nursery = Nursery()
+        self._looks: dict[Path, asyncio.Task[Target]] = {}
+        self._one_at_a_time = asyncio.Lock()
+
+    async def __aenter__(self) -> LooksAhead:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        if self._looks:
+            self.abort.set()
+            await asyncio.wait(self._looks.values())
+            for task in self._looks.values():
+                if not task.cancelled():
+                    task.exception()  # seen: nobody asks for it any more
+
+    def expect(self, paths: Iterable[Path | None], *, beside: int) -> None:
+        """Begin to look at targets, if the private folder has space for their copies beside so many bytes."""
+        found = [path for path in paths if path is not None]
+        with suppress(OSError):
+            if beside + sum(_bytes(path) for path in found) + SPARE_BYTES <= shutil.disk_usage(self._scratch).free:
+                for path in found:
+                    self._begin(path)
+
+    async def at(self, path: Path) -> Target:
+        """Return what was, or is now, seen there. Raises `AbortedError`."""
+        task = self._begin(path)
+        await asyncio.wait([task])
+        del self._looks[path]
+        return task.result()
+
+    def _begin(self, path: Path) -> asyncio.Task[Target]:
+        if path not in self._looks:
+            self._looks[path] = self._nursery.start(self._look(path))
+        return self._looks[path]
+
+    async def _look(self, path: Path) -> Target:
+        async with self._one_at_a_time:
+            return known_active(
+                await look_at_target(path, self._scratch, self._context, abort=self.abort), self._context.active
+            )
+
+
+def _bytes(path: Path) -> int:
+    """The size of a database with what its log still holds."""
+    return sum(file.stat().st_size for file in (path, Path(f"{path}-wal")) if file.exists())

@@ -14,6 +14,7 @@ from bot.models import (
     DatabaseChange,
     DatabaseFacts,
     InUse,
+    ReportRestore,
     RestoreMethod,
     Snapshot,
     TargetState,
@@ -21,14 +22,15 @@ from bot.models import (
 )
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
+from bot.services.files.private_file import copy_into, create_private, sha256_of
 from bot.services.restore.brought import brought_by
-from bot.services.restore.context import Prepared, Report, RestoreContext
+from bot.services.restore.context import Prepared, RestoreContext
 from bot.services.restore.in_use import who_uses
 from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.intake import take_in
 from bot.services.restore.journal import Record, RecordEntry, RecordState, RestoreJournal, RestorePhase
 from bot.services.restore.plan import make_plan, plan_change
-from bot.services.restore.private_copy import describe, fingerprint_of, sha256_of
+from bot.services.restore.private_copy import describe, fingerprint_of
 from bot.services.restore.replacement import Replacement
 from bot.services.restore.sources import find_source
 from bot.services.restore.targets import Target, known_active, look_at_target
@@ -42,13 +44,13 @@ NOT_TOLD_APART = (
 _NOTHING = DatabaseFacts(bytes=0, page_size=0, journal_mode="", application_id=0, user_version=0, rows=(), schema=())
 
 
-async def prepare_undo(house: RestoreContext, room: Path, *, abort: Abort, report: Report) -> Prepared:
+async def prepare_undo(context: RestoreContext, scratch: Path, *, abort: Abort, report: ReportRestore) -> Prepared:
     """Plan to bring back what the last restore in place replaced; it is itself a restore, and can be undone again.
 
     Live files get the content of the safety copy; files that were replaced are moved back, and the restored ones set
     aside. Raises `NotFoundError` where there is nothing to undo.
     """
-    record = await asyncio.to_thread(RestoreJournal(house.store.folder).read)
+    record = await asyncio.to_thread(RestoreJournal(context.store.folder).read)
     if record is None or record.state not in (RecordState.DONE, RecordState.INTERRUPTED):
         raise NotFoundError("There is no restore to undo.", hint="`sqlite-courier list` shows the backups there are.")
     entries = [entry for entry in record.entries if entry.phase is not RestorePhase.WAITING]
@@ -58,17 +60,17 @@ async def prepare_undo(house: RestoreContext, room: Path, *, abort: Abort, repor
     warnings: list[str] = []
     backup = None
     if stored:
-        origin = await find_source(house.catalogue, house.store.folder, str(record.safety_id))
+        origin = await find_source(context.catalogue, context.store.folder, str(record.safety_id))
         names = tuple(entry.name for entry in stored)
         taken = await take_in(
-            replace(origin, only=names), room, check=CheckMethod.QUICK, keys=house.keys, abort=abort, report=report
+            replace(origin, only=names), scratch, check=CheckMethod.QUICK, keys=context.keys, abort=abort, report=report
         )
         databases.extend(taken.databases)
         warnings.extend(taken.warnings)
         backup = taken.backup
     for entry in live:
         if entry.kept:
-            databases.append(await _kept(entry, room, house, abort))
+            databases.append(await _kept(entry, scratch, context, abort))
             if databases[-1].report.verdict is Verdict.DAMAGED:
                 warnings.append(f"{entry.name} was damaged before the restore, and will be as damaged again.")
         elif not entry.old_fingerprint:
@@ -79,26 +81,15 @@ async def prepare_undo(house: RestoreContext, room: Path, *, abort: Abort, repor
         taken_at=record.started_at,
         backup=backup,
     )
-    changes, takes_back = await _changes(house, record, intake, room, abort=abort, report=report)
+    changes, takes_back = await _changes(context, record, intake, scratch, abort=abort, report=report)
     if not changes:
         raise NotFoundError("The last restore left nothing that can be undone.")
-    plan = await asyncio.to_thread(
-        partial(
-            make_plan,
-            intake,
-            changes,
-            folder=None,
-            work=room,
-            store=house.store.folder,
-            created_at=house.clock(),
-            warnings=warnings,
-        )
-    )
-    return Prepared(plan=plan, intake=intake, room=room, takes_back=takes_back, undo_of=record.id)
+    plan = await asyncio.to_thread(make_plan, intake, changes, context, folder=None, warnings=warnings)
+    return Prepared(plan=plan, intake=intake, scratch=scratch, takes_back=takes_back, undo_of=record.id)
 
 
 async def _changes(
-    house: RestoreContext, record: Record, intake: Intake, room: Path, *, abort: Abort, report: Report
+    context: RestoreContext, record: Record, intake: Intake, scratch: Path, *, abort: Abort, report: ReportRestore
 ) -> tuple[list[DatabaseChange], dict[str, Replacement]]:
     changes: list[DatabaseChange] = []
     takes_back: dict[str, Replacement] = {}
@@ -108,13 +99,11 @@ async def _changes(
     for entry in entries:
         if entry.name not in incoming:
             continue
-        target = await look_at_target(
-            Path(entry.path), room, busy_timeout=house.busy_timeout, abort=abort, clock=house.clock
-        )
-        targets[entry.name] = target = known_active(target, house.active)
+        target = await look_at_target(Path(entry.path), scratch, context, abort=abort)
+        targets[entry.name] = target = known_active(target, context.active)
         if target.snapshot is not None and not await _is_as_restored(entry, target.snapshot, abort):
             written.append(entry.name)
-    async with brought_by(house, record, written, room, abort=abort, report=report) as brought:
+    async with brought_by(context, record, written, scratch, abort=abort, report=report) as brought:
         for entry in entries:
             if entry.name in incoming:
                 changes.append(
@@ -156,8 +145,7 @@ async def _bring_back(
         check=own.check,
     )
     change = await run_to_end(plan, stop=own.set)
-    if target.snapshot is not None:
-        await asyncio.to_thread(target.snapshot.file.unlink)
+    await target.forget_copy()
     if entry.name in written and entry.name not in brought and not change.same:
         return replace(change, warnings=(*change.warnings, NOT_TOLD_APART.format(entry.name)))
     return change
@@ -189,15 +177,15 @@ def _move_back(entry: RecordEntry, former: Replacement) -> DatabaseChange:
     )
 
 
-async def _kept(entry: RecordEntry, room: Path, house: RestoreContext, abort: Abort) -> Incoming:
+async def _kept(entry: RecordEntry, scratch: Path, context: RestoreContext, abort: Abort) -> Incoming:
     """Take in a database as it was: also a damaged one, since its damage is known."""
-    copy = room / f"kept-{entry.name.encode().hex()[:40]}.db"
+    copy = scratch / f"kept-{entry.name.encode().hex()[:40]}.db"
     kept = Path(entry.kept)
     if not await asyncio.to_thread(kept.is_file):
         raise NotFoundError(f"{kept}, the copy of {entry.name} before the restore, is gone.")
     await asyncio.to_thread(_copy, kept, copy)
     snapshot = await asyncio.to_thread(
-        partial(describe, kept.name, entry.name, copy, origin=Path(entry.path), taken_at=house.clock())
+        partial(describe, kept.name, entry.name, copy, origin=Path(entry.path), taken_at=context.clock())
     )
     report = await check_snapshot(snapshot, CheckMethod.QUICK, abort=abort)
     return Incoming(
@@ -210,7 +198,5 @@ async def _kept(entry: RecordEntry, room: Path, house: RestoreContext, abort: Ab
 
 
 def _copy(source: Path, target: Path) -> None:
-    target.touch(0o600)
-    with source.open("rb") as file, target.open("wb") as out:
-        while piece := file.read(1 << 20):
-            out.write(piece)
+    with create_private(target) as out:
+        copy_into(out, source)

@@ -1,4 +1,4 @@
-"""Orders the volumes of an archive, brought in any order and under any names, names missing ones, joins them.
+"""Orders the volumes of an archive, brought in any order and under any names, names missing ones.
 
 The order is found by reading: an archive is a chain of records and deflate streams, and a slice that does not continue
 the one before it breaks the chain within a few kilobytes, at the latest at a member's CRC. Names only say which order
@@ -7,14 +7,13 @@ to try first. Blocking; to be called in a thread.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import MissingVolumesError, UntrustedArchiveError
+from bot.services.files.private_file import PIECE, sha256_of
 from bot.services.sealing.volumes import are_sealed, arrange_sealed
 from bot.services.zip.chain import ChainError, SequentialZip, archive_bytes_told_by
 
@@ -23,7 +22,6 @@ MAX_VOLUMES = 400
 
 _MAX_TRIALS = 4000
 _READINGS = 20  # how often all volumes together are read at most: wrong orders end early, as a rule
-_PIECE = 1 << 20
 _TAIL = 66_000  # the end record and the longest comment it can have (65,535 bytes)
 _NUMBER = re.compile(r"\.(\d{3,4})(?!\d)")
 _BRING_ALL = "Bring all volumes of the archive together; their names and their order do not matter."
@@ -70,18 +68,6 @@ def arrange_volumes(files: Sequence[Path], *, check: Callable[[], None] = lambda
     raise _explained(slices, firsts, search.longest, size)
 
 
-def join_volumes(volumes: Sequence[Path], target: Path, *, check: Callable[[], None] = lambda: None) -> Path:
-    """Write the volumes one after the other into a new private file (0600), and return it."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(target, flags, 0o600), "wb") as joined:
-        for volume in volumes:
-            with volume.open("rb") as file:
-                while piece := file.read(_PIECE):
-                    check()
-                    joined.write(piece)
-    return target
-
-
 class _Search:
     """Tries orders depth first, the likeliest first; remembers the longest chain that held."""
 
@@ -123,7 +109,7 @@ class _Search:
     def _follow(self, chain: SequentialZip, piece: _Slice) -> bool:
         with piece.path.open("rb") as file:
             try:
-                while data := file.read(_PIECE):
+                while data := file.read(PIECE):
                     self._check()
                     self._bytes_left -= len(data)
                     chain.feed(data)
@@ -156,16 +142,11 @@ def _distinct(slices: Sequence[_Slice]) -> list[_Slice]:
     seen: set[object] = set()
     kept = []
     for piece in slices:
-        key: object = piece.path if sizes.count(piece.bytes) == 1 else _sha256(piece.path)
+        key: object = piece.path if sizes.count(piece.bytes) == 1 else sha256_of(piece.path)
         if key not in seen:
             seen.add(key)
             kept.append(piece)
     return kept
-
-
-def _sha256(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _begins_archive(path: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,11 +45,8 @@ async def changed_since(
     live = [change for change in prepared.plan.changes if change.method is RestoreMethod.INTO_LIVE]
     for number, change in enumerate(live):
         report(RestoreProgress(stage=RestoreStage.COMPARE, done=number, total=len(live), detail=change.name))
-        target = await look_at_target(
-            change.path, prepared.room, busy_timeout=house.busy_timeout, abort=abort, clock=house.clock
-        )
-        if target.snapshot is not None:
-            await asyncio.to_thread(target.snapshot.file.unlink)
+        target = await look_at_target(change.path, prepared.scratch, house, abort=abort)
+        await target.forget_copy()
         found.extend(_differences(change, target))
     return tuple(found)
 

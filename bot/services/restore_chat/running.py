@@ -121,7 +121,7 @@ class Running:
             await self._catalogue.service.audit(asker.name, "confirmed a restore", what)
             run.abort.check()
             changed = await changed_since(
-                prepared, held.restorer.house, abort=run.abort, report=lambda event: self._report(run, event)
+                prepared, held.restorer.context, abort=run.abort, report=lambda event: self._report(run, event)
             )
             if changed:
                 raise self._refusal(changed)

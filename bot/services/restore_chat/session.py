@@ -278,7 +278,7 @@ class RestoreSessions:
             host=platform.node(),
             timezone=self._settings.timezone.key,
             clock=self._clock,
-            mark=self.mark,
+            on_step=self.mark,
             seal=self._settings.seal,
             keys=self._settings.keys,
             own=own_folders(self._settings),

@@ -36,26 +36,26 @@ class Rig:
         self.busy_timeout = busy_timeout
 
     @asynccontextmanager
-    async def opened(self, mark: StepHook = no_hook) -> AsyncIterator[Restorer]:
+    async def opened(self, on_step: StepHook = no_hook) -> AsyncIterator[Restorer]:
         await self.store.prepare()
         async with await Catalogue.open(self.store.folder / "catalogue.db") as catalogue:
-            house = RestoreContext(
+            context = RestoreContext(
                 store=self.store,
                 catalogue=catalogue,
                 busy_timeout=self.busy_timeout,
                 host="here",
                 timezone="UTC",
                 clock=utc_now,
-                mark=mark,
+                on_step=on_step,
             )
             found = Discovery(databases=self.databases, missing=())
             patterns = tuple(map(str, self.paths))
-            yield Restorer(house, Configured(found=found, patterns=patterns, known={}))
+            yield Restorer(context, Configured(found=found, patterns=patterns, known={}))
 
     async def back_up(self, databases: Sequence[Database] = ()) -> Backup:
         """Make a proven backup of the databases and record it."""
         async with self.opened() as restorer, self.store.run_folder() as work:
-            catalogue, started_at = restorer.house.catalogue, utc_now()
+            catalogue, started_at = restorer.context.catalogue, utc_now()
             backup_id = await catalogue.backups.begin(
                 trigger=Trigger.COMMAND, requested_by="a test", started_at=started_at
             )
@@ -90,7 +90,7 @@ class Rig:
         self,
         which: str | RestoreSource = "latest",
         *,
-        mark: StepHook = no_hook,
+        on_step: StepHook = no_hook,
         only: Sequence[str] = (),
         folder: Path | None = None,
         force: bool = False,
@@ -100,20 +100,20 @@ class Rig:
         """Plan and act at once."""
         abort = abort or Abort()
         report = seen.append if seen is not None else lambda _: None
-        async with self.opened(mark) as restorer:
-            house = restorer.house
+        async with self.opened(on_step) as restorer:
+            context = restorer.context
             origin = (
                 which
                 if isinstance(which, RestoreSource)
-                else await find_source(house.catalogue, house.store.folder, which)
+                else await find_source(context.catalogue, context.store.folder, which)
             )
             async with restorer.prepare(
                 origin, only=only, folder=folder, force=force, abort=abort, report=report
             ) as prepared:
                 return await restorer.restore(prepared, requested_by="a test", abort=abort, report=report)
 
-    async def undo(self, *, mark: StepHook = no_hook) -> RestoreResult:
-        async with self.opened(mark) as restorer, restorer.prepare_undo(abort=Abort()) as prepared:
+    async def undo(self, *, on_step: StepHook = no_hook) -> RestoreResult:
+        async with self.opened(on_step) as restorer, restorer.prepare_undo(abort=Abort()) as prepared:
             return await restorer.restore(prepared, requested_by="a test", abort=Abort())
 
 

@@ -25,7 +25,7 @@ import pytest
 from bot.errors import AbortedError, CourierError, DamagedArchiveError, NoSpaceError, NotFoundError
 from bot.models import MANIFEST_NAME, Backup, Verdict
 from bot.services.concurrency.abort import Abort
-from bot.services.restore import intake as intake_module
+from bot.services.files import space
 from bot.services.restore.incoming import Intake, require_claims
 from bot.services.restore.intake import take_in
 from bot.services.restore.sources import RestoreSource
@@ -167,7 +167,7 @@ async def test_a_full_disk_is_told_before_anything_is_unpacked(
 ) -> None:
     """The declared sizes are held against the free space first."""
     archive = foreign(tmp_path, ("app.db", database_bytes(tmp_path)))
-    monkeypatch.setattr(intake_module, "SPARE_BYTES", 1 << 62)
+    monkeypatch.setattr(space, "SPARE_BYTES", 1 << 62)
     with pytest.raises(NoSpaceError, match="no space for the unpacked databases"):
         await brought(archive, room)
     assert not list(room.iterdir())

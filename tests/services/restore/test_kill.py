@@ -25,7 +25,7 @@ from tests.services.restore.rig import Rig
 folder, act, at = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 steps = 0
 
-def mark(step):
+def on_step(step):
     global steps
     steps += 1
     if steps == at:
@@ -33,7 +33,7 @@ def mark(step):
         os.kill(os.getpid(), signal.SIGKILL)
 
 rig = Rig(folder, [folder / name for name in ("broken.db", "gone.db", "live.db", "sized.db")], busy_timeout=5)
-asyncio.run(rig.undo(mark=mark) if act == "undo" else rig.restore(mark=mark))
+asyncio.run(rig.undo(on_step=on_step) if act == "undo" else rig.restore(on_step=on_step))
 print(f"steps {steps}", flush=True)
 """
 

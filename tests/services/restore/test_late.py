@@ -52,18 +52,18 @@ async def test_what_is_committed_after_the_safety_copy_comes_back_with_undo(tmp_
         vacuum_into_page_size(bank, 8192)
     transact(bank, 4)
 
-    def mark(step: str) -> None:
+    def on_step(step: str) -> None:
         if step == "journal written":
             transact_elsewhere(bank, 5)
 
-    result = await rig.restore(mark=mark)
+    result = await rig.restore(on_step=on_step)
     assert require_sound(bank) == 0
     assert not sidecars(bank)
     assert DETAIL in result.databases[0].detail
     assert result.safety is not None
     assert dict(result.safety.databases[0].rows)["log"] == 2
     async with rig.opened() as restorer:
-        copies = [b for b in await restorer.house.catalogue.backups.select() if b.trigger is Trigger.SAFETY]
+        copies = [b for b in await restorer.context.catalogue.backups.select() if b.trigger is Trigger.SAFETY]
     assert [(copy.id == result.safety.id, copy.pinned) for copy in copies] == [(True, True), (False, False)]
     assert late_files(rig) == []
     await rig.undo()
@@ -82,7 +82,7 @@ async def test_an_idle_application_costs_one_safety_copy(tmp_path: Path, mode: s
     result = await rig.restore()
     assert result.databases[0].detail == ""
     async with rig.opened() as restorer:
-        assert len([b for b in await restorer.house.catalogue.backups.select() if b.trigger is Trigger.SAFETY]) == 1
+        assert len([b for b in await restorer.context.catalogue.backups.select() if b.trigger is Trigger.SAFETY]) == 1
     assert (sidecars(bank), late_files(rig)) == (set(), [])
     transact(bank, 6)
 
@@ -121,11 +121,11 @@ async def test_several_databases_are_in_one_safety_copy_again(tmp_path: Path) ->
     transact(one, 1)
     transact(two, 2)
 
-    def mark(step: str) -> None:
+    def on_step(step: str) -> None:
         if step == "one database done" and require_sound(two) == 2:
             transact_elsewhere(two, 3)
 
-    result = await rig.restore(mark=mark)
+    result = await rig.restore(on_step=on_step)
     assert result.safety is not None
     assert {database.name: dict(database.rows)["log"] for database in result.safety.databases} == {
         "one.db": 1,
@@ -141,14 +141,14 @@ async def test_a_rollback_brings_back_what_was_committed_late_too(tmp_path: Path
     rig = Rig(tmp_path, [bank])
     await rig.back_up()
 
-    def mark(step: str) -> None:
+    def on_step(step: str) -> None:
         if step == "journal written":
             transact_elsewhere(bank, 7)
         if step == "checkpointed" and require_sound(bank) == 0:
             raise OSError("the cable was pulled")
 
     with pytest.raises(RestoreError, match="as it was before"):
-        await rig.restore(mark=mark)
+        await rig.restore(on_step=on_step)
     assert require_sound(bank) == 7
     assert late_files(rig) == []
 
@@ -161,13 +161,13 @@ from tests.services.restore.test_late import transact_elsewhere
 
 folder = Path(sys.argv[1])
 
-def mark(step):
+def on_step(step):
     if step == "journal written":
         transact_elsewhere(folder / "bank.db", 7)
     if step == "one database done":
         os.kill(os.getpid(), signal.SIGKILL)
 
-asyncio.run(Rig(folder, [folder / "bank.db"]).restore(mark=mark))
+asyncio.run(Rig(folder, [folder / "bank.db"]).restore(on_step=on_step))
 """
 
 
@@ -198,11 +198,11 @@ from tests.services.restore.test_late import transact_elsewhere
 folder = Path(sys.argv[1])
 late_writes.fingerprint_of = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 
-def mark(step):
+def on_step(step):
     if step == "journal written":
         transact_elsewhere(folder / "bank.db", 7)
 
-asyncio.run(Rig(folder, [folder / "bank.db"]).restore(mark=mark))
+asyncio.run(Rig(folder, [folder / "bank.db"]).restore(on_step=on_step))
 """
 
 

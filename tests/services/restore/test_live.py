@@ -353,7 +353,7 @@ async def test_an_abort_before_the_end_leaves_the_old_database(tmp_path: Path) -
             abort.set("Enough.")
 
     with pytest.raises(AbortedError, match=r"Enough\. Everything is as it was"):
-        await rig.restore(mark=stop, abort=abort)
+        await rig.restore(on_step=stop, abort=abort)
     assert require_sound(bank) == 4
 
 
@@ -418,7 +418,7 @@ async def test_a_restore_that_ends_up_different_is_rolled_back(tmp_path: Path) -
                 connection.execute("DELETE FROM accounts WHERE id = 5")
 
     with pytest.raises(RestoreError, match="does not hold the rows") as caught:
-        await rig.restore(mark=spoil)
+        await rig.restore(on_step=spoil)
     assert caught.value.rolled_back
     assert require_sound(bank) == 6
 

@@ -33,14 +33,14 @@ from tests.services.restore.rig import Rig
 
 folder, step = Path(sys.argv[1]), sys.argv[2]
 
-def mark(at):
+def on_step(at):
     if at == step:  # from here on, no file grows beyond what a full disk would have let through
         resource.setrlimit(resource.RLIMIT_FSIZE, (65536, resource.RLIM_INFINITY))
     if at == "rolling back":
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 try:
-    asyncio.run(Rig(folder, [folder / "bank.db"]).restore(mark=mark))
+    asyncio.run(Rig(folder, [folder / "bank.db"]).restore(on_step=on_step))
 except RestoreError as error:
     print("rolled back" if error.rolled_back else "not rolled back", error)
 """
@@ -118,7 +118,7 @@ async def test_a_backup_meanwhile_is_told_what_runs(tmp_path: Path) -> None:
             child = run_child(_BACK_UP, rig.store.folder)
             told.append(child.stdout)
 
-    await rig.restore(mark=try_to_run)
+    await rig.restore(on_step=try_to_run)
     assert "asked for by a test" in told[0]
 
 
@@ -167,7 +167,7 @@ async def test_a_target_that_changes_after_the_plan_is_not_replaced(tmp_path: Pa
             bank.write_bytes(content)
 
     with pytest.raises(RestoreError, match="is there now"):
-        await rig.restore(mark=come_back)
+        await rig.restore(on_step=come_back)
     assert bank.read_bytes() == content
     assert sorted(path.name for path in tmp_path.iterdir()) == ["backups", "bank.db"]
 
@@ -192,7 +192,7 @@ async def test_the_newest_backup_before_an_instant_is_found(tmp_path: Path) -> N
     first = await rig.back_up()
     await rig.restore()
     async with rig.opened() as restorer:
-        catalogue, folder = restorer.house.catalogue, rig.store.folder
+        catalogue, folder = restorer.context.catalogue, rig.store.folder
         found = await newest_before(catalogue, folder, datetime.now(UTC))
         assert found == RestoreSource(files=(folder / first.archive_name,), backup=first)
         assert await find_source(catalogue, folder, "latest") == found
@@ -250,7 +250,7 @@ async def test_a_plan_alone_leaves_no_trace(tmp_path: Path) -> None:
     await rig.back_up()
     before = {path: path.stat().st_mtime_ns for path in (tmp_path, bank)}
     async with rig.opened() as restorer:
-        origin = await find_source(restorer.house.catalogue, rig.store.folder, "latest")
+        origin = await find_source(restorer.context.catalogue, rig.store.folder, "latest")
         async with restorer.prepare(origin, abort=Abort()) as prepared:
             assert not prepared.plan.all_obstacles
             again = prepared.plan.id
@@ -282,6 +282,6 @@ async def test_nothing_is_restored_into_another_name_of_an_open_database(tmp_pat
         application.execute("PRAGMA journal_mode=DELETE")
     assert require_sound(other) == 1
     async with rig.opened() as restorer:
-        origin = await find_source(restorer.house.catalogue, rig.store.folder, "latest")
+        origin = await find_source(restorer.context.catalogue, rig.store.folder, "latest")
         async with restorer.prepare(origin, abort=Abort()) as prepared:
             assert any("one of 2 hard links" in warning for warning in prepared.plan.changes[0].warnings)

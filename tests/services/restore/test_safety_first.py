@@ -20,7 +20,7 @@ MODES = ["wal", "delete", "another page size"]
 
 async def safety_copies(rig: Rig) -> list[Backup]:
     async with rig.opened() as restorer:
-        return [b for b in await restorer.house.catalogue.backups.select() if b.trigger is Trigger.SAFETY]
+        return [b for b in await restorer.context.catalogue.backups.select() if b.trigger is Trigger.SAFETY]
 
 
 async def town(tmp_path: Path, mode: str) -> tuple[Rig, Path]:
@@ -40,13 +40,13 @@ async def test_nothing_is_committed_before_the_safety_copy_is_stored(tmp_path: P
     steps: list[str] = []
     seen: list[int] = []
 
-    def mark(step: str) -> None:
+    def on_step(step: str) -> None:
         steps.append(step)
         if step == "safety copy stored":
             with closing(sqlite3.connect(bank, timeout=10)) as other:
                 seen.extend(other.execute("SELECT max(n) FROM log").fetchone())
 
-    result = await rig.restore(mark=mark)
+    result = await rig.restore(on_step=on_step)
     assert seen == [4]
     assert steps.count("safety copy stored") == 1
     assert steps.index("safety copy stored") < steps.index("committed")
@@ -61,14 +61,14 @@ async def test_without_a_safety_copy_nothing_is_restored(tmp_path: Path, mode: s
     """Where it can't be archived, the old database stays, unlocked, with nothing beside it."""
     rig, bank = await town(tmp_path, mode)
 
-    def mark(step: str) -> None:
+    def on_step(step: str) -> None:
         if step == "journal written":  # what is about to be archived is lost
             for copy in rig.store.work.rglob("*.db"):
                 if not copy.name.startswith("incoming-"):
                     copy.unlink()
 
     with pytest.raises(RestoreError, match="Everything is as it was before") as caught:
-        await rig.restore(mark=mark)
+        await rig.restore(on_step=on_step)
     assert caught.value.rolled_back
     assert require_sound(bank) == 4
     assert sidecars(bank) == set()
@@ -80,12 +80,12 @@ async def test_a_failure_elsewhere_lets_the_archiving_end(tmp_path: Path) -> Non
     """No half archive, and no task that goes on writing it."""
     rig, bank = await town(tmp_path, "wal")
 
-    def mark(step: str) -> None:
+    def on_step(step: str) -> None:
         if step == "copying":
             raise OSError("the cable was pulled")
 
     with pytest.raises(RestoreError, match="cable"):
-        await rig.restore(mark=mark)
+        await rig.restore(on_step=on_step)
     assert require_sound(bank) == 4
     assert [task for task in asyncio.all_tasks() if "safety copy" in task.get_name()] == []
     assert list(rig.store.folder.rglob("*.part")) == []

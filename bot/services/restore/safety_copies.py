@@ -1,0 +1,183 @@
+"""Keeps what a restore is about to replace: copied before, stored as a backup beside, completed by late writes."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from loguru import logger
+
+from bot.errors import CourierError
+from bot.models import Backup, CheckMethod, DatabaseChange, ReportRestore, RestoreProgress, Verdict
+from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.nursery import Nursery
+from bot.services.concurrency.threads import run_to_end
+from bot.services.restore.context import RestoreContext
+from bot.services.restore.journal import RestoreJournal
+from bot.services.restore.late_writes import copy_late, remove_files
+from bot.services.restore.private_copy import describe
+from bot.services.restore.safety import SafetyCopy, store_safety_copies, take_safety_copies
+from bot.services.snapshot.check import check_snapshot
+
+
+class SafetyCopies:
+    """The safety copies of one restore, by the name of the database, and the pinned backup that is made of them.
+
+    `changes` are those of live files. `backup` is there once it is stored, which goes on beside the copying.
+    """
+
+    def __init__(
+        self,
+        context: RestoreContext,
+        changes: Sequence[DatabaseChange],
+        journal: RestoreJournal,
+        *,
+        requested_by: str,
+        abort: Abort,
+        report: ReportRestore,
+    ) -> None:
+        self.changes = tuple(changes)
+        self.copies: dict[str, SafetyCopy] = {}
+        self.backup: Backup | None = None
+        self._context, self._journal, self._requested_by = context, journal, requested_by
+        self._abort, self._report = abort, report
+        self._nursery = Nursery()
+        self._storing: asyncio.Task[Backup] | None = None
+        self._stop_storing = Abort(parent=abort)
+        self._waited_for = False  # nothing else is done meanwhile
+        self._loop = asyncio.get_running_loop()
+
+    async def take(self, scratch: Path) -> None:
+        """Copy and check what is there. Raises `RestoreRefusedError`, `AbortedError`."""
+        copies = await take_safety_copies(self._context, self.changes, scratch, abort=self._abort, report=self._report)
+        self.copies = {copy.name: copy for copy in copies}
+
+    def begin_storing(self) -> None:
+        """Begin to make a backup of the copies; it goes on beside the copy of the first database."""
+        found = [copy.checked for copy in self.copies.values() if copy.checked is not None]
+        if not found:
+            return
+
+        def tell(progress: RestoreProgress) -> None:
+            if self._waited_for:  # or else two stages would be told at once
+                self._report(progress)
+
+        work = store_safety_copies(self._context, found, self._requested_by, self._stop_storing, tell)
+        self._storing = self._nursery.start(work)
+
+    async def stored(self) -> None:
+        """Wait until what is about to be replaced is a backup, which the journal names. Raises what storing it raises.
+
+        Nothing is replaced before.
+        """
+        if self._storing is None or self.backup is not None:
+            return
+        self._waited_for = True
+        await asyncio.wait([self._storing])
+        self._waited_for = False
+        self.backup = self._storing.result()
+        await self._journal.update(replace(self._journal.record, safety_id=self.backup.id))
+        self._context.on_step("safety copy stored")
+
+    def wait_until_stored(self) -> None:
+        """Do as `stored`, for the thread that copies. Blocking."""
+        asyncio.run_coroutine_threadsafe(self.stored(), self._loop).result()
+
+    async def give_up(self) -> None:
+        """Let the storing end before anything is rolled back."""
+        if self._storing is not None:
+            self._stop_storing.set()
+            await asyncio.wait([self._storing])
+            if not self._storing.cancelled():
+                self._storing.exception()  # seen: it is not what failed first, or is what is rolled back for
+
+    # --- what was written after they were taken ------------------------------------------------------------------
+
+    def keep_late(self, change: DatabaseChange, connection: sqlite3.Connection) -> None:
+        """Copy what was committed since the safety copy, while nobody can commit more. Blocking."""
+        file, fingerprint = copy_late(self._context, change, connection, self._abort.check)
+        copy = self.copies[change.name]
+        if fingerprint == copy.fingerprint:
+            remove_files([file])
+            return
+        self.copies[change.name] = replace(copy, file=file, fingerprint=fingerprint, kept=str(file), late=True)
+        record = self._journal.record.with_entry(change.name, kept=str(file), old_fingerprint=fingerprint)
+        self._journal.write(record)
+        self._context.on_step("kept what was written meanwhile")
+
+    def has_late(self, name: str) -> bool:
+        """Tell whether its application wrote to a database after it was copied."""
+        return self.copies[name].late
+
+    def discard_late(self) -> None:
+        """Remove what was kept: it is back where it was. Blocking."""
+        remove_files([copy.file for copy in self.copies.values() if copy.late])
+
+    async def store_late(self) -> tuple[str, ...]:
+        """Catalogue what was written after the safety copy, in place of it; return warnings where that can't be done.
+
+        As long as it is not, the journal knows the files.
+        """
+        late = [str(copy.file) for copy in self.copies.values() if copy.late]
+        if not late:
+            return ()
+        try:
+            stored = await self._store_anew()
+        except (CourierError, OSError) as error:
+            logger.error("the late copies are kept as files: {}", error)
+            return (
+                f"What was written shortly before the restore is in no backup, but kept as {', '.join(late)}: {error}",
+            )
+        if self.backup is not None and stored:
+            record = replace(self._journal.record, safety_id=self.backup.id)
+            for copy in stored:
+                record = record.with_entry(copy.name, kept="")
+            await self._journal.update(record)
+            await asyncio.to_thread(remove_files, [copy.file for copy in stored])
+        return ()
+
+    async def _store_anew(self) -> list[SafetyCopy]:
+        """Store the late copies, with the other safety copies, as the pinned backup of what was there.
+
+        Returns the late ones that are in it, whose files are no longer needed; a damaged one is in no backup.
+        """
+        found, stored = [], []
+        for change in self.changes:
+            copy = self.copies[change.name]
+            if not copy.late:
+                found.extend([copy.checked] if copy.checked else [])
+                continue
+            if not (await asyncio.to_thread(copy.file.stat)).st_size:
+                stored.append(copy)
+                continue
+            snapshot = await run_to_end(
+                partial(
+                    describe,
+                    self._context.store.folder.name,
+                    change.name,
+                    copy.file,
+                    origin=change.path,
+                    taken_at=self._context.clock(),
+                ),
+                stop=bool,
+            )
+            snapshot = replace(snapshot, journal_mode=copy.journal_mode)
+            verdict = await check_snapshot(snapshot, CheckMethod.QUICK, abort=Abort())  # the restore is done
+            if verdict.verdict is not Verdict.DAMAGED:
+                found.append((snapshot, verdict))
+                stored.append(copy)
+        if not stored or not found:
+            return []
+        backup = await store_safety_copies(self._context, found, self._requested_by, Abort(), self._report)
+        if self.backup is not None:
+            backups = self._context.catalogue.backups
+            await backups.set_pinned(self.backup.id, False)
+            await backups.set_note(
+                self.backup.id, f"shortly before a restore; backup {backup.id} has all of it and more"
+            )
+        self.backup = backup
+        return stored
