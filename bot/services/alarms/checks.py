@@ -210,7 +210,7 @@ class AlarmChecks:
 
     async def recipients(self) -> None:
         """Who can't be reached, and has to do something about it."""
-        current = [await self._catalogue.recipients.current(recipient) for recipient in self._audience]
+        current = await self._catalogue.recipients.all_current(self._audience)
         parked = {r: reason for r, reason in (await self._catalogue.recipients.parked()).items() if r in current}
         for status in await self._catalogue.recipients.statuses(parked):
             who = f"{status.name} ({status.recipient.address})" if status.name else status.recipient.address

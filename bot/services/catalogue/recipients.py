@@ -109,15 +109,20 @@ class RecipientTable(CatalogueTable):
         )
         await self._db.execute(f"DELETE FROM recipients WHERE {theirs}", *whose)
 
-    @reading
     async def current(self, recipient: Recipient) -> Recipient:
         """Return the recipient under its present id, over every move remembered; itself when it never moved."""
-        if not recipient.is_chat:
-            return recipient
+        return (await self.all_current([recipient]))[0]
+
+    @reading
+    async def all_current(self, recipients: Iterable[Recipient]) -> tuple[Recipient, ...]:
+        """Return recipients under their present ids, each of them once."""
         moves = dict(tuple(row) for row in await self._db.rows("SELECT old_chat_id, new_chat_id FROM migrations"))
-        chat_id = recipient.chat_id
-        for _ in moves:  # no more steps than moves, whatever the rows say
-            if chat_id not in moves:
-                break
-            chat_id = moves[chat_id]
-        return Recipient(chat_id=chat_id, thread_id=recipient.thread_id)
+
+        def moved(chat_id: int) -> int:
+            for _ in moves:  # no more steps than moves, whatever the rows say
+                chat_id = moves.get(chat_id, chat_id)
+            return chat_id
+
+        return tuple(
+            dict.fromkeys(replace(one, chat_id=moved(one.chat_id)) if one.is_chat else one for one in recipients)
+        )

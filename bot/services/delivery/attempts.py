@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from loguru import logger
@@ -20,6 +20,7 @@ from bot.services.contracts.destination import (
     Notice,
     NoticeChannel,
     Outcome,
+    OutgoingVolume,
     Parked,
     Refused,
     Transient,
@@ -47,40 +48,32 @@ class Attempts:
         caption: Caption,
         clock: Clock,
     ) -> None:
-        self.catalogue, self.nursery, self.clock = catalogue, nursery, clock
-        self._destinations, self._channels, self._settings = destinations, channels, settings
-        self._caption = caption
+        self.catalogue, self.settings, self.nursery, self.clock = catalogue, settings, nursery, clock
+        self._destinations, self._channels, self._caption = destinations, channels, caption
         self.outgoing = OutgoingBackups(catalogue, destinations, settings, sleep=nursery.sleep, clock=clock)
         self.rows = DeliveryRecords(catalogue, delay=settings.delay, clock=clock)
         self._unrecorded = UnrecordedDeliveries(catalogue, delay=settings.delay, clock=clock)
         self._locks: dict[Recipient, asyncio.Lock] = {}
         self._asked_at: dict[Recipient, datetime] = {}  # parked recipients, whether they can be reached
 
-    async def recipients(self) -> list[Recipient]:
-        """Who is to be served, under the ids their chats have now."""
-        return await self.current(self._settings.recipients)
-
-    async def acquainted(self) -> list[Recipient]:
+    async def acquainted(self) -> tuple[Recipient, ...]:
         """Recipients, and those who only get notices: all who can be parked and have to be found again."""
-        return await self.current((*self._settings.recipients, *self._settings.notice_recipients))
+        both = (*self.settings.recipients, *self.settings.notice_recipients)
+        return await self.catalogue.recipients.all_current(both)
 
-    async def current(self, recipients: Iterable[Recipient]) -> list[Recipient]:
-        """Follow the remembered migrations; each recipient once."""
-        return list(dict.fromkeys([await self.catalogue.recipients.current(recipient) for recipient in recipients]))
-
-    async def attempt(self, recipient: Recipient, outgoing: OutgoingBackup, request: SendRequest) -> Delivery:
-        """Make one try at what the recipient is owed of this backup, and return its row; a settled row is left alone.
+    async def attempt(self, row: Delivery, outgoing: OutgoingBackup, request: SendRequest) -> Delivery:
+        """Make one try at a delivery that is owed, and return its row; one that is settled by now is left alone.
 
         What it is still owed from before is superseded first, if that is the rule and this backup can be sent at all.
         A timeout after the last byte counts as a failure and is tried again: a copy too many is better than one too
         few. Raises `Refused`, and `AbortedError` when the abort flag is set; a cancelled try is owed as before.
         """
-        async with self._lock(recipient):
-            row = await self.rows.get(outgoing.backup.id, recipient)
+        async with self._lock(row.recipient):
+            row = await self.rows.get(row.backup_id, row.recipient)
             if row.state.settled:
                 return row
             if await outgoing.deliverable(row):
-                await self.supersede_older(recipient, outgoing.backup)
+                await self.supersede_older(row.recipient, outgoing.backup)
             row = await self._try(row, outgoing, request, self.rows)
             if row.state is DeliveryState.PARKED:
                 self._asked_at[row.recipient] = self.clock()
@@ -95,7 +88,7 @@ class Attempts:
 
     async def supersede_older(self, recipient: Recipient, backup: Backup) -> None:
         """Supersede what the recipient is owed from before this backup, unless everything is to be sent."""
-        if self._settings.owed == "newest":
+        if self.settings.owed == "newest":
             await self.rows.supersede_older(recipient, backup)
 
     async def skip_parked(self, status: RecipientStatus, backup: Backup) -> Delivery | None:
@@ -158,17 +151,10 @@ class Attempts:
     async def _try(
         self, row: Delivery, outgoing: OutgoingBackup, request: SendRequest, rows: DeliveryRecords
     ) -> Delivery:
+        """Claim the row and send, to the chat's new id too where it has moved."""
         if not await outgoing.deliverable(row):
             return await rows.supersede(row, ARCHIVE_PRUNED)
         lock = self._lock(row.recipient)
-        row = await self._send(row, outgoing, request, rows)
-        self._locks[row.recipient] = lock  # also when the chat has a new id: one lock under both names
-        return row
-
-    async def _send(
-        self, row: Delivery, outgoing: OutgoingBackup, request: SendRequest, rows: DeliveryRecords
-    ) -> Delivery:
-        """Claim the row and send, to the chat's new id too where it has moved."""
         been_at: set[int] = set()
         while True:
             row = await rows.claim(row)
@@ -177,6 +163,7 @@ class Attempts:
                 return await self._send_missing(row, outgoing, request, rows)
             except Migrated as outcome:
                 row = await rows.follow(row, outcome)
+                self._locks[row.recipient] = lock  # one lock under both ids
                 if row.recipient.chat_id in been_at:  # moved in a circle
                     return await rows.fail(row, outcome)
                 if row.state.settled:
@@ -194,8 +181,12 @@ class Attempts:
                 if self.nursery.closing.is_set():
                     return await rows.release(row)
                 volume = outgoing_volume.volume
-                caption = await self._caption(outgoing.backup, volume, row.recipient)
-                sent = await outgoing_volume.send(row.recipient, caption, request)
+                message = OutgoingVolume(
+                    volume=volume,
+                    caption=await self._caption(outgoing.backup, volume, row.recipient),
+                    silent=request.silent or row.recipient in request.silent_for,
+                )
+                sent = await outgoing_volume.send(row.recipient, message, request)
                 remark = sent.remark or remark
                 row = await rows.confirm(
                     row, SentVolume(number=volume.number, message_id=sent.message_id, sent_at=self.clock())

@@ -54,6 +54,9 @@ class Ledger:
         self._rows = self._attempts.rows
         self._claims: set[Claim] = set()
         self._retries = RetryLoop(self._attempts, self._claims, settled)
+        self.nudge = self._retries.nudge
+        """Makes `run` look at what is owed now."""
+        self.archive_waits = self._rows.archive_waits
 
     async def deliver(
         self,
@@ -82,13 +85,13 @@ class Ledger:
         outgoing = await self._attempts.outgoing.prepare(backup)
         request = SendRequest(
             silent=silent,
-            silent_for=frozenset(await self._attempts.current(hushed)),
+            silent_for=frozenset(await self._catalogue.recipients.all_current(hushed)),
             rank=0,
             trusted=True,
             abort=abort or Abort(),
             report=outgoing.count_bytes(progress),
         )
-        recipients = await self._attempts.current(self._settings.recipients if to is None else to)
+        recipients = await self._catalogue.recipients.all_current(self._settings.recipients if to is None else to)
         try:
             if force:
                 self._attempts.outgoing.ask_anew(backup)
@@ -99,8 +102,9 @@ class Ledger:
                 )
             return await self._deliver(recipients, outgoing, request)
         except Refused as outcome:
-            refusal = _refused(outcome)
-        raise refusal
+            raise TelegramError(
+                f"{outcome.sentence}.", hint="Set BOT_TOKEN to the token that @BotFather shows for this bot."
+            ) from None
 
     async def run(self) -> None:
         """Serve what is owed until cancelled or drained: newest first, with waits that grow up to an hour.
@@ -110,14 +114,6 @@ class Ledger:
         (`CatalogueError`); nothing is lost by calling it again.
         """
         await self._retries.go()
-
-    def nudge(self) -> None:
-        """Make `run` look at what is owed now."""
-        self._retries.nudge()
-
-    def archive_waits(self, chat_id: int) -> float:
-        """Seconds for which an archive may still wait for its turn in a chat, which asked for it; 0 where none does."""
-        return self._rows.archive_waits(chat_id)
 
     async def recipient_started(self, chat_id: int) -> None:
         """Somebody is there (again): the newest backup owed to them goes out at once, in the background.
@@ -194,23 +190,19 @@ class Ledger:
         request = replace(request, rank=uploader_rank(status), trusted=status.last_sent_at is not None)
         return await self._retry(
             await self._rows.get(backup.id, recipient),
-            lambda row: self._attempts.attempt(row.recipient, outgoing, request),
+            lambda row: self._attempts.attempt(row, outgoing, request),
             request.abort,
         )
 
     async def _send_again(self, recipient: Recipient, outgoing: OutgoingBackup, request: SendRequest) -> Delivery:
         backup_id = outgoing.backup.id
         row = await self._rows.find(backup_id, recipient)
-        if row is not None and not row.state.settled:
-            # They ask for what they are owed anyway.
-            row = await self._retry(
-                row, lambda row: self._attempts.attempt(row.recipient, outgoing, request), request.abort
-            )
+        if row is not None and not row.state.settled:  # they ask for what they are owed anyway
+            attempt = self._attempts.attempt
         else:
             row = Delivery(backup_id=backup_id, recipient=recipient, state=DeliveryState.PENDING)
-            row = await self._retry(
-                row, lambda row: self._attempts.attempt_unowed(row, outgoing, request), request.abort
-            )
+            attempt = self._attempts.attempt_unowed
+        row = await self._retry(row, lambda row: attempt(row, outgoing, request), request.abort)
         if row.state is DeliveryState.SENT and row.recipient in await self._catalogue.recipients.parked():
             await self._rows.unpark(row.recipient)
             self.nudge()
@@ -233,8 +225,3 @@ class Ledger:
             if await self._nursery.until(self._nursery.closing, pause, abort):
                 return row
             abort.check()
-
-
-def _refused(outcome: Refused) -> TelegramError:
-    """What everybody must hear of a refused token."""
-    return TelegramError(f"{outcome.sentence}.", hint="Set BOT_TOKEN to the token that @BotFather shows for this bot.")

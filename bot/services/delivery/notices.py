@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from bot.models import Recipient
 from bot.services.catalogue import Catalogue
@@ -49,7 +50,7 @@ class NoticeSender:
         """
         parked = await self._catalogue.recipients.parked()
         asked = self._settings.notice_recipients if to is None else to
-        current = dict.fromkeys([await self._catalogue.recipients.current(recipient) for recipient in asked])
+        current = await self._catalogue.recipients.all_current(asked)
         readers = [reader for reader in current if reader not in parked and reader != but]
         notice = Notice(html=html, silent=not loud, buttons=buttons)
         reached = await self._nursery.together([self._tell(reader, notice) for reader in readers])
@@ -83,50 +84,39 @@ class NoticeSender:
         except MessageGone:
             await channel.edit(recipient, message_id, instead)
 
-    async def _send_or_edit(self, recipient: Recipient, notice: Notice, message_id: int | None) -> int:
-        try:
-            channel = self._channels.of(recipient)
-            if message_id is not None:
-                try:
-                    await channel.edit(recipient, message_id, notice)
-                except MessageGone:
-                    pass
-                else:
-                    return message_id
-            return await channel.send(recipient, notice)
-        except Parked as outcome:
-            await self._park(recipient, outcome)
-            raise
-        except Migrated as outcome:
-            recipient = await self._follow(recipient, outcome)
-            return await self._channels.of(recipient).send(recipient, notice)
+    async def _send_or_edit(self, recipient: Recipient, notice: Notice, message_id: int | None = None) -> int:
+        been_at = {recipient.chat_id}
+        while True:
+            try:
+                channel = self._channels.of(recipient)
+                if message_id is not None:
+                    with suppress(MessageGone):
+                        await channel.edit(recipient, message_id, notice)
+                        return message_id
+                return await channel.send(recipient, notice)
+            except Parked as outcome:
+                await settled(self._catalogue.recipients.park(recipient, outcome.sentence))
+                raise
+            except Migrated as outcome:
+                await self._catalogue.recipients.migrate(recipient.chat_id, outcome.new_chat_id)
+                recipient, message_id = await self._catalogue.recipients.current(recipient), None
+                if recipient.chat_id in been_at:
+                    raise
+                been_at.add(recipient.chat_id)
 
     async def _tell(self, recipient: Recipient, notice: Notice) -> bool:
         for failures in range(1, self._settings.attempts + 1):
             try:
-                await self._channels.of(recipient).send(recipient, notice)
+                await self._send_or_edit(recipient, notice)
                 return True
-            except Parked as outcome:
-                await self._park(recipient, outcome)
-                return False
-            except Migrated as outcome:
-                recipient = await self._follow(recipient, outcome)
             except Wait as outcome:
-                if outcome.seconds > LONGEST_WAIT or await self._closed_within(outcome.seconds):
+                if outcome.seconds > LONGEST_WAIT:
                     return False
+                pause = outcome.seconds
             except Transient:
-                if await self._closed_within(retry_seconds(failures, self._settings.delay)):
-                    return False
+                pause = retry_seconds(failures, self._settings.delay)
             except Outcome:
                 return False
+            if await self._nursery.until(self._nursery.closing, pause):
+                return False
         return False
-
-    async def _closed_within(self, seconds: float) -> bool:
-        return await self._nursery.until(self._nursery.closing, seconds)
-
-    async def _park(self, recipient: Recipient, outcome: Parked) -> None:
-        await settled(self._catalogue.recipients.park(recipient, outcome.sentence))
-
-    async def _follow(self, recipient: Recipient, outcome: Migrated) -> Recipient:
-        await self._catalogue.recipients.migrate(recipient.chat_id, outcome.new_chat_id)
-        return await self._catalogue.recipients.current(recipient)

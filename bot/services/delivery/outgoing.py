@@ -26,9 +26,8 @@ class UnsharedVolume:
         self.volume = volume
         self._destination = destination
 
-    async def send(self, recipient: Recipient, caption: str, request: SendRequest) -> Sent:
+    async def send(self, recipient: Recipient, outgoing: OutgoingVolume, _request: SendRequest) -> Sent:
         """Return when the recipient has the volume; raises the `Outcome` that stands in its way."""
-        outgoing = OutgoingVolume(volume=self.volume, caption=caption, silent=request.is_silent_for(recipient))
         return await self._destination.send_volume(recipient, outgoing)
 
     async def available(self) -> bool:

@@ -25,7 +25,3 @@ class SendRequest:
     abort: Abort
     silent_for: frozenset[Recipient] = frozenset()
     report: Callable[[int, int], None] = lambda _number, _count: None
-
-    def is_silent_for(self, recipient: Recipient) -> bool:
-        """Whether the recipient hears no sound."""
-        return self.silent or recipient in self.silent_for

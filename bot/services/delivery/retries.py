@@ -45,7 +45,8 @@ class RetryLoop:
 
         A refused token is not that: chats wait while it lasts, and other places are served.
         """
-        await self._attempts.rows.recover(self._claims, await self._attempts.recipients())
+        current = self._attempts.catalogue.recipients.all_current
+        await self._attempts.rows.recover(self._claims, await current(self._attempts.settings.recipients))
         while not self._attempts.nursery.closing.is_set():
             self._nudged.clear()
             wake_at = await self._start_what_is_due()
@@ -103,21 +104,15 @@ class RetryLoop:
             recipient = (await self._deliver(row)).recipient
 
     async def _deliver(self, row: Delivery) -> Delivery:
-        row = await self._try(row)
+        status = (await self._attempts.catalogue.recipients.statuses([row.recipient]))[0]
+        outgoing = await self._attempts.outgoing.prepare(await self._attempts.catalogue.backups.get(row.backup_id))
+        trusted = status.last_sent_at is not None
+        request = SendRequest(silent=True, rank=uploader_rank(status), trusted=trusted, abort=Abort())
+        row = await self._attempts.attempt(row, outgoing, request)
         self._settled(row)
         if row.state is DeliveryState.SENT:
             await self._attempts.rows.settle(row.backup_id)
         return row
-
-    async def _try(self, row: Delivery) -> Delivery:
-        status = (await self._attempts.catalogue.recipients.statuses([row.recipient]))[0]
-        return await self._attempts.attempt(
-            row.recipient,
-            await self._attempts.outgoing.prepare(await self._attempts.catalogue.backups.get(row.backup_id)),
-            SendRequest(
-                silent=True, rank=uploader_rank(status), trusted=status.last_sent_at is not None, abort=Abort()
-            ),
-        )
 
     async def _try_parked(self, recipient: Recipient) -> None:
         """Try a parked recipient with the newest that it is owed, or a line: only what arrives counts."""

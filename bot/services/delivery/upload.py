@@ -74,11 +74,8 @@ class SharedVolume:
         record: VolumeRecord,
     ) -> None:
         """`record` outlives this object."""
-        self.volume = volume
-        self._record = record
-        self._destination = destination
-        self._catalogue = catalogue
-        self._backup_id = backup_id
+        self.volume, self._backup_id, self._record = volume, backup_id, record
+        self._destination, self._catalogue = destination, catalogue
         self._sleep, self._clock = sleep, clock
         self._file_id: str | None = None
         self._loaded = False
@@ -91,14 +88,13 @@ class SharedVolume:
         self._hopeless: Outcome | None = None
         self._shared = True
 
-    async def send(self, recipient: Recipient, caption: str, request: SendRequest) -> Sent:
+    async def send(self, recipient: Recipient, outgoing: OutgoingVolume, request: SendRequest) -> Sent:
         """Return when the recipient has the volume; raises the `Outcome` that stands in its way, never `StaleFile`."""
-        sent = await self._send(recipient, caption, request)
+        sent = await self._send(recipient, outgoing, request)
         request.report(self.volume.number, self.volume.bytes)
         return sent
 
-    async def _send(self, recipient: Recipient, caption: str, request: SendRequest) -> Sent:
-        outgoing = OutgoingVolume(volume=self.volume, caption=caption, silent=request.is_silent_for(recipient))
+    async def _send(self, recipient: Recipient, outgoing: OutgoingVolume, request: SendRequest) -> Sent:
         doubted = ""
         while True:
             file_id = await self._known()

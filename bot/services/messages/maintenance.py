@@ -130,7 +130,7 @@ class ChatMaintenance:
         """Everybody who may have a message to be kept in order, and can be reached."""
         wanted = [*(Recipient(chat_id=admin) for admin in self._admins), *self._recipients]
         parked = await self._catalogue.recipients.parked()
-        current = dict.fromkeys([await self._catalogue.recipients.current(recipient) for recipient in wanted])
+        current = await self._catalogue.recipients.all_current(wanted)
         return [recipient for recipient in current if recipient not in parked]
 
     # --- messages that are edited --------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ class Preferences:
 
     async def my_messages(self, admin_id: int) -> MyMessages:
         """Return everything the screen of an admin shows."""
-        recipients = [one for one in await self._current(self._recipients) if one.is_chat]
+        recipients = [one for one in await self._catalogue.recipients.all_current(self._recipients) if one.is_chat]
         parked = await self._catalogue.recipients.parked()
         contexts = [
             DeliveryContext(recipient=one, choice=await self._of_chat(one), parked=one in parked) for one in recipients
@@ -147,8 +147,8 @@ class Preferences:
 
         Those they chose, and those that nobody chose: trouble is never shown to nobody.
         """
-        told = [one for one in await self._current(self._recipients) if one.is_chat or one.is_mailbox]
-        choices = [await self._of_chat(one) for one in told]
+        recipients = await self._catalogue.recipients.all_current(self._recipients)
+        choices = [await self._of_chat(one) for one in recipients if one.is_chat or one.is_mailbox]
         mine = await self._of_chat(recipient)
         return frozenset(
             name for name in names if mine.follows({name}) or not any(choice.follows({name}) for choice in choices)
@@ -221,11 +221,8 @@ class Preferences:
     async def _of_chat(self, recipient: Recipient) -> MessageChoice:
         return await self.of(recipient.chat_id) if recipient.thread_id is None else MessageChoice()
 
-    async def _current(self, recipients: Iterable[Recipient]) -> tuple[Recipient, ...]:
-        return tuple(dict.fromkeys([await self._catalogue.recipients.current(recipient) for recipient in recipients]))
-
     async def _contexts(self, asked_in: int | None) -> Sequence[DeliveryContext]:
-        recipients = await self._current(self._recipients)
+        recipients = await self._catalogue.recipients.all_current(self._recipients)
         last, parked = (
             await self._catalogue.deliveries.last_delivered(recipients),
             await self._catalogue.recipients.parked(),
