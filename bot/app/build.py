@@ -47,7 +47,7 @@ from bot.services.fetch.recognition import CLOUD_LIMIT
 from bot.services.files.locks import RunLock
 from bot.services.files.store import Store
 from bot.services.files.under_way import RunsUnderWay
-from bot.services.inbox import Inbox
+from bot.services.inbox import Inbox, InboxContext
 from bot.services.manager import Courier, Manager
 from bot.services.messages.maintenance import ChatMaintenance
 from bot.services.messages.preferences import Preferences
@@ -180,15 +180,7 @@ def _build(  # noqa: PLR0915 - one list of parts
 
     # --- what people chose, and what is wrong ---
     preferences = Preferences(
-        catalogue,
-        admins=settings.admin_ids,
-        recipients=settings.recipients,
-        timezone=settings.timezone,
-        unchanged=settings.when_unchanged,
-        chat_keep_hours=settings.chat_keep_hours,
-        store_folder=store.folder,
-        changed=events.choice_changed,
-        clock=clock,
+        settings, catalogue, store_folder=store.folder, changed=events.choice_changed, clock=clock
     )
     alarms = Alarms(
         catalogue,
@@ -264,13 +256,15 @@ def _build(  # noqa: PLR0915 - one list of parts
     under_way.add(lambda: restores.running)
     drills = Drills(catalogue, store, telegram.files, recorded=events.happened, keys=settings.keys, clock=clock)
     inbox = Inbox(
-        telegram.chats,
-        store,
-        catalogue,
-        limit=None if settings.telegram_local else CLOUD_LIMIT,
-        keys=settings.keys,
-        restores=restores,
-        clock=clock,
+        InboxContext(
+            chats=telegram.chats,
+            store=store,
+            catalogue=catalogue,
+            restores=restores,
+            clock=clock,
+            limit=None if settings.telegram_local else CLOUD_LIMIT,
+            keys=settings.keys,
+        )
     )
 
     # --- who looks, and who is told ---
@@ -302,7 +296,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         from bot.handlers.alarms import alarm_buttons  # noqa: PLC0415 - it imports aiogram
 
         parked = await catalogue.recipients.parked()
-        current = dict.fromkeys([await catalogue.recipients.current(recipient) for recipient in readers])
+        current = await catalogue.recipients.all_current(readers)
         chats = (
             ChatAlarms(
                 notifier,
@@ -363,18 +357,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         clock=clock,
     )
     maintenance = ChatMaintenance(
-        catalogue,
-        telegram.messages,
-        preferences,
-        texts,
-        admins=settings.admin_ids,
-        recipients=settings.deliver_to,
-        timezone=settings.timezone,
-        when_unchanged=settings.when_unchanged,
-        chat_keep_hours=settings.chat_keep_hours,
-        tidied=pins.nudge,
-        clock=clock,
-        sleep=sleep,
+        settings, catalogue, telegram.messages, preferences, texts, tidied=pins.nudge, clock=clock, sleep=sleep
     )
 
     # --- who hears of what ---

@@ -128,7 +128,7 @@ async def fetch_point(
     _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, inbox: Inbox, live_inbox: LiveInbox
 ) -> None:
     if await _has(inbox, callback_data, press, live_inbox):
-        inbox.choose(press.callback.from_user.id, callback_data.id, callback_data.n)
+        inbox.find(press.callback.from_user.id, callback_data.id).choose(callback_data.n)
         await press.answer(texts_of.FETCHING)
 
 
@@ -136,7 +136,7 @@ async def fetch_known_backup(
     _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, inbox: Inbox, live_inbox: LiveInbox
 ) -> None:
     if await _has(inbox, callback_data, press, live_inbox):
-        inbox.fetch_known(press.callback.from_user.id, callback_data.id)
+        inbox.find(press.callback.from_user.id, callback_data.id).fetch_known()
         await press.answer(texts_of.FETCHING)
 
 
@@ -144,7 +144,7 @@ async def show_list_again(
     _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, inbox: Inbox, live_inbox: LiveInbox
 ) -> None:
     if await _has(inbox, callback_data, press, live_inbox):
-        inbox.back(press.callback.from_user.id, callback_data.id)
+        inbox.find(press.callback.from_user.id, callback_data.id).back()
         await press.answer()
 
 

@@ -9,7 +9,6 @@ from bot.clock import date_time, local_and_utc
 from bot.errors import CourierError
 from bot.models import RestorePoint, RestoreStage, Verdict
 from bot.services.fetch.recognition import CLOUD_LIMIT
-from bot.services.inbox.unseal import HINT as SEALED_HINT
 from bot.services.inbox.upload_view import (
     FoundDatabase,
     LeftOutFile,
@@ -27,6 +26,9 @@ from bot.texts.measures import bar, count, duration, human_size, moment, rows_in
 GONE = "What you sent is no longer here. Please send it again."
 FORGOTTEN = "Forgotten."
 FETCHING = "On its way from Telegram."
+SEALED_HINT = (
+    "Open it with the age tool and your key: age -d -i KEY FILE.zip.age > FILE.zip. Then send the FILE.zip here."
+)
 
 _STAGES = {RestoreStage.READ: "Reading it in full", RestoreStage.CHECK: "Checking the databases"}
 

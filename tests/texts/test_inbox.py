@@ -80,11 +80,11 @@ def contents(**fields: Any) -> UploadContents:
 def test_missing_volumes_are_named_as_their_files_are_called() -> None:
     """All numbers that are known, and no promise where the end is not known."""
     error = MissingVolumesError("Volumes 2, 4 of 5 are missing.", missing=(2, 4), total=5)
-    waiting = seen(UploadPhase.WAITING, files=files(1, 3, 5), problem=error, missing=(2, 4), total_volumes=5)
+    waiting = seen(UploadPhase.WAITING, files=files(1, 3, 5), problem=error)
     said = plain(texts.upload(waiting, NOW, ZONE))
     assert "I have 1, 3, 5 of 5. Please send .zip.002, .zip.004." in said
     assert "started again" not in said
-    unknown = replace(waiting, total_volumes=0, missing=(2,), after_restart=True)
+    unknown = replace(waiting, problem=MissingVolumesError("Volume 2 is missing.", missing=(2,)), after_restart=True)
     said = plain(texts.upload(unknown, NOW, ZONE))
     assert "Please send .zip.002 (and any others there are)." in said
     assert "started again meanwhile" in said
@@ -134,6 +134,8 @@ def points(count: int) -> tuple[RestorePoint, ...]:
 def test_every_message_fits_and_is_whole(phase: UploadPhase, name: str, many: int) -> None:
     """However many files of whatever names: within Telegram's limit, and every tag closed."""
     name += LONG[:250]
+    missing = MissingVolumesError(LONG, missing=tuple(range(1, many + 1)), hint=LONG)
+    problems = (missing, CourierError(LONG, hint=LONG), None)
     full = seen(
         phase,
         files=files(*range(1, many + 1), None, name=name),
@@ -141,8 +143,7 @@ def test_every_message_fits_and_is_whole(phase: UploadPhase, name: str, many: in
             *(LeftOutFile(name=name, bytes=21 << 20, why=why) for why in LeftOutReason for _ in range(many // 9)),
             LeftOutFile(name=name, bytes=1, why=LeftOutReason.FAILED, detail=LONG),
         ),
-        problem=CourierError(LONG, hint=LONG) if many % 2 else None,
-        missing=tuple(range(1, many + 1)),
+        problem=problems[many % 3],
         known=samples.backup(3),
         fetchable=True,
         contents=contents(

@@ -10,10 +10,11 @@ from typing import Protocol
 from bot.clock import Clock
 from bot.services.catalogue import Catalogue
 from bot.services.contracts.chats import Chats
+from bot.services.fetch.recognition import CLOUD_LIMIT
 from bot.services.files.store import Store
-from bot.services.inbox.reading import TakeIn
-from bot.services.inbox.unseal import Unseal
 from bot.services.restore.sources import RestoreSource
+from bot.services.restore.volumes import MAX_VOLUMES
+from bot.services.sealing.keys import NO_KEYS, Keys
 
 
 class RestoreOffers(Protocol):
@@ -42,18 +43,22 @@ class RestoreOffers(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxContext:
-    """What every upload works with. `limit` is the size that a bot can download, None without one."""
+    """What every upload works with.
+
+    `limit` is the size that a bot can download, None without one. Without `keys` nothing called sealed is fetched.
+    `kept_for` are the seconds that an upload is kept after it was last touched, `most_files` and `most_bytes` what one
+    may have together.
+    """
 
     chats: Chats
     store: Store
     catalogue: Catalogue
+    restores: RestoreOffers
     clock: Clock
-    limit: int | None
-    unseal: Unseal
-    take_in: TakeIn
-    restores: RestoreOffers | None
-    delay: float
-    kept_for: float
-    most_files: int
-    most_bytes: int
+    limit: int | None = CLOUD_LIMIT
+    keys: Keys = NO_KEYS
+    delay: float = 2.0
+    kept_for: float = 30 * 60.0
+    most_files: int = MAX_VOLUMES
+    most_bytes: int = 8 << 30
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # one archive is checked at a time, whoever sent it

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from functools import partial
 
 from loguru import logger
 
-from bot.clock import Clock, utc_now
 from bot.errors import CourierError, NotFoundError
-from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Nursery
-from bot.services.contracts.chats import Chats, PostedDocument
-from bot.services.fetch.recognition import CLOUD_LIMIT, Kind, recognise
+from bot.services.contracts.chats import PostedDocument
+from bot.services.fetch.recognition import Kind, recognise
 from bot.services.files.private_folder import sweep_private_folders
-from bot.services.files.store import Store
-from bot.services.inbox.context import InboxContext, RestoreOffers
-from bot.services.inbox.unseal import unseal
+from bot.services.inbox.context import InboxContext
 from bot.services.inbox.upload import Upload
 from bot.services.inbox.upload_view import LeftOutReason, UploadEnd, UploadPhase, UploadView
-from bot.services.restore.intake import take_in
-from bot.services.restore.volumes import MAX_VOLUMES
-from bot.services.sealing.keys import NO_KEYS, Keys
-
-KEPT_FOR = 30 * 60.0
-"""Seconds that an upload is kept after it was last touched."""
-
-MOST_BYTES = 8 << 30
-"""Bytes that the files of one upload may have together."""
 
 MOST_EACH = 3
 """Uploads of one admin: archives that are ready to be restored, and the one under way."""
@@ -54,37 +40,8 @@ class Inbox:
     Everything is in memory and in private folders that the next start sweeps: a restart forgets it, and says so.
     """
 
-    def __init__(
-        self,
-        chats: Chats,
-        store: Store,
-        catalogue: Catalogue,
-        *,
-        limit: int | None = CLOUD_LIMIT,
-        keys: Keys = NO_KEYS,
-        restores: RestoreOffers | None = None,
-        clock: Clock = utc_now,
-        kept_for: float = KEPT_FOR,
-        most_files: int = MAX_VOLUMES,
-        most_bytes: int = MOST_BYTES,
-        delay: float = 2.0,
-    ) -> None:
-        """`limit` is the size that a bot can download (None: any). Without `keys` nothing called sealed is fetched."""
-        self._context = InboxContext(
-            chats=chats,
-            store=store,
-            catalogue=catalogue,
-            clock=clock,
-            limit=limit,
-            unseal=unseal,
-            take_in=partial(take_in, keys=keys),
-            restores=restores,
-            delay=delay,
-            kept_for=kept_for,
-            most_files=most_files,
-            most_bytes=most_bytes,
-        )
-        self._opens_sealed = bool(keys)
+    def __init__(self, context: InboxContext) -> None:
+        self._context = context
         self._uploads: dict[str, Upload] = {}  # oldest first
         self._lost: frozenset[int] = frozenset()  # whose files a restart has cost
         self._tasks = Nursery()
@@ -115,7 +72,7 @@ class Inbox:
             current.albums.add(album)
         if kind is Kind.CATALOGUE:
             current.read_catalogue(posted)
-        elif kind is Kind.SEALED and not self._opens_sealed:
+        elif kind is Kind.SEALED and not self._context.keys:
             current.leave_out(posted, LeftOutReason.SEALED)
         else:
             current.take(posted)
@@ -152,23 +109,12 @@ class Inbox:
         """Return an upload to be followed to its end, None when it is not known."""
         return self._uploads.get(upload_id)
 
-    def choose(self, admin_id: int, upload_id: str, number: int) -> None:
-        """Fetch one of the restore points that a catalogue document lists. Raises `NotFoundError`."""
-        self._find(admin_id, upload_id).choose(number)
-
-    def fetch_known(self, admin_id: int, upload_id: str) -> None:
-        """Fetch the backup that a file over the limit seems to be, by its volumes. Raises `NotFoundError`."""
-        self._find(admin_id, upload_id).fetch_known()
-
-    def back(self, admin_id: int, upload_id: str) -> None:
-        """Show the restore points again. Raises `NotFoundError`."""
-        self._find(admin_id, upload_id).back()
-
     async def forget(self, admin_id: int, upload_id: str) -> None:
         """Remove an upload with its files. Raises `NotFoundError`."""
-        await self._close(self._find(admin_id, upload_id), UploadEnd.FORGOTTEN)
+        await self._close(self.find(admin_id, upload_id), UploadEnd.FORGOTTEN)
 
-    def _find(self, admin_id: int, upload_id: str) -> Upload:
+    def find(self, admin_id: int, upload_id: str) -> Upload:
+        """Return an upload of this admin that is still here. Raises `NotFoundError`."""
         found = self._uploads.get(upload_id)
         if found is None or found.admin_id != admin_id or found.phase is UploadPhase.GONE:
             raise NotFoundError("What you sent is no longer here.", hint="Send it again.")

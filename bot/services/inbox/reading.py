@@ -3,47 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bot.errors import MissingVolumesError
 from bot.models import Backup, ReportRestore, RestoreProgress, RestoreStage
-from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
 from bot.services.fetch.recognition import bare_name, begins_zip, volume_number
 from bot.services.files.private_file import sha256_of
 from bot.services.files.private_folder import private_folder
-from bot.services.inbox.unseal import Unseal
+from bot.services.inbox.context import InboxContext
 from bot.services.inbox.upload_view import FoundDatabase, UploadContents
 from bot.services.restore.incoming import Incoming, Intake
+from bot.services.restore.intake import take_in
 from bot.services.restore.sources import RestoreSource
 from bot.services.restore.volumes import arrange_volumes
 from bot.services.sealing.header import is_sealed
-
-TakeIn = Callable[..., Awaitable[Intake]]
-
-_PIECE = 1 << 20
+from bot.services.sealing.volumes import arrange_sealed, require_last
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proven:
-    """An archive that passed every check, and what a restore of it begins from."""
-
-    contents: UploadContents
-    origin: RestoreSource
-
-
-async def put_together(files: Sequence[Path], folder: Path, *, unseal: Unseal, abort: Abort) -> tuple[Path, ...]:
-    """Return the files of one archive in order, once they are all there; what is sealed is opened into `folder`.
+async def put_together(files: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the files of one archive in order, once they are all there; what is sealed stays so.
 
     Raises `MissingVolumesError` while files are missing, `UntrustedArchiveError` where they don't belong together.
     """
-    if await asyncio.to_thread(lambda: any(map(is_sealed, files))):
-        files = await unseal(files, folder, abort)
-    ordered = await run_to_end(lambda: arrange_volumes(files, check=abort.check), stop=abort.set)
-    if len(ordered) == 1 and not await asyncio.to_thread(lambda: begins_zip(ordered[0]) or is_sealed(ordered[0])):
+    return await asyncio.to_thread(_put_together, files)
+
+
+def _put_together(files: Sequence[Path]) -> tuple[Path, ...]:
+    if any(map(is_sealed, files)):
+        files = arrange_sealed(files)
+        if len(files) == 1:
+            require_last(files)  # of several, the opening tells whether the last one is missing
+    ordered = arrange_volumes(files)
+    if len(ordered) == 1 and not (begins_zip(ordered[0]) or is_sealed(ordered[0])):
         number = volume_number(ordered[0].name)
         raise MissingVolumesError(
             f"{ordered[0].name} does not begin as an archive: it is a later volume, or something else.",
@@ -69,30 +64,25 @@ async def stands_alone(file: Path) -> bool:
 
 
 async def prove(
-    files: Sequence[Path],
-    work: Path,
-    *,
-    catalogue: Catalogue,
-    take_in: TakeIn,
-    abort: Abort,
-    report: ReportRestore,
-) -> Proven:
-    """Read an archive (its files in order) in full, check every database in it, and say what it holds.
+    files: Sequence[Path], context: InboxContext, *, report: ReportRestore
+) -> tuple[UploadContents, RestoreSource]:
+    """Read an archive (its files in order) in full and check every database in it, as every restore does.
 
-    `take_in` is the untrusted intake of every restore. The databases are unpacked into a private folder inside `work`
-    and are gone when this returns. Raises what `take_in` raises.
+    Returns what it holds, and what a restore of it begins from. The databases are unpacked into a private folder, and
+    are gone when this returns. Raises what `take_in` raises.
     """
+    abort = Abort()
     total = await asyncio.to_thread(lambda: sum(file.stat().st_size for file in files))
     report(RestoreProgress(stage=RestoreStage.READ, total=total, detail=files[0].name))
     sha256 = await run_to_end(lambda: sha256_of(*files, check=abort.check), stop=abort.set)
-    backup = await catalogue.backups.with_sha256(sha256)
-    async with private_folder(work) as temp:
+    backup = await context.catalogue.backups.with_sha256(sha256)
+    source = RestoreSource(files=tuple(files), backup=backup)
+    async with private_folder(context.store.work) as temp:
         # A volume that was damaged on its way can be sent again; of an archive in one piece, what is sound is all.
         alone = len(files) == 1
-        source = RestoreSource(files=tuple(files), backup=backup)
-        intake = await take_in(source, temp, leave_out_damaged=alone, abort=abort, report=report)
+        intake = await take_in(source, temp, keys=context.keys, leave_out_damaged=alone, abort=abort, report=report)
     sound = tuple(one.name for one in intake.databases) if intake.damaged else ()
-    return Proven(contents=_contents(intake, files, total, sha256, backup), origin=replace(source, only=sound))
+    return _contents(intake, files, total, sha256, backup), replace(source, only=sound)
 
 
 def _contents(intake: Intake, files: Sequence[Path], total: int, sha256: str, backup: Backup | None) -> UploadContents:

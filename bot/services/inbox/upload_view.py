@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from bot.errors import CourierError
+from bot.errors import CourierError, MissingVolumesError
 from bot.models import Backup, RestorePoint, RestoreProgress, SkippedRecord, Verdict
 
 
@@ -119,11 +119,10 @@ class PointListing:
 class UploadView:
     """An upload at one moment; `version` grows with every change.
 
-    `done` of `total` bytes have come from Telegram. `missing` holds numbers of volumes as far as they are known, and
-    `total_volumes` is 0 where it is not known. `known` is the backup that a file over the limit seems to be, by its
-    name; `fetchable` says that Telegram gives its volumes out to this bot. `offer` is the id under which the restore of
-    it can be begun, empty where nobody restores. `after_restart` says that a restart has cost what the same person had
-    sent before. `kept_for` are the seconds that it is kept without being touched.
+    `done` of `total` bytes have come from Telegram. `known` is the backup that a file over the limit seems to be by its
+    name; `fetchable` says that Telegram gives its volumes out to this bot. `offer` is the id under which its restore
+    can be begun, empty before it is proven. `after_restart` says that a restart has cost what the same person had sent
+    before. `kept_for` are the seconds that it is kept without being touched.
     """
 
     id: str
@@ -136,8 +135,6 @@ class UploadView:
     total: int = 0
     progress: RestoreProgress | None = None
     problem: CourierError | None = None
-    missing: tuple[int, ...] = ()
-    total_volumes: int = 0
     known: Backup | None = None
     fetchable: bool = False
     contents: UploadContents | None = None
@@ -147,3 +144,13 @@ class UploadView:
     after_restart: bool = False
     gone: UploadEnd | None = None
     kept_for: float = 0.0
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """Numbers of volumes that are missing, as far as they are known."""
+        return self.problem.missing if isinstance(self.problem, MissingVolumesError) else ()
+
+    @property
+    def total_volumes(self) -> int:
+        """How many volumes there are, 0 where it is not known."""
+        return self.problem.total if isinstance(self.problem, MissingVolumesError) else 0

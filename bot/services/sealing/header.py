@@ -15,7 +15,8 @@ from typing import Protocol
 
 from bot.errors import DamagedArchiveError
 
-MAGIC = b"age-encryption.org/v1"
+ANY_VERSION = b"age-encryption.org/"
+MAGIC = ANY_VERSION + b"v1"
 ARMOR = b"-----BEGIN AGE ENCRYPTED FILE-----"
 
 LONGEST = 64 << 10
@@ -60,7 +61,7 @@ class Header:
 
 
 def is_sealed(path: Path) -> bool:
-    """Tell by its first bytes whether a file is in the age format. A file that can't be read is not."""
+    """Tell by its first bytes whether a file is in the age format, of any version. A file that can't be read is not."""
     try:
         with path.open("rb") as file:
             return begins_sealed(file.read(len(ARMOR)))
@@ -69,7 +70,7 @@ def is_sealed(path: Path) -> bool:
 
 
 def begins_sealed(head: bytes) -> bool:
-    return head.startswith((MAGIC, ARMOR))
+    return head.startswith((ANY_VERSION, ARMOR))
 
 
 def read_header(file: Lines, name: str) -> Header:

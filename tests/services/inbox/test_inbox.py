@@ -8,7 +8,7 @@ import sqlite3
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from bot.models import BackupState, Trigger
 from bot.services.contracts.chats import PostedDocument
 from bot.services.files import space
 from bot.services.files.store import Store
-from bot.services.inbox import Inbox
+from bot.services.inbox import Inbox, InboxContext
 from bot.services.inbox.upload_view import MOVING, LeftOutReason, UploadEnd, UploadPhase, UploadView
 from bot.services.restore.sources import RestoreSource
 from tests.demo.conftest import standin  # noqa: F401 - a fixture
@@ -70,8 +70,15 @@ class Bench:
     restores: Restores = field(default_factory=Restores)
 
     def inbox(self, **options: Any) -> Inbox:
-        values: dict[str, Any] = {"clock": self.scene.clock, "delay": 0.0, "restores": self.restores}
-        self.made.append(Inbox(self.scene.chats, self.store, self.scene.catalogue, **(values | options)))
+        context = InboxContext(
+            chats=self.scene.chats,
+            store=self.store,
+            catalogue=self.scene.catalogue,
+            restores=self.restores,
+            clock=self.scene.clock,
+            delay=0.0,
+        )
+        self.made.append(Inbox(replace(context, **options)))
         return self.made[-1]
 
     async def posted(self, path: Path, name: str = "") -> PostedDocument:
@@ -292,13 +299,12 @@ async def test_only_who_sent_it_can_ask_for_it(bench: Bench, archive: Path) -> N
     inbox = bench.inbox()
     here = await bench.receive(inbox, archive)
     await settled(inbox, here)
-    for ask in (lambda: inbox.choose(12, here, 0), lambda: inbox.back(12, here), lambda: inbox.fetch_known(12, here)):
-        with pytest.raises(NotFoundError, match="no longer here"):
-            ask()
+    with pytest.raises(NotFoundError, match="no longer here"):
+        inbox.find(12, here)
     with pytest.raises(NotFoundError):
         await inbox.forget(12, here)
     with pytest.raises(NotFoundError, match="no such restore point"):
-        inbox.choose(11, here, 0)
+        inbox.find(11, here).choose(0)
 
 
 async def test_a_document_that_leads_to_something_else_is_refused(bench: Bench, tmp_path: Path) -> None:
@@ -315,12 +321,12 @@ async def test_a_document_that_leads_to_something_else_is_refused(bench: Bench, 
     assert seen.phase is UploadPhase.LISTING
     assert seen.listing is not None
     assert not seen.listing.ours
-    inbox.choose(11, here, 0)
+    inbox.find(11, here).choose(0)
     seen = await settled(inbox, here)
     assert seen.phase is UploadPhase.REFUSED
     assert seen.problem is not None
     assert "damaged" in seen.problem.sentence
-    inbox.back(11, here)
+    inbox.find(11, here).back()
     assert (await settled(inbox, here)).phase is UploadPhase.LISTING
 
 
