@@ -31,7 +31,6 @@ from bot.services.retention.inventory import archive_warnings
 from bot.services.schedule.timetable import Timetable
 from bot.services.snapshot.databases import Discovery
 from bot.services.status.health import measure_health
-from bot.services.status.history import read_details, read_page
 from bot.services.status.status import read_status
 
 DRILLS_OFF = "off"
@@ -65,11 +64,9 @@ class Manager:
         chats = (*settings.recipients, *(Recipient(chat_id=admin) for admin in settings.admin_ids))
         status = await read_status(
             self.catalogue,
+            settings,
+            plan,
             discovery=await self.discover(),
-            recipients=settings.recipients,
-            schedule=plan.expression,
-            timezone=settings.timezone,
-            stale_after=settings.stale_after,
             now=self.clock(),
             running=await self.under_way.anywhere(),
             warnings=(
@@ -78,8 +75,6 @@ class Manager:
                 *await archive_warnings(self.catalogue),
                 *await timer_warnings(self.catalogue, chats),
             ),
-            overridden=plan.override,
-            setting=plan.setting,
         )
         alarms = await self.alarms.open_alarms()  # also those that a full disk can't take
         return replace(status, alarms=alarms, cut_off=await self.cut_off_restores())
@@ -104,16 +99,29 @@ class Manager:
 
     async def history(self, page: int, per_page: int = 8) -> BackupPage:
         """Page `page` of all runs, newest first; a page past the end shows the last one."""
-        return await read_page(self.catalogue, self.housekeeping, page, per_page)
+        total = await self.catalogue.backups.count()
+        pages = max(1, -(-total // per_page))
+        page = min(max(0, page), pages - 1)
+        decisions = await self.housekeeping.plan_prune() if self.housekeeping.keep_rules.any else ()
+        return BackupPage(
+            backups=await self.catalogue.backups.select(limit=per_page, offset=page * per_page),
+            page=page,
+            pages=pages,
+            total=total,
+            by_rule=frozenset(decision.backup.id for decision in decisions if decision.by_rule),
+        )
 
     async def details(self, backup_id: int) -> BackupDetails:
         """One backup with its deliveries and its future. Raises `NotFoundError`."""
-        return await read_details(
-            self.catalogue,
-            self.housekeeping,
-            backup_id,
-            volume_bytes=self.settings.volume_size_mb * 1024 * 1024,
-            is_restorable=self.restores.is_restorable,
+        backup = await self.catalogue.backups.get(backup_id)
+        decision = next((one for one in await self.housekeeping.plan_prune() if one.backup.id == backup_id), None)
+        return BackupDetails(
+            backup=backup,
+            deliveries=await self.catalogue.deliveries.of(backup_id),
+            retention=decision.why if decision else "",
+            volumes=max(1, -(-backup.archive_bytes // (self.settings.volume_size_mb << 20))),
+            drills=await self.catalogue.drills.of(backup_id),
+            restorable=await self.restores.is_restorable(backup),
         )
 
     async def recipient_started(self, chat_id: int, name: str) -> None:

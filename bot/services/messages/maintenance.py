@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from typing import Protocol
@@ -12,12 +12,14 @@ from zoneinfo import ZoneInfo
 
 from loguru import logger
 
-from bot.clock import Clock, Sleep, utc_now
+from bot.clock import Clock, Sleep
+from bot.config.settings import Settings
 from bot.errors import CourierError
 from bot.models import Delivery, MessageChoice, MessageMode, Recipient, WhenUnchanged
 from bot.services.catalogue import Catalogue, KeptMessage
 from bot.services.contracts.destination import MessageGone, Notice, NoticeChannel, Outcome, Parked, Undeletable, Wait
 from bot.services.messages.digest import Digest, UnchangedNote
+from bot.services.messages.preferences import Preferences
 from bot.services.messages.tidying import TidyDecision, plan_tidy
 
 GATHER = 1.0
@@ -40,12 +42,6 @@ class EditableMessages(NoticeChannel, Protocol):
     """The chats, as a place for messages that change. Every method raises an `Outcome` when it fails."""
 
     async def delete_messages(self, recipient: Recipient, message_ids: Sequence[int]) -> None: ...
-
-
-class ChoiceReader(Protocol):
-    """What is asked of the preferences."""
-
-    async def of(self, admin_id: int) -> MessageChoice: ...
 
 
 class Sentences(Protocol):
@@ -72,25 +68,21 @@ class ChatMaintenance:
 
     def __init__(
         self,
+        settings: Settings,
         catalogue: Catalogue,
         notes: EditableMessages,
-        preferences: ChoiceReader,
+        preferences: Preferences,
         sentences: Sentences,
         *,
-        admins: Iterable[int],
-        recipients: Iterable[Recipient],
-        timezone: ZoneInfo,
-        when_unchanged: WhenUnchanged,
-        chat_keep_hours: int,
-        tidied: Callable[[], None] = lambda: None,
-        clock: Clock = utc_now,
-        sleep: Sleep = asyncio.sleep,
+        tidied: Callable[[], None],
+        clock: Clock,
+        sleep: Sleep,
     ) -> None:
-        """`chat_keep_hours` of 0 keeps everything in the chats. `tidied` is told when restore points have left one."""
+        """`tidied` is told when restore points have left a chat."""
         self._catalogue, self._notes, self._preferences, self._texts = catalogue, notes, preferences, sentences
-        self._admins, self._recipients = tuple(sorted(admins)), tuple(recipients)
-        self._timezone, self._when_unchanged = timezone, when_unchanged
-        self._keep = timedelta(hours=chat_keep_hours) if chat_keep_hours else None
+        self._admins, self._recipients = tuple(sorted(settings.admin_ids)), settings.deliver_to
+        self._timezone, self._when_unchanged = settings.timezone, settings.when_unchanged
+        self._keep = timedelta(hours=settings.chat_keep_hours) or None
         self._tidied, self._clock, self._sleep = tidied, clock, sleep
         self._nudged = asyncio.Event()
         self._refreshing = asyncio.Lock()

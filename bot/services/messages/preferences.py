@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from loguru import logger
 
-from bot.clock import Clock, utc_now
+from bot.clock import Clock
+from bot.config.settings import Settings
 from bot.errors import CourierError, NotFoundError
 from bot.models import Backup, DeliveryState, MessageChoice, MessageMode, QuietHours, Recipient, WhenUnchanged
 from bot.services.catalogue import Catalogue
@@ -31,24 +31,18 @@ class Preferences:
 
     def __init__(
         self,
+        settings: Settings,
         catalogue: Catalogue,
         *,
-        admins: Iterable[int],
-        recipients: Iterable[Recipient],
-        timezone: ZoneInfo,
-        unchanged: WhenUnchanged = WhenUnchanged.SEND,
-        chat_keep_hours: int = 0,
         store_folder: Path,
-        changed: Callable[[], None] = lambda: None,
-        clock: Clock = utc_now,
+        changed: Callable[[], None],
+        clock: Clock,
     ) -> None:
         """`changed` hears of every change of a choice."""
-        self._catalogue, self._clock = catalogue, clock
-        self._admins = frozenset(admins)
-        self._recipients = tuple(recipients)
-        self._timezone = timezone
-        self._unchanged, self._chat_keep_hours = unchanged, chat_keep_hours
-        self._folder = store_folder
+        self._catalogue, self._folder, self._clock = catalogue, store_folder, clock
+        self._admins, self._recipients = frozenset(settings.admin_ids), settings.recipients
+        self._timezone, self._unchanged = settings.timezone, settings.when_unchanged
+        self._chat_keep_hours = settings.chat_keep_hours
         self._changed = changed
 
     # --- choosing ------------------------------------------------------------------------------------------------

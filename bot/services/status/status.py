@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
+from bot.config.settings import Settings
 from bot.models import (
     PAUSED,
     Backup,
     DatabaseStatus,
     Heartbeat,
     Override,
-    Recipient,
     RunInProgress,
     ServiceState,
     Status,
@@ -23,6 +22,7 @@ from bot.models import (
 )
 from bot.services.catalogue import Catalogue
 from bot.services.schedule.staleness import too_old_at
+from bot.services.schedule.timetable import SchedulePlan
 from bot.services.snapshot.databases import Discovery
 
 HEARTBEAT_EVERY = 15.0
@@ -58,17 +58,13 @@ def service_state(
 
 async def read_status(
     catalogue: Catalogue,
+    settings: Settings,
+    plan: SchedulePlan,
     *,
     discovery: Discovery,
-    recipients: Sequence[Recipient],
-    schedule: str,
-    timezone: ZoneInfo,
-    stale_after: timedelta | None,
     now: datetime,
     running: RunInProgress | None,
-    warnings: Sequence[str] = (),
-    overridden: Override | None = None,
-    setting: str = "",
+    warnings: Sequence[str],
 ) -> Status:
     """Read everything `Backup Status` shows; changes nothing."""
     heartbeat = await catalogue.service.heartbeat()
@@ -85,23 +81,24 @@ async def read_status(
         now=now,
         heartbeat=heartbeat,
         next_run_at=None if paused and paused.until is None else next_run_at,
-        schedule=schedule,
+        schedule=plan.expression,
         paused=paused,
         running=running,
         latest=latest,
         latest_proven=proven,
-        stale=proven is not None and now > too_old_at(proven.started_at, schedule, timezone, stale_after),
+        stale=proven is not None
+        and now > too_old_at(proven.started_at, plan.expression, settings.timezone, settings.stale_after),
         latest_deliveries=await catalogue.deliveries.of(proven.id) if proven else (),
         databases=await _databases(catalogue, discovery, latest),
-        recipients=await catalogue.recipients.statuses(recipients),
+        recipients=await catalogue.recipients.statuses(settings.recipients),
         day=SuccessRate(ok=ok_day, total=day),
         week=SuccessRate(ok=ok_week, total=week),
         warnings=tuple(warnings),
         last_drill=await catalogue.drills.last(),
         restore_proven=await catalogue.drills.last(ok_only=True),
         alarms=await catalogue.alarms.open(),
-        overridden=overridden,
-        setting=setting,
+        overridden=plan.override,
+        setting=plan.setting,
     )
 
 
