@@ -335,6 +335,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         housekeeping=housekeeping,
         drills=drills,
         polling=polling or PollingState(),
+        round_trip=telegram.round_trip,
         discover=find_all,
         news=events.news,
         clock=clock,
@@ -343,17 +344,16 @@ def _build(  # noqa: PLR0915 - one list of parts
     async def pinned_caption(points: tuple[RestorePoint, ...]) -> str:
         return texts.pinned_caption(await manager.status(), points)
 
-    async def chosen() -> dict[str, str]:
+    async def kept_settings() -> dict[str, str]:
         plan = await timetable.plan()
-        return {"SCHEDULE": plan.expression} if plan.override is not None else {}
+        return settings_to_keep(settings) | ({"SCHEDULE": plan.expression} if plan.override is not None else {})
 
     pins = PinKeeper(
         catalogue,
         telegram.chats,
         admins=settings.admin_ids,
         caption=pinned_caption,
-        settings=settings_to_keep(settings),
-        chosen=chosen,
+        settings=kept_settings,
         clock=clock,
     )
     maintenance = ChatMaintenance(

@@ -46,8 +46,8 @@ class PlannedRuns:
 
     async def start(self) -> None:
         """Begin, with the run that was missed while nothing ran."""
-        await self._following.start()
-        self.scheduler.start()
+        last_planned = await self._following.start()
+        self.scheduler.start(last_planned)
 
     async def follow(self) -> None:
         """Take over what an admin or another process has changed, and show the next run at once."""

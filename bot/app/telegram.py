@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from loguru import logger
 
@@ -17,14 +17,9 @@ from bot.services.contracts.chats import Chats, Files
 from bot.services.contracts.destination import ArchiveDestination
 from bot.services.contracts.no_telegram import NoTelegram
 from bot.services.messages.maintenance import EditableMessages
-from bot.services.messages.timers import Timed
 
 if TYPE_CHECKING:
     from aiogram import Bot
-
-
-class TimedChats(Chats, Timed, Protocol):
-    """Chats whose auto-delete timers can be asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +27,10 @@ class Telegram:
     """What the product asks of Telegram; `files` is None where nothing can be fetched back."""
 
     destination: ArchiveDestination
-    chats: TimedChats
+    chats: Chats
     messages: EditableMessages
     files: Files | None
+    round_trip: Callable[[], Awaitable[float]]
     require_readable: Callable[[StoredVolume], Awaitable[None]] | None
 
     @classmethod
@@ -44,12 +40,13 @@ class Telegram:
         from bot.services.telegram.destination import TelegramDestination  # noqa: PLC0415
         from bot.services.telegram.notices import TelegramNotices  # noqa: PLC0415
 
-        chats = TelegramChat(bot)
+        chats, destination = TelegramChat(bot), TelegramDestination(bot)
         return cls(
-            destination=TelegramDestination(bot),
+            destination=destination,
             chats=chats,
             messages=TelegramNotices(bot),
             files=chats,
+            round_trip=destination.round_trip,
             require_readable=chats.require_readable,
         )
 
@@ -57,7 +54,14 @@ class Telegram:
     def absent(cls) -> Telegram:
         """Stand in for Telegram in a process that does not talk to it."""
         nothing = NoTelegram()
-        return cls(destination=nothing, chats=nothing, messages=nothing, files=None, require_readable=None)
+        return cls(
+            destination=nothing,
+            chats=nothing,
+            messages=nothing,
+            files=None,
+            round_trip=nothing.round_trip,
+            require_readable=None,
+        )
 
 
 def build_bot(settings: Settings, *, dated: Callable[[datetime, datetime], None] = lambda _server, _here: None) -> Bot:

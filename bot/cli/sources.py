@@ -95,7 +95,7 @@ async def fetch(
     with output.byte_progress(quiet=quiet, label="fetching") as report:
         return await fetch_archive(
             place.files, point, folder, attempts=settings.retry_attempts, delay=settings.retry_delay,
-            progress=report, abort=abort, place=place.name,
+            progress=report, abort=abort,
         )  # fmt: skip
 
 

@@ -54,6 +54,7 @@ class Manager:
     housekeeping: Housekeeping
     drills: Drills
     polling: PollingState
+    round_trip: Callable[[], Awaitable[float]]
     discover: Callable[[], Awaitable[Discovery]]
     news: Callable[[], None]
     clock: Clock
@@ -90,6 +91,7 @@ class Manager:
             await self.status(),
             self.store,
             self.ledger.destinations,
+            self.round_trip,
             archives=await self.catalogue.backups.select(limit=ALL, on_disk_only=True),
             max_count=self.settings.max_backup_count,
         )

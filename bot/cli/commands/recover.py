@@ -25,7 +25,6 @@ from bot.config.folders import own_folders
 from bot.config.settings import Settings, load_settings
 from bot.errors import NotFoundError, RestoreRefusedError, SettingsError
 from bot.journal.redaction import redact
-from bot.services.concurrency.abort import Abort
 from bot.services.files.private_folder import private_folder, sweep_private_folders
 from bot.services.recovery import new_machine
 from bot.services.recovery.folder import Recovered, refuse_to_replace, restore_into
@@ -186,9 +185,8 @@ async def _recover(
             async def put_back(keys: Keys) -> tuple[Recovered, Keys]:
                 with output.restore_progress(quiet=quiet) as report:
                     recovered = await restore_into(
-                        files, to, room, point=point, only=wanted.only, force=force, keys=keys, abort=Abort(),
-                        report=report,
-                    )  # fmt: skip
+                        files, to, room, point=point, only=wanted.only, force=force, keys=keys, report=report
+                    )
                 return recovered, keys
 
             return found, *await asking(put_back, keys, ask=not quiet)

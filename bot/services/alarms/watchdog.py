@@ -59,14 +59,15 @@ class Watchdog:
     ) -> None:
         self._url, self._within, self._sleep = url, within, sleep
         self._run = ""
-        self._unconfirmed: int | None = None
+        self.unconfirmed: int | None = None
+        """The id of the backup that success depends on, once it is confirmed."""
         self._waiting: list[_Ping] = []
         self._sending = Nursery()
         self._silent = False
 
     def begins(self) -> None:
         """A planned run begins."""
-        self._run, self._unconfirmed = str(uuid.uuid4()), None
+        self._run, self.unconfirmed = str(uuid.uuid4()), None
         self._ping("start")
 
     def failed(self, why: str) -> None:
@@ -81,17 +82,12 @@ class Watchdog:
         elif _confirmed(deliveries):
             self._ping("")
         else:
-            self._unconfirmed = backup.id
-
-    @property
-    def unconfirmed(self) -> int | None:
-        """The id of the backup that success depends on, once it is confirmed."""
-        return self._unconfirmed
+            self.unconfirmed = backup.id
 
     def settled(self, deliveries: Sequence[Delivery]) -> None:
         """The deliveries of the unconfirmed backup stand so now."""
-        if self._unconfirmed is not None and _confirmed(deliveries):
-            self._unconfirmed = None
+        if self.unconfirmed is not None and _confirmed(deliveries):
+            self.unconfirmed = None
             self._ping("")
 
     async def stop(self) -> None:

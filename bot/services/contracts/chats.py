@@ -43,7 +43,13 @@ class Pinned:
 
 
 class Files(Protocol):
-    """Where volumes are fetched back from. Raises an `Outcome`; `StaleFile` where a file_id means nothing any more."""
+    """Where volumes are fetched back from. Raises an `Outcome`; `StaleFile` where a file_id means nothing any more.
+
+    `name` is what the place is called in a sentence.
+    """
+
+    @property
+    def name(self) -> str: ...
 
     async def fetch(self, volume: StoredVolume, into: Path, *, offset: int = 0, on_bytes: CountBytes = nothing) -> str:
         """Write exactly the volume's bytes into a file that exists, from `offset` on; return their SHA-256."""
@@ -68,6 +74,10 @@ class Chats(Files, Protocol):
         self, chat_id: int, message_id: int, name: str, content: bytes | str, caption: str
     ) -> PostedDocument:
         """Put another document in the place of one; raises `MessageGone` where that message can't be edited."""
+        ...
+
+    async def auto_delete(self, chat_id: int) -> int:
+        """Return the seconds after which the chat deletes a message by itself, 0 without a timer."""
         ...
 
     async def pin(self, chat_id: int, message_id: int) -> None:

@@ -1,21 +1,5 @@
 """Defines the interfaces of a destination and of a channel for notices, and the outcomes of a delivery.
 
-    Outcome
-    ├── Wait        come back after so many seconds; not a failure
-    ├── Parked      pointless until a person does something
-    ├── Migrated    the chat has another id now
-    ├── StaleFile   this file_id means nothing here any more: send the bytes
-    │   └── DoubtfulFile  perhaps so: worth the bytes once
-    ├── TooLarge    this volume will never be taken
-    ├── Unfit       this text will never be taken
-    ├── Unanswered  sent whole more than once without an answer: not sent again
-    ├── Gone        the archive can't be read where it was
-    ├── Transient   try again later; it may have arrived all the same
-    ├── MessageGone   the message to change is gone
-    │   └── Undeletable  … or Telegram deletes it no more
-    ├── NotModified   the message is so already
-    └── Refused     nobody can be served any more
-
 Every outcome carries a sentence fit to follow a recipient's name and a colon: "must open the bot and press Start". It
 never holds a secret.
 """
@@ -162,7 +146,7 @@ class OutgoingVolume:
 
 
 class ArchiveDestination(Protocol):
-    """A place that takes archives. Every method but `probe` and `cut` raises an `Outcome` when it fails.
+    """A place that takes archives. What is awaited raises an `Outcome` when it fails.
 
     Only Telegram raises `Refused`: wrong credentials elsewhere park that one recipient, and are nobody else's trouble.
     """
@@ -181,11 +165,11 @@ class ArchiveDestination(Protocol):
 
     async def probe(self, recipient: Recipient) -> Reachability:
         """Say whether the recipient takes messages now, and its name where it has one; raises `Refused` only."""
-        ...
-
-    async def round_trip(self) -> float:
-        """Seconds to the destination and back."""
-        ...
+        try:
+            await self.check_reachable(recipient)
+        except Outcome as outcome:
+            return Reachability(recipient=recipient, name="", trouble=outcome.sentence)
+        return Reachability(recipient=recipient, name="", trouble="")
 
 
 class NoticeChannel(Protocol):

@@ -14,7 +14,7 @@ NOT_HERE = "This process does not talk to Telegram."
 class NoTelegram:
     """A destination, a channel and chats in which nothing can be done; what is asked of them raises `Refused`."""
 
-    bot_id = 0
+    bot_id, name = 0, "Telegram"
 
     def cut(self, recipient: Recipient, archive: Path, archive_bytes: int) -> None:
         """There is no cut of its own."""

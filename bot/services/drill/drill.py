@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from loguru import logger
 
@@ -30,6 +30,7 @@ from bot.services.fetch.fetch import LostError, TooLargeToFetchError, Unreachabl
 from bot.services.files.private_file import sha256_of
 from bot.services.files.private_folder import private_folder, sweep_private_folders
 from bot.services.files.store import Store
+from bot.services.objects.archives import BucketArchives
 from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.intake import take_in
 from bot.services.restore.sources import RestoreSource
@@ -38,14 +39,10 @@ from bot.services.sealing.age import has_key_for
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.keys import NO_KEYS, Keys
 
-if TYPE_CHECKING:
-    from bot.services.objects.archives import BucketArchives as Stored
-
 _FAILED = "⚠️ Its test-restore"
 
 PATIENCE = 20.0
 """Seconds before a volume is asked for again, doubled each time: nobody waits for a drill, and a failed one alarms."""
-
 
 BYTES_COMPARED = "Bytes compared, not opened: no key on this server."
 
@@ -95,14 +92,6 @@ def _compare_bytes(archive: Path, backup: Backup, abort: Abort) -> None:
             f"{archive.name} is not the archive that was written under its name (SHA-256).",
             hint="Restore from an older backup, and make a new one now.",
         )
-
-
-def _is_as_written(archive: Path, backup: Backup, abort: Abort) -> bool:
-    try:
-        _compare_bytes(archive, backup, abort)
-    except (DamagedArchiveError, NotFoundError):
-        return False
-    return True
 
 
 def _summary(intake: Intake) -> str:
@@ -174,14 +163,10 @@ class Drills:
 
     async def _drill_newest(self, abort: Abort) -> Drill | None:
         async with self._busy:
-            points = await self._catalogue.restore_points.select(limit=1) if self._files is not None else ()
+            points = await self._catalogue.restore_points.select(limit=1)
             backup = await self._catalogue.restore_points.backup_of(points[0]) if points else None
             if backup is not None and self._files is not None:
-                files = self._files
-
-                async def fetch(temp: Path) -> Path:
-                    return await fetch_archive(files, points[0], temp, delay=self.patience, abort=abort)
-
+                fetch = partial(fetch_archive, self._files, points[0], delay=self.patience, abort=abort)
                 try:
                     return await self._drill(backup, DrillSource.TELEGRAM, fetch, abort)
                 except TooLargeToFetchError as error:
@@ -206,7 +191,7 @@ class Drills:
 
         return await self._drill(backup, DrillSource.DISK, find, abort, by_hand=by_hand, blame=blame)
 
-    async def drill_stored(self, place: Stored, *, abort: Abort | None = None) -> Drill | None:
+    async def drill_stored(self, place: BucketArchives, *, abort: Abort | None = None) -> Drill | None:
         """Fetch the newest archive back from an object store and test-restore it; None when it holds none of ours.
 
         A failure is recorded, noted on the backup and alarmed about. Raises as `drill_newest`; also `UnreachableError`
@@ -219,22 +204,19 @@ class Drills:
             except NotFoundError:
                 return None
             except Outcome as outcome:
-                raise UnreachableError(f"{place.bucket.url}: {outcome.sentence}.") from None
+                raise UnreachableError(f"{place.name}: {outcome.sentence}.") from None
             points = newest_first(points, now=self._clock(), at=lambda point: point.at)
             backup = await self._catalogue.restore_points.backup_of(points[0]) if points else None
             if backup is None:
                 return None
 
-            async def fetch(temp: Path) -> Path:
-                return await fetch_archive(
-                    place, points[0], temp, delay=self.patience, abort=abort, place=place.bucket.url
-                )
+            fetch = partial(fetch_archive, place, points[0], delay=self.patience, abort=abort)
 
             async def blame(fault: str) -> None:
                 try:
                     await place.blame(points[0].archive, fault)
                 except Outcome as outcome:
-                    logger.error("{}: {} could not be noted there: {}", place.bucket.url, fault, outcome.sentence)
+                    logger.error("{}: {} could not be noted there: {}", place.name, fault, outcome.sentence)
 
             return await self._drill(backup, DrillSource.OBJECTS, fetch, abort, blame=blame)
 
@@ -279,8 +261,10 @@ class Drills:
                 raise
             except SealError as error:
                 ok, detail = False, error.sentence
-                if by_hand and await run_to_end(partial(_is_as_written, archive, backup, own), stop=own.set):
-                    raise
+                with suppress(DamagedArchiveError, NotFoundError):
+                    if by_hand:
+                        await run_to_end(partial(_compare_bytes, archive, backup, own), stop=own.set)
+                        raise  # it is as it was written: the fault is the key's
             except (DamagedArchiveError, UntrustedArchiveError) as error:
                 ok, detail = False, error.sentence
                 if blame is not None:

@@ -48,7 +48,6 @@ async def fetch_archive(
     sleep: Sleep = asyncio.sleep,
     progress: ReportBytes = lambda _done, _total: None,
     abort: Abort | None = None,
-    place: str = "Telegram",
 ) -> Path:
     """Fetch a restore point's volumes into `folder` and return the archive: private, joined, its SHA-256 compared.
 
@@ -63,19 +62,9 @@ async def fetch_archive(
     part = target.with_name(target.name + PART_SUFFIX)
     await asyncio.to_thread(_make_room, part, target, point)
     try:
-        fetching = _Fetching(
-            files=files,
-            point=point,
-            part=part,
-            attempts=attempts,
-            delay=delay,
-            sleep=sleep,
-            progress=progress,
-            abort=Abort(parent=abort),
-            place=place,
-        )
+        fetching = _Fetching(files, point, part, attempts, delay, sleep, progress, Abort(parent=abort))
         await fetching.all()
-        await run_to_end(lambda: _compare(part, point, fetching.abort, place), stop=fetching.abort.set)
+        await run_to_end(lambda: _compare(part, point, fetching.abort, files.name), stop=fetching.abort.set)
         await asyncio.to_thread(_finish, part, target)
     except BaseException:
         await settled(asyncio.to_thread(part.unlink, missing_ok=True))
@@ -88,7 +77,6 @@ async def fetch_document(
     posted: PostedDocument,
     folder: Path,
     *,
-    attempts: int = 4,
     delay: float = 2.0,
     progress: ReportBytes = lambda _done, _total: None,
     abort: Abort | None = None,
@@ -100,10 +88,10 @@ async def fetch_document(
     name = posted.name if is_plain_name(posted.name) else "archive.zip"
     volume = StoredVolume(file_id=posted.file_id, bytes=posted.bytes)
     point = RestorePoint(at=utc_now(), archive=name, bytes=posted.bytes, sha256="", databases=(), volumes=(volume,))
-    return await fetch_archive(files, point, folder, attempts=attempts, delay=delay, progress=progress, abort=abort)
+    return await fetch_archive(files, point, folder, delay=delay, progress=progress, abort=abort)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class _Fetching:
     """The volumes of one archive on their way into one file."""
 
@@ -115,7 +103,6 @@ class _Fetching:
     sleep: Sleep
     progress: ReportBytes
     abort: Abort
-    place: str
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     done: dict[int, int] = field(default_factory=dict)  # bytes by volume
 
@@ -143,14 +130,14 @@ class _Fetching:
                 await self.sleep(seconds)
         if volume.sha256 and found != volume.sha256:
             raise DamagedArchiveError(
-                f"{self._name(number)} comes back from {self.place} as something else than was sent: "
+                f"{self._name(number)} comes back from {self.files.name} as something else than was sent: "
                 f"its SHA-256 is {found[:16]}… instead of {volume.sha256[:16]}….",
                 hint="Fetch another restore point.",
             )
 
     def _pause(self, number: int, outcome: Outcome, failures: int) -> float:
         """Return the seconds until the next attempt, or raise what the last one means."""
-        sentence = f"{self._name(number)} can't be fetched from {self.place}: {outcome.sentence}."
+        sentence = f"{self._name(number)} can't be fetched from {self.files.name}: {outcome.sentence}."
         if isinstance(outcome, Refused):
             raise TelegramError(sentence, hint="Copy BOT_TOKEN again from @BotFather.")
         if isinstance(outcome, TooLarge):

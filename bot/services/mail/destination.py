@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import time
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
 from pathlib import Path
 from typing import Protocol
 
-from bot.models import Reachability, Recipient, Volume
-from bot.services.contracts.destination import ArchiveGone, Outcome, OutgoingVolume, Sent, nothing
+from bot.models import Recipient, Volume
+from bot.services.contracts.destination import ArchiveDestination, ArchiveGone, OutgoingVolume, Sent, nothing
 from bot.services.files.slices import ArchiveSlice
 from bot.services.files.store import plan_volumes
 from bot.services.mail.client import MailClient
@@ -32,7 +31,7 @@ class ArchiveMailWords(Protocol):
     def told(self, volume: Volume) -> str: ...
 
 
-class MailDestination:
+class MailDestination(ArchiveDestination):
     """Mailboxes behind one mail server.
 
     A volume is one mail. Its message is whole in memory while it is sent, and only one at a time: never more than some
@@ -76,20 +75,6 @@ class MailDestination:
     async def check_reachable(self, recipient: Recipient) -> None:
         """Go as far as a mail would, and take it back before its text; raises an `Outcome`."""
         await self._client.offer(recipient)
-
-    async def probe(self, recipient: Recipient) -> Reachability:
-        """Say whether the server lets us in and takes the address."""
-        try:
-            await self.check_reachable(recipient)
-        except Outcome as outcome:
-            return Reachability(recipient=recipient, name="", trouble=outcome.sentence)
-        return Reachability(recipient=recipient, name="", trouble="")
-
-    async def round_trip(self) -> float:
-        """Seconds to be let in and out; raises an `Outcome`."""
-        started = time.perf_counter()
-        async with self._client.session():
-            return time.perf_counter() - started
 
 
 def volume_bytes(mail_bytes: int) -> int:

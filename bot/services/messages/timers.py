@@ -5,31 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 
 from loguru import logger
 
 from bot.clock import Clock
 from bot.models import Recipient
 from bot.services.catalogue import Catalogue, stored_auto_deleting
+from bot.services.contracts.chats import Chats
 from bot.services.contracts.destination import Outcome
 
 LOOK_EVERY = timedelta(hours=6)
 """Between two looks at every chat; a timer that is set while the bot listens is heard of at once."""
 
 
-class Timed(Protocol):
-    """Where a chat's timer is asked for."""
-
-    async def auto_delete(self, chat_id: int) -> int:
-        """Return the seconds after which the chat deletes a message, 0 without a timer; raises an `Outcome`."""
-        ...
-
-
 class Timers:
     """Knows which of our chats have a timer (https://core.telegram.org/bots/api#chatfullinfo)."""
 
-    def __init__(self, catalogue: Catalogue, chats: Timed, recipients: Iterable[Recipient], *, clock: Clock) -> None:
+    def __init__(self, catalogue: Catalogue, chats: Chats, recipients: Iterable[Recipient], *, clock: Clock) -> None:
         self._catalogue, self._chats, self._clock = catalogue, chats, clock
         self._recipients = tuple(dict.fromkeys(Recipient(chat_id=one.chat_id) for one in recipients if one.is_chat))
         self._looked_at: datetime | None = None

@@ -32,7 +32,7 @@ class BucketArchives:
     """The archives of one prefix, by its index; also a place that volumes are fetched back from (`Files`)."""
 
     def __init__(self, bucket: Bucket) -> None:
-        self.bucket = bucket
+        self.bucket, self.name = bucket, bucket.url
 
     async def index(self) -> Index:
         """Read the index. Raises `NotFoundError` when there is none, `IndexUnreadableError`, or an `Outcome`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,9 +9,10 @@ from loguru import logger
 
 from bot.clock import Clock, utc_now
 from bot.errors import CourierError
-from bot.models import Backup, Reachability, Recipient, Volume
+from bot.models import Backup, Recipient, Volume
 from bot.services.catalogue import Catalogue
 from bot.services.contracts.destination import (
+    ArchiveDestination,
     ArchiveGone,
     CountBytes,
     Outcome,
@@ -29,7 +29,7 @@ from bot.services.objects.index import Index, IndexUnreadableError, to_drop
 _ALL = -1
 
 
-class ObjectDestination:
+class ObjectDestination(ArchiveDestination):
     """One prefix of an object store.
 
     An archive goes there as a whole, streamed from the disk, with its SHA-256 noted on the object; it counts when the
@@ -77,20 +77,6 @@ class ObjectDestination:
     async def check_reachable(self, recipient: Recipient) -> None:
         """Return when the store lets us list the prefix; raises an `Outcome`."""
         await self._bucket.look()
-
-    async def probe(self, recipient: Recipient) -> Reachability:
-        """Say whether the store answers and lets us in."""
-        try:
-            await self._bucket.look()
-        except Outcome as outcome:
-            return Reachability(recipient=recipient, name="", trouble=outcome.sentence)
-        return Reachability(recipient=recipient, name="", trouble="")
-
-    async def round_trip(self) -> float:
-        """Seconds to the store and back; raises an `Outcome`."""
-        started = time.perf_counter()
-        await self._bucket.look()
-        return time.perf_counter() - started
 
     async def _put(self, volume: Volume, backup: Backup, on_bytes: CountBytes) -> None:
         piece = ArchiveSlice(volume, on_bytes)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.clock import Clock, utc_now
+from bot.clock import utc_now
 from bot.errors import RestoreRefusedError
 from bot.models import ReportRestore, RestorePoint, RestoreResult
 from bot.services.catalogue import CATALOGUE_NAME, Catalogue
@@ -47,9 +47,7 @@ async def restore_into(
     only: Sequence[str] = (),
     force: bool = False,
     keys: Keys = NO_KEYS,
-    abort: Abort,
     report: ReportRestore = lambda _: None,
-    clock: Clock = utc_now,
 ) -> Recovered:
     """Restore an archive (its volumes in any order) into the folder `into`, by the one way of every restore.
 
@@ -57,24 +55,23 @@ async def restore_into(
     the files are moved out of it in the end, beside the databases. Raises `RestoreRefusedError` where something stands
     in the way (with `force` it is set aside) and what `take_in` raises; nothing is changed then.
     """
-    store = Store(temp / "store")
+    store, abort = Store(temp / "store"), Abort()
     await store.prepare()
-    async with await Catalogue.open(store.folder / CATALOGUE_NAME, clock=clock) as catalogue:
-        house = RestoreContext(
+    async with await Catalogue.open(store.folder / CATALOGUE_NAME, clock=utc_now) as catalogue:
+        context = RestoreContext(
             store=store,
             catalogue=catalogue,
             busy_timeout=BUSY_SECONDS,
             host=platform.node(),
             timezone="UTC",
-            clock=clock,
+            clock=utc_now,
             keys=keys,
         )
-        restorer = Restorer(house, NOTHING_CONFIGURED)
+        restorer = Restorer(context, NOTHING_CONFIGURED)
         if point is not None:
             await catalogue.restore_points.learn([point])
-        origin = RestoreSource(
-            files=tuple(files), backup=await catalogue.restore_points.backup_of(point) if point else None
-        )
+        backup = await catalogue.restore_points.backup_of(point) if point else None
+        origin = RestoreSource(files=tuple(files), backup=backup)
         async with restorer.prepare(
             origin, only=only, folder=_absolute(into), force=force, abort=abort, report=report
         ) as prepared:

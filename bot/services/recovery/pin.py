@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from loguru import logger
 
-from bot.clock import Clock, Sleep, utc_now
+from bot.clock import Clock, Sleep
 from bot.errors import CourierError
 from bot.models import RECENT, Recipient, RestorePoint
 from bot.services.catalogue import Catalogue, PinnedMessage
@@ -19,7 +19,7 @@ from bot.services.recovery.document import DOCUMENT_NAME, Document, DocumentErro
 from bot.services.recovery.reading import read_posted
 
 Caption = Callable[[tuple[RestorePoint, ...]], Awaitable[str]]
-Chosen = Callable[[], Awaitable[Mapping[str, str]]]
+KeptSettings = Callable[[], Awaitable[Mapping[str, str]]]
 
 TRY_AGAIN = 60.0
 """Seconds after which a chat that could not be brought up to date is tried again, doubled up to `LONGEST_PAUSE`."""
@@ -47,11 +47,6 @@ class _Look:
         return document if document and document.ours and document.name == DOCUMENT_NAME else None
 
 
-async def nothing_chosen() -> Mapping[str, str]:
-    """Stand in where no setting is changed in chat."""
-    return {}
-
-
 class PinKeeper:
     """Keeps the document of restore points pinned in every admin's private chat, one message in each.
 
@@ -67,19 +62,14 @@ class PinKeeper:
         *,
         admins: Iterable[int],
         caption: Caption,
-        settings: Mapping[str, str],
-        chosen: Chosen = nothing_chosen,
-        clock: Clock = utc_now,
+        settings: KeptSettings,
+        clock: Clock,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """`caption` gives HTML for the points that are listed; `settings` are those of `kept_settings`.
-
-        What `chosen` gives was changed in chat since, and wins over them.
-        """
+        """`caption` gives HTML for the points that are listed, `settings` those of `kept_settings` as they are now."""
         self._catalogue, self._chats = catalogue, chats
         self._admins = tuple(admin for admin in admins if admin > 0)
-        self._caption, self._settings = caption, dict(settings)
-        self._chosen = chosen
+        self._caption, self._settings = caption, settings
         self._clock, self._sleep = clock, sleep
         self._nudged = asyncio.Event()
         self._refreshing = asyncio.Lock()
@@ -171,9 +161,9 @@ class PinKeeper:
             await self._catalogue.restore_points.select(recent=RECENT),
             await self._catalogue.restore_points.last_by_database(),
         )
-        settings = {**self._settings, **await self._chosen()}
+        settings, now = dict(await self._settings()), self._clock()
         document, content = write_document(
-            Document(bot_id=self._chats.bot_id, written_at=self._clock(), settings=settings, points=points)
+            Document(bot_id=self._chats.bot_id, written_at=now, settings=settings, points=points)
         )
         caption = await self._caption(document.points)
         uploaded: bytes | str = content

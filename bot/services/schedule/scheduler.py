@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import aiocron
 from cronsim import CronSim
 
-from bot.clock import Clock, utc_now
+from bot.clock import Clock
 from bot.config.cron import validate_expression
 from bot.services.concurrency.nursery import Nursery
 
@@ -35,8 +35,7 @@ class Scheduler:
     One run at a time: a time that comes while a run is under way is skipped and told to `on_skipped(planned, running)`.
     The wall clock is read again at least every 30 s: after a suspension, or a clock set forward over planned times, one
     run follows and not many, with the latest of them; an instant that was honoured is not repeated when the clock goes
-    back by less than an hour. `last_planned` is the last one honoured before this start. What `run` raises goes to
-    `on_error(planned, error)`, by default to the loop's exception handler, and the schedule goes on.
+    back by less than an hour. What `run` raises goes to the loop's exception handler, and the schedule goes on.
 
     Times are the zone's wall clock. Expressions with * as hour or minute go on evenly when the clocks change; a time
     of the day that the change leaves out comes right after it, one that comes twice is taken once (as Debian's cron).
@@ -48,19 +47,14 @@ class Scheduler:
         timezone: ZoneInfo,
         run: Run,
         *,
-        clock: Clock = utc_now,
-        last_planned: datetime | None = None,
-        on_skipped: Callable[[datetime, datetime], None] | None = None,
-        on_error: Callable[[datetime, BaseException], None] | None = None,
+        clock: Clock,
+        on_skipped: Callable[[datetime, datetime], object] = lambda _planned, _running: None,
     ) -> None:
         """Raises ValueError for an expression that is not valid."""
         self.expression = validate_expression(expression)
         self.timezone = timezone
-        self._run = run
-        self._clock = clock
-        self._last_planned = last_planned
-        self._on_skipped = on_skipped
-        self._on_error = on_error
+        self._run, self._clock, self._on_skipped = run, clock, on_skipped
+        self._last_planned: datetime | None = None
         self._cron: _Looks | None = None
         self._due: datetime | None = None
         self._paused = False
@@ -73,13 +67,13 @@ class Scheduler:
         """The planned instant of the run under way."""
         return self._running
 
-    @property
-    def paused(self) -> bool:
-        return self._paused and (self._until is None or self._clock() < self._until)
+    def start(self, last_planned: datetime | None = None) -> None:
+        """Begin, in the running loop; the first run is at the next planned time. A second call does nothing.
 
-    def start(self) -> None:
-        """Begin, in the running loop; the first run is at the next planned time. A second call does nothing."""
+        `last_planned` is the last instant honoured before this start.
+        """
         if self._cron is None:
+            self._last_planned = last_planned
             self._arm()
 
     async def stop(self, seconds: float | None = None) -> None:
@@ -132,8 +126,7 @@ class Scheduler:
     def fire(self, planned: datetime) -> bool:
         """Run now for a planned instant, such as a missed one; return False when a run is under way, and tell so."""
         if self._running is not None:
-            if self._on_skipped is not None:
-                self._on_skipped(planned, self._running)
+            self._on_skipped(planned, self._running)
             return False
         self._running = planned
         self._tasks.start(self._call(planned))
@@ -143,11 +136,8 @@ class Scheduler:
         try:
             await self._run(planned)
         except Exception as error:  # one failed run must not end the schedule
-            if self._on_error is not None:
-                self._on_error(planned, error)
-            else:
-                said = {"message": f"the run planned for {planned.isoformat()} failed", "exception": error}
-                asyncio.get_running_loop().call_exception_handler(said)
+            said = {"message": f"the run planned for {planned.isoformat()} failed", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(said)
         finally:
             self._running = None
 

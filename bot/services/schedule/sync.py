@@ -19,19 +19,22 @@ class ScheduleSync:
     """
 
     def __init__(self, timetable: Timetable, catalogue: Catalogue, scheduler: Scheduler) -> None:
-        self._timetable = timetable
-        self._catalogue = catalogue
-        self._scheduler = scheduler
+        self._timetable, self._catalogue, self._scheduler = timetable, catalogue, scheduler
         self._paused: tuple[datetime | None] | None = None  # the end of the pause that the scheduler keeps
         self._caught_up: datetime | None = None
         self._begun: datetime | None = None
         self._one_at_a_time = asyncio.Lock()
 
-    async def start(self) -> None:
-        """Take over what was decided before this start, and begin the run that was missed meanwhile."""
-        if await self._catalogue.service.last_planned() is None:
+    async def start(self) -> datetime | None:
+        """Take over what was decided before this start, and begin the run that was missed meanwhile.
+
+        Returns the last planned instant that was honoured before.
+        """
+        last = await self._catalogue.service.last_planned()
+        if last is None:
             await self._catalogue.service.set_last_planned(self._timetable.now())
         await self.follow(starting=True)
+        return last
 
     async def follow(self, *, starting: bool = False) -> bool:
         """Take over what holds now; tells whether anything changed."""

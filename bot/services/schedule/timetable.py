@@ -19,6 +19,7 @@ from bot.errors import CourierError
 from bot.models import PAUSED, Override, Recipient
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Nursery
+from bot.services.delivery.notices import NoticeSender
 from bot.services.schedule.scheduler import planned_times
 
 SCHEDULE = "schedule"
@@ -69,12 +70,6 @@ class SchedulePreview:
     reach: timedelta | None = None
 
 
-class AdminNotifier(Protocol):
-    """What is asked of who sends notices: to tell the admins."""
-
-    async def notify(self, html: str, *, loud: bool, but: Recipient | None = None) -> tuple[Recipient, ...]: ...
-
-
 class Notices(Protocol):
     """The sentences that the other admins get."""
 
@@ -95,18 +90,14 @@ class Timetable:
         catalogue: Catalogue,
         settings: Settings,
         *,
-        notifier: AdminNotifier,
+        notifier: NoticeSender,
         notices: Notices,
         listener: Callable[[], Awaitable[None]],
         clock: Clock,
     ) -> None:
-        self.setting = settings.schedule
-        self.timezone = settings.timezone
-        self._listener = listener
-        self._catalogue = catalogue
-        self._notifier = notifier
-        self._notices = notices
-        self._clock = clock
+        self.setting, self.timezone = settings.schedule, settings.timezone
+        self._catalogue, self._notifier, self._notices = catalogue, notifier, notices
+        self._listener, self._clock = listener, clock
         self._volume_bytes = settings.volume_size_mb * 1024 * 1024
         self._max_count = settings.max_backup_count
         self._telling = Nursery()

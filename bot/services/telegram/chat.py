@@ -43,6 +43,8 @@ TOO_LARGE = (
 class TelegramChat(TelegramRequests):
     """The chats of one bot, for reading too. The bot's token, which stands in every download's URL, is in no error."""
 
+    name = "Telegram"
+
     @property
     def bot_id(self) -> int:
         return self._bot.id
@@ -137,7 +139,6 @@ class TelegramChat(TelegramRequests):
         return Pinned(message_id=chat.pinned_id, document=self._document(chat.pinned) if chat.pinned else None)
 
     async def auto_delete(self, chat_id: int) -> int:
-        """Return the seconds after which the chat deletes a message by itself, 0 without a timer."""
         return (await self._ask(get_chat(self._bot, chat_id, request_timeout=ANSWER_SECONDS))).auto_delete
 
     async def post(self, chat_id: int, name: str, content: bytes | str, caption: str) -> PostedDocument:

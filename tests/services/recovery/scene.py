@@ -73,12 +73,15 @@ class Scene:
         async def sleep(seconds: float) -> None:
             self.slept.append(seconds)
 
+        async def settings() -> dict[str, str]:
+            return self.settings
+
         self.keeper = PinKeeper(
             self.catalogue,
             self.chats,
             admins=admins,
             caption=caption,
-            settings=self.settings,
+            settings=settings,
             clock=self.clock,
             sleep=sleep,
         )

@@ -18,7 +18,6 @@ from bot.config.sources import parse_env
 from bot.demo.stand_in.faults import refused
 from bot.errors import NotFoundError, RestoreRefusedError, TelegramError, UntrustedArchiveError
 from bot.models import Recipient, Trigger
-from bot.services.concurrency.abort import Abort
 from bot.services.files.private_folder import private_folder
 from bot.services.recovery.document import DOCUMENT_NAME, Document, write_document
 from bot.services.recovery.folder import Recovered, refuse_to_replace, restore_into
@@ -214,7 +213,7 @@ async def restore(archive: Path, into: Path, **options: Any) -> Recovered:
     async with private_folder(into) as room:
         copy = room / archive.name
         shutil.copyfile(archive, copy)
-        return await restore_into([copy], into, room, abort=Abort(), **options)
+        return await restore_into([copy], into, room, **options)
 
 
 async def test_the_databases_and_the_archive_come_into_the_folder(archive: Path, tmp_path: Path) -> None:
