@@ -9,18 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.models import Backup, BackupState, Trigger
-from bot.services.catalogue.backup_rows import (
-    BY_TIME,
-    begin,
-    change,
-    finish,
-    first_backup,
-    own_name,
-    read_backup,
-    select_backups,
-    supersede,
-)
-from bot.services.catalogue.connection import CatalogueTable, reading, writing
+from bot.services.catalogue.backup_rows import BY_TIME, BackupRows
+from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.databases import AdoptableManifest, learn_names
 from bot.services.files.store import archive_time
 
@@ -31,26 +21,73 @@ UNOPENED = (
 )
 
 
-class ArchiveTable(CatalogueTable):
+class ArchiveTable(BackupRows):
     """What the disk and reading have shown of archives, in the rows of backups; what stores lost, in one of meta."""
 
+    @writing
     async def adopt(self, archive: Path, manifest: AdoptableManifest, sha256: str, *, sealed: str = "") -> Backup:
         """Record an archive found on disk from its manifest; return its backup, the known one if it is known already.
 
         An interrupted run whose archive this is gets it. The names of its databases are remembered where none is.
         Raises FileNotFoundError when the archive is gone.
         """
-        size = (await asyncio.to_thread(archive.stat)).st_size
-        return await self._adopt(archive.name, size, manifest, sha256, sealed)
+        name, size = archive.name, (await asyncio.to_thread(archive.stat)).st_size
+        known = await self._known(name, sha256)
+        if known is not None:
+            return known
+        trigger = _trigger(manifest)
+        unopened = await self._unopened(name)
+        if unopened is not None:
+            await self._change(unopened, note="")
+        backup_id = (
+            unopened
+            or await self._run_that_wrote(name)
+            or await self._begin(trigger, FOUND_ON_DISK, manifest.created_at)
+        )
+        await self._finish(
+            backup_id,
+            manifest.databases,
+            manifest.skipped,
+            on_disk=True,
+            state=BackupState.PARTIAL if manifest.skipped else BackupState.STORED,
+            finished_at=manifest.created_at,
+            archive_name=name,
+            archive_bytes=size,
+            archive_sha256=sha256,
+            sealed=sealed,
+        )
+        await learn_names(self._db, manifest)
+        if trigger is Trigger.SAFETY:  # retention keeps it only as long as it is pinned
+            await self._change(backup_id, pinned=True)
+        return await self._backup(backup_id)
 
+    @writing
     async def adopt_unopened(self, archive: Path, sha256: str, sealed: str) -> Backup:
         """Record a sealed archive found on disk that no key here opens; return its backup.
 
         One that the catalogue knows by its checksum (it was learned from the chat) is that backup again. Any other is
         kept as a backup that is not proven: retention leaves it alone, and it counts as nothing until it is opened.
         """
-        size = (await asyncio.to_thread(archive.stat)).st_size
-        return await self._adopt_unopened(archive.name, size, sha256, sealed)
+        name, size = archive.name, (await asyncio.to_thread(archive.stat)).st_size
+        known = await self._known(name, sha256)
+        unopened = await self._unopened(name)
+        if known is not None or unopened is not None:
+            return known or await self._backup(unopened or 0)
+        at = archive_time(name) or self._db.clock()
+        backup_id = await self._run_that_wrote(name) or await self._begin(Trigger.COMMAND, FOUND_ON_DISK, at)
+        await self._finish(
+            backup_id,
+            (),
+            (),
+            on_disk=True,
+            state=BackupState.STORED,
+            finished_at=at,
+            archive_name=name,
+            archive_bytes=size,
+            sealed=sealed,
+            note=UNOPENED,
+        )
+        return await self._backup(backup_id)
 
     @reading
     async def is_told_of(self, name: str) -> bool:
@@ -62,18 +99,14 @@ class ArchiveTable(CatalogueTable):
     async def set_fault(self, backup_id: int, fault: str, faulty_file: str) -> None:
         """Record why an archive on the disk is not good any more, and which state of its file was found so."""
         await self._db.execute(
-            "UPDATE backups SET fault = ?, faulty_file = ? WHERE id = ? AND on_disk = 1",
-            fault,
-            faulty_file,
-            backup_id,
+            "UPDATE backups SET fault = ?, faulty_file = ? WHERE id = ? AND on_disk = 1", fault, faulty_file, backup_id
         )
 
     @writing
     async def clear_fault(self, backup_id: int) -> None:
         """Record that an archive on the disk was read in full and is what was written."""
         await self._db.execute(
-            "UPDATE backups SET fault = '', faulty_file = '' WHERE id = ? AND on_disk = 1 AND fault <> ''",
-            backup_id,
+            "UPDATE backups SET fault = '', faulty_file = '' WHERE id = ? AND on_disk = 1 AND fault <> ''", backup_id
         )
 
     @writing
@@ -83,12 +116,10 @@ class ArchiveTable(CatalogueTable):
         What is owed of it can't be sent any more.
         """
         if not await self._db.execute(
-            "UPDATE backups SET on_disk = 0, fault = ?, faulty_file = '' WHERE id = ? AND on_disk = 1",
-            fault,
-            backup_id,
+            "UPDATE backups SET on_disk = 0, fault = ?, faulty_file = '' WHERE id = ? AND on_disk = 1", fault, backup_id
         ):
             return False  # deleted meanwhile, by whom it was recorded
-        await supersede(self._db, backup_id, "the archive is gone from the disk")
+        await self._supersede(backup_id, "the archive is gone from the disk")
         return True
 
     @reading
@@ -100,7 +131,7 @@ class ArchiveTable(CatalogueTable):
     @reading
     async def faulty(self) -> tuple[Backup, ...]:
         """Return the backups whose archive is known to be gone or damaged, newest first."""
-        return await select_backups(self._db, "SELECT id FROM backups WHERE fault <> ''")
+        return await self._select("SELECT id FROM backups WHERE fault <> ''")
 
     @writing
     async def set_store_faults(self, url: str, lines: Sequence[str]) -> None:
@@ -117,29 +148,6 @@ class ArchiveTable(CatalogueTable):
     async def _store_faults(self) -> dict[str, list[str]]:
         return await self._db.meta(json.loads, _STORES) or {}
 
-    @writing
-    async def _adopt_unopened(self, name: str, size: int, sha256: str, sealed: str) -> Backup:
-        known = await self._known(name, sha256)
-        unopened = await self._unopened(name)
-        if known is not None or unopened is not None:
-            return known or await read_backup(self._db, unopened or 0)
-        at = archive_time(name) or self._db.clock()
-        backup_id = await self._run_that_wrote(name) or await begin(self._db, Trigger.COMMAND, FOUND_ON_DISK, at)
-        await finish(
-            self._db,
-            backup_id,
-            (),
-            (),
-            on_disk=True,
-            state=BackupState.STORED,
-            finished_at=at,
-            archive_name=name,
-            archive_bytes=size,
-            sealed=sealed,
-            note=UNOPENED,
-        )
-        return await read_backup(self._db, backup_id)
-
     async def _unopened(self, name: str) -> int | None:
         return await self._db.value(
             int,
@@ -148,51 +156,16 @@ class ArchiveTable(CatalogueTable):
         )
 
     async def _known(self, name: str, sha256: str) -> Backup | None:
-        known = await first_backup(
-            self._db,
-            f"SELECT id FROM backups WHERE archive_name = ? AND archive_sha256 = ? {BY_TIME}",
-            name,
-            sha256,
+        known = await self._first(
+            f"SELECT id FROM backups WHERE archive_name = ? AND archive_sha256 = ? {BY_TIME}", name, sha256
         )
         if known is None or known.on_disk:
             return known
         # What stood for it while nothing was known of it but its name.
         await self._db.execute("DELETE FROM backups WHERE id = ?", await self._unopened(name))
-        await own_name(self._db, known.id, name)
-        await change(self._db, known.id, on_disk=True, fault="")
-        return await read_backup(self._db, known.id)
-
-    @writing
-    async def _adopt(self, name: str, size: int, manifest: AdoptableManifest, sha256: str, sealed: str) -> Backup:
-        known = await self._known(name, sha256)
-        if known is not None:
-            return known
-        trigger = _trigger(manifest)
-        unopened = await self._unopened(name)
-        if unopened is not None:
-            await change(self._db, unopened, note="")
-        backup_id = (
-            unopened
-            or await self._run_that_wrote(name)
-            or await begin(self._db, trigger, FOUND_ON_DISK, manifest.created_at)
-        )
-        await finish(
-            self._db,
-            backup_id,
-            manifest.databases,
-            manifest.skipped,
-            on_disk=True,
-            state=BackupState.PARTIAL if manifest.skipped else BackupState.STORED,
-            finished_at=manifest.created_at,
-            archive_name=name,
-            archive_bytes=size,
-            archive_sha256=sha256,
-            sealed=sealed,
-        )
-        await learn_names(self._db, manifest)
-        if trigger is Trigger.SAFETY:  # retention keeps it only as long as it is pinned
-            await change(self._db, backup_id, pinned=True)
-        return await read_backup(self._db, backup_id)
+        await self._own_name(known.id, name)
+        await self._change(known.id, on_disk=True, fault="")
+        return await self._backup(known.id)
 
     async def _run_that_wrote(self, name: str) -> int | None:
         # Killed between the archive's rename and this catalogue's row: the run is there, and its second is the name's.

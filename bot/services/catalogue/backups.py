@@ -8,23 +8,8 @@ from datetime import datetime
 
 from bot.errors import NotFoundError
 from bot.models import Archive, BackedUp, Backup, BackupState, SkippedRecord, Trigger
-from bot.services.catalogue.backup_rows import (
-    A_RUN,
-    BY_TIME,
-    ORDINARY,
-    archive_columns,
-    backups_by_id,
-    begin,
-    change,
-    finish,
-    first_backup,
-    read_backup,
-    read_backups,
-    select_backups,
-    soon,
-    supersede,
-)
-from bot.services.catalogue.connection import CatalogueTable, reading, writing
+from bot.services.catalogue.backup_rows import A_RUN, BY_TIME, ORDINARY, BackupRows
+from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL
 from bot.services.catalogue.values import as_time
 
@@ -38,13 +23,13 @@ _GOOD = f"archive_sha256 <> '' AND {ORDINARY} AND (fault = '' OR {_RECEIVED})"
 _SOUND = "on_disk = 1 AND fault = ''"
 
 
-class BackupTable(CatalogueTable):
+class BackupTable(BackupRows):
     """The rows of backups, backed_up and skipped; which is the newest is the rule of `newest_first`, in SQL."""
 
     @writing
     async def begin(self, *, trigger: Trigger, requested_by: str, started_at: datetime) -> int:
         """Record a run as running; return its id. Ids are never used twice."""
-        return await begin(self._db, trigger, requested_by, started_at)
+        return await self._begin(trigger, requested_by, started_at)
 
     @writing
     async def finish(
@@ -60,9 +45,11 @@ class BackupTable(CatalogueTable):
         error: str = "",
     ) -> Backup:
         """Record what a run came to; an archive is on disk. Raises NotFoundError."""
-        columns: dict[str, object] = {} if archive is None else archive_columns(archive)
-        await finish(
-            self._db,
+        found: dict[str, object] = {}
+        if archive is not None:
+            found |= {"archive_name": archive.path.name, "archive_bytes": archive.bytes}
+            found |= {"archive_sha256": archive.sha256, "sealed": archive.sealed}
+        await self._finish(
             backup_id,
             databases,
             skipped,
@@ -71,30 +58,30 @@ class BackupTable(CatalogueTable):
             finished_at=finished_at,
             error_code=error_code,
             error=error,
-            **columns,
+            **found,
         )
-        return await read_backup(self._db, backup_id)
+        return await self._backup(backup_id)
 
     @writing
     async def set_state(self, backup_id: int, state: BackupState) -> None:
         """Raises NotFoundError."""
-        await change(self._db, backup_id, state=state)
+        await self._change(backup_id, state=state)
 
     @writing
     async def set_pinned(self, backup_id: int, pinned: bool) -> None:
         """Keep a backup for good, or no longer. Raises NotFoundError."""
-        await change(self._db, backup_id, pinned=pinned)
+        await self._change(backup_id, pinned=pinned)
 
     @writing
     async def set_note(self, backup_id: int, note: str) -> None:
         """Raises NotFoundError."""
-        await change(self._db, backup_id, note=note)
+        await self._change(backup_id, note=note)
 
     @writing
     async def mark_deleted(self, backup_id: int) -> None:
         """Record that we deleted the archive from the disk; what was owed of it is superseded. Raises NotFoundError."""
-        await change(self._db, backup_id, on_disk=False, fault="", faulty_file="")
-        await supersede(self._db, backup_id, "the archive was deleted before it could be sent")
+        await self._change(backup_id, on_disk=False, fault="", faulty_file="")
+        await self._supersede(backup_id, "the archive was deleted before it could be sent")
 
     @writing
     async def mark_interrupted(self) -> tuple[Backup, ...]:
@@ -104,19 +91,18 @@ class BackupTable(CatalogueTable):
         """
         ids = await self._db.column("SELECT id FROM backups WHERE state = 'running'")
         for backup_id in ids:
-            await change(
-                self._db,
+            await self._change(
                 backup_id,
                 state=BackupState.INTERRUPTED,
                 finished_at=self._db.clock(),
                 error="the run was cut off: the process or the machine stopped",
             )
-        return await read_backups(self._db, ids)
+        return await self._backups(ids)
 
     @reading
     async def get(self, backup_id: int) -> Backup:
         """Return a backup by id. Raises NotFoundError."""
-        return await read_backup(self._db, backup_id)
+        return await self._backup(backup_id)
 
     @reading
     async def select(
@@ -132,15 +118,19 @@ class BackupTable(CatalogueTable):
 
         With `gone_too`, of those not on disk the ones that should be.
         """
-        where = _filter(on_disk_only, proven_only, gone_too)
-        return await select_backups(
-            self._db, f"SELECT id FROM backups {where} {BY_TIME} LIMIT ? OFFSET ?", limit, offset
+        return await self._select(
+            "SELECT id FROM backups WHERE (on_disk OR NOT ? OR (? AND fault <> '')) AND (archive_sha256 <> '' OR NOT ?)"
+            f" {BY_TIME} LIMIT ? OFFSET ?",
+            on_disk_only,
+            gone_too,
+            proven_only,
+            limit,
+            offset,
         )
 
     @reading
-    async def count(self, *, on_disk_only: bool = False, proven_only: bool = False) -> int:
-        where = _filter(on_disk_only, proven_only)
-        return await self._db.value(int, f"SELECT count(*) FROM backups {where}") or 0
+    async def count(self) -> int:
+        return await self._db.value(int, "SELECT count(*) FROM backups") or 0
 
     @reading
     async def success_since(self, since: datetime) -> tuple[int, int]:
@@ -175,10 +165,10 @@ class BackupTable(CatalogueTable):
                 raise NotFoundError(message)
             return latest
         if re.fullmatch(r"#?[0-9]{1,18}", asked):
-            backups = await read_backups(self._db, [int(asked.removeprefix("#"))])
+            backups = await self._backups([int(asked.removeprefix("#"))])
             if backups:
                 return backups[0]
-        return await read_backup(self._db, await self._named(asked))
+        return await self._backup(await self._named(asked))
 
     @reading
     async def latest_proven(self) -> Backup | None:
@@ -215,23 +205,20 @@ class BackupTable(CatalogueTable):
             f" ORDER BY ({_SOUND}) DESC, ({_GOOD}) DESC, {NEWEST_FIRST_SQL}) AS place"
             f" FROM backed_up JOIN backups ON id = backup_id WHERE archive_sha256 <> '' AND {ORDINARY})"
             " WHERE place = 1 ORDER BY name",
-            soon(self._db),
+            self._soon,
         )
-        backups = await backups_by_id(self._db, [row["id"] for row in rows])
+        backups = await self._backups_by_id([row["id"] for row in rows])
         return {row["name"]: backups[row["id"]] for row in rows}
 
     @reading
     async def dated_ahead(self) -> tuple[Backup, ...]:
         """Return the backups on the disk that are dated in the future."""
-        return await select_backups(
-            self._db, "SELECT id FROM backups WHERE on_disk = 1 AND started_at > ?", soon(self._db)
-        )
+        return await self._select("SELECT id FROM backups WHERE on_disk = 1 AND started_at > ?", self._soon)
 
     @reading
     async def with_sha256(self, sha256: str) -> Backup | None:
         """Return the backup whose archive has this SHA-256, one on the disk before one that is not; None: unknown."""
-        return await first_backup(
-            self._db,
+        return await self._first(
             "SELECT id FROM backups WHERE archive_sha256 = ? AND archive_sha256 <> '' ORDER BY on_disk DESC, id DESC",
             sha256,
         )
@@ -239,11 +226,8 @@ class BackupTable(CatalogueTable):
     @reading
     async def runs_between(self, start: datetime, end: datetime) -> tuple[Backup, ...]:
         """Return the runs that began from `start` until before `end` and have ended, newest first."""
-        return await select_backups(
-            self._db,
-            "SELECT id FROM backups WHERE started_at >= ? AND started_at < ? AND state <> 'running'",
-            start,
-            end,
+        return await self._select(
+            "SELECT id FROM backups WHERE started_at >= ? AND started_at < ? AND state <> 'running'", start, end
         )
 
     @reading
@@ -275,12 +259,6 @@ class BackupTable(CatalogueTable):
         return int(max(same, key=lambda row: bool(row["on_disk"]))["id"])
 
     async def _latest(self, condition: str) -> Backup | None:
-        return await first_backup(
-            self._db, f"SELECT id FROM backups WHERE {condition} ORDER BY {NEWEST_FIRST_SQL} LIMIT 1", soon(self._db)
+        return await self._first(
+            f"SELECT id FROM backups WHERE {condition} ORDER BY {NEWEST_FIRST_SQL} LIMIT 1", self._soon
         )
-
-
-def _filter(on_disk_only: bool, proven_only: bool, gone_too: bool = False) -> str:
-    there = "(on_disk = 1 OR fault <> '')" if gone_too else "on_disk = 1"
-    conditions = [there] * on_disk_only + ["archive_sha256 <> ''"] * proven_only
-    return f"WHERE {' AND '.join(conditions)}" if conditions else ""

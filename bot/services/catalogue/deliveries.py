@@ -7,16 +7,8 @@ from datetime import datetime
 from operator import itemgetter
 
 from bot.models import Backup, Delivery, DeliveryState, Recipient, SentVolume
-from bot.services.catalogue.backup_rows import (
-    AMONG,
-    OWED,
-    backups_by_id,
-    change,
-    require,
-    select_backups,
-    soon,
-)
-from bot.services.catalogue.connection import CatalogueTable, reading, writing
+from bot.services.catalogue.backup_rows import AMONG, OWED, BackupRows
+from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL
 from bot.services.catalogue.values import columns_of, from_row
 
@@ -26,7 +18,7 @@ WHOLE = """deliveries.state = 'sent' AND NOT EXISTS (
 )"""
 
 
-class DeliveryTable(CatalogueTable):
+class DeliveryTable(BackupRows):
     """The rows of deliveries and sent_volumes."""
 
     @writing
@@ -35,7 +27,7 @@ class DeliveryTable(CatalogueTable):
 
         One that is recorded already stays as it is, whatever its state. Raises NotFoundError.
         """
-        await require(self._db, backup_id)
+        await self._require(backup_id)
         for recipient in recipients:
             await self._ensure(backup_id, recipient, DeliveryState.PENDING)
         return await self._deliveries("WHERE backup_id = ?", backup_id)
@@ -55,13 +47,13 @@ class DeliveryTable(CatalogueTable):
     @writing
     async def save(self, delivery: Delivery) -> None:
         """Record a delivery's state, attempts, next try, reason and time; its volumes stay. Raises NotFoundError."""
-        await require(self._db, delivery.backup_id)
+        await self._require(delivery.backup_id)
         await self._db.upsert("deliveries", "backup_id, address", **columns_of(delivery, "volumes"))
 
     @writing
     async def record_sent(self, backup_id: int, recipient: Recipient, sent: SentVolume) -> None:
         """Record a volume that Telegram confirmed; the same number again replaces it. Raises NotFoundError."""
-        await require(self._db, backup_id)
+        await self._require(backup_id)
         await self._ensure(backup_id, recipient, DeliveryState.SENDING)
         await self._db.upsert(
             "sent_volumes",
@@ -86,7 +78,7 @@ class DeliveryTable(CatalogueTable):
 
         What is recorded already stays as it is. Raises NotFoundError.
         """
-        await change(self._db, backup_id, same_as=same_as)
+        await self._change(backup_id, same_as=same_as)
         for recipient in due:
             await self._ensure(backup_id, recipient, DeliveryState.PENDING)
         for recipient, reason in spared:
@@ -108,18 +100,17 @@ class DeliveryTable(CatalogueTable):
                 f"SELECT id FROM deliveries JOIN backups ON id = backup_id WHERE address = ? AND {WHOLE}"
                 f" ORDER BY {NEWEST_FIRST_SQL} LIMIT 1",
                 recipient,
-                soon(self._db),
+                self._soon,
             )
             if backup_id is not None:
                 found[recipient] = backup_id
-        backups = await backups_by_id(self._db, found.values())
+        backups = await self._backups_by_id(found.values())
         return {recipient: backups[backup_id] for recipient, backup_id in found.items()}
 
     @reading
     async def unchanged_since(self, recipient: Recipient, backup: Backup) -> tuple[Backup, ...]:
         """Return the backups after this one that were not due to the recipient as nothing had changed, oldest first."""
-        found = await select_backups(
-            self._db,
+        found = await self._select(
             "SELECT id FROM backups JOIN deliveries ON backup_id = id WHERE address = ?"
             " AND deliveries.state = 'not due' AND same_as IS NOT NULL AND started_at > ?",
             recipient,
@@ -139,7 +130,7 @@ class DeliveryTable(CatalogueTable):
         deliveries = await self._deliveries(
             "WHERE state = 'sent' AND backup_id IN (SELECT id FROM backups WHERE started_at >= ?)", since
         )
-        return deliveries, await backups_by_id(self._db, [delivery.backup_id for delivery in deliveries])
+        return deliveries, await self._backups_by_id([delivery.backup_id for delivery in deliveries])
 
     @writing
     async def mark_tidied(self, delivery: Delivery, numbers: Collection[int], undeletable: str = "") -> None:
@@ -174,6 +165,6 @@ class DeliveryTable(CatalogueTable):
             f" JOIN (SELECT id, started_at FROM backups) ON id = backup_id {where}"
             f" ORDER BY {NEWEST_FIRST_SQL}, deliveries.rowid",
             *parameters,
-            soon(self._db),
+            self._soon,
         )
         return tuple(from_row(Delivery, row, volumes=volumes[row["backup_id"], row["address"]]) for row in rows)

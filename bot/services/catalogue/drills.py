@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from bot.models import Drill
-from bot.services.catalogue.backup_rows import require
-from bot.services.catalogue.connection import CatalogueTable, reading, writing
+from bot.services.catalogue.backup_rows import BackupRows
+from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.values import columns_of
 
 
-class DrillTable(CatalogueTable):
+class DrillTable(BackupRows):
     """The rows of drills."""
 
     @writing
     async def record(self, drill: Drill) -> None:
         """Raises NotFoundError when there is no such backup."""
-        await require(self._db, drill.backup_id)
+        await self._require(drill.backup_id)
         await self._db.insert("drills", **columns_of(drill))
 
     @reading

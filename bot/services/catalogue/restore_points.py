@@ -15,8 +15,8 @@ from bot.models import (
     StoredVolume,
     Trigger,
 )
-from bot.services.catalogue.backup_rows import AMONG, BY_TIME, begin, finish, first_backup, soon
-from bot.services.catalogue.connection import CatalogueTable, reading, writing
+from bot.services.catalogue.backup_rows import AMONG, BY_TIME, BackupRows
+from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL, newest_first
 from bot.services.catalogue.values import columns_of, from_row
 
@@ -45,7 +45,7 @@ IN_TELEGRAM = """
 """
 
 
-class RestorePointTable(CatalogueTable):
+class RestorePointTable(BackupRows):
     """The rows of backups and volumes, seen as restore points."""
 
     @reading
@@ -59,7 +59,7 @@ class RestorePointTable(CatalogueTable):
             f" ORDER BY {NEWEST_FIRST_SQL} LIMIT ?",
             recent,
             recent,
-            soon(self._db),
+            self._soon,
             limit,
         )
         return newest_first(await self._points(ids), now=self._db.clock(), at=lambda point: point.at)
@@ -71,7 +71,7 @@ class RestorePointTable(CatalogueTable):
             "SELECT DISTINCT id FROM"
             f" (SELECT id, row_number() OVER (PARTITION BY name ORDER BY {NEWEST_FIRST_SQL})"
             f" AS newest FROM ({IN_TELEGRAM}) JOIN backed_up ON backup_id = id) WHERE newest = 1",
-            soon(self._db),
+            self._soon,
         )
         return await self._points(ids)
 
@@ -100,17 +100,15 @@ class RestorePointTable(CatalogueTable):
         return learned
 
     async def _backup_of(self, point: RestorePoint) -> Backup | None:
-        return await first_backup(
-            self._db,
+        return await self._first(
             f"SELECT id FROM backups WHERE archive_name = ? AND archive_sha256 = ? {BY_TIME}",
             point.archive,
             point.sha256,
         )
 
     async def _learn(self, point: RestorePoint) -> int:
-        backup_id = await begin(self._db, Trigger.COMMAND, FROM_THE_CHAT, point.at)
-        await finish(
-            self._db,
+        backup_id = await self._begin(Trigger.COMMAND, FROM_THE_CHAT, point.at)
+        await self._finish(
             backup_id,
             [held.as_backed_up(point.at) for held in point.databases],
             [_as_skipped(name) for name in point.skipped],

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.services.catalogue.backup_rows import AMONG, BY_TIME, soon
-from bot.services.catalogue.connection import CatalogueTable, reading, writing
+from bot.services.catalogue.backup_rows import AMONG, BY_TIME, BackupRows
+from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.deliveries import WHOLE
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL
 from bot.services.catalogue.restore_points import IN_TELEGRAM
@@ -40,7 +40,7 @@ _NEEDED = f"""
 """
 
 
-class TrimTable(CatalogueTable):
+class TrimTable(BackupRows):
     """Deletes rows of backups, with all that belongs to them, and of audit."""
 
     @reading
@@ -61,7 +61,7 @@ class TrimTable(CatalogueTable):
             " ORDER BY started_at, id",
             before,
             recent,
-            soon(self._db),
+            self._soon,
         )
         return tuple(ids)
 
@@ -74,7 +74,5 @@ class TrimTable(CatalogueTable):
     async def forget_audits(self, before: datetime, *, most: int) -> int:
         """Forget what admins did before an instant, and all but the newest `most` actions; return how many."""
         return await self._db.execute(
-            "DELETE FROM audit WHERE at < ? OR id NOT IN (SELECT id FROM audit ORDER BY id DESC LIMIT ?)",
-            before,
-            most,
+            "DELETE FROM audit WHERE at < ? OR id NOT IN (SELECT id FROM audit ORDER BY id DESC LIMIT ?)", before, most
         )

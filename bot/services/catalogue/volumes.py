@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bot.models import Backup
-from bot.services.catalogue.backup_rows import first_backup, require
-from bot.services.catalogue.connection import CatalogueTable, reading, writing
+from bot.services.catalogue.backup_rows import BackupRows
+from bot.services.catalogue.connection import reading, writing
 
 
-class VolumeTable(CatalogueTable):
+class VolumeTable(BackupRows):
     """The rows of volumes."""
 
     @reading
@@ -26,7 +26,7 @@ class VolumeTable(CatalogueTable):
     @writing
     async def set_file_id(self, backup_id: int, number: int, file_id: str | None, bytes: int, sha256: str = "") -> None:
         """Record a volume's file id, or with None that it has none any more. Raises NotFoundError."""
-        await require(self._db, backup_id)
+        await self._require(backup_id)
         await self._db.upsert(
             "volumes",
             "backup_id, number",
@@ -40,6 +40,6 @@ class VolumeTable(CatalogueTable):
     @reading
     async def backup_with_file(self, file_id: str) -> Backup | None:
         """Return the backup of which Telegram knows a volume by this file_id; None: unknown."""
-        return await first_backup(
-            self._db, "SELECT backup_id FROM volumes WHERE file_id = ? ORDER BY backup_id DESC LIMIT 1", file_id
+        return await self._first(
+            "SELECT backup_id FROM volumes WHERE file_id = ? ORDER BY backup_id DESC LIMIT 1", file_id
         )

@@ -78,7 +78,7 @@ async def test_a_broken_catalogue_is_set_aside_and_rebuilt(tmp_path: Path, damag
         assert [backup.archive_name for backup in rebuilt.adopted] == [ARCHIVE]
         assert rebuilt.set_aside[0].name == "catalogue.db.broken-20250301_120000"
         assert rebuilt.set_aside[0].read_bytes() == broken or damage == "a table gone"
-        assert await catalogue.backups.count(on_disk_only=True) == 1
+        assert len(await catalogue.backups.select(on_disk_only=True)) == 1
     DAMAGE["text"](path)
     again, rebuilt = await open_or_rebuild(path, tmp_path, read_manifest=manifest, clock=lambda: NOW)
     await again.close()
