@@ -1,25 +1,5 @@
 """Defines every error a person can meet: a code, a sentence for the chat, a hint, an exit code.
 
-    CourierError
-    ├── SettingsError            settings        exit 2   .env or the environment is wrong
-    ├── NotFoundError            not-found       exit 3   no such backup, archive or database
-    ├── BusyError                busy            exit 4   a run is under way; who asked, and its stage
-    ├── InstanceError            instance        exit 5   another process serves this BACKUP_DIR
-    ├── SnapshotError            snapshot        exit 6   one database could not be copied (holds a SkipReason)
-    ├── NothingToBackUpError     nothing         exit 7   no database could be backed up at all
-    ├── ArchiveError             archive         exit 8   an archive could not be written or proven
-    │   └── DamagedArchiveError  damaged         exit 9   an archive on disk is not what was written
-    ├── NoSpaceError             no-space        exit 10  the disk is full
-    ├── CatalogueError           catalogue       exit 11  the catalogue can't be used
-    ├── DeliveryError            delivery        exit 12  a backup is stored, but not delivered to everybody
-    ├── TelegramError            telegram        exit 13  Telegram refuses this bot (token, second poller)
-    ├── AbortedError             aborted         exit 14  shut down, or stopped by a person
-    ├── UntrustedArchiveError    untrusted       exit 15  what was brought to restore from is not safe or not sound
-    │   └── MissingVolumesError  volumes         exit 16  some of its volumes are missing
-    ├── RestoreRefusedError      refused         exit 17  something is in the way of a restore; nothing was changed
-    ├── RestoreError             restore         exit 18  a restore failed; says what it left
-    └── SealError                seal            exit 19  a sealed archive can't be opened, or none sealed: the key
-
 Errors are returned upward and reported once, at the top; nothing logs them on the way.
 """
 
@@ -34,11 +14,15 @@ if TYPE_CHECKING:
 class CourierError(Exception):
     """A failure with a sentence that names the thing and the fault, and a hint that names the mend.
 
-    `sentence` is plain text (no HTML), fit for the chat; `hint` says what to do or type next and may be empty.
+    `sentence` is plain text (no HTML), fit for the chat; `hint` says what to do or type next and may be empty. A kind
+    of error without a code and an exit code of its own has those of the kind that it is one of.
     """
 
     code: ClassVar[str] = "error"
     exit_code: ClassVar[int] = 1
+
+    def __init_subclass__(cls, *, code: str = "", exit_code: int = 0) -> None:
+        cls.code, cls.exit_code = code or cls.code, exit_code or cls.exit_code
 
     def __init__(self, sentence: str, *, hint: str = "") -> None:
         super().__init__(sentence)
@@ -46,9 +30,8 @@ class CourierError(Exception):
         self.hint = hint
 
 
-class SettingsError(CourierError):
-    code = "settings"
-    exit_code = 2
+class SettingsError(CourierError, code="settings", exit_code=2):
+    """.env or the environment is wrong."""
 
     def __init__(self, faults: tuple[str, ...], *, hint: str = "") -> None:
         """Hold all faults at once: one sentence per faulty variable."""
@@ -56,84 +39,64 @@ class SettingsError(CourierError):
         self.faults = faults
 
 
-class NotFoundError(CourierError):
-    code = "not-found"
-    exit_code = 3
+class NotFoundError(CourierError, code="not-found", exit_code=3):
+    """There is no such backup, archive or database."""
 
 
-class BusyError(CourierError):
-    code = "busy"
-    exit_code = 4
+class BusyError(CourierError, code="busy", exit_code=4):
+    """A run is under way; says who asked, and its stage."""
 
 
-class InstanceError(CourierError):
-    code = "instance"
-    exit_code = 5
+class InstanceError(CourierError, code="instance", exit_code=5):
+    """Another process serves this BACKUP_DIR."""
 
 
-class SnapshotError(CourierError):
+class SnapshotError(CourierError, code="snapshot", exit_code=6):
     """One database could not be copied; the run goes on without it."""
-
-    code = "snapshot"
-    exit_code = 6
 
     def __init__(self, reason: SkipReason, sentence: str, *, hint: str = "") -> None:
         super().__init__(sentence, hint=hint)
         self.reason = reason
 
 
-class NothingToBackUpError(CourierError):
-    code = "nothing"
-    exit_code = 7
+class NothingToBackUpError(CourierError, code="nothing", exit_code=7):
+    """No database could be backed up at all."""
 
 
-class ArchiveError(CourierError):
-    code = "archive"
-    exit_code = 8
+class ArchiveError(CourierError, code="archive", exit_code=8):
+    """An archive could not be written or proven."""
 
 
-class DamagedArchiveError(ArchiveError):
-    code = "damaged"
-    exit_code = 9
+class DamagedArchiveError(ArchiveError, code="damaged", exit_code=9):
+    """An archive on disk is not what was written."""
 
 
-class NoSpaceError(CourierError):
-    code = "no-space"
-    exit_code = 10
+class NoSpaceError(CourierError, code="no-space", exit_code=10):
+    """The disk is full."""
 
 
-class CatalogueError(CourierError):
-    code = "catalogue"
-    exit_code = 11
+class CatalogueError(CourierError, code="catalogue", exit_code=11):
+    """The catalogue can't be used."""
 
 
-class DeliveryError(CourierError):
-    code = "delivery"
-    exit_code = 12
+class DeliveryError(CourierError, code="delivery", exit_code=12):
+    """A backup is stored, but not delivered to everybody."""
 
 
-class TelegramError(CourierError):
-    code = "telegram"
-    exit_code = 13
+class TelegramError(CourierError, code="telegram", exit_code=13):
+    """Telegram refuses this bot (token, second poller)."""
 
 
-class AbortedError(CourierError):
-    code = "aborted"
-    exit_code = 14
+class AbortedError(CourierError, code="aborted", exit_code=14):
+    """Shut down, or stopped by a person."""
 
 
-class UntrustedArchiveError(CourierError):
-    """What was brought to restore from is refused; nothing of it was used."""
-
-    code = "untrusted"
-    exit_code = 15
+class UntrustedArchiveError(CourierError, code="untrusted", exit_code=15):
+    """What was brought to restore from is not safe or not sound, and refused; nothing of it was used."""
 
 
-class MissingVolumesError(UntrustedArchiveError):
+class MissingVolumesError(UntrustedArchiveError, code="volumes", exit_code=16):
     """Volumes are missing: `missing` holds their numbers where they are known, `total` is 0 where it is not."""
-
-    code = "volumes"
-    exit_code = 16
 
     def __init__(self, sentence: str, *, missing: tuple[int, ...] = (), total: int = 0, hint: str = "") -> None:
         super().__init__(sentence, hint=hint)
@@ -141,32 +104,25 @@ class MissingVolumesError(UntrustedArchiveError):
         self.total = total
 
 
-class RestoreRefusedError(CourierError):
+class RestoreRefusedError(CourierError, code="refused", exit_code=17):
     """Something is in the way of a restore, or what was planned no longer holds; nothing was changed."""
 
-    code = "refused"
-    exit_code = 17
 
-
-class RestoreError(CourierError):
-    """A restore failed. `rolled_back` tells whether everything is as it was before."""
-
-    code = "restore"
-    exit_code = 18
+class RestoreError(CourierError, code="restore", exit_code=18):
+    """A restore failed and says what it left. `rolled_back` tells whether everything is as it was before."""
 
     def __init__(self, sentence: str, *, rolled_back: bool, hint: str = "") -> None:
         super().__init__(sentence, hint=hint)
         self.rolled_back = rolled_back
 
 
-class SealError(CourierError):
-    """The key is missing or not the right one; nothing is known about the archive itself."""
+class SealError(CourierError, code="seal", exit_code=19):
+    """A sealed archive can't be opened, or none sealed: the key is missing or not the right one.
 
-    code = "seal"
-    exit_code = 19
+    Nothing is known about the archive itself. `wants` is "key" or "passphrase" where one would help.
+    """
 
     def __init__(self, sentence: str, *, wants: str = "", hint: str = "") -> None:
-        """`wants` is "key" or "passphrase" where one would help."""
         super().__init__(sentence, hint=hint)
         self.wants = wants
 
