@@ -18,7 +18,7 @@ from aiogram.types.update import UpdateTypeLookupError
 from loguru import logger
 
 from bot.errors import CourierError, TelegramError
-from bot.journal.writer import redact
+from bot.journal.redaction import redact
 from bot.services.concurrency.nursery import Nursery
 from bot.services.contracts.polling import PollingState
 from bot.services.telegram.answers import Updates, get_updates

@@ -12,8 +12,7 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -23,22 +22,11 @@ from loguru import logger
 from loguru._file_sink import FileSink
 
 from bot.errors import SettingsError
-from bot.journal.reader import HEAD_FORMAT, INDENT, JournalEntry, JournalPage, journal_file, read_journal
+from bot.journal.reader import HEAD_FORMAT, INDENT, journal_file
 from bot.journal.redaction import redact
 
 if TYPE_CHECKING:
     from loguru import Message, Record
-
-__all__ = [
-    "Journal",
-    "JournalEntry",
-    "JournalPage",
-    "close_journal",
-    "journal_file",
-    "read_journal",
-    "redact",
-    "setup_journal",
-]
 
 _KEPT = timedelta(days=14)
 _ROTATED_AT = 10 * 1024 * 1024  # bytes; on most days midnight comes first
@@ -55,57 +43,40 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]")
 _QUIET = ("aiogram.event", "aiohttp.access", "aiosqlite", "asyncio")
 
 
-class Journal:
-    """The journal being kept. `close()` puts back what `setup_journal` changed, and may be called twice."""
-
-    def __init__(self, undo: list[Callable[[], object]]) -> None:
-        self._undo = undo
-
-    def close(self) -> None:
-        while self._undo:
-            self._undo.pop()()
+_kept = ExitStack()
 
 
-_kept: list[Journal] = []
-
-
-def setup_journal(log_dir: Path | None, level: str = "INFO", *, console: bool = True) -> Journal:
+def setup_journal(log_dir: Path | None, level: str = "INFO", *, console: bool = True) -> ExitStack:
     """Log to the files in `log_dir`, and with `console` to stderr, what loguru, logging and warnings are told.
 
-    Without a `log_dir` there are no files.
-    Files are readable by their owner alone, begin anew at midnight or at 10 MiB, and are kept 14 days. Secrets are
-    redacted before any sink sees a record; a traceback shows no values of variables. Called again, it replaces the
-    journal kept so far. Raises SettingsError where `log_dir` can't be written.
+    Without a `log_dir` there are no files. They are readable by their owner alone, begin anew at midnight or at 10 MiB,
+    and are kept 14 days. Secrets are redacted before any sink sees a record; a traceback shows no values of variables.
+    Called again, it replaces the journal kept so far; closing what is returned ends it and puts back what was changed.
+    Raises SettingsError where `log_dir` can't be written.
     """
     close_journal()
-    journal = Journal([])
-    try:
-        undo = journal._undo
+    with ExitStack() as undo:
         with suppress(ValueError):  # loguru's own sink, there until somebody takes it away
             logger.remove(0)
         logger.configure(patcher=_clean)
-        undo.append(lambda: logger.configure(patcher=_leave_alone))
+        undo.callback(logger.configure, patcher=_leave_alone)
         if log_dir is not None:
             _open_files(log_dir, level, undo)
         if console and sys.stderr is not None:
-            sink = logger.add(sys.stderr, level=level, format=_CONSOLE_FORMAT)
-            undo.append(lambda: logger.remove(sink))
+            undo.callback(logger.remove, logger.add(sys.stderr, level=level, format=_CONSOLE_FORMAT))
         _intercept_logging(level, undo)
         _catch_the_uncaught(console, undo)
-    except BaseException:
-        journal.close()
-        raise
-    _kept.append(journal)
+        journal = undo.pop_all()
+    _kept.callback(journal.close)
     return journal
 
 
 def close_journal() -> None:
     """Stop keeping the journal, if one is kept: what `setup_journal` changed is put back."""
-    while _kept:
-        _kept.pop().close()
+    _kept.close()
 
 
-def _open_files(log_dir: Path, level: str, undo: list[Callable[[], object]]) -> None:
+def _open_files(log_dir: Path, level: str, undo: ExitStack) -> None:
     try:
         if not log_dir.is_dir():
             log_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +86,7 @@ def _open_files(log_dir: Path, level: str, undo: list[Callable[[], object]]) -> 
             sink = logger.add(
                 file, level=level, format=_FILE_FORMAT, filter=_is_of_the_scheduler if scheduler else None
             )
-            undo.append(lambda sink=sink: logger.remove(sink))  # type: ignore[misc]
+            undo.callback(logger.remove, sink)
     except OSError as error:
         fault = f"LOG_DIR is {str(log_dir)!r}, which can't be written ({error.strerror}): name a folder that can be."
         raise SettingsError((fault,)) from None
@@ -234,7 +205,7 @@ class _Intercept(logging.Handler):
         logger.patch(name).opt(exception=record.exc_info).log(level, "{}", message)
 
 
-def _intercept_logging(level: str, undo: list[Callable[[], object]]) -> None:
+def _intercept_logging(level: str, undo: ExitStack) -> None:
     root = logging.getLogger()
     handler, root_level = _Intercept(), root.level
     quiet = {name: logging.getLogger(name).level for name in _QUIET}
@@ -246,7 +217,7 @@ def _intercept_logging(level: str, undo: list[Callable[[], object]]) -> None:
             logging.getLogger(name).setLevel(before)
         logging.captureWarnings(False)
 
-    undo.append(restore)
+    undo.callback(restore)
     root.addHandler(handler)
     root.setLevel(logger.level(level).no)
     for name in _QUIET:
@@ -254,7 +225,7 @@ def _intercept_logging(level: str, undo: list[Callable[[], object]]) -> None:
     logging.captureWarnings(True)
 
 
-def _catch_the_uncaught(console: bool, undo: list[Callable[[], object]]) -> None:
+def _catch_the_uncaught(console: bool, undo: ExitStack) -> None:
     """Log what would otherwise be printed with a bare traceback: an address with the token in it could be there."""
     at_the_top, in_threads = sys.excepthook, threading.excepthook
 
@@ -273,5 +244,5 @@ def _catch_the_uncaught(console: bool, undo: list[Callable[[], object]]) -> None
         if happened.exc_value is not None and not isinstance(happened.exc_value, SystemExit):
             logger.opt(exception=happened.exc_value).error("A thread was ended by an error that nobody expected.")
 
-    undo.append(restore)
+    undo.callback(restore)
     sys.excepthook, threading.excepthook = log_the_end, log_a_thread

@@ -17,8 +17,9 @@ import pytest
 from loguru import logger
 
 from bot.errors import SettingsError
-from bot.journal.redaction import HIDDEN, Redaction
-from bot.journal.writer import close_journal, journal_file, read_journal, redact, setup_journal
+from bot.journal.reader import journal_file, read_journal
+from bot.journal.redaction import HIDDEN, Redaction, redact
+from bot.journal.writer import close_journal, setup_journal
 from tests.world.full_disk import small_disk
 
 TOKEN = "987654321:AbCdEfGhIjKlMnOpQrStUvWxYz0123456-_"
