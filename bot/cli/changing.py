@@ -28,7 +28,4 @@ def change_backup(which: str, env_file: Path, change: Callable[[Housekeeping, in
 
 
 def print_changed(changed: Backup, sentence: str, *, json: bool) -> None:
-    if json:
-        output.print_json(changed)
-    else:
-        output.say(sentence)
+    output.print_result(changed, json=json, printed=lambda: output.say(sentence))

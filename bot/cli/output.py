@@ -53,6 +53,14 @@ def print_error(error: CourierError) -> None:
         err.print(f"[dim]hint:[/]  {escape(error.hint)}", soft_wrap=True)
 
 
+def print_result(value: object, *, json: bool, printed: Callable[[], None]) -> None:
+    """Print what a command came to: as JSON for scripts, or else as people read it."""
+    if json:
+        print_json(value)
+    else:
+        printed()
+
+
 def make_table(*columns: str) -> Table:
     """Return an empty table; a column whose title begins with `>` is right-aligned."""
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -41,10 +41,7 @@ def command(
     async def work() -> None:
         with output.progress(quiet=json) as report:
             result, left_to_service = await _back_up_once(settings, deliver=deliver, report=report)
-        if json:
-            output.print_json(result)
-        else:
-            print_run(result, left_to_service=left_to_service)
+        output.print_result(result, json=json, printed=lambda: print_run(result, left_to_service=left_to_service))
         if fault := _not_whole(result, delivers=deliver and not left_to_service):
             raise fault
 

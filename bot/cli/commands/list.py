@@ -33,14 +33,7 @@ def command(
                 if courier.housekeeping.keep_rules.any
                 else {}
             )
-        if json:
-            output.print_json(
-                [
-                    output.fields_of(backup) | ({"retention": why.get(backup.id, "")} if why else {})
-                    for backup in backups
-                ]
-            )
-        else:
-            print_backups(backups, settings.timezone, why)
+        told = [output.fields_of(one) | ({"retention": why.get(one.id, "")} if why else {}) for one in backups]
+        output.print_result(told, json=json, printed=lambda: print_backups(backups, settings.timezone, why))
 
     asyncio.run(work())

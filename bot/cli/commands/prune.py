@@ -24,9 +24,6 @@ def command(
     async def work() -> None:
         async with opened(settings, reading=dry_run) as courier:
             decisions = await courier.housekeeping.plan_prune() if dry_run else await courier.housekeeping.prune()
-        if json:
-            output.print_json(decisions)
-        else:
-            print_decisions(decisions, dry_run=dry_run)
+        output.print_result(decisions, json=json, printed=lambda: print_decisions(decisions, dry_run=dry_run))
 
     asyncio.run(work())

@@ -86,18 +86,12 @@ def command(
         async with open_place(settings, from_store=from_store, chat_ids=chat_ids) as place:
             if only_list:
                 points = (await _list(place, chat_ids, wait)).points
-                if json:
-                    output.print_json(points)
-                else:
-                    print_restore_points(points, settings.timezone)
+                output.print_result(points, json=json, printed=lambda: print_restore_points(points, settings.timezone))
                 return
             found, recovered, opened_by = await _recover(
                 place, chat_ids, to, wanted, settings, force=force, wait=wait, keys=keys, quiet=json
             )
-        if json:
-            output.print_json(recovered)
-        else:
-            _print_recovered(recovered)
+        output.print_result(recovered, json=json, printed=lambda: _print_recovered(recovered))
         ask = not json and sys.stdin.isatty()
         tell = output.warn if json else output.say
         may_write = ask and not env_file_exists

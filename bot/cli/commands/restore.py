@@ -120,10 +120,7 @@ def command(  # noqa: PLR0917 - typer reads the options from the signature
                 result = await restorer.restore(prepared, requested_by="the command line", abort=abort, report=report)
             if plan.folder is None:
                 await report_cli_restore(context.catalogue, plan, result, undo=undo)
-            if json:
-                output.print_json(result)
-            else:
-                print_restored(result)
+            output.print_result(result, json=json, printed=lambda: print_restored(result))
 
     asyncio.run(work())
 

@@ -18,9 +18,6 @@ def command(which: Which, env_file: EnvFile = DEFAULT_ENV, json: Json = False) -
         async with opened(settings, reading=True) as courier:
             found = await courier.catalogue.backups.find(which)
             details = await courier.manager.details(found.id)
-        if json:
-            output.print_json(details)
-        else:
-            print_details(details, settings.timezone)
+        output.print_result(details, json=json, printed=lambda: print_details(details, settings.timezone))
 
     asyncio.run(work())

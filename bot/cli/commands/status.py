@@ -21,10 +21,7 @@ def command(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     async def work() -> bool:
         async with opened(settings, reading=True, say=json) as courier:  # or else its screen says it
             status = await courier.manager.status()
-        if json:
-            output.print_json(status)
-        else:
-            print_status(status, settings.timezone)
+        output.print_result(status, json=json, printed=lambda: print_status(status, settings.timezone))
         return condition_of(status) is Condition.GOOD
 
     if not asyncio.run(work()):

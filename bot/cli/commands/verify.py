@@ -47,10 +47,7 @@ def command(
             drills = Drills(courier.catalogue, courier.store, keys=await offered(sealed, keys, ask=not json))
             for source in sources:
                 rows.append(await _verify(courier, drills, source, sealed=source.files[0] in sealed, quiet=json))
-        if json:
-            output.print_json([row.as_data() for row in rows])
-        else:
-            print_verified(rows)
+        output.print_result([row.as_data() for row in rows], json=json, printed=lambda: print_verified(rows))
         if failures := [row.error for row in rows if row.error is not None]:
             sys.exit(failures[0].exit_code)
 
