@@ -1,4 +1,7 @@
-"""What every test leaves as it found it: the journal of the process, the secrets it hides, and no lost exception."""
+"""What every test leaves as it found it: the journal of the process, the secrets it hides, and no lost exception.
+
+The fixtures are in `tests/world/fixtures.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ import pytest
 
 from bot.journal.redaction import redact
 from bot.journal.writer import close_journal
+
+pytest_plugins = ["tests.world.fixtures"]
 
 
 @pytest.fixture(autouse=True)

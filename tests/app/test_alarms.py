@@ -9,8 +9,8 @@ import pytest
 from bot.demo.stand_in.state import Message
 from bot.models import Recipient
 from bot.services.recovery.document import read_document
-from tests.app.test_service import until
-from tests.world.service import MovedClock, Town, opened, pressed, town_in
+from tests.world.clock import MovedClock, until
+from tests.world.service import Town, opened, pressed, town_in
 
 DAY = 86_400
 

@@ -13,7 +13,6 @@ from bot.errors import TelegramError
 from bot.models import Recipient, Trigger
 from bot.services.manager import Courier
 from bot.services.recovery.document import DOCUMENT_NAME
-from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.world.databases import make_database, write_env
 
 
@@ -32,7 +31,7 @@ async def back_up(courier: Courier) -> None:
     await courier.alarm_loop.deliver()
 
 
-async def test_another_bots_token_starts_afresh(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_another_bots_token_starts_afresh(standin: StandIn, tmp_path: Path) -> None:
     """Pins, file_ids and alarms are the old bot's; the archive just delivered is not written over by the list."""
     ann, ben = standin.add_user(11, "Ann"), standin.add_user(12, "Ben")
     old = standin.bot()
@@ -64,7 +63,7 @@ async def test_another_bots_token_starts_afresh(standin: StandIn, tmp_path: Path
     assert [(message.id, message.revision) for message in ann.conversation(old)] == before
 
 
-async def test_a_mistyped_token_of_another_bot_forgets_nothing(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_mistyped_token_of_another_bot_forgets_nothing(standin: StandIn, tmp_path: Path) -> None:
     """It is refused before anything is written; with the right one all goes on in the same message."""
     ann = standin.add_user(11, "Ann")
     token = standin.bot().token

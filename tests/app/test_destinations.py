@@ -2,11 +2,6 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,42 +12,13 @@ from bot.config.settings import load_settings
 from bot.demo.stand_in.standin import StandIn
 from bot.models import BackupState, DrillSource, Trigger
 from bot.services.objects.index import INDEX_NAME
-from tests.demo.conftest import standin  # noqa: F401 - a fixture
-from tests.services.delivery.places import BUCKET, Post, certificate, empty_bucket, running_mail, running_s3, s3_client
 from tests.world.databases import make_database, rows_in, write_env
-
-ROOT = Path(__file__).parent.parent.parent
-STORE = f"s3://{BUCKET}/box"
-KEYS = {"S3_ACCESS_KEY_ID": "key", "S3_SECRET_ACCESS_KEY": "a-secret-of-s3"}
-
-
-@pytest.fixture(autouse=True)
-def _no_warning_from_aiohttp_about_itself() -> None:
-    """The stand-in reads multipart bodies with aiohttp, whose reader calls a function that aiohttp deprecates."""
-    warnings.filterwarnings("ignore", message=r"unread_data\(\) is deprecated")
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """A server of S3 for all tests here."""
-    with running_s3() as url:
-        yield url
-
-
-def run_cli(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bot", *arguments],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(folder), **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+from tests.world.places import BUCKET, KEYS, STORE, Post, certificate, empty_bucket, running_mail, s3_client
+from tests.world.shell import run_cli
 
 
 async def test_the_service_delivers_everywhere_and_a_new_machine_recovers_from_the_store(
-    standin: StandIn,  # noqa: F811
+    standin: StandIn,
     s3: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -12,7 +12,7 @@ import pytest
 
 from bot.errors import CourierError
 from bot.models import BackupState, Trigger
-from tests.app.test_service import until
+from tests.world.clock import until
 from tests.world.full_disk import MB, SmallDisk, small_disk
 from tests.world.service import Town, town_in
 

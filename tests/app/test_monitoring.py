@@ -10,11 +10,11 @@ from bot.app.service import Service
 from bot.demo.stand_in import faults
 from bot.demo.stand_in.standin import StandIn
 from bot.models import SkipReason, Trigger
-from tests.app.test_service import HeldClock, settings_for, until
-from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.services.alarms.scene import change
+from tests.world.clock import HeldClock, until
 from tests.world.databases import make_database
 from tests.world.endpoint import Endpoint
+from tests.world.service import settings_for
 
 NEVER = "0 0 1 1 *"
 
@@ -27,7 +27,7 @@ def open_is(service: Service, *keys: str) -> Callable[[], Awaitable[bool]]:
     return holds
 
 
-async def test_it_is_right_and_remind_me_later(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_it_is_right_and_remind_me_later(standin: StandIn, tmp_path: Path) -> None:
     """The buttons under an alarm do what they say, for everybody or for one; a second press says that it is over."""
     ann, ben = standin.add_user(11, "Ann"), standin.add_user(12, "Ben")
     users = make_database(tmp_path / "users.db", 500)
@@ -55,7 +55,7 @@ async def test_it_is_right_and_remind_me_later(standin: StandIn, tmp_path: Path)
         assert "users.db has shrunk" in alarm_id
 
 
-async def test_what_disappeared_is_missed_until_it_is_right(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_what_disappeared_is_missed_until_it_is_right(standin: StandIn, tmp_path: Path) -> None:
     """Deleted from under a pattern: incomplete backups and an alarm, which a press ends, over a restart too."""
     ann = standin.add_user(11, "Ann")
     users, _ = make_database(tmp_path / "live" / "users.db"), make_database(tmp_path / "live" / "notes.db")
@@ -83,7 +83,7 @@ async def test_what_disappeared_is_missed_until_it_is_right(standin: StandIn, tm
         await until(open_is(service, "gone:users.db"))
 
 
-async def test_a_press_after_the_end_says_so(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_press_after_the_end_says_so(standin: StandIn, tmp_path: Path) -> None:
     """Two admins press at once, or somebody presses what their phone still shows."""
     ann = standin.add_user(11, "Ann")
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), SCHEDULE=NEVER)
@@ -99,7 +99,7 @@ async def test_a_press_after_the_end_says_so(standin: StandIn, tmp_path: Path) -
         gate.open()
 
 
-async def test_open_alarms_stand_first_in_status_and_health(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_open_alarms_stand_first_in_status_and_health(standin: StandIn, tmp_path: Path) -> None:
     """Whoever opens a screen sees at once that something is wrong."""
     ann = standin.add_user(11, "Ann")
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), SCHEDULE=NEVER)
@@ -117,7 +117,7 @@ async def test_open_alarms_stand_first_in_status_and_health(standin: StandIn, tm
         await ann.wait_for(lambda m: "Something is wrong" in m.text and "🚨 Room runs out" in m.text)
 
 
-async def test_a_wrong_clock_is_noticed_by_telegrams_own(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_wrong_clock_is_noticed_by_telegrams_own(standin: StandIn, tmp_path: Path) -> None:
     """Answers dated ten minutes ahead begin an alarm, and right ones end it."""
     ann = standin.add_user(11, "Ann")
     standin.date_ahead = 600
@@ -133,7 +133,7 @@ async def test_a_wrong_clock_is_noticed_by_telegrams_own(standin: StandIn, tmp_p
 
 
 async def test_a_second_poller_is_an_alarm_and_one_leftover_answer_is_not(
-    standin: StandIn,  # noqa: F811
+    standin: StandIn,
     tmp_path: Path,
 ) -> None:
     """409 again and again, and the admins are told; a single one is left over from a process that was killed."""
@@ -151,7 +151,7 @@ async def test_a_second_poller_is_an_alarm_and_one_leftover_answer_is_not(
         await ann.wait_for(lambda m: "Another process uses this bot" in m.text, within=20)
 
 
-async def test_the_watchdog_hears_of_planned_runs_alone(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_the_watchdog_hears_of_planned_runs_alone(standin: StandIn, tmp_path: Path) -> None:
     """A manual backup is not told; the run on the hour is: start, and success once Telegram confirmed it."""
     ann = standin.add_user(11, "Ann")
     async with Endpoint() as dog:
@@ -171,7 +171,7 @@ async def test_the_watchdog_hears_of_planned_runs_alone(standin: StandIn, tmp_pa
         assert len([message for message in ann.messages if message.document]) >= 2
 
 
-async def test_a_success_that_telegram_confirms_late_is_told_late(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_success_that_telegram_confirms_late_is_told_late(standin: StandIn, tmp_path: Path) -> None:
     """While Telegram is down the backup is stored and nothing is pinged; once it is delivered, success."""
     standin.add_user(11, "Ann")
     async with Endpoint() as dog:
@@ -188,7 +188,7 @@ async def test_a_success_that_telegram_confirms_late_is_told_late(standin: Stand
 
 @pytest.mark.parametrize("dead", [True, False])
 async def test_a_dead_watchdog_delays_no_backup_and_no_end(
-    standin: StandIn,  # noqa: F811
+    standin: StandIn,
     tmp_path: Path,
     dead: bool,
 ) -> None:
@@ -205,7 +205,7 @@ async def test_a_dead_watchdog_delays_no_backup_and_no_end(
                 deadline.reschedule(asyncio.get_running_loop().time() + 10)
 
 
-async def test_a_failed_run_tells_the_watchdog_why(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_failed_run_tells_the_watchdog_why(standin: StandIn, tmp_path: Path) -> None:
     """`/fail` carries the sentence that the admins read."""
     ann = standin.add_user(11, "Ann")
     async with Endpoint() as dog:

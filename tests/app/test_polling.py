@@ -14,7 +14,6 @@ from loguru import logger
 from bot.app.polling import Poller
 from bot.demo.stand_in.faults import Fault, refused
 from bot.demo.stand_in.standin import StandIn
-from tests.demo.conftest import bot, make_bot, standin  # noqa: F401 - fixtures
 from tests.world.unreadable import SHAPES
 
 Running = Callable[[Poller], AbstractAsyncContextManager[asyncio.Task[None]]]
@@ -33,7 +32,7 @@ def slept() -> list[float]:
 
 
 @pytest.fixture
-def poller(bot: Bot, heard: list[str], slept: list[float]) -> Poller:  # noqa: F811
+def poller(bot: Bot, heard: list[str], slept: list[float]) -> Poller:
     """A poller whose only handler writes down what it hears; it does not wait between its tries."""
     dispatcher = Dispatcher(disable_fsm=True)
 
@@ -61,7 +60,7 @@ async def running(poller: Poller) -> AsyncIterator[asyncio.Task[None]]:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("within", ["", "reply_to_message"])
 async def test_one_unreadable_update_costs_no_other(
-    standin: StandIn,  # noqa: F811
+    standin: StandIn,
     poller: Poller,
     heard: list[str],
     shape: str,
@@ -90,7 +89,7 @@ async def test_one_unreadable_update_costs_no_other(
 
 
 async def test_an_update_that_is_nothing_at_all_is_passed_over(
-    standin: StandIn,  # noqa: F811
+    standin: StandIn,
     poller: Poller,
     heard: list[str],
 ) -> None:
@@ -106,7 +105,7 @@ async def test_an_update_that_is_nothing_at_all_is_passed_over(
     ("fault", "longest"), [(refused(401, "Unauthorized"), 60), (refused(500, "Internal Server Error"), 30)]
 )
 async def test_a_trouble_may_last_for_days(
-    standin: StandIn,  # noqa: F811
+    standin: StandIn,
     poller: Poller,
     slept: list[float],
     heard: list[str],
@@ -130,8 +129,8 @@ async def test_a_trouble_may_last_for_days(
 
 
 async def test_who_presses_three_hundred_times_keeps_nobody_waiting(
-    standin: StandIn,  # noqa: F811
-    bot: Bot,  # noqa: F811
+    standin: StandIn,
+    bot: Bot,
 ) -> None:
     """However slow the handlers, one sender's updates begin in order and few at once, and another one has an answer."""
     ann, ben = standin.add_user(11, "Ann"), standin.add_user(12, "Ben")

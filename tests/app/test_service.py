@@ -4,17 +4,13 @@ import asyncio
 import os
 import signal
 import sys
-import time
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from bot.app.polling import CONFLICT, DRAIN_SECONDS, REFUSED
 from bot.app.service import DRAIN_DELIVERIES, Service, open_courier
-from bot.clock import utc_now
-from bot.config.settings import Settings, load_settings
 from bot.demo.stand_in import faults
 from bot.demo.stand_in.standin import StandIn
 from bot.errors import InstanceError, TelegramError
@@ -22,42 +18,15 @@ from bot.journal.writer import setup_journal
 from bot.models import BackupState, DeliveryState, ServiceState, Trigger
 from bot.services.alarms.loop import ENDS_WITHIN
 from bot.services.telegram.destination import ANSWER_SECONDS
-from tests.demo.conftest import standin  # noqa: F401 - a fixture
-from tests.world.databases import make_database, write_env
+from tests.world.clock import HeldClock, until
+from tests.world.databases import make_database
+from tests.world.service import settings_for
 
 HANGS = 45.0
 """Seconds after which a service that is to end waits for something that never comes."""
 
 
-def settings_for(folder: Path, api: StandIn, *sources: Path, **more: str) -> Settings:
-    more = {"ADMIN_IDS": "11", "RETRY_DELAY": "0.05", **more}
-    env = write_env(folder, sources, BOT_TOKEN=api.bot().token, TELEGRAM_API=api.url, **more)
-    return load_settings(env)
-
-
-class HeldClock:
-    """A clock held so many seconds before a full hour until it is released; then it runs."""
-
-    def __init__(self, seconds: float) -> None:
-        self._start = utc_now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=1, seconds=-seconds)
-        self._released: float | None = None
-
-    def release(self) -> None:
-        self._released = time.monotonic()
-
-    def __call__(self) -> datetime:
-        passed = 0.0 if self._released is None else time.monotonic() - self._released
-        return self._start + timedelta(seconds=passed)
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until an asynchronous condition holds, at most ten seconds."""
-    async with asyncio.timeout(10):
-        while not await condition():
-            await asyncio.sleep(0.02)
-
-
-async def test_on_the_hour_a_proven_backup_reaches_the_admin(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_on_the_hour_a_proven_backup_reaches_the_admin(standin: StandIn, tmp_path: Path) -> None:
     """The scheduled run happens on the hour, and its archive arrives silently."""
     ann = standin.add_user(11)
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
@@ -77,7 +46,7 @@ async def _has(service: Service, state: BackupState) -> bool:
     return any(backup.state is state for backup in await service.courier.catalogue.backups.select())
 
 
-async def test_a_missed_run_is_caught_up_once(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_missed_run_is_caught_up_once(standin: StandIn, tmp_path: Path) -> None:
     """A service that was down at the hour backs up at its start, and not again at the next start."""
     ann = standin.add_user(11)
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), SCHEDULE="0 0 1 1 *")
@@ -93,7 +62,7 @@ async def test_a_missed_run_is_caught_up_once(standin: StandIn, tmp_path: Path) 
         assert service.courier.runs.running is None
 
 
-async def test_a_paused_service_runs_nothing_and_makes_up_for_it(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_paused_service_runs_nothing_and_makes_up_for_it(standin: StandIn, tmp_path: Path) -> None:
     """Paused means stopped in the status and no run on the hour, over a restart too; resumed, one run makes up."""
     standin.add_user(11)
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
@@ -111,7 +80,7 @@ async def test_a_paused_service_runs_nothing_and_makes_up_for_it(standin: StandI
         assert backup.trigger is Trigger.CATCH_UP
 
 
-async def test_a_second_service_is_told_and_ends(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_second_service_is_told_and_ends(standin: StandIn, tmp_path: Path) -> None:
     """One BACKUP_DIR is served by one service."""
     standin.add_user(11)
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
@@ -121,7 +90,7 @@ async def test_a_second_service_is_told_and_ends(standin: StandIn, tmp_path: Pat
                 pass
 
 
-async def test_a_token_that_was_never_good_stops_the_start(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_token_that_was_never_good_stops_the_start(standin: StandIn, tmp_path: Path) -> None:
     """401 to what Telegram never accepted means that waiting can't help, however often it is tried."""
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
     standin.revoke_token(settings.bot_token.get_secret_value())
@@ -131,7 +100,7 @@ async def test_a_token_that_was_never_good_stops_the_start(standin: StandIn, tmp
                 await asyncio.wait_for(service.ended(), 10)
 
 
-async def test_a_token_refused_for_a_while_ends_nothing(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_token_refused_for_a_while_ends_nothing(standin: StandIn, tmp_path: Path) -> None:
     """Backups go on, here and after a restart, an alarm stands; when the token is accepted again, all is delivered."""
     ann = standin.add_user(11)
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
@@ -163,7 +132,7 @@ async def _not_alarmed(service: Service, key: str) -> bool:
     return not await _alarmed(service, key)
 
 
-async def test_two_pollers_are_named(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_two_pollers_are_named(standin: StandIn, tmp_path: Path) -> None:
     """409 is said plainly in the status, and polling goes on."""
     standin.add_user(11)
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
@@ -178,7 +147,7 @@ async def _warns(service: Service, sentence: str) -> bool:
     return sentence in (await service.courier.manager.status()).warnings
 
 
-async def test_backups_go_on_while_telegram_is_down(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_backups_go_on_while_telegram_is_down(standin: StandIn, tmp_path: Path) -> None:
     """A Telegram that fails at every call stops no backup; it is delivered when Telegram is back."""
     ann = standin.add_user(11)
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
@@ -192,7 +161,7 @@ async def test_backups_go_on_while_telegram_is_down(standin: StandIn, tmp_path: 
         await until(lambda: _has(service, BackupState.DELIVERED))
 
 
-async def test_a_stop_in_mid_delivery_leaves_it_owed_and_ends_in_time(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_stop_in_mid_delivery_leaves_it_owed_and_ends_in_time(standin: StandIn, tmp_path: Path) -> None:
     """A Telegram that never answers holds up no shutdown past ten seconds; the next start delivers."""
     ann = standin.add_user(11)
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
@@ -211,7 +180,7 @@ async def test_a_stop_in_mid_delivery_leaves_it_owed_and_ends_in_time(standin: S
     assert backup.trigger is Trigger.SCHEDULE
 
 
-async def test_another_process_backs_up_and_the_service_delivers(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_another_process_backs_up_and_the_service_delivers(standin: StandIn, tmp_path: Path) -> None:
     """What the command line made while the service runs is sent by the service."""
     ann = standin.add_user(11)
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), SCHEDULE="0 0 1 1 *")
@@ -223,7 +192,7 @@ async def test_another_process_backs_up_and_the_service_delivers(standin: StandI
         await ann.wait_for(lambda m: m.document is not None, since=0)
 
 
-async def test_the_token_is_in_no_log(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_the_token_is_in_no_log(standin: StandIn, tmp_path: Path) -> None:
     """Neither the log files nor the catalogue hold the token, whatever went wrong."""
     standin.add_user(11)
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), LOG_LEVEL="DEBUG")
@@ -243,7 +212,7 @@ async def test_the_token_is_in_no_log(standin: StandIn, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM on Windows")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_the_command_cleanly(standin: StandIn, tmp_path: Path, number: int) -> None:  # noqa: F811
+async def test_a_signal_ends_the_command_cleanly(standin: StandIn, tmp_path: Path, number: int) -> None:
     """`sqlite-courier run` ends with 0 on SIGTERM and Ctrl-C, and leaves the sign that it was stopped."""
     standin.add_user(11)
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
@@ -265,7 +234,7 @@ async def test_a_signal_ends_the_command_cleanly(standin: StandIn, tmp_path: Pat
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM on Windows")
-async def test_a_hanging_upload_does_not_hold_up_the_end(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_hanging_upload_does_not_hold_up_the_end(standin: StandIn, tmp_path: Path) -> None:
     """Whatever hangs is given up, and no time-out waited for: an upload nobody answers, a screen that can't be drawn.
 
     The seconds of all steps together keep the promise of 8; the watchdog here leaves a slow machine its time, and is

@@ -12,8 +12,8 @@ import pytest
 
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
-from tests.cli.test_commands import ROOT, Shell
 from tests.world.databases import make_database, write_env
+from tests.world.shell import ROOT, Shell
 
 
 @pytest.fixture

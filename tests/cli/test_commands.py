@@ -17,32 +17,7 @@ from bot.clock import utc_now
 from bot.config.settings import load_settings
 from bot.models import Trigger
 from tests.world.databases import damage, make_database, write_env
-
-ROOT = Path(__file__).parent.parent.parent
-
-
-class Shell:
-    """Runs `sqlite-courier` in a folder with a `.env`, as a person would."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __call__(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "bot", *arguments],
-            cwd=self.folder, env=self.environment,
-            capture_output=True, text=True, encoding="utf-8", check=False, timeout=60,
-        )  # fmt: skip
-
-    @property
-    def environment(self) -> dict[str, str]:
-        given = {name: value for name, value in os.environ.items() if name not in ("BOT_TOKEN", "ADMIN_IDS")}
-        return {**given, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-
-    def json(self, *arguments: str):
-        done = self(*arguments, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+from tests.world.shell import ROOT, Shell
 
 
 @pytest.fixture

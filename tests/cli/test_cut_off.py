@@ -12,13 +12,12 @@ import pytest
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.texts import Texts, plain
-from tests.cli.test_commands import Shell
 from tests.world.databases import make_database, rows_in, write_env
 from tests.world.service import add_rows
+from tests.world.shell import Shell
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
 
-ROOT = Path(__file__).parent.parent.parent
 
 # The command itself, in a process that ends itself dead when a step of the restore comes for the first time.
 _COMMAND = """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import warnings
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +18,7 @@ from bot.demo.stand_in import faults
 from bot.demo.stand_in.standin import StandIn
 from bot.models import Trigger
 from tests.world.databases import make_database, rows_in, write_env
-
-ROOT = Path(__file__).parent.parent.parent
-
-
-@pytest.fixture(autouse=True)
-def _no_warning_from_aiohttp_about_itself() -> None:
-    """The stand-in reads multipart bodies with aiohttp, whose reader calls a function that aiohttp deprecates."""
-    warnings.filterwarnings("ignore", message=r"unread_data\(\) is deprecated")
+from tests.world.shell import ROOT
 
 
 @dataclass

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from bot.cli.main import COMMANDS
-from tests.cli.test_commands import Shell
+from tests.world.shell import ROOT, Shell
 
-ROOT = Path(__file__).parent.parent.parent
 NAMES = [name for commands in COMMANDS.values() for name in commands]
 
 

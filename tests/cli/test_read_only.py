@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_commands import Shell
 from tests.world.databases import make_database, rows_in, write_env
 from tests.world.full_disk import small_disk
+from tests.world.shell import Shell
 
 READING = (["list"], ["show", "latest"], ["status"], ["verify"], ["prune", "--dry-run"])
 

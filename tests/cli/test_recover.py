@@ -4,96 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
-import warnings
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from bot.app.service import open_courier
-from bot.config.settings import load_settings
 from bot.config.sources import parse_env
 from bot.demo.phones import Person
 from bot.demo.recovery import contents_of, destroy_and_recover
 from bot.demo.samples import make_samples
 from bot.demo.stand_in.standin import StandIn
-from bot.models import Trigger
-from tests.world.databases import make_database, rows_in, write_env
-
-ROOT = Path(__file__).parent.parent.parent
-
-
-@pytest.fixture(autouse=True)
-def _no_warning_from_aiohttp_about_itself() -> None:
-    """The stand-in reads multipart bodies with aiohttp, whose reader calls a function that aiohttp deprecates."""
-    warnings.filterwarnings("ignore", message=r"unread_data\(\) is deprecated")
-
-
-@pytest.fixture
-async def standin() -> AsyncIterator[StandIn]:
-    """A stand-in of the cloud server with one bot; whatever the test did, no call may have broken the contract."""
-    async with StandIn() as api:
-        api.create_bot_token()
-        yield api
-    assert api.violations == []
-
-
-@pytest.fixture
-def ann(standin: StandIn) -> Person:
-    return standin.add_user(11, "Ann")
-
-
-async def back_up(folder: Path, api: StandIn, *sources: Path, times: int = 1) -> list[str]:
-    """Back up as the command line does, pinned message included; return the names of the archives."""
-    env = write_env(folder, sources, BOT_TOKEN=api.bot().token, TELEGRAM_API=api.url, ADMIN_IDS="11")
-    names = []
-    async with open_courier(load_settings(env), deliver=True) as courier:
-        for _ in range(times):
-            made = await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
-            names.append(made.backup.archive_name)
-        assert courier.pins is not None
-        assert await courier.pins.refresh() == 0
-    return names
-
-
-@dataclass
-class Done:
-    code: int
-    out: str
-    err: str
-
-
-@dataclass
-class NewMachine:
-    """An empty folder and a shell in it."""
-
-    folder: Path
-    api: StandIn
-
-    async def recover(self, *arguments: str, token: str | None = None, **environment: str) -> Done:
-        process = await self.start(*arguments, token=token, **environment)
-        out, err = await asyncio.wait_for(process.communicate(), 60)
-        secret = self.api.bot().token.partition(":")[2]
-        assert secret.encode() not in out + err
-        return Done(process.returncode or 0, out.decode(), err.decode())
-
-    async def start(self, *arguments: str, token: str | None = None, **environment: str) -> asyncio.subprocess.Process:
-        self.folder.mkdir(exist_ok=True)
-        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "HOME") if name in os.environ}
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-W", "error", "-m", "bot", "recover", *arguments),
-            cwd=self.folder,
-            env={
-                **kept, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "200", "TIMEZONE": "UTC",
-                "BOT_TOKEN": self.api.bot().token if token is None else token, "TELEGRAM_API": self.api.url,
-                **environment,
-            },
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+from tests.world.databases import make_database, rows_in
+from tests.world.shell import ROOT, NewMachine, back_up
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 from bot.cli.main import app
 from bot.errors import CourierError, NotFoundError, RestoreRefusedError, SettingsError
 from tests.world.databases import make_database, rows_in, write_env
+from tests.world.shell import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 runner = CliRunner()
 
 

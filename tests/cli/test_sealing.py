@@ -13,9 +13,9 @@ import pytest
 
 from bot.services.sealing.keys import fingerprint
 from tests.world.databases import make_database, rows_in, write_env
+from tests.world.shell import ROOT
 from tests.world.stock_age import run_age, typed
 
-ROOT = Path(__file__).parent.parent.parent
 ENVIRONMENT = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "250"}
 
 

@@ -17,7 +17,7 @@ from bot.config.values import SAMPLE_TOKEN, database_patterns
 from bot.errors import how_to_install
 from bot.journal.redaction import redact
 from bot.models import CheckMethod, Compression, Recipient
-from tests.world.env_files import REQUIRED, TOKEN, alone, faults, load, the_fault  # noqa: F401 - a fixture for every test
+from tests.world.env_files import REQUIRED, TOKEN, faults, load, the_fault
 
 # ─── What comes out ───────────────────────────────────────────────────────────────────────────────────────────────────
 

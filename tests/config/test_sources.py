@@ -12,7 +12,7 @@ from bot.config.settings import load_settings
 from bot.config.sources import parse_env
 from bot.config.values import database_patterns
 from bot.errors import SettingsError
-from tests.world.env_files import REQUIRED, TOKEN, alone, faults, load, the_fault  # noqa: F401 - a fixture for every test
+from tests.world.env_files import REQUIRED, TOKEN, faults, load, the_fault
 
 
 def values(text: str) -> dict[str, str]:

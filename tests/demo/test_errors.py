@@ -14,7 +14,7 @@ from aiogram.types import BufferedInputFile, InlineKeyboardButton, InlineKeyboar
 
 from bot.demo.phones import Person
 from bot.demo.stand_in.standin import StandIn
-from tests.demo.conftest import MakeBot
+from tests.world.telegram import MakeBot
 
 
 def keyboard(data: str) -> InlineKeyboardMarkup:

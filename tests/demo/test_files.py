@@ -12,7 +12,7 @@ from aiogram.types import BufferedInputFile, FSInputFile, InputFile, InputMediaD
 
 from bot.demo.phones import Person
 from bot.demo.stand_in.standin import StandIn
-from tests.demo.conftest import MakeBot
+from tests.world.telegram import MakeBot
 
 MIB = 1024 * 1024
 

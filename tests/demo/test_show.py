@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.world.databases import damage, make_database
-
-ROOT = Path(__file__).parent.parent.parent
+from tests.world.shell import ROOT
 
 
 async def demo(*arguments: str, cwd: Path) -> tuple[int, str]:

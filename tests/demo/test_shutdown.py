@@ -11,7 +11,7 @@ from bot.demo.phones import Person
 from bot.demo.stand_in import faults
 from bot.demo.stand_in.faults import FaultStage
 from bot.demo.stand_in.standin import StandIn
-from tests.demo.conftest import MakeBot
+from tests.world.telegram import MakeBot
 
 
 async def test_no_task_outlives_the_stand_in(make_bot: MakeBot) -> None:

@@ -8,7 +8,7 @@ from aiogram.exceptions import ClientDecodeError, TelegramConflictError
 
 from bot.demo.phones import Person
 from bot.demo.stand_in.standin import StandIn
-from tests.demo.conftest import MakeBot
+from tests.world.telegram import MakeBot
 
 
 async def test_an_update_is_kept_until_it_is_confirmed(bot: Bot, ann: Person) -> None:

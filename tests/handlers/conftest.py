@@ -20,7 +20,8 @@ from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message
 from bot.handlers import Pace, StrangerLog, build_dispatcher
 from bot.services.manager import Courier
-from tests.handlers.fake_manager import FakeManager
+from tests.world.clock import StandingClock
+from tests.world.fake_manager import FakeManager
 
 
 class Session(AiohttpSession):
@@ -31,43 +32,6 @@ class Session(AiohttpSession):
             await self._session.close()
 
 
-class HandTurnedTime:
-    """The time live views go by: it stands still until the test lets a second pass."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self._sleepers: list[tuple[float, asyncio.Event]] = []
-        self.changed = asyncio.Event()
-
-    async def sleep(self, seconds: float) -> None:
-        woken = asyncio.Event()
-        self._sleepers.append((self.seconds + seconds, woken))
-        self.changed.set()
-        try:
-            await woken.wait()
-        finally:
-            self._sleepers = [sleeper for sleeper in self._sleepers if sleeper[1] is not woken]
-
-    @property
-    def sleeping(self) -> bool:
-        return bool(self._sleepers)
-
-    async def someone_sleeps(self) -> None:
-        """Wait until a live view has drawn and waits for its next turn."""
-        while not self._sleepers:
-            self.changed.clear()
-            await self.changed.wait()
-
-    async def pass_by(self, seconds: float) -> None:
-        """Let the sleepers whose time has come go on, once somebody sleeps."""
-        await self.someone_sleeps()
-        self.seconds += seconds
-        due = [sleeper for sleeper in self._sleepers if sleeper[0] <= self.seconds]
-        self._sleepers = [sleeper for sleeper in self._sleepers if sleeper not in due]
-        for _, woken in due:
-            woken.set()
-
-
 @dataclass
 class Office:
     """The bot, its manager and its people: admins Ann (11) and Bob (22), and Eve, a stranger (66)."""
@@ -76,7 +40,7 @@ class Office:
     bot: Bot
     dispatcher: Dispatcher
     manager: FakeManager
-    time: HandTurnedTime
+    time: StandingClock
     ann: Person
     bob: Person
     eve: Person
@@ -125,7 +89,7 @@ async def office(tmp_path: Path, log_lines: list[str]) -> AsyncIterator[Office]:
         people = [api.add_user(11, "Ann"), api.add_user(22, "Bob"), api.add_user(66, "Eve")]
         bot = Bot(token, session=Session(api=TelegramAPIServer.from_base(api.url)))
         manager = FakeManager([11, 22, 77], tmp_path / "backup_system.log")
-        time = HandTurnedTime()
+        time = StandingClock()
         dispatcher = build_dispatcher(
             cast("Courier", manager.parts),
             clock=lambda: datetime.fromtimestamp(api.clock.now(), tz=manager.timezone),

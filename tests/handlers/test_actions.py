@@ -16,13 +16,12 @@ from bot.demo.stand_in import faults
 from bot.demo.stand_in.standin import StandIn
 from bot.models import BackupState, Progress, Stage, Trigger
 from bot.services.files.locks import RunLock
-from tests.app.test_service import settings_for, until
-from tests.demo.conftest import standin  # noqa: F401 - a fixture
-from tests.handlers.test_live_dashboard import opened, pressed
 from tests.world.catalogue import run_sql
+from tests.world.clock import until
 from tests.world.databases import make_database
+from tests.world.service import opened, pressed, settings_for
+from tests.world.shell import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 YEARLY = {"SCHEDULE": "0 0 1 1 *", "DRILL_SCHEDULE": "off"}
 
 
@@ -34,7 +33,7 @@ def courier(folder: Path, *command: str) -> str:
     ).stdout  # fmt: skip
 
 
-async def test_a_note_is_typed_shown_escaped_and_removed(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_note_is_typed_shown_escaped_and_removed(standin: StandIn, tmp_path: Path) -> None:
     """A note with markup, lines and too much of it is one bounded line, in the chat and in `list`."""
     ann = standin.add_user(11, "Ann")
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), **YEARLY)
@@ -59,7 +58,7 @@ async def test_a_note_is_typed_shown_escaped_and_removed(standin: StandIn, tmp_p
         assert (await service.courier.catalogue.backups.get(made.backup.id)).note == ""
 
 
-async def test_a_failed_drill_keeps_what_a_person_noted(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_failed_drill_keeps_what_a_person_noted(standin: StandIn, tmp_path: Path) -> None:
     """What the drill has to say comes after the person's words, once."""
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), **YEARLY)
     async with open_courier(settings, deliver=False) as courier:
@@ -75,7 +74,7 @@ async def test_a_failed_drill_keeps_what_a_person_noted(standin: StandIn, tmp_pa
         assert note.count("⚠️") == 1
 
 
-async def test_every_action_is_on_record_and_shown(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_every_action_is_on_record_and_shown(standin: StandIn, tmp_path: Path) -> None:
     """Who, what and when of each press that does something, newest first, in Detailed Logs."""
     ann = standin.add_user(11, "Ann <b>")
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), **YEARLY)
@@ -118,7 +117,7 @@ async def _recorded(service: Service, action: str) -> bool:
     return action in {entry.action for entry in await service.courier.catalogue.service.audits()}
 
 
-async def test_a_test_restore_by_a_press(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_test_restore_by_a_press(standin: StandIn, tmp_path: Path) -> None:
     """The result is drawn; one that can't be made says so there, and in System Health until one was made."""
     ann = standin.add_user(11, "Ann")
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), **YEARLY)
@@ -144,7 +143,7 @@ async def test_a_test_restore_by_a_press(standin: StandIn, tmp_path: Path) -> No
         assert service.courier.drills.trouble == ""
 
 
-async def test_a_run_of_another_process_is_followed(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_run_of_another_process_is_followed(standin: StandIn, tmp_path: Path) -> None:
     """Manual Backup joins the run that another process makes, stage by stage, and shows what it came to."""
     ann = standin.add_user(11, "Ann")
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), **YEARLY)
@@ -174,7 +173,7 @@ async def test_a_run_of_another_process_is_followed(standin: StandIn, tmp_path: 
         assert not await RunLock(service.courier.store.folder).holder()
 
 
-async def test_the_config_command_shows_what_was_chosen_in_chat(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_the_config_command_shows_what_was_chosen_in_chat(standin: StandIn, tmp_path: Path) -> None:
     """`config` names the setting, its source, who overrode it and by what; it creates no catalogue to look into."""
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), SCHEDULE="0 * * * *")
     assert "overridden" not in await asyncio.to_thread(courier, tmp_path, "config")
@@ -190,7 +189,7 @@ async def test_the_config_command_shows_what_was_chosen_in_chat(standin: StandIn
     assert "overridden" not in await asyncio.to_thread(courier, tmp_path, "config")
 
 
-async def test_keep_rules_are_explained_in_the_list_and_the_history(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_keep_rules_are_explained_in_the_list_and_the_history(standin: StandIn, tmp_path: Path) -> None:
     """With a rule, `list` says why each archive stays, and its backup bears a mark in the history."""
     ann = standin.add_user(11, "Ann")
     source = make_database(tmp_path / "live.db")

@@ -7,8 +7,8 @@ import pytest
 from bot.demo.stand_in import faults
 from bot.errors import CatalogueError
 from bot.handlers import register_commands
-from tests.handlers import samples
 from tests.handlers.conftest import Office
+from tests.world import samples
 
 SCREENS = [
     ("📊 Backup Status", "Last good backup"),

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import BackupAct, Delete, LogLevel, OfBackup, ScreenName
 from bot.models import BackupDetails, BackupPage
-from tests.handlers import samples
+from tests.world import samples
 
 LARGEST = 2**63 - 1
 LAST_PAGE = 999_999

@@ -9,8 +9,8 @@ from bot.app.service import Service
 from bot.config.settings import load_settings
 from bot.demo.phones import Person
 from bot.demo.stand_in.standin import StandIn
-from bot.demo.stand_in.state import Message
 from tests.world.databases import make_database, write_env
+from tests.world.service import opened, pressed
 
 
 @pytest.fixture
@@ -27,22 +27,6 @@ async def ann(tmp_path: Path) -> AsyncIterator[Person]:
         async with Service.started(load_settings(env)):
             yield person
         assert api.violations == []
-
-
-async def opened(ann: Person, *path: str) -> Message:
-    """Open the menu anew and press one button after the other; the screen that the last one leads to."""
-    await ann.send("/admin")
-    # An archive may come in between, with buttons of its own.
-    screen = await ann.wait_for(lambda m: any(path[0] in text for text in m.button_texts))
-    for button in path:
-        screen = await pressed(ann, button, screen)
-    return screen
-
-
-async def pressed(ann: Person, button: str, on: Message) -> Message:
-    before = on.revision
-    await (await ann.press(button, message=on)).answered()
-    return await ann.wait_for(lambda m: m.id == on.id and m.revision > before)
 
 
 async def test_a_manual_backup_from_the_press_to_the_result(ann: Person) -> None:

@@ -13,11 +13,11 @@ import pytest
 
 from bot.demo.phones import Person
 from bot.demo.stand_in.state import Message
+from tests.world.clock import MovedClock
 from tests.world.databases import make_database, rows_in
 from tests.world.service import (
     RED,
     YES,
-    MovedClock,
     Town,
     add_rows,
     confirmed,

@@ -18,22 +18,12 @@ from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message
 from bot.models import BackupState, ServiceState, Trigger
 from bot.services.schedule.timetable import SCHEDULE
-from tests.app.test_service import until
-from tests.handlers.test_live_dashboard import opened, pressed
 from tests.world.catalogue import archive_named
+from tests.world.clock import StandingClock, until
 from tests.world.databases import make_database, write_env
+from tests.world.service import opened, pressed
 
 NOON = datetime(2026, 7, 13, 12, 2, tzinfo=UTC)  # 14:02 in Berlin
-
-
-class MovedClock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self, now: datetime = NOON) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @dataclass
@@ -41,7 +31,7 @@ class House:
     """Two admins and a clock; the service is started as often as a test wants."""
 
     settings: Settings
-    clock: MovedClock
+    clock: StandingClock
     ann: Person
     ben: Person
 
@@ -59,7 +49,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         api.clock.advance(NOON.timestamp() - api.clock.now())
         source = make_database(tmp_path / "live.db")
         env = write_env(tmp_path, [source], BOT_TOKEN=token, TELEGRAM_API=api.url, ADMIN_IDS="11,12")
-        yield House(load_settings(env), MovedClock(), ann, ben)
+        yield House(load_settings(env), StandingClock(NOON), ann, ben)
         assert api.violations == []
 
 

@@ -19,37 +19,9 @@ from bot.services.archive.verify import verify_archive
 from bot.services.concurrency.abort import Abort
 from bot.services.manager import Courier
 from tests.world.databases import make_database, write_env
+from tests.world.shell import PROGRAM
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
-
-PROGRAM = """
-import asyncio, os, signal, sys
-from pathlib import Path
-from bot.app.service import open_courier
-from bot.config.settings import load_settings
-from bot.models import Trigger
-from bot.services.backup.runs import Runs
-
-env, stage, nth = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-seen = 0
-report = Runs._report
-
-def report_and_die(self, run, progress):
-    global seen
-    report(self, run, progress)
-    if progress.stage == stage:
-        seen += 1
-        if seen == nth:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-Runs._report = report_and_die
-
-async def main():
-    async with open_courier(load_settings(env, need_telegram=False), deliver=False) as courier:
-        await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
-
-asyncio.run(main())
-"""
 
 
 async def is_sound(courier: Courier) -> None:

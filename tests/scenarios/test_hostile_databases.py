@@ -16,11 +16,10 @@ from bot.app.service import Service
 from bot.config.settings import load_settings
 from bot.demo.stand_in.standin import StandIn
 from bot.models import Trigger, Verdict
-from tests.scenarios.test_inbox_crash import started
-from tests.services.restore.test_intake import foreign
+from tests.world.archives import foreign
 from tests.world.databases import make_database, members_of, write_env
 from tests.world.hostile import LARGE, SLOW, UNSTOPPABLE, examiners, hostile_database, is_deep_in
-from tests.world.inbox import open_house
+from tests.world.inbox import open_house, started
 
 DRAIN = 8
 """Seconds that a service may take to end, as its users read."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from pathlib import Path
@@ -15,18 +14,7 @@ from bot.config.settings import Settings, load_settings
 from bot.demo.stand_in.standin import StandIn
 from bot.models import Trigger
 from tests.world.databases import make_database, write_env
-
-ROOT = Path(__file__).parent.parent.parent
-
-
-async def started(folder: Path, api: StandIn) -> asyncio.subprocess.Process:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", "run", "--env-file", str(folder / ".env"),
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    await api.polled(within=30)
-    return process
+from tests.world.inbox import started
 
 
 async def volumes(settings: Settings, folder: Path) -> list[Path]:

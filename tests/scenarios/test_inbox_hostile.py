@@ -13,7 +13,7 @@ import pytest
 
 from bot.demo.stand_in.state import Message
 from bot.models import MANIFEST_NAME
-from tests.services.restore.test_intake import database_bytes, foreign, link, rewrite
+from tests.world.archives import database_bytes, foreign, link, rewrite
 from tests.world.databases import damage, make_database
 from tests.world.inbox import House, open_house
 

@@ -2,45 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
 import zipfile
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from bot.demo.stand_in.state import Message
 from tests.world.databases import rows_in
-from tests.world.inbox import House, open_house
+from tests.world.inbox import House, confirmed, lose_rows, open_house
 
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     async with open_house(tmp_path) as there:
         yield there
-
-
-def lose_rows(path: Path) -> None:
-    """Let the application do what it should not have done."""
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("DELETE FROM entries")
-        connection.execute("UPDATE totals SET rows = 0")
-
-
-async def confirmed(house: House, ready: Message) -> Message:
-    """Press through choice, plan and both questions; the result."""
-    await house.press("Restore…", ready)
-    choice = await house.shows("which databases", since=ready.revision)
-    assert {"☑️ shop.db", "☑️ users.db"} <= set(choice.button_texts)
-    await house.press("Show the plan", choice)
-    plan = await house.shows("the plan", since=choice.revision)
-    assert plan.id == ready.id
-    plan = await house.ann.wait_for(lambda m: "♻️ Restore" in m.button_texts, since=choice.revision, within=15)
-    await house.press("♻️ Restore", plan)
-    sure = await house.ann.wait_for(lambda m: "⚠️ Yes, replace" in m.button_texts, since=plan.revision)
-    await house.press("Yes, replace", sure)
-    return await house.ann.wait_for(lambda m: "↩️ Undo" in m.button_texts, since=sure.revision, within=30)
 
 
 async def test_an_archive_from_the_chat_alone_is_restored(house: House) -> None:

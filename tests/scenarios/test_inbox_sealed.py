@@ -7,9 +7,8 @@ from pathlib import Path
 import pyrage
 import pytest
 
-from tests.scenarios.test_inbox_restore import confirmed, lose_rows
 from tests.world.databases import rows_in
-from tests.world.inbox import House, open_house
+from tests.world.inbox import House, confirmed, lose_rows, open_house
 
 
 def with_key(folder: Path) -> tuple[str, str]:

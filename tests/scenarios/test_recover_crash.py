@@ -8,20 +8,17 @@ import random
 import signal
 import subprocess
 import sys
-import warnings
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from bot.demo.recovery import contents_of
 from bot.demo.stand_in.standin import StandIn
-from tests.cli.test_recover import back_up
 from tests.world.databases import make_database
+from tests.world.shell import ROOT, back_up
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
 
-ROOT = Path(__file__).parent.parent.parent
 KILLS = 24 if os.environ.get("SOAK") else 3
 ADMIN = 11
 
@@ -49,21 +46,6 @@ finally:
 """
 
 
-@pytest.fixture(autouse=True)
-def _no_warning_from_aiohttp_about_itself() -> None:
-    """The stand-in reads multipart bodies with aiohttp, whose reader calls a function that aiohttp deprecates."""
-    warnings.filterwarnings("ignore", message=r"unread_data\(\) is deprecated")
-
-
-@pytest.fixture
-async def standin() -> AsyncIterator[StandIn]:
-    async with StandIn() as api:
-        api.create_bot_token()
-        api.add_user(ADMIN, "Ann")
-        yield api
-    assert api.violations == []
-
-
 async def recover(api: StandIn, machine: Path, *arguments: str, deadly: int = 0) -> tuple[int, str]:
     """Run the command in `machine`, killed at the given step within its folder; return its code and what it said."""
     process = await asyncio.create_subprocess_exec(
@@ -76,6 +58,7 @@ async def recover(api: StandIn, machine: Path, *arguments: str, deadly: int = 0)
     return process.returncode or 0, said.decode()
 
 
+@pytest.mark.usefixtures("ann")
 async def test_killed_at_any_step_what_is_there_is_whole_and_the_same_command_ends_it(
     standin: StandIn, tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ from bot.demo.stand_in.calls import Call
 from bot.models import BackupState, PendingOutcome, Trigger
 from bot.services.restore.pending import untold_cut_off
 from bot.services.restore_chat.confirmed import confirmed_left
-from tests.app.test_service import HeldClock, until
+from tests.world.clock import HeldClock, until
 from tests.world.databases import rows_in
 from tests.world.service import (
     RED,
@@ -34,8 +34,7 @@ from tests.world.service import (
     town_in,
     writing,
 )
-
-ROOT = Path(__file__).parent.parent.parent
+from tests.world.shell import ROOT
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,23 +17,16 @@ from bot.services.objects.index import INDEX_NAME
 from bot.services.recovery.document import DOCUMENT_NAME
 from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import fingerprint
-from tests.app.test_destinations import KEYS, STORE, run_cli
-from tests.demo.conftest import standin  # noqa: F401 - a fixture
-from tests.services.delivery.places import BUCKET, Post, empty_bucket, running_mail, running_s3, s3_client
 from tests.world.databases import make_database, rows_in, write_env
+from tests.world.places import BUCKET, KEYS, STORE, Post, empty_bucket, running_mail, s3_client
+from tests.world.shell import run_cli
 from tests.world.stock_age import identity_file, run_age
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:unread_data\(\) is deprecated")
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    with running_s3() as url:
-        yield url
-
-
 async def test_all_that_leaves_is_sealed_and_names_no_folder(
-    standin: StandIn,  # noqa: F811
+    standin: StandIn,
     s3: str,
     tmp_path: Path,
 ) -> None:

@@ -7,9 +7,7 @@ import json
 import os
 import re
 import sys
-import warnings
 import zipfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -29,34 +27,14 @@ from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import BY_PASSPHRASE, UNKNOWN, fingerprint
 from bot.texts import Texts
 from bot.texts.recovery_sheet import as_page, as_text
-from tests.cli.test_recover import ROOT, NewMachine
-from tests.services.recovery.scene import changed
 from tests.services.sealing.samples import noisy_database
 from tests.world.databases import make_database, rows_in, write_env
+from tests.world.recovery import changed
+from tests.world.shell import ROOT, NewMachine
 from tests.world.stock_age import PASSPHRASE, identity_file, run_age, typed
 
 SECRET, PUBLIC = new_identity()
 MARK = fingerprint(PUBLIC)
-
-
-@pytest.fixture(autouse=True)
-def _no_warning_from_aiohttp_about_itself() -> None:
-    """The stand-in reads multipart bodies with aiohttp, whose reader calls a function that aiohttp deprecates."""
-    warnings.filterwarnings("ignore", message=r"unread_data\(\) is deprecated")
-
-
-@pytest.fixture
-async def standin() -> AsyncIterator[StandIn]:
-    """A stand-in of the cloud server with one bot; whatever the test did, no call may have broken the contract."""
-    async with StandIn() as api:
-        api.create_bot_token()
-        yield api
-    assert api.violations == []
-
-
-@pytest.fixture
-def ann(standin: StandIn) -> Person:
-    return standin.add_user(11, "Ann")
 
 
 @pytest.fixture

@@ -6,11 +6,9 @@ SEED=0 draws one and prints it.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 import sqlite3
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +23,7 @@ from bot.services.archive.verify import verify_archive
 from bot.services.catalogue import ALL
 from bot.services.concurrency.abort import Abort
 from bot.services.files.private_file import PART_SUFFIX
-from tests.demo.conftest import standin  # noqa: F401 - a fixture
+from tests.world.clock import until
 from tests.world.databases import make_database, write_env
 
 DAYS = int(os.environ.get("SOAK_DAYS", "2"))
@@ -126,12 +124,6 @@ class World:
         return self.people[self.chance.choice(list(self.people))]
 
 
-async def until(condition: Callable[[], Awaitable[bool]], within: float = 60) -> None:
-    async with asyncio.timeout(within):
-        while not await condition():
-            await asyncio.sleep(0.005)
-
-
 async def trouble(world: World) -> None:
     """Let one thing go wrong, or right again."""
     api, chance = world.api, world.chance
@@ -164,7 +156,7 @@ async def trouble(world: World) -> None:
                 await world.pass_hour()
 
 
-async def test_after_days_of_trouble_all_is_as_it_should_be(standin: StandIn, tmp_path: Path) -> None:  # noqa: F811
+async def test_after_days_of_trouble_all_is_as_it_should_be(standin: StandIn, tmp_path: Path) -> None:
     """Archives, deliveries, memory and open files, after runs with faults and admins who come and go."""
     seed = int(os.environ.get("SEED", "1")) or random.SystemRandom().randrange(1, 10**6)
     print(f"SEED={seed} SOAK_DAYS={DAYS}")

@@ -20,31 +20,22 @@ from bot.services.archive.verify import verify_archive
 from bot.services.catalogue import CATALOGUE_NAME
 from bot.services.concurrency.abort import Abort
 from bot.services.manager import Courier
+from tests.world.clock import StandingClock
 from tests.world.databases import damage, make_database, members_of, rows_in, write_env
 
 NOON = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
 
 
-class SteppedClock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 @pytest.fixture
-def clock() -> SteppedClock:
-    return SteppedClock()
+def clock() -> StandingClock:
+    return StandingClock(NOON)
 
 
 OpenCourier = Callable[..., Awaitable[Courier]]
 
 
 @pytest.fixture
-async def opened(tmp_path: Path, clock: SteppedClock) -> AsyncIterator[OpenCourier]:
+async def opened(tmp_path: Path, clock: StandingClock) -> AsyncIterator[OpenCourier]:
     """Products without Telegram on a store in the test's folder, closed at the end."""
     async with AsyncExitStack() as stack:
 
@@ -192,7 +183,7 @@ async def test_what_nobody_delivers_is_owed(opened, tmp_path: Path) -> None:
     assert {delivery.state for delivery in result.deliveries} == {DeliveryState.PENDING}
 
 
-async def test_retention_drops_the_oldest_and_never_a_pinned_one(opened, tmp_path: Path, clock: SteppedClock) -> None:
+async def test_retention_drops_the_oldest_and_never_a_pinned_one(opened, tmp_path: Path, clock: StandingClock) -> None:
     """Past MAX_BACKUP_COUNT the oldest archives go, but not one that an admin pinned."""
     courier = await opened(make_database(tmp_path / "one.db"), MAX_BACKUP_COUNT="3")
     made = []
@@ -208,7 +199,9 @@ async def test_retention_drops_the_oldest_and_never_a_pinned_one(opened, tmp_pat
     assert on_disk == {backup.archive_name for backup in made if backup.id in left}
 
 
-async def test_the_last_good_backup_of_a_database_survives_its_age(opened, tmp_path: Path, clock: SteppedClock) -> None:
+async def test_the_last_good_backup_of_a_database_survives_its_age(
+    opened, tmp_path: Path, clock: StandingClock
+) -> None:
     """A database that vanished keeps its last backup however old it grows."""
     gone, stays = make_database(tmp_path / "gone.db"), make_database(tmp_path / "stays.db")
     courier = await opened(gone, stays)
@@ -221,7 +214,7 @@ async def test_the_last_good_backup_of_a_database_survives_its_age(opened, tmp_p
     assert (courier.store.folder / first.archive_name).exists()
 
 
-async def test_the_last_good_backup_is_not_deleted_on_request(opened, tmp_path: Path, clock: SteppedClock) -> None:
+async def test_the_last_good_backup_is_not_deleted_on_request(opened, tmp_path: Path, clock: StandingClock) -> None:
     """Delete works for older backups, and is refused with a reason for the last good and for pinned ones."""
     courier = await opened(make_database(tmp_path / "one.db"))
     first = (await back_up(courier)).backup
@@ -249,7 +242,7 @@ async def test_a_refused_deletion_names_a_few_databases_in_short(opened, tmp_pat
     assert "0_xxx" in str(caught.value)
 
 
-async def test_the_catalogue_is_rebuilt_from_the_archives(opened, tmp_path: Path, clock: SteppedClock) -> None:
+async def test_the_catalogue_is_rebuilt_from_the_archives(opened, tmp_path: Path, clock: StandingClock) -> None:
     """A corrupt catalogue is set aside, not replaced, and the restore points are known again."""
     source = make_database(tmp_path / "one.db")
     courier = await opened(source)

@@ -25,7 +25,7 @@ from bot.services.inbox.upload_view import (
 )
 from bot.texts import MESSAGE_LIMIT, length, plain
 from bot.texts import inbox as texts
-from tests.handlers import samples
+from tests.world import samples
 
 NOW, ZONE = samples.NOW, samples.BERLIN
 LONG = "<&>\"'😀\n" * 400

@@ -30,8 +30,8 @@ from bot.models import (
     Trigger,
 )
 from bot.texts import ANSWER_LIMIT, MESSAGE_LIMIT, Texts, length, plain, restoring
-from tests.handlers import samples
-from tests.texts.test_texts import LONG, Markup
+from tests.world import samples
+from tests.world.samples import LONG, Markup
 
 TEXTS, NOW = Texts(timezone=samples.BERLIN), samples.NOW
 

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -43,12 +42,12 @@ from bot.texts import CAPTION_LIMIT, MESSAGE_LIMIT, Texts, age, answers, duratio
 from bot.texts.markup import FittedList, compose, cut, name, text
 from bot.texts.measures import moment
 from bot.texts.restoring import restored_line
-from tests.handlers import samples
-from tests.handlers.fake_manager import JournalEntry
+from tests.world import samples
+from tests.world.fake_manager import JournalEntry
+from tests.world.samples import LONG, Markup
 
 TEXTS = Texts(timezone=samples.BERLIN)
 NOW = samples.NOW
-LONG = "<&>\"'😀\n" * 400
 
 
 # --- measures ---
@@ -183,22 +182,6 @@ def test_plain_gives_back_what_was_escaped() -> None:
 
 
 # --- every text there is, in the worst case ---
-
-
-class Markup(HTMLParser):
-    """Accepts what Telegram accepts: known tags, properly nested, and escaped text."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag in {"b", "i", "code"}, tag
-        assert not attrs
-        self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
 
 
 def worst_backup(**changes: Any) -> Any:

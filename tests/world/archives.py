@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from bot.services.archive.backup_info import build_info
 from bot.services.archive.manifest import Manifest, backed_up, build_manifest
 from bot.services.archive.write import MemberSource, write_archive
 from bot.services.concurrency.abort import Abort
+from tests.world.databases import make_database
 
 MOMENT = datetime(2026, 3, 29, 1, 30, 7, tzinfo=UTC)
 
@@ -113,3 +115,55 @@ def means_nothing(good: bytes, flipped: bytes) -> bool:
                 except (zipfile.BadZipFile, zlib.error, EOFError):
                     return False
     return False
+
+
+def database_bytes(folder: Path, rows: int = 20) -> bytes:
+    path = make_database(folder / "made.db", rows, wal=False)
+    content = path.read_bytes()
+    path.unlink()
+    return content
+
+
+def foreign(folder: Path, *members: tuple[str | zipfile.ZipInfo, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
+    """An archive as another tool, or an enemy, makes it."""
+    archive = folder / "brought.zip"
+    with zipfile.ZipFile(archive, "w", method) as target:
+        for name, content in members:
+            target.writestr(name, content)
+    return archive
+
+
+def link(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.create_system = 3
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return info
+
+
+def rewrite(source: Path, target: Path, forge: Callable[[str, bytes], bytes]) -> Path:
+    """Write an archive of ours anew, byte for byte as this product does it, with changed content."""
+    from bot.services.zip.records import STANDARD, ZipEntry  # noqa: PLC0415
+
+    out, entries = bytearray(), []
+    with zipfile.ZipFile(source) as archive:
+        for info in archive.infolist():
+            content = forge(info.filename, archive.read(info))
+            packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+            packed = packer.compress(content) + packer.flush()
+            (modified,) = struct.unpack("<l", info.extra[-4:])
+            entry = ZipEntry(
+                name=info.filename,
+                modified=modified,
+                bytes=len(content),
+                compressed_bytes=len(packed),
+                crc32=zlib.crc32(content),
+                offset=len(out),
+            )
+            out += STANDARD.local_header(entry) + packed + STANDARD.descriptor(entry)
+            entries.append(entry)
+    at = len(out)
+    for entry in entries:
+        out += STANDARD.central_header(entry)
+    out += STANDARD.end(count=len(entries), size=len(out) - at, offset=at)
+    target.write_bytes(out)
+    return target

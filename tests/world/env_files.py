@@ -7,19 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.config.settings import Settings, load_settings, setting_names
+from bot.config.settings import Settings, load_settings
 from bot.errors import SettingsError
 
 TOKEN = "123456789:AbCdEfGhIjKlMnOpQrStUvWxYz012345678"
 REQUIRED = f"BOT_TOKEN={TOKEN}\nADMIN_IDS=11,22\nDATABASES=/srv/a.db\n"
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Take the machine's own settings away, and start in an empty folder."""
-    for name in setting_names():
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
 
 
 def load(text: str = "", **need: bool) -> Settings:

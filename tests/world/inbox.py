@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sqlite3
+import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message
 from bot.models import Backup, Trigger
 from tests.world.databases import make_database, write_env
+from tests.world.shell import ROOT
 
 
 @dataclass
@@ -99,3 +104,35 @@ async def open_house(folder: Path, *, local: bool = False, **more: str) -> Async
             await there.stop()
         assert api.violations == []
         assert there.rooms() == []
+
+
+def lose_rows(path: Path) -> None:
+    """Let the application do what it should not have done."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM entries")
+        connection.execute("UPDATE totals SET rows = 0")
+
+
+async def confirmed(house: House, ready: Message) -> Message:
+    """Press through choice, plan and both questions; the result."""
+    await house.press("Restore…", ready)
+    choice = await house.shows("which databases", since=ready.revision)
+    assert {"☑️ shop.db", "☑️ users.db"} <= set(choice.button_texts)
+    await house.press("Show the plan", choice)
+    plan = await house.shows("the plan", since=choice.revision)
+    assert plan.id == ready.id
+    plan = await house.ann.wait_for(lambda m: "♻️ Restore" in m.button_texts, since=choice.revision, within=15)
+    await house.press("♻️ Restore", plan)
+    sure = await house.ann.wait_for(lambda m: "⚠️ Yes, replace" in m.button_texts, since=plan.revision)
+    await house.press("Yes, replace", sure)
+    return await house.ann.wait_for(lambda m: "↩️ Undo" in m.button_texts, since=sure.revision, within=30)
+
+
+async def started(folder: Path, api: StandIn) -> asyncio.subprocess.Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", "run", "--env-file", str(folder / ".env"),
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    await api.polled(within=30)
+    return process

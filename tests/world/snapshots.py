@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
+from bot.clock import utc_now
 from bot.errors import SnapshotError
 from bot.models import Database, Snapshot
 from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.snapshot import take_snapshot
-from tests.services.conftest import Writer
+from tests.world.bank import Writer
 
 Write = Callable[[Path], Writer]
 both_modes = pytest.mark.parametrize("mode", ["wal", "delete"])
@@ -71,3 +72,45 @@ def untouched(folder: Path) -> Iterator[None]:
     before = look()
     yield
     assert look() == before
+
+
+def as_snapshot(file: Path) -> Snapshot:
+    """Return `file` as a snapshot, whatever is in it: damage is done behind the back of the snapshot's own tests."""
+    return Snapshot(
+        database=Database(path=file, name=file.name),
+        file=file,
+        bytes=file.stat().st_size,
+        page_size=4096,
+        page_count=file.stat().st_size // 4096,
+        journal_mode="delete",
+        application_id=0,
+        user_version=0,
+        sqlite_version=sqlite3.sqlite_version,
+        taken_at=utc_now(),
+        seconds=0.0,
+    )
+
+
+def build(path: Path, script: str, *, before: str = "") -> Path:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.create_collation("app_order", lambda a, b: (a > b) - (a < b))
+        db.create_function("app_code", 1, lambda value: f"code {value}", deterministic=True)
+        db.executescript(before)
+        db.executescript(f"BEGIN; {script}; COMMIT;")
+    return path
+
+
+NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
+
+
+def flip(file: Path, offset: int, count: int) -> None:
+    content = bytearray(file.read_bytes())
+    content[offset : offset + count] = bytes(byte ^ 0xA5 for byte in content[offset : offset + count])
+    file.write_bytes(content)
+
+
+def schema(file: Path, sql: str) -> None:
+    """Write to the schema what this SQLite would not."""
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
+        db.execute("PRAGMA writable_schema=ON")
+        db.execute(sql)

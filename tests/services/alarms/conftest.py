@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from bot.demo.stand_in.standin import StandIn
-from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.services.alarms.scene import Scene
 from tests.world.databases import make_database
 
 
 @pytest.fixture
-async def scene(standin: StandIn, tmp_path: Path) -> AsyncIterator[Scene]:  # noqa: F811
+async def scene(standin: StandIn, tmp_path: Path) -> AsyncIterator[Scene]:
     """Two admins and two databases, users.db with 500 rows and shop.db."""
     sources = [make_database(tmp_path / "live" / "users.db", 500), make_database(tmp_path / "live" / "shop.db")]
     scene = Scene(standin, tmp_path, sources)

@@ -11,7 +11,6 @@ from bot.config.apprise import unusable
 from bot.demo.stand_in.standin import StandIn
 from bot.journal.redaction import redact
 from bot.services.alarms.apprise import in_a_thread
-from tests.demo.conftest import standin  # noqa: F401 - a fixture
 from tests.services.alarms.scene import Scene, notices
 from tests.world.databases import make_database
 from tests.world.endpoint import Endpoint
@@ -21,15 +20,9 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-async def phone() -> AsyncIterator[Endpoint]:
-    async with Endpoint() as endpoint:
-        yield endpoint
-
-
-@pytest.fixture
-async def scene(standin: StandIn, tmp_path: Path, phone: Endpoint) -> AsyncIterator[Scene]:  # noqa: F811
+async def scene(standin: StandIn, tmp_path: Path, endpoint: Endpoint) -> AsyncIterator[Scene]:
     """A service with two addresses: one that works, and one where nobody listens."""
-    urls = f"json://127.0.0.1:{phone.port}/secretpath-of-a-topic, json://127.0.0.1:1/another-secret?cto=0.5&rto=0.5"
+    urls = f"json://127.0.0.1:{endpoint.port}/secretpath-of-a-topic, json://127.0.0.1:1/another-secret?cto=0.5&rto=0.5"
     sources = [make_database(tmp_path / "users.db", 500), make_database(tmp_path / "shop.db")]
     scene = Scene(standin, tmp_path, sources, NOTIFY_URLS=urls)
     await scene.open()
@@ -38,46 +31,46 @@ async def scene(standin: StandIn, tmp_path: Path, phone: Endpoint) -> AsyncItera
 
 
 async def test_a_phone_hears_of_alarms_reminders_and_recoveries_and_of_nothing_else(
-    scene: Scene, phone: Endpoint
+    scene: Scene, endpoint: Endpoint
 ) -> None:
     """Two quiet days bring nothing; an alarm of eight hours brings three messages, over a restart too."""
     await scene.pass_time(12 * HOUR, scene.back_up)
-    assert phone.asked == []
+    assert endpoint.asked == []
     away = scene.sources[0].rename(scene.sources[0].with_suffix(".away"))
     await scene.pass_time(3 * HOUR, scene.back_up)
     await scene.restart()
     await scene.pass_time(5 * HOUR, scene.back_up)
     away.rename(scene.sources[0])
     await scene.pass_time(2 * HOUR, scene.back_up)
-    titles = [asked.json["title"] for asked in phone.asked]
+    titles = [asked.json["title"] for asked in endpoint.asked]
     assert titles == [
         "🚨 users.db is not backed up",
         "🚨 users.db is not backed up (for 6 h now)",
         "✅ Recovered after 8 h: users.db is not backed up",
     ]
-    assert phone.asked[0].path == "/secretpath-of-a-topic"
-    assert phone.asked[-1].json["message"] == "users.db is backed up again."
+    assert endpoint.asked[0].path == "/secretpath-of-a-topic"
+    assert endpoint.asked[-1].json["message"] == "users.db is backed up again."
 
 
-async def test_a_phone_that_takes_nothing_delays_nobody(scene: Scene, phone: Endpoint) -> None:
+async def test_a_phone_that_takes_nothing_delays_nobody(scene: Scene, endpoint: Endpoint) -> None:
     """While an endpoint refuses, backups and messages go on; once it works it hears what is open."""
-    phone.status = 500
+    endpoint.status = 500
     scene.sources[0].unlink()
     assert await scene.back_up() is not None
     assert len(notices(scene.ann)) == 1
-    phone.status = 200
+    endpoint.status = 200
     await scene.pass_time(HOUR, scene.back_up)
-    assert phone.asked[0].json["title"] == "🚨 users.db is not backed up"
-    assert phone.asked[-1].json["title"].startswith("🚨 users.db is not backed up (for ")
+    assert endpoint.asked[0].json["title"] == "🚨 users.db is not backed up"
+    assert endpoint.asked[-1].json["title"].startswith("🚨 users.db is not backed up (for ")
 
 
-async def test_the_only_admin_who_is_unreachable_is_told_by_phone(scene: Scene, phone: Endpoint) -> None:
+async def test_the_only_admin_who_is_unreachable_is_told_by_phone(scene: Scene, endpoint: Endpoint) -> None:
     """Where Telegram is closed, the phones are what is left."""
     scene.ann.block_bot()
     scene.ben.block_bot()
     await scene.back_up()
     await scene.courier.alarm_loop.deliver()
-    titles = {asked.json["title"] for asked in phone.asked}
+    titles = {asked.json["title"] for asked in endpoint.asked}
     assert len(titles) == 2
     assert all("can't be reached" in title for title in titles)
 

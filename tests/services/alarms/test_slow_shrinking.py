@@ -6,26 +6,19 @@ from datetime import timedelta
 
 import pytest
 
-from bot.models import BackedUp, BackupState, CheckMethod, Trigger, Verdict
+from bot.models import BackupState, Trigger
 from tests.services.alarms.scene import HOUR, Scene, change, texts_of
 from tests.world.catalogue import archive_named
+from tests.world.values import backed_up
 
 DAY = timedelta(days=1)
-
-
-def users_of(rows: int, at: Scene, megabytes: int = 1) -> BackedUp:
-    return BackedUp(
-        name="users.db", path="/live/users.db", sha256="ab", bytes=megabytes << 20, compressed_bytes=1, page_size=4096,
-        page_count=1, journal_mode="wal", application_id=0, user_version=0, sqlite_version="3.45.0",
-        taken_at=at.now, verdict=Verdict.OK, method=CheckMethod.FULL, rows=(("orders", rows), ("constant", 7)),
-    )  # fmt: skip
 
 
 async def record(scene: Scene, rows: int, *, megabytes: int = 1) -> tuple[str, ...]:
     """Write down a backup of so many rows as a run does, and let the service look; the caption's warnings."""
     catalogue = scene.courier.catalogue
     number = await catalogue.backups.begin(trigger=Trigger.SCHEDULE, requested_by="a test", started_at=scene.now)
-    database = users_of(rows, scene, megabytes)
+    database = backed_up("users.db", scene.now, bytes=megabytes << 20, rows=(("orders", rows), ("constant", 7)))
     await catalogue.backups.finish(
         number,
         state=BackupState.STORED,

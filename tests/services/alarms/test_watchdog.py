@@ -1,23 +1,16 @@
 """The pings for an outside watchdog, to a real HTTP server: their order, their conditions, and that nobody waits."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
 from bot.models import BackupState, Delivery, DeliveryState, Recipient, SkippedRecord, SkipReason
 from bot.services.alarms.watchdog import Watchdog
-from tests.handlers import samples
+from tests.world import samples
 from tests.world.endpoint import Endpoint
 
 BACKUP = samples.backup(1)
-
-
-@pytest.fixture
-async def endpoint() -> AsyncIterator[Endpoint]:
-    async with Endpoint() as endpoint:
-        yield endpoint
 
 
 async def at_once(_seconds: float) -> None:

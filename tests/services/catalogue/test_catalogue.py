@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, timezone
+from dataclasses import replace
+from datetime import timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,10 +14,8 @@ import pytest
 
 from bot.errors import NotFoundError
 from bot.models import (
-    BackedUp,
     Backup,
     BackupState,
-    CheckMethod,
     Database,
     Delivery,
     DeliveryState,
@@ -31,34 +29,7 @@ from bot.models import (
     Verdict,
 )
 from bot.services.catalogue import AuditEntry, Catalogue, open_or_rebuild
-from tests.world.catalogue import archive_named
-
-NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
-
-
-def backed_up(name: str = "shop.db", **changes: object) -> BackedUp:
-    facts: dict[str, object] = {
-        "name": name,
-        "path": f"/srv/{name}",
-        "sha256": "ab" * 32,
-        "bytes": 8192,
-        "compressed_bytes": 900,
-        "page_size": 4096,
-        "page_count": 2,
-        "journal_mode": "wal",
-        "application_id": 7,
-        "user_version": 3,
-        "sqlite_version": "3.40.1",
-        "taken_at": NOW - timedelta(microseconds=1),
-        "verdict": Verdict.OK,
-        "method": CheckMethod.FULL,
-        "messages": ("a line “quoted”",),
-        "rows": (("order", 3), ("größe", -1)),
-        "schema_sha256": "cd" * 32,
-        "warning": "left -shm beside it",
-    }
-    return BackedUp(**(facts | changes))  # type: ignore[arg-type]
-
+from tests.world.catalogue import NOW, Told, archive_named, backed_up, stored
 
 SKIPPED = SkippedRecord(name="log.db", path="/srv/log.db", reason=SkipReason.BUSY, detail="locked for 30 s")
 
@@ -67,19 +38,6 @@ SKIPPED = SkippedRecord(name="log.db", path="/srv/log.db", reason=SkipReason.BUS
 async def catalogue(tmp_path: Path) -> AsyncIterator[Catalogue]:
     async with await Catalogue.open(tmp_path / "catalogue.db", clock=lambda: NOW) as opened:
         yield opened
-
-
-async def stored(catalogue: Catalogue, at: datetime = NOW, *names: str, **changes: object) -> Backup:
-    trigger = changes.pop("trigger", Trigger.SCHEDULE)
-    assert isinstance(trigger, Trigger)
-    backup_id = await catalogue.backups.begin(trigger=trigger, requested_by="schedule", started_at=at)
-    facts: dict[str, object] = {
-        "state": BackupState.STORED,
-        "finished_at": at + timedelta(seconds=5),
-        "archive": archive_named(f"database_backup_{at:%Y%m%d_%H%M%S}.zip"),
-        "databases": tuple(backed_up(name) for name in names or ("shop.db",)),
-    }
-    return await catalogue.backups.finish(backup_id, **(facts | changes))  # type: ignore[arg-type]
 
 
 async def test_a_finished_backup_comes_back_as_it_was_told(catalogue: Catalogue) -> None:
@@ -150,16 +108,6 @@ async def test_the_file_and_its_sidecars_are_the_owners_alone(tmp_path: Path) ->
         os.umask(before)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert modes == {"catalogue.db": 0o600, "catalogue.db-wal": 0o600, "catalogue.db-shm": 0o600}
-
-
-@dataclass(frozen=True)
-class Told:
-    """A manifest as the catalogue needs it."""
-
-    created_at: datetime
-    trigger: str = "schedule"
-    databases: tuple[BackedUp, ...] = ()
-    skipped: tuple[SkippedRecord, ...] = ()
 
 
 async def test_a_lost_catalogue_is_rebuilt_from_the_archives(tmp_path: Path) -> None:

@@ -19,8 +19,7 @@ import pytest
 from bot.errors import CatalogueError
 from bot.models import BackupState, Trigger
 from bot.services.catalogue import BrokenCatalogueError, Catalogue, open_or_rebuild, schema
-from tests.services.catalogue.test_catalogue import NOW, Told, backed_up, stored
-from tests.world.catalogue import archive_named
+from tests.world.catalogue import NOW, Told, archive_named, backed_up, stored
 
 ARCHIVE = "database_backup_20250301_110000.zip"
 

@@ -16,7 +16,7 @@ from bot.services.recovery.document import Document, choose, write_document
 from bot.services.recovery.recover import Found, choose_point
 from bot.services.restore.sources import find_source
 from bot.texts import Texts
-from tests.services.retention.test_inventory import House
+from tests.world.catalogue import House
 
 NOW = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from bot.demo.stand_in.faults import CutError, Fault, FaultStage, Gate
 from bot.errors import AbortedError
 from bot.models import Backup, DeliveryState, Recipient, Volume
 from bot.services.concurrency.abort import Abort
-from tests.services.delivery.house import House, caption, documents, joined
+from tests.world.delivery import House, caption, documents, joined
 
 PARKED, PENDING, SENT = DeliveryState.PARKED, DeliveryState.PENDING, DeliveryState.SENT
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from bot.demo.stand_in import faults
 from bot.models import BackupState, DeliveryState, Recipient, SkippedRecord, SkipReason
-from tests.services.delivery.house import House, documents
 from tests.world.catalogue import run_sql
+from tests.world.delivery import House, documents
 
 PARKED, PENDING, SENDING, SENT, SUPERSEDED = (
     DeliveryState.PARKED,

@@ -6,7 +6,7 @@ import pytest
 
 from bot.models import Backup, BackupState, Delivery, DeliveryState, Recipient, RecipientStatus, Trigger
 from bot.services.delivery.policy import LONGEST_RETRY, SHORTEST_RETRY, all_sent, covers, retry_seconds, uploader_rank
-from tests.services.delivery.house import backed_up
+from tests.world.values import backed_up
 
 NOW = datetime(2026, 7, 13, 5, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from bot.demo.stand_in import faults
 from bot.demo.stand_in.faults import FaultStage
 from bot.errors import TelegramError
 from bot.models import DeliveryState
-from tests.services.delivery.house import House, documents, joined
+from tests.world.delivery import House, documents, joined
 
 SENT = DeliveryState.SENT
 BIG = 40_000_000  # bytes; more than the sockets between here and there can hold

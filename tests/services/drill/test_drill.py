@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
 import zipfile
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -28,28 +27,8 @@ from bot.services.fetch.fetch import UnreachableError
 from bot.services.manager import Courier
 from bot.services.recovery.document import DOCUMENT_NAME
 from bot.texts import Texts
-from tests.services.recovery.scene import changed
 from tests.world.databases import damage, make_database, write_env
-
-
-@pytest.fixture(autouse=True)
-def _no_warning_from_aiohttp_about_itself() -> None:
-    """The stand-in reads multipart bodies with aiohttp, whose reader calls a function that aiohttp deprecates."""
-    warnings.filterwarnings("ignore", message=r"unread_data\(\) is deprecated")
-
-
-@pytest.fixture
-async def standin() -> AsyncIterator[StandIn]:
-    """A stand-in of the cloud server with one bot; whatever the test did, no call may have broken the contract."""
-    async with StandIn() as api:
-        api.create_bot_token()
-        yield api
-    assert api.violations == []
-
-
-@pytest.fixture
-def ann(standin: StandIn) -> Person:
-    return standin.add_user(11, "Ann")
+from tests.world.recovery import changed
 
 
 @pytest.fixture

@@ -26,10 +26,9 @@ from bot.services.files.store import Store
 from bot.services.inbox import Inbox, InboxContext
 from bot.services.inbox.upload_view import MOVING, LeftOutReason, UploadEnd, UploadPhase, UploadView
 from bot.services.restore.sources import RestoreSource
-from tests.demo.conftest import standin  # noqa: F401 - a fixture
-from tests.services.recovery.scene import Scene
 from tests.world.catalogue import archive_named
 from tests.world.databases import make_database
+from tests.world.recovery import Scene
 
 
 @dataclass
@@ -117,7 +116,7 @@ async def settled(inbox: Inbox, upload_id: str) -> UploadView:
 
 
 @pytest.fixture
-async def bench(standin: StandIn, tmp_path: Path) -> AsyncIterator[Bench]:  # noqa: F811
+async def bench(standin: StandIn, tmp_path: Path) -> AsyncIterator[Bench]:
     scene = await Scene(standin, tmp_path).open()
     store = Store(tmp_path / "backups")
     await store.prepare()

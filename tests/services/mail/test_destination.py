@@ -11,8 +11,8 @@ from bot.services.delivery.policy import all_sent
 from bot.services.mail.client import MB
 from bot.services.mail.destination import MailDestination, volume_bytes
 from bot.texts.backups import delivered_to, delivery_line
-from tests.services.delivery.house import House
-from tests.services.delivery.places import MAILBOX, Post, certificate, mail_destination, running_mail
+from tests.world.delivery import House
+from tests.world.places import MAILBOX, Post, certificate, mail_destination, running_mail
 
 OPS = Recipient(place=MAILBOX)
 
@@ -57,7 +57,7 @@ async def test_an_archive_that_is_too_large_is_told_and_not_called_delivered(hou
     row = (await house.catalogue.deliveries.owe(backup.id, [OPS]))[0]
     settled = await house.ledger._rows.complete(row, sent.remark)
     assert settled.state is DeliveryState.SENT
-    line = delivery_line(settled, house.time.clock())
+    line = delivery_line(settled, house.time())
     assert "told only" in line
     assert "delivered" not in line
     assert (settled.told_only, settled.received, all_sent([settled])) == (True, False, False)

@@ -1,22 +1,13 @@
 """Houses with a running stand-in; whatever the test did, no call may have broken the contract."""
 
-import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from bot.demo.stand_in.standin import StandIn
-from tests.services.messages.house import MORNING, House
-
-MakeHouse = Callable[..., Awaitable[House]]
-
-
-@pytest.fixture(autouse=True)
-def _no_warning_from_aiohttp_about_itself() -> None:
-    """The stand-in reads multipart bodies with aiohttp, whose reader calls a function that aiohttp deprecates."""
-    warnings.filterwarnings("ignore", message=r"unread_data\(\) is deprecated")
+from tests.world.messages import MORNING, House, MakeHouse
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """Backups and deliveries for plans that need no disk."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from bot.models import (
     BackedUp,
     Backup,
     BackupState,
-    CheckMethod,
     Delivery,
     DeliveryState,
     Recipient,
@@ -14,31 +13,15 @@ from bot.models import (
     SkippedRecord,
     SkipReason,
     Trigger,
-    Verdict,
 )
+from tests.world.values import NOON, backed_up
 
-NOON = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
 ANN, BEN, TEAM = Recipient(chat_id=11), Recipient(chat_id=12), Recipient(chat_id=-1001, thread_id=7)
 
 
 def held(name: str, content: str = "a") -> BackedUp:
     """A database of that content."""
-    return BackedUp(
-        name=name,
-        path=f"/srv/{name}",
-        sha256=content * 64,
-        bytes=4096,
-        compressed_bytes=900,
-        page_size=4096,
-        page_count=1,
-        journal_mode="wal",
-        application_id=0,
-        user_version=0,
-        sqlite_version="3.45.0",
-        taken_at=NOON,
-        verdict=Verdict.OK,
-        method=CheckMethod.FULL,
-    )
+    return backed_up(name, sha256=content * 64)
 
 
 def backup(

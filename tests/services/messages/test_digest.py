@@ -11,9 +11,8 @@ from bot.models import BackupState, DeliveryState, MessageMode, Trigger
 from bot.services.messages.digest import Digest
 from bot.services.messages.maintenance import day_bounds
 from bot.texts import MESSAGE_LIMIT, Texts, length
-from tests.services.messages.conftest import MakeHouse
-from tests.services.messages.house import archives, texts
 from tests.services.messages.samples import NOON, backup
+from tests.world.messages import MakeHouse, archives, texts
 
 
 async def test_days_of_runs_are_one_message_and_one_archive_a_day(make_house: MakeHouse) -> None:

@@ -6,10 +6,7 @@ import pytest
 
 from bot.errors import CourierError, NotFoundError, NothingToBackUpError
 from bot.models import MessageChoice, MessageMode, QuietHours, Recipient, Trigger
-from tests.services.messages.conftest import MakeHouse, make_house
-from tests.services.messages.house import archives, texts
-
-__all__ = ["make_house"]  # a fixture
+from tests.world.messages import MakeHouse, archives, texts
 
 NIGHT = QuietHours(start=22 * 60, end=7 * 60)
 AT_NIGHT = datetime(2027, 1, 12, 2, 0, tzinfo=UTC)

@@ -8,8 +8,7 @@ from bot.demo.stand_in import faults
 from bot.demo.stand_in.state import Message
 from bot.models import Trigger
 from bot.texts import Texts
-from tests.services.messages.conftest import MakeHouse
-from tests.services.messages.house import House, archives
+from tests.world.messages import House, MakeHouse, archives
 
 
 def small_volumes(house: House) -> None:

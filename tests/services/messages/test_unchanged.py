@@ -11,8 +11,7 @@ from bot.app.service import open_courier
 from bot.models import BackupState, Condition, DeliveryState, MessageMode, Trigger
 from bot.services.status.verdict import backup_condition
 from bot.texts import Texts
-from tests.services.messages.conftest import MakeHouse
-from tests.services.messages.house import House, archives, texts
+from tests.world.messages import House, MakeHouse, archives, texts
 
 
 def use_without_writing(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,25 +15,11 @@ from bot.services.objects.archives import DAMAGED_NAME
 from bot.services.objects.destination import ObjectDestination
 from bot.services.objects.index import INDEX_NAME
 from bot.services.retention.inventory import archive_warnings
-from tests.services.delivery.house import House
-from tests.services.delivery.places import BUCKET, URL, empty_bucket, object_destination, running_s3, s3_client
+from tests.world.delivery import House
+from tests.world.places import BUCKET, URL, object_destination, s3_client
 
 PREFIX = URL.removeprefix(f"s3://{BUCKET}/") + "/"
 STORE = Recipient(place=URL)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """A server of S3 for all tests here."""
-    with running_s3() as url:
-        yield url
-
-
-@pytest.fixture
-def s3(server: str) -> str:
-    """The server with an empty bucket."""
-    empty_bucket(server)
-    return server
 
 
 def keys(s3: str) -> set[str]:
@@ -43,7 +28,7 @@ def keys(s3: str) -> set[str]:
 
 
 def make(house: House, s3: str, **limits: Any) -> ObjectDestination:
-    return object_destination(house.catalogue, s3, clock=house.time.clock, **limits)
+    return object_destination(house.catalogue, s3, clock=house.time, **limits)
 
 
 async def put(house: House, destination: ObjectDestination, backup: Backup) -> None:
@@ -98,7 +83,7 @@ async def test_what_is_lost_in_the_store_keeps_nobody_else_from_being_kept(house
         client.put_object(Bucket=BUCKET, Key=key, Body=content[:500])
     else:
         client.put_object(Bucket=BUCKET, Key=key, Body=bytes([content[0] ^ 1]) + content[1:])
-        drills = Drills(house.catalogue, Store(house.archive(second).parent), clock=house.time.clock, patience=0)
+        drills = Drills(house.catalogue, Store(house.archive(second).parent), clock=house.time, patience=0)
         drill = await drills.drill_stored(destination.archives)
         assert drill is not None
         assert not drill.ok

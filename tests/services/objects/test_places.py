@@ -1,7 +1,7 @@
 """One contract for every kind of destination, over real servers, and over lines that break."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,9 +30,8 @@ from bot.services.objects import bucket as bucket_module
 from bot.services.telegram import destination as telegram_module
 from bot.services.telegram.destination import TelegramDestination
 from bot.services.telegram.notices import TelegramNotices
-from tests.demo.conftest import LoopbackSession
-from tests.services.delivery.house import House, joined, volume_of
-from tests.services.delivery.places import (
+from tests.world.delivery import House, joined, volume_of
+from tests.world.places import (
     BUCKET,
     MAILBOX,
     URL,
@@ -44,18 +43,11 @@ from tests.services.delivery.places import (
     mail_destination,
     object_destination,
     running_mail,
-    running_s3,
     s3_client,
 )
+from tests.world.telegram import LoopbackSession
 
 SIZE = 700_000
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """A server of S3 for all tests here."""
-    with running_s3() as url:
-        yield url
 
 
 @dataclass
@@ -152,7 +144,7 @@ async def world(house: House, s3: str, monkeypatch: pytest.MonkeyPatch) -> Async
             "objects": Place(
                 "objects", Recipient(place=URL),
                 object_destination(
-                    house.catalogue, f"http://127.0.0.1:{wires['objects'].port}", clock=house.time.clock
+                    house.catalogue, f"http://127.0.0.1:{wires['objects'].port}", clock=house.time
                 ),
                 wires["objects"], in_bucket,
                 answer("403 Forbidden", "SignatureDoesNotMatch"), answer("507 Insufficient Storage", "QuotaExceeded"),

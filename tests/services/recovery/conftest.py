@@ -1,28 +1,12 @@
 """A scene on a running stand-in."""
 
-import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from bot.demo.stand_in.standin import StandIn
-from tests.services.recovery.scene import Scene
-
-
-@pytest.fixture(autouse=True)
-def _no_warning_from_aiohttp_about_itself() -> None:
-    """The stand-in reads multipart bodies with aiohttp, whose reader calls a function that aiohttp deprecates."""
-    warnings.filterwarnings("ignore", message=r"unread_data\(\) is deprecated")
-
-
-@pytest.fixture
-async def standin() -> AsyncIterator[StandIn]:
-    """A stand-in of the cloud server with one bot; whatever the test did, no call may have broken the contract."""
-    async with StandIn() as api:
-        api.create_bot_token()
-        yield api
-    assert api.violations == []
+from tests.world.recovery import Scene
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from bot.errors import ArchiveError, CourierError, DamagedArchiveError, NoSpaceE
 from bot.models import RestorePoint
 from bot.services.fetch.fetch import LostError, TooLargeToFetchError, UnreachableError, fetch_archive
 from bot.services.telegram.chat import TelegramChat, unreadable_here
-from tests.demo.conftest import MakeBot, make_bot  # noqa: F401 - a fixture
-from tests.services.recovery.scene import Scene, changed, no_time
+from tests.world.recovery import Scene, changed, no_time
+from tests.world.telegram import MakeBot
 
 SIZE, VOLUME = 2_500_000, 1_000_000
 
@@ -136,7 +136,7 @@ async def test_the_space_is_checked_before(scene: Scene, tmp_path: Path) -> None
     assert scene.standin.calls_of("getFile") == []
 
 
-async def test_a_local_server_s_files_are_read_where_they_lie(tmp_path: Path, make_bot: MakeBot) -> None:  # noqa: F811
+async def test_a_local_server_s_files_are_read_where_they_lie(tmp_path: Path, make_bot: MakeBot) -> None:
     """A Bot API server of one's own names a path on this machine instead of a URL."""
     async with StandIn(local=True) as api:
         api.create_bot_token()
@@ -163,7 +163,7 @@ async def test_a_local_server_that_is_not_said_to_be_one(tmp_path: Path) -> None
             await scene.close()
 
 
-async def test_a_file_that_is_shorter_than_announced_is_not_taken(tmp_path: Path, make_bot: MakeBot) -> None:  # noqa: F811
+async def test_a_file_that_is_shorter_than_announced_is_not_taken(tmp_path: Path, make_bot: MakeBot) -> None:
     """Where no connection can break, as with a local server's files, the bytes that came are counted all the same."""
     async with StandIn(local=True) as api:
         api.create_bot_token()

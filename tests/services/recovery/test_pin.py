@@ -6,7 +6,7 @@ import pytest
 
 from bot.demo.stand_in.faults import bad_request, flood, server_error
 from bot.services.recovery.document import DOCUMENT_NAME
-from tests.services.recovery.scene import Scene, pin_by_hand, unpin_by_hand
+from tests.world.recovery import Scene, pin_by_hand, unpin_by_hand
 
 
 async def test_one_silent_message_is_pinned_and_then_edited(scene: Scene) -> None:

@@ -24,9 +24,9 @@ from bot.services.recovery.folder import Recovered, refuse_to_replace, restore_i
 from bot.services.recovery.new_machine import env_text, rebuild_catalogue, write_env
 from bot.services.recovery.recover import Found, choose_point, find_points, wait_for_forwarded
 from bot.services.telegram.destination import TelegramDestination
-from tests.services.recovery.scene import Scene, pin_by_hand
 from tests.world.databases import make_database, rows_in
 from tests.world.databases import write_env as write_settings
+from tests.world.recovery import Scene, pin_by_hand
 from tests.world.unreadable import SHAPES
 
 

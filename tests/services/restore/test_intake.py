@@ -7,13 +7,11 @@ import json
 import os
 import shutil
 import sqlite3
-import stat
 import struct
 import subprocess
 import sys
 import unicodedata
 import zipfile
-import zlib
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -29,8 +27,9 @@ from bot.services.files import space
 from bot.services.restore.incoming import Intake, require_claims
 from bot.services.restore.intake import take_in
 from bot.services.restore.sources import RestoreSource
-from tests.services.restore.rig import Rig
+from tests.world.archives import database_bytes, foreign, link, rewrite
 from tests.world.databases import damage, make_database
+from tests.world.restore import Rig
 
 
 @pytest.fixture
@@ -40,31 +39,8 @@ def room(tmp_path: Path) -> Path:
     return folder
 
 
-def database_bytes(folder: Path, rows: int = 20) -> bytes:
-    path = make_database(folder / "made.db", rows, wal=False)
-    content = path.read_bytes()
-    path.unlink()
-    return content
-
-
-def foreign(folder: Path, *members: tuple[str | zipfile.ZipInfo, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
-    """An archive as another tool, or an enemy, makes it."""
-    archive = folder / "brought.zip"
-    with zipfile.ZipFile(archive, "w", method) as target:
-        for name, content in members:
-            target.writestr(name, content)
-    return archive
-
-
 async def brought(archive: Path, room: Path, **more: Any) -> Intake:
     return await take_in(RestoreSource(files=(archive,), **more), room, abort=Abort())
-
-
-def link(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name)
-    info.create_system = 3
-    info.external_attr = (stat.S_IFLNK | 0o777) << 16
-    return info
 
 
 @pytest.mark.parametrize(
@@ -272,35 +248,6 @@ async def test_an_abort_ends_it(tmp_path: Path, room: Path) -> None:
 
 
 # --- our own archives, forged ----------------------------------------------------------------------------------------
-
-
-def rewrite(source: Path, target: Path, forge: Callable[[str, bytes], bytes]) -> Path:
-    """Write an archive of ours anew, byte for byte as this product does it, with changed content."""
-    from bot.services.zip.records import STANDARD, ZipEntry  # noqa: PLC0415
-
-    out, entries = bytearray(), []
-    with zipfile.ZipFile(source) as archive:
-        for info in archive.infolist():
-            content = forge(info.filename, archive.read(info))
-            packer = zlib.compressobj(6, zlib.DEFLATED, -15)
-            packed = packer.compress(content) + packer.flush()
-            (modified,) = struct.unpack("<l", info.extra[-4:])
-            entry = ZipEntry(
-                name=info.filename,
-                modified=modified,
-                bytes=len(content),
-                compressed_bytes=len(packed),
-                crc32=zlib.crc32(content),
-                offset=len(out),
-            )
-            out += STANDARD.local_header(entry) + packed + STANDARD.descriptor(entry)
-            entries.append(entry)
-    at = len(out)
-    for entry in entries:
-        out += STANDARD.central_header(entry)
-    out += STANDARD.end(count=len(entries), size=len(out) - at, offset=at)
-    target.write_bytes(out)
-    return target
 
 
 async def ours(folder: Path) -> tuple[Path, Backup]:

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from bot.models import PendingOutcome, PendingRestore
-from tests.services.conftest import make_bank
-from tests.services.restore.rig import Rig, require_sound, run_child, sidecars, transact
+from tests.world.bank import make_bank
+from tests.world.restore import Rig, require_sound, run_child, sidecars, transact
 
 # The restore, in a process that ends itself dead at one of its steps: the seam is an argument of the house.
 _RESTORE = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from tests.services.restore.rig import Rig
+from tests.world.restore import Rig
 
 folder, act, at = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 steps = 0

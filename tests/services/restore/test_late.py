@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -15,31 +13,21 @@ from bot.errors import RestoreError
 from bot.models import PendingOutcome, Trigger
 from bot.services.restore.late_writes import DETAIL
 from bot.services.restore.safety import KEPT_FOLDER
-from tests.services.conftest import Writer, make_bank
-from tests.services.restore.rig import Rig, require_sound, run_child, sidecars, transact
-
-# In a process of its own, whose locks are not ours.
-_TRANSACT = (
-    "import sys; from pathlib import Path; from tests.services.restore.rig import transact;"
-    "transact(Path(sys.argv[1]), int(sys.argv[2]))"
+from tests.world.bank import Writer, make_bank
+from tests.world.restore import (
+    Rig,
+    require_sound,
+    run_child,
+    sidecars,
+    transact,
+    transact_elsewhere,
+    vacuum_into_page_size,
 )
-
-
-def transact_elsewhere(path: Path, number: int) -> None:
-    subprocess.run([sys.executable, "-c", _TRANSACT, str(path), str(number)], check=True)
 
 
 def late_files(rig: Rig) -> list[Path]:
     folder = rig.store.folder / KEPT_FOLDER
     return list(folder.iterdir()) if folder.exists() else []
-
-
-def vacuum_into_page_size(path: Path, size: int) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode=DELETE")
-        connection.execute(f"PRAGMA page_size={size}")
-        connection.execute("VACUUM")
-        connection.execute("PRAGMA journal_mode=WAL")
 
 
 @pytest.mark.parametrize("mode", ["wal", "delete", "another page size"])
@@ -156,8 +144,8 @@ async def test_a_rollback_brings_back_what_was_committed_late_too(tmp_path: Path
 _KILLED = """
 import asyncio, os, signal, subprocess, sys
 from pathlib import Path
-from tests.services.restore.rig import Rig
-from tests.services.restore.test_late import transact_elsewhere
+from tests.world.restore import Rig
+from tests.world.restore import transact_elsewhere
 
 folder = Path(sys.argv[1])
 
@@ -192,8 +180,8 @@ _KILLED_COPYING = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from bot.services.restore import late_writes
-from tests.services.restore.rig import Rig
-from tests.services.restore.test_late import transact_elsewhere
+from tests.world.restore import Rig
+from tests.world.restore import transact_elsewhere
 
 folder = Path(sys.argv[1])
 late_writes.fingerprint_of = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)

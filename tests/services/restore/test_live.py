@@ -20,8 +20,8 @@ from bot.services.restore.in_use import who_uses
 from bot.services.restore.sources import RestoreSource
 from bot.services.restore.targets import Configured
 from bot.services.snapshot.databases import Discovery
-from tests.services.conftest import Writer, make_bank
-from tests.services.restore.rig import Rig, crash_in_the_middle, look, require_sound, sidecars, transact
+from tests.world.bank import Writer, make_bank
+from tests.world.restore import Rig, crash_in_the_middle, look, require_sound, sidecars, transact
 
 MODES = ["wal", "delete"]
 

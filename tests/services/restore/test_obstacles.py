@@ -22,14 +22,14 @@ from bot.services.files.private_folder import private_folder, sweep_private_fold
 from bot.services.restore.in_use import who_uses
 from bot.services.restore.journal import RestoreJournal
 from bot.services.restore.sources import RestoreSource, find_source, newest_before, parse_instant
-from tests.services.conftest import make_bank
-from tests.services.restore.rig import Rig, require_sound, run_child, transact
+from tests.world.bank import make_bank
+from tests.world.restore import Rig, require_sound, run_child, transact
 
 _FULL = """
 import asyncio, resource, signal, sys
 from pathlib import Path
 from bot.errors import RestoreError
-from tests.services.restore.rig import Rig
+from tests.world.restore import Rig
 
 folder, step = Path(sys.argv[1]), sys.argv[2]
 
@@ -49,7 +49,7 @@ _UNPRIVILEGED = """
 import asyncio, encodings.cp437, os, sys  # what the interpreter can't load any more once it is nobody
 from pathlib import Path
 from bot.errors import CourierError
-from tests.services.restore.rig import Rig
+from tests.world.restore import Rig
 from bot.services.restore.sources import RestoreSource
 
 if os.geteuid() == 0:

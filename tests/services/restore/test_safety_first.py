@@ -11,9 +11,8 @@ import pytest
 
 from bot.errors import RestoreError
 from bot.models import Backup, BackupState, Trigger
-from tests.services.conftest import make_bank
-from tests.services.restore.rig import Rig, require_sound, sidecars, transact
-from tests.services.restore.test_late import vacuum_into_page_size
+from tests.world.bank import make_bank
+from tests.world.restore import Rig, require_sound, sidecars, transact, vacuum_into_page_size
 
 MODES = ["wal", "delete", "another page size"]
 

@@ -21,8 +21,8 @@ from bot.services.concurrency.abort import Abort
 from bot.services.restore.intake import take_in
 from bot.services.restore.sources import RestoreSource
 from bot.services.restore.volumes import arrange_volumes
-from tests.services.restore.rig import Rig
 from tests.world.databases import make_database
+from tests.world.restore import Rig
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,11 @@ from bot.services.manager import Courier
 from bot.services.restore.sources import RestoreSource
 from bot.services.restore_chat.offers import MOST as MOST_OFFERS
 from bot.services.restore_chat.pending_plans import MOST, Requester, StaleReason, WrongPressError
-from tests.services.conftest import Writer, make_bank
-from tests.services.restore.rig import require_sound
+from tests.world.bank import Writer, make_bank
+from tests.world.clock import MovedClock
 from tests.world.databases import make_database, rows_in, write_env
-from tests.world.service import MovedClock, add_rows
+from tests.world.restore import require_sound
+from tests.world.service import add_rows
 
 ANN, BEN = Requester(admin_id=11, name="Ann (11)"), Requester(admin_id=12, name="Ben (12)")
 HERE = (11, 1)

@@ -3,55 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.app.service import open_courier
 from bot.cli.opening import open_for_restore
 from bot.config.settings import load_settings
 from bot.errors import CourierError, DamagedArchiveError, NotFoundError
 from bot.models import Backup, Trigger
 from bot.services.concurrency.abort import Abort
-from bot.services.manager import Courier
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import find_source
 from bot.services.retention.housekeeping import CLOCK_DOUBTED
 from bot.texts import Texts
-from tests.world.databases import make_database, write_env
+from tests.world.catalogue import House
 
 HOUR = timedelta(hours=1)
-
-
-class House:
-    """A folder with two databases and room for two archives; every command opens it anew, as processes do."""
-
-    def __init__(self, folder: Path) -> None:
-        self.now = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
-        self.x, self.y = make_database(folder / "live" / "x.db"), make_database(folder / "live" / "y.db")
-        self.env = write_env(folder, [self.x, self.y], MAX_BACKUP_COUNT="2")
-        self.store = folder / "backups"
-
-    @asynccontextmanager
-    async def courier(self) -> AsyncIterator[Courier]:
-        settings = load_settings(self.env, need_telegram=False)
-        async with open_courier(settings, deliver=False, clock=lambda: self.now) as courier:
-            yield courier
-
-    async def back_up(self) -> Backup:
-        self.now += HOUR
-        async with self.courier() as courier:
-            return (await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
-
-    async def backup(self, backup_id: int) -> Backup:
-        async with self.courier() as courier:
-            return await courier.catalogue.backups.get(backup_id)
-
-    def archive(self, backup: Backup) -> Path:
-        return self.store / backup.archive_name
 
 
 @pytest.fixture

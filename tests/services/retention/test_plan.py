@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.models import Backup, BackupState, Trigger, Verdict
-from bot.services.retention.plan import Decision, plan_prune
-from tests.services.catalogue.test_catalogue import backed_up
-
-NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
-WEEK = timedelta(days=7)
-
-
-def made(number: int, ago: timedelta, *names: str, **changes: object) -> Backup:
-    facts: dict[str, object] = {
-        "id": number,
-        "started_at": NOW - ago,
-        "trigger": Trigger.SCHEDULE,
-        "requested_by": "schedule",
-        "state": BackupState.DELIVERED,
-        "archive_name": f"database_backup_{number}.zip",
-        "archive_sha256": "ab",
-        "databases": tuple(backed_up(name) for name in names or ("shop.db",)),
-        "on_disk": True,
-    }
-    return Backup(**(facts | changes))  # type: ignore[arg-type]
-
-
-def hourly(count: int) -> list[Backup]:
-    return [made(number, timedelta(hours=count - number)) for number in range(1, count + 1)]
-
-
-def dropped(decisions: Sequence[Decision]) -> dict[int, str]:
-    return {decision.backup.id: decision.why for decision in decisions if not decision.keep}
-
-
-def kept(decisions: Sequence[Decision]) -> dict[int, str]:
-    return {decision.backup.id: decision.why for decision in decisions if decision.keep}
+from bot.services.retention.plan import plan_prune
+from tests.world.catalogue import backed_up
+from tests.world.retention import NOW, WEEK, dropped, histories, hourly, kept, made
 
 
 def test_seven_days_and_fifty_backups() -> None:
@@ -157,27 +127,6 @@ def test_a_clock_in_the_past_deletes_nothing_new() -> None:
     """At a start without a clock everything seems to lie ahead: the limits of age wait, and the newest stay."""
     plan = plan_prune(hourly(60), now=NOW - timedelta(days=20000), max_age=WEEK, max_count=50)
     assert list(kept(plan)) == list(range(60, 10, -1))
-
-
-NAMES = st.sets(st.sampled_from(["a.db", "b.db", "c.db"]), min_size=1)
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> list[Backup]:
-    return [
-        made(
-            number,
-            timedelta(hours=draw(st.integers(-20000, 20000))),
-            databases=tuple(
-                backed_up(name, verdict=draw(st.sampled_from([Verdict.OK, Verdict.UNCHECKED])))
-                for name in sorted(draw(NAMES))
-            ),
-            pinned=draw(st.booleans()) and draw(st.booleans()),
-            archive_sha256=draw(st.sampled_from(["", "ab", "ab", "ab"])),
-            on_disk=draw(st.sampled_from([True, True, False])),
-        )
-        for number in range(1, draw(st.integers(1, 12)) + 1)
-    ]
 
 
 @given(

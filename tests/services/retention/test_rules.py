@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.models import Backup
 from bot.services.retention.plan import plan_prune
 from bot.services.retention.rules import KeepRules
-from tests.services.retention.test_plan import NOW, WEEK, dropped, histories, hourly, kept, made
+from tests.world.retention import NOW, WEEK, dropped, histories, hourly, kept, made
 
 BERLIN = ZoneInfo("Europe/Berlin")
 OFF = KeepRules(timezone=BERLIN)

@@ -10,7 +10,7 @@ from bot.models import Volume
 from bot.services.sealing.keys import BY_PASSPHRASE, UNKNOWN
 from bot.texts import CAPTION_LIMIT, Texts, length
 from bot.texts.backups import seal_line
-from tests.handlers.samples import backup
+from tests.world.samples import backup
 
 TEXTS = Texts(timezone=ZoneInfo("UTC"))
 

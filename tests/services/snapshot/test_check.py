@@ -13,15 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.clock import utc_now
 from bot.errors import AbortedError
 from bot.models import CheckMethod, CheckReport, Database, Snapshot, Verdict
 from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.integrity import MAX_MESSAGES
 from bot.services.snapshot.snapshot import take_snapshot
-from tests.services.conftest import make_bank
-from tests.world.snapshots import in_process, posix
+from tests.world.bank import make_bank
+from tests.world.snapshots import NUMBERS, as_snapshot, build, flip, in_process, posix, schema
 
 FULL, QUICK = CheckMethod.FULL, CheckMethod.QUICK
 
@@ -29,23 +28,6 @@ FULL, QUICK = CheckMethod.FULL, CheckMethod.QUICK
 async def snap(path: Path) -> Snapshot:
     into = path.parent / "copies"
     return await take_snapshot(Database(path=path, name=path.name), into, busy_timeout=20.0, abort=Abort())
-
-
-def as_snapshot(file: Path) -> Snapshot:
-    """Return `file` as a snapshot, whatever is in it: damage is done behind the back of the snapshot's own tests."""
-    return Snapshot(
-        database=Database(path=file, name=file.name),
-        file=file,
-        bytes=file.stat().st_size,
-        page_size=4096,
-        page_count=file.stat().st_size // 4096,
-        journal_mode="delete",
-        application_id=0,
-        user_version=0,
-        sqlite_version=sqlite3.sqlite_version,
-        taken_at=utc_now(),
-        seconds=0.0,
-    )
 
 
 async def check(snapshot: Snapshot, method: CheckMethod = FULL) -> CheckReport:
@@ -56,18 +38,6 @@ async def check(snapshot: Snapshot, method: CheckMethod = FULL) -> CheckReport:
     assert not list(snapshot.file.parent.glob(snapshot.file.name + "-*"))
     assert report.method is method
     return report
-
-
-def build(path: Path, script: str, *, before: str = "") -> Path:
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.create_collation("app_order", lambda a, b: (a > b) - (a < b))
-        db.create_function("app_code", 1, lambda value: f"code {value}", deterministic=True)
-        db.executescript(before)
-        db.executescript(f"BEGIN; {script}; COMMIT;")
-    return path
-
-
-NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
 
 
 @pytest.mark.parametrize("method", list(CheckMethod))
@@ -140,21 +110,8 @@ async def test_tables_are_counted_as_people_know_them(tmp_path: Path) -> None:
     assert report.rows == (('it"s a [table]; DROP', 1), ("größe", 0), ("notes_content", 0), ("notes2", 2))
 
 
-def flip(file: Path, offset: int, count: int) -> None:
-    content = bytearray(file.read_bytes())
-    content[offset : offset + count] = bytes(byte ^ 0xA5 for byte in content[offset : offset + count])
-    file.write_bytes(content)
-
-
 def rewrite(file: Path, old: bytes, new: bytes) -> None:
     file.write_bytes(file.read_bytes().replace(old, new))
-
-
-def schema(file: Path, sql: str) -> None:
-    """Write to the schema what this SQLite would not."""
-    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
-        db.execute("PRAGMA writable_schema=ON")
-        db.execute(sql)
 
 
 def drop_from_index(file: Path) -> None:
@@ -297,7 +254,7 @@ from pathlib import Path
 from bot.models import CheckMethod
 from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.check import check_snapshot
-from tests.services.snapshot.test_check import as_snapshot
+from tests.world.snapshots import as_snapshot
 def limit_files(more):
     free = os.dup(0); os.close(free)
     resource.setrlimit(resource.RLIMIT_NOFILE, (free + more,) * 2)

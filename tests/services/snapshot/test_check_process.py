@@ -20,9 +20,8 @@ from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.check_process import CheckProcess, StoppedShortError, limits_for
 from bot.services.snapshot.integrity import evaluates
 from bot.services.snapshot.source import uri_of
-from tests.services.snapshot.test_check import NUMBERS, as_snapshot, build, flip, schema
 from tests.world.hostile import LARGE, PLACES, SLOW, UNSTOPPABLE, examiners, hostile_database, is_deep_in
-from tests.world.snapshots import posix
+from tests.world.snapshots import NUMBERS, as_snapshot, build, flip, posix, schema
 
 if sys.platform != "win32":
     import resource
@@ -125,7 +124,7 @@ from pathlib import Path
 from bot.models import CheckMethod
 from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.check import check_snapshot
-from tests.services.snapshot.test_check import as_snapshot
+from tests.world.snapshots import as_snapshot
 asyncio.run(check_snapshot(as_snapshot(Path(sys.argv[1])), CheckMethod.FULL, abort=Abort(), foreign=True))
 """
 

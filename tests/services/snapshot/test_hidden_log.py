@@ -14,7 +14,7 @@ import pytest
 from bot.models import SkipReason
 from bot.services.snapshot import hidden_log
 from bot.services.snapshot.hidden_log import outlook, share_of
-from tests.services.conftest import let_go, make_bank
+from tests.world.bank import let_go, make_bank
 from tests.world.snapshots import ask, files_in, refused, snap
 
 Holder = Callable[..., "subprocess.Popen[str]"]

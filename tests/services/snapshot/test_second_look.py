@@ -18,7 +18,7 @@ from bot.models import CheckMethod, Database, SkipReason, Verdict
 from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.snapshot import take_snapshots
-from tests.services.conftest import make_bank
+from tests.world.bank import make_bank
 from tests.world.full_disk import small_disk
 from tests.world.snapshots import files_in, in_process, posix, refused, snap, untouched
 

@@ -22,7 +22,7 @@ from bot.errors import AbortedError, SnapshotError
 from bot.models import Database, SkipReason
 from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.snapshot import SIDE_BY_SIDE, SpaceBudget, take_snapshots
-from tests.services.conftest import TOTAL, let_go, make_bank
+from tests.world.bank import TOTAL, let_go, make_bank
 from tests.world.snapshots import Write, ask, both_modes, files_in, in_process, posix, snap, untouched
 
 

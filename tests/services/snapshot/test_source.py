@@ -22,7 +22,7 @@ from bot.models import SkipReason
 from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.hidden_log import outlook
 from bot.services.snapshot.source import SIDECARS, read_state
-from tests.services.conftest import TOTAL, let_go, make_bank
+from tests.world.bank import TOTAL, let_go, make_bank
 from tests.world.snapshots import (
     NOBODY,
     as_nobody,

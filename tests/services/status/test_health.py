@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bot.services.status.health import days_until_full
-from tests.handlers.samples import NOW, backup
+from tests.world.samples import NOW, backup
 
 MB = 1 << 20
 

@@ -11,7 +11,7 @@ import pytest
 from bot.models import Alarm, BackupState, Condition, Drill, DrillSource, Override, ServiceState, Status, Verdict
 from bot.services.status.verdict import condition_of
 from bot.texts import Texts, plain
-from tests.handlers import samples
+from tests.world import samples
 
 TEXTS = Texts(timezone=samples.BERLIN)
 NOW = samples.NOW

@@ -34,8 +34,8 @@ from bot.services.contracts.destination import (
 from bot.services.telegram.chat import TelegramChat
 from bot.services.telegram.destination import TelegramDestination
 from bot.services.telegram.notices import TelegramNotices
-from tests.demo.conftest import LoopbackSession
-from tests.services.delivery.house import volume_of
+from tests.world.delivery import volume_of
+from tests.world.telegram import LoopbackSession
 
 ANN = Recipient(chat_id=11)
 SIZE = 700_000  # more than two chunks, and not a whole number of them
@@ -53,12 +53,6 @@ async def bot(standin: StandIn) -> AsyncIterator[Bot]:
 def destination(bot: Bot) -> TelegramDestination:
     """Telegram, as the ledger sees it."""
     return TelegramDestination(bot)
-
-
-@pytest.fixture
-def ann(standin: StandIn) -> Person:
-    """A person who has pressed Start."""
-    return standin.add_user(11, "Ann")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -116,3 +117,5 @@ def texts(chat: Person | Group) -> list[Message]:
 
 
 MORNING = datetime(2027, 1, 12, 5, 0, tzinfo=UTC)  # 06:00 in Berlin
+
+MakeHouse = Callable[..., Awaitable[House]]

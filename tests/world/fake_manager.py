@@ -34,7 +34,7 @@ from bot.services.contracts.chats import PostedDocument
 from bot.services.inbox.inbox import Accepted
 from bot.services.inbox.upload_view import LeftOutReason
 from bot.services.manager import Courier
-from tests.handlers import samples
+from tests.world import samples
 
 
 class FakeManager:

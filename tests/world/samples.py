@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +13,6 @@ from bot.models import (
     BackedUp,
     Backup,
     BackupState,
-    CheckMethod,
     DatabaseStatus,
     Delivery,
     DeliveryState,
@@ -27,9 +27,9 @@ from bot.models import (
     Status,
     SuccessRate,
     Trigger,
-    Verdict,
     Volume,
 )
+from tests.world.values import backed_up
 
 NOW = datetime(2026, 7, 13, 12, 37, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -39,22 +39,14 @@ NASTY = "<b>&\u202e'shop\"\n\udcff😀>" + "x" * 200 + ".db"
 
 def database(name: str = "users.db", **fields: Any) -> BackedUp:
     values: dict[str, Any] = {
-        "name": name,
-        "path": f"/srv/{name}",
         "sha256": "5e" * 32,
         "bytes": 1_200_000,
         "compressed_bytes": 300_000,
-        "page_size": 4096,
         "page_count": 293,
-        "journal_mode": "wal",
-        "application_id": 0,
         "user_version": 3,
-        "sqlite_version": "3.45.1",
         "taken_at": NOW - timedelta(minutes=37),
-        "verdict": Verdict.OK,
-        "method": CheckMethod.FULL,
     }
-    return BackedUp(**values | fields)
+    return backed_up(name, **values | fields)
 
 
 def skipped(name: str = "shop.db", detail: str = "It is damaged: database disk image is malformed.") -> SkippedRecord:
@@ -142,3 +134,22 @@ def health(**fields: Any) -> Health:
         "telegram_trouble": "",
     }
     return Health(**values | fields)
+
+
+LONG = "<&>\"'😀\n" * 400
+
+
+class Markup(HTMLParser):
+    """Accepts what Telegram accepts: known tags, properly nested, and escaped text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in {"b", "i", "code"}, tag
+        assert not attrs
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag

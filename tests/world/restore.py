@@ -20,9 +20,9 @@ from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import RestoreSource, find_source
 from bot.services.restore.targets import Configured
 from bot.services.snapshot.databases import Discovery
-from tests.services.conftest import TOTAL
+from tests.world.bank import TOTAL
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 class Rig:
@@ -182,3 +182,22 @@ def crash_in_the_middle(path: Path, journal_mode: str) -> None:
     """Let an application die in the middle of a write: a hot journal, or a write-ahead log nobody has taken in."""
     run_child(_CRASH, path, journal_mode)
     assert sidecars(path)
+
+
+def transact_elsewhere(path: Path, number: int) -> None:
+    subprocess.run([sys.executable, "-c", _TRANSACT, str(path), str(number)], check=True)
+
+
+def vacuum_into_page_size(path: Path, size: int) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute(f"PRAGMA page_size={size}")
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA journal_mode=WAL")
+
+
+# In a process of its own, whose locks are not ours.
+_TRANSACT = (
+    "import sys; from pathlib import Path; from tests.world.restore import transact;"
+    "transact(Path(sys.argv[1]), int(sys.argv[2]))"
+)

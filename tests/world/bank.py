@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import pytest
 
 ACCOUNTS, TOTAL = 50, 50_000
 
@@ -70,21 +65,6 @@ class Writer:
             self._process.stdout.close()
 
 
-@pytest.fixture
-def write() -> Iterator[Callable[[Path], Writer]]:
-    """Start writers, each in a process of its own, and end them with the test."""
-    writers: list[Writer] = []
-
-    def start(path: Path) -> Writer:
-        writers.append(Writer(path))
-        writers[-1].wait_for_more(1)
-        return writers[-1]
-
-    yield start
-    for writer in writers:
-        writer.kill()
-
-
 def make_bank(path: Path, journal_mode: str, *, filler: int = 10_000) -> Path:
     """Create a database whose accounts sum up to TOTAL and whose pairs sum up to nothing; `filler` rows of 600 bytes.
 
@@ -108,58 +88,6 @@ def make_bank(path: Path, journal_mode: str, *, filler: int = 10_000) -> Path:
     db.close()
     os.utime(path, (time.time() - 3600,) * 2)
     return path
-
-
-@pytest.fixture
-def shared_folder() -> Iterator[Path]:
-    """Yield a folder that other users can reach, unlike pytest's own."""
-    folder = Path(tempfile.mkdtemp()).resolve()
-    folder.chmod(0o777)
-    yield folder
-    folder.chmod(0o777)
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Return the folder of the live databases."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def into(tmp_path: Path) -> Path:
-    """Return the folder of the copies, which is not there yet."""
-    return tmp_path / "work" / "copies"
-
-
-@pytest.fixture
-def holder() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start processes that run SQL on a database and then hold it until their standard input is closed."""
-    script = (
-        "import sqlite3, sys\n"
-        "db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)\n"
-        "for sql in sys.argv[2:]: db.execute(sql).fetchall()\n"
-        "print('held', flush=True); sys.stdin.read(); db.close(); print('free', flush=True)\n"
-    )
-    processes: list[subprocess.Popen[str]] = []
-
-    def start(path: Path, *statements: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-c", script, str(path), *statements],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        processes.append(process)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        return process
-
-    yield start
-    for process in processes:
-        let_go(process)
 
 
 def let_go(process: subprocess.Popen[str]) -> None:

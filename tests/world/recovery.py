@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
@@ -18,20 +17,18 @@ from bot.demo.phones import Person
 from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message, StoredFile
 from bot.models import (
-    BackedUp,
     Backup,
     BackupState,
-    CheckMethod,
     RestorePoint,
     Trigger,
-    Verdict,
 )
 from bot.services.catalogue import Catalogue
 from bot.services.recovery.document import DOCUMENT_NAME, Document, read_document
 from bot.services.recovery.pin import PinKeeper
 from bot.services.telegram.chat import TelegramChat
-from tests.demo.conftest import LoopbackSession
 from tests.world.catalogue import archive_named
+from tests.world.telegram import LoopbackSession
+from tests.world.values import backed_up
 
 NOON = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
 
@@ -165,23 +162,3 @@ def pin_by_hand(message: Message) -> None:
 
 def unpin_by_hand(message: Message) -> None:
     message.chat.pinned.discard(message.id)
-
-
-def backed_up(name: str, taken_at: datetime, **changes: Any) -> BackedUp:
-    facts: dict[str, Any] = {
-        "name": name,
-        "path": f"/srv/{name}",
-        "sha256": "0" * 64,
-        "bytes": 4096,
-        "compressed_bytes": 900,
-        "page_size": 4096,
-        "page_count": 1,
-        "journal_mode": "wal",
-        "application_id": 0,
-        "user_version": 0,
-        "sqlite_version": "3.45.0",
-        "taken_at": taken_at,
-        "verdict": Verdict.OK,
-        "method": CheckMethod.FULL,
-    }
-    return BackedUp(**(facts | changes))

@@ -2,10 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,13 @@ from bot.demo.phones import Person
 from bot.demo.stand_in.groups import Group
 from bot.demo.stand_in.standin import StandIn
 from bot.models import (
-    BackedUp,
     Backup,
     BackupState,
-    CheckMethod,
     Delivery,
     DeliveryState,
     Recipient,
     SkippedRecord,
     Trigger,
-    Verdict,
     Volume,
 )
 from bot.services.catalogue import Catalogue
@@ -36,76 +32,12 @@ from bot.services.delivery.ledger import Ledger
 from bot.services.delivery.notices import NoticeSender
 from bot.services.delivery.policy import DeliverySettings
 from bot.services.delivery.router import Router
-from bot.services.delivery.upload import PATIENCE
 from bot.services.telegram.destination import TelegramDestination
 from bot.services.telegram.notices import TelegramNotices
-from tests.demo.conftest import LoopbackSession
 from tests.world.catalogue import archive_named
-
-SHORT = PATIENCE  # seconds; retries in these tests are shorter, the patience with an upload is longer
-
-
-class Time:
-    """A clock and a sleep that only move when told to."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 7, 13, 5, 0, tzinfo=UTC)
-        self.sleepers: dict[asyncio.Future[None], tuple[datetime, float]] = {}
-        self._changed = asyncio.Event()
-
-    def clock(self) -> datetime:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        waking: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.sleepers[waking] = (self.now + timedelta(seconds=seconds), seconds)
-        self._changed.set()
-        try:
-            await waking
-        finally:
-            self.sleepers.pop(waking, None)
-
-    def advance(self, seconds: float) -> None:
-        """Make it later, and wake everybody whose time has come."""
-        self.now += timedelta(seconds=seconds)
-        for waking, (at, _) in list(self.sleepers.items()):
-            if at <= self.now and not waking.done():
-                waking.set_result(None)
-
-    async def asleep(self, matches: Callable[[float], bool], *, within: float = 5) -> float:
-        """Wait until somebody sleeps for a time that matches; returns the seconds left of it."""
-        async with asyncio.timeout(within):
-            while True:
-                for waking, (at, seconds) in self.sleepers.items():
-                    if matches(seconds) and not waking.done():
-                        return (at - self.now).total_seconds()
-                self._changed.clear()
-                await self._changed.wait()
-
-    async def stall(self) -> float:
-        """Let time pass until a second upload is begun beside a held one; returns the patience it took, in seconds.
-
-        An upload that is held in mid-body still fills the sockets for a while, which is progress.
-        """
-        patience = 0.0
-        while len(watches := [seconds for _, seconds in self.sleepers.values() if seconds >= PATIENCE]) < 2:
-            await self.asleep(lambda seconds: seconds >= PATIENCE)
-            patience = patience or watches[0] if watches else 0.0
-            self.advance(max(watches, default=0))
-            for _ in range(20):  # turns of the loop, not time: nothing between here and the next watch waits for more
-                await asyncio.sleep(0)
-        return patience
-
-    async def pass_until(self, task: "asyncio.Task[Any]") -> Any:
-        """Let short sleeps go by, in order, until the task is done; returns its result."""
-        while not task.done():
-            looking = asyncio.create_task(self.asleep(lambda seconds: seconds < SHORT, within=20))
-            await asyncio.wait({task, looking}, return_when=asyncio.FIRST_COMPLETED)
-            if looking.done() and not task.done():
-                self.advance(max(looking.result(), 0))
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
-        return await task
+from tests.world.clock import StandingClock
+from tests.world.telegram import LoopbackSession
+from tests.world.values import backed_up
 
 
 @dataclass
@@ -114,14 +46,14 @@ class House:
 
     standin: StandIn
     folder: Path
-    time: Time = field(default_factory=Time)
+    time: StandingClock = field(default_factory=StandingClock)
     recipients: tuple[Recipient, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     settled: list[Delivery] = field(default_factory=list)
     timeout: float = 20
 
     async def open(self, token: str | None = None) -> "House":
-        self.catalogue = await Catalogue.open(self.folder / "catalogue.db", clock=self.time.clock)
+        self.catalogue = await Catalogue.open(self.folder / "catalogue.db", clock=self.time)
         session = LoopbackSession(api=TelegramAPIServer.from_base(self.standin.url), timeout=self.timeout)
         self.bot = Bot(token or self.standin.bot().token, session=session)
         self.ledger = self.make_ledger()
@@ -152,7 +84,7 @@ class House:
         self.notices = NoticeSender(self.catalogue, channels, settings, nursery)
         return Ledger(
             self.catalogue, destinations, channels, settings, nursery,
-            caption=words, clock=self.time.clock, settled=self.settled.append,
+            caption=words, clock=self.time, settled=self.settled.append,
         )  # fmt: skip
 
     async def close(self) -> None:
@@ -179,7 +111,7 @@ class House:
         self, size: int = 300_000, *, databases: tuple[str, ...] = ("shop.db",), skipped: tuple[SkippedRecord, ...] = ()
     ) -> Backup:
         """Store a backup with an archive of random bytes; each one is an hour younger than the one before."""
-        started_at = self.time.clock()
+        started_at = self.time()
         name = f"database_backup_{started_at:%Y%m%d_%H%M%S}.zip"
         content = random.Random(name).randbytes(size)
         (self.folder / name).write_bytes(content)
@@ -242,25 +174,6 @@ def joined(chat: Person | Group) -> bytes:
 
 async def caption(backup: Backup, volume: Volume, _: Recipient) -> str:
     return f"<b>{backup.archive_name}</b> {volume.number} of {volume.total}"
-
-
-def backed_up(name: str, taken_at: datetime) -> BackedUp:
-    return BackedUp(
-        name=name,
-        path=f"/srv/{name}",
-        sha256="0" * 64,
-        bytes=4096,
-        compressed_bytes=900,
-        page_size=4096,
-        page_count=1,
-        journal_mode="wal",
-        application_id=0,
-        user_version=0,
-        sqlite_version="3.45.0",
-        taken_at=taken_at,
-        verdict=Verdict.OK,
-        method=CheckMethod.FULL,
-    )
 
 
 def volume_of(archive: Path, *, number: int = 1, total: int = 1, offset: int = 0, count: int | None = None) -> Volume:

@@ -276,3 +276,9 @@ def mail_destination(
 ) -> MailDestination:
     limits = {"max_bytes": 2 * MB, "max_mails": 5, **limits}
     return MailDestination(mail_client(port, server=server, tls=tls), words=WORDS, **limits)
+
+
+STORE = f"s3://{BUCKET}/box"
+
+
+KEYS = {"S3_ACCESS_KEY_ID": "key", "S3_SECRET_ACCESS_KEY": "a-secret-of-s3"}

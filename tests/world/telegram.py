@@ -1,0 +1,17 @@
+"""aiogram bots for a server on loopback."""
+
+from collections.abc import Callable
+
+from aiogram import Bot
+from aiogram.client.session.aiohttp import AiohttpSession
+
+MakeBot = Callable[..., Bot]
+
+
+class LoopbackSession(AiohttpSession):
+    """aiogram's session without the quarter of a second it waits for TLS to close: there is no TLS here."""
+
+    async def close(self) -> None:
+        """Close the connections at once."""
+        if self._session is not None and not self._session.closed:
+            await self._session.close()
