@@ -4,36 +4,52 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 import tempfile
+import time
+from importlib import import_module
 from pathlib import Path
 
-from benchmarks import elsewhere, loop, memory, restore, sealing, small, speed, upload, writers
+from benchmarks import machine
 
 MEASURES = {
-    "speed": speed.measure,
-    "small": small.measure,
-    "memory": memory.measure,
-    "sealing": sealing.measure,
-    "writers": writers.measure,
-    "loop": loop.measure,
-    "upload": upload.measure,
-    "restore": restore.measure,
-    "elsewhere": elsewhere.measure,
+    "speed": "a backup against stock tools and other programs, on one database of each kind",
+    "hours": "several databases, and hours in which little or nothing changed",
+    "commands": "what a command costs before it does anything",
+    "service": "the service: memory, its start, an idle minute",
+    "small": "five small databases in a warm process, to ten admins",
+    "restore": "back into the live database, and from the chat alone",
+    "memory": "peak memory by size",
+    "sealing": "what sealing adds",
+    "writers": "what a writer feels",
+    "loop": "how long a button may have to wait",
+    "upload": "bytes uploaded for many admins",
+    "elsewhere": "peak memory of an upload to S3 and of a mail",
 }
+"""What is measured, by the name of the module that does."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("measures", nargs="*", choices=[*MEASURES, []], help="which; all by default")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Prints tables of ratios against stock tools, each measured in one run.",
+        epilog="; ".join(f"{name}: {what}" for name, what in MEASURES.items()),
+    )
+    parser.add_argument("measures", nargs="*", metavar="NAME", choices=[*MEASURES, []], help="which; all by default")
     parser.add_argument("--mb", type=int, default=300, help="size of the large database, in MB")
     parser.add_argument("--runs", type=int, default=3, help="runs of each; the median counts")
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder by default")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=chosen.folder, prefix="courier-bench-") as folder:
-        for name in chosen.measures or MEASURES:
-            print(f"\n## {name}\n", flush=True)
-            for line in asyncio.run(MEASURES[name](Path(folder), chosen.mb, chosen.runs)):
-                print(line, flush=True)
+    print(machine.described())
+    for name in chosen.measures or MEASURES:
+        print(f"{name} …", file=sys.stderr, flush=True)
+        busy, start = machine.Busyness(), time.monotonic()
+        with tempfile.TemporaryDirectory(dir=chosen.folder, prefix="courier-bench-") as folder:
+            lines = asyncio.run(import_module(f"benchmarks.{name}").measure(Path(folder), chosen.mb, chosen.runs))
+        print(f"\n## {name}: {MEASURES[name]}\n")
+        for line in lines:
+            print(line)
+        print(f"\n{time.monotonic() - start:.0f} s, {busy}", flush=True)
 
 
 if __name__ == "__main__":

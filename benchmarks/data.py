@@ -1,4 +1,4 @@
-"""The databases that are measured: one that compresses badly, one that compresses well, and the small set."""
+"""Makes the databases that are measured."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import random
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-
-from bot.demo.samples import make_samples
 
 WORDS = ["backup", "restore", "premium", "monthly", "chart", "alert", "price", "volume", "signal", "channel", "invite"]
 
@@ -84,7 +82,36 @@ def noise(path: Path, megabytes: int) -> Path:
     return path
 
 
-def small_set(folder: Path) -> tuple[Path, ...]:
-    """The five databases of the demo, 3.2 MB together."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return make_samples(folder)
+def full_text(path: Path, megabytes: int) -> Path:
+    """D: a full-text index (FTS5) with its documents."""
+    chance = random.Random(3)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("PRAGMA synchronous=OFF; CREATE VIRTUAL TABLE documents USING fts5(title, body);")
+        while path.stat().st_size < megabytes * 1e6:
+            with connection:
+                connection.executemany(
+                    "INSERT INTO documents VALUES (?, ?)",
+                    (
+                        (
+                            f"{chance.choice(WORDS)} {chance.randrange(10_000)}",
+                            " ".join(chance.choice(WORDS) + str(chance.randrange(3000)) for _ in range(60)),
+                        )
+                        for _ in range(5_000)
+                    ),
+                )
+    return path
+
+
+def forty_tables(path: Path, megabytes: int) -> Path:
+    """E: forty small tables, each with an index."""
+    chance = random.Random(4)
+    rows = max(10, megabytes * 1_000_000 // 40 // 60)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for number in range(40):
+            connection.execute(f"CREATE TABLE t{number} (id INTEGER PRIMARY KEY, at INTEGER, word TEXT)")
+            connection.execute(f"CREATE INDEX at{number} ON t{number} (at)")
+            connection.executemany(
+                f"INSERT INTO t{number} (at, word) VALUES (?, ?)",
+                ((chance.randrange(2**31), chance.choice(WORDS) * 3) for _ in range(rows)),
+            )
+    return path

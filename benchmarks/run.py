@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from loguru import logger
+
 from bot.app.service import open_courier
 from bot.cli.opening import open_for_restore
 from bot.config.settings import Settings, load_settings
@@ -15,6 +17,8 @@ from bot.services.concurrency.abort import Abort
 from bot.services.manager import Courier
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import find_source
+
+logger.remove()  # the tables alone are printed
 
 
 def settings_for(folder: Path, sources: Iterable[Path], **more: str) -> Settings:

@@ -7,8 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from benchmarks import data
 from benchmarks.run import courier_for, timed_backup
+from bot.demo.samples import make_samples
 from bot.demo.stand_in.standin import StandIn
 
 ADMINS = 10
@@ -16,7 +16,8 @@ ADMINS = 10
 
 async def measure(folder: Path, megabytes: int, runs: int) -> list[str]:
     """Medians over ten backups after two warm ones."""
-    sources = data.small_set(folder / "set")
+    (folder / "set").mkdir()
+    sources = make_samples(folder / "set")
     stock = folder / "stock.zip"
     subprocess.run(["zip", "-6", "-q", "-j", str(stock), *map(str, sources)], check=True)
     stored, whole, uploaded = [], [], 0

@@ -1,80 +1,117 @@
-"""The whole way against the stock chain (`sqlite3 .backup`, integrity_check, `zip -6`) and against its own limit."""
+"""Measures one backup as a whole process, against stock tools and other programs, on one database of each kind."""
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-import statistics
-import subprocess
-import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from benchmarks import data
-from benchmarks.run import courier_for, timed_backup
-from bot.models import CheckMethod, Database
-from bot.services.concurrency.abort import Abort
-from bot.services.snapshot.check import check_snapshot
-from bot.services.snapshot.snapshot import take_snapshot
+from benchmarks.process import Cost, archived, configured, courier, in_turn, middle, ratio, run
+
+KINDS: dict[str, tuple[Callable[[Path, int], Path], float]] = {
+    "indexed": (data.indexed, 1),
+    "text": (data.texts, 1 / 3),
+    "wide blobs": (data.noise, 1 / 3),
+    "full text (FTS5)": (data.full_text, 1 / 3),
+    "forty small tables": (data.forty_tables, 1 / 30),
+}
+"""How each is made, and its share of the size that was asked for."""
 
 
-def stock_chain(source: Path, folder: Path) -> tuple[float, int]:
-    """Seconds and bytes of what a careful person does with stock tools, one after another."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    copy, archive = folder / source.name, folder / "stock.zip"
-    start = time.perf_counter()
-    subprocess.run(["sqlite3", str(source), f".backup '{copy}'"], check=True)
-    subprocess.run(["sqlite3", str(copy), "PRAGMA integrity_check"], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["zip", "-6", "-q", "-j", str(archive), str(copy)], check=True)
-    return time.perf_counter() - start, archive.stat().st_size
+class Ways:
+    """Every way to back up one database; `sizes` holds the bytes that each left."""
 
+    def __init__(self, source: Path, folder: Path) -> None:
+        self._source, self._folder = source, folder
+        self.sizes: dict[str, int] = {}
 
-async def limit(source: Path, folder: Path) -> float:
-    """Seconds of snapshot and full check alone: nothing that proves a database can be faster."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    start = time.perf_counter()
-    snapshot = await take_snapshot(
-        Database(path=source, name=source.name), folder / "copy.db", busy_timeout=5, abort=Abort()
-    )
-    await check_snapshot(snapshot, CheckMethod.FULL, abort=Abort())
-    return time.perf_counter() - start
+    def stock(self) -> Cost:
+        """What a careful person does with stock tools, one after another."""
+        copy, archive, cost = self._copied()
+        cost += run("zip", "-6", "-q", "-j", archive, copy)
+        self.sizes["stock"] = archive.stat().st_size
+        return cost
 
+    def limit(self) -> Cost:
+        """The copy and its check alone: nothing that proves a database needs less."""
+        return self._copied()[2]
 
-async def ours(source: Path, folder: Path, compression: str) -> tuple[float, int]:
-    shutil.rmtree(folder, ignore_errors=True)
-    async with courier_for(folder, [source], COMPRESSION=compression) as courier:
-        seconds, result = await timed_backup(courier)
-    return seconds, result.backup.archive_bytes
+    def pigz(self) -> Cost:
+        copy, _, cost = self._copied()
+        cost += run("pigz", "-6", "-k", copy)
+        self.sizes["pigz"] = copy.with_name(f"{copy.name}.gz").stat().st_size
+        return cost
+
+    def borg(self) -> Cost:
+        """Copied and checked before, as its own manual asks for; compressed, unsealed, and read back by `check`."""
+        copy, repository, cost = self._copied()
+        more = {"BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes", "BORG_BASE_DIR": str(self._folder)}
+        cost += run("borg", "init", "-e", "none", repository, more=more)
+        cost += run("borg", "create", "-C", "zlib,6", f"{repository}::one", copy, more=more)
+        cost += run("borg", "check", "--verify-data", repository, more=more)
+        self.sizes["borg"] = _bytes_in(repository)
+        return cost
+
+    def restic(self) -> Cost:
+        """Copied and checked before; always sealed, and read back by `check --read-data`."""
+        copy, repository, cost = self._copied()
+        more = {"RESTIC_PASSWORD": "x", "RESTIC_REPOSITORY": str(repository), "RESTIC_CACHE_DIR": f"{copy}.cache"}
+        for words in (["init"], ["backup", str(copy)], ["check", "--read-data"]):
+            cost += run("restic", "-q", *words, more=more)
+        self.sizes["restic"] = _bytes_in(repository)
+        return cost
+
+    def ours(self, compression: str) -> Cost:
+        """`sqlite-courier backup`, its start included."""
+        folder = self._folder / "courier"
+        shutil.rmtree(folder, ignore_errors=True)
+        cost = courier(configured(folder, [self._source], COMPRESSION=compression), "backup", "--no-deliver")
+        self.sizes[compression] = archived(folder)
+        return cost
+
+    def _copied(self) -> tuple[Path, Path, Cost]:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(parents=True)
+        copy = self._folder / self._source.name
+        cost = run("sqlite3", self._source, f".backup '{copy}'") + run("sqlite3", copy, "PRAGMA integrity_check")
+        return copy, self._folder / "stored.zip", cost
 
 
 async def measure(folder: Path, megabytes: int, runs: int) -> list[str]:
-    """One table row per database and way; ratios within the same round, their median printed."""
+    """A row per database and way; each round runs all ways, and ratios are taken within it."""
     lines = [
-        "| database | way | seconds | times faster than stock | archive vs zip -6 | times the limit |",
-        "|---|---|---|---|---|---|",
+        "| database | way | CPU s | × stock | wall s | × stock | × limit | size × zip -6 | peak MB |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    for name, make, size in (("A, indexed", data.indexed, megabytes), ("B, text", data.texts, megabytes * 2 // 3)):
-        source = await asyncio.to_thread(make, folder / f"{name[0]}.db", size)
-        await asyncio.to_thread(source.read_bytes)  # warm cache; nothing has it open
-        rounds: list[dict[str, tuple[float, int]]] = []
-        for _ in range(runs):
-            rounds.append(
-                {
-                    "stock": await asyncio.to_thread(stock_chain, source, folder / "stock"),
-                    "limit": (await limit(source, folder / "limit"), 0),
-                    "auto": await ours(source, folder / "auto", "auto"),
-                    "fast": await ours(source, folder / "fast", "fast"),
-                    "small": await ours(source, folder / "small", "small"),
-                }
-            )
-        for way in ("stock", "limit", "auto", "fast", "small"):
-            seconds = statistics.median(r[way][0] for r in rounds)
-            faster = statistics.median(r["stock"][0] / r[way][0] for r in rounds)
-            over_limit = statistics.median(r[way][0] / r["limit"][0] for r in rounds)
-            bigger = rounds[0][way][1] / rounds[0]["stock"][1]
-            size_text = f"{bigger:.3f}" if bigger else "—"
-            lines.append(
-                f"| {name} {size} MB | {way} | {seconds:.2f} | {faster:.2f} | {size_text} | {over_limit:.2f} |"
-            )
-    return lines
+    for name, (make, share) in KINDS.items():
+        source = make(folder / "source.db", max(3, round(megabytes * share)))
+        size = source.stat().st_size / 1e6
+        ways = Ways(source, folder / "work")
+        chosen: dict[str, Callable[[], Cost]] = {"stock": ways.stock, "limit": ways.limit}
+        for compression in ("auto", "fast", "small"):
+            chosen[compression] = partial(ways.ours, compression)
+        if name == "indexed":
+            peers = {"pigz": ways.pigz, "borg": ways.borg, "restic": ways.restic}
+            chosen |= {tool: way for tool, way in peers.items() if shutil.which(tool)}
+        costs = in_turn(chosen, runs)
+        for way, spent in costs.items():
+            cells = [
+                f"{middle(spent, 'cpu'):.2f}",
+                f"{ratio(spent, costs['stock'], 'cpu'):.2f}",
+                f"{middle(spent, 'wall'):.2f}",
+                f"{ratio(spent, costs['stock'], 'wall'):.2f}",
+                f"{ratio(spent, costs['limit'], 'wall'):.2f}",
+                f"{ways.sizes[way] / ways.sizes['stock']:.3f}" if way in ways.sizes else "",
+                f"{max(cost.peak_mb for cost in spent):.0f}",
+            ]
+            lines.append(f"| {name} {size:.0f} MB | {way} | {' | '.join(cells)} |")
+        for file in folder.glob("source.db*"):
+            file.unlink()
+    absent = [tool for tool in ("pigz", "borg", "restic") if not shutil.which(tool)]
+    return [*lines, *([f"\nNot installed here, and left out: {', '.join(absent)}."] if absent else [])]
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
