@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from bot.models import SkipReason
+    from bot.models import SkippedRecord, SkipReason
 
 
 class CourierError(Exception):
@@ -60,7 +60,11 @@ class SnapshotError(CourierError, code="snapshot", exit_code=6):
 
 
 class NothingToBackUpError(CourierError, code="nothing", exit_code=7):
-    """No database could be backed up at all."""
+    """No database could be backed up at all; `skipped` says why, one by one."""
+
+    def __init__(self, sentence: str, *, hint: str = "", skipped: tuple[SkippedRecord, ...] = ()) -> None:
+        super().__init__(sentence, hint=hint)
+        self.skipped = skipped
 
 
 class ArchiveError(CourierError, code="archive", exit_code=8):

@@ -134,7 +134,7 @@ def test_the_vocabulary_has_one_address() -> None:
     ("library", "home"),
     [
         ("aiocron", "bot.services.schedule.scheduler"),
-        ("zipstream", "bot.services.archive.write"),
+        ("zipstream", "bot.services.archive.stream"),
         ("pyrage", "bot.services.sealing.age"),
     ],
 )

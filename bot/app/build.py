@@ -225,7 +225,7 @@ def _build(  # noqa: PLR0915 - one list of parts
     )
 
     # --- runs ---
-    under_way = RunsUnderWay(RunLock(store.folder, clock=clock))
+    under_way = RunsUnderWay(RunLock(store.folder, clock=clock), ended=events.happened)
     announcer = RestoreAnnouncer(settings, catalogue, notifier, under_way=under_way, news=events.news)
     restores = RestoreSessions(
         settings,
@@ -246,14 +246,10 @@ def _build(  # noqa: PLR0915 - one list of parts
         preferences=preferences,
         alarms=alarms,
         housekeeping=housekeeping,
-        settle=restores.settle,
-        discover=find_all,
         under_way=under_way,
-        ended=events.happened,
-        clock=clock,
     )
     under_way.add(lambda: runs.running)
-    under_way.add(lambda: restores.running)
+    under_way.add(lambda: restores.running, settle=restores.settle)
     drills = Drills(catalogue, store, telegram.files, recorded=events.happened, keys=settings.keys, clock=clock)
     inbox = Inbox(
         InboxContext(

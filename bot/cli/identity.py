@@ -16,7 +16,7 @@ from bot.errors import CourierError, SealError, SettingsError
 from bot.journal.redaction import redact
 from bot.services.sealing.age import has_key_for
 from bot.services.sealing.header import read_header
-from bot.services.sealing.keys import Keys, joined, read_identity_file, secret_keys_in
+from bot.services.sealing.keys import NO_KEYS, Keys, read_identity_file, secret_keys_in
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ def keys_of(settings: Settings, identity: Sequence[Path]) -> Keys:
             found.append(Keys(identities=read_identity_file(path)))
         except ValueError as error:
             raise SettingsError((f"--identity is {str(path)!r}, which {error}",)) from None
-    return joined(found)
+    return sum(found, NO_KEYS)
 
 
 async def asking(work: Callable[[Keys], Awaitable[T]], keys: Keys, *, ask: bool) -> T:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -40,8 +39,6 @@ class Archive:
     path: Path
     bytes: int
     sha256: str
-    members: tuple[Member, ...]
-    created_at: datetime
     sealed: str = ""
 
 

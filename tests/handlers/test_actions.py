@@ -151,15 +151,15 @@ async def test_a_run_of_another_process_is_followed(standin: StandIn, tmp_path: 
         async with open_courier(settings, deliver=False) as other:
             gate, reached = asyncio.Event(), asyncio.Event()
             runs = other.runs
-            plan = runs._plan
+            plan = runs._plan_archive
 
-            async def slow(run, work):  # type: ignore[no-untyped-def]
+            async def slow(run):  # type: ignore[no-untyped-def]
                 runs._report(run, Progress(stage=Stage.CHECK))
                 reached.set()
                 await gate.wait()
-                return await plan(run, work)
+                return await plan(run)
 
-            runs._plan = slow  # type: ignore[method-assign]
+            runs._plan_archive = slow  # type: ignore[method-assign]
             work = asyncio.create_task(other.runs.back_up(trigger=Trigger.COMMAND, requested_by="the command line"))
             await reached.wait()
             await opened(ann, "Database Backup")

@@ -7,7 +7,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from bot.models import (
     Compression,
     Database,
     Member,
+    ReportBytes,
     SkippedRecord,
     SkipReason,
     Snapshot,
@@ -29,7 +30,8 @@ from bot.models import (
 )
 from bot.services.archive.backup_info import build_info
 from bot.services.archive.manifest import Manifest, backed_up, build_manifest
-from bot.services.archive.write import MemberSource, write_archive
+from bot.services.archive.stream import MemberSource
+from bot.services.archive.write import ArchiveWriter
 from bot.services.concurrency.abort import Abort
 from tests.world.databases import make_database
 
@@ -78,6 +80,28 @@ def manifest_of(members: Sequence[Member], files: dict[str, Path], **changes: An
     )
 
 
+Closing = Callable[[Sequence[Member]], Awaitable[Sequence[MemberSource]]]
+
+
+async def nothing(_members: Sequence[Member]) -> Sequence[MemberSource]:
+    return ()
+
+
+async def write_sources(
+    target: Path,
+    sources: Sequence[MemberSource],
+    closing: Closing = nothing,
+    *,
+    progress: ReportBytes = lambda _done, _total: None,
+    compression: Compression = Compression.AUTO,
+    abort: Abort | None = None,
+    **options: Any,
+) -> Archive:
+    """Write an archive of sources; `closing` gets their members and says what closes it."""
+    async with ArchiveWriter(target, compression=compression, abort=abort or Abort(), **options) as writer:
+        return await writer.finish(await closing(await writer.write(sources, progress=progress)))
+
+
 async def archived(folder: Path, contents: dict[str, bytes], **options: Any) -> Archive:
     """Write a complete archive of these contents, with its manifest and its info file."""
     files = {}
@@ -85,7 +109,10 @@ async def archived(folder: Path, contents: dict[str, bytes], **options: Any) -> 
         files[name] = folder / f"snapshot-{number}"
         files[name].write_bytes(content)
 
-    async def epilogue(members: Sequence[Member]) -> Sequence[MemberSource]:
+    members_seen = options.pop("members_seen", list)
+
+    async def described(members: Sequence[Member]) -> Sequence[MemberSource]:
+        members_seen(members)
         manifest = manifest_of(members, files)
         info = build_info(manifest, "database_backup_20260329_013007.zip")
         return (
@@ -93,10 +120,11 @@ async def archived(folder: Path, contents: dict[str, bytes], **options: Any) -> 
             MemberSource(name=MANIFEST_NAME, content=manifest.to_json(), modified=MOMENT),
         )
 
-    return await write_archive(
+    return await write_sources(
         options.pop("target", folder / "database_backup_20260329_013007.zip"),
         [MemberSource(name=name, file=file, modified=MOMENT) for name, file in files.items()],
-        **{"epilogue": epilogue, "compression": Compression.AUTO, "abort": Abort()} | options,
+        options.pop("closing", described),
+        **options,
     )
 
 

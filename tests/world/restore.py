@@ -10,9 +10,8 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 from bot.clock import utc_now
-from bot.models import Backup, BackupState, CheckMethod, Compression, Database, RestoreProgress, RestoreResult, Trigger
-from bot.services.backup.pipeline import BackupPlan, make_backup
-from bot.services.catalogue import Catalogue
+from bot.models import Backup, Database, RestoreProgress, RestoreResult, Trigger
+from bot.services.catalogue import Catalogue, record_stored
 from bot.services.concurrency.abort import Abort
 from bot.services.files.store import Store
 from bot.services.restore.context import RestoreContext, StepHook, no_hook
@@ -20,6 +19,7 @@ from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import RestoreSource, find_source
 from bot.services.restore.targets import Configured
 from bot.services.snapshot.databases import Discovery
+from tests.world.backups import make_backup
 from tests.world.bank import TOTAL
 
 ROOT = Path(__file__).parents[2]
@@ -54,36 +54,15 @@ class Rig:
 
     async def back_up(self, databases: Sequence[Database] = ()) -> Backup:
         """Make a proven backup of the databases and record it."""
-        async with self.opened() as restorer, self.store.run_folder() as work:
+        async with self.opened() as restorer:
             catalogue, started_at = restorer.context.catalogue, utc_now()
             backup_id = await catalogue.backups.begin(
                 trigger=Trigger.COMMAND, requested_by="a test", started_at=started_at
             )
-            product = await make_backup(
-                BackupPlan(
-                    databases=tuple(databases) or self.databases,
-                    missing=(),
-                    target=self.store.folder / await self.store.name_archive(started_at),
-                    work=work,
-                    started_at=started_at,
-                    trigger=Trigger.COMMAND,
-                    host="here",
-                    timezone="UTC",
-                    check=CheckMethod.FULL,
-                    compression=Compression.FAST,
-                    busy_timeout=20,
-                    allow_journal_recovery=False,
-                ),
-                abort=Abort(),
-                report=lambda _: None,
-            )
-            return await catalogue.backups.finish(
-                backup_id,
-                state=BackupState.STORED,
-                finished_at=utc_now(),
-                archive=product.archive,
-                databases=product.databases,
-                skipped=product.skipped,
+            target = self.store.folder / await self.store.name_archive(started_at)
+            databases = tuple(databases) or self.databases
+            return await record_stored(
+                catalogue, backup_id, *await make_backup(target, databases, self.store.work / "a run")
             )
 
     async def restore(

@@ -6,91 +6,76 @@ No other key is needed for it than the one that lives in the seal alone, and is 
 from __future__ import annotations
 
 import io
-import zipfile
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from isal import isal_zlib
 
 from bot.errors import ArchiveError, CourierError, SealError
-from bot.models import Member
-from bot.services.archive.proof import ArchiveProof
+from bot.services.archive.proof import UNPROVEN, ArchiveProof, require_listed
+from bot.services.archive.stream import MemberStream
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
 from bot.services.files.part_file import PartFile
 from bot.services.sealing.age import Sealing, open_sealed
-from bot.services.sealing.keys import Seal
 from bot.services.zip.records import ZipEntry
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-AT_ONCE = 1 << 18
-"""Bytes of the ZIP that are handed to the seal at once."""
 
-_UNPROVEN = "The archive could not be proven"
+class SealedOutput:
+    """Seals the ZIP as it comes, and proves it by opening the file with a key that only this object has."""
 
+    at_once = 1 << 18  # bytes of the ZIP that are handed to the seal
 
-class Stream(Protocol):
-    """The ZIP as it is made. Close both it and what it streams."""
+    def __init__(self, part: PartFile, proof: ArchiveProof, sealing: Sealing, abort: Abort) -> None:
+        self._part, self._proof, self._sealing, self._abort = part, proof, sealing, abort
+        self._zip_crc32 = self._zip_bytes = 0
 
-    entries: list[ZipEntry]
-    members: list[Member]
+    async def write(self, pieces: Sequence[bytes]) -> None:
+        """Seal the next pieces. Raises `ArchiveError`, `NoSpaceError`."""
+        for piece in pieces:
+            self._zip_crc32 = isal_zlib.crc32(piece, self._zip_crc32)
+            self._zip_bytes += len(piece)
+        await self._part.write(await self._sealing.take(pieces))
 
-    def stream(self) -> AsyncGenerator[bytes, None]: ...
+    async def prove(self, stream: MemberStream) -> str:
+        """Return for whom it is sealed, as the file's own header says.
 
-    async def aclose(self) -> None: ...
+        The file is read from its first byte to its last and opened; every member is inflated out of it and compared
+        with what was read from the snapshots, its directory with what was written, and its bytes with those that were
+        handed over. Memory stays flat. Raises `ArchiveError`, `NoSpaceError`, `AbortedError`.
+        """
+        await self._part.write(await self._sealing.finish())
+        self._part.sync_behind()
+        own = Abort(parent=self._abort)
+        tail = _Tail(stream.entries, self._zip_bytes)
+        label = await run_to_end(partial(self._open, tail, own.check), stop=own.set)
+        if (self._proof.position, self._proof.crc32) != (self._zip_bytes, self._zip_crc32):
+            raise ArchiveError(f"{UNPROVEN}: what comes out of its seal is not what went in.")
+        self._proof.conclude(stream.members)
+        require_listed(io.BufferedReader(tail), stream.entries, UNPROVEN)
+        return label
 
+    def _open(self, tail: _Tail, check: Callable[[], None]) -> str:
+        def take(content: bytes) -> None:
+            self._proof.take(content)
+            tail.take(content)
 
-async def write_sealed(stream: Stream, part: PartFile, proof: ArchiveProof, seal: Seal, abort: Abort) -> str:
-    """Seal the stream into the file and prove it; return for whom it is sealed, as the file's own header says.
-
-    The file is read from its first byte to its last and opened with a key that only this call has; every member is
-    inflated out of it and compared with what was read from the snapshots, its directory with what was written, and
-    its bytes with those that were handed over. Memory stays flat. Raises `ArchiveError`, `NoSpaceError`, `SealError`,
-    `AbortedError`.
-    """
-    zip_crc32 = zip_bytes = 0
-    async with Sealing(seal) as sealing, aclosing(stream), aclosing(stream.stream()) as chunks:
-        waiting, collected = list[bytes](), 0
-        async for chunk in chunks:
-            zip_crc32 = isal_zlib.crc32(chunk, zip_crc32)
-            zip_bytes += len(chunk)
-            waiting.append(chunk)
-            collected += len(chunk)
-            if collected >= AT_ONCE:
-                await part.write(await sealing.take(waiting))
-                waiting, collected = [], 0
-        await part.write(await sealing.take(waiting))
-        await part.write(await sealing.finish())
-        part.sync_behind()
-        own = Abort(parent=abort)
-        tail = _Tail(stream.entries, zip_bytes)
-
-        def opened() -> str:
-            def take(content: bytes) -> None:
-                proof.take(content)
-                tail.take(content)
-
-            try:
-                found = open_sealed([part.path], sealing.key, take, name=part.target.name, check=own.check)
-            except (ArchiveError, SealError) as error:
-                raise _unproven(error) from error
-            if (found.bytes, found.sha256) != (part.written, part.sha256):
-                raise ArchiveError(f"{_UNPROVEN}: the file does not hold what was written to it.")
-            return sealing.require_sealed(found.header)
-
-        label = await run_to_end(opened, stop=own.set)
-    if (proof.position, proof.crc32) != (zip_bytes, zip_crc32):
-        raise ArchiveError(f"{_UNPROVEN}: what comes out of its seal is not what went in.")
-    proof.conclude(stream.members)
-    tail.conclude()
-    return label
+        part = self._part
+        try:
+            found = open_sealed([part.path], self._sealing.key, take, name=part.target.name, check=check)
+        except (ArchiveError, SealError) as error:
+            raise _unproven(error) from error
+        if (found.bytes, found.sha256) != (part.written, part.sha256):
+            raise ArchiveError(f"{UNPROVEN}: the file does not hold what was written to it.")
+        return self._sealing.require_sealed(found.header)
 
 
 def _unproven(error: CourierError) -> ArchiveError:
-    sentence = error.sentence if error.sentence.startswith(_UNPROVEN) else f"{_UNPROVEN}: {error.sentence}"
+    sentence = error.sentence if error.sentence.startswith(UNPROVEN) else f"{UNPROVEN}: {error.sentence}"
     return ArchiveError(sentence, hint=error.hint)
 
 
@@ -99,7 +84,6 @@ class _Tail(io.RawIOBase):
 
     def __init__(self, entries: Sequence[ZipEntry], size: int) -> None:
         last = max(entries, key=lambda entry: entry.offset)
-        self._entries = entries
         self._start, self._size = last.offset + last.compressed_bytes, size
         self._content = bytearray()
         self._taken = self._position = 0
@@ -107,18 +91,6 @@ class _Tail(io.RawIOBase):
     def take(self, content: bytes) -> None:
         self._content += content[max(0, self._start - self._taken) :]
         self._taken += len(content)
-
-    def conclude(self) -> None:
-        """Raise `ArchiveError` unless the directory lists the members that were written."""
-        try:
-            with zipfile.ZipFile(io.BufferedReader(self)) as directory:
-                found = [
-                    (i.filename, i.CRC, i.compress_size, i.file_size, i.header_offset) for i in directory.infolist()
-                ]
-        except zipfile.BadZipFile as error:
-            raise ArchiveError(f"{_UNPROVEN}: {error}.") from error
-        if found != [(e.name, e.crc32, e.compressed_bytes, e.bytes, e.offset) for e in self._entries]:
-            raise ArchiveError(f"{_UNPROVEN}: its directory does not list the members that were written.")
 
     # --- as a file ---
 

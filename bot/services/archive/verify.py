@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bot.errors import DamagedArchiveError
-from bot.models import INFO_NAME, MANIFEST_NAME, Archive, BackedUp, Member
+from bot.models import INFO_NAME, MANIFEST_NAME, Archive, BackedUp
 from bot.services.archive.manifest import Manifest, manifest_in
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.memory import keep_memory_flat
@@ -58,18 +58,14 @@ def _verified(
         databases = {database.name: database for database in manifest.databases}
         _compare_names(archive, databases)
         walk = _Walk(archive, records)
-        members = []
         for entry in archive.entries:
-            members.append((yield from walk.member(entry, databases.get(entry.name))))
+            yield from walk.member(entry, databases.get(entry.name))
         yield from walk.end()
     if expected_sha256 and walk.sha256 != expected_sha256.lower():
         raise DamagedArchiveError(
             f"{path.name} is sound in itself, but not the archive that was written under its name."
         )
-    proven = Archive(
-        path=path, bytes=walk.size, sha256=walk.sha256, members=tuple(members), created_at=manifest.created_at
-    )
-    return proven, manifest
+    return Archive(path=path, bytes=walk.size, sha256=walk.sha256), manifest
 
 
 def _compare_names(archive: ZipReader, databases: Mapping[str, BackedUp]) -> None:
@@ -109,29 +105,21 @@ class _Walk:
     def sha256(self) -> str:
         return self._sha256.hexdigest()
 
-    def member(self, entry: ZipEntry, database: BackedUp | None) -> Generator[Position, None, Member]:
+    def member(self, entry: ZipEntry, database: BackedUp | None) -> Iterator[Position]:
         """Read one member with its header and descriptor, which must be where the walk stands."""
         if entry.offset != self._position:
             raise self._changed(f"{entry.name} is not where its directory says")
         self._expect(self._records.local_header(entry), f"the header of {entry.name}")
-        start = self._position
         sha256 = hashlib.sha256()
         for piece in self._archive.inflate(entry, sha256=sha256):
             self._seen(piece)
             yield self._position, self.size
         if database is not None and sha256.hexdigest() != database.sha256:
-            raise self._damaged(f"{entry.name} is not the database that its manifest describes (SHA-256)")
+            what = f"{entry.name} is not the database that its manifest describes (SHA-256)"
+            raise DamagedArchiveError(f"{self._archive.name} is damaged: {what}.")
         self._expect(self._records.descriptor(entry), f"the descriptor of {entry.name}")
-        return Member(
-            name=entry.name,
-            bytes=entry.bytes,
-            compressed_bytes=entry.compressed_bytes,
-            crc32=entry.crc32,
-            sha256=sha256.hexdigest(),
-            offset=start,
-        )
 
-    def end(self) -> Generator[Position, None, None]:
+    def end(self) -> Iterator[Position]:
         """Read the directory and what closes it; nothing may follow."""
         offset = self._position
         for entry in self._archive.entries:
@@ -155,6 +143,3 @@ class _Walk:
     def _changed(self, what: str) -> DamagedArchiveError:
         """What another packer does, and a flipped bit too: it says nothing of the databases."""
         return DamagedArchiveError(f"{self._archive.name} is not as it was written: {what}.", hint=_ANEW)
-
-    def _damaged(self, what: str) -> DamagedArchiveError:
-        return DamagedArchiveError(f"{self._archive.name} is damaged: {what}.")

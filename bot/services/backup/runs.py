@@ -1,25 +1,22 @@
-"""Runs backups one at a time: makes the archive, delivers it, and records the outcome whatever it is."""
+"""Runs backups one at a time; `Runs.back_up` is the whole of a run, from its plan to its pruning and delivery."""
 
 from __future__ import annotations
 
 import asyncio
 import platform
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
+from functools import partial
 
 from loguru import logger
 
-from bot.clock import Clock
 from bot.config.settings import Settings
-from bot.errors import AbortedError, BusyError, CourierError, NotFoundError, TelegramError
+from bot.errors import BusyError, CourierError, NotFoundError, TelegramError
 from bot.models import (
     Backup,
-    BackupState,
     Delivery,
-    DeliveryState,
     Progress,
     Recipient,
     RunInProgress,
@@ -28,8 +25,10 @@ from bot.models import (
     Trigger,
 )
 from bot.services.alarms.alarms import Alarms
-from bot.services.backup.pipeline import BackupPlan, NothingLeftError, make_backup
-from bot.services.catalogue import Catalogue
+from bot.services.archive.snapshots import ArchivePlan
+from bot.services.backup.checks import archive_checked, checking, counting
+from bot.services.backup.discover import discover
+from bot.services.catalogue import Catalogue, record_delivered, record_stored, recorded
 from bot.services.concurrency.abort import Abort
 from bot.services.delivery.ledger import Ledger
 from bot.services.files.locks import what_runs
@@ -37,10 +36,12 @@ from bot.services.files.store import Store
 from bot.services.files.under_way import RunsUnderWay
 from bot.services.messages.preferences import Preferences
 from bot.services.retention.housekeeping import Housekeeping, where_gone
-from bot.services.snapshot.databases import Discovery
+from bot.services.snapshot.snapshot import take_snapshot, take_snapshots
 
 FINISH_WITHIN = 2.0
 """Seconds a shutdown gives the running stage before it is abandoned; ten in all, with delivery and closing."""
+
+_BY_THE_CLOCK = (Trigger.SCHEDULE, Trigger.CATCH_UP)
 
 
 @dataclass(slots=True)
@@ -50,9 +51,9 @@ class _Run:
     trigger: Trigger
     requested_by: str
     started_at: datetime
-    abort: Abort
-    progress: Progress
-    asked_in: int | None = None  # the private chat in which somebody pressed the button
+    asked_in: int | None  # the private chat in which somebody pressed the button
+    abort: Abort = field(default_factory=Abort)
+    progress: Progress = field(default_factory=lambda: Progress(stage=Stage.STARTING))
 
     def seen(self) -> RunInProgress:
         return RunInProgress(
@@ -76,24 +77,15 @@ class Runs:
         preferences: Preferences,
         alarms: Alarms,
         housekeeping: Housekeeping,
-        settle: Callable[[], Awaitable[object]],
-        discover: Callable[[], Awaitable[Discovery]],
         under_way: RunsUnderWay,
-        ended: Callable[[], None],
-        clock: Clock,
     ) -> None:
-        """`settle` puts in order, before a run, what a cut-off restore has left; `ended` is called after every run,
-        whatever became of it.
-        """
         self._settings, self._catalogue, self._store = settings, catalogue, store
         self._ledger, self._preferences, self._alarms = ledger, preferences, alarms
-        self._housekeeping, self._settle, self._discover = housekeeping, settle, discover
-        self._ended, self._clock = ended, clock
+        self._housekeeping, self._under_way = housekeeping, under_way
         self._run: _Run | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self._watchers: set[asyncio.Queue[Progress]] = set()
-        self._under_way = under_way
 
     @property
     def running(self) -> RunInProgress | None:
@@ -103,7 +95,7 @@ class Runs:
     async def back_up(
         self, *, trigger: Trigger, requested_by: str, actor: str = "", asked_in: int | None = None
     ) -> RunResult:
-        """Back up every database, prove the archive, deliver it, and tidy the store.
+        """Back up every database, prove the archive, deliver it, and tidy the store: a run from its plan to its end.
 
         It is delivered to those who want it, and in any case to `asked_in`, the private chat it was asked for in.
         Raises `BusyError` when a run is under way, here or in another process; `NothingToBackUpError`, `ArchiveError`,
@@ -111,129 +103,113 @@ class Runs:
         A recipient that could not be served is no error: it stands in the result and in the ledger. `actor` is who the
         record names, by default `requested_by` where a person asked.
         """
+        settings, catalogue, store = self._settings, self._catalogue, self._store
+        async with self._alone(trigger, requested_by, asked_in) as run:
+            abort, report = run.abort, partial(self._report, run)
+            if trigger in (Trigger.BUTTON, Trigger.COMMAND):
+                await catalogue.service.audit(actor or requested_by, "started a backup")
+            record = recorded(catalogue, trigger=trigger, requested_by=requested_by, started_at=run.started_at)
+            async with record as backup_id, store.run_folder() as work:
+                # Plan: the databases that are there and those that are missing, and the name of the archive.
+                found = await discover(settings, catalogue)
+                await catalogue.databases.remember(found.databases)
+                plan = await self._plan_archive(run)
+
+                # Snapshot: a private copy of each database as it is at one instant, all of them side by side.
+                snapshots, unread = await take_snapshots(
+                    found.databases,
+                    work,
+                    busy_timeout=settings.busy_timeout,
+                    abort=abort,
+                    progress=counting(report, Stage.SNAPSHOT),
+                    allow_journal_recovery=settings.allow_journal_recovery,
+                )
+
+                # Check, archive, prove: the checks on one core while the archive is written and proven on the other.
+                # What is damaged, or is lost on the way, is left out and named; the others go on.
+                take_again = partial(
+                    take_snapshot,
+                    into=work,
+                    busy_timeout=settings.busy_timeout,
+                    allow_journal_recovery=settings.allow_journal_recovery,
+                )
+                async with checking(snapshots, settings.check, take_again, abort=abort) as checks:
+                    archive, manifest = await archive_checked(
+                        plan, snapshots, checks, [*found.missing, *unread], abort=abort, report=report
+                    )
+
+            # Store: from here on it is a backup, whatever becomes of its deliveries.
+            backup = await record_stored(catalogue, backup_id, archive, manifest)
+            backup = replace(backup, shrunken=await self._alarms.compare_with_previous(backup_id, backup.databases))
+
+            # Prune, now that there is a newer backup that was proven; it makes room before the uploads begin.
+            await self._housekeeping.prune_after_run()
+
+            # Deliver, to everybody to whom it is due. What nobody needs, since nothing had changed, is taken back.
+            refusal = await self._deliver(backup, run)
+            await self._drop_if_needless(backup_id)
+            settled = await record_delivered(catalogue, backup_id)
+            if refusal is not None and trigger not in _BY_THE_CLOCK:
+                raise refusal  # whoever asked for it waits for an answer
+            return RunResult(backup=settled, deliveries=await catalogue.deliveries.of(backup_id))
+
+    @asynccontextmanager
+    async def _alone(self, trigger: Trigger, requested_by: str, asked_in: int | None) -> AsyncIterator[_Run]:
+        """Be the only run, here and in all processes. Raises `BusyError`."""
         if (running := self._under_way.here) is not None:  # nothing may be awaited after this
             raise BusyError(what_runs(running), hint="Wait for it to finish.")
-        run = _Run(trigger, requested_by, self._clock(), Abort(), Progress(stage=Stage.STARTING), asked_in=asked_in)
-        self._run = run
+        run = self._run = _Run(trigger, requested_by, self._catalogue.clock(), asked_in)
         self._idle.clear()
         try:
-            await self._settle()  # a half copy of a restore that was killed would be taken for a crashed writer
+            # A half copy of a restore that was killed would be taken for a crashed writer.
+            await self._under_way.settle()
             async with self._under_way.lock.hold(trigger=trigger, requested_by=requested_by):
-                if trigger in (Trigger.BUTTON, Trigger.COMMAND):
-                    await self._catalogue.service.audit(actor or requested_by, "started a backup")
-                backup = await self._back_up(run)
-                await self._housekeeping.prune_after_run()
-                refusal: TelegramError | None = None
-                try:
-                    await self._deliver(backup, run)
-                except TelegramError as error:  # a refused token, which may pass: the backup is one all the same
-                    logger.error("backup {} is not delivered to the chats yet: {}", backup.id, error.sentence)
-                    refusal = error
-                await self._drop_if_needless(backup.id)
-                settled = await settle(self._catalogue, backup.id)
-                if refusal is not None and trigger not in (Trigger.SCHEDULE, Trigger.CATCH_UP):
-                    raise refusal  # whoever asked for it waits for an answer
-                return RunResult(backup=settled, deliveries=await self._catalogue.deliveries.of(backup.id))
+                yield run
         finally:
             self._report(run, Progress(stage=Stage.DONE))
             self._run = None
             self._idle.set()
-            self._ended()
+            self._under_way.ended()
 
-    # --- the archive -------------------------------------------------------------------------------------------
-
-    async def _back_up(self, run: _Run) -> Backup:
-        """Make the archive and record what became of it, whatever became of it."""
-        catalogue = self._catalogue
-        backup_id = await catalogue.backups.begin(
-            trigger=run.trigger, requested_by=run.requested_by, started_at=run.started_at
-        )
-        logger.info("backup {} started: {}, asked for by {}", backup_id, run.trigger, run.requested_by)
-        try:
-            async with self._store.run_folder() as work:
-                plan = await self._plan(run, work)
-                product = await make_backup(plan, abort=run.abort, report=lambda progress: self._report(run, progress))
-        except BaseException as error:
-            await asyncio.shield(self._record_failure(backup_id, error))
-            raise
-        backup = await catalogue.backups.finish(
-            backup_id,
-            state=BackupState.STORED,
-            finished_at=self._clock(),
-            archive=product.archive,
-            databases=product.databases,
-            skipped=product.skipped,
-        )
-        logger.info(
-            "backup {} proven: {}, {} databases, {} bytes, sha256 {}",
-            backup_id, backup.archive_name, len(backup.databases), backup.archive_bytes, backup.archive_sha256[:16],
-        )  # fmt: skip
-        for record in backup.skipped:
-            logger.error("backup {} is without {} ({}): {}", backup_id, record.path, record.reason, record.detail)
-        if run.trigger is Trigger.SAFETY:
-            return backup
-        return replace(backup, shrunken=await self._alarms.compare_with_previous(backup_id, backup.databases))
-
-    async def _plan(self, run: _Run, work: Path) -> BackupPlan:
+    async def _plan_archive(self, run: _Run) -> ArchivePlan:
         settings = self._settings
-        found = await self._discover()
-        await self._catalogue.databases.remember(found.databases)
         name = await self._store.name_archive(run.started_at, sealed=settings.seal is not None)
-        return BackupPlan(
-            databases=found.databases,
-            missing=found.missing,
+        return ArchivePlan(
             target=self._store.folder / name,
-            work=work,
-            started_at=run.started_at,
+            created_at=run.started_at,
             trigger=run.trigger,
             host=platform.node(),
             timezone=settings.timezone.key,
-            check=settings.check,
             compression=settings.compression,
-            busy_timeout=settings.busy_timeout,
-            allow_journal_recovery=settings.allow_journal_recovery,
             seal=settings.seal,
         )
 
-    async def _record_failure(self, backup_id: int, error: BaseException) -> None:
-        """Write down why there is no backup."""
-        stopped = isinstance(error, (AbortedError, asyncio.CancelledError))
-        code = error.code if isinstance(error, CourierError) else "aborted" if stopped else "error"
-        sentence = error.sentence if isinstance(error, CourierError) else f"{type(error).__name__}: {error}"
-        await self._catalogue.backups.finish(
-            backup_id,
-            state=BackupState.INTERRUPTED if stopped else BackupState.FAILED,
-            finished_at=self._clock(),
-            skipped=error.skipped if isinstance(error, NothingLeftError) else (),
-            error_code=code,
-            error="The service was stopped." if isinstance(error, asyncio.CancelledError) else sentence,
-        )
-        if stopped:
-            logger.warning("backup {} was interrupted: {}", backup_id, sentence)
-            return
-        logger.error("backup {} failed: {}", backup_id, sentence)
-
     # --- its deliveries ----------------------------------------------------------------------------------------
 
-    async def _deliver(self, backup: Backup, run: _Run) -> None:
+    async def _deliver(self, backup: Backup, run: _Run) -> TelegramError | None:
         """Send the backup to everybody to whom it is due.
 
-        Raises `TelegramError` where the token is refused, after everybody outside Telegram was served.
+        Returns what Telegram says where it refuses the token, which may pass; everybody outside it was served then.
         """
-        due = await self._preferences.assign_recipients(backup, asked_in=run.asked_in)
-        self._report(run, Progress(stage=Stage.DELIVER, total=backup.archive_bytes))
-        self._alarms.nudge()  # what this backup lacks is told at once, however long its upload takes
-        while due:
-            await self._ledger.deliver(
-                backup,
-                to=due,
-                silent=run.trigger in (Trigger.SCHEDULE, Trigger.CATCH_UP),  # what is wrong is loud by its alarm
-                hushed=await self._preferences.silent_recipients(due, self._clock()),
-                progress=lambda done, total: self._report(run, Progress(stage=Stage.DELIVER, done=done, total=total)),
-                abort=run.abort,
-            )
-            substitute = await self._preferences.reassign_if_unreachable(backup)
-            due = (substitute,) if substitute is not None else ()
+        try:
+            due = await self._preferences.assign_recipients(backup, asked_in=run.asked_in)
+            self._report(run, Progress(stage=Stage.DELIVER, total=backup.archive_bytes))
+            self._alarms.nudge()  # what this backup lacks is told at once, however long its upload takes
+            while due:
+                await self._ledger.deliver(
+                    backup,
+                    to=due,
+                    silent=run.trigger in _BY_THE_CLOCK,  # what is wrong is loud by its alarm
+                    hushed=await self._preferences.silent_recipients(due, self._catalogue.clock()),
+                    progress=counting(partial(self._report, run), Stage.DELIVER),
+                    abort=run.abort,
+                )
+                substitute = await self._preferences.reassign_if_unreachable(backup)
+                due = (substitute,) if substitute is not None else ()
+        except TelegramError as error:
+            logger.error("backup {} is not delivered to the chats yet: {}", backup.id, error.sentence)
+            return error
+        return None
 
     async def send_again(self, backup_id: int, recipient: Recipient, *, actor: str = "") -> Delivery:
         """Send one backup to one chat once more. Raises `NotFoundError` when its archive is gone."""
@@ -250,7 +226,7 @@ class Runs:
                 actor, "took a backup again", f"backup {backup_id}, to {recipient.address}"
             )
         (delivery,) = await self._ledger.deliver(backup, to=[recipient], silent=False, force=True)
-        await settle(self._catalogue, backup_id)
+        await record_delivered(self._catalogue, backup_id)
         return delivery
 
     async def _drop_if_needless(self, backup_id: int) -> None:
@@ -301,27 +277,3 @@ class Runs:
         if self._run is not None:
             self._run.abort.set(why)
         await self._idle.wait()
-
-
-async def settle(catalogue: Catalogue, backup_id: int) -> Backup:
-    """Bring a proven backup's state in line with its deliveries, and return it."""
-    backup = await catalogue.backups.get(backup_id)
-    if not backup.proven or backup.state is BackupState.RUNNING:
-        return backup
-    state = _settled_state(backup, await catalogue.deliveries.of(backup_id))
-    if state is not backup.state:
-        await catalogue.backups.set_state(backup_id, state)
-    return replace(backup, state=state)
-
-
-def _settled_state(backup: Backup, deliveries: tuple[Delivery, ...]) -> BackupState:
-    """Say what has become of a proven backup, from what it lacks and who has received it."""
-    if backup.skipped:
-        return BackupState.PARTIAL
-    idle = (DeliveryState.SUPERSEDED, DeliveryState.NOT_DUE)
-    due = [delivery for delivery in deliveries if delivery.state not in idle]
-    sent = [delivery for delivery in due if delivery.received]
-    # Who was told where a too large archive lies is owed no more, and is nobody who has it.
-    if sent and all(delivery.state is DeliveryState.SENT for delivery in due):
-        return BackupState.DELIVERED
-    return BackupState.PARTIAL if sent else BackupState.STORED

@@ -102,21 +102,15 @@ def _tell_of_rebuild(rebuilt: Rebuilt) -> None:
 
 async def _tidy(store: Store, catalogue: Catalogue, keys: Keys) -> None:
     """Mark and sweep what an ended process left, and take in archives that its catalogue did not get to know."""
-    lock = RunLock(store.folder)
     try:
-        await lock.acquire(trigger=Trigger.COMMAND, requested_by="a process that starts")
+        async with RunLock(store.folder).hold(trigger=Trigger.COMMAND, requested_by="a process that starts"):
+            for backup in await catalogue.backups.mark_interrupted():
+                logger.warning("backup {} of {} was interrupted", backup.id, backup.started_at)
+            for path in (*await store.sweep(), *await sweep_private_folders(store.work)):
+                logger.warning("swept {}", path)
+            await _adopt_strays(store, catalogue, keys)
     except BusyError:
         return  # what looks like a leftover belongs to the run of another process
-    try:
-        for backup in await catalogue.backups.mark_interrupted():
-            logger.warning("backup {} of {} was interrupted", backup.id, backup.started_at)
-        for path in await store.sweep():
-            logger.warning("swept {}", path)
-        for path in await sweep_private_folders(store.work):
-            logger.warning("swept {}", path)
-        await _adopt_strays(store, catalogue, keys)
-    finally:
-        await lock.release()
 
 
 async def _settle_restores(store: Store, catalogue: Catalogue, settings: Settings, clock: Clock) -> None:

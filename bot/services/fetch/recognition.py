@@ -9,15 +9,15 @@ import re
 from enum import StrEnum
 from pathlib import Path
 
+from bot.services.files.names import COPIED, bare_name
+
 CLOUD_LIMIT = 20 * 1024 * 1024
 """Bytes of a file that Telegram's cloud lets a bot download at most (Bot API: getFile)."""
 
-_COPY = r"(?:\s*\(\d{1,3}\))?"  # what phones and browsers add to the second file of a name
-_NUMBER = re.compile(rf"\.(\d{{3,4}}){_COPY}$")
 _ZIP = re.compile(r"\.zip(?![a-z])", re.IGNORECASE)
 _SEALED = re.compile(r"\.age(?![a-z])", re.IGNORECASE)
-_DATABASE = re.compile(rf"\.(db|db3|sqlite|sqlite3|s3db|sl3)(-wal|-shm|-journal)?{_COPY}$", re.IGNORECASE)
-_CATALOGUE = re.compile(rf"\.json{_COPY}$", re.IGNORECASE)
+_DATABASE = re.compile(rf"\.(db|db3|sqlite|sqlite3|s3db|sl3)(-wal|-shm|-journal)?{COPIED}$", re.IGNORECASE)
+_CATALOGUE = re.compile(rf"\.json{COPIED}$", re.IGNORECASE)
 _NAMELESS = ("", ".bin", ".part", ".dat", ".tmp", ".download")
 _ZIP_TYPES = ("application/zip", "application/x-zip", "application/x-zip-compressed", "multipart/x-zip")
 _OUR_ARCHIVE = re.compile(r"database_backup_\d{8}_\d{6}")
@@ -42,20 +42,9 @@ def recognise(name: str, mime: str = "") -> Kind:
         return Kind.CATALOGUE
     if _DATABASE.search(name):
         return Kind.DATABASE
-    if _ZIP.search(name) or _NUMBER.search(name) or mime in _ZIP_TYPES or Path(name).suffix.lower() in _NAMELESS:
+    if _ZIP.search(name) or bare_name(name) != name or mime in _ZIP_TYPES or Path(name).suffix.lower() in _NAMELESS:
         return Kind.ARCHIVE
     return Kind.OTHER
-
-
-def volume_number(name: str) -> int | None:
-    """Return the number at the end of a volume's name, which may be wrong; None where there is none."""
-    found = _NUMBER.search(name.strip())
-    return int(found[1]) if found and int(found[1]) else None
-
-
-def bare_name(name: str) -> str:
-    """Return a volume's name without its number: that of the archive, if it was not changed."""
-    return _NUMBER.sub("", name.strip()) or name
 
 
 def archive_meant(name: str) -> str:

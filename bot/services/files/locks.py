@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from filelock import FileLock, Timeout
+from pydantic import TypeAdapter
 
 from bot.clock import Clock, utc_now
 from bot.errors import BusyError, CatalogueError, CourierError, InstanceError
@@ -40,6 +40,9 @@ class Holder:
     trigger: str = ""
     requested_by: str = ""
     stage: str = ""
+
+
+_HOLDER = TypeAdapter(Holder)
 
 
 class _Lock:
@@ -71,9 +74,10 @@ class _Lock:
     async def _acquire(self, holder: Holder, refuse: Callable[[Holder], CourierError]) -> None:
         for pause in _TRIES:
             try:
+                # To its end even when cancelled: the thread can't be stopped, and would hold a lock nobody knows of.
                 if await settled(asyncio.to_thread(self._take, holder)):
                     return
-            except asyncio.CancelledError:  # it may hold the lock by now, and nobody would know
+            except asyncio.CancelledError:
                 await self.release()
                 raise
             await asyncio.sleep(pause)
@@ -110,29 +114,15 @@ class _Lock:
             self._held = None
 
     def _write(self) -> None:
-        values = {
-            "pid": self._holder.pid,
-            "since": self._holder.since.isoformat() if self._holder.since else None,
-            "trigger": self._holder.trigger,
-            "requested_by": self._holder.requested_by,
-            "stage": self._holder.stage,
-        }
         # Only words for people: where they can't be written (a full disk, a reader on Windows), the lock holds all the
         # same.
         with suppress(OSError):
-            replace_whole(self._note, json.dumps(values).encode(), durable=False)
+            replace_whole(self._note, _HOLDER.dump_json(self._holder), durable=False)
 
     def _read(self) -> Holder:
         try:
-            values = json.loads(self._note.read_text(encoding="utf-8"))
-            return Holder(
-                pid=int(values["pid"]),
-                since=datetime.fromisoformat(values["since"]) if values["since"] else None,
-                trigger=str(values["trigger"]),
-                requested_by=str(values["requested_by"]),
-                stage=str(values["stage"]),
-            )
-        except (OSError, ValueError, KeyError, TypeError):
+            return _HOLDER.validate_json(self._note.read_bytes())
+        except (OSError, ValueError):
             return Holder()
 
     def _look(self) -> Holder | None:
@@ -244,23 +234,17 @@ def what_runs(run: RunInProgress) -> str:
 
 
 def _as_run(holder: Holder, now: datetime) -> RunInProgress:
-    progress: Progress | RestoreProgress
-    if holder.trigger == Trigger.SAFETY:
-        progress = RestoreProgress(stage=_word(RestoreStage, holder.stage, RestoreStage.CHECK))
-    else:
-        progress = Progress(stage=_word(Stage, holder.stage, Stage.STARTING))
     return RunInProgress(
         started_at=holder.since or now,
         trigger=_word(Trigger, holder.trigger, Trigger.COMMAND),
         requested_by=holder.requested_by,
-        progress=progress,
+        progress=RestoreProgress(stage=_word(RestoreStage, holder.stage, RestoreStage.CHECK))
+        if holder.trigger == Trigger.SAFETY
+        else Progress(stage=_word(Stage, holder.stage, Stage.STARTING)),
         here=False,
     )
 
 
 def _word(kind: type[_E], word: str, otherwise: _E) -> _E:
     """Read a word that another process wrote, which may be of another version."""
-    try:
-        return kind(word)
-    except ValueError:
-        return otherwise
+    return next((known for known in kind if known == word), otherwise)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +21,17 @@ PIECE = 1 << 20
 def create_private(path: Path) -> BinaryIO:
     """Create a file (0600) and open it for writing. Raises `FileExistsError`, also where a link has its name."""
     return open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+@contextmanager
+def removed_on_failure(path: Path) -> Iterator[None]:
+    """Remove a file where the block fails, also by a cancellation; close it in the block."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise
 
 
 def copy_into(

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -45,28 +45,21 @@ def _open(folder: Path) -> FileLock:
 
 def _close(folder: Path, lock: FileLock) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    _unlink(Path(lock.lock_file))
+    with suppress(OSError):
+        Path(lock.lock_file).unlink(missing_ok=True)
     lock.release()
-    _unlink(Path(lock.lock_file))  # Windows deletes no open file
+    with suppress(OSError):
+        Path(lock.lock_file).unlink(missing_ok=True)  # Windows deletes no open file
 
 
 def _sweep(work: Path) -> tuple[Path, ...]:
     removed = []
     for found in sorted(work.glob(f"{_PREFIX}*{_LOCK}")):
         lock = FileLock(found, mode=0o600, thread_local=False)
-        try:
-            lock.acquire(timeout=0)
-        except (Timeout, OSError):
-            continue
         folder = found.with_name(found.name.removesuffix(_LOCK))
-        if folder.is_dir() and not folder.is_symlink():
-            removed.append(folder)
-        _close(folder, lock)
+        with suppress(Timeout, OSError):
+            lock.acquire(timeout=0)
+            if folder.is_dir() and not folder.is_symlink():
+                removed.append(folder)
+            _close(folder, lock)
     return tuple(removed)
-
-
-def _unlink(file: Path) -> None:
-    try:
-        file.unlink(missing_ok=True)
-    except OSError:
-        return

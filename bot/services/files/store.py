@@ -145,7 +145,8 @@ class Store:
 
     async def name_archive(self, started_at: datetime, *, sealed: bool = False) -> str:
         """Return the name for a run's archive: of its instant, or the next second that no file here has."""
-        return archive_name(started_at, await asyncio.to_thread(_names, self.folder), sealed=sealed)
+        taken = await asyncio.to_thread(lambda: [entry.name for entry in _entries(self.folder)])
+        return archive_name(started_at, taken, sealed=sealed)
 
     async def archives(self) -> tuple[Path, ...]:
         """Return the archives here, oldest name first."""
@@ -189,16 +190,17 @@ class Store:
         return found
 
     def _sweep(self) -> tuple[Path, ...]:
-        removed = []
+        found = []
         for entry in _entries(self.folder):
-            if _PART.fullmatch(entry.name) and entry.is_file(follow_symlinks=False) and _unlink(Path(entry.path)):
-                removed.append(Path(entry.path))
+            if _PART.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                found.append(Path(entry.path))
+                with suppress(OSError):  # somebody has it open on Windows
+                    found[-1].unlink()
         for entry in _entries(self.work):
             if entry.name.startswith(self._prefix) and entry.is_dir(follow_symlinks=False):
+                found.append(Path(entry.path))
                 shutil.rmtree(entry.path, ignore_errors=True)  # refuses a link by itself
-                if not Path(entry.path).exists():
-                    removed.append(Path(entry.path))
-        return tuple(sorted(removed))
+        return tuple(sorted(path for path in found if not path.exists()))
 
     def _delete(self, name: str) -> None:
         # The whole name must be ours, so it holds no separator, no drive and no "..": it can't lead out of the folder.
@@ -221,18 +223,6 @@ def _entries(folder: Path) -> tuple[os.DirEntry[str], ...]:
             return tuple(entries)
     except FileNotFoundError:
         return ()
-
-
-def _names(folder: Path) -> tuple[str, ...]:
-    return tuple(entry.name for entry in _entries(folder))
-
-
-def _unlink(file: Path) -> bool:
-    try:
-        file.unlink()
-    except OSError:  # somebody has it open on Windows
-        return False
-    return True
 
 
 def is_plain_name(name: str) -> bool:

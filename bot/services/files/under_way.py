@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from bot.models import RunInProgress
 from bot.services.files.locks import RunLock
@@ -11,13 +11,23 @@ from bot.services.files.locks import RunLock
 class RunsUnderWay:
     """At most one at a time. Whoever makes runs here is added by the composition, before anything runs."""
 
-    def __init__(self, lock: RunLock) -> None:
-        self.lock = lock
+    def __init__(self, lock: RunLock, *, ended: Callable[[], None]) -> None:
+        """`ended` is called after every backup, whatever became of it."""
+        self.lock, self.ended = lock, ended
         self._here: list[Callable[[], RunInProgress | None]] = []
+        self._settling: list[Callable[[], Awaitable[object]]] = []
 
-    def add(self, running: Callable[[], RunInProgress | None]) -> None:
-        """Ask this, too, for the run in this process."""
+    def add(
+        self, running: Callable[[], RunInProgress | None], *, settle: Callable[[], Awaitable[object]] | None = None
+    ) -> None:
+        """Ask this, too, for the run in this process; `settle` puts in order what one that was cut off has left."""
         self._here.append(running)
+        self._settling += [settle] if settle is not None else []
+
+    async def settle(self) -> None:
+        """Put in order, before a run, what runs that were cut off have left."""
+        for settle in self._settling:
+            await settle()
 
     @property
     def here(self) -> RunInProgress | None:

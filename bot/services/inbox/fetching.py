@@ -15,7 +15,8 @@ from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import settled, side_by_side
 from bot.services.contracts.chats import Chats, PostedDocument
 from bot.services.fetch.fetch import TooLargeToFetchError, fetch_document
-from bot.services.fetch.recognition import archive_meant, volume_number
+from bot.services.fetch.recognition import archive_meant
+from bot.services.files.names import volume_number
 from bot.services.files.private_folder import private_folder
 from bot.services.files.space import FREE_SOME, require_space
 from bot.services.inbox.reading import stands_alone

@@ -11,7 +11,8 @@ from bot.errors import MissingVolumesError
 from bot.models import Backup, ReportRestore, RestoreProgress, RestoreStage
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
-from bot.services.fetch.recognition import bare_name, begins_zip, volume_number
+from bot.services.fetch.recognition import begins_zip
+from bot.services.files.names import bare_name, volume_number
 from bot.services.files.private_file import sha256_of
 from bot.services.files.private_folder import private_folder
 from bot.services.inbox.context import InboxContext

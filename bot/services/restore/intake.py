@@ -20,10 +20,11 @@ from bot.models import (
     Verdict,
 )
 from bot.services.archive.screening import screened
-from bot.services.archive.unsealing import archive_called, unseal
+from bot.services.archive.unsealing import unseal
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import side_by_side
 from bot.services.concurrency.threads import run_to_end
+from bot.services.files.names import bare_name
 from bot.services.files.private_file import copy_into, create_private, sha256_of
 from bot.services.files.space import require_space
 from bot.services.files.store import is_archive_name
@@ -160,12 +161,12 @@ def _one_file(
     """
     ordered = arrange_volumes(source.files, check=check)
     sha256 = source.backup.archive_sha256 if source.backup is not None else ""
-    called, total = archive_called(ordered), sum(file.stat().st_size for file in ordered)
+    called, total = bare_name(ordered[0].name), sum(file.stat().st_size for file in ordered)
     if is_sealed(ordered[0]):
-        opened = unseal(
+        opened, _ = unseal(
             ordered, folder, keys, expected_sha256=sha256, check=check, progress=partial(progress, name=called)
         )
-        return opened.file, len(ordered)
+        return opened, len(ordered)
     if len(ordered) == 1:
         archive = ordered[0]
         _require_no_database(archive)

@@ -16,14 +16,13 @@ from bot.models import (
     RestorePlan,
     TargetState,
 )
+from bot.services.files.space import SPARE_BYTES
 from bot.services.restore.context import RestoreContext
 from bot.services.restore.facts import compare_rows, compare_schemas, facts_of, newer_rows
 from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.losses import Losses, losses_of
 from bot.services.restore.private_copy import same_content
 from bot.services.restore.targets import Target
-
-_SPARE = 16 << 20
 
 
 def plan_change(
@@ -229,7 +228,7 @@ def _disks(changes: Sequence[DatabaseChange], *, work: Path, store: Path) -> tup
         while not folder.exists():
             folder = folder.parent
         device = folder.stat().st_dev
-        first, before = needs.get(device, (folder, _SPARE))
+        first, before = needs.get(device, (folder, SPARE_BYTES))
         needs[device] = (first, before + size)
 
     for change in changes:

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from bot.errors import CourierError, RestoreRefusedError, SnapshotError
+from bot.errors import RestoreRefusedError, SnapshotError
 from bot.models import (
-    INFO_NAME,
-    MANIFEST_NAME,
-    BackedUp,
     Backup,
-    BackupState,
     CheckMethod,
     CheckReport,
     Compression,
     Database,
     DatabaseChange,
-    Member,
     RestoreProgress,
     RestoreStage,
     SkipReason,
@@ -31,13 +24,12 @@ from bot.models import (
     Trigger,
     Verdict,
 )
-from bot.services.archive.backup_info import build_info
-from bot.services.archive.manifest import backed_up, build_manifest
-from bot.services.archive.write import MemberSource, write_archive
+from bot.services.archive.snapshots import ArchivePlan, SnapshotArchive
+from bot.services.catalogue import record_stored, recorded
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import side_by_side
 from bot.services.concurrency.threads import run_to_end
-from bot.services.files.durability import sync_file
+from bot.services.files.private_file import copy_into, create_private, removed_on_failure, to_the_disk
 from bot.services.files.store import create_private_folder
 from bot.services.restore.context import Report, RestoreContext
 from bot.services.restore.private_copy import fingerprint_of
@@ -125,72 +117,30 @@ async def store_safety_copies(
     report: Report,
 ) -> Backup:
     """Store checked copies as a pinned backup. Raises `ArchiveError`, `NoSpaceError`, `AbortedError`."""
-    started_at = house.clock()
-    catalogue, store = house.catalogue, house.store
-    target = store.folder / await store.name_archive(started_at, sealed=house.seal is not None)
-    backup_id = await catalogue.backups.begin(trigger=Trigger.SAFETY, requested_by=requested_by, started_at=started_at)
-    databases: tuple[BackedUp, ...] = ()
-
-    async def close_with_manifest(members: Sequence[Member]) -> Sequence[MemberSource]:
-        nonlocal databases
-        databases = tuple(backed_up(*pair, member) for pair, member in zip(found, members, strict=True))
-        return _descriptions(house, databases, started_at, target.name)
-
-    try:
-        archive = await write_archive(
-            target,
-            [MemberSource(name=s.database.name, file=s.file, modified=s.taken_at) for s, _ in found],
-            epilogue=close_with_manifest,
-            compression=Compression.FAST,  # a person waits for the restore behind it
-            abort=abort,
-            progress=lambda done, total: report(
-                RestoreProgress(stage=RestoreStage.SAFETY, done=done, total=total, detail=target.name)
-            ),
-            seal=house.seal,
-        )
-    except BaseException as error:
-        expected = isinstance(error, CourierError)
-        await asyncio.shield(
-            catalogue.backups.finish(
-                backup_id,
-                state=BackupState.INTERRUPTED,
-                finished_at=house.clock(),
-                error_code=error.code if isinstance(error, CourierError) else "error",
-                error=str(error) if expected else f"{type(error).__name__}: {error}",
-            )
-        )
-        raise
-    await catalogue.backups.finish(
-        backup_id,
-        state=BackupState.STORED,
-        finished_at=house.clock(),
-        archive=archive,
-        databases=databases,
-    )
-    await catalogue.backups.set_pinned(backup_id, True)
-    await catalogue.backups.set_note(backup_id, "what was there before a restore")
-    return await catalogue.backups.get(backup_id)
-
-
-def _descriptions(
-    house: RestoreContext, databases: Sequence[BackedUp], started_at: datetime, archive: str
-) -> tuple[MemberSource, MemberSource]:
-    manifest = build_manifest(
+    catalogue, started_at = house.catalogue, house.clock()
+    name = await house.store.name_archive(started_at, sealed=house.seal is not None)
+    plan = ArchivePlan(
+        target=house.store.folder / name,
         created_at=started_at,
         trigger=Trigger.SAFETY,
         host=house.host,
         timezone=house.timezone,
-        databases=databases,
-        skipped=(),
+        compression=Compression.FAST,  # a person waits for the restore behind it
+        seal=house.seal,
     )
-    return (
-        MemberSource(
-            name=INFO_NAME,
-            content=build_info(manifest, archive, sealed=house.seal.label if house.seal else ""),
-            modified=started_at,
-        ),
-        MemberSource(name=MANIFEST_NAME, content=manifest.to_json(), modified=started_at),
-    )
+
+    def tell(done: int, total: int) -> None:
+        report(RestoreProgress(stage=RestoreStage.SAFETY, done=done, total=total, detail=name))
+
+    record = recorded(catalogue, trigger=plan.trigger, requested_by=requested_by, started_at=started_at)
+    copies, reports = zip(*found, strict=True)
+    async with record as backup_id, SnapshotArchive(plan, abort=abort) as writing:
+        await writing.take_in(copies, progress=tell)
+        archive, manifest = await writing.complete(reports)
+    await record_stored(catalogue, backup_id, archive, manifest)
+    await catalogue.backups.set_pinned(backup_id, True)
+    await catalogue.backups.set_note(backup_id, "what was there before a restore")
+    return await catalogue.backups.get(backup_id)
 
 
 def _of_nothing(name: str, room: Path) -> SafetyCopy:
@@ -205,10 +155,8 @@ def _keep(house: RestoreContext, snapshot: Snapshot) -> Path:
     folder = house.store.folder / KEPT_FOLDER
     create_private_folder(folder)
     kept = folder / f"{house.clock():%Y%m%d_%H%M%S}-{snapshot.file.stem}.db"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with snapshot.file.open("rb") as source, os.fdopen(os.open(kept, flags, 0o600), "wb") as out:
-        while piece := source.read(1 << 20):
-            out.write(piece)
-        out.flush()
-        sync_file(out.fileno())
+    out = create_private(kept)
+    with removed_on_failure(kept), out:
+        copy_into(out, snapshot.file)
+        to_the_disk(out)
     return kept

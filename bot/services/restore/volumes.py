@@ -7,12 +7,12 @@ to try first. Blocking; to be called in a thread.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import MissingVolumesError, UntrustedArchiveError
+from bot.services.files.names import number_within
 from bot.services.files.private_file import PIECE, sha256_of
 from bot.services.sealing.volumes import are_sealed, arrange_sealed
 from bot.services.zip.chain import ChainError, SequentialZip, archive_bytes_told_by
@@ -23,7 +23,6 @@ MAX_VOLUMES = 400
 _MAX_TRIALS = 4000
 _READINGS = 20  # how often all volumes together are read at most: wrong orders end early, as a rule
 _TAIL = 66_000  # the end record and the longest comment it can have (65,535 bytes)
-_NUMBER = re.compile(r"\.(\d{3,4})(?!\d)")
 _BRING_ALL = "Bring all volumes of the archive together; their names and their order do not matter."
 
 
@@ -132,8 +131,7 @@ def _slice(path: Path) -> _Slice:
         raise UntrustedArchiveError(f"{path} is no file.")
     if not size:
         raise UntrustedArchiveError(f"{path.name} is empty (0 bytes).", hint="Download it again.")
-    numbers = _NUMBER.findall(path.name)
-    return _Slice(path, size, int(numbers[-1]) if numbers else None)
+    return _Slice(path, size, number_within(path.name))
 
 
 def _distinct(slices: Sequence[_Slice]) -> list[_Slice]:

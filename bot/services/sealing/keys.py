@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,8 +92,3 @@ def is_world_readable(path: Path) -> bool:
         return bool(path.stat().st_mode & 0o044)
     except OSError:
         return False
-
-
-def joined(keys: Iterable[Keys]) -> Keys:
-    """Return all of them together."""
-    return sum(keys, NO_KEYS)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot.errors import DamagedArchiveError, MissingVolumesError, UntrustedArchiveError
+from bot.services.files.names import number_within
 from bot.services.sealing.header import is_sealed
 
 BRING_ALL = "Bring all volumes of the archive together, under the names they have in the chat."
 
-_NUMBER = re.compile(r"\.(\d{3,4})(?!\d)")
 _SEALED_NAME = re.compile(r"\.age\b", re.IGNORECASE)
 
 
@@ -30,14 +30,14 @@ def arrange_sealed(files: Sequence[Path]) -> tuple[Path, ...]:
         raise UntrustedArchiveError(
             f"{first[0].name} and {first[1].name} both begin a sealed archive.", hint="Bring one archive at a time."
         )
-    if not first and len(files) == 1 and volume_number(files[0]) is None:
+    if not first and len(files) == 1 and number_within(files[0].name) is None:
         raise DamagedArchiveError(
             f"{files[0].name} does not begin as an age file of the first version does.", hint="Download it again."
         )
     if not first:
         raise _missing((1,))
     others = [file for file in files if file != first[0]]
-    numbered = {volume_number(file) or 0: file for file in others}
+    numbered = {number_within(file.name) or 0: file for file in others}
     if len(others) == 1 and 0 in numbered:
         return (first[0], others[0])
     if 0 in numbered or len(numbered) < len(others):
@@ -65,14 +65,8 @@ def require_last(volumes: Sequence[Path]) -> None:
     For whoever waits for more; an archive that fills its volumes to the last byte is a case in millions.
     """
     sizes = [volume.stat().st_size for volume in volumes]
-    if (len(volumes) == 1 and volume_number(volumes[0])) or (len(volumes) > 1 and sizes[-1] == sizes[0]):
+    if (len(volumes) == 1 and number_within(volumes[0].name)) or (len(volumes) > 1 and sizes[-1] == sizes[0]):
         raise _missing((len(volumes) + 1,), "perhaps more")
-
-
-def volume_number(file: Path) -> int | None:
-    """Return the number that a volume's name tells."""
-    found = _NUMBER.findall(file.name)
-    return int(found[-1]) if found and int(found[-1]) else None
 
 
 def _missing(numbers: tuple[int, ...], more: str = "") -> MissingVolumesError:

@@ -57,17 +57,8 @@ async def check_snapshot(
             found = Findings(DAMAGED, (said(error),))
         else:
             found = Findings(UNCHECKED, (f"This machine could not read the copy: {said(error)}",))
-    return CheckReport(
-        verdict=Verdict(found.verdict),
-        method=method,
-        messages=found.messages,
-        foreign_key_violations=found.foreign_key_violations,
-        rows=found.rows,
-        schema_sha256=found.schema_sha256,
-        schema=found.schema,
-        last_rowids=found.last_rowids,
-        seconds=time.monotonic() - started,
-    )
+    facts = found._asdict() | {"verdict": Verdict(found.verdict)}
+    return CheckReport(method=method, seconds=time.monotonic() - started, **facts)
 
 
 class _Checking:

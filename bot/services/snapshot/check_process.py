@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Lock
 
+from pydantic import TypeAdapter
+
 from bot.services.snapshot.integrity import DAMAGED, UNCHECKED, Findings
 
 _MIB = 1 << 20
@@ -51,6 +53,9 @@ def limits_for(size: int) -> Limits:
         value_bytes=min(1_000_000_000, max(_MIB, 4 * size)),
         memory_bytes=heap + _INTERPRETER_BYTES,
     )
+
+
+_FINDINGS = TypeAdapter(Findings)
 
 
 class StoppedShortError(Exception):
@@ -131,19 +136,8 @@ class CheckProcess:
         """Return the findings of a line, None where it is of another kind."""
         try:
             told = json.loads(line)
-            if kind not in told:
-                return None
-            verdict, messages, violations, rows, schema_sha256, schema, last_rowids = told[kind]
-            return Findings(
-                verdict=str(verdict),
-                messages=tuple(map(str, messages)),
-                foreign_key_violations=int(violations),
-                rows=tuple((str(name), int(count)) for name, count in rows),
-                schema_sha256=str(schema_sha256),
-                schema=tuple((str(kind), str(name), str(sql)) for kind, name, sql in schema),
-                last_rowids=tuple((str(name), int(rowid)) for name, rowid in last_rowids),
-            )
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            return _FINDINGS.validate_python(told[kind]) if kind in told else None
+        except (ValueError, TypeError, RecursionError) as error:
             raise StoppedShortError(f"its check gave no answer ({error})") from error
 
     def _error(self, line: bytes) -> Findings:

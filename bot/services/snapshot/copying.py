@@ -73,7 +73,8 @@ class Copying:
         started = time.monotonic()
         self.check()
         try:
-            _create_private(self.file)
+            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            create_private(self.file).close()
             snapshot = await look_twice(self.database.path, self._attempt, check=self.check)
         except OSError as error:
             raise not_copied(self.database.path, self.file.parent, error) from error
@@ -81,7 +82,7 @@ class Copying:
 
     async def _attempt(self) -> Snapshot:
         deadline = time.monotonic() + self.busy_timeout
-        _empty(self.file)
+        os.truncate(self.file, 0)
         try:
             try:
                 return await self._copy(deadline)
@@ -127,7 +128,7 @@ class Copying:
                     return _warned(await self._copy_idle(state, deadline), warning_about(state, doubt, wal=wal))
                 except _MovedError:
                     moved = True
-                    _empty(self.file)
+                    os.truncate(self.file, 0)
             await asyncio.sleep(_BETWEEN_SIGHTINGS)  # its application may be about to open or to close it
         if hidden is not None:
             raise hidden
@@ -271,12 +272,3 @@ def _was_written(before: FileState) -> bool:
 
 def _warned(snapshot: Snapshot, warning: str) -> Snapshot:
     return replace(snapshot, warning=f"{snapshot.warning} {warning}".strip())
-
-
-def _create_private(file: Path) -> None:
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    create_private(file).close()
-
-
-def _empty(file: Path) -> None:
-    os.truncate(file, 0)

@@ -113,7 +113,8 @@ def _contents(copy: _Copy) -> Findings:
     found = Findings(UNCHECKED)
     with suppress(*FAULTS):
         tables = _tables(copy)
-        found = found._replace(rows=tuple([(name, _count_rows(copy, name)) for name in tables]))
+        rows = [(name, _count(copy, f"SELECT count(*) FROM {_quoted(name)}")) for name in tables]  # noqa: S608
+        found = found._replace(rows=tuple(rows))
         found = found._replace(last_rowids=_last_rowids(copy), foreign_key_violations=_count_violations(copy))
         found = found._replace(schema=_schema(copy), schema_sha256=_hash_schema(copy))
     return found
@@ -121,7 +122,7 @@ def _contents(copy: _Copy) -> Findings:
 
 def _connected(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-    connection.text_factory = _lenient
+    connection.text_factory = lambda text: text.decode("utf-8", "replace")
     connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # nobody else reads it: no shared memory beside it
     return connection
 
@@ -140,10 +141,6 @@ class _Copy:
         except sqlite3.Error:
             self._check()  # it may have been interrupted
             raise
-
-
-def _lenient(text: bytes) -> str:
-    return text.decode("utf-8", "replace")
 
 
 def _quoted(name: str) -> str:
@@ -231,10 +228,6 @@ def _tables(copy: _Copy) -> list[str]:
         virtual = tuple(f"{name}_" for name, sql in tables if sql.upper().startswith("CREATE VIRTUAL"))
         inner = {name for name, _ in tables if name.startswith(virtual)}
     return [name for name, _ in tables if name not in inner]
-
-
-def _count_rows(copy: _Copy, table: str) -> int:
-    return _count(copy, f"SELECT count(*) FROM {_quoted(table)}")  # noqa: S608 - a name can be no parameter
 
 
 def _last_rowids(copy: _Copy) -> tuple[tuple[str, int], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from threading import Lock
 
 from bot.clock import Clock, utc_now
 from bot.errors import CourierError, SnapshotError
-from bot.models import Database, Skipped, SkipReason, Snapshot
+from bot.models import Database, ReportBytes, Skipped, SkipReason, Snapshot
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_in_loop, run_to_end
 from bot.services.files.space import SPARE_BYTES
@@ -21,10 +21,6 @@ from bot.services.snapshot.copying import Copying
 from bot.services.snapshot.sqlite_errors import no_space, unforeseen
 
 SIDE_BY_SIDE = 8  # databases copied at the same time: each takes about a megabyte of memory and three threads
-
-
-def nothing(done: int, total: int, /) -> None:
-    """Take a progress report and leave it at that."""
 
 
 class SpaceBudget:
@@ -60,7 +56,7 @@ async def take_snapshot(
     *,
     busy_timeout: float,
     abort: Abort,
-    progress: Callable[[int, int], None] = nothing,
+    progress: ReportBytes = lambda _done, _total: None,
     allow_journal_recovery: bool = False,
     clock: Clock = utc_now,
     budget: SpaceBudget | None = None,
@@ -116,7 +112,7 @@ async def take_snapshots(
     *,
     busy_timeout: float,
     abort: Abort,
-    progress: Callable[[int, int], None] = nothing,
+    progress: ReportBytes = lambda _done, _total: None,
     allow_journal_recovery: bool = False,
     clock: Clock = utc_now,
 ) -> tuple[tuple[Snapshot, ...], tuple[Skipped, ...]]:
@@ -158,7 +154,8 @@ async def take_snapshots(
 
     try:
         await take_all(range(len(databases)))
-        await take_all([index for index, outcome in sorted(outcomes.items()) if _is_busy(outcome)])
+        faults = [(index, found) for index, found in sorted(outcomes.items()) if isinstance(found, SnapshotError)]
+        await take_all([index for index, fault in faults if fault.reason is SkipReason.BUSY])
     except BaseException:
         files = [outcome.file for outcome in outcomes.values() if isinstance(outcome, Snapshot)]
         await run_to_end(partial(_remove, files), stop=lambda: None)
@@ -172,10 +169,6 @@ async def take_snapshots(
             if isinstance(outcome, SnapshotError)
         ),
     )
-
-
-def _is_busy(outcome: Snapshot | SnapshotError) -> bool:
-    return isinstance(outcome, SnapshotError) and outcome.reason is SkipReason.BUSY
 
 
 def _remove(files: Sequence[Path]) -> None:

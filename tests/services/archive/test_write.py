@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import random
 import shutil
@@ -24,14 +25,14 @@ from hypothesis import strategies as st
 
 from bot.errors import AbortedError, ArchiveError, NoSpaceError
 from bot.models import Compression, Member
+from bot.services.archive.stream import MemberSource
 from bot.services.archive.verify import verify_archive
-from bot.services.archive.write import MemberSource, write_archive
 from bot.services.concurrency.abort import Abort
 from bot.services.files import part_file
 from bot.services.files.names import folded
 from bot.services.zip.deflate import zlib_ng_codec
 from bot.services.zip.records import Records
-from tests.world.archives import MOMENT, archived
+from tests.world.archives import MOMENT, archived, write_sources
 
 NAME = "database_backup_20260329_013007.zip"
 CONTENTS = {
@@ -69,12 +70,8 @@ def needs(tool: str) -> str:
     return path
 
 
-async def nothing(_members: Sequence[Member]) -> Sequence[MemberSource]:
-    return ()
-
-
 def left_over(folder: Path) -> list[str]:
-    """What write_archive left in the folder, and which of its threads are still alive."""
+    """What the writer left in the folder, and which of its threads are still alive."""
     threads = [t.name for t in threading.enumerate() if t.name.startswith(("archive", "deflate", "read", "verify"))]
     return [path.name for path in folder.iterdir() if path.name.startswith(NAME)] + threads
 
@@ -117,14 +114,8 @@ async def test_a_member_beyond_4_gib_is_zip64(tmp_path: Path) -> None:
     with (tmp_path / "snapshot").open("wb") as file:
         file.truncate(size)
 
-    archive = await write_archive(
-        tmp_path / NAME,
-        [MemberSource(name="large.db", file=tmp_path / "snapshot", modified=MOMENT)],
-        epilogue=nothing,
-        compression=Compression.FAST,
-        abort=Abort(),
-    )
-    assert archive.members[0].bytes == size
+    source = MemberSource(name="large.db", file=tmp_path / "snapshot", modified=MOMENT)
+    archive = await write_sources(tmp_path / NAME, [source], compression=Compression.FAST)
     with zipfile.ZipFile(archive.path) as opened:
         assert opened.getinfo("large.db").file_size == size
     unzip = [needs("unzip"), "-tq", str(archive.path)]
@@ -134,15 +125,20 @@ async def test_a_member_beyond_4_gib_is_zip64(tmp_path: Path) -> None:
 async def test_what_is_returned_describes_the_file(tmp_path: Path) -> None:
     """Bytes, checksum, members and offsets are those of the file, and it is the owner's alone."""
     seen: list[tuple[int, int]] = []
-    archive = await archived(tmp_path, CONTENTS, progress=lambda *position: seen.append(position))
+    members: list[Member] = []
+    archive = await archived(
+        tmp_path, CONTENTS, progress=lambda *position: seen.append(position), members_seen=members.extend
+    )
     data = archive.path.read_bytes()
     total = sum(map(len, CONTENTS.values()))
     assert archive.bytes == len(data)
-    assert [member.name for member in archive.members] == [*CONTENTS, "backup_info.txt", "manifest.json"]
-    for member in archive.members:
-        assert zipfile.zlib.decompress(data[member.offset :][: member.compressed_bytes], -15) == CONTENTS.get(
-            member.name, zipfile.ZipFile(archive.path).read(member.name)
-        )
+    with zipfile.ZipFile(archive.path) as opened:
+        assert opened.namelist() == [*CONTENTS, "backup_info.txt", "manifest.json"]
+    assert [member.name for member in members] == [*CONTENTS]
+    for member in members:
+        content = zipfile.zlib.decompress(data[member.offset :][: member.compressed_bytes], -15)
+        assert content == CONTENTS[member.name]
+        assert (member.bytes, member.sha256) == (len(content), hashlib.sha256(content).hexdigest())
     assert seen == sorted(seen)
     assert seen[-1] == (total, total)
     if os.name == "posix":
@@ -165,13 +161,8 @@ async def test_members_are_private_and_dated(tmp_path: Path) -> None:
 @pytest.mark.parametrize("year", [1904, 1979, 2107, 2300])
 async def test_times_outside_the_format_do_no_harm(year: int, tmp_path: Path) -> None:
     """A clock that is off by a century still makes an archive that can be verified."""
-    archive = await write_archive(
-        tmp_path / NAME,
-        [MemberSource(name="a.db", content=b"x", modified=datetime(year, 1, 1, tzinfo=UTC))],
-        epilogue=nothing,
-        compression=Compression.AUTO,
-        abort=Abort(),
-    )
+    source = MemberSource(name="a.db", content=b"x", modified=datetime(year, 1, 1, tzinfo=UTC))
+    archive = await write_sources(tmp_path / NAME, [source])
     assert zipfile.ZipFile(archive.path).testzip() is None
 
 
@@ -204,7 +195,7 @@ async def test_any_names_and_contents(
     folder = tmp_path_factory.mktemp("any")
     sources = [MemberSource(name=name, content=content, modified=MOMENT) for name, content in contents.items()]
     try:
-        archive = await write_archive(folder / NAME, sources, epilogue=nothing, compression=compression, abort=Abort())
+        archive = await write_sources(folder / NAME, sources, compression=compression)
     except ArchiveError:
         assert any(name in {".", ".."} for name in contents) or len(set(map(folded, contents))) < len(contents)
         assert left_over(folder) == []
@@ -217,13 +208,7 @@ async def test_any_names_and_contents(
 async def test_unsafe_names_are_refused(name: str, tmp_path: Path) -> None:
     """A name that would be unpacked elsewhere, or can't be written, is refused before anything is."""
     with pytest.raises(ArchiveError, match="can't be the name"):
-        await write_archive(
-            tmp_path / NAME,
-            [MemberSource(name=name, content=b"", modified=MOMENT)],
-            epilogue=nothing,
-            compression=Compression.AUTO,
-            abort=Abort(),
-        )
+        await write_sources(tmp_path / NAME, [MemberSource(name=name, content=b"", modified=MOMENT)])
     assert left_over(tmp_path) == []
 
 
@@ -247,7 +232,7 @@ async def test_an_existing_archive_is_not_replaced(tmp_path: Path) -> None:
 
     (tmp_path / NAME).unlink()
     with pytest.raises(ArchiveError, match="exists already"):
-        await archived(tmp_path, CONTENTS, epilogue=appear)
+        await archived(tmp_path, CONTENTS, closing=appear)
     assert (tmp_path / NAME).read_bytes() == b"precious too"
     assert left_over(tmp_path) == [NAME]
 
@@ -261,7 +246,7 @@ async def test_what_an_interrupted_run_left_is_replaced(tmp_path: Path) -> None:
     assert left_over(tmp_path) == [NAME]
 
 
-async def test_an_exception_of_the_epilogue_is_passed_on(tmp_path: Path) -> None:
+async def test_an_exception_before_the_end_is_passed_on(tmp_path: Path) -> None:
     """A snapshot that turns out damaged ends the archive: the exception comes through, no file stays."""
 
     async def fail(members: Sequence[Member]) -> Sequence[MemberSource]:
@@ -269,7 +254,7 @@ async def test_an_exception_of_the_epilogue_is_passed_on(tmp_path: Path) -> None
         raise LookupError("damaged")
 
     with pytest.raises(LookupError, match="damaged"):
-        await archived(tmp_path, CONTENTS, epilogue=fail)
+        await archived(tmp_path, CONTENTS, closing=fail)
     assert left_over(tmp_path) == []
 
 
@@ -305,7 +290,7 @@ async def test_cancellation_leaves_nothing(blocks: int, tmp_path: Path) -> None:
 
 
 async def test_cancellation_while_the_check_is_awaited_leaves_nothing(tmp_path: Path) -> None:
-    """Cancelled in the epilogue, where most of a run's time is spent, it ends with no file and no thread."""
+    """Cancelled before the end, where most of a run's time is spent, it ends with no file and no thread."""
     waiting = asyncio.Event()
 
     async def wait(_members: Sequence[Member]) -> Sequence[MemberSource]:
@@ -313,7 +298,7 @@ async def test_cancellation_while_the_check_is_awaited_leaves_nothing(tmp_path: 
         await asyncio.Event().wait()
         return ()
 
-    task = asyncio.create_task(archived(tmp_path, CONTENTS, epilogue=wait))
+    task = asyncio.create_task(archived(tmp_path, CONTENTS, closing=wait))
     await waiting.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -405,7 +390,7 @@ async def test_a_bit_that_flips_on_the_disk_is_caught(position: int, tmp_path: P
         return ()
 
     with pytest.raises(ArchiveError, match="could not be proven"):
-        await archived(tmp_path, {"a.db": os.urandom(3_000_000)}, epilogue=flip)
+        await archived(tmp_path, {"a.db": os.urandom(3_000_000)}, closing=flip)
     assert left_over(tmp_path) == []
 
 
@@ -419,15 +404,12 @@ async def test_a_snapshot_that_changes_its_size_is_refused(tmp_path: Path) -> No
         return zlib_ng_codec(1)
 
     with pytest.raises(ArchiveError, match="changed its size"):
-        await write_archive(
+        await write_sources(
             tmp_path / NAME,
             [
                 MemberSource(name="b.db", content=b"x", modified=MOMENT),
                 MemberSource(name="a.db", file=snapshot, modified=MOMENT),
             ],
-            epilogue=nothing,
-            compression=Compression.AUTO,
-            abort=Abort(),
             mix=grow,
         )
     assert left_over(tmp_path) == []

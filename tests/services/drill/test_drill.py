@@ -17,16 +17,17 @@ from bot.demo.stand_in.faults import bad_request, server_error
 from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import StoredFile
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
-from bot.models import INFO_NAME, MANIFEST_NAME, Backup, Compression, DrillSource, Member, Trigger
+from bot.models import INFO_NAME, MANIFEST_NAME, Backup, DrillSource, Member, Trigger
 from bot.services.archive.backup_info import build_info
 from bot.services.archive.manifest import build_manifest
-from bot.services.archive.write import MemberSource, write_archive
+from bot.services.archive.stream import MemberSource
 from bot.services.concurrency.abort import Abort
 from bot.services.drill.drill import rehearse
 from bot.services.fetch.fetch import UnreachableError
 from bot.services.manager import Courier
 from bot.services.recovery.document import DOCUMENT_NAME
 from bot.texts import Texts
+from tests.world.archives import write_sources
 from tests.world.databases import damage, make_database, write_env
 from tests.world.recovery import changed
 
@@ -163,9 +164,7 @@ async def test_everything_the_manifest_claims_is_compared(
             MemberSource(name=MANIFEST_NAME, content=manifest.to_json(), modified=backup.started_at),
         )
 
-    archive = await write_archive(
-        tmp_path / "lying.zip", [source], epilogue=lying, compression=Compression.FAST, abort=Abort()
-    )
+    archive = await write_sources(tmp_path / "lying.zip", [source], lying)
     room = tmp_path / "room"
     room.mkdir()
     with pytest.raises((DamagedArchiveError, UntrustedArchiveError), match=said):

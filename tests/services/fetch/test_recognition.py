@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.services.fetch.recognition import Kind, archive_meant, bare_name, recognise, volume_number
+from bot.services.fetch.recognition import Kind, archive_meant, recognise
+from bot.services.files.names import bare_name, volume_number
 
 OURS = "database_backup_20260713_120000.zip"
 

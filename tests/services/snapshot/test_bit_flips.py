@@ -18,14 +18,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.clock import utc_now
 from bot.errors import SnapshotError
-from bot.models import CheckMethod, CheckReport, Compression, Database, SkipReason, Trigger, Verdict
-from bot.services.backup.pipeline import BackupPlan, make_backup
+from bot.models import CheckMethod, CheckReport, Database, SkipReason, Verdict
 from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.integrity import MAX_MESSAGES
 from bot.services.snapshot.snapshot import take_snapshot
+from tests.world.backups import make_backup
 
 PAGE = 512
 HEADER = 100
@@ -152,24 +151,12 @@ async def test_a_flipped_bit_costs_no_other_database(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     bits = chance.sample(range(PAGE * 8), 200 if SOAK else 25) + chance.sample(range(PAGE * 8, len(content) * 8), 10)
     paths = [tmp_path / "healthy.db", *flipped(tmp_path / "flipped", content, bits)]
-    plan = BackupPlan(
-        databases=tuple(Database(path=path, name=path.name) for path in paths),
-        missing=(),
-        target=tmp_path / "database_backup_20260713_120000.zip",
-        work=tmp_path / "work",
-        started_at=utc_now(),
-        trigger=Trigger.COMMAND,
-        host="here",
-        timezone="UTC",
-        check=CheckMethod.FULL,
-        compression=Compression.FAST,
-        busy_timeout=20,
-        allow_journal_recovery=False,
-    )
-    product = await make_backup(plan, abort=Abort(), report=lambda _: None)
-    names = {entry.name for entry in product.databases}
-    assert names | {skip.name for skip in product.skipped} == {path.name for path in paths}
-    assert {skip.reason for skip in product.skipped} <= REFUSALS
-    assert product.databases[0].verdict is Verdict.OK
-    with zipfile.ZipFile(product.archive.path) as archive:
-        assert archive.read("healthy.db")[HEADER:] == content[HEADER:]
+    databases = [Database(path=path, name=path.name) for path in paths]
+    target = tmp_path / "database_backup_20260713_120000.zip"
+    archive, manifest = await make_backup(target, databases, tmp_path / "work")
+    names = {entry.name for entry in manifest.databases}
+    assert names | {skip.name for skip in manifest.skipped} == {path.name for path in paths}
+    assert {skip.reason for skip in manifest.skipped} <= REFUSALS
+    assert manifest.databases[0].verdict is Verdict.OK
+    with zipfile.ZipFile(archive.path) as opened:
+        assert opened.read("healthy.db")[HEADER:] == content[HEADER:]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -13,34 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from bot.clock import utc_now
 from bot.errors import ArchiveError
-from bot.models import CheckMethod, Compression, Database, Progress, SkipReason, Stage, Trigger, Verdict
+from bot.models import Archive, Database, Progress, SkipReason, Stage, Verdict
 from bot.services.archive import screening
-from bot.services.backup.pipeline import BackupPlan, MadeBackup, make_backup
-from bot.services.concurrency.abort import Abort
+from bot.services.archive.manifest import Manifest
+from tests.world.backups import make_backup
 from tests.world.databases import damage, make_database
 
 
-async def run(tmp_path: Path, *paths: Path, report: Callable[[Progress], None] = lambda _: None) -> MadeBackup:
-    plan = BackupPlan(
-        databases=tuple(Database(path=path, name=path.name) for path in paths),
-        missing=(),
-        target=tmp_path / "database_backup_20260713_120000.zip",
-        work=tmp_path / "work",
-        started_at=utc_now(),
-        trigger=Trigger.COMMAND,
-        host="here",
-        timezone="UTC",
-        check=CheckMethod.FULL,
-        compression=Compression.FAST,
-        busy_timeout=20,
-        allow_journal_recovery=False,
-    )
-    try:
-        return await make_backup(plan, abort=Abort(), report=report)
-    finally:
-        shutil.rmtree(plan.work)
+async def run(
+    tmp_path: Path, *paths: Path, report: Callable[[Progress], None] = lambda _: None
+) -> tuple[Archive, Manifest]:
+    databases = [Database(path=path, name=path.name) for path in paths]
+    target = tmp_path / "database_backup_20260713_120000.zip"
+    return await make_backup(target, databases, tmp_path / "work", report=report)
 
 
 def when_copied(act: Callable[[], object]) -> Callable[[Progress], None]:
@@ -62,9 +47,9 @@ def rows_of(archive: Path, name: str, into: Path) -> int:
 async def test_each_stage_is_reported_when_it_happens(tmp_path: Path) -> None:
     """Snapshots, the check, and then the re-reading of the finished file, up to its last byte."""
     seen: list[Progress] = []
-    product = await run(tmp_path, make_database(tmp_path / "one.db", 500), report=seen.append)
+    archive, _ = await run(tmp_path, make_database(tmp_path / "one.db", 500), report=seen.append)
     assert list(dict.fromkeys(progress.stage for progress in seen)) == [Stage.SNAPSHOT, Stage.CHECK, Stage.PROVE]
-    assert (seen[-1].done, seen[-1].total) == (product.archive.bytes, product.archive.bytes)
+    assert (seen[-1].done, seen[-1].total) == (archive.bytes, archive.bytes)
 
 
 async def test_an_archive_that_a_restore_would_refuse_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,19 +64,19 @@ async def test_what_looked_damaged_is_taken_again(tmp_path: Path) -> None:
     """A copy of a torn state, which its application has mended meanwhile, gives way to a whole one."""
     good, torn = make_database(tmp_path / "good.db"), damage(make_database(tmp_path / "torn.db", 50, wal=False))
     whole = make_database(tmp_path / "elsewhere" / "whole.db", 77, wal=False)
-    product = await run(tmp_path, good, torn, report=when_copied(lambda: whole.replace(torn)))
-    assert product.skipped == ()
-    assert [entry.verdict for entry in product.databases] == [Verdict.OK, Verdict.OK]
-    assert rows_of(product.archive.path, "torn.db", tmp_path / "out") == 77
+    archive, manifest = await run(tmp_path, good, torn, report=when_copied(lambda: whole.replace(torn)))
+    assert manifest.skipped == ()
+    assert [entry.verdict for entry in manifest.databases] == [Verdict.OK, Verdict.OK]
+    assert rows_of(archive.path, "torn.db", tmp_path / "out") == 77
 
 
 async def test_damage_of_a_file_at_rest_is_damage(tmp_path: Path) -> None:
     """It is said so, with SQLite's own words, and the other database goes out."""
     good, bad = make_database(tmp_path / "good.db"), damage(make_database(tmp_path / "bad.db"))
-    product = await run(tmp_path, good, bad)
-    assert [(skip.name, skip.reason) for skip in product.skipped] == [("bad.db", SkipReason.DAMAGED)]
-    assert "by_text" in product.skipped[0].detail
-    assert rows_of(product.archive.path, "good.db", tmp_path / "out") == 50
+    archive, manifest = await run(tmp_path, good, bad)
+    assert [(skip.name, skip.reason) for skip in manifest.skipped] == [("bad.db", SkipReason.DAMAGED)]
+    assert "by_text" in manifest.skipped[0].detail
+    assert rows_of(archive.path, "good.db", tmp_path / "out") == 50
 
 
 async def test_what_looks_damaged_while_it_is_written_is_not_called_damaged(tmp_path: Path) -> None:
@@ -99,10 +84,10 @@ async def test_what_looks_damaged_while_it_is_written_is_not_called_damaged(tmp_
     good, bad = make_database(tmp_path / "good.db"), damage(make_database(tmp_path / "bad.db", wal=False))
     touch = "import os, sys, time\nwhile True: os.utime(sys.argv[1]); time.sleep(0.02)"
     with subprocess.Popen([sys.executable, "-c", touch, str(bad)]) as writer:
-        product = await run(tmp_path, good, bad)
+        archive, manifest = await run(tmp_path, good, bad)
         writer.kill()
-    assert [(skip.name, skip.reason) for skip in product.skipped] == [("bad.db", SkipReason.CHANGED_WHILE_READ)]
-    assert rows_of(product.archive.path, "good.db", tmp_path / "out") == 50
+    assert [(skip.name, skip.reason) for skip in manifest.skipped] == [("bad.db", SkipReason.CHANGED_WHILE_READ)]
+    assert rows_of(archive.path, "good.db", tmp_path / "out") == 50
 
 
 async def test_a_private_copy_that_is_lost_costs_no_other(tmp_path: Path) -> None:
@@ -117,7 +102,7 @@ async def test_a_private_copy_that_is_lost_costs_no_other(tmp_path: Path) -> Non
             lost.append(min((tmp_path / "work").iterdir(), key=lambda file: file.stat().st_size))
             lost[0].unlink()
 
-    product = await run(tmp_path, good, bad, report=lose)
+    archive, manifest = await run(tmp_path, good, bad, report=lose)
     assert lost
-    assert [(skip.name, skip.reason) for skip in product.skipped] == [("bad.db", SkipReason.FAILED)]
-    assert rows_of(product.archive.path, "good.db", tmp_path / "out") == 50
+    assert [(skip.name, skip.reason) for skip in manifest.skipped] == [("bad.db", SkipReason.FAILED)]
+    assert rows_of(archive.path, "good.db", tmp_path / "out") == 50

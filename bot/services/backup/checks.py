@@ -1,0 +1,185 @@
+"""Checks the snapshots of a run beside their archive, and writes that again without what turns out not to count."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from bot.errors import AbortedError, ArchiveError, NothingToBackUpError, SnapshotError
+from bot.models import (
+    Archive,
+    CheckMethod,
+    CheckReport,
+    Progress,
+    ReportBytes,
+    ReportRun,
+    Skipped,
+    SkippedRecord,
+    SkipReason,
+    Snapshot,
+    Stage,
+    Verdict,
+)
+from bot.services.archive.manifest import Manifest
+from bot.services.archive.snapshots import ArchivePlan, SnapshotArchive
+from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.threads import run_to_end
+from bot.services.files.private_file import PIECE
+from bot.services.snapshot.check import check_snapshot
+from bot.services.snapshot.second_look import look_twice, was_written_since
+from bot.services.snapshot.sqlite_errors import unforeseen
+
+AT_ONCE = 2
+"""integrity_check is one core's work and a page cache each: two keep both cores of a small machine and the memory."""
+
+TakeAgain = Callable[..., Awaitable[Snapshot]]
+"""`take_snapshot`, but for the database and `abort`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What the check came to: the snapshot that counts (maybe a second one) with its report; or why none does."""
+
+    snapshot: Snapshot
+    report: CheckReport | None = None
+    skipped: Skipped | None = None
+
+
+Checks = Mapping[str, asyncio.Task[Checked]]
+"""The checks under way, by the name of the database."""
+
+
+@asynccontextmanager
+async def checking(
+    snapshots: Iterable[Snapshot], method: CheckMethod, take_again: TakeAgain, *, abort: Abort
+) -> AsyncIterator[Checks]:
+    """Begin all checks, the largest first, since it is the last to finish; none goes on when the block is left.
+
+    Damage is seen twice, in copies of a file at rest: `take_again` makes the second one.
+    """
+    stop, at_once = Abort(parent=abort), asyncio.Semaphore(AT_ONCE)
+
+    async def check(snapshot: Snapshot) -> Checked:
+        async with at_once:
+            try:
+                return await _check(snapshot, method, take_again, stop)
+            except AbortedError:
+                raise
+            except Exception as error:
+                return Checked(snapshot=snapshot, skipped=_skipped(snapshot, unforeseen(snapshot.database.path, error)))
+
+    by_size = sorted(snapshots, key=lambda snapshot: snapshot.bytes, reverse=True)
+    checks = {snapshot.database.name: asyncio.create_task(check(snapshot)) for snapshot in by_size}
+    try:
+        yield checks
+    finally:
+        stop.set()
+        await asyncio.gather(*checks.values(), return_exceptions=True)
+
+
+async def _check(first: Snapshot, method: CheckMethod, take_again: TakeAgain, stop: Abort) -> Checked:
+    """Check a snapshot; one that looks damaged is taken again, of a file at rest, before that is said."""
+    report = await check_snapshot(first, method, abort=stop)
+    if report.verdict is not Verdict.DAMAGED:
+        return Checked(snapshot=first, report=report)
+    database, seen = first.database, [(first, report)]
+
+    async def look() -> Checked:
+        if not seen:
+            snapshot = await take_again(database, abort=stop)
+            seen.append((snapshot, await check_snapshot(snapshot, method, abort=stop)))
+        snapshot, report = seen.pop()
+        if report.verdict is not Verdict.DAMAGED:
+            return Checked(snapshot=snapshot, report=report)
+        if snapshot is not first:  # which the archive is still reading
+            await asyncio.to_thread(snapshot.file.unlink)
+        why = report.messages[0] if report.messages else "the integrity check failed"
+        raise SnapshotError(SkipReason.DAMAGED, f"The database is damaged: {why}.")
+
+    if await asyncio.to_thread(was_written_since, database.path, first.taken_at):
+        seen.clear()
+    try:
+        return await look_twice(database.path, look, check=stop.check)
+    except SnapshotError as error:
+        return Checked(snapshot=first, skipped=_skipped(first, error))
+
+
+async def archive_checked(
+    plan: ArchivePlan,
+    snapshots: Sequence[Snapshot],
+    checks: Checks,
+    skipped: Sequence[Skipped],
+    *,
+    abort: Abort,
+    report: ReportRun,
+) -> tuple[Archive, Manifest]:
+    """Write and prove the archive while the checks run; write it again where one of them decides otherwise.
+
+    What is damaged is left out and added to the `skipped`, and so is what this machine has lost of its own.
+    Raises `NothingToBackUpError`, and what `SnapshotArchive` raises.
+    """
+    included, left_out = list(snapshots), list(skipped)
+    while included:
+        try:
+            async with SnapshotArchive(plan, abort=abort) as archive:
+                await archive.take_in(included, progress=counting(report, Stage.CHECK))
+                checked = [await checks[snapshot.database.name] for snapshot in included]
+                reports = [one.report for one in checked if one.report is not None]
+                if [one.snapshot for one in checked] == included and len(reports) == len(included):
+                    return await archive.complete(reports, _records(left_out), proving=counting(report, Stage.PROVE))
+            left_out += [one.skipped for one in checked if one.skipped is not None]
+            included = [one.snapshot for one in checked if one.skipped is None]
+        except ArchiveError:
+            lost = await run_to_end(partial(_lost, included, abort), stop=abort.set)
+            if not lost:
+                raise
+            left_out += lost.values()
+            included = [snapshot for snapshot in included if snapshot.file not in lost]
+    records = _records(left_out)
+    reasons = "; ".join(f"{record.name}: {record.detail}" for record in records)
+    raise NothingToBackUpError(
+        f"No database could be backed up. {reasons}" if reasons else "DATABASES matches no file.",
+        hint="Correct DATABASES, or mend what the reasons name; `sqlite-courier config` shows what is looked for.",
+        skipped=records,
+    )
+
+
+def counting(report: ReportRun, stage: Stage) -> ReportBytes:
+    """Return what reports bytes as the progress of a stage."""
+    return lambda done, total: report(Progress(stage=stage, done=done, total=total))
+
+
+def _lost(snapshots: Iterable[Snapshot], abort: Abort) -> dict[Path, Skipped]:
+    """Return whose private copies this machine can no longer read, by file. Blocking."""
+    lost = {}
+    for snapshot in snapshots:
+        try:
+            with snapshot.file.open("rb", buffering=0) as file:
+                while file.read(PIECE):
+                    abort.check()
+                if file.tell() == snapshot.bytes:
+                    continue
+                why = "it has another size than it had"
+        except OSError as error:
+            why = error.strerror or str(error)
+        lost[snapshot.file] = Skipped(
+            database=snapshot.database,
+            reason=SkipReason.FAILED,
+            detail=f"The private copy of {snapshot.database.path} was lost: {why}. The database itself may be sound.",
+        )
+    return lost
+
+
+def _skipped(snapshot: Snapshot, error: SnapshotError) -> Skipped:
+    return Skipped(database=snapshot.database, reason=error.reason, detail=f"{error.sentence} {error.hint}".strip())
+
+
+def _records(skipped: Iterable[Skipped]) -> tuple[SkippedRecord, ...]:
+    return tuple(
+        SkippedRecord(name=entry.database.name, path=str(entry.database.path), reason=entry.reason, detail=entry.detail)
+        for entry in skipped
+    )
