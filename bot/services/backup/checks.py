@@ -31,6 +31,7 @@ from bot.services.concurrency.threads import run_to_end
 from bot.services.files.private_file import PIECE
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.second_look import look_twice, was_written_since
+from bot.services.snapshot.snapshot import skip
 from bot.services.snapshot.sqlite_errors import unforeseen
 
 AT_ONCE = 2
@@ -70,7 +71,9 @@ async def checking(
             except AbortedError:
                 raise
             except Exception as error:
-                return Checked(snapshot=snapshot, skipped=_skipped(snapshot, unforeseen(snapshot.database.path, error)))
+                return Checked(
+                    snapshot=snapshot, skipped=skip(snapshot.database, unforeseen(snapshot.database.path, error))
+                )
 
     by_size = sorted(snapshots, key=lambda snapshot: snapshot.bytes, reverse=True)
     checks = {snapshot.database.name: asyncio.create_task(check(snapshot)) for snapshot in by_size}
@@ -105,7 +108,7 @@ async def _check(first: Snapshot, method: CheckMethod, take_again: TakeAgain, st
     try:
         return await look_twice(database.path, look, check=stop.check)
     except SnapshotError as error:
-        return Checked(snapshot=first, skipped=_skipped(first, error))
+        return Checked(snapshot=first, skipped=skip(database, error))
 
 
 async def archive_checked(
@@ -172,10 +175,6 @@ def _lost(snapshots: Iterable[Snapshot], abort: Abort) -> dict[Path, Skipped]:
             detail=f"The private copy of {snapshot.database.path} was lost: {why}. The database itself may be sound.",
         )
     return lost
-
-
-def _skipped(snapshot: Snapshot, error: SnapshotError) -> Skipped:
-    return Skipped(database=snapshot.database, reason=error.reason, detail=f"{error.sentence} {error.hint}".strip())
 
 
 def _records(skipped: Iterable[Skipped]) -> tuple[SkippedRecord, ...]:

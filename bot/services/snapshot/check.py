@@ -40,14 +40,9 @@ async def check_snapshot(
     What may have to evaluate what a schema says goes on in a process of its own. `foreign` is a file that anybody may
     have made: all of its check does, and CHECK constraints, which tell nothing of damage, are not evaluated.
     """
-    own_abort = Abort()  # a cancellation stops this check, not everything that holds the caller's flag
+    own = Abort(parent=abort)  # a cancellation stops this check, not everything that holds the caller's flag
     started = time.monotonic()
-
-    def check() -> None:
-        abort.check()
-        own_abort.check()
-
-    checking = _Checking(snapshot, limits or limits_for(snapshot.bytes), check=check, cancel=own_abort.set)
+    checking = _Checking(snapshot, limits or limits_for(snapshot.bytes), own)
     try:
         found = await checking.findings(full=method is CheckMethod.FULL, foreign=foreign)
     except AbortedError:
@@ -62,20 +57,17 @@ async def check_snapshot(
 
 
 class _Checking:
-    """One check of one copy, in a thread or in a process. `check` raises to give up, `cancel` makes it do so."""
+    """One check of one copy, in a thread or in a process, given up once its flag is set."""
 
-    def __init__(
-        self, snapshot: Snapshot, limits: Limits, *, check: Callable[[], None], cancel: Callable[[], None]
-    ) -> None:
+    def __init__(self, snapshot: Snapshot, limits: Limits, abort: Abort) -> None:
         self._file = snapshot.file
         self._uri = uri_of(snapshot.file, mode="rw")
         self._limits = limits
-        self._check = check
-        self._cancel = cancel
+        self._abort = abort
 
     async def findings(self, *, full: bool, foreign: bool) -> Findings:
-        self._check()
-        if not await run_to_end(lambda: is_known_format(self._file), stop=self._cancel):
+        self._abort.check()
+        if not await run_to_end(lambda: is_known_format(self._file), stop=self._abort.set):
             return Findings(UNCHECKED, (f"SQLite {sqlite3.sqlite_version} does not know its format",))
         if not foreign and (found := await self._in_thread(full=full)) is not None:
             return found
@@ -98,7 +90,7 @@ class _Checking:
             require_descriptors()
             if evaluates(self._uri):
                 return None
-            return examine(self._uri, full=full, rules=True, check=self._check, opened=connections.append)
+            return examine(self._uri, full=full, rules=True, check=self._abort.check, opened=connections.append)
 
         def interrupt() -> None:
             # SQLite calls no progress handler while it walks the pages; it looks for an interrupt at each of them.
@@ -119,14 +111,14 @@ class _Checking:
             while True:
                 await asyncio.sleep(_LOOK_EVERY)
                 try:
-                    self._check()
+                    self._abort.check()
                 except AbortedError:
                     stop()
                 look()
 
         try:
             async with beside(watch()):
-                return await run_to_end(work, stop=self._cancel)
+                return await run_to_end(work, stop=self._abort.set)
         except StoppedShortError:
-            self._check()  # is that why?
+            self._abort.check()  # is that why?
             raise

@@ -60,7 +60,7 @@ class Copying:
     file: Path
     busy_timeout: float
     check: Callable[[], None]
-    report: Callable[[int, int], None]
+    report: Callable[[int, int], object]
     claim: Callable[[int], None]
     allow_journal_recovery: bool
     clock: Clock

@@ -72,23 +72,16 @@ async def take_snapshot(
     file is left in `into` and no thread goes on.
     """
     loop = asyncio.get_running_loop()
-    own_abort = Abort()  # a cancellation stops this copy, not everything that holds the caller's flag
+    own = Abort(parent=abort)  # a cancellation stops this copy, not everything that holds the caller's flag
     file = into / f"{secrets.token_hex(8)}.db"
     budget = budget or SpaceBudget(into)
-
-    def check() -> None:
-        abort.check()
-        own_abort.check()
-
-    def report(done: int, total: int) -> None:
-        loop.call_soon_threadsafe(progress, done, total)
 
     copying = Copying(
         database=database,
         file=file,
         busy_timeout=busy_timeout,
-        check=check,
-        report=report,
+        check=own.check,
+        report=lambda done, total: loop.call_soon_threadsafe(progress, done, total),
         claim=partial(budget.claim, file),
         allow_journal_recovery=allow_journal_recovery,
         clock=clock,
@@ -96,11 +89,11 @@ async def take_snapshot(
     try:
         # A loop of its own: closing a connection under a running backup would crash the process, and asyncio.run()
         # cancels every task of its loop when it ends.
-        return await run_in_loop(copying.run, stop=own_abort.set)
+        return await run_in_loop(copying.run, stop=own.set)
     except BaseException as error:
         budget.release(file)
         with suppress(OSError):  # the work folder is swept at the next start
-            await run_to_end(partial(_remove, (file,)), stop=own_abort.set)
+            await run_to_end(partial(_remove, (file,)), stop=own.set)
         if isinstance(error, CourierError) or not isinstance(error, Exception):
             raise
         raise unforeseen(database.path, error) from error
@@ -163,12 +156,13 @@ async def take_snapshots(
     in_order = [(database, outcomes[index]) for index, database in enumerate(databases)]
     return (
         tuple(outcome for _, outcome in in_order if isinstance(outcome, Snapshot)),
-        tuple(
-            Skipped(database=database, reason=outcome.reason, detail=f"{outcome.sentence} {outcome.hint}".strip())
-            for database, outcome in in_order
-            if isinstance(outcome, SnapshotError)
-        ),
+        tuple(skip(database, outcome) for database, outcome in in_order if isinstance(outcome, SnapshotError)),
     )
+
+
+def skip(database: Database, error: SnapshotError) -> Skipped:
+    """Return what people are told of a database that is left out."""
+    return Skipped(database=database, reason=error.reason, detail=f"{error.sentence} {error.hint}".strip())
 
 
 def _remove(files: Sequence[Path]) -> None:
