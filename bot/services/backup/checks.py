@@ -27,6 +27,7 @@ from bot.models import (
 from bot.services.archive.manifest import Manifest
 from bot.services.archive.snapshots import ArchivePlan, SnapshotArchive
 from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.nursery import Nursery
 from bot.services.concurrency.threads import run_to_end
 from bot.services.files.private_file import PIECE
 from bot.services.snapshot.check import check_snapshot
@@ -76,7 +77,8 @@ async def checking(
                 )
 
     by_size = sorted(snapshots, key=lambda snapshot: snapshot.bytes, reverse=True)
-    checks = {snapshot.database.name: asyncio.create_task(check(snapshot)) for snapshot in by_size}
+    tasks = Nursery()
+    checks = {snapshot.database.name: tasks.start(check(snapshot)) for snapshot in by_size}
     try:
         yield checks
     finally:
