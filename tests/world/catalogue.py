@@ -26,8 +26,7 @@ def run_sql(catalogue: Catalogue, sql: str, *parameters: object) -> list[tuple[A
 
 def archive_named(name: str, *, bytes: int = 1000, sha256: str = "ef" * 32, sealed: str = "") -> Archive:
     """What a run tells the catalogue of its archive; there need not be such a file."""
-    at = datetime(2026, 7, 13, tzinfo=UTC)
-    return Archive(path=Path(name), bytes=bytes, sha256=sha256, members=(), created_at=at, sealed=sealed)
+    return Archive(path=Path(name), bytes=bytes, sha256=sha256, sealed=sealed)
 
 
 async def limit_pages(catalogue: Catalogue, pages: int) -> None:

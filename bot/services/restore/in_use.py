@@ -6,37 +6,12 @@ Opening and closing a live file here would drop the locks of every SQLite connec
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 from bot.models import InUse
-from bot.services.snapshot.hidden_log import LOOK_FOR_LOCKS
-from bot.services.snapshot.source import SHM, SIDECARS
-
-_WITHIN = 10.0  # seconds
-
-# A write lease is granted only while nobody else has the file open, whoever they are: fcntl(2), F_SETLEASE; Linux alone
-# has it.
-_PROBE = f"""
-import errno, json
-{LOOK_FOR_LOCKS}
-main, shm = sys.argv[1:]
-said = {{"lease": None, "locked": False}}
-try: said["locked"] = main_locked(main) or shm_locked(shm)
-except (OSError, struct.error): pass
-fd = os.open(main, os.O_RDONLY)
-try:
-    fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-    fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    said["lease"] = "granted"
-except AttributeError: pass
-except OSError as error:
-    if error.errno == errno.EAGAIN: said["lease"] = "refused"
-print(json.dumps(said))
-"""
+from bot.services.snapshot.hidden_log import ask_for_locks
+from bot.services.snapshot.source import SIDECARS
 
 
 def who_uses(target: Path) -> tuple[InUse, tuple[str, ...]]:
@@ -50,29 +25,11 @@ def who_uses(target: Path) -> tuple[InUse, tuple[str, ...]]:
         return InUse.OPEN, names
     if not target.exists():
         return InUse.CLOSED, ()
-    return _probe(target), ()
-
-
-def _probe(target: Path) -> InUse:
-    if sys.platform == "win32" or not sys.executable:
-        return (
-            InUse.UNKNOWN
-        )  # on Windows an open file can't be renamed: the restore finds out before it changes anything
-    shm = target.with_name(target.name + SHM)
-    try:
-        child = subprocess.run(  # noqa: S603 - our own interpreter, our own script
-            [sys.executable, "-I", "-S", "-c", _PROBE, str(target), str(shm)],
-            capture_output=True,
-            timeout=_WITHIN,
-            check=True,
-            text=True,
-        )
-        said = json.loads(child.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return InUse.UNKNOWN
-    if said["locked"] or said["lease"] == "refused":
-        return InUse.OPEN
-    return InUse.CLOSED if said["lease"] == "granted" else InUse.UNKNOWN
+    told = ask_for_locks(target, "lease")
+    if told.get("main") or told.get("shm") or told.get("lease") == "refused":
+        return InUse.OPEN, ()
+    # On Windows an open file can't be renamed: the restore finds out before it changes anything.
+    return InUse.CLOSED if told.get("lease") == "granted" else InUse.UNKNOWN, ()
 
 
 def _seen_in_proc(target: Path) -> tuple[str, ...]:

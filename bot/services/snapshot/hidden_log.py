@@ -13,7 +13,6 @@ import json
 import os
 import re
 import sqlite3
-import struct
 import subprocess
 import sys
 import time
@@ -25,7 +24,8 @@ from pathlib import Path
 
 from bot.errors import SnapshotError
 from bot.models import SkipReason
-from bot.services.snapshot.source import SHM, WAL, FileState, read_state, uri_of, uses_wal
+from bot.services.snapshot import posix_locks
+from bot.services.snapshot.source import WAL, FileState, read_state, uri_of, uses_wal
 from bot.services.snapshot.sqlite_errors import refusal
 from bot.services.snapshot.sqlite_faults import FAULTS
 
@@ -43,31 +43,6 @@ _SHARES = (
     *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "beegfs", "gfs2", "ocfs2"),
     *("9p", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "drvfs", "osxfs", "grpcfuse", "davfs", "sshfs", "rclone", "s3fs"),
 )
-
-# Python that tells whether anybody holds a lock on some bytes of a file. SQLite's locks lie at fixed bytes
-# (https://www.sqlite.org/src/file/src/os.h, PENDING_BYTE); a connection in WAL mode holds a shared lock on the database
-# and byte 128 of its -shm even when idle (https://www.sqlite.org/walformat.html, 2.3).
-LOOK_FOR_LOCKS = """
-import fcntl, os, struct, sys
-def locked(path, start, length):
-    try: fd = os.open(path, os.O_RDONLY)
-    except OSError: return False
-    if sys.platform == "darwin":
-        asked = struct.pack("qqihh", start, length, 0, fcntl.F_WRLCK, 0)
-        kind = struct.unpack("qqihh", fcntl.fcntl(fd, fcntl.F_GETLK, asked))[3]
-    else:
-        asked = struct.pack("hhqqi", fcntl.F_WRLCK, 0, start, length, 0)
-        kind = struct.unpack("hhqqi", fcntl.fcntl(fd, fcntl.F_GETLK, asked))[0]
-    os.close(fd)
-    return kind != fcntl.F_UNLCK
-def main_locked(path): return locked(path, 0x40000000, 512)
-def shm_locked(path): return locked(path, 120, 9)
-"""
-_PROBE = f"""
-import json
-{LOOK_FOR_LOCKS}
-print(json.dumps([main_locked(sys.argv[1]), shm_locked(sys.argv[2])]))
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +98,8 @@ def require_visible_log(state: FileState, doubt: Doubt | None) -> None:
         raise _refused(doubt.why, doubt.mend)
     if doubt is None and (not empty or _surely_closed(state)):
         return
-    main, shm = _locks(state)
+    locks = ask_for_locks(state.path)
+    main, shm = locks.get("main"), locks.get("shm")
     if doubt is not None:
         logs = [other for other in _other_names(state) if _bytes(other.with_name(other.name + WAL))]
         if logs or (empty and not shm) or (main and not shm):
@@ -243,35 +219,32 @@ def _surely_closed(state: FileState) -> bool:
     """
     if sys.platform not in ("linux", "darwin"):
         return False
-    import fcntl  # noqa: PLC0415 - not on Windows
-
-    mac = sys.platform == "darwin"
-    start, write = 0x40000000, fcntl.F_WRLCK
-    asked = struct.pack("qqihh", start, 512, 0, write, 0) if mac else struct.pack("hhqqi", write, 0, start, 512, 0)
     with suppress(OSError, sqlite3.Error), closing(sqlite3.connect(uri_of(state.path, mode="ro"), uri=True)):
         for descriptor in map(int, os.listdir("/dev/fd")):  # noqa: PTH208 - numbers, not paths
             with suppress(OSError):  # another thread's, and closed meanwhile
                 found = os.fstat(descriptor)
                 if (found.st_dev, found.st_ino) == (state.device, state.inode):
-                    answer = struct.unpack("qqihh" if mac else "hhqqi", fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
-                    return bool(answer[3 if mac else 0] == fcntl.F_UNLCK)
+                    return not posix_locks.is_main_locked(descriptor)
     return False
 
 
-def _locks(state: FileState) -> tuple[bool, bool]:
-    """Tell whether anybody holds a lock on the database, and on the `-shm` beside it; no where it can't be told."""
+def ask_for_locks(database: Path, *questions: str) -> dict[str, object]:
+    """Return whether anybody has a lock on a database ("main") and on its `-shm` ("shm"); {} where it can't be told.
+
+    A child process looks, since opening the file here would drop our own locks. Asked for the "lease", it tells also
+    whether nobody has the database open ("granted") or somebody has ("refused"). Blocking.
+    """
     if sys.platform == "win32" or not sys.executable:
-        return False, False
-    shm = state.path.with_name(state.path.name + SHM)
+        return {}
     try:
-        child = subprocess.run(  # noqa: S603 - our own interpreter, our own script
-            [sys.executable, "-I", "-S", "-c", _PROBE, str(state.path), str(shm)],
+        child = subprocess.run(  # noqa: S603 - our own interpreter, our own file
+            [sys.executable, "-I", "-S", posix_locks.__file__, os.fspath(database), *questions],
             capture_output=True,
             timeout=_WITHIN,
             check=True,
             text=True,
         )
-        main, beside = json.loads(child.stdout)
+        told: dict[str, object] = json.loads(child.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
-        return False, False
-    return bool(main), bool(beside)
+        return {}
+    return told
