@@ -137,27 +137,22 @@ def build_manifest(
 
 
 def _fitting(manifest: Manifest) -> Manifest:
-    over = len(manifest.to_json()) - MAX_MANIFEST
-    sizes = {one.name: len(_rows_adapter().dump_json(one.rows, indent=1)) for one in manifest.databases if one.rows}
-    left_out: set[str] = set()
-    for name in sorted(sizes, key=lambda name: sizes[name], reverse=True):
-        if over <= 0:
-            break
-        over += len(TOO_MANY_TABLES) + 2 - sizes[name]
-        left_out.add(name)
-    fitting = replace(
-        manifest,
-        databases=tuple(
-            replace(one, rows=(), warning=f"{one.warning} {TOO_MANY_TABLES}".strip()) if one.name in left_out else one
-            for one in manifest.databases
-        ),
-    )
-    if (left_out and len(fitting.to_json()) > MAX_MANIFEST) or (not left_out and over > 0):
-        raise ArchiveError(
-            f"{MANIFEST_NAME} would have more than {MAX_MANIFEST:,} bytes, which no restore reads.",
-            hint="Divide DATABASES among two services, each with a BACKUP_DIR of its own.",
-        )
-    return fitting
+    with_rows = sorted((one for one in manifest.databases if one.rows), key=_length_of_rows)
+    while len(manifest.to_json()) > MAX_MANIFEST:
+        if not with_rows:
+            raise ArchiveError(
+                f"{MANIFEST_NAME} would have more than {MAX_MANIFEST:,} bytes, which no restore reads.",
+                hint="Divide DATABASES among two services, each with a BACKUP_DIR of its own.",
+            )
+        longest = with_rows.pop()
+        without = replace(longest, rows=(), warning=f"{longest.warning} {TOO_MANY_TABLES}".strip())
+        databases = tuple(without if one is longest else one for one in manifest.databases)
+        manifest = replace(manifest, databases=databases)
+    return manifest
+
+
+def _length_of_rows(database: BackedUp) -> int:
+    return sum(len(table) for table, _rows in database.rows)
 
 
 def backed_up(snapshot: Snapshot, report: CheckReport, member: Member) -> BackedUp:
@@ -214,11 +209,6 @@ def manifest_in(archive: ZipReader) -> Manifest:
         return Manifest.from_json(content)
     except DamagedArchiveError as error:
         raise DamagedArchiveError(f"{archive.name}: {error.sentence}", hint=error.hint) from error
-
-
-@cache
-def _rows_adapter() -> TypeAdapter[tuple[tuple[str, int], ...]]:
-    return TypeAdapter(tuple[tuple[str, int], ...])
 
 
 @cache

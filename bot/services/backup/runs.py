@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -30,6 +30,7 @@ from bot.services.backup.checks import archive_checked, checking, counting
 from bot.services.backup.discover import discover
 from bot.services.catalogue import Catalogue, record_delivered, record_stored, recorded
 from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.feed import Feed
 from bot.services.delivery.ledger import Ledger
 from bot.services.files.locks import what_runs
 from bot.services.files.store import Store
@@ -85,7 +86,7 @@ class Runs:
         self._run: _Run | None = None
         self._idle = asyncio.Event()
         self._idle.set()
-        self._watchers: set[asyncio.Queue[Progress]] = set()
+        self._feed = Feed[Progress]()
 
     @property
     def running(self) -> RunInProgress | None:
@@ -244,29 +245,16 @@ class Runs:
 
     # --- progress ----------------------------------------------------------------------------------------------
 
-    @asynccontextmanager
-    async def watch(self) -> AsyncIterator[asyncio.Queue[Progress]]:
+    def watch(self) -> AbstractAsyncContextManager[asyncio.Queue[Progress]]:
         """Give a queue that always holds the newest progress event alone; it never makes the run wait."""
-        queue: asyncio.Queue[Progress] = asyncio.Queue(maxsize=1)
-        self._watchers.add(queue)
-        if self._run is not None:
-            queue.put_nowait(self._run.progress)
-        try:
-            yield queue
-        finally:
-            self._watchers.discard(queue)
+        return self._feed.watch(self._run.progress if self._run is not None else None)
 
     def _report(self, run: _Run, progress: Progress) -> None:
         """Pass a progress event on; called on the event loop."""
-        new_stage = progress.stage is not run.progress.stage
-        run.progress = progress
-        if new_stage:
+        if progress.stage is not run.progress.stage:
             self._under_way.lock.tell(progress.stage)
-        for queue in tuple(self._watchers):
-            with suppress(asyncio.QueueEmpty):
-                queue.get_nowait()
-            with suppress(asyncio.QueueFull):
-                queue.put_nowait(progress)
+        run.progress = progress
+        self._feed.tell(progress)
 
     # --- the end -----------------------------------------------------------------------------------------------
 

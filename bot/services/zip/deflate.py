@@ -11,9 +11,9 @@ import asyncio
 import hashlib
 import os
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from contextlib import contextmanager
 from io import BytesIO
 from itertools import combinations
 from pathlib import Path
@@ -132,17 +132,11 @@ def shared_policy(fast: Codec, good: Codec, share: float) -> CodecPolicy:
     return lambda number: fast if int((number + 1) * share) > int(number * share) else good
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceTotals:
-    """What one source held; the checksums are of the very bytes that were compressed."""
-
-    bytes: int
-    crc32: int
-    sha256: str
-
-
 class Reading:
-    """A source being read once, block by block, with its checksums. Used by one thread at a time."""
+    """A source being read once, block by block. Used by one thread at a time.
+
+    At its end `bytes`, `crc32` and `sha256` are those of the whole: of the very bytes that were compressed.
+    """
 
     def __init__(self, name: str, source: Path | bytes) -> None:
         self._name = name
@@ -150,25 +144,26 @@ class Reading:
         self._stream: BinaryIO | None = None
         self._sha256 = hashlib.sha256()
         self._before = b""
-        self._bytes = 0
-        self._crc32 = 0
+        self.bytes = 0
+        self.crc32 = 0
+
+    @property
+    def sha256(self) -> str:
+        return self._sha256.hexdigest()
 
     def next_block(self) -> tuple[bytes, bytes]:
         """Read the next block (empty at the end) and what to preset for it. Raises `ArchiveError`."""
-        try:
-            block, before = self._open().read(BLOCK), self._before
-        except OSError as error:
-            raise self._unreadable(error) from error
+        with self._opened() as stream:
+            block, before = stream.read(BLOCK), self._before
         self._sha256.update(block)
-        self._crc32 = isal_zlib.crc32(block, self._crc32)
-        self._bytes += len(block)
+        self.crc32 = isal_zlib.crc32(block, self.crc32)
+        self.bytes += len(block)
         self._before = block[-WINDOW:]
         return block, before
 
     def samples(self) -> list[tuple[bytes, bytes]]:
         """Read pieces from all over a large source, each with what lies before it; the reading starts over after."""
-        try:
-            stream = self._open()
+        with self._opened() as stream:
             size = stream.seek(0, os.SEEK_END)
             count = min(size >> 20, MAX_SAMPLES) if size >= MIN_SAMPLED else 0
             found = []
@@ -177,24 +172,21 @@ class Reading:
                 piece = stream.read(WINDOW + SAMPLE)
                 found.append((piece[WINDOW:], piece[:WINDOW]))
             stream.seek(0)
-        except OSError as error:
-            raise self._unreadable(error) from error
         return found
-
-    def totals(self) -> SourceTotals:
-        return SourceTotals(bytes=self._bytes, crc32=self._crc32, sha256=self._sha256.hexdigest())
 
     def close(self) -> None:
         if self._stream is not None:
             self._stream.close()
 
-    def _open(self) -> BinaryIO:
-        if self._stream is None:
-            self._stream = BytesIO(self._source) if isinstance(self._source, bytes) else self._source.open("rb")
-        return self._stream
-
-    def _unreadable(self, error: OSError) -> ArchiveError:
-        return ArchiveError(f"The private copy of {self._name} could not be read back: {error.strerror or error}.")
+    @contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
+        try:
+            if self._stream is None:
+                self._stream = BytesIO(self._source) if isinstance(self._source, bytes) else self._source.open("rb")
+            yield self._stream
+        except OSError as error:
+            message = f"The private copy of {self._name} could not be read back: {error.strerror or error}."
+            raise ArchiveError(message) from error
 
 
 class Deflation:
@@ -210,7 +202,7 @@ class Deflation:
         self._abort = abort
         self._compressors = gentle_threads(count, "deflate")
         self._reader = gentle_threads(1, "read")
-        self._ahead: asyncio.Queue[Future[bytes] | bytes | SourceTotals | Exception] = asyncio.Queue(count + 1)
+        self._ahead: asyncio.Queue[Future[bytes] | bytes | Reading | Exception] = asyncio.Queue(count + 1)
         self._tasks = Nursery()
         self._feeder: asyncio.Task[None] | None = None
 
@@ -234,7 +226,7 @@ class Deflation:
             await self._feeder
         self._feeder = self._tasks.start(self._feed(sources))
 
-    async def take(self) -> bytes | SourceTotals:
+    async def take(self) -> bytes | Reading:
         """Wait for the next piece of the stream under way, one for each block; at its end for the source's totals.
 
         Raises `ArchiveError` where the source can't be read, `AbortedError`.
@@ -263,7 +255,7 @@ class Deflation:
                 await self._ahead.put(self._compressors.submit(mix(number), *block))
                 number += 1
             await self._ahead.put(FINAL_BLOCK)
-            await self._ahead.put(reading.totals())
+            await self._ahead.put(reading)
         finally:
             reading.close()
 

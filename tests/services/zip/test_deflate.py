@@ -22,7 +22,7 @@ from bot.services.zip.deflate import (
     WINDOW,
     CodecPolicy,
     Deflation,
-    SourceTotals,
+    Reading,
     isal_codec,
     policy_for,
 )
@@ -38,7 +38,7 @@ def content_of(size: int, seed: int = 1) -> bytes:
 
 async def deflated(
     sources: list[tuple[str, Path | bytes]], mix: CodecPolicy | None, threads: int = 2
-) -> list[tuple[bytes, SourceTotals]]:
+) -> list[tuple[bytes, Reading]]:
     found = []
     async with Deflation(mix, abort=Abort(), threads=threads) as deflation:
         await deflation.feed(sources)
@@ -67,7 +67,7 @@ async def test_any_size_comes_back_with_its_checksums(compression: Compression, 
     sources: list[tuple[str, Path | bytes]] = [(str(n), tmp_path / str(n)) for n in range(len(contents))]
     for content, (stream, plain) in zip(contents, await deflated(sources, policy_for(compression, 0)), strict=True):
         assert inflated(stream) == content
-        assert plain == SourceTotals(
+        assert plain == Reading(
             bytes=len(content), crc32=zlib.crc32(content), sha256=hashlib.sha256(content).hexdigest()
         )
 
