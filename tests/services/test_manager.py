@@ -13,7 +13,7 @@ import pytest
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.errors import AbortedError, ArchiveError, BusyError, CourierError, NotFoundError, NothingToBackUpError
-from bot.models import BackupState, DeliveryState, Progress, Recipient, SkipReason, Stage, Trigger, Verdict
+from bot.models import BackupState, DeliveryState, Progress, Recipient, ReportRun, SkipReason, Stage, Trigger, Verdict
 from bot.services.archive import screening
 from bot.services.archive.manifest import read_manifest
 from bot.services.archive.verify import verify_archive
@@ -47,8 +47,8 @@ async def opened(tmp_path: Path, clock: StandingClock) -> AsyncIterator[OpenCour
         yield open_one
 
 
-async def back_up(courier: Courier):
-    return await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+async def back_up(courier: Courier, report: ReportRun = lambda _: None):
+    return await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test", report=report)
 
 
 async def test_a_backup_holds_every_database_and_says_so(opened, tmp_path: Path) -> None:
@@ -137,34 +137,26 @@ async def test_a_run_of_another_process_is_told_too(opened, tmp_path: Path) -> N
     assert (await back_up(second)).backup.proven
 
 
-async def test_progress_reaches_a_watcher_and_ends(opened, tmp_path: Path) -> None:
-    """A watcher sees the newest event, the last one being that the run is over."""
+async def test_progress_is_reported_and_ends(opened, tmp_path: Path) -> None:
+    """Stage by stage, in their order; the last word is that the run is over."""
     courier = await opened(make_database(tmp_path / "one.db", 5000))
     stages: list[Stage] = []
-
-    async def look(queue: "asyncio.Queue[Progress]") -> None:
-        while Stage.DONE not in stages:
-            stages.append((await queue.get()).stage)
-
-    async with courier.runs.watch() as queue:
-        looking = asyncio.create_task(look(queue))
-        await back_up(courier)
-        await looking
+    await back_up(courier, lambda progress: stages.append(progress.stage))
+    assert list(dict.fromkeys(stages)) == [stage for stage in Stage if stage in stages]
     assert stages[-1] is Stage.DONE
-    assert set(stages) - {Stage.DONE}
+    assert {Stage.SNAPSHOT, Stage.CHECK, Stage.PROVE, Stage.DELIVER} <= set(stages)
 
 
 async def test_a_stopped_run_leaves_nothing_half_done(opened, tmp_path: Path) -> None:
     """An aborted run is catalogued as interrupted and leaves neither archive nor copies."""
     courier = await opened(make_database(tmp_path / "one.db", 20000, filler=400))
-    run = asyncio.create_task(back_up(courier))
-    async with courier.runs.watch() as queue:
-        while (await queue.get()).stage is Stage.STARTING:
-            pass
+
+    def stop(_: Progress) -> None:
         assert courier.runs._run is not None
         courier.runs._run.abort.set("a test stops it")
+
     with pytest.raises(AbortedError):
-        await run
+        await back_up(courier, stop)
     (backup,) = await courier.catalogue.backups.select()
     assert backup.state is BackupState.INTERRUPTED
     assert not list(courier.store.folder.glob("database_backup*"))

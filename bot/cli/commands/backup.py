@@ -18,7 +18,6 @@ from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.config.settings import Settings
 from bot.errors import CourierError, DeliveryError, InstanceError, SettingsError, SnapshotError
 from bot.models import DeliveryState, Progress, RunResult, Trigger
-from bot.services.concurrency.nursery import beside
 from bot.services.files.locks import ServiceLock
 from bot.services.manager import Courier
 from bot.texts.measures import count
@@ -102,22 +101,15 @@ async def _back_up_once(
                 left_to_service = True
         delivers = deliver and not left_to_service
         courier = await stack.enter_async_context(opened(settings, deliver=delivers))
-        queue = await stack.enter_async_context(courier.runs.watch())
-        await stack.enter_async_context(beside(_show(queue, report)))
-        return await _back_up_and_pin(courier, delivers=delivers), left_to_service
+        return await _back_up_and_pin(courier, delivers=delivers, report=report), left_to_service
 
 
-async def _back_up_and_pin(courier: Courier, *, delivers: bool) -> RunResult:
+async def _back_up_and_pin(courier: Courier, *, delivers: bool, report: Callable[[Progress], None]) -> RunResult:
     try:
-        result = await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="the command line")
+        result = await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="the command line", report=report)
     finally:
         await tell_once(courier)
     if delivers:
         await courier.pins.refresh()
         await courier.maintenance.refresh(tidy=False)
     return result
-
-
-async def _show(queue: asyncio.Queue[Progress], report: Callable[[Progress], None]) -> None:
-    while True:
-        report(await queue.get())

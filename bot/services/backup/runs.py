@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -19,6 +19,7 @@ from bot.models import (
     Delivery,
     Progress,
     Recipient,
+    ReportRun,
     RunInProgress,
     RunResult,
     Stage,
@@ -30,7 +31,6 @@ from bot.services.backup.checks import archive_checked, checking, counting
 from bot.services.backup.discover import discover
 from bot.services.catalogue import Catalogue, record_delivered, record_stored, recorded
 from bot.services.concurrency.abort import Abort
-from bot.services.concurrency.feed import Feed
 from bot.services.delivery.ledger import Ledger
 from bot.services.files.locks import what_runs
 from bot.services.files.store import Store
@@ -53,6 +53,7 @@ class _Run:
     requested_by: str
     started_at: datetime
     asked_in: int | None  # the private chat in which somebody pressed the button
+    report: ReportRun
     abort: Abort = field(default_factory=Abort)
     progress: Progress = field(default_factory=lambda: Progress(stage=Stage.STARTING))
 
@@ -86,7 +87,6 @@ class Runs:
         self._run: _Run | None = None
         self._idle = asyncio.Event()
         self._idle.set()
-        self._feed = Feed[Progress]()
 
     @property
     def running(self) -> RunInProgress | None:
@@ -94,7 +94,13 @@ class Runs:
         return self._run.seen() if self._run is not None else None
 
     async def back_up(
-        self, *, trigger: Trigger, requested_by: str, actor: str = "", asked_in: int | None = None
+        self,
+        *,
+        trigger: Trigger,
+        requested_by: str,
+        actor: str = "",
+        asked_in: int | None = None,
+        report: ReportRun = lambda _: None,
     ) -> RunResult:
         """Back up every database, prove the archive, deliver it, and tidy the store: a run from its plan to its end.
 
@@ -102,10 +108,10 @@ class Runs:
         Raises `BusyError` when a run is under way, here or in another process; `NothingToBackUpError`, `ArchiveError`,
         `NoSpaceError`, `AbortedError` when there is no new backup, after it was recorded and reported as failed.
         A recipient that could not be served is no error: it stands in the result and in the ledger. `actor` is who the
-        record names, by default `requested_by` where a person asked.
+        record names, by default `requested_by` where a person asked. `report` hears how far the run is.
         """
         settings, catalogue, store = self._settings, self._catalogue, self._store
-        async with self._alone(trigger, requested_by, asked_in) as run:
+        async with self._alone(trigger, requested_by, asked_in, report) as run:
             abort, report = run.abort, partial(self._report, run)
             if trigger in (Trigger.BUTTON, Trigger.COMMAND):
                 await catalogue.service.audit(actor or requested_by, "started a backup")
@@ -155,11 +161,13 @@ class Runs:
             return RunResult(backup=settled, deliveries=await catalogue.deliveries.of(backup_id))
 
     @asynccontextmanager
-    async def _alone(self, trigger: Trigger, requested_by: str, asked_in: int | None) -> AsyncIterator[_Run]:
+    async def _alone(
+        self, trigger: Trigger, requested_by: str, asked_in: int | None, report: ReportRun
+    ) -> AsyncIterator[_Run]:
         """Be the only run, here and in all processes. Raises `BusyError`."""
         if (running := self._under_way.here) is not None:  # nothing may be awaited after this
             raise BusyError(what_runs(running), hint="Wait for it to finish.")
-        run = self._run = _Run(trigger, requested_by, self._catalogue.clock(), asked_in)
+        run = self._run = _Run(trigger, requested_by, self._catalogue.clock(), asked_in, report)
         self._idle.clear()
         try:
             # A half copy of a restore that was killed would be taken for a crashed writer.
@@ -243,18 +251,12 @@ class Runs:
         await self._catalogue.backups.mark_deleted(backup.id)
         logger.info("backup {} is unchanged since backup {}: its archive is not kept", backup.id, backup.same_as)
 
-    # --- progress ----------------------------------------------------------------------------------------------
-
-    def watch(self) -> AbstractAsyncContextManager[asyncio.Queue[Progress]]:
-        """Give a queue that always holds the newest progress event alone; it never makes the run wait."""
-        return self._feed.watch(self._run.progress if self._run is not None else None)
-
     def _report(self, run: _Run, progress: Progress) -> None:
         """Pass a progress event on; called on the event loop."""
         if progress.stage is not run.progress.stage:
             self._under_way.lock.tell(progress.stage)
         run.progress = progress
-        self._feed.tell(progress)
+        run.report(progress)
 
     # --- the end -----------------------------------------------------------------------------------------------
 
