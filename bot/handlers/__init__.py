@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from aiogram import BaseMiddleware, Bot, Dispatcher, Router
-from aiogram.types import CallbackQuery, TelegramObject
+from aiogram.types import CallbackQuery, Message, TelegramObject
 
 from bot.clock import Clock, utc_now
 from bot.handlers.alarms import build_alarm_router
@@ -18,13 +18,13 @@ from bot.handlers.commands import register_commands
 from bot.handlers.dashboard import build_dashboard_router
 from bot.handlers.drawing.live import LiveView, Pace
 from bot.handlers.drawing.questions import VALID_FOR, Question
-from bot.handlers.drawing.screen import MessageOwners
+from bot.handlers.drawing.screen import Albums, MessageOwners
 from bot.handlers.errors import build_error_router
 from bot.handlers.fallback import build_fallback_router
 from bot.handlers.gate import InPrivate, IsAdmin, StrangerLog, build_stranger_router
 from bot.handlers.groups import build_group_router
 from bot.handlers.health import build_health_router
-from bot.handlers.history import build_history_router
+from bot.handlers.history import BackupScreens, build_history_router
 from bot.handlers.inbox import LiveInbox, build_inbox_router
 from bot.handlers.logs import build_logs_router
 from bot.handlers.membership import build_membership_router
@@ -32,7 +32,7 @@ from bot.handlers.notes import build_notes_router
 from bot.handlers.own import build_own_router
 from bot.handlers.preferences import build_preferences_router
 from bot.handlers.restore import LiveRestores, build_restore_router
-from bot.handlers.schedule import PROPOSAL_VALID_FOR, build_schedule_router
+from bot.handlers.schedule import PROPOSAL_VALID_FOR, ScheduleScreens, build_schedule_router
 from bot.handlers.settings import build_settings_router
 from bot.services.concurrency.tickets import Tickets
 from bot.texts import Texts
@@ -57,6 +57,7 @@ def build_dispatcher(
     """
     texts = Texts(timezone=courier.settings.timezone)
     view = LiveView(pace or Pace())
+    proposals = Tickets[str](clock, most=100, valid=PROPOSAL_VALID_FOR)
     dispatcher = Dispatcher(
         disable_fsm=True,
         admins=frozenset(courier.settings.admin_ids),
@@ -75,12 +76,14 @@ def build_dispatcher(
         journal=courier.journal,
         texts=texts,
         clock=clock,
-        board=MessageOwners(clock),
+        owners=MessageOwners(clock),
         live_runs=LiveRuns(courier.manager, courier.runs, courier.under_way, texts, clock, view),
         live_restores=LiveRestores(courier.restores, texts, clock, view),
-        live_inbox=LiveInbox(texts, clock, view.pace),
+        live_inbox=LiveInbox(texts, clock, view),
+        albums=Albums(),
         questions=Tickets[Question](clock, most=200, valid=VALID_FOR),
-        proposals=Tickets[str](clock, most=100, valid=PROPOSAL_VALID_FOR),
+        backup_screens=BackupScreens(courier.manager, texts, clock),
+        schedule_screens=ScheduleScreens(courier.manager, courier.timetable, texts, proposals),
     )
     dispatcher.include_router(build_root_router(patience=patience, stranger_log=stranger_log))
     return dispatcher
@@ -106,7 +109,8 @@ def _gated(*routers: Router) -> Router:
     gate = Router(name="gate")
     gate.message.filter(IsAdmin())
     gate.callback_query.filter(IsAdmin())
-    gate.callback_query.middleware(ReadPress())
+    gate.message.middleware(ReadEvent())
+    gate.callback_query.middleware(ReadEvent())
     gate.include_routers(*routers)
     return gate
 
@@ -134,8 +138,8 @@ def _private(patience: float) -> Router:
     return private
 
 
-class ReadPress(BaseMiddleware):
-    """Gives handlers of buttons the `press`: who, where, and the answer that is owed."""
+class ReadEvent(BaseMiddleware):
+    """Gives handlers of buttons the `press`, those of messages the `person` and the `slot` that an answer goes to."""
 
     async def __call__(
         self,
@@ -143,8 +147,10 @@ class ReadPress(BaseMiddleware):
         event: TelegramObject,
         data: dict[str, Any],
     ) -> Any:
-        board: MessageOwners = data["board"]
+        owners: MessageOwners = data["owners"]
         bot: Bot = data["bot"]
         if isinstance(event, CallbackQuery):
-            data["press"] = board.press(bot, event)
+            data["press"] = owners.press(bot, event)
+        elif isinstance(event, Message):
+            data["person"], data["slot"] = event.from_user, owners.new(bot, event.chat.id)
         return await handler(event, data)

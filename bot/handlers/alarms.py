@@ -67,7 +67,7 @@ async def hush_alarm(
     _: CallbackQuery, callback_data: OfAlarm, press: ButtonPress, alarms: Alarms, clock: Clock
 ) -> None:
     """Remind this admin alone a day from now."""
-    address = Recipient(chat_id=press.canvas.chat_id).address
+    address = Recipient(chat_id=press.chat_id).address
     try:
         await alarms.hush(callback_data.id, address, clock() + HUSHED_FOR, actor=press.actor)
     except NotFoundError:

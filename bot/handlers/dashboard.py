@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from aiogram import Bot, F, Router
+from aiogram import F, Router
 from aiogram.filters import Command, CommandObject, CommandStart
 from aiogram.types import CallbackQuery, Message, User
 
@@ -13,7 +13,7 @@ from bot.clock import Clock
 from bot.handlers.commands import offer_commands
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import Go, Pause, PauseTill, Resume, ScreenName
-from bot.handlers.drawing.screen import ButtonPress, MessageOwners, Screen
+from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
 from bot.services.schedule.timetable import tomorrow_at
 from bot.texts import Texts, answers
 from bot.texts.status import admin_menu, welcome
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def build_dashboard_router() -> Router:
     """Make the router of the menus; for admins, in private chats."""
     router = Router(name="dashboard")
-    router.message.register(press_start, CommandStart(), F.from_user.as_("person"))
+    router.message.register(press_start, CommandStart())
     router.message.register(ask_for_admin_menu, Command("admin", "help", "menu"))
     router.message.register(ask_for_status, Command("status"))
     router.callback_query.register(open_admin_menu, Go.filter(F.place == ScreenName.ADMIN))
@@ -35,37 +35,27 @@ def build_dashboard_router() -> Router:
     router.callback_query.register(open_status, Go.filter(F.place == ScreenName.STATUS))
     router.callback_query.register(ask_how_long_to_pause, Go.filter(F.place == ScreenName.PAUSE))
     router.callback_query.register(pause_schedule, Pause.filter())
-    router.callback_query.register(pause_till_tomorrow, PauseTill.filter())
+    router.callback_query.register(pause_schedule, PauseTill.filter())
     router.callback_query.register(resume_schedule, Resume.filter())
     return router
 
 
 async def press_start(
-    message: Message,
-    command: CommandObject,
-    person: User,
-    *,
-    bot: Bot,
-    board: MessageOwners,
-    manager: Manager,
-    timers: Timers,
+    _: Message, command: CommandObject, person: User, slot: MessageSlot, *, manager: Manager, timers: Timers
 ) -> None:
     """Welcome an admin, and let what is owed to them come; from a group's pointer, open the menu."""
-    if command.args:
-        await board.canvas(bot, message.chat.id).draw(Screen(admin_menu(), keyboards.admin_menu()))
-    else:
-        words = welcome(person.first_name, await timers.look_at(message.chat.id))
-        await board.canvas(bot, message.chat.id).draw(Screen(words, keyboards.admin_menu()))
-    await manager.recipient_started(message.chat.id, person.full_name)
-    await offer_commands(bot, message.chat.id)  # an admin who had never come in could not be given them before
+    words = admin_menu() if command.args else welcome(person.first_name, await timers.look_at(slot.chat_id))
+    await slot.draw(Screen(words, keyboards.admin_menu()))
+    await manager.recipient_started(slot.chat_id, person.full_name)
+    await offer_commands(slot.bot, slot.chat_id)  # an admin who had never come in could not be given them before
 
 
-async def ask_for_admin_menu(message: Message, bot: Bot, board: MessageOwners) -> None:
-    await board.canvas(bot, message.chat.id).draw(Screen(admin_menu(), keyboards.admin_menu()))
+async def ask_for_admin_menu(_: Message, slot: MessageSlot) -> None:
+    await slot.draw(Screen(admin_menu(), keyboards.admin_menu()))
 
 
-async def ask_for_status(message: Message, bot: Bot, board: MessageOwners, manager: Manager, texts: Texts) -> None:
-    await board.canvas(bot, message.chat.id).draw(await status_screen(manager, texts))
+async def ask_for_status(_: Message, slot: MessageSlot, manager: Manager, texts: Texts) -> None:
+    await slot.draw(await status_screen(manager, texts))
 
 
 async def open_admin_menu(_: CallbackQuery, press: ButtonPress) -> None:
@@ -85,8 +75,8 @@ async def ask_how_long_to_pause(_: CallbackQuery, press: ButtonPress) -> None:
 
 
 async def pause_schedule(
-    callback: CallbackQuery,
-    callback_data: Pause,
+    _: CallbackQuery,
+    callback_data: Pause | PauseTill,
     press: ButtonPress,
     *,
     manager: Manager,
@@ -94,30 +84,19 @@ async def pause_schedule(
     texts: Texts,
     clock: Clock,
 ) -> None:
-    until = clock() + timedelta(hours=callback_data.hours) if callback_data.hours else None
-    await timetable.pause(actor=press.actor, until=until, admin_id=callback.from_user.id)
-    await press.draw(await menu_screen(manager, texts), answers.PAUSED)
-
-
-async def pause_till_tomorrow(
-    callback: CallbackQuery,
-    callback_data: PauseTill,
-    press: ButtonPress,
-    *,
-    manager: Manager,
-    timetable: Timetable,
-    texts: Texts,
-    clock: Clock,
-) -> None:
-    until = tomorrow_at(callback_data.hour, clock(), timetable.timezone)
-    await timetable.pause(actor=press.actor, until=until, admin_id=callback.from_user.id)
+    now = clock()
+    if isinstance(callback_data, PauseTill):
+        until: datetime | None = tomorrow_at(callback_data.hour, now, timetable.timezone)
+    else:
+        until = now + timedelta(hours=callback_data.hours) if callback_data.hours else None
+    await timetable.pause(actor=press.actor, until=until, admin_id=press.admin_id)
     await press.draw(await menu_screen(manager, texts), answers.PAUSED)
 
 
 async def resume_schedule(
-    callback: CallbackQuery, press: ButtonPress, manager: Manager, timetable: Timetable, texts: Texts
+    _: CallbackQuery, press: ButtonPress, manager: Manager, timetable: Timetable, texts: Texts
 ) -> None:
-    await timetable.resume(actor=press.actor, admin_id=callback.from_user.id)
+    await timetable.resume(actor=press.actor, admin_id=press.admin_id)
     await press.draw(await menu_screen(manager, texts), answers.RESUMED)
 
 

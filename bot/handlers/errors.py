@@ -20,13 +20,13 @@ def build_error_router() -> Router:
     router = Router(name="failures")
 
     @router.errors()
-    async def report_failure(event: ErrorEvent, bot: Bot, board: MessageOwners, admins: frozenset[int]) -> None:
+    async def report_failure(event: ErrorEvent, bot: Bot, owners: MessageOwners, admins: frozenset[int]) -> None:
         screen = explain(event.exception)
         person = _person(event.update)
         if person is None or person.id not in admins:
             return
         try:
-            await _answer(event, screen, bot, board)
+            await _answer(event, screen, bot, owners)
         except Exception as error:  # the chat can't be told; the log was
             logger.warning("the chat of {} could not be told of the error: {}", person.id, type(error).__name__)
 
@@ -49,10 +49,10 @@ def explain(error: Exception) -> Screen | None:
     return Screen(answers.apology(reference), keyboards.to_menu())
 
 
-async def _answer(event: ErrorEvent, screen: Screen | None, bot: Bot, board: MessageOwners) -> None:
+async def _answer(event: ErrorEvent, screen: Screen | None, bot: Bot, owners: MessageOwners) -> None:
     callback, message = event.update.callback_query, event.update.message
     if callback is not None:
-        press = board.press(bot, callback, claim=False)
+        press = owners.press(bot, callback, claim=False)
         if screen is not None and callback.message is not None and callback.message.chat.type == "private":
             await press.draw(screen, answers.NOT_NOW)
         elif isinstance(event.exception, TelegramRetryAfter):
@@ -60,7 +60,7 @@ async def _answer(event: ErrorEvent, screen: Screen | None, bot: Bot, board: Mes
         else:
             await press.answer(answers.NOT_NOW)
     elif message is not None and screen is not None:
-        await board.canvas(bot, message.chat.id).draw(screen)
+        await owners.new(bot, message.chat.id).draw(screen)
 
 
 def _person(update: Update) -> User | None:

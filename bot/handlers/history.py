@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiogram import F, Router
@@ -34,31 +34,49 @@ def build_history_router() -> Router:
     router.callback_query.register(open_history, History.filter())
     router.callback_query.register(open_backup, OfBackup.filter(F.act == BackupAct.OPEN))
     router.callback_query.register(ask_to_send_again, OfBackup.filter(F.act == BackupAct.SEND))
-    router.callback_query.register(pin_backup, OfBackup.filter(F.act == BackupAct.PIN))
-    router.callback_query.register(unpin_backup, OfBackup.filter(F.act == BackupAct.UNPIN))
+    router.callback_query.register(pin_backup, OfBackup.filter(F.act.in_({BackupAct.PIN, BackupAct.UNPIN})))
     router.callback_query.register(ask_to_delete, OfBackup.filter(F.act == BackupAct.ASK_DELETE))
     router.callback_query.register(confirm_deletion, Delete.filter())
     return router
 
 
+@dataclass(frozen=True, slots=True)
+class BackupScreens:
+    """Draws the pages of the history, and one backup."""
+
+    manager: Manager
+    texts: Texts
+    clock: Clock
+
+    async def page(self, number: int) -> Screen:
+        """Draw a page of the history; a page past the end is the last one."""
+        seen, now = await self.manager.history(number), self.clock()
+        labels = [self.texts.history_label(backup, now, by_rule=backup.id in seen.by_rule) for backup in seen.backups]
+        return Screen(self.texts.history(seen), keyboards.history(seen, labels))
+
+    async def one(self, backup_id: int, page: int) -> Screen:
+        """Draw one backup; Back leads to `page`. Raises `NotFoundError`."""
+        seen = await self.manager.details(backup_id)
+        names = names_of((await self.manager.status()).recipients)
+        return Screen(self.texts.details(seen, self.clock(), names), keyboards.backup(seen, page))
+
+
 async def open_history(
-    _: CallbackQuery, callback_data: History, press: ButtonPress, *, manager: Manager, texts: Texts, clock: Clock
+    _: CallbackQuery, callback_data: History, press: ButtonPress, backup_screens: BackupScreens
 ) -> None:
-    await press.draw(await history_screen(callback_data.page, manager, texts, clock), unchanged=answers.UP_TO_DATE)
+    await press.draw(await backup_screens.page(callback_data.page), unchanged=answers.UP_TO_DATE)
 
 
 async def open_backup(
-    callback: CallbackQuery,
+    _: CallbackQuery,
     callback_data: OfBackup,
     press: ButtonPress,
     *,
-    manager: Manager,
-    texts: Texts,
-    clock: Clock,
+    backup_screens: BackupScreens,
     questions: Tickets[Question],
 ) -> None:
-    questions.drop(callback.from_user.id)  # Cancel on the question for a note leads here
-    await press.draw(await backup_screen(callback_data.id, callback_data.page, manager, texts, clock))
+    questions.drop(press.admin_id)  # Cancel on the question for a note leads here
+    await press.draw(await backup_screens.one(callback_data.id, callback_data.page))
 
 
 async def ask_to_send_again(
@@ -66,10 +84,9 @@ async def ask_to_send_again(
 ) -> None:
     """Send the archive to the chat it was asked for in; its arrival is the answer, its absence gets a sentence."""
     await press.answer(answers.ON_ITS_WAY)
-    delivery = await runs.send_again(callback_data.id, Recipient(chat_id=press.canvas.chat_id), actor=press.actor)
+    delivery = await runs.send_again(callback_data.id, Recipient(chat_id=press.chat_id), actor=press.actor)
     if delivery.state is not DeliveryState.SENT:
-        canvas = press.canvas.board.canvas(press.canvas.bot, press.canvas.chat_id)
-        await canvas.draw(Screen(answers.not_sent(delivery, clock()), keyboards.to_menu()))
+        await press.slot.anew().draw(Screen(answers.not_sent(delivery, clock()), keyboards.to_menu()))
 
 
 async def pin_backup(
@@ -77,41 +94,27 @@ async def pin_backup(
     callback_data: OfBackup,
     press: ButtonPress,
     *,
-    manager: Manager,
+    backup_screens: BackupScreens,
     housekeeping: Housekeeping,
-    texts: Texts,
-    clock: Clock,
 ) -> None:
-    await housekeeping.pin(callback_data.id, True, actor=press.actor)
-    await press.draw(await backup_screen(callback_data.id, callback_data.page, manager, texts, clock), answers.PINNED)
-
-
-async def unpin_backup(
-    _: CallbackQuery,
-    callback_data: OfBackup,
-    press: ButtonPress,
-    *,
-    manager: Manager,
-    housekeeping: Housekeeping,
-    texts: Texts,
-    clock: Clock,
-) -> None:
-    await housekeeping.pin(callback_data.id, False, actor=press.actor)
-    await press.draw(await backup_screen(callback_data.id, callback_data.page, manager, texts, clock), answers.UNPINNED)
+    pinned = callback_data.act is BackupAct.PIN
+    await housekeeping.pin(callback_data.id, pinned, actor=press.actor)
+    screen = await backup_screens.one(callback_data.id, callback_data.page)
+    await press.draw(screen, answers.PINNED if pinned else answers.UNPINNED)
 
 
 async def ask_to_delete(
-    _: CallbackQuery, callback_data: OfBackup, press: ButtonPress, *, manager: Manager, texts: Texts, clock: Clock
+    _: CallbackQuery, callback_data: OfBackup, press: ButtonPress, backup_screens: BackupScreens
 ) -> None:
     """Ask once more, unless it would be refused anyway."""
-    seen = await manager.details(callback_data.id)
+    seen = await backup_screens.manager.details(callback_data.id)
     if seen.backup.pinned:
         await press.answer(answers.PINNED_IS_KEPT, alert=True)
-        await press.draw(await backup_screen(callback_data.id, callback_data.page, manager, texts, clock))
+        await press.draw(await backup_screens.one(callback_data.id, callback_data.page))
         return
-    now = clock()
+    now = backup_screens.clock()
     keyboard = keyboards.confirm_delete(callback_data.id, callback_data.page, int(now.timestamp()))
-    await press.draw(Screen(texts.confirm_delete(seen, now), keyboard))
+    await press.draw(Screen(backup_screens.texts.confirm_delete(seen, now), keyboard))
 
 
 async def confirm_deletion(
@@ -119,36 +122,17 @@ async def confirm_deletion(
     callback_data: Delete,
     press: ButtonPress,
     *,
-    manager: Manager,
+    backup_screens: BackupScreens,
     housekeeping: Housekeeping,
-    texts: Texts,
-    clock: Clock,
 ) -> None:
     """Delete what was asked about a moment ago; a refusal is shown with its reason, over the backup that stays."""
-    if not 0 <= clock().timestamp() - callback_data.asked_at + 1 <= QUESTION_VALID:
+    if not 0 <= backup_screens.clock().timestamp() - callback_data.asked_at + 1 <= QUESTION_VALID:
         await press.answer(answers.QUESTION_EXPIRED, alert=True)
-        await press.draw(await backup_screen(callback_data.id, callback_data.page, manager, texts, clock))
+        await press.draw(await backup_screens.one(callback_data.id, callback_data.page))
         return
     try:
         await housekeeping.delete(callback_data.id, actor=press.actor)
     except CourierError as error:
         await press.draw(Screen(answers.failure(error), keyboards.to_backup(callback_data.id, callback_data.page)))
         return
-    await press.draw(await history_screen(callback_data.page, manager, texts, clock), answers.DELETED)
-
-
-async def history_screen(page: int, manager: Manager, texts: Texts, clock: Clock) -> Screen:
-    """Draw a page of the history; a page past the end is the last one."""
-    seen = await manager.history(page)
-    labels = [texts.history_label(backup, clock(), by_rule=backup.id in seen.by_rule) for backup in seen.backups]
-    return Screen(texts.history(seen), keyboards.history(seen, labels))
-
-
-async def backup_screen(backup_id: int, page: int, manager: Manager, texts: Texts, clock: Clock) -> Screen:
-    """Draw one backup. Raises `NotFoundError`."""
-    seen = await manager.details(backup_id)
-    return Screen(texts.details(seen, clock(), await _names(manager)), keyboards.backup(seen, page))
-
-
-async def _names(manager: Manager) -> Mapping[Recipient, str]:
-    return names_of((await manager.status()).recipients)
+    await press.draw(await backup_screens.page(callback_data.page), answers.DELETED)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
-from aiogram import Bot, F, Router
+from aiogram import F, Router
 from aiogram.enums import ButtonStyle, ContentType
 from aiogram.exceptions import TelegramRetryAfter
 from aiogram.filters.callback_data import CallbackData
@@ -18,12 +17,13 @@ from loguru import logger
 from pydantic import Field
 
 from bot.clock import Clock
+from bot.errors import NotFoundError
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import Restore, RestoreStep, Row, button, keyboard
-from bot.handlers.drawing.live import Pace
-from bot.handlers.drawing.screen import ButtonPress, MessageOwners, MessageSlot, Screen
+from bot.handlers.drawing.live import LiveView
+from bot.handlers.drawing.screen import Albums, ButtonPress, MessageSlot, Screen, actor_of
 from bot.services.concurrency.nursery import race
-from bot.services.inbox.upload_view import MOVING, UploadEnd, UploadPhase, UploadView
+from bot.services.inbox.upload_view import MOVING, LeftOutReason, UploadEnd, UploadPhase, UploadView
 from bot.services.telegram.chat import posted_document
 from bot.texts import Texts
 from bot.texts import inbox as texts_of
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 PER_PAGE = 8
 SETTLE = 0.2
 """Seconds in which what changes together is drawn together."""
-
-_LAST_WORDS = (1.0, 3.0, 10.0, 0.0)
-"""Seconds after the attempts to draw what will not change by itself."""
 
 # What people send beside documents, and what is no archive.
 _MEDIA = {
@@ -74,13 +71,9 @@ class OfInbox(CallbackData, prefix="in"):
 def build_inbox_router() -> Router:
     """Make the router of what admins send in private; it comes after the commands and before the last resort."""
     router = Router(name="inbox")
-    router.message.register(send_document, F.content_type == ContentType.DOCUMENT, F.from_user.as_("person"))
+    router.message.register(send_document, F.content_type == ContentType.DOCUMENT)
     router.message.register(send_something_else, F.content_type.in_(_MEDIA))
-    router.callback_query.register(forget, OfInbox.filter(F.act == InboxAction.FORGET))
-    router.callback_query.register(turn_page, OfInbox.filter(F.act == InboxAction.PAGE))
-    router.callback_query.register(fetch_point, OfInbox.filter(F.act == InboxAction.POINT))
-    router.callback_query.register(fetch_known_backup, OfInbox.filter(F.act == InboxAction.KNOWN))
-    router.callback_query.register(show_list_again, OfInbox.filter(F.act == InboxAction.BACK))
+    router.callback_query.register(press_upload, OfInbox.filter())
     return router
 
 
@@ -88,75 +81,57 @@ def build_inbox_router() -> Router:
 
 
 async def send_document(
-    message: Message, person: User, bot: Bot, board: MessageOwners, *, inbox: Inbox, live_inbox: LiveInbox
+    message: Message, person: User, slot: MessageSlot, *, albums: Albums, inbox: Inbox, live_inbox: LiveInbox
 ) -> None:
     """Take the document; whoever opened an upload keeps its message up to date to the end."""
-    posted = posted_document(message, bot.id)
+    posted = posted_document(message, slot.bot.id)
     if posted is None:
-        await live_inbox.say_what_is_taken(message, bot, board, texts_of.not_taken())
+        await send_something_else(message, slot, albums)
         return
-    receipt = inbox.receive(person.id, posted, actor=f"{person.full_name} ({person.id})", album=message.media_group_id)
+    receipt = inbox.receive(person.id, posted, actor=actor_of(person), album=message.media_group_id)
     if not receipt.upload:
-        await live_inbox.say_what_is_taken(message, bot, board, texts_of.not_taken(receipt.why))
+        await send_something_else(message, slot, albums, receipt.why)
     elif receipt.opened and (upload := inbox.upload(receipt.upload)):
-        await live_inbox.follow(upload, board.canvas(bot, message.chat.id))
+        await live_inbox.follow(upload, slot)
 
 
-async def send_something_else(message: Message, bot: Bot, board: MessageOwners, live_inbox: LiveInbox) -> None:
-    await live_inbox.say_what_is_taken(message, bot, board, texts_of.not_taken())
+async def send_something_else(
+    message: Message, slot: MessageSlot, albums: Albums, why: LeftOutReason | None = None
+) -> None:
+    """Say what is taken."""
+    if albums.is_new(message):
+        await slot.draw(Screen(texts_of.not_taken(why), keyboards.admin_menu()))
 
 
 # --- what is pressed ---------------------------------------------------------------------------------------------
 
 
-async def forget(
+async def press_upload(
     _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, inbox: Inbox, live_inbox: LiveInbox
 ) -> None:
-    if await _has(inbox, callback_data, press, live_inbox):
-        await inbox.forget(press.callback.from_user.id, callback_data.id)
-        await press.draw(Screen(texts_of.gone(UploadEnd.FORGOTTEN), keyboards.to_menu()), texts_of.FORGOTTEN)
-
-
-async def turn_page(
-    _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, inbox: Inbox, live_inbox: LiveInbox
-) -> None:
-    if await _has(inbox, callback_data, press, live_inbox) and (found := inbox.look(callback_data.id)):
-        await press.draw(live_inbox.screen(found, page=callback_data.n))
-
-
-async def fetch_point(
-    _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, inbox: Inbox, live_inbox: LiveInbox
-) -> None:
-    if await _has(inbox, callback_data, press, live_inbox):
-        inbox.find(press.callback.from_user.id, callback_data.id).choose(callback_data.n)
-        await press.answer(texts_of.FETCHING)
-
-
-async def fetch_known_backup(
-    _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, inbox: Inbox, live_inbox: LiveInbox
-) -> None:
-    if await _has(inbox, callback_data, press, live_inbox):
-        inbox.find(press.callback.from_user.id, callback_data.id).fetch_known()
-        await press.answer(texts_of.FETCHING)
-
-
-async def show_list_again(
-    _: CallbackQuery, callback_data: OfInbox, press: ButtonPress, inbox: Inbox, live_inbox: LiveInbox
-) -> None:
-    if await _has(inbox, callback_data, press, live_inbox):
-        inbox.find(press.callback.from_user.id, callback_data.id).back()
-        await press.answer()
-
-
-async def _has(inbox: Inbox, data: OfInbox, press: ButtonPress, live_inbox: LiveInbox) -> bool:
-    """Tell whether the inbox has what a press is about; else the screen says that it is gone, after a restart too."""
-    found = inbox.look(data.id)
-    if found is None or found.phase is UploadPhase.GONE or found.admin_id != press.callback.from_user.id:
+    """Do what a button says; where its upload is gone, after a restart too, the screen says so."""
+    try:
+        upload = inbox.find(press.admin_id, callback_data.id)
+    except NotFoundError:
         await press.answer(texts_of.GONE, alert=True)
         await press.draw(Screen(texts_of.gone(), keyboards.to_menu()))
-        return False
-    live_inbox.move(data.id, press.canvas)
-    return True
+        return
+    live_inbox.move(callback_data.id, press.slot)
+    match callback_data.act:
+        case InboxAction.FORGET:
+            await inbox.forget(press.admin_id, callback_data.id)
+            await press.draw(Screen(texts_of.gone(UploadEnd.FORGOTTEN), keyboards.to_menu()), texts_of.FORGOTTEN)
+        case InboxAction.PAGE:
+            await press.draw(live_inbox.screen(upload.view(), page=callback_data.n))
+        case InboxAction.POINT:
+            upload.choose(callback_data.n)
+            await press.answer(texts_of.FETCHING)
+        case InboxAction.KNOWN:
+            upload.fetch_known()
+            await press.answer(texts_of.FETCHING)
+        case InboxAction.BACK:
+            upload.back()
+            await press.answer()
 
 
 # --- the message that is kept up to date -------------------------------------------------------------------------
@@ -164,7 +139,7 @@ async def _has(inbox: Inbox, data: OfInbox, press: ButtonPress, live_inbox: Live
 
 @dataclass(slots=True)
 class _View:
-    canvas: MessageSlot
+    slot: MessageSlot
     drawn: Screen | None = None
     phase: UploadPhase = UploadPhase.FETCHING  # as it was drawn last
 
@@ -175,35 +150,25 @@ class LiveInbox:
 
     texts: Texts
     clock: Clock
-    pace: Pace
+    view: LiveView
     _views: dict[str, _View] = field(default_factory=dict)
-    _albums: deque[str] = field(default_factory=lambda: deque(maxlen=32))
 
-    async def say_what_is_taken(self, message: Message, bot: Bot, board: MessageOwners, text: str) -> None:
-        """Answer once, also to an album, which arrives as one message per item."""
-        album = message.media_group_id
-        if album is not None:
-            if album in self._albums:
-                return
-            self._albums.append(album)
-        await board.canvas(bot, message.chat.id).draw(Screen(text, keyboards.admin_menu()))
-
-    def move(self, upload_id: str, canvas: MessageSlot) -> None:
+    def move(self, upload_id: str, slot: MessageSlot) -> None:
         """Draw an upload where its button was pressed from now on."""
         if view := self._views.get(upload_id):
-            view.canvas, view.drawn = canvas, None
+            view.slot, view.drawn = slot, None
 
-    async def follow(self, upload: Upload, canvas: MessageSlot) -> None:
+    async def follow(self, upload: Upload, slot: MessageSlot) -> None:
         """Keep the message up to date until the upload is gone."""
-        view = self._views[upload.id] = _View(canvas)
+        view = self._views[upload.id] = _View(slot)
         try:
             found = upload.view()
             await self._draw(view, found)
             while found.phase is not UploadPhase.GONE:
-                chat_id = view.canvas.chat_id
-                with self.pace.watching(chat_id) if found.phase in MOVING else nullcontext():
+                chat_id = view.slot.chat_id
+                with self.view.pace.watching(chat_id) if found.phase in MOVING else nullcontext():
                     found = await self._next(upload, found, chat_id)
-                if found.phase not in MOVING or self.pace.may_draw(chat_id):
+                if found.phase not in MOVING or self.view.pace.may_draw(chat_id):
                     await self._draw(view, found)
         finally:
             self._views.pop(upload.id, None)
@@ -211,13 +176,13 @@ class LiveInbox:
     async def _next(self, upload: Upload, drawn: UploadView, chat_id: int) -> UploadView:
         """Wait for what is worth a redraw: another phase soon, mere progress at the pace."""
         await upload.changed(drawn.version)
-        await self.pace.sleep(SETTLE)
+        await self.view.pace.sleep(SETTLE)
 
         async def another_phase() -> None:
             while (now := upload.view()).phase is drawn.phase and now.phase in MOVING:
                 await upload.changed(now.version)
 
-        await race(self.pace.sleep(self.pace.seconds(chat_id) - SETTLE), another_phase())
+        await race(self.view.pace.sleep(self.view.pace.seconds(chat_id) - SETTLE), another_phase())
         return upload.view()
 
     async def _draw(self, view: _View, found: UploadView) -> None:
@@ -225,21 +190,20 @@ class LiveInbox:
         screen = self.screen(found)
         if screen == view.drawn:
             return
-        if found.phase is UploadPhase.GONE and (not view.canvas.current or view.phase is UploadPhase.REFUSED):
+        if found.phase is UploadPhase.GONE and (not view.slot.current or view.phase is UploadPhase.REFUSED):
             return  # the message shows something else by now, or words that are worth more than these
-        for wait in (0.0,) if found.phase in MOVING else _LAST_WORDS:
-            if not view.canvas.current:
-                view.canvas = view.canvas.board.canvas(view.canvas.bot, view.canvas.chat_id)
-            try:
-                await view.canvas.draw(screen)
-            except TelegramRetryAfter as error:
-                await self.pace.sleep(float(error.retry_after))
-            except Exception as error:  # the network, a proxy's HTML, a refusal: the files are none the worse for it
-                logger.debug("an upload could not be drawn: {}", type(error).__name__)
-                await self.pace.sleep(wait)
-            else:
+        if not view.slot.current:
+            view.slot = view.slot.anew()
+        slot = view.slot
+        try:
+            await (slot.draw(screen) if found.phase in MOVING else self.view.settle(slot, screen))
+        except TelegramRetryAfter as error:
+            await self.view.pace.sleep(float(error.retry_after))
+        except Exception as error:  # the network, a proxy's HTML, a refusal: the files are none the worse for it
+            logger.debug("an upload could not be drawn: {}", type(error).__name__)
+        else:
+            if view.slot is slot:  # not moved to another message meanwhile
                 view.drawn, view.phase = screen, found.phase
-                return
 
     def screen(self, found: UploadView, *, page: int = 0) -> Screen:
         """Return an upload as it stands, of a catalogue's restore points one page."""

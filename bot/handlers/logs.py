@@ -92,8 +92,8 @@ async def ask_for_log_file(_: CallbackQuery, press: ButtonPress, catalogue: Cata
         return
     await press.answer(answers.LOG_ON_ITS_WAY)
     await catalogue.service.audit(press.actor, "took the log file")
-    await press.canvas.bot.send_document(
-        press.canvas.chat_id,
+    await press.slot.bot.send_document(
+        press.chat_id,
         LogSlice(path, offset, size - offset),
         caption=log_file(size, size - offset),
         parse_mode="HTML",

@@ -54,7 +54,7 @@ async def choose_mode(
     _: CallbackQuery, callback_data: ChooseMode, press: ButtonPress, preferences: Preferences, texts: Texts
 ) -> None:
     mode = keys.MODES[callback_data.mode]
-    await preferences.choose_mode(press.canvas.chat_id, mode, actor=press.actor)
+    await preferences.choose_mode(press.chat_id, mode, actor=press.actor)
     await press.draw(await main_screen(press, preferences, texts), words.CHOSEN[mode])
 
 
@@ -69,7 +69,7 @@ async def ask_for_the_start(_: CallbackQuery, press: ButtonPress) -> None:
 async def ask_for_the_end(
     _: CallbackQuery, callback_data: AskEnd, press: ButtonPress, preferences: Preferences
 ) -> None:
-    quiet = (await preferences.of(press.canvas.chat_id)).quiet
+    quiet = (await preferences.of(press.chat_id)).quiet
     alarms = quiet is not None and quiet.alarms
     await press.draw(Screen(words.ask_end(callback_data.start), keys.end_hours(callback_data.start, alarms=alarms)))
 
@@ -84,12 +84,12 @@ async def choose_quiet_hours(
         await press.draw(await quiet_screen(press, preferences, texts))
         return
     quiet = QuietHours(start=start, end=end, alarms=callback_data.alarms)
-    await preferences.choose_quiet(press.canvas.chat_id, quiet, actor=press.actor)
+    await preferences.choose_quiet(press.chat_id, quiet, actor=press.actor)
     await press.draw(await quiet_screen(press, preferences, texts), words.QUIET_SET)
 
 
 async def choose_no_quiet_hours(_: CallbackQuery, press: ButtonPress, preferences: Preferences, texts: Texts) -> None:
-    await preferences.choose_quiet(press.canvas.chat_id, None, actor=press.actor)
+    await preferences.choose_quiet(press.chat_id, None, actor=press.actor)
     await press.draw(await quiet_screen(press, preferences, texts), words.QUIET_OFF)
 
 
@@ -108,30 +108,30 @@ async def choose_database(
     try:
         if not name:
             raise NotFoundError(words.DATABASE_GONE)
-        await preferences.follow(press.canvas.chat_id, name, callback_data.wanted, actor=press.actor)
+        await preferences.follow(press.chat_id, name, callback_data.wanted, actor=press.actor)
     except CourierError as error:
         await press.answer(f"{error.sentence} {error.hint}".strip(), alert=True)
     await press.draw(await databases_screen(press, preferences, callback_data.page))
 
 
 async def choose_all_databases(_: CallbackQuery, press: ButtonPress, preferences: Preferences) -> None:
-    await preferences.follow_all(press.canvas.chat_id, actor=press.actor)
+    await preferences.follow_all(press.chat_id, actor=press.actor)
     await press.draw(await databases_screen(press, preferences, 0), words.ALL_DATABASES)
 
 
 async def main_screen(press: ButtonPress, preferences: Preferences, texts: Texts) -> Screen:
     """Draw what is chosen, and what follows from it."""
-    seen = await preferences.my_messages(press.canvas.chat_id)
+    seen = await preferences.my_messages(press.chat_id)
     return Screen(texts.my_messages(seen), keys.my_messages(seen.choice))
 
 
 async def quiet_screen(press: ButtonPress, preferences: Preferences, texts: Texts) -> Screen:
     """Draw the quiet hours."""
-    seen = await preferences.my_messages(press.canvas.chat_id)
+    seen = await preferences.my_messages(press.chat_id)
     return Screen(texts.quiet_hours(seen), keys.quiet_hours(seen.choice.quiet))
 
 
 async def databases_screen(press: ButtonPress, preferences: Preferences, page: int) -> Screen:
     """Draw which databases are chosen."""
-    seen = await preferences.my_messages(press.canvas.chat_id)
+    seen = await preferences.my_messages(press.chat_id)
     return Screen(words.databases(seen), keys.databases(seen, page))

@@ -48,45 +48,45 @@ class LiveRestores:
         def report(event: RestoreProgress) -> None:
             latest[0] = event
 
-        canvas = press.canvas
+        slot = press.slot
         work = self.view.tasks.start(make(report))
         await press.answer()
         await self.view.follow(
-            canvas, lambda: Screen(restoring.preparing(latest[0]), restore_buttons.preparing_restore()), work
+            slot, lambda: Screen(restoring.preparing(latest[0]), restore_buttons.preparing_restore()), work
         )
         try:
             held = await asyncio.shield(work)
         except CourierError as error:  # where it was put aside, another screen is there already
-            await self.view.settle(canvas, Screen(restoring.refused(error), _ways_on(back)))
+            await self.view.settle(slot, Screen(restoring.refused(error), _ways_on(back)))
             return
-        await self._show_plan(canvas, held, back)
+        await self._show_plan(slot, held, back)
 
-    async def _show_plan(self, canvas: MessageSlot, held: ConfirmablePlan, back: RestoreChoice | None) -> None:
+    async def _show_plan(self, slot: MessageSlot, held: ConfirmablePlan, back: RestoreChoice | None) -> None:
         plan = held.prepared.plan
         undo = bool(held.prepared.undo_of)
         blocked = bool(plan.all_obstacles)
-        if not canvas.current or blocked:
+        if not slot.current or blocked:
             await self.restores.drop(held)
             text = self.texts.restore_plan(plan, self.clock(), None, undo=undo)
-            await self.view.settle(canvas, Screen(text, _ways_on(back)))
+            await self.view.settle(slot, Screen(text, _ways_on(back)))
             return
-        if canvas.origin is not None:
-            self.restores.shown(held, canvas.origin)  # before anybody can see it, and press
+        if slot.origin is not None:
+            self.restores.shown(held, slot.origin)  # before anybody can see it, and press
         text = self.texts.restore_plan(plan, self.clock(), held.expires_at, undo=undo)
         try:
-            await self.view.settle(canvas, Screen(text, restore_buttons.restore_plan(held.id, undo=undo)))
+            await self.view.settle(slot, Screen(text, restore_buttons.restore_plan(held.id, undo=undo)))
         except BaseException:
             await self.restores.drop(held)
             raise
-        if canvas.origin is not None:
-            self.restores.shown(held, canvas.origin)  # where it really stands
+        if slot.origin is not None:
+            self.restores.shown(held, slot.origin)  # where it really stands
 
     async def carry_out(self, press: ButtonPress, plan_id: str) -> None:
         """Begin a confirmed restore, and follow it to its result."""
         held = await self.restores.ask(plan_id, asker_of(press), place_of(press))
         work = await self.restores.begin(plan_id, asker_of(press), place_of(press))
         await press.answer(restoring.STARTED)
-        await self.view.follow(press.canvas, self._progress, work)
+        await self.view.follow(press.slot, self._progress, work)
         try:
             # A shutdown may cancel this handler; the restore is ended by the service, in its own time.
             result = await asyncio.shield(work)
@@ -94,10 +94,10 @@ class LiveRestores:
             screen = Screen(text, restore_buttons.restored(result))
         except CourierError as error:
             screen = Screen(restoring.failed(error), restore_buttons.plan_gone(held.choice_id))
-        canvas = press.canvas
-        if not canvas.current:  # another screen was opened there meanwhile; the result is not to be missed
-            canvas = canvas.board.canvas(canvas.bot, canvas.chat_id)
-        await self.view.settle(canvas, screen)
+        slot = press.slot
+        if not slot.current:  # another screen was opened there meanwhile; the result is not to be missed
+            slot = slot.anew()
+        await self.view.settle(slot, screen)
 
     def _progress(self) -> Screen:
         run = self.restores.running
@@ -123,12 +123,12 @@ def build_restore_router() -> Router:
 
 def asker_of(press: ButtonPress) -> Requester:
     """Return who pressed."""
-    return Requester(admin_id=press.callback.from_user.id, name=press.actor)
+    return Requester(admin_id=press.admin_id, name=press.actor)
 
 
 def place_of(press: ButtonPress) -> Place:
     """Return the message in which was pressed."""
-    return press.canvas.origin or (press.canvas.chat_id, 0)
+    return press.slot.origin or (press.chat_id, 0)
 
 
 async def press_restore(

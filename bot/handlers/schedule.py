@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from aiogram import Bot, F, Router
+from aiogram import F, Router
 from aiogram.types import CallbackQuery, Message, User
 
 from bot.errors import CourierError
 from bot.handlers import schedule_buttons as buttons
 from bot.handlers.drawing.keyboards import Section, SettingsButton
 from bot.handlers.drawing.questions import Answers, Question
-from bot.handlers.drawing.screen import ButtonPress, MessageOwners, Screen
+from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
 from bot.handlers.schedule_buttons import Confirm, Daily, Preset, Reset, TypeIt
 from bot.services.concurrency.tickets import Tickets
 from bot.texts import Texts, answers
@@ -35,141 +36,110 @@ def build_schedule_router() -> Router:
     router.callback_query.register(ask_for_expression, TypeIt.filter())
     router.callback_query.register(confirm_schedule, Confirm.filter())
     router.callback_query.register(reset_schedule, Reset.filter())
-    router.message.register(type_expression, F.text, Answers(_KIND), F.from_user.as_("person"))
+    router.message.register(type_expression, F.text, Answers(_KIND))
     return router
 
 
+@dataclass(frozen=True, slots=True)
+class ScheduleScreens:
+    """Draws the schedule, and what another one would mean."""
+
+    manager: Manager
+    timetable: Timetable
+    texts: Texts
+    proposals: Tickets[str]
+    """Expressions that were shown and wait for a yes, each for the admin who asked."""
+
+    async def current(self) -> Screen:
+        """Draw what holds now, and the ways to change it."""
+        status = await self.manager.status()
+        runs = self.timetable.next_runs(status.schedule)
+        overridden = (await self.timetable.plan()).chosen
+        return Screen(self.texts.schedule(status, runs), buttons.schedule(overridden=overridden))
+
+    async def proposal(self, expression: str, admin_id: int) -> Screen:
+        """Draw what an expression would mean, with the button that makes it so. Raises `ScheduleRefusedError`."""
+        preview = await self.timetable.preview(expression)
+        text = self.texts.proposal(preview.expression, preview.runs, preview.reach, self.timetable.now())
+        return Screen(text, buttons.confirm(self.proposals.issue(preview.expression, owner=admin_id)))
+
+
 async def open_schedule(
-    callback: CallbackQuery,
-    press: ButtonPress,
-    *,
-    manager: Manager,
-    timetable: Timetable,
-    texts: Texts,
-    questions: Tickets[Question],
+    _: CallbackQuery, press: ButtonPress, schedule_screens: ScheduleScreens, questions: Tickets[Question]
 ) -> None:
-    questions.drop(callback.from_user.id)
-    await press.draw(await schedule_screen(manager, timetable, texts))
+    questions.drop(press.admin_id)
+    await press.draw(await schedule_screens.current())
 
 
 async def choose_preset(
-    callback: CallbackQuery,
-    callback_data: Preset,
-    press: ButtonPress,
-    *,
-    timetable: Timetable,
-    texts: Texts,
-    proposals: Tickets[str],
+    _: CallbackQuery, callback_data: Preset, press: ButtonPress, schedule_screens: ScheduleScreens
 ) -> None:
-    expression = buttons.EXPRESSIONS[callback_data.every]
-    await press.draw(await _proposal(expression, callback.from_user.id, timetable, texts, proposals))
+    await press.draw(await schedule_screens.proposal(buttons.EXPRESSIONS[callback_data.every], press.admin_id))
 
 
 async def pick_time(
-    callback: CallbackQuery,
-    callback_data: Daily,
-    press: ButtonPress,
-    *,
-    timetable: Timetable,
-    texts: Texts,
-    proposals: Tickets[str],
+    _: CallbackQuery, callback_data: Daily, press: ButtonPress, schedule_screens: ScheduleScreens
 ) -> None:
     """Ask for the hour, then for the minute, then show what it would mean."""
     if callback_data.hour > 23:
-        await press.draw(Screen(texts.ask_hour(), buttons.hours()))
+        await press.draw(Screen(schedule_screens.texts.ask_hour(), buttons.hours()))
     elif callback_data.minute > 59:
-        await press.draw(Screen(texts.ask_hour(), buttons.minutes(callback_data.hour)))
+        await press.draw(Screen(schedule_screens.texts.ask_hour(), buttons.minutes(callback_data.hour)))
     else:
         expression = f"{callback_data.minute} {callback_data.hour} * * *"
-        await press.draw(await _proposal(expression, callback.from_user.id, timetable, texts, proposals))
+        await press.draw(await schedule_screens.proposal(expression, press.admin_id))
 
 
-async def ask_for_expression(
-    callback: CallbackQuery, press: ButtonPress, texts: Texts, questions: Tickets[Question]
-) -> None:
-    questions.issue(Question(_KIND), under=callback.from_user.id)
+async def ask_for_expression(_: CallbackQuery, press: ButtonPress, texts: Texts, questions: Tickets[Question]) -> None:
+    questions.issue(Question(_KIND), under=press.admin_id)
     await press.draw(Screen(texts.ask_expression(), buttons.cancel()))
 
 
 async def type_expression(
     message: Message,
     person: User,
-    question: Question,
+    slot: MessageSlot,
     *,
-    bot: Bot,
-    board: MessageOwners,
-    timetable: Timetable,
-    texts: Texts,
+    question: Question,
     questions: Tickets[Question],
-    proposals: Tickets[str],
+    schedule_screens: ScheduleScreens,
 ) -> None:
     """Show what the typed expression would mean, or say what is wrong with it and ask again."""
-    canvas = board.canvas(bot, message.chat.id)
     if question.late:
-        await canvas.draw(Screen(words.too_late(), buttons.cancel()))
+        await slot.draw(Screen(words.too_late(), buttons.cancel()))
         return
     typed = (message.text or "").strip().strip("`'\"“”").strip()
     try:
-        screen = await _proposal(typed, person.id, timetable, texts, proposals)
+        screen = await schedule_screens.proposal(typed, person.id)
     except CourierError as error:
         questions.issue(Question(_KIND), under=person.id)
         screen = Screen(words.ask_again(error), buttons.cancel())
-    await canvas.draw(screen)
+    await slot.draw(screen)
 
 
 async def confirm_schedule(
-    callback: CallbackQuery,
-    callback_data: Confirm,
-    press: ButtonPress,
-    *,
-    manager: Manager,
-    timetable: Timetable,
-    texts: Texts,
-    proposals: Tickets[str],
+    _: CallbackQuery, callback_data: Confirm, press: ButtonPress, schedule_screens: ScheduleScreens
 ) -> None:
-    proposal = proposals.take(callback_data.id, callback.from_user.id)
+    timetable, proposals = schedule_screens.timetable, schedule_screens.proposals
+    proposal = proposals.take(callback_data.id, press.admin_id)
     if proposal is None or proposals.is_late(proposal):
         await press.answer(answers.QUESTION_EXPIRED, alert=True)
-        await press.draw(await schedule_screen(manager, timetable, texts))
+        await press.draw(await schedule_screens.current())
         return
     before = await timetable.plan()
-    plan = await timetable.change(proposal.value, actor=press.actor, admin_id=callback.from_user.id)
-    await press.draw(
-        await schedule_screen(manager, timetable, texts), words.ALREADY if plan == before else words.CHANGED
-    )
+    plan = await timetable.change(proposal.value, actor=press.actor, admin_id=press.admin_id)
+    await press.draw(await schedule_screens.current(), words.ALREADY if plan == before else words.CHANGED)
 
 
 async def reset_schedule(
-    callback: CallbackQuery,
-    callback_data: Reset,
-    press: ButtonPress,
-    *,
-    manager: Manager,
-    timetable: Timetable,
-    texts: Texts,
+    _: CallbackQuery, callback_data: Reset, press: ButtonPress, schedule_screens: ScheduleScreens
 ) -> None:
     """Show what `.env` would mean; with a yes, follow it."""
+    timetable = schedule_screens.timetable
     if callback_data.sure:
-        await timetable.reset(actor=press.actor, admin_id=callback.from_user.id)
-        await press.draw(await schedule_screen(manager, timetable, texts), words.RESET)
+        await timetable.reset(actor=press.actor, admin_id=press.admin_id)
+        await press.draw(await schedule_screens.current(), words.RESET)
         return
-    setting = timetable.setting
-    preview = texts.proposal(setting, timetable.next_runs(setting), None, timetable.now())
+    runs = timetable.next_runs(timetable.setting)
+    preview = schedule_screens.texts.proposal(timetable.setting, runs, None, timetable.now())
     await press.draw(Screen(preview, buttons.confirm_reset()))
-
-
-async def schedule_screen(manager: Manager, timetable: Timetable, texts: Texts) -> Screen:
-    """Draw what holds now, and the ways to change it."""
-    status = await manager.status()
-    runs = timetable.next_runs(status.schedule)
-    overridden = (await timetable.plan()).chosen
-    return Screen(texts.schedule(status, runs), buttons.schedule(overridden=overridden))
-
-
-async def _proposal(
-    expression: str, admin_id: int, timetable: Timetable, texts: Texts, proposals: Tickets[str]
-) -> Screen:
-    """Draw what an expression would mean, with the button that makes it so. Raises `ScheduleRefusedError`."""
-    preview = await timetable.preview(expression)
-    text = texts.proposal(preview.expression, preview.runs, preview.reach, timetable.now())
-    return Screen(text, buttons.confirm(proposals.issue(preview.expression, owner=admin_id)))

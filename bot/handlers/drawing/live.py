@@ -62,42 +62,33 @@ class LiveView:
     tasks: Nursery = field(default_factory=Nursery)
     """Work that messages follow; it belongs to the service, and goes on although its handler is cancelled."""
 
-    async def follow(self, canvas: MessageSlot, screen: Callable[[], Screen], work: asyncio.Future[Any]) -> None:
-        """Redraw until the work ends; while another screen is open in the message, it is left alone."""
-        with self.pace.watching(canvas.chat_id):
-            await self._follow(canvas, screen, work)
+    async def follow(self, slot: MessageSlot, screen: Callable[[], Screen], work: asyncio.Future[Any]) -> None:
+        """Redraw until the work ends; while another screen is open in the message, it is left alone.
 
-    async def _follow(self, canvas: MessageSlot, screen: Callable[[], Screen], work: asyncio.Future[Any]) -> None:
+        A failing edit ends nothing: a message that is gone is left alone, any other trouble is tried again.
+        """
         drawn, gone = "", False
-        while not work.done():
-            wait, now = self.pace.seconds(canvas.chat_id), screen()
-            if canvas.current and not gone and now.text != drawn and self.pace.may_draw(canvas.chat_id):
-                try:
-                    gone = not await self.show(canvas, now)
-                    drawn = now.text
-                except TelegramRetryAfter as error:
-                    wait = max(wait, self.pace.after_flood(error))
-                except Exception as error:  # the network, a proxy's HTML, a refusal: none of it may hurt the work
-                    logger.debug("the progress could not be drawn: {}", type(error).__name__)
-            await self.pause(wait, work)
+        with self.pace.watching(slot.chat_id):
+            while not work.done():
+                wait, now = self.pace.seconds(slot.chat_id), screen()
+                if slot.current and not gone and now.text != drawn and self.pace.may_draw(slot.chat_id):
+                    try:
+                        if slot.message_id is None:
+                            await slot.draw(now)
+                        else:
+                            gone = await slot.edit(now) is Edited.GONE
+                        drawn = now.text
+                    except TelegramRetryAfter as error:
+                        wait = max(wait, self.pace.after_flood(error))
+                    except Exception as error:  # the network, a proxy's HTML, a refusal: none of it may hurt the work
+                        logger.debug("the progress could not be drawn: {}", type(error).__name__)
+                await race(self.pace.sleep(wait), asyncio.wait([work]))
 
-    async def show(self, canvas: MessageSlot, screen: Screen) -> bool:
-        """Draw once; False when the message is gone."""
-        if canvas.message_id is None:
-            await canvas.draw(screen)
-            return True
-        return await canvas.edit(screen) is not Edited.GONE
-
-    async def pause(self, seconds: float, work: asyncio.Future[Any] | None) -> None:
-        """Wait, but no longer than the work lasts."""
-        tick = self.pace.sleep(seconds)
-        await (tick if work is None else race(tick, asyncio.wait([work])))
-
-    async def settle(self, canvas: MessageSlot, screen: Screen) -> None:
+    async def settle(self, slot: MessageSlot, screen: Screen) -> None:
         """Draw the last screen, also when Telegram asks to wait or can't be reached for a moment."""
         for wait in _LAST_WORDS:
             try:
-                await canvas.draw(screen)
+                await slot.draw(screen)
             except TelegramRetryAfter as error:
                 await self.pace.sleep(float(error.retry_after))
             except Exception as error:  # the network, a proxy's HTML: tried again
@@ -105,4 +96,4 @@ class LiveView:
                 await self.pace.sleep(wait)
             else:
                 return
-        await canvas.draw(screen)
+        await slot.draw(screen)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum, auto
 
 from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest
-from aiogram.types import CallbackQuery, InlineKeyboardMarkup, LinkPreviewOptions, Message
+from aiogram.types import CallbackQuery, InlineKeyboardMarkup, LinkPreviewOptions, Message, User
 
 from bot.clock import Clock
 from bot.services.concurrency.tickets import Tickets
@@ -46,7 +47,7 @@ class MessageOwners:
         self._newest = Tickets[str](clock, most=_REMEMBERED)
         self._tickets = itertools.count(1)
 
-    def canvas(self, bot: Bot, chat_id: int) -> MessageSlot:
+    def new(self, bot: Bot, chat_id: int) -> MessageSlot:
         """Return a place for a new message in a chat."""
         return MessageSlot(self, bot, chat_id, f"message {next(self._tickets)}")
 
@@ -55,17 +56,17 @@ class MessageOwners:
 
         `claim` makes it the newest on its message; without it, it draws only as long as nobody came after it.
         """
-        canvas = MessageSlot(self, bot, callback.from_user.id, callback.id)
+        slot = MessageSlot(self, bot, callback.from_user.id, callback.id)
         if callback.message is not None:
-            canvas.chat_id = callback.message.chat.id
-            canvas.origin = (canvas.chat_id, callback.message.message_id)
-            former = self._newest.find(canvas.origin)
-            canvas.former = former.value if former is not None else ""
+            slot.chat_id = callback.message.chat.id
+            slot.origin = (slot.chat_id, callback.message.message_id)
+            former = self._newest.find(slot.origin)
+            slot.former = former.value if former is not None else ""
             if claim:
-                self.claim(canvas.origin, callback.id)
+                self.claim(slot.origin, callback.id)
         if isinstance(callback.message, Message) and self._clock() - callback.message.date < EDITABLE_FOR:
-            canvas.message_id = callback.message.message_id
-        return ButtonPress(callback, canvas)
+            slot.message_id = callback.message.message_id
+        return ButtonPress(callback, slot)
 
     def claim(self, place: tuple[int, int], ticket: str) -> None:
         """Give a message to a new holder."""
@@ -75,6 +76,27 @@ class MessageOwners:
         """Tell whether nobody has claimed the message since."""
         newest = self._newest.find(place)
         return newest is None or newest.value == ticket
+
+
+def actor_of(person: User) -> str:
+    """Return a person by name and id, for the record."""
+    return f"{person.full_name} ({person.id})"
+
+
+class Albums:
+    """Remembers which albums were answered: each arrives as one message per item, and gets one answer."""
+
+    def __init__(self) -> None:
+        self._answered: deque[str] = deque(maxlen=32)
+
+    def is_new(self, message: Message) -> bool:
+        """Tell whether a message is to be answered: it is in no album, or the first of its album to ask."""
+        album = message.media_group_id
+        if album is not None and album in self._answered:
+            return False
+        if album is not None:
+            self._answered.append(album)
+        return True
 
 
 class Edited(Enum):
@@ -89,7 +111,7 @@ class Edited(Enum):
 class MessageSlot:
     """One message of the bot, or the place for one that is yet to be sent."""
 
-    board: MessageOwners
+    owners: MessageOwners
     bot: Bot
     chat_id: int
     ticket: str
@@ -100,7 +122,11 @@ class MessageSlot:
     @property
     def current(self) -> bool:
         """Whether this is still what the person looks at: no later press has opened something else here."""
-        return self.board.holds(self.origin, self.ticket)
+        return self.owners.holds(self.origin, self.ticket)
+
+    def anew(self) -> MessageSlot:
+        """Return a place for a new message in the same chat."""
+        return self.owners.new(self.bot, self.chat_id)
 
     async def draw(self, screen: Screen) -> bool:
         """Show the screen: in place, or in a new message where the old one is gone. Nothing once it is not current.
@@ -120,7 +146,7 @@ class MessageSlot:
         )
         self.message_id = sent.message_id
         self.origin = (self.chat_id, sent.message_id)
-        self.board.claim(self.origin, self.ticket)
+        self.owners.claim(self.origin, self.ticket)
         return True
 
     async def edit(self, screen: Screen) -> Edited:
@@ -151,8 +177,18 @@ class ButtonPress:
     """A pressed button: it is owed an answer, and draws where it was pressed."""
 
     callback: CallbackQuery
-    canvas: MessageSlot
+    slot: MessageSlot
     _answered: bool = field(default=False)
+
+    @property
+    def admin_id(self) -> int:
+        """Who pressed."""
+        return self.callback.from_user.id
+
+    @property
+    def chat_id(self) -> int:
+        """Where it was pressed."""
+        return self.slot.chat_id
 
     @property
     def person(self) -> str:
@@ -162,17 +198,17 @@ class ButtonPress:
     @property
     def actor(self) -> str:
         """Who pressed, by name and id, for the record."""
-        return f"{self.person} ({self.callback.from_user.id})"
+        return actor_of(self.callback.from_user)
 
     def give_back(self) -> None:
         """Leave the message to whoever drew in it before: this press changes nothing there."""
-        canvas = self.canvas
-        if canvas.origin is not None and canvas.former and canvas.current:
-            canvas.board.claim(canvas.origin, canvas.former)
+        slot = self.slot
+        if slot.origin is not None and slot.former and slot.current:
+            slot.owners.claim(slot.origin, slot.former)
 
     async def draw(self, screen: Screen, toast: str = "", *, unchanged: str = "") -> None:
         """Show the screen, and answer the press if nothing has yet: with `unchanged` where it changed nothing."""
-        changed = await self.canvas.draw(screen)
+        changed = await self.slot.draw(screen)
         if not self._answered:
             await self.answer(toast if changed else unchanged or toast)
 
