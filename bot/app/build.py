@@ -38,6 +38,7 @@ from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Nursery
 from bot.services.concurrency.signal import AsyncSignal, Signal
 from bot.services.contracts.polling import PollingState
+from bot.services.delivery.attempts import Attempts
 from bot.services.delivery.ledger import Ledger
 from bot.services.delivery.notices import NoticeSender
 from bot.services.delivery.policy import DeliverySettings
@@ -209,16 +210,8 @@ def _build(  # noqa: PLR0915 - one list of parts
     )
     nursery = Nursery(asyncio.sleep)
     destinations, channels = build_routers(settings, catalogue, telegram, clock=clock)
-    ledger = (RecordingLedger if bot is None else Ledger)(
-        catalogue,
-        destinations,
-        channels,
-        delivery,
-        nursery,
-        caption=caption,
-        clock=clock,
-        settled=events.delivered_later,
-    )
+    attempts = Attempts(catalogue, destinations, channels, delivery, nursery, caption=caption, clock=clock)
+    ledger = (RecordingLedger if bot is None else Ledger)(attempts, settled=events.delivered_later)
     notifier = (SilentNoticeSender if bot is None else NoticeSender)(catalogue, channels, delivery, nursery)
     timetable = Timetable(
         catalogue, settings, notifier=notifier, notices=texts, listener=events.schedule_changed, clock=clock

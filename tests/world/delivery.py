@@ -28,6 +28,7 @@ from bot.models import (
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Nursery
 from bot.services.contracts.destination import ArchiveDestination, NoticeChannel
+from bot.services.delivery.attempts import Attempts
 from bot.services.delivery.ledger import Ledger
 from bot.services.delivery.notices import NoticeSender
 from bot.services.delivery.policy import DeliverySettings
@@ -82,10 +83,8 @@ class House:
         destinations = destinations or Router(TelegramDestination(self.bot))
         channels = channels or Router(TelegramNotices(self.bot))
         self.notices = NoticeSender(self.catalogue, channels, settings, nursery)
-        return Ledger(
-            self.catalogue, destinations, channels, settings, nursery,
-            caption=words, clock=self.time, settled=self.settled.append,
-        )  # fmt: skip
+        attempts = Attempts(self.catalogue, destinations, channels, settings, nursery, caption=words, clock=self.time)
+        return Ledger(attempts, settled=self.settled.append)
 
     async def close(self) -> None:
         await self.ledger.drain(0)

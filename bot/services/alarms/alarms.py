@@ -128,10 +128,9 @@ class Alarms:
                     lines.append(f"{database.name}: {fall.line}")
             if lines:
                 await self._catalogue.alarms.set_shrunken(backup_id, lines)
-        except CourierError as error:
-            logger.error("backup {} could not be compared with the one before: {}", backup_id, error.sentence)
-        except Exception:
-            logger.exception("backup {} could not be compared with the one before", backup_id)
+        except Exception as error:
+            known = isinstance(error, CourierError)
+            logger.opt(exception=not known).error("backup {} is not compared with the last: {}", backup_id, error)
         return tuple(lines)
 
     async def fall_of(self, database: BackedUp, backup_id: int) -> Shrinkage | None:

@@ -84,10 +84,9 @@ class AlarmLoop:
         for check in self._checks:
             try:
                 await check()
-            except CourierError as error:
-                logger.error("something could not be watched: {}", error.sentence)
-            except Exception:
-                logger.exception("something could not be watched")
+            except Exception as error:
+                known = isinstance(error, CourierError)
+                logger.opt(exception=not known).error("something could not be watched: {}", error)
 
     async def _begin_to_tell(self) -> None:
         """Begin to tell everybody what is due to them; whoever is still being told is let be."""

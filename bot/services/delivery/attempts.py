@@ -27,9 +27,9 @@ from bot.services.contracts.destination import (
 )
 from bot.services.delivery.outgoing import OutgoingBackup, OutgoingBackups
 from bot.services.delivery.policy import ARCHIVE_PRUNED, ARRIVES_AGAIN, ASK_AGAIN, ASK_EVERY, DeliverySettings
-from bot.services.delivery.request import SendRequest
 from bot.services.delivery.router import Router
 from bot.services.delivery.rows import DeliveryRecords, UnrecordedDeliveries
+from bot.services.delivery.upload import SendRequest
 
 Caption = Callable[[Backup, Volume, Recipient], Awaitable[str]]
 
@@ -48,8 +48,9 @@ class Attempts:
         caption: Caption,
         clock: Clock,
     ) -> None:
+        """Everything runs in `nursery`; `caption` gives HTML."""
         self.catalogue, self.settings, self.nursery, self.clock = catalogue, settings, nursery, clock
-        self._destinations, self._channels, self._caption = destinations, channels, caption
+        self.destinations, self._channels, self._caption = destinations, channels, caption
         self.outgoing = OutgoingBackups(catalogue, destinations, settings, sleep=nursery.sleep, clock=clock)
         self.rows = DeliveryRecords(catalogue, delay=settings.delay, clock=clock)
         self._unrecorded = UnrecordedDeliveries(catalogue, delay=settings.delay, clock=clock)
@@ -118,7 +119,7 @@ class Attempts:
             return False
         self._asked_at[recipient] = now
         try:
-            await self._destinations.of(recipient).check_reachable(recipient)
+            await self.destinations.of(recipient).check_reachable(recipient)
         except Refused:
             raise
         except Parked as outcome:
@@ -175,7 +176,7 @@ class Attempts:
         """Send what the recipient lacks, in order, each confirmed volume recorded at once."""
         remark = ""
         try:
-            self._destinations.of(row.recipient)  # raises where there is none
+            self.destinations.of(row.recipient)  # raises where there is none
             for outgoing_volume in outgoing.missing(row):
                 request.abort.check()
                 if self.nursery.closing.is_set():

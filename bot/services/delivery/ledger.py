@@ -6,22 +6,19 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 
-from bot.clock import Clock, utc_now
 from bot.errors import TelegramError
 from bot.models import Backup, Delivery, DeliveryState, Recipient, RecipientStatus
-from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
-from bot.services.concurrency.nursery import Nursery
-from bot.services.contracts.destination import ArchiveDestination, NoticeChannel, Refused
-from bot.services.delivery.attempts import Attempts, Caption
+from bot.services.contracts.destination import Refused
+from bot.services.delivery.attempts import Attempts
 from bot.services.delivery.outgoing import OutgoingBackup
-from bot.services.delivery.policy import LONGEST_WAIT, DeliverySettings, uploader_rank
-from bot.services.delivery.request import SendRequest
+from bot.services.delivery.policy import LONGEST_WAIT, uploader_rank
 from bot.services.delivery.retries import RetryLoop
-from bot.services.delivery.router import Router
 from bot.services.delivery.rows import Claim
+from bot.services.delivery.upload import SendRequest
 
 Progress = Callable[[int, int], None]
+Attempt = Callable[[Delivery, OutgoingBackup, SendRequest], Awaitable[Delivery]]
 
 
 class Ledger:
@@ -32,31 +29,17 @@ class Ledger:
     process goes on where this one stopped, and only a volume whose answer was lost can arrive twice.
     """
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        destinations: Router[ArchiveDestination],
-        channels: Router[NoticeChannel],
-        settings: DeliverySettings,
-        nursery: Nursery,
-        *,
-        caption: Caption,
-        clock: Clock = utc_now,
-        settled: Callable[[Delivery], None] = lambda _: None,
-    ) -> None:
-        """Everything runs in `nursery`; `caption` gives HTML.
-
-        `settled` is told of every row that `run` or a pressed Start has changed.
-        """
-        self.destinations = destinations
-        self._catalogue, self._settings, self._nursery, self._clock = catalogue, settings, nursery, clock
-        self._attempts = Attempts(catalogue, destinations, channels, settings, nursery, caption=caption, clock=clock)
-        self._rows = self._attempts.rows
+    def __init__(self, attempts: Attempts, *, settled: Callable[[Delivery], None] = lambda _: None) -> None:
+        """`settled` is told of every row that `run` or a pressed Start has changed."""
+        self.destinations = attempts.destinations
+        self._attempts, self._rows, self._catalogue = attempts, attempts.rows, attempts.catalogue
+        self._settings, self._nursery = attempts.settings, attempts.nursery
         self._claims: set[Claim] = set()
-        self._retries = RetryLoop(self._attempts, self._claims, settled)
+        self._retries = RetryLoop(attempts, self._claims, settled)
         self.nudge = self._retries.nudge
         """Makes `run` look at what is owed now."""
         self.archive_waits = self._rows.archive_waits
+        """Seconds for which an archive may still wait for its turn in a chat, which asked for it; 0 where none does."""
 
     async def deliver(
         self,
@@ -148,6 +131,7 @@ class Ledger:
     async def _deliver(
         self, recipients: Sequence[Recipient], outgoing: OutgoingBackup, request: SendRequest
     ) -> tuple[Delivery, ...]:
+        """Serve chats and other places as two parties: a refused token does not cut off what goes elsewhere."""
         backup = outgoing.backup
         await self._catalogue.deliveries.owe(backup.id, recipients)
         claims = {(backup.id, recipient) for recipient in recipients} - self._claims
@@ -155,31 +139,23 @@ class Ledger:
         try:
             # In this order they reach the first volume, and the first one there uploads it.
             statuses = sorted(await self._catalogue.recipients.statuses(recipients), key=uploader_rank)
-            rows = await self._side_by_side(statuses, outgoing, request)
+            parties = [[s for s in statuses if s.recipient.is_chat is chats] for chats in (True, False)]
+            served = await asyncio.gather(
+                *(
+                    self._nursery.together([self._first_pass(one, outgoing, request) for one in party], request.abort)
+                    for party in parties
+                ),
+                return_exceptions=True,
+            )
         finally:
             self._claims -= claims
             self.nudge()
-        by_recipient = {status.recipient: row for status, row in zip(statuses, rows, strict=True)}
-        return tuple(by_recipient[recipient] for recipient in recipients)
-
-    async def _side_by_side(
-        self, statuses: Sequence[RecipientStatus], outgoing: OutgoingBackup, request: SendRequest
-    ) -> list[Delivery]:
-        """Serve chats and other places as two parties: a refused token does not cut off what goes elsewhere."""
-        parties = [[s for s in statuses if s.recipient.is_chat is chats] for chats in (True, False)]
-        served = await asyncio.gather(
-            *(
-                self._nursery.together([self._first_pass(status, outgoing, request) for status in party], request.abort)
-                for party in parties
-            ),
-            return_exceptions=True,
-        )
         rows: dict[Recipient, Delivery] = {}
         for party, result in zip(parties, served, strict=True):
             if isinstance(result, BaseException):
                 raise result
-            rows |= {status.recipient: row for status, row in zip(party, result, strict=True)}
-        return [rows[status.recipient] for status in statuses]
+            rows |= zip((status.recipient for status in party), result, strict=True)
+        return tuple(rows[recipient] for recipient in recipients)
 
     async def _first_pass(self, status: RecipientStatus, outgoing: OutgoingBackup, request: SendRequest) -> Delivery:
         recipient, backup = status.recipient, outgoing.backup
@@ -188,11 +164,8 @@ class Ledger:
             if passed_over is not None:
                 return passed_over
         request = replace(request, rank=uploader_rank(status), trusted=status.last_sent_at is not None)
-        return await self._retry(
-            await self._rows.get(backup.id, recipient),
-            lambda row: self._attempts.attempt(row, outgoing, request),
-            request.abort,
-        )
+        row = await self._rows.get(backup.id, recipient)
+        return await self._retry(row, self._attempts.attempt, outgoing, request)
 
     async def _send_again(self, recipient: Recipient, outgoing: OutgoingBackup, request: SendRequest) -> Delivery:
         backup_id = outgoing.backup.id
@@ -202,26 +175,26 @@ class Ledger:
         else:
             row = Delivery(backup_id=backup_id, recipient=recipient, state=DeliveryState.PENDING)
             attempt = self._attempts.attempt_unowed
-        row = await self._retry(row, lambda row: attempt(row, outgoing, request), request.abort)
+        row = await self._retry(row, attempt, outgoing, request)
         if row.state is DeliveryState.SENT and row.recipient in await self._catalogue.recipients.parked():
             await self._rows.unpark(row.recipient)
             self.nudge()
         return row
 
-    async def _retry(self, row: Delivery, attempt: Callable[[Delivery], Awaitable[Delivery]], abort: Abort) -> Delivery:
+    async def _retry(self, row: Delivery, attempt: Attempt, outgoing: OutgoingBackup, request: SendRequest) -> Delivery:
         """Try until the row is settled, `attempts` tries have failed, or the waits asked for become too long."""
         failures, waited, before = 0, 0.0, row.attempts
         while True:
-            row = await attempt(row)
+            row = await attempt(row, outgoing, request)
             if row.state is not DeliveryState.PENDING or row.next_try_at is None:
                 return row
-            pause = (row.next_try_at - self._clock()).total_seconds()
+            pause = (row.next_try_at - self._attempts.clock()).total_seconds()
             if row.attempts > before:
                 failures, before = failures + 1, row.attempts
             else:
                 waited += pause
             if failures >= self._settings.attempts or waited > LONGEST_WAIT:
                 return row
-            if await self._nursery.until(self._nursery.closing, pause, abort):
+            if await self._nursery.until(self._nursery.closing, pause, request.abort):
                 return row
-            abort.check()
+            request.abort.check()

@@ -13,9 +13,8 @@ from bot.models import Backup, Delivery, Recipient, Volume
 from bot.services.catalogue import Catalogue
 from bot.services.contracts.destination import ArchiveDestination, OutgoingVolume, Sent
 from bot.services.delivery.policy import DeliverySettings
-from bot.services.delivery.request import SendRequest
 from bot.services.delivery.router import Router
-from bot.services.delivery.upload import SharedVolume, VolumeRecord
+from bot.services.delivery.upload import SendRequest, SharedVolume, VolumeRecord
 from bot.services.files.store import plan_volumes
 
 
@@ -95,11 +94,24 @@ class OutgoingBackups:
 
     async def prepare(self, backup: Backup) -> OutgoingBackup:
         """Cut a backup into volumes, unless that was done for somebody else, and look for its archive."""
-        archive, volume_bytes = self._settings.store_folder / backup.archive_name, await self._volume_bytes(backup)
+        archive = self._settings.store_folder / backup.archive_name
+        # A backup keeps the cut it was first sent in, whatever the setting says by now: volumes sent before and after a
+        # change would not join into the archive.
+        volume_bytes = await self._catalogue.volumes.cut_of(backup.id) or self._settings.volume_bytes
         outgoing = self._going.get(backup.id)
         if outgoing is None:
-            cut = plan_volumes(archive, backup.archive_bytes, volume_bytes)
-            volumes = [self._shared(backup, volume) for volume in cut]
+            volumes = [
+                SharedVolume(
+                    self._destinations.telegram,
+                    self._catalogue,
+                    backup.id,
+                    volume,
+                    sleep=self._sleep,
+                    clock=self._clock,
+                    record=self._records[backup.id, volume.number],
+                )
+                for volume in plan_volumes(archive, backup.archive_bytes, volume_bytes)
+            ]
             outgoing = self._going[backup.id] = OutgoingBackup(backup, archive, volumes, self._destinations)
         await outgoing.look()
         return outgoing
@@ -109,21 +121,3 @@ class OutgoingBackups:
         for (backup_id, _), record in self._records.items():
             if backup_id == backup.id:
                 record.unanswered = 0
-
-    async def _volume_bytes(self, backup: Backup) -> int:
-        """The bytes of a volume. A backup keeps the cut it was first sent in, whatever the setting says by now.
-
-        Otherwise volumes sent before and after a change would not join into the archive.
-        """
-        return await self._catalogue.volumes.cut_of(backup.id) or self._settings.volume_bytes
-
-    def _shared(self, backup: Backup, volume: Volume) -> SharedVolume:
-        return SharedVolume(
-            self._destinations.telegram,
-            self._catalogue,
-            backup.id,
-            volume,
-            sleep=self._sleep,
-            clock=self._clock,
-            record=self._records[backup.id, volume.number],
-        )

@@ -14,8 +14,8 @@ from bot.services.concurrency.abort import Abort
 from bot.services.contracts.destination import Refused
 from bot.services.delivery.attempts import Attempts
 from bot.services.delivery.policy import SHORTEST_RETRY, is_due, uploader_rank
-from bot.services.delivery.request import SendRequest
 from bot.services.delivery.rows import Claim
+from bot.services.delivery.upload import SendRequest
 
 REFUSED_AGAIN = timedelta(minutes=1)
 """How long no chat is served after Telegram has refused the token; it may accept it again."""

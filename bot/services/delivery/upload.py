@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.clock import Clock, Sleep
 from bot.models import Recipient, Volume
 from bot.services.catalogue import Catalogue
+from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import beside, cancel, race, settled
 from bot.services.contracts.destination import (
     ArchiveDestination,
@@ -25,12 +27,29 @@ from bot.services.contracts.destination import (
     Transient,
     Unanswered,
 )
-from bot.services.delivery.request import SendRequest
 
 PATIENCE = 15.0  # seconds without any progress after which an upload counts as stalled, for a volume of no size …
 PATIENT_RATE = 512 * 1024  # … and the bytes per second at which a larger one earns more of them
 MOST_UNANSWERED = 2  # uploads of a volume in a row that went out whole and were not answered: there is no third
 COMMON_TROUBLE = 2  # uploads failed in a row by which the trouble is the server's and not a recipient's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendRequest:
+    """How a backup is to be sent, besides what and to whom.
+
+    `silent_for` hear no sound, whatever `silent` says. `rank` orders those who wait for a turn to upload, lowest first.
+    `trusted` recipients took the backup before theirs; the others are asked whether they can be reached before a whole
+    upload is spent on them. `abort` is looked at before each volume; `report` is told the number of a shared volume and
+    how many of its bytes went out.
+    """
+
+    silent: bool
+    rank: float
+    trusted: bool
+    abort: Abort
+    silent_for: frozenset[Recipient] = frozenset()
+    report: Callable[[int, int], None] = lambda _number, _count: None
 
 
 @dataclass(slots=True)

@@ -58,12 +58,8 @@ class UploadFile:
         )
 
     def left_out(self, why: LeftOutReason, detail: str = "") -> LeftOutFile:
-        return left_out(self.posted, why, detail)
-
-
-def left_out(posted: PostedDocument, why: LeftOutReason, detail: str = "") -> LeftOutFile:
-    """Return a document as one that is no part of the upload."""
-    return LeftOutFile(name=posted.name, bytes=posted.bytes, why=why, detail=detail)
+        """Return it as one that is no part of the upload."""
+        return LeftOutFile(name=self.posted.name, bytes=self.posted.bytes, why=why, detail=detail)
 
 
 class UploadSpace:

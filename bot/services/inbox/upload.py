@@ -35,7 +35,7 @@ from bot.services.inbox.upload_view import (
     UploadPhase,
     UploadView,
 )
-from bot.services.recovery.reading import read_posted
+from bot.services.recovery.document import read_posted
 from bot.services.restore.sources import RestoreSource
 
 

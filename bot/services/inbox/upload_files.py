@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from bot.services.contracts.chats import PostedDocument
-from bot.services.inbox.fetching import UploadFile, left_out
+from bot.services.inbox.fetching import UploadFile
 from bot.services.inbox.upload_view import LeftOutFile, LeftOutReason
 
 
@@ -49,7 +49,7 @@ class UploadFiles:
 
     def leave_out(self, posted: PostedDocument, why: LeftOutReason) -> None:
         """Note a document that is not fetched."""
-        self.left_out.append(left_out(posted, why))
+        self.left_out.append(UploadFile(posted).left_out(why))
 
     def give_up(self, failed: Iterable[LeftOutFile]) -> None:
         """Note those that could not be fetched, and part with whatever was dropped meanwhile."""

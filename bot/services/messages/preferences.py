@@ -98,13 +98,11 @@ class Preferences:
 
     async def my_messages(self, admin_id: int) -> MyMessages:
         """Return everything the screen of an admin shows."""
-        recipients = [one for one in await self._catalogue.recipients.all_current(self._recipients) if one.is_chat]
-        parked = await self._catalogue.recipients.parked()
-        contexts = [
-            DeliveryContext(recipient=one, choice=await self._of_chat(one), parked=one in parked) for one in recipients
-        ]
+        contexts = in_chats(await self._contexts(None))
         takers = [
-            w for w in contexts if w.choice.mode is MessageMode.EVERY and w.choice.databases is None and not w.parked
+            one
+            for one in contexts
+            if one.choice.mode is MessageMode.EVERY and one.choice.databases is None and not one.parked
         ]
         fallback = None if takers else fallback_recipient(contexts)
         name = (await self._catalogue.recipients.statuses([fallback]))[0].name if fallback else ""
@@ -112,7 +110,7 @@ class Preferences:
             admin_id=admin_id,
             choice=await self.of(admin_id),
             known=await self.known(),
-            receives=Recipient(chat_id=admin_id) in recipients,
+            receives=any(one.recipient == Recipient(chat_id=admin_id) for one in contexts),
             fallback=fallback,
             fallback_name=name,
             unchanged=self._unchanged,
@@ -217,10 +215,8 @@ class Preferences:
 
     async def _contexts(self, asked_in: int | None) -> Sequence[DeliveryContext]:
         recipients = await self._catalogue.recipients.all_current(self._recipients)
-        last, parked = (
-            await self._catalogue.deliveries.last_delivered(recipients),
-            await self._catalogue.recipients.parked(),
-        )
+        last = await self._catalogue.deliveries.last_delivered(recipients)
+        parked = await self._catalogue.recipients.parked()
         contexts = []
         for recipient in recipients:
             newest = last.get(recipient)

@@ -6,17 +6,21 @@ within bounds, and nothing in it is a place on this machine.
 
 from __future__ import annotations
 
+import asyncio
 import re
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from bot.errors import CatalogueError
-from bot.models import RestorePoint
+from bot.models import RestorePoint, StoredVolume
 from bot.services.catalogue.newest import newest_first
+from bot.services.contracts.chats import Chats, PostedDocument
 from bot.services.files.names import folded
 from bot.services.files.store import is_archive_name, is_plain_name
 
@@ -127,6 +131,21 @@ def read_document(content: bytes, *, bot_id: int | None) -> Document:
         if fault := _fault_of(point):
             raise DocumentError(f"The catalogue of restore points can't be believed: {fault}.")
     return document
+
+
+async def read_posted(chats: Chats, posted: PostedDocument) -> Document:
+    """Fetch a document from the chat and read it. Raises `DocumentError`, or an `Outcome` when it can't be fetched."""
+    if not 0 < posted.bytes <= READABLE_BYTES:
+        raise DocumentError(f"{posted.name} has {posted.bytes:,} bytes: no catalogue of restore points has.")
+    folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="sqlite-courier-")
+    try:
+        file = Path(folder.name) / "document"
+        await asyncio.to_thread(file.touch, 0o600)
+        await chats.fetch(StoredVolume(file_id=posted.file_id, bytes=posted.bytes), file)
+        content = await asyncio.to_thread(file.read_bytes)
+    finally:
+        await asyncio.to_thread(folder.cleanup)
+    return await asyncio.to_thread(read_document, content, bot_id=chats.bot_id)
 
 
 def merge(*lists: Iterable[RestorePoint]) -> tuple[RestorePoint, ...]:

@@ -15,8 +15,7 @@ from bot.models import RECENT, Recipient, RestorePoint
 from bot.services.catalogue import Catalogue, PinnedMessage
 from bot.services.contracts.chats import Chats, Pinned, PostedDocument
 from bot.services.contracts.destination import MessageGone, NotModified, Outcome, Parked, Refused, StaleFile, Wait
-from bot.services.recovery.document import DOCUMENT_NAME, Document, DocumentError, merge, write_document
-from bot.services.recovery.reading import read_posted
+from bot.services.recovery.document import DOCUMENT_NAME, Document, DocumentError, merge, read_posted, write_document
 
 Caption = Callable[[tuple[RestorePoint, ...]], Awaitable[str]]
 KeptSettings = Callable[[], Awaitable[Mapping[str, str]]]

@@ -19,8 +19,7 @@ from bot.services.contracts.destination import Outcome, Refused, Transient
 from bot.services.fetch.fetch import fetch_document
 from bot.services.fetch.recognition import Kind, begins_zip, recognise
 from bot.services.files.names import folded
-from bot.services.recovery.document import DOCUMENT_NAME, Document, choose, merge
-from bot.services.recovery.reading import read_posted
+from bot.services.recovery.document import DOCUMENT_NAME, Document, choose, merge, read_posted
 from bot.services.restore.volumes import arrange_volumes
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.volumes import require_last

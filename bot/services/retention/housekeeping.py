@@ -96,10 +96,8 @@ class Housekeeping:
         """Prune; what keeps that from being done is logged, and keeps no new backup from going out."""
         try:
             await self.prune()
-        except CourierError as error:
-            logger.error("old backups could not be pruned: {}", error.sentence)
-        except Exception:
-            logger.exception("old backups could not be pruned")
+        except Exception as error:
+            logger.opt(exception=not isinstance(error, CourierError)).error("old backups can't be pruned: {}", error)
 
     async def _forget_gone(self) -> None:
         """Speak no more of archives that are gone, once retention would have let them go."""

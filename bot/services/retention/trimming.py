@@ -39,24 +39,19 @@ class Trimming:
         now = self._clock()
         if self._last is not None and timedelta() <= now - self._last < _EVERY:
             return 0
-        self._last = now
+        self._last, before, forgotten = now, now - KEPT_FOR, 0
         try:
-            return await self._trim(now)
+            place = await self._catalogue.trimming.time_of_run(MOST_RUNS)
+            if place is not None:
+                before = max(before, min(place, now - AT_LEAST))
+            ids = await self._catalogue.trimming.forgettable(before, recent=RECENT)
+            for at in range(0, len(ids), _AT_ONCE):
+                forgotten += await self._catalogue.trimming.forget_backups(ids[at : at + _AT_ONCE])
+            actions = await self._catalogue.trimming.forget_audits(now - KEPT_FOR, most=MOST_ACTIONS)
+            await self._catalogue.alarms.forget_ended(now - KEEP_ENDED)
         except CourierError as error:
             logger.warning("the catalogue could not be trimmed: {}", error.sentence)
-            return 0
-
-    async def _trim(self, now: datetime) -> int:
-        before = now - KEPT_FOR
-        place = await self._catalogue.trimming.time_of_run(MOST_RUNS)
-        if place is not None:
-            before = max(before, min(place, now - AT_LEAST))
-        ids = await self._catalogue.trimming.forgettable(before, recent=RECENT)
-        forgotten = 0
-        for at in range(0, len(ids), _AT_ONCE):
-            forgotten += await self._catalogue.trimming.forget_backups(ids[at : at + _AT_ONCE])
-        actions = await self._catalogue.trimming.forget_audits(now - KEPT_FOR, most=MOST_ACTIONS)
-        await self._catalogue.alarms.forget_ended(now - KEEP_ENDED)
+            return forgotten
         if forgotten or actions:
             logger.info("forgotten, from before {}: {} runs without an archive, {} actions", before, forgotten, actions)
         return forgotten

@@ -34,7 +34,17 @@ async def measure_health(
     `round_trip` gives the seconds to Telegram and back.
     """
     disk = await asyncio.to_thread(shutil.disk_usage, store.folder)
-    seconds, trouble, recipients = await _telegram(status, destinations, round_trip)
+    # What lies elsewhere is asked also while Telegram does not answer; what the ledger remembers is said of the chats.
+    known = [
+        Reachability(recipient=entry.recipient, name=entry.name, trouble=entry.parked_reason)
+        for entry in status.recipients
+    ]
+    elsewhere = asyncio.gather(*(_probe(destinations, one) for one in known if not one.recipient.is_chat))
+    seconds, trouble = await _time(round_trip)
+    chats = [one for one in known if one.recipient.is_chat]
+    if not trouble:
+        chats = await asyncio.gather(*(_probe(destinations, one) for one in chats))
+    found = {one.recipient: one for one in (*chats, *await elsewhere)}
     return Health(
         status=status,
         disk_free=disk.free,
@@ -42,47 +52,31 @@ async def measure_health(
         store_bytes=await store.size(),
         store_count=len(archives),
         days_until_full=days_until_full(archives, free=disk.free, now=status.now, max_count=max_count),
-        recipients=recipients,
+        recipients=tuple(found[one.recipient] for one in known),
         round_trip=seconds,
         telegram_trouble=trouble,
     )
 
 
-async def _telegram(
-    status: Status, destinations: Router[ArchiveDestination], round_trip: Callable[[], Awaitable[float]]
-) -> tuple[float | None, str, tuple[Reachability, ...]]:
-    """Ask Telegram; where it does not answer, what the ledger remembers of each recipient has to do."""
-    remembered = tuple(
-        Reachability(recipient=entry.recipient, name=entry.name, trouble=entry.parked_reason)
-        for entry in status.recipients
-    )
-    probed = list(remembered)
+async def _probe(destinations: Router[ArchiveDestination], known: Reachability) -> Reachability:
+    """Ask whether a recipient takes messages; where that does not become clear, what is known of it stands."""
+    with suppress(TimeoutError, Outcome):
+        async with asyncio.timeout(ROUND_TRIP_WITHIN):
+            found = await destinations.of(known.recipient).probe(known.recipient)
+            # Parked by a message that was refused, and only one that arrives ends that.
+            return found if found.trouble else replace(found, trouble=known.trouble)
+    return known
 
-    async def probe(index: int) -> None:
-        with suppress(TimeoutError, Outcome):
-            async with asyncio.timeout(ROUND_TRIP_WITHIN):
-                recipient = remembered[index].recipient
-                seen = await destinations.of(recipient).probe(recipient)
-                # Parked by a message that was refused, and only one that arrives ends that.
-                probed[index] = seen if seen.trouble else replace(seen, trouble=remembered[index].trouble)
 
-    async def ask_telegram() -> tuple[float | None, str]:
-        try:
-            async with asyncio.timeout(ROUND_TRIP_WITHIN):
-                return await round_trip(), ""
-        except TimeoutError:
-            return None, f"Telegram does not answer within {ROUND_TRIP_WITHIN:.0f} s."
-        except Outcome as outcome:
-            return None, outcome.sentence
-
-    # What lies elsewhere is asked also while Telegram does not answer.
-    elsewhere = [index for index, one in enumerate(remembered) if not one.recipient.is_chat]
-    asking = asyncio.gather(*(probe(index) for index in elsewhere))
-    seconds, trouble = await ask_telegram()
-    await asking
-    if not trouble:
-        await asyncio.gather(*(probe(index) for index in range(len(remembered)) if index not in elsewhere))
-    return seconds, trouble, tuple(probed)
+async def _time(round_trip: Callable[[], Awaitable[float]]) -> tuple[float | None, str]:
+    """Return the seconds to Telegram and back, or what stands in the way."""
+    try:
+        async with asyncio.timeout(ROUND_TRIP_WITHIN):
+            return await round_trip(), ""
+    except TimeoutError:
+        return None, f"Telegram does not answer within {ROUND_TRIP_WITHIN:.0f} s."
+    except Outcome as outcome:
+        return None, outcome.sentence
 
 
 def days_until_full(archives: Sequence[Backup], *, free: int, now: datetime, max_count: int) -> float | None:
