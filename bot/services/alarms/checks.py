@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from bot.clock import Clock
@@ -16,7 +16,6 @@ from bot.models import (
     Backup,
     BackupState,
     DrillSource,
-    Override,
     Recipient,
     RunInProgress,
     SkippedRecord,
@@ -118,7 +117,9 @@ class AlarmChecks:
             if nothing_left and let_go and not missed and not skipped:
                 await self._alarms.clear("run", "Nothing is left to back up, and that is right.")
             else:
-                await self._alarms.raise_("run", _failure(latest), title="Backup failed")
+                why = latest.error or "The reason is not known; see Detailed Logs."
+                sentence = f"{why} Nothing new was stored; older backups are untouched."
+                await self._alarms.raise_("run", sentence, title="Backup failed")
             if nothing_left:
                 await self._without(latest, GONE, missed)
             return
@@ -186,7 +187,10 @@ class AlarmChecks:
             await self._alarms.clear("stale", "There is a good backup again.")
             return
         paused = (await self._catalogue.service.overrides()).get(PAUSED)
-        if now < self._started_at + JUST_STARTED or self._is_running(now) or _tolerated(paused, now):
+        run = self._running()
+        under_way = run is not None and now - run.started_at < LONGEST_RUN
+        tolerated = paused is not None and (paused.until is not None or now - paused.set_at < PAUSE_TOLERATED)
+        if now < self._started_at + JUST_STARTED or under_way or tolerated:
             return
         what = f"The newest good backup is of {since:%Y-%m-%d %H:%M} UTC." if proven else "There is no good backup yet."
         why = f" Scheduled backups were paused by {paused.set_by}." if paused else ""
@@ -246,19 +250,6 @@ class AlarmChecks:
 
     async def _open(self, kind: str) -> list[Alarm]:
         return [alarm for alarm in await self._alarms.open_alarms() if alarm.kind == kind]
-
-    def _is_running(self, now: datetime) -> bool:
-        run = self._running()
-        return run is not None and now - run.started_at < LONGEST_RUN
-
-
-def _tolerated(paused: Override | None, now: datetime) -> bool:
-    return paused is not None and (paused.until is not None or now - paused.set_at < PAUSE_TOLERATED)
-
-
-def _failure(backup: Backup) -> str:
-    why = backup.error or "The reason is not known; see Detailed Logs."
-    return f"{why} Nothing new was stored; older backups are untouched."
 
 
 def _megabytes(size: int) -> str:

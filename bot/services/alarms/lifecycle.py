@@ -39,14 +39,7 @@ def step_due(alarm: Alarm, notice: AlarmNotice, *, now: datetime, reminder: time
         return AlarmStep.FORGET if alarm.accepted else AlarmStep.END_UNHEARD
     if notice.message_id is None:
         return AlarmStep.BEGIN
-    if reminder and now >= next_reminder(notice, reminder):
+    since = notice.reminded_at or notice.sent_at
+    if reminder and since is not None and now >= max(since + reminder, notice.quiet_until or since):
         return AlarmStep.REMIND
     return AlarmStep.CHANGE if notice.shown != fingerprint(alarm) else AlarmStep.NOTHING
-
-
-def next_reminder(notice: AlarmNotice, reminder: timedelta) -> datetime:
-    """Return when a listener is reminded, unless the alarm ends before."""
-    since = notice.reminded_at or notice.sent_at
-    if since is None:
-        raise ValueError("nobody is reminded of what they were never told")
-    return max(since + reminder, notice.quiet_until or since)

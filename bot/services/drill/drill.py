@@ -250,7 +250,8 @@ class Drills:
             opened, own = True, Abort(parent=abort)
             try:
                 archive = await bring(temp)
-                opened = await asyncio.to_thread(self._can_open, archive)
+                # A sealed archive that a key of its kind does not open fails its test-restore.
+                opened = await asyncio.to_thread(lambda: not is_sealed(archive) or has_key_for(archive, self._keys))
                 if opened:
                     intake = await rehearse(archive, temp, backup=backup, keys=self._keys, abort=abort)
                     ok, detail = True, _summary(intake)
@@ -281,10 +282,6 @@ class Drills:
             await self._note_failure(backup, drill)
         self._recorded()
         return drill
-
-    def _can_open(self, archive: Path) -> bool:
-        """Whether there is a key to try; a sealed archive that it does not open then fails its drill."""
-        return not is_sealed(archive) or has_key_for(archive, self._keys)
 
     async def _note_failure(self, backup: Backup, drill: Drill) -> None:
         logger.error("the test-restore of backup {} from {} failed: {}", backup.id, drill.source, drill.detail)

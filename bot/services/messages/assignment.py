@@ -23,10 +23,14 @@ class DeliveryReason(StrEnum):
     ASKED = "it was asked for there"
     FIRST_OF_DAY = "one archive a day goes to every chat"
     NOBODY_ELSE = "it would have gone to nobody"
+
     DIGEST = "the daily digest was chosen there"
     TROUBLE = "trouble only was chosen there"
     DATABASES = "none of the databases chosen there has changed"
     UNCHANGED = "nothing has changed"
+
+
+_DUE = (DeliveryReason.EVERY, DeliveryReason.ASKED, DeliveryReason.FIRST_OF_DAY, DeliveryReason.NOBODY_ELSE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +54,12 @@ class DeliveryDecision:
     """What is decided for one chat. `same_as` names the backup there that holds the same bytes."""
 
     recipient: Recipient
-    due: bool
     why: DeliveryReason
     same_as: int | None = None
+
+    @property
+    def due(self) -> bool:
+        return self.why in _DUE
 
     @property
     def sentence(self) -> str:
@@ -90,7 +97,7 @@ def decide_recipients(
         spared = in_chats(context for decision, context in zip(decisions, contexts, strict=True) if not decision.due)
         if (fallback := fallback_recipient(spared)) is not None:
             at = next(index for index, decision in enumerate(decisions) if decision.recipient == fallback)
-            decisions[at] = DeliveryDecision(recipient=fallback, due=True, why=DeliveryReason.NOBODY_ELSE)
+            decisions[at] = DeliveryDecision(recipient=fallback, why=DeliveryReason.NOBODY_ELSE)
     return tuple(decisions)
 
 
@@ -120,23 +127,20 @@ def fallback_recipient(contexts: Sequence[DeliveryContext]) -> Recipient | None:
 def _decide(
     backup: Backup, context: DeliveryContext, *, may_skip: bool, routine: bool, timezone: ZoneInfo
 ) -> DeliveryDecision:
-    def is_due(why: DeliveryReason) -> DeliveryDecision:
-        return DeliveryDecision(recipient=context.recipient, due=True, why=why)
-
-    def is_not(why: DeliveryReason, same_as: int | None = None) -> DeliveryDecision:
-        return DeliveryDecision(recipient=context.recipient, due=False, why=why, same_as=same_as)
+    def decided(why: DeliveryReason, same_as: int | None = None) -> DeliveryDecision:
+        return DeliveryDecision(recipient=context.recipient, why=why, same_as=same_as)
 
     if context.asked:
-        return is_due(DeliveryReason.ASKED)
+        return decided(DeliveryReason.ASKED)
     if context.last is None or _day(context.last, timezone) < _day(backup, timezone):
-        return is_due(DeliveryReason.FIRST_OF_DAY if context.choice != DEFAULT_CHOICE else DeliveryReason.EVERY)
+        return decided(DeliveryReason.FIRST_OF_DAY if context.choice != DEFAULT_CHOICE else DeliveryReason.EVERY)
     if context.choice.mode is not MessageMode.EVERY:
-        return is_not(DeliveryReason.DIGEST if context.choice.mode is MessageMode.DIGEST else DeliveryReason.TROUBLE)
+        return decided(DeliveryReason.DIGEST if context.choice.mode is MessageMode.DIGEST else DeliveryReason.TROUBLE)
     if may_skip and _has_same(context, backup):
-        return is_not(DeliveryReason.UNCHANGED, context.last.id)
+        return decided(DeliveryReason.UNCHANGED, context.last.id)
     if routine and context.on_disk and _holds_what_is_followed(context.last, backup, context.choice):
-        return is_not(DeliveryReason.DATABASES)
-    return is_due(DeliveryReason.EVERY)
+        return decided(DeliveryReason.DATABASES)
+    return decided(DeliveryReason.EVERY)
 
 
 def _has_same(context: DeliveryContext, backup: Backup) -> bool:

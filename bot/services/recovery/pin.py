@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from loguru import logger
@@ -181,32 +182,25 @@ class PinKeeper:
 
     async def _put(self, look: _Look, content: bytes | str, caption: str) -> PostedDocument | None:
         """Edit our message where it can be found again, else send a new one, pin it, and put the old one away."""
-        top_id = look.top.message_id if look.top else 0
+        known, top_id = look.known, look.top.message_id if look.top else 0
+        posted: PostedDocument | None = None
         # getChat shows the pinned message that was sent last: below somebody's newer one ours would not be found.
-        covered = look.known is not None and top_id > look.known.message_id
-        if look.known is not None and not covered:
-            posted: PostedDocument | None
+        if known is not None and top_id <= known.message_id:
             try:
-                posted = await self._chats.replace(look.chat_id, look.known.message_id, DOCUMENT_NAME, content, caption)
-                await self._remember(look.chat_id, posted)
-            except NotModified:
-                posted = None
+                with suppress(NotModified):
+                    posted = await self._chats.replace(look.chat_id, known.message_id, DOCUMENT_NAME, content, caption)
+                    await self._remember(look.chat_id, posted)
+                if top_id != known.message_id:
+                    await self._chats.pin(look.chat_id, known.message_id)
+                return posted
             except MessageGone:
                 logger.info("chat {}: the pinned message is gone; a new one is sent", look.chat_id)
-                return await self._send_anew(look, content, caption)
-            if top_id != look.known.message_id:
-                await self._chats.pin(look.chat_id, look.known.message_id)
-            return posted
-        return await self._send_anew(look, content, caption, instead=look.known)
-
-    async def _send_anew(
-        self, look: _Look, content: bytes | str, caption: str, *, instead: PinnedMessage | None = None
-    ) -> PostedDocument:
+                known = None
         posted = await self._chats.post(look.chat_id, DOCUMENT_NAME, content, caption)
         await self._remember(look.chat_id, posted)
         await self._chats.pin(look.chat_id, posted.message_id)
-        if instead is not None:
-            await self._chats.remove(look.chat_id, instead.message_id)
+        if known is not None:
+            await self._chats.remove(look.chat_id, known.message_id)
         return posted
 
     async def _remember(self, chat_id: int, posted: PostedDocument) -> None:

@@ -14,7 +14,7 @@ from bot.errors import CourierError, MissingVolumesError, NoSpaceError, NotFound
 from bot.models import RestorePoint
 from bot.services.archive.screening import screened
 from bot.services.catalogue.newest import is_ahead
-from bot.services.contracts.chats import Chats, PostedDocument
+from bot.services.contracts.chats import Chats
 from bot.services.contracts.destination import Outcome, Refused, Transient
 from bot.services.fetch.fetch import fetch_document
 from bot.services.fetch.recognition import Kind, begins_zip, recognise
@@ -151,7 +151,9 @@ async def wait_for_forwarded(
                         tell(f"{posted.name} is no archive by its name; it is left out.")
                         continue
                     arrived += 1
-                    volumes.append(await _fetch_volume(chats, posted, temp / f"forwarded-{arrived:04}"))
+                    folder = temp / f"forwarded-{arrived:04}"  # one of its own: it keeps its name
+                    await asyncio.to_thread(folder.mkdir, mode=0o700)
+                    volumes.append(await fetch_document(chats, posted, folder))
                     return await asyncio.to_thread(_whole_archive, volumes)
                 except MissingVolumesError as error:
                     tell(f"{posted.name} is here. {error.sentence}")
@@ -187,9 +189,3 @@ def _whole_but_for_one(volumes: Sequence[Path]) -> tuple[Path, ...]:
         with suppress(CourierError):
             return _whole_archive([volume for volume in volumes if volume is not odd])
     return ()
-
-
-async def _fetch_volume(chats: Chats, posted: PostedDocument, folder: Path) -> Path:
-    """Fetch one file into a folder of its own, under its own name if that is one."""
-    await asyncio.to_thread(folder.mkdir, mode=0o700)
-    return await fetch_document(chats, posted, folder)
