@@ -183,20 +183,19 @@ class Upload:
             job = self._jobs.popleft()
             try:
                 await job()
+                continue
             except CourierError as error:
-                self._refuse(error)
+                problem = error
             except Outcome as outcome:
-                self._refuse(CourierError(f"It can't be fetched from Telegram: {outcome.sentence}."))
+                problem = CourierError(f"It can't be fetched from Telegram: {outcome.sentence}.")
             except Exception:
                 logger.exception("what admin {} sent could not be read", self.admin_id)
                 self._spent = True
-                self._refuse(CourierError("Something went wrong with this file here; the log has the details."))
-            if self._spent and self.phase is UploadPhase.REFUSED:
+                problem = CourierError("Something went wrong with this file here; the log has the details.")
+            logger.info("what admin {} sent is refused: {}", self.admin_id, problem.sentence)
+            self._show(UploadPhase.REFUSED, problem=problem, progress=None)
+            if self._spent:
                 await self._space.keep_only(())  # nothing can become of it any more
-
-    def _refuse(self, error: CourierError) -> None:
-        logger.info("what admin {} sent is refused: {}", self.admin_id, error.sentence)
-        self._show(UploadPhase.REFUSED, problem=error, progress=None)
 
     async def _gather(self) -> None:
         """Fetch what is not here yet; once it is whole, prove it."""

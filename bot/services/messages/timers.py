@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -32,8 +32,8 @@ class Timers:
         if self._looked_at is not None and now - self._looked_at < LOOK_EVERY:
             return
         self._looked_at = now
-        for recipient in self._recipients:
-            await self.look_at((await self._catalogue.recipients.current(recipient)).chat_id)
+        for current in await self._catalogue.recipients.all_current(self._recipients):
+            await self.look_at(current.chat_id)
 
     async def look_at(self, chat_id: int) -> str:
         """Ask for one chat; return the warning, empty without a timer or where Telegram does not say."""
@@ -47,24 +47,24 @@ class Timers:
 
     async def changed(self, chat_id: int, seconds: int) -> None:
         """Record a timer, or with 0 that there is none. Nothing happens to a chat that is not ours."""
-        for recipient in self._recipients:
-            current = await self._catalogue.recipients.current(recipient)
+        for current in await self._catalogue.recipients.all_current(self._recipients):
             if current.chat_id == chat_id:
                 await self._catalogue.recipients.set_auto_delete(current, seconds)
 
 
 async def timer_warnings(catalogue: Catalogue, recipients: Iterable[Recipient]) -> tuple[str, ...]:
     """Return a warning for each of these recipients whose chat has a timer."""
-    ours = {(await catalogue.recipients.current(one)).chat_id for one in recipients if one.is_chat}
+    ours = await catalogue.recipients.all_current(recipients)
     return _warnings(await catalogue.recipients.auto_deleting(), ours)
 
 
 def stored_timer_warnings(backup_dir: Path, recipients: Iterable[Recipient]) -> tuple[str, ...]:
     """Return those warnings as the service last recorded them, read without opening the store. Blocking."""
-    return _warnings(stored_auto_deleting(backup_dir), {one.chat_id for one in recipients if one.is_chat})
+    return _warnings(stored_auto_deleting(backup_dir), recipients)
 
 
-def _warnings(timed: Iterable[tuple[Recipient, str, int]], chats: Collection[int]) -> tuple[str, ...]:
+def _warnings(timed: Iterable[tuple[Recipient, str, int]], ours: Iterable[Recipient]) -> tuple[str, ...]:
+    chats = {one.chat_id for one in ours if one.is_chat}
     return tuple(
         timer_warning(f"The chat {recipient.address}{f' ({name})' if name else ''}", seconds)
         for recipient, name, seconds in timed
