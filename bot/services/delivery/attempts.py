@@ -78,8 +78,6 @@ class Attempts:
             row = await self._try(row, outgoing, request, self.rows)
             if row.state is DeliveryState.PARKED:
                 self._asked_at[row.recipient] = self.clock()
-            elif row.state is DeliveryState.SENT and row.recipient in await self.catalogue.recipients.parked():
-                await self.rows.unpark(row.recipient)
             return row
 
     async def attempt_unowed(self, row: Delivery, outgoing: OutgoingBackup, request: SendRequest) -> Delivery:
@@ -177,25 +175,25 @@ class Attempts:
         remark = ""
         try:
             self.destinations.of(row.recipient)  # raises where there is none
-            for outgoing_volume in outgoing.missing(row):
+            for sender in outgoing.missing(row):
                 request.abort.check()
                 if self.nursery.closing.is_set():
                     return await rows.release(row)
-                volume = outgoing_volume.volume
+                volume = sender.volume
                 message = OutgoingVolume(
                     volume=volume,
                     caption=await self._caption(outgoing.backup, volume, row.recipient),
                     silent=request.silent or row.recipient in request.silent_for,
                 )
-                sent = await outgoing_volume.send(row.recipient, message, request)
+                sent = await sender.send(row.recipient, message, request)
                 remark = sent.remark or remark
                 row = await rows.confirm(
                     row, SentVolume(number=volume.number, message_id=sent.message_id, sent_at=self.clock())
                 )
-            return await rows.complete(row, remark)
+            row = await rows.complete(row, remark)
         except Migrated:
             raise
-        except Refused:
+        except (Refused, CourierError):
             await rows.release(row)
             raise
         except ArchiveGone as outcome:
@@ -206,15 +204,15 @@ class Attempts:
         except Outcome as outcome:
             return await rows.fail(row, outcome)
         except Exception as error:
-            if isinstance(error, CourierError):
-                await rows.release(row)
-                raise
             # Whatever this one met, the others are served, and it is tried again.
             logger.exception("backup {} could not be sent to {}", row.backup_id, row.recipient.address)
             return await rows.fail(row, Transient(f"sending it failed here ({type(error).__name__})"))
         except BaseException:
             await rows.release(row)
             raise
+        if row.recipient in await self.catalogue.recipients.parked():
+            await self.rows.unpark(row.recipient)
+        return row
 
     def _lock(self, recipient: Recipient) -> asyncio.Lock:
         return self._locks.setdefault(recipient, asyncio.Lock())

@@ -176,9 +176,7 @@ class Ledger:
             row = Delivery(backup_id=backup_id, recipient=recipient, state=DeliveryState.PENDING)
             attempt = self._attempts.attempt_unowed
         row = await self._retry(row, attempt, outgoing, request)
-        if row.state is DeliveryState.SENT and row.recipient in await self._catalogue.recipients.parked():
-            await self._rows.unpark(row.recipient)
-            self.nudge()
+        self.nudge()  # who was parked and has it now is served with the rest
         return row
 
     async def _retry(self, row: Delivery, attempt: Attempt, outgoing: OutgoingBackup, request: SendRequest) -> Delivery:
