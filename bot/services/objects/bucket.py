@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -98,32 +98,24 @@ class Bucket:
 
     async def facts(self, name: str) -> ObjectFacts | None:
         """Ask what is there under this name; None when nothing is."""
-        with _outcomes():
-            try:
-                meta = await self._store().head_async(name)
-                if not meta["size"]:
-                    return ObjectFacts(bytes=0, sha256="")
-                # HEAD answers without the attributes; of a range of one byte they come along.
-                seen = await self._store().get_async(name, options={"range": (0, 1)})
-            except FileNotFoundError as error:
-                if _is_missing_bucket(error):
-                    raise
-                return None
+        with suppress(FileNotFoundError), _outcomes():
+            meta = await self._store().head_async(name)
+            if not meta["size"]:
+                return ObjectFacts(bytes=0, sha256="")
+            # HEAD answers without the attributes; of a range of one byte they come along.
+            seen = await self._store().get_async(name, options={"range": (0, 1)})
             return ObjectFacts(bytes=meta["size"], sha256=seen.attributes.get("sha256", ""))
+        return None
 
     async def read(self, name: str, most: int) -> tuple[bytes, Any] | None:
         """Return a small object and its version; None when there is none. `ValueError` when it is over `most`."""
-        with _outcomes():
-            try:
-                found = await self._store().get_async(name)
-            except FileNotFoundError as error:
-                if _is_missing_bucket(error):
-                    raise
-                return None
+        with suppress(FileNotFoundError), _outcomes():
+            found = await self._store().get_async(name)
             if found.meta["size"] > most:
                 raise ValueError(f"{name} has {found.meta['size']:,} bytes")
             version = {key: found.meta[key] for key in ("e_tag", "version") if found.meta.get(key)}
             return bytes(await found.bytes_async()), version
+        return None
 
     async def write(self, name: str, content: bytes, version: Any) -> None:
         """Write a small object: a new one (`version` None), or in the place of the version that was read.
@@ -141,30 +133,23 @@ class Bucket:
                 await self._store().put_async(name, content, mode=version or "create")
             except (AlreadyExistsError, PreconditionError):
                 raise Changed(f"{name} was changed by somebody else meanwhile") from None
-            except (NotSupportedError, NotImplementedError):
-                await self._store().put_async(name, content)
             except Exception as error:
-                if "501 Not Implemented" not in str(error):
+                unknown = isinstance(error, (NotSupportedError, NotImplementedError))
+                if not unknown and "501 Not Implemented" not in str(error):
                     raise
                 await self._store().put_async(name, content)
 
     async def delete(self, name: str) -> None:
         """Delete an object; one that is gone already is no error."""
-        with _outcomes(), suppress(FileNotFoundError):
+        with suppress(FileNotFoundError), _outcomes():
             await self._store().delete_async(name)
 
     async def pieces(self, name: str) -> AsyncGenerator[bytes, None]:
         """Give the object's bytes from its beginning. Raises `FileNotFoundError` when it is not there."""
         with _outcomes():
             found = await self._store().get_async(name)
-            stream: AsyncIterator[Any] = found.stream(min_chunk_size=PIECE)
-        while True:
-            with _outcomes():
-                try:
-                    piece = await anext(stream)
-                except StopAsyncIteration:
-                    return
-            yield bytes(piece)
+            async for piece in found.stream(min_chunk_size=PIECE):
+                yield bytes(piece)
 
     async def sizes(self) -> dict[str, int]:
         """Return what lies under the prefix, by name, with its size."""
@@ -205,19 +190,15 @@ class Bucket:
         return self._stores[part]
 
 
-def _is_missing_bucket(error: FileNotFoundError) -> bool:
-    return "NoSuchBucket" in str(error) or "ContainerNotFound" in str(error)
-
-
 @contextmanager
 def _outcomes() -> Iterator[None]:
     """Turn what obstore raises into an `Outcome`; our own exceptions and a missing object go through."""
     try:
         yield
-    except (Outcome, ValueError, StopAsyncIteration):
+    except (Outcome, ValueError):
         raise
     except FileNotFoundError as error:
-        if not _is_missing_bucket(error):
+        if "NoSuchBucket" not in str(error) and "ContainerNotFound" not in str(error):
             raise
         outcome = _read(error)
     except OSError:

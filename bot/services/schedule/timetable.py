@@ -97,15 +97,11 @@ class Timetable:
     ) -> None:
         self.setting, self.timezone = settings.schedule, settings.timezone
         self._catalogue, self._notifier, self._notices = catalogue, notifier, notices
-        self._listener, self._clock = listener, clock
+        self._listener, self.now = listener, clock
         self._volume_bytes = settings.volume_size_mb * 1024 * 1024
         self._max_count = settings.max_backup_count
         self._telling = Nursery()
         self._max_age = timedelta(days=settings.max_backup_age_days)
-
-    def now(self) -> datetime:
-        """Return the present instant, aware."""
-        return self._clock()
 
     async def plan(self) -> SchedulePlan:
         """Return what holds now. A stored choice that this version can't read gives way to SCHEDULE, with a fault."""
@@ -114,7 +110,7 @@ class Timetable:
 
     def next_runs(self, expression: str, count: int = 5) -> tuple[datetime, ...]:
         """Return the next times that an expression names, in UTC."""
-        return tuple(islice(planned_times(expression, self.timezone, self._clock()), count))
+        return tuple(islice(planned_times(expression, self.timezone, self.now()), count))
 
     async def preview(self, expression: str) -> SchedulePreview:
         """Say what an expression would mean. Raises `ScheduleRefusedError` with a sentence that names the mend."""
@@ -144,7 +140,7 @@ class Timetable:
         if preview.expression == self.setting:
             return await self.reset(actor=actor, admin_id=admin_id)
         await self._catalogue.service.set_override(SCHEDULE, preview.expression, actor)
-        return await self._settle(before, "changed the schedule", preview, actor, admin_id)
+        return await self._settle(before, "changed the schedule", preview.expression, actor, admin_id)
 
     async def reset(self, *, actor: str, admin_id: int | None = None) -> SchedulePlan:
         """Follow SCHEDULE again."""
@@ -152,47 +148,41 @@ class Timetable:
         await self._catalogue.service.clear_override(SCHEDULE)
         if not before.chosen:
             return before
-        preview = SchedulePreview(expression=self.setting, runs=self.next_runs(self.setting))
-        return await self._settle(before, "reset the schedule", preview, actor, admin_id)
+        return await self._settle(before, "reset the schedule", self.setting, actor, admin_id)
 
     async def _settle(
-        self, before: SchedulePlan, action: str, preview: SchedulePreview, actor: str, admin_id: int | None
+        self, before: SchedulePlan, action: str, expression: str, actor: str, admin_id: int | None
     ) -> SchedulePlan:
-        await self._catalogue.service.audit(actor, action, f"{before.expression} → {preview.expression}")
-        logger.bind(scheduler=True).warning(
-            "the schedule was changed by {}: {} → {}", actor, before.expression, preview.expression
-        )
-        await self._listener()
-        plan = await self.plan()
-        notice = self._notices.schedule_changed(
-            preview.expression, before.expression, preview.runs, actor, self._clock()
-        )
+        plan = await self._apply(actor, action, f"{before.expression} → {expression}")
+        runs = self.next_runs(expression)
+        notice = self._notices.schedule_changed(expression, before.expression, runs, actor, self.now())
         self.tell_others(notice, but=admin_id)
         return plan
 
     async def pause(self, *, actor: str, until: datetime | None = None, admin_id: int | None = None) -> None:
         """Stop scheduled runs until resumed or until an instant, over restarts too; tell the other admins silently."""
         await self._catalogue.service.set_override(PAUSED, "yes", actor, until)
-        await self._catalogue.service.audit(actor, "paused", f"until {until.isoformat()}" if until else "")
-        logger.bind(scheduler=True).warning("scheduled backups paused by {}", actor)
-        await self._listener()
-        paused = (await self.plan()).paused
+        paused = (await self._apply(actor, "paused", f"until {until.isoformat()}" if until else "")).paused
         if paused is not None:
-            self.tell_others(self._notices.paused(paused, self._clock()), but=admin_id)
+            self.tell_others(self._notices.paused(paused, self.now()), but=admin_id)
 
     async def resume(self, *, actor: str, admin_id: int | None = None) -> None:
         """Let scheduled runs happen again; one follows at once when any was left out. Tell the other admins silently.
 
         Where nothing is paused, nothing happens.
         """
-        plan = await self.plan()
-        if plan.paused is None:
+        if (await self.plan()).paused is None:
             return
         await self._catalogue.service.clear_override(PAUSED)
-        await self._catalogue.service.audit(actor, "resumed")
-        logger.bind(scheduler=True).info("scheduled backups resumed by {}", actor)
+        plan = await self._apply(actor, "resumed")
+        self.tell_others(self._notices.resumed(self.next_runs(plan.expression, 1), actor, self.now()), but=admin_id)
+
+    async def _apply(self, actor: str, action: str, detail: str = "") -> SchedulePlan:
+        """Write down what somebody has decided and let it be followed; return what holds now."""
+        await self._catalogue.service.audit(actor, action, detail)
+        logger.bind(scheduler=True).warning("scheduled backups: {} {} {}", actor, action, detail)
         await self._listener()
-        self.tell_others(self._notices.resumed(self.next_runs(plan.expression, 1), actor, self._clock()), but=admin_id)
+        return await self.plan()
 
     def tell_others(self, html: str, *, but: int | None) -> None:
         """Tell every admin but one, silently and in the background: a slow Telegram holds up no press."""
