@@ -194,10 +194,7 @@ def _build(  # noqa: PLR0915 - one list of parts
 
     # --- deliveries ---
     async def caption(backup: Backup, volume: Volume, recipient: Recipient) -> str:
-        followed = None
-        if recipient.thread_id is None and recipient.chat_id in settings.admin_ids:
-            followed = (await catalogue.preferences.choice(recipient.chat_id)).databases
-        return texts.caption(backup, volume, followed)
+        return texts.caption(backup, volume, (await preferences.of_chat(recipient)).databases)
 
     delivery = DeliverySettings(
         recipients=settings.recipients,

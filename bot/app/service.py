@@ -136,6 +136,7 @@ class Service:
             await asyncio.sleep(HEARTBEAT_EVERY)
 
     async def _look_around(self) -> None:
+        await self.courier.inbox.expire()
         await self.look_for_news()
         await self.courier.restores.sweep()
         await self.courier.restores.settle()

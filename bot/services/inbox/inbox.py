@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from loguru import logger
 
-from bot.errors import CourierError, NotFoundError
+from bot.errors import NotFoundError
 from bot.services.concurrency.nursery import Nursery
 from bot.services.contracts.chats import PostedDocument
 from bot.services.fetch.recognition import Kind, recognise
@@ -18,8 +18,6 @@ from bot.services.inbox.upload_view import LeftOutReason, UploadEnd, UploadPhase
 
 MOST_EACH = 3
 """Uploads of one admin: archives that are ready to be restored, and the one under way."""
-
-LOOK_EVERY = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,24 +121,18 @@ class Inbox:
     # --- the beginning and the end -------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Sweep what a killed process left, and begin to let go what nobody comes back for."""
+        """Sweep what a killed process left."""
         for path in await sweep_private_folders(self._context.store.work):
             logger.warning("swept {}", path)
         lost, at = await self._context.catalogue.inbox.was_collecting()
         if at is not None and (self._context.clock() - at).total_seconds() < 2 * self._context.kept_for:
             self._lost = lost
-        self._tasks.start(self._expire_regularly(), name="expiry")
-
-    async def _expire_regularly(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_EVERY)
-            try:
-                await self.expire()
-            except Exception as error:  # the catalogue, the disk: looked at again in a while
-                logger.opt(exception=not isinstance(error, CourierError)).warning("the inbox: {}", error)
 
     async def expire(self) -> None:
-        """Let go every upload that nobody touched for a while, unless something is still being done with it."""
+        """Let go every upload that nobody touched for a while, unless something is still being done with it.
+
+        The service asks for it every few seconds.
+        """
         now = self._context.clock()
         for one in tuple(self._uploads.values()):
             idle = (now - one.touched).total_seconds()
@@ -150,7 +142,6 @@ class Inbox:
     async def stop(self) -> None:
         """Take nothing more, end what is under way, and remove every file."""
         self._stopped = True
-        await self._tasks.stop("expiry")
         await asyncio.gather(*(self._close(one, UploadEnd.STOPPED) for one in tuple(self._uploads.values())))
         await self._tasks.over()
 

@@ -132,9 +132,7 @@ class ChatMaintenance:
         if (wait := self._held(recipient)) > 0:
             return wait
         try:
-            choice = MessageChoice()
-            if recipient.thread_id is None and recipient.chat_id in self._admins:
-                choice = await self._preferences.of(recipient.chat_id)
+            choice = await self._preferences.of_chat(recipient)
             if choice.mode is MessageMode.DIGEST:
                 await self._tell_digests(recipient, choice)
             elif choice.mode is MessageMode.EVERY and self._when_unchanged is WhenUnchanged.NOTE:
@@ -152,8 +150,8 @@ class ChatMaintenance:
             runs = await self._catalogue.backups.runs_between(begin, end)
             if runs and begun:
                 received = await self._catalogue.deliveries.delivered_among(recipient, [run.id for run in runs])
-                seen = Digest(day=day, runs=runs, received=received, databases=choice.databases)
-                await self._show(recipient, DIGEST, day.isoformat(), self._texts.digest(seen))
+                digest = Digest(day=day, runs=runs, received=received, databases=choice.databases)
+                await self._show(recipient, DIGEST, day.isoformat(), self._texts.digest(digest))
 
     async def _tell_unchanged(self, recipient: Recipient) -> None:
         newest = (await self._catalogue.deliveries.last_delivered([recipient])).get(recipient)

@@ -51,6 +51,10 @@ class Preferences:
         """Return what an admin chose; the default for everybody else."""
         return await self._catalogue.preferences.choice(admin_id) if admin_id in self._admins else MessageChoice()
 
+    async def of_chat(self, recipient: Recipient) -> MessageChoice:
+        """Return what was chosen for a chat; the default for a topic and for what is no admin's chat."""
+        return await self.of(recipient.chat_id) if recipient.thread_id is None else MessageChoice()
+
     async def choose_mode(self, admin_id: int, mode: MessageMode, *, actor: str) -> None:
         """Let every backup come, a digest of the day, or trouble alone."""
         choice = await self.of(admin_id)
@@ -128,7 +132,7 @@ class Preferences:
         """Return those in whose chats what is no alarm comes without a sound now."""
         found = []
         for recipient in recipients:
-            choice = await self._of_chat(recipient)
+            choice = await self.of_chat(recipient)
             quiet = choice.quiet
             if choice.mode is not MessageMode.EVERY or (quiet is not None and quiet.hold(now, self._timezone)):
                 found.append(recipient)
@@ -140,8 +144,8 @@ class Preferences:
         Those they chose, and those that nobody chose: trouble is never shown to nobody.
         """
         recipients = await self._catalogue.recipients.all_current(self._recipients)
-        choices = [await self._of_chat(one) for one in recipients if one.is_chat or one.is_mailbox]
-        mine = await self._of_chat(recipient)
+        choices = [await self.of_chat(one) for one in recipients if one.is_chat or one.is_mailbox]
+        mine = await self.of_chat(recipient)
         return frozenset(
             name for name in names if mine.follows({name}) or not any(choice.follows({name}) for choice in choices)
         )
@@ -210,9 +214,6 @@ class Preferences:
         logger.info("{} chose for their chat: {}", actor, told)
         self._changed()
 
-    async def _of_chat(self, recipient: Recipient) -> MessageChoice:
-        return await self.of(recipient.chat_id) if recipient.thread_id is None else MessageChoice()
-
     async def _contexts(self, asked_in: int | None) -> Sequence[DeliveryContext]:
         recipients = await self._catalogue.recipients.all_current(self._recipients)
         last = await self._catalogue.deliveries.last_delivered(recipients)
@@ -223,7 +224,7 @@ class Preferences:
             contexts.append(
                 DeliveryContext(
                     recipient=recipient,
-                    choice=await self._of_chat(recipient),
+                    choice=await self.of_chat(recipient),
                     last=newest,
                     on_disk=newest is not None and await self._on_disk(newest),
                     parked=recipient in parked,

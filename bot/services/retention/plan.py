@@ -40,11 +40,10 @@ def plan_prune(
     for every database name the newest proven one that contains it, also when the database is skipped or gone since;
     where that one's check could give no verdict, the newest one that was found whole as well. An archive that is known
     to be damaged is none of these and takes no place; it goes when it is old, unless nothing else holds a database of
-    its. A safety copy holds what
-    somebody wanted to get rid of: it is no last good backup where there is another, and lives by its pin. Backups that
-    are not proven don't count and are left alone. Pinned ones don't count either: pinning fifty must not push out the
-    rest.
-    The other kept ones count, so that `max_count` holds unless the floors alone are more.
+    its. A safety copy holds what somebody wanted to get rid of: it is no last good backup where there is another, and
+    lives by its pin. Backups that are not proven don't count and are left alone. Pinned ones don't count either:
+    pinning fifty must not push out the rest. The other kept ones count, so that `max_count` holds unless the floors
+    alone are more.
 
     What a keep rule keeps goes by neither age nor count either, but takes one of the `max_count` places: the rules win
     only where they keep more than that by themselves.
@@ -93,11 +92,8 @@ def _dates(backups: Sequence[Backup], now: datetime) -> Mapping[int, datetime]:
     dates: dict[int, datetime] = {}
     latest = now
     for backup in sorted(backups, key=lambda b: b.id, reverse=True):
-        if backup.started_at <= now:
-            latest = min(latest, backup.started_at)
-            dates[backup.id] = backup.started_at
-        else:
-            dates[backup.id] = latest
+        latest = min(latest, backup.started_at)
+        dates[backup.id] = backup.started_at if backup.started_at <= now else latest
     return dates
 
 
@@ -105,12 +101,7 @@ def _floors(
     backups: Sequence[Backup], dates: Mapping[int, datetime], now: datetime, in_use: Collection[int]
 ) -> Mapping[int, str]:
     """Return why a backup is kept whatever the limits say, by its id; the strongest reason first."""
-    reasons: dict[int, str] = {}
-    for backup in backups:
-        if backup.pinned:
-            reasons[backup.id] = "pinned"
-        elif backup.id in in_use:
-            reasons[backup.id] = "in use"
+    reasons = {b.id: "pinned" if b.pinned else "in use" for b in backups if b.pinned or b.id in in_use}
     # A clock that was wrong spoils one of these orders, and no two in the same way: ids follow the clock only where a
     # rebuilt catalogue numbered the archives by their dates.
     ordinary = [backup for backup in backups if backup.trigger is not Trigger.SAFETY]
