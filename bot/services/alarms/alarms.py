@@ -146,12 +146,11 @@ class Alarms:
         before = await self._catalogue.alarms.predecessor(database.path, backup_id)
         if before is None or not percent or not has_lost(database, before):
             return None
-        fall = shrinkage_from(database, ShrinkBaseline(database=before), percent)
-        for ago, over in FURTHER_BACK if fall is None else ():
+        levels = [ShrinkBaseline(database=before)]
+        for ago, over in FURTHER_BACK:
             lowest = await self._catalogue.alarms.lowest_level(database, backup_id, ago=ago, accepted=key)
-            level = ShrinkBaseline(database=lowest, over=over) if lowest is not None else None
-            fall = fall or shrinkage_from(database, level, percent)
-        return fall
+            levels += [ShrinkBaseline(database=lowest, over=over)] if lowest is not None else []
+        return next(filter(None, (shrinkage_from(database, level, percent) for level in levels)), None)
 
     async def load(self) -> None:
         """Let the register know what was recorded, and record what could not be. Never raises."""

@@ -47,26 +47,21 @@ class Shrinkage:
         return ", ".join(self.found[:MOST_NAMED]) + more + self.level.over
 
 
-def shrinkage_from(now: BackedUp, level: ShrinkBaseline | None, percent: int) -> Shrinkage | None:
-    """Return how far a database fell from a level, None where that is no more than `percent`."""
-    found = losses(now, level.database, percent) if level is not None else ()
-    return Shrinkage(found=found, level=level) if found and level is not None else None
-
-
 def has_lost(now: BackedUp, before: BackedUp) -> bool:
     """Tell whether a database holds less than before of anything, be it one row."""
     rows = dict(now.rows)
     return now.bytes < before.bytes or any(rows.get(table, 0) < count for table, count in before.rows)
 
 
-def losses(now: BackedUp, base: BackedUp, percent: int) -> tuple[str, ...]:
-    """Return what fell by more than `percent`, the greatest loss first, as `users 12,480 → 3`; () for 0 percent.
+def shrinkage_from(now: BackedUp, level: ShrinkBaseline, percent: int) -> Shrinkage | None:
+    """Return how far a database fell from a level, None where that is no more than `percent`, or `percent` is 0.
 
-    A table that could not be counted, then or now, says nothing. One that is gone has lost every row.
+    It names the greatest loss first, as `users 12,480 → 3`. A table that could not be counted, then or now, says
+    nothing. One that is gone has lost every row.
     """
     if not percent:
-        return ()
-    rows = dict(now.rows)
+        return None
+    base, rows = level.database, dict(now.rows)
     uncounted = not rows and now.verdict is not Verdict.OK
     found: list[tuple[int, str]] = []
     for table, before in () if uncounted else base.rows:
@@ -79,7 +74,7 @@ def losses(now: BackedUp, base: BackedUp, percent: int) -> tuple[str, ...]:
     lines = [line for _, line in found]
     if _fell(base.bytes, now.bytes, percent, FEWEST_BYTES):
         lines.append(f"the whole file {_megabytes(base.bytes)} → {_megabytes(now.bytes)}")
-    return tuple(lines)
+    return Shrinkage(found=tuple(lines), level=level) if lines else None
 
 
 def keep_baseline(level: ShrinkBaseline) -> str:
@@ -89,7 +84,7 @@ def keep_baseline(level: ShrinkBaseline) -> str:
 
 
 def baseline_of(kept: str, like: BackedUp) -> ShrinkBaseline | None:
-    """Return the level that `keep_level` kept, as a copy of `like`; None where it can't be read."""
+    """Return the level that `keep_baseline` kept, as a copy of `like`; None where it can't be read."""
     try:
         data = json.loads(kept)
         base = replace(like, rows=tuple((str(t), int(n)) for t, n in data["rows"]), bytes=int(data["bytes"]))
