@@ -67,7 +67,6 @@ class Snapshot:
     user_version: int
     sqlite_version: str
     taken_at: datetime
-    seconds: float
     warning: str = ""
 
 
@@ -98,6 +97,5 @@ class CheckReport:
     foreign_key_violations: int
     rows: tuple[tuple[str, int], ...]
     schema_sha256: str
-    seconds: float
     schema: tuple[tuple[str, str, str], ...] = ()
     last_rowids: tuple[tuple[str, int], ...] = ()

@@ -87,7 +87,6 @@ def as_snapshot(file: Path) -> Snapshot:
         user_version=0,
         sqlite_version=sqlite3.sqlite_version,
         taken_at=utc_now(),
-        seconds=0.0,
     )
 
 

@@ -58,7 +58,6 @@ def describe(archive: str, name: str, copy: Path, *, origin: Path, taken_at: dat
         user_version=user_version,
         sqlite_version=f"{version // 1_000_000}.{version // 1000 % 1000}.{version % 1000}",
         taken_at=taken_at,
-        seconds=0.0,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
@@ -41,7 +40,6 @@ async def check_snapshot(
     have made: all of its check does, and CHECK constraints, which tell nothing of damage, are not evaluated.
     """
     own = Abort(parent=abort)  # a cancellation stops this check, not everything that holds the caller's flag
-    started = time.monotonic()
     checking = _Checking(snapshot, limits or limits_for(snapshot.bytes), own)
     try:
         found = await checking.findings(full=method is CheckMethod.FULL, foreign=foreign)
@@ -52,8 +50,7 @@ async def check_snapshot(
             found = Findings(DAMAGED, (said(error),))
         else:
             found = Findings(UNCHECKED, (f"This machine could not read the copy: {said(error)}",))
-    facts = found._asdict() | {"verdict": Verdict(found.verdict)}
-    return CheckReport(method=method, seconds=time.monotonic() - started, **facts)
+    return CheckReport(method=method, **found._asdict() | {"verdict": Verdict(found.verdict)})
 
 
 class _Checking:

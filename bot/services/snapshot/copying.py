@@ -70,15 +70,13 @@ class Copying:
 
         A fault of the database is seen twice, unmoved, before it is believed.
         """
-        started = time.monotonic()
         self.check()
         try:
             self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             create_private(self.file).close()
-            snapshot = await look_twice(self.database.path, self._attempt, check=self.check)
+            return await look_twice(self.database.path, self._attempt, check=self.check)
         except OSError as error:
             raise not_copied(self.database.path, self.file.parent, error) from error
-        return replace(snapshot, seconds=time.monotonic() - started)
 
     async def _attempt(self) -> Snapshot:
         deadline = time.monotonic() + self.busy_timeout
@@ -257,7 +255,6 @@ class Copying:
             user_version=await ask(source, "PRAGMA user_version"),
             sqlite_version=sqlite3.sqlite_version,
             taken_at=taken_at,
-            seconds=0.0,
         )
 
 
