@@ -7,7 +7,6 @@ import platform
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import partial
 
 from loguru import logger
@@ -47,23 +46,12 @@ _BY_THE_CLOCK = (Trigger.SCHEDULE, Trigger.CATCH_UP)
 
 @dataclass(slots=True)
 class _Run:
-    """The run under way in this process."""
+    """The run under way in this process; `asked_in` is the private chat in which somebody pressed the button."""
 
-    trigger: Trigger
-    requested_by: str
-    started_at: datetime
-    asked_in: int | None  # the private chat in which somebody pressed the button
+    seen: RunInProgress
+    asked_in: int | None
     report: ReportRun
     abort: Abort = field(default_factory=Abort)
-    progress: Progress = field(default_factory=lambda: Progress(stage=Stage.STARTING))
-
-    def seen(self) -> RunInProgress:
-        return RunInProgress(
-            started_at=self.started_at,
-            trigger=self.trigger,
-            requested_by=self.requested_by,
-            progress=self.progress,
-        )
 
 
 class Runs:
@@ -91,7 +79,7 @@ class Runs:
     @property
     def running(self) -> RunInProgress | None:
         """The run under way in this process."""
-        return self._run.seen() if self._run is not None else None
+        return self._run.seen if self._run is not None else None
 
     async def back_up(
         self,
@@ -115,7 +103,7 @@ class Runs:
             abort, report = run.abort, partial(self._report, run)
             if trigger in (Trigger.BUTTON, Trigger.COMMAND):
                 await catalogue.service.audit(actor or requested_by, "started a backup")
-            record = recorded(catalogue, trigger=trigger, requested_by=requested_by, started_at=run.started_at)
+            record = recorded(catalogue, trigger=trigger, requested_by=requested_by, started_at=run.seen.started_at)
             async with record as backup_id, store.run_folder() as work:
                 # Plan: the databases that are there and those that are missing, and the name of the archive.
                 found = await discover(settings, catalogue)
@@ -167,7 +155,13 @@ class Runs:
         """Be the only run, here and in all processes. Raises `BusyError`."""
         if (running := self._under_way.here) is not None:  # nothing may be awaited after this
             raise BusyError(what_runs(running), hint="Wait for it to finish.")
-        run = self._run = _Run(trigger, requested_by, self._catalogue.clock(), asked_in, report)
+        seen = RunInProgress(
+            started_at=self._catalogue.clock(),
+            trigger=trigger,
+            requested_by=requested_by,
+            progress=Progress(stage=Stage.STARTING),
+        )
+        run = self._run = _Run(seen, asked_in, report)
         self._idle.clear()
         try:
             # A half copy of a restore that was killed would be taken for a crashed writer.
@@ -182,11 +176,11 @@ class Runs:
 
     async def _plan_archive(self, run: _Run) -> ArchivePlan:
         settings = self._settings
-        name = await self._store.name_archive(run.started_at, sealed=settings.seal is not None)
+        name = await self._store.name_archive(run.seen.started_at, sealed=settings.seal is not None)
         return ArchivePlan(
             target=self._store.folder / name,
-            created_at=run.started_at,
-            trigger=run.trigger,
+            created_at=run.seen.started_at,
+            trigger=run.seen.trigger,
             host=platform.node(),
             timezone=settings.timezone.key,
             compression=settings.compression,
@@ -208,7 +202,7 @@ class Runs:
                 await self._ledger.deliver(
                     backup,
                     to=due,
-                    silent=run.trigger in _BY_THE_CLOCK,  # what is wrong is loud by its alarm
+                    silent=run.seen.trigger in _BY_THE_CLOCK,  # what is wrong is loud by its alarm
                     hushed=await self._preferences.silent_recipients(due, self._catalogue.clock()),
                     progress=counting(partial(self._report, run), Stage.DELIVER),
                     abort=run.abort,
@@ -253,9 +247,9 @@ class Runs:
 
     def _report(self, run: _Run, progress: Progress) -> None:
         """Pass a progress event on; called on the event loop."""
-        if progress.stage is not run.progress.stage:
+        if progress.stage is not run.seen.progress.stage:
             self._under_way.lock.tell(progress.stage)
-        run.progress = progress
+        run.seen = replace(run.seen, progress=progress)
         run.report(progress)
 
     # --- the end -----------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import asyncio
 import platform
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from loguru import logger
@@ -45,49 +45,44 @@ async def open_store(
     put in order in it, and the catalogue is a private copy that goes again.
     """
     folder = settings.backup_dir
-    if not await asyncio.to_thread(can_write, folder):
-        if reading:
-            async with _open_aside(settings, clock) as opened:
-                yield opened
-            return
-        if await asyncio.to_thread(folder.is_dir):
-            raise CatalogueError(
-                f"BACKUP_DIR {folder} can't be written: it is mounted read-only, or another user's.",
-                hint="`list`, `show`, `status`, `verify` and `restore … --to FOLDER` work with it as it is.",
-            )
-    store = Store(settings.backup_dir, work=settings.snapshot_dir)
-    await store.prepare()
-    catalogue, rebuilt = await open_or_rebuild(
-        store.folder / CATALOGUE_NAME, store.folder, read_manifest=read_manifest, clock=clock
-    )
-    try:
-        if rebuilt is not None:
-            _tell_of_rebuild(rebuilt)
-        await _tidy(store, catalogue, settings.keys)
-        await _settle_restores(store, catalogue, settings, clock)
-        await take_stock(store, catalogue)
+    aside = not await asyncio.to_thread(can_write, folder)
+    there = await asyncio.to_thread(folder.is_dir)
+    if aside and there and not reading:
+        raise CatalogueError(
+            f"BACKUP_DIR {folder} can't be written: it is mounted read-only, or another user's.",
+            hint="`list`, `show`, `status`, `verify` and `restore … --to FOLDER` work with it as it is.",
+        )
+    async with AsyncExitStack() as stack:
+        if aside and reading:
+            store = await _store_aside(settings, stack)
+        else:
+            store, aside = Store(folder, work=settings.snapshot_dir), False
+            await store.prepare()
+        catalogue, rebuilt = await open_or_rebuild(
+            store.control / CATALOGUE_NAME, folder, read_manifest=read_manifest, clock=clock
+        )
+        stack.push_async_callback(catalogue.close)
+        if not aside:
+            if rebuilt is not None:
+                _tell_of_rebuild(rebuilt)
+            await _tidy(store, catalogue, settings.keys)
+            await _settle_restores(store, catalogue, settings, clock)
+        elif there:
+            await _adopt_strays(store, catalogue, settings.keys)
+        if there or not aside:
+            await take_stock(store, catalogue)
         yield store, catalogue
-    finally:
-        await catalogue.close()
 
 
-@asynccontextmanager
-async def _open_aside(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Store, Catalogue]]:
-    with tempfile.TemporaryDirectory(prefix="sqlite-courier-", ignore_cleanup_errors=True) as name:
-        work = settings.snapshot_dir
-        if work is not None and not await asyncio.to_thread(can_write, work):
-            work = None
-        store = Store(settings.backup_dir, work=work, control=Path(name))
-        copy = store.control / CATALOGUE_NAME
-        await asyncio.to_thread(copy_catalogue, store.folder / CATALOGUE_NAME, copy)
-        catalogue, _ = await open_or_rebuild(copy, store.folder, read_manifest=read_manifest, clock=clock)
-        try:
-            if await asyncio.to_thread(store.folder.is_dir):
-                await _adopt_strays(store, catalogue, settings.keys)
-                await take_stock(store, catalogue)
-            yield store, catalogue
-        finally:
-            await catalogue.close()
+async def _store_aside(settings: Settings, stack: AsyncExitStack) -> Store:
+    """Return the store of who only reads: with a copy of its catalogue, in a folder that goes again."""
+    name = stack.enter_context(tempfile.TemporaryDirectory(prefix="sqlite-courier-", ignore_cleanup_errors=True))
+    work = settings.snapshot_dir
+    if work is not None and not await asyncio.to_thread(can_write, work):
+        work = None
+    store = Store(settings.backup_dir, work=work, control=Path(name))
+    await asyncio.to_thread(copy_catalogue, store.folder / CATALOGUE_NAME, store.control / CATALOGUE_NAME)
+    return store
 
 
 def _tell_of_rebuild(rebuilt: Rebuilt) -> None:
