@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from bot.app.destinations import build_routers
 from bot.app.drills import DrillSchedule
 from bot.app.heartbeat import HeartbeatWriter
-from bot.app.monitoring import Monitoring
 from bot.app.planned_runs import PlannedRuns
 from bot.app.restore_announcer import RestoreAnnouncer
 from bot.app.telegram import Telegram
@@ -32,6 +31,7 @@ from bot.services.alarms.checks import AlarmChecks
 from bot.services.alarms.listener import Listener
 from bot.services.alarms.loop import AlarmLoop
 from bot.services.alarms.signals import ClockCheck, ConflictCheck, LocalFilesCheck, NewBotCheck, TokenCheck
+from bot.services.alarms.watchdog import Watchdog
 from bot.services.backup.discover import discover
 from bot.services.backup.runs import Runs
 from bot.services.catalogue import Catalogue
@@ -100,7 +100,7 @@ class ServiceParts:
     poller: Poller
     planned: PlannedRuns
     drill_schedule: DrillSchedule
-    monitoring: Monitoring
+    watchdog: Watchdog
     heartbeat: HeartbeatWriter
     announcer: RestoreAnnouncer
     local_files: LocalFilesCheck
@@ -131,21 +131,20 @@ def build_service(
     courier, announcer, local_files = _build(
         settings, catalogue, store, bot, events=events, polling=polling, clock=clock
     )
-    monitoring = Monitoring(settings, catalogue)
+    watchdog = Watchdog(settings.heartbeat_url.get_secret_value())
     planned = PlannedRuns(
-        courier, monitoring, started_at=started_at, next_run_changed=events.next_run_changed, clock=clock
+        courier, watchdog, started_at=started_at, next_run_changed=events.next_run_changed, clock=clock
     )
     heartbeat = HeartbeatWriter(catalogue, planned.scheduler.next_run, started_at=started_at)
     poller = Poller(
         bot,
         build_dispatcher(courier, clock=clock, pace=Pace(archive_waits=courier.ledger.archive_waits)),
-        token_was_good=partial(catalogue.bot.token_was_good, bot.token),
-        token_is_good=partial(catalogue.bot.remember_good_token, bot.token),
+        catalogue.bot,
         state=polling,
         conflict=events.poll_conflict,
         token_changed=events.alarm_nudge,
     )
-    events.delivered_later.connect(monitoring.delivered_later)
+    events.delivered_later.connect(planned.delivered_later)
     events.schedule_changed.connect(planned.follow)
     events.next_run_changed.connect(heartbeat.beat)
     return ServiceParts(
@@ -154,7 +153,7 @@ def build_service(
         poller=poller,
         planned=planned,
         drill_schedule=DrillSchedule(courier, clock=clock),
-        monitoring=monitoring,
+        watchdog=watchdog,
         heartbeat=heartbeat,
         announcer=announcer,
         local_files=local_files,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from datetime import datetime
 
 from loguru import logger
@@ -9,11 +10,10 @@ from loguru import logger
 from bot.app.destinations import open_bucket_archives
 from bot.clock import Clock
 from bot.errors import AbortedError, CourierError
+from bot.models import Drill
 from bot.services.concurrency.abort import Abort
-from bot.services.manager import Courier
+from bot.services.manager import DRILLS_OFF, Courier
 from bot.services.schedule.scheduler import Scheduler
-
-OFF = "off"
 
 STOP_WITHIN = 2.0
 """Seconds a shutdown gives the test-restore under way, which may be waiting for Telegram, before it is cancelled."""
@@ -26,8 +26,9 @@ class DrillSchedule:
         self._settings, self._catalogue = courier.settings, courier.catalogue
         self._drills, self._alarms = courier.drills, courier.alarms
         self._abort = Abort()
-        expression, timezone = courier.settings.drill_schedule, courier.settings.timezone
-        self._scheduler = None if expression == OFF else Scheduler(expression, timezone, self._planned, clock=clock)
+        self._scheduler: Scheduler | None = None
+        if (expression := courier.settings.drill_schedule) != DRILLS_OFF:
+            self._scheduler = Scheduler(expression, courier.settings.timezone, self._planned, clock=clock)
 
     async def start(self) -> None:
         """Begin; a test-restore that was missed while nothing ran is made up for."""
@@ -46,33 +47,30 @@ class DrillSchedule:
             await self._scheduler.stop(STOP_WITHIN)
 
     async def _planned(self, planned: datetime) -> None:
-        log = logger.bind(scheduler=True)
-        log.info("the test-restore planned for {} begins", planned)
+        logger.bind(scheduler=True).info("the test-restore planned for {} begins", planned)
         try:
-            drill = await self._drills.drill_newest(abort=self._abort)
+            newest = self._drills.drill_newest(abort=self._abort)
+            await _make(newest, f"planned for {planned}", "there is no backup")
+            for url in self._settings.object_stores:
+                await _make(self._drill_store(url), f"from {url} ({planned})", "it holds no archive of ours")
         except AbortedError:
             return
-        except CourierError as error:
-            log.error("the test-restore planned for {} could not be made: {}", planned, error.sentence)
-        except Exception:
-            log.exception("the test-restore planned for {} could not be made", planned)
-        else:
-            log.info("the test-restore planned for {}: {}", planned, drill.detail if drill else "there is no backup")
-        await self._drill_stores(planned)
         self._alarms.nudge()
 
-    async def _drill_stores(self, planned: datetime) -> None:
-        """Test-restore what each object store holds, too."""
-        log = logger.bind(scheduler=True)
-        for url in self._settings.object_stores:
-            try:
-                drill = await self._drills.drill_stored(open_bucket_archives(self._settings, url), abort=self._abort)
-            except AbortedError:
-                return
-            except CourierError as error:
-                log.error("the test-restore from {} could not be made: {}", url, error.sentence)
-            except Exception:
-                log.exception("the test-restore from {} could not be made", url)
-            else:
-                said = drill.detail if drill else "it holds no archive of ours"
-                log.info("the test-restore from {} ({}): {}", url, planned, said)
+    async def _drill_store(self, url: str) -> Drill | None:
+        return await self._drills.drill_stored(open_bucket_archives(self._settings, url), abort=self._abort)
+
+
+async def _make(drilling: Awaitable[Drill | None], which: str, nothing: str) -> None:
+    """Make a test-restore, and log what came of it. Raises `AbortedError` alone."""
+    log = logger.bind(scheduler=True)
+    try:
+        drill = await drilling
+    except AbortedError:
+        raise
+    except CourierError as error:
+        log.error("the test-restore {} could not be made: {}", which, error.sentence)
+    except Exception:
+        log.exception("the test-restore {} could not be made", which)
+    else:
+        log.info("the test-restore {}: {}", which, drill.detail if drill else nothing)

@@ -7,10 +7,11 @@ from datetime import datetime
 
 from loguru import logger
 
-from bot.app.monitoring import Monitoring
 from bot.clock import Clock
 from bot.errors import AbortedError, BusyError, CourierError
-from bot.models import PAUSED, RunResult, Trigger
+from bot.models import PAUSED, Delivery, RunResult, Trigger
+from bot.services.alarms.watchdog import Watchdog
+from bot.services.concurrency.nursery import Nursery
 from bot.services.manager import Courier
 from bot.services.schedule.scheduler import Scheduler
 from bot.services.schedule.sync import ScheduleSync
@@ -22,7 +23,7 @@ class PlannedRuns:
     def __init__(
         self,
         courier: Courier,
-        monitoring: Monitoring,
+        watchdog: Watchdog,
         *,
         started_at: datetime,
         next_run_changed: Callable[[], Awaitable[None]],
@@ -33,7 +34,8 @@ class PlannedRuns:
         `next_run_changed` follows each run, and each change of the schedule.
         """
         self._runs, self._restores, self._catalogue = courier.runs, courier.restores, courier.catalogue
-        self._monitoring, self._news = monitoring, courier.news
+        self._watchdog, self._news = watchdog, courier.news
+        self._settling = Nursery()
         self._started_at, self._next_run_changed = started_at, next_run_changed
         self.scheduler = Scheduler(
             courier.settings.schedule,
@@ -59,6 +61,17 @@ class PlannedRuns:
         """Begin no run any more, and wait for the one under way."""
         await self.scheduler.stop()
 
+    def delivered_later(self, delivery: Delivery) -> None:
+        """The ledger has tried a delivery again; with its last one, the run has succeeded after all."""
+        if self._watchdog.unconfirmed == delivery.backup_id:
+            failure = f"the watchdog can't be told of backup {delivery.backup_id}"
+            self._settling.start(self._settle(delivery.backup_id), failure=failure)
+
+    async def _settle(self, backup_id: int) -> None:
+        deliveries = await self._catalogue.deliveries.of(backup_id)
+        if self._watchdog.unconfirmed == backup_id:
+            self._watchdog.settled(deliveries)
+
     async def _run(self, planned: datetime) -> None:
         """What the scheduler calls; it never raises, since tomorrow's run must come whatever today's did."""
         late = planned < self._started_at or self._following.makes_up(planned)
@@ -70,19 +83,20 @@ class PlannedRuns:
             return
         if not self._following.begin(planned):
             return
-        self._monitoring.run_begins()
+        self._watchdog.begins()
         try:
             result = await self._back_up_after_restores(planned, trigger)
         except AbortedError as error:
             log.warning("run planned for {}: {}", planned, error.sentence)
         except CourierError as error:
             log.error("run planned for {}: {}", planned, error.sentence)
-            self._monitoring.run_failed(error)
+            if not isinstance(error, BusyError):  # or the other run has failed, and says so itself
+                self._watchdog.failed(error.sentence)
         except Exception as error:
             log.exception("run planned for {} failed", planned)
-            self._monitoring.run_failed(error)
+            self._watchdog.failed(type(error).__name__)
         else:
-            self._monitoring.run_ended(result)
+            self._watchdog.ended(result.backup, result.deliveries)
             log.info("run planned for {} done: backup {} is {}", planned, result.backup.id, result.backup.state)
         await self._next_run_changed()
 

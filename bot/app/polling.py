@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from aiogram import Bot, Dispatcher
 from aiogram.exceptions import (
@@ -17,8 +17,10 @@ from aiogram.types import Update
 from aiogram.types.update import UpdateTypeLookupError
 from loguru import logger
 
+from bot.clock import Sleep
 from bot.errors import CourierError, TelegramError
 from bot.journal.redaction import redact
+from bot.services.catalogue.bot import BotTable
 from bot.services.concurrency.nursery import Nursery
 from bot.services.contracts.polling import PollingState
 from bot.services.telegram.answers import Updates, get_updates
@@ -46,14 +48,6 @@ CONFLICT = "Another process polls Telegram with this bot token; buttons may be a
 WEBHOOK = "This bot had a webhook set; it is deleted, since updates are polled for."
 
 
-async def _never() -> bool:
-    return False
-
-
-async def _take_no_note() -> None:
-    """Remember nothing over a restart."""
-
-
 class Poller:
     """Feeds a dispatcher with updates: those of one sender in their order, and a bounded number at once.
 
@@ -68,25 +62,21 @@ class Poller:
         self,
         bot: Bot,
         dispatcher: Dispatcher,
+        known: BotTable,
         *,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        token_was_good: Callable[[], Awaitable[bool]] = _never,
-        token_is_good: Callable[[], Awaitable[None]] = _take_no_note,
-        state: PollingState | None = None,
-        conflict: Callable[[], None] = lambda: None,
-        token_changed: Callable[[], None] = lambda: None,
+        state: PollingState,
+        conflict: Callable[[], None],
+        token_changed: Callable[[], None],
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """`token_is_good` records that Telegram accepts the token, `token_was_good` tells whether it did earlier.
+        """`known` is asked whether the token was ever good. `state` is kept up to date for others to read.
 
-        `state` is kept up to date for others to read. `conflict` is called each time somebody else was found polling
-        with this token, `token_changed` when the number of refusals has changed.
+        `conflict` is called each time somebody else was found polling with this token, `token_changed` when the number
+        of refusals has changed.
         """
-        self.state = state or PollingState()
-        self._conflict, self._token_changed = conflict, token_changed
-        self._bot = bot
-        self._dispatcher = dispatcher
-        self._sleep = sleep
-        self._token_was_good, self._token_is_good = token_was_good, token_is_good
+        self._bot, self._dispatcher, self._known = bot, dispatcher, known
+        self.state = state
+        self._conflict, self._token_changed, self._sleep = conflict, token_changed, sleep
         self._handling = Nursery()
         self._waiting: dict[int | None, deque[Update]] = {}
         self._turns = asyncio.Semaphore(AT_ONCE)
@@ -110,7 +100,7 @@ class Poller:
                     request_timeout=POLL_SECONDS + 15,
                 )
             except (TelegramUnauthorizedError, TelegramNotFound) as error:  # 404: what is no token at all
-                if not self.state.heard and not await self._token_was_good():
+                if not self.state.heard and not await self._known.token_was_good(self._bot.token):
                     raise TelegramError(NEVER_GOOD, hint=NEVER_GOOD_HINT) from error
                 self._count_refusals(self.state.refusals + 1)
                 self._say(REFUSED)
@@ -192,7 +182,7 @@ class Poller:
 
     async def _note_good_token(self) -> None:
         try:
-            await self._token_is_good()
+            await self._known.remember_good_token(self._bot.token)
         except CourierError as error:  # a full disk is no reason to hear nobody
             logger.error("that the token is good could not be written down: {}", error.sentence)
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
 
 from loguru import logger
 
 from bot.app.build import Events, ServiceParts, build_courier, build_service
-from bot.app.jobs import BackgroundJobs
 from bot.app.telegram import build_bot, recognise_bot
 from bot.clock import Clock, Sleep, utc_now
 from bot.config.settings import Settings
 from bot.errors import CourierError
 from bot.services.alarms.signals import tell_of_new_bot
 from bot.services.backup.startup import open_store
-from bot.services.concurrency.nursery import race
+from bot.services.concurrency.nursery import Nursery, race
 from bot.services.files.locks import ServiceLock
 from bot.services.manager import Courier
 from bot.services.restore.cli_restores import reported_cli_restores
@@ -73,7 +73,8 @@ class Service:
     def __init__(self, parts: ServiceParts) -> None:
         self.parts = parts
         self.courier = parts.courier
-        self._jobs = BackgroundJobs()
+        self._jobs = Nursery()
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._seen_version = -1
 
     @classmethod
@@ -98,7 +99,7 @@ class Service:
 
     async def ended(self) -> None:
         """Return never, or raise what ended a part of the service that can't go on (such as a refused token)."""
-        await self._jobs.failed()
+        await self._failed
 
     # --- the beginning -----------------------------------------------------------------------------------------
 
@@ -108,19 +109,31 @@ class Service:
         await courier.restores.settle_confirmed()
         await parts.heartbeat.beat()
         await courier.housekeeping.prune()
-        self._jobs.start("heartbeat", self._keep_beating())
+        self._begin("heartbeat", self._keep_beating())
         await courier.inbox.start()  # what a restart has cost is known before anybody sends more
-        self._jobs.start("polling", parts.poller.run())
-        self._jobs.start("ledger", courier.ledger.run())
-        self._jobs.start("commands", self._register_commands())
-        self._jobs.start("restores elsewhere", parts.announcer.tell_of_others())
+        self._begin("polling", parts.poller.run())
+        self._begin("ledger", courier.ledger.run())
+        self._begin("commands", self._register_commands())
+        self._begin("restores elsewhere", parts.announcer.tell_of_others())
         await parts.planned.start()
-        self._jobs.start("pinned messages", courier.pins.run())
+        self._begin("pinned messages", courier.pins.run())
         await parts.drill_schedule.start()
-        self._jobs.start("chat maintenance", courier.maintenance.run())
-        self._jobs.start("alarms", courier.alarm_loop.run())
+        self._begin("chat maintenance", courier.maintenance.run())
+        self._begin("alarms", courier.alarm_loop.run())
         await parts.heartbeat.beat()
         logger.info("service started; next run at {}", parts.planned.scheduler.next_run())
+
+    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Begin a job beside the backups, until the service ends; one that fails ends the service."""
+        self._jobs.start(work, name=name).add_done_callback(self._note_end)
+
+    def _note_end(self, job: asyncio.Task[None]) -> None:
+        if job.cancelled() or (error := job.exception()) is None:
+            return
+        if not isinstance(error, CourierError):
+            logger.opt(exception=error).error("{} ended unexpectedly", job.get_name())
+        if not self._failed.done():
+            self._failed.set_exception(error)
 
     # --- what recurs -------------------------------------------------------------------------------------------
 
@@ -141,7 +154,7 @@ class Service:
         await self.courier.restores.sweep()
         await self.courier.restores.settle()
         if await untold_cut_off(self.courier.catalogue) is not None:  # whoever has put it in order
-            self._jobs.start("restores elsewhere", self.parts.announcer.tell_of_others())
+            self._begin("restores elsewhere", self.parts.announcer.tell_of_others())
         await self.parts.planned.follow()
 
     async def look_for_news(self) -> None:
@@ -151,7 +164,7 @@ class Service:
             self._seen_version = seen
             self.courier.ledger.nudge()
             if await reported_cli_restores(self.courier.catalogue):
-                self._jobs.start("restores elsewhere", self.parts.announcer.tell_of_others())
+                self._begin("restores elsewhere", self.parts.announcer.tell_of_others())
             self.courier.maintenance.nudge()
             self.courier.alarms.nudge()
 
@@ -181,11 +194,12 @@ class Service:
             parts.poller.stop(),
             courier.ledger.drain(DRAIN_DELIVERIES),
         )
-        await asyncio.gather(self._jobs.stop("alarms"), parts.monitoring.stop())
+        await asyncio.gather(self._jobs.stop("alarms"), parts.watchdog.stop())
         await parts.local_files.stop()
         await courier.timetable.close()
         await courier.ledger.drain(0)  # what was told meanwhile
-        await self._jobs.stop_all()
+        await self._jobs.drain()
+        self._failed.cancel()
         await parts.heartbeat.beat(stopped=True)
         logger.info("service stopped")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import pytest
 from aiogram import Bot, Dispatcher
@@ -14,9 +15,28 @@ from loguru import logger
 from bot.app.polling import Poller
 from bot.demo.stand_in.faults import Fault, refused
 from bot.demo.stand_in.standin import StandIn
+from bot.services.concurrency.signal import Signal
+from bot.services.contracts.polling import PollingState
 from tests.world.unreadable import SHAPES
 
 Running = Callable[[Poller], AbstractAsyncContextManager[asyncio.Task[None]]]
+
+
+class NothingKnown:
+    """A catalogue that has never seen a good token."""
+
+    async def token_was_good(self, token: str) -> bool:
+        return False
+
+    async def remember_good_token(self, token: str) -> None:
+        pass
+
+
+def poller_of(bot: Bot, dispatcher: Dispatcher, **options: Any) -> Poller:
+    nobody = Signal[[]]()
+    return Poller(
+        bot, dispatcher, NothingKnown(), state=PollingState(), conflict=nobody, token_changed=nobody, **options
+    )
 
 
 @pytest.fixture
@@ -44,7 +64,7 @@ def poller(bot: Bot, heard: list[str], slept: list[float]) -> Poller:
         slept.append(seconds)
         await asyncio.sleep(0)
 
-    return Poller(bot, dispatcher, sleep=no_time)
+    return poller_of(bot, dispatcher, sleep=no_time)
 
 
 @asynccontextmanager
@@ -149,7 +169,7 @@ async def test_who_presses_three_hundred_times_keeps_nobody_waiting(
     for number in range(300):
         await ann.send(f"{number}")
     await ben.send("and me?")
-    poller = Poller(bot, dispatcher)
+    poller = poller_of(bot, dispatcher)
     async with running(poller):
         async with asyncio.timeout(20):
             await answered.wait()

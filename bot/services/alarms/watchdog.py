@@ -44,7 +44,7 @@ class _Ping:
 
 
 class Watchdog:
-    """Tells an address of every planned run. What it says counts for runs of the schedule alone.
+    """Tells an address of every planned run; without one, nobody. What it says counts for runs of the schedule alone.
 
     Success is a backup of every database, proven, and confirmed by each recipient that can be reached, and by one at
     least. While a delivery is still under way nothing is said; it is once it is confirmed (`settled`).
@@ -95,7 +95,7 @@ class Watchdog:
         await self._sending.drain(ENDS_WITHIN)
 
     def _ping(self, path: str, body: str = "") -> None:
-        if path == "start" and is_push_monitor(self._url):
+        if not self._url or (path == "start" and is_push_monitor(self._url)):
             return
         self._waiting = [*self._waiting[-(MOST_WAITING - 1) :], _Ping(path=path, run=self._run, body=body)]
         if not self._sending.busy:
