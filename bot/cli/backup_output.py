@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from rich.markup import escape
 
 from bot import texts
-from bot.cli.output import err, make_table, out, say, warn
+from bot.cli.output import complain, out, print_table, say, warn
 from bot.clock import utc_now
 from bot.errors import CourierError
 from bot.models import (
@@ -51,45 +51,48 @@ def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[in
     if not backups:
         say("No backups yet. `sqlite-courier backup` makes one.")
         return
-    table = make_table(">id", f"time ({timezone.key})", "state", ">dbs", ">size", "archive")
-    for column in table.columns[:-1]:
-        column.no_wrap = True
     now = utc_now()
-    for backup in backups:
-        style = _STATE_STYLE[backup.state]
+
+    def row(backup: Backup) -> tuple[str, ...]:
         where = "damaged" if backup.damaged else "gone" if backup.gone else "" if backup.on_disk else "not on disk"
         name = f"{backup.archive_name} ({where})".strip() if where else backup.archive_name
         name += " (dated in the future)" * is_ahead(backup.started_at, now)
         name = (name if backup.proven or backup.sealed else backup.error) + (" 📌" if backup.pinned else "")
-        table.add_row(
+        return (
             str(backup.id),
             _time(backup.started_at, timezone),
-            f"[{style}]{backup.state}[/]",
-            f"{len(backup.databases)}" + (f" (-{len(backup.skipped)})" if backup.skipped else "")
-            if backup.proven or not backup.sealed
-            else "?",
+            f"[{_STATE_STYLE[backup.state]}]{backup.state}[/]",
+            _counts(backup) if backup.proven or not backup.sealed else "?",
             texts.human_size(backup.archive_bytes) if backup.archive_name else "—",
             escape("\n".join(line for line in (name, backup.note, why.get(backup.id, "")) if line)),
         )
-    out.print(table)
+
+    print_table((">id", f"time ({timezone.key})", "state", ">dbs", ">size", "archive"), map(row, backups), fixed=5)
+
+
+def _counts(one: Backup | RestorePoint) -> str:
+    """Say how many databases are in it, and how many were skipped."""
+    return f"{len(one.databases)}" + (f" (-{len(one.skipped)})" if one.skipped else "")
 
 
 def print_restore_points(points: Sequence[RestorePoint], timezone: ZoneInfo) -> None:
     if not points:
         say("The chat holds no restore point.")
         return
-    table = make_table(f"time ({timezone.key})", ">count", ">size", ">volumes", "sha256", "archive", "databases")
-    for point in points:
-        table.add_row(
+    titles = (f"time ({timezone.key})", ">count", ">size", ">volumes", "sha256", "archive", "databases")
+    rows = (
+        (
             _time(point.at, timezone),
-            f"{len(point.databases)}" + (f" (-{len(point.skipped)})" if point.skipped else ""),
+            _counts(point),
             texts.human_size(point.bytes),
             str(len(point.volumes)),
             point.sha256[:12],
             point.archive,
             escape(", ".join(held.name for held in point.databases)),
         )
-    out.print(table)
+        for point in points
+    )
+    print_table(titles, rows)
 
 
 def print_details(details: BackupDetails, timezone: ZoneInfo) -> None:
@@ -110,17 +113,13 @@ def print_details(details: BackupDetails, timezone: ZoneInfo) -> None:
     if is_ahead(backup.started_at, utc_now()):
         warn("it is dated in the future: a wrong clock made it, and it counts as the oldest")
     if backup.fault:
-        err.print(f"[red]{'damaged' if backup.damaged else 'gone'}[/]: {escape(backup.fault)}", soft_wrap=True)
-    if backup.error:
-        say(f"error: {backup.error}")
-    if backup.note:
-        say(f"note: {backup.note}")
-    if details.retention:
-        say(f"retention: {details.retention}")
+        complain("damaged:" if backup.damaged else "gone:", backup.fault)
+    for what, said in (("error", backup.error), ("note", backup.note), ("retention", details.retention)):
+        if said:
+            say(f"{what}: {said}")
     if backup.databases:
-        table = make_table("database", ">size", ">compressed", "check", ">rows", "path")
-        for entry in backup.databases:
-            table.add_row(
+        rows = (
+            (
                 escape(entry.name),
                 texts.human_size(entry.bytes),
                 texts.human_size(entry.compressed_bytes),
@@ -128,7 +127,9 @@ def print_details(details: BackupDetails, timezone: ZoneInfo) -> None:
                 _rows(entry),
                 escape(entry.path),
             )
-        out.print(table)
+            for entry in backup.databases
+        )
+        print_table(("database", ">size", ">compressed", "check", ">rows", "path"), rows)
     _print_remarks(backup)
     for delivery in details.deliveries:
         _print_delivery(delivery, f" {_time(delivery.sent_at, timezone)}" if delivery.sent_at else "")
@@ -151,7 +152,7 @@ def _print_remarks(backup: Backup) -> None:
         for remark in entry.remarks:
             warn(f"{entry.name}: {remark}")
     for record in backup.skipped:
-        err.print(f"[red]skipped[/] {escape(record.name)}: {escape(record.detail)}", soft_wrap=True)
+        complain("skipped", f"{record.name}: {record.detail}")
 
 
 _MARKS = {DeliveryState.SENT: "✓", DeliveryState.NOT_DUE: "-"}
@@ -203,19 +204,20 @@ def print_verified(rows: Sequence[Verified]) -> None:
         if row.error is None:
             out.print(f"[green]✓[/] {escape(row.archive)}: {escape(row.restored)}", soft_wrap=True)
         else:
-            err.print(f"[red]✗[/] {escape(row.archive)}: {escape(row.fault)}", soft_wrap=True)
+            complain("✗", f"{row.archive}: {row.fault}")
 
 
 def print_decisions(decisions: Sequence[Decision], *, dry_run: bool) -> None:
     if not decisions:
         say("Nothing to delete." if not dry_run else "No archives on the disk.")
         return
-    table = make_table("", "archive", "why")
-    for decision in decisions:
+
+    def row(decision: Decision) -> tuple[str, ...]:
         verb = "keep" if decision.keep else "would delete" if dry_run else "deleted"
-        table.add_row(f"[{'green' if decision.keep else 'yellow'}]{verb}[/]", escape(decision.backup.archive_name),
-                      escape(decision.why))  # fmt: skip
-    out.print(table)
+        style = "green" if decision.keep else "yellow"
+        return f"[{style}]{verb}[/]", escape(decision.backup.archive_name), escape(decision.why)
+
+    print_table(("", "archive", "why"), map(row, decisions))
 
 
 def print_status(status: Status, timezone: ZoneInfo) -> None:

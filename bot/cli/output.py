@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from enum import Enum
 from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
@@ -45,10 +45,15 @@ def warn(line: str) -> None:
     err.print(f"[yellow]warning:[/] {escape(line)}", soft_wrap=True)
 
 
+def complain(what: str, line: str) -> None:
+    """Print what is wrong; `what` is the word for it, in red."""
+    err.print(f"[red]{what}[/] {escape(line)}", soft_wrap=True)
+
+
 def print_error(error: CourierError) -> None:
     """Print the sentence and, below it, what to do."""
     for line in error.sentence.splitlines():
-        err.print(f"[red]error:[/] {escape(line)}", soft_wrap=True)
+        complain("error:", line)
     if error.hint:
         err.print(f"[dim]hint:[/]  {escape(error.hint)}", soft_wrap=True)
 
@@ -61,12 +66,18 @@ def print_result(value: object, *, json: bool, printed: Callable[[], None]) -> N
         printed()
 
 
-def make_table(*columns: str) -> Table:
-    """Return an empty table; a column whose title begins with `>` is right-aligned."""
+def print_table(titles: Sequence[str], rows: Iterable[Iterable[str]], *, fixed: int = 0) -> None:
+    """Print rows of markup under their titles; a column whose title begins with `>` is right-aligned.
+
+    The first `fixed` columns keep their width, so that a narrow terminal breaks none of them.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
-    return table
+    for place, title in enumerate(titles):
+        side: JustifyMethod = "right" if title.startswith(">") else "left"
+        table.add_column(title.lstrip(">"), justify=side, overflow="fold", no_wrap=place < fixed)
+    for row in rows:
+        table.add_row(*row)
+    out.print(table)
 
 
 # --- JSON ------------------------------------------------------------------------------------------------------------
@@ -102,13 +113,13 @@ def print_json(value: object) -> None:
 
 
 @contextmanager
-def progress(*, quiet: bool, label: str = "") -> Iterator[Callable[[Progress], None]]:
+def progress(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     """Show one bar per stage of a run on a terminal; print nothing where there is none, or when `quiet`."""
     with _bars(quiet=quiet) as show:
 
         def report(event: Progress) -> None:
             if event.stage not in (Stage.STARTING, Stage.DONE):
-                show(event.stage, label or str(event.stage), event.done, event.total)
+                show(event.stage, str(event.stage), event.done, event.total)
 
         yield report
 

@@ -25,7 +25,7 @@ def print_plan(plan: RestorePlan, *, obstacles: bool = True) -> None:
     for warning in plan.all_warnings:
         output.warn(warning)
     for obstacle in plan.all_obstacles if obstacles else ():
-        output.err.print(f"[red]in the way:[/] {escape(obstacle)}", soft_wrap=True)
+        output.complain("in the way:", obstacle)
 
 
 def _print_change(change: DatabaseChange) -> None:

@@ -64,10 +64,7 @@ def _print(
     settings: Settings, found: Discovery, outlooks: Outlooks, plan: SchedulePlan, warnings: tuple[str, ...]
 ) -> None:
     rows = settings.effective()
-    table = output.make_table("setting", "value", "from")
-    for name, value, source in rows:
-        table.add_row(name, escape(value), source)
-    output.out.print(table)
+    output.print_table(("setting", "value", "from"), ((name, escape(value), source) for name, value, source in rows))
     output.say("")
     if plan.override is not None:
         source = next(place for name, _, place in rows if name == "SCHEDULE")
@@ -82,9 +79,9 @@ def _print(
             output.warn(warning)
     for entry in found.databases:
         if refused := outlooks[entry][0]:
-            _print_fault("refused", entry, refused)
+            output.complain("  refused", f"{entry.path}: {refused}")
     for missing in found.missing:
-        _print_fault(str(missing.reason), missing.database, missing.detail)
+        output.complain(f"  {missing.reason}", f"{missing.database.path}: {missing.detail}")
     if found.left_out:
         output.say(f"Left out ({len(found.left_out)}):")
         for each in found.left_out[:_MOST_LEFT_OUT]:
@@ -94,7 +91,3 @@ def _print(
     output.say(f"Delivered to: {', '.join(recipient.address for recipient in settings.recipients) or 'nobody'}")
     for line in warnings:
         output.warn(line)
-
-
-def _print_fault(what: str, database: Database, detail: str) -> None:
-    output.err.print(f"  [red]{what}[/] {escape(str(database.path))}: {escape(detail)}", soft_wrap=True)

@@ -6,8 +6,9 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,7 @@ from bot.config.folders import own_folders
 from bot.config.settings import Settings, load_settings
 from bot.errors import NotFoundError, RestoreRefusedError, SettingsError
 from bot.journal.redaction import redact
+from bot.models import RestorePoint
 from bot.services.files.private_folder import private_folder, sweep_private_folders
 from bot.services.recovery import new_machine
 from bot.services.recovery.folder import Recovered, refuse_to_replace, restore_into
@@ -33,6 +35,7 @@ from bot.services.restore.sources import parse_instant
 from bot.services.sealing.keys import Keys
 
 Tell = Callable[[str], None]
+Search = Callable[[Path], Awaitable[Found | tuple[Path, ...]]]
 
 
 def command(
@@ -84,12 +87,13 @@ def command(
 
     async def work() -> None:
         async with open_place(settings, from_store=from_store, chat_ids=chat_ids) as place:
+            search = partial(_search, place, chat_ids, wait)
             if only_list:
-                points = (await _list(place, chat_ids, wait)).points
+                points = await _list(search)
                 output.print_result(points, json=json, printed=lambda: print_restore_points(points, settings.timezone))
                 return
             found, recovered, opened_by = await _recover(
-                place, chat_ids, to, wanted, settings, force=force, wait=wait, keys=keys, quiet=json
+                search, place, to, wanted, settings, force=force, keys=keys, quiet=json
             )
         output.print_result(recovered, json=json, printed=lambda: _print_recovered(recovered))
         ask = not json and sys.stdin.isatty()
@@ -144,29 +148,20 @@ async def _search(place: Place, chat_ids: Sequence[int], wait: float, room: Path
     return found
 
 
-async def _list(place: Place, chat_ids: Sequence[int], wait: float) -> Found:
+async def _list(search: Search) -> tuple[RestorePoint, ...]:
     async with private_folder(Path(tempfile.gettempdir())) as room:
-        found = await _search(place, chat_ids, wait, room)
-    return found if isinstance(found, Found) else Found(points=(), settings={})
+        found = await search(room)
+    return found.points if isinstance(found, Found) else ()
 
 
 async def _recover(
-    place: Place,
-    chat_ids: Sequence[int],
-    to: Path,
-    wanted: Wanted,
-    settings: Settings,
-    *,
-    force: bool,
-    wait: float,
-    keys: Keys,
-    quiet: bool,
+    search: Search, place: Place, to: Path, wanted: Wanted, settings: Settings, *, force: bool, keys: Keys, quiet: bool
 ) -> tuple[Found | None, Recovered, Keys]:
     """Return what the place said (None of a forwarded archive), what was recovered, and the keys that opened it."""
     try:
         await sweep_private_folders(to)  # of a recovery that was cut off
         async with private_folder(to) as room:
-            searched = await _search(place, chat_ids, wait, room)
+            searched = await search(room)
             found, point = None, None
             if isinstance(searched, Found):
                 found, point = searched, wanted.choose_from(searched, place)
