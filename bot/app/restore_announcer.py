@@ -10,7 +10,7 @@ from loguru import logger
 
 from bot.config.settings import Settings
 from bot.errors import CourierError
-from bot.models import PendingRestore, Recipient, RestorePlan, RestoreResult
+from bot.models import Recipient, RestorePlan, RestoreResult
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import settled
 from bot.services.contracts.destination import Notice, NoticeButton, Outcome
@@ -80,9 +80,10 @@ class RestoreAnnouncer:
         if pending is not None:
             from bot.handlers.restore_buttons import undo_cut_off  # noqa: PLC0415 - it imports aiogram
 
-            if not await self._tell(self._texts.restore_cut_off(pending), buttons=undo_cut_off(pending)):
+            notice = Notice(html=self._texts.restore_cut_off(pending), buttons=undo_cut_off(pending))
+            if not await self._tell(notice.html, buttons=notice.buttons):
                 return False
-            await self._put_screen_right(pending)
+            await self._put_screen_right(notice)
             await forget_cut_off(catalogue)
         for word in await reported_cli_restores(catalogue):
             if not await self._tell(self._texts.announce_cli_restore(word)):
@@ -91,15 +92,12 @@ class RestoreAnnouncer:
             await forget_cli_restore(catalogue, word)
         return True
 
-    async def _put_screen_right(self, pending: PendingRestore) -> None:
+    async def _put_screen_right(self, notice: Notice) -> None:
         """Let the message in which the restore was followed say how it ended, where it still says "running"."""
-        from bot.handlers.restore_buttons import undo_cut_off  # noqa: PLC0415 - it imports aiogram
-
         confirmed = await confirmed_left(self._catalogue)
         if confirmed is None or ((run := self._under_way.here) is not None and run.is_restore):
             return
         if confirmed.message_id:
-            notice = Notice(html=self._texts.restore_cut_off(pending), buttons=undo_cut_off(pending))
             recipient = Recipient(chat_id=confirmed.chat_id)
             with suppress(Outcome):  # deleted, or not to be edited any more: the word about it has arrived
                 await self._notifier.edit(recipient, confirmed.message_id, notice)

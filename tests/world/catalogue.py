@@ -101,6 +101,6 @@ class Told:
     """A manifest as the catalogue needs it."""
 
     created_at: datetime
-    trigger: str = "schedule"
+    trigger: Trigger = Trigger.SCHEDULE
     databases: tuple[BackedUp, ...] = ()
     skipped: tuple[SkippedRecord, ...] = ()

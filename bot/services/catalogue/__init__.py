@@ -3,7 +3,6 @@
 from bot.services.catalogue.backups import ALL
 from bot.services.catalogue.catalogue import Catalogue
 from bot.services.catalogue.connection import BrokenCatalogueError
-from bot.services.catalogue.databases import AdoptableManifest
 from bot.services.catalogue.messages import KeptMessage, PinnedMessage
 from bot.services.catalogue.rebuild import Rebuilt, open_or_rebuild
 from bot.services.catalogue.recording import record_delivered, record_stored, recorded
@@ -14,7 +13,6 @@ from bot.services.files.store import CATALOGUE_NAME
 __all__ = [
     "ALL",
     "CATALOGUE_NAME",
-    "AdoptableManifest",
     "AuditEntry",
     "BrokenCatalogueError",
     "Catalogue",

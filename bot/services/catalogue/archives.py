@@ -9,9 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.models import Backup, BackupState, Trigger
+from bot.services.archive.manifest import Manifest
 from bot.services.catalogue.backup_rows import BY_TIME, BackupRows
 from bot.services.catalogue.connection import reading, writing
-from bot.services.catalogue.databases import AdoptableManifest, learn_names
+from bot.services.catalogue.databases import learn_names
 from bot.services.files.store import archive_time
 
 FOUND_ON_DISK = "found on disk"
@@ -25,7 +26,7 @@ class ArchiveTable(BackupRows):
     """What the disk and reading have shown of archives, in the rows of backups; what stores lost, in one of meta."""
 
     @writing
-    async def adopt(self, archive: Path, manifest: AdoptableManifest, sha256: str, *, sealed: str = "") -> Backup:
+    async def adopt(self, archive: Path, manifest: Manifest, sha256: str, *, sealed: str = "") -> Backup:
         """Record an archive found on disk from its manifest; return its backup, the known one if it is known already.
 
         An interrupted run whose archive this is gets it. The names of its databases are remembered where none is.
@@ -35,14 +36,13 @@ class ArchiveTable(BackupRows):
         known = await self._known(name, sha256)
         if known is not None:
             return known
-        trigger = _trigger(manifest)
         unopened = await self._unopened(name)
         if unopened is not None:
             await self._change(unopened, note="")
         backup_id = (
             unopened
             or await self._run_that_wrote(name)
-            or await self._begin(trigger, FOUND_ON_DISK, manifest.created_at)
+            or await self._begin(manifest.trigger, FOUND_ON_DISK, manifest.created_at)
         )
         await self._finish(
             backup_id,
@@ -57,7 +57,7 @@ class ArchiveTable(BackupRows):
             sealed=sealed,
         )
         await learn_names(self._db, manifest)
-        if trigger is Trigger.SAFETY:  # retention keeps it only as long as it is pinned
+        if manifest.trigger is Trigger.SAFETY:  # retention keeps it only as long as it is pinned
             await self._change(backup_id, pinned=True)
         return await self._backup(backup_id)
 
@@ -179,10 +179,3 @@ class ArchiveTable(BackupRows):
             at,
             at + timedelta(seconds=1),
         )
-
-
-def _trigger(manifest: AdoptableManifest) -> Trigger:
-    try:
-        return Trigger(manifest.trigger)
-    except ValueError:  # a newer version's word
-        return Trigger.COMMAND

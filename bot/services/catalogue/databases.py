@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 from bot.models import BackedUp, Database, SkippedRecord, SkipReason
+from bot.services.archive.manifest import Manifest
 from bot.services.catalogue.backup_rows import AMONG, BY_TIME, ORDINARY
 from bot.services.catalogue.connection import CatalogueConnection, CatalogueTable, reading, writing
 from bot.services.files.names import folded
@@ -18,19 +17,6 @@ EXPECTED = (
     " AND archive_sha256 <> '')"
 )
 """The statement that asks for the paths of the databases that are expected."""
-
-
-class AdoptableManifest(Protocol):
-    """What the catalogue needs of an archive's manifest to know the backup again."""
-
-    @property
-    def created_at(self) -> datetime: ...
-    @property
-    def trigger(self) -> str: ...
-    @property
-    def databases(self) -> tuple[BackedUp, ...]: ...
-    @property
-    def skipped(self) -> tuple[SkippedRecord, ...]: ...
 
 
 class DatabaseTable(CatalogueTable):
@@ -83,12 +69,12 @@ class DatabaseTable(CatalogueTable):
         )
 
     @writing
-    async def learn(self, manifest: AdoptableManifest) -> None:
+    async def learn(self, manifest: Manifest) -> None:
         """Remember a manifest's names for paths that have none yet, unless another path has the name."""
         await learn_names(self._db, manifest)
 
 
-async def learn_names(db: CatalogueConnection, manifest: AdoptableManifest) -> None:
+async def learn_names(db: CatalogueConnection, manifest: Manifest) -> None:
     taken = {folded(name) for name in await db.column("SELECT name FROM database_names")}
     records: tuple[BackedUp | SkippedRecord, ...] = (*manifest.databases, *manifest.skipped)
     for known in records:

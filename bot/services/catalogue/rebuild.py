@@ -12,9 +12,9 @@ from pathlib import Path
 from bot.clock import Clock, utc_now
 from bot.errors import CatalogueError
 from bot.models import Backup
+from bot.services.archive.manifest import Manifest
 from bot.services.catalogue.catalogue import Catalogue
 from bot.services.catalogue.connection import SIDECARS, BrokenCatalogueError
-from bot.services.catalogue.databases import AdoptableManifest
 from bot.services.files.private_file import sha256_of
 from bot.services.files.store import create_private_folder, list_archives
 
@@ -35,7 +35,7 @@ async def open_or_rebuild(
     path: Path,
     store_folder: Path,
     *,
-    read_manifest: Callable[[Path], AdoptableManifest],
+    read_manifest: Callable[[Path], Manifest],
     clock: Clock = utc_now,
 ) -> tuple[Catalogue, Rebuilt | None]:
     """Open the catalogue, or make it anew from the manifests of the archives in a folder; None when nothing was lost.
@@ -63,12 +63,12 @@ async def open_or_rebuild(
 
 
 async def _rebuild(
-    path: Path, archives: tuple[Path, ...], read_manifest: Callable[[Path], AdoptableManifest], clock: Clock
+    path: Path, archives: tuple[Path, ...], read_manifest: Callable[[Path], Manifest], clock: Clock
 ) -> tuple[tuple[Backup, ...], tuple[Path, ...]]:
     # Made under another name and renamed when whole: a half-made catalogue would look like one that forgot archives.
     unfinished = path.with_name(path.name + _UNFINISHED)
     await asyncio.to_thread(_remove_with_sidecars, unfinished)
-    readable: list[tuple[Path, AdoptableManifest, str]] = []
+    readable: list[tuple[Path, Manifest, str]] = []
     unreadable: list[Path] = []
     for archive in archives:
         try:
@@ -91,7 +91,7 @@ async def _rebuild(
     return tuple(adopted), tuple(unreadable)
 
 
-def _read(archive: Path, read_manifest: Callable[[Path], AdoptableManifest]) -> tuple[AdoptableManifest, str]:
+def _read(archive: Path, read_manifest: Callable[[Path], Manifest]) -> tuple[Manifest, str]:
     manifest = read_manifest(archive)
     manifest.created_at.astimezone(UTC)  # a manifest without a usable time is not readable
     return manifest, sha256_of(archive)

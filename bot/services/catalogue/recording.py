@@ -12,8 +12,8 @@ from loguru import logger
 
 from bot.errors import AbortedError, CourierError, NothingToBackUpError
 from bot.models import Archive, Backup, BackupState, Delivery, DeliveryState, Trigger
+from bot.services.archive.manifest import Manifest
 from bot.services.catalogue.catalogue import Catalogue
-from bot.services.catalogue.databases import AdoptableManifest
 
 
 @asynccontextmanager
@@ -30,7 +30,7 @@ async def recorded(
         raise
 
 
-async def record_stored(catalogue: Catalogue, backup_id: int, archive: Archive, manifest: AdoptableManifest) -> Backup:
+async def record_stored(catalogue: Catalogue, backup_id: int, archive: Archive, manifest: Manifest) -> Backup:
     """Record the proven archive of a backup, and what is in it."""
     backup = await catalogue.backups.finish(
         backup_id,

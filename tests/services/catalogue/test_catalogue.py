@@ -309,11 +309,11 @@ async def test_an_archive_on_disk_is_adopted_once(catalogue: Catalogue, tmp_path
     assert await catalogue.archives.adopt(archive, manifest, "aa") == adopted
     other = tmp_path / "database_backup_20250301_070000.zip"
     other.write_bytes(b"")
-    unknown = await catalogue.archives.adopt(other, Told(NOW - timedelta(hours=5), trigger="moonlight"), "bb")
-    assert (unknown.trigger, unknown.on_disk, unknown.pinned) == (Trigger.COMMAND, True, False)
+    planned = await catalogue.archives.adopt(other, Told(NOW - timedelta(hours=5)), "bb")
+    assert (planned.trigger, planned.on_disk, planned.pinned) == (Trigger.SCHEDULE, True, False)
     copied = tmp_path / "database_backup_20250301_060000.zip"
     copied.write_bytes(b"z" * 30)
-    safety = await catalogue.archives.adopt(copied, Told(NOW - timedelta(hours=6), trigger="safety"), "cc")
+    safety = await catalogue.archives.adopt(copied, Told(NOW - timedelta(hours=6), trigger=Trigger.SAFETY), "cc")
     assert (safety.trigger, safety.pinned) == (Trigger.SAFETY, True)
     assert await catalogue.backups.count() == 3
     with pytest.raises(FileNotFoundError):
