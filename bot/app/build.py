@@ -139,7 +139,7 @@ def build_service(
     poller = Poller(
         bot,
         build_dispatcher(courier, clock=clock, pace=Pace(archive_waits=courier.ledger.archive_waits)),
-        catalogue.bot,
+        catalogue,
         state=polling,
         conflict=events.poll_conflict,
         token_changed=events.alarm_nudge,

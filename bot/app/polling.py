@@ -20,7 +20,7 @@ from loguru import logger
 from bot.clock import Sleep
 from bot.errors import CourierError, TelegramError
 from bot.journal.redaction import redact
-from bot.services.catalogue.bot import BotTable
+from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Nursery
 from bot.services.contracts.polling import PollingState
 from bot.services.telegram.answers import Updates, get_updates
@@ -62,19 +62,19 @@ class Poller:
         self,
         bot: Bot,
         dispatcher: Dispatcher,
-        known: BotTable,
+        catalogue: Catalogue,
         *,
         state: PollingState,
         conflict: Callable[[], None],
         token_changed: Callable[[], None],
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """`known` is asked whether the token was ever good. `state` is kept up to date for others to read.
+        """The catalogue knows whether the token was ever good. `state` is kept up to date for others to read.
 
         `conflict` is called each time somebody else was found polling with this token, `token_changed` when the number
         of refusals has changed.
         """
-        self._bot, self._dispatcher, self._known = bot, dispatcher, known
+        self._bot, self._dispatcher, self._catalogue = bot, dispatcher, catalogue
         self.state = state
         self._conflict, self._token_changed, self._sleep = conflict, token_changed, sleep
         self._handling = Nursery()
@@ -100,7 +100,7 @@ class Poller:
                     request_timeout=POLL_SECONDS + 15,
                 )
             except (TelegramUnauthorizedError, TelegramNotFound) as error:  # 404: what is no token at all
-                if not self.state.heard and not await self._known.token_was_good(self._bot.token):
+                if not self.state.heard and not await self._catalogue.bot.token_was_good(self._bot.token):
                     raise TelegramError(NEVER_GOOD, hint=NEVER_GOOD_HINT) from error
                 self._count_refusals(self.state.refusals + 1)
                 self._say(REFUSED)
@@ -182,7 +182,7 @@ class Poller:
 
     async def _note_good_token(self) -> None:
         try:
-            await self._known.remember_good_token(self._bot.token)
+            await self._catalogue.bot.remember_good_token(self._bot.token)
         except CourierError as error:  # a full disk is no reason to hear nobody
             logger.error("that the token is good could not be written down: {}", error.sentence)
 

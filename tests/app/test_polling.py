@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ Running = Callable[[Poller], AbstractAsyncContextManager[asyncio.Task[None]]]
 
 
 class NothingKnown:
-    """A catalogue that has never seen a good token."""
+    """The table of a catalogue that has never seen a good token."""
 
     async def token_was_good(self, token: str) -> bool:
         return False
@@ -35,7 +36,13 @@ class NothingKnown:
 def poller_of(bot: Bot, dispatcher: Dispatcher, **options: Any) -> Poller:
     nobody = Signal[[]]()
     return Poller(
-        bot, dispatcher, NothingKnown(), state=PollingState(), conflict=nobody, token_changed=nobody, **options
+        bot,
+        dispatcher,
+        SimpleNamespace(bot=NothingKnown()),
+        state=PollingState(),
+        conflict=nobody,
+        token_changed=nobody,
+        **options,
     )
 
 
