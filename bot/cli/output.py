@@ -113,13 +113,17 @@ def print_json(value: object) -> None:
 
 
 @contextmanager
-def progress(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """Show one bar per stage of a run on a terminal; print nothing where there is none, or when `quiet`."""
+def progress(*, quiet: bool) -> Iterator[Callable[[Progress | RestoreProgress], None]]:
+    """Show one bar per stage of a run, or of a restore with the database it is at; none when `quiet`.
+
+    Nothing is printed where there is no terminal.
+    """
     with _bars(quiet=quiet) as show:
 
-        def report(event: Progress) -> None:
-            if event.stage not in (Stage.STARTING, Stage.DONE):
-                show(event.stage, str(event.stage), event.done, event.total)
+        def report(event: Progress | RestoreProgress) -> None:
+            if event.stage not in (Stage.STARTING, Stage.DONE, RestoreStage.DONE):
+                label = f"{event.stage}: {event.detail}" if isinstance(event, RestoreProgress) else event.stage
+                show(event.stage, label, event.done, event.total)
 
         yield report
 
@@ -129,18 +133,6 @@ def byte_progress(*, quiet: bool, label: str) -> Iterator[Callable[[int, int], N
     """Show one bar for what counts plain bytes, done and in all."""
     with _bars(quiet=quiet) as show:
         yield lambda done, total: show(label, label, done, total)
-
-
-@contextmanager
-def restore_progress(*, quiet: bool) -> Iterator[Callable[[RestoreProgress], None]]:
-    """Show one bar per stage of a restore, with the database it is at."""
-    with _bars(quiet=quiet) as show:
-
-        def report(event: RestoreProgress) -> None:
-            if event.stage is not RestoreStage.DONE:
-                show(event.stage, f"{event.stage}: {event.detail}", event.done, event.total)
-
-        yield report
 
 
 @contextmanager

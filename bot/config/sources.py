@@ -1,8 +1,8 @@
 """Finds the texts of the settings: in the environment, in files that hold a secret, in .env.
 
 The environment wins over .env. An empty text counts as not given, wherever it stands; quotes around a value are taken
-off in both. Nothing here raises: what is
-wrong with a place is returned as faults (the settings can't be used) and warnings (they can).
+off in both. Nothing here raises: what is wrong with a place is returned as faults (the settings can't be used) and
+warnings (they can).
 """
 
 from __future__ import annotations
@@ -73,19 +73,14 @@ def gather(
     known = {*names, *secret_files}
     label = env_file.name if env_file else ".env"
     lines, faults = _read_env_file(env_file, known) if env_file else ([], [])
-    unread = {line.name for line in lines or () if not line.readable} if lines is not None else set(names)
+    unread = set(names) if lines is None else {line.name for line in lines if not line.readable}
     lines = [line for line in lines or () if line.readable]
-    duplicates, warnings = _name_duplicates(lines, label)
-    faults += duplicates
-    unknown_faults, unknown_warnings, lookalikes = _name_unknown(lines, known, label)
-    faults += unknown_faults
-    warnings += unknown_warnings
+    warnings: list[str] = []
+    _name_duplicates(lines, label, faults, warnings)
+    lookalikes = _name_unknown(lines, known, label, faults, warnings)
 
-    texts: dict[str, str] = {}
-    places: dict[str, FoundIn] = {}
-    for line in lines:
-        if line.name in known and line.value:
-            texts[line.name], places[line.name] = line.value, ".env"
+    texts = {line.name: line.value for line in lines if line.name in known and line.value}
+    places: dict[str, FoundIn] = dict.fromkeys(texts, ".env")
     for name in known:
         if value := _without_quotes(environment.get(name, "").strip()):
             texts[name], places[name] = value, "environment"
@@ -97,10 +92,10 @@ def gather(
                 f"{variable} and {name} are both set ({places[variable]}, {places[name]}): keep one of the two."
             )
             continue
-        secret, fault = _read_secret(variable, texts[variable])
+        texts[name], fault = _read_secret(variable, texts[variable])
+        places[name] = "file"
         if fault:
             faults.append(fault)
-        texts[name], places[name] = secret, "file"
 
     lookalikes |= _lookalikes_in_environment(environment, known - texts.keys())
     warnings += [
@@ -242,25 +237,21 @@ def _read_secret(variable: str, path: str) -> tuple[str, str]:
     return secret, ""
 
 
-def _name_duplicates(lines: Iterable[EnvLine], label: str) -> tuple[list[str], list[str]]:
+def _name_duplicates(lines: Iterable[EnvLine], label: str, faults: list[str], warnings: list[str]) -> None:
     by_name: dict[str, list[EnvLine]] = {}
     for line in lines:
         by_name.setdefault(line.name, []).append(line)
-    faults: list[str] = []
-    warnings: list[str] = []
     for name, same in by_name.items():
         if len(same) > 1:
             numbers = ", ".join(str(line.line) for line in same)
             sentence = f"{name} is set {len(same)} times in {label} (lines {numbers}): keep one."
             (faults if len({line.value for line in same}) > 1 else warnings).append(sentence)
-    return faults, warnings
 
 
 def _name_unknown(
-    lines: Iterable[EnvLine], known: Collection[str], label: str
-) -> tuple[list[str], list[str], dict[str, str]]:
-    faults: list[str] = []
-    warnings: list[str] = []
+    lines: Iterable[EnvLine], known: Collection[str], label: str, faults: list[str], warnings: list[str]
+) -> dict[str, str]:
+    """Return what was written in the place of which setting."""
     lookalikes: dict[str, str] = {}
     for line in {line.name: line for line in lines if line.name not in known}.values():
         sentence = f"{line.name} ({label}, line {line.line}) is no setting"
@@ -272,7 +263,7 @@ def _name_unknown(
             lookalikes[foreign] = line.name
         else:
             warnings.append(f"{sentence}, and is ignored.")
-    return faults, warnings, lookalikes
+    return lookalikes
 
 
 def _lookalikes_in_environment(environment: Iterable[str], missing: Collection[str]) -> dict[str, str]:

@@ -172,7 +172,7 @@ async def _recover(
                 files = searched
 
             async def put_back(keys: Keys) -> tuple[Recovered, Keys]:
-                with output.restore_progress(quiet=quiet) as report:
+                with output.progress(quiet=quiet) as report:
                     recovered = await restore_into(
                         files, to, room, point=point, only=wanted.only, force=force, keys=keys, report=report
                     )

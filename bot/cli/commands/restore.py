@@ -99,7 +99,7 @@ def command(  # noqa: PLR0917 - typer reads the options from the signature
 
             async def prepare(keys: Keys) -> tuple[Restorer, Prepared]:
                 restorer = Restorer(replace(context, keys=keys), configured)
-                with output.restore_progress(quiet=json) as report:
+                with output.progress(quiet=json) as report:
                     if source is None:
                         preparing = restorer.prepare_undo(abort=abort, report=report)
                     else:
@@ -116,7 +116,7 @@ def command(  # noqa: PLR0917 - typer reads the options from the signature
                 return
             if not await _agreed(plan, ask=in_place and not yes, json=json):
                 return
-            with output.restore_progress(quiet=json) as report:
+            with output.progress(quiet=json) as report:
                 result = await restorer.restore(prepared, requested_by="the command line", abort=abort, report=report)
             if plan.folder is None:
                 await report_cli_restore(context.catalogue, plan, result, undo=undo)
