@@ -49,10 +49,10 @@ class RestoreStage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RestoreProgress:
-    """A progress event of a restore. `done` of `total` bytes of the stage; `detail` names a database."""
+class StageProgress:
+    """How far a stage is: `done` of `total` bytes, total 0 when unknown; `detail` names a database."""
 
-    stage: RestoreStage
+    stage: StrEnum
     done: int = 0
     total: int = 0
     detail: str = ""
@@ -60,6 +60,13 @@ class RestoreProgress:
     @property
     def fraction(self) -> float:
         return min(1.0, self.done / self.total) if self.total else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreProgress(StageProgress):
+    """A progress event of a restore."""
+
+    stage: RestoreStage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

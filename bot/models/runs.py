@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from bot.models.backups import Backup, Trigger
 from bot.models.deliveries import Delivery
-from bot.models.restores import RestoreProgress
+from bot.models.restores import RestoreProgress, StageProgress
 
 
 class Stage(StrEnum):
@@ -24,17 +24,10 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """A progress event. `done` of `total` bytes of the stage, total 0 when unknown; `detail` names a database."""
+class Progress(StageProgress):
+    """A progress event of a backup."""
 
     stage: Stage
-    done: int = 0
-    total: int = 0
-    detail: str = ""
-
-    @property
-    def fraction(self) -> float:
-        return min(1.0, self.done / self.total) if self.total else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
