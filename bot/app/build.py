@@ -60,7 +60,10 @@ from bot.services.restore_chat.session import RestoreSessions
 from bot.services.retention.housekeeping import Housekeeping
 from bot.services.retention.trimming import Trimming
 from bot.services.schedule.timetable import Timetable
-from bot.texts import Texts
+from bot.texts.alarms import on_phone
+from bot.texts.delivery import caption as caption_of
+from bot.texts.notices import NoticeTexts
+from bot.texts.restore_points import pinned_caption as pinned_caption_of
 
 if TYPE_CHECKING:
     from aiogram import Bot
@@ -172,7 +175,7 @@ def _build(  # noqa: PLR0915 - one list of parts
     sleep: Sleep = asyncio.sleep,
 ) -> tuple[Courier, RestoreAnnouncer, LocalFilesCheck]:
     """Build every part from those below it. Without `polling`, nobody polls in this process."""
-    texts = Texts(timezone=settings.timezone)
+    texts = NoticeTexts(timezone=settings.timezone)
     everybody = (*settings.recipients, *(Recipient(chat_id=admin) for admin in settings.admin_ids))
     readers = notice_recipients(settings)
     find_all = partial(discover, settings, catalogue)
@@ -193,7 +196,8 @@ def _build(  # noqa: PLR0915 - one list of parts
 
     # --- deliveries ---
     async def caption(backup: Backup, volume: Volume, recipient: Recipient) -> str:
-        return texts.caption(backup, volume, (await preferences.of_chat(recipient)).databases)
+        followed = (await preferences.of_chat(recipient)).databases
+        return caption_of(backup, volume, settings.timezone, followed)
 
     delivery = DeliverySettings(
         recipients=settings.recipients,
@@ -273,8 +277,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         events.poll_conflict.connect(conflicts.note)
         alarm_checks += [clock_check.check, conflicts.check, TokenCheck(alarms, polling).check, local_files.check]
     phones = tuple(
-        AppriseTarget(url, wording=texts.alarm_on_phone, clock=clock)
-        for url in split_urls(settings.notify_urls.get_secret_value())
+        AppriseTarget(url, wording=on_phone, clock=clock) for url in split_urls(settings.notify_urls.get_secret_value())
     )
 
     async def audience() -> Iterable[Listener]:
@@ -327,7 +330,7 @@ def _build(  # noqa: PLR0915 - one list of parts
     )
 
     async def pinned_caption(points: tuple[RestorePoint, ...]) -> str:
-        return texts.pinned_caption(await manager.status(), points)
+        return pinned_caption_of(await manager.status(), points, settings.timezone)
 
     async def kept_settings() -> dict[str, str]:
         plan = await timetable.plan()

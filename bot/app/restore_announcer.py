@@ -20,7 +20,7 @@ from bot.services.restore.cli_restores import forget_cli_restore, reported_cli_r
 from bot.services.restore.pending import forget_cut_off, untold_cut_off
 from bot.services.restore_chat.confirmed import confirmed_left, forget_confirmed
 from bot.services.restore_chat.pending_plans import Requester
-from bot.texts import Texts
+from bot.texts import restoring as restoring_texts
 
 AGAIN_AFTER = 60.0
 """Seconds between two attempts to tell anybody at all of a restore that was cut off."""
@@ -42,18 +42,18 @@ class RestoreAnnouncer:
         self._catalogue, self._notifier = catalogue, notifier
         self._under_way, self._news = under_way, news
         self._admins = tuple(sorted(set(settings.admin_ids)))
-        self._texts = Texts(timezone=settings.timezone)
+        self._timezone = settings.timezone
         self._telling = asyncio.Lock()
 
     async def restored(self, asker: Requester, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> None:
         """Tell everybody but the one who did it; what is pinned follows."""
         self._news()
-        html = self._texts.announce_restore(asker.name, plan, result, undo=undo)
+        html = restoring_texts.announce_restore(asker.name, plan, result, undo=undo)
         await self._tell(html, besides=asker)
 
     async def failed(self, asker: Requester, plan: RestorePlan, error: BaseException, *, also_asker: bool) -> None:
         """Tell everybody; the one who asked reads it on their screen, if there is still somebody to draw it."""
-        html = self._texts.announce_failed_restore(asker.name, plan, error)
+        html = restoring_texts.announce_failed_restore(asker.name, plan, error)
         await self._tell(html, besides=None if also_asker else asker)
 
     async def tell_of_others(self) -> None:
@@ -80,13 +80,15 @@ class RestoreAnnouncer:
         if pending is not None:
             from bot.handlers.restore_buttons import undo_cut_off  # noqa: PLC0415 - it imports aiogram
 
-            notice = Notice(html=self._texts.restore_cut_off(pending), buttons=undo_cut_off(pending))
+            notice = Notice(
+                html=restoring_texts.restore_cut_off(pending, self._timezone), buttons=undo_cut_off(pending)
+            )
             if not await self._tell(notice.html, buttons=notice.buttons):
                 return False
             await self._put_screen_right(notice)
             await forget_cut_off(catalogue)
         for word in await reported_cli_restores(catalogue):
-            if not await self._tell(self._texts.announce_cli_restore(word)):
+            if not await self._tell(restoring_texts.announce_cli_restore(word, self._timezone)):
                 return False
             self._news()
             await forget_cli_restore(catalogue, word)

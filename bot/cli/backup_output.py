@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from rich.markup import escape
 
-from bot import texts
 from bot.cli.output import complain, out, print_table, say, warn
 from bot.clock import utc_now
 from bot.errors import CourierError
@@ -27,7 +26,9 @@ from bot.models import (
 )
 from bot.services.catalogue.newest import is_ahead
 from bot.services.retention.plan import Decision
-from bot.texts.measures import count
+from bot.texts import status as status_texts
+from bot.texts.markup import plain
+from bot.texts.measures import count, human_size
 
 _STATE_STYLE = {
     BackupState.DELIVERED: "green",
@@ -63,7 +64,7 @@ def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[in
             _time(backup.started_at, timezone),
             f"[{_STATE_STYLE[backup.state]}]{backup.state}[/]",
             _counts(backup) if backup.proven or not backup.sealed else "?",
-            texts.human_size(backup.archive_bytes) if backup.archive_name else "—",
+            human_size(backup.archive_bytes) if backup.archive_name else "—",
             escape("\n".join(line for line in (name, backup.note, why.get(backup.id, "")) if line)),
         )
 
@@ -84,7 +85,7 @@ def print_restore_points(points: Sequence[RestorePoint], timezone: ZoneInfo) -> 
         (
             _time(point.at, timezone),
             _counts(point),
-            texts.human_size(point.bytes),
+            human_size(point.bytes),
             str(len(point.volumes)),
             point.sha256[:12],
             point.archive,
@@ -102,7 +103,7 @@ def print_details(details: BackupDetails, timezone: ZoneInfo) -> None:
               f"({backup.trigger}, {escape(backup.requested_by)})")  # fmt: skip
     if backup.proven:
         where = "on the disk" if backup.on_disk else "gone from the disk" if backup.gone else "no longer on the disk"
-        say(f"{backup.archive_name}  {texts.human_size(backup.archive_bytes)}  {where}")
+        say(f"{backup.archive_name}  {human_size(backup.archive_bytes)}  {where}")
         say(f"sha256 {backup.archive_sha256}")
         if backup.sealed:
             say(f"sealed for {backup.sealed}")
@@ -121,8 +122,8 @@ def print_details(details: BackupDetails, timezone: ZoneInfo) -> None:
         rows = (
             (
                 escape(entry.name),
-                texts.human_size(entry.bytes),
-                texts.human_size(entry.compressed_bytes),
+                human_size(entry.bytes),
+                human_size(entry.compressed_bytes),
                 str(entry.verdict),
                 _rows(entry),
                 escape(entry.path),
@@ -169,7 +170,7 @@ def print_run(result: RunResult, *, left_to_service: bool) -> None:
     backup = result.backup
     say(
         f"✓ backup {backup.id} proven: {backup.archive_name}, {count(len(backup.databases), 'database')}, "
-        f"{texts.human_size(backup.source_bytes)} → {texts.human_size(backup.archive_bytes)}, "
+        f"{human_size(backup.source_bytes)} → {human_size(backup.archive_bytes)}, "
         f"sha256 {backup.archive_sha256[:16]}" + (f", sealed for {backup.sealed}" if backup.sealed else "")
     )
     _print_remarks(backup)
@@ -222,4 +223,4 @@ def print_decisions(decisions: Sequence[Decision], *, dry_run: bool) -> None:
 
 def print_status(status: Status, timezone: ZoneInfo) -> None:
     """Print the same screen as the chat's Backup Status."""
-    say(texts.plain(texts.Texts(timezone=timezone).status(status)))
+    say(plain(status_texts.status(status, timezone)))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from rich.markup import escape
 
-from bot import texts
 from bot.cli import output
 from bot.models import DatabaseChange, RestoreMethod, RestorePlan, RestoreResult
 from bot.texts import restore_plan, restoring
-from bot.texts.measures import count
+from bot.texts.measures import count, human_size
 
 
 def print_plan(plan: RestorePlan, *, obstacles: bool = True) -> None:
@@ -18,10 +17,7 @@ def print_plan(plan: RestorePlan, *, obstacles: bool = True) -> None:
     for change in plan.changes:
         _print_change(change)
     for disk in plan.disks:
-        output.say(
-            f"disk of {disk.folder}: {texts.human_size(disk.needed)} needed for a while,"
-            f" {texts.human_size(disk.free)} free"
-        )
+        output.say(f"disk of {disk.folder}: {human_size(disk.needed)} needed for a while, {human_size(disk.free)} free")
     for warning in plan.all_warnings:
         output.warn(warning)
     for obstacle in plan.all_obstacles if obstacles else ():
@@ -35,7 +31,7 @@ def _print_change(change: DatabaseChange) -> None:
     )
     now, then = change.now, change.then
     if now is not None:
-        output.say(f"  size {texts.human_size(now.bytes)} → {texts.human_size(then.bytes)}")
+        output.say(f"  size {human_size(now.bytes)} → {human_size(then.bytes)}")
         for label, before, after in (
             ("page size", now.page_size, then.page_size),
             ("user_version", now.user_version, then.user_version),

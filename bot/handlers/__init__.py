@@ -35,7 +35,6 @@ from bot.handlers.restore import LiveRestores, build_restore_router
 from bot.handlers.schedule import PROPOSAL_VALID_FOR, ScheduleScreens, build_schedule_router
 from bot.handlers.settings import build_settings_router
 from bot.services.concurrency.tickets import Tickets
-from bot.texts import Texts
 
 if TYPE_CHECKING:
     from bot.services.manager import Courier
@@ -55,7 +54,7 @@ def build_dispatcher(
 
     `pace` bounds how often a live view is redrawn; after `patience` seconds a slow screen says that it is checking.
     """
-    texts = Texts(timezone=courier.settings.timezone)
+    timezone = courier.settings.timezone
     view = LiveView(pace or Pace())
     proposals = Tickets[str](clock, most=100, valid=PROPOSAL_VALID_FOR)
     dispatcher = Dispatcher(
@@ -74,16 +73,16 @@ def build_dispatcher(
         ledger=courier.ledger,
         catalogue=courier.catalogue,
         journal=courier.journal,
-        texts=texts,
+        timezone=timezone,
         clock=clock,
         owners=MessageOwners(clock),
-        live_runs=LiveRuns(courier.manager, courier.runs, courier.under_way, texts, clock, view),
-        live_restores=LiveRestores(courier.restores, texts, clock, view),
-        live_inbox=LiveInbox(texts, clock, view),
+        live_runs=LiveRuns(courier.manager, courier.runs, courier.under_way, timezone, clock, view),
+        live_restores=LiveRestores(courier.restores, timezone, clock, view),
+        live_inbox=LiveInbox(timezone, clock, view),
         albums=Albums(),
         questions=Tickets[Question](clock, most=200, valid=VALID_FOR),
-        backup_screens=BackupScreens(courier.manager, texts, clock),
-        schedule_screens=ScheduleScreens(courier.manager, courier.timetable, texts, proposals),
+        backup_screens=BackupScreens(courier.manager, timezone, clock),
+        schedule_screens=ScheduleScreens(courier.manager, courier.timetable, timezone, proposals),
     )
     dispatcher.include_router(build_root_router(patience=patience, stranger_log=stranger_log))
     return dispatcher

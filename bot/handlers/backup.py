@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from aiogram import Router
 from aiogram.filters import Command
@@ -22,7 +23,8 @@ from bot.handlers.drawing.live import LiveView
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen, actor_of
 from bot.models import Recipient, RunInProgress, RunResult, Trigger
 from bot.services.concurrency.nursery import beside
-from bot.texts import Texts, answers
+from bot.texts import answers
+from bot.texts import runs as run_texts
 from bot.texts.backups import names_of
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ class LiveRuns:
     manager: Manager
     runs: Runs
     under_way: RunsUnderWay
-    texts: Texts
+    timezone: ZoneInfo
     clock: Clock
     view: LiveView
 
@@ -84,7 +86,7 @@ class LiveRuns:
 
     async def _join(self, slot: MessageSlot, run: RunInProgress, say: _Say) -> None:
         """Say whose run is under way, follow it, and show what it came to."""
-        await _say(say, self.texts.already_running(run, self.clock()))
+        await _say(say, run_texts.already_running(run, self.clock()))
         newest = run
 
         async def over() -> None:
@@ -110,7 +112,7 @@ class LiveRuns:
         await self.view.settle(slot, await self._outcome(result, names_of(status.recipients)))
 
     def _progress(self, run: RunInProgress | None) -> Screen:
-        text = self.texts.progress(run, self.clock()) if run is not None else answers.STARTED
+        text = run_texts.progress(run, self.clock(), self.timezone) if run is not None else answers.STARTED
         return Screen(text, keyboards.to_menu())
 
     async def _outcome(self, result: RunResult, names: Mapping[Recipient, str] | None = None) -> Screen:
@@ -118,7 +120,7 @@ class LiveRuns:
             names = {}
             with suppress(CourierError):  # the result matters more than the names in it
                 names = names_of((await self.manager.status()).recipients)
-        text = self.texts.result(result.backup, result.deliveries, self.clock(), names)
+        text = run_texts.result(result.backup, result.deliveries, self.clock(), self.timezone, names)
         return Screen(text, keyboards.run_result(result.backup.id))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from aiogram import F, Router
 from aiogram.filters import Command, CommandObject, CommandStart
@@ -15,7 +16,8 @@ from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import Go, Pause, PauseTill, Resume, ScreenName
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
 from bot.services.schedule.timetable import tomorrow_at
-from bot.texts import Texts, answers
+from bot.texts import answers
+from bot.texts import status as status_texts
 from bot.texts.status import admin_menu, welcome
 
 if TYPE_CHECKING:
@@ -54,20 +56,20 @@ async def ask_for_admin_menu(_: Message, slot: MessageSlot) -> None:
     await slot.draw(Screen(admin_menu(), keyboards.admin_menu()))
 
 
-async def ask_for_status(_: Message, slot: MessageSlot, manager: Manager, texts: Texts) -> None:
-    await slot.draw(await status_screen(manager, texts))
+async def ask_for_status(_: Message, slot: MessageSlot, manager: Manager, timezone: ZoneInfo) -> None:
+    await slot.draw(await status_screen(manager, timezone))
 
 
 async def open_admin_menu(_: CallbackQuery, press: ButtonPress) -> None:
     await press.draw(Screen(admin_menu(), keyboards.admin_menu()))
 
 
-async def open_backup_menu(_: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
-    await press.draw(await menu_screen(manager, texts))
+async def open_backup_menu(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
+    await press.draw(await menu_screen(manager, timezone))
 
 
-async def open_status(_: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
-    await press.draw(await status_screen(manager, texts), unchanged=answers.UP_TO_DATE)
+async def open_status(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
+    await press.draw(await status_screen(manager, timezone), unchanged=answers.UP_TO_DATE)
 
 
 async def ask_how_long_to_pause(_: CallbackQuery, press: ButtonPress) -> None:
@@ -81,7 +83,7 @@ async def pause_schedule(
     *,
     manager: Manager,
     timetable: Timetable,
-    texts: Texts,
+    timezone: ZoneInfo,
     clock: Clock,
 ) -> None:
     now = clock()
@@ -90,22 +92,22 @@ async def pause_schedule(
     else:
         until = now + timedelta(hours=callback_data.hours) if callback_data.hours else None
     await timetable.pause(actor=press.actor, until=until, admin_id=press.admin_id)
-    await press.draw(await menu_screen(manager, texts), answers.PAUSED)
+    await press.draw(await menu_screen(manager, timezone), answers.PAUSED)
 
 
 async def resume_schedule(
-    _: CallbackQuery, press: ButtonPress, manager: Manager, timetable: Timetable, texts: Texts
+    _: CallbackQuery, press: ButtonPress, manager: Manager, timetable: Timetable, timezone: ZoneInfo
 ) -> None:
     await timetable.resume(actor=press.actor, admin_id=press.admin_id)
-    await press.draw(await menu_screen(manager, texts), answers.RESUMED)
+    await press.draw(await menu_screen(manager, timezone), answers.RESUMED)
 
 
-async def menu_screen(manager: Manager, texts: Texts) -> Screen:
+async def menu_screen(manager: Manager, timezone: ZoneInfo) -> Screen:
     """Draw the backup menu with the state over it."""
     status = await manager.status()
-    return Screen(texts.backup_menu(status), keyboards.backup_menu(paused=status.paused is not None))
+    return Screen(status_texts.backup_menu(status, timezone), keyboards.backup_menu(paused=status.paused is not None))
 
 
-async def status_screen(manager: Manager, texts: Texts) -> Screen:
+async def status_screen(manager: Manager, timezone: ZoneInfo) -> Screen:
     """Draw Backup Status."""
-    return Screen(texts.status(await manager.status()), keyboards.refreshable(ScreenName.STATUS))
+    return Screen(status_texts.status(await manager.status(), timezone), keyboards.refreshable(ScreenName.STATUS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from aiogram import F, Router
 from aiogram.enums import ContentType
@@ -12,7 +13,7 @@ from bot.handlers.dashboard import menu_screen
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.screen import Albums, ButtonPress, MessageSlot, Screen
 from bot.services.sealing.keys import secret_keys_in
-from bot.texts import Texts, answers
+from bot.texts import answers
 
 if TYPE_CHECKING:
     from bot.services.manager import Manager
@@ -54,8 +55,8 @@ def build_fallback_router() -> Router:
         await slot.draw(Screen(text, keyboards.admin_menu()))
 
     @router.callback_query()
-    async def press_stale_button(_: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
+    async def press_stale_button(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
         await press.answer(answers.STALE)
-        await press.draw(await menu_screen(manager, texts))
+        await press.draw(await menu_screen(manager, timezone))
 
     return router

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from aiogram import F, Router
 from aiogram.types import CallbackQuery
@@ -14,7 +15,8 @@ from bot.handlers.drawing.keyboards import DrillNow, Go, ScreenName
 from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import beside
-from bot.texts import Texts, answers
+from bot.texts import answers
+from bot.texts import health as health_texts
 from bot.texts.health import checking, drilling, too_slow
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def build_health_router(patience: float = 0.5) -> Router:
     router = Router(name="health")
 
     @router.callback_query(Go.filter(F.place == ScreenName.HEALTH))
-    async def open_health(_: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
+    async def open_health(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
         async with beside(manager.health()) as work:
             done, _pending = await asyncio.wait({work}, timeout=patience)
             if not done:
@@ -41,14 +43,14 @@ def build_health_router(patience: float = 0.5) -> Router:
             except TimeoutError:
                 await press.draw(Screen(too_slow(), keyboards.health()))
                 return
-        await press.draw(Screen(texts.health(seen), keyboards.health()), unchanged=answers.UP_TO_DATE)
+        await press.draw(Screen(health_texts.health(seen, timezone), keyboards.health()), unchanged=answers.UP_TO_DATE)
 
     router.callback_query.register(rehearse_newest, DrillNow.filter())
     return router
 
 
 async def rehearse_newest(
-    _: CallbackQuery, press: ButtonPress, drills: Drills, catalogue: Catalogue, texts: Texts
+    _: CallbackQuery, press: ButtonPress, drills: Drills, catalogue: Catalogue, timezone: ZoneInfo
 ) -> None:
     """Test-restore the newest backup now, and draw what came of it."""
     await press.draw(Screen(drilling(), keyboards.to_health()))
@@ -61,4 +63,4 @@ async def rehearse_newest(
         return
     finally:
         abort.set("The service was stopped.")  # a shutdown ends this handler; the thread at work must hear of it
-    await press.draw(Screen(texts.drilled(drill), keyboards.to_health()))
+    await press.draw(Screen(health_texts.drilled(drill, timezone), keyboards.to_health()))

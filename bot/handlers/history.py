@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from aiogram import F, Router
 from aiogram.types import CallbackQuery
@@ -16,7 +17,8 @@ from bot.handlers.drawing.questions import Question
 from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.models import DeliveryState, Recipient
 from bot.services.concurrency.tickets import Tickets
-from bot.texts import Texts, answers
+from bot.texts import answers
+from bot.texts import history as history_texts
 from bot.texts.backups import names_of
 
 if TYPE_CHECKING:
@@ -45,20 +47,23 @@ class BackupScreens:
     """Draws the pages of the history, and one backup."""
 
     manager: Manager
-    texts: Texts
+    timezone: ZoneInfo
     clock: Clock
 
     async def page(self, number: int) -> Screen:
         """Draw a page of the history; a page past the end is the last one."""
         seen, now = await self.manager.history(number), self.clock()
-        labels = [self.texts.history_label(backup, now, by_rule=backup.id in seen.by_rule) for backup in seen.backups]
-        return Screen(self.texts.history(seen), keyboards.history(seen, labels))
+        labels = [
+            history_texts.history_label(backup, now, self.timezone, by_rule=backup.id in seen.by_rule)
+            for backup in seen.backups
+        ]
+        return Screen(history_texts.history(seen, self.timezone), keyboards.history(seen, labels))
 
     async def one(self, backup_id: int, page: int) -> Screen:
         """Draw one backup; Back leads to `page`. Raises `NotFoundError`."""
         seen = await self.manager.details(backup_id)
         names = names_of((await self.manager.status()).recipients)
-        return Screen(self.texts.details(seen, self.clock(), names), keyboards.backup(seen, page))
+        return Screen(history_texts.details(seen, self.clock(), self.timezone, names), keyboards.backup(seen, page))
 
 
 async def open_history(
@@ -114,7 +119,7 @@ async def ask_to_delete(
         return
     now = backup_screens.clock()
     keyboard = keyboards.confirm_delete(callback_data.id, callback_data.page, int(now.timestamp()))
-    await press.draw(Screen(backup_screens.texts.confirm_delete(seen, now), keyboard))
+    await press.draw(Screen(history_texts.confirm_delete(seen, now, backup_screens.timezone), keyboard))
 
 
 async def confirm_deletion(

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 from aiogram import F, Router
 from aiogram.enums import ButtonStyle, ContentType
@@ -25,7 +26,6 @@ from bot.handlers.drawing.screen import Albums, ButtonPress, MessageSlot, Screen
 from bot.services.concurrency.nursery import race
 from bot.services.inbox.upload_view import MOVING, LeftOutReason, UploadEnd, UploadPhase, UploadView
 from bot.services.telegram.chat import posted_document
-from bot.texts import Texts
 from bot.texts import inbox as texts_of
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class _View:
 class LiveInbox:
     """Draws uploads, each in one message; one in which another screen was opened is left alone."""
 
-    texts: Texts
+    timezone: ZoneInfo
     clock: Clock
     view: LiveView
     _views: dict[str, _View] = field(default_factory=dict)
@@ -207,7 +207,7 @@ class LiveInbox:
 
     def screen(self, found: UploadView, *, page: int = 0) -> Screen:
         """Return an upload as it stands, of a catalogue's restore points one page."""
-        now, timezone = self.clock(), self.texts.timezone
+        now, timezone = self.clock(), self.timezone
         if found.phase is UploadPhase.LISTING and found.listing is not None:
             pages = max(1, -(-len(found.listing.points) // PER_PAGE))
             page = min(page, pages - 1)

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from aiogram import Bot, Router
 from aiogram.types import CallbackQuery, InputFile
@@ -15,7 +16,9 @@ from bot.clock import Clock
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import LogFile, LogLevel, Logs
 from bot.handlers.drawing.screen import ButtonPress, Screen
-from bot.texts import Texts, answers
+from bot.texts import actions as action_texts
+from bot.texts import answers
+from bot.texts import journal as journal_texts
 from bot.texts.journal import log_file, no_log_file
 
 if TYPE_CHECKING:
@@ -63,20 +66,20 @@ async def open_logs(
     *,
     catalogue: Catalogue,
     journal: JournalReader,
-    texts: Texts,
+    timezone: ZoneInfo,
     clock: Clock,
 ) -> None:
     if callback_data.level is LogLevel.ACTIONS:
         entries = await catalogue.service.audits(limit=ON_A_PAGE + 1, offset=callback_data.page * ON_A_PAGE)
         keyboard = keyboards.logs(callback_data.level, callback_data.page, more=len(entries) > ON_A_PAGE)
-        text = texts.actions(entries[:ON_A_PAGE], callback_data.page, clock())
+        text = action_texts.actions(entries[:ON_A_PAGE], callback_data.page, clock(), timezone)
         await press.draw(Screen(text, keyboard), unchanged=answers.UP_TO_DATE)
         return
     level = None if callback_data.level is LogLevel.ALL else callback_data.level.value.upper()
     page = await journal.page(level, callback_data.page, ON_A_PAGE)
     await press.draw(
         Screen(
-            texts.journal(page.entries, callback_data.page, level, clock()),
+            journal_texts.journal(page.entries, callback_data.page, level, clock(), timezone),
             keyboards.logs(callback_data.level, callback_data.page, more=page.more),
         ),
         unchanged=answers.UP_TO_DATE,

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from aiogram import F, Router
 from aiogram.types import CallbackQuery
@@ -20,7 +21,9 @@ from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
 from bot.models import RestoreProgress
 from bot.services.restore_chat.choices import RestoreChoice
 from bot.services.restore_chat.pending_plans import ConfirmablePlan, Place, Requester, StaleReason, WrongPressError
-from bot.texts import Texts, answers, restoring
+from bot.texts import answers, restoring
+from bot.texts import restore_plan as plan_texts
+from bot.texts import runs as run_texts
 
 if TYPE_CHECKING:
     from bot.services.restore_chat.session import RestoreSessions
@@ -37,7 +40,7 @@ class LiveRestores:
     """Draws plans in the making and restores; a restore belongs to the service and ends whatever the message does."""
 
     restores: RestoreSessions
-    texts: Texts
+    timezone: ZoneInfo
     clock: Clock
     view: LiveView
 
@@ -67,12 +70,12 @@ class LiveRestores:
         blocked = bool(plan.all_obstacles)
         if not slot.current or blocked:
             await self.restores.drop(held)
-            text = self.texts.restore_plan(plan, self.clock(), None, undo=undo)
+            text = plan_texts.plan(plan, self.clock(), self.timezone, None, undo=undo)
             await self.view.settle(slot, Screen(text, _ways_on(back)))
             return
         if slot.origin is not None:
             self.restores.shown(held, slot.origin)  # before anybody can see it, and press
-        text = self.texts.restore_plan(plan, self.clock(), held.expires_at, undo=undo)
+        text = plan_texts.plan(plan, self.clock(), self.timezone, held.expires_at, undo=undo)
         try:
             await self.view.settle(slot, Screen(text, restore_buttons.restore_plan(held.id, undo=undo)))
         except BaseException:
@@ -101,7 +104,7 @@ class LiveRestores:
 
     def _progress(self) -> Screen:
         run = self.restores.running
-        return Screen(self.texts.progress(run, self.clock()) if run is not None else restoring.STARTED)
+        return Screen(run_texts.progress(run, self.clock(), self.timezone) if run is not None else restoring.STARTED)
 
 
 def build_restore_router() -> Router:
@@ -147,21 +150,21 @@ async def press_restore(
         if len(choice.names) <= 1:
             await _make_plan(press, choice, live_restores)
             return
-    await _draw_choice(press, choice, callback_data.item, live_restores.texts)
+    await _draw_choice(press, choice, callback_data.item, live_restores.timezone)
 
 
 async def tick_database(
-    _: CallbackQuery, callback_data: Restore, press: ButtonPress, restores: RestoreSessions, texts: Texts
+    _: CallbackQuery, callback_data: Restore, press: ButtonPress, restores: RestoreSessions, timezone: ZoneInfo
 ) -> None:
     choice = restores.tick(callback_data.source, callback_data.item, asker_of(press))
-    await _draw_choice(press, choice, callback_data.item // restore_buttons.CHOICES_PER_PAGE, texts)
+    await _draw_choice(press, choice, callback_data.item // restore_buttons.CHOICES_PER_PAGE, timezone)
 
 
 async def tick_all_databases(
-    _: CallbackQuery, callback_data: Restore, press: ButtonPress, restores: RestoreSessions, texts: Texts
+    _: CallbackQuery, callback_data: Restore, press: ButtonPress, restores: RestoreSessions, timezone: ZoneInfo
 ) -> None:
     choice = restores.tick_all(callback_data.source, asker_of(press))
-    await _draw_choice(press, choice, callback_data.item, texts)
+    await _draw_choice(press, choice, callback_data.item, timezone)
 
 
 async def ask_for_plan(
@@ -181,7 +184,7 @@ async def ask_for_plan(
 
 
 async def press_red_button(
-    _: CallbackQuery, callback_data: Restore, press: ButtonPress, restores: RestoreSessions, texts: Texts
+    _: CallbackQuery, callback_data: Restore, press: ButtonPress, restores: RestoreSessions, timezone: ZoneInfo
 ) -> None:
     """Ask once more; a wrong press is told why it does nothing."""
     try:
@@ -189,7 +192,7 @@ async def press_red_button(
     except (WrongPressError, BusyError) as error:
         await _say_no(press, error)
         return
-    text = texts.ask_to_replace(held.prepared.plan, held.expires_at, undo=bool(held.prepared.undo_of))
+    text = plan_texts.ask(held.prepared.plan, held.expires_at, timezone, undo=bool(held.prepared.undo_of))
     await press.draw(Screen(text, restore_buttons.sure_to_replace(held.id)))
 
 
@@ -235,9 +238,9 @@ async def _make_plan(press: ButtonPress, choice: RestoreChoice, live: LiveRestor
     await live.make_plan(press, lambda report: live.restores.plan(choice.id, asker, report), choice)
 
 
-async def _draw_choice(press: ButtonPress, choice: RestoreChoice, page: int, texts: Texts) -> None:
+async def _draw_choice(press: ButtonPress, choice: RestoreChoice, page: int, timezone: ZoneInfo) -> None:
     taken_at = choice.backup.started_at if choice.backup is not None else None
-    text = texts.choose_databases(choice.label, choice.names, len(choice.chosen), taken_at)
+    text = restoring.choose(choice.label, choice.names, len(choice.chosen), taken_at, timezone)
     await press.draw(Screen(text, restore_buttons.restore_choice(choice, page)), unchanged=answers.UP_TO_DATE)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from aiogram import F, Router
 from aiogram.types import CallbackQuery, Message, User
@@ -16,7 +17,7 @@ from bot.handlers.drawing.questions import Answers, Question
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
 from bot.handlers.schedule_buttons import Confirm, Daily, Preset, Reset, TypeIt
 from bot.services.concurrency.tickets import Tickets
-from bot.texts import Texts, answers
+from bot.texts import answers
 from bot.texts import schedule as words
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class ScheduleScreens:
 
     manager: Manager
     timetable: Timetable
-    texts: Texts
+    timezone: ZoneInfo
     proposals: Tickets[str]
     """Expressions that were shown and wait for a yes, each for the admin who asked."""
 
@@ -55,12 +56,12 @@ class ScheduleScreens:
         status = await self.manager.status()
         runs = self.timetable.next_runs(status.schedule)
         overridden = (await self.timetable.plan()).chosen
-        return Screen(self.texts.schedule(status, runs), buttons.schedule(overridden=overridden))
+        return Screen(words.schedule(status, runs, self.timezone), buttons.schedule(overridden=overridden))
 
     async def proposal(self, expression: str, admin_id: int) -> Screen:
         """Draw what an expression would mean, with the button that makes it so. Raises `ScheduleRefusedError`."""
         preview = await self.timetable.preview(expression)
-        text = self.texts.proposal(preview.expression, preview.runs, preview.reach, self.timetable.now())
+        text = words.proposal(preview.expression, preview.runs, preview.reach, self.timetable.now(), self.timezone)
         return Screen(text, buttons.confirm(self.proposals.issue(preview.expression, owner=admin_id)))
 
 
@@ -82,17 +83,19 @@ async def pick_time(
 ) -> None:
     """Ask for the hour, then for the minute, then show what it would mean."""
     if callback_data.hour > 23:
-        await press.draw(Screen(schedule_screens.texts.ask_hour(), buttons.hours()))
+        await press.draw(Screen(words.ask_hour(schedule_screens.timezone), buttons.hours()))
     elif callback_data.minute > 59:
-        await press.draw(Screen(schedule_screens.texts.ask_hour(), buttons.minutes(callback_data.hour)))
+        await press.draw(Screen(words.ask_hour(schedule_screens.timezone), buttons.minutes(callback_data.hour)))
     else:
         expression = f"{callback_data.minute} {callback_data.hour} * * *"
         await press.draw(await schedule_screens.proposal(expression, press.admin_id))
 
 
-async def ask_for_expression(_: CallbackQuery, press: ButtonPress, texts: Texts, questions: Tickets[Question]) -> None:
+async def ask_for_expression(
+    _: CallbackQuery, press: ButtonPress, timezone: ZoneInfo, questions: Tickets[Question]
+) -> None:
     questions.issue(Question(_KIND), under=press.admin_id)
-    await press.draw(Screen(texts.ask_expression(), buttons.cancel()))
+    await press.draw(Screen(words.ask_expression(timezone), buttons.cancel()))
 
 
 async def type_expression(
@@ -141,5 +144,5 @@ async def reset_schedule(
         await press.draw(await schedule_screens.current(), words.RESET)
         return
     runs = timetable.next_runs(timetable.setting)
-    preview = schedule_screens.texts.proposal(timetable.setting, runs, None, timetable.now())
+    preview = words.proposal(timetable.setting, runs, None, timetable.now(), schedule_screens.timezone)
     await press.draw(Screen(preview, buttons.confirm_reset()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from aiogram import F, Router
 from aiogram.filters.callback_data import CallbackData
@@ -11,7 +12,7 @@ from aiogram.types import CallbackQuery
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import Go, ScreenName, Section, SettingsButton
 from bot.handlers.drawing.screen import ButtonPress, Screen
-from bot.texts import Texts
+from bot.texts import schedule as schedule_texts
 
 if TYPE_CHECKING:
     from bot.services.manager import Manager
@@ -30,5 +31,5 @@ def build_settings_router() -> Router:
     return router
 
 
-async def open_settings(_: CallbackQuery, press: ButtonPress, manager: Manager, texts: Texts) -> None:
-    await press.draw(Screen(texts.settings(await manager.status()), keyboards.settings(ENTRIES)))
+async def open_settings(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
+    await press.draw(Screen(schedule_texts.settings(await manager.status(), timezone), keyboards.settings(ENTRIES)))

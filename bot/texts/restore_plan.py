@@ -17,7 +17,7 @@ _LOST = 6
 """Sentences about what one database loses; the largest differences are in the rows below them."""
 
 
-def plan(plan: RestorePlan, now: datetime, timezone: ZoneInfo, *, undo: bool, valid_until: datetime | None) -> str:
+def plan(plan: RestorePlan, now: datetime, timezone: ZoneInfo, valid_until: datetime | None, *, undo: bool) -> str:
     """Return what would change, database by database, whatever their number; what is in the way comes first."""
     head = (
         f"{'↩️ <b>Undo' if undo else '♻️ <b>Restore'}: the plan</b>",

@@ -11,7 +11,10 @@ import pytest
 
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
-from bot.texts import Texts, plain
+from bot.texts import health as health_texts
+from bot.texts import restore_points as point_texts
+from bot.texts import status as status_texts
+from bot.texts.markup import plain
 from tests.world.databases import make_database, rows_in, write_env
 from tests.world.service import add_rows
 from tests.world.shell import Shell
@@ -85,11 +88,11 @@ async def test_every_screen_says_it_until_the_next_restore(shell: Shell) -> None
     kill_a_restore(shell, "one database done")
     assert "was cut off: large.db is now restored; small.db is as before." in shell("list").stderr
     settings = load_settings(shell.folder / ".env", need_telegram=False)
-    texts = Texts(timezone=settings.timezone)
+    zone = settings.timezone
     async with open_courier(settings, deliver=False) as courier:
         seen = await courier.manager.status()
-        for screen in (texts.status(seen), texts.health(await courier.manager.health())):
+        for screen in (status_texts.status(seen, zone), health_texts.health(await courier.manager.health(), zone)):
             assert "was cut off: large.db is now restored" in plain(screen)
             assert "--undo" in screen
-        for screen in (texts.backup_menu(seen), texts.pinned_caption(seen, ())):
+        for screen in (status_texts.backup_menu(seen, zone), point_texts.pinned_caption(seen, (), zone)):
             assert "A restore was cut off: see Backup Status" in plain(screen)

@@ -8,7 +8,7 @@ import pytest
 
 from bot.handlers import logs
 from bot.journal.reader import JournalEntry
-from bot.texts import length
+from bot.texts.markup import length
 from tests.handlers.conftest import Office
 from tests.world import samples
 

@@ -25,7 +25,8 @@ from bot.services.manager import Courier
 from bot.services.recovery.document import DOCUMENT_NAME
 from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import BY_PASSPHRASE, UNKNOWN, fingerprint
-from bot.texts import Texts
+from bot.texts import history as history_texts
+from bot.texts import status as status_texts
 from bot.texts.recovery_sheet import as_page, as_text
 from tests.services.sealing.samples import noisy_database
 from tests.world.databases import make_database, rows_in, write_env
@@ -68,7 +69,7 @@ async def test_sealed_volumes_reach_the_chat_and_stock_tools_alone_open_them(
     settings = sealed_settings(tmp_path, standin, noisy_database(tmp_path / "shop.db", 2_500_000), VOLUME_SIZE_MB="1")
     async with Service.started(settings) as service:
         backup = await back_up(service.courier)
-        status = Texts(timezone=settings.timezone).status(await service.courier.manager.status())
+        status = status_texts.status(await service.courier.manager.status(), settings.timezone)
     messages = archives_of(ann)
     name = backup.archive_name
     assert name.endswith(".zip.age")
@@ -98,11 +99,11 @@ async def test_the_history_marks_it_and_it_is_sent_again_as_it_is(
     settings = sealed_settings(tmp_path, standin, make_database(tmp_path / "shop.db"))
     async with Service.started(settings) as service:
         backup = await back_up(service.courier)
-        texts, now = Texts(timezone=settings.timezone), utc_now()
-        details = texts.details(await service.courier.manager.details(backup.id), now)
+        zone, now = settings.timezone, utc_now()
+        details = history_texts.details(await service.courier.manager.details(backup.id), now, zone)
         assert f"Sealed for <code>{MARK}</code>" in details
         assert "archive opened again and compared" in details
-        assert "🔒" in texts.history_label(backup, now)
+        assert "🔒" in history_texts.history_label(backup, now, zone)
         await service.courier.runs.send_again(backup.id, settings.deliver_to[0])
     first, second = archives_of(ann)
     assert first.document is not None
@@ -119,11 +120,11 @@ async def test_what_is_not_sealed_never_says_so(standin: StandIn, ann: Person, t
     assert backup.sealed == ""
     settings = sealed_settings(tmp_path, standin, source)
     async with open_courier(settings, deliver=True) as courier:
-        texts = Texts(timezone=settings.timezone)
+        zone = settings.timezone
         shown = [
-            texts.status(await courier.manager.status()),
-            texts.details(await courier.manager.details(backup.id), utc_now()),
-            texts.history_label(backup, utc_now()),
+            status_texts.status(await courier.manager.status(), zone),
+            history_texts.details(await courier.manager.details(backup.id), utc_now(), zone),
+            history_texts.history_label(backup, utc_now(), zone),
             *(m.text for m in ann.messages),
         ]
     assert not [text for text in shown if "ealed" in text or "🔒" in text]
@@ -275,11 +276,13 @@ async def test_without_a_key_a_drill_compares_the_bytes_and_says_so(
         assert (drill.ok, drill.opened, drill.source) == (True, False, DrillSource.TELEGRAM)
         assert drill.detail == "Bytes compared, not opened: no key on this server."
         status = await courier.manager.status()
-        texts = Texts(timezone=settings.timezone)
+        zone = settings.timezone
         assert status.restore_proven is None
-        assert "bytes compared, not opened (no key on this server)" in texts.status(status)
-        assert "bytes compared, not opened" in texts.details(await courier.manager.details(backup.id), utc_now())
-        assert "Restore proven" not in texts.details(await courier.manager.details(backup.id), utc_now())
+        assert "bytes compared, not opened (no key on this server)" in status_texts.status(status, zone)
+        assert "bytes compared, not opened" in history_texts.details(
+            await courier.manager.details(backup.id), utc_now(), zone
+        )
+        assert "Restore proven" not in history_texts.details(await courier.manager.details(backup.id), utc_now(), zone)
         on_disk = await courier.drills.drill_on_disk(backup, abort=Abort())
         assert (on_disk.ok, on_disk.opened) == (True, False)
         archive = courier.store.folder / backup.archive_name

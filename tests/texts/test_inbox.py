@@ -23,8 +23,8 @@ from bot.services.inbox.upload_view import (
     UploadPhase,
     UploadView,
 )
-from bot.texts import MESSAGE_LIMIT, length, plain
 from bot.texts import inbox as texts
+from bot.texts.markup import MESSAGE_LIMIT, length, plain
 from tests.world import samples
 
 NOW, ZONE = samples.NOW, samples.BERLIN

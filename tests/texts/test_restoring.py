@@ -29,11 +29,14 @@ from bot.models import (
     TargetState,
     Trigger,
 )
-from bot.texts import ANSWER_LIMIT, MESSAGE_LIMIT, Texts, length, plain, restoring
+from bot.texts import restore_plan as plan_texts
+from bot.texts import restoring
+from bot.texts import runs as run_texts
+from bot.texts.markup import ANSWER_LIMIT, MESSAGE_LIMIT, length, plain
 from tests.world import samples
 from tests.world.samples import LONG, Markup
 
-TEXTS, NOW = Texts(timezone=samples.BERLIN), samples.NOW
+ZONE, NOW = samples.BERLIN, samples.NOW
 
 
 def facts(rows: int = 50, *, tables: int = 1, version: int = 0) -> DatabaseFacts:
@@ -115,7 +118,7 @@ def fits(html: str) -> str:
 
 def test_a_plan_says_all_that_a_consent_needs() -> None:
     """Rows now and then, size, schema, user_version, journal mode, who has it open, disk, what is lost, until when."""
-    seen = fits(TEXTS.restore_plan(a_plan(change()), NOW, NOW + timedelta(minutes=2), undo=False))
+    seen = fits(plan_texts.plan(a_plan(change()), NOW, ZONE, NOW + timedelta(minutes=2), undo=False))
     for words in (
         "Backup 12 of", "(2 days ago)", "users.db", "Into the live file · 40 KB → 40 KB", "table0: 87 rows → 50 rows",
         "user_version 3 → 0", "Journal mode wal, kept", "index 0 added", "It is open by python3 (123)",
@@ -134,7 +137,7 @@ def test_a_result_gives_the_figures_of_the_plan_and_says_where_the_damaged_copy_
 
 def test_what_is_in_the_way_stands_first_and_nothing_can_be_confirmed() -> None:
     """No time until which to confirm, and no promise of a safety copy."""
-    seen = fits(TEXTS.restore_plan(a_plan(change(), obstacles=("The disk is full.",)), NOW, None, undo=False))
+    seen = fits(plan_texts.plan(a_plan(change(), obstacles=("The disk is full.",)), NOW, ZONE, None, undo=False))
     assert seen.index("⛔ The disk is full.") < seen.index("users.db")
     assert "nothing can be restored" in seen
     assert "confirm until" not in seen
@@ -160,16 +163,16 @@ def test_every_message_fits(databases: int, tables: int, words: str, blocked: bo
     )  # fmt: skip
     error = RestoreError(words or "It failed.", rolled_back=blocked, hint=words)
     for html in (
-        TEXTS.restore_plan(seen, NOW, None if blocked else NOW, undo=undo),
-        TEXTS.ask_to_replace(seen, NOW, undo=undo),
-        TEXTS.choose_databases(words, names, 3, NOW),
+        plan_texts.plan(seen, NOW, ZONE, None if blocked else NOW, undo=undo),
+        plan_texts.ask(seen, NOW, ZONE, undo=undo),
+        restoring.choose(words, names, 3, NOW, ZONE),
         restoring.result(came, undo=undo),
         restoring.failed(error),
         restoring.refused(error),
-        TEXTS.announce_restore(words, seen, came, undo=undo),
-        TEXTS.announce_failed_restore(words, seen, error),
-        TEXTS.announce_failed_restore(words, seen, OSError(words)),
-        TEXTS.restore_cut_off(pending),
+        restoring.announce_restore(words, seen, came, undo=undo),
+        restoring.announce_failed_restore(words, seen, error),
+        restoring.announce_failed_restore(words, seen, OSError(words)),
+        restoring.restore_cut_off(pending, ZONE),
     ):
         fits(html)
 
@@ -177,7 +180,7 @@ def test_every_message_fits(databases: int, tables: int, words: str, blocked: bo
 def test_many_databases_are_told_in_brief_with_what_is_lost() -> None:
     """Twenty databases don't fit in full; each still has its line, and the way on is not cut off."""
     changes = [change(f"number{number:02}.db", tables=30) for number in range(20)]
-    seen = fits(TEXTS.restore_plan(a_plan(*changes), NOW, NOW, undo=False))
+    seen = fits(plan_texts.plan(a_plan(*changes), NOW, ZONE, NOW, undo=False))
     assert all(f"number{number:02}.db" in seen for number in range(20))
     assert "30 tables with other numbers of rows" in seen
     assert "Loses rows of 30 tables." in seen
@@ -190,9 +193,9 @@ def test_a_restore_as_it_happens(stage: RestoreStage) -> None:
     event = RestoreProgress(stage=stage, done=1, total=4, detail=samples.NASTY)
     run = RunInProgress(started_at=NOW, trigger=Trigger.SAFETY, requested_by="Ann (11)", progress=event)
     now = NOW + timedelta(seconds=90)
-    assert "Ann (11)" in fits(TEXTS.progress(run, now))
+    assert "Ann (11)" in fits(run_texts.progress(run, now, ZONE))
     fits(restoring.preparing(event))
-    answer = TEXTS.already_running(run, now)
+    answer = run_texts.already_running(run, now)
     assert "A restore is running" in answer
     assert "Ann (11)" in answer
     assert length(answer) <= ANSWER_LIMIT
@@ -202,7 +205,7 @@ def test_the_bar_of_a_restore() -> None:
     """What is done has its mark, what is under way its bar, what is to come neither."""
     event = RestoreProgress(stage=RestoreStage.RESTORE, done=1, total=4, detail="users.db")
     run = RunInProgress(started_at=NOW, trigger=Trigger.SAFETY, requested_by="Ann (11)", progress=event)
-    seen = plain(TEXTS.progress(run, NOW))
+    seen = plain(run_texts.progress(run, NOW, ZONE))
     assert "✅ Safety copy" in seen
     assert "25% · users.db" in seen
     assert "▫️ Check the result" in seen
@@ -238,7 +241,7 @@ def test_what_to_do_after_a_restore_that_was_cut_off(outcomes: set[PendingOutcom
         id="ab", started_at=NOW, requested_by="Ann (11)", source="backup 12", sentence="", hint="",
         databases=tuple((str(outcome), outcome) for outcome in sorted(outcomes)),
     )  # fmt: skip
-    seen = fits(TEXTS.restore_cut_off(pending))
+    seen = fits(restoring.restore_cut_off(pending, ZONE))
     assert says in seen
     assert all(str(outcome) in seen for outcome in outcomes)
 

@@ -38,15 +38,22 @@ from bot.models import (
     Trigger,
     Verdict,
 )
-from bot.texts import CAPTION_LIMIT, MESSAGE_LIMIT, Texts, age, answers, duration, human_size, length, next_run, plain
-from bot.texts.markup import FittedList, compose, cut, name, text
-from bot.texts.measures import moment
+from bot.texts import alarms as alarm_texts
+from bot.texts import answers
+from bot.texts import delivery as delivery_texts
+from bot.texts import health as health_texts
+from bot.texts import history as history_texts
+from bot.texts import journal as journal_texts
+from bot.texts import runs as run_texts
+from bot.texts import status as status_texts
+from bot.texts.markup import CAPTION_LIMIT, MESSAGE_LIMIT, FittedList, compose, cut, length, name, plain, text
+from bot.texts.measures import age, duration, human_size, moment, next_run
 from bot.texts.restoring import restored_line
 from tests.world import samples
 from tests.world.fake_manager import JournalEntry
 from tests.world.samples import LONG, Markup
 
-TEXTS = Texts(timezone=samples.BERLIN)
+ZONE = samples.BERLIN
 NOW = samples.NOW
 
 
@@ -251,16 +258,28 @@ def worst_messages() -> Iterator[str]:
     error = CourierError(LONG, hint=LONG)
     alarm = Alarm(id="1" * 8, key=f"skipped:{LONG}", title=LONG, sentence=LONG, began_at=NOW, ending=LONG)
     over = replace(alarm, ended_at=NOW)
-    yield from (TEXTS.alarm(alarm, NOW, timedelta(hours=6)), TEXTS.alarm_over(over), TEXTS.alarm_recovered(over))
-    yield from (TEXTS.alarm_moved(alarm), TEXTS.status(replace(worst_status(), alarms=(alarm,) * 50)))
-    yield from (TEXTS.status(worst_status()), TEXTS.backup_menu(worst_status()))
-    yield TEXTS.progress(worst_run(), NOW)
-    yield from (TEXTS.result(backup, deliveries, NOW, names), TEXTS.result(failed, (), NOW))
-    yield TEXTS.history(BackupPage(backups=(backup,), page=0, pages=9, total=99))
-    yield from (TEXTS.details(seen, NOW, names), TEXTS.confirm_delete(seen, NOW))
-    yield from (TEXTS.details(replace(seen, backup=failed), NOW), TEXTS.details(replace(seen, deliveries=()), NOW))
-    yield TEXTS.journal([JournalEntry(time=NOW, level="ERROR", module=LONG, message=LONG)] * 50, 3, "ERROR", NOW)
-    yield TEXTS.health(samples.health(status=worst_status(), recipients=reached, telegram_trouble=LONG))
+    yield from (
+        alarm_texts.alarm(alarm, NOW, timedelta(hours=6), ZONE),
+        alarm_texts.alarm_over(over, ZONE),
+        alarm_texts.alarm_recovered(over),
+    )
+    yield from (
+        alarm_texts.alarm_moved(alarm),
+        status_texts.status(replace(worst_status(), alarms=(alarm,) * 50), ZONE),
+    )
+    yield from (status_texts.status(worst_status(), ZONE), status_texts.backup_menu(worst_status(), ZONE))
+    yield run_texts.progress(worst_run(), NOW, ZONE)
+    yield from (run_texts.result(backup, deliveries, NOW, ZONE, names), run_texts.result(failed, (), NOW, ZONE))
+    yield history_texts.history(BackupPage(backups=(backup,), page=0, pages=9, total=99), ZONE)
+    yield from (history_texts.details(seen, NOW, ZONE, names), history_texts.confirm_delete(seen, NOW, ZONE))
+    yield from (
+        history_texts.details(replace(seen, backup=failed), NOW, ZONE),
+        history_texts.details(replace(seen, deliveries=()), NOW, ZONE),
+    )
+    yield journal_texts.journal(
+        [JournalEntry(time=NOW, level="ERROR", module=LONG, message=LONG)] * 50, 3, "ERROR", NOW, ZONE
+    )
+    yield health_texts.health(samples.health(status=worst_status(), recipients=reached, telegram_trouble=LONG), ZONE)
     yield from (answers.failure(error), answers.no_backup(error), answers.stopped(error))
     yield from (answers.not_sent(delivery, NOW) for delivery in deliveries)
     yield from (answers.unknown_command(LONG), answers.ASK_PAUSE)
@@ -284,7 +303,7 @@ def test_every_caption_fits(number: int, total: int) -> None:
     """1024 after parsing, and what matters most is still there."""
     volume = replace(samples.volume(number, max(number, total)), archive=samples.volume().archive.parent / "a&b.zip")
     for backup in (samples.backup(), worst_backup(), worst_backup(skipped=()), samples.backup(databases=())):
-        caption = TEXTS.caption(backup, volume)
+        caption = delivery_texts.caption(backup, volume, ZONE)
         assert length(caption) <= CAPTION_LIMIT
         assert "1f" * 8 in caption
         assert "To restore" in caption
@@ -297,7 +316,7 @@ def test_every_caption_fits(number: int, total: int) -> None:
 
 def test_the_caption_of_a_good_backup_says_it_all() -> None:
     """Time, contents, ratio, databases, verdict, hash and how to restore."""
-    assert plain(TEXTS.caption(samples.backup(), samples.volume())).splitlines() == [
+    assert plain(delivery_texts.caption(samples.backup(), samples.volume(), ZONE)).splitlines() == [
         "✅ Backup of 13 Jul 2026, 14:00 Europe/Berlin (12:00 UTC)",
         "2 databases, 2.3 MB → 762 KB (32 %)",
         "✅ users.db · 1.1 MB",
@@ -313,9 +332,9 @@ def test_what_a_database_holds_amiss_is_a_warning_in_caption_and_chat() -> None:
     rules = "Rows break a rule of their table: CHECK constraint failed in child."
     flawed = samples.database("shop.db", foreign_key_violations=3, warning=rules)
     backup = samples.backup(databases=(samples.database(), flawed))
-    for told in (TEXTS.caption(backup, samples.volume()), TEXTS.result(backup, (), NOW)):
+    for told in (delivery_texts.caption(backup, samples.volume(), ZONE), run_texts.result(backup, (), NOW, ZONE)):
         assert f"⚠️ shop.db · 1.1 MB · 3 rows with a broken foreign key · {rules}" in plain(told)
-    assert plain(TEXTS.caption(backup, samples.volume())).startswith("⚠️")
+    assert plain(delivery_texts.caption(backup, samples.volume(), ZONE)).startswith("⚠️")
     restored = RestoredDatabase(
         name="a.db", target=Path("/srv/a.db"), method=RestoreMethod.INTO_LIVE, rows=(("a", 5), ("b", -1)), checked=False
     )
@@ -327,10 +346,10 @@ def test_what_a_database_holds_amiss_is_a_warning_in_caption_and_chat() -> None:
 def test_a_backup_with_gaps_is_loud_in_every_volume() -> None:
     """Skipped databases are named under each volume, the others under the first one only."""
     many = samples.backup(skipped=tuple(samples.skipped(f"shop{number}.db") for number in range(12)))
-    assert plain(TEXTS.caption(many, samples.volume())).count(".db: damaged") == 12
+    assert plain(delivery_texts.caption(many, samples.volume(), ZONE)).count(".db: damaged") == 12
     backup = samples.backup(skipped=(samples.skipped(),))
     for number in (1, 2):
-        caption = plain(TEXTS.caption(backup, samples.volume(number, 2)))
+        caption = plain(delivery_texts.caption(backup, samples.volume(number, 2), ZONE))
         assert caption.startswith("⚠️")
         assert f"Volume {number} of 2" in caption
         assert "❌ shop.db: It is damaged" in caption
@@ -348,7 +367,7 @@ def test_a_backup_with_gaps_is_loud_in_every_volume() -> None:
 )
 def test_the_three_states(state: ServiceState, word: str) -> None:
     """Each state has its word and its mark, on the first line; here, a recipient is still owed."""
-    assert word in plain(TEXTS.status(samples.status(state=state))).splitlines()[0]
+    assert word in plain(status_texts.status(samples.status(state=state), ZONE)).splitlines()[0]
 
 
 def test_status_puts_trouble_first() -> None:
@@ -357,7 +376,7 @@ def test_status_puts_trouble_first() -> None:
     bad = DatabaseStatus(
         name="shop.db", path="/srv", bytes=None, last=samples.backup(), verdict=None, trouble="It is damaged."
     )
-    shown = plain(TEXTS.status(samples.status(databases=(*good, bad)))).splitlines()
+    shown = plain(status_texts.status(samples.status(databases=(*good, bad)), ZONE)).splitlines()
     lines = [line for line in shown if ".db" in line]
     assert lines[0] == "❌ shop.db: It is damaged. · last good 37 min ago"
     assert lines[1] == "✅ users.db · 1.1 MB · 37 min ago"
@@ -368,14 +387,14 @@ def test_a_database_that_is_configured_no_longer_is_no_trouble() -> None:
     last = samples.backup()
     retired = DatabaseStatus(name="old.db", path="/srv", bytes=None, last=last, verdict=Verdict.OK, retired=True)
     seen = samples.status(databases=(retired, *samples.status().databases))
-    lines = [line for line in plain(TEXTS.status(seen)).splitlines() if ".db" in line]
+    lines = [line for line in plain(status_texts.status(seen, ZONE)).splitlines() if ".db" in line]
     assert lines[-1] == "▪️ old.db · no longer among DATABASES · last backed up 37 min ago"
-    assert "old.db" not in plain(TEXTS.health(samples.health(status=seen)))
+    assert "old.db" not in plain(health_texts.health(samples.health(status=seen), ZONE))
 
 
 def test_a_newer_failed_run_stands_above_the_last_good_backup() -> None:
     """A good backup from before does not hide that the newest run failed."""
-    shown = plain(TEXTS.status(samples.status(latest=samples.failed())))
+    shown = plain(status_texts.status(samples.status(latest=samples.failed()), ZONE))
     assert shown.index("The newest run failed") < shown.index("Last good backup")
     assert "The disk is full." in shown
 
@@ -385,7 +404,7 @@ def test_status_before_the_first_backup() -> None:
     empty = samples.status(
         latest=None, latest_proven=None, latest_deliveries=(), databases=(), day=SuccessRate(ok=0, total=0)
     )
-    shown = plain(TEXTS.status(empty))
+    shown = plain(status_texts.status(empty, ZONE))
     assert "No good backup yet." in shown
     assert "No database is configured yet." in shown
     assert "last 24 h no runs" in shown
@@ -395,10 +414,12 @@ def test_health_is_as_bad_as_its_worst_part() -> None:
     """All is well only where everything is; a nearly full disk is a warning, no Telegram is wrong."""
     well = samples.status(latest_deliveries=(), recipients=())
     fine = samples.health(status=well, recipients=())
-    assert "All is well" in TEXTS.health(fine)
-    assert "Something needs a look" in TEXTS.health(replace(fine, days_until_full=2.5))
-    assert "Something is wrong" in TEXTS.health(replace(fine, telegram_trouble="It can't be reached."))
-    assert "Something is wrong" in TEXTS.health(replace(fine, status=replace(well, state=ServiceState.UNKNOWN)))
+    assert "All is well" in health_texts.health(fine, ZONE)
+    assert "Something needs a look" in health_texts.health(replace(fine, days_until_full=2.5), ZONE)
+    assert "Something is wrong" in health_texts.health(replace(fine, telegram_trouble="It can't be reached."), ZONE)
+    assert "Something is wrong" in health_texts.health(
+        replace(fine, status=replace(well, state=ServiceState.UNKNOWN)), ZONE
+    )
 
 
 def test_a_result_never_says_delivered_where_it_is_not() -> None:
@@ -406,7 +427,7 @@ def test_a_result_never_says_delivered_where_it_is_not() -> None:
 
     def headline(**changes: Any) -> str:
         backup = samples.backup(**changes.pop("backup", {}))
-        return plain(TEXTS.result(backup, changes["deliveries"], NOW)).splitlines()[0]
+        return plain(run_texts.result(backup, changes["deliveries"], NOW, ZONE)).splitlines()[0]
 
     assert headline(deliveries=(samples.delivery(1),)) == "✅ Backup done"
     assert headline(deliveries=(samples.MUST_START,)) == "⚠️ Backup stored, but not with everybody"

@@ -15,7 +15,7 @@ from aiogram.types import CallbackQuery, InlineKeyboardMarkup, LinkPreviewOption
 from bot.clock import Clock
 from bot.services.concurrency.tickets import Tickets
 from bot.services.telegram.refusals import GONE_MESSAGES
-from bot.texts import ANSWER_LIMIT, cut
+from bot.texts.markup import ANSWER_LIMIT, cut
 
 EDITABLE_FOR = timedelta(hours=48)
 """A message older than this lies far up in the chat: its button is answered at the bottom, in a new message."""

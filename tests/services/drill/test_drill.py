@@ -26,7 +26,9 @@ from bot.services.drill.drill import rehearse
 from bot.services.fetch.fetch import UnreachableError
 from bot.services.manager import Courier
 from bot.services.recovery.document import DOCUMENT_NAME
-from bot.texts import Texts
+from bot.texts import health as health_texts
+from bot.texts import history as history_texts
+from bot.texts import status as status_texts
 from tests.world.archives import write_sources
 from tests.world.databases import damage, make_database, write_env
 from tests.world.recovery import changed
@@ -61,10 +63,10 @@ async def test_the_newest_backup_is_proven_from_telegram(courier: Courier, stand
     assert standin.calls_of("download", ok=True)
     status = await courier.manager.status()
     assert status.restore_proven == status.last_drill == drill
-    texts = Texts(timezone=courier.settings.timezone)
-    assert "Restore last proven just now, from Telegram" in texts.status(status)
-    assert "Restore last proven just now, from Telegram" in texts.health(await courier.manager.health())
-    assert "Restore proven" in texts.details(await courier.manager.details(backup.id), status.now)
+    zone = courier.settings.timezone
+    assert "Restore last proven just now, from Telegram" in status_texts.status(status, zone)
+    assert "Restore last proven just now, from Telegram" in health_texts.health(await courier.manager.health(), zone)
+    assert "Restore proven" in history_texts.details(await courier.manager.details(backup.id), status.now, zone)
     assert len(ann.messages) == before
     assert list(courier.store.work.iterdir()) == []
 
@@ -79,11 +81,11 @@ async def test_a_flipped_byte_in_telegram_is_caught_and_alarmed(courier: Courier
     await courier.alarm_loop.deliver()
     assert "Test-restore failed" in ann.last.text
     assert not ann.last.silent
-    texts = Texts(timezone=courier.settings.timezone)
+    zone = courier.settings.timezone
     status = await courier.manager.status()
     assert status.restore_proven is None
-    assert f"Test-restore of backup {backup.id} failed" in texts.status(status)
-    assert "Something is wrong" in texts.health(await courier.manager.health())
+    assert f"Test-restore of backup {backup.id} failed" in status_texts.status(status, zone)
+    assert "Something is wrong" in health_texts.health(await courier.manager.health(), zone)
     assert "test-restore from telegram failed" in (await courier.catalogue.backups.get(backup.id)).note
 
 

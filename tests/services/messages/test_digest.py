@@ -10,7 +10,9 @@ from bot.errors import NothingToBackUpError
 from bot.models import BackupState, DeliveryState, MessageMode, Trigger
 from bot.services.messages.digest import Digest
 from bot.services.messages.maintenance import day_bounds
-from bot.texts import MESSAGE_LIMIT, Texts, length
+from bot.texts import digest as digest_texts
+from bot.texts import history as history_texts
+from bot.texts.markup import MESSAGE_LIMIT, length
 from tests.services.messages.samples import NOON, backup
 from tests.world.messages import MakeHouse, archives, texts
 
@@ -52,8 +54,8 @@ async def test_what_was_not_sent_by_choice_is_listed_with_its_reason(make_house:
         12: (DeliveryState.NOT_DUE, "trouble only was chosen there"),
     }
     assert second.state is BackupState.DELIVERED
-    shown = Texts(timezone=house.courier.settings.timezone).details(
-        await house.courier.manager.details(second.id), house.now
+    shown = history_texts.details(
+        await house.courier.manager.details(second.id), house.now, house.courier.settings.timezone
     )
     assert "Delivered to 1 of 1, not due to 1" in shown
     assert "🔕 12: not sent, trouble only was chosen there" in shown
@@ -167,6 +169,6 @@ def test_a_digest_of_many_runs_fits_into_a_message() -> None:
     """A run every five minutes makes 288 lines: the newest are shown, the others counted."""
     runs = tuple(backup(n, NOON + timedelta(minutes=5 * n), **{f"a{'x' * 200}": "a"}) for n in range(288, 0, -1))
     digest = Digest(day=NOON.date(), runs=runs, received=frozenset({288}), databases=frozenset({"<b>" * 50}))
-    html = Texts(timezone=ZoneInfo("UTC")).digest(digest)
+    html = digest_texts.digest(digest, ZoneInfo("UTC"))
     assert length(html) <= MESSAGE_LIMIT
     assert "and 188 more" in html

@@ -7,7 +7,7 @@ import pytest
 from bot.demo.stand_in import faults
 from bot.demo.stand_in.state import Message
 from bot.models import Trigger
-from bot.texts import Texts
+from bot.texts import history as history_texts
 from tests.world.messages import House, MakeHouse, archives
 
 
@@ -40,9 +40,9 @@ async def test_hourly_archives_leave_and_the_way_back_stays(make_house: MakeHous
     assert drill is not None
     assert (drill.ok, drill.source) == (True, "telegram")
     gone = await house.courier.manager.details(5)
-    sentences = Texts(timezone=house.courier.settings.timezone)
-    assert "since tidied away" in sentences.details(gone, house.now)
-    assert "No chat has a copy of it any more" in sentences.confirm_delete(gone, house.now)
+    zone = house.courier.settings.timezone
+    assert "since tidied away" in history_texts.details(gone, house.now, zone)
+    assert "No chat has a copy of it any more" in history_texts.confirm_delete(gone, house.now, zone)
 
 
 async def test_nothing_is_tidied_by_default(make_house: MakeHouse) -> None:

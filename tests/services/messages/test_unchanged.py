@@ -10,7 +10,8 @@ import pytest
 from bot.app.service import open_courier
 from bot.models import BackupState, Condition, DeliveryState, MessageMode, Trigger
 from bot.services.status.verdict import backup_condition
-from bot.texts import Texts
+from bot.texts import history as history_texts
+from bot.texts import status as status_texts
 from tests.world.messages import House, MakeHouse, archives, texts
 
 
@@ -49,7 +50,7 @@ async def test_note_edits_one_line_below_the_archive_that_still_holds(make_house
     assert len(archives(house.ann)) == 3
     kept = await house.courier.manager.details(2)
     assert {row.state for row in kept.deliveries} == {DeliveryState.NOT_DUE}
-    shown = Texts(timezone=house.courier.settings.timezone).details(kept, house.now)
+    shown = history_texts.details(kept, house.now, house.courier.settings.timezone)
     assert "byte for byte as in backup 1" in shown
     assert "🔕 11: not sent, unchanged since backup 1, which is there" in shown
     assert kept.backup.on_disk
@@ -67,9 +68,9 @@ async def test_skip_keeps_one_archive_and_the_proof_moves_on(make_house: MakeHou
     assert status.latest_proven.id == last.id
     assert backup_condition(status) is Condition.GOOD
     assert (status.day.ok, status.day.total) == (5, 5)
-    sentences = Texts(timezone=house.courier.settings.timezone)
-    assert "byte for byte as in backup 1, whose archive is the one that is kept" in sentences.status(status)
-    details = sentences.details(await house.courier.manager.details(last.id), house.now)
+    zone = house.courier.settings.timezone
+    assert "byte for byte as in backup 1, whose archive is the one that is kept" in status_texts.status(status, zone)
+    details = history_texts.details(await house.courier.manager.details(last.id), house.now, zone)
     assert "Nothing to keep: backup 1 holds the same" in details
     assert "stays in the chats" not in details
     assert [b.backup.id for b in await house.courier.housekeeping.plan_prune() if b.keep] == [1]

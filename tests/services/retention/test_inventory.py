@@ -16,7 +16,7 @@ from bot.services.concurrency.abort import Abort
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import find_source
 from bot.services.retention.housekeeping import CLOCK_DOUBTED
-from bot.texts import Texts
+from bot.texts import history as history_texts
 from tests.world.catalogue import House
 
 HOUR = timedelta(hours=1)
@@ -65,7 +65,7 @@ async def test_a_lost_archive_does_not_let_the_last_good_one_go(house: House, sp
         assert kept[first.id] == "the last good backup of x.db"
         assert kept[newest.id] == "the newest proven backup"
         assert kept.get(second.id, "damaged: counts as no backup") == "damaged: counts as no backup"
-        words = Texts(timezone=courier.settings.timezone).details(await courier.manager.details(second.id), house.now)
+        words = history_texts.details(await courier.manager.details(second.id), house.now, courier.settings.timezone)
         assert ("is gone from" if spoil is delete else "is damaged") in words
         lost = await courier.catalogue.backups.select(on_disk_only=True, gone_too=True)
         assert {b.id for b in lost if b.fault} == {second.id}

@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 
 from bot.models import Volume
 from bot.services.sealing.keys import BY_PASSPHRASE, UNKNOWN
-from bot.texts import CAPTION_LIMIT, Texts, length
+from bot.texts import delivery as delivery_texts
 from bot.texts.backups import seal_line
+from bot.texts.markup import CAPTION_LIMIT, length
 from tests.world.samples import backup
 
-TEXTS = Texts(timezone=ZoneInfo("UTC"))
+ZONE = ZoneInfo("UTC")
 
 
 def test_a_caption_with_many_keys_stays_within_telegrams_limit() -> None:
@@ -22,7 +23,7 @@ def test_a_caption_with_many_keys_stays_within_telegrams_limit() -> None:
     archive = Path("/srv") / sealed.archive_name
     for total in (1, 7):
         volume = Volume(archive=archive, name=archive.name, number=1, total=total, offset=0, bytes=100)
-        caption = TEXTS.caption(sealed, volume)
+        caption = delivery_texts.caption(sealed, volume, ZONE)
         assert length(caption) <= CAPTION_LIMIT
         assert "Sealed for <code>2991-807F-48BF-E808, 2991" in caption
         assert "age -d -o backup.zip" in caption

@@ -10,10 +10,13 @@ import pytest
 
 from bot.models import Alarm, BackupState, Condition, Drill, DrillSource, Override, ServiceState, Status, Verdict
 from bot.services.status.verdict import condition_of
-from bot.texts import Texts, plain
+from bot.texts import health as health_texts
+from bot.texts import restore_points as point_texts
+from bot.texts import status as status_texts
+from bot.texts.markup import plain
 from tests.world import samples
 
-TEXTS = Texts(timezone=samples.BERLIN)
+ZONE = samples.BERLIN
 NOW = samples.NOW
 PAUSED = {
     "state": ServiceState.STOPPED,
@@ -53,10 +56,10 @@ def good(**fields: Any) -> Status:
 def test_every_screen_is_headed_by_the_worst(seen: Status, condition: Condition, says: str) -> None:
     """Status, menu, pinned message and health agree."""
     assert condition_of(seen) is condition
-    assert plain(TEXTS.status(seen)).startswith(f"📊 {says}")
-    assert plain(TEXTS.backup_menu(seen)).splitlines()[0].endswith(says)
-    assert plain(TEXTS.pinned_caption(seen, ())).startswith(f"📌 {says.replace('today', '13 Jul 2026,')}")
-    health = plain(TEXTS.health(samples.health(status=seen, recipients=())))
+    assert plain(status_texts.status(seen, ZONE)).startswith(f"📊 {says}")
+    assert plain(status_texts.backup_menu(seen, ZONE)).splitlines()[0].endswith(says)
+    assert plain(point_texts.pinned_caption(seen, (), ZONE)).startswith(f"📌 {says.replace('today', '13 Jul 2026,')}")
+    health = plain(health_texts.health(samples.health(status=seen, recipients=()), ZONE))
     head = {Condition.GOOD: "✅ All is well", Condition.LOOK: "⚠️ Something", Condition.WRONG: "❌ Something is wrong"}
     assert (says if says.startswith("⏸") and "look" not in says else head[condition]) in health.splitlines()[0]
 
@@ -72,8 +75,8 @@ def test_what_could_not_be_checked_is_not_good() -> None:
 
 def test_health_marks_each_part_as_the_verdict_does() -> None:
     """Too old is no tick, nor is a disk about which an alarm is open."""
-    told = plain(TEXTS.health(samples.health(status=good(stale=True, alarms=(ALARM,)))))
+    told = plain(health_texts.health(samples.health(status=good(stale=True, alarms=(ALARM,))), ZONE))
     assert "❌ Last good backup: 37 min ago, too old" in told
     assert "❌ Disk: 12 GB free of 40 GB, nearly full" in told
-    told = plain(TEXTS.health(samples.health(status=good(latest=LESS, latest_proven=LESS))))
+    told = plain(health_texts.health(samples.health(status=good(latest=LESS, latest_proven=LESS)), ZONE))
     assert "❌ Last good backup: 37 min ago, without 1 database" in told

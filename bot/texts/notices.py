@@ -1,0 +1,48 @@
+"""The notices that services send by themselves, in the time zone of the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from bot.models import Alarm, Override
+from bot.services.messages.digest import Digest, UnchangedNote
+from bot.texts import alarms, digest, schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeTexts:
+    """What alarms, the timetable and the chats' maintenance ask for."""
+
+    timezone: ZoneInfo
+
+    def alarm(self, alarm: Alarm, now: datetime, reminder: timedelta) -> str:
+        return alarms.alarm(alarm, now, reminder, self.timezone)
+
+    def alarm_over(self, alarm: Alarm) -> str:
+        return alarms.alarm_over(alarm, self.timezone)
+
+    def alarm_recovered(self, alarm: Alarm) -> str:
+        return alarms.alarm_recovered(alarm)
+
+    def alarm_moved(self, alarm: Alarm) -> str:
+        return alarms.alarm_moved(alarm)
+
+    def digest(self, day: Digest) -> str:
+        return digest.digest(day, self.timezone)
+
+    def unchanged_note(self, note: UnchangedNote) -> str:
+        return digest.unchanged_note(note, self.timezone)
+
+    def schedule_changed(
+        self, expression: str, before: str, runs: Sequence[datetime], actor: str, now: datetime
+    ) -> str:
+        return schedule.schedule_changed(expression, before, runs, actor=actor, now=now, timezone=self.timezone)
+
+    def paused(self, paused: Override, now: datetime) -> str:
+        return schedule.paused(paused, now, self.timezone)
+
+    def resumed(self, runs: Sequence[datetime], actor: str, now: datetime) -> str:
+        return schedule.resumed(runs, actor, now, self.timezone)
