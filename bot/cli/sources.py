@@ -133,17 +133,13 @@ async def open_source(
         yield await _source_here(wanted, context)
         return
     async with private_folder(context.store.work) as room:
-        if wanted.from_store:
-            async with open_place(settings, from_store=wanted.from_store) as place:
-                point = wanted.choose_from(await place.find(), place)
-                file = await fetch(place, point, room, settings, abort=abort, quiet=quiet)
-            backup = await context.catalogue.restore_points.backup_of(point)
-        else:
-            which = _one_in_chat(wanted, settings)
-            backup, point = await choose_in_chat(context.catalogue, which, at=wanted.at)
-            async with open_place(settings) as place:
-                file = await fetch(place, point, room, settings, abort=abort, quiet=quiet)
-        yield RestoreSource(files=(file,), backup=backup)
+        point = None
+        if wanted.from_telegram:
+            point = await choose_in_chat(context.catalogue, _one_in_chat(wanted, settings), at=wanted.at)
+        async with open_place(settings, from_store=wanted.from_store) as place:
+            point = point or wanted.choose_from(await place.find(), place)
+            file = await fetch(place, point, room, settings, abort=abort, quiet=quiet)
+        yield RestoreSource(files=(file,), backup=await context.catalogue.restore_points.backup_of(point))
 
 
 def _one_in_chat(wanted: Wanted, settings: Settings) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 import re
+from collections.abc import Iterable
 
-from bot.config.apprise import has_apprise, unusable
 from bot.config.values import raise_all, split_url
 from bot.errors import how_to_install
 from bot.journal.redaction import redact
@@ -41,13 +43,28 @@ def faults_of_phones(text: str) -> list[str]:
     """Return a fault for each address that apprise does not know, or one that it is not installed."""
     if not text:
         return []
-    if not has_apprise():
+    if importlib.util.find_spec("apprise") is None:
         return [f"NOTIFY_URLS needs the package apprise: run {how_to_install('phones')}."]
     return [
         f"NOTIFY_URLS holds as number {position} an address that apprise can't use: compare it with the list at "
         "https://github.com/caronc/apprise/wiki."
         for position in unusable(split_urls(text))
     ]
+
+
+def unusable(urls: Iterable[str]) -> tuple[int, ...]:
+    """Return the positions, from 1, of the addresses that apprise can't use."""
+    from apprise import Apprise  # noqa: PLC0415 - 0.2 s, and optional
+
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its complaints repeat the address
+    return tuple(position for position, url in enumerate(urls, 1) if not _is_usable(Apprise, url))
+
+
+def _is_usable(apprise: type, url: str) -> bool:
+    try:
+        return apprise().add(url) is True
+    except Exception:  # a plugin that stumbles over an address can't use it
+        return False
 
 
 def heartbeat_url(text: str) -> str:

@@ -7,17 +7,14 @@ from cronsim import CronSim, CronSimError
 
 _EXAMPLE = "“0 * * * *” is every hour on the hour, “30 3 * * *” every day at 03:30"
 
-
+# What each field is called, here and by cronsim, and what stands in it.
 _FIELDS = (
-    ("minute", "0–59", 60),
-    ("hour", "0–23", 24),
-    ("day of the month", "1–31", 31),
-    ("month", "1–12", 12),
-    ("day of the week", "0–7 or SUN–SAT", 7),
+    ("minute", "Bad minute", "0–59", 60),
+    ("hour", "Bad hour", "0–23", 24),
+    ("day of the month", "Bad day-of-month", "1–31", 31),
+    ("month", "Bad month", "1–12", 12),
+    ("day of the week", "Bad day-of-week", "0–7 or SUN–SAT", 7),
 )
-
-
-_CRONSIM_FAULTS = ("Bad minute", "Bad hour", "Bad day-of-month", "Bad month", "Bad day-of-week")
 
 
 def validate_expression(expression: str) -> str:
@@ -28,16 +25,14 @@ def validate_expression(expression: str) -> str:
     """
     parts = expression.split()
     if len(parts) != len(_FIELDS):
-        message = (
+        raise ValueError(
             f"“{expression}” has {len(parts)} field{'' if len(parts) == 1 else 's'}; a schedule has five: minute, "
             f"hour, day of the month, month and day of the week. {_EXAMPLE}."
         )
-        raise ValueError(message)
-    for (field, _, span), part in zip(_FIELDS, parts, strict=True):
+    for (field, _, _, span), part in zip(_FIELDS, parts, strict=True):
         for step in re.findall(r"/(\d+)", part):
             if int(step) >= span:
-                message = f"“{expression}”: the {field} “{part}” can't go in steps of {step}. {_EXAMPLE}."
-                raise ValueError(message)
+                raise ValueError(f"“{expression}”: the {field} “{part}” can't go in steps of {step}. {_EXAMPLE}.")
     try:
         next(CronSim(expression, datetime(2024, 1, 1, tzinfo=UTC)))
     except (CronSimError, StopIteration) as error:
@@ -46,9 +41,9 @@ def validate_expression(expression: str) -> str:
 
 
 def _fault(expression: str, parts: list[str], said: str) -> str:
-    place = _CRONSIM_FAULTS.index(said) if said in _CRONSIM_FAULTS else None
-    if place is not None:
-        field, allowed, _ = _FIELDS[place]
+    for place, (field, fault, allowed, _) in enumerate(_FIELDS):
+        if said != fault:
+            continue
         alone = " ".join(part if number == place else "*" for number, part in enumerate(parts))
         try:
             CronSim(alone, datetime(2024, 1, 1, tzinfo=UTC))

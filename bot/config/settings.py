@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from bot.config import alarms, destinations, sealing, telegram, values
 from bot.config.secrets import Secret
 from bot.config.sources import FoundIn, Given, gather
-from bot.config.zone import ask_for_zone, machine_zone, time_zone
+from bot.config.zone import machine_zone, time_zone
 from bot.errors import SettingsError, how_to_install
 from bot.journal.redaction import redact
 from bot.models import CheckMethod, Compression, Recipient, WhenUnchanged
@@ -79,7 +79,7 @@ class Settings(BaseSettings):
 
     schedule: Annotated[str, BeforeValidator(values.cron_expression)] = "0 * * * *"
     drill_schedule: Annotated[str, BeforeValidator(values.cron_expression_or_off)] = "30 4 * * *"
-    timezone: Annotated[ZoneInfo, BeforeValidator(time_zone)] = Field(default_factory=machine_zone)
+    timezone: Annotated[ZoneInfo, BeforeValidator(time_zone)] = Field(default_factory=lambda: machine_zone()[0])
 
     retry_attempts: _Count = 3
     retry_delay: Annotated[float, BeforeValidator(values.seconds(86_400))] = 5
@@ -251,7 +251,7 @@ def load_settings(
     DATABASES; what is given must be right all the same. Raises SettingsError with all faults at once, secrets in none.
     """
     given = gather(_VARIABLES.values(), SECRET_FILES, environment=os.environ, env_file=env_file)
-    if "TIMEZONE" not in given.texts and (fault := ask_for_zone()[1]):
+    if "TIMEZONE" not in given.texts and (fault := machine_zone()[1]):
         warning = f"The machine's time zone can't be told ({fault}), so all times are UTC: set TIMEZONE."
         given = replace(given, warnings=(*given.warnings, warning))
     for name, secret in _SECRETS.items():

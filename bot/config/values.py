@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from bot.config.cron import validate_expression
 from bot.models import Recipient
 
 # The values of .env.example that nobody can use.
@@ -145,8 +146,6 @@ def folder(value: Any) -> Path:
 
 
 def cron_expression(value: Any) -> str:
-    from bot.config.cron import validate_expression  # noqa: PLC0415 - it brings aiocron along
-
     try:
         return validate_expression(str(value))
     except ValueError as error:

@@ -36,13 +36,8 @@ def time_zone(value: Any) -> ZoneInfo:
         raise ValueError(f"is {text!r}, not the IANA name of a time zone: {mend}") from None
 
 
-def machine_zone() -> ZoneInfo:
-    """Return the machine's time zone, UTC when it is unknown or set in two ways that disagree."""
-    return ask_for_zone()[0]
-
-
-def ask_for_zone() -> tuple[ZoneInfo, str]:
-    """Return the machine's time zone, or UTC and what is wrong with the machine's own settings."""
+def machine_zone() -> tuple[ZoneInfo, str]:
+    """Return the machine's time zone; UTC and what is wrong where it is unknown or set in two ways that disagree."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:

@@ -161,8 +161,7 @@ class BackupTable(BackupRows):
             latest = await self._latest(f"{_GOOD} AND {_SOUND}") or await self._latest(_GOOD)
             latest = latest or await self._latest(f"archive_sha256 <> '' AND {ORDINARY}")
             if latest is None:
-                message = "There is no proven backup yet."
-                raise NotFoundError(message)
+                raise NotFoundError("There is no proven backup yet.")
             return latest
         if re.fullmatch(r"#?[0-9]{1,18}", asked):
             backups = await self._backups([int(asked.removeprefix("#"))])
@@ -254,8 +253,7 @@ class BackupTable(BackupRows):
                 message = f"{len(same)} backups begin with “{asked}”: {names}{', …' if len(same) > 5 else ''}"
                 raise NotFoundError(message, hint="Name one of them by its whole name or its id.")
         if not same:
-            message = f"There is no backup “{asked}”."
-            raise NotFoundError(message, hint="The list of backups shows ids and names.")
+            raise NotFoundError(f"There is no backup “{asked}”.", hint="The list of backups shows ids and names.")
         return int(max(same, key=lambda row: bool(row["on_disk"]))["id"])
 
     async def _latest(self, condition: str) -> Backup | None:

@@ -114,8 +114,7 @@ class CatalogueConnection:
     async def transaction(self, begin: str) -> AsyncIterator[None]:
         """Begin, then commit or roll back. Raises CatalogueError or NoSpaceError for what SQLite refuses."""
         if self._closed:
-            message = f"The catalogue {self.path.name} is closed."
-            raise CatalogueError(message)
+            raise CatalogueError(f"The catalogue {self.path.name} is closed.")
         try:
             await self.execute(begin)
             yield

@@ -22,8 +22,7 @@ as_time = datetime.fromisoformat
 def as_text(at: datetime) -> str:
     """Return an aware instant as ISO text in UTC of one fixed length, so that texts sort as the instants do."""
     if at.tzinfo is None:
-        message = f"{at.isoformat()} says no time zone"
-        raise ValueError(message)
+        raise ValueError(f"{at.isoformat()} says no time zone")
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 

@@ -19,12 +19,11 @@ async def point_of(catalogue: Catalogue, backup: Backup) -> RestorePoint | None:
     return None
 
 
-async def choose_in_chat(
-    catalogue: Catalogue, which: str = "latest", *, at: datetime | None = None
-) -> tuple[Backup, RestorePoint]:
-    """Return the backup that is meant: the newest that Telegram holds, at `at` or before, or the one that is named.
+async def choose_in_chat(catalogue: Catalogue, which: str = "latest", *, at: datetime | None = None) -> RestorePoint:
+    """Return what it takes to fetch the backup that is meant.
 
-    A safety copy is only fetched when it is named. Raises `NotFoundError`.
+    That is the newest that Telegram holds, at `at` or before, or the one that is named. A safety copy is only fetched
+    when it is named. Raises `NotFoundError`.
     """
     if at is None and which.strip().casefold() != "latest":
         backup = await catalogue.backups.find(which)
@@ -34,11 +33,11 @@ async def choose_in_chat(
                 f"Backup {backup.id} can't be fetched from Telegram: it was not delivered there, or not in full.",
                 hint="Restore it from the disk, or save its files from the chat and restore from those.",
             )
-        return backup, point
+        return point
     for point in await catalogue.restore_points.select():
         found = await catalogue.restore_points.backup_of(point) if at is None or point.at <= at else None
         if found is not None and found.trigger is not Trigger.SAFETY:
-            return found, point
+            return point
     when = f" of {at:%Y-%m-%d %H:%M:%S} or before" if at else ""
     raise NotFoundError(
         f"No backup{when} is known to be whole in Telegram.",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config.apprise import unusable
+from bot.config.alarms import unusable
 from bot.demo.stand_in.standin import StandIn
 from bot.journal.redaction import redact
 from bot.services.alarms.apprise import in_a_thread

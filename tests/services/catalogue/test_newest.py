@@ -87,7 +87,7 @@ async def test_the_chat_and_recovery_choose_as_the_disk_does(tmp_path: Path) -> 
     old, new, wrong = (point(NOW + timedelta(hours=hours)) for hours in (-5, -1, 30_000))
     async with await Catalogue.open(tmp_path / "catalogue.db", clock=lambda: NOW) as catalogue:
         await catalogue.restore_points.learn([old, wrong, new])
-        assert (await choose_in_chat(catalogue))[1].archive == new.archive
+        assert (await choose_in_chat(catalogue)).archive == new.archive
         assert (await catalogue.restore_points.select(limit=1))[0].archive == new.archive
         assert [p.archive for p in await catalogue.restore_points.last_by_database()] == [new.archive]
     told: list[str] = []
