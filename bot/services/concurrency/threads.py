@@ -6,10 +6,10 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import settled
@@ -53,19 +53,6 @@ async def run_to_end(work: Callable[[], T], *, stop: Callable[[], object]) -> T:
     future = asyncio.get_running_loop().run_in_executor(executor, work)
     executor.shutdown(wait=False)
     return await settled(future, stop=stop)
-
-
-async def run_in_loop(work: Callable[[], Coroutine[Any, Any, T]], *, stop: Callable[[], object]) -> T:
-    """Run `work` to its end as `run_to_end` does, in an event loop of its own, which nobody else can cancel.
-
-    Raises `OSError` where this process may not open the files that a loop and a database need.
-    """
-
-    def run() -> T:
-        require_descriptors()
-        return asyncio.run(work())
-
-    return await run_to_end(run, stop=stop)
 
 
 def require_descriptors() -> None:

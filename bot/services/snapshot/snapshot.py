@@ -15,7 +15,7 @@ from bot.clock import Clock, utc_now
 from bot.errors import CourierError, SnapshotError
 from bot.models import Database, ReportBytes, Skipped, SkipReason, Snapshot
 from bot.services.concurrency.abort import Abort
-from bot.services.concurrency.threads import run_in_loop, run_to_end
+from bot.services.concurrency.threads import require_descriptors, run_to_end
 from bot.services.files.space import SPARE_BYTES
 from bot.services.snapshot.copying import Copying
 from bot.services.snapshot.sqlite_errors import no_space, unforeseen
@@ -86,10 +86,15 @@ async def take_snapshot(
         allow_journal_recovery=allow_journal_recovery,
         clock=clock,
     )
-    try:
+
+    def copy() -> Snapshot:
         # A loop of its own: closing a connection under a running backup would crash the process, and asyncio.run()
         # cancels every task of its loop when it ends.
-        return await run_in_loop(copying.run, stop=own.set)
+        require_descriptors()
+        return asyncio.run(copying.run())
+
+    try:
+        return await run_to_end(copy, stop=own.set)
     except BaseException as error:
         budget.release(file)
         with suppress(OSError):  # the work folder is swept at the next start
