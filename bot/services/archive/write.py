@@ -22,12 +22,11 @@ from bot.services.concurrency.memory import give_memory_back, keep_memory_flat
 from bot.services.concurrency.nursery import beside
 from bot.services.concurrency.threads import gentle_threads, in_thread, step_by_step
 from bot.services.files.part_file import PartFile
+from bot.services.files.private_file import PIECE
 from bot.services.sealing.age import Sealing
 from bot.services.sealing.keys import Seal
 from bot.services.zip.deflate import CodecPolicy, Deflation, policy_for
 from bot.services.zip.records import STANDARD, Records, ZipEntry
-
-READ_AT_ONCE = 1 << 20
 
 
 def unseen(_done: int, _total: int) -> None:
@@ -193,7 +192,7 @@ def _read_again(archive: Archive, crc32: int, entries: Sequence[ZipEntry]) -> Ge
     fault = f"{archive.path.name} could not be proven after it got its name"
     try:
         with archive.path.open("rb", buffering=0) as file:
-            while piece := file.read(READ_AT_ONCE):
+            while piece := file.read(PIECE):
                 found_crc32 = isal_zlib.crc32(piece, found_crc32)
                 done += len(piece)
                 yield done

@@ -12,6 +12,7 @@ from bot.services.catalogue.backup_rows import A_RUN, BY_TIME, ORDINARY, BackupR
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL
 from bot.services.catalogue.values import as_time
+from bot.services.files.names import bare_name
 
 ALL = -1
 """The limit that returns every backup."""
@@ -241,7 +242,7 @@ class BackupTable(BackupRows):
         return await self._db.value(as_time, "SELECT min(started_at) FROM backups")
 
     async def _named(self, asked: str) -> int:
-        name = re.sub(r"\.\d{3,}$", "", asked)  # a volume's name means its archive
+        name = bare_name(asked)  # a volume's name means its archive
         digits = re.sub(r"\D", "", name.removeprefix("database_backup_"))
         rows = await self._db.rows(f"SELECT id, archive_name, on_disk FROM backups WHERE archive_name <> '' {BY_TIME}")
         same = [row for row in rows if row["archive_name"] == name]

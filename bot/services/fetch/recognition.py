@@ -9,13 +9,12 @@ import re
 from enum import StrEnum
 from pathlib import Path
 
-from bot.services.files.names import COPIED, bare_name
+from bot.services.files.names import COPIED, bare_name, is_called_sealed
 
 CLOUD_LIMIT = 20 * 1024 * 1024
 """Bytes of a file that Telegram's cloud lets a bot download at most (Bot API: getFile)."""
 
 _ZIP = re.compile(r"\.zip(?![a-z])", re.IGNORECASE)
-_SEALED = re.compile(r"\.age(?![a-z])", re.IGNORECASE)
 _DATABASE = re.compile(rf"\.(db|db3|sqlite|sqlite3|s3db|sl3)(-wal|-shm|-journal)?{COPIED}$", re.IGNORECASE)
 _CATALOGUE = re.compile(rf"\.json{COPIED}$", re.IGNORECASE)
 _NAMELESS = ("", ".bin", ".part", ".dat", ".tmp", ".download")
@@ -36,7 +35,7 @@ class Kind(StrEnum):
 def recognise(name: str, mime: str = "") -> Kind:
     """Return what a document calls itself, by its name and, where that says nothing, by its MIME type."""
     name = name.strip()
-    if _SEALED.search(name):
+    if is_called_sealed(name):
         return Kind.SEALED
     if _CATALOGUE.search(name):
         return Kind.CATALOGUE
@@ -50,7 +49,7 @@ def recognise(name: str, mime: str = "") -> Kind:
 def archive_meant(name: str) -> str:
     """Return the name that our archive has, of which this is the name of a copy or a volume; empty if of none."""
     found = _OUR_ARCHIVE.search(name)
-    return f"{found[0]}.zip{'.age' if _SEALED.search(name) else ''}" if found else ""
+    return f"{found[0]}.zip{'.age' if is_called_sealed(name) else ''}" if found else ""
 
 
 def begins_zip(file: Path) -> bool:

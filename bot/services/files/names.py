@@ -9,6 +9,7 @@ COPIED = r"(?:\s*\(\d{1,3}\))?"
 """What phones and browsers add to the second file of a name."""
 
 _VOLUME = re.compile(rf"\.(\d{{3,4}}){COPIED}$")
+_SEALED = re.compile(r"\.age(?![a-z])", re.IGNORECASE)
 _NUMBER = re.compile(r"\.(\d{3,4})(?!\d)")
 
 
@@ -32,3 +33,8 @@ def number_within(name: str) -> int | None:
 def bare_name(name: str) -> str:
     """Return a volume's name without its number: that of the archive, if it was not changed."""
     return _VOLUME.sub("", name.strip()) or name
+
+
+def is_called_sealed(name: str) -> bool:
+    """Tell by its name whether a file is a sealed archive, or a volume of one: only the first shows it by its bytes."""
+    return _SEALED.search(name) is not None

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bot.services.sealing.header import begins_sealed
+
 BY_PASSPHRASE = "a passphrase"  # noqa: S105 - a word for people
 UNKNOWN = "a key that is not known here"
 
@@ -70,7 +72,7 @@ def read_identity_file(path: Path) -> tuple[str, ...]:
         raise ValueError("does not exist: check the path.") from None
     except OSError as error:
         raise ValueError(f"can't be read ({error.strerror}): check the path and its permissions.") from None
-    if content.startswith((b"age-encryption.org/v1", b"-----BEGIN AGE ENCRYPTED FILE-----")):
+    if begins_sealed(content):
         raise ValueError(
             "is itself sealed by a passphrase: unseal it with age first, into a file that you delete later."
         )

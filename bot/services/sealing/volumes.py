@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from bot.errors import DamagedArchiveError, MissingVolumesError, UntrustedArchiveError
-from bot.services.files.names import number_within
+from bot.services.files.names import is_called_sealed, number_within
 from bot.services.sealing.header import is_sealed
 
 BRING_ALL = "Bring all volumes of the archive together, under the names they have in the chat."
 
-_SEALED_NAME = re.compile(r"\.age\b", re.IGNORECASE)
-
 
 def are_sealed(files: Sequence[Path]) -> bool:
     """Tell whether files are a sealed archive, or volumes of one whose first volume may be missing."""
-    return any(map(is_sealed, files)) or (bool(files) and all(_SEALED_NAME.search(file.name) for file in files))
+    return any(map(is_sealed, files)) or (bool(files) and all(is_called_sealed(file.name) for file in files))
 
 
 def arrange_sealed(files: Sequence[Path]) -> tuple[Path, ...]:
