@@ -14,6 +14,7 @@ from bot.errors import AbortedError, CourierError, NothingToBackUpError
 from bot.models import Archive, Backup, BackupState, Delivery, DeliveryState, Trigger
 from bot.services.archive.manifest import Manifest
 from bot.services.catalogue.catalogue import Catalogue
+from bot.services.concurrency.nursery import settled
 
 
 @asynccontextmanager
@@ -26,7 +27,7 @@ async def recorded(
     try:
         yield backup_id
     except BaseException as error:
-        await asyncio.shield(_record_failure(catalogue, backup_id, trigger, error))
+        await settled(_record_failure(catalogue, backup_id, trigger, error))
         raise
 
 
