@@ -15,6 +15,7 @@ from bot.clock import Clock, utc_now
 from bot.errors import CourierError, SnapshotError
 from bot.models import Database, ReportBytes, Skipped, SkipReason, Snapshot
 from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.nursery import side_by_side
 from bot.services.concurrency.threads import require_descriptors, run_to_end
 from bot.services.files.space import SPARE_BYTES
 from bot.services.snapshot.copying import Copying
@@ -144,16 +145,10 @@ async def take_snapshots(
             except SnapshotError as error:
                 outcomes[index] = error
 
-    async def take_all(indices: Sequence[int]) -> None:
-        endings = await asyncio.gather(*map(take, indices), return_exceptions=True)
-        for ending in endings:
-            if ending is not None:
-                raise ending
-
     try:
-        await take_all(range(len(databases)))
+        await side_by_side(*map(take, range(len(databases))))
         faults = [(index, found) for index, found in sorted(outcomes.items()) if isinstance(found, SnapshotError)]
-        await take_all([index for index, fault in faults if fault.reason is SkipReason.BUSY])
+        await side_by_side(*(take(index) for index, fault in faults if fault.reason is SkipReason.BUSY))
     except BaseException:
         files = [outcome.file for outcome in outcomes.values() if isinstance(outcome, Snapshot)]
         await run_to_end(partial(_remove, files), stop=lambda: None)

@@ -92,7 +92,8 @@ async def test_what_was_sealed_by_hand_is_restored(tmp_path: Path, room: Path) -
         (lambda content: content + b"\0", DamagedArchiveError, "cut off, or was changed"),
         (lambda content: content[:-9] + b"x" + content[-8:], DamagedArchiveError, "cut off, or was changed"),
         (lambda content: content[:40], DamagedArchiveError, "header is cut off"),
-        (lambda content: content.replace(b"/v1", b"/v2", 1), DamagedArchiveError, "does not begin as an age file"),
+        (lambda content: content.replace(b"/v1", b"/v2", 1), DamagedArchiveError, "of no version of the age format"),
+        (lambda content: b"A" + content[1:], DamagedArchiveError, "does not begin as an age file"),
     ],
 )
 async def test_what_was_changed_is_refused_and_leaves_nothing(
