@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
@@ -14,11 +15,14 @@ from bot.services.alarms.watchdog import Watchdog
 from bot.services.concurrency.nursery import Nursery
 from bot.services.manager import Courier
 from bot.services.schedule.scheduler import Scheduler
-from bot.services.schedule.sync import ScheduleSync
+from bot.services.schedule.timetable import SchedulePlan
 
 
 class PlannedRuns:
-    """The scheduler, in line with the timetable, and what it does when a run is due."""
+    """The scheduler, in line with the timetable whoever changes it, and what it does when a run is due.
+
+    What a pause left out, or what was missed while nothing ran, is made up for once, by one run.
+    """
 
     def __init__(
         self,
@@ -34,6 +38,7 @@ class PlannedRuns:
         `next_run_changed` follows each run, and each change of the schedule.
         """
         self._runs, self._restores, self._catalogue = courier.runs, courier.restores, courier.catalogue
+        self._timetable = courier.timetable
         self._watchdog, self._news = watchdog, courier.news
         self._settling = Nursery()
         self._started_at, self._next_run_changed = started_at, next_run_changed
@@ -44,18 +49,55 @@ class PlannedRuns:
             clock=clock,
             on_skipped=_tell_of_overlap,
         )
-        self._following = ScheduleSync(courier.timetable, courier.catalogue, self.scheduler)
+        self._paused: tuple[datetime | None] | None = None  # the end of the pause that the scheduler keeps
+        self._caught_up: datetime | None = None
+        self._begun: datetime | None = None
+        self._one_at_a_time = asyncio.Lock()
 
     async def start(self) -> None:
-        """Begin, with the run that was missed while nothing ran."""
-        last_planned = await self._following.start()
-        self.scheduler.start(last_planned)
+        """Take over what was decided before this start, and begin with the run that was missed meanwhile."""
+        last = await self._catalogue.service.last_planned()
+        if last is None:
+            await self._catalogue.service.set_last_planned(self._timetable.now())
+        await self._take_over(starting=True)
+        self.scheduler.start(last)
 
     async def follow(self) -> None:
         """Take over what an admin or another process has changed, and show the next run at once."""
-        if await self._following.follow():
+        if await self._take_over():
             await self._next_run_changed()
             self._news()
+
+    async def _take_over(self, *, starting: bool = False) -> bool:
+        """Take over what holds now; tells whether anything changed."""
+        async with self._one_at_a_time:
+            plan = await self._timetable.plan()
+            pause = (plan.paused.until,) if plan.paused else None
+            changed = plan.expression != self.scheduler.expression or pause != self._paused
+            if plan.expression != self.scheduler.expression:
+                logger.bind(scheduler=True).info("the schedule is {} now", plan.expression)
+                self.scheduler.reschedule(plan.expression)
+            over = self._paused is not None and pause is None
+            if pause is not None and pause != self._paused:
+                self.scheduler.pause(*pause)
+            elif over:
+                logger.bind(scheduler=True).info("the pause is over")
+                self.scheduler.resume()
+            self._paused = pause
+            if pause is None and (starting or over):
+                await self._make_up(plan)
+        return changed
+
+    async def _make_up(self, plan: SchedulePlan) -> None:
+        """Begin the latest run that should have taken place; a schedule owes nothing of the time before it."""
+        last = await self._catalogue.service.last_planned()
+        if last is not None and plan.override is not None:
+            last = max(last, plan.override.set_at)
+        missed = self.scheduler.missed(last)
+        if missed is not None and self.scheduler.running is None:
+            logger.bind(scheduler=True).warning("the run planned for {} was missed; catching up", missed)
+            self._caught_up = missed
+            self.scheduler.fire(missed)
 
     async def stop(self) -> None:
         """Begin no run any more, and wait for the one under way."""
@@ -74,15 +116,16 @@ class PlannedRuns:
 
     async def _run(self, planned: datetime) -> None:
         """What the scheduler calls; it never raises, since tomorrow's run must come whatever today's did."""
-        late = planned < self._started_at or self._following.makes_up(planned)
+        late = planned < self._started_at or planned == self._caught_up
         trigger = Trigger.CATCH_UP if late else Trigger.SCHEDULE
         log = logger.bind(scheduler=True)
         paused = (await self._catalogue.service.overrides()).get(PAUSED)
         if paused is not None:  # not written down as honoured: it is made up for when the pause is over
             log.info("the run planned for {} is skipped: paused by {}", planned, paused.set_by)
             return
-        if not self._following.begin(planned):
+        if planned == self._begun:  # when a pause ends, it is due and made up for
             return
+        self._begun = planned
         self._watchdog.begins()
         try:
             result = await self._back_up_after_restores(planned, trigger)
