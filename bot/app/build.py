@@ -58,7 +58,6 @@ from bot.services.recovery.pin import PinKeeper
 from bot.services.restore_chat.running import SilentListener
 from bot.services.restore_chat.session import RestoreSessions
 from bot.services.retention.housekeeping import Housekeeping
-from bot.services.retention.trimming import Trimming
 from bot.services.schedule.timetable import Timetable
 from bot.texts.alarms import on_phone
 from bot.texts.delivery import caption as caption_of
@@ -230,7 +229,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         files=telegram.files,
         clock=clock,
     )
-    housekeeping = Housekeeping(settings, catalogue, store, trimming=Trimming(catalogue, clock=clock), clock=clock)
+    housekeeping = Housekeeping(settings, catalogue, store, clock=clock)
     runs = Runs(
         settings,
         catalogue,

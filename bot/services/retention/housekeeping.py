@@ -1,37 +1,49 @@
-"""Carries out retention in the store, and the pins, notes and deletions of admins."""
+"""Carries out retention in the store and the catalogue, and the pins, notes and deletions of admins."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from loguru import logger
 
 from bot.clock import Clock
 from bot.config.settings import Settings
 from bot.errors import ArchiveError, CourierError, NotFoundError
-from bot.models import Backup, DeliveryState
+from bot.models import KEEP_ENDED, RECENT, Backup, DeliveryState
 from bot.services.catalogue import ALL, Catalogue
 from bot.services.files.store import Store
 from bot.services.retention.inventory import take_stock
 from bot.services.retention.plan import Decision, plan_prune
 from bot.services.retention.rules import KeepRules
-from bot.services.retention.trimming import Trimming
 
 CLOCK_DOUBTED = "the clock leapt ahead: nothing is deleted for a day"
 
 NOTE_LONGEST = 200
 """Characters of a note."""
 
+KEPT_FOR = timedelta(days=400)
+"""How long a run whose archive is gone, and an admin's action, stay on record: a year, and some time to look at it."""
+
+MOST_RUNS = 10_000
+"""More runs than that are kept for `AT_LEAST` alone: thirteen months of hourly ones, and not thirty years of rows."""
+
+MOST_ACTIONS = 10_000
+
+AT_LEAST = timedelta(days=31)
+"""What the status, the alarms and the digests look back on is never forgotten."""
+
+_EVERY = timedelta(days=1)
+_AT_ONCE = 500
+"""Runs forgotten in one transaction: others wait for it."""
+
 
 class Housekeeping:
     """Keeps the archives that are to be kept, deletes the others, and writes down which is gone and who wanted it."""
 
-    def __init__(
-        self, settings: Settings, catalogue: Catalogue, store: Store, *, trimming: Trimming, clock: Clock
-    ) -> None:
+    def __init__(self, settings: Settings, catalogue: Catalogue, store: Store, *, clock: Clock) -> None:
         self._settings, self._catalogue, self._store, self._clock = settings, catalogue, store, clock
-        self._trimming = trimming
+        self._trimmed_at: datetime | None = None
 
     # --- by the settings ---------------------------------------------------------------------------------------
 
@@ -89,7 +101,7 @@ class Housekeeping:
             dropped.append(decision)
         if not await self._catalogue.service.clock_leapt():
             await self._forget_gone()
-            await self._trimming.trim()
+            await self.trim()
         return tuple(dropped)
 
     async def prune_after_run(self) -> None:
@@ -105,6 +117,31 @@ class Housekeeping:
             old = self._clock() - backup.started_at > timedelta(days=self._settings.max_backup_age_days)
             if backup.gone and old and not backup.pinned:
                 await self._catalogue.backups.mark_deleted(backup.id)
+
+    async def trim(self) -> int:
+        """Forget what may be forgotten, at most once a day; return how many runs. Never raises: it can wait.
+
+        Runs, actions and ended alarms go by `KEPT_FOR` and `MOST_…`; never what `TrimTable.forgettable` keeps.
+        """
+        now = self._clock()
+        if self._trimmed_at is not None and timedelta() <= now - self._trimmed_at < _EVERY:
+            return 0
+        self._trimmed_at, before, forgotten = now, now - KEPT_FOR, 0
+        try:
+            place = await self._catalogue.trimming.time_of_run(MOST_RUNS)
+            if place is not None:
+                before = max(before, min(place, now - AT_LEAST))
+            ids = await self._catalogue.trimming.forgettable(before, recent=RECENT)
+            for at in range(0, len(ids), _AT_ONCE):
+                forgotten += await self._catalogue.trimming.forget_backups(ids[at : at + _AT_ONCE])
+            actions = await self._catalogue.trimming.forget_audits(now - KEPT_FOR, most=MOST_ACTIONS)
+            await self._catalogue.alarms.forget_ended(now - KEEP_ENDED)
+        except CourierError as error:
+            logger.warning("the catalogue could not be trimmed: {}", error.sentence)
+            return forgotten
+        if forgotten or actions:
+            logger.info("forgotten, from before {}: {} runs without an archive, {} actions", before, forgotten, actions)
+        return forgotten
 
     # --- by the admins -----------------------------------------------------------------------------------------
 

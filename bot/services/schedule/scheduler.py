@@ -35,7 +35,7 @@ class Scheduler:
     One run at a time: a time that comes while a run is under way is skipped and told to `on_skipped(planned, running)`.
     The wall clock is read again at least every 30 s: after a suspension, or a clock set forward over planned times, one
     run follows and not many, with the latest of them; an instant that was honoured is not repeated when the clock goes
-    back by less than an hour. What `run` raises goes to the loop's exception handler, and the schedule goes on.
+    back by less than an hour. What `run` raises is logged, and the schedule goes on.
 
     Times are the zone's wall clock. Expressions with * as hour or minute go on evenly when the clocks change; a time
     of the day that the change leaves out comes right after it, one that comes twice is taken once (as Debian's cron).
@@ -60,12 +60,8 @@ class Scheduler:
         self._paused = False
         self._until: datetime | None = None
         self._tasks = Nursery()
-        self._running: datetime | None = None
-
-    @property
-    def running(self) -> datetime | None:
+        self.running: datetime | None = None
         """The planned instant of the run under way."""
-        return self._running
 
     def start(self, last_planned: datetime | None = None) -> None:
         """Begin, in the running loop; the first run is at the next planned time. A second call does nothing.
@@ -125,21 +121,18 @@ class Scheduler:
 
     def fire(self, planned: datetime) -> bool:
         """Run now for a planned instant, such as a missed one; return False when a run is under way, and tell so."""
-        if self._running is not None:
-            self._on_skipped(planned, self._running)
+        if self.running is not None:
+            self._on_skipped(planned, self.running)
             return False
-        self._running = planned
-        self._tasks.start(self._call(planned))
+        self.running = planned
+        self._tasks.start(self._call(planned), failure=f"the run planned for {planned.isoformat()} failed")
         return True
 
     async def _call(self, planned: datetime) -> None:
         try:
             await self._run(planned)
-        except Exception as error:  # one failed run must not end the schedule
-            said = {"message": f"the run planned for {planned.isoformat()} failed", "exception": error}
-            asyncio.get_running_loop().call_exception_handler(said)
         finally:
-            self._running = None
+            self.running = None
 
     def _look(self) -> None:
         now = self._clock()

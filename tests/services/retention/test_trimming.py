@@ -15,7 +15,7 @@ from bot.config.settings import load_settings
 from bot.models import RECENT
 from bot.services.manager import Courier
 from bot.services.recovery.document import Document, merge, write_document
-from bot.services.retention.trimming import KEPT_FOR, MOST_ACTIONS, MOST_RUNS
+from bot.services.retention.housekeeping import KEPT_FOR, MOST_ACTIONS, MOST_RUNS
 from tests.world.catalogue import run_sql
 from tests.world.databases import make_database, write_env
 
@@ -127,7 +127,7 @@ async def test_the_file_does_not_grow_from_year_to_year(courier: Courier) -> Non
             "UPDATE backups SET started_at = strftime('%Y-%m-%dT%H:%M:%f000+00:00', started_at, '-500 days')",
         )
         simulate(courier, 9000, delivered=False)
-        courier.housekeeping._trimming._last = None
+        courier.housekeeping._trimmed_at = None
         await courier.housekeeping.prune()
         assert count(courier, "backups") <= 9001
     assert page_count(courier) <= pages * 2
@@ -162,7 +162,7 @@ async def test_what_somebody_or_something_needs_stays_whatever_its_age(courier: 
     run_sql(courier.catalogue, "UPDATE backups SET same_as = 12 WHERE id = 13")
     run_sql(courier.catalogue, "UPDATE backups SET state = 'running' WHERE id = 14")
     latest, newest = await courier.catalogue.backups.latest_by_database(), await courier.catalogue.drills.last()
-    await courier.housekeeping._trimming.trim()
+    await courier.housekeeping.trim()
     old = run_sql(courier.catalogue, "SELECT id FROM backups WHERE started_at < ?", text(NOW - KEPT_FOR))
     assert [backup_id for (backup_id,) in old] == [1, 2, 3, 5, 7, 9, 10, 11, 14]
     assert await courier.catalogue.backups.latest_by_database() == latest
