@@ -171,6 +171,18 @@ async def test_a_migration_is_followed_and_remembered_over_a_restart(house: Hous
     assert await house.states(second) == {new.id: SENT}
 
 
+async def test_a_notice_follows_a_chat_that_has_moved_on_its_only_try(house: House) -> None:
+    """RETRY_ATTEMPTS=1 is one try at the chat, and the move is none."""
+    ann = house.standin.add_user(11)
+    group = house.standin.add_group(-5, members=[ann])
+    house.receive(-5)
+    house.settings["attempts"] = 1
+    house.ledger = house.make_ledger()
+    new = group.upgrade()
+    assert await house.notices.notify("moved", loud=False) == (Recipient(chat_id=-5),)
+    assert [message.text for message in new.messages if message.text] == ["moved"]
+
+
 async def test_a_topic_is_a_recipient_of_its_own(house: House) -> None:
     """Two topics and General of one forum each get the archive; a closed one is parked alone."""
     ann = house.standin.add_user(11)
