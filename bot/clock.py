@@ -23,6 +23,11 @@ def clock_time(moment: datetime, timezone: ZoneInfo) -> str:
     return f"{moment.astimezone(timezone):%H:%M}"
 
 
+def wall(minute: int) -> str:
+    """Return a minute of the day as a clock shows it: `07:15`."""
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
 def date_time(moment: datetime, timezone: ZoneInfo) -> str:
     """Return date and time in full: `13 Jul 2026, 05:00`."""
     local = moment.astimezone(timezone)

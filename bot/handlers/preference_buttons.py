@@ -12,10 +12,11 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardMarkup
 from pydantic import Field
 
+from bot.clock import wall
 from bot.handlers.drawing.keyboards import Go, Row, ScreenName, Section, SettingsButton, back_row, button, keyboard
 from bot.models import MINUTES_A_DAY, MessageChoice, MessageMode, QuietHours
 from bot.services.messages.digest import MyMessages
-from bot.texts.preferences import BUTTONS, hours, wall
+from bot.texts.preferences import BUTTONS, hours
 
 PRESETS = (
     QuietHours(start=22 * 60, end=7 * 60),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from bot.clock import clock_time, zone_name
 from bot.models import Backup, BackupState, Verdict
-from bot.services.messages.digest import Digest, UnchangedNote
+from bot.services.messages.digest import Digest
 from bot.texts.markup import FittedList, compose, name, text
 from bot.texts.measures import count, day_name, human_size
 
@@ -63,10 +64,10 @@ def _line(run: Backup, digest: Digest, timezone: ZoneInfo) -> str:
     return f"{when} {verdict} {count(len(databases), 'database')}, {human_size(run.archive_bytes)}{here}"
 
 
-def unchanged_note(note: UnchangedNote, timezone: ZoneInfo) -> str:
+def unchanged_note(since: Backup, runs: Sequence[Backup], timezone: ZoneInfo) -> str:
     """Return in one line that the newest archive above is still what the databases hold."""
-    last = clock_time(note.runs[-1].started_at, timezone)
+    last = clock_time(runs[-1].started_at, timezone)
     return (
-        f"🟰 Unchanged since {clock_time(note.since.started_at, timezone)} (backup {note.since.id}): "
-        f"{count(len(note.runs), 'run')}, the last at {last}"
+        f"🟰 Unchanged since {clock_time(since.started_at, timezone)} (backup {since.id}): "
+        f"{count(len(runs), 'run')}, the last at {last}"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from bot.clock import zone_name
+from bot.clock import wall, zone_name
 from bot.models import MessageMode, QuietHours, WhenUnchanged
 from bot.services.messages.digest import MyMessages
 from bot.texts.backups import who
@@ -33,11 +33,6 @@ _MEANS = {
 _ONE_A_DAY = (
     "The first archive of each day still comes, without a sound, so that this chat alone can bring everything back."
 )
-
-
-def wall(minute: int) -> str:
-    """Return a minute of the day as a clock shows it: `07:15`."""
-    return f"{minute // 60:02}:{minute % 60:02}"
 
 
 def hours(quiet: QuietHours) -> str:

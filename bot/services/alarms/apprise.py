@@ -32,11 +32,8 @@ Wording = Callable[[Alarm, datetime], tuple[str, str]]
 class AppriseTarget:
     """One apprise address. It is told when an alarm begins, at each reminder, and when it ends."""
 
-    def __init__(
-        self, url: str, *, wording: Wording, clock: Clock, within: float = ANSWERS_WITHIN, tries: int = TRIES
-    ) -> None:
-        self._url, self._wording, self._clock = url, wording, clock
-        self._within, self._tries = within, tries
+    def __init__(self, url: str, *, wording: Wording, clock: Clock, within: float = ANSWERS_WITHIN) -> None:
+        self._url, self._wording, self._clock, self._within = url, wording, clock, within
         self._failures: dict[tuple[str, AlarmStep], int] = {}
 
     @property
@@ -67,7 +64,7 @@ class AppriseTarget:
             self._failures.pop(attempt, None)
             return
         self._failures[attempt] = self._failures.get(attempt, 0) + 1
-        if self._failures[attempt] < self._tries:
+        if self._failures[attempt] < TRIES:
             raise NotNotifiedError("the address of NOTIFY_URLS does not take the message")
         self._failures.pop(attempt)
 

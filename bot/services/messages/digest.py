@@ -37,11 +37,3 @@ class Digest:
     runs: tuple[Backup, ...]
     received: frozenset[int]
     databases: frozenset[str] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnchangedNote:
-    """That nothing changed `since` the newest archive in a chat, as these runs found, oldest first."""
-
-    since: Backup
-    runs: tuple[Backup, ...]

@@ -15,10 +15,10 @@ from loguru import logger
 from bot.clock import Clock, Sleep
 from bot.config.settings import Settings
 from bot.errors import CourierError
-from bot.models import Delivery, MessageChoice, MessageMode, Recipient, WhenUnchanged
+from bot.models import Backup, Delivery, MessageChoice, MessageMode, Recipient, WhenUnchanged
 from bot.services.catalogue import Catalogue, KeptMessage
 from bot.services.contracts.destination import MessageGone, Notice, NoticeChannel, Outcome, Parked, Undeletable, Wait
-from bot.services.messages.digest import Digest, UnchangedNote
+from bot.services.messages.digest import Digest
 from bot.services.messages.preferences import Preferences
 from bot.services.messages.tidying import TidyDecision, plan_tidy
 
@@ -49,7 +49,7 @@ class Sentences(Protocol):
 
     def digest(self, digest: Digest) -> str: ...
 
-    def unchanged_note(self, note: UnchangedNote) -> str: ...
+    def unchanged_note(self, since: Backup, runs: Sequence[Backup]) -> str: ...
 
 
 def day_bounds(day: date, timezone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -159,7 +159,7 @@ class ChatMaintenance:
             return
         runs = await self._catalogue.deliveries.unchanged_since(recipient, newest)
         if runs:
-            html = self._texts.unchanged_note(UnchangedNote(since=newest, runs=runs))
+            html = self._texts.unchanged_note(newest, runs)
             await self._show(recipient, NOTE, str(newest.id), html)
 
     async def _show(self, recipient: Recipient, kind: str, subject: str, html: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from loguru import logger
 
-from bot.clock import Clock
+from bot.clock import Clock, wall
 from bot.config.settings import Settings
 from bot.errors import CourierError, NotFoundError
 from bot.models import Backup, DeliveryState, MessageChoice, MessageMode, QuietHours, Recipient, WhenUnchanged
@@ -67,7 +67,7 @@ class Preferences:
         if choice.quiet != quiet:
             hours = "no quiet hours"
             if quiet is not None:
-                hours = f"quiet from {_wall(quiet.start)} to {_wall(quiet.end)}{', alarms too' if quiet.alarms else ''}"
+                hours = f"quiet from {wall(quiet.start)} to {wall(quiet.end)}{', alarms too' if quiet.alarms else ''}"
             await self._save(admin_id, replace(choice, quiet=quiet), actor, hours)
 
     async def follow(self, admin_id: int, name: str, wanted: bool, *, actor: str) -> None:
@@ -240,7 +240,3 @@ class Preferences:
         except OSError:
             return False
         return backup.sound and found.st_size == backup.archive_bytes
-
-
-def _wall(minute: int) -> str:
-    return f"{minute // 60:02}:{minute % 60:02}"

@@ -90,17 +90,17 @@ def write_document(document: Document) -> tuple[Document, bytes]:
     (a database with an impossible name) always: it must not cost the others. What is left out stays in the chat. Of
     sealed ones the paths of origin are left out, which stand in the archives.
     """
-    document = _with(document, [_without_paths(point) for point in document.points if not _fault_of(point)])
+    document = replace(document, points=tuple(_without_paths(one) for one in document.points if not _fault_of(one)))
     sizes = {point.sha256: len(_POINT.dump_json(point)) + 1 for point in document.points}
     last = {point.sha256 for point in _newest_of_each_database(document.points, document.written_at)}
-    space = DOCUMENT_BYTES - len(_ADAPTER.dump_json(_with(document, ())))
+    space = DOCUMENT_BYTES - len(_ADAPTER.dump_json(replace(document, points=())))
     kept: set[str] = set()
     for point in sorted(document.points, key=lambda point: (point.sha256 in last, point.at), reverse=True):
         space -= sizes[point.sha256]
         if space < 0:
             break
         kept.add(point.sha256)
-    written = _with(document, [point for point in document.points if point.sha256 in kept])
+    written = replace(document, points=tuple(point for point in document.points if point.sha256 in kept))
     return written, _ADAPTER.dump_json(written)
 
 
@@ -167,12 +167,6 @@ def kept_settings(given: Mapping[str, str]) -> dict[str, str]:
     """Return the settings that are kept in the document: those named above, on one line, of a length people write."""
     values = {name: given.get(name, "") for name in KEPT_SETTINGS}
     return {name: value for name, value in values.items() if 0 < len(value) <= 20_000 and value.isprintable()}
-
-
-def _with(document: Document, points: Iterable[RestorePoint]) -> Document:
-    return Document(
-        bot_id=document.bot_id, written_at=document.written_at, settings=document.settings, points=tuple(points)
-    )
 
 
 def _without_paths(point: RestorePoint) -> RestorePoint:

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 PRESS_START = "must open the bot and press Start"
-# What stands in Telegram's 400 and 403 answers, and what the person has to do. All of these stay until they do it.
+# What the person has to do, and what stands in Telegram's 400 and 403 answers. All of these stay until they do it.
 STANDING_REFUSALS = (
-    ("bot was blocked by the user", "has blocked the bot: " + PRESS_START),
-    ("user_is_blocked", "has blocked the bot: " + PRESS_START),
-    ("can't initiate conversation", PRESS_START),
-    ("user is deactivated", "this Telegram account was deleted: take it out of the settings"),
-    ("can't send messages to the bot", "is a bot, and bots can't write to one another: take it out of the settings"),
-    ("can't send messages to bots", "is a bot, and bots can't write to one another: take it out of the settings"),
-    ("bot was kicked", "the bot was removed from this group: add it again"),
-    ("not a member", "the bot is not in this group or channel: add it"),
-    ("chat was deleted", "this group was deleted: take it out of the settings"),
-    ("chat was deactivated", "this group was deleted: take it out of the settings"),
-    ("chat not found", "Telegram knows no such chat: a person " + PRESS_START + ", to a group the bot must be added"),
-    ("peer_id_invalid", "Telegram knows no such chat: a person " + PRESS_START + ", to a group the bot must be added"),
-    ("not enough rights", "the bot may not send files there: an administrator must allow it"),
-    ("have no write access", "the bot may not write there: an administrator must allow it"),
-    ("chat_admin_required", "the bot must be an administrator there"),
-    ("have no rights", "the bot may not send files there: an administrator must allow it"),
-    ("chat_write_forbidden", "the bot may not send files there: an administrator must allow it"),
-    ("chat_restricted", "the bot may not send files there: an administrator must allow it"),
-    ("chat_send_docs_forbidden", "the bot may not send files there: an administrator must allow it"),
-    ("need administrator rights", "the bot must be an administrator there"),
-    ("topic_closed", "the topic is closed: open it again"),
-    ("topic_deleted", "the topic is gone: name another one in the settings"),
-    ("message thread not found", "the topic is gone: name another one in the settings"),
+    ("has blocked the bot: " + PRESS_START, ("bot was blocked by the user", "user_is_blocked")),
+    (PRESS_START, ("can't initiate conversation",)),
+    ("this Telegram account was deleted: take it out of the settings", ("user is deactivated",)),
+    (
+        "is a bot, and bots can't write to one another: take it out of the settings",
+        ("can't send messages to the bot", "can't send messages to bots"),
+    ),
+    ("the bot was removed from this group: add it again", ("bot was kicked",)),
+    ("the bot is not in this group or channel: add it", ("not a member",)),
+    ("this group was deleted: take it out of the settings", ("chat was deleted", "chat was deactivated")),
+    (
+        "Telegram knows no such chat: a person " + PRESS_START + ", to a group the bot must be added",
+        ("chat not found", "peer_id_invalid"),
+    ),
+    (
+        "the bot may not send files there: an administrator must allow it",
+        ("not enough rights", "have no rights", "chat_write_forbidden", "chat_restricted", "chat_send_docs_forbidden"),
+    ),
+    ("the bot may not write there: an administrator must allow it", ("have no write access",)),
+    ("the bot must be an administrator there", ("chat_admin_required", "need administrator rights")),
+    ("the topic is closed: open it again", ("topic_closed",)),
+    ("the topic is gone: name another one in the settings", ("topic_deleted", "message thread not found")),
 )
 STALE_FILES = (
     "wrong file identifier",

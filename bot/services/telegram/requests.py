@@ -132,8 +132,8 @@ class TelegramRequests:
             return _too_large(upload)
         if "logged out" in text:
             return Refused("this bot was logged out of this Bot API server")
-        for sign, sentence in STANDING_REFUSALS:
-            if sign in text:
+        for sentence, signs in STANDING_REFUSALS:
+            if any(sign in text for sign in signs):
                 return Parked(sentence)
         words = f"Telegram answers: {self._redact(str(error.message))}"
         # A 403 is about who may write where, and lasts; a 400 nobody has listed may pass, or be about the file_id.
