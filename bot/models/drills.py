@@ -14,6 +14,11 @@ class DrillSource(StrEnum):
     DISK = "disk"
     OBJECTS = "object storage"
 
+    @property
+    def words(self) -> str:
+        """Where it came from, fit to follow "restored"."""
+        return {"telegram": "from Telegram", "disk": "from the disk"}.get(self, "from an object store")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:

@@ -12,7 +12,7 @@ from bot.texts.alarms import open_alarms
 from bot.texts.backups import trouble_of, who
 from bot.texts.markup import FittedList, compose, name, text
 from bot.texts.measures import age, count, duration, human_size, next_run
-from bot.texts.restore_points import DRILL_SOURCES, drill_line
+from bot.texts.restore_points import drill_line
 from bot.texts.status import cut_off_lines, paused_line
 from bot.texts.verdict import CONDITION_ICONS, headline
 
@@ -119,7 +119,7 @@ def drilled(drill: Drill | None, timezone: ZoneInfo) -> str:
     if drill is None:
         return "🧪 <b>Test-restore</b>\n\nThere is no backup to test-restore yet."
     verdict = "✅ <b>Test-restore succeeded</b>" if drill.ok else "❌ <b>Test-restore failed</b>"
-    where = f"Backup {drill.backup_id}, {DRILL_SOURCES[drill.source]}, {date_time(drill.at, timezone)}"
+    where = f"Backup {drill.backup_id}, {drill.source.words}, {date_time(drill.at, timezone)}"
     return compose(f"🧪 {verdict}", where, "", text(drill.detail, 1500))
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from bot.clock import date_time, zone_name
-from bot.models import Drill, DrillSource, Override, RestorePoint, Status
+from bot.models import Drill, Override, RestorePoint, Status
 from bot.texts.backups import contents, delivered_to, seal_line
 from bot.texts.markup import CAPTION_LIMIT, compose, sentence, text
 from bot.texts.measures import age, count
@@ -17,7 +17,6 @@ _LONG_AGO = timedelta(days=3)
 """From here on a proof is too old to be relied on without a word."""
 
 _NOT_OPENED = "bytes compared, not opened (no key on this server)"
-DRILL_SOURCES = {DrillSource.TELEGRAM: "from Telegram", DrillSource.DISK: "from the disk"}
 
 
 def pinned_caption(status: Status, points: Sequence[RestorePoint], timezone: ZoneInfo) -> str:
@@ -55,11 +54,9 @@ def drill_line(status: Status) -> str | None:
         return None
     if drill.ok and not drill.opened:
         known = f"; last restored {age(proven.at, status.now)}" if proven else ""
-        what = f"Backup {drill.backup_id} read back {DRILL_SOURCES[drill.source]} {age(drill.at, status.now)}"
+        what = f"Backup {drill.backup_id} read back {drill.source.words} {age(drill.at, status.now)}"
         return f"🔒 {what}: {_NOT_OPENED}{known}"
-    since = (
-        f"last proven {age(proven.at, status.now)}, {DRILL_SOURCES[proven.source]}" if proven else "never proven yet"
-    )
+    since = f"last proven {age(proven.at, status.now)}, {proven.source.words}" if proven else "never proven yet"
     if not drill.ok:
         return f"❌ <b>Test-restore of backup {drill.backup_id} failed</b>: {text(drill.detail, 250)} Restore {since}."
     return f"{'⚠️' if status.now - drill.at > _LONG_AGO else '♻️'} Restore {since}"
@@ -71,7 +68,7 @@ def drill_lines(drills: Sequence[Drill], timezone: ZoneInfo) -> tuple[str, ...]:
 
 
 def _drill_moment(drill: Drill, timezone: ZoneInfo) -> str:
-    when = f"{date_time(drill.at, timezone)}, {DRILL_SOURCES[drill.source]}"
+    when = f"{date_time(drill.at, timezone)}, {drill.source.words}"
     if drill.ok and not drill.opened:
         return f"🔒 Read back {when}: {_NOT_OPENED}"
     return f"♻️ Restore proven {when}" if drill.ok else f"❌ Test-restore failed {when}: {text(drill.detail, 200)}"

@@ -11,11 +11,9 @@ from pathlib import Path
 from bot.clock import Clock
 from bot.errors import NothingToBackUpError
 from bot.models import (
-    PAUSED,
     Alarm,
     Backup,
     BackupState,
-    DrillSource,
     Recipient,
     RunInProgress,
     SkippedRecord,
@@ -181,12 +179,12 @@ class AlarmChecks:
         good = proven.started_at if proven is not None else await self._catalogue.backups.first_at()
         # A backup dated in the future proves nothing of today.
         since = self._started_at if good is None or is_ahead(good, now) else good
-        expression = (await self._timetable.plan()).expression
+        plan = await self._timetable.plan()
+        expression, paused = plan.expression, plan.paused
         at = too_old_at(since, expression, self._timetable.timezone, self._stale_after)
         if now < at:
             await self._alarms.clear("stale", "There is a good backup again.")
             return
-        paused = (await self._catalogue.service.overrides()).get(PAUSED)
         run = self._running()
         under_way = run is not None and now - run.started_at < LONGEST_RUN
         tolerated = paused is not None and (paused.until is not None or now - paused.set_at < PAUSE_TOLERATED)
@@ -204,11 +202,10 @@ class AlarmChecks:
         if drill.ok:
             await self._alarms.clear("drill", "A test-restore succeeded.")
             return
-        source = "from Telegram" if drill.source is DrillSource.TELEGRAM else "from the disk"
         await self._alarms.raise_(
             "drill",
-            f"Backup {drill.backup_id}, {source}: {drill.detail} Do not rely on this backup: press Manual Backup to "
-            "make a new one now, and look into Detailed Logs.",
+            f"Backup {drill.backup_id}, {drill.source.words}: {drill.detail} Do not rely on this backup: press Manual "
+            "Backup to make a new one now, and look into Detailed Logs.",
             title="Test-restore failed",
         )
 

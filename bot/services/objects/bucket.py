@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from loguru import logger
 
 from bot.journal.redaction import redact
 from bot.services.contracts.destination import Outcome, Parked, TooLarge, Transient
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PART = 5 << 20
 """Bytes of a part of a multipart upload, the least that S3 takes; larger for archives of more than `MOST_PARTS`."""

@@ -64,6 +64,16 @@ def test_every_screen_is_headed_by_the_worst(seen: Status, condition: Condition,
     assert (says if says.startswith("⏸") and "look" not in says else head[condition]) in health.splitlines()[0]
 
 
+@pytest.mark.parametrize("source", DrillSource)
+def test_a_proof_says_where_the_archive_came_from(source: DrillSource) -> None:
+    """From Telegram, from the disk and from an object store, on every screen that tells of it."""
+    drill = replace(DRILL, source=source, ok=True)
+    seen = good(last_drill=drill, restore_proven=drill)
+    assert source.words in plain(TEXTS.status(seen))
+    assert source.words in plain(TEXTS.health(samples.health(status=seen, recipients=())))
+    assert source.words in plain(TEXTS.drilled(drill))
+
+
 def test_what_could_not_be_checked_is_not_good() -> None:
     """A database that is retired is nobody's concern."""
     seen = good()
