@@ -22,8 +22,7 @@ class AlarmRegister:
         self._catalogue, self._forgets, self._clock = catalogue, forgets, clock
         self._alarms: dict[str, Alarm] = {}
         self._notices: dict[tuple[str, str], AlarmNotice] = {}
-        self._unsaved: set[str] = set()
-        self._unsaved_notices: set[tuple[str, str]] = set()
+        self._unsaved: dict[object, Alarm | AlarmNotice] = {}  # alarms by id, notices by id and address
         self._loaded = False
 
     # --- what is in it -----------------------------------------------------------------------------------------
@@ -69,26 +68,25 @@ class AlarmRegister:
 
     async def keep(self, alarm: Alarm) -> None:
         """Take in an alarm as it is now. Never raises."""
-        self._alarms[alarm.id] = alarm
-        self._unsaved.add(alarm.id)
+        self._alarms[alarm.id] = self._unsaved[alarm.id] = alarm
         await self.save_again()
 
     async def save_notice(self, notice: AlarmNotice) -> None:
         """Take in how far somebody knows of an alarm now. Never raises."""
-        self._notices[notice.alarm_id, notice.address] = notice
-        self._unsaved_notices.add((notice.alarm_id, notice.address))
+        key = notice.alarm_id, notice.address
+        self._notices[key] = self._unsaved[key] = notice
         await self.save_again()
 
     async def save_again(self) -> None:
         """Write down what is not yet; where the catalogue can't be written, it is tried again at every round."""
         try:
-            for alarm_id in tuple(self._unsaved):
-                await self._catalogue.alarms.save(self._alarms[alarm_id])
-                self._unsaved.discard(alarm_id)
-            for key in tuple(self._unsaved_notices):
-                if key in self._notices:
-                    await self._catalogue.alarms.save_notice(self._notices[key])
-                self._unsaved_notices.discard(key)
+            for key, one in tuple(self._unsaved.items()):
+                if isinstance(one, Alarm):
+                    await self._catalogue.alarms.save(one)
+                else:
+                    await self._catalogue.alarms.save_notice(one)
+                if self._unsaved.get(key) is one:  # nothing newer has come meanwhile
+                    del self._unsaved[key]
         except (CourierError, sqlite3.Error) as error:
             logger.error("an alarm could not be written down: {}", error)
 
@@ -106,5 +104,5 @@ class AlarmRegister:
             if all(notice.done for notice in known) or alarm.ended_at < long_ago:
                 for notice in known:
                     self._notices.pop((notice.alarm_id, notice.address))
-                    self._unsaved_notices.discard((notice.alarm_id, notice.address))
+                    self._unsaved.pop((notice.alarm_id, notice.address), None)
                 del self._alarms[alarm.id]
