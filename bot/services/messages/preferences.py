@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from loguru import logger
 
@@ -57,18 +58,15 @@ class Preferences:
 
     async def choose_mode(self, admin_id: int, mode: MessageMode, *, actor: str) -> None:
         """Let every backup come, a digest of the day, or trouble alone."""
-        choice = await self.of(admin_id)
-        if choice.mode is not mode:
-            await self._save(admin_id, replace(choice, mode=mode, since=self._clock()), actor, str(mode))
+        if (await self.of(admin_id)).mode is not mode:
+            await self._change(admin_id, actor, str(mode), mode=mode, since=self._clock())
 
     async def choose_quiet(self, admin_id: int, quiet: QuietHours | None, *, actor: str) -> None:
         """Let messages come without a sound in these hours; None is never."""
-        choice = await self.of(admin_id)
-        if choice.quiet != quiet:
-            hours = "no quiet hours"
-            if quiet is not None:
-                hours = f"quiet from {wall(quiet.start)} to {wall(quiet.end)}{', alarms too' if quiet.alarms else ''}"
-            await self._save(admin_id, replace(choice, quiet=quiet), actor, hours)
+        hours = "no quiet hours"
+        if quiet is not None:
+            hours = f"quiet from {wall(quiet.start)} to {wall(quiet.end)}{', alarms too' if quiet.alarms else ''}"
+        await self._change(admin_id, actor, hours, quiet=quiet)
 
     async def follow(self, admin_id: int, name: str, wanted: bool, *, actor: str) -> None:
         """Add a database to those an admin cares about, or take it away.
@@ -86,11 +84,15 @@ class Preferences:
             raise CourierError(
                 "At least one database has to stay.", hint="To hear less of all of them, choose “Trouble only”."
             )
-        await self._choose_databases(admin_id, None if chosen >= set(known) else frozenset(chosen), actor)
+        if chosen >= set(known):
+            await self.follow_all(admin_id, actor=actor)
+        else:
+            told = f"only {', '.join(sorted(chosen))}"
+            await self._change(admin_id, actor, told, databases=frozenset(chosen))
 
     async def follow_all(self, admin_id: int, *, actor: str) -> None:
         """Care about every database, also those to come."""
-        await self._choose_databases(admin_id, None, actor)
+        await self._change(admin_id, actor, "all databases", databases=None)
 
     async def known(self) -> tuple[str, ...]:
         """Return the names of the databases that were ever backed up, or are to be."""
@@ -200,13 +202,12 @@ class Preferences:
 
     # --- within --------------------------------------------------------------------------------------------------
 
-    async def _choose_databases(self, admin_id: int, names: frozenset[str] | None, actor: str) -> None:
-        choice = await self.of(admin_id)
-        if choice.databases != names:
-            told = "all databases" if names is None else f"only {', '.join(sorted(names))}"
-            await self._save(admin_id, replace(choice, databases=names), actor, told)
-
-    async def _save(self, admin_id: int, choice: MessageChoice, actor: str, told: str) -> None:
+    async def _change(self, admin_id: int, actor: str, told: str, **changes: Any) -> None:
+        """Change what an admin chose, and write it down; nothing where it is so already."""
+        before = await self.of(admin_id)
+        choice = replace(before, **changes)
+        if choice == before:
+            return
         if admin_id not in self._admins:
             raise NotFoundError(f"{admin_id} is no admin.")
         await self._catalogue.preferences.set_choice(admin_id, choice)
