@@ -17,7 +17,7 @@ from bot.services.files.private_file import sha256_of
 from bot.services.files.private_folder import private_folder
 from bot.services.inbox.context import InboxContext
 from bot.services.inbox.upload_view import FoundDatabase, UploadContents
-from bot.services.restore.incoming import Incoming, Intake
+from bot.services.restore.incoming import Intake
 from bot.services.restore.intake import take_in
 from bot.services.restore.sources import RestoreSource
 from bot.services.restore.volumes import arrange_volumes
@@ -99,17 +99,11 @@ def _contents(intake: Intake, files: Sequence[Path], total: int, sha256: str, ba
         and all(one.record for one in intake.databases),
         made_at=manifest.created_at if manifest else None,
         host=manifest.host if manifest else "",
-        databases=tuple(map(_found, intake.databases)),
+        databases=tuple(
+            FoundDatabase(name=one.name, bytes=one.snapshot.bytes, rows=one.report.rows, verdict=one.report.verdict)
+            for one in intake.databases
+        ),
         skipped=manifest.skipped if manifest else (),
         warnings=intake.warnings,
         backup=backup,
-    )
-
-
-def _found(database: Incoming) -> FoundDatabase:
-    return FoundDatabase(
-        name=database.name,
-        bytes=database.snapshot.bytes,
-        rows=database.report.rows,
-        verdict=database.report.verdict,
     )

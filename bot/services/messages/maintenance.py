@@ -129,7 +129,7 @@ class ChatMaintenance:
 
     async def _tell(self, recipient: Recipient) -> float:
         """Show a chat its digest or its note; return the seconds after which to try again, or 0."""
-        if (wait := self._held(recipient)) > 0:
+        if (wait := self._wait_left(recipient)) > 0:
             return wait
         try:
             choice = await self._preferences.of_chat(recipient)
@@ -199,7 +199,7 @@ class ChatMaintenance:
             if self._nudged.is_set():
                 pauses.append(GATHER)
                 break
-            if (wait := self._held(recipient)) > 0:
+            if (wait := self._wait_left(recipient)) > 0:
                 pauses.append(wait)
                 continue
             try:
@@ -227,7 +227,7 @@ class ChatMaintenance:
 
     # --- what stands in the way ----------------------------------------------------------------------------------
 
-    def _held(self, recipient: Recipient) -> float:
+    def _wait_left(self, recipient: Recipient) -> float:
         until = self._not_before.get(recipient.chat_id)
         return (until - self._clock()).total_seconds() if until is not None else 0.0
 

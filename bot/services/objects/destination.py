@@ -108,11 +108,10 @@ class ObjectDestination(ArchiveDestination):
 
     async def _survey(self) -> Index:
         """Compare the index with the store before anything is deleted, and write down what is gone or damaged."""
-        before, index = await self.archives.index(), await self.archives.survey()
-        if index != before:
-            sizes = await self._bucket.sizes()
+        index, sizes = await self.archives.index(), await self._bucket.sizes()
+        if index != index.compared(sizes):
             index = await self.archives.change(lambda index: index.compared(sizes))
-        lines = [f"{self._bucket.url}: {held.archive} is {held.fault}." for held in index.faulty]
+        lines = [f"{self._bucket.url}: {entry.archive} is {entry.fault}." for entry in index.faulty]
         for line in set(lines) - set(await self._catalogue.archives.store_faults(self._bucket.url)):
             logger.error("{}", line)
         await self._catalogue.archives.set_store_faults(self._bucket.url, lines)
@@ -137,8 +136,8 @@ class ObjectDestination(ArchiveDestination):
 
 
 def _holds_good(index: Index, archive: str) -> bool:
-    held = index.named(archive)
-    return held is not None and not held.fault
+    entry = index.named(archive)
+    return entry is not None and not entry.fault
 
 
 def _is(there: ObjectFacts, backup: Backup) -> bool:

@@ -81,21 +81,21 @@ class Index:
 
     def named(self, archive: str) -> ArchiveEntry | None:
         """The entry of this name."""
-        return next((held for held in self.archives if held.archive == archive), None)
+        return next((entry for entry in self.archives if entry.archive == archive), None)
 
     def adding(self, backup: Backup) -> Index:
         """Return the index with this backup as its newest entry."""
-        number = max((held.number for held in self.archives), default=0) + 1
-        others = tuple(held for held in self.archives if held.archive != backup.archive_name)
-        return replace(self, archives=(*others, _held(backup, number)))
+        number = max((entry.number for entry in self.archives), default=0) + 1
+        others = tuple(entry for entry in self.archives if entry.archive != backup.archive_name)
+        return replace(self, archives=(*others, _entry_of(backup, number)))
 
     def without(self, archives: Collection[str]) -> Index:
         """Return the index without the entries of these names."""
-        return replace(self, archives=tuple(held for held in self.archives if held.archive not in archives))
+        return replace(self, archives=tuple(entry for entry in self.archives if entry.archive not in archives))
 
     def compared(self, sizes: Mapping[str, int]) -> Index:
         """Return the index with what the store shows of its archives: those that are gone or cut, and again right."""
-        return replace(self, archives=tuple(_compared(held, sizes.get(held.archive)) for held in self.archives))
+        return replace(self, archives=tuple(_compared(entry, sizes.get(entry.archive)) for entry in self.archives))
 
     def blaming(self, archive: str, fault: str) -> Index:
         """Return the index with what was found of an archive when it was read; an empty fault is none."""
@@ -106,13 +106,13 @@ class Index:
     @property
     def faulty(self) -> tuple[ArchiveEntry, ...]:
         """What is known to be gone or damaged."""
-        return tuple(held for held in self.archives if held.fault)
+        return tuple(entry for entry in self.archives if entry.fault)
 
     @property
     def points(self) -> tuple[RestorePoint, ...]:
         """The restore points by their dates, youngest first; none that is known to be gone or damaged."""
-        good = [held for held in self.archives if not held.fault]
-        return tuple(held.point for held in sorted(good, key=lambda held: (held.at, held.number))[::-1])
+        good = [entry for entry in self.archives if not entry.fault]
+        return tuple(entry.point for entry in sorted(good, key=lambda entry: (entry.at, entry.number))[::-1])
 
 
 _ADAPTER = TypeAdapter(Index)
@@ -126,9 +126,9 @@ def read_index(content: bytes) -> Index:
         raise IndexUnreadableError(f"{INDEX_NAME} is no index of ours, or damaged.") from None
     if index.version > VERSION:
         raise IndexUnreadableError(f"{INDEX_NAME} was written by a later version.", hint="Update sqlite-courier.")
-    for held in index.archives:
-        fine = held.bytes >= 0 and held.at.tzinfo is not None and len(held.fault) <= _LONGEST_FAULT
-        if not is_archive_name(held.archive) or not fine:
+    for entry in index.archives:
+        fine = entry.bytes >= 0 and entry.at.tzinfo is not None and len(entry.fault) <= _LONGEST_FAULT
+        if not is_archive_name(entry.archive) or not fine:
             raise IndexUnreadableError(f"{INDEX_NAME} names something that is no archive of ours.")
     return index
 
@@ -147,24 +147,24 @@ def to_drop(
     damaged counts as none of these; of what is gone the entry goes when it is old.
     """
     decisions = plan_prune(
-        [_as_backup(held, pinned=held.archive in keep) for held in index.archives],
+        [_as_backup(entry, pinned=entry.archive in keep) for entry in index.archives],
         now=now,
         max_age=max_age,
         max_count=max_count,
     )
-    gone = [(held.archive, GONE) for held in index.archives if held.fault == GONE and now - held.at > max_age]
+    gone = [(entry.archive, GONE) for entry in index.archives if entry.fault == GONE and now - entry.at > max_age]
     return (*gone, *((decision.backup.archive_name, decision.why) for decision in decisions if not decision.keep))
 
 
-def _compared(held: ArchiveEntry, size: int | None) -> ArchiveEntry:
+def _compared(entry: ArchiveEntry, size: int | None) -> ArchiveEntry:
     if size is None:
-        return replace(held, fault=GONE)
-    if size != held.bytes:
-        return replace(held, fault=f"{_CUT}it has {size:,} bytes and was written with {held.bytes:,}")
-    return replace(held, fault="") if held.fault == GONE or held.fault.startswith(_CUT) else held
+        return replace(entry, fault=GONE)
+    if size != entry.bytes:
+        return replace(entry, fault=f"{_CUT}it has {size:,} bytes and was written with {entry.bytes:,}")
+    return replace(entry, fault="") if entry.fault == GONE or entry.fault.startswith(_CUT) else entry
 
 
-def _held(backup: Backup, number: int) -> ArchiveEntry:
+def _entry_of(backup: Backup, number: int) -> ArchiveEntry:
     return ArchiveEntry(
         number=number,
         at=backup.started_at,
@@ -184,21 +184,21 @@ def _held(backup: Backup, number: int) -> ArchiveEntry:
     )
 
 
-def _as_backup(held: ArchiveEntry, *, pinned: bool) -> Backup:
+def _as_backup(entry: ArchiveEntry, *, pinned: bool) -> Backup:
     return Backup(
-        id=held.number,
-        started_at=held.at,
+        id=entry.number,
+        started_at=entry.at,
         trigger=Trigger.SCHEDULE,
         requested_by="",
         state=BackupState.STORED,
-        archive_name=held.archive,
-        archive_bytes=held.bytes,
-        archive_sha256=held.sha256,
+        archive_name=entry.archive,
+        archive_bytes=entry.bytes,
+        archive_sha256=entry.sha256,
         databases=tuple(
-            one.as_backed_up(held.at, Verdict.UNCHECKED if one.name in held.unchecked else Verdict.OK)
-            for one in held.databases
+            one.as_backed_up(entry.at, Verdict.UNCHECKED if one.name in entry.unchecked else Verdict.OK)
+            for one in entry.databases
         ),
         pinned=pinned,
-        on_disk=held.fault != GONE,
-        fault=held.fault,
+        on_disk=entry.fault != GONE,
+        fault=entry.fault,
     )
