@@ -1,12 +1,13 @@
 """Each kind of alarm from a real cause, and its end from a real mend."""
 
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.models import BackupState, Trigger
+from bot.models import BackupState, Drill, DrillSource, Trigger
 from bot.services.alarms import checks
 from bot.services.concurrency.abort import Abort
 from tests.services.alarms.scene import Scene, change, loud, notices, texts_of
@@ -304,6 +305,22 @@ async def test_a_failed_test_restore_is_an_alarm_until_one_succeeds(scene: Scene
     assert "Do not rely on this backup" in await the_alarm(scene)
     archive.write_bytes(whole)
     await scene.courier.drills.drill_on_disk(made, abort=Abort())
+    await scene.courier.alarm_loop.deliver()
+    assert await scene.open_keys() == []
+
+
+async def test_a_success_elsewhere_hides_no_failed_test_restore(scene: Scene) -> None:
+    """Telegram's fails and the object store's succeeds, in one round; in the next one Telegram's succeeds too."""
+    made = await scene.back_up()
+    assert made is not None
+    drills = scene.courier.catalogue.drills
+    drill = Drill(backup_id=made.id, at=scene.now, source=DrillSource.TELEGRAM, ok=False, detail="It is gone.")
+    await drills.record(drill)
+    await drills.record(replace(drill, source=DrillSource.OBJECTS, ok=True))
+    await scene.courier.alarm_loop.deliver()
+    assert await scene.open_keys() == ["drill"]
+    assert "from Telegram: It is gone." in await the_alarm(scene)
+    await drills.record(replace(drill, ok=True))
     await scene.courier.alarm_loop.deliver()
     assert await scene.open_keys() == []
 
