@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.models import Alarm, Override
-from bot.services.messages.digest import Digest, UnchangedNote
+from bot.models import Alarm, Backup, Override
+from bot.services.messages.digest import Digest
 from bot.texts import alarms, digest, schedule
 
 
@@ -33,8 +33,8 @@ class NoticeTexts:
     def digest(self, day: Digest) -> str:
         return digest.digest(day, self.timezone)
 
-    def unchanged_note(self, note: UnchangedNote) -> str:
-        return digest.unchanged_note(note, self.timezone)
+    def unchanged_note(self, since: Backup, runs: Sequence[Backup]) -> str:
+        return digest.unchanged_note(since, runs, self.timezone)
 
     def schedule_changed(
         self, expression: str, before: str, runs: Sequence[datetime], actor: str, now: datetime

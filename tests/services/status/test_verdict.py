@@ -69,9 +69,9 @@ def test_a_proof_says_where_the_archive_came_from(source: DrillSource) -> None:
     """From Telegram, from the disk and from an object store, on every screen that tells of it."""
     drill = replace(DRILL, source=source, ok=True)
     seen = good(last_drill=drill, restore_proven=drill)
-    assert source.words in plain(TEXTS.status(seen))
-    assert source.words in plain(TEXTS.health(samples.health(status=seen, recipients=())))
-    assert source.words in plain(TEXTS.drilled(drill))
+    assert source.words in plain(status_texts.status(seen, ZONE))
+    assert source.words in plain(health_texts.health(samples.health(status=seen, recipients=()), ZONE))
+    assert source.words in plain(health_texts.drilled(drill, ZONE))
 
 
 def test_what_could_not_be_checked_is_not_good() -> None:
