@@ -1,7 +1,7 @@
 """Simulates people with their phones: what they see, type and press."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,15 @@ from typing import Any
 from bot.demo.stand_in.chats import scope_key
 from bot.demo.stand_in.content import copy_in
 from bot.demo.stand_in.entities import find_commands
-from bot.demo.stand_in.groups import Group
 from bot.demo.stand_in.state import Account, Alert, BotAccount, Button, CallbackQuery, Chat, Json, Message, State
 from bot.demo.stand_in.updates import announce_message, announce_standing, queue_update
 from bot.demo.stand_in.wire import chat_json, message_json
 
-Where = BotAccount | Group | str | None
-"""A conversation: a bot, its token, a group, or None for the first bot."""
+Where = BotAccount | Chat | str | None
+"""A conversation: a bot, its token, a group's chat, or None for the first bot."""
+
+ANSWERABLE_SECONDS = 60
+"""How long a press can be answered; the official server names no figure."""
 
 
 @dataclass(eq=False, slots=True)
@@ -36,18 +38,13 @@ class PhonePress:
             raise TimeoutError("the press was not answered")
         return self.query.answers[0]
 
-    def expire(self) -> None:
-        """Make it too old to be answered."""
-        self.query.expires_at = 0
-
 
 class Person:
     """Somebody with a phone; every act reaches the bots as an update, just as on the real server."""
 
-    def __init__(self, state: State, account: Account, callback_seconds: float) -> None:
+    def __init__(self, state: State, account: Account) -> None:
         self._state = state
         self.account = account
-        self._callback_seconds = callback_seconds
         self._acted_at = 0
         self._presses: list[CallbackQuery] = []
 
@@ -99,7 +96,6 @@ class Person:
         text: str,
         *,
         to: Where = None,
-        thread: int | None = None,
         reply_to: Message | None = None,
         extra: Json | None = None,
     ) -> Message:
@@ -108,7 +104,7 @@ class Person:
         `extra` is put into the Message object as it stands, as newer phones send what no model here knows.
         """
         chat = self._chat(to, writing=True)
-        return self._post(chat, text=text, html=text, thread_id=thread, reply_to=reply_to, extra=extra or {})
+        return self._post(chat, text=text, html=text, reply_to=reply_to, extra=extra or {})
 
     async def send_document(
         self,
@@ -117,73 +113,13 @@ class Person:
         caption: str = "",
         name: str | None = None,
         to: Where = None,
-        thread: int | None = None,
-        album: str | None = None,
+        extra: Json | None = None,
     ) -> Message:
-        """Send a file of any size from this machine; `name` is what the chat shows."""
+        """Send a file of any size from this machine; `name` is what the chat shows, `extra` as for `send`."""
         source = Path(path)
         file = await asyncio.to_thread(copy_in, self._state, source, name or source.name)
         chat = self._chat(to, writing=True)
-        return self._post(chat, text=caption, html=caption, file=file, thread_id=thread, media_group_id=album)
-
-    async def send_photo(self, path: Path | str, *, to: Where = None) -> Message:
-        """Send a picture as a photo, which is no document. Raises `RefusalError` for what is no picture."""
-        file = await asyncio.to_thread(copy_in, self._state, Path(path), Path(path).name, "photo")
-        return self._post(self._chat(to, writing=True), text="", html="", file=file)
-
-    async def send_sticker(self, path: Path | str, *, to: Where = None) -> Message:
-        """Send any file from this machine as if it were a sticker."""
-        file = await asyncio.to_thread(copy_in, self._state, Path(path), Path(path).name, "sticker")
-        return self._post(self._chat(to, writing=True), text="", html="", file=file)
-
-    async def send_album(self, paths: Iterable[Path | str], *, caption: str = "", to: Where = None) -> list[Message]:
-        """Send files as one album: the bot gets one update per file, all with one media_group_id."""
-        album = str(self._state.number() + 10**15)
-        sent: list[Message] = []
-        for path in paths:
-            sent.append(await self.send_document(path, caption=caption if not sent else "", to=to, album=album))
-        return sent
-
-    async def forward(self, *messages: Message, to: Where = None) -> list[Message]:
-        """Forward messages, several at once as people do; those of one album stay an album.
-
-        Raises PermissionError for a protected message: phones offer no such button.
-        """
-        chat = self._chat(to, writing=True)
-        albums = {message.media_group_id for message in messages if message.media_group_id}
-        renamed = {album: str(self._state.number() + 10**15) for album in albums}
-        sent = []
-        for message in messages:
-            if message.protected:
-                raise PermissionError("the message is protected")
-            fields: dict[str, Any] = {
-                "text": message.text,
-                "html": message.html,
-                "file": message.file,
-                "entities": message.entities,
-            }
-            album = renamed.get(message.media_group_id or "")
-            origin = message.forwarded_from or message
-            sent.append(self._post(chat, **fields, media_group_id=album, forwarded_from=origin))
-        return sent
-
-    async def edit(self, message: Message, text: str) -> Message:
-        """Change an own message."""
-        self._acted_at = self._state.revision
-        edited = self._state.edit_message(message, text=text, html=text, entities=find_commands(text))
-        announce_message(self._state, edited, edited=True)
-        return edited
-
-    async def delete(self, message: Message) -> None:
-        """Delete a message on both sides; bots hear nothing of it."""
-        self._state.delete_message(message)
-
-    async def set_timer(self, seconds: int, *, where: Where = None) -> Message:
-        """Let a chat delete its messages after so long (0: no more); a service message tells the bots."""
-        chat = self._chat(where)
-        chat.auto_delete = seconds
-        changed = {"message_auto_delete_timer_changed": {"message_auto_delete_time": seconds}}
-        return self._post(chat, text="", html="", extra=changed)
+        return self._post(chat, text=caption, html=caption, file=file, extra=extra or {})
 
     async def press(
         self, button: str, *, message: Message | None = None, where: Where = None, stale: bool = False
@@ -207,7 +143,7 @@ class Person:
         """Send any callback data from a message, as a forged or outdated phone could."""
         state, chat = self._state, message.chat
         bot = state.bot_by_id(message.sender_id)
-        expires = state.clock.now() + self._callback_seconds
+        expires = state.clock.now() + ANSWERABLE_SECONDS
         query = CallbackQuery(str(10**17 + state.number()), self.id, bot.id, expires)
         state.callbacks[query.id] = query
         self._presses.append(query)
@@ -256,11 +192,6 @@ class Person:
         """Let the bot write again without sending anything."""
         self._begin(self._bot(bot))
 
-    def deactivate(self) -> None:
-        """Delete the account."""
-        self.account.deactivated = True
-        self._state.changes.ring()
-
     def _begin(self, bot: BotAccount) -> None:
         self._set_status(bot, "member")
 
@@ -289,8 +220,8 @@ class Person:
         return self._state.bots[bot] if bot else self._state.first_bot()
 
     def _chat(self, where: Where, *, writing: bool = False) -> Chat:
-        if isinstance(where, Group):
-            return where.chat
+        if isinstance(where, Chat):
+            return where
         bot = self._bot(where)
         if writing and self._state.private_chat(bot.id, self.id).standing(bot.id).status != "member":
             self._begin(bot)

@@ -22,7 +22,7 @@ from bot.demo.phones import Person
 from bot.demo.proof import Finding, check_delivered
 from bot.demo.recovery import contents_of, destroy_and_recover
 from bot.demo.samples import REQUESTS, make_samples
-from bot.demo.stand_in.faults import flood
+from bot.demo.stand_in.refusals import flood
 from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message
 from bot.journal import writer as journal
@@ -199,7 +199,7 @@ async def _play(stage: Terminal, clock: Clock) -> list[Finding]:
         "Three admins: Ann, Ben, and Cleo, who has never pressed Start. Telegram will flood-limit Ben once. "
         f"The demo's clock says {clock().astimezone(stage.timezone):%H:%M:%S}; the hourly run is seconds away."
     )
-    api.inject(flood(1), "sendDocument", chat_id=ben.id)
+    api.refuse(flood(1), "sendDocument", chat_id=ben.id)
     scheduled = await stage.until(ann, lambda message: message.document is not None)
     await stage.until(ben, lambda message: message.document is not None)
 

@@ -8,12 +8,12 @@ import pytest
 
 from bot.app.service import open_courier
 from bot.config.settings import Settings, load_settings
-from bot.demo.stand_in.standin import StandIn
 from bot.errors import TelegramError
 from bot.models import Recipient, Trigger
 from bot.services.manager import Courier
 from bot.services.recovery.document import DOCUMENT_NAME
 from tests.world.databases import make_database, write_env
+from tests.world.stand_in import StandIn
 
 
 def settings_for(folder: Path, api: StandIn, token: str, **more: str) -> Settings:

@@ -9,12 +9,12 @@ import pytest
 from bot.app.destinations import open_bucket_archives
 from bot.app.service import Service
 from bot.config.settings import load_settings
-from bot.demo.stand_in.standin import StandIn
 from bot.models import BackupState, DrillSource, Trigger
 from bot.services.objects.index import INDEX_NAME
 from tests.world.databases import make_database, rows_in, write_env
 from tests.world.places import BUCKET, KEYS, STORE, Post, certificate, empty_bucket, running_mail, s3_client
 from tests.world.shell import run_cli
+from tests.world.stand_in import StandIn
 
 
 async def test_the_service_delivers_everywhere_and_a_new_machine_recovers_from_the_store(

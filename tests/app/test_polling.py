@@ -14,10 +14,10 @@ from aiogram.types import Message
 from loguru import logger
 
 from bot.app.polling import Poller
-from bot.demo.stand_in.faults import Fault, refused
-from bot.demo.stand_in.standin import StandIn
 from bot.services.concurrency.signal import Signal
 from bot.services.contracts.polling import PollingState
+from tests.world.faults import Fault, refused
+from tests.world.stand_in import StandIn
 from tests.world.unreadable import SHAPES
 
 Running = Callable[[Poller], AbstractAsyncContextManager[asyncio.Task[None]]]

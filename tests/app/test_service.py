@@ -11,16 +11,16 @@ import pytest
 
 from bot.app.polling import CONFLICT, DRAIN_SECONDS, REFUSED
 from bot.app.service import DRAIN_DELIVERIES, Service, open_courier
-from bot.demo.stand_in import faults
-from bot.demo.stand_in.standin import StandIn
 from bot.errors import InstanceError, TelegramError
 from bot.journal.writer import setup_journal
 from bot.models import BackupState, DeliveryState, ServiceState, Trigger
 from bot.services.alarms.loop import ENDS_WITHIN
 from bot.services.telegram.destination import ANSWER_SECONDS
+from tests.world import faults
 from tests.world.clock import HeldClock, until
 from tests.world.databases import make_database
 from tests.world.service import settings_for
+from tests.world.stand_in import StandIn
 
 HANGS = 45.0
 """Seconds after which a service that is to end waits for something that never comes."""

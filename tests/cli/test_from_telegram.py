@@ -13,12 +13,12 @@ import pytest
 
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
-from bot.demo.phones import Person
-from bot.demo.stand_in import faults
-from bot.demo.stand_in.standin import StandIn
 from bot.models import Trigger
+from tests.world import faults
 from tests.world.databases import make_database, rows_in, write_env
+from tests.world.phones import Person
 from tests.world.shell import ROOT
+from tests.world.stand_in import StandIn
 
 
 @dataclass

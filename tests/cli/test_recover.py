@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from bot.config.sources import parse_env
-from bot.demo.phones import Person
 from bot.demo.recovery import contents_of, destroy_and_recover
 from bot.demo.samples import make_samples
-from bot.demo.stand_in.standin import StandIn
 from tests.world.databases import make_database, rows_in
+from tests.world.phones import Person
 from tests.world.shell import ROOT, NewMachine, back_up
+from tests.world.stand_in import StandIn
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.demo.phones import Person
-from bot.demo.stand_in.standin import StandIn
+from tests.world.phones import Person
+from tests.world.stand_in import StandIn
 
 
 async def post(standin: StandIn, method: str, **fields: Any) -> tuple[int, dict[str, Any]]:

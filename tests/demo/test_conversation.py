@@ -6,8 +6,8 @@ from aiogram import Bot, Dispatcher, F
 from aiogram.filters import Command
 from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Message
 
-from bot.demo.phones import Person
-from bot.demo.stand_in.standin import StandIn
+from tests.world.phones import Person
+from tests.world.stand_in import StandIn
 
 
 async def test_a_dispatcher_polls_answers_and_edits(standin: StandIn, bot: Bot, ann: Person) -> None:

@@ -17,12 +17,13 @@ from aiogram.exceptions import (
     TelegramRetryAfter,
     TelegramServerError,
 )
-from aiogram.types import BufferedInputFile, InputMediaDocument
+from aiogram.types import BufferedInputFile
 
-from bot.demo.phones import Person
-from bot.demo.stand_in import faults
-from bot.demo.stand_in.faults import Fault, FaultStage
-from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.calls import CallStage
+from tests.world import faults
+from tests.world.faults import Fault
+from tests.world.phones import Person
+from tests.world.stand_in import StandIn
 
 FILE = BufferedInputFile(bytes(2_000_000), "a.zip")
 
@@ -60,8 +61,8 @@ async def test_a_flood_carries_its_seconds_twice(standin: StandIn, bot: Bot, ann
         (faults.server_error(502, "Bad Gateway"), TelegramServerError, "Bad Gateway"),
         (faults.server_error(502, html=True), ClientDecodeError, "502 Bad Gateway"),
         (faults.server_error(500, None), TypeError, ""),
-        (faults.reset(FaultStage.ARRIVAL), TelegramNetworkError, ""),
-        (faults.reset(FaultStage.BODY, after_bytes=100_000), TelegramNetworkError, ""),
+        (faults.reset(CallStage.ARRIVAL), TelegramNetworkError, ""),
+        (faults.reset(CallStage.BODY, after_bytes=100_000), TelegramNetworkError, ""),
         (faults.reset(), TelegramNetworkError, ""),
     ],
 )
@@ -90,7 +91,7 @@ async def test_an_answer_can_be_lost_after_delivery(standin: StandIn, bot: Bot, 
 
 async def test_an_answer_can_come_too_late(standin: StandIn, bot: Bot, ann: Person) -> None:
     """Held at the answer, a call times out for the bot and has arrived all the same."""
-    gate = standin.hold("sendMessage", stage=FaultStage.ANSWER)
+    gate = standin.hold("sendMessage", stage=CallStage.ANSWER)
     sending = asyncio.create_task(bot.send_message(11, "x"))
     await gate.reached()
     assert ann.last.text == "x"
@@ -142,7 +143,7 @@ async def test_rules_choose_their_calls(standin: StandIn, bot: Bot, ann: Person)
 
 async def test_an_upload_of_many_chunks_is_one_call(standin: StandIn, bot: Bot, ann: Person) -> None:
     """The second upload is cut in its body, not the second chunk of the first."""
-    standin.inject(faults.reset(FaultStage.BODY), "sendDocument", nth=2)
+    standin.inject(faults.reset(CallStage.BODY), "sendDocument", nth=2)
     await bot.send_document(11, FILE)
     with pytest.raises(TelegramNetworkError):
         await bot.send_document(11, FILE)
@@ -161,19 +162,7 @@ async def test_a_rule_can_be_for_ever_and_be_cancelled(standin: StandIn, bot: Bo
 async def test_nothing_but_the_method_is_known_on_arrival(standin: StandIn) -> None:
     """A rule that could never match is refused when it is made."""
     with pytest.raises(ValueError, match="nothing but the method"):
-        standin.inject(faults.reset(FaultStage.ARRIVAL), "sendMessage", chat_id=11)
-
-
-async def test_an_album_can_fail_partly(standin: StandIn, bot: Bot, ann: Person) -> None:
-    """One item has arrived when a 400 hides the 429."""
-    standin.inject(faults.album_flood(stored=1, retry_after=8), "sendMediaGroup")
-    media = [InputMediaDocument(media=BufferedInputFile(b"zip", name)) for name in ("a.zip", "b.zip", "c.zip")]
-    with pytest.raises(TelegramBadRequest) as caught:
-        await bot.send_media_group(11, media)  # type: ignore[arg-type]
-    assert caught.value.message == (
-        'Bad Request: failed to send message #2 with the error message "Too Many Requests: retry after 8"'
-    )
-    assert [m.document.name for m in ann.messages if m.document] == ["a.zip"]
+        standin.inject(faults.reset(CallStage.ARRIVAL), "sendMessage", chat_id=11)
 
 
 async def test_a_download_can_be_truncated(standin: StandIn, bot: Bot, ann: Person) -> None:

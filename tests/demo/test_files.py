@@ -1,6 +1,5 @@
 """Uploads, file ids, downloads and their limits; albums; the local mode."""
 
-import struct
 import tracemalloc
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -8,10 +7,10 @@ from pathlib import Path
 import pytest
 from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest, TelegramEntityTooLarge, TelegramRetryAfter
-from aiogram.types import BufferedInputFile, FSInputFile, InputFile, InputMediaDocument, InputMediaPhoto
+from aiogram.types import BufferedInputFile, FSInputFile, InputFile
 
-from bot.demo.phones import Person
-from bot.demo.stand_in.standin import StandIn
+from tests.world.phones import Person
+from tests.world.stand_in import StandIn
 from tests.world.telegram import MakeBot
 
 MIB = 1024 * 1024
@@ -27,12 +26,6 @@ class Zeros(InputFile):
     async def read(self, bot: Bot) -> AsyncGenerator[bytes, None]:
         for start in range(0, self.size, 256 * 1024):
             yield bytes(min(256 * 1024, self.size - start))
-
-
-def png(width: int, height: int, padding: int = 0) -> BufferedInputFile:
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    data = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + header + bytes(padding)
-    return BufferedInputFile(data, "chart.png")
 
 
 async def test_a_document_comes_back_as_it_was(standin: StandIn, bot: Bot, ann: Person, tmp_path: Path) -> None:
@@ -83,18 +76,6 @@ async def test_file_ids_are_per_bot_and_go_stale(standin: StandIn, bot: Bot, mak
         await bot.get_file(sent.document.file_id)
 
 
-async def test_a_file_keeps_its_type(bot: Bot, ann: Person) -> None:
-    """A photo is no document, and a document no photo."""
-    photo = await bot.send_photo(11, png(10, 10))
-    document = await bot.send_document(11, png(10, 10))
-    assert photo.photo
-    assert document.document
-    with pytest.raises(TelegramBadRequest, match="can't use file of type Photo as Document"):
-        await bot.send_document(11, photo.photo[-1].file_id)
-    with pytest.raises(TelegramBadRequest, match="can't use file of type Document as Photo"):
-        await bot.send_photo(11, document.document.file_id)
-
-
 async def test_50_mb_go_up_flat_and_not_a_byte_more(standin: StandIn, bot: Bot, ann: Person) -> None:
     """The limit itself passes in constant memory; a byte more answers 413 and leaves nothing behind."""
     tracemalloc.start()
@@ -128,42 +109,6 @@ async def test_an_empty_file_is_refused(standin: StandIn, bot: Bot, ann: Person)
     assert list(standin.storage.iterdir()) == []
 
 
-async def test_photos_have_limits(bot: Bot, ann: Person) -> None:
-    """At most 10 MB, at most 10000 pixels of width and height together, and a picture at all."""
-    await bot.send_photo(11, png(5000, 5000))
-    with pytest.raises(TelegramBadRequest, match="PHOTO_INVALID_DIMENSIONS"):
-        await bot.send_photo(11, png(5001, 5000))
-    with pytest.raises(TelegramBadRequest, match="too big for a photo"):
-        await bot.send_photo(11, png(10, 10, padding=10 * MIB))
-    with pytest.raises(TelegramBadRequest, match="IMAGE_PROCESS_FAILED"):
-        await bot.send_photo(11, BufferedInputFile(b"no picture", "a.png"))
-
-
-async def test_an_album_of_documents(bot: Bot, ann: Person) -> None:
-    """2 to 10 documents share one media_group_id; each has its own caption."""
-    media = [
-        InputMediaDocument(media=BufferedInputFile(b"one", "a.zip.001"), caption="<b>first</b>"),
-        InputMediaDocument(media=BufferedInputFile(b"two", "a.zip.002")),
-    ]
-    sent = await bot.send_media_group(11, media)  # type: ignore[arg-type]
-    assert len({message.media_group_id for message in sent}) == 1
-    assert [(m.document.name, m.text) for m in ann.messages if m.document] == [
-        ("a.zip.001", "first"),
-        ("a.zip.002", ""),
-    ]
-
-
-async def test_albums_have_rules(bot: Bot, ann: Person) -> None:
-    """One item, eleven items, and documents among photos are refused."""
-    document = InputMediaDocument(media=BufferedInputFile(b"one", "a.zip"))
-    for count in (1, 11):
-        with pytest.raises(TelegramBadRequest):
-            await bot.send_media_group(11, [document] * count)
-    with pytest.raises(TelegramBadRequest, match="document can't be mixed with other media types"):
-        await bot.send_media_group(11, [document, InputMediaPhoto(media=png(10, 10))])
-    assert ann.messages == []
-
-
 async def test_a_person_sends_files_and_albums(bot: Bot, ann: Person, tmp_path: Path) -> None:
     """What a phone sends or forwards reaches the bot as documents it can download."""
     paths = [tmp_path / name for name in ("a.zip.001", "a.zip.002")]
@@ -183,22 +128,6 @@ async def test_a_person_sends_files_and_albums(bot: Bot, ann: Person, tmp_path: 
     data = await bot.download(updates[4].document)
     assert data
     assert data.read() == b"a.zip.002"
-
-
-async def test_identical_sizes_are_throttled_on_request(make_bot: MakeBot) -> None:
-    """Eight uploads of one size pass, the ninth waits a minute; another size passes at once."""
-    async with StandIn(throttle_identical_uploads=True) as api:
-        api.create_bot_token()
-        api.add_user(11)
-        bot = make_bot(api)
-        for _ in range(8):
-            await bot.send_document(11, Zeros(9 * MIB))
-        with pytest.raises(TelegramRetryAfter) as caught:
-            await bot.send_document(11, Zeros(9 * MIB))
-        assert caught.value.retry_after == 60
-        await bot.send_document(11, Zeros(9 * MIB + 1))
-        api.clock.advance(60)
-        await bot.send_document(11, Zeros(9 * MIB))
 
 
 async def test_one_message_per_second_on_request(make_bot: MakeBot) -> None:
@@ -243,13 +172,8 @@ async def test_a_local_server_lifts_the_limits(make_bot: MakeBot, tmp_path: Path
         assert api.violations == []
 
 
-async def test_a_given_folder_is_kept_and_a_private_one_is_not(make_bot: MakeBot, tmp_path: Path) -> None:
-    """Files outlive the stand-in only in a folder of the caller's."""
-    async with StandIn(storage=tmp_path) as api:
-        api.create_bot_token()
-        api.add_user(11)
-        await make_bot(api).send_document(11, BufferedInputFile(b"zip", "a.zip"))
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"zip"]
+async def test_its_folder_is_gone_at_the_end() -> None:
+    """Files do not outlive the stand-in."""
     async with StandIn() as other:
         private = other.storage
         assert private.is_dir()

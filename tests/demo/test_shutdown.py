@@ -7,10 +7,10 @@ from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest, TelegramNetworkError
 from aiogram.types import BufferedInputFile
 
-from bot.demo.phones import Person
-from bot.demo.stand_in import faults
-from bot.demo.stand_in.faults import FaultStage
-from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.calls import CallStage
+from tests.world import faults
+from tests.world.phones import Person
+from tests.world.stand_in import StandIn
 from tests.world.telegram import MakeBot
 
 
@@ -55,7 +55,7 @@ async def test_a_client_that_vanishes_leaves_no_file(standin: StandIn, ann: Pers
 
 async def test_a_reset_in_the_body_comes_in_the_middle(standin: StandIn, bot: Bot, ann: Person) -> None:
     """The connection breaks before the whole file was received, with the parameters already known."""
-    standin.inject(faults.reset(FaultStage.BODY, after_bytes=1_000_000), "sendDocument", chat_id=11)
+    standin.inject(faults.reset(CallStage.BODY, after_bytes=1_000_000), "sendDocument", chat_id=11)
     with pytest.raises(TelegramNetworkError):
         await bot.send_document(11, BufferedInputFile(bytes(20_000_000), "a.zip"))
     (call,) = standin.calls_of("sendDocument")

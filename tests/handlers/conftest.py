@@ -15,13 +15,13 @@ from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from loguru import logger
 
-from bot.demo.phones import Person, PhonePress
-from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message
 from bot.handlers import Pace, StrangerLog, build_dispatcher
 from bot.services.manager import Courier
 from tests.world.clock import StandingClock
 from tests.world.fake_manager import FakeManager
+from tests.world.phones import Person, PhonePress
+from tests.world.stand_in import StandIn
 
 
 class Session(AiohttpSession):

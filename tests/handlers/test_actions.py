@@ -12,15 +12,15 @@ from contextlib import closing
 from pathlib import Path
 
 from bot.app.service import Service, open_courier
-from bot.demo.stand_in import faults
-from bot.demo.stand_in.standin import StandIn
 from bot.models import BackupState, Progress, Stage, Trigger
 from bot.services.files.locks import RunLock
+from tests.world import faults
 from tests.world.catalogue import run_sql
 from tests.world.clock import until
 from tests.world.databases import make_database
 from tests.world.service import opened, pressed, settings_for
 from tests.world.shell import ROOT
+from tests.world.stand_in import StandIn
 
 YEARLY = {"SCHEDULE": "0 0 1 1 *", "DRILL_SCHEDULE": "off"}
 

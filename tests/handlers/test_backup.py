@@ -9,12 +9,12 @@ from aiogram.client.session.middlewares.base import BaseRequestMiddleware
 from aiogram.exceptions import TelegramRetryAfter
 from aiogram.methods import EditMessageText
 
-from bot.demo.stand_in import faults
 from bot.demo.stand_in.state import Message
 from bot.errors import AbortedError, NothingToBackUpError
 from bot.handlers.drawing.live import Pace
 from bot.models import BackupState, Stage, Trigger
 from tests.handlers.conftest import Office
+from tests.world import faults
 
 
 class NoteEdits(BaseRequestMiddleware):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.demo.stand_in import faults
 from bot.errors import CatalogueError
 from bot.handlers import register_commands
 from tests.handlers.conftest import Office
-from tests.world import samples
+from tests.world import faults, samples
 
 SCREENS = [
     ("📊 Backup Status", "Last good backup"),
@@ -148,7 +147,7 @@ async def test_a_press_too_old_to_be_answered_still_opens_its_screen(office: Off
     """Telegram's "query is too old" is no error."""
     await office.open_menu()
     press = await office.ann.press("📊 Backup Status")
-    press.expire()
+    press.query.expires_at = 0
     await office.ann.wait_for(lambda seen: "Last good backup" in seen.text)
     await office.heard_everything()
     assert not [line for line in log_lines if "ERROR" in line]

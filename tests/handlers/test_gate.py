@@ -51,9 +51,9 @@ async def test_a_demoted_admins_old_buttons_are_dead_at_once(office: Office) -> 
 async def test_in_a_group_an_admin_is_shown_the_private_chat_and_others_nothing(office: Office) -> None:
     """The menu never opens where others read along."""
     group = office.api.add_group(-100500, members=[office.ann, office.eve])
-    await office.eve.send("/admin", to=group)
-    await office.ann.send("/admin", to=group)
-    pointer = await office.ann.wait_for(lambda seen: "private chat" in seen.text, where=group)
+    await office.eve.send("/admin", to=group.chat)
+    await office.ann.send("/admin", to=group.chat)
+    pointer = await office.ann.wait_for(lambda seen: "private chat" in seen.text, where=group.chat)
     assert [button.url for row in pointer.buttons for button in row] == ["https://t.me/courier_bot?start=admin"]
     shown = [message.text for message in office.ann.conversation(group) if message.sender_id not in (11, 66)]
     assert shown == [pointer.text]
@@ -63,8 +63,8 @@ async def test_in_a_group_an_admin_is_shown_the_private_chat_and_others_nothing(
 async def test_a_press_in_a_group_is_answered_but_draws_nothing(office: Office) -> None:
     """A button that got into a group opens no screen there."""
     group = office.api.add_group(-100500, members=[office.ann])
-    await office.ann.send("/admin", to=group)
-    pointer = await office.ann.wait_for(lambda seen: "private chat" in seen.text, where=group)
+    await office.ann.send("/admin", to=group.chat)
+    pointer = await office.ann.wait_for(lambda seen: "private chat" in seen.text, where=group.chat)
     press = office.ann.press_data("go:status", pointer)
     assert (await press.answered()).text == "Please use the private chat with me."
 
@@ -72,7 +72,7 @@ async def test_a_press_in_a_group_is_answered_but_draws_nothing(office: Office) 
 async def test_admins_talk_in_a_group_is_left_alone_and_is_no_strangers(office: Office, log_lines: list[str]) -> None:
     """What admins tell one another, or other bots, gets neither an answer nor a line in the log."""
     group = office.api.add_group(-100500, members=[office.ann])
-    await office.ann.send("/weather Berlin", to=group)
+    await office.ann.send("/weather Berlin", to=group.chat)
     await office.heard_everything()
     assert [message.text for message in office.ann.conversation(group)] == ["/weather Berlin"]
     assert not [line for line in log_lines if "stranger" in line]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.stand_in import faults
 from bot.services.recovery.document import DOCUMENT_NAME
+from tests.world import faults
 from tests.world.databases import make_database
 from tests.world.inbox import House, open_house
 
@@ -195,14 +195,12 @@ async def test_a_wrong_catalogue_gets_its_sentence(house: House, tmp_path: Path,
 
 async def test_other_files_get_one_clear_sentence(house: House, tmp_path: Path) -> None:
     """A photo, a sticker, a text, a bare database: told what the bot takes, an album once."""
-    picture = tmp_path / "cat.png"
-    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + (200).to_bytes(4, "big") * 2 + bytes(20))
     papers = [tmp_path / f"{number}.pdf" for number in range(3)]
     for paper in papers:
         paper.write_text("paper")
-    await house.ann.send_photo(picture)
+    await house.ann.send_photo()
     await house.shows("I don't know what to do with this", "database_backup_….zip")
-    await house.ann.send_sticker(picture)
+    await house.ann.send_sticker()
     await house.api.until(lambda: len(house.said("I don't know what to do with this")) == 2)
     await house.ann.send_document(make_database(tmp_path / "bare.db", wal=False))
     await house.shows("a bare database file: put it into a ZIP")
@@ -231,7 +229,7 @@ async def test_strangers_and_groups_get_silence(house: House) -> None:
     group = house.api.add_group(-1001, members=[house.ann, house.eve], bot_status="administrator")
     before = len(house.api.calls_of("sendMessage"))
     await house.eve.send_document(house.archive(backup))
-    await house.ann.send_document(house.archive(backup), to=group)
+    await house.ann.send_document(house.archive(backup), to=group.chat)
     await house.heard_everything()
     assert house.api.calls_of("getFile") == []
     assert len(house.api.calls_of("sendMessage")) == before + 1

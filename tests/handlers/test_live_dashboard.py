@@ -7,10 +7,10 @@ import pytest
 
 from bot.app.service import Service
 from bot.config.settings import load_settings
-from bot.demo.phones import Person
-from bot.demo.stand_in.standin import StandIn
 from tests.world.databases import make_database, write_env
+from tests.world.phones import Person
 from tests.world.service import opened, pressed
+from tests.world.stand_in import StandIn
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import pytest
 
 from bot.app.service import Service
 from bot.config.settings import load_settings
-from bot.demo.phones import Person
-from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message
 from bot.models import MessageChoice, MessageMode, QuietHours, Trigger
 from tests.world.databases import make_database, write_env
+from tests.world.phones import Person
+from tests.world.stand_in import StandIn
 
 
 @dataclass

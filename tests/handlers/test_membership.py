@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 from bot.app.service import Service
 from bot.cli.main import app
 from bot.config.settings import load_settings
-from bot.demo.phones import Person
-from bot.demo.stand_in.groups import Group
-from bot.demo.stand_in.standin import StandIn
 from bot.models import Recipient, Trigger
 from tests.world.databases import make_database, write_env
+from tests.world.groups import Group
+from tests.world.phones import Person
+from tests.world.stand_in import StandIn
 
 GROUP = -500
 
@@ -105,7 +105,7 @@ async def test_a_group_with_a_new_id_is_followed(scene: Scene) -> None:
 async def test_start_in_a_parked_group_unparks_it(scene: Scene) -> None:
     """An admin who presses Start there means it."""
     await scene.service.courier.catalogue.recipients.park(Recipient(chat_id=GROUP), "the topic is closed")
-    await scene.ann.send("/start", to=scene.group)
+    await scene.ann.send("/start", to=scene.group.chat)
 
     async def is_back() -> bool:
         return await scene.parked() == {}
@@ -137,7 +137,7 @@ async def test_a_chat_that_deletes_its_messages_is_warned_about(scene: Scene, tm
 
     await scene.ann.set_timer(86_400)
     await scene.until(lambda: warned("11", 1))
-    await scene.ann.set_timer(7 * 86_400, where=scene.group)
+    await scene.ann.set_timer(7 * 86_400, where=scene.group.chat)
     await scene.until(lambda: warned(str(GROUP), 1))
     await scene.ann.start()
     welcome = await scene.ann.wait_for(lambda m: "Welcome" in m.text)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.phones import Person
 from bot.demo.stand_in.state import Message
 from tests.world.clock import MovedClock
 from tests.world.databases import make_database, rows_in
+from tests.world.phones import Person
 from tests.world.service import (
     RED,
     YES,
@@ -303,8 +303,8 @@ async def test_outside_private_chats_and_by_strangers(town: Town) -> None:
     backup_id = await town.back_up()
     plan = await planned(town.ann, backup_id)
     group = town.api.add_group(-100123, members=[town.ann])
-    await town.ann.send("/admin", to=group)
-    pointer = await town.ann.wait_for(lambda m: "private chat" in m.text, where=group)
+    await town.ann.send("/admin", to=group.chat)
+    pointer = await town.ann.wait_for(lambda m: "private chat" in m.text, where=group.chat)
     for data in (f"rst:choose:b{backup_id}:0", data_of(plan, RED)):
         assert "private chat" in await forged(town.ann, data, pointer)
     eve = town.api.add_user(66, "Eve")

@@ -13,15 +13,15 @@ import pytest
 
 from bot.app.service import Service, open_courier
 from bot.config.settings import Settings, load_settings
-from bot.demo.phones import Person
-from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message
 from bot.models import BackupState, ServiceState, Trigger
 from bot.services.schedule.timetable import SCHEDULE
 from tests.world.catalogue import archive_named
 from tests.world.clock import StandingClock, until
 from tests.world.databases import make_database, write_env
+from tests.world.phones import Person
 from tests.world.service import opened, pressed
+from tests.world.stand_in import StandIn
 
 NOON = datetime(2026, 7, 13, 12, 2, tzinfo=UTC)  # 14:02 in Berlin
 

@@ -9,10 +9,10 @@ import pytest
 
 from bot.app.service import Service
 from bot.config.settings import load_settings
-from bot.demo.stand_in import faults
-from bot.demo.stand_in.standin import StandIn
 from bot.handlers import Pace
+from tests.world import faults
 from tests.world.databases import make_database, write_env
+from tests.world.stand_in import StandIn
 
 
 async def test_no_progress_is_drawn_while_an_archive_waits_for_its_turn(

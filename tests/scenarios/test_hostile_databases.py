@@ -14,12 +14,12 @@ import pytest
 
 from bot.app.service import Service
 from bot.config.settings import load_settings
-from bot.demo.stand_in.standin import StandIn
 from bot.models import Trigger, Verdict
 from tests.world.archives import foreign
 from tests.world.databases import make_database, members_of, write_env
 from tests.world.hostile import LARGE, SLOW, UNSTOPPABLE, examiners, hostile_database, is_deep_in
 from tests.world.inbox import open_house, started
+from tests.world.stand_in import StandIn
 
 DRAIN = 8
 """Seconds that a service may take to end, as its users read."""

@@ -11,10 +11,10 @@ import pytest
 
 from bot.app.service import open_courier
 from bot.config.settings import Settings, load_settings
-from bot.demo.stand_in.standin import StandIn
 from bot.models import Trigger
 from tests.world.databases import make_database, write_env
 from tests.world.inbox import started
+from tests.world.stand_in import StandIn
 
 
 async def volumes(settings: Settings, folder: Path) -> list[Path]:

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from bot.demo.recovery import contents_of
-from bot.demo.stand_in.standin import StandIn
 from tests.world.databases import make_database
 from tests.world.shell import ROOT, back_up
+from tests.world.stand_in import StandIn
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.stand_in import faults
 from bot.demo.stand_in.calls import Call
 from bot.models import BackupState, PendingOutcome, Trigger
 from bot.services.restore.pending import untold_cut_off
 from bot.services.restore_chat.confirmed import confirmed_left
+from tests.world import faults
 from tests.world.clock import HeldClock, until
 from tests.world.databases import rows_in
 from tests.world.service import (

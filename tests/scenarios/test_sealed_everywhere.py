@@ -11,7 +11,6 @@ import pytest
 from bot.app.destinations import open_bucket_archives
 from bot.app.service import Service
 from bot.config.settings import load_settings
-from bot.demo.stand_in.standin import StandIn
 from bot.models import BackupState, Trigger
 from bot.services.objects.index import INDEX_NAME
 from bot.services.recovery.document import DOCUMENT_NAME
@@ -20,6 +19,7 @@ from bot.services.sealing.keys import fingerprint
 from tests.world.databases import make_database, rows_in, write_env
 from tests.world.places import BUCKET, KEYS, STORE, Post, empty_bucket, running_mail, s3_client
 from tests.world.shell import run_cli
+from tests.world.stand_in import StandIn
 from tests.world.stock_age import identity_file, run_age
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:unread_data\(\) is deprecated")

@@ -15,8 +15,6 @@ import pytest
 from bot.app.service import Service, open_courier
 from bot.clock import utc_now
 from bot.config.settings import Settings, load_settings
-from bot.demo.phones import Person
-from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message
 from bot.errors import SealError
 from bot.models import Backup, DrillSource, Trigger
@@ -30,8 +28,10 @@ from bot.texts import status as status_texts
 from bot.texts.recovery_sheet import as_page, as_text
 from tests.services.sealing.samples import noisy_database
 from tests.world.databases import make_database, rows_in, write_env
+from tests.world.phones import Person
 from tests.world.recovery import changed
 from tests.world.shell import ROOT, NewMachine
+from tests.world.stand_in import StandIn
 from tests.world.stock_age import PASSPHRASE, identity_file, run_age, typed
 
 SECRET, PUBLIC = new_identity()

@@ -15,16 +15,17 @@ from pathlib import Path
 
 from bot.app.service import Service
 from bot.config.settings import Settings, load_settings
-from bot.demo.phones import Person
-from bot.demo.stand_in import faults
-from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.calls import CallStage
 from bot.models import Backup, DeliveryState, Trigger
 from bot.services.archive.verify import verify_archive
 from bot.services.catalogue import ALL
 from bot.services.concurrency.abort import Abort
 from bot.services.files.private_file import PART_SUFFIX
+from tests.world import faults
 from tests.world.clock import until
 from tests.world.databases import make_database, write_env
+from tests.world.phones import Person
+from tests.world.stand_in import StandIn
 
 DAYS = int(os.environ.get("SOAK_DAYS", "2"))
 HOUR = timedelta(hours=1)
@@ -141,7 +142,7 @@ async def trouble(world: World) -> None:
         case 7:
             api.inject(faults.server_error(502, html=True), chance.choice(["sendDocument", "editMessageMedia", None]))
         case 8:
-            api.inject(faults.reset(chance.choice([faults.FaultStage.CALL, faults.FaultStage.ANSWER])), "sendDocument")
+            api.inject(faults.reset(chance.choice([CallStage.CALL, CallStage.ANSWER])), "sendDocument")
         case 9:
             api.inject(faults.server_error(), "sendDocument", times=chance.randrange(1, 9))
         case 10:

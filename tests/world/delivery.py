@@ -12,9 +12,6 @@ from typing import Any
 from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
 
-from bot.demo.phones import Person
-from bot.demo.stand_in.groups import Group
-from bot.demo.stand_in.standin import StandIn
 from bot.models import (
     Backup,
     BackupState,
@@ -37,6 +34,9 @@ from bot.services.telegram.destination import TelegramDestination
 from bot.services.telegram.notices import TelegramNotices
 from tests.world.catalogue import archive_named
 from tests.world.clock import StandingClock
+from tests.world.groups import Group
+from tests.world.phones import Person
+from tests.world.stand_in import StandIn
 from tests.world.telegram import LoopbackSession
 from tests.world.values import backed_up
 

@@ -14,11 +14,11 @@ from aiogram import Bot
 from aiogram.client.default import DefaultBotProperties
 from aiogram.client.telegram import TelegramAPIServer
 
-from bot.demo.phones import Person
-from bot.demo.stand_in.standin import StandIn
 from tests.world.bank import Writer, let_go
 from tests.world.delivery import House
 from tests.world.endpoint import Endpoint
+from tests.world.phones import Person
+from tests.world.stand_in import StandIn
 from tests.world.telegram import LoopbackSession, MakeBot
 
 

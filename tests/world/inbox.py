@@ -13,12 +13,12 @@ from pathlib import Path
 
 from bot.app.service import Service
 from bot.config.settings import Settings, load_settings
-from bot.demo.phones import Person
-from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message
 from bot.models import Backup, Trigger
 from tests.world.databases import make_database, write_env
+from tests.world.phones import Person
 from tests.world.shell import ROOT
+from tests.world.stand_in import StandIn
 
 
 @dataclass

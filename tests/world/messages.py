@@ -10,14 +10,14 @@ from pathlib import Path
 
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
-from bot.demo.phones import Person
-from bot.demo.stand_in.groups import Group
-from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message
 from bot.models import Backup, DeliveryState, Recipient, Trigger
 from bot.services.manager import Courier
 from bot.services.messages.maintenance import ChatMaintenance
 from tests.world.databases import make_database, write_env
+from tests.world.groups import Group
+from tests.world.phones import Person
+from tests.world.stand_in import StandIn
 
 
 class House:

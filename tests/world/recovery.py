@@ -13,8 +13,6 @@ from pathlib import Path
 from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
 
-from bot.demo.phones import Person
-from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message, StoredFile
 from bot.models import (
     Backup,
@@ -27,6 +25,8 @@ from bot.services.recovery.document import DOCUMENT_NAME, Document, read_documen
 from bot.services.recovery.pin import PinKeeper
 from bot.services.telegram.chat import TelegramChat
 from tests.world.catalogue import archive_named
+from tests.world.phones import Person
+from tests.world.stand_in import StandIn
 from tests.world.telegram import LoopbackSession
 from tests.world.values import backed_up
 

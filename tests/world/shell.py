@@ -12,9 +12,9 @@ from pathlib import Path
 
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
-from bot.demo.stand_in.standin import StandIn
 from bot.models import Trigger
 from tests.world.databases import write_env
+from tests.world.stand_in import StandIn
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -10,11 +10,6 @@ def find_chat(state: State, bot: BotAccount, chat_id: int | str | None) -> Chat:
     """The chat that id names for this bot, whatever the bot may do there; 400 `chat not found` otherwise."""
     if chat_id in (None, ""):
         raise bad_request("chat_id is empty")
-    if isinstance(chat_id, str) and chat_id.startswith("@"):
-        named = [chat for chat in state.groups.values() if chat.username and f"@{chat.username}" == chat_id]
-        if not named:
-            raise bad_request("chat not found")
-        return named[0]
     try:
         number = int(chat_id or 0)
     except ValueError:
@@ -29,19 +24,17 @@ def find_chat(state: State, bot: BotAccount, chat_id: int | str | None) -> Chat:
 def open_chat(state: State, bot: BotAccount, chat_id: int | str | None) -> Chat:
     """The chat, when the bot may act there; else the 403 or 400 that says why not."""
     chat = find_chat(state, bot, chat_id)
-    if refusal := _closed(state, bot, chat):
+    if refusal := _closed(bot, chat):
         raise refusal
     return chat
 
 
-def _closed(state: State, bot: BotAccount, chat: Chat) -> RefusalError | None:
+def _closed(bot: BotAccount, chat: Chat) -> RefusalError | None:
     if chat.migrated_to is not None:
         return upgraded(chat.migrated_to)
     status = chat.standing(bot.id).status
     if chat.type == "private":
         texts = {"kicked": "bot was blocked by the user", "new": "bot can't initiate conversation with a user"}
-        if state.people[chat.id].deactivated:
-            return forbidden("user is deactivated")
     else:
         texts = {
             "kicked": f"bot was kicked from the {chat.type} chat",
@@ -50,26 +43,13 @@ def _closed(state: State, bot: BotAccount, chat: Chat) -> RefusalError | None:
     return forbidden(texts[status]) if status in texts else None
 
 
-def check_rights(chat: Chat, bot: BotAccount, kind: str) -> None:
-    """400 when the group doesn't let the bot send that kind: text messages, documents or photos.
-
-    In a channel only administrators post; here they all may, where the server asks for the right to post as well.
-    """
-    if chat.type == "channel" and chat.standing(bot.id).status != "administrator":
-        raise bad_request("need administrator rights in the channel chat")
-    if kind in chat.standing(bot.id).forbidden:
-        raise bad_request(f"not enough rights to send {kind} to the chat")
-
-
-def check_thread(chat: Chat, bot: BotAccount, thread_id: int | None) -> int | None:
+def check_thread(chat: Chat, thread_id: int | None) -> int | None:
     """The topic to write to; "General" has no number, and naming it is an error."""
     if not thread_id:
         return None
     topic = chat.topics.get(thread_id)
     if topic is None or topic.deleted or thread_id == GENERAL_TOPIC:
         raise bad_request("message thread not found")
-    if topic.closed and chat.standing(bot.id).status != "administrator":
-        raise bad_request("TOPIC_CLOSED")
     return thread_id
 
 

@@ -1,7 +1,21 @@
-"""Records the calls that the bots made."""
+"""Records the calls that the bots made, and names the stages of one."""
 
+import enum
 from dataclasses import dataclass, field
 from typing import Any
+
+
+class CallStage(enum.StrEnum):
+    """The moments of a call at which it can be refused."""
+
+    ARRIVAL = "arrival"
+    """The headers are there, the body was not read: only the method is known."""
+    BODY = "body"
+    """In the middle of a file: the parameters before it are known."""
+    CALL = "call"
+    """Everything was received, nothing was done."""
+    ANSWER = "answer"
+    """It was done, the answer was not sent."""
 
 
 @dataclass(eq=False, slots=True)

@@ -5,15 +5,11 @@ from pathlib import PurePosixPath
 
 from aiogram.methods import (
     AnswerCallbackQuery,
-    Close,
     DeleteMyCommands,
+    DeleteWebhook,
     GetChat,
-    GetChatAdministrators,
-    GetChatMember,
     GetFile,
     GetMe,
-    GetMyCommands,
-    LogOut,
     SendChatAction,
     SetMyCommands,
 )
@@ -23,7 +19,7 @@ from bot.demo.stand_in.content import Exchange
 from bot.demo.stand_in.entities import utf16_length
 from bot.demo.stand_in.refusals import bad_request
 from bot.demo.stand_in.state import Alert, BotAccount, Json, StoredFile
-from bot.demo.stand_in.wire import full_chat_json, member_json
+from bot.demo.stand_in.wire import full_chat_json
 
 ANSWER_LIMIT = 200
 COMMANDS_LIMIT = 100
@@ -36,14 +32,10 @@ async def get_me(exchange: Exchange, _call: GetMe) -> Json:
     return exchange.bot.as_json() | abilities
 
 
-async def log_out(exchange: Exchange, _call: LogOut) -> bool:
-    """From here on the cloud server refuses this bot."""
-    exchange.bot.logged_out = True
-    return True
-
-
-async def close(_exchange: Exchange, _call: Close) -> bool:
-    """Nothing to close here."""
+async def delete_webhook(exchange: Exchange, call: DeleteWebhook) -> bool:
+    """There is none; drop_pending_updates empties the queue all the same."""
+    if call.drop_pending_updates:
+        exchange.bot.updates.clear()
     return True
 
 
@@ -56,25 +48,6 @@ async def get_chat(exchange: Exchange, call: GetChat) -> Json:
         # To write there is forbidden; to look at it, the bot would have to know it.
         raise bad_request("chat not found")
     return full_chat_json(exchange.state, exchange.bot, chat)
-
-
-async def get_chat_member(exchange: Exchange, call: GetChatMember) -> Json:
-    """What somebody is in a chat."""
-    chat = open_chat(exchange.state, exchange.bot, call.chat_id)
-    if call.user_id == exchange.bot.id:
-        return member_json(exchange.state, call.user_id, chat.standing(call.user_id).status)
-    if call.user_id not in exchange.state.people:
-        raise bad_request("user not found")
-    return member_json(exchange.state, call.user_id, chat.members.get(call.user_id, "left"))
-
-
-async def get_chat_administrators(exchange: Exchange, call: GetChatAdministrators) -> list[Json]:
-    """The people who run a group."""
-    chat = open_chat(exchange.state, exchange.bot, call.chat_id)
-    if chat.type == "private":
-        raise bad_request("there are no administrators in the private chat")
-    ruling = {user: status for user, status in chat.members.items() if status in ("creator", "administrator")}
-    return [member_json(exchange.state, user, status) for user, status in ruling.items()]
 
 
 async def send_chat_action(exchange: Exchange, call: SendChatAction) -> bool:
@@ -111,11 +84,6 @@ async def set_my_commands(exchange: Exchange, call: SetMyCommands) -> bool:
     return True
 
 
-async def get_my_commands(exchange: Exchange, call: GetMyCommands) -> list[Json]:
-    """The commands of exactly that scope and language."""
-    return exchange.bot.commands.get(_scope(exchange, call), [])
-
-
 async def delete_my_commands(exchange: Exchange, call: DeleteMyCommands) -> bool:
     """Forget the commands of exactly that scope and language."""
     exchange.bot.commands.pop(_scope(exchange, call), None)
@@ -128,7 +96,7 @@ def scope_key(scope: Json, language: str = "") -> tuple[str, str]:
     return json.dumps(scope, sort_keys=True), language
 
 
-def _scope(exchange: Exchange, call: SetMyCommands | GetMyCommands | DeleteMyCommands) -> tuple[str, str]:
+def _scope(exchange: Exchange, call: SetMyCommands | DeleteMyCommands) -> tuple[str, str]:
     scope: Json = call.scope.model_dump(exclude_none=True) if call.scope else {"type": "default"}
     if "chat_id" in scope:
         # A scope may name its chat by number, by digits or by @username.
@@ -153,7 +121,7 @@ async def get_file(exchange: Exchange, call: GetFile) -> Json:
 
 def download_path(file: StoredFile) -> str:
     """The path getFile gives out for a file."""
-    return f"{file.kind}s/file_{file.unique_id}{PurePosixPath(file.name).suffix}"
+    return f"documents/file_{file.unique_id}{PurePosixPath(file.name).suffix}"
 
 
 def file_at(bot: BotAccount, path: str) -> StoredFile | None:

@@ -3,7 +3,6 @@
 import mimetypes
 import secrets
 import shutil
-import struct
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +23,6 @@ TEXT_LIMIT = 4096
 CAPTION_LIMIT = 1024
 BUTTON_DATA_BYTES = 64
 BUTTONS_LIMIT = 100
-PHOTO_BYTES = 10 * 1024 * 1024
-PHOTO_SIDES = 10_000
-PHOTO_RATIO = 20
 
 
 @dataclass(slots=True)
@@ -38,8 +34,6 @@ class Exchange:
     body: Body
     local: bool = False
     download_limit: int | None = None
-    album_flood: tuple[int, int] | None = None
-    """Items of an album that still get through, and the retry_after of the 429 that stops the others."""
 
 
 def given(value: Any) -> Any:
@@ -107,81 +101,44 @@ def _check_button(button: Json) -> None:
         raise bad_request("BUTTON_DATA_INVALID")
 
 
-def take_file(exchange: Exchange, value: str | InputFile, kind: str) -> StoredFile:
+def take_file(exchange: Exchange, value: str | InputFile) -> StoredFile:
     """The file a call names: uploaded with it, known by file_id, or (local mode) on the server's disk.
 
-    `kind` is document or photo. An uploaded file is the state's from here on.
+    An uploaded file is the state's from here on.
     """
     source = str(value)
     if source.startswith("attach://"):
         upload = exchange.body.uploads.pop(source.removeprefix("attach://"), None)
         if upload is None:
             raise bad_request("there is no document in the request")
-        return _store(upload.path, upload.name, kind, upload.mime_type)
+        return _store(upload.path, upload.name, upload.mime_type)
     if source.startswith("file:"):
-        return _take_local(exchange, source, kind)
+        return _take_local(exchange, source)
     if source.startswith(("http://", "https://")):
         raise bad_request("failed to get HTTP URL content")
     known = exchange.bot.files.get(source)
     if known is None:
         raise bad_request("wrong file identifier/HTTP URL specified")
-    if known.kind != kind:
-        raise bad_request(f"can't use file of type {known.kind.title()} as {kind.title()}")
     return known
 
 
-def copy_in(state: State, source: Path, name: str, kind: str = "document") -> StoredFile:
+def copy_in(state: State, source: Path, name: str) -> StoredFile:
     """Copy a file from outside onto the server's disk. Blocks for as long as the copy takes."""
     kept = state.storage / uuid.uuid4().hex
     shutil.copyfile(source, kept)
-    return _store(kept, name, kind, mimetypes.guess_type(name)[0] or "application/octet-stream")
+    return _store(kept, name, mimetypes.guess_type(name)[0] or "application/octet-stream")
 
 
-def _take_local(exchange: Exchange, source: str, kind: str) -> StoredFile:
+def _take_local(exchange: Exchange, source: str) -> StoredFile:
     path = Path(url2pathname(unquote(urlsplit(source).path)))
     if not exchange.local or not path.is_file():
         raise bad_request("wrong file identifier/HTTP URL specified")
-    return copy_in(exchange.state, path, path.name, kind)
+    return copy_in(exchange.state, path, path.name)
 
 
-def _store(path: Path, name: str, kind: str, mime_type: str) -> StoredFile:
+def _store(path: Path, name: str, mime_type: str) -> StoredFile:
     size = path.stat().st_size
-    width = height = 0
-    try:
-        if size == 0:
-            raise bad_request("file must be non-empty")
-        if kind == "photo":
-            width, height = _check_photo(path, size)
-    except Exception:
+    if size == 0:
         path.unlink(missing_ok=True)
-        raise
-    return StoredFile(secrets.token_urlsafe(10), path, size, name, kind, mime_type, width, height)
-
-
-def _check_photo(path: Path, size: int) -> tuple[int, int]:
-    if size > PHOTO_BYTES:
-        raise bad_request(f"file of size {size} bytes is too big for a photo; the maximum size is {PHOTO_BYTES} bytes")
-    width, height = picture_sides(path.read_bytes())
-    if not width or not height:
-        raise bad_request("IMAGE_PROCESS_FAILED")
-    if width + height > PHOTO_SIDES or max(width, height) > PHOTO_RATIO * min(width, height):
-        raise bad_request("PHOTO_INVALID_DIMENSIONS")
-    return width, height
-
-
-def picture_sides(data: bytes) -> tuple[int, int]:
-    """Width and height in pixels of a PNG or JPEG; (0, 0) for anything else."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n") and len(data) >= 24:
-        width, height = struct.unpack(">II", data[16:24])
-        return width, height
-    if not data.startswith(b"\xff\xd8"):
-        return 0, 0
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
-        # SOF0…SOF15 hold the size; C4, C8 and CC in their midst are something else.
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            return width, height
-        at += 2 + length
-    return 0, 0
+        raise bad_request("file must be non-empty")
+    return StoredFile(secrets.token_urlsafe(10), path, size, name, mime_type)

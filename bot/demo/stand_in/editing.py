@@ -3,15 +3,12 @@
 from aiogram.methods import (
     DeleteMessage,
     DeleteMessages,
-    EditMessageCaption,
     EditMessageMedia,
-    EditMessageReplyMarkup,
     EditMessageText,
     PinChatMessage,
-    UnpinAllChatMessages,
     UnpinChatMessage,
 )
-from aiogram.types import InputMediaDocument, InputMediaPhoto
+from aiogram.types import InputMediaDocument
 
 from bot.demo.stand_in.access import check_pin_rights, find_message, open_chat
 from bot.demo.stand_in.content import Exchange, read_caption, read_markup, read_message_text, take_file
@@ -27,7 +24,7 @@ NOT_MODIFIED = (
     "content and reply markup of the message"
 )
 
-Edit = EditMessageText | EditMessageCaption | EditMessageMedia | EditMessageReplyMarkup
+Edit = EditMessageText | EditMessageMedia
 
 
 async def edit_message_text(exchange: Exchange, call: EditMessageText) -> Json:
@@ -39,39 +36,16 @@ async def edit_message_text(exchange: Exchange, call: EditMessageText) -> Json:
     return _replace(exchange, message, formatted, call.text, markup=read_markup(call.reply_markup))
 
 
-async def edit_message_caption(exchange: Exchange, call: EditMessageCaption) -> Json:
-    """Replace the caption; a keyboard that is not sent again is gone."""
-    message = _editable(exchange, call)
-    formatted = read_caption(call.caption, call.parse_mode, call.caption_entities)
-    if not message.file:
-        raise bad_request("there is no caption in the message to edit")
-    return _replace(exchange, message, formatted, call.caption, markup=read_markup(call.reply_markup))
-
-
 async def edit_message_media(exchange: Exchange, call: EditMessageMedia) -> Json:
-    """Replace the file and the caption; a text message turns into a photo or a document."""
+    """Replace the file and the caption; a text message turns into a document."""
     message = _editable(exchange, call, "message media can't be edited")
     media = call.media
-    if not isinstance(media, InputMediaDocument | InputMediaPhoto):
-        raise bad_request("the stand-in knows documents and photos only")
-    if message.media_group_id and message.file and message.file.kind != media.type:
-        raise bad_request("can't use the media of the specified type in the album")
+    if not isinstance(media, InputMediaDocument):
+        raise bad_request("the stand-in knows documents only")
     formatted = read_caption(media.caption, media.parse_mode, media.caption_entities)
     markup = read_markup(call.reply_markup)
-    file = take_file(exchange, media.media, str(media.type))
+    file = take_file(exchange, media.media)
     return _replace(exchange, message, formatted, media.caption, markup=markup, file=file)
-
-
-async def edit_message_reply_markup(exchange: Exchange, call: EditMessageReplyMarkup) -> Json:
-    """Replace the keyboard, or take it away."""
-    message = _editable(exchange, call)
-    return _replace(
-        exchange,
-        message,
-        FormattedText(message.text, message.entities),
-        message.html,
-        markup=read_markup(call.reply_markup),
-    )
 
 
 async def delete_message(exchange: Exchange, call: DeleteMessage) -> bool:
@@ -119,15 +93,6 @@ async def unpin_chat_message(exchange: Exchange, call: UnpinChatMessage) -> bool
     message = find_message(chat, message_id, "unpin")
     check_pin_rights(chat, exchange.bot)
     chat.pinned.discard(message.id)
-    exchange.state.changes.ring()
-    return True
-
-
-async def unpin_all_chat_messages(exchange: Exchange, call: UnpinAllChatMessages) -> bool:
-    """Unpin everything."""
-    chat = open_chat(exchange.state, exchange.bot, call.chat_id)
-    check_pin_rights(chat, exchange.bot)
-    chat.pinned.clear()
     exchange.state.changes.ring()
     return True
 

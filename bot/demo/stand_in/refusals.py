@@ -1,4 +1,8 @@
-"""Refuses calls with the Bot API's own words, and delays or cuts them."""
+"""Refuses calls with the Bot API's own words."""
+
+import json
+
+from aiohttp import web
 
 from bot.demo.stand_in.state import Json
 
@@ -16,6 +20,13 @@ class RefusalError(Exception):
         """The body of the answer."""
         body: Json = {"ok": False, "error_code": self.status, "description": self.description}
         return {**body, "parameters": self.parameters} if self.parameters else body
+
+    def response(self, _request: web.Request) -> web.StreamResponse:
+        """What goes over the line."""
+        wait = self.parameters.get("retry_after")
+        headers = {} if wait is None else {"Retry-After": str(wait)}
+        body = json.dumps(self.as_json())
+        return web.Response(status=self.status, text=body, content_type="application/json", headers=headers)
 
 
 def bad_request(text: str) -> RefusalError:

@@ -4,7 +4,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from email.utils import formatdate
 from pathlib import Path
 from types import TracebackType
@@ -14,52 +14,34 @@ from aiohttp import web
 
 from bot.demo.phones import Person
 from bot.demo.stand_in.calls import Call
-from bot.demo.stand_in.faults import Fault, FaultStage, Gate, Rule, delay
-from bot.demo.stand_in.groups import Group
-from bot.demo.stand_in.server import Manners, Server
-from bot.demo.stand_in.state import Account, BotAccount, Chat, Json, State
-from bot.demo.stand_in.updates import queue_update
+from bot.demo.stand_in.refusals import RefusalError
+from bot.demo.stand_in.server import Server
+from bot.demo.stand_in.state import Account, BotAccount, State
 from bot.demo.waiting import Clock
-
-ANSWERABLE_SECONDS = 60
-"""How long a press can be answered; the official server names no figure."""
 
 
 class StandIn:
     """The server and everybody on it; use it as an asynchronous context manager.
 
-    `local` plays a local Bot API server (2000 MB, absolute paths, file:// uploads). `throttle_identical_uploads` lets
-    8 uploads of one size of 9 MiB or more pass within a minute, then answers 429 with 60 s. `rate_limits` lets one
-    message per second into a chat, and 20 messages and edits per minute. Files go to `storage`, or to a private folder
-    that is deleted at the end.
+    `local` plays a local Bot API server (2000 MB, absolute paths, file:// uploads). Files go to a private folder, which
+    is deleted at the end.
     """
 
-    def __init__(
-        self,
-        *,
-        storage: Path | None = None,
-        local: bool = False,
-        throttle_identical_uploads: bool = False,
-        rate_limits: bool = False,
-        port: int = 0,
-        callback_seconds: float = ANSWERABLE_SECONDS,
-    ) -> None:
-        manners = Manners(local=local, throttle_identical_uploads=throttle_identical_uploads, rate_limits=rate_limits)
-        self._own_storage = storage is None
-        self._state = State(storage or Path())
-        self._server = Server(self._state, manners)
+    make_server: type[Server] = Server
+    make_person: type[Person] = Person
+
+    def __init__(self, *, local: bool = False, port: int = 0) -> None:
+        self._state = State(Path())
+        self._server = self.make_server(self._state, local=local)
         self._runner: web.AppRunner | None = None
         self._port = port
         self.date_ahead = 0.0
         """By how many seconds the Date header of every answer is ahead of this machine's clock."""
-        self._callback_seconds = callback_seconds
         self.people: dict[int, Person] = {}
-        self.groups: dict[int, Group] = {}
 
     async def __aenter__(self) -> Self:
-        if self._own_storage:
-            # Made here and not earlier: a stand-in that never runs leaves no folder behind.
-            self._state.storage = Path(tempfile.mkdtemp(prefix="bot-api-stand-in-"))
+        # Made here and not earlier: a stand-in that never runs leaves no folder behind.
+        self._state.storage = Path(tempfile.mkdtemp(prefix="bot-api-stand-in-"))
         application = self._server.application()
         application.on_response_prepare.append(self._put_date)
         runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1)
@@ -85,8 +67,7 @@ class StandIn:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-            if self._own_storage:
-                shutil.rmtree(self._state.storage, ignore_errors=True)
+            shutil.rmtree(self._state.storage, ignore_errors=True)
 
     async def _put_date(self, _request: web.Request, response: web.StreamResponse) -> None:
         response.headers["Date"] = formatdate(time.time() + self.date_ahead, usegmt=True)
@@ -156,80 +137,16 @@ class StandIn:
         """Wait until that bot waits for updates: from then on it hears everything. Raises TimeoutError."""
         await self.until(lambda: self.bot(token).poller is not None, within=within)
 
-    def revoke_token(self, token: str) -> None:
-        """From now on 401."""
-        del self._state.bots[token]
-
-    def add_user(self, user_id: int, name: str = "Ann", *, username: str | None = None, started: bool = True) -> Person:
+    def add_user(self, user_id: int, name: str = "Ann", *, started: bool = True) -> Person:
         """Somebody with a phone; `started` says whether they have pressed Start in every bot there is so far."""
-        account = Account(user_id, name, username)
+        account = Account(user_id, name)
         self._state.people[user_id] = account
-        person = self.people[user_id] = Person(self._state, account, self._callback_seconds)
+        person = self.people[user_id] = self.make_person(self._state, account)
         if started:
             for bot in self._state.bots.values():
                 person.unblock_bot(bot)
         return person
 
-    def add_group(
-        self,
-        chat_id: int,
-        title: str = "Admins",
-        *,
-        members: Iterable[Person] = (),
-        kind: str | None = None,
-        is_forum: bool = False,
-        username: str | None = None,
-        bot_status: str = "member",
-    ) -> Group:
-        """A group with every bot there is so far in it; `kind` follows from the id. The first member owns it."""
-        people = list(members)
-        kind = kind or ("supergroup" if str(chat_id).startswith("-100") else "group")
-        # Number 1 of a forum is General, whose id no message may take.
-        chat = Chat(chat_id, kind, title, username, is_forum, next_id=2 if is_forum else 1)
-        chat.members = {person.id: "creator" if index == 0 else "member" for index, person in enumerate(people)}
-        self._state.groups[chat_id] = chat
-        for bot in self._state.bots.values():
-            chat.standing(bot.id).status = bot_status
-        group = self.groups[chat_id] = Group(self._state, chat, people[0].id if people else self.bot().id)
-        return group
-
-    def inject(
-        self,
-        fault: Fault,
-        method: str | None = None,
-        *,
-        chat_id: int | None = None,
-        when: Callable[[Call], bool] | None = None,
-        nth: int = 1,
-        times: int | None = 1,
-    ) -> Rule:
-        """Let matching calls go wrong, from the nth on, so many times (None: always). Earlier rules strike first.
-
-        `method` None means every method, getUpdates included. Raises ValueError where chat_id or `when` could never
-        be known: at ARRIVAL the parameters were not read.
-        """
-        if fault.stage is FaultStage.ARRIVAL and (chat_id is not None or when is not None):
-            raise ValueError("nothing but the method is known when a call arrives")
-        rule = Rule(fault, self._state.changes, method, chat_id, when, nth, times)
-        self._server.faults.rules.append(rule)
-        return rule
-
-    def hold(
-        self, method: str, *, chat_id: int | None = None, stage: FaultStage = FaultStage.CALL, times: int | None = None
-    ) -> Gate:
-        """Hold matching calls until the gate given back is opened; at ANSWER they are carried out first."""
-        gate = Gate(self._state.changes)
-        self.inject(delay(gate=gate, stage=stage), method, chat_id=chat_id, times=times)
-        return gate
-
-    def clear_faults(self) -> None:
-        """Everything works again; what is held stays held until its gate opens."""
-        self._server.faults.rules.clear()
-
-    def queue_update(self, kind: str, content: Json, token: str | None = None) -> None:
-        """Put an update into a bot's queue as it stands, whatever is in it."""
-        queue_update(self._state, self.bot(token), kind, content)
-
-    def forget_files(self, token: str | None = None) -> None:
-        """Make every file_id that bot knows stale."""
-        self.bot(token).files.clear()
+    def refuse(self, error: RefusalError, method: str, *, chat_id: int) -> None:
+        """Refuse the next call of that method to that chat."""
+        self._server.refusals.append((method, chat_id, error))

@@ -15,16 +15,13 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """Bytes on the server's disk; `kind` is document, photo or sticker and never changes."""
+    """Bytes on the server's disk."""
 
     unique_id: str
     path: Path
     size: int
     name: str
-    kind: str
     mime_type: str = "application/octet-stream"
-    width: int = 0
-    height: int = 0
 
     async def read(self) -> bytes:
         """The stored bytes."""
@@ -38,7 +35,6 @@ class Button:
     text: str
     callback_data: str | None = None
     url: str | None = None
-    copy_text: str | None = None
     style: str | None = None
 
 
@@ -59,7 +55,6 @@ class Message:
     file: StoredFile | None = None
     markup: Json | None = None
     thread_id: int | None = None
-    media_group_id: str | None = None
     reply_to: int | None = None
     silent: bool = False
     """True when sent with disable_notification."""
@@ -84,13 +79,8 @@ class Message:
 
     @property
     def document(self) -> StoredFile | None:
-        """The file, when it is a document."""
-        return self.file if self.file and self.file.kind == "document" else None
-
-    @property
-    def photo(self) -> StoredFile | None:
-        """The picture, when it is a photo."""
-        return self.file if self.file and self.file.kind == "photo" else None
+        """The file."""
+        return self.file
 
     def __hash__(self) -> int:
         return hash((id(self.chat), self.id, self.revision))
@@ -106,7 +96,6 @@ class Topic:
 
     id: int
     name: str
-    closed: bool = False
     deleted: bool = False
 
 
@@ -116,8 +105,6 @@ class Standing:
 
     status: str = "member"
     """member, administrator, left, kicked; in private chats also unknown (never seen) and new (Start not pressed)."""
-    forbidden: set[str] = field(default_factory=set)
-    """Kinds it may not send: text messages, documents, photos."""
 
 
 @dataclass(eq=False, slots=True)
@@ -158,7 +145,6 @@ class Account:
     username: str | None = None
     is_bot: bool = False
     language: str = "en"
-    deactivated: bool = False
 
     def as_json(self) -> Json:
         """The User object."""
@@ -178,12 +164,9 @@ class BotAccount(Account):
     next_update_id: int = 1
     poller: object | None = None
     allowed_updates: list[str] = field(default_factory=list)
-    webhook_url: str = ""
     commands: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
     """Commands by scope (as sorted JSON) and language."""
     files: dict[str, StoredFile] = field(default_factory=dict)
-    conflicts: int = 0
-    logged_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,13 +261,10 @@ class State:
         for file_id, known in bot.files.items():
             if known == file:
                 return file_id
-        file_id = ("BQAC" if file.kind == "document" else "AgAC") + secrets.token_urlsafe(40)
+        file_id = "BQAC" + secrets.token_urlsafe(40)
         bot.files[file_id] = file
         return file_id
 
 
 def _button(button: Json) -> Button:
-    copy_text = button.get("copy_text") or {}
-    return Button(
-        button["text"], button.get("callback_data"), button.get("url"), copy_text.get("text"), button.get("style")
-    )
+    return Button(button["text"], button.get("callback_data"), button.get("url"), button.get("style"))

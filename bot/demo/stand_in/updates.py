@@ -2,9 +2,9 @@
 
 import asyncio
 
-from aiogram.methods import DeleteWebhook, GetUpdates, GetWebhookInfo, SetWebhook
+from aiogram.methods import GetUpdates
 
-from bot.demo.stand_in.refusals import bad_request, conflict
+from bot.demo.stand_in.refusals import conflict
 from bot.demo.stand_in.state import BotAccount, Chat, Json, Message, State
 from bot.demo.stand_in.wire import chat_json, member_json, message_json
 
@@ -23,13 +23,12 @@ def queue_update(state: State, bot: BotAccount, kind: str, content: Json) -> Non
     state.changes.ring()
 
 
-def announce_message(state: State, message: Message, *, edited: bool = False) -> None:
+def announce_message(state: State, message: Message) -> None:
     """Tell the bots in that chat what a person wrote; a plain member of a group hears only what concerns it."""
     for bot in state.bots.values():
         if bot.id == message.sender_id or not _hears(state, bot, message):
             continue
-        kind = "channel_post" if message.chat.type == "channel" else "message"
-        queue_update(state, bot, f"edited_{kind}" if edited else kind, message_json(state, bot, message))
+        queue_update(state, bot, "message", message_json(state, bot, message))
 
 
 def announce_pin(state: State, message: Message, *, by: int) -> None:
@@ -37,8 +36,7 @@ def announce_pin(state: State, message: Message, *, by: int) -> None:
     line = state.store_message(message.chat, sender_id=by, reply_to=message.id, pins=message)
     for bot in state.bots.values():
         if bot.id == by or _hears(state, bot, line):
-            kind = "channel_post" if line.chat.type == "channel" else "message"
-            queue_update(state, bot, kind, message_json(state, bot, line))
+            queue_update(state, bot, "message", message_json(state, bot, line))
 
 
 def announce_standing(state: State, bot: BotAccount, chat: Chat, *, by: int, old: str, new: str) -> None:
@@ -76,27 +74,18 @@ def _hears(state: State, bot: BotAccount, message: Message) -> bool:
 
 async def get_updates(state: State, bot: BotAccount, call: GetUpdates, closing: asyncio.Event) -> list[Json]:
     """Wait up to `timeout` seconds for updates; the older of two waiting calls is answered 409."""
-    if bot.webhook_url:
-        bot.conflicts += 1
-        raise conflict(
-            "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
-        )
     if call.allowed_updates is not None:
         bot.allowed_updates = list(call.allowed_updates)
     _confirm(state, bot, call.offset or 0)
     me = bot.poller = object()
     state.changes.ring()
     await state.changes.until(
-        lambda: bool(bot.updates or bot.poller is not me or bot.webhook_url or closing.is_set()),
+        lambda: bool(bot.updates or bot.poller is not me or closing.is_set()),
         within=min(max(call.timeout or 0, 0), LONGEST_POLL),
     )
     if bot.poller is not me:
-        bot.conflicts += 1
         raise conflict("terminated by other getUpdates request; make sure that only one bot instance is running")
     bot.poller = None
-    if bot.webhook_url:
-        bot.conflicts += 1
-        raise conflict("terminated by setWebhook request")
     limit = min(max(call.limit or 100, 1), 100)
     return [update for _, update in bot.updates[:limit]]
 
@@ -108,37 +97,3 @@ def _confirm(state: State, bot: BotAccount, offset: int) -> None:
         bot.updates = kept[offset:]
     else:
         bot.updates = [(came, update) for came, update in kept if update["update_id"] >= offset]
-
-
-def set_webhook(state: State, bot: BotAccount, call: SetWebhook) -> bool:
-    """Remember the address; nothing is ever sent there, but polling is refused from now on."""
-    if not call.url:
-        return delete_webhook(state, bot, DeleteWebhook(drop_pending_updates=call.drop_pending_updates))
-    if not call.url.startswith("https://"):
-        raise bad_request("bad webhook: An HTTPS URL must be provided for webhook")
-    bot.webhook_url = call.url
-    if call.allowed_updates is not None:
-        bot.allowed_updates = list(call.allowed_updates)
-    if call.drop_pending_updates:
-        bot.updates.clear()
-    state.changes.ring()
-    return True
-
-
-def delete_webhook(state: State, bot: BotAccount, call: DeleteWebhook) -> bool:
-    """Polling works again; drop_pending_updates empties the queue."""
-    bot.webhook_url = ""
-    if call.drop_pending_updates:
-        bot.updates.clear()
-    state.changes.ring()
-    return True
-
-
-def webhook_info(bot: BotAccount, _call: GetWebhookInfo) -> Json:
-    """The WebhookInfo object."""
-    info: Json = {
-        "url": bot.webhook_url,
-        "has_custom_certificate": False,
-        "pending_update_count": len(bot.updates),
-    }
-    return {**info, "allowed_updates": bot.allowed_updates} if bot.allowed_updates else info

@@ -22,16 +22,12 @@ def message_json(state: State, bot: BotAccount, message: Message, *, nested: boo
         "message_id": message.id,
         "date": message.date,
         "chat": chat_json(message.chat),
+        "from": state.account(message.sender_id).as_json(),
     }
-    # What is posted in a channel is the channel's, whoever wrote it.
-    whose = chat_json(message.chat) if message.chat.type == "channel" else state.account(message.sender_id).as_json()
-    json["sender_chat" if message.chat.type == "channel" else "from"] = whose
     if message.edit_date:
         json["edit_date"] = message.edit_date
     if message.thread_id is not None:
         json |= {"message_thread_id": message.thread_id, "is_topic_message": True}
-    if message.media_group_id:
-        json["media_group_id"] = message.media_group_id
     if message.protected:
         json["has_protected_content"] = True
     if message.forwarded_from:
@@ -54,8 +50,6 @@ def message_json(state: State, bot: BotAccount, message: Message, *, nested: boo
 
 
 def _origin_json(state: State, origin: Message) -> Json:
-    if origin.chat.type == "channel":
-        return {"type": "channel", "chat": chat_json(origin.chat), "message_id": origin.id, "date": origin.date}
     return {"type": "user", "sender_user": state.account(origin.sender_id).as_json(), "date": origin.date}
 
 
@@ -66,11 +60,6 @@ def file_json(state: State, bot: BotAccount, file: StoredFile) -> Json:
         "file_unique_id": file.unique_id,
         "file_size": file.size,
     }
-    if file.kind == "photo":
-        return {"photo": [{**ids, "width": file.width, "height": file.height}]}
-    if file.kind == "sticker":
-        kind = {"type": "regular", "is_animated": False, "is_video": False}
-        return {"sticker": {**ids, **kind, "width": 512, "height": 512}}
     return {"document": {**ids, "file_name": file.name, "mime_type": file.mime_type}}
 
 

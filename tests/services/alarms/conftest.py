@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.stand_in.standin import StandIn
 from tests.services.alarms.scene import Scene
 from tests.world.databases import make_database
+from tests.world.stand_in import StandIn
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
-from bot.demo.phones import Person
-from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import Message
 from bot.errors import CourierError
 from bot.models import Alarm, Backup, Trigger
 from bot.services.manager import Courier
 from tests.world.databases import write_env
+from tests.world.phones import Person
+from tests.world.stand_in import StandIn
 
 START = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from bot.demo.stand_in import faults
 from bot.models import MINUTES_A_DAY, QuietHours
 from tests.services.alarms.scene import Scene, notices, texts_of
+from tests.world import faults
 
 HOUR = timedelta(hours=1)
 PARKED = "bot was blocked by the user"

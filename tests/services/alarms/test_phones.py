@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from bot.config.alarms import unusable
-from bot.demo.stand_in.standin import StandIn
 from bot.journal.redaction import redact
 from bot.services.alarms.apprise import in_a_thread
 from tests.services.alarms.scene import Scene, notices
 from tests.world.databases import make_database
 from tests.world.endpoint import Endpoint
+from tests.world.stand_in import StandIn
 
 pytest.importorskip("apprise")
 HOUR = timedelta(hours=1)

@@ -4,12 +4,13 @@ import asyncio
 
 import pytest
 
-from bot.demo.stand_in import faults
-from bot.demo.stand_in.faults import CutError, Fault, FaultStage, Gate
+from bot.demo.stand_in.calls import CallStage
 from bot.errors import AbortedError
 from bot.models import Backup, DeliveryState, Recipient, Volume
 from bot.services.concurrency.abort import Abort
+from tests.world import faults
 from tests.world.delivery import House, caption, documents, joined
+from tests.world.faults import CutError, Fault, Gate
 
 PARKED, PENDING, SENT = DeliveryState.PARKED, DeliveryState.PENDING, DeliveryState.SENT
 
@@ -200,7 +201,7 @@ async def test_a_restart_in_mid_delivery_sends_only_what_is_missing(house: House
     """Closed after volume 1 of 3, the next process sends volumes 2 and 3, and uploads nothing twice."""
     ann, bob = await house.people(2)
     gate = Gate(house.standin._state.changes)
-    lost = Fault(FaultStage.CALL, CutError(), gate=gate)  # held, and never carried out
+    lost = Fault(CallStage.CALL, CutError(), gate=gate)  # held, and never carried out
     rule = house.standin.inject(lost, "sendDocument", when=lambda call: "2 of 3" in call.params["caption"], times=None)
     backup = await house.back_up(2_500_000)
     delivering = house.deliver(backup)

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from bot.demo.stand_in import faults
 from bot.models import BackupState, DeliveryState, Recipient, SkippedRecord, SkipReason
+from tests.world import faults
 from tests.world.catalogue import run_sql
 from tests.world.delivery import House, documents
 

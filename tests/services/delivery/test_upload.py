@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from bot.demo.stand_in import faults
-from bot.demo.stand_in.faults import FaultStage
+from bot.demo.stand_in.calls import CallStage
 from bot.errors import TelegramError
 from bot.models import DeliveryState
+from tests.world import faults
 from tests.world.delivery import House, documents, joined
 
 SENT = DeliveryState.SENT
@@ -124,7 +124,7 @@ async def test_a_stalled_upload_lets_another_one_begin(house: House) -> None:
     ann, bob, cid = await house.people(3)
     house.settings["volume_bytes"] = BIG
     house.ledger = house.make_ledger()
-    gate = house.standin.hold("sendDocument", chat_id=ann.id, stage=FaultStage.BODY, times=1)
+    gate = house.standin.hold("sendDocument", chat_id=ann.id, stage=CallStage.BODY, times=1)
     backup = await house.back_up(BIG)
     delivering = house.deliver(backup)
     await gate.reached()
@@ -172,7 +172,7 @@ async def test_a_reset_in_mid_body_is_taken_over(house: House) -> None:
     ann, bob = await house.people(2)
     house.settings["volume_bytes"] = BIG
     house.ledger = house.make_ledger()
-    house.standin.inject(faults.reset(FaultStage.BODY, after_bytes=2_000_000), "sendDocument", chat_id=ann.id)
+    house.standin.inject(faults.reset(CallStage.BODY, after_bytes=2_000_000), "sendDocument", chat_id=ann.id)
     backup = await house.back_up(BIG)
     rows = await house.delivered(backup)
     assert [(row.state, row.attempts) for row in rows.values()] == [(SENT, 1), (SENT, 0)]
@@ -245,7 +245,7 @@ async def test_an_archive_deleted_in_mid_way_ends_the_delivery(house: House) -> 
     people = await house.people(2)
     house.settings["volume_bytes"] = BIG
     house.ledger = house.make_ledger()
-    gate = house.standin.hold("sendDocument", stage=FaultStage.BODY)
+    gate = house.standin.hold("sendDocument", stage=CallStage.BODY)
     backup = await house.back_up(BIG)
     delivering = house.deliver(backup)
     await gate.reached()

@@ -12,9 +12,6 @@ import pytest
 
 from bot.app.service import Service, open_courier
 from bot.config.settings import load_settings
-from bot.demo.phones import Person
-from bot.demo.stand_in.faults import bad_request, server_error
-from bot.demo.stand_in.standin import StandIn
 from bot.demo.stand_in.state import StoredFile
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
 from bot.models import INFO_NAME, MANIFEST_NAME, Backup, DrillSource, Member, Trigger
@@ -31,7 +28,10 @@ from bot.texts import history as history_texts
 from bot.texts import status as status_texts
 from tests.world.archives import write_sources
 from tests.world.databases import damage, make_database, write_env
+from tests.world.faults import bad_request, server_error
+from tests.world.phones import Person
 from tests.world.recovery import changed
+from tests.world.stand_in import StandIn
 
 
 @pytest.fixture

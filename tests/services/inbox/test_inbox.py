@@ -15,9 +15,7 @@ from typing import Any
 
 import pytest
 
-from bot.demo.stand_in import faults
-from bot.demo.stand_in.faults import FaultStage
-from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.calls import CallStage
 from bot.errors import NotFoundError
 from bot.models import BackupState, Trigger
 from bot.services.contracts.chats import PostedDocument
@@ -26,9 +24,11 @@ from bot.services.files.store import Store
 from bot.services.inbox import Inbox, InboxContext
 from bot.services.inbox.upload_view import MOVING, LeftOutReason, UploadEnd, UploadPhase, UploadView
 from bot.services.restore.sources import RestoreSource
+from tests.world import faults
 from tests.world.catalogue import archive_named
 from tests.world.databases import make_database
 from tests.world.recovery import Scene
+from tests.world.stand_in import StandIn
 
 
 @dataclass
@@ -236,7 +236,7 @@ async def test_a_full_disk_is_told_before_anything_is_fetched(
     ("method", "fault", "says"),
     [
         ("download", faults.refused(404, "Not Found"), "the download is answered with 404"),
-        ("download", faults.reset(FaultStage.ARRIVAL), "the download broke off"),
+        ("download", faults.reset(CallStage.ARRIVAL), "the download broke off"),
         ("getFile", faults.bad_request("wrong file_id or the file is temporarily unavailable"), "no longer gives out"),
         ("getFile", faults.bad_request("file is too big"), "over 20 MB"),
         ("getFile", faults.server_error(502, html=True), "can't be fetched from Telegram"),

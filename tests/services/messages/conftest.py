@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.stand_in.standin import StandIn
 from tests.world.messages import MORNING, House, MakeHouse
+from tests.world.stand_in import StandIn
 
 
 @pytest.fixture

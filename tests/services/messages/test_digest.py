@@ -5,7 +5,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.demo.stand_in import faults
 from bot.errors import NothingToBackUpError
 from bot.models import BackupState, DeliveryState, MessageMode, Trigger
 from bot.services.messages.digest import Digest
@@ -14,6 +13,7 @@ from bot.texts import digest as digest_texts
 from bot.texts import history as history_texts
 from bot.texts.markup import MESSAGE_LIMIT, length
 from tests.services.messages.samples import NOON, backup
+from tests.world import faults
 from tests.world.messages import MakeHouse, archives, texts
 
 

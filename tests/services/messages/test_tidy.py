@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.demo.stand_in import faults
 from bot.demo.stand_in.state import Message
 from bot.models import Trigger
 from bot.texts import history as history_texts
+from tests.world import faults
 from tests.world.messages import House, MakeHouse, archives
 
 
@@ -173,7 +173,7 @@ async def test_numbers_from_before_a_move_to_a_supergroup_mean_nothing(make_hous
     await house.courier.alarm_loop.deliver()
     await hourly(house, 4)
     group = group.upgrade(-1001500)
-    written = [await house.ann.send(f"talk {number}", to=group) for number in range(10)]
+    written = [await house.ann.send(f"talk {number}", to=group.chat) for number in range(10)]
     await hourly(house, 4)
     await house.upkeep.refresh()
     await house.courier.alarms.clear("drill", "It is over.")

@@ -9,7 +9,6 @@ import pytest
 from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
 
-from bot.demo.stand_in import faults
 from bot.errors import TelegramError
 from bot.models import Backup, DeliveryState, Recipient
 from bot.services.contracts.destination import (
@@ -30,6 +29,7 @@ from bot.services.objects import bucket as bucket_module
 from bot.services.telegram import destination as telegram_module
 from bot.services.telegram.destination import TelegramDestination
 from bot.services.telegram.notices import TelegramNotices
+from tests.world import faults
 from tests.world.delivery import House, joined, volume_of
 from tests.world.places import (
     BUCKET,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.stand_in.standin import StandIn
 from tests.world.recovery import Scene
+from tests.world.stand_in import StandIn
 
 
 @pytest.fixture

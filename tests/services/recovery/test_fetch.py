@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.stand_in.faults import Fault, FaultStage, bad_request, flood, refused, reset, server_error, truncated
-from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.calls import CallStage
 from bot.errors import ArchiveError, CourierError, DamagedArchiveError, NoSpaceError, TelegramError
 from bot.models import RestorePoint
 from bot.services.fetch.fetch import LostError, TooLargeToFetchError, UnreachableError, fetch_archive
 from bot.services.telegram.chat import TelegramChat, unreadable_here
+from tests.world.faults import Fault, bad_request, flood, refused, reset, server_error, truncated
 from tests.world.recovery import Scene, changed, no_time
+from tests.world.stand_in import StandIn
 from tests.world.telegram import MakeBot
 
 SIZE, VOLUME = 2_500_000, 1_000_000
@@ -46,10 +47,10 @@ async def test_the_volumes_become_the_archive_again(scene: Scene, tmp_path: Path
         ("getFile", server_error(500)),
         ("getFile", flood(3)),
         ("getFile", bad_request("wrong file_id or the file is temporarily unavailable")),
-        ("getFile", reset(FaultStage.ARRIVAL)),
+        ("getFile", reset(CallStage.ARRIVAL)),
         ("download", truncated(400_000)),
         ("download", truncated(0)),
-        ("download", reset(FaultStage.ARRIVAL)),
+        ("download", reset(CallStage.ARRIVAL)),
         ("download", refused(404, "Not Found")),
     ],
 )
@@ -71,7 +72,7 @@ async def test_a_passing_trouble_costs_an_attempt(scene: Scene, tmp_path: Path, 
         ("getFile", bad_request("file is too big"), TooLargeToFetchError),
         ("getFile", refused(401, "Unauthorized"), TelegramError),
         ("download", truncated(10), UnreachableError),
-        ("download", reset(FaultStage.ARRIVAL), UnreachableError),
+        ("download", reset(CallStage.ARRIVAL), UnreachableError),
         ("download", refused(404, "Not Found"), UnreachableError),
     ],
 )

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from bot.demo.stand_in.faults import bad_request, flood, server_error
 from bot.services.recovery.document import DOCUMENT_NAME
+from tests.world.faults import bad_request, flood, server_error
 from tests.world.recovery import Scene, pin_by_hand, unpin_by_hand
 
 

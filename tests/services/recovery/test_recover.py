@@ -15,7 +15,6 @@ import pytest
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.config.sources import parse_env
-from bot.demo.stand_in.faults import refused
 from bot.errors import NotFoundError, RestoreRefusedError, TelegramError, UntrustedArchiveError
 from bot.models import Recipient, Trigger
 from bot.services.files.private_folder import private_folder
@@ -26,6 +25,7 @@ from bot.services.recovery.recover import Found, choose_point, find_points, wait
 from bot.services.telegram.destination import TelegramDestination
 from tests.world.databases import make_database, rows_in
 from tests.world.databases import write_env as write_settings
+from tests.world.faults import refused
 from tests.world.recovery import Scene, pin_by_hand
 from tests.world.unreadable import SHAPES
 
@@ -90,7 +90,7 @@ async def test_a_document_that_a_person_pinned_is_not_believed(scene: Scene) -> 
     with pytest.raises(NotFoundError, match="not sent by this bot"):
         await find_points(scene.chats, [13])
     group = scene.standin.add_group(-1005, members=[scene.ann, ben])
-    (forwarded,) = await scene.ann.forward(ours, to=group)
+    (forwarded,) = await scene.ann.forward(ours, to=group.chat)
     pin_by_hand(forwarded)
     assert len((await find_points(scene.chats, [-1005])).points) == 1
 

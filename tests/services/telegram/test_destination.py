@@ -10,10 +10,7 @@ from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
 from aiohttp import InvalidURL
 
-from bot.demo.phones import Person
-from bot.demo.stand_in import faults
-from bot.demo.stand_in.faults import Fault, FaultStage
-from bot.demo.stand_in.standin import StandIn
+from bot.demo.stand_in.calls import CallStage
 from bot.models import Recipient, StoredVolume
 from bot.services.contracts.destination import (
     ArchiveGone,
@@ -34,7 +31,11 @@ from bot.services.contracts.destination import (
 from bot.services.telegram.chat import TelegramChat
 from bot.services.telegram.destination import TelegramDestination
 from bot.services.telegram.notices import TelegramNotices
+from tests.world import faults
 from tests.world.delivery import volume_of
+from tests.world.faults import Fault
+from tests.world.phones import Person
+from tests.world.stand_in import StandIn
 from tests.world.telegram import LoopbackSession
 
 ANN = Recipient(chat_id=11)
@@ -118,8 +119,8 @@ PASSING = [
     (faults.bad_request("FILE_PART_0_MISSING"), False),
     (faults.refused(409, "Conflict: something"), False),
     (faults.refused(418, "I'm a teapot"), False),
-    (faults.reset(FaultStage.BODY), False),
-    (faults.reset(FaultStage.CALL), True),
+    (faults.reset(CallStage.BODY), False),
+    (faults.reset(CallStage.CALL), True),
     (faults.lost_answer(), True),
 ]
 
@@ -151,7 +152,7 @@ async def test_no_answer_in_time_is_ambiguous(
         return await bot.session.make_request(bot, method, timeout=1)  # type: ignore[arg-type]
 
     bot.session.middleware(impatient)  # type: ignore[arg-type]
-    gate = standin.hold("sendDocument", stage=FaultStage.ANSWER)
+    gate = standin.hold("sendDocument", stage=CallStage.ANSWER)
     archive.write_bytes(b"a few bytes")  # they are out long before the second is over
     outcome = await outcome_of(destination, archive)
     assert isinstance(outcome, Transient)
@@ -382,7 +383,7 @@ async def test_cancelling_an_upload_leaves_nothing_open(
     standin: StandIn, destination: TelegramDestination, ann: Person, archive: Path
 ) -> None:
     """An abandoned upload holds no file: the archive can be deleted at once."""
-    gate = standin.hold("sendDocument", stage=FaultStage.BODY)
+    gate = standin.hold("sendDocument", stage=CallStage.BODY)
     sending = asyncio.create_task(send(destination, archive))
     await gate.reached()
     sending.cancel()

@@ -1,46 +1,56 @@
-"""Injects faults on demand: which calls fail, when, and in which way."""
+"""Faults on demand in the stand-in's server: which calls fail, when, and in which way."""
 
 import asyncio
-import enum
 import json
-from collections.abc import Callable
+import math
+import socket
+import struct
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
+from aiohttp import web
+
 from bot.demo.stand_in import refusals
-from bot.demo.stand_in.calls import Call
+from bot.demo.stand_in.calls import Call, CallStage
 from bot.demo.stand_in.refusals import RefusalError
+from bot.demo.stand_in.server import Server
+from bot.demo.stand_in.state import State, StoredFile
 from bot.demo.waiting import Changes
 
+PER_MINUTE = 20
 BAD_GATEWAY = (
     "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n</body>\r\n</html>\r\n"
 )
 
 
-class FaultStage(enum.StrEnum):
-    """The moments at which a call can go wrong."""
-
-    ARRIVAL = "arrival"
-    """The headers are there, the body was not read: only the method is known."""
-    BODY = "body"
-    """In the middle of a file: the parameters before it are known."""
-    CALL = "call"
-    """Everything was received, nothing was done."""
-    ANSWER = "answer"
-    """It was done, the answer was not sent."""
-
-
-class CutError(Exception):
+class CutError(RefusalError):
     """The connection ends here, without an answer."""
 
+    def __init__(self) -> None:
+        super().__init__(0, "connection cut")
 
-class CannedError(Exception):
+    def response(self, request: web.Request) -> web.StreamResponse:
+        if request.transport is not None:
+            connection = request.transport.get_extra_info("socket")
+            if connection is not None and connection.fileno() >= 0:
+                # Lingering for zero seconds makes the close a reset, as a dying server or a middlebox would.
+                layout = "hh" if sys.platform == "win32" else "ii"
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(layout, 1, 0))
+            request.transport.abort()
+        return web.Response()
+
+
+class CannedError(RefusalError):
     """An answer that is sent as it stands."""
 
     def __init__(self, status: int, body: str, content_type: str) -> None:
-        super().__init__(body)
-        self.status = status
-        self.body = body
+        super().__init__(status, body)
         self.content_type = content_type
+
+    def response(self, _request: web.Request) -> web.StreamResponse:
+        return web.Response(status=self.status, text=self.description, content_type=self.content_type)
 
 
 class Gate:
@@ -74,39 +84,37 @@ class Gate:
 class Fault:
     """What happens to a call; made by the functions below."""
 
-    stage: FaultStage
-    error: Exception | None = None
+    stage: CallStage
+    error: RefusalError | None = None
     gate: Gate | None = None
     seconds: float = 0
     after_bytes: int = 0
-    album: tuple[int, int] | None = None
-    """For a partly failed album: items stored, and the seconds hidden in the text."""
     truncate_at: int | None = None
 
 
 def flood(retry_after: int) -> Fault:
     """429 with the header and the parameter."""
-    return Fault(FaultStage.CALL, refusals.flood(retry_after))
+    return Fault(CallStage.CALL, refusals.flood(retry_after))
 
 
 def forbidden(text: str = "bot was blocked by the user") -> Fault:
     """403 `Forbidden: …`."""
-    return Fault(FaultStage.CALL, refusals.forbidden(text))
+    return Fault(CallStage.CALL, refusals.forbidden(text))
 
 
 def bad_request(text: str) -> Fault:
     """400 `Bad Request: …`."""
-    return Fault(FaultStage.CALL, refusals.bad_request(text))
+    return Fault(CallStage.CALL, refusals.bad_request(text))
 
 
 def migrated(new_chat_id: int) -> Fault:
     """400 that names the supergroup; to have the new id work as well, upgrade a real group instead."""
-    return Fault(FaultStage.CALL, refusals.upgraded(new_chat_id))
+    return Fault(CallStage.CALL, refusals.upgraded(new_chat_id))
 
 
 def refused(status: int, description: str) -> Fault:
     """Any other refusal as JSON: 401 Unauthorized, 409 Conflict, …"""
-    return Fault(FaultStage.CALL, RefusalError(status, description))
+    return Fault(CallStage.CALL, RefusalError(status, description))
 
 
 def too_large(*, html: bool = False) -> Fault:
@@ -122,11 +130,11 @@ def server_error(
         return _html(status, "502 Bad Gateway" if status == 502 else f"{status} Internal Server Error")
     if description is None:
         body = json.dumps({"ok": False, "error_code": status})
-        return Fault(FaultStage.CALL, CannedError(status, body, "application/json"))
+        return Fault(CallStage.CALL, CannedError(status, body, "application/json"))
     return refused(status, description)
 
 
-def reset(stage: FaultStage = FaultStage.CALL, *, after_bytes: int = 1) -> Fault:
+def reset(stage: CallStage = CallStage.CALL, *, after_bytes: int = 1) -> Fault:
     """Cut the connection: at ARRIVAL, in the BODY once `after_bytes` of files came in, at CALL, or at ANSWER.
 
     A call without a file has no BODY stage.
@@ -136,26 +144,21 @@ def reset(stage: FaultStage = FaultStage.CALL, *, after_bytes: int = 1) -> Fault
 
 def lost_answer() -> Fault:
     """The call is carried out, then the connection is cut: delivered, and the bot can't know."""
-    return reset(FaultStage.ANSWER)
+    return reset(CallStage.ANSWER)
 
 
-def delay(seconds: float = 0, *, gate: Gate | None = None, stage: FaultStage = FaultStage.CALL) -> Fault:
+def delay(seconds: float = 0, *, gate: Gate | None = None, stage: CallStage = CallStage.CALL) -> Fault:
     """Hold the call (CALL) or the answer of a call already carried out (ANSWER) for a time or until a gate opens."""
     return Fault(stage, gate=gate, seconds=seconds)
 
 
-def album_flood(*, stored: int = 1, retry_after: int = 8) -> Fault:
-    """The first items of an album arrive, then a 429 hides in the text of a 400."""
-    return Fault(FaultStage.CALL, album=(stored, retry_after))
-
-
 def truncated(at: int) -> Fault:
     """A download that ends after `at` bytes although more were promised; for the method `download`."""
-    return Fault(FaultStage.CALL, truncate_at=at)
+    return Fault(CallStage.CALL, truncate_at=at)
 
 
 def _html(status: int, title: str) -> Fault:
-    return Fault(FaultStage.CALL, CannedError(status, BAD_GATEWAY.format(title), "text/html"))
+    return Fault(CallStage.CALL, CannedError(status, BAD_GATEWAY.format(title), "text/html"))
 
 
 @dataclass(eq=False, slots=True)
@@ -183,7 +186,7 @@ class Rule:
         if not await self.changes.until(lambda: self.hits >= hits, within=within):
             raise TimeoutError(f"struck {self.hits} times of {hits}")
 
-    def strikes(self, call: Call, stage: FaultStage) -> bool:
+    def strikes(self, call: Call, stage: CallStage) -> bool:
         """Whether this call is hit at this stage; counts it."""
         if not self._fits(call, stage) or self._last is call:
             # A body comes in many chunks, and is one call all the same.
@@ -196,36 +199,67 @@ class Rule:
         self.changes.ring()
         return True
 
-    def _fits(self, call: Call, stage: FaultStage) -> bool:
+    def _fits(self, call: Call, stage: CallStage) -> bool:
         return (
             stage is self.fault.stage
             and (self.times is None or self.hits < self.times)
-            and (stage is not FaultStage.BODY or call.uploaded_bytes >= self.fault.after_bytes)
+            and (stage is not CallStage.BODY or call.uploaded_bytes >= self.fault.after_bytes)
             and (self.method is None or self.method.lower() == call.method.lower())
             and (self.chat_id is None or self.chat_id == call.chat_id)
             and (self.when is None or self.when(call))
         )
 
 
-class Faults:
-    """All rules in force; the earlier one strikes first."""
+class FaultyServer(Server):
+    """A server in which calls go wrong by rules, the earlier one first. `limits` bounds what is sent to a chat."""
 
-    def __init__(self, changes: Changes) -> None:
-        self.changes = changes
+    def __init__(self, state: State, *, local: bool = False) -> None:
+        super().__init__(state, local=local)
         self.rules: list[Rule] = []
+        self.limits = False
+        self._truncated: dict[Call, int] = {}
+        self._recent: dict[int | str | None, deque[float]] = {}
+        self._last_sent: dict[int | str | None, float] = {}
 
-    async def strike(self, call: Call, stage: FaultStage, closing: asyncio.Event) -> Fault | None:
-        """Wait out every delay; then raise what the first matching fault says, or give it when it changes the work."""
+    async def on_stage(self, call: Call, stage: CallStage) -> None:
+        """Wait out every delay; then raise what the first matching fault says."""
         for rule in list(self.rules):
             if not rule.strikes(call, stage):
                 continue
             fault = rule.fault
             if fault.gate is not None:
-                await fault.gate.passed(closing)
+                await fault.gate.passed(self.closing)
             elif fault.seconds:
-                await self.changes.until(closing.is_set, within=fault.seconds)
+                await self.state.changes.until(self.closing.is_set, within=fault.seconds)
             if fault.error is not None:
                 raise fault.error.with_traceback(None)
-            if fault.album or fault.truncate_at is not None:
-                return fault
-        return None
+            if fault.truncate_at is not None:
+                self._truncated[call] = fault.truncate_at
+                break
+        if self.limits and stage is CallStage.CALL:
+            self._limit(call)
+
+    def _limit(self, call: Call) -> None:
+        """A message a second into a chat, and twenty messages and edits a minute; the real figures are not published."""
+        sends = call.method.startswith("send")
+        if call.method == "sendChatAction" or not (sends or call.method.startswith("edit")):
+            return
+        now = self.state.clock.now()
+        recent = self._recent.setdefault(call.chat_id, deque(maxlen=PER_MINUTE))
+        if len(recent) == PER_MINUTE and now - recent[0] < 60:
+            raise refusals.flood(math.ceil(60 - (now - recent[0])))
+        if sends and now - self._last_sent.get(call.chat_id, 0) < 1:
+            raise refusals.flood(1)
+        if sends:
+            self._last_sent[call.chat_id] = now
+        recent.append(now)
+
+    async def chunks(self, request: web.Request, call: Call, file: StoredFile) -> AsyncIterator[bytes]:
+        """A truncated one is closed in an orderly way: what was written arrives, and then nothing does."""
+        left = self._truncated.get(call, file.size)
+        async for chunk in super().chunks(request, call, file):
+            yield chunk[:left]
+            left -= len(chunk)
+            if left < 0 and request.transport is not None:
+                request.transport.close()
+                raise CutError

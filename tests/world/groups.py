@@ -45,16 +45,6 @@ class Group:
         """Throw the bot out."""
         self._set_status(bot, "kicked")
 
-    def remove_bot(self, bot: BotAccount) -> None:
-        """The bot is not a member any more, without having been banned."""
-        self._set_status(bot, "left")
-
-    def restrict_bot(self, bot: BotAccount, *kinds: str) -> None:
-        """Forbid the bot to send these kinds: text messages, documents, photos; none lifts all bans."""
-        if unknown := set(kinds) - {"text messages", "documents", "photos"}:
-            raise ValueError(f"no such kinds: {unknown}")
-        self.chat.standing(bot.id).forbidden = set(kinds)
-
     def upgrade(self, new_id: int | None = None) -> "Group":
         """Turn the group into a supergroup: from now on only the new id works, and the old one says so.
 
@@ -64,7 +54,7 @@ class Group:
             raise ValueError("the chat is a supergroup already")
         new = Chat(new_id or -(10**12) + self.chat.id, "supergroup", self.chat.title)
         new.members = dict(self.chat.members)
-        new.standings = {bot: Standing(was.status, set(was.forbidden)) for bot, was in self.chat.standings.items()}
+        new.standings = {bot: Standing(was.status) for bot, was in self.chat.standings.items()}
         self._state.groups[new.id] = new
         self.chat.migrated_to = new.id
         service = {"date": int(self._state.clock.now()), "from": self._state.account(self._owner_id).as_json()}
