@@ -240,7 +240,7 @@ class FaultyServer(Server):
             self._limit(call)
 
     def _limit(self, call: Call) -> None:
-        """A message a second into a chat, and twenty messages and edits a minute; the real figures are not published."""
+        """A message a second into a chat, and twenty messages and edits a minute; real figures are not published."""
         sends = call.method.startswith("send")
         if call.method == "sendChatAction" or not (sends or call.method.startswith("edit")):
             return
