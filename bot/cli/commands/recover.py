@@ -29,7 +29,7 @@ from bot.journal.redaction import redact
 from bot.models import RestorePoint
 from bot.services.files.private_folder import private_folder, sweep_private_folders
 from bot.services.recovery import new_machine
-from bot.services.recovery.folder import Recovered, refuse_to_replace, restore_into
+from bot.services.recovery.folder import Recovered, refuse_to_replace, remove_half_copies, restore_into
 from bot.services.recovery.recover import Found, wait_for_forwarded
 from bot.services.restore.sources import parse_instant
 from bot.services.sealing.keys import Keys
@@ -159,7 +159,7 @@ async def _recover(
 ) -> tuple[Found | None, Recovered, Keys]:
     """Return what the place said (None of a forwarded archive), what was recovered, and the keys that opened it."""
     try:
-        await sweep_private_folders(to)  # of a recovery that was cut off
+        await sweep_private_folders(to, first=remove_half_copies)  # of a recovery that was cut off
         async with private_folder(to) as room:
             searched = await search(room)
             found, point = None, None

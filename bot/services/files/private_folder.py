@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -30,9 +30,9 @@ async def private_folder(work: Path) -> AsyncIterator[Path]:
         await settled(asyncio.to_thread(_close, folder, lock))
 
 
-async def sweep_private_folders(work: Path) -> tuple[Path, ...]:
-    """Remove the folders of processes that are gone; return what was removed."""
-    return await asyncio.to_thread(_sweep, work)
+async def sweep_private_folders(work: Path, *, first: Callable[[Path], None] = lambda _: None) -> tuple[Path, ...]:
+    """Remove the folders of processes that are gone, after `first` (blocking) with each; return what was removed."""
+    return await asyncio.to_thread(_sweep, work, first)
 
 
 def _open(folder: Path) -> FileLock:
@@ -52,7 +52,7 @@ def _close(folder: Path, lock: FileLock) -> None:
         Path(lock.lock_file).unlink(missing_ok=True)  # Windows deletes no open file
 
 
-def _sweep(work: Path) -> tuple[Path, ...]:
+def _sweep(work: Path, first: Callable[[Path], None]) -> tuple[Path, ...]:
     removed = []
     for found in sorted(work.glob(f"{_PREFIX}*{_LOCK}")):
         lock = FileLock(found, mode=0o600, thread_local=False)
@@ -60,6 +60,7 @@ def _sweep(work: Path) -> tuple[Path, ...]:
         with suppress(Timeout, OSError):
             lock.acquire(timeout=0)
             if folder.is_dir() and not folder.is_symlink():
+                first(folder)
                 removed.append(folder)
             _close(folder, lock)
     return tuple(removed)

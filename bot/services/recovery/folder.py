@@ -6,16 +6,18 @@ import asyncio
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.clock import utc_now
-from bot.errors import RestoreRefusedError
+from bot.errors import RestoreError, RestoreRefusedError
 from bot.models import ReportRestore, RestorePoint, RestoreResult
 from bot.services.catalogue import CATALOGUE_NAME, Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.files.store import Store
 from bot.services.restore.context import RestoreContext
+from bot.services.restore.journal import TO_FOLDER, RestoreJournal
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import RestoreSource
 from bot.services.restore.targets import NOTHING_CONFIGURED
@@ -55,7 +57,7 @@ async def restore_into(
     the files are moved out of it in the end, beside the databases. Raises `RestoreRefusedError` where something stands
     in the way (with `force` it is set aside) and what `take_in` raises; nothing is changed then.
     """
-    store, abort = Store(temp / "store"), Abort()
+    store, abort = _store_in(temp), Abort()
     await store.prepare()
     async with await Catalogue.open(store.folder / CATALOGUE_NAME, clock=utc_now) as catalogue:
         context = RestoreContext(
@@ -80,6 +82,19 @@ async def restore_into(
             result = await restorer.restore(prepared, requested_by="recover", abort=abort, report=report)
             origins = {one.name: one.record.path for one in prepared.intake.databases if one.record is not None}
     return Recovered(result=result, archives=await asyncio.to_thread(_keep, files, into), origins=origins)
+
+
+def remove_half_copies(temp: Path) -> None:
+    """Remove what a recovery that was cut off had copied beside its targets, as the journal in its `temp` names it."""
+    with suppress(RestoreError, OSError):  # half a journal: no copy was begun
+        record = RestoreJournal(_store_in(temp).control, TO_FOLDER).read()
+        for entry in record.entries if record is not None else ():
+            if entry.replacement is not None:
+                Path(entry.replacement.temporary).unlink(missing_ok=True)
+
+
+def _store_in(temp: Path) -> Store:
+    return Store(temp / "store")
 
 
 def _absolute(folder: Path) -> Path:
