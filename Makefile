@@ -12,7 +12,7 @@ setup:  ## an environment for development, with everything that the tests need
 check:  ## lint, format, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict bot
+	$(BIN)/mypy --strict bot tests/world
 
 test:  ## the tests on every core; SOAK=4 makes the long ones longer
 	$(BIN)/python -m pytest -n auto

@@ -60,7 +60,6 @@ def speaks_of_users(message: Message) -> bool:
 
 async def schedule_of(pinned: Message) -> str:
     """The schedule that the pinned document would bring to a new machine."""
-    assert pinned.document is not None
     return read_document(await pinned.document.read(), bot_id=None).settings.get("SCHEDULE", "")
 
 

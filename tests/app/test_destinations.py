@@ -46,7 +46,6 @@ async def test_the_service_delivers_everywhere_and_a_new_machine_recovers_from_t
             assert result.backup.state is BackupState.DELIVERED, result.deliveries
             assert {d.recipient.address for d in result.deliveries} == {"11", STORE, "mail:ops@example.org"}
             drill = await courier.drills.drill_stored(open_bucket_archives(settings, STORE))
-            assert drill is not None
             assert drill.ok
             assert drill.source is DrillSource.OBJECTS
             health = await courier.manager.health()

@@ -292,7 +292,6 @@ def test_a_busy_store_has_exit_code_4(shell: Shell) -> None:
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     try:
-        assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         done = shell("backup", "--no-deliver")
         assert done.returncode == 4

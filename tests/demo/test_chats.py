@@ -70,9 +70,7 @@ async def test_a_press_needs_a_button_that_is_there(bot: Bot, ann: Person) -> No
     await bot.delete_message(11, sent.message_id)
     ann.press_data("forged", shown)
     stale, forged = [update.callback_query for update in await bot.get_updates()]
-    assert stale
     assert stale.data == "run"
-    assert forged
     assert forged.data == "forged"
     assert isinstance(forged.message, InaccessibleMessage)
 
@@ -92,7 +90,6 @@ async def test_people_in_a_group_press_the_same_buttons(standin: StandIn, bot: B
     await bot.send_message(-1005, "panel", reply_markup=markup)
     press = await bob.press("Go", where=group.chat)
     (update,) = await bot.get_updates()
-    assert update.callback_query
     assert update.callback_query.from_user.id == 12
     await update.callback_query.answer("fine")
     assert (await press.answered()).text == "fine"

@@ -173,7 +173,6 @@ async def test_a_download_can_be_truncated(standin: StandIn, bot: Bot, ann: Pers
     with pytest.raises(aiohttp.ClientPayloadError):
         await bot.download(sent.document)
     data = await bot.download(sent.document)
-    assert data
     assert len(data.read()) == 2_000_000
 
 

@@ -84,7 +84,6 @@ async def test_the_file_comes_as_a_document(office: Office) -> None:
     await office.click("📜 Detailed Logs", "newest first")
     press = await office.ann.press("📄 Log file")
     sent = await office.ann.wait_for(lambda seen: seen.document is not None)
-    assert sent.document is not None
     assert (sent.document.name, await sent.document.read()) == ("backup_system.log", b"first\nlast\n")
     assert sent.text == "📄 The log file, 11 B."
     assert (await press.answered()).text == "The log file is on its way."
@@ -100,7 +99,6 @@ async def test_of_a_large_file_only_the_end_comes_and_that_is_said(
     await office.click("📜 Detailed Logs", "newest first")
     await office.ann.press("📄 Log file")
     sent = await office.ann.wait_for(lambda seen: seen.document is not None)
-    assert sent.document is not None
     lines = (await sent.document.read()).decode().splitlines()
     assert lines == [f"line {number:05}" for number in range(1000 - len(lines), 1000)]
     assert 80 < len(lines) <= 90

@@ -49,10 +49,8 @@ async def test_all_that_leaves_is_sealed_and_names_no_folder(
             courier = service.courier
             backup = (await courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="Ann")).backup
             assert backup.state is BackupState.DELIVERED
-            assert courier.pins is not None
             await courier.pins.refresh()
             drill = await courier.drills.drill_stored(open_bucket_archives(settings, STORE))
-            assert drill is not None
             assert drill.ok
     client = s3_client(s3)
     objects = {

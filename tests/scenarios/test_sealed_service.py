@@ -77,7 +77,6 @@ async def test_sealed_volumes_reach_the_chat_and_stock_tools_alone_open_them(
     for message in messages:
         assert f"Sealed for {MARK}" in message.text
         assert "age -d -o backup.zip" in message.text
-        assert message.document is not None
         assert b"PK\x03\x04shop" not in await message.document.read()
     assert f"Sealed for <code>{MARK}</code>" in status
     joined = tmp_path / name
@@ -106,8 +105,6 @@ async def test_the_history_marks_it_and_it_is_sent_again_as_it_is(
         assert "🔒" in history_texts.history_label(backup, now, zone)
         await service.courier.runs.send_again(backup.id, settings.deliver_to[0])
     first, second = archives_of(ann)
-    assert first.document is not None
-    assert second.document is not None
     assert first.document.unique_id == second.document.unique_id
 
 
@@ -151,7 +148,6 @@ async def test_everything_is_lost_and_comes_back_with_the_printed_key(
     settings = sealed_settings(old, standin, noisy_database(tmp_path / "shop.db", 2_500_000), VOLUME_SIZE_MB="1")
     async with open_courier(settings, deliver=True) as courier:
         backup = await back_up(courier)
-        assert courier.pins is not None
         await courier.pins.refresh()
     listed = await machine.recover("--admin", "11", "--list", "--json")
     assert json.loads(listed.out)[0]["sealed"] == MARK
@@ -188,7 +184,6 @@ async def test_the_key_is_asked_for_without_echo_and_again_when_it_is_wrong(
     settings = sealed_settings(tmp_path / "old", standin, make_database(tmp_path / "shop.db", 30))
     async with open_courier(settings, deliver=True) as courier:
         await back_up(courier)
-        assert courier.pins is not None
         await courier.pins.refresh()
     machine.folder.mkdir()
     in_pieces = " ".join(SECRET.lower()[n : n + 10] for n in range(0, len(SECRET), 10))
@@ -246,9 +241,7 @@ async def test_a_passphrase_seals_and_recovers(
         backup = await back_up(courier)
         assert backup.sealed == BY_PASSPHRASE
         drill = await courier.drills.drill_newest()
-        assert drill is not None
         assert (drill.ok, drill.opened) == (True, True)
-        assert courier.pins is not None
         await courier.pins.refresh()
     wrong = await machine.recover("--admin", "11", AGE_PASSPHRASE="umbrella cactus violin glacier")
     assert wrong.code == 19
@@ -272,7 +265,6 @@ async def test_without_a_key_a_drill_compares_the_bytes_and_says_so(
     async with open_courier(settings, deliver=True) as courier:
         backup = await back_up(courier)
         drill = await courier.drills.drill_newest()
-        assert drill is not None
         assert (drill.ok, drill.opened, drill.source) == (True, False, DrillSource.TELEGRAM)
         assert drill.detail == "Bytes compared, not opened: no key on this server."
         status = await courier.manager.status()
@@ -293,7 +285,6 @@ async def test_without_a_key_a_drill_compares_the_bytes_and_says_so(
         assert not damaged.ok
         with changed(ann.messages[0].document, at=500):  # type: ignore[arg-type]
             from_telegram = await courier.drills.drill_newest()
-        assert from_telegram is not None
         assert not from_telegram.ok
         await courier.alarm_loop.deliver()
     assert "Test-restore failed" in ann.last.text
@@ -306,7 +297,6 @@ async def test_with_an_identity_on_the_server_a_drill_opens_it(standin: StandIn,
     async with open_courier(settings, deliver=True) as courier:
         await back_up(courier)
         drill = await courier.drills.drill_newest()
-        assert drill is not None
         assert (drill.ok, drill.opened) == (True, True)
         assert "1 database restored and checked" in drill.detail
         assert list(courier.store.work.iterdir()) == []
@@ -321,7 +311,6 @@ async def test_an_identity_that_does_not_fit_fails_the_drill(standin: StandIn, a
         await back_up(courier)
         drill = await courier.drills.drill_newest()
         await courier.alarm_loop.deliver()
-    assert drill is not None
     assert not drill.ok
     assert "Compare the fingerprint" in ann.last.text or "No key given here opens" in ann.last.text
 
@@ -393,12 +382,10 @@ async def test_the_chat_tells_what_a_kept_archive_is(standin: StandIn, ann: Pers
     settings = sealed_settings(tmp_path, standin, make_database(tmp_path / "shop.db"))
     async with open_courier(settings, deliver=True) as courier:
         made = await back_up(courier)
-        assert courier.pins is not None
         await courier.pins.refresh()
     await lose_catalogue(settings)
     async with open_courier(settings, deliver=True) as courier:
         assert not (await courier.catalogue.backups.select())[0].proven
-        assert courier.pins is not None
         await courier.pins.refresh()
     async with open_courier(settings, deliver=True) as courier:
         on_disk = await courier.catalogue.backups.select(on_disk_only=True)

@@ -213,7 +213,6 @@ async def all_served(world: World) -> None:
 
     async def served() -> bool:
         world.now += timedelta(minutes=5)  # what waits for its next try becomes due
-        assert world.service.courier.ledger is not None
         world.service.courier.ledger.nudge()
         newest = (await catalogue.backups.select(limit=1))[0]
         rows = await catalogue.deliveries.of(newest.id)

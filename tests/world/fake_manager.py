@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -127,9 +126,6 @@ class FakeManager:
         finally:
             self.run = None
             self.finish.clear()
-
-    def watch(self) -> AbstractAsyncContextManager[asyncio.Queue[Progress]]:
-        raise NotImplementedError
 
     # --- questions ---
 

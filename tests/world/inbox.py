@@ -93,7 +93,7 @@ async def open_house(folder: Path, *, local: bool = False, **more: str) -> Async
     sources = [make_database(folder / "live" / "shop.db", 3000), make_database(folder / "live" / "users.db", 7)]
     async with StandIn(local=local) as api:
         token = api.create_bot_token()
-        people = [api.add_user(11, "Ann"), api.add_user(12, "Ben"), api.add_user(66, "Eve")]
+        people = api.add_user(11, "Ann"), api.add_user(12, "Ben"), api.add_user(66, "Eve")
         more = {"ADMIN_IDS": "11,12", "SCHEDULE": "0 0 1 1 *", "TELEGRAM_LOCAL": str(local).lower(), **more}
         env = write_env(folder, sources, BOT_TOKEN=token, TELEGRAM_API=api.url, **more)
         there = House(folder, api, load_settings(env), *people)

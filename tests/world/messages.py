@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
@@ -69,7 +70,7 @@ class House:
     def pass_by(self, **time: float) -> None:
         self.pass_to(self.now + timedelta(**time))
 
-    async def run(self, trigger: Trigger = Trigger.SCHEDULE, **more: int) -> Backup:
+    async def run(self, trigger: Trigger = Trigger.SCHEDULE, **more: Any) -> Backup:
         """One run, and what follows from it in the chats."""
         try:
             result = await self.courier.runs.back_up(trigger=trigger, requested_by="a test", **more)

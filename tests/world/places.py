@@ -164,7 +164,7 @@ class Post:
     def attachments(self) -> bytes:
         """All attachments, one after the other."""
         return b"".join(
-            base64.b64decode(part.get_payload().encode())
+            base64.b64decode(str(part.get_payload()))
             for mail in self.parsed()
             for part in mail.walk()
             if part.get_content_disposition() == "attachment"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
@@ -37,7 +38,7 @@ class Shell:
         given = {name: value for name, value in os.environ.items() if name not in ("BOT_TOKEN", "ADMIN_IDS")}
         return {**given, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
 
-    def json(self, *arguments: str):
+    def json(self, *arguments: str) -> Any:
         done = self(*arguments, "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

@@ -17,20 +17,22 @@ class StandIn(standin.StandIn):
 
     make_server = FaultyServer
     make_person = Person
-    people: dict[int, Person]
     _server: FaultyServer
 
     def __init__(self, *, local: bool = False, rate_limits: bool = False, port: int = 0) -> None:
         super().__init__(local=local, port=port)
         self._server.limits = rate_limits
+        self.people: dict[int, Person] = {}
 
     def revoke_token(self, token: str) -> None:
         """From now on 401."""
         del self._state.bots[token]
 
     def add_user(self, user_id: int, name: str = "Ann", *, started: bool = True) -> Person:
-        super().add_user(user_id, name, started=started)
-        return self.people[user_id]
+        person = super().add_user(user_id, name, started=started)
+        assert isinstance(person, Person)
+        self.people[user_id] = person
+        return person
 
     def add_group(
         self, chat_id: int, title: str = "Admins", *, members: Iterable[Person] = (), is_forum: bool = False

@@ -37,7 +37,6 @@ class StandIn:
         self._port = port
         self.date_ahead = 0.0
         """By how many seconds the Date header of every answer is ahead of this machine's clock."""
-        self.people: dict[int, Person] = {}
 
     async def __aenter__(self) -> Self:
         # Made here and not earlier: a stand-in that never runs leaves no folder behind.
@@ -141,7 +140,7 @@ class StandIn:
         """Somebody with a phone; `started` says whether they have pressed Start in every bot there is so far."""
         account = Account(user_id, name)
         self._state.people[user_id] = account
-        person = self.people[user_id] = self.make_person(self._state, account)
+        person = self.make_person(self._state, account)
         if started:
             for bot in self._state.bots.values():
                 person.unblock_bot(bot)

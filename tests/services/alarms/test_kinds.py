@@ -66,7 +66,6 @@ async def test_a_damaged_database_is_an_alarm_of_its_own(scene: Scene) -> None:
     """The other one goes out; the alarm names the damaged one and what the check found."""
     damage(scene.sources[0])
     made = await scene.back_up()
-    assert made is not None
     assert made.state is BackupState.PARTIAL
     assert await scene.open_keys() == ["skipped:users.db"]
     assert "damaged" in await the_alarm(scene)
@@ -181,7 +180,6 @@ async def test_a_folder_that_is_gone_rings_once_and_is_accepted_at_once(scene: S
     (alarm,) = await scene.open_alarms()
     await scene.courier.alarms.accept(alarm.id, actor="Ann (11)")
     made = await scene.back_up()
-    assert made is not None
     assert made.skipped == ()
     await scene.pass_time(HOUR)
     assert await scene.open_keys() == []
@@ -295,7 +293,6 @@ async def test_a_disk_too_full_for_the_catalogue_silences_nobody(scene: Scene) -
 async def test_a_failed_test_restore_is_an_alarm_until_one_succeeds(scene: Scene) -> None:
     """An archive that changed on the disk fails its drill; the next backup's drill ends the alarm."""
     made = await scene.back_up()
-    assert made is not None
     archive = Path(scene.courier.settings.backup_dir) / made.archive_name
     whole = archive.read_bytes()
     archive.write_bytes(whole[:200] + b"\0" * 50 + whole[250:])

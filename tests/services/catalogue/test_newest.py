@@ -54,18 +54,14 @@ async def test_everybody_names_the_same_newest_backup(tmp_path: Path, ahead: tim
         catalogue = courier.catalogue
         assert (await catalogue.backups.find("latest")).id == newest.id
         origin = await find_source(catalogue, house.store, "latest")
-        assert origin.backup is not None
         assert origin.backup.id == newest.id
         assert f"Backup {wrong.id} is dated in the future" in origin.note
         status = await courier.manager.status()
-        assert status.latest is not None
-        assert status.latest_proven is not None
         assert status.latest.id == status.latest_proven.id == newest.id
         assert any(f"Backup {wrong.id} is dated in the future" in warning for warning in status.warnings)
         words = history_texts.details(await courier.manager.details(wrong.id), house.now, courier.settings.timezone)
         assert "Dated in the future" in words
         drill = await courier.drills.drill_newest()
-        assert drill is not None
         assert drill.backup_id == newest.id
         assert {d.last.id for d in status.databases if d.last} == {newest.id}
 
@@ -77,7 +73,6 @@ async def test_a_failed_run_under_a_wrong_clock_is_not_the_latest_for_years(tmp_
             run = await catalogue.backups.begin(trigger=Trigger.SCHEDULE, requested_by="schedule", started_at=at)
         await catalogue.backups.mark_interrupted()
         latest = await catalogue.backups.latest_run()
-        assert latest is not None
         assert latest.id == run
         assert await catalogue.backups.latest_run(interrupted=False) is None
 

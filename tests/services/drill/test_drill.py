@@ -57,7 +57,6 @@ async def test_the_newest_backup_is_proven_from_telegram(courier: Courier, stand
     backup = await back_up(courier)
     before = len(ann.messages)
     drill = await courier.drills.drill_newest()
-    assert drill is not None
     assert (drill.backup_id, drill.ok, drill.source) == (backup.id, True, DrillSource.TELEGRAM)
     assert "2 databases restored and checked" in drill.detail
     assert standin.calls_of("download", ok=True)
@@ -76,7 +75,6 @@ async def test_a_flipped_byte_in_telegram_is_caught_and_alarmed(courier: Courier
     backup = await back_up(courier)
     with changed(archive_in(ann), at=archive_in(ann).size // 2):
         drill = await courier.drills.drill_newest()
-    assert drill is not None
     assert not drill.ok
     await courier.alarm_loop.deliver()
     assert "Test-restore failed" in ann.last.text
@@ -97,7 +95,6 @@ async def test_a_file_that_telegram_no_longer_gives_out_is_alarmed(
     courier.drills.patience = 0
     standin.inject(bad_request("wrong file_id or the file is temporarily unavailable"), "getFile", times=None)
     drill = await courier.drills.drill_newest()
-    assert drill is not None
     assert not drill.ok
     await courier.alarm_loop.deliver()
     assert "Test-restore failed" in ann.last.text
@@ -118,7 +115,6 @@ async def test_volumes_too_large_to_fetch_are_replaced_by_the_disk(courier: Cour
     await back_up(courier)
     standin.inject(bad_request("file is too big"), "getFile", times=None)
     drill = await courier.drills.drill_newest()
-    assert drill is not None
     assert (drill.ok, drill.source) == (True, DrillSource.DISK)
 
 
@@ -184,13 +180,11 @@ async def test_drill_schedule_runs_by_itself(standin: StandIn, ann: Person, tmp_
     async with open_courier(settings, deliver=True) as courier:
         await back_up(courier)
         first = await courier.drills.drill_newest()
-        assert first is not None
         old = replace(first, at=first.at.replace(year=first.at.year - 1))
         await courier.catalogue.drills.record(old)
     async with Service.started(settings) as service, asyncio.timeout(20):
         while (newest := await service.courier.catalogue.drills.last()) == old:
             await asyncio.sleep(0.02)
-        assert newest is not None
         assert newest.ok
         await standin.until(lambda: "Restore proven" in getattr(ann.newest_pinned(), "text", ""), within=20)
 
@@ -217,7 +211,6 @@ async def test_a_shutdown_does_not_wait_for_a_drill_that_waits(standin: StandIn,
     async with open_courier(settings, deliver=True) as courier:
         await back_up(courier)
         first = await courier.drills.drill_newest()
-        assert first is not None
         old = replace(first, at=first.at.replace(year=first.at.year - 1))
         await courier.catalogue.drills.record(old)
     # In the place of a whole getFile: its answer never comes, and nobody opens the gate before the service has ended.

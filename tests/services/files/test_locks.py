@@ -46,7 +46,6 @@ def second_process(folder: Path) -> Iterator[subprocess.Popen[str]]:
         [sys.executable, "-c", HOLD, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
-            assert process.stdout is not None
             assert process.stdout.readline().strip() == "held"
             yield process
         finally:
@@ -66,7 +65,6 @@ async def test_a_second_process_is_told_who_runs(tmp_path: Path) -> None:
         assert "check and compress" in said
         assert str(other.pid) in said
         holder = await RunLock(tmp_path).holder()
-        assert holder is not None
         assert (holder.pid, holder.trigger, holder.requested_by) == (other.pid, "command", "root")
 
 
@@ -80,7 +78,6 @@ async def test_a_killed_holder_frees_its_locks(tmp_path: Path) -> None:
         assert await ServiceLock(tmp_path).holder() is None
         async with ServiceLock(tmp_path), RunLock(tmp_path).hold(trigger=Trigger.SCHEDULE, requested_by="schedule"):
             holder = await RunLock(tmp_path).holder()
-            assert holder is not None
             assert holder.pid == os.getpid()
 
 

@@ -148,7 +148,6 @@ async def test_leftovers_of_a_killed_process_are_swept(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", script, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout is not None
         folder = Path(process.stdout.readline().strip())
         process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
         process.wait()

@@ -37,7 +37,6 @@ async def test_hourly_archives_leave_and_the_way_back_stays(make_house: MakeHous
     assert len(house.on_disk()) == 36
     assert min(house.slept) >= 1
     drill = await house.courier.drills.drill_newest()
-    assert drill is not None
     assert (drill.ok, drill.source) == (True, "telegram")
     gone = await house.courier.manager.details(5)
     zone = house.courier.settings.timezone
@@ -79,7 +78,6 @@ async def test_volumes_go_together(make_house: MakeHouse) -> None:
     await house.upkeep.refresh()
     by_archive: dict[str, int] = {}
     for message in archives(house.ann):
-        assert message.document is not None
         by_archive[message.document.name[:35]] = by_archive.get(message.document.name[:35], 0) + 1
     assert list(by_archive.values()) == [3]
     assert [call.ok for call in house.standin.calls_of("deleteMessages")] == [True] * 3

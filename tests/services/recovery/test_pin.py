@@ -52,7 +52,6 @@ async def test_a_new_machine_merges_before_it_writes(scene: Scene) -> None:
     assert [point.archive for point in points] == [new.archive_name, old.archive_name]
     assert points[1:] == before
     known = await scene.catalogue.restore_points.backup_of(before[0])
-    assert known is not None
     assert not known.on_disk
     assert [database.name for database in known.databases] == ["shop.db", "users.db"]
 
@@ -172,7 +171,6 @@ async def test_a_stranger_s_document_of_the_same_name_is_not_believed(scene: Sce
     await scene.back_up()
     await scene.refresh()
     (ours,) = scene.pins()
-    assert ours.document is not None
     forged = await scene.ann.send_document(ours.document.path, name=DOCUMENT_NAME)
     pin_by_hand(forged)
     await scene.lose_the_machine()
@@ -231,7 +229,6 @@ async def test_a_forwarded_copy_is_never_taken_for_ours(scene: Scene) -> None:
         newest = await scene.back_up()
         assert await scene.refresh() == 0
         top = scene.ann.newest_pinned()
-        assert top is not None
         assert top.forwarded_from is None
         assert scene.pinned_document().points[0].archive == newest.archive_name
     assert first.archive_name in [point.archive for point in scene.pinned_document().points]

@@ -84,7 +84,6 @@ async def test_a_document_that_a_person_pinned_is_not_believed(scene: Scene) -> 
     await scene.back_up()
     await scene.refresh()
     (ours,) = scene.pins()
-    assert ours.document is not None
     ben, eve = scene.standin.add_user(12, "Ben"), scene.standin.add_user(13, "Eve")
     pin_by_hand(await eve.send_document(ours.document.path, name=DOCUMENT_NAME))
     with pytest.raises(NotFoundError, match="not sent by this bot"):

@@ -48,7 +48,6 @@ async def test_what_is_committed_after_the_safety_copy_comes_back_with_undo(tmp_
     assert require_sound(bank) == 0
     assert not sidecars(bank)
     assert DETAIL in result.databases[0].detail
-    assert result.safety is not None
     assert dict(result.safety.databases[0].rows)["log"] == 2
     async with rig.opened() as restorer:
         copies = [b for b in await restorer.context.catalogue.backups.select() if b.trigger is Trigger.SAFETY]
@@ -91,7 +90,6 @@ async def test_no_transaction_of_a_busy_writer_is_lost(
     result = await rig.restore()
     writer.wait_for_more(5)
     writer.kill()
-    assert result.safety is not None
     before = tmp_path / "before"
     await rig.restore(str(result.safety.id), folder=before)
     last_before = require_sound(before / "bank.db")
@@ -170,7 +168,6 @@ async def test_killed_before_the_late_copy_is_catalogued_undo_still_has_it(tmp_p
     assert len(late_files(rig)) == 1
     async with rig.opened() as restorer:
         pending = await restorer.pending()
-    assert pending is not None
     assert pending.databases == (("bank.db", PendingOutcome.NEW),)
     await rig.undo()
     assert require_sound(bank) == 7
@@ -204,7 +201,6 @@ async def test_killed_while_copying_what_came_late_leaves_no_half_copy(tmp_path:
     assert [file.suffix for file in late_files(rig)] == [".part"]
     async with rig.opened() as restorer:
         pending = await restorer.pending()
-    assert pending is not None
     assert pending.databases == (("bank.db", PendingOutcome.CHANGED),)
     assert require_sound(bank) == 7
     assert late_files(rig) == []

@@ -42,8 +42,6 @@ def application(path: Path, does: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [sys.executable, "-c", program, str(path), does], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout is not None
-        assert process.stdin is not None
         assert process.stdout.readline() == "open\n"
         yield process
         process.stdin.close()
@@ -67,7 +65,6 @@ async def test_a_stopped_application_gets_its_old_database_in_the_same_file(tmp_
     assert not sidecars(bank)
     assert [one.method for one in result.databases] == [RestoreMethod.INTO_LIVE]
     assert {event.stage for event in seen} >= {RestoreStage.READ, RestoreStage.CHECK, RestoreStage.RESTORE}
-    assert result.safety is not None
     assert (result.safety.pinned, result.safety.trigger) == (True, Trigger.SAFETY)
     assert dict(result.safety.databases[0].rows)["log"] == 1
 
@@ -147,7 +144,6 @@ async def test_what_a_crashed_application_left_does_not_mix_in(tmp_path: Path, m
     result = await rig.restore()
     assert require_sound(bank) == 0
     assert not sidecars(bank)
-    assert result.safety is not None
     assert dict(result.safety.databases[0].rows)["log"] == (2 if mode == "wal" else 1)
 
 

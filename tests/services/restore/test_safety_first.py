@@ -49,7 +49,6 @@ async def test_nothing_is_committed_before_the_safety_copy_is_stored(tmp_path: P
     assert seen == [4]
     assert steps.count("safety copy stored") == 1
     assert steps.index("safety copy stored") < steps.index("committed")
-    assert result.safety is not None
     assert result.safety.pinned
     assert dict(result.safety.databases[0].rows)["log"] == 1
     assert require_sound(bank) == 0

@@ -199,7 +199,6 @@ async def test_a_run_in_another_process_is_named(tmp_path: Path) -> None:
         async with other.hold(trigger=Trigger.SAFETY, requested_by="the command line"):
             await other.update(RestoreStage.RESTORE)
             run = await courier.under_way.anywhere()
-            assert run is not None
             assert (run.is_restore, run.here, run.progress.stage) == (True, False, RestoreStage.RESTORE)
             with pytest.raises(BusyError, match=r"A restore is already running \(restore\).*the command line"):
                 await courier.restores.plan(choice.id, ANN)
@@ -217,7 +216,6 @@ async def test_what_an_older_process_says_of_itself_is_no_trouble(tmp_path: Path
     async with lock.hold(trigger=Trigger.SAFETY, requested_by="somebody"):
         await lock.update("a stage of next year")  # type: ignore[arg-type]
         run = await RunLock(tmp_path).run()
-    assert run is not None
     assert run.is_restore
     assert run.requested_by == "somebody"
 

@@ -76,7 +76,6 @@ def test_a_published_vector_is_judged_as_the_age_project_judges_it(tmp_path: Pat
         case "payload failure":
             assert isinstance(error, DamagedArchiveError)
         case _:
-            assert error is not None
             assert error.sentence
 
 

@@ -55,7 +55,6 @@ def rewritten(path: Path, how: str) -> Iterator[None]:
         [sys.executable, "-c", _REWRITER, str(path), how], stdout=subprocess.PIPE, text=True
     ) as process:
         try:
-            assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
             yield
         finally:

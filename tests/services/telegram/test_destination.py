@@ -263,7 +263,6 @@ async def test_a_slice_arrives_as_it_is_and_its_bytes_are_counted(
     outgoing = OutgoingVolume(volume=volume, caption="", silent=True, on_bytes=counts.append)
     await destination.send_volume(ANN, outgoing)
     document = ann.last.document
-    assert document
     assert document.name == f"{archive.name}.002"
     assert document.path.read_bytes() == archive.read_bytes()[1000:601_001]
     assert sum(counts) == 600_001

@@ -1,0 +1,23 @@
+"""The fake that the handlers talk to has the signatures of the parts that it plays."""
+
+import inspect
+from typing import get_type_hints
+
+from bot.services.catalogue.service import ServiceTable
+from bot.services.manager import Courier
+from tests.world.fake_manager import FakeManager
+
+PARTS = [*(part for part in get_type_hints(Courier).values() if isinstance(part, type)), ServiceTable]
+OWN = {"report", "begin", "end"}  # by which a test lets a run go on
+
+
+def test_every_method_is_one_of_a_part() -> None:
+    """Names, order, defaults and types: a part that changes takes the fake along, or the tests prove nothing."""
+    for name, member in vars(FakeManager).items():
+        if name.startswith("_") or name in OWN | {"parts", "service"}:
+            continue
+        real = [getattr(part, name) for part in PARTS if hasattr(part, name)]
+        if isinstance(member, property):
+            assert any(isinstance(one, property) for one in real), name
+        else:
+            assert inspect.signature(member) in map(inspect.signature, filter(callable, real)), name
