@@ -75,13 +75,16 @@ async def test_an_upgraded_group_names_its_supergroup(standin: StandIn, bot: Bot
     assert [m.text for m in supergroup.messages] == ["hello"]
 
 
-async def test_topics_can_be_gone(standin: StandIn, bot: Bot, ann: Person) -> None:
-    """A deleted topic, General by number and one that never was each refuse."""
+async def test_topics_can_be_closed_or_gone(standin: StandIn, bot: Bot, ann: Person) -> None:
+    """A closed topic, a deleted one, General by number and one that never was each refuse."""
     forum = standin.add_group(-1005, members=[ann], is_forum=True)
     topic = forum.add_topic("Backups")
     sent = await bot.send_message(-1005, "hello", message_thread_id=topic.id)
     assert (sent.message_thread_id, sent.is_topic_message) == (topic.id, True)
     assert [m.text for m in forum.messages_in(topic.id)] == ["hello"]
+    topic.closed = True
+    with pytest.raises(TelegramBadRequest, match=r"- Bad Request: TOPIC_CLOSED$"):
+        await bot.send_message(-1005, "hello", message_thread_id=topic.id)
     topic.deleted = True
     for thread in (topic.id, 1, 999):
         with pytest.raises(TelegramBadRequest, match=r"- Bad Request: message thread not found$"):

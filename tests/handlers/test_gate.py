@@ -55,7 +55,7 @@ async def test_in_a_group_an_admin_is_shown_the_private_chat_and_others_nothing(
     await office.ann.send("/admin", to=group.chat)
     pointer = await office.ann.wait_for(lambda seen: "private chat" in seen.text, where=group.chat)
     assert [button.url for row in pointer.buttons for button in row] == ["https://t.me/courier_bot?start=admin"]
-    shown = [message.text for message in office.ann.conversation(group) if message.sender_id not in (11, 66)]
+    shown = [message.text for message in office.ann.conversation(group.chat) if message.sender_id not in (11, 66)]
     assert shown == [pointer.text]
     await office.say("/start admin", "Admin menu")
 
@@ -74,7 +74,7 @@ async def test_admins_talk_in_a_group_is_left_alone_and_is_no_strangers(office: 
     group = office.api.add_group(-100500, members=[office.ann])
     await office.ann.send("/weather Berlin", to=group.chat)
     await office.heard_everything()
-    assert [message.text for message in office.ann.conversation(group)] == ["/weather Berlin"]
+    assert [message.text for message in office.ann.conversation(group.chat)] == ["/weather Berlin"]
     assert not [line for line in log_lines if "stranger" in line]
 
 

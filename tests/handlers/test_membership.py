@@ -45,7 +45,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     async with StandIn() as api:
         token = api.create_bot_token()
         ann = api.add_user(11, "Ann")
-        group = api.add_group(GROUP, "Ops", members=[ann])
+        group = api.add_group(GROUP, members=[ann])
         env = write_env(
             tmp_path, [make_database(tmp_path / "shop.db", 5)], BOT_TOKEN=token, TELEGRAM_API=api.url,
             ADMIN_IDS="11", DELIVER_TO=f"11,{GROUP}", SCHEDULE="0 0 1 1 *",

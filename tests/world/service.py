@@ -146,7 +146,7 @@ async def confirmed(person: Person, plan: Message, sees: str = "Restored", *, re
     """Confirm a plan twice; the message that then says these words."""
     sure = await pressed(person, red, plan, "now?")
     await (await person.press(YES, message=sure)).answered()
-    return await person.wait_for(lambda m: sees in m.text, within=20)
+    return await person.wait_for(lambda m: sees in m.text, within=60)
 
 
 def settings_for(folder: Path, api: StandIn, *sources: Path, **more: str) -> Settings:

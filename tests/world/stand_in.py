@@ -35,17 +35,17 @@ class StandIn(standin.StandIn):
         return person
 
     def add_group(
-        self, chat_id: int, title: str = "Admins", *, members: Iterable[Person] = (), is_forum: bool = False
+        self, chat_id: int, *, members: Iterable[Person] = (), is_forum: bool = False, bot_status: str = "member"
     ) -> Group:
         """A group with every bot there is so far in it; its kind follows from the id. The first member owns it."""
         people = list(members)
         kind = "supergroup" if str(chat_id).startswith("-100") else "group"
         # Number 1 of a forum is General, whose id no message may take.
-        chat = Chat(chat_id, kind, title, is_forum=is_forum, next_id=2 if is_forum else 1)
+        chat = Chat(chat_id, kind, "Admins", is_forum=is_forum, next_id=2 if is_forum else 1)
         chat.members = {person.id: "creator" if index == 0 else "member" for index, person in enumerate(people)}
         self._state.groups[chat_id] = chat
         for bot in self._state.bots.values():
-            chat.standing(bot.id).status = "member"
+            chat.standing(bot.id).status = bot_status
         return Group(self._state, chat, people[0].id if people else self.bot().id)
 
     def inject(

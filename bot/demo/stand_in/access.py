@@ -43,13 +43,15 @@ def _closed(bot: BotAccount, chat: Chat) -> RefusalError | None:
     return forbidden(texts[status]) if status in texts else None
 
 
-def check_thread(chat: Chat, thread_id: int | None) -> int | None:
+def check_thread(chat: Chat, bot: BotAccount, thread_id: int | None) -> int | None:
     """The topic to write to; "General" has no number, and naming it is an error."""
     if not thread_id:
         return None
     topic = chat.topics.get(thread_id)
     if topic is None or topic.deleted or thread_id == GENERAL_TOPIC:
         raise bad_request("message thread not found")
+    if topic.closed and chat.standing(bot.id).status != "administrator":
+        raise bad_request("TOPIC_CLOSED")
     return thread_id
 
 

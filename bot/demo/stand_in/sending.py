@@ -35,7 +35,7 @@ async def send_document(exchange: Exchange, call: SendDocument) -> Json:
 
 def _destination(exchange: Exchange, call: Sending) -> Chat:
     chat = open_chat(exchange.state, exchange.bot, call.chat_id)
-    check_thread(chat, call.message_thread_id)
+    check_thread(chat, exchange.bot, call.message_thread_id)
     return chat
 
 

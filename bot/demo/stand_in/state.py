@@ -96,6 +96,7 @@ class Topic:
 
     id: int
     name: str
+    closed: bool = False
     deleted: bool = False
 
 
