@@ -1,7 +1,8 @@
 """The fake that the handlers talk to has the signatures of the parts that it plays."""
 
 import inspect
-from typing import get_type_hints
+from collections.abc import Callable
+from typing import Any, get_type_hints
 
 from bot.services.catalogue.service import ServiceTable
 from bot.services.manager import Courier
@@ -9,6 +10,15 @@ from tests.world.fake_manager import FakeManager
 
 PARTS = [*(part for part in get_type_hints(Courier).values() if isinstance(part, type)), ServiceTable]
 OWN = {"report", "begin", "end"}  # by which a test lets a run go on
+
+
+def signature(function: Callable[..., Any]) -> inspect.Signature:
+    """How it is called; of a default that is a function, only that there is one."""
+    found = inspect.signature(function)
+    parameters = found.parameters.values()
+    return found.replace(
+        parameters=[one.replace(default=...) if inspect.isfunction(one.default) else one for one in parameters]
+    )
 
 
 def test_every_method_is_one_of_a_part() -> None:
@@ -20,4 +30,4 @@ def test_every_method_is_one_of_a_part() -> None:
         if isinstance(member, property):
             assert any(isinstance(one, property) for one in real), name
         else:
-            assert inspect.signature(member) in map(inspect.signature, filter(callable, real)), name
+            assert signature(member) in map(signature, filter(callable, real)), name

@@ -22,6 +22,7 @@ from bot.models import (
     Override,
     Progress,
     Recipient,
+    ReportRun,
     RunInProgress,
     RunResult,
     ServiceState,
@@ -111,7 +112,13 @@ class FakeManager:
         return made
 
     async def back_up(
-        self, *, trigger: Trigger, requested_by: str, actor: str = "", asked_in: int | None = None
+        self,
+        *,
+        trigger: Trigger,
+        requested_by: str,
+        actor: str = "",
+        asked_in: int | None = None,
+        report: ReportRun = lambda _: None,
     ) -> RunResult:
         self.requests.append(requested_by)
         if self.run is not None:
