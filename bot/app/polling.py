@@ -142,7 +142,8 @@ class Poller:
             self._offset = updates.offset
         for update in updates.readable:
             sender = _sender(update)
-            if _is_of_album(update):  # sent as one, and meant as one: its parts do not wait for one another
+            if update.message is not None and update.message.media_group_id is not None:
+                # An album, sent as one and meant as one: its parts do not wait for one another.
                 self._handling.start(self._feed(update))
             elif sender in self._waiting:
                 self._waiting[sender].append(update)
@@ -199,10 +200,6 @@ def _sender(update: Update) -> int | None:
         return getattr(getattr(update.event, "from_user", None), "id", None)
     except UpdateTypeLookupError:  # of a kind that aiogram does not know yet
         return None
-
-
-def _is_of_album(update: Update) -> bool:
-    return update.message is not None and update.message.media_group_id is not None
 
 
 def _brief(error: Exception) -> str:

@@ -50,7 +50,11 @@ class Place:
 async def open_place(settings: Settings, *, from_store: str = "", chat_ids: Sequence[int] = ()) -> AsyncIterator[Place]:
     """Open an object store, or the chats of the bot; nothing is asked of either yet. Raises `SettingsError`."""
     if from_store:
-        archives = _open_store(settings, from_store)
+        try:
+            import obstore  # noqa: F401, PLC0415 - an extra
+        except ImportError:
+            raise SettingsError(("--from-store needs the package obstore.",), hint=how_to_install("objects")) from None
+        archives = open_bucket_archives(settings, choose_store(settings, from_store))
         url = archives.bucket.url
         yield Place(name=url, holder=url, files=archives, find=partial(_find_in_store, archives))
         return
@@ -64,15 +68,6 @@ async def open_place(settings: Settings, *, from_store: str = "", chat_ids: Sequ
         yield Place(name="Telegram", holder="The chat", files=chats, find=find, chats=chats)
     finally:
         await bot.session.close()
-
-
-def _open_store(settings: Settings, asked: str) -> BucketArchives:
-    """Open the store that a person named: a URL, or the beginning of one of OBJECT_STORES. Raises `SettingsError`."""
-    try:
-        import obstore  # noqa: F401, PLC0415 - an extra
-    except ImportError:
-        raise SettingsError(("--from-store needs the package obstore.",), hint=how_to_install("objects")) from None
-    return open_bucket_archives(settings, choose_store(settings, asked))
 
 
 async def _find_in_store(archives: BucketArchives) -> Found:

@@ -202,12 +202,13 @@ class Settings(BaseSettings):
     def effective(self) -> list[tuple[str, str, FoundIn]]:
         """List (variable, value as shown, where it was found) in the order of the flow, with secrets masked."""
         return [
-            (variable, self._show(attribute), self._place(variable, attribute))
+            (
+                variable,
+                self._show(attribute),
+                self.given.places.get(variable, "argument" if attribute in self.model_fields_set else "default"),
+            )
             for attribute, variable in _VARIABLES.items()
         ]
-
-    def _place(self, variable: str, attribute: str) -> FoundIn:
-        return self.given.places.get(variable, "default" if attribute not in self.model_fields_set else "argument")
 
     def _show(self, attribute: str) -> str:
         match attribute, getattr(self, attribute):

@@ -83,10 +83,8 @@ def _open_files(log_dir: Path, level: str, undo: ExitStack) -> None:
             log_dir.mkdir(mode=0o700, exist_ok=True)
         for scheduler in (False, True):
             file = _LogFile(journal_file(log_dir, scheduler=scheduler))
-            sink = logger.add(
-                file, level=level, format=_FILE_FORMAT, filter=_is_of_the_scheduler if scheduler else None
-            )
-            undo.callback(logger.remove, sink)
+            wanted = (lambda record: bool(record["extra"].get("scheduler"))) if scheduler else None
+            undo.callback(logger.remove, logger.add(file, level=level, format=_FILE_FORMAT, filter=wanted))
     except OSError as error:
         fault = f"LOG_DIR is {str(log_dir)!r}, which can't be written ({error.strerror}): name a folder that can be."
         raise SettingsError((fault,)) from None
@@ -98,10 +96,6 @@ def _open_privately(path: str, flags: int) -> int:
         with suppress(OSError):  # a file of another owner
             os.fchmod(descriptor, 0o600)
     return descriptor
-
-
-def _is_of_the_scheduler(record: Record) -> bool:
-    return bool(record["extra"].get("scheduler"))
 
 
 class _LogFile:

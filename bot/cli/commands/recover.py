@@ -26,7 +26,6 @@ from bot.config.folders import own_folders
 from bot.config.settings import Settings, load_settings
 from bot.errors import NotFoundError, RestoreRefusedError, SettingsError
 from bot.journal.redaction import redact
-from bot.models import RestorePoint
 from bot.services.files.private_folder import private_folder, sweep_private_folders
 from bot.services.recovery import new_machine
 from bot.services.recovery.folder import Recovered, refuse_to_replace, remove_half_copies, restore_into
@@ -34,7 +33,6 @@ from bot.services.recovery.recover import Found, wait_for_forwarded
 from bot.services.restore.sources import parse_instant
 from bot.services.sealing.keys import Keys
 
-Tell = Callable[[str], None]
 Search = Callable[[Path], Awaitable[Found | tuple[Path, ...]]]
 
 
@@ -80,8 +78,10 @@ def command(
     keys = keys_of(settings, identity or ())
     wanted = Wanted(at=parse_instant(at, settings.timezone) if at else None, only=only or (), from_store=from_store)
     env_file_exists = os.path.lexists(env_file)
-    if not only_list:
-        _refuse_own_folder(to, settings)
+    if not only_list and (why := own_folders(settings).why(to)):
+        raise RestoreRefusedError(
+            f"{to.absolute()} {why}: nothing is restored there.", hint="Give another folder: --to DIR."
+        )
     if write_env and not only_list:
         new_machine.refuse_to_replace_env(env_file)
 
@@ -89,7 +89,9 @@ def command(
         async with open_place(settings, from_store=from_store, chat_ids=chat_ids) as place:
             search = partial(_search, place, chat_ids, wait)
             if only_list:
-                points = await _list(search)
+                async with private_folder(Path(tempfile.gettempdir())) as room:
+                    listed = await search(room)
+                points = listed.points if isinstance(listed, Found) else ()
                 output.print_result(points, json=json, printed=lambda: print_restore_points(points, settings.timezone))
                 return
             found, recovered, opened_by = await _recover(
@@ -100,18 +102,16 @@ def command(
         tell = output.warn if json else output.say
         may_write = ask and not env_file_exists
         if _agreed(write_env, may_write, f"Write {env_file} from what the chat knows (without the token)?"):
-            _write_env(env_file, found, recovered, settings, with_token=with_token, tell=tell)
+            token = settings.bot_token.get_secret_value() if with_token else ""
+            kept = found.settings if found else {}
+            new_machine.write_env(env_file, new_machine.env_text(kept, recovered.origins.values(), token=token))
+            tell(f"{env_file} is written: look through it. DATABASES names the paths of the machine that was lost.")
         if _agreed(rebuild, ask, f"Rebuild the catalogue in {settings.backup_dir}?"):
-            await _rebuild(found, recovered, settings, opened_by, tell)
+            points = found.points if found else ()
+            learned = await new_machine.rebuild_catalogue(settings.backup_dir, recovered.archives, points, opened_by)
+            tell(f"{settings.backup_dir} has its catalogue again; restore points from the chat: {learned}.")
 
     asyncio.run(work())
-
-
-def _refuse_own_folder(to: Path, settings: Settings) -> None:
-    if why := own_folders(settings).why(to):
-        raise RestoreRefusedError(
-            f"{to.absolute()} {why}: nothing is restored there.", hint="Give another folder: --to DIR."
-        )
 
 
 # --- the way --------------------------------------------------------------------------------------------------------
@@ -146,12 +146,6 @@ async def _search(place: Place, chat_ids: Sequence[int], wait: float, room: Path
     for trouble in found.troubles:
         output.warn(trouble)
     return found
-
-
-async def _list(search: Search) -> tuple[RestorePoint, ...]:
-    async with private_folder(Path(tempfile.gettempdir())) as room:
-        found = await search(room)
-    return found.points if isinstance(found, Found) else ()
 
 
 async def _recover(
@@ -191,23 +185,6 @@ def _agreed(chosen: bool | None, ask: bool, question: str) -> bool:
     if chosen is not None:
         return chosen
     return ask and typer.confirm(question)
-
-
-def _write_env(
-    env_file: Path, found: Found | None, recovered: Recovered, settings: Settings, *, with_token: bool, tell: Tell
-) -> None:
-    token = settings.bot_token.get_secret_value() if with_token else ""
-    new_machine.write_env(
-        env_file, new_machine.env_text(found.settings if found else {}, recovered.origins.values(), token=token)
-    )
-    tell(f"{env_file} is written: look through it. DATABASES names the paths of the machine that was lost.")
-
-
-async def _rebuild(found: Found | None, recovered: Recovered, settings: Settings, keys: Keys, tell: Tell) -> None:
-    learned = await new_machine.rebuild_catalogue(
-        settings.backup_dir, recovered.archives, found.points if found else (), keys
-    )
-    tell(f"{settings.backup_dir} has its catalogue again; restore points from the chat: {learned}.")
 
 
 def _print_recovered(recovered: Recovered) -> None:

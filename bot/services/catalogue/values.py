@@ -73,7 +73,8 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
         read = _reader(alternatives[0])
         return lambda value: None if value is None else read(value)
     if get_origin(hint) in (tuple, frozenset):
-        return _reader_of_list(get_origin(hint))
+        kind = get_origin(hint)
+        return lambda text: kind(tuple(item) if isinstance(item, list) else item for item in json.loads(text))
     if hint is datetime:
         return as_time
     if hint is Recipient:
@@ -81,7 +82,3 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
     if hint is bool or (isinstance(hint, type) and issubclass(hint, Enum)):
         return hint
     return lambda value: value
-
-
-def _reader_of_list(kind: Callable[[Any], Any]) -> Callable[[str], Any]:
-    return lambda text: kind(tuple(item) if isinstance(item, list) else item for item in json.loads(text))
