@@ -11,10 +11,12 @@ from aiogram.types import CallbackQuery
 
 from bot.clock import Clock
 from bot.errors import CourierError
+from bot.handlers import history_buttons as buttons
 from bot.handlers.drawing import keyboards
-from bot.handlers.drawing.keyboards import BackupAct, Delete, History, OfBackup
+from bot.handlers.drawing.keyboards import BackupAct, History, OfBackup
 from bot.handlers.drawing.questions import Question
 from bot.handlers.drawing.screen import ButtonPress, Screen
+from bot.handlers.history_buttons import Delete
 from bot.models import DeliveryState, Recipient
 from bot.services.concurrency.tickets import Tickets
 from bot.texts import answers
@@ -57,13 +59,13 @@ class BackupScreens:
             history_texts.history_label(backup, now, self.timezone, by_rule=backup.id in seen.by_rule)
             for backup in seen.backups
         ]
-        return Screen(history_texts.history(seen, self.timezone), keyboards.history(seen, labels))
+        return Screen(history_texts.history(seen, self.timezone), buttons.history(seen, labels))
 
     async def one(self, backup_id: int, page: int) -> Screen:
         """Draw one backup; Back leads to `page`. Raises `NotFoundError`."""
         seen = await self.manager.details(backup_id)
         names = names_of((await self.manager.status()).recipients)
-        return Screen(history_texts.details(seen, self.clock(), self.timezone, names), keyboards.backup(seen, page))
+        return Screen(history_texts.details(seen, self.clock(), self.timezone, names), buttons.backup(seen, page))
 
 
 async def open_history(
@@ -118,7 +120,7 @@ async def ask_to_delete(
         await press.draw(await backup_screens.one(callback_data.id, callback_data.page))
         return
     now = backup_screens.clock()
-    keyboard = keyboards.confirm_delete(callback_data.id, callback_data.page, int(now.timestamp()))
+    keyboard = buttons.confirm_delete(callback_data.id, callback_data.page, int(now.timestamp()))
     await press.draw(Screen(history_texts.confirm_delete(seen, now, backup_screens.timezone), keyboard))
 
 
@@ -138,6 +140,6 @@ async def confirm_deletion(
     try:
         await housekeeping.delete(callback_data.id, actor=press.actor)
     except CourierError as error:
-        await press.draw(Screen(answers.failure(error), keyboards.to_backup(callback_data.id, callback_data.page)))
+        await press.draw(Screen(answers.failure(error), buttons.to_backup(callback_data.id, callback_data.page)))
         return
     await press.draw(await backup_screens.page(callback_data.page), answers.DELETED)

@@ -20,9 +20,10 @@ from pydantic import Field
 from bot.clock import Clock
 from bot.errors import NotFoundError
 from bot.handlers.drawing import keyboards
-from bot.handlers.drawing.keyboards import Restore, RestoreStep, Row, button, keyboard
+from bot.handlers.drawing.keyboards import Row, button, keyboard, page_of, turn_pages
 from bot.handlers.drawing.live import LiveView
 from bot.handlers.drawing.screen import Albums, ButtonPress, MessageSlot, Screen, actor_of
+from bot.handlers.restore_buttons import Restore, RestoreStep
 from bot.services.concurrency.nursery import race
 from bot.services.inbox.upload_view import MOVING, LeftOutReason, UploadEnd, UploadPhase, UploadView
 from bot.services.telegram.chat import posted_document
@@ -209,10 +210,11 @@ class LiveInbox:
         """Return an upload as it stands, of a catalogue's restore points one page."""
         now, timezone = self.clock(), self.timezone
         if found.phase is UploadPhase.LISTING and found.listing is not None:
+            page, points, more = page_of(found.listing.points, page, PER_PAGE)
             pages = max(1, -(-len(found.listing.points) // PER_PAGE))
-            page = min(page, pages - 1)
-            labels = [texts_of.point_label(point, now, timezone) for point in found.listing.points]
-            return Screen(texts_of.listing(found, page, pages, timezone), _points(found.id, labels, page, pages))
+            labels = [texts_of.point_label(point, now, timezone) for point in points]
+            keys = _points(found.id, labels, page, more=more)
+            return Screen(texts_of.listing(found, page, pages, timezone), keys)
         return Screen(texts_of.upload(found, now, timezone), _buttons(found))
 
 
@@ -239,15 +241,15 @@ def _buttons(found: UploadView) -> InlineKeyboardMarkup:
     )
 
 
-def _points(upload_id: str, labels: Sequence[str], page: int, pages: int) -> InlineKeyboardMarkup:
-    first = page * PER_PAGE
+def _points(upload_id: str, labels: Sequence[str], page: int, *, more: bool) -> InlineKeyboardMarkup:
+    def does(act: InboxAction, number: int) -> OfInbox:
+        return OfInbox(act=act, id=upload_id, n=number)
+
     rows = [
-        [button(label, OfInbox(act=InboxAction.POINT, id=upload_id, n=number))]
-        for number, label in enumerate(labels[first : first + PER_PAGE], start=first)
+        [button(label, does(InboxAction.POINT, number))] for number, label in enumerate(labels, start=page * PER_PAGE)
     ]
-    newer = [button("‹ Newer", OfInbox(act=InboxAction.PAGE, id=upload_id, n=page - 1))] if page else []
-    older = [button("Older ›", OfInbox(act=InboxAction.PAGE, id=upload_id, n=page + 1))] if page + 1 < pages else []
-    return keyboard(*rows, newer + older, _forget("🗑 Close", upload_id))
+    pages = turn_pages(page, lambda number: does(InboxAction.PAGE, number), more=more)
+    return keyboard(*rows, pages, _forget("🗑 Close", upload_id))
 
 
 def _restore(label: str, source: str) -> InlineKeyboardButton:

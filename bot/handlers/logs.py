@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from aiogram import Bot, Router
-from aiogram.types import CallbackQuery, InputFile
+from aiogram.filters.callback_data import CallbackData
+from aiogram.types import CallbackQuery, InlineKeyboardMarkup, InputFile
 
 from bot.clock import Clock
-from bot.handlers.drawing import keyboards
-from bot.handlers.drawing.keyboards import LogFile, LogLevel, Logs
+from bot.handlers.drawing.keyboards import TO_MENU, LogLevel, Logs, button, keyboard, turn_pages
 from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.texts import actions as action_texts
 from bot.texts import answers
@@ -51,6 +51,10 @@ class LogSlice(InputFile):
                 yield chunk
 
 
+class LogFile(CallbackData, prefix="logfile"):
+    pass
+
+
 def build_logs_router() -> Router:
     """Make the router of the logs."""
     router = Router(name="logs")
@@ -69,21 +73,16 @@ async def open_logs(
     timezone: ZoneInfo,
     clock: Clock,
 ) -> None:
-    if callback_data.level is LogLevel.ACTIONS:
-        entries = await catalogue.service.audits(limit=ON_A_PAGE + 1, offset=callback_data.page * ON_A_PAGE)
-        keyboard = keyboards.logs(callback_data.level, callback_data.page, more=len(entries) > ON_A_PAGE)
-        text = action_texts.actions(entries[:ON_A_PAGE], callback_data.page, clock(), timezone)
-        await press.draw(Screen(text, keyboard), unchanged=answers.UP_TO_DATE)
-        return
-    level = None if callback_data.level is LogLevel.ALL else callback_data.level.value.upper()
-    page = await journal.page(level, callback_data.page, ON_A_PAGE)
-    await press.draw(
-        Screen(
-            journal_texts.journal(page.entries, callback_data.page, level, clock(), timezone),
-            keyboards.logs(callback_data.level, callback_data.page, more=page.more),
-        ),
-        unchanged=answers.UP_TO_DATE,
-    )
+    level, number = callback_data.level, callback_data.page
+    if level is LogLevel.ACTIONS:
+        entries = await catalogue.service.audits(limit=ON_A_PAGE + 1, offset=number * ON_A_PAGE)
+        more = len(entries) > ON_A_PAGE
+        text = action_texts.actions(entries[:ON_A_PAGE], number, clock(), timezone)
+    else:
+        word = None if level is LogLevel.ALL else level.value.upper()
+        page = await journal.page(word, number, ON_A_PAGE)
+        text, more = journal_texts.journal(page.entries, number, word, clock(), timezone), page.more
+    await press.draw(Screen(text, log_buttons(level, number, more=more)), unchanged=answers.UP_TO_DATE)
 
 
 async def ask_for_log_file(_: CallbackQuery, press: ButtonPress, catalogue: Catalogue, journal: JournalReader) -> None:
@@ -116,3 +115,23 @@ def _measure(path: Path) -> tuple[int, int]:
             return size, min(file.tell(), size - 1)
     except OSError:
         return 0, 0
+
+
+def log_buttons(level: LogLevel, page: int, *, more: bool) -> InlineKeyboardMarkup:
+    """Return the filters, the pages and the file."""
+    names = {
+        LogLevel.ALL: "All",
+        LogLevel.INFO: "Info",
+        LogLevel.WARNING: "Warning",
+        LogLevel.ERROR: "Error",
+        LogLevel.ACTIONS: "👤 Actions",
+    }
+    *filters, people = (
+        button(f"• {name} •" if each is level else name, Logs(level=each, page=0)) for each, name in names.items()
+    )
+    return keyboard(
+        filters,
+        turn_pages(page, lambda number: Logs(level=level, page=number), more=more),
+        [people, button("📄 Log file", LogFile()), button("🔄 Refresh", Logs(level=level, page=page))],
+        TO_MENU,
+    )

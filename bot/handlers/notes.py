@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aiogram import F, Router
 from aiogram.types import CallbackQuery, Message, User
 
-from bot.handlers.drawing import keyboards
+from bot.handlers import history_buttons as buttons
 from bot.handlers.drawing.keyboards import BackupAct, OfBackup
 from bot.handlers.drawing.questions import Answers, Question
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen, actor_of
@@ -41,7 +41,7 @@ async def ask_for_note(
 ) -> None:
     seen = await backup_screens.manager.details(callback_data.id)
     questions.issue(Question(_KIND, (callback_data.id, callback_data.page)), under=press.admin_id)
-    await press.draw(Screen(notes.ask_note(seen), keyboards.ask_note(seen, callback_data.page)))
+    await press.draw(Screen(notes.ask_note(seen), buttons.ask_note(seen, callback_data.page)))
 
 
 async def remove_note(
@@ -70,7 +70,7 @@ async def type_note(
     """Write the note down, and show the backup with it."""
     backup_id, page = question.about
     if question.late:
-        await slot.draw(Screen(words.too_late(), keyboards.to_backup(backup_id, page)))
+        await slot.draw(Screen(words.too_late(), buttons.to_backup(backup_id, page)))
         return
     await housekeeping.note(backup_id, message.text or "", actor=actor_of(person))
     await slot.draw(await backup_screens.one(backup_id, page))

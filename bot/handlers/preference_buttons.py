@@ -13,9 +13,21 @@ from aiogram.types import InlineKeyboardMarkup
 from pydantic import Field
 
 from bot.clock import wall
-from bot.handlers.drawing.keyboards import Go, Row, ScreenName, Section, SettingsButton, back_row, button, keyboard
+from bot.handlers.drawing.keyboards import (
+    Go,
+    Row,
+    ScreenName,
+    Section,
+    SettingsButton,
+    back_row,
+    button,
+    keyboard,
+    page_of,
+    turn_pages,
+)
 from bot.models import MINUTES_A_DAY, MessageChoice, MessageMode, QuietHours
 from bot.services.messages.digest import MyMessages
+from bot.texts.markup import shortened
 from bot.texts.preferences import BUTTONS, hours
 
 PRESETS = (
@@ -137,17 +149,15 @@ def end_hours(start: int, *, alarms: bool) -> InlineKeyboardMarkup:
 
 def databases(preferences: MyMessages, page: int) -> InlineKeyboardMarkup:
     """Return one button per database, ticked where it is chosen, a page of them at a time."""
-    page = min(page, max(0, (len(preferences.known) - 1) // PER_PAGE))
-    shown = preferences.known[page * PER_PAGE : (page + 1) * PER_PAGE]
+    page, shown, more = page_of(preferences.known, page, PER_PAGE)
     rows = []
     for name in shown:
         chosen = preferences.choice.follows({name})
-        label = f"{'✅' if chosen else '▫️'} {name if len(name) <= 40 else f'{name[:24]}…{name[-15:]}'}"
+        label = f"{'✅' if chosen else '▫️'} {shortened(name, 40)}"
         rows.append([button(label, Follow(key=key_of(name), wanted=not chosen, page=page))])
-    before = [button("‹ Before", MyDatabases(page=page - 1))] if page else []
-    after = [button("After ›", MyDatabases(page=page + 1))] if (page + 1) * PER_PAGE < len(preferences.known) else []
+    pages = turn_pages(page, lambda number: MyDatabases(page=number), more=more, words=("‹ Before", "After ›"))
     everything = None if preferences.choice.databases is None else [button("All databases", FollowAll())]
-    return keyboard(*rows, before + after, everything, _TO_MAIN)
+    return keyboard(*rows, pages, everything, _TO_MAIN)
 
 
 def _hours(choices: Sequence[tuple[int, CallbackData]]) -> list[Row]:

@@ -15,9 +15,9 @@ from loguru import logger
 from bot.clock import Clock
 from bot.errors import BusyError, CourierError
 from bot.handlers import restore_buttons
-from bot.handlers.drawing.keyboards import Restore, RestoreStep
 from bot.handlers.drawing.live import LiveView
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
+from bot.handlers.restore_buttons import Restore, RestoreStep
 from bot.models import RestoreProgress
 from bot.services.restore_chat.choices import RestoreChoice
 from bot.services.restore_chat.pending_plans import ConfirmablePlan, Place, Requester, StaleReason, WrongPressError

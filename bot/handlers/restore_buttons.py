@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import Annotated
+
 from aiogram.enums import ButtonStyle
+from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardMarkup
+from pydantic import Field
 
 from bot.handlers.drawing.keyboards import (
     TO_MENU,
     BackupAct,
     OfBackup,
-    Restore,
-    RestoreStep,
     back_row,
     button,
     keyboard,
+    page_of,
+    turn_pages,
 )
 from bot.models import PendingRestore, RestoreResult
 from bot.services.contracts.destination import NoticeButton
 from bot.services.restore_chat.choices import RestoreChoice
-from bot.texts.markup import cut, one_line
+from bot.texts.markup import shortened
+
+
+class RestoreStep(StrEnum):
+    CHOOSE = "choose"
+    TOGGLE = "tick"
+    ALL = "all"
+    PLAN = "plan"
+    ASK = "ask"
+    YES = "yes"
+    CANCEL = "no"
+    UNDO = "undo"
+
+
+class Restore(CallbackData, prefix="rst"):
+    """A step of a restore; `source` is the short id of what it is about: a backup's is b and its number."""
+
+    step: RestoreStep
+    source: Annotated[str, Field(pattern=r"^[a-z][0-9a-z]{1,20}$")]
+    item: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
 
 CHOICES_PER_PAGE = 20
 """Databases on one page of a choice; Telegram takes a hundred buttons under a message."""
@@ -30,24 +55,16 @@ def restore_choice(choice: RestoreChoice, page: int) -> InlineKeyboardMarkup:
     def step(what: RestoreStep, item: int = 0) -> Restore:
         return Restore(step=what, source=choice.id, item=item)
 
-    pages = max(1, -(-len(choice.names) // CHOICES_PER_PAGE))
-    page = min(page, pages - 1)
-    first = page * CHOICES_PER_PAGE
+    page, names, more = page_of(choice.names, page, CHOICES_PER_PAGE)
     boxes = [
-        [
-            button(
-                f"{'☑️' if number in choice.chosen else '▫️'} {cut(one_line(name), 40)}", step(RestoreStep.TOGGLE, number)
-            )
-        ]
-        for number, name in enumerate(choice.names[first : first + CHOICES_PER_PAGE], start=first)
+        [button(f"{'☑️' if number in choice.chosen else '▫️'} {shortened(name, 40)}", step(RestoreStep.TOGGLE, number))]
+        for number, name in enumerate(names, start=page * CHOICES_PER_PAGE)
     ]
-    earlier = [button("‹", step(RestoreStep.CHOOSE, page - 1))] if page else []
-    later = [button("›", step(RestoreStep.CHOOSE, page + 1))] if page + 1 < pages else []
     every = "None of them" if len(choice.chosen) == len(choice.names) else "All of them"
     back = OfBackup(act=BackupAct.OPEN, id=choice.backup.id, page=0) if choice.backup is not None else None
     return keyboard(
         *boxes,
-        earlier + later,
+        turn_pages(page, lambda number: step(RestoreStep.CHOOSE, number), more=more, words=("‹", "›")),
         [button(every, step(RestoreStep.ALL, page))],
         [button("📋 Show the plan", step(RestoreStep.PLAN), ButtonStyle.PRIMARY)],
         back_row("Back", back) if back is not None else TO_MENU,

@@ -29,6 +29,7 @@ from bot.models.restores import (
     RestoreResult,
     RestoreStage,
     SchemaChange,
+    StageProgress,
     TableChange,
     TargetState,
 )

@@ -7,7 +7,7 @@ from datetime import datetime
 from bot.errors import CourierError
 from bot.models import Delivery, DeliveryState
 from bot.texts.backups import trouble_of
-from bot.texts.markup import compose, text
+from bot.texts.markup import compose, hint, text
 from bot.texts.measures import duration
 
 # Answers to presses: plain text, at most 200 long.
@@ -34,7 +34,7 @@ when a run was left out, one follows at once."""
 
 def failure(error: CourierError) -> str:
     """Return an error as the chat shows it: its sentence, and below it what to do."""
-    return compose(f"⚠️ {text(error.sentence, 1500)}", f"💡 {text(error.hint, 800)}" if error.hint else None)
+    return compose(f"⚠️ {text(error.sentence, 1500)}", hint(error))
 
 
 def no_backup(error: CourierError) -> str:
@@ -42,7 +42,7 @@ def no_backup(error: CourierError) -> str:
     return compose(
         "❌ <b>No backup was made</b>",
         text(error.sentence, 1500),
-        f"💡 {text(error.hint, 800)}" if error.hint else None,
+        hint(error),
         "",
         "Older backups are untouched.",
     )
@@ -50,9 +50,7 @@ def no_backup(error: CourierError) -> str:
 
 def not_now(error: CourierError) -> str:
     """Return the answer to a backup asked for while another process backs up, or while a restore runs."""
-    return compose(
-        "✋ <b>Not now</b>", text(error.sentence, 1500), f"💡 {text(error.hint, 800)}" if error.hint else None
-    )
+    return compose("✋ <b>Not now</b>", text(error.sentence, 1500), hint(error))
 
 
 def stopped(error: CourierError) -> str:

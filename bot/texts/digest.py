@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from bot.clock import clock_time, zone_name
 from bot.models import Backup, BackupState, Verdict
 from bot.services.messages.digest import Digest
-from bot.texts.markup import FittedList, compose, name, text
+from bot.texts.markup import FittedList, compose, names, text
 from bot.texts.measures import count, day_name, human_size
 
 NAMED = 2
@@ -32,11 +32,7 @@ def digest(digest: Digest, timezone: ZoneInfo) -> str:
 
 
 def _followed(digest: Digest) -> str | None:
-    if digest.databases is None:
-        return None
-    names = ", ".join(name(each, 30) for each in sorted(digest.databases)[:5])
-    more = f" and {len(digest.databases) - 5} more" if len(digest.databases) > 5 else ""
-    return f"Only of {names}{more}"
+    return None if digest.databases is None else f"Only of {names(sorted(digest.databases), 5)}"
 
 
 def _is_trouble(run: Backup, followed: frozenset[str] | None) -> bool:
@@ -52,9 +48,7 @@ def _line(run: Backup, digest: Digest, timezone: ZoneInfo) -> str:
     databases = [d for d in run.databases if digest.databases is None or d.name in digest.databases]
     missing = [record.name for record in run.skipped if digest.databases is None or record.name in digest.databases]
     if missing:
-        names = ", ".join(name(each, 30) for each in missing[:NAMED])
-        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
-        return f"{when} ⚠️ <b>NOT backed up: {names}{more}</b>{here}"
+        return f"{when} ⚠️ <b>NOT backed up: {names(missing, NAMED)}</b>{here}"
     if not databases:
         return f"{when} ▫️ none of your databases{here}"
     if run.same_as is not None:

@@ -15,13 +15,12 @@ from bot.services.inbox.upload_view import (
     LeftOutReason,
     UploadContents,
     UploadEnd,
-    UploadPart,
     UploadPhase,
     UploadView,
 )
 from bot.texts.backups import VERDICT_ICONS, skipped_heading, skipped_lines
-from bot.texts.markup import FittedList, compose, name, text
-from bot.texts.measures import bar, count, duration, human_size, moment, rows_in
+from bot.texts.markup import FittedList, compose, hint, name, text
+from bot.texts.measures import bar, count, duration, human_size, moment, percent_bar, rows_in
 
 GONE = "What you sent is no longer here. Please send it again."
 FORGOTTEN = "Forgotten."
@@ -63,22 +62,18 @@ def not_taken(why: LeftOutReason | None = None) -> str:
 
 def gone(reason: UploadEnd | None = None) -> str:
     """Return what a message says whose files are no longer there."""
-    match reason:
-        case UploadEnd.FORGOTTEN:
-            return "🗑 Forgotten: nothing of what you sent is kept here."
-        case UploadEnd.EXPIRED:
-            return "⌛ Nobody came back for it: what you sent here is removed. Send it again if you need it."
-        case UploadEnd.REPLACED:
-            return "⏭ What you sent later took its place: this one is removed. Send it again if you need it."
-        case UploadEnd.STOPPED:
-            return "⏹ The service was stopped: what you sent here is removed. Send it again when it is back."
-        case UploadEnd.RELEASED:
-            return "📦 What you sent here is no longer needed, and is removed. Send it again if you need it."
-        case None:
-            return (
-                "⌛ <b>What you sent is no longer here.</b>\n"
-                "I keep it for half an hour, and not over a restart. Please send it again."
-            )
+    return _GONE[reason]
+
+
+_GONE = {
+    UploadEnd.FORGOTTEN: "🗑 Forgotten: nothing of what you sent is kept here.",
+    UploadEnd.EXPIRED: "⌛ Nobody came back for it: what you sent here is removed. Send it again if you need it.",
+    UploadEnd.REPLACED: "⏭ What you sent later took its place: this one is removed. Send it again if you need it.",
+    UploadEnd.STOPPED: "⏹ The service was stopped: what you sent here is removed. Send it again when it is back.",
+    UploadEnd.RELEASED: "📦 What you sent here is no longer needed, and is removed. Send it again if you need it.",
+    None: "⌛ <b>What you sent is no longer here.</b>\n"
+    "I keep it for half an hour, and not over a restart. Please send it again.",
+}
 
 
 # --- the one message of an upload -----------------------------------------------------------------------------
@@ -104,16 +99,12 @@ def upload(upload: UploadView, now: datetime, timezone: ZoneInfo) -> str:
 
 
 def _fetching(upload: UploadView) -> str:
-    fraction = min(1.0, upload.done / upload.total) if upload.total else 0.0
-    of = f"{human_size(upload.done)} of {human_size(upload.total)}"
+    bar = None
+    if upload.total:
+        of = f"{human_size(upload.done)} of {human_size(upload.total)}"
+        bar = f"{percent_bar(min(1.0, upload.done / upload.total))} · {of}"
     what = f"<code>{name(upload.point.archive, 60)}</code>, from Telegram" if upload.point else None
-    return compose(
-        "📥 <b>Receiving</b>",
-        what,
-        _files(upload),
-        f"{bar(fraction)} {fraction:.0%} · {of}" if upload.total else None,
-        *_left_out(upload),
-    )
+    return compose("📥 <b>Receiving</b>", what, _files(upload), bar, *_left_out(upload))
 
 
 def _checking(upload: UploadView) -> str:
@@ -168,10 +159,7 @@ def _refused(upload: UploadView, now: datetime, timezone: ZoneInfo) -> str:
         )
     return compose(
         "❌ <b>This can't be used</b>",
-        *_explained(upload.problem),
-        "💡 Send another copy of it, or another backup."
-        if upload.problem is not None and not upload.problem.hint
-        else None,
+        *_explained(upload.problem, otherwise="💡 Send another copy of it, or another backup."),
         "",
         "Nothing was restored, and nothing of it is used.",
         *_left_out(upload),
@@ -275,26 +263,24 @@ def point_label(point: RestorePoint, now: datetime, timezone: ZoneInfo) -> str:
 
 
 def _called(upload: UploadView) -> str:
-    called = upload.contents.name if upload.contents else upload.files[0].name if upload.files else ""
-    if upload.point is not None:
-        called = upload.point.archive
-    return f"<code>{name(called or 'archive', 60)}</code>"
+    known = [upload.point.archive] if upload.point else [upload.contents.name] if upload.contents else []
+    called = next(filter(None, [*known, *(file.name for file in upload.files)]), "archive")
+    return f"<code>{name(called, 60)}</code>"
 
 
 def _files(upload: UploadView) -> FittedList:
     ordered = sorted(upload.files, key=lambda file: (file.number or 0, file.name))
-    return FittedList(tuple(map(_file, ordered)), 12)
-
-
-def _file(file: UploadPart) -> str:
-    return f"{'✅' if file.here else '⏳'} <code>{name(file.name, 60)}</code> · {human_size(file.bytes)}"
+    shown = (f"<code>{name(file.name, 60)}</code> · {human_size(file.bytes)}" for file in ordered)
+    return FittedList(
+        tuple(f"{'✅' if file.here else '⏳'} {line}" for file, line in zip(ordered, shown, strict=True)), 12
+    )
 
 
 def _left_out(upload: UploadView) -> tuple[str | FittedList, ...]:
     if not upload.left_out:
         return ()
-    sealed = any(one.why is LeftOutReason.SEALED for one in upload.left_out)
     lines = FittedList(tuple(map(_left_out_line, upload.left_out)), 8)
+    sealed = any(one.why is LeftOutReason.SEALED for one in upload.left_out)
     return ("", lines, f"💡 {text(SEALED_HINT, 400)}") if sealed else ("", lines)
 
 
@@ -307,8 +293,5 @@ def _left_out_line(one: LeftOutFile) -> str:
     return f"▫️ {called}: {reason}" if one.detail else f"▫️ {called} {reason}"
 
 
-def _explained(problem: CourierError | None) -> tuple[str, ...]:
-    if problem is None:
-        return ()
-    hint = (f"💡 {text(problem.hint, 500)}",) if problem.hint else ()
-    return (text(problem.sentence, 900), *hint)
+def _explained(problem: CourierError | None, otherwise: str | None = None) -> tuple[str | None, ...]:
+    return () if problem is None else (text(problem.sentence, 900), hint(problem, 500) or otherwise)

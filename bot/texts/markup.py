@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
+
+from bot.errors import CourierError
 
 MESSAGE_LIMIT = 4096
 CAPTION_LIMIT = 1024
@@ -33,7 +36,13 @@ def text(value: object, most: int = 200) -> str:
 
 def name(value: str, most: int = 40) -> str:
     """Return a name from outside, escaped; a long one keeps its beginning and its end, where names differ."""
-    return html.escape(_shorten(one_line(value), most), quote=False)
+    return html.escape(shortened(value, most), quote=False)
+
+
+def names(values: Collection[str], most: int, longest: int = 30) -> str:
+    """Return the first of several names in one line, escaped, and how many more there are: `a, b and 3 more`."""
+    more = f" and {len(values) - most} more" if len(values) > most else ""
+    return ", ".join(name(each, longest) for each in list(values)[:most]) + more
 
 
 def one_line(value: str) -> str:
@@ -52,6 +61,11 @@ def cut(value: str, most: int) -> str:
             break
         kept.append(ch)
     return "".join(kept).rstrip() + "…"
+
+
+def hint(error: CourierError, most: int = 800) -> str | None:
+    """Return what to do about an error, None where it does not say."""
+    return f"💡 {text(error.hint, most)}" if error.hint else None
 
 
 def sentence(value: str) -> str:
@@ -101,7 +115,9 @@ def _join(parts: list[str | FittedList], shown: dict[int, int]) -> str:
     return "\n".join(lines).strip("\n")
 
 
-def _shorten(value: str, most: int) -> str:
+def shortened(value: str, most: int) -> str:
+    """Return a name from outside, on one line; a long one keeps its beginning and its end, where names differ."""
+    value = one_line(value)
     if _units(value) <= most:
         return value
     tail = value[-(most // 3) :]

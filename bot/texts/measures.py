@@ -94,6 +94,11 @@ def bar(fraction: float) -> str:
     return "▓" * full + "░" * (_CELLS - full)
 
 
+def percent_bar(fraction: float) -> str:
+    """Return the same with the figure behind it: `▓▓▓░░░░░░░ 34%`."""
+    return f"{bar(fraction)} {fraction:.0%}"
+
+
 def count(number: int, noun: str) -> str:
     """Return `1 database`, `5 databases`, `1,200 backups`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

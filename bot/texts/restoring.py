@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from bot.clock import clock_time, local_and_utc
@@ -18,11 +19,12 @@ from bot.models import (
     RestoreResult,
     RestoreStage,
 )
-from bot.texts.markup import FittedList, compose, name, sentence, text
-from bot.texts.measures import age, bar, count, duration, rows_in
+from bot.texts.markup import FittedList, compose, hint, name, sentence, text
+from bot.texts.measures import age, count, duration, rows_in
 from bot.texts.restore_plan import listing, lost_line, rows_change
+from bot.texts.stages import stage_lines
 
-_STAGES = {
+_STAGES: dict[StrEnum, str] = {
     RestoreStage.FETCH: "Fetch from Telegram",
     RestoreStage.READ: "Read the archive",
     RestoreStage.CHECK: "Check the databases",
@@ -35,7 +37,6 @@ _STAGES = {
 }
 _PREPARING = (RestoreStage.FETCH, RestoreStage.READ, RestoreStage.CHECK, RestoreStage.COMPARE)
 _RESTORING = (RestoreStage.COMPARE, RestoreStage.SAFETY, RestoreStage.RESTORE, RestoreStage.VERIFY)
-_ORDER = tuple(RestoreStage)
 _TABLES = 3
 
 # Answers to presses: plain text, at most 200 long.
@@ -69,7 +70,7 @@ def preparing(progress: RestoreProgress | None) -> str:
     return compose(
         "📋 <b>Making the plan</b>",
         "",
-        *(_stage_line(stage, progress) for stage in stages),
+        *stage_lines(stages, _STAGES, progress),
         "",
         "Nothing is changed by this.",
     )
@@ -81,24 +82,11 @@ def progress(who: str, event: RestoreProgress, started_at: datetime, now: dateti
     return compose(
         "♻️ <b>Restore running</b>",
         "",
-        *(_stage_line(stage, event) for stage in stages),
+        *stage_lines(stages, _STAGES, event),
         "",
         f"By {text(who, 60)} since {clock_time(started_at, timezone)},"
         f" {duration((now - started_at).total_seconds())} so far",
     )
-
-
-def _stage_line(stage: RestoreStage, event: RestoreProgress | None) -> str:
-    label = _STAGES[stage]
-    here, at = _ORDER.index(stage), -1 if event is None else _ORDER.index(event.stage)
-    if event is None or here > at:
-        return f"▫️ {label}"
-    if here < at:
-        return f"✅ {label}"
-    detail = f" · <code>{name(event.detail)}</code>" if event.detail else ""
-    if not event.total:
-        return f"▶️ <b>{label}</b>{detail}"
-    return f"▶️ <b>{label}</b> {bar(event.fraction)} {event.fraction:.0%}{detail}"
 
 
 # --- what it came to ---------------------------------------------------------------------------------------------
@@ -157,14 +145,14 @@ def failed(error: CourierError) -> str:
         headline = "⏹ <b>The restore was stopped</b>"
     else:
         headline = "✋ <b>Nothing was restored</b>"
-    return compose(headline, text(error.sentence, 2000), f"💡 {text(error.hint, 800)}" if error.hint else None)
+    return compose(headline, text(error.sentence, 2000), hint(error))
 
 
 def refused(error: CourierError) -> str:
     """Return why a press did nothing."""
     if isinstance(error, SealError) and error.wants:
         return compose(f"✋ {text(error.sentence, 1500)}", f"💡 {_WITH_THE_KEY[error.wants]}")
-    return compose(f"✋ {text(error.sentence, 1500)}", f"💡 {text(error.hint, 800)}" if error.hint else None)
+    return compose(f"✋ {text(error.sentence, 1500)}", hint(error))
 
 
 _WITH_THE_KEY = {
@@ -220,14 +208,13 @@ def announce_failed_restore(who: str, plan: RestorePlan, error: BaseException) -
     """Return what all other admins are told of a restore that did not come off."""
     back = getattr(error, "rolled_back", True)
     said = error.sentence if isinstance(error, CourierError) else "Something unforeseen happened; the log has it."
-    hint = error.hint if isinstance(error, CourierError) else ""
     names = ", ".join(change.name for change in plan.changes)
     return compose(
         f"{'❌' if back else '🚨'} <b>A restore by {text(who, 60)} {'failed' if back else 'failed half-way'}</b>",
         f"{text(names, 300)} from {text(plan.source, 200)}",
         "",
         text(said, 1500),
-        f"💡 {text(hint, 500)}" if hint else None,
+        hint(error) if isinstance(error, CourierError) else None,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from bot.clock import clock_time
@@ -11,7 +12,6 @@ from bot.models import (
     Backup,
     BackupState,
     Delivery,
-    Progress,
     Recipient,
     RestoreProgress,
     RunInProgress,
@@ -29,10 +29,11 @@ from bot.texts.backups import (
     skipped_lines,
     unchanged_line,
 )
-from bot.texts.markup import compose, name, plain, sentence, text
-from bot.texts.measures import age, bar, duration, human_size, moment
+from bot.texts.markup import compose, plain, sentence, text
+from bot.texts.measures import age, duration, moment
+from bot.texts.stages import stage_lines
 
-_STAGES = {
+_STAGES: dict[StrEnum, str] = {
     Stage.STARTING: "Starting",
     Stage.SNAPSHOT: "Snapshots",
     Stage.CHECK: "Check and compress",
@@ -40,7 +41,6 @@ _STAGES = {
     Stage.DELIVER: "Deliver",
     Stage.DONE: "Done",
 }
-_ORDER = tuple(_STAGES)
 
 
 def stage_name(stage: Stage) -> str:
@@ -80,30 +80,16 @@ def progress(run: RunInProgress, now: datetime, timezone: ZoneInfo) -> str:
     """Return the live view of a run: stages done, the one under way with its bar, stages to come."""
     if isinstance(run.progress, RestoreProgress):
         return restoring.progress(run.requested_by or "somebody", run.progress, run.started_at, now, timezone)
-    stages = [_stage_line(stage, run.progress) for stage in _ORDER if stage not in (Stage.STARTING, Stage.DONE)]
+    shown = [stage for stage in Stage if stage not in (Stage.STARTING, Stage.DONE)]
     return compose(
         "🔄 <b>Backup running</b>",
         "",
-        *stages,
+        *stage_lines(shown, _STAGES, run.progress, sizes=True),
         "",
         f"{sentence(asked_by(run.trigger, run.requested_by))} at {clock_time(run.started_at, timezone)},"
         f" {duration((now - run.started_at).total_seconds())} so far",
         None if run.here else "It runs in another process.",
     )
-
-
-def _stage_line(stage: Stage, progress: Progress) -> str:
-    label = _STAGES[stage]
-    here, at = _ORDER.index(stage), _ORDER.index(progress.stage)
-    if here < at:
-        return f"✅ {label}"
-    if here > at:
-        return f"▫️ {label}"
-    detail = f" · <code>{name(progress.detail)}</code>" if progress.detail else ""
-    if not progress.total:
-        return f"▶️ <b>{label}</b>{detail}"
-    of = f"{human_size(progress.done)} of {human_size(progress.total)}"
-    return f"▶️ <b>{label}</b> {bar(progress.fraction)} {progress.fraction:.0%}\n      {of}{detail}"
 
 
 def result(

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from bot.clock import zone_name
 from bot.errors import CourierError
 from bot.models import Override, Status
-from bot.texts.markup import FittedList, compose, text
+from bot.texts.markup import FittedList, compose, hint, text
 from bot.texts.measures import age, duration, moment
 from bot.texts.status import paused_line
 
@@ -117,7 +117,7 @@ def ask_again(error: CourierError) -> str:
     """Return why a typed expression can't be the schedule; another one may be typed."""
     return compose(
         f"⚠️ {text(error.sentence, 900)}",
-        f"💡 {text(error.hint, 400)}" if error.hint else None,
+        hint(error, 400),
         "",
         "Type another one, or cancel. Nothing has changed.",
     )

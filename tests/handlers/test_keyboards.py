@@ -8,8 +8,11 @@ import pytest
 from aiogram.types import InlineKeyboardMarkup
 from pydantic import ValidationError
 
+from bot.handlers import history_buttons
 from bot.handlers.drawing import keyboards
-from bot.handlers.drawing.keyboards import BackupAct, Delete, LogLevel, OfBackup, ScreenName
+from bot.handlers.drawing.keyboards import BackupAct, LogLevel, OfBackup, ScreenName
+from bot.handlers.history_buttons import Delete
+from bot.handlers.logs import log_buttons
 from bot.models import BackupDetails, BackupPage
 from tests.world import samples
 
@@ -21,16 +24,18 @@ def every_keyboard() -> Iterator[InlineKeyboardMarkup]:
     kept = samples.backup(LARGEST, archive_name=samples.NASTY)
     for here in (kept, samples.backup(LARGEST, pinned=True), samples.backup(LARGEST, on_disk=False)):
         seen = BackupDetails(backup=here, deliveries=(), retention="", volumes=1)
-        yield keyboards.backup(seen, LAST_PAGE)
-    yield keyboards.history(BackupPage(backups=(kept,), page=LAST_PAGE - 1, pages=LAST_PAGE + 1, total=9), ["label"])
-    yield keyboards.confirm_delete(LARGEST, LAST_PAGE, 2**40 - 1)
-    yield keyboards.to_backup(LARGEST, LAST_PAGE)
+        yield history_buttons.backup(seen, LAST_PAGE)
+    yield history_buttons.history(
+        BackupPage(backups=(kept,), page=LAST_PAGE - 1, pages=LAST_PAGE + 1, total=9), ["label"]
+    )
+    yield history_buttons.confirm_delete(LARGEST, LAST_PAGE, 2**40 - 1)
+    yield history_buttons.to_backup(LARGEST, LAST_PAGE)
     yield keyboards.run_result(LARGEST)
     yield keyboards.admin_menu()
     yield keyboards.pause_choices()
     yield from (keyboards.backup_menu(paused=paused) for paused in (True, False))
     yield from (keyboards.refreshable(place) for place in ScreenName)
-    yield from (keyboards.logs(level, LAST_PAGE - 1, more=True) for level in LogLevel)
+    yield from (log_buttons(level, LAST_PAGE - 1, more=True) for level in LogLevel)
 
 
 def test_callback_data_fits_and_holds_no_name() -> None:

@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from aiogram.enums import ButtonStyle
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 from pydantic import Field
 
-from bot.models import BackupDetails, BackupPage
+T = TypeVar("T")
 
 # Bounds make a forged number a malformed button instead of an error in the database.
 BackupId = Annotated[int, Field(ge=1, lt=2**63)]
@@ -89,33 +89,6 @@ class OfBackup(CallbackData, prefix="bk"):
     page: PageNumber
 
 
-class Delete(CallbackData, prefix="erase"):
-    """The confirmed deletion; `asked_at` (Unix time) lets an old question expire."""
-
-    id: BackupId
-    page: PageNumber
-    asked_at: Annotated[int, Field(ge=0, lt=2**40)]
-
-
-class RestoreStep(StrEnum):
-    CHOOSE = "choose"
-    TOGGLE = "tick"
-    ALL = "all"
-    PLAN = "plan"
-    ASK = "ask"
-    YES = "yes"
-    CANCEL = "no"
-    UNDO = "undo"
-
-
-class Restore(CallbackData, prefix="rst"):
-    """A step of a restore; `source` is the short id of what it is about: a backup's is b and its number."""
-
-    step: RestoreStep
-    source: Annotated[str, Field(pattern=r"^[a-z][0-9a-z]{1,20}$")]
-    item: Annotated[int, Field(ge=0, lt=2**31)] = 0
-
-
 class LogLevel(StrEnum):
     ALL = "all"
     INFO = "info"
@@ -133,10 +106,6 @@ class DrillNow(CallbackData, prefix="drill"):
     """Test-restore the newest backup."""
 
 
-class LogFile(CallbackData, prefix="logfile"):
-    pass
-
-
 Row = list[InlineKeyboardButton]
 
 
@@ -152,6 +121,20 @@ def keyboard(*rows: Row | None) -> InlineKeyboardMarkup:
 
 def back_row(text: str, data: CallbackData) -> Row:
     return [button(f"‹ {text}", data)]
+
+
+def turn_pages(
+    page: int, data: Callable[[int], CallbackData], *, more: bool, words: tuple[str, str] = ("‹ Newer", "Older ›")
+) -> Row:
+    """Return the buttons that lead to the page before, if there is one, and to the next one, if there is `more`."""
+    before = [button(words[0], data(page - 1))] if page else []
+    return before + ([button(words[1], data(page + 1))] if more else [])
+
+
+def page_of(items: Sequence[T], page: int, size: int) -> tuple[int, Sequence[T], bool]:
+    """Return the number of a page that there is, its items, and whether there are more; past the end, the last one."""
+    page = min(page, max(0, (len(items) - 1) // size))
+    return page, items[page * size : (page + 1) * size], (page + 1) * size < len(items)
 
 
 TO_MENU = back_row("Back", Go(place=ScreenName.MENU))
@@ -222,84 +205,6 @@ def run_result(backup_id: int | None) -> InlineKeyboardMarkup:
     """Return what to do after a run."""
     details = OfBackup(act=BackupAct.OPEN, id=backup_id, page=0) if backup_id else None
     return keyboard([button("🔍 This backup", details)] if details else None, TO_MENU)
-
-
-def history(page: BackupPage, labels: list[str]) -> InlineKeyboardMarkup:
-    """Return one button per backup of a page, and the ways to the other pages."""
-    rows = [
-        [button(label, OfBackup(act=BackupAct.OPEN, id=backup.id, page=page.page))]
-        for backup, label in zip(page.backups, labels, strict=True)
-    ]
-    newer = [button("‹ Newer", History(page=page.page - 1))] if page.page else []
-    older = [button("Older ›", History(page=page.page + 1))] if page.page + 1 < page.pages else []
-    return keyboard(*rows, newer + older, [button("🔄 Refresh", History(page=page.page))], TO_MENU)
-
-
-def backup(details: BackupDetails, page: int) -> InlineKeyboardMarkup:
-    """Return what can be done with one backup: nothing that would be refused anyway."""
-    here = details.backup
-
-    def does(act: BackupAct) -> OfBackup:
-        return OfBackup(act=act, id=here.id, page=page)
-
-    back = back_row("History", History(page=page))
-    note = button("📝 Note", does(BackupAct.NOTE))
-    restore = (
-        [button("♻️ Restore", Restore(step=RestoreStep.CHOOSE, source=f"b{here.id}"))] if details.restorable else []
-    )
-    if not here.on_disk:
-        return keyboard(restore, [note] if here.proven else None, back)
-    pin = button("Unpin", does(BackupAct.UNPIN)) if here.pinned else button("📌 Pin", does(BackupAct.PIN))
-    delete = button("🗑 Delete", does(BackupAct.ASK_DELETE), ButtonStyle.DANGER)
-    return keyboard(
-        [button("📤 Send it to me again", does(BackupAct.SEND), ButtonStyle.PRIMARY)],
-        restore,
-        [pin, note] if here.pinned else [pin, note, delete],
-        back,
-    )
-
-
-def ask_note(details: BackupDetails, page: int) -> InlineKeyboardMarkup:
-    """Return the ways out of the question for a note."""
-    here = details.backup
-    remove = button("Remove the note", OfBackup(act=BackupAct.UNNOTE, id=here.id, page=page))
-    back = button("Cancel", OfBackup(act=BackupAct.OPEN, id=here.id, page=page))
-    return keyboard([remove] if here.note else None, [back])
-
-
-def to_backup(backup_id: int, page: int) -> InlineKeyboardMarkup:
-    """Return the button that leads to one backup."""
-    return keyboard(back_row("Back", OfBackup(act=BackupAct.OPEN, id=backup_id, page=page)))
-
-
-def confirm_delete(backup_id: int, page: int, asked_at: int) -> InlineKeyboardMarkup:
-    """Return the second step of a deletion."""
-    return keyboard(
-        [button("🗑 Yes, delete it", Delete(id=backup_id, page=page, asked_at=asked_at), ButtonStyle.DANGER)],
-        [button("Keep it", OfBackup(act=BackupAct.OPEN, id=backup_id, page=page))],
-    )
-
-
-def logs(level: LogLevel, page: int, *, more: bool) -> InlineKeyboardMarkup:
-    """Return the filters, the pages and the file."""
-    names = {
-        LogLevel.ALL: "All",
-        LogLevel.INFO: "Info",
-        LogLevel.WARNING: "Warning",
-        LogLevel.ERROR: "Error",
-        LogLevel.ACTIONS: "👤 Actions",
-    }
-    *filters, people = (
-        button(f"• {name} •" if each is level else name, Logs(level=each, page=0)) for each, name in names.items()
-    )
-    newer = [button("‹ Newer", Logs(level=level, page=page - 1))] if page else []
-    older = [button("Older ›", Logs(level=level, page=page + 1))] if more else []
-    return keyboard(
-        filters,
-        newer + older,
-        [people, button("📄 Log file", LogFile()), button("🔄 Refresh", Logs(level=level, page=page))],
-        TO_MENU,
-    )
 
 
 def private_chat(username: str) -> InlineKeyboardMarkup:

@@ -1,0 +1,88 @@
+"""The buttons of the history and of one backup, its note and its deletion."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from aiogram.enums import ButtonStyle
+from aiogram.filters.callback_data import CallbackData
+from aiogram.types import InlineKeyboardMarkup
+from pydantic import Field
+
+from bot.handlers.drawing.keyboards import (
+    TO_MENU,
+    BackupAct,
+    BackupId,
+    History,
+    OfBackup,
+    PageNumber,
+    back_row,
+    button,
+    keyboard,
+    turn_pages,
+)
+from bot.handlers.restore_buttons import Restore, RestoreStep
+from bot.models import BackupDetails, BackupPage
+
+
+class Delete(CallbackData, prefix="erase"):
+    """The confirmed deletion; `asked_at` (Unix time) lets an old question expire."""
+
+    id: BackupId
+    page: PageNumber
+    asked_at: Annotated[int, Field(ge=0, lt=2**40)]
+
+
+def history(page: BackupPage, labels: list[str]) -> InlineKeyboardMarkup:
+    """Return one button per backup of a page, and the ways to the other pages."""
+    rows = [
+        [button(label, OfBackup(act=BackupAct.OPEN, id=backup.id, page=page.page))]
+        for backup, label in zip(page.backups, labels, strict=True)
+    ]
+    pages = turn_pages(page.page, lambda number: History(page=number), more=page.page + 1 < page.pages)
+    return keyboard(*rows, pages, [button("🔄 Refresh", History(page=page.page))], TO_MENU)
+
+
+def backup(details: BackupDetails, page: int) -> InlineKeyboardMarkup:
+    """Return what can be done with one backup: nothing that would be refused anyway."""
+    here = details.backup
+
+    def does(act: BackupAct) -> OfBackup:
+        return OfBackup(act=act, id=here.id, page=page)
+
+    back = back_row("History", History(page=page))
+    note = button("📝 Note", does(BackupAct.NOTE))
+    restore = (
+        [button("♻️ Restore", Restore(step=RestoreStep.CHOOSE, source=f"b{here.id}"))] if details.restorable else []
+    )
+    if not here.on_disk:
+        return keyboard(restore, [note] if here.proven else None, back)
+    pin = button("Unpin", does(BackupAct.UNPIN)) if here.pinned else button("📌 Pin", does(BackupAct.PIN))
+    delete = button("🗑 Delete", does(BackupAct.ASK_DELETE), ButtonStyle.DANGER)
+    return keyboard(
+        [button("📤 Send it to me again", does(BackupAct.SEND), ButtonStyle.PRIMARY)],
+        restore,
+        [pin, note] if here.pinned else [pin, note, delete],
+        back,
+    )
+
+
+def ask_note(details: BackupDetails, page: int) -> InlineKeyboardMarkup:
+    """Return the ways out of the question for a note."""
+    here = details.backup
+    remove = button("Remove the note", OfBackup(act=BackupAct.UNNOTE, id=here.id, page=page))
+    back = button("Cancel", OfBackup(act=BackupAct.OPEN, id=here.id, page=page))
+    return keyboard([remove] if here.note else None, [back])
+
+
+def to_backup(backup_id: int, page: int) -> InlineKeyboardMarkup:
+    """Return the button that leads to one backup."""
+    return keyboard(back_row("Back", OfBackup(act=BackupAct.OPEN, id=backup_id, page=page)))
+
+
+def confirm_delete(backup_id: int, page: int, asked_at: int) -> InlineKeyboardMarkup:
+    """Return the second step of a deletion."""
+    return keyboard(
+        [button("🗑 Yes, delete it", Delete(id=backup_id, page=page, asked_at=asked_at), ButtonStyle.DANGER)],
+        [button("Keep it", OfBackup(act=BackupAct.OPEN, id=backup_id, page=page))],
+    )
