@@ -9,6 +9,9 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass, replace
+from typing import Any
+
+from bot.services.zip.records import CENTRAL, END, LOCAL
 
 _PIECE = 1 << 19
 _STORED, _DEFLATED = 0, 8
@@ -42,8 +45,7 @@ class SequentialZip:
         self._buffer = b""
         self._step = self._record
         self._inflater = zlib.decompressobj(-15)
-        self._crc32 = self._compressed = self._plain = 0
-        self._member: _Member | None = None
+        self._claimed = self._known = _Member(b"", 0, 0, 0, 0, 0)  # of the member under way
         self._members: tuple[_Member, ...] = ()
         self._listed = 0
         self._comment = 0
@@ -60,151 +62,127 @@ class SequentialZip:
     def feed(self, data: bytes) -> None:
         """Take the next bytes. Raises `ChainError`."""
         self._buffer += data
-        while self._step():
-            pass
+        before: object = None
+        while before != (before := (len(self._buffer), self._step)):  # a step that lacks bytes changes nothing
+            self._step()
 
     def _take(self, count: int) -> bytes:
         taken, self._buffer = self._buffer[:count], self._buffer[count:]
         return taken
 
-    def _record(self) -> bool:
+    def _whole(self, layout: struct.Struct, lengths: slice) -> tuple[Any, ...]:
+        """Return the fields of the record that begins here, () until all of it is there, names and extras too."""
+        fields = layout.unpack_from(self._buffer) if len(self._buffer) >= layout.size else ()
+        return fields if fields and len(self._buffer) >= layout.size + sum(fields[lengths]) else ()
+
+    def _record(self) -> None:
         """A local header, or the first record of the directory."""
-        if len(self._buffer) < 4:
-            return False
         if self._buffer.startswith(_CENTRAL) and self._members:
             self._step = self._directory
-            return True
-        if not self._buffer.startswith(_LOCAL):
+            return
+        if len(self._buffer) >= 4 and not self._buffer.startswith(_LOCAL):
             raise ChainError
-        if len(self._buffer) < 30:
-            return False
-        _, flags, method, _, _, crc32, compressed, plain, name, extra = struct.unpack("<5H3L2H", self._buffer[4:30])
-        if len(self._buffer) < 30 + name + extra:
-            return False
+        if not (fields := self._whole(LOCAL, slice(9, 11))):
+            return
+        _, _, flags, method, _, _, crc32, compressed, plain, name, extra = fields
         if flags & _ENCRYPTED or method not in (_STORED, _DEFLATED) or (method == _STORED and flags & _DESCRIPTOR):
             raise ChainError
-        header = self._take(30 + name + extra)
+        header = self._take(LOCAL.size + name + extra)[LOCAL.size :]
         if _FULL in (compressed, plain):
-            plain, compressed = _wide_sizes(header[30 + name :], plain, compressed)
-        self._member = _Member(header[30 : 30 + name], flags, method, crc32, compressed, plain)
+            plain, compressed = _wide_sizes(header[name:], plain, compressed)
+        self._claimed = _Member(header[:name], flags, method, crc32, compressed, plain)
+        self._known = replace(self._claimed, crc32=0, compressed=0, plain=0)
         self._inflater = zlib.decompressobj(-15)
-        self._crc32 = self._compressed = self._plain = 0
         self._step = self._inflate if method == _DEFLATED else self._copy_stored
-        return True
 
-    def _inflate(self) -> bool:
-        if not self._buffer:
-            return False
+    def _inflate(self) -> None:
         given = self._buffer
         try:
             plain = self._inflater.decompress(given, _PIECE)
         except zlib.error as error:
             raise ChainError from error
         self._buffer = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
-        self._compressed += len(given) - len(self._buffer)
-        self._plain += len(plain)
-        self._crc32 = zlib.crc32(plain, self._crc32)
-        if self._inflater.eof:
-            self._end_member()
-            return True
-        return bool(self._buffer)
+        self._advance(len(given) - len(self._buffer), plain, ended=self._inflater.eof)
 
-    def _copy_stored(self) -> bool:
-        assert self._member is not None  # noqa: S101 - set by the step before
-        plain = self._take(min(len(self._buffer), self._member.compressed - self._compressed))
-        self._compressed += len(plain)
-        self._plain += len(plain)
-        self._crc32 = zlib.crc32(plain, self._crc32)
-        if self._compressed < self._member.compressed:
-            return False
-        self._end_member()
-        return True
+    def _copy_stored(self) -> None:
+        left = self._claimed.compressed - self._known.compressed
+        plain = self._take(min(len(self._buffer), left))
+        self._advance(len(plain), plain, ended=len(plain) == left)
 
-    def _end_member(self) -> None:
-        assert self._member is not None  # noqa: S101 - set by the step before
-        known = replace(self._member, crc32=self._crc32, compressed=self._compressed, plain=self._plain)
-        if not known.flags & _DESCRIPTOR and known != self._member:
+    def _advance(self, compressed: int, plain: bytes, *, ended: bool) -> None:
+        known = self._known = replace(
+            self._known,
+            crc32=zlib.crc32(plain, self._known.crc32),
+            compressed=self._known.compressed + compressed,
+            plain=self._known.plain + len(plain),
+        )
+        if not ended:
+            return
+        if not known.flags & _DESCRIPTOR and known != self._claimed:
             raise ChainError
         self._members = (*self._members, known)
         self._step = self._descriptor if known.flags & _DESCRIPTOR else self._record
 
-    def _descriptor(self) -> bool:
+    def _descriptor(self) -> None:
         """4.3.9: with or without its signature, with sizes of 4 or 8 bytes; only one reading can match."""
         if len(self._buffer) < 24:  # what follows, the directory and its end, is longer
-            return False
-        known = self._members[-1]
-        values = (known.crc32, known.compressed, known.plain)
-        for layout in ("<3L", "<L2Q"):
-            if "Q" not in layout and max(values) > _FULL:
-                continue
+            return
+        values = (self._known.crc32, self._known.compressed, self._known.plain)
+        for layout in ("<3L", "<L2Q") if max(values) <= _FULL else ("<L2Q",):
             record = struct.pack(layout, *values)
             for whole in (_DATA_DESCRIPTOR + record, record):
                 if self._buffer.startswith(whole) and self._buffer[len(whole) : len(whole) + 2] in (b"PK", b"P", b""):
                     self._take(len(whole))
                     self._step = self._record
-                    return True
+                    return
         raise ChainError
 
-    def _directory(self) -> bool:
-        if len(self._buffer) < 46:
-            return self._finish() if self._listed == len(self._members) else False
+    def _directory(self) -> None:
         if not self._buffer.startswith(_CENTRAL):
-            return self._finish()
+            self._finish()
+            return
         if self._listed == len(self._members):
             raise ChainError
-        fields = struct.unpack("<6H3L5H2L", self._buffer[4:46])
-        flags, method, crc32, compressed, plain = fields[2], fields[3], fields[6], fields[7], fields[8]
-        name, extra, comment = fields[9:12]
-        if len(self._buffer) < 46 + name + extra + comment:
-            return False
-        record = self._take(46 + name + extra + comment)
+        if not (fields := self._whole(CENTRAL, slice(10, 13))):
+            return
+        name, extra, comment = fields[10:13]
+        record = self._take(CENTRAL.size + name + extra + comment)[CENTRAL.size :]
         known = self._members[self._listed]
-        found = (record[46 : 46 + name], flags, method, crc32)
-        sizes = ((compressed, known.compressed), (plain, known.plain))
-        if found != (known.name, known.flags, known.method, known.crc32) or any(a not in (b, _FULL) for a, b in sizes):
+        if (record[:name], fields[3], fields[4], fields[7]) != (known.name, known.flags, known.method, known.crc32):
+            raise ChainError
+        if fields[8] not in (known.compressed, _FULL) or fields[9] not in (known.plain, _FULL):
             raise ChainError
         self._listed += 1
-        return True
 
-    def _finish(self) -> bool:
+    def _finish(self) -> None:
         """4.3.14 to 4.3.16: what closes the archive."""
         if len(self._buffer) < 4:
-            return False
-        if self._listed != len(self._members):
+            return
+        if self._listed != len(self._members) or not self._buffer.startswith((_END, _END64, _LOCATOR64)):
             raise ChainError
-        signature = self._buffer[:4]
-        if signature == _END64:
-            if len(self._buffer) < 12:
-                return False
-            (size,) = struct.unpack("<Q", self._buffer[4:12])
-            return self._skip(12 + size if size < _MAX_END64 else -1)
-        if signature == _LOCATOR64:
-            return self._skip(20)
-        if signature != _END:
-            raise ChainError
-        if len(self._buffer) < 22:
-            return False
-        count, comment = struct.unpack("<H8xH", self._buffer[10:22])
-        if count not in (len(self._members), 0xFFFF):
-            raise ChainError
-        self._take(22)
-        self._comment = comment
-        self._step = self._behind
-        return True
+        if len(self._buffer) < END.size:
+            return
+        if self._buffer.startswith(_END64):
+            (size,) = struct.unpack_from("<Q", self._buffer, 4)
+            if size >= _MAX_END64:
+                raise ChainError
+            self._skip(12 + size)
+        elif self._buffer.startswith(_LOCATOR64):
+            self._skip(20)
+        else:
+            _, _, _, _, count, _, _, self._comment = END.unpack(self._take(END.size))
+            if count not in (len(self._members), 0xFFFF):
+                raise ChainError
+            self._step = self._behind
 
-    def _skip(self, count: int) -> bool:
-        if count < 0:
-            raise ChainError
-        if len(self._buffer) < count:
-            return False
-        self._take(count)
-        return True
+    def _skip(self, count: int) -> None:
+        if len(self._buffer) >= count:
+            self._take(count)
 
-    def _behind(self) -> bool:
+    def _behind(self) -> None:
         if len(self._buffer) > self._comment:
             raise ChainError
         self.complete = len(self._buffer) == self._comment
-        return False
 
 
 def _wide_sizes(extra: bytes, plain: int, compressed: int) -> tuple[int, int]:

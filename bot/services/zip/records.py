@@ -17,9 +17,9 @@ HAS_DESCRIPTOR = 1 << 3  # 4.4.4: sizes and CRC follow the data
 UTF8_NAME = 1 << 11
 FIELD_FULL = 0xFFFFFFFF  # 4.4.1.4: the true value is in the ZIP64 extra field
 
-_LOCAL = struct.Struct("<4s5H3L2H")  # 4.3.7
-_CENTRAL = struct.Struct("<4s6H3L5H2L")  # 4.3.12
-_END = struct.Struct("<4s4H2LH")  # 4.3.16
+LOCAL = struct.Struct("<4s5H3L2H")  # 4.3.7
+CENTRAL = struct.Struct("<4s6H3L5H2L")  # 4.3.12
+END = struct.Struct("<4s4H2LH")  # 4.3.16
 _END64 = struct.Struct("<4sQ2H2L4Q")  # 4.3.14
 _LOCATOR64 = struct.Struct("<4sLQL")  # 4.3.15
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -61,7 +61,7 @@ class Records:
         time, date = _dos_time(entry.modified)
         flags, needed = _flags(entry.name), 45 if wide else 20
         header = (b"PK\x03\x04", needed, flags, DEFLATED, time, date, 0, sizes, sizes, len(name), len(extra))
-        return _LOCAL.pack(*header) + name + extra
+        return LOCAL.pack(*header) + name + extra
 
     def descriptor(self, entry: ZipEntry) -> bytes:
         """4.3.9: what follows the data, with its signature."""
@@ -79,7 +79,7 @@ class Records:
         needed = 45 if wide or self._is_wide(entry) else 20
         what = (b"PK\x01\x02", MADE_BY_UNIX, needed, _flags(entry.name), DEFLATED, time, date, entry.crc32)
         sizes = (self._narrow(entry.compressed_bytes), self._narrow(entry.bytes), len(name), len(extra))
-        return _CENTRAL.pack(*what, *sizes, 0, 0, 0, PRIVATE_FILE, self._narrow(entry.offset)) + name + extra
+        return CENTRAL.pack(*what, *sizes, 0, 0, 0, PRIVATE_FILE, self._narrow(entry.offset)) + name + extra
 
     def end(self, *, count: int, size: int, offset: int) -> bytes:
         """4.3.14 to 4.3.16: what closes the archive; `size` and `offset` are those of the central directory."""
@@ -88,7 +88,7 @@ class Records:
             end64 = (b"PK\x06\x06", _END64.size - 12, MADE_BY_UNIX, 45, 0, 0, count, count, size, offset)
             packed = _END64.pack(*end64) + _LOCATOR64.pack(b"PK\x06\x07", 0, offset + size, 1)
         few = count if count < self.count_limit else 0xFFFF
-        return packed + _END.pack(b"PK\x05\x06", 0, 0, few, few, self._narrow(size), self._narrow(offset), 0)
+        return packed + END.pack(b"PK\x05\x06", 0, 0, few, few, self._narrow(size), self._narrow(offset), 0)
 
     def _is_wide(self, entry: ZipEntry) -> bool:
         """Whether sizes need 8 bytes: decided before the data is deflated, so by the largest it could become."""
