@@ -82,9 +82,7 @@ class Service:
     async def started(cls, settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[Service]:
         """Start the service. Raises `InstanceError` when another one serves the same BACKUP_DIR."""
         async with AsyncExitStack() as stack:
-            lock = ServiceLock(settings.backup_dir)
-            await lock.acquire()
-            stack.push_async_callback(lock.release)
+            await stack.enter_async_context(ServiceLock(settings.backup_dir))
             store, catalogue = await stack.enter_async_context(open_store(settings, clock=clock))
             events = Events()
             bot = build_bot(settings, dated=events.server_time)

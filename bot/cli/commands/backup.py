@@ -90,13 +90,11 @@ async def _back_up_once(
 
     Only one process delivers: the one that holds the service lock of this BACKUP_DIR.
     """
-    lock = ServiceLock(settings.backup_dir)
     async with AsyncExitStack() as stack:
         left_to_service = False
         if deliver:
             try:
-                await lock.acquire()
-                stack.push_async_callback(lock.release)
+                await stack.enter_async_context(ServiceLock(settings.backup_dir))
             except InstanceError:
                 left_to_service = True
         delivers = deliver and not left_to_service

@@ -16,8 +16,7 @@ from isal import isal_zlib
 from bot.errors import ArchiveError, NoSpaceError
 from bot.services.concurrency.nursery import settled
 from bot.services.concurrency.threads import in_thread
-from bot.services.files.durability import sync_file, sync_folder
-from bot.services.files.private_file import PART_SUFFIX, create_private, to_the_disk
+from bot.services.files.private_file import PART_SUFFIX, create_private, sync_file, sync_folder, to_the_disk
 from bot.services.files.space import is_full
 
 SYNC_EVERY = 32 << 20

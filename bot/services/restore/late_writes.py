@@ -11,8 +11,7 @@ from pathlib import Path
 
 from bot.errors import RestoreError
 from bot.models import DatabaseChange
-from bot.services.files.durability import sync_folder
-from bot.services.files.private_file import PART_SUFFIX, create_private, sync_path
+from bot.services.files.private_file import PART_SUFFIX, create_private, removed_on_failure, sync_folder, sync_path
 from bot.services.files.store import create_private_folder
 from bot.services.restore.context import RestoreContext
 from bot.services.restore.private_copy import fingerprint_of
@@ -40,15 +39,12 @@ def copy_late(
         create_private_folder(folder)
         part = file.with_name(file.name + PART_SUFFIX)  # swept after a kill; what has its name is whole
         create_private(part).close()
-        try:
+        with removed_on_failure(part):
             _copy(connection, part, check)
             sync_path(part)
             fingerprint = fingerprint_of(part, check=check)
             part.rename(file)
             sync_folder(folder)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
         return file, fingerprint
     except (OSError, *FAULTS) as error:
         raise RestoreError(

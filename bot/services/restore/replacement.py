@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import RestoreError
-from bot.services.files.durability import sync_folder
-from bot.services.files.private_file import copy_into, create_private, to_the_disk
+from bot.services.files.private_file import copy_into, create_private, sync_folder, to_the_disk
 from bot.services.files.space import is_full
 from bot.services.snapshot.source import SIDECARS
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.services.files.durability import sync_file, sync_folder
+from bot.services.files.private_file import sync_file, sync_folder
 
 
 def test_a_file_system_that_cannot_sync_is_no_reason_to_go_without(tmp_path: Path) -> None:
