@@ -110,7 +110,7 @@ async def _tidy(store: Store, catalogue: Catalogue, keys: Keys) -> None:
 
 async def _settle_restores(store: Store, catalogue: Catalogue, settings: Settings, clock: Clock) -> None:
     """Put in order what a cut-off restore has left; who can't be helped here is told of by `cut_off_restores`."""
-    house = RestoreContext(
+    context = RestoreContext(
         store=store,
         catalogue=catalogue,
         busy_timeout=settings.busy_timeout,
@@ -119,7 +119,7 @@ async def _settle_restores(store: Store, catalogue: Catalogue, settings: Setting
         clock=clock,
     )
     try:
-        await pending_restore(house)
+        await pending_restore(context)
     except (CourierError, OSError) as error:
         logger.error("a restore may have been cut off: {}", error)
 

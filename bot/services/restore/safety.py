@@ -57,7 +57,7 @@ class SafetyCopy:
 
 
 async def take_safety_copies(
-    house: RestoreContext, changes: Sequence[DatabaseChange], room: Path, *, abort: Abort, report: Report
+    context: RestoreContext, changes: Sequence[DatabaseChange], room: Path, *, abort: Abort, report: Report
 ) -> tuple[SafetyCopy, ...]:
     """Copy the targets that will be written to, by the recipe of backups; `store_safety_copies` makes a backup of them.
 
@@ -72,13 +72,13 @@ async def take_safety_copies(
             snapshot = await take_snapshot(
                 Database(path=change.path, name=change.name),
                 room,
-                busy_timeout=house.busy_timeout,
+                busy_timeout=context.busy_timeout,
                 abort=abort,
                 progress=lambda done, total, name=change.name: report(  # type: ignore[misc]
                     RestoreProgress(stage=RestoreStage.SAFETY, done=done, total=total, detail=name)
                 ),
                 allow_journal_recovery=True,
-                clock=house.clock,
+                clock=context.clock,
             )
         except SnapshotError as error:
             if error.reason is not SkipReason.EMPTY:
@@ -102,7 +102,7 @@ async def take_safety_copies(
             journal_mode=snapshot.journal_mode,
         )
         if verdict.verdict is Verdict.DAMAGED:
-            kept = await run_to_end(partial(_keep, house, snapshot), stop=abort.set)
+            kept = await run_to_end(partial(_keep, context, snapshot), stop=abort.set)
             copies.append(copy(kept=str(kept)))
         else:
             copies.append(copy(checked=(snapshot, verdict)))
@@ -110,23 +110,23 @@ async def take_safety_copies(
 
 
 async def store_safety_copies(
-    house: RestoreContext,
+    context: RestoreContext,
     found: Sequence[tuple[Snapshot, CheckReport]],
     requested_by: str,
     abort: Abort,
     report: Report,
 ) -> Backup:
     """Store checked copies as a pinned backup. Raises `ArchiveError`, `NoSpaceError`, `AbortedError`."""
-    catalogue, started_at = house.catalogue, house.clock()
-    name = await house.store.name_archive(started_at, sealed=house.seal is not None)
+    catalogue, started_at = context.catalogue, context.clock()
+    name = await context.store.name_archive(started_at, sealed=context.seal is not None)
     plan = ArchivePlan(
-        target=house.store.folder / name,
+        target=context.store.folder / name,
         created_at=started_at,
         trigger=Trigger.SAFETY,
-        host=house.host,
-        timezone=house.timezone,
+        host=context.host,
+        timezone=context.timezone,
         compression=Compression.FAST,  # a person waits for the restore behind it
-        seal=house.seal,
+        seal=context.seal,
     )
 
     def tell(done: int, total: int) -> None:
@@ -150,11 +150,11 @@ def _of_nothing(name: str, room: Path) -> SafetyCopy:
     return SafetyCopy(name=name, file=file, fingerprint="", journal_mode="delete")
 
 
-def _keep(house: RestoreContext, snapshot: Snapshot) -> Path:
+def _keep(context: RestoreContext, snapshot: Snapshot) -> Path:
     """Copy a damaged database to where it stays, and bring it to the disk."""
-    folder = house.store.folder / KEPT_FOLDER
+    folder = context.store.folder / KEPT_FOLDER
     create_private_folder(folder)
-    kept = folder / f"{house.clock():%Y%m%d_%H%M%S}-{snapshot.file.stem}.db"
+    kept = folder / f"{context.clock():%Y%m%d_%H%M%S}-{snapshot.file.stem}.db"
     out = create_private(kept)
     with removed_on_failure(kept), out:
         copy_into(out, snapshot.file)
