@@ -27,7 +27,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 async def test_an_archive_is_received_checked_and_described(house: House) -> None:
     """One message tells what came, then what is in it, and offers to restore it or to forget it."""
-    backup = await house.back_up()
+    backup = await house.made()
     await house.ann.send_document(house.archive(backup))
     ready = await house.shows("whole and sound")
     assert f"backup {backup.id}" in ready.text
@@ -37,18 +37,18 @@ async def test_an_archive_is_received_checked_and_described(house: House) -> Non
     assert "Made on" in ready.text
     assert backup.archive_sha256[:16] in ready.text
     assert ready.button_texts == ["♻️ Restore…", "🗑 Forget"]
-    folders = [room for room in house.rooms() if room.is_dir()]
+    folders = [room for room in house.left() if room.is_dir()]
     assert folders
     assert all(room.stat().st_mode & 0o777 == 0o700 for room in folders)
     await house.press("Forget", ready)
     await house.shows("Forgotten")
-    assert house.rooms() == []
+    assert house.left() == []
 
 
 @pytest.mark.parametrize("name", ["{archive}.{number:03}", "database_backup (1).zip.{number:03}", "IMG_{number:04}"])
 async def test_an_album_of_volumes_in_any_order_under_any_names(house: House, name: str) -> None:
     """One update per item, shuffled: they are put together by what is in them, in one message."""
-    backup = await house.back_up()
+    backup = await house.made()
     volumes = house.volumes(house.archive(backup), 4, name)
     random.Random(3).shuffle(volumes)
     await house.ann.send_album(volumes)
@@ -59,7 +59,7 @@ async def test_an_album_of_volumes_in_any_order_under_any_names(house: House, na
 
 async def test_one_by_one_it_says_which_are_missing(house: House) -> None:
     """After each volume the same message tells what is here and what to send."""
-    backup = await house.back_up()
+    backup = await house.made()
     one, two, three = house.volumes(house.archive(backup), 3, "{archive} (1).{number:03}")
     await house.ann.send_document(one)
     waiting = await house.shows("Volumes are missing", "I have 1", ".zip.002 (and any others there are)")
@@ -75,7 +75,7 @@ async def test_one_by_one_it_says_which_are_missing(house: House) -> None:
 
 async def test_a_later_volume_alone_asks_for_the_first(house: House) -> None:
     """Whatever comes first, under a name that says nothing: it can be the middle of an archive."""
-    backup = await house.back_up()
+    backup = await house.made()
     volumes = house.volumes(house.archive(backup), 3, "part {number}")
     await house.ann.send_document(volumes[1])
     waiting = await house.shows("Volumes are missing", "does not begin as an archive")
@@ -86,7 +86,7 @@ async def test_a_later_volume_alone_asks_for_the_first(house: House) -> None:
 
 async def test_the_bots_own_message_is_forwarded_back(house: House) -> None:
     """A delivered backup comes back to the bot as a forwarded document."""
-    backup = await house.back_up()
+    backup = await house.made()
     delivered = await house.ann.wait_for(lambda m: m.document is not None, since=0)
     house.archive(backup).unlink()
     await house.ann.forward(delivered)
@@ -116,11 +116,11 @@ async def test_an_empty_archive_is_not_the_end_of_another(house: House, tmp_path
 
 async def test_of_two_whole_archives_the_last_one_is_taken(house: House) -> None:
     """One at a time; the other one is named, and not silently lost."""
-    first = house.archive(await house.back_up())
+    first = house.archive(await house.made())
     kept = house.folder / "phone" / first.name
     kept.parent.mkdir()
     kept.write_bytes(first.read_bytes())
-    second = await house.back_up()
+    second = await house.made()
     await house.ann.send_album([kept, house.archive(second)])
     ready = await house.shows("whole and sound", f"backup {second.id}")
     assert f"{first.name} belongs to another archive: one at a time" in ready.text
@@ -131,7 +131,7 @@ async def test_of_two_whole_archives_the_last_one_is_taken(house: House) -> None
 
 async def test_two_admins_at_once_have_two_collections(house: House) -> None:
     """What one sends is not seen by the other, and completes nobody else's archive."""
-    backup = await house.back_up()
+    backup = await house.made()
     one, two = house.volumes(house.archive(backup), 2)
     await house.ann.send_document(one)
     await house.ben.send_document(two)
@@ -147,7 +147,7 @@ async def test_two_admins_at_once_have_two_collections(house: House) -> None:
 
 async def test_the_forwarded_catalogue_lists_restore_points_to_fetch(house: House) -> None:
     """From the list to the contents and back; the archive is on no disk any more."""
-    backup = await house.back_up()
+    backup = await house.made()
     await house.service.courier.pins.refresh()
     pinned = house.ann.newest_pinned()
     assert pinned is not None
@@ -214,7 +214,7 @@ async def test_other_files_get_one_clear_sentence(house: House, tmp_path: Path) 
 
 async def test_other_items_of_an_album_are_left_out_by_name(house: House, tmp_path: Path) -> None:
     """An archive with something beside it is an archive, and the rest is named."""
-    backup = await house.back_up()
+    backup = await house.made()
     paper = tmp_path / "notes.pdf"
     paper.write_text("paper")
     await house.ann.send_album([house.archive(backup), paper])
@@ -224,7 +224,7 @@ async def test_other_items_of_an_album_are_left_out_by_name(house: House, tmp_pa
 
 async def test_strangers_and_groups_get_silence(house: House) -> None:
     """Nothing that a stranger sends is fetched, and a group is no place for archives."""
-    backup = await house.back_up()
+    backup = await house.made()
     group = house.api.add_group(-1001, members=[house.ann, house.eve], bot_status="administrator")
     before = len(house.api.calls_of("sendMessage"))
     await house.eve.send_document(house.archive(backup))
@@ -236,7 +236,7 @@ async def test_strangers_and_groups_get_silence(house: House) -> None:
 
 async def test_commands_work_meanwhile(house: House) -> None:
     """Start and the menu answer while volumes are missing, and the next volume goes on."""
-    backup = await house.back_up()
+    backup = await house.made()
     one, two = house.volumes(house.archive(backup), 2)
     await house.ann.send_document(one)
     await house.shows("Volumes are missing")
@@ -277,13 +277,13 @@ async def test_a_file_over_the_limit_is_answered_with_what_to_do(house: House, t
     for words in ("20,971,520 bytes at most", "split -b 19M", "sqlite-courier restore", "TELEGRAM_LOCAL", "20,971,521"):
         assert words in said.text
     assert house.api.calls_of("getFile") == []
-    await house.ann.send_document(house.archive(await house.back_up()))
+    await house.ann.send_document(house.archive(await house.made()))
     assert (await house.shows("whole and sound")).id == said.id
 
 
 async def test_a_large_file_that_the_catalogue_knows_is_had_another_way(house: House, tmp_path: Path) -> None:
     """From the disk while it is there; else its volumes are fetched from Telegram by their file_ids."""
-    backup = await house.back_up()
+    backup = await house.made()
     copy = large(tmp_path, backup.archive_name.replace(".zip", " (1).zip"))
     await house.ann.send_document(copy)
     said = await house.shows("Too large", f"backup {backup.id}", "on the server's disk")
@@ -304,7 +304,7 @@ async def test_too_large_is_answered_while_volumes_are_awaited(house: House, tmp
     rubbish.write_bytes(random.Random(1).randbytes(3000))
     await house.ann.send_document(rubbish)
     await house.shows("Volumes are missing")
-    backup = await house.back_up()
+    backup = await house.made()
     await house.ann.send_document(large(tmp_path, backup.archive_name))
     said = await house.shows("Volumes are missing", "What to do instead", f"backup {backup.id}")
     assert [text for text in said.button_texts if f"Restore backup {backup.id}" in text]
@@ -326,7 +326,7 @@ async def test_a_local_server_has_no_limit(tmp_path: Path) -> None:
 
 async def test_a_passing_trouble_of_the_download_is_got_over(house: House) -> None:
     """A connection that breaks off is tried again by itself."""
-    backup = await house.back_up()
+    backup = await house.made()
     house.api.inject(faults.truncated(100), "download")
     await house.ann.send_document(house.archive(backup))
     await house.shows("whole and sound")
@@ -334,14 +334,14 @@ async def test_a_passing_trouble_of_the_download_is_got_over(house: House) -> No
 
 async def test_a_restart_in_between_is_told(house: House) -> None:
     """What was collected is gone: the message says so, its button too, and the next volume asks for the others."""
-    backup = await house.back_up()
+    backup = await house.made()
     one, two = house.volumes(house.archive(backup), 2)
     await house.ann.send_document(one)
     waiting = await house.shows("Volumes are missing")
     await house.stop()
     stopped = await house.shows("The service was stopped: what you sent here is removed")
     assert stopped.id == waiting.id
-    assert house.rooms() == []
+    assert house.left() == []
     await house.start()
     press = await house.ann.press("Forget", message=waiting, stale=True)
     assert "no longer here" in (await press.answered()).text
@@ -353,21 +353,21 @@ async def test_a_restart_in_between_is_told(house: House) -> None:
 
 async def test_a_stop_in_the_middle_of_a_download_leaves_nothing(house: House) -> None:
     """Telegram that never answers holds up no shutdown, and what had come is removed."""
-    backup = await house.back_up()
+    backup = await house.made()
     gate = house.api.hold("download")
     await house.ann.send_document(house.archive(backup))
     await gate.reached()
     async with asyncio.timeout(10):
         await house.stop()
     gate.open()
-    assert house.rooms() == []
+    assert house.left() == []
     await house.shows("The service was stopped")
     await house.start()
 
 
 async def test_a_button_of_something_gone_says_so(house: House) -> None:
     """What a former process collected is not here any more."""
-    backup = await house.back_up()
+    backup = await house.made()
     await house.ann.send_document(house.archive(backup))
     ready = await house.shows("whole and sound")
     for act in ("forget", "page", "point", "known", "back"):
@@ -378,4 +378,4 @@ async def test_a_button_of_something_gone_says_so(house: House) -> None:
     menu = await house.ben.wait_for(lambda m: "Admin menu" in m.text)
     another = house.ben.press_data(ready.buttons[-1][0].callback_data or "", menu)
     assert "no longer here" in (await another.answered()).text
-    assert house.rooms()  # Ann's archive is still there
+    assert house.left()  # Ann's archive is still there

@@ -1,34 +1,17 @@
 """“My messages” on the real service, by pressing its buttons, and what comes of it in the chats."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from bot.app.service import Service
-from bot.config.settings import load_settings
 from bot.demo.stand_in.state import Message
 from bot.models import MessageChoice, MessageMode, QuietHours, Trigger
-from tests.world.databases import make_database, write_env
-from tests.world.phones import Person
-from tests.world.stand_in import StandIn
+from tests.world.service import Town, town_in
 
 
-@dataclass
-class Desk:
-    """A running service with two admins."""
-
-    api: StandIn
-    env: Path
-    ann: Person
-    stack: AsyncExitStack
-    service: Service
-
-    async def restart(self) -> None:
-        await self.stack.aclose()
-        self.service = await self.stack.enter_async_context(Service.started(load_settings(self.env)))
+class Desk(Town):
+    """A running service, and Ann's screen of her messages."""
 
     async def choice(self) -> MessageChoice:
         return await self.service.courier.preferences.of(self.ann.id)
@@ -52,18 +35,8 @@ WAY = ("Settings", "My messages")
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    sources = [make_database(tmp_path / "live" / "users.db"), make_database(tmp_path / "live" / "shop.db", wal=False)]
-    async with StandIn() as api:
-        token = api.create_bot_token()
-        ann = api.add_user(11, "Ann")
-        api.add_user(12, "Ben")
-        env = write_env(
-            tmp_path, sources, BOT_TOKEN=token, TELEGRAM_API=api.url, ADMIN_IDS="11,12", SCHEDULE="0 0 1 1 *"
-        )
-        async with AsyncExitStack() as stack:
-            service = await stack.enter_async_context(Service.started(load_settings(env)))
-            yield Desk(api, env, ann, stack, service)
-        assert api.violations == []
+    async with town_in(tmp_path, kind=Desk, names=("users.db", "shop.db")) as there:
+        yield there
 
 
 async def test_the_digest_from_the_press_to_the_message(desk: Desk) -> None:

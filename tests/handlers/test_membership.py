@@ -4,55 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from loguru import logger
 from typer.testing import CliRunner
 
-from bot.app.service import Service
 from bot.cli.main import app
-from bot.config.settings import load_settings
 from bot.models import Recipient, Trigger
-from tests.world.databases import make_database, write_env
+from tests.world.clock import until
 from tests.world.groups import Group
-from tests.world.phones import Person
-from tests.world.stand_in import StandIn
+from tests.world.service import Town, town_in
 
 GROUP = -500
 
 
 @dataclass
-class Scene:
-    api: StandIn
-    ann: Person
-    group: Group
-    service: Service
+class Scene(Town):
+    """A town that delivers to Ann and to a group of hers."""
+
+    group: Group = field(init=False)
 
     async def parked(self) -> dict[int, str]:
         return {who.chat_id: why for who, why in (await self.service.courier.catalogue.recipients.parked()).items()}
 
-    async def until(self, true: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(20):
-            while not await true():
-                await asyncio.sleep(0.02)
-
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    async with StandIn() as api:
-        token = api.create_bot_token()
-        ann = api.add_user(11, "Ann")
-        group = api.add_group(GROUP, members=[ann])
-        env = write_env(
-            tmp_path, [make_database(tmp_path / "shop.db", 5)], BOT_TOKEN=token, TELEGRAM_API=api.url,
-            ADMIN_IDS="11", DELIVER_TO=f"11,{GROUP}", SCHEDULE="0 0 1 1 *",
-        )  # fmt: skip
-        async with Service.started(load_settings(env)) as service:
-            yield Scene(api, ann, group, service)
-        assert api.violations == []
+    town = town_in(tmp_path, kind=Scene, start=False, ADMIN_IDS="11", DELIVER_TO=f"11,{GROUP}")
+    async with town as there:
+        there.group = there.api.add_group(GROUP, members=[there.ann])
+        await there.start()
+        yield there
 
 
 async def test_thrown_out_and_added_again(scene: Scene) -> None:
@@ -62,7 +47,7 @@ async def test_thrown_out_and_added_again(scene: Scene) -> None:
     async def is_parked() -> bool:
         return "add it again" in (await scene.parked()).get(GROUP, "")
 
-    await scene.until(is_parked)
+    await until(is_parked)
     await scene.service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
     assert not [message for message in scene.group.messages if message.document]
     scene.group.add_bot(scene.api.bot())
@@ -70,7 +55,7 @@ async def test_thrown_out_and_added_again(scene: Scene) -> None:
     async def has_it() -> bool:
         return any(message.document for message in scene.group.messages)
 
-    await scene.until(has_it)
+    await until(has_it)
     assert await scene.parked() == {}
 
 
@@ -81,13 +66,13 @@ async def test_blocked_and_unblocked(scene: Scene) -> None:
     async def is_parked() -> bool:
         return "blocked" in (await scene.parked()).get(11, "")
 
-    await scene.until(is_parked)
+    await until(is_parked)
     scene.ann.unblock_bot()
 
     async def is_back() -> bool:
         return await scene.parked() == {}
 
-    await scene.until(is_back)
+    await until(is_back)
 
 
 async def test_a_group_with_a_new_id_is_followed(scene: Scene) -> None:
@@ -99,7 +84,7 @@ async def test_a_group_with_a_new_id_is_followed(scene: Scene) -> None:
             chat_id=grown.id
         )
 
-    await scene.until(followed)
+    await until(followed)
 
 
 async def test_start_in_a_parked_group_unparks_it(scene: Scene) -> None:
@@ -110,7 +95,7 @@ async def test_start_in_a_parked_group_unparks_it(scene: Scene) -> None:
     async def is_back() -> bool:
         return await scene.parked() == {}
 
-    await scene.until(is_back)
+    await until(is_back)
 
 
 async def test_the_line_of_its_own_pin_goes_and_nobody_is_called_a_stranger(scene: Scene) -> None:
@@ -136,9 +121,9 @@ async def test_a_chat_that_deletes_its_messages_is_warned_about(scene: Scene, tm
         return sum(line.startswith(f"The chat {chat}") for line in (await courier.manager.status()).warnings) == times
 
     await scene.ann.set_timer(86_400)
-    await scene.until(lambda: warned("11", 1))
+    await until(lambda: warned("11", 1))
     await scene.ann.set_timer(7 * 86_400, where=scene.group.chat)
-    await scene.until(lambda: warned(str(GROUP), 1))
+    await until(lambda: warned(str(GROUP), 1))
     await scene.ann.start()
     welcome = await scene.ann.wait_for(lambda m: "Welcome" in m.text)
     assert "This chat deletes every message after a day" in welcome.text
@@ -150,5 +135,5 @@ async def test_a_chat_that_deletes_its_messages_is_warned_about(scene: Scene, tm
     scene.group.chat.auto_delete = 0
     assert await courier.timers.look_at(GROUP) == ""
     await scene.ann.set_timer(0)
-    await scene.until(lambda: warned("11", 0))
+    await until(lambda: warned("11", 0))
     assert await warned(str(GROUP), 0)

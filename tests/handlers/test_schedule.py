@@ -5,52 +5,40 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.app.service import Service, open_courier
-from bot.config.settings import Settings, load_settings
 from bot.demo.stand_in.state import Message
 from bot.models import BackupState, ServiceState, Trigger
 from bot.services.schedule.timetable import SCHEDULE
 from tests.world.catalogue import archive_named
 from tests.world.clock import StandingClock, until
-from tests.world.databases import make_database, write_env
 from tests.world.phones import Person
-from tests.world.service import opened, pressed
-from tests.world.stand_in import StandIn
+from tests.world.service import Town, opened, pressed, town_in
 
 NOON = datetime(2026, 7, 13, 12, 2, tzinfo=UTC)  # 14:02 in Berlin
 
 
-@dataclass
-class House:
-    """Two admins and a clock; the service is started as often as a test wants."""
+class House(Town):
+    """A town whose clock stands; the service is started as often as a test wants."""
 
-    settings: Settings
     clock: StandingClock
-    ann: Person
-    ben: Person
 
     @asynccontextmanager
-    async def service(self) -> AsyncIterator[Service]:
-        async with Service.started(self.settings, clock=self.clock) as service:
-            yield service
+    async def serving(self) -> AsyncIterator[Service]:
+        await self.start()
+        yield self.service
+        await self.stop()
 
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with StandIn() as api:
-        token = api.create_bot_token()
-        ann, ben = api.add_user(11, "Ann"), api.add_user(12, "Ben")
-        api.clock.advance(NOON.timestamp() - api.clock.now())
-        source = make_database(tmp_path / "live.db")
-        env = write_env(tmp_path, [source], BOT_TOKEN=token, TELEGRAM_API=api.url, ADMIN_IDS="11,12")
-        yield House(load_settings(env), StandingClock(NOON), ann, ben)
-        assert api.violations == []
+    async with town_in(tmp_path, kind=House, clock=StandingClock(NOON), start=False, SCHEDULE="0 * * * *") as there:
+        there.api.clock.advance(NOON.timestamp() - there.api.clock.now())
+        yield there
 
 
 async def typed(ann: Person, text: str, sees: str) -> Message:
@@ -60,7 +48,7 @@ async def typed(ann: Person, text: str, sees: str) -> Message:
 
 async def test_a_preset_is_previewed_confirmed_told_and_kept(house: House) -> None:
     """Five runs in the zone before the yes; then it is followed at once, told to Ben silently, and kept."""
-    async with house.service() as service:
+    async with house.serving() as service:
         schedule = await opened(house.ann, "Database Backup", "Settings", "Schedule")
         assert "0 * * * * (hourly), from .env" in schedule.text
         asked = await pressed(house.ann, "Every 15 min", schedule)
@@ -77,7 +65,7 @@ async def test_a_preset_is_previewed_confirmed_told_and_kept(house: House) -> No
         told = await house.ben.wait_for(lambda m: "Ann (11) changed the schedule" in m.text, since=0)
         assert told.silent
         assert not [m for m in house.ann.messages if "changed the schedule" in m.text]
-    async with house.service() as service:
+    async with house.serving() as service:
         assert service.parts.planned.scheduler.expression == "*/15 * * * *"
         status = await service.courier.manager.status()
         assert (status.schedule, status.setting) == ("*/15 * * * *", "0 * * * *")
@@ -95,7 +83,7 @@ async def test_a_preset_is_previewed_confirmed_told_and_kept(house: House) -> No
 
 async def test_daily_by_buttons(house: House) -> None:
     """Hour and minute are picked, and mean the zone's clock."""
-    async with house.service() as service:
+    async with house.serving() as service:
         screen = await opened(house.ann, "Database Backup", "Settings", "Schedule", "Daily at …")
         screen = await pressed(house.ann, "03", screen)
         screen = await pressed(house.ann, "03:35", screen)
@@ -117,7 +105,7 @@ async def test_daily_by_buttons(house: House) -> None:
 )
 async def test_rubbish_gets_its_sentence_and_another_try(house: House, rubbish: str, sentence: str) -> None:
     """A typed expression that can't be changes nothing, and the next message is the next try."""
-    async with house.service() as service:
+    async with house.serving() as service:
         await opened(house.ann, "Database Backup", "Settings", "Schedule", "Cron expression")
         again = await typed(house.ann, rubbish, "Nothing has changed")
         assert sentence in again.text
@@ -128,7 +116,7 @@ async def test_rubbish_gets_its_sentence_and_another_try(house: House, rubbish: 
 
 async def test_a_typed_answer_is_taken_from_who_was_asked_and_in_time(house: House) -> None:
     """Another admin's message, one after a command, one after Cancel, and one that comes too late are no answers."""
-    async with house.service() as service:
+    async with house.serving() as service:
         path = ("Database Backup", "Settings", "Schedule", "Cron expression")
         await opened(house.ann, *path)
         await typed(house.ben, "5 5 * * *", "I don't know what to do with this")
@@ -149,7 +137,7 @@ async def test_a_typed_answer_is_taken_from_who_was_asked_and_in_time(house: Hou
 
 async def test_another_process_changes_the_schedule(house: House) -> None:
     """What was changed elsewhere is followed when the service next looks."""
-    async with house.service() as service:
+    async with house.serving() as service:
         async with open_courier(house.settings, deliver=False, clock=house.clock) as other:
             await other.timetable.change("0 0 * * *", actor="a command")
         await service.parts.planned.follow()
@@ -160,7 +148,7 @@ async def test_another_process_changes_the_schedule(house: House) -> None:
 
 async def test_a_choice_that_can_not_be_read_gives_way_loudly(house: House) -> None:
     """A stored expression of another version is not followed in silence: .env holds, and the status says why."""
-    async with house.service() as service:
+    async with house.serving() as service:
         await service.courier.catalogue.service.set_override(SCHEDULE, "@hourly", "Ann")
         await service.parts.planned.follow()
         status = await service.courier.manager.status()
@@ -170,13 +158,13 @@ async def test_a_choice_that_can_not_be_read_gives_way_loudly(house: House) -> N
 
 async def test_a_missed_run_is_caught_up_by_the_schedule_of_the_chat(house: House) -> None:
     """Down at a time that only the override names, the service makes up for it; .env's times owe nothing."""
-    async with house.service() as service:
+    async with house.serving() as service:
         await service.courier.timetable.change("30 14 * * *", actor="Ann")
     house.clock.now = NOON.replace(minute=20) + timedelta(hours=0)
-    async with house.service() as service:
+    async with house.serving() as service:
         assert service.parts.planned.scheduler.running is None
     house.clock.now = NOON.replace(minute=50)
-    async with house.service() as service:
+    async with house.serving() as service:
         await until(lambda: _delivered(service))
         (backup,) = await service.courier.catalogue.backups.select()
         assert backup.trigger is Trigger.CATCH_UP
@@ -189,17 +177,17 @@ async def _delivered(service: Service) -> bool:
 
 async def test_a_new_schedule_owes_nothing_of_the_time_before_it(house: House) -> None:
     """Chosen at 14:02, “every 15 minutes” does not make up for 14:00 at the next start."""
-    async with house.service() as service:
+    async with house.serving() as service:
         await service.courier.catalogue.service.set_last_planned(NOON - timedelta(days=1))
         await service.courier.timetable.change("*/15 * * * *", actor="Ann")
-    async with house.service() as service:
+    async with house.serving() as service:
         assert service.parts.planned.scheduler.running is None
         assert await service.courier.catalogue.backups.select() == ()
 
 
 async def test_a_run_under_way_goes_on_while_the_schedule_changes(house: House, tmp_path: Path) -> None:
     """The run that the old plan began is finished, and the new plan holds after it."""
-    async with house.service() as service:
+    async with house.serving() as service:
         gate = asyncio.Event()
         back_up = service.courier.runs.back_up
 
@@ -218,7 +206,7 @@ async def test_a_run_under_way_goes_on_while_the_schedule_changes(house: House, 
 
 async def test_a_schedule_too_often_for_the_size_is_refused(house: House) -> None:
     """Runs that come faster than backups can be made and sent are refused with the mend."""
-    async with house.service() as service:
+    async with house.serving() as service:
         catalogue = service.courier.catalogue
         number = await catalogue.backups.begin(trigger=Trigger.COMMAND, requested_by="a test", started_at=NOON)
         await catalogue.backups.finish(
@@ -237,7 +225,7 @@ async def test_a_schedule_too_often_for_the_size_is_refused(house: House) -> Non
 async def test_across_the_end_of_summer_time(house: House) -> None:
     """The preview shows the zone's wall clock on both sides of the change, and the instants are an hour further."""
     house.clock.now = datetime(2026, 10, 24, 10, 0, tzinfo=UTC)
-    async with house.service() as service:
+    async with house.serving() as service:
         runs = (await service.courier.timetable.preview("30 3 * * *")).runs
         assert [run.hour for run in runs] == [2, 2, 2, 2, 2]
         assert (await service.courier.timetable.preview("30 3 24 10 *")).runs[0].hour == 1
@@ -245,7 +233,7 @@ async def test_across_the_end_of_summer_time(house: House) -> None:
 
 async def test_a_pause_ends_by_itself_with_one_run_that_makes_up(house: House) -> None:
     """Paused over three full hours: stopped until its end, then running, and one backup, not three."""
-    async with house.service() as service:
+    async with house.serving() as service:
         await opened(house.ann, "Database Backup", "Pause", "6 h")
         status = await service.courier.manager.status()
         assert (status.state, status.next_run_at) == (ServiceState.STOPPED, NOON.replace(hour=19, minute=0))
@@ -266,17 +254,17 @@ async def test_a_pause_ends_by_itself_with_one_run_that_makes_up(house: House) -
 
 async def test_a_pause_that_ended_while_nothing_ran(house: House) -> None:
     """The service that starts after the end of a pause makes up as after any absence."""
-    async with house.service() as service:
+    async with house.serving() as service:
         await service.courier.timetable.pause(actor="Ann", until=NOON + timedelta(hours=1))
     house.clock.now = NOON + timedelta(hours=5)
-    async with house.service() as service:
+    async with house.serving() as service:
         await until(lambda: _delivered(service))
         assert (await service.courier.manager.status()).paused is None
 
 
 async def test_until_tomorrow_morning(house: House) -> None:
     """08:00 of the next day by the zone's clock, shown with its end."""
-    async with house.service() as service:
+    async with house.serving() as service:
         paused = await opened(house.ann, "Database Backup", "Pause", "Until tomorrow 08:00")
         assert "until tomorrow 08:00" in paused.text
         override = (await service.courier.manager.status()).paused

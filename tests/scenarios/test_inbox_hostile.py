@@ -82,7 +82,7 @@ async def test_each_hostile_archive_gets_its_sentence(house: House, tmp_path: Pa
     shutil.rmtree(make)
     after = {path for path in tmp_path.rglob("*") if ".work" not in path.parts and "logs" not in path.parts}
     assert {path for path in after - outside if "catalogue" not in path.name} == set()
-    kept = [path for room in house.rooms() for path in room.rglob("*") if path.is_file()]
+    kept = [path for room in house.left() for path in room.rglob("*") if path.is_file()]
     assert kept == []
 
 
@@ -97,7 +97,7 @@ async def test_what_never_was_an_archive_asks_for_the_rest_of_it(house: House, t
 
 async def test_a_manifest_that_lies_is_refused(house: House, tmp_path: Path) -> None:
     """An archive of ours in which a claim was changed is not what was written."""
-    archive = house.archive(await house.back_up())
+    archive = house.archive(await house.made())
 
     def forge(name: str, content: bytes) -> bytes:
         if name != MANIFEST_NAME:
@@ -112,7 +112,7 @@ async def test_a_manifest_that_lies_is_refused(house: House, tmp_path: Path) -> 
 
 async def test_names_from_outside_are_shown_harmlessly(house: House, tmp_path: Path) -> None:
     """Markup, reversals and paths in a file's name are text, and lead nowhere."""
-    archive = house.archive(await house.back_up())
+    archive = house.archive(await house.made())
     for name in ("<b>evil</b>&\u202e.zip", "../../etc/cron.d/evil.zip", "x" * 300 + ".zip"):
         await house.ann.send_document(archive, name=name)
         shown: Message = await house.shows("whole and sound", since=None)
@@ -123,7 +123,7 @@ async def test_names_from_outside_are_shown_harmlessly(house: House, tmp_path: P
 
 async def test_a_damaged_volume_is_replaced_by_sending_it_again(house: House) -> None:
     """One flipped bit in a volume is found, and the good one under the same number mends it."""
-    volumes = house.volumes(house.archive(await house.back_up()), 3)
+    volumes = house.volumes(house.archive(await house.made()), 3)
     good = volumes[1].read_bytes()
     volumes[1].write_bytes(good[:500] + bytes([good[500] ^ 4]) + good[501:])
     await house.ann.send_album(volumes)
@@ -135,7 +135,7 @@ async def test_a_damaged_volume_is_replaced_by_sending_it_again(house: House) ->
 
 async def test_a_volume_of_another_archive_is_told(house: House) -> None:
     """Its name says which archive it is of: it waits aside, and completes nothing it does not belong to."""
-    one, two = house.volumes(house.archive(await house.back_up()), 2)
+    one, two = house.volumes(house.archive(await house.made()), 2)
     other = two.rename(two.with_name("database_backup_20200101_000000.zip.002"))
     await house.ann.send_document(one)
     await house.shows("I have 1")

@@ -21,20 +21,20 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 async def test_an_archive_from_the_chat_alone_is_restored(house: House) -> None:
     """Deleted from the disk, forwarded to the bot, confirmed: the rows are back, and nothing of it is left lying."""
     live = house.folder / "live"
-    backup = await house.back_up()
+    backup = await house.made()
     delivered = await house.ann.wait_for(lambda m: m.document is not None, since=0)
     lose_rows(live / "shop.db")
     house.archive(backup).unlink()
     await house.ann.forward(delivered)
     await confirmed(house, await house.shows("whole and sound", f"backup {backup.id}"))
     assert rows_in(live / "shop.db") == (3000, 3000)
-    await house.api.until(lambda: house.rooms() == [], within=10)
+    await house.api.until(lambda: house.left() == [], within=10)
 
 
 async def test_volumes_of_an_unknown_archive_are_restored(house: House) -> None:
     """The catalogue knows nothing of it (another machine made it): the volumes are all there is."""
     live = house.folder / "live"
-    backup = await house.back_up()
+    backup = await house.made()
     volumes = house.volumes(house.archive(backup), 3, "from the old server ({number})")
     lose_rows(live / "shop.db")
     lose_rows(live / "users.db")
@@ -52,7 +52,7 @@ async def test_volumes_of_an_unknown_archive_are_restored(house: House) -> None:
 
 async def test_an_archive_that_a_mac_packed_anew_is_restored(house: House) -> None:
     """Unpacked and zipped again, in a folder and amid litter: its content proves it, and it comes back in the chat."""
-    backup = await house.back_up()
+    backup = await house.made()
     brought = house.folder / "Archive.zip"
     with (
         zipfile.ZipFile(house.archive(backup)) as ours,
@@ -71,7 +71,7 @@ async def test_an_archive_that_a_mac_packed_anew_is_restored(house: House) -> No
 @pytest.mark.parametrize("manifest", [True, False], ids=["ours", "foreign"])
 async def test_of_an_archive_with_a_damaged_database_the_others_are_restored(house: House, manifest: bool) -> None:
     """What is damaged is named and not offered; the sound one comes back."""
-    backup = await house.back_up()
+    backup = await house.made()
     brought = house.folder / "half.zip"
     with zipfile.ZipFile(house.archive(backup)) as ours, zipfile.ZipFile(brought, "w") as theirs:
         for name in ours.namelist():
@@ -96,19 +96,19 @@ async def test_of_an_archive_with_a_damaged_database_the_others_are_restored(hou
 
 async def test_forgetting_it_ends_what_was_begun(house: House) -> None:
     """A restore from what was forgotten is answered, and changes nothing."""
-    backup = await house.back_up()
+    backup = await house.made()
     await house.ann.send_document(house.archive(backup))
     ready = await house.shows("whole and sound")
     await house.press("Forget", ready)
     await house.shows("Forgotten")
     await (await house.ann.press("Restore…", message=ready, stale=True)).answered()
     await house.shows("no longer kept here")
-    assert house.rooms() == []
+    assert house.left() == []
 
 
 async def test_after_a_restart_the_old_button_is_answered(house: House) -> None:
     """What was offered before a restart is gone, and the press says so."""
-    backup = await house.back_up()
+    backup = await house.made()
     await house.ann.send_document(house.archive(backup))
     ready = await house.shows("whole and sound")
     await house.stop()

@@ -29,10 +29,10 @@ async def test_a_sealed_archive_is_checked_and_restored(tmp_path: Path) -> None:
     """From the sealed file to the live database; all that is kept meanwhile is the sealed file."""
     key, recipient = with_key(tmp_path)
     async with open_house(tmp_path, AGE_IDENTITY_FILE=key) as house:
-        archive = house.archive(await house.back_up())
+        archive = house.archive(await house.made())
         await house.ann.send_document(sealed(house, archive, recipient))
         ready = await house.shows("whole and sound", "shop.db")
-        kept = [path for room in house.rooms() for path in room.rglob("*") if path.is_file()]
+        kept = [path for room in house.left() for path in room.rglob("*") if path.is_file()]
         assert [path.suffix for path in kept] == [".age"]
         lose_rows(tmp_path / "live" / "shop.db")
         archive.unlink()
@@ -45,7 +45,7 @@ async def test_sealed_volumes_in_any_order(tmp_path: Path, count: int) -> None:
     """What is missing is told; also the last one, which shows only when the seal is opened."""
     key, recipient = with_key(tmp_path)
     async with open_house(tmp_path, AGE_IDENTITY_FILE=key) as house:
-        first, *rest = house.volumes(sealed(house, house.archive(await house.back_up()), recipient), count)
+        first, *rest = house.volumes(sealed(house, house.archive(await house.made()), recipient), count)
         for volume in reversed(rest):
             await house.ann.send_document(volume)
         await house.shows("Volumes are missing", ".zip.001")
@@ -64,6 +64,6 @@ async def test_without_the_right_key_it_says_so(tmp_path: Path) -> None:
     key, _ = with_key(tmp_path)
     another = str(pyrage.x25519.Identity.generate().to_public())
     async with open_house(tmp_path, AGE_IDENTITY_FILE=key) as house:
-        await house.ann.send_document(sealed(house, house.archive(await house.back_up()), another))
+        await house.ann.send_document(sealed(house, house.archive(await house.made()), another))
         refused = await house.shows("This can't be used")
         assert "key" in refused.text

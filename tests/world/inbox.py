@@ -7,46 +7,24 @@ import os
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Any
 
-from bot.app.service import Service
-from bot.config.settings import Settings, load_settings
 from bot.demo.stand_in.state import Message
-from bot.models import Backup, Trigger
-from tests.world.databases import make_database, write_env
+from bot.models import Backup
 from tests.world.phones import Person
+from tests.world.service import Town, town_in
 from tests.world.shell import ROOT
 from tests.world.stand_in import StandIn
 
 
-@dataclass
-class House:
-    """A running service with two databases, its admins Ann (11) and Ben (12), and Eve, a stranger."""
+class House(Town):
+    """A town whose admins send archives; Eve (66) is a stranger."""
 
-    folder: Path
-    api: StandIn
-    settings: Settings
-    ann: Person
-    ben: Person
-    eve: Person
-    service: Service = field(init=False)
-    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
-
-    async def start(self) -> None:
-        """Start the service, as after a restart of the machine."""
-        self.service = await self._stack.enter_async_context(Service.started(self.settings))
-
-    async def stop(self) -> None:
-        """Stop it in order."""
-        await self._stack.aclose()
-
-    async def back_up(self) -> Backup:
-        """Make a backup; it is in Ann's chat when this returns."""
-        courier = self.service.courier
-        made = await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
-        return made.backup
+    @property
+    def eve(self) -> Person:
+        return self.api.people[66]
 
     def archive(self, backup: Backup) -> Path:
         return self.settings.backup_dir / backup.archive_name
@@ -63,7 +41,7 @@ class House:
             paths[-1].write_bytes(content[(number - 1) * size : number * size])
         return paths
 
-    def rooms(self) -> list[Path]:
+    def left(self) -> list[Path]:
         """What lies in the private work area."""
         return sorted(self.settings.backup_dir.glob(".work/restore-*"))
 
@@ -88,22 +66,14 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(folder: Path, *, local: bool = False, **more: str) -> AsyncIterator[House]:
-    """Start the service; at the end nothing of what was sent may be left, and no call have broken the contract."""
-    sources = [make_database(folder / "live" / "shop.db", 3000), make_database(folder / "live" / "users.db", 7)]
-    async with StandIn(local=local) as api:
-        token = api.create_bot_token()
-        people = api.add_user(11, "Ann"), api.add_user(12, "Ben"), api.add_user(66, "Eve")
-        more = {"ADMIN_IDS": "11,12", "SCHEDULE": "0 0 1 1 *", "TELEGRAM_LOCAL": str(local).lower(), **more}
-        env = write_env(folder, sources, BOT_TOKEN=token, TELEGRAM_API=api.url, **more)
-        there = House(folder, api, load_settings(env), *people)
+async def open_house(folder: Path, **more: Any) -> AsyncIterator[House]:
+    """Start the service; at the end nothing of what was sent may be left."""
+    town = town_in(folder, kind=House, names=("shop.db", "users.db"), rows=(3000, 7), start=False, **more)
+    async with town as there:
+        there.api.add_user(66, "Eve")
         await there.start()
-        try:
-            yield there
-        finally:
-            await there.stop()
-        assert api.violations == []
-        assert there.rooms() == []
+        yield there
+    assert there.left() == []
 
 
 def lose_rows(path: Path) -> None:

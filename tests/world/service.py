@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bot.app.service import Service
 from bot.clock import Clock
 from bot.config.settings import Settings, load_settings
 from bot.demo.stand_in.state import Message
-from bot.models import Trigger
+from bot.models import Backup, Trigger
 from tests.world.clock import MovedClock
 from tests.world.databases import make_database, write_env
 from tests.world.phones import Person
@@ -23,18 +24,22 @@ RED, YES = "♻️ Restore", "Yes, replace"
 
 @dataclass
 class Town:
-    """A running service with two databases and two admins, Ann (11) and Ben (12)."""
+    """A service with two databases and two admins, Ann (11) and Ben (12); `start` and `stop` are those of a process."""
 
+    folder: Path
     api: StandIn
     ann: Person
     ben: Person
     users: Path
     notes: Path
     env: Path
-    settings: Settings
     clock: Clock
     running: AsyncExitStack = field(default_factory=AsyncExitStack)
     service: Service = field(init=False)
+
+    @property
+    def settings(self) -> Settings:
+        return load_settings(self.env)
 
     async def start(self) -> None:
         self.service = await self.running.enter_async_context(Service.started(self.settings, clock=self.clock))
@@ -42,9 +47,17 @@ class Town:
     async def stop(self) -> None:
         await self.running.aclose()
 
+    async def restart(self) -> None:
+        await self.stop()
+        await self.start()
+
+    async def made(self) -> Backup:
+        """Make a backup; it is in Ann's chat when this returns."""
+        runs = self.service.courier.runs
+        return (await runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
+
     async def back_up(self) -> int:
-        result = await self.service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
-        return result.backup.id
+        return (await self.made()).id
 
     @property
     def rooms(self) -> list[Path]:
@@ -54,27 +67,37 @@ class Town:
 
 
 @asynccontextmanager
-async def town_in(folder: Path, *, clock: Clock | None = None, **more: str) -> AsyncIterator[Town]:
-    users, notes = make_database(folder / "live" / "users.db"), make_database(folder / "live" / "notes.db", wal=False)
-    async with StandIn() as api:
+async def town_in(
+    folder: Path,
+    *,
+    kind: type[Any] = Town,
+    names: tuple[str, str] = ("users.db", "notes.db"),
+    rows: tuple[int, int] = (50, 50),
+    clock: Clock | None = None,
+    local: bool = False,
+    start: bool = True,
+    **more: str,
+) -> AsyncIterator[Any]:
+    """A town, or a `kind` of it, whose service is started unless a test has to do something before."""
+    users = make_database(folder / "live" / names[0], rows[0])
+    notes = make_database(folder / "live" / names[1], rows[1], wal=False)
+    async with StandIn(local=local) as api:
         token = api.create_bot_token()
         ann, ben = api.add_user(11, "Ann"), api.add_user(12, "Ben")
-        env = write_env(
-            folder,
-            [users, notes],
-            **{
-                "BOT_TOKEN": token,
-                "TELEGRAM_API": api.url,
-                "ADMIN_IDS": "11,12",
-                "SCHEDULE": "0 0 1 1 *",
-                "DRILL_SCHEDULE": "off",
-                "RETRY_DELAY": "0.05",
-                **more,
-            },
-        )
-        there = Town(api, ann, ben, users, notes, env, load_settings(env), clock or MovedClock())
-        await there.start()
+        usual = {
+            "BOT_TOKEN": token,
+            "TELEGRAM_API": api.url,
+            "TELEGRAM_LOCAL": str(local).lower(),
+            "ADMIN_IDS": "11,12",
+            "SCHEDULE": "0 0 1 1 *",
+            "DRILL_SCHEDULE": "off",
+            "RETRY_DELAY": "0.05",
+        }
+        env = write_env(folder, [users, notes], **usual | more)
+        there = kind(folder, api, ann, ben, users, notes, env, clock or MovedClock())
         try:
+            if start:
+                await there.start()
             yield there
         finally:
             await there.stop()
