@@ -13,7 +13,7 @@ from bot.handlers.drawing.questions import Answers, Question
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen, actor_of
 from bot.handlers.history import BackupScreens
 from bot.services.concurrency.tickets import Tickets
-from bot.texts import notes
+from bot.texts import history as history_texts
 from bot.texts import schedule as words
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ async def ask_for_note(
 ) -> None:
     seen = await backup_screens.manager.details(callback_data.id)
     questions.issue(Question(_KIND, (callback_data.id, callback_data.page)), under=press.admin_id)
-    await press.draw(Screen(notes.ask_note(seen), buttons.ask_note(seen, callback_data.page)))
+    await press.draw(Screen(history_texts.ask_note(seen), buttons.ask_note(seen, callback_data.page)))
 
 
 async def remove_note(
@@ -55,7 +55,7 @@ async def remove_note(
 ) -> None:
     questions.drop(press.admin_id)
     await housekeeping.note(callback_data.id, "", actor=press.actor)
-    await press.draw(await backup_screens.one(callback_data.id, callback_data.page), notes.REMOVED)
+    await press.draw(await backup_screens.one(callback_data.id, callback_data.page), history_texts.NOTE_REMOVED)
 
 
 async def type_note(

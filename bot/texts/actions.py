@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from bot.services.catalogue import AuditEntry
 from bot.texts.markup import FittedList, compose, text
 from bot.texts.measures import moment
 
@@ -29,23 +29,7 @@ _ICONS = {
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:\d\d")
 
 
-class ActionEntry(Protocol):
-    """Something an admin did."""
-
-    @property
-    def at(self) -> datetime: ...
-
-    @property
-    def actor(self) -> str: ...
-
-    @property
-    def action(self) -> str: ...
-
-    @property
-    def detail(self) -> str: ...
-
-
-def actions(entries: Sequence[ActionEntry], page: int, now: datetime, timezone: ZoneInfo) -> str:
+def actions(entries: Sequence[AuditEntry], page: int, now: datetime, timezone: ZoneInfo) -> str:
     """Return a page of what admins did, newest first."""
     heading = f"👤 <b>Actions</b>, page {page + 1}, newest first"
     if not entries:
@@ -53,7 +37,7 @@ def actions(entries: Sequence[ActionEntry], page: int, now: datetime, timezone: 
     return compose(heading, "", FittedList(tuple(_line(entry, now, timezone) for entry in entries), len(entries)))
 
 
-def _line(entry: ActionEntry, now: datetime, timezone: ZoneInfo) -> str:
+def _line(entry: AuditEntry, now: datetime, timezone: ZoneInfo) -> str:
     # Details hold instants in UTC; people read them by their own clock.
     detail = _INSTANT.sub(lambda found: moment(datetime.fromisoformat(found[0]), now, timezone), entry.detail)
     said = f"{text(entry.action, 60)}{f': {text(detail, 200)}' if detail else ''}"

@@ -27,6 +27,8 @@ from bot.texts.markup import FittedList, compose, name, sentence, text
 from bot.texts.measures import count, human_size, moment
 from bot.texts.restore_points import drill_lines
 
+NOTE_REMOVED = "The note is removed."
+
 _AHEAD = "🕰 Dated in the future: a wrong clock made it, and it counts as the oldest."
 
 
@@ -124,4 +126,16 @@ def confirm_delete(details: BackupDetails, now: datetime, timezone: ZoneInfo) ->
         "The archive goes from the server's disk for good. Copies already in the chats stay there."
         if in_some_chat(details.deliveries)
         else "The archive goes from the server's disk for good. <b>No chat has a copy of it any more.</b>",
+    )
+
+
+def ask_note(details: BackupDetails) -> str:
+    """Return the question for a note."""
+    backup = details.backup
+    return compose(
+        f"📝 <b>A note on backup {backup.id}</b>",
+        f"Now: {text(backup.note, 300)}" if backup.note else None,
+        "",
+        "Type it in one message, such as <i>before the migration</i>; what is over 200 characters is cut off. "
+        "I wait five minutes.",
     )

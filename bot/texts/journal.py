@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
+from bot.journal.reader import JournalEntry
 from bot.texts.markup import FittedList, compose, cut, length, one_line
 from bot.texts.measures import human_size, moment
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _ICONS = {"TRACE": "▫️", "DEBUG": "▫️", "INFO": "ℹ️", "SUCCESS": "✅", "WARNING": "⚠️", "ERROR": "❌", "CRITICAL": "🚨"}
 _LEVELS = {"INFO": ": info and above", "WARNING": ": warnings and errors", "ERROR": ": errors"}
@@ -19,23 +17,7 @@ _ROOM = 3700
 """What the entries may take of a message, beside its heading."""
 
 
-class LogEntry(Protocol):
-    """A line of the journal."""
-
-    @property
-    def time(self) -> datetime: ...
-
-    @property
-    def level(self) -> str: ...
-
-    @property
-    def module(self) -> str: ...
-
-    @property
-    def message(self) -> str: ...
-
-
-def journal(entries: Sequence[LogEntry], page: int, level: str | None, now: datetime, timezone: ZoneInfo) -> str:
+def journal(entries: Sequence[JournalEntry], page: int, level: str | None, now: datetime, timezone: ZoneInfo) -> str:
     """Return a page of the journal, newest first. Long entries are cut as little as the others leave room for."""
     heading = f"📜 <b>Detailed Logs</b>{_LEVELS.get(level or '', '')}, page {page + 1}, newest first"
     if not entries:
@@ -47,7 +29,7 @@ def journal(entries: Sequence[LogEntry], page: int, level: str | None, now: date
     return compose(heading, "", FittedList(tuple(lines), len(lines)))
 
 
-def _entry(entry: LogEntry, most: int, now: datetime, timezone: ZoneInfo) -> str:
+def _entry(entry: JournalEntry, most: int, now: datetime, timezone: ZoneInfo) -> str:
     icon = _ICONS.get(entry.level.upper(), "▫️")
     lines = entry.message.strip().splitlines() or [""]
     # Of a traceback, the first line says what happened and the last one why.

@@ -9,21 +9,3 @@ from bot.services.catalogue.recording import record_delivered, record_stored, re
 from bot.services.catalogue.service import AuditEntry
 from bot.services.catalogue.stored import stored_auto_deleting, stored_expected, stored_override
 from bot.services.files.store import CATALOGUE_NAME
-
-__all__ = [
-    "ALL",
-    "CATALOGUE_NAME",
-    "AuditEntry",
-    "BrokenCatalogueError",
-    "Catalogue",
-    "KeptMessage",
-    "PinnedMessage",
-    "Rebuilt",
-    "open_or_rebuild",
-    "record_delivered",
-    "record_stored",
-    "recorded",
-    "stored_auto_deleting",
-    "stored_expected",
-    "stored_override",
-]
