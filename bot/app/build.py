@@ -55,6 +55,7 @@ from bot.services.messages.preferences import Preferences
 from bot.services.messages.timers import Timers
 from bot.services.recovery.document import kept_settings
 from bot.services.recovery.pin import PinKeeper
+from bot.services.restore.context import RestoreContext
 from bot.services.restore_chat.running import SilentListener
 from bot.services.restore_chat.session import RestoreSessions
 from bot.services.retention.housekeeping import Housekeeping
@@ -219,15 +220,14 @@ def _build(  # noqa: PLR0915 - one list of parts
     # --- runs ---
     under_way = RunsUnderWay(RunLock(store.folder, clock=clock), ended=events.happened)
     announcer = RestoreAnnouncer(settings, catalogue, notifier, under_way=under_way, news=events.news)
+    restoring = RestoreContext.of(settings, store, catalogue, clock=clock)
     restores = RestoreSessions(
-        settings,
-        catalogue,
-        store,
+        restoring,
+        patterns=settings.databases,
         discover=find_all,
-        busy=under_way.anywhere,
+        under_way=under_way,
         listener=announcer if bot is not None else SilentListener(),
         files=telegram.files,
-        clock=clock,
     )
     housekeeping = Housekeeping(settings, catalogue, store, clock=clock)
     runs = Runs(
@@ -242,16 +242,16 @@ def _build(  # noqa: PLR0915 - one list of parts
     )
     under_way.add(lambda: runs.running)
     under_way.add(lambda: restores.running, settle=restores.settle)
-    drills = Drills(catalogue, store, telegram.files, recorded=events.happened, keys=settings.keys, clock=clock)
+    drills = Drills(catalogue, store, telegram.files, recorded=events.happened, keys=restoring.keys, clock=clock)
     inbox = Inbox(
         InboxContext(
             chats=telegram.chats,
             store=store,
             catalogue=catalogue,
-            restores=restores,
+            restores=restores.offers,
             clock=clock,
             limit=None if settings.telegram_local else CLOUD_LIMIT,
-            keys=settings.keys,
+            keys=restoring.keys,
         )
     )
 

@@ -38,7 +38,7 @@ class PlannedRuns:
         `next_run_changed` follows each run, and each change of the schedule.
         """
         self._runs, self._restores, self._catalogue = courier.runs, courier.restores, courier.catalogue
-        self._timetable = courier.timetable
+        self._under_way, self._timetable = courier.under_way, courier.timetable
         self._watchdog, self._news = watchdog, courier.news
         self._settling = Nursery()
         self._started_at, self._next_run_changed = started_at, next_run_changed
@@ -151,7 +151,7 @@ class PlannedRuns:
         log, catalogue = logger.bind(scheduler=True), self._catalogue
         before = await catalogue.service.last_planned()
         while True:
-            if (running := await self._restores.under_way()) is not None:
+            if (running := await self._under_way.restore()) is not None:
                 log.warning("the run planned for {} waits for the restore by {}", planned, running.requested_by)
                 await self._restores.over()
                 log.info(
@@ -162,7 +162,7 @@ class PlannedRuns:
             try:
                 return await self._runs.back_up(trigger=trigger, requested_by="the schedule")
             except BusyError:
-                if await self._restores.under_way() is None:
+                if await self._under_way.restore() is None:
                     raise
                 if before is not None:
                     await catalogue.service.set_last_planned(before)

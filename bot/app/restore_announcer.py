@@ -45,16 +45,18 @@ class RestoreAnnouncer:
         self._timezone = settings.timezone
         self._telling = asyncio.Lock()
 
-    async def restored(self, asker: Requester, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> None:
+    async def restored(self, requester: Requester, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> None:
         """Tell everybody but the one who did it; what is pinned follows."""
         self._news()
-        html = restoring_texts.announce_restore(asker.name, plan, result, undo=undo)
-        await self._tell(html, besides=asker)
+        html = restoring_texts.announce_restore(requester.name, plan, result, undo=undo)
+        await self._tell(html, besides=requester)
 
-    async def failed(self, asker: Requester, plan: RestorePlan, error: BaseException, *, also_asker: bool) -> None:
+    async def failed(
+        self, requester: Requester, plan: RestorePlan, error: BaseException, *, also_requester: bool
+    ) -> None:
         """Tell everybody; the one who asked reads it on their screen, if there is still somebody to draw it."""
-        html = restoring_texts.announce_failed_restore(asker.name, plan, error)
-        await self._tell(html, besides=None if also_asker else asker)
+        html = restoring_texts.announce_failed_restore(requester.name, plan, error)
+        await self._tell(html, besides=None if also_requester else requester)
 
     async def tell_of_others(self) -> None:
         """Tell all admins what came about without this service: restores of the command line, and one that was cut off.

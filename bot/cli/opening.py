@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import platform
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bot.app.service import open_courier
 from bot.cli import output
 from bot.clock import utc_now
-from bot.config.folders import own_folders
 from bot.config.settings import Settings
 from bot.services.backup.startup import open_store
 from bot.services.manager import Courier
@@ -37,17 +35,6 @@ async def open_for_restore(settings: Settings, *, reading: bool) -> AsyncIterato
     """Open the store and the catalogue for a restore; the live databases are those that are there now."""
     async with open_store(settings, reading=reading) as (store, catalogue):
         known = await catalogue.databases.known_names()
-        own = own_folders(settings)
-        found = await asyncio.to_thread(find_databases, settings.databases, known, own=own)
-        context = RestoreContext(
-            store=store,
-            catalogue=catalogue,
-            busy_timeout=settings.busy_timeout,
-            host=platform.node(),
-            timezone=settings.timezone.key,
-            clock=utc_now,
-            seal=settings.seal,
-            keys=settings.keys,
-            own=own,
-        )
+        context = RestoreContext.of(settings, store, catalogue, clock=utc_now)
+        found = await asyncio.to_thread(find_databases, settings.databases, known, own=context.own)
         yield context, Configured(found=found, patterns=settings.databases, known=known)

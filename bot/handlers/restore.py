@@ -20,7 +20,13 @@ from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
 from bot.handlers.restore_buttons import Restore, RestoreStep
 from bot.models import RestoreProgress
 from bot.services.restore_chat.choices import RestoreChoice
-from bot.services.restore_chat.pending_plans import ConfirmablePlan, Place, Requester, StaleReason, WrongPressError
+from bot.services.restore_chat.pending_plans import (
+    ConfirmablePlan,
+    MessageAddress,
+    Requester,
+    StaleReason,
+    WrongPressError,
+)
 from bot.texts import answers, restoring
 from bot.texts import restore_plan as plan_texts
 from bot.texts import runs as run_texts
@@ -58,45 +64,45 @@ class LiveRestores:
             slot, lambda: Screen(restoring.preparing(latest[0]), restore_buttons.preparing_restore()), work
         )
         try:
-            held = await asyncio.shield(work)
+            pending = await asyncio.shield(work)
         except CourierError as error:  # where it was put aside, another screen is there already
             await self.view.settle(slot, Screen(restoring.refused(error), _ways_on(back)))
             return
-        await self._show_plan(slot, held, back)
+        await self._show_plan(slot, pending, back)
 
-    async def _show_plan(self, slot: MessageSlot, held: ConfirmablePlan, back: RestoreChoice | None) -> None:
-        plan = held.prepared.plan
-        undo = bool(held.prepared.undo_of)
+    async def _show_plan(self, slot: MessageSlot, pending: ConfirmablePlan, back: RestoreChoice | None) -> None:
+        plan = pending.prepared.plan
+        undo = bool(pending.prepared.undo_of)
         blocked = bool(plan.all_obstacles)
         if not slot.current or blocked:
-            await self.restores.drop(held)
+            await self.restores.drop(pending)
             text = plan_texts.plan(plan, self.clock(), self.timezone, None, undo=undo)
             await self.view.settle(slot, Screen(text, _ways_on(back)))
             return
         if slot.origin is not None:
-            self.restores.shown(held, slot.origin)  # before anybody can see it, and press
-        text = plan_texts.plan(plan, self.clock(), self.timezone, held.expires_at, undo=undo)
+            self.restores.shown(pending, slot.origin)  # before anybody can see it, and press
+        text = plan_texts.plan(plan, self.clock(), self.timezone, pending.expires_at, undo=undo)
         try:
-            await self.view.settle(slot, Screen(text, restore_buttons.restore_plan(held.id, undo=undo)))
+            await self.view.settle(slot, Screen(text, restore_buttons.restore_plan(pending.id, undo=undo)))
         except BaseException:
-            await self.restores.drop(held)
+            await self.restores.drop(pending)
             raise
         if slot.origin is not None:
-            self.restores.shown(held, slot.origin)  # where it really stands
+            self.restores.shown(pending, slot.origin)  # where it really stands
 
     async def carry_out(self, press: ButtonPress, plan_id: str) -> None:
         """Begin a confirmed restore, and follow it to its result."""
-        held = await self.restores.ask(plan_id, asker_of(press), place_of(press))
-        work = await self.restores.begin(plan_id, asker_of(press), place_of(press))
+        pending = await self.restores.ask(plan_id, requester_of(press), message_of(press))
+        work = await self.restores.begin(plan_id, requester_of(press), message_of(press))
         await press.answer(restoring.STARTED)
         await self.view.follow(press.slot, self._progress, work)
         try:
             # A shutdown may cancel this handler; the restore is ended by the service, in its own time.
             result = await asyncio.shield(work)
-            text = restoring.result(result, undo=bool(held.prepared.undo_of))
+            text = restoring.result(result, undo=bool(pending.prepared.undo_of))
             screen = Screen(text, restore_buttons.restored(result))
         except CourierError as error:
-            screen = Screen(restoring.failed(error), restore_buttons.plan_gone(held.choice_id))
+            screen = Screen(restoring.failed(error), restore_buttons.plan_gone(pending.choice_id))
         slot = press.slot
         if not slot.current:  # another screen was opened there meanwhile; the result is not to be missed
             slot = slot.anew()
@@ -124,12 +130,12 @@ def build_restore_router() -> Router:
     return router
 
 
-def asker_of(press: ButtonPress) -> Requester:
+def requester_of(press: ButtonPress) -> Requester:
     """Return who pressed."""
     return Requester(admin_id=press.admin_id, name=press.actor)
 
 
-def place_of(press: ButtonPress) -> Place:
+def message_of(press: ButtonPress) -> MessageAddress:
     """Return the message in which was pressed."""
     return press.slot.origin or (press.chat_id, 0)
 
@@ -144,9 +150,9 @@ async def press_restore(
 ) -> None:
     """Ask which databases; where there is no choice, make the plan at once."""
     if callback_data.source.startswith("c"):  # another page of a choice
-        choice = restores.choice(callback_data.source, asker_of(press))
+        choice = restores.choice(callback_data.source, requester_of(press))
     else:
-        choice = await restores.choose(callback_data.source, asker_of(press))
+        choice = await restores.choose(callback_data.source, requester_of(press))
         if len(choice.names) <= 1:
             await _make_plan(press, choice, live_restores)
             return
@@ -156,14 +162,16 @@ async def press_restore(
 async def tick_database(
     _: CallbackQuery, callback_data: Restore, press: ButtonPress, restores: RestoreSessions, timezone: ZoneInfo
 ) -> None:
-    choice = restores.tick(callback_data.source, callback_data.item, asker_of(press))
+    choice = restores.choice(callback_data.source, requester_of(press))
+    choice.tick(callback_data.item)
     await _draw_choice(press, choice, callback_data.item // restore_buttons.CHOICES_PER_PAGE, timezone)
 
 
 async def tick_all_databases(
     _: CallbackQuery, callback_data: Restore, press: ButtonPress, restores: RestoreSessions, timezone: ZoneInfo
 ) -> None:
-    choice = restores.tick_all(callback_data.source, asker_of(press))
+    choice = restores.choice(callback_data.source, requester_of(press))
+    choice.tick_all()
     await _draw_choice(press, choice, callback_data.item, timezone)
 
 
@@ -175,7 +183,7 @@ async def ask_for_plan(
     restores: RestoreSessions,
     live_restores: LiveRestores,
 ) -> None:
-    choice = restores.choice(callback_data.source, asker_of(press))
+    choice = restores.choice(callback_data.source, requester_of(press))
     if choice.names and not choice.chosen:
         press.give_back()
         await press.answer(restoring.NOTHING_TICKED, alert=True)
@@ -188,12 +196,12 @@ async def press_red_button(
 ) -> None:
     """Ask once more; a wrong press is told why it does nothing."""
     try:
-        held = await restores.ask(callback_data.source, asker_of(press), place_of(press))
+        pending = await restores.ask(callback_data.source, requester_of(press), message_of(press))
     except (WrongPressError, BusyError) as error:
         await _say_no(press, error)
         return
-    text = plan_texts.ask(held.prepared.plan, held.expires_at, timezone, undo=bool(held.prepared.undo_of))
-    await press.draw(Screen(text, restore_buttons.sure_to_replace(held.id)))
+    text = plan_texts.ask(pending.prepared.plan, pending.expires_at, timezone, undo=bool(pending.prepared.undo_of))
+    await press.draw(Screen(text, restore_buttons.sure_to_replace(pending.id)))
 
 
 async def confirm_restore(
@@ -211,12 +219,12 @@ async def put_aside(_: CallbackQuery, callback_data: Restore, press: ButtonPress
     choice_id = ""
     if callback_data.source.startswith("p"):
         try:
-            choice_id = (await restores.cancel(callback_data.source, asker_of(press), place_of(press))).choice_id
+            choice_id = (await restores.cancel(callback_data.source, requester_of(press), message_of(press))).choice_id
         except WrongPressError as error:
             await _say_no(press, error)
             return
     else:
-        restores.abandon(asker_of(press))
+        restores.abandon(requester_of(press))
     await press.draw(Screen(restoring.PUT_ASIDE, restore_buttons.plan_gone(choice_id)), restoring.PUT_ASIDE)
 
 
@@ -229,13 +237,13 @@ async def press_undo(
     live_restores: LiveRestores,
 ) -> None:
     """Make the plan that brings back what a restore replaced."""
-    asker, restore_id = asker_of(press), callback_data.source[1:]
-    await live_restores.make_plan(press, lambda report: restores.plan_undo(restore_id, asker, report), None)
+    requester, restore_id = requester_of(press), callback_data.source[1:]
+    await live_restores.make_plan(press, lambda report: restores.plan_undo(restore_id, requester, report), None)
 
 
 async def _make_plan(press: ButtonPress, choice: RestoreChoice, live: LiveRestores) -> None:
-    asker = asker_of(press)
-    await live.make_plan(press, lambda report: live.restores.plan(choice.id, asker, report), choice)
+    requester = requester_of(press)
+    await live.make_plan(press, lambda report: live.restores.plan(choice.id, requester, report), choice)
 
 
 async def _draw_choice(press: ButtonPress, choice: RestoreChoice, page: int, timezone: ZoneInfo) -> None:

@@ -173,6 +173,7 @@ async def test_a_shutdown_in_the_middle_brings_everything_back(town: Town) -> No
 # A restore as the chat begins it, in a process that ends itself dead at a step of it.
 _RESTORE = """
 import asyncio, os, signal, sys
+from dataclasses import replace
 from pathlib import Path
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
@@ -181,7 +182,7 @@ from bot.services.restore_chat.pending_plans import Requester
 env, backup_id, step, nth = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 seen = 0
 
-def mark(what):
+def on_step(what):
     global seen
     seen += what == step
     if seen == nth:
@@ -190,7 +191,7 @@ def mark(what):
 async def main():
     async with open_courier(load_settings(env), deliver=False) as courier:
         restores, ann = courier.restores, Requester(admin_id=11, name="Ann (11)")
-        restores.mark = mark
+        restores.context = replace(restores.context, on_step=on_step)
         choice = await restores.choose("b" + backup_id, ann)
         held = await restores.plan(choice.id, ann)
         place = (11, int(sys.argv[5]))

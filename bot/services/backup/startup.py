@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import platform
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -110,16 +109,8 @@ async def _tidy(store: Store, catalogue: Catalogue, keys: Keys) -> None:
 
 async def _settle_restores(store: Store, catalogue: Catalogue, settings: Settings, clock: Clock) -> None:
     """Put in order what a cut-off restore has left; who can't be helped here is told of by `cut_off_restores`."""
-    context = RestoreContext(
-        store=store,
-        catalogue=catalogue,
-        busy_timeout=settings.busy_timeout,
-        host=platform.node(),
-        timezone=settings.timezone.key,
-        clock=clock,
-    )
     try:
-        await pending_restore(context)
+        await pending_restore(RestoreContext.of(settings, store, catalogue, clock=clock))
     except (CourierError, OSError) as error:
         logger.error("a restore may have been cut off: {}", error)
 

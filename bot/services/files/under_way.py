@@ -37,3 +37,8 @@ class RunsUnderWay:
     async def anywhere(self) -> RunInProgress | None:
         """The run under way in this process or, by the lock, in another one."""
         return self.here or await self.lock.run()
+
+    async def restore(self) -> RunInProgress | None:
+        """The restore under way, here or in another process."""
+        run = await self.anywhere()
+        return run if run is not None and run.is_restore else None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from bot.clock import Clock
+from bot.config.folders import own_folders
+from bot.config.settings import Settings
 from bot.models import DatabaseChange, RestorePlan, RestoreProgress
 from bot.services.catalogue import Catalogue
 from bot.services.files.own_folders import NOTHING_OWN, OwnFolders
@@ -41,7 +45,22 @@ class RestoreContext:
     seal: Seal | None = None
     keys: Keys = NO_KEYS
     own: OwnFolders = NOTHING_OWN
-    active: Mapping[Path, str] = field(default_factory=dict)
+    active: dict[Path, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: Settings, store: Store, catalogue: Catalogue, *, clock: Clock) -> Self:
+        """Return what restores by these settings work with. Reads the file of keys: once for all of them."""
+        return cls(
+            store=store,
+            catalogue=catalogue,
+            busy_timeout=settings.busy_timeout,
+            host=platform.node(),
+            timezone=settings.timezone.key,
+            clock=clock,
+            seal=settings.seal,
+            keys=settings.keys,
+            own=own_folders(settings),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

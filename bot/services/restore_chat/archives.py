@@ -8,59 +8,52 @@ from contextlib import AsyncExitStack
 from loguru import logger
 
 from bot.errors import NotFoundError
-from bot.models import Backup, RestorePoint, RestoreProgress, RestoreStage
-from bot.services.catalogue import Catalogue
+from bot.models import Backup, ReportRestore, RestoreProgress, RestoreStage
 from bot.services.concurrency.abort import Abort
 from bot.services.contracts.chats import Files
+from bot.services.fetch.choice import point_of
 from bot.services.fetch.fetch import fetch_archive
 from bot.services.files.private_folder import private_folder
-from bot.services.files.store import Store
-from bot.services.restore.context import Report
+from bot.services.restore.context import RestoreContext
 from bot.services.restore.sources import RestoreSource
-from bot.services.restore_chat.choices import RestoreChoice
 
 
-class Archives:
-    """Finds archives. `files` is where they are fetched back from, None where nobody talks to Telegram."""
+async def is_restorable(context: RestoreContext, files: Files | None, backup: Backup) -> bool:
+    """Tell whether the archive of a backup is on the disk, with nothing known against it, or in Telegram."""
+    if not backup.proven:
+        return False
+    return backup.sound or (files is not None and await point_of(context.catalogue, backup) is not None)
 
-    def __init__(self, catalogue: Catalogue, store: Store, files: Files | None) -> None:
-        self._catalogue, self._store, self._files = catalogue, store, files
 
-    async def has(self, backup: Backup) -> bool:
-        """Tell whether the archive of a backup is on the disk, with nothing known against it, or in Telegram."""
-        if not backup.proven:
-            return False
-        return backup.sound or (self._files is not None and await self._point(backup) is not None)
+async def open_archive(
+    context: RestoreContext,
+    files: Files | None,
+    backup_id: int,
+    fetched: AsyncExitStack,
+    *,
+    abort: Abort,
+    report: ReportRestore,
+) -> RestoreSource:
+    """Return the archive of a backup; one fetched back with `files` is private, and gone when `fetched` ends.
 
-    async def origin(
-        self, choice: RestoreChoice, fetched: AsyncExitStack, abort: Abort, report: Report
-    ) -> RestoreSource:
-        """Return the archive that was chosen; one fetched back is private, and gone when `fetched` ends.
+    Raises `NotFoundError`, and what `fetch_archive` raises.
+    """
+    catalogue, store = context.catalogue, context.store
+    backup = await catalogue.backups.get(backup_id)  # it may have been deleted since it was chosen
+    file = store.folder / backup.archive_name
+    if backup.sound and await asyncio.to_thread(file.is_file):
+        return RestoreSource(files=(file,), backup=backup)
+    point = await point_of(catalogue, backup)
+    if files is None or point is None:
+        raise nowhere(backup)
+    logger.info("{} is not on the disk; it is fetched back from Telegram", backup.archive_name)
+    scratch = await fetched.enter_async_context(private_folder(store.work))
 
-        Raises `NotFoundError`, and what `fetch_archive` raises.
-        """
-        if choice.offer is not None:
-            return choice.offer.origin
-        backup = await self._catalogue.backups.get(int(choice.source[1:]))  # it may have been deleted since
-        file = self._store.folder / backup.archive_name
-        if backup.sound and await asyncio.to_thread(file.is_file):
-            return RestoreSource(files=(file,), backup=backup)
-        point = await self._point(backup)
-        if self._files is None or point is None:
-            raise nowhere(backup)
-        logger.info("{} is not on the disk; it is fetched back from Telegram", backup.archive_name)
-        room = await fetched.enter_async_context(private_folder(self._store.work))
+    def tell(done: int, total: int) -> None:
+        report(RestoreProgress(stage=RestoreStage.FETCH, done=done, total=total, detail=backup.archive_name))
 
-        def tell(done: int, total: int) -> None:
-            report(RestoreProgress(stage=RestoreStage.FETCH, done=done, total=total, detail=backup.archive_name))
-
-        archive = await fetch_archive(self._files, point, room, abort=abort, progress=tell)
-        return RestoreSource(files=(archive,), backup=backup)
-
-    async def _point(self, backup: Backup) -> RestorePoint | None:
-        points = await self._catalogue.restore_points.select()
-        same = (backup.archive_name, backup.archive_sha256)
-        return next((point for point in points if (point.archive, point.sha256) == same), None)
+    archive = await fetch_archive(files, point, scratch, abort=abort, progress=tell)
+    return RestoreSource(files=(archive,), backup=backup)
 
 
 def nowhere(backup: Backup) -> NotFoundError:

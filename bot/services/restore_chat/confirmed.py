@@ -34,13 +34,13 @@ class Confirmed:
 _ADAPTER = TypeAdapter(Confirmed)
 
 
-async def note_confirmed(catalogue: Catalogue, held: ConfirmablePlan, at: datetime) -> None:
+async def note_confirmed(catalogue: Catalogue, pending: ConfirmablePlan, at: datetime) -> None:
     """Write down that a plan is being carried out, before anything is done."""
-    plan = held.prepared.plan
-    chat_id, message_id = held.place or (0, 0)
+    plan = pending.prepared.plan
+    chat_id, message_id = pending.shown_in or (0, 0)
     confirmed = Confirmed(
         at=at,
-        requested_by=held.asker.name,
+        requested_by=pending.requester.name,
         source=plan.source,
         databases=tuple(change.name for change in plan.changes),
         chat_id=chat_id,
@@ -60,21 +60,21 @@ async def forget_confirmed(catalogue: Catalogue) -> None:
     await catalogue.service.set_untold("", _ABOUT)
 
 
-async def settle_confirmed(house: RestoreContext) -> None:
+async def settle_confirmed(context: RestoreContext) -> None:
     """At the start of a service: let the admins be told how a restore ended that its process did not live to tell.
 
     To be called after `pending_restore`, which sees to a restore that had begun; no restore may be under way.
     """
-    confirmed = await confirmed_left(house.catalogue)
-    if confirmed is None or await untold_cut_off(house.catalogue) is not None:
+    confirmed = await confirmed_left(context.catalogue)
+    if confirmed is None or await untold_cut_off(context.catalogue) is not None:
         return
     try:
-        record = await asyncio.to_thread(RestoreJournal(house.store.folder).read)
+        record = await asyncio.to_thread(RestoreJournal(context.store.folder).read)
     except CourierError:  # it stands in the status already
         return
     if record is not None and (record.started_at < confirmed.at or record.requested_by != confirmed.requested_by):
         record = None  # of an earlier one: this one had written nothing yet
-    await keep_untold(house.catalogue, _end_of(confirmed, record))
+    await keep_untold(context.catalogue, _end_of(confirmed, record))
 
 
 def _end_of(confirmed: Confirmed, record: Record | None) -> PendingRestore:

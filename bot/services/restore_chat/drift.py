@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.models import DatabaseChange, DatabaseFacts, InUse, RestoreMethod, RestoreProgress, RestoreStage
+from bot.models import DatabaseChange, DatabaseFacts, InUse, ReportRestore, RestoreMethod, RestoreProgress, RestoreStage
 from bot.services.concurrency.abort import Abort
-from bot.services.restore.context import Prepared, Report, RestoreContext
+from bot.services.restore.context import Prepared, RestoreContext
 from bot.services.restore.targets import Target, look_at_target
 
 _SHOWN = 3  # tables whose new rows are named
@@ -34,7 +34,7 @@ def written_alone(differences: Iterable[Difference]) -> dict[Path, str]:
 
 
 async def changed_since(
-    prepared: Prepared, house: RestoreContext, *, abort: Abort, report: Report
+    prepared: Prepared, context: RestoreContext, *, abort: Abort, report: ReportRestore
 ) -> tuple[Difference, ...]:
     """Look at every live target once more; return each thing that is not as the plan says.
 
@@ -45,7 +45,7 @@ async def changed_since(
     live = [change for change in prepared.plan.changes if change.method is RestoreMethod.INTO_LIVE]
     for number, change in enumerate(live):
         report(RestoreProgress(stage=RestoreStage.COMPARE, done=number, total=len(live), detail=change.name))
-        target = await look_at_target(change.path, prepared.scratch, house, abort=abort)
+        target = await look_at_target(change.path, prepared.scratch, context, abort=abort)
         await target.forget_copy()
         found.extend(_differences(change, target))
     return tuple(found)

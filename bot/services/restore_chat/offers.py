@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import secrets
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-
-from loguru import logger
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.clock import Clock
 from bot.errors import RestoreRefusedError
+from bot.services.concurrency.nursery import Nursery
+from bot.services.concurrency.tickets import Ticket, Tickets
 from bot.services.restore.sources import RestoreSource
-
-Release = Callable[[], Awaitable[object]]
 
 VALID = timedelta(minutes=30)
 """How long an offer waits for its owner; each step of a restore from it begins this time anew."""
@@ -28,88 +24,82 @@ async def nothing() -> None:
     """Release nothing."""
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """Archive files that one admin may restore from. `names` are the databases in them, () where nobody looked."""
 
-    id: str
-    origin: RestoreSource
-    admin_id: int
+    source: RestoreSource
     label: str
     names: tuple[str, ...]
-    release: Release
-    expires_at: datetime
-    readers: int = field(default=0)  # as long as there are any, it does not end
+    release: Callable[[], Awaitable[object]]
 
 
 class Offers:
     """The offers there are. Each is released exactly once: when it ends, or when the service stops."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._offers: OrderedDict[str, Offer] = OrderedDict()
-        self._releasing: set[asyncio.Task[None]] = set()
+        self._releasing = Nursery()
+        self._tickets = Tickets[Offer](clock, most=MOST, valid=VALID, prefix="o", let_go=self._let_go)
 
-    def add(self, origin: RestoreSource, *, admin_id: int, label: str, names: Sequence[str], release: Release) -> str:
-        """Keep an offer; return its id."""
-        offer = Offer(
-            id=f"o{secrets.token_hex(5)}",
-            origin=origin,
-            admin_id=admin_id,
-            label=label,
-            names=tuple(names),
-            release=release,
-            expires_at=self._clock() + VALID,
+    def offer(
+        self,
+        source: RestoreSource,
+        *,
+        admin_id: int,
+        label: str,
+        names: Sequence[str] = (),
+        release: Callable[[], Awaitable[object]] = nothing,
+    ) -> str:
+        """Let an admin restore from files that were brought; return the short id of the offer.
+
+        `label` says in plain words what it is, `names` which databases it holds. `release` is awaited once, when the
+        restore from it is done, when nobody came for half an hour, or when the service stops.
+        """
+        return self._tickets.issue(
+            Offer(source=source, label=label, names=tuple(names), release=release), owner=admin_id
         )
-        self._offers[offer.id] = offer
-        for old in [old for old in self._offers.values() if not old.readers][: max(0, len(self._offers) - MOST)]:
-            self.end(old)
-        return offer.id
 
-    def require(self, offer_id: str) -> Offer:
+    def require(self, offer_id: str) -> Ticket[Offer]:
         """Return an offer, and begin its time anew. Raises `RestoreRefusedError` when there is none, or no more."""
         self.sweep()
-        offer = self._offers.get(offer_id)
+        offer = self._tickets.find(offer_id)
         if offer is None:
             raise RestoreRefusedError("What was sent to me is no longer kept here.", hint="Send it once more.")
-        offer.expires_at = self._clock() + VALID
+        self._tickets.renew(offer)
         return offer
 
+    def use(self, offer_id: str, until: AsyncExitStack) -> RestoreSource:
+        """Return what an offer leads to, and keep it until the exit stack ends. Raises as `require`."""
+        offer = self.require(offer_id)
+        offer.uses += 1
+        until.callback(_end_use, offer)
+        return offer.value.source
+
     def holds(self, offer_id: str) -> bool:
-        """Tell whether an offer is still kept; its time goes on."""
-        offer = self._offers.get(offer_id)
-        return offer is not None and (bool(offer.readers) or self._clock() < offer.expires_at)
+        """Tell whether an offer is still kept, be it that a plan is being made from it; its time goes on."""
+        offer = self._tickets.find(offer_id)
+        return offer is not None and not self._tickets.is_late(offer)
 
     def withdraw(self, offer_id: str) -> None:
-        """Let an offer go before its time; nothing happens when there is none."""
-        if (offer := self._offers.get(offer_id)) is not None:
-            self.end(offer)
-
-    def end(self, offer: Offer) -> None:
-        """Let an offer go, and its files with it, in the background; nothing happens the second time."""
-        if self._offers.pop(offer.id, None) is None:
-            return
-        task = asyncio.ensure_future(_release(offer))
-        self._releasing.add(task)
-        task.add_done_callback(self._releasing.discard)
+        """Let an offer go, and its files with it, in the background; nothing happens where there is none."""
+        self._tickets.drop(offer_id)
 
     def sweep(self) -> None:
         """Let go what nobody came for."""
-        now = self._clock()
-        for offer in tuple(self._offers.values()):
-            if now >= offer.expires_at and not offer.readers:
-                self.end(offer)
+        self._tickets.sweep()
 
     async def close(self) -> None:
         """Let everything go, and return when it is gone."""
-        for offer in tuple(self._offers.values()):
-            self.end(offer)
-        if self._releasing:
-            await asyncio.wait(self._releasing)
+        for offer in self._tickets:
+            self._tickets.drop(offer.id)
+        await self._releasing.over()
+
+    def _let_go(self, offer: Offer) -> None:
+        async def release() -> None:
+            await offer.release()
+
+        self._releasing.start(release(), failure="what was brought for a restore could not be let go")
 
 
-async def _release(offer: Offer) -> None:
-    try:
-        await offer.release()
-    except Exception as error:  # its owner's affair; nobody else may suffer from it
-        logger.warning("what was brought for a restore could not be let go: {}", type(error).__name__)
+def _end_use(offer: Ticket[Offer]) -> None:
+    offer.uses -= 1

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
-from collections import OrderedDict
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.clock import Clock
 from bot.errors import RestoreRefusedError
+from bot.services.concurrency.tickets import Tickets
 from bot.services.restore.context import Prepared
 from bot.services.restore.restorer import Restorer
-from bot.services.restore_chat.offers import Offer
 
 VALID = timedelta(minutes=2)
 """How long a plan can be confirmed once it is shown: what it tells of a live database does not stay true."""
@@ -23,7 +21,7 @@ MOST = 3
 
 _REMEMBERED = 256
 
-Place = tuple[int, int]
+MessageAddress = tuple[int, int]
 """A message: its chat, and its id there."""
 
 
@@ -73,24 +71,20 @@ class Requester:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class ConfirmablePlan:
-    """A plan with all that is needed to act on it; `room` closes its private folder."""
+    """A plan with all that is needed to act on it; `copies` removes its private folder.
 
-    id: str
+    It can be pressed in the message it is `shown_in` alone. `choice_id` leads to a new plan, where there was a choice.
+    """
+
     prepared: Prepared
     restorer: Restorer
-    asker: Requester
-    choice_id: str
-    expires_at: datetime
-    room: AsyncExitStack
-    offer: Offer | None = None
-    place: Place | None = None
-
-    async def close(self) -> None:
-        """Remove the private copies."""
-        if self.offer is not None:
-            self.offer.readers -= 1
-            self.offer = None
-        await self.room.aclose()
+    requester: Requester
+    copies: AsyncExitStack
+    choice_id: str = ""
+    offer_id: str = ""
+    id: str = field(init=False, default="")
+    expires_at: datetime = field(init=False)
+    shown_in: MessageAddress | None = field(init=False, default=None)
 
 
 class PendingPlans:
@@ -98,82 +92,62 @@ class PendingPlans:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._held: OrderedDict[str, ConfirmablePlan] = OrderedDict()
-        self._gone: OrderedDict[str, tuple[StaleReason, str]] = OrderedDict()
+        self._tickets = Tickets[ConfirmablePlan](clock, most=MOST + 1, valid=VALID, prefix="p")
+        self._gone = Tickets[tuple[StaleReason, str]](clock, most=_REMEMBERED)
 
-    async def hold(
-        self,
-        prepared: Prepared,
-        restorer: Restorer,
-        *,
-        asker: Requester,
-        choice_id: str,
-        room: AsyncExitStack,
-        offer: Offer | None,
-    ) -> ConfirmablePlan:
-        """Keep a plan, in the place of the one this admin had before."""
-        held = ConfirmablePlan(
-            id=f"p{secrets.token_hex(5)}",
-            prepared=prepared,
-            restorer=restorer,
-            asker=asker,
-            choice_id=choice_id,
-            expires_at=self._clock() + VALID,
-            room=room,
-            offer=offer,
-        )
-        if offer is not None:
-            offer.readers += 1
-        former = [other for other in self._held.values() if other.asker.admin_id == asker.admin_id]
-        others = [other for other in self._held.values() if other not in former]
-        self._held[held.id] = held
+    async def keep(self, pending: ConfirmablePlan) -> None:
+        """Keep a plan, in the place of the one its admin had before, and give it its id."""
+        waiting = [ticket.value for ticket in self._tickets]
+        pending.id = self._tickets.issue(pending, owner=pending.requester.admin_id)
+        pending.expires_at = self._clock() + VALID
+        former = [other for other in waiting if other.requester.admin_id == pending.requester.admin_id]
+        others = [other for other in waiting if other not in former]
         for other in (*former, *others[: max(0, len(others) + 1 - MOST)]):
             await self.drop(other, StaleReason.REPLACED)
-        return held
 
-    def shown(self, held: ConfirmablePlan, place: Place) -> None:
+    def shown(self, pending: ConfirmablePlan, message: MessageAddress) -> None:
         """Bind a plan to the message in which it is shown; its time begins when it is bound first."""
-        if held.place is None:
-            held.expires_at = self._clock() + VALID
-        held.place = place
+        ticket = self._tickets.find(pending.id)
+        if pending.shown_in is None and ticket is not None:
+            self._tickets.renew(ticket)
+            pending.expires_at = self._clock() + VALID
+        pending.shown_in = message
 
-    def look(self, plan_id: str, asker: Requester, place: Place) -> ConfirmablePlan:
+    def require(self, plan_id: str, requester: Requester, message: MessageAddress) -> ConfirmablePlan:
         """Return the plan that an admin presses on. Raises `WrongPressError`."""
-        held = self._held.get(plan_id)
-        if held is None:
-            why, choice_id = self._gone.get(plan_id, (StaleReason.UNKNOWN, ""))
+        ticket = self._tickets.find(plan_id)
+        if ticket is None:
+            gone = self._gone.find(plan_id)
+            why, choice_id = gone.value if gone is not None else (StaleReason.UNKNOWN, "")
             raise WrongPressError(why, choice_id=choice_id)
-        if held.asker.admin_id != asker.admin_id:
+        pending = ticket.value
+        if ticket.owner != requester.admin_id:
             raise WrongPressError(StaleReason.OTHERS)
-        if held.place != place:
+        if pending.shown_in != message:
             raise WrongPressError(StaleReason.ELSEWHERE)
-        if self._clock() >= held.expires_at:
-            raise WrongPressError(StaleReason.EXPIRED, choice_id=held.choice_id)
-        return held
+        if self._tickets.is_late(ticket):
+            raise WrongPressError(StaleReason.EXPIRED, choice_id=pending.choice_id)
+        return pending
 
-    def take(self, held: ConfirmablePlan) -> None:
-        """Give a plan out to be carried out: from now on, whoever presses learns that it was used."""
-        self._held.pop(held.id, None)
-        self._remember(held, StaleReason.USED)
+    def take(self, pending: ConfirmablePlan, why: StaleReason = StaleReason.USED) -> bool:
+        """Give a plan out to be carried out, once: from now on, whoever presses learns `why` that does nothing."""
+        if self._tickets.take(pending.id) is None:
+            return False
+        self._gone.issue((why, pending.choice_id), under=pending.id)
+        return True
 
-    async def drop(self, held: ConfirmablePlan, why: StaleReason) -> None:
+    async def drop(self, pending: ConfirmablePlan, why: StaleReason) -> None:
         """Let a plan go, and its copies with it."""
-        if self._held.pop(held.id, None) is not None:
-            self._remember(held, why)
-            await held.close()
+        if self.take(pending, why):
+            await pending.copies.aclose()
 
     async def drop_all(self, why: StaleReason) -> None:
         """Let every plan go."""
-        for held in tuple(self._held.values()):
-            await self.drop(held, why)
+        for ticket in self._tickets:
+            await self.drop(ticket.value, why)
 
     async def sweep(self) -> None:
         """Let go what can't be confirmed any more."""
-        for held in tuple(self._held.values()):
-            if self._clock() >= held.expires_at:
-                await self.drop(held, StaleReason.EXPIRED)
-
-    def _remember(self, held: ConfirmablePlan, why: StaleReason) -> None:
-        self._gone[held.id] = (why, held.choice_id)
-        while len(self._gone) > _REMEMBERED:
-            self._gone.popitem(last=False)
+        for ticket in self._tickets:
+            if self._tickets.is_late(ticket):
+                await self.drop(ticket.value, StaleReason.EXPIRED)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Protocol
 
 from loguru import logger
 
-from bot.clock import Clock
 from bot.errors import AbortedError, BusyError, CourierError, RestoreRefusedError
 from bot.models import RestorePlan, RestoreProgress, RestoreResult, RestoreStage, RunInProgress, Trigger
-from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.nursery import Nursery, race
+from bot.services.files.under_way import RunsUnderWay
+from bot.services.restore.context import RestoreContext
 from bot.services.restore_chat.confirmed import forget_confirmed, note_confirmed
 from bot.services.restore_chat.drift import Difference, changed_since, written_alone
 from bot.services.restore_chat.pending_plans import ConfirmablePlan, Requester
@@ -30,51 +30,50 @@ TELL_WITHIN = 3.0
 LOOK_EVERY = 1.0
 """Seconds between two looks at a restore in another process."""
 
-STOPPING = "The service was stopped."
-
 
 class RestoreListener(Protocol):
     """Tells the other admins, loudly, what somebody did to their databases."""
 
-    async def restored(self, asker: Requester, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> None: ...
+    async def restored(self, requester: Requester, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> None: ...
 
-    async def failed(self, asker: Requester, plan: RestorePlan, error: BaseException, *, also_asker: bool) -> None: ...
+    async def failed(
+        self, requester: Requester, plan: RestorePlan, error: BaseException, *, also_requester: bool
+    ) -> None: ...
 
 
 class SilentListener:
     """Tells nobody: for processes that don't talk to Telegram."""
 
-    async def restored(self, asker: Requester, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> None:
+    async def restored(self, requester: Requester, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> None:
         """Say nothing."""
 
-    async def failed(self, asker: Requester, plan: RestorePlan, error: BaseException, *, also_asker: bool) -> None:
+    async def failed(
+        self, requester: Requester, plan: RestorePlan, error: BaseException, *, also_requester: bool
+    ) -> None:
         """Say nothing."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _RestoreRun:
-    held: ConfirmablePlan
+    pending: ConfirmablePlan
     started_at: datetime
-    abort: Abort
-    progress: RestoreProgress
+    abort: Abort = field(default_factory=Abort)
+    progress: RestoreProgress = field(default_factory=lambda: RestoreProgress(stage=RestoreStage.COMPARE))
+
+    def report(self, progress: RestoreProgress) -> None:
+        self.progress = progress
 
 
 class Running:
-    """At most one restore in this process, its watchers, and the words about it."""
+    """At most one restore in this process, and the words about it."""
 
-    def __init__(
-        self, catalogue: Catalogue, *, busy: Callable[[], Awaitable[RunInProgress | None]], clock: Clock
-    ) -> None:
-        self._catalogue, self._busy, self._clock = catalogue, busy, clock
-        self.active: dict[Path, str] = {}
-        """Files that were written to while a plan was shown, and what was; forgotten once they are restored."""
+    def __init__(self, context: RestoreContext, listener: RestoreListener, under_way: RunsUnderWay) -> None:
+        self._context, self._listener, self._under_way = context, listener, under_way
+        self._catalogue = context.catalogue
         self._run: _RestoreRun | None = None
-        self._idle = asyncio.Event()
+        self._idle, self._stopping = asyncio.Event(), asyncio.Event()
         self._idle.set()
-        self._stopping = asyncio.Event()
-        self._watchers: set[asyncio.Queue[RestoreProgress]] = set()
-        self._tasks: set[asyncio.Task[RestoreResult]] = set()
-        self._words: set[asyncio.Task[None]] = set()
+        self._restores, self._words = Nursery(), Nursery()
 
     @property
     def seen(self) -> RunInProgress | None:
@@ -83,155 +82,105 @@ class Running:
         return RunInProgress(
             started_at=self._run.started_at,
             trigger=Trigger.SAFETY,
-            requested_by=self._run.held.asker.name,
+            requested_by=self._run.pending.requester.name,
             progress=self._run.progress,
         )
 
-    def start(
-        self, held: ConfirmablePlan, herald: RestoreListener, *, after: Callable[[], Awaitable[None]]
-    ) -> asyncio.Task[RestoreResult]:
+    def start(self, pending: ConfirmablePlan, *, after: Callable[[], Awaitable[None]]) -> asyncio.Task[RestoreResult]:
         """Carry a plan out; nothing may be under way. `after` is awaited once it has succeeded."""
-        run = _RestoreRun(
-            held=held,
-            started_at=self._clock(),
-            abort=Abort(),
-            progress=RestoreProgress(stage=RestoreStage.COMPARE),
-        )
-        self._run = run
+        self._run = run = _RestoreRun(pending=pending, started_at=self._context.clock())
         self._idle.clear()
-        task = asyncio.create_task(self._carry_out(run, herald, after), name="restore")
-        self._tasks.add(task)
-        task.add_done_callback(self._forget)
+        task = self._restores.start(self._carry_out(run, after), name="restore")
+        task.add_done_callback(_seen)
         return task
 
-    def _forget(self, task: asyncio.Task[RestoreResult]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # recorded and told, also when nobody waits for it any more
-
-    async def _carry_out(
-        self, run: _RestoreRun, herald: RestoreListener, after: Callable[[], Awaitable[None]]
-    ) -> RestoreResult:
-        held, asker = run.held, run.held.asker
-        prepared, plan = held.prepared, held.prepared.plan
+    async def _carry_out(self, run: _RestoreRun, after: Callable[[], Awaitable[None]]) -> RestoreResult:
+        pending, requester = run.pending, run.pending.requester
+        prepared, plan = pending.prepared, pending.prepared.plan
         what = f"{', '.join(change.name for change in plan.changes)} from {plan.source}"
-        logger.warning("{} confirmed the restore of {}", asker.name, what)
+        logger.warning("{} confirmed the restore of {}", requester.name, what)
         try:
-            await note_confirmed(self._catalogue, held, run.started_at)
-            await self._catalogue.service.audit(asker.name, "confirmed a restore", what)
+            await note_confirmed(self._catalogue, pending, run.started_at)
+            await self._catalogue.service.audit(requester.name, "confirmed a restore", what)
             run.abort.check()
-            changed = await changed_since(
-                prepared, held.restorer.context, abort=run.abort, report=lambda event: self._report(run, event)
-            )
+            changed = await changed_since(prepared, pending.restorer.context, abort=run.abort, report=run.report)
             if changed:
                 raise self._refusal(changed)
-            result = await held.restorer.restore(
-                prepared, requested_by=asker.name, abort=run.abort, report=lambda event: self._report(run, event)
+            result = await pending.restorer.restore(
+                prepared, requested_by=requester.name, abort=run.abort, report=run.report
             )
         except BaseException as error:
-            await asyncio.shield(self._note_failure(run, what, error, herald))
+            await asyncio.shield(self._note_failure(run, what, error))
             raise
         else:
             for change in plan.changes:
-                self.active.pop(change.target, None)
-            self._say(herald.restored(asker, plan, result, undo=bool(prepared.undo_of)))
+                self._context.active.pop(change.target, None)
+            self._say(self._listener.restored(requester, plan, result, undo=bool(prepared.undo_of)))
             await after()
             return result
         finally:
-            await held.close()
-            self._report(run, RestoreProgress(stage=RestoreStage.DONE))
+            await pending.copies.aclose()
             self._run = None
             self._idle.set()
 
     def _refusal(self, changed: tuple[Difference, ...]) -> RestoreRefusedError:
         """Refuse a plan that is no longer true; what was only written to is shown as in use by the next one."""
         written = written_alone(changed)
-        self.active.update(written)
+        self._context.active.update(written)
         hint = "Nothing was changed. Make a new plan."
         if all(difference.file in written for difference in changed):
             hint = "Nothing was changed. Make a new plan: it can be confirmed while its application goes on writing."
         return RestoreRefusedError(" ".join(difference.sentence for difference in changed), hint=hint)
 
-    async def _note_failure(self, run: _RestoreRun, what: str, error: BaseException, herald: RestoreListener) -> None:
-        asker, plan = run.held.asker, run.held.prepared.plan
+    async def _note_failure(self, run: _RestoreRun, what: str, error: BaseException) -> None:
+        requester, plan = run.pending.requester, run.pending.prepared.plan
         sentence = error.sentence if isinstance(error, CourierError) else f"{type(error).__name__}: {error}"
         refused = isinstance(error, (RestoreRefusedError, BusyError))
         logger.error("the restore of {} {}: {}", what, "was refused" if refused else "failed", sentence)
         with suppress(CourierError):
             action = "restore refused" if refused else "restore failed"
-            await self._catalogue.service.audit(asker.name, action, f"{what}: {sentence}")
+            await self._catalogue.service.audit(requester.name, action, f"{what}: {sentence}")
         if refused:  # where nothing was touched, nobody else needs to know
             with suppress(CourierError):
                 await forget_confirmed(self._catalogue)
         else:
-            self._say(herald.failed(asker, plan, error, also_asker=self._stopping.is_set()))
+            self._say(self._listener.failed(requester, plan, error, also_requester=self._stopping.is_set()))
 
     def _say(self, words: Coroutine[Any, Any, None]) -> None:
         """Tell the others in the background: neither the restore nor its result waits for Telegram."""
-        task = asyncio.create_task(self._said(words))
-        self._words.add(task)
-        task.add_done_callback(self._words.discard)
 
-    async def _said(self, words: Awaitable[None]) -> None:
-        try:
+        async def say() -> None:
             await words
             await forget_confirmed(self._catalogue)
-        except Exception as error:  # the restore is done, whoever could be told of it
-            logger.warning("the other admins could not be told of a restore: {}", type(error).__name__)
 
-    # --- progress ----------------------------------------------------------------------------------------------
-
-    @asynccontextmanager
-    async def watch(self) -> AsyncIterator[asyncio.Queue[RestoreProgress]]:
-        """Give a queue that holds the newest event alone."""
-        queue: asyncio.Queue[RestoreProgress] = asyncio.Queue(maxsize=1)
-        self._watchers.add(queue)
-        if self._run is not None:
-            queue.put_nowait(self._run.progress)
-        try:
-            yield queue
-        finally:
-            self._watchers.discard(queue)
-
-    def _report(self, run: _RestoreRun, progress: RestoreProgress) -> None:
-        run.progress = progress
-        for queue in tuple(self._watchers):
-            with suppress(asyncio.QueueEmpty):
-                queue.get_nowait()
-            queue.put_nowait(progress)
-
-    async def over(self) -> None:
-        """Wait until no restore runs. Raises `AbortedError` when the service stops."""
-        while True:
-            self.check_stopping()
-            run = await self._busy()
-            if run is None or not run.is_restore:
-                return
-            ended = [asyncio.ensure_future(self._stopping.wait())]
-            if self._run is not None:
-                ended.append(asyncio.ensure_future(self._idle.wait()))
-            try:
-                await asyncio.wait(
-                    ended, timeout=None if self._run else LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED
-                )
-            finally:
-                for waiting in ended:
-                    waiting.cancel()
+        self._words.start(say(), failure="the other admins could not be told of a restore")
 
     # --- the end -----------------------------------------------------------------------------------------------
+
+    async def over(self) -> None:
+        """Wait until no restore runs, here or in another process. Raises `AbortedError` when the service stops."""
+        while True:
+            self.check_stopping()
+            if await self._under_way.restore() is None:
+                return
+            await race(self._stopping.wait(), self._idle.wait() if self._run else asyncio.sleep(LOOK_EVERY))
 
     def check_stopping(self) -> None:
         """Raise `AbortedError` once the service stops."""
         if self._stopping.is_set():
-            raise AbortedError(STOPPING)
+            raise AbortedError("The service was stopped.")
 
     async def stop(self, why: str) -> None:
         """Return when no restore is under way: it has ended, or everything is back."""
         self._stopping.set()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), FINISH_WITHIN)
+        await race(self._idle.wait(), asyncio.sleep(FINISH_WITHIN))
         if self._run is not None:
             self._run.abort.set(why)
         await self._idle.wait()
-        if self._words:
-            await asyncio.wait(self._words, timeout=TELL_WITHIN)
+        await self._words.drain(TELL_WITHIN)
+
+
+def _seen(task: asyncio.Task[RestoreResult]) -> None:
+    """Take note of how a restore ended: it is recorded and told, also when nobody waits for it any more."""
+    if not task.cancelled():
+        task.exception()

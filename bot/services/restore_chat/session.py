@@ -3,213 +3,248 @@
 from __future__ import annotations
 
 import asyncio
-import platform
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from loguru import logger
 
-from bot.clock import Clock
-from bot.config.folders import own_folders
-from bot.config.settings import Settings
 from bot.errors import BusyError, CourierError, NotFoundError, RestoreRefusedError
-from bot.models import (
-    Backup,
-    PendingRestore,
-    RestoreProgress,
-    RestoreResult,
-    RunInProgress,
-)
-from bot.services.catalogue import Catalogue
+from bot.models import Backup, PendingRestore, ReportRestore, RestoreResult, RunInProgress
+from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.tickets import Tickets
 from bot.services.contracts.chats import Files
 from bot.services.files.locks import what_runs
-from bot.services.files.store import Store
-from bot.services.restore.context import Report, RestoreContext, StepHook, no_hook
+from bot.services.files.under_way import RunsUnderWay
+from bot.services.restore.context import Prepared, RestoreContext
+from bot.services.restore.journal import RestoreJournal
 from bot.services.restore.pending import pending_restore
-from bot.services.restore.sources import RestoreSource
-from bot.services.restore_chat.archives import Archives, nowhere
-from bot.services.restore_chat.choices import RestoreChoice, RestoreChoices
+from bot.services.restore.restorer import Restorer
+from bot.services.restore.targets import Configured
+from bot.services.restore_chat.archives import is_restorable, nowhere, open_archive
+from bot.services.restore_chat.choices import RestoreChoice
 from bot.services.restore_chat.confirmed import settle_confirmed
-from bot.services.restore_chat.offers import Offers, Release, nothing
-from bot.services.restore_chat.pending_plans import ConfirmablePlan, PendingPlans, Place, Requester, StaleReason
-from bot.services.restore_chat.planning import Planning
+from bot.services.restore_chat.offers import Offers
+from bot.services.restore_chat.pending_plans import (
+    ConfirmablePlan,
+    MessageAddress,
+    PendingPlans,
+    Requester,
+    StaleReason,
+)
 from bot.services.restore_chat.running import RestoreListener, Running
 from bot.services.snapshot.databases import Discovery
 
-WAIT = "Try again when it has ended."
+_MOST_CHOICES = 64
 
 
 class RestoreSessions:
     """One restore at a time, from a plan that one admin saw and confirmed.
 
     The steps: `choose`, `tick`, `plan` (or `plan_undo`), `shown`, `ask`, `begin`. Until `begin`, nothing is changed.
+    `offers` are the archives that admins have sent.
     """
 
     def __init__(
         self,
-        settings: Settings,
-        catalogue: Catalogue,
-        store: Store,
+        context: RestoreContext,
         *,
+        patterns: tuple[str, ...],
         discover: Callable[[], Awaitable[Discovery]],
-        busy: Callable[[], Awaitable[RunInProgress | None]],
+        under_way: RunsUnderWay,
         listener: RestoreListener,
         files: Files | None,
-        clock: Clock,
-        mark: StepHook = no_hook,
     ) -> None:
-        """`busy` tells of any run, here or in another process; tests stop a restore at a step of it by `mark`.
+        """`patterns` are those of DATABASES.
 
         `files` is where archives that left the disk are fetched back from; None where Telegram is not asked.
         """
-        self._listener = listener
+        self.context = context
+        self.offers = Offers(context.clock)
         self.trouble = ""
-        self.mark = mark
-        self._settings, self._catalogue, self._store = settings, catalogue, store
-        self._busy, self._clock = busy, clock
-        self._archives = Archives(catalogue, store, files)
-        self._offers = Offers(clock)
-        self._choices = RestoreChoices()
-        self._plans = PendingPlans(clock)
-        self._run = Running(catalogue, busy=busy, clock=clock)
-        self._planning = Planning(
-            house=lambda: self.house,
-            discover=discover,
-            patterns=settings.databases,
-            archives=self._archives,
-            offers=self._offers,
-            plans=self._plans,
-            require_idle=self._require_idle,
-            check_stopping=self._run.check_stopping,
-        )
+        """Why it can't be known whether a restore was cut off; it stands in the status then."""
+        self._patterns, self._discover, self._files = patterns, discover, files
+        self._under_way = under_way
+        self._choices = Tickets[RestoreChoice](context.clock, most=_MOST_CHOICES, prefix="c")
+        self._plans = PendingPlans(context.clock)
+        self._run = Running(context, listener, under_way)
+        self._planning = asyncio.Lock()  # whole copies of databases are made for a plan, so one waits for the other
+        self._aborts: dict[int, Abort] = {}
 
     # --- what can be restored ----------------------------------------------------------------------------------
 
-    def offer(
-        self, origin: RestoreSource, *, admin_id: int, label: str, names: Sequence[str] = (), release: Release = nothing
-    ) -> str:
-        """Let an admin restore from files that were brought; return the short id of the offer.
-
-        `label` says in plain words what it is, `names` which databases it holds. `release` is awaited once, when the
-        restore from it is done, when nobody came for half an hour, or when the service stops.
-        """
-        return self._offers.add(origin, admin_id=admin_id, label=label, names=names, release=release)
-
-    def holds(self, offer_id: str) -> bool:
-        """Tell whether an offer is still kept, be it that a plan is being made from it; its time goes on."""
-        return self._offers.holds(offer_id)
-
-    def withdraw(self, offer_id: str) -> None:
-        """Let an offer go before its time; nothing happens when there is none."""
-        self._offers.withdraw(offer_id)
-
     async def is_restorable(self, backup: Backup) -> bool:
         """Tell whether its archive is on the disk, or can be fetched back from Telegram."""
-        return await self._archives.has(backup)
+        return await is_restorable(self.context, self._files, backup)
 
-    async def choose(self, source: str, asker: Requester) -> RestoreChoice:
-        """Begin with what a button names: `b` and a backup's number, or an offer's id.
+    async def choose(self, source: str, requester: Requester) -> RestoreChoice:
+        """Begin with what a button names, everything ticked: `b` and a backup's number, or an offer's id.
 
         Raises `NotFoundError`, `RestoreRefusedError`.
         """
         if source.startswith("b") and len(source) < 19 and source[1:].isdecimal():
-            backup = await self._catalogue.backups.get(int(source[1:]))
+            backup = await self.context.catalogue.backups.get(int(source[1:]))
             if not backup.proven:
                 raise NotFoundError(f"Backup {backup.id} is {backup.state}: there is nothing to restore from.")
             if not await self.is_restorable(backup):
                 raise nowhere(backup)
-            return self._choices.begin(
-                source,
-                asker.admin_id,
-                label=f"backup {backup.id}",
-                names=tuple(database.name for database in backup.databases),
-                backup=backup,
-            )
-        offer = self._offers.require(source)
-        if offer.admin_id != asker.admin_id:
-            raise RestoreRefusedError("Another admin sent that.", hint="Send it yourself, and restore from it.")
-        return self._choices.begin(source, asker.admin_id, label=offer.label, names=offer.names, offer=offer)
+            names = tuple(database.name for database in backup.databases)
+            choice = RestoreChoice(label=f"backup {backup.id}", names=names, backup=backup)
+        else:
+            offer = self.offers.require(source)
+            if offer.owner != requester.admin_id:
+                raise RestoreRefusedError("Another admin sent that.", hint="Send it yourself, and restore from it.")
+            choice = RestoreChoice(label=offer.value.label, names=offer.value.names, offer_id=source)
+        choice.id = self._choices.issue(choice, owner=requester.admin_id)
+        return choice
 
-    def choice(self, choice_id: str, asker: Requester) -> RestoreChoice:
+    def choice(self, choice_id: str, requester: Requester) -> RestoreChoice:
         """Return a choice being made. Raises `RestoreRefusedError`."""
-        return self._choices.get(choice_id, asker.admin_id)
-
-    def tick(self, choice_id: str, number: int, asker: Requester) -> RestoreChoice:
-        """Take one database in, or out. Raises `RestoreRefusedError`."""
-        choice = self.choice(choice_id, asker)
-        if number < len(choice.names):
-            choice.chosen ^= {number}
-        return choice
-
-    def tick_all(self, choice_id: str, asker: Requester) -> RestoreChoice:
-        """Take all databases in, or all out where all are in. Raises `RestoreRefusedError`."""
-        choice = self.choice(choice_id, asker)
-        every = set(range(len(choice.names)))
-        choice.chosen = set() if choice.chosen == every else every
-        return choice
+        ticket = self._choices.find(choice_id)
+        if ticket is None:
+            raise RestoreRefusedError(
+                "What you were choosing is not known any more: the bot was restarted since. Nothing was changed.",
+                hint="Open the backup in History, and press Restore again.",
+            )
+        if ticket.owner != requester.admin_id:
+            raise RestoreRefusedError(
+                "Another admin is choosing here.", hint="Open the backup in History, and press Restore."
+            )
+        self._choices.renew(ticket)
+        return ticket.value
 
     # --- the plan ----------------------------------------------------------------------------------------------
 
-    async def plan(self, choice_id: str, asker: Requester, report: Report = lambda _: None) -> ConfirmablePlan:
-        """Make the plan of a choice and hold it for its admin; nothing is changed.
+    async def plan(
+        self, choice_id: str, requester: Requester, report: ReportRestore = lambda _: None
+    ) -> ConfirmablePlan:
+        """Make the plan of a choice and keep it for its admin; nothing is changed.
 
         Raises `BusyError` while anything runs, and what `Restorer.prepare` raises.
         """
-        return await self._planning.plan(self.choice(choice_id, asker), asker, report)
+        choice = self.choice(choice_id, requester)
+        if choice.names and not choice.chosen:
+            raise RestoreRefusedError("Nothing is ticked.", hint="Tick at least one database.")
+        async with self._turn(requester) as (abort, copies), AsyncExitStack() as fetched:
+            restorer = await self._restorer()
+            if choice.backup is not None:
+                source = await open_archive(
+                    self.context, self._files, choice.backup.id, fetched, abort=abort, report=report
+                )
+            else:
+                source = self.offers.use(choice.offer_id, copies)  # it may have ended since it was chosen
+            prepared = await copies.enter_async_context(
+                restorer.prepare(source, only=choice.only, abort=abort, report=report)
+            )
+            return await self._keep(prepared, restorer, requester, copies, choice)
 
-    async def plan_undo(self, restore_id: str, asker: Requester, report: Report = lambda _: None) -> ConfirmablePlan:
+    async def plan_undo(
+        self, restore_id: str, requester: Requester, report: ReportRestore = lambda _: None
+    ) -> ConfirmablePlan:
         """Make the plan that brings back what that restore replaced. Raises as `plan`, and `NotFoundError`."""
-        return await self._planning.plan_undo(restore_id, asker, report)
+        async with self._turn(requester) as (abort, copies):
+            record = await asyncio.to_thread(RestoreJournal(self.context.store.folder).read)
+            if record is None:
+                raise NotFoundError("There is no restore to undo.")
+            if record.id != restore_id:
+                raise NotFoundError(
+                    "Another restore has taken place since that one; only the last one can be undone.",
+                    hint="What was there before each restore is a pinned backup in History: restore that one.",
+                )
+            restorer = await self._restorer()
+            prepared = await copies.enter_async_context(restorer.prepare_undo(abort=abort, report=report))
+            return await self._keep(prepared, restorer, requester, copies)
 
-    def abandon(self, asker: Requester) -> None:
+    async def _keep(
+        self,
+        prepared: Prepared,
+        restorer: Restorer,
+        requester: Requester,
+        copies: AsyncExitStack,
+        choice: RestoreChoice | None = None,
+    ) -> ConfirmablePlan:
+        names = ", ".join(change.name for change in prepared.plan.changes)
+        logger.info("a plan to restore {} from {} was made for {}", names, prepared.plan.source, requester.name)
+        pending = ConfirmablePlan(
+            prepared=prepared,
+            restorer=restorer,
+            requester=requester,
+            copies=copies.pop_all(),
+            choice_id=choice.id if choice is not None else "",
+            offer_id=choice.offer_id if choice is not None else "",
+        )
+        await self._plans.keep(pending)
+        return pending
+
+    def abandon(self, requester: Requester) -> None:
         """Break off the plan that is being made for this admin."""
-        self._planning.abandon(asker)
+        if (abort := self._aborts.get(requester.admin_id)) is not None:
+            abort.set("It was put aside.")
+
+    @asynccontextmanager
+    async def _turn(self, requester: Requester) -> AsyncIterator[tuple[Abort, AsyncExitStack]]:
+        """Let one plan be made at a time; an admin who asks for another one breaks off the one before.
+
+        What the plan needs is put into the exit stack, which is closed unless the plan takes it over.
+        """
+        self.abandon(requester)
+        abort = self._aborts[requester.admin_id] = Abort()
+        try:
+            await self._require_idle()
+            async with self._planning, AsyncExitStack() as copies:
+                abort.check()
+                self._run.check_stopping()
+                yield abort, copies
+        finally:
+            if self._aborts.get(requester.admin_id) is abort:
+                del self._aborts[requester.admin_id]
+
+    async def _restorer(self) -> Restorer:
+        """Look at what is configured now: databases come and go."""
+        found = await self._discover()
+        known = await self.context.catalogue.databases.known_names()
+        return Restorer(self.context, Configured(found=found, patterns=self._patterns, known=known))
 
     # --- what is confirmed -------------------------------------------------------------------------------------
 
-    def shown(self, held: ConfirmablePlan, place: Place) -> None:
+    def shown(self, pending: ConfirmablePlan, message: MessageAddress) -> None:
         """Bind a plan to the message it is shown in; its two minutes begin."""
-        self._plans.shown(held, place)
+        self._plans.shown(pending, message)
 
-    async def ask(self, plan_id: str, asker: Requester, place: Place) -> ConfirmablePlan:
+    async def ask(self, plan_id: str, requester: Requester, message: MessageAddress) -> ConfirmablePlan:
         """Return the plan of the first, red button. Raises `WrongPressError`, `BusyError`."""
-        held = self._plans.look(plan_id, asker, place)
+        pending = self._plans.require(plan_id, requester, message)
         await self._require_idle()
-        return held
+        return pending
 
-    async def cancel(self, plan_id: str, asker: Requester, place: Place) -> ConfirmablePlan:
+    async def cancel(self, plan_id: str, requester: Requester, message: MessageAddress) -> ConfirmablePlan:
         """Put a plan aside. Raises `WrongPressError`."""
-        held = self._plans.look(plan_id, asker, place)
-        await self._plans.drop(held, StaleReason.CANCELLED)
-        return held
+        pending = self._plans.require(plan_id, requester, message)
+        await self.drop(pending)
+        return pending
 
-    async def drop(self, held: ConfirmablePlan) -> None:
-        """Let a plan go that could not be shown."""
-        await self._plans.drop(held, StaleReason.CANCELLED)
+    async def drop(self, pending: ConfirmablePlan) -> None:
+        """Let a plan go that could not be shown, or was put aside."""
+        await self._plans.drop(pending, StaleReason.CANCELLED)
 
-    async def begin(self, plan_id: str, asker: Requester, place: Place) -> asyncio.Task[RestoreResult]:
+    async def begin(self, plan_id: str, requester: Requester, message: MessageAddress) -> asyncio.Task[RestoreResult]:
         """Carry a plan out, once; the task ends with its result whatever becomes of who waits for it.
 
         Raises `WrongPressError`; `BusyError` while anything runs, and the plan stays. The task raises
-        `RestoreRefusedError` when the targets are not as planned any more, and what `restore` raises.
+        `RestoreRefusedError` when the targets are not as planned any more, and what `Restorer.restore` raises.
         """
-        self._plans.look(plan_id, asker, place)
-        await self._require_idle()
-        held = self._plans.look(plan_id, asker, place)
+        await self.ask(plan_id, requester, message)
+        pending = self._plans.require(plan_id, requester, message)  # meanwhile somebody else may have pressed
         self._run.check_stopping()
-        if (run := self.running) is not None:
-            raise BusyError(what_runs(run), hint=WAIT)
-        self._plans.take(held)
-        return self._run.start(held, self._listener, after=lambda: self._after(held))
+        _require_none(self.running)
+        self._plans.take(pending)
+        return self._run.start(pending, after=lambda: self._after(pending))
 
-    async def _after(self, held: ConfirmablePlan) -> None:
-        if held.offer is not None:
-            self._offers.end(held.offer)
+    async def _after(self, pending: ConfirmablePlan) -> None:
+        self.offers.withdraw(pending.offer_id)
         await self._plans.drop_all(StaleReason.OUTDATED)
 
     async def _require_idle(self) -> None:
-        if (run := await self._busy()) is not None:
-            raise BusyError(what_runs(run), hint=WAIT)
+        _require_none(await self._under_way.anywhere())
 
     # --- the restore under way ---------------------------------------------------------------------------------
 
@@ -218,15 +253,6 @@ class RestoreSessions:
         """The restore under way in this process."""
         return self._run.seen
 
-    def watch(self) -> AbstractAsyncContextManager[asyncio.Queue[RestoreProgress]]:
-        """Give a queue that always holds the newest progress event alone; it never makes the restore wait."""
-        return self._run.watch()
-
-    async def under_way(self) -> RunInProgress | None:
-        """Return the restore under way, here or in another process."""
-        run = await self._busy()
-        return run if run is not None and run.is_restore else None
-
     async def over(self) -> None:
         """Wait until no restore runs, here or in another process. Raises `AbortedError` when the service stops."""
         await self._run.over()
@@ -234,12 +260,9 @@ class RestoreSessions:
     # --- what recurs, and the end ------------------------------------------------------------------------------
 
     async def settle(self) -> PendingRestore | None:
-        """Put in order what a restore that was cut off has left, here or in another process; see `pending_restore`.
-
-        `trouble` says why it can't be known, where it can't; it stands in the status then.
-        """
+        """Put in order what a restore that was cut off has left, here or in another process; see `pending_restore`."""
         try:
-            pending = await pending_restore(self.house)
+            pending = await pending_restore(self.context)
         except (CourierError, OSError) as error:
             trouble = f"{error.sentence} {error.hint}".strip() if isinstance(error, CourierError) else str(error)
             if trouble != self.trouble:
@@ -251,36 +274,23 @@ class RestoreSessions:
 
     async def settle_confirmed(self) -> None:
         """At the start of the service, after `settle`: see to a confirmed restore whose end nobody was told."""
-        await settle_confirmed(self.house)
+        await settle_confirmed(self.context)
 
     async def sweep(self) -> None:
         """Let go the plans and offers whose time is over."""
         await self._plans.sweep()
-        self._offers.sweep()
+        self.offers.sweep()
 
     async def stop(self, why: str) -> None:
         """Let the restore under way finish, or bring back what was there; remove every private copy."""
-        self._planning.stop(why)
+        for abort in tuple(self._aborts.values()):
+            abort.set(why)
         await self._run.stop(why)
-        await self._planning.over()
-        await self._plans.drop_all(StaleReason.UNKNOWN)
-        await self._offers.close()
+        async with self._planning:  # no plan is being made any more
+            await self._plans.drop_all(StaleReason.UNKNOWN)
+        await self.offers.close()
 
-    # --- what it is made of ------------------------------------------------------------------------------------
 
-    @property
-    def house(self) -> RestoreContext:
-        """The parts of the product that a restore needs."""
-        return RestoreContext(
-            store=self._store,
-            catalogue=self._catalogue,
-            busy_timeout=self._settings.busy_timeout,
-            host=platform.node(),
-            timezone=self._settings.timezone.key,
-            clock=self._clock,
-            on_step=self.mark,
-            seal=self._settings.seal,
-            keys=self._settings.keys,
-            own=own_folders(self._settings),
-            active=self._run.active,
-        )
+def _require_none(run: RunInProgress | None) -> None:
+    if run is not None:
+        raise BusyError(what_runs(run), hint="Try again when it has ended.")

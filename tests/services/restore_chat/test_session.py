@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from bot.errors import BusyError, NotFoundError, RestoreError, RestoreRefusedErr
 from bot.models import RestoreStage, Trigger
 from bot.services.files.locks import RunLock
 from bot.services.manager import Courier
+from bot.services.restore.context import no_hook
 from bot.services.restore.sources import RestoreSource
 from bot.services.restore_chat.offers import MOST as MOST_OFFERS
 from bot.services.restore_chat.pending_plans import MOST, Requester, StaleReason, WrongPressError
@@ -43,12 +45,12 @@ async def backed_up(courier: Courier) -> str:
     return f"b{(await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by='a test')).backup.id}"
 
 
-async def restored(courier: Courier, source: str, *, asker: Requester = ANN) -> None:
+async def restored(courier: Courier, source: str, *, requester: Requester = ANN) -> None:
     """All steps at once."""
     restores = courier.restores
-    held = await restores.plan((await restores.choose(source, asker)).id, asker)
-    restores.shown(held, HERE)
-    await (await restores.begin(held.id, asker, HERE))
+    pending = await restores.plan((await restores.choose(source, requester)).id, requester)
+    restores.shown(pending, HERE)
+    await (await restores.begin(pending.id, requester, HERE))
 
 
 def rooms(courier: Courier) -> list[Path]:
@@ -64,19 +66,14 @@ async def test_under_a_writing_application(tmp_path: Path, mode: str, write: Cal
         writer = write(bank)
         await asyncio.to_thread(writer.wait_for_more, 20)
         restores = courier.restores
-        held = await restores.plan((await restores.choose(source, ANN)).id, ANN)
-        assert "newer row" in " ".join(held.prepared.plan.changes[0].lost)
-        restores.shown(held, HERE)
-        async with restores.watch() as queue:
-            work = await restores.begin(held.id, ANN, HERE)
-            seen = []
-            while not work.done():
-                event = asyncio.ensure_future(queue.get())
-                await asyncio.wait({event, work}, return_when=asyncio.FIRST_COMPLETED)
-                if event.done():
-                    seen.append(event.result().stage)
-                else:
-                    event.cancel()
+        pending = await restores.plan((await restores.choose(source, ANN)).id, ANN)
+        assert "newer row" in " ".join(pending.prepared.plan.changes[0].lost)
+        restores.shown(pending, HERE)
+        work = await restores.begin(pending.id, ANN, HERE)
+        seen = set()
+        while (run := restores.running) is not None:
+            seen.add(run.progress.stage)
+            await asyncio.sleep(0)
         result = await work
         assert RestoreStage.RESTORE in seen
         assert result.safety is not None
@@ -102,13 +99,13 @@ async def test_what_was_brought_is_offered_restored_and_let_go(tmp_path: Path) -
         brought = tmp_path / "brought.zip"
         shutil.copyfile(archive, brought)
         add_rows(users, 9)
-        offer = courier.restores.offer(
+        offer = courier.restores.offers.offer(
             RestoreSource(files=(brought,)), admin_id=11, label="brought.zip", names=["users.db"], release=release
         )
         with pytest.raises(RestoreRefusedError, match="Another admin sent that"):
             await courier.restores.choose(offer, BEN)
-        held = await courier.restores.plan((await courier.restores.choose(offer, ANN)).id, ANN)
-        await courier.restores.drop(held)
+        pending = await courier.restores.plan((await courier.restores.choose(offer, ANN)).id, ANN)
+        await courier.restores.drop(pending)
         assert released == []
         await restored(courier, offer)
         assert rows_in(users) == (50, 50)
@@ -117,7 +114,7 @@ async def test_what_was_brought_is_offered_restored_and_let_go(tmp_path: Path) -
         with pytest.raises(RestoreRefusedError, match="no longer kept"):
             await courier.restores.choose(offer, ANN)
         with pytest.raises(RestoreRefusedError, match="no longer kept"):
-            await courier.restores.plan(held.choice_id, ANN)
+            await courier.restores.plan(pending.choice_id, ANN)
     assert released == ["the files"]
 
 
@@ -138,7 +135,7 @@ async def test_offers_end_by_time_by_number_and_with_the_service(tmp_path: Path)
         restores = courier.restores
         source = RestoreSource(files=(tmp_path / "none.zip",))
         ids = [
-            restores.offer(source, admin_id=11, label=str(n), release=letting_go(n))  # type: ignore[arg-type]
+            restores.offers.offer(source, admin_id=11, label=str(n), release=letting_go(n))  # type: ignore[arg-type]
             for n in range(MOST_OFFERS + 1)
         ]
         await asyncio.sleep(0)
@@ -157,24 +154,24 @@ async def test_plans_are_bounded_and_swept(tmp_path: Path) -> None:
     users, clock = make_database(tmp_path / "users.db"), MovedClock()
     async with managed(tmp_path, users, clock=clock) as courier:
         source, restores = await backed_up(courier), courier.restores
-        held = []
+        pending = []
         for number in range(MOST + 1):
-            asker = Requester(admin_id=number, name=str(number))
-            held.append(await restores.plan((await restores.choose(source, asker)).id, asker))
-            restores.shown(held[-1], HERE)
+            requester = Requester(admin_id=number, name=str(number))
+            pending.append(await restores.plan((await restores.choose(source, requester)).id, requester))
+            restores.shown(pending[-1], HERE)
         assert len(rooms(courier)) == MOST
         with pytest.raises(WrongPressError) as refused:
-            await restores.ask(held[0].id, held[0].asker, HERE)
+            await restores.ask(pending[0].id, pending[0].requester, HERE)
         assert refused.value.why is StaleReason.REPLACED
         clock.go(121)
         await restores.sweep()
         assert rooms(courier) == []
         with pytest.raises(WrongPressError) as refused:
-            await restores.begin(held[1].id, held[1].asker, HERE)
+            await restores.begin(pending[1].id, pending[1].requester, HERE)
         assert refused.value.why is StaleReason.EXPIRED
         last = await restores.plan((await restores.choose(source, ANN)).id, ANN)
         assert len(rooms(courier)) == 1
-        assert last.place is None
+        assert last.shown_in is None
     assert rooms(courier) == []
 
 
@@ -183,9 +180,9 @@ async def test_a_plan_that_was_never_shown_confirms_nothing(tmp_path: Path) -> N
     users = make_database(tmp_path / "users.db")
     async with managed(tmp_path, users) as courier:
         restores = courier.restores
-        held = await restores.plan((await restores.choose(await backed_up(courier), ANN)).id, ANN)
+        pending = await restores.plan((await restores.choose(await backed_up(courier), ANN)).id, ANN)
         with pytest.raises(WrongPressError) as refused:
-            await restores.begin(held.id, ANN, HERE)
+            await restores.begin(pending.id, ANN, HERE)
         assert refused.value.why is StaleReason.ELSEWHERE
 
 
@@ -232,11 +229,11 @@ async def test_a_step_that_fails_is_rolled_back_and_recorded(tmp_path: Path) -> 
             if step == "one database done":
                 raise OSError("the disk has gone")
 
-        courier.restores.mark = mark
+        courier.restores.context = replace(courier.restores.context, on_step=mark)
         with pytest.raises(RestoreError, match="Everything is as it was before"):
             await restored(courier, source)
         assert (rows_in(one), rows_in(two)) == ((53, 53), (53, 53))
-        courier.restores.mark = lambda _: None
+        courier.restores.context = replace(courier.restores.context, on_step=no_hook)
         await restored(courier, source)
         assert (rows_in(one), rows_in(two)) == ((50, 50), (50, 50))
         actions = [entry.action for entry in reversed(await courier.catalogue.service.audits())]
