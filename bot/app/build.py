@@ -56,7 +56,6 @@ from bot.services.messages.timers import Timers
 from bot.services.recovery.document import kept_settings
 from bot.services.recovery.pin import PinKeeper
 from bot.services.restore.context import RestoreContext
-from bot.services.restore_chat.running import SilentListener
 from bot.services.restore_chat.session import RestoreSessions
 from bot.services.retention.housekeeping import Housekeeping
 from bot.services.schedule.timetable import Timetable
@@ -226,7 +225,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         patterns=settings.databases,
         discover=find_all,
         under_way=under_way,
-        listener=announcer if bot is not None else SilentListener(),
+        listener=announcer,
         files=telegram.files,
     )
     housekeeping = Housekeeping(settings, catalogue, store, clock=clock)
@@ -248,7 +247,7 @@ def _build(  # noqa: PLR0915 - one list of parts
             chats=telegram.chats,
             store=store,
             catalogue=catalogue,
-            restores=restores.offers,
+            offers=restores.offers,
             clock=clock,
             limit=None if settings.telegram_local else CLOUD_LIMIT,
             keys=restoring.keys,

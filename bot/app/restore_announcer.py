@@ -16,9 +16,8 @@ from bot.services.concurrency.nursery import settled
 from bot.services.contracts.destination import Notice, NoticeButton, Outcome
 from bot.services.delivery.notices import NoticeSender
 from bot.services.files.under_way import RunsUnderWay
-from bot.services.restore.cli_restores import forget_cli_restore, reported_cli_restores
-from bot.services.restore.pending import forget_cut_off, untold_cut_off
-from bot.services.restore_chat.confirmed import confirmed_left, forget_confirmed
+from bot.services.restore.untold import BY_HAND, CUT_OFF, forget_by_hand
+from bot.services.restore_chat.confirmed import CONFIRMED
 from bot.services.restore_chat.pending_plans import Requester
 from bot.texts import restoring as restoring_texts
 
@@ -78,7 +77,7 @@ class RestoreAnnouncer:
     async def _tell_once(self) -> bool:
         """Tell what has yet to be told; return whether somebody has heard it, or there was nothing."""
         catalogue = self._catalogue
-        pending = await untold_cut_off(catalogue)
+        pending = await CUT_OFF.get(catalogue)
         if pending is not None:
             from bot.handlers.restore_buttons import undo_cut_off  # noqa: PLC0415 - it imports aiogram
 
@@ -88,24 +87,24 @@ class RestoreAnnouncer:
             if not await self._tell(notice.html, buttons=notice.buttons):
                 return False
             await self._put_screen_right(notice)
-            await forget_cut_off(catalogue)
-        for word in await reported_cli_restores(catalogue):
+            await CUT_OFF.forget(catalogue)
+        for word in await BY_HAND.get(catalogue) or ():
             if not await self._tell(restoring_texts.announce_cli_restore(word, self._timezone)):
                 return False
             self._news()
-            await forget_cli_restore(catalogue, word)
+            await forget_by_hand(catalogue, word)
         return True
 
     async def _put_screen_right(self, notice: Notice) -> None:
         """Let the message in which the restore was followed say how it ended, where it still says "running"."""
-        confirmed = await confirmed_left(self._catalogue)
+        confirmed = await CONFIRMED.get(self._catalogue)
         if confirmed is None or ((run := self._under_way.here) is not None and run.is_restore):
             return
         if confirmed.message_id:
             recipient = Recipient(chat_id=confirmed.chat_id)
             with suppress(Outcome):  # deleted, or not to be edited any more: the word about it has arrived
                 await self._notifier.edit(recipient, confirmed.message_id, notice)
-        await forget_confirmed(self._catalogue)
+        await CONFIRMED.forget(self._catalogue)
 
     async def _tell(
         self, html: str, *, besides: Requester | None = None, buttons: tuple[NoticeButton, ...] = ()

@@ -21,8 +21,7 @@ from bot.services.backup.startup import open_store
 from bot.services.concurrency.nursery import Nursery, race
 from bot.services.files.locks import ServiceLock
 from bot.services.manager import Courier
-from bot.services.restore.cli_restores import reported_cli_restores
-from bot.services.restore.pending import untold_cut_off
+from bot.services.restore.untold import BY_HAND, CUT_OFF
 from bot.services.status.status import HEARTBEAT_EVERY
 
 TELL_ONCE_WITHIN = 30.0
@@ -151,7 +150,7 @@ class Service:
         await self.look_for_news()
         await self.courier.restores.sweep()
         await self.courier.restores.settle()
-        if await untold_cut_off(self.courier.catalogue) is not None:  # whoever has put it in order
+        if await CUT_OFF.get(self.courier.catalogue) is not None:  # whoever has put it in order
             self._begin("restores elsewhere", self.parts.announcer.tell_of_others())
         await self.parts.planned.follow()
 
@@ -161,7 +160,7 @@ class Service:
         if seen != self._seen_version:
             self._seen_version = seen
             self.courier.ledger.nudge()
-            if await reported_cli_restores(self.courier.catalogue):
+            if await BY_HAND.get(self.courier.catalogue):
                 self._begin("restores elsewhere", self.parts.announcer.tell_of_others())
             self.courier.maintenance.nudge()
             self.courier.alarms.nudge()

@@ -16,8 +16,8 @@ import pytest
 
 from bot.demo.stand_in.calls import Call
 from bot.models import BackupState, PendingOutcome, Trigger
-from bot.services.restore.pending import untold_cut_off
-from bot.services.restore_chat.confirmed import confirmed_left
+from bot.services.restore.untold import CUT_OFF
+from bot.services.restore_chat.confirmed import CONFIRMED
 from tests.world import faults
 from tests.world.clock import HeldClock, until
 from tests.world.databases import rows_in
@@ -166,7 +166,7 @@ async def test_a_shutdown_in_the_middle_brings_everything_back(town: Town) -> No
     for person in (town.ann, town.ben):
         await person.wait_for(lambda m: "A restore by Ann (11)" in m.text and "as it was" in m.text, since=0)
     await town.start()
-    assert await untold_cut_off(town.service.courier.catalogue) is None
+    assert await CUT_OFF.get(town.service.courier.catalogue) is None
     await confirmed(town.ann, await planned(town.ann, backup_id))
 
 
@@ -262,13 +262,13 @@ async def test_killed_before_its_journal_the_end_is_told_and_the_screen_put_righ
     shown = await town.ann.wait_for(lambda m: m.id == screen.message_id and "cut off" in m.text, since=0)
     assert "Restore running" not in shown.text
     await until(lambda: _forgotten(town))
-    assert await confirmed_left(town.service.courier.catalogue) is None
+    assert await CONFIRMED.get(town.service.courier.catalogue) is None
     await confirmed(town.ann, await planned(town.ann, backup_id))
     await until(lambda: _nothing_confirmed(town))
 
 
 async def _nothing_confirmed(town: Town) -> bool:
-    return await confirmed_left(town.service.courier.catalogue) is None
+    return await CONFIRMED.get(town.service.courier.catalogue) is None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
@@ -284,7 +284,8 @@ async def test_news_of_a_cut_off_restore_outlive_a_telegram_that_is_down(town: T
     rule = town.api.inject(faults.server_error(), "sendMessage", when=is_news, times=None)
     await town.start()
     await rule.struck(6)  # three attempts for each of two admins
-    pending = await untold_cut_off(town.service.courier.catalogue)
+    pending = await CUT_OFF.get(town.service.courier.catalogue)
+    assert pending is not None
     assert dict(pending.databases)["notes.db"] in (PendingOutcome.OLD, PendingOutcome.NEW)
     await town.stop()
     rule.cancel()
@@ -295,7 +296,7 @@ async def test_news_of_a_cut_off_restore_outlive_a_telegram_that_is_down(town: T
 
 
 async def _forgotten(town: Town) -> bool:
-    return await untold_cut_off(town.service.courier.catalogue) is None
+    return await CUT_OFF.get(town.service.courier.catalogue) is None
 
 
 async def test_a_restore_journal_that_can_not_be_read_stands_in_the_status(town: Town) -> None:

@@ -20,11 +20,11 @@ from bot.cli.sources import Wanted, open_source
 from bot.errors import RestoreRefusedError
 from bot.models import RestorePlan
 from bot.services.concurrency.abort import Abort
-from bot.services.restore.cli_restores import report_cli_restore
 from bot.services.restore.context import Prepared
 from bot.services.restore.pending import cut_off_restores
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import parse_instant
+from bot.services.restore.untold import report_by_hand
 from bot.services.sealing.keys import Keys
 
 _HOW_ON = "This is the plan; nothing was changed."
@@ -119,7 +119,7 @@ def command(  # noqa: PLR0917 - typer reads the options from the signature
             with output.progress(quiet=json) as report:
                 result = await restorer.restore(prepared, requested_by="the command line", abort=abort, report=report)
             if plan.folder is None:
-                await report_cli_restore(context.catalogue, plan, result, undo=undo)
+                await report_by_hand(context.catalogue, plan, result, undo=undo)
             output.print_result(result, json=json, printed=lambda: print_restored(result))
 
     asyncio.run(work())

@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
-from typing import ParamSpec, TypeVar
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import settled
@@ -53,6 +54,12 @@ async def run_to_end(work: Callable[[], T], *, stop: Callable[[], object]) -> T:
     future = asyncio.get_running_loop().run_in_executor(executor, work)
     executor.shutdown(wait=False)
     return await settled(future, stop=stop)
+
+
+async def run_checked(work: Callable[..., T], *args: Any, abort: Abort) -> T:
+    """Do as `run_to_end` with work that is given a `check` to call between two pieces: it raises once it is to stop."""
+    own = Abort(parent=abort)
+    return await run_to_end(partial(work, *args, check=own.check), stop=own.set)
 
 
 def require_descriptors() -> None:

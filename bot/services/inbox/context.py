@@ -11,7 +11,7 @@ from bot.services.contracts.chats import Chats
 from bot.services.fetch.recognition import CLOUD_LIMIT
 from bot.services.files.store import Store
 from bot.services.restore.volumes import MAX_VOLUMES
-from bot.services.restore_chat.session import RestoreSessions
+from bot.services.restore_chat.offers import Offers
 from bot.services.sealing.keys import NO_KEYS, Keys
 
 
@@ -27,7 +27,7 @@ class InboxContext:
     chats: Chats
     store: Store
     catalogue: Catalogue
-    restores: RestoreSessions
+    offers: Offers
     clock: Clock
     limit: int | None = CLOUD_LIMIT
     keys: Keys = NO_KEYS

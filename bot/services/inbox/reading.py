@@ -77,7 +77,7 @@ async def prove(
     report(RestoreProgress(stage=RestoreStage.READ, total=total, detail=files[0].name))
     sha256 = await run_to_end(lambda: sha256_of(*files, check=abort.check), stop=abort.set)
     backup = await context.catalogue.backups.with_sha256(sha256)
-    source = RestoreSource(files=tuple(files), backup=backup)
+    source = RestoreSource(files=tuple(files), backup=backup, in_order=True)
     async with private_folder(context.store.work) as temp:
         # A volume that was damaged on its way can be sent again; of an archive in one piece, what is sound is all.
         alone = len(files) == 1

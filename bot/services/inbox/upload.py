@@ -87,7 +87,7 @@ class Upload:
     @property
     def in_use(self) -> bool:
         """Whether somebody still needs it: a job, or a restore."""
-        return self.busy or (bool(self._view.offer) and self._context.restores.holds(self._view.offer))
+        return self.busy or (bool(self._view.offer) and self._context.offers.holds(self._view.offer))
 
     @property
     def bytes(self) -> int:
@@ -283,7 +283,7 @@ class Upload:
             if offered == self._view.offer:
                 await self.close(UploadEnd.RELEASED)
 
-        offered = self._context.restores.offer(
+        offered = self._context.offers.offer(
             source,
             admin_id=self.admin_id,
             label=f"backup {contents.backup.id}" if contents.backup else contents.name,
@@ -297,4 +297,4 @@ class Upload:
         offered = self._view.offer
         self._view = replace(self._view, offer="")
         if offered:
-            self._context.restores.withdraw(offered)
+            self._context.offers.withdraw(offered)

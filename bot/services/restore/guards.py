@@ -5,21 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from bot.errors import RestoreError, RestoreRefusedError
 from bot.models import CheckMethod, Database, DatabaseChange, InUse, RestoreMethod, TargetState, Verdict
 from bot.services.concurrency.abort import Abort
-from bot.services.concurrency.nursery import side_by_side
-from bot.services.concurrency.threads import run_to_end
+from bot.services.concurrency.threads import run_checked, run_to_end
 from bot.services.files.private_file import sha256_of
 from bot.services.files.store import create_private_folder
 from bot.services.restore.context import Prepared
-from bot.services.restore.in_use import who_uses
+from bot.services.restore.in_use import named, who_uses
 from bot.services.restore.incoming import Incoming, Intake
-from bot.services.restore.private_copy import fingerprint_of
-from bot.services.snapshot.check import check_snapshot
+from bot.services.restore.private_copy import examine
 from bot.services.snapshot.snapshot import take_snapshot
 
 
@@ -50,9 +47,8 @@ def require_target(change: DatabaseChange, *, force: bool) -> None:
         raise RestoreRefusedError(f"{target} {what}, unlike when the plan was made.", hint="Make a new plan.")
     in_use, by = who_uses(target)
     if in_use is InUse.OPEN:
-        who = f" by {', '.join(by)}" if by else ""
         raise RestoreRefusedError(
-            f"{target} can't be replaced: it is open{who}.", hint="Stop its application, then restore."
+            f"{target} can't be replaced: it is open{named(by)}.", hint="Stop its application, then restore."
         )
     if in_use is InUse.UNKNOWN and there and not force:
         raise RestoreRefusedError(
@@ -64,8 +60,7 @@ def require_target(change: DatabaseChange, *, force: bool) -> None:
 async def require_unchanged(intake: Intake, abort: Abort) -> None:
     """See that the private copies are still what was checked. Raises `RestoreRefusedError`, `AbortedError`."""
     for one in intake.databases:
-        read = partial(sha256_of, one.snapshot.file, check=abort.check)
-        if await run_to_end(read, stop=abort.set) != one.sha256:
+        if await run_checked(sha256_of, one.snapshot.file, abort=abort) != one.sha256:
             raise RestoreRefusedError(f"The private copy of {one.name} has changed since it was checked.")
 
 
@@ -95,12 +90,8 @@ async def prove_result(
     name = change.name
     database = Database(path=change.target, name=name)
     snapshot = await take_snapshot(database, scratch, busy_timeout=busy_timeout, abort=abort, progress=progress)
-    own = Abort(parent=abort)
-    found, fingerprint = await side_by_side(
-        check_snapshot(snapshot, CheckMethod.QUICK, abort=own, foreign=True),  # it may be what a stranger brought
-        run_to_end(partial(fingerprint_of, snapshot.file, check=own.check), stop=own.set),
-        stop=own.set,
-    )
+    # It may be what a stranger brought.
+    found, fingerprint = await examine(snapshot, CheckMethod.QUICK, abort=abort, foreign=True)
     await asyncio.to_thread(snapshot.file.unlink)
     damaged_before = incoming.report.verdict is Verdict.DAMAGED  # an undo brings back what there was
     if found.verdict is Verdict.DAMAGED and not damaged_before:

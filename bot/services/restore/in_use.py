@@ -7,6 +7,7 @@ Opening and closing a live file here would drop the locks of every SQLite connec
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from bot.models import InUse
@@ -30,6 +31,11 @@ def who_uses(target: Path) -> tuple[InUse, tuple[str, ...]]:
         return InUse.OPEN, ()
     # On Windows an open file can't be renamed: the restore finds out before it changes anything.
     return InUse.CLOSED if told.get("lease") == "granted" else InUse.UNKNOWN, ()
+
+
+def named(used_by: Sequence[str]) -> str:
+    """Complete "it is open" with the programs that have it open, as far as they are known."""
+    return f" by {', '.join(used_by)}" if used_by else ""
 
 
 def _seen_in_proc(target: Path) -> tuple[str, ...]:

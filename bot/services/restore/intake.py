@@ -30,13 +30,12 @@ from bot.services.files.space import require_space
 from bot.services.files.store import is_archive_name
 from bot.services.restore.contents import Contents, look_into
 from bot.services.restore.incoming import Incoming, Intake, require_claims
-from bot.services.restore.private_copy import fingerprint_of
+from bot.services.restore.private_copy import examine
 from bot.services.restore.sources import RestoreSource
 from bot.services.restore.unpacking import Unpacked, unpack_databases
 from bot.services.restore.volumes import arrange_volumes
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.keys import NO_KEYS, Keys
-from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.sqlite_errors import MAGIC
 
 CHECKS_AT_ONCE = 2
@@ -159,7 +158,7 @@ def _one_file(
     """Return the archive as one ZIP, the one that the catalogue vouches for where it does, and how many volumes it came
     in; the same one brought twice counts once.
     """
-    ordered = arrange_volumes(source.files, check=check)
+    ordered = source.files if source.in_order else arrange_volumes(source.files, check=check)
     sha256 = source.backup.archive_sha256 if source.backup is not None else ""
     called, total = bare_name(ordered[0].name), sum(file.stat().st_size for file in ordered)
     if is_sealed(ordered[0]):
@@ -205,14 +204,12 @@ async def _check_all(
             name = snapshot.database.name
             report(RestoreProgress(stage=RestoreStage.CHECK, done=done, total=total, detail=name))
             known = record is not None and record.verdict is Verdict.OK and record.method is CheckMethod.FULL
-            verdict, fingerprint = await side_by_side(
-                check_snapshot(snapshot, CheckMethod.QUICK if vouched and known else method, abort=abort, foreign=True),
-                run_to_end(lambda: fingerprint_of(snapshot.file, check=abort.check), stop=abort.set),
-                stop=abort.set,
+            found = await examine(
+                snapshot, CheckMethod.QUICK if vouched and known else method, abort=abort, foreign=True
             )
             done += snapshot.bytes
             report(RestoreProgress(stage=RestoreStage.CHECK, done=done, total=total, detail=name))
-            return verdict, fingerprint
+            return found
 
     return await side_by_side(*(look(snapshot, record) for snapshot, _, record in unpacked.copies), stop=abort.set)
 

@@ -12,12 +12,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from loguru import logger
-from pydantic import TypeAdapter
 
 from bot.clock import local_and_utc
 from bot.errors import BusyError, CourierError, RestoreError, SnapshotError
 from bot.models import Database, PendingOutcome, PendingRestore, RestoreMethod, Trigger
-from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
 from bot.services.files.locks import RunLock
@@ -36,14 +34,13 @@ from bot.services.restore.journal import (
 from bot.services.restore.late_writes import sweep_parts
 from bot.services.restore.private_copy import fingerprint_of
 from bot.services.restore.replacement import bring_back, is_new, swap_back
+from bot.services.restore.untold import CUT_OFF
 from bot.services.snapshot.snapshot import take_snapshot
 from bot.services.snapshot.source import uri_of
 from bot.services.snapshot.sqlite_faults import FAULTS
 
 SAID_FOR = timedelta(days=7)
 """How long a restore that was cut off is spoken of where no other one follows."""
-
-_ADAPTER = TypeAdapter(PendingRestore)
 
 
 async def pending_restore(context: RestoreContext) -> PendingRestore | None:
@@ -97,22 +94,6 @@ def cut_off_restores(store: Store, now: datetime) -> tuple[str, ...]:
     return tuple(said)
 
 
-async def untold_cut_off(catalogue: Catalogue) -> PendingRestore | None:
-    """Return the restore that was cut off and of which the admins have not heard yet."""
-    text = await catalogue.service.untold()
-    return _ADAPTER.validate_json(text) if text else None
-
-
-async def keep_untold(catalogue: Catalogue, pending: PendingRestore) -> None:
-    """Keep what the admins have to hear."""
-    await catalogue.service.set_untold(_ADAPTER.dump_json(pending).decode())
-
-
-async def forget_cut_off(catalogue: Catalogue) -> None:
-    """Note that they have heard of it."""
-    await catalogue.service.set_untold("")
-
-
 async def _settle(
     context: RestoreContext, journal: RestoreJournal, record: Record, *, in_place: bool
 ) -> PendingRestore:
@@ -138,7 +119,7 @@ async def _settle(
         hint=_hint({what for _, what in outcomes}, record),
         undoable=in_place and any(what is not PendingOutcome.OLD for _, what in outcomes),
     )
-    await keep_untold(context.catalogue, pending)  # first: better told twice than never
+    await CUT_OFF.keep(context.catalogue, pending)  # first: better told twice than never
     await asyncio.to_thread(journal.write, replace(_settled(record, dict(outcomes)), cut_off=pending))
     logger.warning("{}", pending.sentence)
     await context.catalogue.service.audit(record.requested_by, "restore cut off", pending.sentence)

@@ -19,6 +19,7 @@ from bot.models import (
 from bot.services.files.space import SPARE_BYTES
 from bot.services.restore.context import RestoreContext
 from bot.services.restore.facts import compare_rows, compare_schemas, facts_of, newer_rows
+from bot.services.restore.in_use import named
 from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.losses import Losses, losses_of
 from bot.services.restore.private_copy import same_content
@@ -77,7 +78,6 @@ def make_plan(
     context: RestoreContext,
     *,
     folder: Path | None,
-    warnings: Sequence[str] = (),
 ) -> RestorePlan:
     """Join the changes to a plan, with the disk space that it takes. Blocking."""
     disks = _disks(changes, work=context.store.work, store=context.store.folder)
@@ -98,13 +98,13 @@ def make_plan(
         folder=folder,
         changes=tuple(changes),
         disks=disks,
-        warnings=(*intake.warnings, *warnings),
+        warnings=intake.warnings,
         obstacles=tuple(short),
     )
 
 
 def _in_use_means(target: Target, method: RestoreMethod, now: DatabaseFacts | None) -> str:
-    by = f" by {', '.join(target.used_by)}" if target.used_by else ""
+    by = named(target.used_by)
     if target.in_use is InUse.CLOSED:
         return "No program has it open."
     if target.in_use is InUse.UNKNOWN:
@@ -198,7 +198,7 @@ def _obstacles(
     if folder is not None and method is RestoreMethod.REPLACE and not force:
         found.append(f"{target.file} exists already, and is not overwritten. Choose an empty folder, or give --force.")
     elif method is RestoreMethod.REPLACE and target.in_use is InUse.OPEN:
-        by = f" by {', '.join(target.used_by)}" if target.used_by else ""
+        by = named(target.used_by)
         found.append(f"{target.file} is broken or missing, and yet open{by}. Stop the application, then restore.")
     elif method is RestoreMethod.REPLACE and target.in_use is InUse.UNKNOWN and not force:
         found.append(

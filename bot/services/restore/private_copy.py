@@ -1,4 +1,4 @@
-"""Reads the header of a private copy, and compares copies page by page. Blocking."""
+"""Reads the header of a private copy, checks it, and compares copies page by page."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
-from bot.models import Database, Snapshot
+from bot.models import CheckMethod, CheckReport, Database, Snapshot
+from bot.services.concurrency.abort import Abort
+from bot.services.concurrency.nursery import side_by_side
+from bot.services.concurrency.threads import run_checked
 from bot.services.files.private_file import PIECE
+from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.sqlite_errors import MAGIC
 
 _HEADER = 100
@@ -23,7 +27,7 @@ _OWN_BYTES = ((18, 20), (24, 28), (40, 44), (92, 100))
 def describe(archive: str, name: str, copy: Path, *, origin: Path, taken_at: datetime) -> Snapshot:
     """Read the header of a private copy (https://www.sqlite.org/fileformat2.html, 1.3); SQLite is not asked yet.
 
-    Raises `UntrustedArchiveError` where it is no database, `DamagedArchiveError` where it is cut short.
+    Blocking. Raises `UntrustedArchiveError` where it is no database, `DamagedArchiveError` where it is cut short.
     """
     size = copy.stat().st_size
     with copy.open("rb") as file:
@@ -58,6 +62,18 @@ def describe(archive: str, name: str, copy: Path, *, origin: Path, taken_at: dat
         user_version=user_version,
         sqlite_version=f"{version // 1_000_000}.{version // 1000 % 1000}.{version % 1000}",
         taken_at=taken_at,
+    )
+
+
+async def examine(
+    snapshot: Snapshot, method: CheckMethod, *, abort: Abort, foreign: bool = False
+) -> tuple[CheckReport, str]:
+    """Check a private copy, and take its fingerprint meanwhile; `foreign` as `check_snapshot` has it."""
+    own = Abort(parent=abort)
+    return await side_by_side(
+        check_snapshot(snapshot, method, abort=own, foreign=foreign),
+        run_checked(fingerprint_of, snapshot.file, abort=own),
+        stop=own.set,
     )
 
 

@@ -26,7 +26,7 @@ from bot.models import (
 )
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import settled, side_by_side
-from bot.services.concurrency.threads import run_to_end
+from bot.services.concurrency.threads import run_checked
 from bot.services.files.locks import RunLock
 from bot.services.files.private_folder import private_folder
 from bot.services.restore.context import Prepared, RestoreContext
@@ -100,15 +100,16 @@ class Restorer:
                     RestoreProgress(stage=RestoreStage.COMPARE, done=len(changes), total=len(targets), detail=one.name)
                 )
                 target = await looks.at(path)
-                compare = partial(plan_change, one, target, folder=folder, force=force, check=own.check)
-                changes.append(await run_to_end(compare, stop=own.set))
+                compare = partial(plan_change, one, target, folder=folder, force=force)
+                changes.append(await run_checked(compare, abort=own))
                 await target.forget_copy()
             intake = replace(
                 intake,
                 source=intake.dated(ZoneInfo(context.timezone)),
                 databases=tuple(one for one, _ in targets),
+                warnings=(*intake.warnings, *left_out),
             )
-            plan = await asyncio.to_thread(make_plan, intake, changes, context, folder=folder, warnings=left_out)
+            plan = await asyncio.to_thread(make_plan, intake, changes, context, folder=folder)
             yield Prepared(plan=plan, intake=intake, scratch=scratch, force=force)
 
     @asynccontextmanager

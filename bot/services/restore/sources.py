@@ -26,13 +26,14 @@ class RestoreSource:
     """What to restore from: archive files (with `backup` where the catalogue vouches for them).
 
     `only` are the databases in it that are sound, () where all are. `note` is what a person should know of how it was
-    chosen.
+    chosen. Volumes that were put `in_order` already are not read and inflated once more for that.
     """
 
     files: tuple[Path, ...]
     backup: Backup | None = None
     only: tuple[str, ...] = ()
     note: str = ""
+    in_order: bool = False
 
 
 def parse_instant(text: str, timezone: ZoneInfo) -> datetime:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from bot.errors import NotFoundError
+from loguru import logger
+
+from bot.errors import AbortedError, CourierError, NotFoundError
 from bot.models import (
     CheckMethod,
     DatabaseChange,
@@ -16,25 +19,23 @@ from bot.models import (
     InUse,
     ReportRestore,
     RestoreMethod,
-    Snapshot,
     TargetState,
     Verdict,
 )
 from bot.services.concurrency.abort import Abort
-from bot.services.concurrency.threads import run_to_end
+from bot.services.concurrency.threads import run_checked
+from bot.services.files.names import folded
 from bot.services.files.private_file import copy_into, create_private, sha256_of
-from bot.services.restore.brought import brought_by
 from bot.services.restore.context import Prepared, RestoreContext
-from bot.services.restore.in_use import who_uses
+from bot.services.restore.in_use import named, who_uses
 from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.intake import take_in
 from bot.services.restore.journal import Record, RecordEntry, RecordState, RestoreJournal, RestorePhase
 from bot.services.restore.plan import make_plan, plan_change
-from bot.services.restore.private_copy import describe, fingerprint_of
+from bot.services.restore.private_copy import describe, examine, fingerprint_of
 from bot.services.restore.replacement import Replacement
 from bot.services.restore.sources import find_source
 from bot.services.restore.targets import Target, known_active, look_at_target
-from bot.services.snapshot.check import check_snapshot
 
 NOT_TOLD_APART = (
     "{} was written to since the restore. What the restore brought is no longer at hand to compare with, so what was"
@@ -54,20 +55,36 @@ async def prepare_undo(context: RestoreContext, scratch: Path, *, abort: Abort, 
     if record is None or record.state not in (RecordState.DONE, RecordState.INTERRUPTED):
         raise NotFoundError("There is no restore to undo.", hint="`sqlite-courier list` shows the backups there are.")
     entries = [entry for entry in record.entries if entry.phase is not RestorePhase.WAITING]
+    intake = await _what_there_was(context, record, entries, scratch, abort=abort, report=report)
+    changes = await _changes(context, record, entries, intake, scratch, abort=abort, report=report)
+    if not changes:
+        raise NotFoundError("The last restore left nothing that can be undone.")
+    plan = await asyncio.to_thread(make_plan, intake, changes, context, folder=None)
+    brought = {one.name for one in intake.databases}
+    takes_back = {entry.name: entry.replacement for entry in entries if entry.replacement and entry.name not in brought}
+    return Prepared(plan=plan, intake=intake, scratch=scratch, takes_back=takes_back, undo_of=record.id)
+
+
+async def _what_there_was(
+    context: RestoreContext,
+    record: Record,
+    entries: Sequence[RecordEntry],
+    scratch: Path,
+    *,
+    abort: Abort,
+    report: ReportRestore,
+) -> Intake:
+    """Take in what goes back into live files: out of the safety copy, or out of a file where that is in no backup."""
     live = [entry for entry in entries if entry.method is RestoreMethod.INTO_LIVE]
-    stored = [entry for entry in live if not entry.kept and entry.old_fingerprint]
-    databases: list[Incoming] = []
-    warnings: list[str] = []
-    backup = None
+    stored = tuple(entry.name for entry in live if not entry.kept and entry.old_fingerprint)
+    databases, warnings, backup = list[Incoming](), list[str](), None
     if stored:
-        origin = await find_source(context.catalogue, context.store.folder, str(record.safety_id))
-        names = tuple(entry.name for entry in stored)
+        source = await find_source(context.catalogue, context.store.folder, str(record.safety_id))
         taken = await take_in(
-            replace(origin, only=names), scratch, check=CheckMethod.QUICK, keys=context.keys, abort=abort, report=report
-        )
-        databases.extend(taken.databases)
-        warnings.extend(taken.warnings)
-        backup = taken.backup
+            replace(source, only=stored), scratch, check=CheckMethod.QUICK, keys=context.keys, abort=abort,
+            report=report,
+        )  # fmt: skip
+        databases, warnings, backup = list(taken.databases), list(taken.warnings), taken.backup
     for entry in live:
         if entry.kept:
             databases.append(await _kept(entry, scratch, context, abort))
@@ -75,80 +92,99 @@ async def prepare_undo(context: RestoreContext, scratch: Path, *, abort: Abort, 
                 warnings.append(f"{entry.name} was damaged before the restore, and will be as damaged again.")
         elif not entry.old_fingerprint:
             warnings.append(f"{entry.name} was an empty file before the restore; it is left as it is now.")
-    intake = Intake(
+    return Intake(
         source=f"what was there before the restore of {record.source}",
         databases=tuple(databases),
         taken_at=record.started_at,
         backup=backup,
+        warnings=tuple(warnings),
     )
-    changes, takes_back = await _changes(context, record, intake, scratch, abort=abort, report=report)
-    if not changes:
-        raise NotFoundError("The last restore left nothing that can be undone.")
-    plan = await asyncio.to_thread(make_plan, intake, changes, context, folder=None, warnings=warnings)
-    return Prepared(plan=plan, intake=intake, scratch=scratch, takes_back=takes_back, undo_of=record.id)
 
 
 async def _changes(
-    context: RestoreContext, record: Record, intake: Intake, scratch: Path, *, abort: Abort, report: ReportRestore
-) -> tuple[list[DatabaseChange], dict[str, Replacement]]:
-    changes: list[DatabaseChange] = []
-    takes_back: dict[str, Replacement] = {}
-    incoming = {one.name: one for one in intake.databases}
-    entries = [entry for entry in record.entries if entry.phase is not RestorePhase.WAITING]
-    targets, written = {}, []
-    for entry in entries:
-        if entry.name not in incoming:
-            continue
-        target = await look_at_target(Path(entry.path), scratch, context, abort=abort)
-        targets[entry.name] = target = known_active(target, context.active)
-        if target.snapshot is not None and not await _is_as_restored(entry, target.snapshot, abort):
-            written.append(entry.name)
-    async with brought_by(context, record, written, scratch, abort=abort, report=report) as brought:
-        for entry in entries:
-            if entry.name in incoming:
-                changes.append(
-                    await _bring_back(
-                        entry, incoming[entry.name], targets[entry.name], written=written, brought=brought, abort=abort
-                    )
-                )
-            elif entry.replacement is not None:
-                takes_back[entry.name] = entry.replacement
-                changes.append(await asyncio.to_thread(_move_back, entry, entry.replacement))
-    return changes, takes_back
-
-
-async def _is_as_restored(entry: RecordEntry, snapshot: Snapshot, abort: Abort) -> bool:
-    own = Abort(parent=abort)
-    found = await run_to_end(partial(fingerprint_of, snapshot.file, check=own.check), stop=own.set)
-    return found == entry.new_fingerprint
-
-
-async def _bring_back(
-    entry: RecordEntry,
-    incoming: Incoming,
-    target: Target,
+    context: RestoreContext,
+    record: Record,
+    entries: Sequence[RecordEntry],
+    intake: Intake,
+    scratch: Path,
     *,
-    written: Sequence[str],
-    brought: Mapping[str, Path],
     abort: Abort,
-) -> DatabaseChange:
-    """Plan one database; what was not written since the restore is no loss."""
-    own = Abort(parent=abort)
-    plan = partial(
-        plan_change,
-        incoming,
-        target,
-        folder=None,
-        force=False,
-        brought=brought.get(entry.name),
-        told_apart=entry.name in brought,
-        check=own.check,
-    )
-    change = await run_to_end(plan, stop=own.set)
-    await target.forget_copy()
-    if entry.name in written and entry.name not in brought and not change.same:
-        return replace(change, warnings=(*change.warnings, NOT_TOLD_APART.format(entry.name)))
-    return change
+    report: ReportRestore,
+) -> list[DatabaseChange]:
+    """Plan each database; what was not written since the restore is no loss."""
+    incoming = {one.name: one for one in intake.databases}
+    targets: dict[str, Target] = {}
+    written: dict[str, str] = {}  # since the restore: names, each with the fingerprint of what the restore brought
+    for entry in entries:
+        if entry.name in incoming:
+            target = await look_at_target(Path(entry.path), scratch, context, abort=abort)
+            targets[entry.name] = known_active(target, context.active)
+            if target.snapshot is not None:
+                found = await run_checked(fingerprint_of, target.snapshot.file, abort=abort)
+                if found != entry.new_fingerprint:
+                    written[entry.name] = entry.new_fingerprint
+    changes: list[DatabaseChange] = []
+    folder = scratch / "brought"
+    await asyncio.to_thread(folder.mkdir, 0o700)
+    try:
+        brought = await _brought(context, record, written, folder, abort=abort, report=report)
+        for entry in entries:
+            name = entry.name
+            if name in incoming:
+                change = await run_checked(
+                    partial(
+                        plan_change,
+                        incoming[name],
+                        targets[name],
+                        folder=None,
+                        force=False,
+                        brought=brought.get(name),
+                        told_apart=name in brought,
+                    ),
+                    abort=abort,
+                )
+                await targets[name].forget_copy()
+                if name in written and name not in brought and not change.same:
+                    change = replace(change, warnings=(*change.warnings, NOT_TOLD_APART.format(name)))
+                changes.append(change)
+            elif entry.replacement is not None:
+                changes.append(await asyncio.to_thread(_move_back, entry, entry.replacement))
+    finally:
+        await asyncio.to_thread(partial(shutil.rmtree, folder, ignore_errors=True))
+    return changes
+
+
+async def _brought(
+    context: RestoreContext,
+    record: Record,
+    wanted: Mapping[str, str],
+    folder: Path,
+    *,
+    abort: Abort,
+    report: ReportRestore,
+) -> Mapping[str, Path]:
+    """Unpack again what the restore brought of these databases, by name, with their fingerprints.
+
+    One that can't be had is left out: its archive is gone, was never catalogued, or holds something else by now.
+    Raises `AbortedError`.
+    """
+    if record.backup_id is None or not wanted:
+        return {}
+    try:
+        source = await find_source(context.catalogue, context.store.folder, str(record.backup_id))
+        known = {folded(database.name) for database in source.backup.databases} if source.backup else set()
+        only = tuple(name for name in wanted if folded(name) in known)
+        if not only:
+            return {}
+        taken = await take_in(
+            replace(source, only=only), folder, check=CheckMethod.QUICK, keys=context.keys, abort=abort, report=report
+        )
+    except AbortedError:
+        raise
+    except (CourierError, OSError) as error:
+        logger.info("what the restore of {} brought can't be compared with: {}", record.source, error)
+        return {}
+    return {one.name: one.snapshot.file for one in taken.databases if wanted.get(one.name) == one.fingerprint}
 
 
 def _move_back(entry: RecordEntry, former: Replacement) -> DatabaseChange:
@@ -156,7 +192,7 @@ def _move_back(entry: RecordEntry, former: Replacement) -> DatabaseChange:
     in_use, by = who_uses(target)
     obstacles = []
     if in_use is InUse.OPEN:
-        obstacles.append(f"{target} is open{f' by {chr(44).join(by)}' if by else ''}. Stop its application, then undo.")
+        obstacles.append(f"{target} is open{named(by)}. Stop its application, then undo.")
     aside = former.set_aside_files()
     if former.existed and not aside:
         obstacles.append(f"{former.aside}, which was set aside, is gone.")
@@ -187,13 +223,13 @@ async def _kept(entry: RecordEntry, scratch: Path, context: RestoreContext, abor
     snapshot = await asyncio.to_thread(
         partial(describe, kept.name, entry.name, copy, origin=Path(entry.path), taken_at=context.clock())
     )
-    report = await check_snapshot(snapshot, CheckMethod.QUICK, abort=abort)
+    report, fingerprint = await examine(snapshot, CheckMethod.QUICK, abort=abort)
     return Incoming(
         name=entry.name,
         snapshot=snapshot,
         report=report,
         sha256=await asyncio.to_thread(sha256_of, copy),
-        fingerprint=await asyncio.to_thread(fingerprint_of, copy),
+        fingerprint=fingerprint,
     )
 
 

@@ -6,17 +6,13 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import TypeAdapter
-
 from bot.errors import CourierError
 from bot.models import PendingOutcome, PendingRestore
 from bot.services.catalogue import Catalogue
 from bot.services.restore.context import RestoreContext
 from bot.services.restore.journal import Record, RecordState, RestoreJournal
-from bot.services.restore.pending import keep_untold, untold_cut_off
+from bot.services.restore.untold import CUT_OFF, Untold
 from bot.services.restore_chat.pending_plans import ConfirmablePlan
-
-_ABOUT = "confirmed restore"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +27,7 @@ class Confirmed:
     message_id: int = 0
 
 
-_ADAPTER = TypeAdapter(Confirmed)
+CONFIRMED = Untold[Confirmed]("confirmed restore", Confirmed)
 
 
 async def note_confirmed(catalogue: Catalogue, pending: ConfirmablePlan, at: datetime) -> None:
@@ -46,18 +42,7 @@ async def note_confirmed(catalogue: Catalogue, pending: ConfirmablePlan, at: dat
         chat_id=chat_id,
         message_id=message_id,
     )
-    await catalogue.service.set_untold(_ADAPTER.dump_json(confirmed).decode(), _ABOUT)
-
-
-async def confirmed_left(catalogue: Catalogue) -> Confirmed | None:
-    """Return the confirmed restore whose end was not told."""
-    text = await catalogue.service.untold(_ABOUT)
-    return _ADAPTER.validate_json(text) if text else None
-
-
-async def forget_confirmed(catalogue: Catalogue) -> None:
-    """Note that its end was told."""
-    await catalogue.service.set_untold("", _ABOUT)
+    await CONFIRMED.keep(catalogue, confirmed)
 
 
 async def settle_confirmed(context: RestoreContext) -> None:
@@ -65,8 +50,8 @@ async def settle_confirmed(context: RestoreContext) -> None:
 
     To be called after `pending_restore`, which sees to a restore that had begun; no restore may be under way.
     """
-    confirmed = await confirmed_left(context.catalogue)
-    if confirmed is None or await untold_cut_off(context.catalogue) is not None:
+    confirmed = await CONFIRMED.get(context.catalogue)
+    if confirmed is None or await CUT_OFF.get(context.catalogue) is not None:
         return
     try:
         record = await asyncio.to_thread(RestoreJournal(context.store.folder).read)
@@ -74,7 +59,7 @@ async def settle_confirmed(context: RestoreContext) -> None:
         return
     if record is not None and (record.started_at < confirmed.at or record.requested_by != confirmed.requested_by):
         record = None  # of an earlier one: this one had written nothing yet
-    await keep_untold(context.catalogue, _end_of(confirmed, record))
+    await CUT_OFF.keep(context.catalogue, _end_of(confirmed, record))
 
 
 def _end_of(confirmed: Confirmed, record: Record | None) -> PendingRestore:

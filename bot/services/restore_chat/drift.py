@@ -9,6 +9,7 @@ from pathlib import Path
 from bot.models import DatabaseChange, DatabaseFacts, InUse, ReportRestore, RestoreMethod, RestoreProgress, RestoreStage
 from bot.services.concurrency.abort import Abort
 from bot.services.restore.context import Prepared, RestoreContext
+from bot.services.restore.in_use import named
 from bot.services.restore.targets import Target, look_at_target
 
 _SHOWN = 3  # tables whose new rows are named
@@ -67,7 +68,7 @@ def _differences(change: DatabaseChange, target: Target) -> list[Difference]:
         return [other(f"{name} is {'empty now' if target.facts is None else 'no longer empty'}.")]
     found = []
     if target.in_use is InUse.OPEN and change.in_use is InUse.CLOSED:
-        by = f" by {', '.join(target.used_by)}" if target.used_by else ""
+        by = named(target.used_by)
         found.append(
             Difference(
                 file=change.target,

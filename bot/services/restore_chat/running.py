@@ -17,7 +17,7 @@ from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import Nursery, race
 from bot.services.files.under_way import RunsUnderWay
 from bot.services.restore.context import RestoreContext
-from bot.services.restore_chat.confirmed import forget_confirmed, note_confirmed
+from bot.services.restore_chat.confirmed import CONFIRMED, note_confirmed
 from bot.services.restore_chat.drift import Difference, changed_since, written_alone
 from bot.services.restore_chat.pending_plans import ConfirmablePlan, Requester
 
@@ -39,18 +39,6 @@ class RestoreListener(Protocol):
     async def failed(
         self, requester: Requester, plan: RestorePlan, error: BaseException, *, also_requester: bool
     ) -> None: ...
-
-
-class SilentListener:
-    """Tells nobody: for processes that don't talk to Telegram."""
-
-    async def restored(self, requester: Requester, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> None:
-        """Say nothing."""
-
-    async def failed(
-        self, requester: Requester, plan: RestorePlan, error: BaseException, *, also_requester: bool
-    ) -> None:
-        """Say nothing."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -142,7 +130,7 @@ class Running:
             await self._catalogue.service.audit(requester.name, action, f"{what}: {sentence}")
         if refused:  # where nothing was touched, nobody else needs to know
             with suppress(CourierError):
-                await forget_confirmed(self._catalogue)
+                await CONFIRMED.forget(self._catalogue)
         else:
             self._say(self._listener.failed(requester, plan, error, also_requester=self._stopping.is_set()))
 
@@ -151,7 +139,7 @@ class Running:
 
         async def say() -> None:
             await words
-            await forget_confirmed(self._catalogue)
+            await CONFIRMED.forget(self._catalogue)
 
         self._words.start(say(), failure="the other admins could not be told of a restore")
 

@@ -73,7 +73,7 @@ class Bench:
             chats=self.scene.chats,
             store=self.store,
             catalogue=self.scene.catalogue,
-            restores=self.restores,
+            offers=self.restores,
             clock=self.scene.clock,
             delay=0.0,
         )

@@ -17,6 +17,7 @@ from bot.errors import AbortedError, RestoreError, RestoreRefusedError
 from bot.models import Database, InUse, RestoreMethod, RestoreProgress, RestoreStage, Trigger
 from bot.services.concurrency.abort import Abort
 from bot.services.restore.in_use import who_uses
+from bot.services.restore.journal import Record, RecordState, RestoreJournal
 from bot.services.restore.sources import RestoreSource
 from bot.services.restore.targets import Configured
 from bot.services.snapshot.databases import Discovery
@@ -447,3 +448,24 @@ def test_a_name_from_a_mac_meets_the_configured_database(tmp_path: Path) -> None
     gone = Discovery(databases=(), missing=())
     pattern = str(tmp_path / "*.db")
     assert Configured(found=gone, patterns=(pattern,), known={str(path): path.name}).find(brought, None) == path
+
+
+async def test_a_restore_whose_end_can_not_be_recorded_is_brought_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the error says is true: everything is as it was before."""
+    bank = make_bank(tmp_path / "bank.db", "wal")
+    rig = Rig(tmp_path, [bank])
+    await rig.back_up()
+    transact(bank, 4)
+    write = RestoreJournal.write
+
+    def write_but_the_end(journal: RestoreJournal, record: Record) -> None:
+        if record.state is RecordState.DONE:
+            raise RestoreError("The restore journal can't be written: it is played so.", rolled_back=True)
+        write(journal, record)
+
+    monkeypatch.setattr(RestoreJournal, "write", write_but_the_end)
+    with pytest.raises(RestoreError, match="Everything is as it was before"):
+        await rig.restore()
+    assert require_sound(bank) == 4
