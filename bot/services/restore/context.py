@@ -11,7 +11,7 @@ from typing import Self
 from bot.clock import Clock
 from bot.config.folders import own_folders
 from bot.config.settings import Settings
-from bot.models import DatabaseChange, RestorePlan, RestoreProgress
+from bot.models import DatabaseChange, RestorePlan
 from bot.services.catalogue import Catalogue
 from bot.services.files.own_folders import NOTHING_OWN, OwnFolders
 from bot.services.files.store import Store
@@ -19,7 +19,6 @@ from bot.services.restore.incoming import Incoming, Intake
 from bot.services.restore.replacement import Replacement
 from bot.services.sealing.keys import NO_KEYS, Keys, Seal
 
-Report = Callable[[RestoreProgress], None]
 StepHook = Callable[[str], None]
 
 

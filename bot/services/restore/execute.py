@@ -31,7 +31,7 @@ from bot.services.restore.guards import prove_result, require_target
 from bot.services.restore.in_use import who_uses
 from bot.services.restore.incoming import Incoming
 from bot.services.restore.journal import Record, RecordEntry, RecordState, RestoreJournal, RestorePhase
-from bot.services.restore.late_writes import DETAIL
+from bot.services.restore.kept_copies import DETAIL
 from bot.services.restore.live import LiveCopy
 from bot.services.restore.replacement import (
     Replacement,
@@ -41,7 +41,7 @@ from bot.services.restore.replacement import (
     put_in_place,
     swap_back,
 )
-from bot.services.restore.safety_copies import SafetyCopies
+from bot.services.restore.safety import SafetyCopies
 
 T = TypeVar("T")
 

@@ -31,7 +31,7 @@ from bot.services.restore.journal import (
     RestoreJournal,
     RestorePhase,
 )
-from bot.services.restore.late_writes import sweep_parts
+from bot.services.restore.kept_copies import sweep_parts
 from bot.services.restore.private_copy import fingerprint_of
 from bot.services.restore.replacement import bring_back, is_new, swap_back
 from bot.services.restore.untold import CUT_OFF

@@ -36,7 +36,7 @@ from bot.services.restore.intake import take_in
 from bot.services.restore.journal import IN_PLACE, TO_FOLDER, RecordState, RestoreJournal
 from bot.services.restore.pending import pending_restore
 from bot.services.restore.plan import make_plan, plan_change
-from bot.services.restore.safety_copies import SafetyCopies
+from bot.services.restore.safety import SafetyCopies
 from bot.services.restore.sources import RestoreSource, found_damaged
 from bot.services.restore.targets import Configured, LooksAhead, choose_targets
 from bot.services.restore.undo import prepare_undo
@@ -45,7 +45,9 @@ from bot.services.restore.undo import prepare_undo
 class Restorer:
     """Plans restores and does them. One instance serves any number of them, one after the other.
 
-    `configured` are the live files that a restore in place may write.
+    The way of each: its source is taken in and planned (`prepare`); once the plan was agreed to, it is executed and
+    checked, and all is brought back where anything fails (`restore`). `configured` are the live files that a restore in
+    place may write.
     """
 
     def __init__(self, context: RestoreContext, configured: Configured) -> None:

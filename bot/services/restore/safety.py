@@ -1,15 +1,18 @@
-"""Takes the safety copy: copies and checks what a restore will replace, catalogued as a pinned backup."""
+"""Copies what a restore is about to replace, and stores it as a pinned backup: what is committed late as well."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from bot.errors import RestoreRefusedError, SnapshotError
+from loguru import logger
+
+from bot.errors import CourierError, RestoreRefusedError, SnapshotError
 from bot.models import (
     Backup,
     CheckMethod,
@@ -17,6 +20,7 @@ from bot.models import (
     Compression,
     Database,
     DatabaseChange,
+    ReportRestore,
     RestoreProgress,
     RestoreStage,
     SkipReason,
@@ -27,17 +31,16 @@ from bot.models import (
 from bot.services.archive.snapshots import ArchivePlan, SnapshotArchive
 from bot.services.catalogue import record_stored, recorded
 from bot.services.concurrency.abort import Abort
-from bot.services.concurrency.nursery import side_by_side
+from bot.services.concurrency.nursery import Nursery
 from bot.services.concurrency.threads import run_to_end
-from bot.services.files.private_file import copy_into, create_private, removed_on_failure, to_the_disk
-from bot.services.files.store import create_private_folder
-from bot.services.restore.context import Report, RestoreContext
-from bot.services.restore.private_copy import fingerprint_of
+from bot.services.restore.context import RestoreContext
+from bot.services.restore.journal import RestoreJournal
+from bot.services.restore.kept_copies import copy_late, keep_damaged, remove_files
+from bot.services.restore.private_copy import describe, examine
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.snapshot import take_snapshot
 
-KEPT_FOLDER = "before-restore"
-"""Where copies of damaged databases are kept: they are no backups, and yet all that is left of what was there."""
+Checked = tuple[Snapshot, CheckReport]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,110 +56,224 @@ class SafetyCopy:
     journal_mode: str
     kept: str = ""
     late: bool = False  # taken anew, of what its application wrote meanwhile
-    checked: tuple[Snapshot, CheckReport] | None = None
+    checked: Checked | None = None
 
 
-async def take_safety_copies(
-    context: RestoreContext, changes: Sequence[DatabaseChange], room: Path, *, abort: Abort, report: Report
-) -> tuple[SafetyCopy, ...]:
-    """Copy the targets that will be written to, by the recipe of backups; `store_safety_copies` makes a backup of them.
+class SafetyCopies:
+    """The safety copies of one restore, by the name of the database, and the pinned backup that is made of them.
 
-    A hot journal of a crashed application is rolled back by it. The check is the quick one: a safety copy keeps what
-    there was, and compares no index with its table. What fails it is kept as a plain file. Raises
-    `RestoreRefusedError`, `AbortedError`; nothing was changed then.
+    `changes` are those of live files. `backup` is there once it is stored, which goes on beside the copying.
     """
-    copies: list[SafetyCopy] = []
-    for change in changes:
-        report(RestoreProgress(stage=RestoreStage.SAFETY, detail=change.name))
+
+    def __init__(
+        self,
+        context: RestoreContext,
+        changes: Sequence[DatabaseChange],
+        journal: RestoreJournal,
+        *,
+        requested_by: str,
+        abort: Abort,
+        report: ReportRestore,
+    ) -> None:
+        self.changes = tuple(changes)
+        self.copies: dict[str, SafetyCopy] = {}
+        self.backup: Backup | None = None
+        self._context, self._journal, self._requested_by = context, journal, requested_by
+        self._abort, self._report = abort, report
+        self._nursery = Nursery()
+        self._storing: asyncio.Task[Backup] | None = None
+        self._stop_storing = Abort(parent=abort)
+        self._waited_for = False  # nothing else is done meanwhile
+        self._loop = asyncio.get_running_loop()
+
+    async def take(self, scratch: Path) -> None:
+        """Copy the live files by the recipe of backups.
+
+        A hot journal of a crashed application is rolled back by it. The check is the quick one: a safety copy keeps
+        what there was, and compares no index with its table. What fails it is kept as a plain file. Raises
+        `RestoreRefusedError`, `AbortedError`; nothing was changed then.
+        """
+        for change in self.changes:
+            self.copies[change.name] = await self._take(change, scratch)
+
+    async def _take(self, change: DatabaseChange, scratch: Path) -> SafetyCopy:
+        def tell(done: int, total: int) -> None:
+            self._report(RestoreProgress(stage=RestoreStage.SAFETY, done=done, total=total, detail=change.name))
+
+        tell(0, 0)
         try:
             snapshot = await take_snapshot(
                 Database(path=change.path, name=change.name),
-                room,
-                busy_timeout=context.busy_timeout,
-                abort=abort,
-                progress=lambda done, total, name=change.name: report(  # type: ignore[misc]
-                    RestoreProgress(stage=RestoreStage.SAFETY, done=done, total=total, detail=name)
-                ),
+                scratch,
+                busy_timeout=self._context.busy_timeout,
+                abort=self._abort,
+                progress=tell,
                 allow_journal_recovery=True,
-                clock=context.clock,
+                clock=self._context.clock,
             )
         except SnapshotError as error:
-            if error.reason is not SkipReason.EMPTY:
-                raise RestoreRefusedError(
-                    f"No safety copy of {change.name} can be made, so it is not touched: {error.sentence}",
-                    hint=error.hint,
-                ) from error
-            copies.append(await asyncio.to_thread(_of_nothing, change.name, room))
-            continue
-        own = Abort(parent=abort)
-        verdict, fingerprint = await side_by_side(
-            check_snapshot(snapshot, CheckMethod.QUICK, abort=own),
-            run_to_end(partial(fingerprint_of, snapshot.file, check=own.check), stop=own.set),
-            stop=own.set,
+            if error.reason is SkipReason.EMPTY:  # there is an empty database to go back to
+                file = scratch / f"empty-{secrets.token_hex(4)}.db"
+                await asyncio.to_thread(file.touch, 0o600)
+                return SafetyCopy(name=change.name, file=file, fingerprint="", journal_mode="delete")
+            raise RestoreRefusedError(
+                f"No safety copy of {change.name} can be made, so it is not touched: {error.sentence}", hint=error.hint
+            ) from error
+        verdict, fingerprint = await examine(snapshot, CheckMethod.QUICK, abort=self._abort)
+        copy = SafetyCopy(
+            name=change.name, file=snapshot.file, fingerprint=fingerprint, journal_mode=snapshot.journal_mode
         )
-        copy = partial(
-            SafetyCopy,
-            name=change.name,
-            file=snapshot.file,
-            fingerprint=fingerprint,
-            journal_mode=snapshot.journal_mode,
+        if verdict.verdict is not Verdict.DAMAGED:
+            return replace(copy, checked=(snapshot, verdict))
+        kept = await run_to_end(partial(keep_damaged, self._context, snapshot), stop=self._abort.set)
+        return replace(copy, kept=str(kept))
+
+    # --- the backup of them --------------------------------------------------------------------------------------
+
+    def begin_storing(self) -> None:
+        """Begin to make a backup of the copies; it goes on beside the copy of the first database."""
+        found = [copy.checked for copy in self.copies.values() if copy.checked is not None]
+        if found:
+            self._storing = self._nursery.start(self._store(found, self._stop_storing))
+
+    async def _store(self, found: Sequence[Checked], abort: Abort) -> Backup:
+        """Store checked copies as a pinned backup. Raises `ArchiveError`, `NoSpaceError`, `AbortedError`."""
+        context, started_at = self._context, self._context.clock()
+        name = await context.store.name_archive(started_at, sealed=context.seal is not None)
+        plan = ArchivePlan(
+            target=context.store.folder / name,
+            created_at=started_at,
+            trigger=Trigger.SAFETY,
+            host=context.host,
+            timezone=context.timezone,
+            compression=Compression.FAST,  # a person waits for the restore behind it
+            seal=context.seal,
         )
-        if verdict.verdict is Verdict.DAMAGED:
-            kept = await run_to_end(partial(_keep, context, snapshot), stop=abort.set)
-            copies.append(copy(kept=str(kept)))
-        else:
-            copies.append(copy(checked=(snapshot, verdict)))
-    return tuple(copies)
 
+        def tell(done: int, total: int) -> None:
+            if self._waited_for:  # or else two stages would be told at once
+                self._report(RestoreProgress(stage=RestoreStage.SAFETY, done=done, total=total, detail=name))
 
-async def store_safety_copies(
-    context: RestoreContext,
-    found: Sequence[tuple[Snapshot, CheckReport]],
-    requested_by: str,
-    abort: Abort,
-    report: Report,
-) -> Backup:
-    """Store checked copies as a pinned backup. Raises `ArchiveError`, `NoSpaceError`, `AbortedError`."""
-    catalogue, started_at = context.catalogue, context.clock()
-    name = await context.store.name_archive(started_at, sealed=context.seal is not None)
-    plan = ArchivePlan(
-        target=context.store.folder / name,
-        created_at=started_at,
-        trigger=Trigger.SAFETY,
-        host=context.host,
-        timezone=context.timezone,
-        compression=Compression.FAST,  # a person waits for the restore behind it
-        seal=context.seal,
-    )
+        backups = context.catalogue.backups
+        record = recorded(
+            context.catalogue, trigger=plan.trigger, requested_by=self._requested_by, started_at=started_at
+        )
+        copies, reports = zip(*found, strict=True)
+        async with record as backup_id, SnapshotArchive(plan, abort=abort) as writing:
+            await writing.take_in(copies, progress=tell)
+            archive, manifest = await writing.complete(reports)
+        await record_stored(context.catalogue, backup_id, archive, manifest)
+        await backups.set_pinned(backup_id, True)
+        await backups.set_note(backup_id, "what was there before a restore")
+        return await backups.get(backup_id)
 
-    def tell(done: int, total: int) -> None:
-        report(RestoreProgress(stage=RestoreStage.SAFETY, done=done, total=total, detail=name))
+    async def stored(self) -> None:
+        """Wait until what is about to be replaced is a backup, which the journal names. Raises what storing it raises.
 
-    record = recorded(catalogue, trigger=plan.trigger, requested_by=requested_by, started_at=started_at)
-    copies, reports = zip(*found, strict=True)
-    async with record as backup_id, SnapshotArchive(plan, abort=abort) as writing:
-        await writing.take_in(copies, progress=tell)
-        archive, manifest = await writing.complete(reports)
-    await record_stored(catalogue, backup_id, archive, manifest)
-    await catalogue.backups.set_pinned(backup_id, True)
-    await catalogue.backups.set_note(backup_id, "what was there before a restore")
-    return await catalogue.backups.get(backup_id)
+        Nothing is replaced before.
+        """
+        if self._storing is None or self.backup is not None:
+            return
+        self._waited_for = True
+        await asyncio.wait([self._storing])
+        self._waited_for = False
+        self.backup = self._storing.result()
+        await self._journal.update(replace(self._journal.record, safety_id=self.backup.id))
+        self._context.on_step("safety copy stored")
 
+    def wait_until_stored(self) -> None:
+        """Do as `stored`, for the thread that copies. Blocking."""
+        asyncio.run_coroutine_threadsafe(self.stored(), self._loop).result()
 
-def _of_nothing(name: str, room: Path) -> SafetyCopy:
-    """Stand in for a target of 0 bytes: an empty database to go back to."""
-    file = room / f"empty-{secrets.token_hex(4)}.db"
-    file.touch(0o600)
-    return SafetyCopy(name=name, file=file, fingerprint="", journal_mode="delete")
+    async def give_up(self) -> None:
+        """Let the storing end before anything is rolled back."""
+        if self._storing is not None:
+            self._stop_storing.set()
+            await asyncio.wait([self._storing])
+            if not self._storing.cancelled():
+                self._storing.exception()  # seen: it is not what failed first, or is what is rolled back for
 
+    # --- what was written after they were taken ------------------------------------------------------------------
 
-def _keep(context: RestoreContext, snapshot: Snapshot) -> Path:
-    """Copy a damaged database to where it stays, and bring it to the disk."""
-    folder = context.store.folder / KEPT_FOLDER
-    create_private_folder(folder)
-    kept = folder / f"{context.clock():%Y%m%d_%H%M%S}-{snapshot.file.stem}.db"
-    out = create_private(kept)
-    with removed_on_failure(kept), out:
-        copy_into(out, snapshot.file)
-        to_the_disk(out)
-    return kept
+    def keep_late(self, change: DatabaseChange, connection: sqlite3.Connection) -> None:
+        """Copy what was committed since the safety copy, while nobody can commit more. Blocking."""
+        file, fingerprint = copy_late(self._context, change, connection, self._abort.check)
+        copy = self.copies[change.name]
+        if fingerprint == copy.fingerprint:
+            remove_files([file])
+            return
+        self.copies[change.name] = replace(copy, file=file, fingerprint=fingerprint, kept=str(file), late=True)
+        record = self._journal.record.with_entry(change.name, kept=str(file), old_fingerprint=fingerprint)
+        self._journal.write(record)
+        self._context.on_step("kept what was written meanwhile")
+
+    def has_late(self, name: str) -> bool:
+        """Tell whether its application wrote to a database after it was copied."""
+        return self.copies[name].late
+
+    def discard_late(self) -> None:
+        """Remove what was kept: it is back where it was. Blocking."""
+        remove_files([copy.file for copy in self.copies.values() if copy.late])
+
+    async def store_late(self) -> tuple[str, ...]:
+        """Catalogue what was written after the safety copy, in place of it; return warnings where that can't be done.
+
+        As long as it is not, the journal knows the files.
+        """
+        late = [str(copy.file) for copy in self.copies.values() if copy.late]
+        if not late:
+            return ()
+        try:
+            stored = await self._store_anew()
+        except (CourierError, OSError) as error:
+            logger.error("the late copies are kept as files: {}", error)
+            return (
+                f"What was written shortly before the restore is in no backup, but kept as {', '.join(late)}: {error}",
+            )
+        if self.backup is not None and stored:
+            record = replace(self._journal.record, safety_id=self.backup.id)
+            for copy in stored:
+                record = record.with_entry(copy.name, kept="")
+            await self._journal.update(record)
+            await asyncio.to_thread(remove_files, [copy.file for copy in stored])
+        return ()
+
+    async def _store_anew(self) -> list[SafetyCopy]:
+        """Store the late copies, with the other safety copies, as the pinned backup of what was there.
+
+        Returns the late ones that are in it, whose files are no longer needed; a damaged one is in no backup.
+        """
+        found, stored = [], []
+        for change in self.changes:
+            copy = self.copies[change.name]
+            if not copy.late:
+                found.extend([copy.checked] if copy.checked else [])
+                continue
+            if not (await asyncio.to_thread(copy.file.stat)).st_size:
+                stored.append(copy)
+                continue
+            snapshot = await asyncio.to_thread(
+                describe,
+                self._context.store.folder.name,
+                change.name,
+                copy.file,
+                origin=change.path,
+                taken_at=self._context.clock(),
+            )
+            snapshot = replace(snapshot, journal_mode=copy.journal_mode)
+            verdict = await check_snapshot(snapshot, CheckMethod.QUICK, abort=Abort())  # the restore is done
+            if verdict.verdict is not Verdict.DAMAGED:
+                found.append((snapshot, verdict))
+                stored.append(copy)
+        if not stored or not found:
+            return []
+        self._waited_for = True
+        backup = await self._store(found, Abort())
+        if self.backup is not None:
+            backups = self._context.catalogue.backups
+            await backups.set_pinned(self.backup.id, False)
+            await backups.set_note(
+                self.backup.id, f"shortly before a restore; backup {backup.id} has all of it and more"
+            )
+        self.backup = backup
+        return stored

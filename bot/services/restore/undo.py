@@ -221,7 +221,7 @@ async def _kept(entry: RecordEntry, scratch: Path, context: RestoreContext, abor
         raise NotFoundError(f"{kept}, the copy of {entry.name} before the restore, is gone.")
     await asyncio.to_thread(_copy, kept, copy)
     snapshot = await asyncio.to_thread(
-        partial(describe, kept.name, entry.name, copy, origin=Path(entry.path), taken_at=context.clock())
+        describe, kept.name, entry.name, copy, origin=Path(entry.path), taken_at=context.clock()
     )
     report, fingerprint = await examine(snapshot, CheckMethod.QUICK, abort=abort)
     return Incoming(

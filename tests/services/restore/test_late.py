@@ -11,8 +11,7 @@ import pytest
 
 from bot.errors import RestoreError
 from bot.models import PendingOutcome, Trigger
-from bot.services.restore.late_writes import DETAIL
-from bot.services.restore.safety import KEPT_FOLDER
+from bot.services.restore.kept_copies import DETAIL, KEPT_FOLDER
 from tests.world.bank import Writer, make_bank
 from tests.world.restore import (
     Rig,
@@ -176,12 +175,12 @@ async def test_killed_before_the_late_copy_is_catalogued_undo_still_has_it(tmp_p
 _KILLED_COPYING = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from bot.services.restore import late_writes
+from bot.services.restore import kept_copies
 from tests.world.restore import Rig
 from tests.world.restore import transact_elsewhere
 
 folder = Path(sys.argv[1])
-late_writes.fingerprint_of = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+kept_copies.fingerprint_of = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 
 def on_step(step):
     if step == "journal written":

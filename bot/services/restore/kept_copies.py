@@ -1,4 +1,4 @@
-"""Copies what an application committed after the safety copy, under the lock that keeps everybody from writing."""
+"""Keeps copies beside the archives: of damaged databases, and of what is committed after the safety copy. Blocking."""
 
 from __future__ import annotations
 
@@ -10,13 +10,23 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from bot.errors import RestoreError
-from bot.models import DatabaseChange
-from bot.services.files.private_file import PART_SUFFIX, create_private, removed_on_failure, sync_folder, sync_path
+from bot.models import DatabaseChange, Snapshot
+from bot.services.files.private_file import (
+    PART_SUFFIX,
+    copy_into,
+    create_private,
+    removed_on_failure,
+    sync_folder,
+    sync_path,
+    to_the_disk,
+)
 from bot.services.files.store import create_private_folder
 from bot.services.restore.context import RestoreContext
 from bot.services.restore.private_copy import fingerprint_of
-from bot.services.restore.safety import KEPT_FOLDER
 from bot.services.snapshot.sqlite_faults import FAULTS, said
+
+KEPT_FOLDER = "before-restore"
+"""They are no backups, and yet all that is left of what was there."""
 
 DETAIL = "Its application wrote to it until the last moment; the safety copy has that too."
 
@@ -29,22 +39,21 @@ _PAGES = 1000  # copied between two looks at the abort flag
 def copy_late(
     context: RestoreContext, change: DatabaseChange, connection: sqlite3.Connection, check: Callable[[], None]
 ) -> tuple[Path, str]:
-    """Copy what `connection` reads, beside the archives, and bring it to the disk. Blocking; the others wait meanwhile.
+    """Copy what `connection` reads, beside the archives, and bring it to the disk. The others wait meanwhile.
 
     Returns the file and its fingerprint. Raises `RestoreError`, and what `check` raises; no file is left then.
     """
-    folder = context.store.folder / KEPT_FOLDER
-    file = folder / f"{context.clock():%Y%m%d_%H%M%S}-{secrets.token_hex(8)}.db"
+    file = _name(context, secrets.token_hex(8))
+    part = file.with_name(file.name + PART_SUFFIX)  # swept after a kill; what has its name is whole
     try:
-        create_private_folder(folder)
-        part = file.with_name(file.name + PART_SUFFIX)  # swept after a kill; what has its name is whole
+        create_private_folder(file.parent)
         create_private(part).close()
         with removed_on_failure(part):
             _copy(connection, part, check)
             sync_path(part)
             fingerprint = fingerprint_of(part, check=check)
             part.rename(file)
-            sync_folder(folder)
+            sync_folder(file.parent)
         return file, fingerprint
     except (OSError, *FAULTS) as error:
         raise RestoreError(
@@ -74,15 +83,30 @@ def _copy(connection: sqlite3.Connection, file: Path, check: Callable[[], None])
         connection.execute("COMMIT")
 
 
+def keep_damaged(context: RestoreContext, snapshot: Snapshot) -> Path:
+    """Copy a damaged database to where it stays, and bring it to the disk. Raises `OSError`."""
+    kept = _name(context, snapshot.file.stem)
+    create_private_folder(kept.parent)
+    out = create_private(kept)
+    with removed_on_failure(kept), out:
+        copy_into(out, snapshot.file)
+        to_the_disk(out)
+    return kept
+
+
+def _name(context: RestoreContext, stem: str) -> Path:
+    return context.store.folder / KEPT_FOLDER / f"{context.clock():%Y%m%d_%H%M%S}-{stem}.db"
+
+
 def sweep_parts(store: Path) -> None:
-    """Remove what a killed process has left half copied; nobody may be restoring. Blocking."""
+    """Remove what a killed process has left half copied; nobody may be restoring."""
     for part in (store / KEPT_FOLDER).glob(f"*{PART_SUFFIX}*"):  # SQLite's own files beside it too
         with suppress(OSError):
             part.unlink()
 
 
 def remove_files(files: Iterable[Path]) -> None:
-    """Remove copies that are no longer needed. Blocking."""
+    """Remove copies that are no longer needed."""
     for file in files:
         with suppress(OSError):
             file.unlink()
