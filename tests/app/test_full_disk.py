@@ -79,7 +79,7 @@ async def test_a_backup_on_a_full_disk_fails_cleanly_and_the_service_recovers(tm
             await town.service.look_for_news()
             await town.service.parts.planned.follow()
             await courier.alarm_loop.deliver()
-        assert not town.service._jobs._failed.done()
+        assert not town.service._failed.done()
         disk.clear()
         result = await courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")
         assert result.backup.state is BackupState.DELIVERED
