@@ -10,7 +10,6 @@ from pathlib import Path
 
 from bot.config.settings import Settings
 from bot.models import (
-    PAUSED,
     Backup,
     DatabaseStatus,
     Heartbeat,
@@ -67,8 +66,7 @@ async def read_status(
     warnings: Sequence[str],
 ) -> Status:
     """Read everything `Backup Status` shows; changes nothing."""
-    heartbeat = await catalogue.service.heartbeat()
-    paused = (await catalogue.service.overrides()).get(PAUSED)
+    heartbeat, paused = await catalogue.service.heartbeat(), plan.paused
     next_run_at = heartbeat.next_run_at if heartbeat is not None and not heartbeat.stopped else None
     state, reason = service_state(heartbeat, paused, now=now, planned=next_run_at is not None)
     latest = await catalogue.backups.latest_run()
