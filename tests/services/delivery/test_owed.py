@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from bot.models import BackupState, DeliveryState, Recipient, SkippedRecord, SkipReason
+from bot.models import Backup, BackupState, DeliveryState, Recipient, SkippedRecord, SkipReason
 from tests.world import faults
 from tests.world.catalogue import run_sql
 from tests.world.delivery import House, documents
@@ -64,9 +64,8 @@ async def test_background_waits_grow_up_to_an_hour(house: House) -> None:
     assert waits[-1] == 3600
 
 
-async def test_after_a_long_outage_the_newest_goes_first_and_the_older_are_superseded(house: House) -> None:
-    """Three days without Telegram do not end in a flood of old archives."""
-    (ann,) = await house.people(1)
+async def outage(house: House) -> list[Backup]:
+    """Three backups that Telegram was down for; it is an hour after the start of the next process."""
     rule = house.standin.inject(faults.server_error(502, html=True), times=None)
     backups = []
     for _ in range(3):
@@ -75,6 +74,13 @@ async def test_after_a_long_outage_the_newest_goes_first_and_the_older_are_super
     rule.cancel()
     await house.restart()
     house.time.advance(3600)
+    return backups
+
+
+async def test_after_a_long_outage_the_newest_goes_first_and_the_older_are_superseded(house: House) -> None:
+    """Three days without Telegram do not end in a flood of old archives."""
+    (ann,) = await house.people(1)
+    backups = await outage(house)
     async with house.running():
         await until_settled(house)
     assert documents(ann) == [backups[-1].archive_name]
@@ -88,14 +94,7 @@ async def test_everything_can_be_sent_newest_first(house: House) -> None:
     """With OWED=all nothing is superseded."""
     house.settings["owed"] = "all"
     (ann,) = await house.people(1)
-    rule = house.standin.inject(faults.server_error(502, html=True), times=None)
-    backups = []
-    for _ in range(3):
-        backups.append(await house.back_up())
-        await house.delivered(backups[-1])
-    rule.cancel()
-    await house.restart()
-    house.time.advance(3600)
+    backups = await outage(house)
     async with house.running():
         await until_settled(house, 3)
     assert documents(ann) == [backup.archive_name for backup in reversed(backups)]

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from bot.app.service import Service, open_courier
-from bot.config.settings import load_settings
+from bot.config.settings import Settings, load_settings
 from bot.demo.stand_in.state import StoredFile
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
-from bot.models import INFO_NAME, MANIFEST_NAME, Backup, DrillSource, Member, Trigger
+from bot.models import INFO_NAME, MANIFEST_NAME, Backup, Drill, DrillSource, Member, Trigger
 from bot.services.archive.backup_info import build_info
 from bot.services.archive.manifest import build_manifest
 from bot.services.archive.stream import MemberSource
@@ -169,12 +169,11 @@ async def test_everything_the_manifest_claims_is_compared(
         await rehearse(archive.path, room, abort=Abort())
 
 
-async def test_drill_schedule_runs_by_itself(standin: StandIn, ann: Person, tmp_path: Path) -> None:
-    """A test-restore that was missed while the service was down is made at its start, and pinned."""
-    source = make_database(tmp_path / "shop.db")
+async def missed(standin: StandIn, folder: Path) -> tuple[Settings, Drill]:
+    """Let a service be down since its last test-restore, a year ago."""
     env = write_env(
-        tmp_path, [source], BOT_TOKEN=standin.bot().token, TELEGRAM_API=standin.url, ADMIN_IDS="11",
-        SCHEDULE="0 0 1 1 *", DRILL_SCHEDULE="* * * * *",
+        folder, [make_database(folder / "shop.db")], BOT_TOKEN=standin.bot().token, TELEGRAM_API=standin.url,
+        ADMIN_IDS="11", SCHEDULE="0 0 1 1 *", DRILL_SCHEDULE="* * * * *",
     )  # fmt: skip
     settings = load_settings(env)
     async with open_courier(settings, deliver=True) as courier:
@@ -182,6 +181,12 @@ async def test_drill_schedule_runs_by_itself(standin: StandIn, ann: Person, tmp_
         first = await courier.drills.drill_newest()
         old = replace(first, at=first.at.replace(year=first.at.year - 1))
         await courier.catalogue.drills.record(old)
+    return settings, old
+
+
+async def test_drill_schedule_runs_by_itself(standin: StandIn, ann: Person, tmp_path: Path) -> None:
+    """A test-restore that was missed while the service was down is made at its start, and pinned."""
+    settings, old = await missed(standin, tmp_path)
     async with Service.started(settings) as service, asyncio.timeout(20):
         while (newest := await service.courier.catalogue.drills.last()) == old:
             await asyncio.sleep(0.02)
@@ -202,17 +207,7 @@ async def test_a_damaged_database_in_a_sound_archive_is_found(courier: Courier, 
 
 async def test_a_shutdown_does_not_wait_for_a_drill_that_waits(standin: StandIn, ann: Person, tmp_path: Path) -> None:
     """A test-restore that is waiting for Telegram to come back is broken off, and leaves neither record nor copy."""
-    source = make_database(tmp_path / "shop.db")
-    env = write_env(
-        tmp_path, [source], BOT_TOKEN=standin.bot().token, TELEGRAM_API=standin.url, ADMIN_IDS="11",
-        SCHEDULE="0 0 1 1 *", DRILL_SCHEDULE="* * * * *",
-    )  # fmt: skip
-    settings = load_settings(env)
-    async with open_courier(settings, deliver=True) as courier:
-        await back_up(courier)
-        first = await courier.drills.drill_newest()
-        old = replace(first, at=first.at.replace(year=first.at.year - 1))
-        await courier.catalogue.drills.record(old)
+    settings, old = await missed(standin, tmp_path)
     # In the place of a whole getFile: its answer never comes, and nobody opens the gate before the service has ended.
     gate = standin.hold("getFile")
     async with asyncio.timeout(25):

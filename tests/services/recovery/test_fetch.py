@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -137,47 +138,41 @@ async def test_the_space_is_checked_before(scene: Scene, tmp_path: Path) -> None
     assert scene.standin.calls_of("getFile") == []
 
 
-async def test_a_local_server_s_files_are_read_where_they_lie(tmp_path: Path, make_bot: MakeBot) -> None:
-    """A Bot API server of one's own names a path on this machine instead of a URL."""
+@pytest.fixture
+async def local(tmp_path: Path) -> AsyncIterator[Scene]:
+    """A machine beside a Bot API server of one's own."""
     async with StandIn(local=True) as api:
         api.create_bot_token()
         scene = await Scene(api, tmp_path).open()
-        scene.chats = TelegramChat(make_bot(api, is_local=True))
-        try:
-            point = await point_of(scene)
-            archive = await fetch(scene, point, tmp_path)
-            assert sha256(archive.read_bytes()).hexdigest() == point.sha256
-            assert api.calls_of("download") == []
-        finally:
-            await scene.close()
+        yield scene
+        await scene.close()
 
 
-async def test_a_local_server_that_is_not_said_to_be_one(tmp_path: Path) -> None:
+async def test_a_local_server_s_files_are_read_where_they_lie(local: Scene, tmp_path: Path, make_bot: MakeBot) -> None:
+    """It names a path on this machine instead of a URL."""
+    local.chats = TelegramChat(make_bot(local.standin, is_local=True))
+    point = await point_of(local)
+    archive = await fetch(local, point, tmp_path)
+    assert sha256(archive.read_bytes()).hexdigest() == point.sha256
+    assert local.standin.calls_of("download") == []
+
+
+async def test_a_local_server_that_is_not_said_to_be_one(local: Scene, tmp_path: Path) -> None:
     """It names a path and offers no download: which setting is missing is said, and not "404"."""
-    async with StandIn(local=True) as api:
-        api.create_bot_token()
-        scene = await Scene(api, tmp_path).open()
-        try:
-            with pytest.raises(UnreachableError, match="set TELEGRAM_LOCAL=true"):
-                await fetch(scene, await point_of(scene), tmp_path)
-        finally:
-            await scene.close()
+    with pytest.raises(UnreachableError, match="set TELEGRAM_LOCAL=true"):
+        await fetch(local, await point_of(local), tmp_path)
 
 
-async def test_a_file_that_is_shorter_than_announced_is_not_taken(tmp_path: Path, make_bot: MakeBot) -> None:
+async def test_a_file_that_is_shorter_than_announced_is_not_taken(
+    local: Scene, tmp_path: Path, make_bot: MakeBot
+) -> None:
     """Where no connection can break, as with a local server's files, the bytes that came are counted all the same."""
-    async with StandIn(local=True) as api:
-        api.create_bot_token()
-        scene = await Scene(api, tmp_path).open()
-        scene.chats = TelegramChat(make_bot(api, is_local=True))
-        try:
-            point = await point_of(scene)
-            last = scene.archives()[-1].path
-            last.write_bytes(last.read_bytes()[:-1])
-            with pytest.raises(UnreachableError, match="ended after 499,999 of 500,000 bytes"):
-                await fetch(scene, point, tmp_path)
-        finally:
-            await scene.close()
+    local.chats = TelegramChat(make_bot(local.standin, is_local=True))
+    point = await point_of(local)
+    last = local.archives()[-1].path
+    last.write_bytes(last.read_bytes()[:-1])
+    with pytest.raises(UnreachableError, match="ended after 499,999 of 500,000 bytes"):
+        await fetch(local, point, tmp_path)
 
 
 def test_what_to_mount_is_said_without_the_token() -> None:
