@@ -33,7 +33,6 @@ from bot.handlers.own import build_own_router
 from bot.handlers.preferences import build_preferences_router
 from bot.handlers.restore import LiveRestores, build_restore_router
 from bot.handlers.schedule import PROPOSAL_VALID_FOR, ScheduleScreens, build_schedule_router
-from bot.handlers.settings import build_settings_router
 from bot.services.concurrency.tickets import Tickets
 
 if TYPE_CHECKING:
@@ -131,7 +130,6 @@ def _private(patience: float) -> Router:
         build_preferences_router(),
         build_alarm_router(),
         build_inbox_router(),
-        build_settings_router(),
         build_fallback_router(),
     )
     return private

@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
-from aiogram import F, Router
+from aiogram import Router
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery
 from pydantic import Field
@@ -48,29 +48,22 @@ def alarm_buttons(alarm: Alarm) -> tuple[NoticeButton, ...]:
 def build_alarm_router() -> Router:
     """Make the router of the buttons under alarms."""
     router = Router(name="alarms")
-    router.callback_query.register(accept_alarm, OfAlarm.filter(F.answer == Answer.RIGHT))
-    router.callback_query.register(hush_alarm, OfAlarm.filter(F.answer == Answer.LATER))
+    router.callback_query.register(answer_alarm, OfAlarm.filter())
     return router
 
 
-async def accept_alarm(_: CallbackQuery, callback_data: OfAlarm, press: ButtonPress, alarms: Alarms) -> None:
-    """End the alarm for everybody; its message says who did."""
-    try:
-        accepted = await alarms.accept(callback_data.id, actor=press.actor)
-    except NotFoundError:
-        await press.answer(words.OVER_ALREADY, alert=True)
-        return
-    await press.answer(words.ACCEPTED[accepted.kind])
-
-
-async def hush_alarm(
+async def answer_alarm(
     _: CallbackQuery, callback_data: OfAlarm, press: ButtonPress, alarms: Alarms, clock: Clock
 ) -> None:
-    """Remind this admin alone a day from now."""
-    address = Recipient(chat_id=press.chat_id).address
+    """End the alarm for everybody, whose message says who did; or remind this admin alone a day from now."""
     try:
-        await alarms.hush(callback_data.id, address, clock() + HUSHED_FOR, actor=press.actor)
+        if callback_data.answer is Answer.RIGHT:
+            said = words.ACCEPTED[(await alarms.accept(callback_data.id, actor=press.actor)).kind]
+        else:
+            address = Recipient(chat_id=press.chat_id).address
+            await alarms.hush(callback_data.id, address, clock() + HUSHED_FOR, actor=press.actor)
+            said = words.HUSHED
     except NotFoundError:
         await press.answer(words.OVER_ALREADY, alert=True)
         return
-    await press.answer(words.HUSHED)
+    await press.answer(said)

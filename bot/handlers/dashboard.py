@@ -1,4 +1,4 @@
-"""Handles /start, the menus, Backup Status, pause and resume."""
+"""Handles /start, the menus, Backup Status, the list of settings, pause and resume."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from aiogram.types import CallbackQuery, Message, User
 from bot.clock import Clock
 from bot.handlers.commands import offer_commands
 from bot.handlers.drawing import keyboards
-from bot.handlers.drawing.keyboards import Go, Pause, PauseTill, Resume, ScreenName
+from bot.handlers.drawing.keyboards import Go, Pause, PauseTill, Resume, ScreenName, Section, SettingsButton
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
 from bot.services.schedule.timetable import tomorrow_at
 from bot.texts import answers
+from bot.texts import schedule as schedule_texts
 from bot.texts import status as status_texts
 from bot.texts.status import admin_menu, welcome
 
@@ -35,6 +36,7 @@ def build_dashboard_router() -> Router:
     router.callback_query.register(open_admin_menu, Go.filter(F.place == ScreenName.ADMIN))
     router.callback_query.register(open_backup_menu, Go.filter(F.place == ScreenName.MENU))
     router.callback_query.register(open_status, Go.filter(F.place == ScreenName.STATUS))
+    router.callback_query.register(open_settings, SettingsButton.filter(F.section == Section.ALL))
     router.callback_query.register(ask_how_long_to_pause, Go.filter(F.place == ScreenName.PAUSE))
     router.callback_query.register(pause_schedule, Pause.filter())
     router.callback_query.register(pause_schedule, PauseTill.filter())
@@ -70,6 +72,10 @@ async def open_backup_menu(_: CallbackQuery, press: ButtonPress, manager: Manage
 
 async def open_status(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
     await press.draw(await status_screen(manager, timezone), unchanged=answers.UP_TO_DATE)
+
+
+async def open_settings(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
+    await press.draw(Screen(schedule_texts.settings(await manager.status(), timezone), keyboards.settings()))
 
 
 async def ask_how_long_to_pause(_: CallbackQuery, press: ButtonPress) -> None:

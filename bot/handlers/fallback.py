@@ -11,24 +11,16 @@ from aiogram.types import CallbackQuery, Message
 
 from bot.handlers.dashboard import menu_screen
 from bot.handlers.drawing import keyboards
-from bot.handlers.drawing.screen import Albums, ButtonPress, MessageSlot, Screen
+from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
 from bot.services.sealing.keys import secret_keys_in
 from bot.texts import answers
 
 if TYPE_CHECKING:
     from bot.services.manager import Manager
 
-# What people send. Service messages (a pin, a changed timer) are nobody's question.
+# What people send beside files, which are the inbox's. Service messages (a pin, a timer) are nobody's question.
 _FROM_PEOPLE = {
     ContentType.TEXT,
-    ContentType.DOCUMENT,
-    ContentType.PHOTO,
-    ContentType.VIDEO,
-    ContentType.ANIMATION,
-    ContentType.AUDIO,
-    ContentType.VOICE,
-    ContentType.VIDEO_NOTE,
-    ContentType.STICKER,
     ContentType.CONTACT,
     ContentType.LOCATION,
     ContentType.VENUE,
@@ -43,12 +35,10 @@ def build_fallback_router() -> Router:
     router = Router(name="fallback")
 
     @router.message(F.content_type.in_(_FROM_PEOPLE))
-    async def send_something_unknown(message: Message, slot: MessageSlot, albums: Albums) -> None:
-        if not albums.is_new(message):
-            return
+    async def send_something_unknown(message: Message, slot: MessageSlot) -> None:
         words = (message.text or "").split(maxsplit=1)
         text = answers.unknown_message()
-        if secret_keys_in(message.text or message.caption or ""):
+        if secret_keys_in(message.text or ""):
             text = answers.pasted_key()
         elif words and words[0].startswith("/"):
             text = answers.unknown_command(words[0])

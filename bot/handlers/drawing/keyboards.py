@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
@@ -164,9 +164,13 @@ def backup_menu(*, paused: bool) -> InlineKeyboardMarkup:
     )
 
 
-def settings(entries: Iterable[tuple[str, CallbackData]]) -> InlineKeyboardMarkup:
+def settings() -> InlineKeyboardMarkup:
     """Return one button per part of the settings, each under the others."""
-    return keyboard(*([button(label, data)] for label, data in entries), TO_MENU)
+    return keyboard(
+        [button("🗓 Schedule", SettingsButton(section=Section.SCHEDULE))],
+        [button("🔔 My messages", Go(place=ScreenName.MESSAGES))],
+        TO_MENU,
+    )
 
 
 def refreshable(place: ScreenName) -> InlineKeyboardMarkup:
