@@ -28,7 +28,7 @@ from bot.services.alarms.alarms import Alarms
 from bot.services.alarms.apprise import AppriseTarget
 from bot.services.alarms.chat import ChatAlarms
 from bot.services.alarms.checks import AlarmChecks
-from bot.services.alarms.listener import Listener
+from bot.services.alarms.lifecycle import Listener
 from bot.services.alarms.loop import AlarmLoop
 from bot.services.alarms.signals import ClockCheck, ConflictCheck, LocalFilesCheck, NewBotCheck, TokenCheck
 from bot.services.alarms.watchdog import Watchdog

@@ -17,8 +17,7 @@ from datetime import datetime
 
 from bot.clock import Clock
 from bot.models import Alarm, AlarmNotice
-from bot.services.alarms.lifecycle import AlarmStep, fingerprint
-from bot.services.alarms.listener import NotNotifiedError
+from bot.services.alarms.lifecycle import AlarmStep, NotNotifiedError, fingerprint
 
 ANSWERS_WITHIN = 20.0
 """Seconds for one message in all; apprise waits four for a connection and four for an answer, unless told else."""

@@ -11,8 +11,7 @@ from typing import Protocol
 from bot.clock import Clock
 from bot.models import Alarm, AlarmNotice, Recipient
 from bot.services.alarms.alarms import MANY, SHRUNKEN, SKIPPED
-from bot.services.alarms.lifecycle import EDITABLE_FOR, AlarmStep, fingerprint
-from bot.services.alarms.listener import NotNotifiedError
+from bot.services.alarms.lifecycle import EDITABLE_FOR, AlarmStep, NotNotifiedError, fingerprint
 from bot.services.contracts.destination import Notice, NoticeButton, Outcome, Wait
 from bot.services.delivery.notices import NoticeSender
 from bot.services.messages.preferences import Preferences

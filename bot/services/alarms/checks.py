@@ -21,7 +21,7 @@ from bot.models import (
     Trigger,
 )
 from bot.services.alarms.alarms import GONE, MANY, SHRUNKEN, SKIPPED, Alarms
-from bot.services.alarms.listener import AlarmCheck
+from bot.services.alarms.lifecycle import AlarmCheck
 from bot.services.alarms.shrinking import keep_baseline
 from bot.services.catalogue import Catalogue
 from bot.services.catalogue.newest import is_ahead

@@ -1,10 +1,12 @@
-"""Decides which alarms are to be sent, edited, repeated or closed, and for whom: pure functions."""
+"""Defines who checks for troubles and who listens to alarms, and decides what is due to a listener."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 
 from bot.models import Alarm, AlarmNotice
 
@@ -22,6 +24,37 @@ class AlarmStep(StrEnum):
     END = "end"
     END_UNHEARD = "end unheard"  # it began and ended while this listener could not be told
     FORGET = "forget"  # it ended, and this listener need not know
+
+
+AlarmCheck = Callable[[], Awaitable[None]]
+"""Looks whether something is wrong, and begins or ends alarms."""
+
+
+class NotNotifiedError(Exception):
+    """A listener could not be told; `seconds` is when to try again at the earliest, None as usual."""
+
+    def __init__(self, sentence: str, *, seconds: float | None = None) -> None:
+        super().__init__(sentence)
+        self.seconds = seconds
+
+
+class Listener(Protocol):
+    """A recipient of alarms; `address` identifies it over restarts."""
+
+    @property
+    def address(self) -> str: ...
+
+    async def is_wanted(self, alarm: Alarm) -> bool:
+        """Say whether they are to hear of an alarm that begins."""
+        ...
+
+    async def notify(self, step: AlarmStep, alarm: Alarm, notice: AlarmNotice) -> AlarmNotice:
+        """Do what is due, and return how the alarm is known now. Raises `NotNotifiedError`."""
+        ...
+
+
+Audience = Callable[[], Awaitable[Iterable[Listener]]]
+"""Who is there to be told now."""
 
 
 def fingerprint(alarm: Alarm) -> str:

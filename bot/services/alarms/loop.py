@@ -14,8 +14,7 @@ from bot.clock import Clock
 from bot.errors import CourierError
 from bot.models import Alarm, AlarmNotice
 from bot.services.alarms.alarms import Alarms
-from bot.services.alarms.lifecycle import AlarmStep, step_due
-from bot.services.alarms.listener import AlarmCheck, Audience, Listener, NotNotifiedError
+from bot.services.alarms.lifecycle import AlarmCheck, AlarmStep, Audience, Listener, NotNotifiedError, step_due
 from bot.services.concurrency.nursery import Nursery
 
 CHECK_EVERY = 30.0

@@ -70,7 +70,7 @@ class ObjectDestination(ArchiveDestination):
                     f"something else of the name {volume.name} lies there: give each service a prefix of its own"
                 )
             await self._put(volume, backup, on_bytes)
-        await self.archives.change(lambda index: index if _holds_good(index, volume.name) else index.adding(backup))
+        await self.archives.change(lambda index: index.adding(backup))
         await self._prune()
         return Sent(sha256=backup.archive_sha256)
 
@@ -133,11 +133,6 @@ class ObjectDestination(ArchiveDestination):
                 await self.archives.change(lambda index: index.without(names))
         except (Outcome, IndexUnreadableError) as error:
             logger.warning("{} could not be tidied: {}", self._bucket.url, error)
-
-
-def _holds_good(index: Index, archive: str) -> bool:
-    entry = index.named(archive)
-    return entry is not None and not entry.fault
 
 
 def _is(there: ObjectFacts, backup: Backup) -> bool:

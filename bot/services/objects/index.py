@@ -84,7 +84,10 @@ class Index:
         return next((entry for entry in self.archives if entry.archive == archive), None)
 
     def adding(self, backup: Backup) -> Index:
-        """Return the index with this backup as its newest entry."""
+        """Return the index with this backup as its newest entry, or as it is where that is there and good."""
+        there = self.named(backup.archive_name)
+        if there is not None and not there.fault:
+            return self
         number = max((entry.number for entry in self.archives), default=0) + 1
         others = tuple(entry for entry in self.archives if entry.archive != backup.archive_name)
         return replace(self, archives=(*others, _entry_of(backup, number)))

@@ -75,7 +75,7 @@ async def restore_into(
         backup = await catalogue.restore_points.backup_of(point) if point else None
         origin = RestoreSource(files=tuple(files), backup=backup)
         async with restorer.prepare(
-            origin, only=only, folder=_absolute(into), force=force, abort=abort, report=report
+            origin, only=only, folder=await asyncio.to_thread(into.absolute), force=force, abort=abort, report=report
         ) as prepared:
             if prepared.plan.all_obstacles:
                 raise RestoreRefusedError("\n".join(prepared.plan.all_obstacles), hint=_OTHER_FOLDER)
@@ -95,10 +95,6 @@ def remove_half_copies(temp: Path) -> None:
 
 def _store_in(temp: Path) -> Store:
     return Store(temp / "store")
-
-
-def _absolute(folder: Path) -> Path:
-    return folder.absolute()
 
 
 def refuse_to_replace(into: Path, names: Sequence[str]) -> None:
