@@ -157,6 +157,12 @@ def test_the_catalogue_speaks_sql_alone() -> None:
         assert not [text for text in texts if statement.search(text)], path
 
 
+def test_no_test_module_is_imported() -> None:
+    """What several test modules need lies in tests/world/; a fixture comes by its name."""
+    for path in (ROOT / "tests").rglob("*.py"):
+        assert not [name for name in imports_of(path) if re.match(r"tests\.(.*\.)?(test_\w+|conftest)\b", name)], path
+
+
 def is_text(node: ast.AST) -> TypeGuard[ast.Constant]:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 

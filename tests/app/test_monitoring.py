@@ -8,10 +8,9 @@ import pytest
 
 from bot.app.service import Service
 from bot.models import SkipReason, Trigger
-from tests.services.alarms.scene import change
 from tests.world import faults
 from tests.world.clock import HeldClock, until
-from tests.world.databases import make_database
+from tests.world.databases import change, make_database
 from tests.world.endpoint import Endpoint
 from tests.world.service import settings_for
 from tests.world.stand_in import StandIn

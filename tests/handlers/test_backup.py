@@ -13,8 +13,8 @@ from bot.demo.stand_in.state import Message
 from bot.errors import AbortedError, NothingToBackUpError
 from bot.handlers.drawing.live import Pace
 from bot.models import BackupState, Stage, Trigger
-from tests.handlers.conftest import Office
 from tests.world import faults
+from tests.world.office import Office
 
 
 class NoteEdits(BaseRequestMiddleware):

@@ -6,8 +6,8 @@ import pytest
 
 from bot.errors import CatalogueError
 from bot.handlers import register_commands
-from tests.handlers.conftest import Office
 from tests.world import faults, samples
+from tests.world.office import Office
 
 SCREENS = [
     ("📊 Backup Status", "Last good backup"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.handlers.conftest import Office
+from tests.world.office import Office
 
 
 @pytest.mark.parametrize(

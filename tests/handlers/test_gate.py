@@ -9,7 +9,7 @@ import pytest
 from aiogram.types import TelegramObject
 
 from bot.handlers.gate import StrangerLog
-from tests.handlers.conftest import Office
+from tests.world.office import Office
 
 Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[object]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.handlers import health
-from tests.handlers.conftest import Office
+from tests.world.office import Office
 
 
 async def test_a_slow_check_says_so_at_once_and_then_shows_itself(office: Office) -> None:

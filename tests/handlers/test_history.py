@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from bot.models import BackupState, DeliveryState
-from tests.handlers.conftest import Office
 from tests.world import samples
+from tests.world.office import Office
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from bot.handlers import logs
 from bot.journal.reader import JournalEntry
 from bot.texts.markup import length
-from tests.handlers.conftest import Office
 from tests.world import samples
+from tests.world.office import Office
 
 
 def entry(time: datetime, level: str, module: str, message: str) -> JournalEntry:

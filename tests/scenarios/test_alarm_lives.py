@@ -11,9 +11,8 @@ import pytest
 from bot.errors import CourierError
 from bot.services.alarms import checks
 from bot.services.concurrency.abort import Abort
-from tests.services.alarms.scene import change
 from tests.world.clock import MovedClock, until
-from tests.world.databases import damage
+from tests.world.databases import change, damage
 from tests.world.service import Town, town_in
 
 HOUR = 3600

@@ -59,3 +59,8 @@ def write_env(folder: Path, sources: Iterable[Path | str], **more: str) -> Path:
     env = folder / ".env"
     env.write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
     return env
+
+
+def change(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)

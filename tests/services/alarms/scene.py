@@ -1,8 +1,7 @@
 """A service of which only the clock stands still: real databases, real backups, real messages on people's phones."""
 
-import sqlite3
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, closing, suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -92,8 +91,3 @@ def notices(person: Person) -> list[Message]:
 def loud(person: Person) -> list[Message]:
     """The messages that are still there and came with a sound."""
     return [message for message in person.messages if not message.silent]
-
-
-def change(path: Path, statement: str) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(statement)

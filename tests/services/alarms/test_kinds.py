@@ -10,9 +10,9 @@ import pytest
 from bot.models import BackupState, Drill, DrillSource, Trigger
 from bot.services.alarms import checks
 from bot.services.concurrency.abort import Abort
-from tests.services.alarms.scene import Scene, change, loud, notices, texts_of
+from tests.services.alarms.scene import Scene, loud, notices, texts_of
 from tests.world.catalogue import limit_pages, run_sql
-from tests.world.databases import damage, make_database
+from tests.world.databases import change, damage, make_database
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from bot.models import BackupState, Trigger
-from tests.services.alarms.scene import HOUR, Scene, change, texts_of
+from tests.services.alarms.scene import HOUR, Scene, texts_of
 from tests.world.catalogue import archive_named
+from tests.world.databases import change
 from tests.world.values import backed_up
 
 DAY = timedelta(days=1)
