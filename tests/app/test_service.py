@@ -20,6 +20,7 @@ from tests.world import faults
 from tests.world.clock import HeldClock, until
 from tests.world.databases import make_database
 from tests.world.service import settings_for
+from tests.world.shell import ROOT
 from tests.world.stand_in import StandIn
 
 HANGS = 45.0
@@ -209,18 +210,24 @@ async def test_the_token_is_in_no_log(standin: StandIn, tmp_path: Path) -> None:
             assert secret not in path.read_bytes(), path
 
 
+async def running(standin: StandIn, folder: Path) -> asyncio.subprocess.Process:
+    """Run the service as a process, and wait until it polls."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", "run", "--env-file", str(folder / ".env"),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    await standin.polled(within=20)
+    return child
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM on Windows")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_the_command_cleanly(standin: StandIn, tmp_path: Path, number: int) -> None:
     """`sqlite-courier run` ends with 0 on SIGTERM and Ctrl-C, and leaves the sign that it was stopped."""
     standin.add_user(11)
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", "run", "--env-file", str(tmp_path / ".env"),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)},
-    )  # fmt: skip
-    await standin.polled(within=20)
+    child = await running(standin, tmp_path)
     child.send_signal(number)
     async with asyncio.timeout(10):
         out, _ = await child.communicate()
@@ -243,12 +250,7 @@ async def test_a_hanging_upload_does_not_hold_up_the_end(standin: StandIn, tmp_p
     ann = standin.add_user(11)
     settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), SCHEDULE="0 0 1 1 *")
     uploads = standin.hold("sendDocument")
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", "run", "--env-file", str(tmp_path / ".env"),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)},
-    )  # fmt: skip
-    await standin.polled(within=20)
+    child = await running(standin, tmp_path)
     await ann.send("/backup")
     await uploads.reached(within=20)
     edits = standin.hold("editMessageText")

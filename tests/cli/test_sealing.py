@@ -13,21 +13,14 @@ import pytest
 
 from bot.services.sealing.keys import fingerprint
 from tests.world.databases import make_database, rows_in, write_env
-from tests.world.shell import ROOT
+from tests.world.shell import ROOT, Shell
 from tests.world.stock_age import run_age, typed
 
 ENVIRONMENT = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "250"}
 
 
 def courier(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a folder; whatever it does, it must not end in a traceback."""
-    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "HOME") if name in os.environ}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "bot", *arguments], cwd=folder, capture_output=True, text=True,
-        encoding="utf-8", check=False, stdin=subprocess.DEVNULL, env={**kept, **ENVIRONMENT, **environment},
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr
-    return done
+    return Shell(folder)(*arguments, COLUMNS="250", **environment)
 
 
 def made_key(folder: Path) -> tuple[str, str]:

@@ -202,15 +202,6 @@ def test_setting_up_twice_keeps_one_journal(tmp_path: Path) -> None:
     assert messages(tmp_path / "two") == ["twice", "once"]
 
 
-def test_closing_restores_what_was_there(tmp_path: Path) -> None:
-    """Root handlers, levels and hooks are as before."""
-    root = logging.getLogger()
-    before = (root.handlers[:], root.level, logging.getLogger("aiosqlite").level, sys.excepthook, threading.excepthook)
-    setup_journal(tmp_path, "TRACE", console=False).close()
-    after = (root.handlers[:], root.level, logging.getLogger("aiosqlite").level, sys.excepthook, threading.excepthook)
-    assert after == before
-
-
 def test_a_folder_that_cannot_be_written_is_a_settings_error(tmp_path: Path) -> None:
     """The sentence names LOG_DIR, the folder and the reason; nothing is left set up."""
     (tmp_path / "file").write_text("in the way")
@@ -337,12 +328,21 @@ def test_tracebacks_show_no_values_of_variables(log_dir: Path) -> None:
     assert message == "Failed\n" + "".join(lines).strip()
 
 
+def hooks() -> tuple[object, ...]:
+    root = logging.getLogger()
+    levels = (root.level, logging.getLogger("aiosqlite").level)
+    return root.handlers[:], levels, sys.excepthook, threading.excepthook, warnings.showwarning
+
+
 def test_a_journal_that_is_closed_leaves_nothing_behind(tmp_path: Path) -> None:
-    """What a command kept in this process ends with it: other sinks see exceptions again, other loggers their level."""
-    before = (logging.getLogger().level, sys.excepthook, threading.excepthook, warnings.showwarning)
+    """Handlers, levels and hooks are as before, and other sinks see exceptions again."""
+    before = hooks()
+    setup_journal(tmp_path, "TRACE", console=False).close()
+    assert hooks() == before
     setup_journal(tmp_path / "logs", "DEBUG", console=False)
     close_journal()
     close_journal()
+    assert hooks() == before
     lines: list[str] = []
     sink = logger.add(lambda message: lines.append(str(message)), format="{message}\n{exception}")
     try:
@@ -352,4 +352,3 @@ def test_a_journal_that_is_closed_leaves_nothing_behind(tmp_path: Path) -> None:
     finally:
         logger.remove(sink)
     assert "ValueError: seen again" in lines[0]
-    assert before == (logging.getLogger().level, sys.excepthook, threading.excepthook, warnings.showwarning)

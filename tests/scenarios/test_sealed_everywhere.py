@@ -18,7 +18,7 @@ from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import fingerprint
 from tests.world.databases import make_database, rows_in, write_env
 from tests.world.places import BUCKET, KEYS, STORE, Post, empty_bucket, running_mail, s3_client
-from tests.world.shell import run_cli
+from tests.world.shell import Shell
 from tests.world.stand_in import StandIn
 from tests.world.stock_age import identity_file, run_age
 
@@ -75,12 +75,12 @@ async def test_all_that_leaves_is_sealed_and_names_no_folder(
     (machine := tmp_path / "machine").mkdir()
     line = ("recover", "--from-store", STORE, "--to", "back")
     access = {"S3_ENDPOINT": s3, **KEYS}
-    assert (await asyncio.to_thread(run_cli, machine, *line, **access)).returncode == 19
-    done = await asyncio.to_thread(run_cli, machine, *line, "--write-env", "--identity", str(key), **access)
+    assert (await asyncio.to_thread(Shell(machine), *line, **access)).returncode == 19
+    done = await asyncio.to_thread(Shell(machine), *line, "--write-env", "--identity", str(key), **access)
     assert done.returncode == 0, done.stderr
     assert f"DATABASES={secret_folder / 'live.db'}" in (machine / ".env").read_text()  # the key knows the paths
     assert rows_in(machine / "back" / "live.db") == (50, 50)
     line = ("restore", "--from-store", "s3", "--to", "beside", "--yes")
-    done = await asyncio.to_thread(run_cli, home, *line, "--identity", str(key))
+    done = await asyncio.to_thread(Shell(home), *line, "--identity", str(key))
     assert done.returncode == 0, done.stderr
     assert rows_in(home / "beside" / "live.db") == (50, 50)

@@ -21,22 +21,24 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 class Shell:
-    """Runs `sqlite-courier` in a folder with a `.env`, as a person would."""
+    """Runs `sqlite-courier` in a folder, as a person would; whatever it does, it must not end in a traceback."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "bot", *arguments],
-            cwd=self.folder, env=self.environment,
-            capture_output=True, text=True, encoding="utf-8", check=False, timeout=60,
+    def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-m", "bot", *arguments],
+            cwd=self.folder, env=self.environment | environment, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, encoding="utf-8", check=False, timeout=120,
         )  # fmt: skip
+        assert "Traceback" not in done.stderr
+        return done
 
     @property
     def environment(self) -> dict[str, str]:
         given = {name: value for name, value in os.environ.items() if name not in ("BOT_TOKEN", "ADMIN_IDS")}
-        return {**given, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+        return {**given, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "200"}
 
     def json(self, *arguments: str) -> Any:
         done = self(*arguments, "--json")
@@ -121,15 +123,3 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-def run_cli(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bot", *arguments],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(folder), **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
