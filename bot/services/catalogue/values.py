@@ -53,12 +53,16 @@ def columns_of(model: Any, *without: str) -> dict[str, object]:
 
 def from_row(model: Callable[..., T], row: sqlite3.Row, **others: object) -> T:
     """Build a model from the columns that are named as its fields; `others` are those that have no column."""
-    values = {name: read(row[column]) for name, column, read in _mapping(model) if name not in others}
+    values = {
+        name: row[column] if read is None else read(row[column])
+        for name, column, read in _mapping(model)
+        if name not in others
+    }
     return model(**values, **others)
 
 
 @cache
-def _mapping(model: Any) -> tuple[tuple[str, str, Callable[[Any], Any]], ...]:
+def _mapping(model: Any) -> tuple[tuple[str, str, Callable[[Any], Any] | None], ...]:
     """Return for each field of a model its name, its column, and what reads it; a recipient is the column `address`."""
     hints = get_type_hints(model)
     return tuple(
@@ -67,11 +71,11 @@ def _mapping(model: Any) -> tuple[tuple[str, str, Callable[[Any], Any]], ...]:
     )
 
 
-def _reader(hint: Any) -> Callable[[Any], Any]:
-    alternatives = [each for each in get_args(hint) if each is not NoneType]
+def _reader(hint: Any) -> Callable[[Any], Any] | None:
+    """Return what makes a value of a column's; None where it is one already."""
     if NoneType in get_args(hint):
-        read = _reader(alternatives[0])
-        return lambda value: None if value is None else read(value)
+        read = _reader(next(each for each in get_args(hint) if each is not NoneType))
+        return read and (lambda value: None if value is None else read(value))
     if get_origin(hint) in (tuple, frozenset):
         kind = get_origin(hint)
         return lambda text: kind(tuple(item) if isinstance(item, list) else item for item in json.loads(text))
@@ -81,4 +85,4 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
         return as_recipient
     if hint is bool or (isinstance(hint, type) and issubclass(hint, Enum)):
         return hint
-    return lambda value: value
+    return None
