@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from loguru import logger
 
 from bot.journal.redaction import redact
 from bot.journal.writer import close_journal
@@ -23,6 +24,7 @@ def _nothing_left_behind() -> Iterator[None]:
     secrets = redact._secrets
     yield
     close_journal()
+    logger.enable("bot")  # `recover` silences it
     redact._secrets = secrets
 
 
