@@ -23,7 +23,7 @@ from bot.handlers.drawing.keyboards import (
 from bot.models import PendingRestore, RestoreResult
 from bot.services.contracts.destination import NoticeButton
 from bot.services.restore_chat.choices import RestoreChoice
-from bot.texts.markup import shortened
+from bot.texts.markup import cut, one_line
 
 
 class RestoreStep(StrEnum):
@@ -57,7 +57,12 @@ def restore_choice(choice: RestoreChoice, page: int) -> InlineKeyboardMarkup:
 
     page, names, more = page_of(choice.names, page, CHOICES_PER_PAGE)
     boxes = [
-        [button(f"{'☑️' if number in choice.chosen else '▫️'} {shortened(name, 40)}", step(RestoreStep.TOGGLE, number))]
+        [
+            button(
+                f"{'☑️' if number in choice.chosen else '▫️'} {cut(one_line(name), 40)}",
+                step(RestoreStep.TOGGLE, number),
+            )
+        ]
         for number, name in enumerate(names, start=page * CHOICES_PER_PAGE)
     ]
     every = "None of them" if len(choice.chosen) == len(choice.names) else "All of them"
