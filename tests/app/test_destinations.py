@@ -14,6 +14,8 @@ from bot.services.objects.index import INDEX_NAME
 from tests.world.databases import make_database, rows_in, write_env
 from tests.world.places import BUCKET, KEYS, STORE, Post, certificate, empty_bucket, running_mail, s3_client
 from tests.world.shell import Shell
+from tests.world.places import BUCKET, KEYS, STORE, Post, certificate, running_mail, s3_client
+from tests.world.shell import run_cli
 from tests.world.stand_in import StandIn
 
 
@@ -25,7 +27,6 @@ async def test_the_service_delivers_everywhere_and_a_new_machine_recovers_from_t
 ) -> None:
     """One backup reaches the chat, the bucket and the mailbox; a drill proves it; the store alone gives it back."""
     standin.add_user(11)
-    empty_bucket(s3)
     server_tls, _ = certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
     post = Post()
@@ -73,7 +74,6 @@ async def test_the_service_delivers_everywhere_and_a_new_machine_recovers_from_t
 
 def test_a_store_that_holds_nothing_of_ours_is_told(s3: str, tmp_path: Path) -> None:
     """An empty prefix, a wrong bucket and a word that is no store end in a sentence, not in a traceback."""
-    empty_bucket(s3)
     for store, code, words in (
         (STORE, 3, INDEX_NAME),
         ("s3://no-such-bucket/box", 13, "no such bucket"),
@@ -86,7 +86,6 @@ def test_a_store_that_holds_nothing_of_ours_is_told(s3: str, tmp_path: Path) -> 
 
 def test_an_archive_that_was_altered_in_the_store_is_not_restored(s3: str, tmp_path: Path) -> None:
     """Bytes that are not those that were proven are refused, and nothing is put into the folder."""
-    empty_bucket(s3)
     content = b"x" * 1000
     client = s3_client(s3)
     name = "database_backup_20260713_050000.zip"

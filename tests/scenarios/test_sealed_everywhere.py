@@ -19,6 +19,8 @@ from bot.services.sealing.keys import fingerprint
 from tests.world.databases import make_database, rows_in, write_env
 from tests.world.places import BUCKET, KEYS, STORE, Post, empty_bucket, running_mail, s3_client
 from tests.world.shell import Shell
+from tests.world.places import BUCKET, KEYS, STORE, Post, running_mail, s3_client
+from tests.world.shell import run_cli
 from tests.world.stand_in import StandIn
 from tests.world.stock_age import identity_file, run_age
 
@@ -32,7 +34,6 @@ async def test_all_that_leaves_is_sealed_and_names_no_folder(
 ) -> None:
     """Stock age opens what came to each place; nothing in the clear names a path; all comes back."""
     ann = standin.add_user(11)
-    empty_bucket(s3)
     secret, public = new_identity()
     key = identity_file(tmp_path, secret)
     (home := tmp_path / "home").mkdir()

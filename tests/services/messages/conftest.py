@@ -1,4 +1,4 @@
-"""Houses with a running stand-in; whatever the test did, no call may have broken the contract."""
+"""Services whose clock the test turns."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -11,17 +11,14 @@ from tests.world.stand_in import StandIn
 
 
 @pytest.fixture
-async def make_house(tmp_path: Path) -> AsyncIterator[MakeHouse]:
+async def make_house(standin: StandIn, tmp_path: Path) -> AsyncIterator[MakeHouse]:
     """Open houses, by default on a winter morning; everything in them is closed at the end."""
-    async with StandIn() as api:
-        api.create_bot_token()
-        houses: list[House] = []
+    houses: list[House] = []
 
-        async def make(now: datetime = MORNING, **settings: str) -> House:
-            houses.append(House(api, tmp_path, now, **settings))
-            return await houses[-1].open()
+    async def make(now: datetime = MORNING, **settings: str) -> House:
+        houses.append(House(standin, tmp_path, now, **settings))
+        return await houses[-1].open()
 
-        yield make
-        for house in houses:
-            await house.close()
-    assert api.violations == []
+    yield make
+    for house in houses:
+        await house.close()

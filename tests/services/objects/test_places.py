@@ -38,7 +38,6 @@ from tests.world.places import (
     WORDS,
     Post,
     Wire,
-    empty_bucket,
     mail_client,
     mail_destination,
     object_destination,
@@ -94,7 +93,6 @@ async def world(house: House, s3: str, monkeypatch: pytest.MonkeyPatch) -> Async
     monkeypatch.setattr(bucket_module, "SLOWEST", 10**9)
     monkeypatch.setattr(mail_module, "SLOWEST", 10**9)
     monkeypatch.setattr(telegram_module, "SLOWEST_UPLOAD", 10**9)
-    empty_bucket(s3)
     ann = house.standin.add_user(11, "Ann")
     post = Post()
     wires = {"telegram": Wire("127.0.0.1", int(house.standin.url.rpartition(":")[2]))}
