@@ -12,10 +12,8 @@ from bot.config.settings import load_settings
 from bot.models import BackupState, DrillSource, Trigger
 from bot.services.objects.index import INDEX_NAME
 from tests.world.databases import make_database, rows_in, write_env
-from tests.world.places import BUCKET, KEYS, STORE, Post, certificate, empty_bucket, running_mail, s3_client
-from tests.world.shell import Shell
 from tests.world.places import BUCKET, KEYS, STORE, Post, certificate, running_mail, s3_client
-from tests.world.shell import run_cli
+from tests.world.shell import Shell
 from tests.world.stand_in import StandIn
 
 

@@ -17,10 +17,8 @@ from bot.services.recovery.document import DOCUMENT_NAME
 from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import fingerprint
 from tests.world.databases import make_database, rows_in, write_env
-from tests.world.places import BUCKET, KEYS, STORE, Post, empty_bucket, running_mail, s3_client
-from tests.world.shell import Shell
 from tests.world.places import BUCKET, KEYS, STORE, Post, running_mail, s3_client
-from tests.world.shell import run_cli
+from tests.world.shell import Shell
 from tests.world.stand_in import StandIn
 from tests.world.stock_age import identity_file, run_age
 
