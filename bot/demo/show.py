@@ -219,7 +219,7 @@ async def _play(stage: Terminal, clock: Clock) -> list[Finding]:
     await ann.press("Manual Backup", message=menu)
     manual = await stage.until(ann, lambda message: _is_archive(message) and _name(message) != _name(scheduled))
     await stage.until(ben, lambda message: _name(message) == _name(manual))
-    await stage.until(ann, lambda message: "Delivered to" in message.text)
+    await stage.until(ann, lambda message: "Delivered to" in message.text and message.document is None)
 
     stage.tell("Cleo comes in at last and presses Start: the newest backup is hers at once.")
     await cleo.start()

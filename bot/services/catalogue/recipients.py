@@ -34,12 +34,28 @@ class RecipientTable(CatalogueTable):
     @writing
     async def park(self, recipient: Recipient, reason: str) -> None:
         """Record why a recipient can't be reached, in a sentence for people; what it is owed is parked with it."""
+        await self._park(recipient, reason)
+
+    async def _park(self, recipient: Recipient, reason: str) -> None:
         await self._db.upsert("recipients", "address", address=recipient, parked_reason=reason)
         await self._db.execute(
             f"UPDATE deliveries SET state = 'parked', reason = ?, next_try_at = NULL WHERE address = ? AND {OWED}",
             reason,
             recipient,
         )
+
+    @writing
+    async def still_parked(self, recipient: Recipient, reason: str = "") -> bool:
+        """Tell whether a recipient is parked; if so, all it is owed by now is, and for this reason where it is known.
+
+        One who has come back meanwhile stays reachable, whatever was found out before.
+        """
+        known = await self._db.rows(
+            "SELECT parked_reason FROM recipients WHERE address = ? AND parked_reason <> ''", recipient
+        )
+        for row in known:
+            await self._park(recipient, reason or row["parked_reason"])
+        return bool(known)
 
     @writing
     async def unpark(self, recipient: Recipient) -> None:

@@ -12,7 +12,7 @@ from bot.clock import Clock
 from bot.errors import CourierError
 from bot.models import Backup, Delivery, DeliveryState, Recipient, RecipientStatus, SentVolume, Volume
 from bot.services.catalogue import Catalogue
-from bot.services.concurrency.nursery import Nursery
+from bot.services.concurrency.nursery import Nursery, settled
 from bot.services.contracts.destination import (
     ArchiveDestination,
     ArchiveGone,
@@ -96,10 +96,9 @@ class Attempts:
         None when they have pressed Start in the meantime.
         """
         async with self._lock(status.recipient):
-            if status.recipient not in await self.catalogue.recipients.parked():
-                return None
             await self.supersede_older(status.recipient, backup)
-            await self.rows.park(status.recipient, status.parked_reason)
+            if not await settled(self.catalogue.recipients.still_parked(status.recipient)):
+                return None
             return await self.rows.get(backup.id, status.recipient)
 
     def next_check(self, recipient: Recipient) -> datetime:
@@ -121,7 +120,7 @@ class Attempts:
         except Refused:
             raise
         except Parked as outcome:
-            await self.rows.park(recipient, outcome.sentence)
+            await settled(self.catalogue.recipients.still_parked(recipient, outcome.sentence))
             return False
         except Migrated as outcome:
             await self.catalogue.recipients.migrate(recipient.chat_id, outcome.new_chat_id)

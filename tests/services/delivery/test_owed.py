@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from bot.models import Backup, BackupState, DeliveryState, Recipient, SkippedRecord, SkipReason
 from tests.world import faults
 from tests.world.catalogue import run_sql
 from tests.world.delivery import House, documents
+from tests.world.faults import Gate
 
 PARKED, PENDING, SENDING, SENT, SUPERSEDED = (
     DeliveryState.PARKED,
@@ -168,6 +170,43 @@ async def test_a_parked_admin_who_presses_start_gets_the_newest_at_once(house: H
     await house.ledger.recipient_started(ann.id)
     await house.ledger.recipient_started(4711)
     assert len(documents(bob)) == 1
+
+
+async def test_an_answer_from_before_a_start_parks_nobody_after_it(house: House) -> None:
+    """Telegram says that there is no such chat, and while its answer is on the way Bob presses Start."""
+    await house.people(1)
+    bob = house.standin.add_user(50, "Bob", started=False)
+    house.receive(50)
+    await house.delivered(await house.back_up())
+    house.time.advance(7 * 3600)
+    gate = Gate(house.standin._state.changes)
+    unknown = replace(faults.refused(400, "Bad Request: chat not found"), gate=gate)
+    house.standin.inject(unknown, "sendChatAction", chat_id=50)
+    backup = await house.back_up()
+    async with house.running():
+        delivering = asyncio.create_task(house.delivered(backup))
+        await gate.reached()
+        await bob.start()
+        await house.ledger.recipient_started(50)
+        gate.open()
+        await delivering
+        await house.standin.until(lambda: backup.archive_name in documents(bob))
+    assert await house.catalogue.recipients.parked() == {}
+
+
+async def test_a_parked_recipient_left_alone_may_come_back_at_any_instant(house: House) -> None:
+    """Whoever pressed Start since a run has looked is not parked again by that run."""
+    ann = Recipient(chat_id=11)
+    house.receive(ann)
+    await house.catalogue.recipients.park(ann, "gone")
+    backup = await house.back_up()
+    await house.catalogue.deliveries.owe(backup.id, [ann])
+    assert await house.catalogue.recipients.still_parked(ann)
+    assert (await house.states(backup)) == {ann.chat_id: PARKED}
+    await house.catalogue.recipients.unpark(ann)
+    assert not await house.catalogue.recipients.still_parked(ann)
+    assert not await house.catalogue.recipients.still_parked(ann, "as was found out before")
+    assert (await house.states(backup)) == {ann.chat_id: PENDING}
 
 
 async def test_a_group_that_lets_the_bot_in_again_is_found(house: House) -> None:
