@@ -118,8 +118,8 @@ def build_restore_router() -> Router:
     router = Router(name="restore")
     for step, handler in (
         (RestoreStep.CHOOSE, press_restore),
-        (RestoreStep.TOGGLE, tick_database),
-        (RestoreStep.ALL, tick_all_databases),
+        (RestoreStep.TOGGLE, tick_databases),
+        (RestoreStep.ALL, tick_databases),
         (RestoreStep.PLAN, ask_for_plan),
         (RestoreStep.ASK, press_red_button),
         (RestoreStep.YES, confirm_restore),
@@ -141,14 +141,10 @@ def message_of(press: ButtonPress) -> MessageAddress:
 
 
 async def press_restore(
-    _: CallbackQuery,
-    callback_data: Restore,
-    press: ButtonPress,
-    *,
-    restores: RestoreSessions,
-    live_restores: LiveRestores,
+    _: CallbackQuery, callback_data: Restore, press: ButtonPress, live_restores: LiveRestores
 ) -> None:
     """Ask which databases; where there is no choice, make the plan at once."""
+    restores = live_restores.restores
     if callback_data.source.startswith("c"):  # another page of a choice
         choice = restores.choice(callback_data.source, requester_of(press))
     else:
@@ -159,31 +155,23 @@ async def press_restore(
     await _draw_choice(press, choice, callback_data.item, live_restores.timezone)
 
 
-async def tick_database(
+async def tick_databases(
     _: CallbackQuery, callback_data: Restore, press: ButtonPress, restores: RestoreSessions, timezone: ZoneInfo
 ) -> None:
-    choice = restores.choice(callback_data.source, requester_of(press))
-    choice.tick(callback_data.item)
-    await _draw_choice(press, choice, callback_data.item // restore_buttons.CHOICES_PER_PAGE, timezone)
-
-
-async def tick_all_databases(
-    _: CallbackQuery, callback_data: Restore, press: ButtonPress, restores: RestoreSessions, timezone: ZoneInfo
-) -> None:
-    choice = restores.choice(callback_data.source, requester_of(press))
-    choice.tick_all()
-    await _draw_choice(press, choice, callback_data.item, timezone)
+    """Tick one database, or all of them; the item is its number, or the page where it was pressed."""
+    choice, page = restores.choice(callback_data.source, requester_of(press)), callback_data.item
+    if callback_data.step is RestoreStep.ALL:
+        choice.tick_all()
+    else:
+        choice.tick(callback_data.item)
+        page //= restore_buttons.CHOICES_PER_PAGE
+    await _draw_choice(press, choice, page, timezone)
 
 
 async def ask_for_plan(
-    _: CallbackQuery,
-    callback_data: Restore,
-    press: ButtonPress,
-    *,
-    restores: RestoreSessions,
-    live_restores: LiveRestores,
+    _: CallbackQuery, callback_data: Restore, press: ButtonPress, live_restores: LiveRestores
 ) -> None:
-    choice = restores.choice(callback_data.source, requester_of(press))
+    choice = live_restores.restores.choice(callback_data.source, requester_of(press))
     if choice.names and not choice.chosen:
         press.give_back()
         await press.answer(restoring.NOTHING_TICKED, alert=True)
@@ -228,16 +216,9 @@ async def put_aside(_: CallbackQuery, callback_data: Restore, press: ButtonPress
     await press.draw(Screen(restoring.PUT_ASIDE, restore_buttons.plan_gone(choice_id)), restoring.PUT_ASIDE)
 
 
-async def press_undo(
-    _: CallbackQuery,
-    callback_data: Restore,
-    press: ButtonPress,
-    *,
-    restores: RestoreSessions,
-    live_restores: LiveRestores,
-) -> None:
+async def press_undo(_: CallbackQuery, callback_data: Restore, press: ButtonPress, live_restores: LiveRestores) -> None:
     """Make the plan that brings back what a restore replaced."""
-    requester, restore_id = requester_of(press), callback_data.source[1:]
+    restores, requester, restore_id = live_restores.restores, requester_of(press), callback_data.source[1:]
     await live_restores.make_plan(press, lambda report: restores.plan_undo(restore_id, requester, report), None)
 
 

@@ -122,7 +122,7 @@ def restored_line(database: RestoredDatabase) -> str:
 
 
 def _restored(database: RestoredDatabase) -> str:
-    held = text(restored_line(database), 200)
+    rows = text(restored_line(database), 200)
     detail = f" {text(database.detail, 200)}" if database.detail else ""
     aside = (
         f" What was in its place is kept as <code>{name(database.set_aside[0].name, 60)}</code>."
@@ -134,7 +134,7 @@ def _restored(database: RestoredDatabase) -> str:
         if database.kept is not None
         else ""
     )
-    return f"✅ <b>{name(database.name)}</b>:{held}{detail}{aside}{kept}"
+    return f"✅ <b>{name(database.name)}</b>:{rows}{detail}{aside}{kept}"
 
 
 def failed(error: CourierError) -> str:

@@ -14,7 +14,7 @@ from loguru import logger
 from bot.errors import AbortedError, BusyError, CourierError, RestoreRefusedError
 from bot.models import RestorePlan, RestoreProgress, RestoreResult, RestoreStage, RunInProgress, Trigger
 from bot.services.concurrency.abort import Abort
-from bot.services.concurrency.nursery import Nursery, race
+from bot.services.concurrency.nursery import Nursery, race, settled
 from bot.services.files.under_way import RunsUnderWay
 from bot.services.restore.context import RestoreContext
 from bot.services.restore_chat.confirmed import CONFIRMED, note_confirmed
@@ -98,7 +98,7 @@ class Running:
                 prepared, requested_by=requester.name, abort=run.abort, report=run.report
             )
         except BaseException as error:
-            await asyncio.shield(self._note_failure(run, what, error))
+            await settled(self._note_failure(run, what, error))
             raise
         else:
             for change in plan.changes:
