@@ -31,7 +31,7 @@ def length(markup: str) -> int:
 
 def text(value: object, most: int = 200) -> str:
     """Return a value from outside, on one line, at most `most` long, escaped."""
-    return html.escape(cut(one_line(str(value)), most), quote=False)
+    return html.escape(cut(one_line(str(value)[: most + 1]), most), quote=False)  # what follows is cut off
 
 
 def name(value: str, most: int = 40) -> str:
@@ -117,7 +117,7 @@ def _join(parts: list[str | FittedList], shown: dict[int, int]) -> str:
 
 def shortened(value: str, most: int) -> str:
     """Return a name from outside, on one line; a long one keeps its beginning and its end, where names differ."""
-    value = one_line(value)
+    value = one_line(value if len(value) <= 2 * most else value[:most] + value[-most:])  # the middle goes anyway
     if _units(value) <= most:
         return value
     tail = value[-(most // 3) :]
