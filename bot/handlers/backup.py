@@ -105,7 +105,7 @@ class LiveRuns:
         status = await self.manager.status()
         began = run.started_at if run.here else run.started_at - _LOCKED_AFTER
         if status.latest is None or status.latest.started_at < began:
-            await self.view.settle(slot, Screen(answers.run_ended(), keyboards.run_result(None)))
+            await self.view.settle(slot, Screen(answers.RUN_ENDED, keyboards.run_result(None)))
             return
         seen = await self.manager.details(status.latest.id)
         result = RunResult(backup=seen.backup, deliveries=seen.deliveries)

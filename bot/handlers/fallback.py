@@ -37,7 +37,7 @@ def build_fallback_router() -> Router:
     @router.message(F.content_type.in_(_FROM_PEOPLE))
     async def send_something_unknown(message: Message, slot: MessageSlot) -> None:
         words = (message.text or "").split(maxsplit=1)
-        text = answers.unknown_message()
+        text = answers.UNKNOWN_MESSAGE
         if secret_keys_in(message.text or ""):
             text = answers.pasted_key()
         elif words and words[0].startswith("/"):

@@ -28,7 +28,7 @@ async def ask_for_menu_in_group(message: Message, bot: Bot, manager: Manager) ->
     await manager.recipient_returned(message.chat.id)
     me = await bot.me()
     await message.reply(
-        answers.menu_is_private(), parse_mode="HTML", reply_markup=keyboards.private_chat(me.username or "")
+        answers.MENU_IS_PRIVATE, parse_mode="HTML", reply_markup=keyboards.private_chat(me.username or "")
     )
 
 

@@ -23,6 +23,8 @@ STALE = "This button no longer works. Here is a fresh menu."
 QUESTION_EXPIRED = "That question is too old. Please confirm again."
 PINNED_IS_KEPT = "It is pinned. Unpin it first."
 ONLY_PRIVATE = "Please use the private chat with me."
+UNKNOWN_MESSAGE = "I don't know what to do with this. /admin opens the menu."
+MENU_IS_PRIVATE = "🔒 The menu lives in our private chat."
 LOG_ON_ITS_WAY = "The log file is on its way."
 NOT_NOW = "That did not work."
 
@@ -30,6 +32,7 @@ NOT_NOW = "That did not work."
 ASK_PAUSE = """⏸ <b>Pause scheduled backups?</b>
 Nothing is backed up on schedule meanwhile; Manual Backup still works. With an end, backups go on by themselves;
 when a run was left out, one follows at once."""
+RUN_ENDED = "⏹ <b>The run has ended.</b>\nIts result is in the history."
 
 
 def failure(error: CourierError) -> str:
@@ -78,24 +81,9 @@ def slow_down(seconds: float) -> str:
     return f"Telegram asks me to slow down. Please try again in {duration(seconds)}."
 
 
-def run_ended() -> str:
-    """Return the last words on a run whose result can't be read."""
-    return "⏹ <b>The run has ended.</b>\nIts result is in the history."
-
-
 def unknown_command(command: str) -> str:
     """Return the answer to a command the bot does not have."""
     return f"I don't know {text(command, 60)}. /admin opens the menu."
-
-
-def unknown_message() -> str:
-    """Return the answer to a message the bot can do nothing with."""
-    return "I don't know what to do with this. /admin opens the menu."
-
-
-def menu_is_private() -> str:
-    """Return the answer to /admin in a group."""
-    return "🔒 The menu lives in our private chat."
 
 
 def not_sent(delivery: Delivery, now: datetime) -> str:

@@ -17,11 +17,9 @@ _STYLES = {
     "s": "strikethrough",
     "strike": "strikethrough",
     "del": "strikethrough",
-    "tg-spoiler": "spoiler",
-    "span": "spoiler",
     "blockquote": "blockquote",
 }
-_TAGS = {*_STYLES, "a", "code", "pre", "tg-emoji"}
+_TAGS = {*_STYLES, "a", "code", "pre"}  # of those that Telegram has, what a bot of text needs
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 _REFERENCE = re.compile(r"&(?:#x([0-9a-fA-F]{1,6})|#([0-9]{1,7})|([a-zA-Z]+));?")
 _BARE_VALUE = re.compile(r"[0-9A-Za-z.\-]*")
@@ -61,7 +59,8 @@ def parse_html(source: str) -> FormattedText:
     """
     reader = _HtmlReader(source)
     reader.read()
-    return FormattedText("".join(reader.out), _sorted(reader.entities))
+    in_order = sorted(reader.entities, key=lambda entity: (entity["offset"], -entity["length"]))
+    return FormattedText("".join(reader.out), tuple(in_order))
 
 
 def trim(formatted: FormattedText) -> FormattedText:
@@ -152,8 +151,6 @@ class _HtmlReader:
                 raise UnparsableEntitiesError(f"Unclosed start tag at byte offset {begin}")
             argument = self._attribute(name, begin) or argument
         self.at += 1
-        if name == "span" and argument != "spoiler":
-            raise UnparsableEntitiesError(f'Tag "span" must have class "tg-spoiler" at byte offset {begin}')
         self.open.append(_OpenTag(name, argument, self.offset))
 
     def _attribute(self, tag: str, begin: int) -> str:
@@ -172,14 +169,7 @@ class _HtmlReader:
             )
         self.at += 1
         value = self._value(begin)
-        match tag, attribute:
-            case ("a", "href") | ("tg-emoji", "emoji-id"):
-                return value
-            case ("code", "class") if value.startswith("language-"):
-                return value.removeprefix("language-")
-            case ("span", "class") if value.startswith("tg-"):
-                return value.removeprefix("tg-")
-        return ""
+        return value if (tag, attribute) == ("a", "href") else ""
 
     def _value(self, begin: int) -> str:
         quote = self._skip_space()
@@ -225,24 +215,13 @@ class _HtmlReader:
 
     def _mark(self, tag: _OpenTag, length: int) -> None:
         entity: Entity = {"offset": tag.offset, "length": length}
-        last = self.entities[-1] if self.entities else {}
-        covers_last = (last.get("offset"), last.get("length")) == (tag.offset, length)
         if tag.name == "a":
             link = tag.argument or "".join(self.out).encode("utf-16-le")[2 * tag.offset :].decode("utf-16-le")
             # A link the server can't read is dropped, and the words stay.
             if "." in link or "://" in link or link.startswith("tg:"):
                 self.entities.append({**entity, "type": "text_link", "url": link})
-        elif tag.name == "tg-emoji":
-            if not tag.argument.isdigit():
-                raise UnparsableEntitiesError("Invalid custom emoji identifier specified")
-            self.entities.append({**entity, "type": "custom_emoji", "custom_emoji_id": tag.argument})
-        elif tag.name == "pre":
-            if covers_last and last.get("type") == "code" and last.get("language"):
-                self.entities[-1] = {**last, "type": "pre"}
-            else:
-                self.entities.append({**entity, "type": "pre"})
-        elif tag.name == "code":
-            self.entities.append({**entity, "type": "code", "language": tag.argument})
+        elif tag.name in ("code", "pre"):
+            self.entities.append({**entity, "type": tag.name})
         else:
             kind = "expandable_blockquote" if tag.argument == "expandable" else _STYLES[tag.name]
             self.entities.append({**entity, "type": kind})
@@ -255,11 +234,3 @@ def _decode(found: re.Match[str]) -> str:
     code = int(hexadecimal, 16) if hexadecimal else int(decimal)
     # Half of a surrogate pair is no character, and neither is zero.
     return "" if code == 0 or code >= 0x10FFFF or 0xD800 <= code <= 0xDFFF else chr(code)
-
-
-def _sorted(entities: list[Entity]) -> tuple[Entity, ...]:
-    for entity in entities:
-        # Only <pre><code class="language-…"> carries a language; a lone <code> loses it.
-        if entity["type"] == "code":
-            entity.pop("language", None)
-    return tuple(sorted(entities, key=lambda entity: (entity["offset"], -entity["length"])))
