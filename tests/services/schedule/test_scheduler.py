@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import selectors
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -36,9 +38,9 @@ class _Jump(selectors.SelectSelector):
 class Machine(asyncio.SelectorEventLoop):
     """A loop with a clock of its own and a wall clock beside it that can be set."""
 
-    def __init__(self, wall: datetime) -> None:
+    def __init__(self) -> None:
         self.jump = _Jump()
-        self.wall = wall
+        self.wall = START
         super().__init__(self.jump)
 
     def time(self) -> float:
@@ -67,268 +69,232 @@ class Runs:
         await asyncio.sleep(self.seconds)
 
 
-def live(scenario: Callable[[Machine], Awaitable[None]], wall: datetime = START) -> None:
-    machine = Machine(wall)
-    with asyncio.Runner(loop_factory=lambda: machine) as runner:
-        runner.run(_as_coroutine(scenario(machine)))
+def hourly(machine: Machine, seconds: float = 0, **options: Any) -> tuple[Runs, Scheduler]:
+    runs = Runs(machine, seconds)
+    return runs, Scheduler("0 * * * *", BERLIN, runs, clock=machine.now, **options)
 
 
-async def _as_coroutine(work: Awaitable[None]) -> None:
-    await work
+@pytest.fixture
+def machine() -> Machine:
+    return Machine()
+
+
+def live(scenario: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run a test on the loop of its machine, by whose clocks it lives."""
+
+    @functools.wraps(scenario)
+    def run(*, machine: Machine, **values: Any) -> None:
+        with asyncio.Runner(loop_factory=lambda: machine) as runner:
+            runner.run(scenario(machine=machine, **values))
+
+    return run
 
 
 def hours(*of_day: int) -> list[datetime]:
     return [datetime(2025, 3, 1, hour, tzinfo=UTC) for hour in of_day]
 
 
-def test_runs_come_on_the_hour_to_the_second() -> None:
+@live
+async def test_runs_come_on_the_hour_to_the_second(machine: Machine) -> None:
     """Over a day there is one run an hour, none early and none a second late."""
-
-    async def day(machine: Machine) -> None:
-        runs = Runs(machine, seconds=700)
-        scheduler = Scheduler("0 * * * *", BERLIN, runs, clock=machine.now)
-        assert scheduler.next_run() == hours(12)[0]
-        scheduler.start()
-        scheduler.start()
-        await asyncio.sleep(24 * 3600)
-        await scheduler.stop()
-        assert runs.planned == [hours(12)[0] + timedelta(hours=number) for number in range(24)]
-        assert all(0 <= late < 1 for late in runs.late)
-        await asyncio.sleep(24 * 3600)
-        assert len(runs.planned) == 24
-
-    live(day)
+    runs, scheduler = hourly(machine, seconds=700)
+    assert scheduler.next_run() == hours(12)[0]
+    scheduler.start()
+    scheduler.start()
+    await asyncio.sleep(24 * 3600)
+    await scheduler.stop()
+    assert runs.planned == [hours(12)[0] + timedelta(hours=number) for number in range(24)]
+    assert all(0 <= late < 1 for late in runs.late)
+    await asyncio.sleep(24 * 3600)
+    assert len(runs.planned) == 24
 
 
 @pytest.mark.parametrize("drift", [-0.0005, 0.0005])
-def test_a_drifting_wall_clock_moves_no_run(drift: float) -> None:
+@live
+async def test_a_drifting_wall_clock_moves_no_run(drift: float, machine: Machine) -> None:
     """With 0.5 ms a second between the two clocks, every run still comes within a second of its time, and once."""
 
-    async def day(machine: Machine) -> None:
-        def now() -> datetime:
-            return machine.now() + timedelta(seconds=machine.time() * drift)
+    def now() -> datetime:
+        return machine.now() + timedelta(seconds=machine.time() * drift)
 
-        late = []
+    late = []
 
-        async def run(planned: datetime) -> None:
-            late.append((now() - planned).total_seconds())
+    async def run(planned: datetime) -> None:
+        late.append((now() - planned).total_seconds())
 
-        scheduler = Scheduler("0 * * * *", BERLIN, run, clock=now)
-        scheduler.start()
-        await asyncio.sleep(24 * 3600 - 120)
-        await scheduler.stop()
-        assert len(late) == 24
-        assert all(0 <= seconds < 1 for seconds in late)
-
-    live(day)
+    scheduler = Scheduler("0 * * * *", BERLIN, run, clock=now)
+    scheduler.start()
+    await asyncio.sleep(24 * 3600 - 120)
+    await scheduler.stop()
+    assert len(late) == 24
+    assert all(0 <= seconds < 1 for seconds in late)
 
 
-def test_a_machine_that_slept_over_planned_times_runs_once() -> None:
+@live
+async def test_a_machine_that_slept_over_planned_times_runs_once(machine: Machine) -> None:
     """After three hours of suspension one run follows within 30 seconds, for the latest of the times slept over."""
-
-    async def night(machine: Machine) -> None:
-        runs = Runs(machine)
-        scheduler = Scheduler("0 * * * *", BERLIN, runs, clock=machine.now)
-        scheduler.start()
-        await asyncio.sleep(600)
-        machine.set_wall_clock(timedelta(hours=3))
-        await asyncio.sleep(31)
-        assert runs.planned == hours(12, 15)
-        await asyncio.sleep(3600)
-        assert runs.planned == hours(12, 15, 16)
-        assert runs.late[-1] < 1
-        await scheduler.stop()
-
-    live(night)
+    runs, scheduler = hourly(machine)
+    scheduler.start()
+    await asyncio.sleep(600)
+    machine.set_wall_clock(timedelta(hours=3))
+    await asyncio.sleep(31)
+    assert runs.planned == hours(12, 15)
+    await asyncio.sleep(3600)
+    assert runs.planned == hours(12, 15, 16)
+    assert runs.late[-1] < 1
+    await scheduler.stop()
 
 
-def test_a_clock_set_back_a_little_repeats_no_run() -> None:
+@live
+async def test_a_clock_set_back_a_little_repeats_no_run(machine: Machine) -> None:
     """Ten minutes back over a run that took place: it is not made again, and the next comes at its time."""
-
-    async def correction(machine: Machine) -> None:
-        runs = Runs(machine)
-        scheduler = Scheduler("0 * * * *", BERLIN, runs, clock=machine.now)
-        scheduler.start()
-        await asyncio.sleep(60)
-        machine.set_wall_clock(timedelta(minutes=-10))
-        assert scheduler.next_run() == hours(13)[0]
-        await asyncio.sleep(2 * 3600)
-        await scheduler.stop()
-        assert runs.planned == hours(12, 13)
-        assert all(late < 1 for late in runs.late)
-
-    live(correction)
+    runs, scheduler = hourly(machine)
+    scheduler.start()
+    await asyncio.sleep(60)
+    machine.set_wall_clock(timedelta(minutes=-10))
+    assert scheduler.next_run() == hours(13)[0]
+    await asyncio.sleep(2 * 3600)
+    await scheduler.stop()
+    assert runs.planned == hours(12, 13)
+    assert all(late < 1 for late in runs.late)
 
 
-def test_a_clock_set_back_far_does_not_stop_the_schedule() -> None:
+@live
+async def test_a_clock_set_back_far_does_not_stop_the_schedule(machine: Machine) -> None:
     """A clock that was years ahead and is put right: runs go on at the next hour, not in years."""
-
-    async def repair(machine: Machine) -> None:
-        runs = Runs(machine)
-        scheduler = Scheduler("0 * * * *", BERLIN, runs, clock=machine.now)
-        scheduler.start()
-        await asyncio.sleep(60)
-        machine.set_wall_clock(START - machine.now() + timedelta(seconds=60))
-        await asyncio.sleep(2 * 3600)
-        await scheduler.stop()
-        assert runs.planned[0].year == 2031
-        assert runs.planned[1:] == hours(13, 14)
-
-    live(repair, wall=START.replace(year=2031))
+    machine.wall = START.replace(year=2031)
+    runs, scheduler = hourly(machine)
+    scheduler.start()
+    await asyncio.sleep(60)
+    machine.set_wall_clock(START - machine.now() + timedelta(seconds=60))
+    await asyncio.sleep(2 * 3600)
+    await scheduler.stop()
+    assert runs.planned[0].year == 2031
+    assert runs.planned[1:] == hours(13, 14)
 
 
-def test_a_restart_after_a_small_correction_repeats_no_run() -> None:
+@live
+async def test_a_restart_after_a_small_correction_repeats_no_run(machine: Machine) -> None:
     """The time honoured before the restart counts as the one honoured in this life."""
-
-    async def restart(machine: Machine) -> None:
-        scheduler = Scheduler("0 * * * *", BERLIN, Runs(machine), clock=machine.now)
-        scheduler.start(hours(12)[0])
-        assert scheduler.next_run() == hours(13)[0]
-        await scheduler.stop()
-
-    live(restart)
+    _, scheduler = hourly(machine)
+    scheduler.start(hours(12)[0])
+    assert scheduler.next_run() == hours(13)[0]
+    await scheduler.stop()
 
 
-def test_a_time_that_comes_during_a_run_is_skipped_and_told() -> None:
+@live
+async def test_a_time_that_comes_during_a_run_is_skipped_and_told(machine: Machine) -> None:
     """A run of 2.5 hours lets two times pass; no two runs overlap and the next goes on at its hour."""
-
-    async def long(machine: Machine) -> None:
-        runs = Runs(machine, seconds=2.5 * 3600)
-        skipped: list[tuple[datetime, datetime]] = []
-        scheduler = Scheduler(
-            "0 * * * *", BERLIN, runs, clock=machine.now, on_skipped=lambda *times: skipped.append(times)
-        )
-        scheduler.start()
-        await asyncio.sleep(60)
-        assert scheduler.running == hours(12)[0]
-        assert not scheduler.fire(hours(11)[0])
-        await asyncio.sleep(3 * 3600)
-        assert runs.planned == hours(12, 15)
-        assert skipped == [(hours(hour)[0], hours(12)[0]) for hour in (11, 13, 14)]
-        await scheduler.stop()
-        assert scheduler.running is None
-
-    live(long)
+    skipped: list[tuple[datetime, datetime]] = []
+    runs, scheduler = hourly(machine, 2.5 * 3600, on_skipped=lambda *times: skipped.append(times))
+    scheduler.start()
+    await asyncio.sleep(60)
+    assert scheduler.running == hours(12)[0]
+    assert not scheduler.fire(hours(11)[0])
+    await asyncio.sleep(3 * 3600)
+    assert runs.planned == hours(12, 15)
+    assert skipped == [(hours(hour)[0], hours(12)[0]) for hour in (11, 13, 14)]
+    await scheduler.stop()
+    assert scheduler.running is None
 
 
-def test_a_failed_run_is_told_and_the_next_one_comes() -> None:
+@live
+async def test_a_failed_run_is_told_and_the_next_one_comes(machine: Machine) -> None:
     """What a run raises is logged; the schedule goes on."""
+    lines: list[str] = []
 
-    async def bad(machine: Machine) -> None:
-        lines: list[str] = []
+    async def run(planned: datetime) -> None:
+        raise RuntimeError(planned.isoformat())
 
-        async def run(planned: datetime) -> None:
-            raise RuntimeError(planned.isoformat())
+    log = logger.add(lambda line: lines.append(line.record["message"]), level="ERROR")
+    scheduler = Scheduler("0 * * * *", BERLIN, run, clock=machine.now)
+    scheduler.start()
+    await asyncio.sleep(2 * 3600)
+    await scheduler.stop()
+    logger.remove(log)
+    assert lines == [f"the run planned for 2025-03-01T{hour}:00:00+00:00 failed" for hour in (12, 13)]
 
-        log = logger.add(lambda line: lines.append(line.record["message"]), level="ERROR")
+
+@live
+async def test_stopping_waits_for_the_run_and_then_cancels_it(machine: Machine) -> None:
+    """A run gets the time it is given to end, and is cancelled afterwards."""
+    ended: list[str] = []
+
+    async def run(planned: datetime) -> None:
+        try:
+            await asyncio.sleep(600)
+            ended.append("done")
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+            raise
+
+    for seconds in (None, 60.0):
         scheduler = Scheduler("0 * * * *", BERLIN, run, clock=machine.now)
         scheduler.start()
-        await asyncio.sleep(2 * 3600)
-        await scheduler.stop()
-        logger.remove(log)
-        assert lines == [f"the run planned for 2025-03-01T{hour}:00:00+00:00 failed" for hour in (12, 13)]
-
-    live(bad)
+        while scheduler.running is None:
+            await asyncio.sleep(1)
+        await scheduler.stop(seconds)
+    assert ended == ["done", "cancelled"]
 
 
-def test_stopping_waits_for_the_run_and_then_cancels_it() -> None:
-    """A run gets the time it is given to end, and is cancelled afterwards."""
-
-    async def shutdown(machine: Machine) -> None:
-        ended: list[str] = []
-
-        async def run(planned: datetime) -> None:
-            try:
-                await asyncio.sleep(600)
-                ended.append("done")
-            except asyncio.CancelledError:
-                ended.append("cancelled")
-                raise
-
-        for seconds in (None, 60.0):
-            scheduler = Scheduler("0 * * * *", BERLIN, run, clock=machine.now)
-            scheduler.start()
-            while scheduler.running is None:
-                await asyncio.sleep(1)
-            await scheduler.stop(seconds)
-        assert ended == ["done", "cancelled"]
-
-    live(shutdown)
-
-
-def test_a_new_expression_holds_at_once() -> None:
+@live
+async def test_a_new_expression_holds_at_once(machine: Machine) -> None:
     """Ten seconds before its first time a new schedule is in force, exactly; a faulty one changes nothing."""
-
-    async def change(machine: Machine) -> None:
-        runs = Runs(machine)
-        scheduler = Scheduler("0 3 * * *", ZoneInfo("UTC"), runs, clock=machine.now)
-        scheduler.start()
-        await asyncio.sleep(20)
-        scheduler.reschedule("*/30  * * * *")
-        with pytest.raises(ValueError, match="five"):
-            scheduler.reschedule("whenever")
-        assert scheduler.expression == "*/30 * * * *"
-        await asyncio.sleep(3600)
-        await scheduler.stop()
-        assert runs.planned == [hours(12)[0], hours(12)[0] + timedelta(minutes=30)]
-        assert all(late < 1 for late in runs.late)
-
-    live(change)
+    runs = Runs(machine)
+    scheduler = Scheduler("0 3 * * *", ZoneInfo("UTC"), runs, clock=machine.now)
+    scheduler.start()
+    await asyncio.sleep(20)
+    scheduler.reschedule("*/30  * * * *")
+    with pytest.raises(ValueError, match="five"):
+        scheduler.reschedule("whenever")
+    assert scheduler.expression == "*/30 * * * *"
+    await asyncio.sleep(3600)
+    await scheduler.stop()
+    assert runs.planned == [hours(12)[0], hours(12)[0] + timedelta(minutes=30)]
+    assert all(late < 1 for late in runs.late)
 
 
-def test_a_time_that_has_come_is_not_lost_to_a_change_of_plan() -> None:
+@live
+async def test_a_time_that_has_come_is_not_lost_to_a_change_of_plan(machine: Machine) -> None:
     """A press that arrives just after the hour, before the scheduler has looked, does not swallow the hour."""
-
-    async def press(machine: Machine) -> None:
-        runs = Runs(machine)
-        scheduler = Scheduler("0 * * * *", BERLIN, runs, clock=machine.now)
-        scheduler.start()
-        machine.set_wall_clock(timedelta(seconds=31))
-        scheduler.reschedule("30 * * * *")
-        await asyncio.sleep(1)
-        await scheduler.stop()
-        assert runs.planned == hours(12)
-
-    live(press)
+    runs, scheduler = hourly(machine)
+    scheduler.start()
+    machine.set_wall_clock(timedelta(seconds=31))
+    scheduler.reschedule("30 * * * *")
+    await asyncio.sleep(1)
+    await scheduler.stop()
+    assert runs.planned == hours(12)
 
 
-def test_a_pause_plans_nothing_until_it_ends() -> None:
+@live
+async def test_a_pause_plans_nothing_until_it_ends(machine: Machine) -> None:
     """Paused there is no next run; resumed nothing is made up for; a pause with an end ends by itself."""
-
-    async def pause(machine: Machine) -> None:
-        runs = Runs(machine)
-        scheduler = Scheduler("0 * * * *", BERLIN, runs, clock=machine.now)
-        scheduler.pause()
-        scheduler.start()
-        await asyncio.sleep(3 * 3600)
-        assert (scheduler.next_run(), runs.planned) == (None, [])
-        scheduler.resume()
-        await asyncio.sleep(3600)
-        assert runs.planned == hours(15)
-        scheduler.pause(until=hours(18)[0])
-        assert scheduler.next_runs(2) == tuple(hours(18, 19))
-        await asyncio.sleep(4 * 3600)
-        assert runs.planned == hours(15, 18, 19)
-        await scheduler.stop()
-
-    live(pause)
+    runs, scheduler = hourly(machine)
+    scheduler.pause()
+    scheduler.start()
+    await asyncio.sleep(3 * 3600)
+    assert (scheduler.next_run(), runs.planned) == (None, [])
+    scheduler.resume()
+    await asyncio.sleep(3600)
+    assert runs.planned == hours(15)
+    scheduler.pause(until=hours(18)[0])
+    assert scheduler.next_runs(2) == tuple(hours(18, 19))
+    await asyncio.sleep(4 * 3600)
+    assert runs.planned == hours(15, 18, 19)
+    await scheduler.stop()
 
 
-def test_a_missed_run_is_found_at_the_start() -> None:
+@live
+async def test_a_missed_run_is_found_at_the_start(machine: Machine) -> None:
     """The latest time passed since the last one honoured is the one to catch up with; a fresh start misses none."""
-
-    async def start(machine: Machine) -> None:
-        runs = Runs(machine)
-        scheduler = Scheduler("0 * * * *", BERLIN, runs, clock=machine.now)
-        assert scheduler.missed(None) is None
-        assert scheduler.missed(hours(11)[0]) is None
-        assert scheduler.missed(hours(12)[0]) is None
-        assert scheduler.missed(hours(8)[0]) == hours(11)[0]
-        assert scheduler.fire(hours(11)[0])
-        await scheduler.stop()
-        assert runs.planned == hours(11)
-
-    live(start)
+    runs, scheduler = hourly(machine)
+    assert scheduler.missed(None) is None
+    assert scheduler.missed(hours(11)[0]) is None
+    assert scheduler.missed(hours(12)[0]) is None
+    assert scheduler.missed(hours(8)[0]) == hours(11)[0]
+    assert scheduler.fire(hours(11)[0])
+    await scheduler.stop()
+    assert runs.planned == hours(11)
 
 
 def test_a_time_missed_by_nothing_counts() -> None:
@@ -372,19 +338,17 @@ def test_a_daily_run_in_the_changed_hour_takes_place_once() -> None:
     assert again.previous_run(second_pass) == at(BERLIN, 2025, 10, 26, 2, 30)
 
 
-def test_the_second_pass_of_an_hour_brings_no_second_run() -> None:
+@live
+async def test_the_second_pass_of_an_hour_brings_no_second_run(machine: Machine) -> None:
     """Through the whole night of the overlap, the daily run is called once."""
-
-    async def night(machine: Machine) -> None:
-        runs = Runs(machine)
-        scheduler = Scheduler("30 2 * * *", BERLIN, runs, clock=machine.now)
-        scheduler.start()
-        await asyncio.sleep(6 * 3600)
-        await scheduler.stop()
-        assert runs.planned == [at(BERLIN, 2025, 10, 26, 2, 30)]
-        assert runs.late[0] < 1
-
-    live(night, wall=at(BERLIN, 2025, 10, 26, 0, 0))
+    machine.wall = at(BERLIN, 2025, 10, 26, 0, 0)
+    runs = Runs(machine)
+    scheduler = Scheduler("30 2 * * *", BERLIN, runs, clock=machine.now)
+    scheduler.start()
+    await asyncio.sleep(6 * 3600)
+    await scheduler.stop()
+    assert runs.planned == [at(BERLIN, 2025, 10, 26, 2, 30)]
+    assert runs.late[0] < 1
 
 
 def test_hours_are_the_walls_where_summer_time_is_half_an_hour() -> None:
