@@ -21,11 +21,13 @@ from bot.services.snapshot.snapshot import take_snapshot
 from tests.world.bank import Writer
 
 Write = Callable[[Path], Writer]
+Holder = Callable[..., subprocess.Popen[str]]
 both_modes = pytest.mark.parametrize("mode", ["wal", "delete"])
 as_nobody = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become nobody")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and limits")
 
 NOBODY = 65534
+ROOT = Path(__file__).parents[2]
 
 
 async def snap(path: Path, into: Path, **options: Any) -> Snapshot:
@@ -52,10 +54,13 @@ def ask(path: Path, sql: str) -> Any:
         return db.execute(sql).fetchone()[0]
 
 
-def in_process(script: str, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", script, *map(str, arguments)], check=False, text=True, timeout=120, **options
-    )
+def sources(*paths: Path) -> list[Database]:
+    return [Database(path=path, name=path.name) for path in paths]
+
+
+def in_process(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, cwd=ROOT)
 
 
 @contextlib.contextmanager
@@ -108,8 +113,18 @@ def flip(file: Path, offset: int, count: int) -> None:
     file.write_bytes(content)
 
 
+def write_at(file: Path, offset: int, byte: int) -> None:
+    content = bytearray(file.read_bytes())
+    content[offset] = byte
+    file.write_bytes(content)
+
+
+def run_sql(file: Path, *statements: str) -> None:
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
+        for statement in statements:
+            db.execute(statement)
+
+
 def schema(file: Path, sql: str) -> None:
     """Write to the schema what this SQLite would not."""
-    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
-        db.execute("PRAGMA writable_schema=ON")
-        db.execute(sql)
+    run_sql(file, "PRAGMA writable_schema=ON", sql)

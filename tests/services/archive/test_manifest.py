@@ -14,16 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import ArchiveError, DamagedArchiveError
-from bot.models import (
-    BackedUp,
-    CheckMethod,
-    Database,
-    Member,
-    SkippedRecord,
-    SkipReason,
-    Trigger,
-    Verdict,
-)
+from bot.models import BackedUp, CheckMethod, Database, Member, SkippedRecord, SkipReason, Trigger, Verdict
 from bot.services.archive.backup_info import build_info
 from bot.services.archive.manifest import MAX_MANIFEST, TOO_MANY_TABLES, Manifest, backed_up, build_manifest
 from bot.services.files.names import folded
@@ -60,24 +51,27 @@ manifests = st.builds(
 )
 
 
+def built(*databases: BackedUp, skipped: SkippedRecord | None = None) -> Manifest:
+    return build_manifest(
+        created_at=MOMENT,
+        trigger=Trigger.BUTTON,
+        host="server",
+        timezone="Europe/Berlin",
+        databases=databases,
+        skipped=[skipped] if skipped else [],
+    )
+
+
 @pytest.fixture
 def manifest(tmp_path: Path) -> Manifest:
     """One database that passed, one that could not be checked, one that is missing."""
     (tmp_path / "copy").write_bytes(bytes(8192))
     first = backed_up(snapshot_of("my shop.db", tmp_path / "copy"), report(foreign_key_violations=2), MEMBER)
     second = replace(first, name="fts.db", verdict=Verdict.UNCHECKED, messages=("no such function: stem",), rows=())
-    return build_manifest(
-        created_at=MOMENT,
-        trigger=Trigger.BUTTON,
-        host="server",
-        timezone="Europe/Berlin",
-        databases=[first, second],
-        skipped=[
-            SkippedRecord(
-                name="gone.db", path="/srv/app/gone.db", reason=SkipReason.MISSING, detail="There is no such file."
-            )
-        ],
+    gone = SkippedRecord(
+        name="gone.db", path="/srv/app/gone.db", reason=SkipReason.MISSING, detail="There is no such file."
     )
+    return built(first, second, skipped=gone)
 
 
 @given(manifest=manifests)
@@ -101,14 +95,8 @@ def test_undecodable_names_are_escaped(tmp_path: Path) -> None:
     snapshot = replace(snapshot, database=Database(path=Path("/srv/\udcff.db"), name="x.db"))
     record = backed_up(snapshot, report(rows=(("t\udcff", 1),)), MEMBER)
     assert record.path == str(Path("/srv/")) + str(Path("/"))[-1] + "\\udcff.db"
-    manifest = build_manifest(
-        created_at=MOMENT,
-        trigger=Trigger.COMMAND,
-        host="h",
-        timezone="UTC",
-        databases=[record],
-        skipped=[SkippedRecord(name="\udcfe", path="/\udcfe", reason=SkipReason.FAILED, detail="\udcfe")],
-    )
+    gone = SkippedRecord(name="\udcfe", path="/\udcfe", reason=SkipReason.FAILED, detail="\udcfe")
+    manifest = built(record, skipped=gone)
     assert Manifest.from_json(manifest.to_json()) == manifest
 
 
@@ -235,21 +223,17 @@ def test_what_is_written_is_never_larger_than_what_is_read(manifest: Manifest) -
     """Five thousand tables with names of 3,400 letters are not listed; the other database's rows are."""
     small = manifest.databases[0]
     wide = replace(small, name="wide.db", rows=tuple((f"{number:03400}", number) for number in range(5000)))
-    built = build_manifest(
-        created_at=MOMENT, trigger=Trigger.BUTTON, host="vps", timezone="UTC", databases=[wide, small], skipped=[]
-    )
-    content = built.to_json()
+    written = built(wide, small)
+    content = written.to_json()
     assert len(content) <= MAX_MANIFEST
-    assert Manifest.from_json(content) == built
-    assert built.databases[1] == small
-    assert built.databases[0].rows == ()
-    assert TOO_MANY_TABLES in built.databases[0].warning
+    assert Manifest.from_json(content) == written
+    assert written.databases[1] == small
+    assert written.databases[0].rows == ()
+    assert TOO_MANY_TABLES in written.databases[0].warning
 
 
 def test_a_manifest_that_no_reader_takes_is_not_written(manifest: Manifest) -> None:
     """Where even the warnings are too large, there is a sentence and no archive."""
     skipped = SkippedRecord(name="a.db", path="/srv/a.db", reason=SkipReason.FAILED, detail="x" * MAX_MANIFEST)
     with pytest.raises(ArchiveError, match="no restore reads"):
-        build_manifest(
-            created_at=MOMENT, trigger=Trigger.BUTTON, host="vps", timezone="UTC", databases=(), skipped=[skipped]
-        )
+        built(skipped=skipped)

@@ -33,6 +33,14 @@ def member(content: bytes, offset: int) -> Member:
     )
 
 
+def proof_of(stream: bytes) -> ArchiveProof:
+    """A proof that was shown a file of one member."""
+    proof = ArchiveProof()
+    proof.expect(0)
+    proof.take(stream)
+    return proof
+
+
 @given(contents=st.lists(st.binary(max_size=300), max_size=4), cut=st.integers(1, 50), gap=st.integers(0, 40))
 def test_members_are_found_however_the_file_is_cut(contents: list[bytes], cut: int, gap: int) -> None:
     """Members among other bytes are inflated and compared, wherever one piece ends and the next begins."""
@@ -54,25 +62,16 @@ def test_members_are_found_however_the_file_is_cut(contents: list[bytes], cut: i
 )
 def test_any_difference_is_an_error(difference: dict[str, object]) -> None:
     """Length, CRC, SHA-256, compressed length and place must all be those that were written."""
-    proof = ArchiveProof()
-    proof.expect(0)
-    proof.take(deflated(b"content"))
     with pytest.raises(ArchiveError, match=r"shop\.db"):
-        proof.conclude([replace(member(b"content", 0), **difference)])
+        proof_of(deflated(b"content")).conclude([replace(member(b"content", 0), **difference)])
 
 
 def test_a_member_too_many_and_one_cut_off_are_errors() -> None:
     """What was not written, or is not complete, is never proven."""
-    proof = ArchiveProof()
-    proof.expect(0)
-    proof.take(deflated(b"content"))
     with pytest.raises(ArchiveError, match="more than was written"):
-        proof.conclude([])
-    proof = ArchiveProof()
-    proof.expect(0)
-    proof.take(deflated(b"content")[:-1])
+        proof_of(deflated(b"content")).conclude([])
     with pytest.raises(ArchiveError, match="not complete"):
-        proof.conclude([member(b"content", 0)])
+        proof_of(deflated(b"content")[:-1]).conclude([member(b"content", 0)])
 
 
 def test_a_file_that_is_too_short_is_an_error(tmp_path: Path) -> None:

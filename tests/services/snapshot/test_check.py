@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import shutil
 import sqlite3
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.integrity import MAX_MESSAGES
 from bot.services.snapshot.snapshot import take_snapshot
 from tests.world.bank import make_bank
-from tests.world.snapshots import NUMBERS, as_snapshot, build, flip, in_process, posix, schema
+from tests.world.snapshots import NUMBERS, as_snapshot, build, flip, in_process, posix, run_sql, schema, write_at
 
 FULL, QUICK = CheckMethod.FULL, CheckMethod.QUICK
 
@@ -115,19 +114,9 @@ def rewrite(file: Path, old: bytes, new: bytes) -> None:
 
 def drop_from_index(file: Path) -> None:
     """Make an index that lacks rows of its table, as a bad disk or a bug would."""
-    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
-        db.execute("PRAGMA writable_schema=ON")
-        db.execute("DELETE FROM sqlite_master WHERE name = 'i'")
-    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
-        db.execute("UPDATE t SET b = b || 'x' WHERE a = 1500")
-        db.execute("PRAGMA writable_schema=ON")
-        db.execute("INSERT INTO sqlite_master VALUES ('index', 'i', 't', 3, 'CREATE INDEX i ON t(b)')")
-
-
-def break_constraint(file: Path) -> None:
-    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as db:
-        db.execute("PRAGMA ignore_check_constraints=ON")
-        db.execute("UPDATE t SET c = -1 WHERE a = 7")
+    schema(file, "DELETE FROM sqlite_master WHERE name = 'i'")
+    run_sql(file, "UPDATE t SET b = b || 'x' WHERE a = 1500")
+    schema(file, "INSERT INTO sqlite_master VALUES ('index', 'i', 't', 3, 'CREATE INDEX i ON t(b)')")
 
 
 DAMAGES: dict[str, Callable[[Path], None]] = {
@@ -211,18 +200,11 @@ NOT_PROVEN: dict[str, Callable[[Path], None]] = {
 }
 
 
-def write_at(file: Path, offset: int, byte: int) -> None:
-    content = bytearray(file.read_bytes())
-    content[offset] = byte
-    file.write_bytes(content)
-
-
 @pytest.mark.parametrize("vacuum", ["NONE", "FULL"])
 @pytest.mark.parametrize("oddity", NOT_PROVEN)
 async def test_what_this_sqlite_can_not_read_is_no_damage(oddity: str, vacuum: str, victim: Path) -> None:
     """Its pages are whole and only its words are strange: it could not be checked, and SQLite says why."""
-    with contextlib.closing(sqlite3.connect(victim, isolation_level=None)) as db:
-        db.executescript(f"PRAGMA auto_vacuum={vacuum}; VACUUM")
+    run_sql(victim, f"PRAGMA auto_vacuum={vacuum}", "VACUUM")
     NOT_PROVEN[oddity](victim)
     report = await check(as_snapshot(victim))
     assert report.verdict is Verdict.UNCHECKED
@@ -233,12 +215,14 @@ async def test_what_this_sqlite_can_not_read_is_no_damage(oddity: str, vacuum: s
 async def test_a_name_may_hold_any_line_break(separator: str, victim: Path) -> None:
     """What SQLite says of such a name stays one finding: a broken rule is no damage, and damage no broken rule."""
     name = f"one{separator}NULL value in two"
-    with contextlib.closing(sqlite3.connect(victim, isolation_level=None)) as db:
-        db.execute("PRAGMA ignore_check_constraints=ON")
-        db.execute("UPDATE t SET c = -1 WHERE a = 7")
-        db.execute(f'ALTER TABLE t RENAME TO "{name}"')
-        db.execute(f'CREATE TABLE "other{separator}"(x NOT NULL)')
-        db.execute(f'INSERT INTO "other{separator}" VALUES (1)')
+    run_sql(
+        victim,
+        "PRAGMA ignore_check_constraints=ON",
+        "UPDATE t SET c = -1 WHERE a = 7",
+        f'ALTER TABLE t RENAME TO "{name}"',
+        f'CREATE TABLE "other{separator}"(x NOT NULL)',
+        f'INSERT INTO "other{separator}" VALUES (1)',
+    )
     schema(victim, "UPDATE sqlite_master SET sql = replace(sql, '(x NOT', '(x, y NOT') WHERE name LIKE 'other%'")
     report = await check(as_snapshot(victim))
     assert (report.verdict, len(report.messages)) == (Verdict.OK, 2)
@@ -273,9 +257,7 @@ asyncio.run(run())
 def test_a_machine_at_its_limits_says_nothing_of_the_data(limit: str, victim: Path) -> None:
     """No descriptor for a process, none for the copy, no memory: the copy could not be checked."""
     build(victim, "ALTER TABLE t DROP COLUMN c")  # without a rule, it is checked in this process
-    done = in_process(
-        _LIMITED, victim, limit, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=Path(__file__).parent.parents[2]
-    )
+    done = in_process(_LIMITED, victim, limit)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("could not check | "), done.stdout
 
@@ -315,7 +297,7 @@ async def test_damage_is_found_beside_what_only_the_application_knows(tmp_path: 
 
 async def test_rows_that_break_a_rule_are_named_and_no_damage(victim: Path) -> None:
     """A CHECK that older rows break must not keep a database out of every backup."""
-    break_constraint(victim)
+    run_sql(victim, "PRAGMA ignore_check_constraints=ON", "UPDATE t SET c = -1 WHERE a = 7")
     report = await check(as_snapshot(victim))
     assert report.verdict is Verdict.OK
     assert report.messages == ("CHECK constraint failed in t",)
@@ -323,9 +305,7 @@ async def test_rows_that_break_a_rule_are_named_and_no_damage(victim: Path) -> N
 
 async def test_damage_behind_many_broken_rules_is_found(victim: Path) -> None:
     """However many rows break a rule, what is torn beside them is damage, and the damage is what is named."""
-    with contextlib.closing(sqlite3.connect(victim, isolation_level=None)) as db:
-        db.execute("PRAGMA ignore_check_constraints=ON")
-        db.execute("UPDATE t SET c = -1")
+    run_sql(victim, "PRAGMA ignore_check_constraints=ON", "UPDATE t SET c = -1")
     assert (await check(as_snapshot(victim))).verdict is Verdict.OK
     drop_from_index(victim)
     report = await check(as_snapshot(victim))
@@ -336,9 +316,7 @@ async def test_damage_behind_many_broken_rules_is_found(victim: Path) -> None:
 async def test_a_module_that_is_not_here_is_no_damage(tmp_path: Path) -> None:
     """A virtual table of an unknown module can't be counted; the rest of the database is fine."""
     path = build(tmp_path / "app.db", "CREATE TABLE t(a); INSERT INTO t VALUES (1)")
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("PRAGMA writable_schema=ON")
-        db.execute("INSERT INTO sqlite_master VALUES ('table', 'v', 'v', 0, 'CREATE VIRTUAL TABLE v USING vec0(a)')")
+    schema(path, "INSERT INTO sqlite_master VALUES ('table', 'v', 'v', 0, 'CREATE VIRTUAL TABLE v USING vec0(a)')")
     report = await check(await snap(path))
     assert report.verdict in {Verdict.OK, Verdict.UNCHECKED}
     assert report.rows == (("t", 1), ("v", -1))
@@ -387,10 +365,8 @@ LONG = {
 async def test_a_check_that_is_stopped_ends(cancel: bool, where: str, tmp_path: Path) -> None:
     """An abort is raised as such in the middle of SQLite's work; a cancellation waits for its end."""
     path = tmp_path / "long.db"
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("PRAGMA ignore_check_constraints=ON")
-        db.executescript(LONG[where])
-        db.execute(f"INSERT INTO t {NUMBERS} SELECT n.i FROM n, (SELECT 1 FROM n LIMIT 200)")
+    rows = f"INSERT INTO t {NUMBERS} SELECT n.i FROM n, (SELECT 1 FROM n LIMIT 200)"
+    build(path, rows, before=f"PRAGMA ignore_check_constraints=ON; {LONG[where]}")
     snapshot = as_snapshot(path)
     abort = Abort()
     checking = asyncio.create_task(check_snapshot(snapshot, FULL, abort=abort))

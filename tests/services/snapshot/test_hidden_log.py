@@ -6,7 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,8 @@ from bot.models import SkipReason
 from bot.services.snapshot import hidden_log
 from bot.services.snapshot.hidden_log import outlook, share_of
 from tests.world.bank import let_go, make_bank
-from tests.world.snapshots import ask, files_in, refused, snap
+from tests.world.snapshots import Holder, ask, files_in, refused, snap
 
-Holder = Callable[..., "subprocess.Popen[str]"]
 WRITES = ("PRAGMA wal_autocheckpoint=0", "INSERT INTO log VALUES (1)")
 links = pytest.mark.skipif(sys.platform == "win32", reason="Windows takes no part in what is tested here")
 

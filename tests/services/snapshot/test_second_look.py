@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,7 +19,18 @@ from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.snapshot import take_snapshots
 from tests.world.bank import make_bank
 from tests.world.full_disk import small_disk
-from tests.world.snapshots import files_in, in_process, posix, refused, snap, untouched
+from tests.world.snapshots import (
+    files_in,
+    in_process,
+    posix,
+    refused,
+    run_sql,
+    schema,
+    snap,
+    sources,
+    untouched,
+    write_at,
+)
 
 ROUNDS = 25 * int(os.environ.get("SOAK", "1"))
 
@@ -67,11 +77,9 @@ async def test_a_file_that_is_being_rewritten_is_not_called_damaged(how: str, ho
     """Each copy is one of the two contents in whole, or the file is said to have been rewritten."""
     path = make_bank(home / "bank.db", "delete", filler=100)
     shutil.copy(path, f"{path}.0")
-    with contextlib.closing(sqlite3.connect(path)) as db:
-        db.execute(
-            "INSERT INTO filler SELECT filler.id + 1000 + 1000 * n.id, hex(randomblob(1000)) FROM filler, accounts n"
-        )
-        db.commit()
+    run_sql(
+        path, "INSERT INTO filler SELECT filler.id + 1000 + 1000 * n.id, hex(randomblob(1000)) FROM filler, accounts n"
+    )
     shutil.copy(path, f"{path}.1")
     whole, refusals = 0, set()
     with rewritten(path, how):
@@ -89,19 +97,7 @@ async def test_a_file_that_is_being_rewritten_is_not_called_damaged(how: str, ho
     assert files_in(into) == []
 
 
-def schema(path: Path, sql: str) -> None:
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("PRAGMA writable_schema=ON")
-        db.execute(sql)
-
-
 FUTURE = "INSERT INTO sqlite_master VALUES ('view', 'v', 'v', 0, 'CREATE VIEW v AS SELECT n UNHEARD OF m FROM log')"
-
-
-def write_at(path: Path, offset: int, byte: int) -> None:
-    content = bytearray(path.read_bytes())
-    content[offset] = byte
-    path.write_bytes(content)
 
 
 def flip_in_create(path: Path) -> None:
@@ -162,9 +158,7 @@ asyncio.run(run())
 def test_a_process_without_files_to_open_says_nothing_of_the_data(home: Path, into: Path) -> None:
     """However few there are: each database that could not be copied is reported, by name, and nothing else happens."""
     paths = [make_bank(home / f"{mode}.db", mode, filler=1) for mode in ("wal", "delete")]
-    done = in_process(
-        _FEW_FILES, into, *paths, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=Path(__file__).parent.parents[2]
-    )
+    done = in_process(_FEW_FILES, into, *paths)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0].startswith("2 ")
@@ -174,9 +168,7 @@ def test_a_process_without_files_to_open_says_nothing_of_the_data(home: Path, in
 
 async def test_a_disk_without_room_for_another_file_says_nothing_of_the_data(home: Path, tmp_path: Path) -> None:
     """What fits is copied, and the others are told that the disk of the copies is full."""
-    databases = [
-        Database(path=make_bank(home / f"{n}.db", ("wal", "delete")[n % 2], filler=1), name=f"{n}.db") for n in range(4)
-    ]
+    databases = sources(*(make_bank(home / f"{n}.db", ("wal", "delete")[n % 2], filler=1) for n in range(4)))
     with small_disk(tmp_path / "disk", 100, files=2) as disk:
         taken, skipped = await take_snapshots(databases, disk.folder, busy_timeout=5.0, abort=Abort())
         assert len(taken) == 2

@@ -8,10 +8,8 @@ import os
 import shutil
 import sqlite3
 import stat
-import subprocess
 import threading
 import time
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -19,11 +17,11 @@ import pytest
 
 from bot.clock import utc_now
 from bot.errors import AbortedError, SnapshotError
-from bot.models import Database, SkipReason
+from bot.models import SkipReason
 from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.snapshot import SIDE_BY_SIDE, SpaceBudget, take_snapshots
 from tests.world.bank import TOTAL, let_go, make_bank
-from tests.world.snapshots import Write, ask, both_modes, files_in, in_process, posix, snap, untouched
+from tests.world.snapshots import Holder, Write, ask, both_modes, files_in, in_process, posix, snap, sources, untouched
 
 
 @both_modes
@@ -174,11 +172,9 @@ print("alive")
 
 def test_a_storm_of_cancellations_neither_crashes_nor_hangs(home: Path, into: Path, write: Write) -> None:
     """Many runs, each cancelled several times at any moment, by an ending event loop too: the process ends."""
-    sources = [make_bank(home / f"{mode}.db", mode) for mode in ("wal", "delete")]
-    write(sources[0])
-    done = in_process(
-        _STORM, into, *sources, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=Path(__file__).parent.parents[2]
-    )
+    paths = [make_bank(home / f"{mode}.db", mode) for mode in ("wal", "delete")]
+    write(paths[0])
+    done = in_process(_STORM, into, *paths)
     assert (done.returncode, done.stdout, done.stderr) == (0, "alive\n", "")
 
 
@@ -188,14 +184,12 @@ def test_a_copy_that_can_not_be_written_says_nothing_of_the_data(home: Path, int
     path = make_bank(home / "bank.db", "delete")
     script = (
         "import asyncio, resource, sys; from pathlib import Path; from bot.errors import SnapshotError\n"
-        "from bot.models import Database; from bot.services.concurrency.abort import Abort\n"
-        "from bot.services.snapshot.snapshot import take_snapshot\n"
+        "from tests.world.snapshots import snap\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
-        "try: asyncio.run(take_snapshot(Database(path=Path(sys.argv[1]), name='x'), Path(sys.argv[2]),"
-        " busy_timeout=5.0, abort=Abort()))\n"
+        "try: asyncio.run(snap(Path(sys.argv[1]), Path(sys.argv[2]), busy_timeout=5.0))\n"
         "except SnapshotError as error: print(error.reason.value)\n"
     )
-    done = in_process(script, path, into, stdout=subprocess.PIPE, cwd=Path(__file__).parent.parents[2])
+    done = in_process(script, path, into)
     assert done.stdout == "failed\n"
     assert files_in(into) == []
 
@@ -215,9 +209,9 @@ def test_room_is_shared_out_before_it_is_used(tmp_path: Path) -> None:
 
 async def test_many_databases_are_taken_side_by_side(home: Path, into: Path) -> None:
     """Every one has its own file; those that can't be taken are named with the reason; both keep the order."""
-    sources = [make_bank(home / f"{n}.db", ("wal", "delete")[n % 2], filler=n) for n in range(SIDE_BY_SIDE + 2)]
+    paths = [make_bank(home / f"{n}.db", ("wal", "delete")[n % 2], filler=n) for n in range(SIDE_BY_SIDE + 2)]
     (home / "odd.db").write_text("no database")
-    databases = [Database(path=path, name=path.name) for path in [home / "gone.db", *sources, home / "odd.db"]]
+    databases = sources(home / "gone.db", *paths, home / "odd.db")
     reports: list[tuple[int, int]] = []
     snapshots, skipped = await take_snapshots(
         databases, into, busy_timeout=5.0, abort=Abort(), progress=lambda *report: reports.append(report)
@@ -231,9 +225,7 @@ async def test_many_databases_are_taken_side_by_side(home: Path, into: Path) -> 
     assert reports[-1] == (sum(s.bytes for s in snapshots),) * 2
 
 
-async def test_a_busy_database_is_tried_again_at_the_end(
-    home: Path, into: Path, holder: Callable[..., subprocess.Popen[str]]
-) -> None:
+async def test_a_busy_database_is_tried_again_at_the_end(home: Path, into: Path, holder: Holder) -> None:
     """One that was locked while the others were copied, and no longer, is in the backup."""
     locked, other = (make_bank(home / name, "delete", filler=10) for name in ("locked.db", "other.db"))
     process = holder(locked, "BEGIN EXCLUSIVE")
@@ -244,17 +236,16 @@ async def test_a_busy_database_is_tried_again_at_the_end(
             let_go(process)
         return utc_now()
 
-    databases = [Database(path=path, name=path.name) for path in (locked, other)]
-    snapshots, skipped = await take_snapshots(databases, into, busy_timeout=0.3, abort=Abort(), clock=clock)
+    snapshots, skipped = await take_snapshots(
+        sources(locked, other), into, busy_timeout=0.3, abort=Abort(), clock=clock
+    )
     assert [snapshot.database.name for snapshot in snapshots] == ["locked.db", "other.db"]
     assert skipped == ()
 
 
 async def test_an_abort_takes_back_the_snapshots_that_are_done(home: Path, into: Path) -> None:
     """No file of an aborted run is left, be it whole or in part."""
-    databases = [
-        Database(path=make_bank(home / f"{n}.db", "delete", filler=10), name=f"{n}.db") for n in range(SIDE_BY_SIDE + 1)
-    ]
+    databases = sources(*(make_bank(home / f"{n}.db", "delete", filler=10) for n in range(SIDE_BY_SIDE + 1)))
     abort = Abort()
 
     def progress(done: int, total: int) -> None:

@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +24,8 @@ from bot.services.snapshot.source import SIDECARS, read_state
 from tests.world.bank import TOTAL, let_go, make_bank
 from tests.world.snapshots import (
     NOBODY,
+    ROOT,
+    Holder,
     as_nobody,
     ask,
     both_modes,
@@ -62,9 +63,7 @@ async def test_any_name_is_opened_as_it_is(mode: str, name: str, home: Path, int
         assert (await snap(path, into)).bytes == path.stat().st_size
 
 
-async def test_a_source_in_use_is_left_as_it_was(
-    home: Path, into: Path, holder: Callable[..., subprocess.Popen[str]]
-) -> None:
+async def test_a_source_in_use_is_left_as_it_was(home: Path, into: Path, holder: Holder) -> None:
     """An open WAL database keeps its sidecars, rows outside the main file are in the snapshot."""
     path = make_bank(home / "bank.db", "wal", filler=10)
     holder(path, "PRAGMA wal_autocheckpoint=0", "INSERT INTO log VALUES (1)")
@@ -78,9 +77,7 @@ async def test_a_source_in_use_is_left_as_it_was(
 
 
 @posix
-async def test_a_link_is_followed_to_its_sidecars(
-    home: Path, into: Path, tmp_path: Path, holder: Callable[..., subprocess.Popen[str]]
-) -> None:
+async def test_a_link_is_followed_to_its_sidecars(home: Path, into: Path, tmp_path: Path, holder: Holder) -> None:
     """Rows in the write-ahead log of the link's target are in the snapshot."""
     path = make_bank(home / "bank.db", "wal", filler=10)
     holder(path, "PRAGMA wal_autocheckpoint=0", "INSERT INTO log VALUES (1)")
@@ -96,6 +93,16 @@ def _write_and_leave(path: Path) -> None:
         " db.commit(); db.close()",
         path,
     ).check_returncode()
+
+
+def _write_and_crash(path: Path, *statements: str) -> None:
+    in_process(
+        "import os, sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "for sql in sys.argv[2:]: db.execute(sql)\n"
+        "os._exit(0)",
+        path,
+        *statements,
+    )
 
 
 async def test_a_writer_that_comes_and_goes_during_the_copy_of_an_idle_database_is_noticed(
@@ -167,11 +174,7 @@ async def test_a_file_from_the_future_is_read_under_its_locks(home: Path, into: 
 async def test_a_crashed_wal_database_is_complete(home: Path, into: Path) -> None:
     """Rows that a killed application left in the write-ahead log are in the snapshot, and the file is not written."""
     path = make_bank(home / "bank.db", "wal", filler=10)
-    in_process(
-        "import os, sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('INSERT INTO log VALUES (9)');"
-        " db.commit(); os._exit(0)",
-        path,
-    )
+    _write_and_crash(path, "INSERT INTO log VALUES (9)")
     content = path.read_bytes()
     snapshot = await snap(path, into)
     assert ask(snapshot.file, "SELECT max(n) FROM log") == 9
@@ -220,9 +223,7 @@ async def test_a_truncated_source_is_damaged(mode: str, cut: int, home: Path, in
         assert (await refused(path, into)).reason is SkipReason.DAMAGED
 
 
-async def test_a_wal_that_holds_more_pages_than_the_file_is_no_damage(
-    home: Path, into: Path, holder: Callable[..., subprocess.Popen[str]]
-) -> None:
+async def test_a_wal_that_holds_more_pages_than_the_file_is_no_damage(home: Path, into: Path, holder: Holder) -> None:
     """A database that has grown since its last checkpoint is longer than its file."""
     path = make_bank(home / "bank.db", "wal", filler=10)
     holder(path, "PRAGMA wal_autocheckpoint=0", "INSERT INTO filler SELECT id + 100, zeroblob(9000) FROM accounts")
@@ -258,7 +259,7 @@ async def test_a_locked_source_is_busy(
     words: str,
     home: Path,
     into: Path,
-    holder: Callable[..., subprocess.Popen[str]],
+    holder: Holder,
 ) -> None:
     """The wait ends at the timeout, exclusive locking mode is named; a source that is let go in time is copied."""
     path = make_bank(home / "bank.db", mode, filler=10)
@@ -275,9 +276,7 @@ async def test_a_locked_source_is_busy(
     assert (await waiting).bytes > 0
 
 
-async def test_an_abort_ends_the_wait_for_a_lock(
-    home: Path, into: Path, holder: Callable[..., subprocess.Popen[str]]
-) -> None:
+async def test_an_abort_ends_the_wait_for_a_lock(home: Path, into: Path, holder: Holder) -> None:
     """Nobody waits for the timeout of an hour."""
     path = make_bank(home / "bank.db", "delete", filler=10)
     holder(path, "BEGIN EXCLUSIVE")
@@ -289,11 +288,7 @@ async def test_an_abort_ends_the_wait_for_a_lock(
 
 
 def _leave_a_hot_journal(path: Path) -> None:
-    in_process(
-        "import os, sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('PRAGMA cache_size=5');"
-        " db.execute('UPDATE filler SET text = 0'); os._exit(0)",
-        path,
-    )
+    _write_and_crash(path, "PRAGMA cache_size=5", "BEGIN", "UPDATE filler SET text = 0")
     assert path.with_name(path.name + "-journal").stat().st_size > 0
 
 
@@ -321,9 +316,7 @@ import asyncio, os, sqlite3, sys
 from pathlib import Path
 from bot.clock import utc_now
 from bot.errors import SnapshotError
-from bot.models import Database
-from bot.services.concurrency.abort import Abort
-from bot.services.snapshot.snapshot import take_snapshot
+from tests.world.snapshots import snap
 os.setgid({NOBODY}); os.setuid({NOBODY})
 path, into = map(Path, sys.argv[1:3])
 def clock():
@@ -332,8 +325,7 @@ def clock():
         sys.stdin.readline()
     return utc_now()
 try:
-    snapshot = asyncio.run(take_snapshot(
-        Database(path=path, name="x"), into, busy_timeout=5.0, abort=Abort(), clock=clock))
+    snapshot = asyncio.run(snap(path, into, busy_timeout=5.0, clock=clock))
     print(sqlite3.connect(snapshot.file).execute("SELECT count(*) FROM log").fetchone()[0], snapshot.warning)
 except SnapshotError as error:
     print(error.reason.value, "|", error.sentence, error.hint)
@@ -341,7 +333,7 @@ except SnapshotError as error:
 
 
 def snap_as_nobody(path: Path, into: Path) -> str:
-    done = in_process(_AS_NOBODY, path, into, stdout=subprocess.PIPE, cwd=Path(__file__).parent.parents[2])
+    done = in_process(_AS_NOBODY, path, into)
     assert done.returncode == 0
     return done.stdout.strip()
 
@@ -363,9 +355,7 @@ def test_a_read_only_folder_is_no_hindrance(mode: str, foreign: Path, shared_fol
 
 
 @as_nobody
-def test_a_read_only_folder_with_a_running_application(
-    foreign: Path, shared_folder: Path, holder: Callable[..., subprocess.Popen[str]]
-) -> None:
+def test_a_read_only_folder_with_a_running_application(foreign: Path, shared_folder: Path, holder: Holder) -> None:
     """The application's own sidecars are used, without writing them; its newest row is there."""
     make_bank(foreign, "wal", filler=10)
     holder(foreign, "PRAGMA wal_autocheckpoint=0", "INSERT INTO log VALUES (1)")
@@ -381,7 +371,7 @@ def test_a_database_that_changes_while_no_lock_can_be_taken_is_refused(foreign: 
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parent.parents[2],
+        cwd=ROOT,
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -407,16 +397,12 @@ def test_another_users_idle_database_in_a_shared_folder(foreign: Path, shared_fo
 
 @as_nobody
 def test_another_users_database_is_refused_where_our_files_would_lock_it_out(
-    foreign: Path, shared_folder: Path, holder: Callable[..., subprocess.Popen[str]]
+    foreign: Path, shared_folder: Path, holder: Holder
 ) -> None:
     """Where rows wait in a -wal whose -shm is gone, reading it would create one that its owner may not write."""
     make_bank(foreign, "wal", filler=10)
     foreign.parent.chmod(0o777)
-    in_process(
-        "import os, sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('INSERT INTO log VALUES (9)');"
-        " db.commit(); os._exit(0)",
-        foreign,
-    )
+    _write_and_crash(foreign, "INSERT INTO log VALUES (9)")
     Path(f"{foreign}-shm").unlink()
     with untouched(foreign.parent):
         said = snap_as_nobody(foreign, shared_folder / "copies")
@@ -445,9 +431,7 @@ async def test_other_connections_of_this_process_keep_their_locks(home: Path, in
         reader.execute("SELECT * FROM log").fetchall()
         await snap(path, into)
         done = in_process(
-            "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN EXCLUSIVE')",
-            path,
-            stderr=subprocess.PIPE,
+            "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN EXCLUSIVE')", path
         )
     assert "database is locked" in done.stderr
 
