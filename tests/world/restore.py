@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 from bot.clock import utc_now
-from bot.models import Backup, Database, RestoreProgress, RestoreResult, Trigger
+from bot.models import Backup, Database, PendingRestore, RestorePlan, RestoreProgress, RestoreResult, Trigger
 from bot.services.catalogue import Catalogue, record_stored
 from bot.services.concurrency.abort import Abort
 from bot.services.files.store import Store
@@ -20,7 +20,7 @@ from bot.services.restore.sources import RestoreSource, find_source
 from bot.services.restore.targets import Configured
 from bot.services.snapshot.databases import Discovery
 from tests.world.backups import make_backup
-from tests.world.bank import TOTAL
+from tests.world.bank import TOTAL, make_bank
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,6 +94,45 @@ class Rig:
     async def undo(self, *, on_step: StepHook = no_hook) -> RestoreResult:
         async with self.opened(on_step) as restorer, restorer.prepare_undo(abort=Abort()) as prepared:
             return await restorer.restore(prepared, requested_by="a test", abort=Abort())
+
+    async def pending(self) -> PendingRestore | None:
+        async with self.opened() as restorer:
+            return await restorer.pending()
+
+    @asynccontextmanager
+    async def plan_of_latest(self) -> AsyncIterator[RestorePlan]:
+        async with self.opened() as restorer:
+            origin = await find_source(restorer.context.catalogue, self.store.folder, "latest")
+            async with restorer.prepare(origin, abort=Abort()) as prepared:
+                yield prepared.plan
+
+    async def safety_copies(self) -> list[Backup]:
+        async with self.opened() as restorer:
+            return [b for b in await restorer.context.catalogue.backups.select() if b.trigger is Trigger.SAFETY]
+
+
+async def backed_up_bank(
+    folder: Path, mode: str = "wal", *, filler: int = 50, busy_timeout: float = 20
+) -> tuple[Path, Rig]:
+    """A live bank and a backup of it; "another page size" is that of the live file."""
+    bank = make_bank(folder / "bank.db", "delete" if mode == "delete" else "wal", filler=filler)
+    rig = Rig(folder, [bank], busy_timeout=busy_timeout)
+    await rig.back_up()
+    if mode == "another page size":
+        vacuum_into_page_size(bank, 8192)
+    return bank, rig
+
+
+def at(step: str, act: Callable[[], object] | Exception) -> StepHook:
+    """Do something, or fail, whenever a restore comes to that step."""
+
+    def on_step(reached: str) -> None:
+        if reached == step and isinstance(act, Exception):
+            raise act
+        if reached == step:
+            act()
+
+    return on_step
 
 
 def look(path: Path) -> tuple[int, int, int]:

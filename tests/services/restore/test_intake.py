@@ -6,14 +6,13 @@ import io
 import json
 import os
 import shutil
-import sqlite3
 import struct
 import subprocess
 import sys
 import unicodedata
 import zipfile
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,10 @@ from bot.services.restore.incoming import Intake, require_claims
 from bot.services.restore.intake import take_in
 from bot.services.restore.sources import RestoreSource
 from tests.world.archives import database_bytes, foreign, link, rewrite
-from tests.world.databases import damage, make_database
+from tests.world.databases import change, damage, make_database
 from tests.world.restore import Rig
+
+DEFLATED = zipfile.ZIP_DEFLATED
 
 
 @pytest.fixture
@@ -41,6 +42,14 @@ def room(tmp_path: Path) -> Path:
 
 async def brought(archive: Path, room: Path, **more: Any) -> Intake:
     return await take_in(RestoreSource(files=(archive,), **more), room, abort=Abort())
+
+
+@contextmanager
+def patching(archive: Path) -> Iterator[tuple[bytearray, int]]:
+    """The bytes of an archive to change, and where its directory begins."""
+    data = bytearray(archive.read_bytes())
+    yield data, data.index(b"PK\x01\x02")
+    archive.write_bytes(data)
 
 
 @pytest.mark.parametrize(
@@ -67,56 +76,57 @@ async def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, room: Path
     assert set(tmp_path.rglob("*")) == before
 
 
-async def test_a_link_is_refused(tmp_path: Path, room: Path) -> None:
-    """A link in an archive would be followed when it is read."""
-    with pytest.raises(CourierError, match="a link to another file"):
-        await brought(foreign(tmp_path, (link("app.db"), b"/etc/passwd")), room)
+@pytest.mark.parametrize(
+    ("members", "method", "says"),
+    [
+        pytest.param([(link("app.db"), b"/etc/passwd")], DEFLATED, "a link to another file", id="a link"),
+        pytest.param([("app.db", b"a"), ("sub/APP.db", b"b")], DEFLATED, "twice", id="one name in two cases"),
+        pytest.param([("app.db", b"a")], zipfile.ZIP_LZMA, "LZMA", id="an unknown method"),
+        pytest.param([("in.zip", b"PK\x05\x06" + bytes(18))], DEFLATED, "an archive within the archive", id="archive"),
+        pytest.param([("app.db", bytes(80 << 20))], DEFLATED, "a bomb", id="a declared bomb"),
+    ],
+)
+async def test_what_the_directory_gives_away_is_refused_before_it_is_unpacked(
+    tmp_path: Path, room: Path, members: list[tuple[str | zipfile.ZipInfo, bytes]], method: int, says: str
+) -> None:
+    """What would be followed, hides another, can't be read or grows beyond what a database does."""
+    with pytest.raises(CourierError, match=says):
+        await brought(foreign(tmp_path, *members, method=method), room)
+    assert not list(room.iterdir())
 
 
-async def test_a_name_twice_is_refused_also_in_another_case(tmp_path: Path, room: Path) -> None:
-    """Which of two is meant can't be told, and on some systems one would hide the other."""
-    content = database_bytes(tmp_path)
-    with pytest.raises(CourierError, match="twice"):
-        await brought(foreign(tmp_path, ("app.db", content), ("sub/APP.db", content)), room)
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("app.db", b"this is a text", "is not an SQLite database"),
+        ("app.db", b"", "is empty"),
+        ("anything", os.urandom(5000), "is not an SQLite database"),
+        ("app.db", b"SQLite format 3\0" + bytes(200), "page size"),
+    ],
+)
+async def test_a_member_that_is_no_database_is_refused(
+    tmp_path: Path, room: Path, name: str, content: bytes, says: str
+) -> None:
+    """What calls itself a database and is none is named."""
+    with pytest.raises(CourierError, match=says):
+        await brought(foreign(tmp_path, (name, content)), room)
 
 
 async def test_an_encrypted_member_is_refused(tmp_path: Path, room: Path) -> None:
     """Without the password there is nothing to do, and the sentence says so."""
     archive = foreign(tmp_path, ("app.db", database_bytes(tmp_path)))
-    data = bytearray(archive.read_bytes())
-    data[6] |= 1
-    data[data.index(b"PK\x01\x02") + 8] |= 1
-    archive.write_bytes(data)
+    with patching(archive) as (data, at):
+        data[6] |= 1
+        data[at + 8] |= 1
     with pytest.raises(CourierError, match="encrypted"):
         await brought(archive, room)
-
-
-async def test_an_unknown_method_is_refused(tmp_path: Path, room: Path) -> None:
-    """What is packed otherwise is named with its method."""
-    with pytest.raises(CourierError, match="LZMA"):
-        await brought(foreign(tmp_path, ("app.db", database_bytes(tmp_path)), method=zipfile.ZIP_LZMA), room)
-
-
-async def test_an_archive_within_is_refused(tmp_path: Path, room: Path) -> None:
-    """Archives in archives are how bombs are built; the person can unpack one layer."""
-    with pytest.raises(CourierError, match="an archive within the archive"):
-        await brought(foreign(tmp_path, ("inner.zip", b"PK\x05\x06" + bytes(18))), room)
-
-
-async def test_a_declared_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, room: Path) -> None:
-    """A ratio that no database has ends it at the directory."""
-    with pytest.raises(CourierError, match="a bomb"):
-        await brought(foreign(tmp_path, ("app.db", bytes(80 << 20))), room)
-    assert not list(room.iterdir())
 
 
 async def test_a_bomb_that_lies_about_its_size_is_stopped(tmp_path: Path, room: Path) -> None:
     """What inflates to more than it declares is given up at that byte."""
     archive = foreign(tmp_path, ("app.db", b"SQLite format 3\0" + bytes(1 << 20)))
-    data = bytearray(archive.read_bytes())
-    at = data.index(b"PK\x01\x02")
-    struct.pack_into("<L", data, at + 24, 4096)
-    archive.write_bytes(data)
+    with patching(archive) as (data, at):
+        struct.pack_into("<L", data, at + 24, 4096)
     with pytest.raises(CourierError, match="more than the 4,096 bytes"):
         await brought(archive, room)
     assert all(path.stat().st_size <= 1 << 20 for path in room.iterdir())
@@ -125,15 +135,11 @@ async def test_a_bomb_that_lies_about_its_size_is_stopped(tmp_path: Path, room: 
 async def test_members_that_overlap_are_refused(tmp_path: Path, room: Path) -> None:
     """Two entries for the same data are the trick of the smallest bombs."""
     content = database_bytes(tmp_path)
-    archive = foreign(tmp_path, ("a.db", content), ("a.db".replace("a", "b"), content))
-    data = bytearray(archive.read_bytes())
-    first = data.index(b"PK\x01\x02")
-    second = data.index(b"PK\x01\x02", first + 4)
-    struct.pack_into("<L", data, second + 42, 0)
-    data[second + 46 : second + 50] = b"a.db"
-    data[second + 46] = ord("a")
-    data[first + 46 : first + 50] = b"a.db"
-    archive.write_bytes(data)
+    archive = foreign(tmp_path, ("a.db", content), ("b.db", content))
+    with patching(archive) as (data, first):
+        second = data.index(b"PK\x01\x02", first + 4)
+        struct.pack_into("<L", data, second + 42, 0)
+        data[second + 46] = ord("a")
     with pytest.raises(CourierError, match=r"twice|overlap|another name"):
         await brought(archive, room)
 
@@ -168,27 +174,9 @@ async def test_a_disk_that_fills_while_it_is_unpacked_is_no_fault_of_the_archive
 async def test_an_archive_without_times_is_read(tmp_path: Path, room: Path) -> None:
     """Some packers write zeros for the time; zipfile then names a month that is none."""
     archive = foreign(tmp_path, ("app.db", database_bytes(tmp_path)))
-    data = bytearray(archive.read_bytes())
-    data[10:14] = data[(at := data.index(b"PK\x01\x02") + 12) : at + 4] = bytes(4)
-    archive.write_bytes(data)
+    with patching(archive) as (data, at):
+        data[10:14] = data[at + 12 : at + 16] = bytes(4)
     assert [one.name for one in (await brought(archive, room)).databases] == ["app.db"]
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "says"),
-    [
-        ("app.db", b"this is a text", "is not an SQLite database"),
-        ("app.db", b"", "is empty"),
-        ("anything", os.urandom(5000), "is not an SQLite database"),
-        ("app.db", b"SQLite format 3\0" + bytes(200), "page size"),
-    ],
-)
-async def test_a_member_that_is_no_database_is_refused(
-    tmp_path: Path, room: Path, name: str, content: bytes, says: str
-) -> None:
-    """What calls itself a database and is none is named."""
-    with pytest.raises(CourierError, match=says):
-        await brought(foreign(tmp_path, (name, content)), room)
 
 
 async def test_a_database_that_is_cut_short_is_refused(tmp_path: Path, room: Path) -> None:
@@ -250,10 +238,14 @@ async def test_an_abort_ends_it(tmp_path: Path, room: Path) -> None:
 # --- our own archives, forged ----------------------------------------------------------------------------------------
 
 
-async def ours(folder: Path) -> tuple[Path, Backup]:
-    rig = Rig(folder, [make_database(folder / "app.db", 20), make_database(folder / "notes.db", 5, wal=False)])
+async def ours(folder: Path, second: str = "notes.db") -> tuple[Path, Backup]:
+    rig = Rig(folder, [make_database(folder / "app.db", 20), make_database(folder / second, 5, wal=False)])
     backup = await rig.back_up()
     return rig.store.folder / backup.archive_name, backup
+
+
+def in_the_manifest(forge: Callable[[bytes], bytes]) -> Callable[[str, bytes], bytes]:
+    return lambda name, content: forge(content) if name == MANIFEST_NAME else content
 
 
 async def test_an_archive_of_ours_is_taken_in_and_proven(tmp_path: Path, room: Path) -> None:
@@ -280,15 +272,13 @@ async def test_a_manifest_that_lies_is_refused(
     """Every claim about a database is held against the database."""
     archive, _ = await ours(tmp_path)
 
-    def forge(name: str, content: bytes) -> bytes:
-        if name != MANIFEST_NAME:
-            return content
-        manifest = json.loads(content)
+    def lie(text: bytes) -> bytes:
+        manifest = json.loads(text)
         manifest["databases"][0][claim] = value
         return json.dumps(manifest).encode()
 
     with pytest.raises(CourierError, match=says):
-        await brought(rewrite(archive, tmp_path / "forged.zip", forge), room)
+        await brought(rewrite(archive, tmp_path / "forged.zip", in_the_manifest(lie)), room)
 
 
 async def test_what_can_not_be_checked_here_contradicts_no_manifest(
@@ -318,10 +308,7 @@ async def test_a_table_that_is_not_counted_here_contradicts_no_manifest(tmp_path
 async def test_a_manifest_that_can_not_be_used_proves_nothing(tmp_path: Path, room: Path) -> None:
     """What would be unsafe to act upon is not acted upon: the archive is one like any stranger's."""
     archive, _ = await ours(tmp_path)
-
-    def forge(name: str, content: bytes) -> bytes:
-        return content.replace(b'"name": "app.db"', b'"name": "../app.db"') if name == MANIFEST_NAME else content
-
+    forge = in_the_manifest(lambda text: text.replace(b'"name": "app.db"', b'"name": "../app.db"'))
     taken = await brought(rewrite(archive, tmp_path / "forged.zip", forge), room)
     assert [(one.name, one.record) for one in taken.databases] == [("app.db", None), ("notes.db", None)]
     assert "which is no file name" in taken.warnings[0]
@@ -351,6 +338,9 @@ def tool(*command: str) -> Callable[[Path, Path], None]:
     return pack
 
 
+ZIP_FLAT = tool("zip", "-q", "-j", "TARGET", "-r", ".")
+
+
 class MacInfo(zipfile.ZipInfo):
     """A member whose name is UTF-8 without saying so, its letters and their marks taken apart."""
 
@@ -368,18 +358,14 @@ def as_a_mac(folder: Path, target: Path) -> None:
         def seek(self, *_: Any) -> int:
             raise io.UnsupportedOperation
 
-    def member(name: str) -> zipfile.ZipInfo:
-        info = MacInfo(name)
-        info.compress_type = zipfile.ZIP_DEFLATED
-        return info
-
+    members = {"backup/.DS_Store": b"\0\0\0\1Bud1", "backup/old/.DS_Store": b"\0\0\0\1Bud1"}
+    for path in sorted(folder.iterdir()):
+        members[f"backup/{path.name}"] = path.read_bytes()
+        members[f"__MACOSX/backup/._{path.name}"] = b"\0\5\x16\7litter"
     stream = Stream()
     with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr(member("backup/.DS_Store"), b"\0\0\0\1Bud1")
-        archive.writestr(member("backup/old/.DS_Store"), b"\0\0\0\1Bud1")
-        for path in sorted(folder.iterdir()):
-            archive.writestr(member(f"backup/{path.name}"), path.read_bytes())
-            archive.writestr(member(f"__MACOSX/backup/._{path.name}"), b"\0\5\x16\7litter")
+        for name, content in members.items():
+            archive.writestr(MacInfo(name), content, zipfile.ZIP_DEFLATED)
     target.write_bytes(stream.getvalue())
     with zipfile.ZipFile(target) as archive:
         assert all(info.flag_bits & 0x808 == 8 for info in archive.infolist())
@@ -397,7 +383,7 @@ def as_windows(folder: Path, target: Path) -> None:
 @pytest.mark.parametrize(
     "pack",
     [
-        tool("zip", "-q", "-j", "TARGET", "-r", "."),
+        ZIP_FLAT,
         tool("sh", "-c", "cd .. && zip -q -0 -r TARGET unpacked"),
         tool("7z", "a", "-tzip", "TARGET", "."),
         tool("bsdtar", "-a", "-cf", "TARGET", "-C", "..", "unpacked"),
@@ -410,10 +396,8 @@ async def test_an_archive_packed_anew_is_judged_by_its_content(
     tmp_path: Path, room: Path, pack: Callable[[Path, Path], None]
 ) -> None:
     """Whatever the ZIP around them looks like, databases with the SHA-256 of their manifest are proven."""
-    rig = Rig(tmp_path, [make_database(tmp_path / "app.db", 20), make_database(tmp_path / _UMLAUTS, 5, wal=False)])
-    backup = await rig.back_up()
-    folder = unpacked(rig.store.folder / backup.archive_name, tmp_path / "unpacked")
-    pack(folder, tmp_path / "brought.zip")
+    archive, backup = await ours(tmp_path, _UMLAUTS)
+    pack(unpacked(archive, tmp_path / "unpacked"), tmp_path / "brought.zip")
     taken = await brought(tmp_path / "brought.zip", room)
     assert [(one.name, one.record) for one in sorted(taken.databases, key=lambda one: one.name)] == [
         (record.name, record) for record in sorted(backup.databases, key=lambda record: record.name)
@@ -424,13 +408,12 @@ async def test_an_archive_packed_anew_is_judged_by_its_content(
 
 async def test_what_an_archive_packed_anew_lacks_is_told(tmp_path: Path, room: Path) -> None:
     """One database taken out, one renamed, one added and a picture: what is there is proven, the rest is named."""
-    archive, _ = await ours(tmp_path)
-    folder = unpacked(archive, tmp_path / "unpacked")
+    folder = unpacked((await ours(tmp_path))[0], tmp_path / "unpacked")
     (folder / "notes.db").rename(folder / "notes (1).db")
     (folder / "added.db").write_bytes(database_bytes(tmp_path, 3))
     (folder / "app.db").unlink()
     (folder / "picture.jpg").write_bytes(b"x")
-    tool("zip", "-q", "-j", "TARGET", "-r", ".")(folder, tmp_path / "brought.zip")
+    ZIP_FLAT(folder, tmp_path / "brought.zip")
     taken = await brought(tmp_path / "brought.zip", room)
     assert {one.name: one.record is not None for one in taken.databases} == {"notes.db": True, "added.db": False}
     assert taken.missing == ("app.db",)
@@ -442,12 +425,11 @@ async def test_what_an_archive_packed_anew_lacks_is_told(tmp_path: Path, room: P
 
 async def test_a_database_whose_bytes_differ_is_damaged_and_the_others_are_not(tmp_path: Path, room: Path) -> None:
     """One flipped byte in one database; the other one comes back all the same when it is asked for."""
-    archive, _ = await ours(tmp_path)
-    folder = unpacked(archive, tmp_path / "unpacked")
+    folder = unpacked((await ours(tmp_path))[0], tmp_path / "unpacked")
     content = bytearray((folder / "app.db").read_bytes())
     content[-1] ^= 1
     (folder / "app.db").write_bytes(content)
-    tool("zip", "-q", "-j", "TARGET", "-r", ".")(folder, tmp_path / "brought.zip")
+    ZIP_FLAT(folder, tmp_path / "brought.zip")
     with pytest.raises(DamagedArchiveError, match=r"app\.db is not the database") as caught:
         await brought(tmp_path / "brought.zip", room)
     assert "--only" in caught.value.hint
@@ -465,12 +447,8 @@ async def test_a_database_named_like_litter_comes_back(tmp_path: Path, room: Pat
 async def test_a_catalogued_backup_must_be_the_archive_that_was_written(tmp_path: Path, room: Path) -> None:
     """An archive that is sound in itself, and yet another one, is not taken for the backup."""
     archive, backup = await ours(tmp_path)
-
-    def forge(name: str, content: bytes) -> bytes:
-        return content.replace(b'"host": "here"', b'"host": "elsewhere"') if name == MANIFEST_NAME else content
-
-    forged = rewrite(archive, tmp_path / "forged.zip", forge)
-    shutil.copy(forged, archive)
+    forge = in_the_manifest(lambda text: text.replace(b'"host": "here"', b'"host": "elsewhere"'))
+    rewrite(archive, tmp_path / "forged.zip", forge).replace(archive)
     with pytest.raises(CourierError, match="not the archive that was written"):
         await brought(archive, room, backup=backup)
     assert (await brought(archive, room)).databases  # without the catalogue's word it is an archive like any other
@@ -479,7 +457,6 @@ async def test_a_catalogued_backup_must_be_the_archive_that_was_written(tmp_path
 async def test_a_database_that_names_files_of_others_reads_none(tmp_path: Path, room: Path) -> None:
     """A schema with views over functions that reach outside is only looked at, never run."""
     path = make_database(tmp_path / "made.db", wal=False)
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("CREATE VIEW evil AS SELECT load_extension('/tmp/evil')")
+    change(path, "CREATE VIEW evil AS SELECT load_extension('/tmp/evil')")
     taken = await brought(foreign(tmp_path, ("app.db", path.read_bytes())), room)
     assert ("view", "evil") in {entry[:2] for entry in taken.databases[0].report.schema}

@@ -6,15 +6,14 @@ import asyncio
 import os
 import random
 import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from bot.models import PendingOutcome, PendingRestore
+from bot.models import PendingOutcome
 from tests.world.bank import make_bank
-from tests.world.restore import Rig, require_sound, run_child, sidecars, transact
+from tests.world.restore import Rig, require_sound, run_child, sidecars, transact, vacuum_into_page_size
+from tests.world.snapshots import ask
 
 # The restore, in a process that ends itself dead at one of its steps: the seam is an argument of the house.
 _RESTORE = """
@@ -49,11 +48,7 @@ def make_house(folder: Path) -> Rig:
     asyncio.run(rig.back_up())
     for name in ("live.db", "sized.db"):
         transact(paths[name], OLD)
-    with closing(sqlite3.connect(paths["sized.db"], isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode=DELETE")
-        connection.execute("PRAGMA page_size=8192")
-        connection.execute("VACUUM")
-        connection.execute("PRAGMA journal_mode=WAL")
+    vacuum_into_page_size(paths["sized.db"], 8192)
     paths["broken.db"].write_bytes(b"garbage" * 1000)
     paths["broken.db"].with_name("broken.db-wal").write_bytes(b"more garbage")
     paths["gone.db"].unlink()
@@ -77,17 +72,10 @@ def is_old(path: Path) -> bool:
         return True
     found = require_sound(path)
     assert found in (OLD, NEW)
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        size = 8192 if path.name == "sized.db" and found == OLD else 4096
-        assert connection.execute("PRAGMA page_size").fetchone() == (size,)
+    size = 8192 if path.name == "sized.db" and found == OLD else 4096
+    assert (ask(path, "PRAGMA journal_mode"), ask(path, "PRAGMA page_size")) == ("wal", size)
     assert path.name not in ("gone.db", "broken.db") or found == NEW
     return found == OLD
-
-
-async def pending(rig: Rig) -> PendingRestore | None:
-    async with rig.opened() as restorer:
-        return await restorer.pending()
 
 
 def steps_of(rig: Rig, act: str) -> int:
@@ -109,6 +97,16 @@ def houses(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, int]:
     return template, restoring, steps_of(rig, "undo")
 
 
+def killed(rig: Rig, act: str, steps: int, seed: int, kills: int) -> tuple[bool, dict[str, PendingOutcome]]:
+    """Whether the start after a restore or undo that was killed tells of it, and what became of each database."""
+    at = 1 + (seed * steps + random.Random(seed).randrange(steps)) // kills
+    child = run_child(_RESTORE, rig.folder, act, at)
+    assert child.returncode == -9, child.stderr
+    print(child.stdout)  # the step, for when the test fails
+    told = asyncio.run(rig.pending())
+    return told is not None, dict(told.databases) if told else dict.fromkeys(NAMES, PendingOutcome.OLD)
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(KILLS))
 def test_a_restore_killed_at_any_step_leaves_old_or_new(
@@ -116,18 +114,14 @@ def test_a_restore_killed_at_any_step_leaves_old_or_new(
 ) -> None:
     """The seeds share the steps out evenly; each database is one or the other, and is said to be it."""
     template, steps, _ = houses
-    at = 1 + (seed * steps + random.Random(seed).randrange(steps)) // KILLS
     rig = copy_house(template, tmp_path)
-    child = run_child(_RESTORE, tmp_path, "restore", at)
-    assert child.returncode == -9, child.stderr
-    told = asyncio.run(pending(rig))
-    said = dict(told.databases) if told else dict.fromkeys(NAMES, PendingOutcome.OLD)
+    told, said = killed(rig, "restore", steps, seed, KILLS)
     for name in NAMES:
-        assert (said[name] is PendingOutcome.OLD) == is_old(tmp_path / name), (child.stdout, name, said)
+        assert (said[name] is PendingOutcome.OLD) == is_old(tmp_path / name), (name, said)
         assert said[name] in (PendingOutcome.OLD, PendingOutcome.NEW)
-    assert asyncio.run(pending(rig)) is None  # told once
+    assert asyncio.run(rig.pending()) is None  # told once
     assert not [path for path in rig.store.work.iterdir() if path.name.startswith("restore-")]
-    if told is not None and PendingOutcome.NEW in said.values():
+    if told and PendingOutcome.NEW in said.values():
         asyncio.run(rig.undo())
         assert all(is_old(tmp_path / name) for name in NAMES)
     else:
@@ -140,12 +134,8 @@ def test_a_restore_killed_at_any_step_leaves_old_or_new(
 def test_an_undo_killed_at_any_step_leaves_old_or_new(tmp_path: Path, houses: tuple[Path, int, int], seed: int) -> None:
     """Also going back is all or nothing, database by database."""
     template, _, steps = houses
-    at = 1 + (seed * steps + random.Random(seed).randrange(steps)) // (KILLS // 2)
     rig = copy_house(template, tmp_path)
     asyncio.run(rig.restore())
-    child = run_child(_RESTORE, tmp_path, "undo", at)
-    assert child.returncode == -9, child.stderr
-    told = asyncio.run(pending(rig))
-    said = dict(told.databases) if told else dict.fromkeys(NAMES, PendingOutcome.OLD)
+    _, said = killed(rig, "undo", steps, seed, KILLS // 2)
     for name in NAMES:  # for the undo, "new" is what was there before the restore
-        assert (said[name] is PendingOutcome.NEW) == is_old(tmp_path / name), (child.stdout, name, said)
+        assert (said[name] is PendingOutcome.NEW) == is_old(tmp_path / name), (name, said)

@@ -10,18 +10,19 @@ from pathlib import Path
 import pytest
 
 from bot.errors import RestoreError
-from bot.models import PendingOutcome, Trigger
+from bot.models import PendingOutcome
 from bot.services.restore.kept_copies import DETAIL, KEPT_FOLDER
 from tests.world.bank import Writer, make_bank
 from tests.world.restore import (
     Rig,
+    at,
+    backed_up_bank,
     require_sound,
     run_child,
     sidecars,
     transact,
     transact_elsewhere,
-    vacuum_into_page_size,
-)
+)  # fmt: skip
 
 
 def late_files(rig: Rig) -> list[Path]:
@@ -32,24 +33,14 @@ def late_files(rig: Rig) -> list[Path]:
 @pytest.mark.parametrize("mode", ["wal", "delete", "another page size"])
 async def test_what_is_committed_after_the_safety_copy_comes_back_with_undo(tmp_path: Path, mode: str) -> None:
     """The one safety copy that stays pinned holds it; the one before it is left to retention."""
-    bank = make_bank(tmp_path / "bank.db", "delete" if mode == "delete" else "wal", filler=200)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
-    if mode == "another page size":
-        vacuum_into_page_size(bank, 8192)
+    bank, rig = await backed_up_bank(tmp_path, mode, filler=200)
     transact(bank, 4)
-
-    def on_step(step: str) -> None:
-        if step == "journal written":
-            transact_elsewhere(bank, 5)
-
-    result = await rig.restore(on_step=on_step)
+    result = await rig.restore(on_step=at("journal written", lambda: transact_elsewhere(bank, 5)))
     assert require_sound(bank) == 0
     assert not sidecars(bank)
     assert DETAIL in result.databases[0].detail
     assert dict(result.safety.databases[0].rows)["log"] == 2
-    async with rig.opened() as restorer:
-        copies = [b for b in await restorer.context.catalogue.backups.select() if b.trigger is Trigger.SAFETY]
+    copies = await rig.safety_copies()
     assert [(copy.id == result.safety.id, copy.pinned) for copy in copies] == [(True, True), (False, False)]
     assert late_files(rig) == []
     await rig.undo()
@@ -59,16 +50,11 @@ async def test_what_is_committed_after_the_safety_copy_comes_back_with_undo(tmp_
 @pytest.mark.parametrize("mode", ["wal", "delete", "another page size"])
 async def test_an_idle_application_costs_one_safety_copy(tmp_path: Path, mode: str) -> None:
     """Nothing was committed, so nothing is copied twice; no lock and no file stays."""
-    bank = make_bank(tmp_path / "bank.db", "delete" if mode == "delete" else "wal", filler=50)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
-    if mode == "another page size":
-        vacuum_into_page_size(bank, 8192)
+    bank, rig = await backed_up_bank(tmp_path, mode)
     transact(bank, 4)
     result = await rig.restore()
     assert result.databases[0].detail == ""
-    async with rig.opened() as restorer:
-        assert len([b for b in await restorer.context.catalogue.backups.select() if b.trigger is Trigger.SAFETY]) == 1
+    assert len(await rig.safety_copies()) == 1
     assert (sidecars(bank), late_files(rig)) == (set(), [])
     transact(bank, 6)
 
@@ -81,9 +67,7 @@ async def test_no_transaction_of_a_busy_writer_is_lost(
 
     The writer numbers them without a gap: what the safety copy ends with is followed by what the database goes on with.
     """
-    bank = make_bank(tmp_path / "bank.db", mode, filler=300)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
+    bank, rig = await backed_up_bank(tmp_path, mode, filler=300)
     writer = write(bank)
     writer.wait_for_more(20)
     result = await rig.restore()
@@ -112,19 +96,14 @@ async def test_several_databases_are_in_one_safety_copy_again(tmp_path: Path) ->
 
     result = await rig.restore(on_step=on_step)
     assert result.safety is not None
-    assert {database.name: dict(database.rows)["log"] for database in result.safety.databases} == {
-        "one.db": 1,
-        "two.db": 2,
-    }
+    assert [(held.name, dict(held.rows)["log"]) for held in result.safety.databases] == [("one.db", 1), ("two.db", 2)]
     await rig.undo()
     assert (require_sound(one), require_sound(two)) == (1, 3)
 
 
 async def test_a_rollback_brings_back_what_was_committed_late_too(tmp_path: Path) -> None:
     """The restore fails after it wrote the database: the newest state returns, and no file is left over."""
-    bank = make_bank(tmp_path / "bank.db", "wal", filler=100)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
+    bank, rig = await backed_up_bank(tmp_path, filler=100)
 
     def on_step(step: str) -> None:
         if step == "journal written":
@@ -139,67 +118,50 @@ async def test_a_rollback_brings_back_what_was_committed_late_too(tmp_path: Path
 
 
 _KILLED = """
-import asyncio, os, signal, subprocess, sys
+import asyncio, os, signal, sys
 from pathlib import Path
-from tests.world.restore import Rig
-from tests.world.restore import transact_elsewhere
+from bot.services.restore import kept_copies
+from tests.world.restore import Rig, transact_elsewhere
 
-folder = Path(sys.argv[1])
+folder, when = Path(sys.argv[1]), sys.argv[2]
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
 
 def on_step(step):
     if step == "journal written":
         transact_elsewhere(folder / "bank.db", 7)
-    if step == "one database done":
-        os.kill(os.getpid(), signal.SIGKILL)
+    if step == when:
+        die()
 
+if when == "copied late":
+    kept_copies.fingerprint_of = die
 asyncio.run(Rig(folder, [folder / "bank.db"]).restore(on_step=on_step))
 """
+
+
+async def killed(tmp_path: Path, when: str) -> tuple[Path, Rig]:
+    """A bank into which something was committed late, after a restore that died."""
+    bank, rig = await backed_up_bank(tmp_path, filler=100)
+    child = run_child(_KILLED, tmp_path, when)
+    assert child.returncode == -9, child.stderr
+    return bank, rig
 
 
 async def test_killed_before_the_late_copy_is_catalogued_undo_still_has_it(tmp_path: Path) -> None:
     """Between the restore and its second safety copy, the file beside the archives is what undo goes back to."""
-    bank = make_bank(tmp_path / "bank.db", "wal", filler=100)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
-    child = run_child(_KILLED, tmp_path)
-    assert child.returncode == -9, child.stderr
+    bank, rig = await killed(tmp_path, "one database done")
     assert require_sound(bank) == 0
     assert len(late_files(rig)) == 1
-    async with rig.opened() as restorer:
-        pending = await restorer.pending()
-    assert pending.databases == (("bank.db", PendingOutcome.NEW),)
+    assert (await rig.pending()).databases == (("bank.db", PendingOutcome.NEW),)
     await rig.undo()
     assert require_sound(bank) == 7
 
 
-_KILLED_COPYING = """
-import asyncio, os, signal, sys
-from pathlib import Path
-from bot.services.restore import kept_copies
-from tests.world.restore import Rig
-from tests.world.restore import transact_elsewhere
-
-folder = Path(sys.argv[1])
-kept_copies.fingerprint_of = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
-
-def on_step(step):
-    if step == "journal written":
-        transact_elsewhere(folder / "bank.db", 7)
-
-asyncio.run(Rig(folder, [folder / "bank.db"]).restore(on_step=on_step))
-"""
-
-
 async def test_killed_while_copying_what_came_late_leaves_no_half_copy(tmp_path: Path) -> None:
     """The database has all that was committed, so it is not as planned; the next start takes the half copy away."""
-    bank = make_bank(tmp_path / "bank.db", "wal", filler=100)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
-    child = run_child(_KILLED_COPYING, tmp_path)
-    assert child.returncode == -9, child.stderr
+    bank, rig = await killed(tmp_path, "copied late")
     assert [file.suffix for file in late_files(rig)] == [".part"]
-    async with rig.opened() as restorer:
-        pending = await restorer.pending()
-    assert pending.databases == (("bank.db", PendingOutcome.CHANGED),)
+    assert (await rig.pending()).databases == (("bank.db", PendingOutcome.CHANGED),)
     assert require_sound(bank) == 7
     assert late_files(rig) == []

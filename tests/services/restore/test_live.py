@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,19 @@ from bot.services.restore.sources import RestoreSource
 from bot.services.restore.targets import Configured
 from bot.services.snapshot.databases import Discovery
 from tests.world.bank import Writer, make_bank
-from tests.world.restore import Rig, crash_in_the_middle, look, require_sound, sidecars, transact
+from tests.world.databases import change
+from tests.world.restore import (
+    Rig,
+    at,
+    backed_up_bank,
+    crash_in_the_middle,
+    look,
+    require_sound,
+    sidecars,
+    transact,
+    vacuum_into_page_size,
+)  # fmt: skip
+from tests.world.snapshots import ask
 
 MODES = ["wal", "delete"]
 
@@ -51,18 +62,15 @@ def application(path: Path, does: str) -> Iterator[subprocess.Popen[str]]:
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_stopped_application_gets_its_old_database_in_the_same_file(tmp_path: Path, mode: str) -> None:
     """The file keeps its inode, mode and journal mode, and nothing is left beside it."""
-    bank = make_bank(tmp_path / "bank.db", mode, filler=200)
+    bank, rig = await backed_up_bank(tmp_path, mode, filler=200)
     bank.chmod(0o640)
     inode = bank.stat().st_ino
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
     transact(bank, 1)
     seen: list[RestoreProgress] = []
     result = await rig.restore(seen=seen)
     assert require_sound(bank) == 0
     assert (bank.stat().st_ino, bank.stat().st_mode & 0o777) == (inode, 0o640)
-    with closing(sqlite3.connect(bank)) as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone() == (mode,)
+    assert ask(bank, "PRAGMA journal_mode") == mode
     assert not sidecars(bank)
     assert [one.method for one in result.databases] == [RestoreMethod.INTO_LIVE]
     assert {event.stage for event in seen} >= {RestoreStage.READ, RestoreStage.CHECK, RestoreStage.RESTORE}
@@ -89,9 +97,7 @@ async def test_an_idle_application_sees_the_restored_data_at_its_next_statement(
 
 async def test_a_reader_of_a_wal_database_keeps_what_it_reads(tmp_path: Path) -> None:
     """A long read transaction neither stops the restore nor sees it before its end."""
-    bank = make_bank(tmp_path / "bank.db", "wal", filler=200)
-    rig = Rig(tmp_path, [bank], busy_timeout=0.5)
-    await rig.back_up()
+    bank, rig = await backed_up_bank(tmp_path, filler=200, busy_timeout=0.5)
     transact(bank, 9)
     with application(bank, "reading") as process:
         result = await rig.restore()
@@ -103,9 +109,7 @@ async def test_a_reader_of_a_wal_database_keeps_what_it_reads(tmp_path: Path) ->
 
 async def test_a_reader_of_a_rollback_database_makes_it_give_up_in_time(tmp_path: Path) -> None:
     """A lock that stays ends the restore with a sentence, and the old database stays."""
-    bank = make_bank(tmp_path / "bank.db", "delete", filler=200)
-    rig = Rig(tmp_path, [bank], busy_timeout=0.5)
-    await rig.back_up()
+    bank, rig = await backed_up_bank(tmp_path, "delete", filler=200, busy_timeout=0.5)
     transact(bank, 9)
     with application(bank, "reading"), pytest.raises(RestoreError, match="stayed locked") as caught:
         await rig.restore()
@@ -118,9 +122,7 @@ async def test_a_writing_application_never_sees_a_mix(
     tmp_path: Path, mode: str, write: Callable[[Path], Writer]
 ) -> None:
     """A writer goes on during the restore; its books are right before, between and after."""
-    bank = make_bank(tmp_path / "bank.db", mode, filler=300)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
+    bank, rig = await backed_up_bank(tmp_path, mode, filler=300)
     writer = write(bank)
     writer.wait_for_more(20)
     await rig.restore()
@@ -129,17 +131,14 @@ async def test_a_writing_application_never_sees_a_mix(
     assert (balance, pairs) == (50_000, 0)
     writer.kill()
     assert require_sound(bank) >= newest
-    with closing(sqlite3.connect(bank)) as connection:
-        (count,) = connection.execute("SELECT count(*) FROM log").fetchone()
-    assert count < newest  # the first of its transactions are gone, since the backup was taken before them
+    # The first of its transactions are gone, since the backup was taken before them.
+    assert ask(bank, "SELECT count(*) FROM log") < newest
 
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_what_a_crashed_application_left_does_not_mix_in(tmp_path: Path, mode: str) -> None:
     """A hot journal or a full write-ahead log beside the file is taken in first, and then replaced as a whole."""
-    bank = make_bank(tmp_path / "bank.db", mode, filler=2000)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
+    bank, rig = await backed_up_bank(tmp_path, mode, filler=2000)
     transact(bank, 3)
     crash_in_the_middle(bank, mode)
     result = await rig.restore()
@@ -150,9 +149,7 @@ async def test_what_a_crashed_application_left_does_not_mix_in(tmp_path: Path, m
 
 async def test_a_missing_file_with_a_stale_log_beside_it_is_made_anew(tmp_path: Path) -> None:
     """A write-ahead log of the lost database is set aside, and never meets the restored one."""
-    bank = make_bank(tmp_path / "bank.db", "wal", filler=500)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
+    bank, rig = await backed_up_bank(tmp_path, filler=500)
     crash_in_the_middle(bank, "wal")
     bank.unlink()
     result = await rig.restore()
@@ -164,10 +161,8 @@ async def test_a_missing_file_with_a_stale_log_beside_it_is_made_anew(tmp_path: 
 @pytest.mark.parametrize("how", ["text", "cut short"])
 async def test_a_broken_file_is_set_aside_with_its_sidecars(tmp_path: Path, how: str) -> None:
     """What is no database any more is replaced, and kept; owner and mode are as before."""
-    bank = make_bank(tmp_path / "bank.db", "delete", filler=500)
+    bank, rig = await backed_up_bank(tmp_path, "delete", filler=500)
     bank.chmod(0o640)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
     crash_in_the_middle(bank, "delete")
     if how == "text":
         bank.write_bytes(b"not a database at all\n" * 300)
@@ -197,9 +192,7 @@ ODDITIES: dict[str, Callable[[bytearray], None]] = {
 @pytest.mark.parametrize("oddity", ODDITIES)
 async def test_a_file_that_this_sqlite_can_not_read_is_restored_over(oddity: str, mode: str, tmp_path: Path) -> None:
     """Be it words of the schema or the format: the backup comes back, and an undo brings the strange file back."""
-    bank = make_bank(tmp_path / "bank.db", mode, filler=500)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
+    bank, rig = await backed_up_bank(tmp_path, mode, filler=500)
     content = bytearray(bank.read_bytes())
     ODDITIES[oddity](content)
     bank.write_bytes(content)
@@ -225,9 +218,7 @@ async def test_a_backup_that_this_sqlite_could_not_check_is_restored(tmp_path: P
 
 async def test_a_broken_file_in_use_is_not_replaced(tmp_path: Path) -> None:
     """A file that a program has open is refused with what to do, and stays as it is."""
-    bank = make_bank(tmp_path / "bank.db", "delete", filler=50)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
+    bank, rig = await backed_up_bank(tmp_path, "delete")
     with application(bank, "idle"):
         os.truncate(bank, 4096)
         with pytest.raises(RestoreRefusedError, match="Stop the application"):
@@ -238,37 +229,26 @@ async def test_a_broken_file_in_use_is_not_replaced(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", MODES)
 async def test_another_page_size_comes_back(tmp_path: Path, mode: str) -> None:
     """The restored database has the page size of the backup and the journal mode of the live file."""
-    bank = make_bank(tmp_path / "bank.db", mode, filler=200)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
-    with closing(sqlite3.connect(bank, isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode=DELETE")
-        connection.execute("PRAGMA page_size=8192")
-        connection.execute("VACUUM")
-        connection.execute(f"PRAGMA journal_mode={mode}")
+    bank, rig = await backed_up_bank(tmp_path, mode, filler=200)
+    vacuum_into_page_size(bank, 8192)
+    assert ask(bank, f"PRAGMA journal_mode={mode}") == mode
     with application(bank, "idle"):
         if mode == "wal":
             with pytest.raises(RestoreRefusedError, match="page size"):
                 await rig.restore()
     await rig.restore()
-    with closing(sqlite3.connect(bank)) as connection:
-        assert connection.execute("PRAGMA page_size").fetchone() == (4096,)
-        assert connection.execute("PRAGMA journal_mode").fetchone() == (mode,)
+    assert (ask(bank, "PRAGMA page_size"), ask(bank, "PRAGMA journal_mode")) == (4096, mode)
     assert require_sound(bank) == 0
 
 
 @pytest.mark.parametrize(("then", "now"), [("wal", "delete"), ("delete", "wal")])
 async def test_the_live_file_keeps_its_journal_mode(tmp_path: Path, then: str, now: str) -> None:
     """A backup taken in another journal mode does not turn the live file into it."""
-    bank = make_bank(tmp_path / "bank.db", then, filler=50)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
-    with closing(sqlite3.connect(bank)) as connection:
-        assert connection.execute(f"PRAGMA journal_mode={now}").fetchone() == (now,)
+    bank, rig = await backed_up_bank(tmp_path, then)
+    assert ask(bank, f"PRAGMA journal_mode={now}") == now
     transact(bank, 1)
     await rig.restore()
-    with closing(sqlite3.connect(bank)) as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone() == (now,)
+    assert ask(bank, "PRAGMA journal_mode") == now
     assert require_sound(bank) == 0
 
 
@@ -292,9 +272,7 @@ async def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 async def test_a_damaged_database_is_kept_as_it_was(tmp_path: Path) -> None:
     """What fails its check is no backup, but all there is: it stays as a file, and an undo brings it back."""
-    bank = make_bank(tmp_path / "bank.db", "delete", filler=500)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
+    bank, rig = await backed_up_bank(tmp_path, "delete", filler=500)
     with bank.open("r+b") as file:
         file.seek(30 * 4096)
         file.write(b"\xff" * 4096)
@@ -310,9 +288,7 @@ async def test_a_damaged_database_is_kept_as_it_was(tmp_path: Path) -> None:
 
 async def test_an_empty_file_is_filled(tmp_path: Path) -> None:
     """A file of 0 bytes is a valid database: it is restored into."""
-    bank = make_bank(tmp_path / "bank.db", "wal", filler=50)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
+    bank, rig = await backed_up_bank(tmp_path)
     os.truncate(bank, 0)
     await rig.restore()
     assert require_sound(bank) == 0
@@ -320,9 +296,8 @@ async def test_an_empty_file_is_filled(tmp_path: Path) -> None:
 
 async def test_when_one_of_several_fails_all_go_back(tmp_path: Path) -> None:
     """A restore is of all its databases or of none."""
-    one = make_bank(tmp_path / "one.db", "wal", filler=50)
-    two = make_bank(tmp_path / "two.db", "delete", filler=50)
-    three = make_bank(tmp_path / "three.db", "delete", filler=50)
+    modes = {"one.db": "wal", "two.db": "delete", "three.db": "delete"}
+    one, two, three = (make_bank(tmp_path / name, mode, filler=50) for name, mode in modes.items())
     rig = Rig(tmp_path, [one, two, three], busy_timeout=0.5)
     await rig.back_up()
     transact(one, 4)
@@ -339,18 +314,11 @@ async def test_when_one_of_several_fails_all_go_back(tmp_path: Path) -> None:
 
 async def test_an_abort_before_the_end_leaves_the_old_database(tmp_path: Path) -> None:
     """Stopped in the middle of the copy, nothing has changed."""
-    bank = make_bank(tmp_path / "bank.db", "wal", filler=20_000)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
+    bank, rig = await backed_up_bank(tmp_path, filler=20_000)
     transact(bank, 4)
     abort = Abort()
-
-    def stop(step: str) -> None:
-        if step == "copied some":
-            abort.set("Enough.")
-
     with pytest.raises(AbortedError, match=r"Enough\. Everything is as it was"):
-        await rig.restore(on_step=stop, abort=abort)
+        await rig.restore(on_step=at("copied some", lambda: abort.set("Enough.")), abort=abort)
     assert require_sound(bank) == 4
 
 
@@ -374,9 +342,7 @@ async def test_a_restore_can_be_undone_and_the_undo_too(tmp_path: Path) -> None:
 
 async def test_latest_is_never_the_safety_copy(tmp_path: Path) -> None:
     """A second restore of the latest backup restores the same backup as the first."""
-    bank = make_bank(tmp_path / "bank.db", "wal", filler=50)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
+    bank, rig = await backed_up_bank(tmp_path)
     transact(bank, 8)
     await rig.restore()
     await rig.restore()
@@ -385,9 +351,7 @@ async def test_latest_is_never_the_safety_copy(tmp_path: Path) -> None:
 
 async def test_into_a_folder_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
     """A file that exists is refused; with force it is set aside."""
-    bank = make_bank(tmp_path / "bank.db", "wal", filler=50)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
+    _, rig = await backed_up_bank(tmp_path)
     out = tmp_path / "out"
     await rig.restore(folder=out)
     assert require_sound(out / "bank.db") == 0
@@ -403,19 +367,15 @@ async def test_into_a_folder_nothing_is_overwritten_without_force(tmp_path: Path
 
 async def test_a_restore_that_ends_up_different_is_rolled_back(tmp_path: Path) -> None:
     """A result that is not the backup's content, and that no application wrote, is a failure."""
-    bank = make_bank(tmp_path / "bank.db", "delete", filler=50)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
+    bank, rig = await backed_up_bank(tmp_path, "delete")
     transact(bank, 6)
 
-    def spoil(step: str) -> None:
-        if step == "journal written":  # the private copy, after its last check
-            (copy,) = (path for path in rig.store.work.rglob("incoming-*.db"))
-            with closing(sqlite3.connect(copy)) as connection, connection:
-                connection.execute("DELETE FROM accounts WHERE id = 5")
+    def spoil_the_private_copy() -> None:
+        (copy,) = rig.store.work.rglob("incoming-*.db")
+        change(copy, "DELETE FROM accounts WHERE id = 5")
 
     with pytest.raises(RestoreError, match="does not hold the rows") as caught:
-        await rig.restore(on_step=spoil)
+        await rig.restore(on_step=at("journal written", spoil_the_private_copy))  # after its last check
     assert caught.value.rolled_back
     assert require_sound(bank) == 6
 
@@ -454,9 +414,7 @@ async def test_a_restore_whose_end_can_not_be_recorded_is_brought_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the error says is true: everything is as it was before."""
-    bank = make_bank(tmp_path / "bank.db", "wal")
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
+    bank, rig = await backed_up_bank(tmp_path)
     transact(bank, 4)
     write = RestoreJournal.write
 

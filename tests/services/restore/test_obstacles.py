@@ -16,14 +16,13 @@ import pytest
 
 from bot.errors import BusyError, NotFoundError, RestoreError, RestoreRefusedError
 from bot.models import InUse, Trigger
-from bot.services.concurrency.abort import Abort
 from bot.services.files.locks import RunLock
 from bot.services.files.private_folder import private_folder, sweep_private_folders
 from bot.services.restore.in_use import who_uses
 from bot.services.restore.journal import RestoreJournal
 from bot.services.restore.sources import RestoreSource, find_source, newest_before, parse_instant
 from tests.world.bank import make_bank
-from tests.world.restore import Rig, require_sound, run_child, transact
+from tests.world.restore import Rig, at, backed_up_bank, require_sound, run_child, transact
 
 _FULL = """
 import asyncio, resource, signal, sys
@@ -68,9 +67,7 @@ except CourierError as error:
 @pytest.mark.parametrize("there", [True, False])
 async def test_a_disk_that_runs_full_leaves_the_old_database(tmp_path: Path, step: str, there: bool) -> None:
     """Neither the safety copy, nor the copy into a live file, nor a new file is left half done."""
-    bank = make_bank(tmp_path / "bank.db", "wal", filler=2000)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
+    bank, _ = await backed_up_bank(tmp_path, filler=2000)
     transact(bank, 1)
     if not there:
         bank.unlink()
@@ -104,21 +101,13 @@ def test_a_target_that_may_not_be_written_is_refused(shared_folder: Path, mode: 
 
 async def test_a_backup_meanwhile_is_told_what_runs(tmp_path: Path) -> None:
     """The lock of the runs is held, and its holder says that it is a restore."""
-    bank = make_bank(tmp_path / "bank.db", "wal", filler=20)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
+    _, rig = await backed_up_bank(tmp_path)
     lock = RunLock(rig.store.folder)
     async with lock.hold(trigger=Trigger.COMMAND, requested_by="a backup"):
         with pytest.raises(BusyError):
             await rig.restore()
     told: list[str] = []
-
-    def try_to_run(step: str) -> None:
-        if step == "journal written":
-            child = run_child(_BACK_UP, rig.store.folder)
-            told.append(child.stdout)
-
-    await rig.restore(on_step=try_to_run)
+    await rig.restore(on_step=at("journal written", lambda: told.append(run_child(_BACK_UP, rig.store.folder).stdout)))
     assert "asked for by a test" in told[0]
 
 
@@ -140,34 +129,25 @@ async def test_who_has_a_file_open_is_seen(tmp_path: Path, mode: str) -> None:
     """An idle connection of another process is noticed, and its program named where the system shows it."""
     bank = make_bank(tmp_path / "bank.db", mode, filler=1)
     assert who_uses(bank) == (InUse.CLOSED, ())
-    program = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM log').fetchall(); "
     looks = (
         "import sys; from pathlib import Path; from bot.services.restore import in_use; "
         "in_use._seen_in_proc = lambda target: (); print(in_use.who_uses(Path(sys.argv[1]))[0])"
     )
-    script = (
-        program
-        + "import subprocess; print(subprocess.run([sys.executable, '-c', sys.argv[2], sys.argv[1]],"
-        + (" capture_output=True, text=True).stdout)")
+    opens_and_lets_look = (
+        "import sqlite3, subprocess, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM log').fetchall(); "
+        "print(subprocess.run([sys.executable, '-c', *sys.argv[:0:-1]], capture_output=True, text=True).stdout)"
     )
-    seen = await asyncio.to_thread(run_child, script, bank, looks)
+    seen = await asyncio.to_thread(run_child, opens_and_lets_look, bank, looks)
     assert seen.stdout.split() == ["open"], seen.stderr
 
 
 async def test_a_target_that_changes_after_the_plan_is_not_replaced(tmp_path: Path) -> None:
     """A file that was missing and has come back is left alone."""
-    bank = make_bank(tmp_path / "bank.db", "wal", filler=20)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
+    bank, rig = await backed_up_bank(tmp_path)
     content = bank.read_bytes()
     bank.unlink()
-
-    def come_back(step: str) -> None:
-        if step == "copied beside":
-            bank.write_bytes(content)
-
     with pytest.raises(RestoreError, match="is there now"):
-        await rig.restore(on_step=come_back)
+        await rig.restore(on_step=at("copied beside", lambda: bank.write_bytes(content)))
     assert bank.read_bytes() == content
     assert sorted(path.name for path in tmp_path.iterdir()) == ["backups", "bank.db"]
 
@@ -213,20 +193,15 @@ def test_a_time_is_read_in_the_time_zone_of_the_settings() -> None:
 
 async def test_a_journal_that_can_not_be_read_is_no_silence(tmp_path: Path) -> None:
     """Rather than taking a spoilt journal for none, the next start says so."""
-    bank = make_bank(tmp_path / "bank.db", "wal", filler=20)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
+    _, rig = await backed_up_bank(tmp_path)
     RestoreJournal(rig.store.folder).path.write_text("{")
-    async with rig.opened() as restorer:
-        with pytest.raises(RestoreError, match="can't be read"):
-            await restorer.pending()
+    with pytest.raises(RestoreError, match="can't be read"):
+        await rig.pending()
 
 
 async def test_nothing_to_undo_is_said(tmp_path: Path) -> None:
     """Without a restore, and after one that was rolled back, there is nothing to undo."""
-    bank = make_bank(tmp_path / "bank.db", "wal", filler=20)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
+    _, rig = await backed_up_bank(tmp_path)
     with pytest.raises(NotFoundError, match="no restore to undo"):
         await rig.undo()
 
@@ -245,28 +220,20 @@ async def test_the_room_of_a_living_process_is_not_swept(tmp_path: Path) -> None
 
 async def test_a_plan_alone_leaves_no_trace(tmp_path: Path) -> None:
     """Looking changes neither the databases nor their folder."""
-    bank = make_bank(tmp_path / "bank.db", "wal", filler=20)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
+    bank, rig = await backed_up_bank(tmp_path)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path, bank)}
-    async with rig.opened() as restorer:
-        origin = await find_source(restorer.context.catalogue, rig.store.folder, "latest")
-        async with restorer.prepare(origin, abort=Abort()) as prepared:
-            assert not prepared.plan.all_obstacles
-            again = prepared.plan.id
-        async with restorer.prepare(origin, abort=Abort()) as prepared:
-            assert prepared.plan.id == again  # what a person consents to has a name that lasts
+    async with rig.plan_of_latest() as plan:
+        assert not plan.all_obstacles
+    async with rig.plan_of_latest() as again:
+        assert again.id == plan.id  # what a person consents to has a name that lasts
     assert {path: path.stat().st_mtime_ns for path in (tmp_path, bank)} == before
-    with closing(sqlite3.connect(bank)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert require_sound(bank) == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
 async def test_nothing_is_restored_into_another_name_of_an_open_database(tmp_path: Path) -> None:
     """Written through a hard link, a database in WAL mode and the log beside its other name would no longer agree."""
-    path = make_bank(tmp_path / "bank.db", "wal", filler=1)
-    rig = Rig(tmp_path, [path])
-    await rig.back_up()
+    path, rig = await backed_up_bank(tmp_path, filler=1)
     other = tmp_path / "app" / "bank.db"
     other.parent.mkdir()
     path.rename(other)
@@ -281,7 +248,5 @@ async def test_nothing_is_restored_into_another_name_of_an_open_database(tmp_pat
         assert not [*tmp_path.glob("bank.db-*")]
         application.execute("PRAGMA journal_mode=DELETE")
     assert require_sound(other) == 1
-    async with rig.opened() as restorer:
-        origin = await find_source(restorer.context.catalogue, rig.store.folder, "latest")
-        async with restorer.prepare(origin, abort=Abort()) as prepared:
-            assert any("one of 2 hard links" in warning for warning in prepared.plan.changes[0].warnings)
+    async with rig.plan_of_latest() as plan:
+        assert any("one of 2 hard links" in warning for warning in plan.changes[0].warnings)

@@ -10,32 +10,22 @@ from pathlib import Path
 import pytest
 
 from bot.errors import RestoreError
-from bot.models import Backup, BackupState, Trigger
-from tests.world.bank import make_bank
-from tests.world.restore import Rig, require_sound, sidecars, transact, vacuum_into_page_size
+from bot.models import BackupState
+from tests.world.restore import Rig, at, backed_up_bank, require_sound, sidecars, transact
 
 MODES = ["wal", "delete", "another page size"]
 
 
-async def safety_copies(rig: Rig) -> list[Backup]:
-    async with rig.opened() as restorer:
-        return [b for b in await restorer.context.catalogue.backups.select() if b.trigger is Trigger.SAFETY]
-
-
-async def town(tmp_path: Path, mode: str) -> tuple[Rig, Path]:
-    bank = make_bank(tmp_path / "bank.db", "delete" if mode == "delete" else "wal", filler=3000)
-    rig = Rig(tmp_path, [bank])
-    await rig.back_up()
-    if mode == "another page size":
-        vacuum_into_page_size(bank, 8192)
+async def town(tmp_path: Path, mode: str = "wal") -> tuple[Path, Rig]:
+    bank, rig = await backed_up_bank(tmp_path, mode, filler=3000)
     transact(bank, 4)
-    return rig, bank
+    return bank, rig
 
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_nothing_is_committed_before_the_safety_copy_is_stored(tmp_path: Path, mode: str) -> None:
     """When it is, others still see the old database; and a catalogued, pinned backup has it."""
-    rig, bank = await town(tmp_path, mode)
+    bank, rig = await town(tmp_path, mode)
     steps: list[str] = []
     seen: list[int] = []
 
@@ -57,34 +47,28 @@ async def test_nothing_is_committed_before_the_safety_copy_is_stored(tmp_path: P
 @pytest.mark.parametrize("mode", MODES)
 async def test_without_a_safety_copy_nothing_is_restored(tmp_path: Path, mode: str) -> None:
     """Where it can't be archived, the old database stays, unlocked, with nothing beside it."""
-    rig, bank = await town(tmp_path, mode)
+    bank, rig = await town(tmp_path, mode)
 
-    def on_step(step: str) -> None:
-        if step == "journal written":  # what is about to be archived is lost
-            for copy in rig.store.work.rglob("*.db"):
-                if not copy.name.startswith("incoming-"):
-                    copy.unlink()
+    def lose_what_is_about_to_be_archived() -> None:
+        for copy in rig.store.work.rglob("*.db"):
+            if not copy.name.startswith("incoming-"):
+                copy.unlink()
 
     with pytest.raises(RestoreError, match="Everything is as it was before") as caught:
-        await rig.restore(on_step=on_step)
+        await rig.restore(on_step=at("journal written", lose_what_is_about_to_be_archived))
     assert caught.value.rolled_back
     assert require_sound(bank) == 4
     assert sidecars(bank) == set()
-    assert [copy.state for copy in await safety_copies(rig)] == [BackupState.INTERRUPTED]
+    assert [copy.state for copy in await rig.safety_copies()] == [BackupState.INTERRUPTED]
     transact(bank, 5)
 
 
 async def test_a_failure_elsewhere_lets_the_archiving_end(tmp_path: Path) -> None:
     """No half archive, and no task that goes on writing it."""
-    rig, bank = await town(tmp_path, "wal")
-
-    def on_step(step: str) -> None:
-        if step == "copying":
-            raise OSError("the cable was pulled")
-
+    bank, rig = await town(tmp_path)
     with pytest.raises(RestoreError, match="cable"):
-        await rig.restore(on_step=on_step)
+        await rig.restore(on_step=at("copying", OSError("the cable was pulled")))
     assert require_sound(bank) == 4
     assert [task for task in asyncio.all_tasks() if "safety copy" in task.get_name()] == []
     assert list(rig.store.folder.rglob("*.part")) == []
-    assert all(copy.state is not BackupState.RUNNING for copy in await safety_copies(rig))
+    assert all(copy.state is not BackupState.RUNNING for copy in await rig.safety_copies())
