@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -36,51 +36,44 @@ from tests.world.delivery import volume_of
 from tests.world.faults import Fault
 from tests.world.phones import Person
 from tests.world.stand_in import StandIn
-from tests.world.telegram import LoopbackSession
 
 ANN = Recipient(chat_id=11)
 SIZE = 700_000  # more than two chunks, and not a whole number of them
 
 
-@pytest.fixture
-async def bot(standin: StandIn) -> AsyncIterator[Bot]:
-    """The stand-in's bot."""
-    session = LoopbackSession(api=TelegramAPIServer.from_base(standin.url), timeout=20)
-    yield (bot := Bot(standin.bot().token, session=session))
-    await bot.session.close()
+@dataclass
+class Scene:
+    """Telegram as the ledger sees it, Ann, and an archive for her."""
+
+    standin: StandIn
+    bot: Bot
+    ann: Person
+    archive: Path
+
+    @property
+    def destination(self) -> TelegramDestination:
+        return TelegramDestination(self.bot)
+
+    async def send(
+        self, recipient: Recipient = ANN, *, file_id: str = "", caption: str = "<b>a</b>", silent: bool = True
+    ) -> Sent:
+        volume = volume_of(self.archive)
+        outgoing = OutgoingVolume(volume=volume, caption=caption, silent=silent, file_id=file_id)
+        return await self.destination.send_volume(recipient, outgoing)
+
+    async def outcome(self, fault: Fault | None = None, *, file_id: str = "") -> Outcome:
+        if fault is not None:
+            self.standin.inject(fault, "sendDocument")
+        with pytest.raises(Outcome) as caught:
+            await self.send(file_id=file_id)
+        return caught.value
 
 
 @pytest.fixture
-def destination(bot: Bot) -> TelegramDestination:
-    """Telegram, as the ledger sees it."""
-    return TelegramDestination(bot)
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Path:
-    """A file to send."""
+def scene(standin: StandIn, bot: Bot, ann: Person, tmp_path: Path) -> Scene:
     path = tmp_path / "database_backup_20260713_050000.zip"
     path.write_bytes(bytes(range(256)) * (SIZE // 256) + b"tail")
-    return path
-
-
-async def send(
-    destination: TelegramDestination,
-    archive: Path,
-    recipient: Recipient = ANN,
-    *,
-    file_id: str = "",
-    caption: str = "<b>a</b>",
-    silent: bool = True,
-) -> Sent:
-    outgoing = OutgoingVolume(volume=volume_of(archive), caption=caption, silent=silent, file_id=file_id)
-    return await destination.send_volume(recipient, outgoing)
-
-
-async def outcome_of(destination: TelegramDestination, archive: Path, file_id: str = "") -> Outcome:
-    with pytest.raises(Outcome) as caught:
-        await send(destination, archive, file_id=file_id)
-    return caught.value
+    return Scene(standin, bot, ann, path)
 
 
 STANDING = [
@@ -101,12 +94,9 @@ STANDING = [
 
 
 @pytest.mark.parametrize(("fault", "words"), STANDING, ids=[str(fault.error) for fault, _ in STANDING])
-async def test_a_standing_refusal_says_what_the_person_must_do(
-    standin: StandIn, destination: TelegramDestination, ann: Person, archive: Path, fault: Fault, words: str
-) -> None:
+async def test_a_standing_refusal_says_what_the_person_must_do(scene: Scene, fault: Fault, words: str) -> None:
     """What stays until a person acts parks the recipient, with what they have to do."""
-    standin.inject(fault, "sendDocument")
-    outcome = await outcome_of(destination, archive)
+    outcome = await scene.outcome(fault)
     assert isinstance(outcome, Parked)
     assert words in outcome.sentence
 
@@ -127,221 +117,179 @@ PASSING = [
 
 @pytest.mark.parametrize(("fault", "ambiguous"), PASSING)
 async def test_a_passing_trouble_is_tried_again_and_says_whether_it_may_have_arrived(
-    standin: StandIn,
-    destination: TelegramDestination,
-    ann: Person,
-    tmp_path: Path,
-    fault: Fault,
-    ambiguous: bool,
+    scene: Scene, fault: Fault, ambiguous: bool
 ) -> None:
     """5xx in all its forms, unlisted refusals and cuts are transient; only after the last byte are they ambiguous."""
-    archive = tmp_path / "database_backup_20260713_050000.zip"
-    archive.write_bytes(bytes(40_000_000))  # more than the sockets between here and there can hold
-    standin.inject(fault, "sendDocument")
-    outcome = await outcome_of(destination, archive)
+    scene.archive.write_bytes(bytes(40_000_000))  # more than the sockets between here and there can hold
+    outcome = await scene.outcome(fault)
     assert isinstance(outcome, Transient)
     assert outcome.ambiguous is ambiguous
 
 
-async def test_no_answer_in_time_is_ambiguous(
-    standin: StandIn, bot: Bot, destination: TelegramDestination, ann: Person, archive: Path
-) -> None:
+async def test_no_answer_in_time_is_ambiguous(scene: Scene) -> None:
     """A timeout after the whole file was sent may have delivered it, and here it did."""
 
     async def impatient(make_request: object, bot: Bot, method: object) -> object:
         return await bot.session.make_request(bot, method, timeout=1)  # type: ignore[arg-type]
 
-    bot.session.middleware(impatient)  # type: ignore[arg-type]
-    gate = standin.hold("sendDocument", stage=CallStage.ANSWER)
-    archive.write_bytes(b"a few bytes")  # they are out long before the second is over
-    outcome = await outcome_of(destination, archive)
+    scene.bot.session.middleware(impatient)  # type: ignore[arg-type]
+    gate = scene.standin.hold("sendDocument", stage=CallStage.ANSWER)
+    scene.archive.write_bytes(b"a few bytes")  # they are out long before the second is over
+    outcome = await scene.outcome()
     assert isinstance(outcome, Transient)
     assert outcome.ambiguous
-    assert len(ann.messages) == 1
+    assert len(scene.ann.messages) == 1
     gate.open()
 
 
 @pytest.mark.parametrize("html", [False, True])
-async def test_a_volume_too_large_names_the_setting(
-    standin: StandIn, destination: TelegramDestination, ann: Person, archive: Path, html: bool
-) -> None:
+async def test_a_volume_too_large_names_the_setting(scene: Scene, html: bool) -> None:
     """413 from the server or from the proxy before it is no network trouble: a retry would never help."""
-    standin.inject(faults.too_large(html=html), "sendDocument")
-    outcome = await outcome_of(destination, archive)
+    outcome = await scene.outcome(faults.too_large(html=html))
     assert isinstance(outcome, TooLarge)
     assert "VOLUME_SIZE_MB" in outcome.sentence
 
 
-async def test_a_flood_says_how_long_to_wait(
-    standin: StandIn, destination: TelegramDestination, ann: Person, archive: Path
-) -> None:
+async def test_a_flood_says_how_long_to_wait(scene: Scene) -> None:
     """429 is obeyed to the second."""
-    standin.inject(faults.flood(37), "sendDocument")
-    outcome = await outcome_of(destination, archive)
+    outcome = await scene.outcome(faults.flood(37))
     assert isinstance(outcome, Wait)
     assert outcome.seconds == 37
 
 
-async def test_a_migrated_group_names_its_new_id(
-    standin: StandIn, destination: TelegramDestination, ann: Person, archive: Path
-) -> None:
+async def test_a_migrated_group_names_its_new_id(scene: Scene) -> None:
     """A group that became a supergroup is followed."""
-    new = standin.add_group(-5, members=[ann]).upgrade()
+    new = scene.standin.add_group(-5, members=[scene.ann]).upgrade()
     with pytest.raises(Migrated) as caught:
-        await send(destination, archive, Recipient(chat_id=-5))
+        await scene.send(Recipient(chat_id=-5))
     assert caught.value.new_chat_id == new.id
 
 
-async def test_a_stale_file_id_is_told_from_a_bad_chat(
-    destination: TelegramDestination, ann: Person, archive: Path
-) -> None:
+async def test_a_stale_file_id_is_told_from_a_bad_chat(scene: Scene) -> None:
     """A file_id nobody knows asks for the bytes."""
-    assert isinstance(await outcome_of(destination, archive, file_id="BQACnever"), StaleFile)
+    assert isinstance(await scene.outcome(file_id="BQACnever"), StaleFile)
 
 
 @pytest.mark.parametrize("text", ["invalid file_id", "invalid remote file identifier specified", "MEDIA_EMPTY"])
-async def test_the_other_words_for_a_stale_file_id(
-    standin: StandIn, destination: TelegramDestination, ann: Person, archive: Path, text: str
-) -> None:
+async def test_the_other_words_for_a_stale_file_id(scene: Scene, text: str) -> None:
     """Known by their words where a file_id was sent, and no more than a passing trouble where bytes were."""
-    standin.inject(faults.bad_request(text), "sendDocument", times=2)
-    assert type(await outcome_of(destination, archive, file_id="BQACold")) is StaleFile
-    assert isinstance(await outcome_of(destination, archive), Transient)
+    scene.standin.inject(faults.bad_request(text), "sendDocument", times=2)
+    assert type(await scene.outcome(file_id="BQACold")) is StaleFile
+    assert isinstance(await scene.outcome(), Transient)
 
 
-async def test_an_unlisted_refusal_of_a_file_id_is_doubted(
-    standin: StandIn, destination: TelegramDestination, ann: Person, archive: Path
-) -> None:
+async def test_an_unlisted_refusal_of_a_file_id_is_doubted(scene: Scene) -> None:
     """It may be the file_id, or not."""
-    standin.inject(faults.bad_request("SOMETHING_NEW"), "sendDocument")
-    assert isinstance(await outcome_of(destination, archive, file_id="BQACold"), DoubtfulFile)
+    scene.standin.inject(faults.bad_request("SOMETHING_NEW"), "sendDocument")
+    assert isinstance(await scene.outcome(file_id="BQACold"), DoubtfulFile)
 
 
-async def test_a_text_too_long_is_not_tried_again(standin: StandIn, bot: Bot, ann: Person) -> None:
+async def test_a_text_too_long_is_not_tried_again(scene: Scene) -> None:
     """No wait makes it shorter."""
     for text in ("text is too long", "message is too long"):
-        standin.inject(faults.bad_request(text), "sendMessage")
+        scene.standin.inject(faults.bad_request(text), "sendMessage")
         with pytest.raises(Unfit):
-            await TelegramNotices(bot).send(ANN, Notice(html="much"))
+            await TelegramNotices(scene.bot).send(ANN, Notice(html="much"))
 
 
 @pytest.mark.parametrize("token", ["7:revoked", "no-token-at-all"])
-async def test_a_refused_token_is_told_apart(standin: StandIn, ann: Person, archive: Path, token: str) -> None:
+async def test_a_refused_token_is_told_apart(scene: Scene, token: str) -> None:
     """401 is the same for everybody."""
-    session = LoopbackSession(api=TelegramAPIServer.from_base(standin.url))
-    bot = Bot("123:abc", session=session)
-    bot._Bot__token = token  # type: ignore[attr-defined]  # aiogram itself refuses to hold the second one
-    assert isinstance(await outcome_of(TelegramDestination(bot), archive), Refused)
-    await session.close()
+    scene.bot._Bot__token = token  # type: ignore[attr-defined]  # aiogram itself refuses to hold the second one
+    assert isinstance(await scene.outcome(), Refused)
 
 
-async def test_an_archive_that_ends_too_early_is_not_sent_short(
-    standin: StandIn, destination: TelegramDestination, ann: Person, archive: Path
-) -> None:
+async def test_an_archive_that_ends_too_early_is_not_sent_short(scene: Scene) -> None:
     """Chunked uploads carry no length: a truncated archive must break the request, not arrive as a whole one."""
-    volume = volume_of(archive, count=archive.stat().st_size + 1)
+    volume = volume_of(scene.archive, count=scene.archive.stat().st_size + 1)
     with pytest.raises(ArchiveGone, match="1 bytes too early"):
-        await destination.send_volume(ANN, OutgoingVolume(volume=volume, caption="", silent=True))
-    await standin.until(lambda: all(call.done for call in standin.calls))
-    assert ann.messages == []
+        await scene.destination.send_volume(ANN, OutgoingVolume(volume=volume, caption="", silent=True))
+    await scene.standin.until(lambda: all(call.done for call in scene.standin.calls))
+    assert scene.ann.messages == []
 
 
-async def test_a_missing_archive_is_gone(destination: TelegramDestination, ann: Person, archive: Path) -> None:
+async def test_a_missing_archive_is_gone(scene: Scene) -> None:
     """A pruned archive is no trouble of Telegram's."""
-    volume = volume_of(archive)
-    archive.unlink()
+    volume = volume_of(scene.archive)
+    scene.archive.unlink()
     with pytest.raises(ArchiveGone):
-        await destination.send_volume(ANN, OutgoingVolume(volume=volume, caption="", silent=True))
+        await scene.destination.send_volume(ANN, OutgoingVolume(volume=volume, caption="", silent=True))
 
 
-async def test_a_slice_arrives_as_it_is_and_its_bytes_are_counted(
-    destination: TelegramDestination, ann: Person, archive: Path
-) -> None:
+async def test_a_slice_arrives_as_it_is_and_its_bytes_are_counted(scene: Scene) -> None:
     """A volume is a plain slice under its own name; progress adds up to its size."""
     counts: list[int] = []
-    volume = volume_of(archive, number=2, total=3, offset=1000, count=600_001)
+    volume = volume_of(scene.archive, number=2, total=3, offset=1000, count=600_001)
     outgoing = OutgoingVolume(volume=volume, caption="", silent=True, on_bytes=counts.append)
-    await destination.send_volume(ANN, outgoing)
-    document = ann.last.document
-    assert document.name == f"{archive.name}.002"
-    assert document.path.read_bytes() == archive.read_bytes()[1000:601_001]
+    await scene.destination.send_volume(ANN, outgoing)
+    document = scene.ann.last.document
+    assert document.name == f"{scene.archive.name}.002"
+    assert document.path.read_bytes() == scene.archive.read_bytes()[1000:601_001]
     assert sum(counts) == 600_001
     assert max(counts) < 600_001
 
 
-async def test_a_message_can_be_silent_and_is_never_protected(
-    destination: TelegramDestination, ann: Person, archive: Path
-) -> None:
+async def test_a_message_can_be_silent_and_is_never_protected(scene: Scene) -> None:
     """Archives may be saved and forwarded, whatever the bot's defaults; sound is the caller's choice."""
-    await send(destination, archive, silent=True)
-    await send(destination, archive, silent=False)
-    assert [message.silent for message in ann.messages] == [True, False]
-    assert not any(message.protected for message in ann.messages)
+    await scene.send(silent=True)
+    await scene.send(silent=False)
+    assert [message.silent for message in scene.ann.messages] == [True, False]
+    assert not any(message.protected for message in scene.ann.messages)
 
 
 @pytest.mark.parametrize("caption", ["<h1>never</h1> &amp; nowhere", "<b>" + "a" * 1025 + "</b>"])
-async def test_a_caption_telegram_cannot_use_costs_no_backup(
-    destination: TelegramDestination, ann: Person, archive: Path, caption: str
-) -> None:
+async def test_a_caption_telegram_cannot_use_costs_no_backup(scene: Scene, caption: str) -> None:
     """The volume then comes with the caption's bare text."""
-    await send(destination, archive, caption=caption)
-    assert ann.last.document
-    assert ann.last.text in ("never & nowhere", "a" * 512)
+    await scene.send(caption=caption)
+    assert scene.ann.last.document
+    assert scene.ann.last.text in ("never & nowhere", "a" * 512)
 
 
-async def test_topics_are_addressed_and_general_is_not_named(
-    standin: StandIn, destination: TelegramDestination, ann: Person, archive: Path
-) -> None:
+async def test_topics_are_addressed_and_general_is_not_named(scene: Scene) -> None:
     """A topic gets its files; General, which has no number for Telegram, gets them too."""
-    forum = standin.add_group(-1005, members=[ann], is_forum=True)
+    forum = scene.standin.add_group(-1005, members=[scene.ann], is_forum=True)
     topic = forum.add_topic("Backups")
-    await send(destination, archive, Recipient(chat_id=-1005, thread_id=topic.id))
-    await send(destination, archive, Recipient(chat_id=-1005, thread_id=1))
+    await scene.send(Recipient(chat_id=-1005, thread_id=topic.id))
+    await scene.send(Recipient(chat_id=-1005, thread_id=1))
     assert len(forum.messages_in(topic.id)) == len(forum.messages_in(None)) == 1
 
 
-async def test_a_probe_names_the_chat_or_the_trouble(
-    standin: StandIn, destination: TelegramDestination, ann: Person
-) -> None:
+async def test_a_probe_names_the_chat_or_the_trouble(scene: Scene) -> None:
     """Health shows who can be reached without sending anything."""
-    assert (await destination.probe(ANN)).name == "Ann"
-    assert (await destination.probe(ANN)).trouble == ""
-    ann.block_bot()
-    assert "press Start" in (await destination.probe(ANN)).trouble
-    assert await destination.round_trip() > 0
-    assert ann.messages == []
+    assert (await scene.destination.probe(ANN)).name == "Ann"
+    assert (await scene.destination.probe(ANN)).trouble == ""
+    scene.ann.block_bot()
+    assert "press Start" in (await scene.destination.probe(ANN)).trouble
+    assert await scene.destination.round_trip() > 0
+    assert scene.ann.messages == []
 
 
-async def test_a_probe_says_what_it_cannot_check(
-    standin: StandIn, destination: TelegramDestination, ann: Person
-) -> None:
+async def test_a_probe_says_what_it_cannot_check(scene: Scene) -> None:
     """Of a topic only a message tells whether it is there: no check mark for it."""
-    forum = standin.add_group(-1005, members=[ann], is_forum=True)
+    forum = scene.standin.add_group(-1005, members=[scene.ann], is_forum=True)
     topic = forum.add_topic("Backups")
-    seen = await destination.probe(Recipient(chat_id=-1005, thread_id=topic.id))
+    seen = await scene.destination.probe(Recipient(chat_id=-1005, thread_id=topic.id))
     assert (seen.trouble, "only a message" in seen.unchecked) == ("", True)
-    assert (await destination.probe(Recipient(chat_id=-1005))).unchecked == ""
+    assert (await scene.destination.probe(Recipient(chat_id=-1005))).unchecked == ""
 
 
-@pytest.mark.parametrize("times", [1, None])
-async def test_an_unreachable_server_is_not_ambiguous(ann: Person, archive: Path, times: int | None) -> None:
+async def test_an_unreachable_server_is_not_ambiguous(scene: Scene) -> None:
     """Where no connection was made nothing can have arrived."""
-    session = LoopbackSession(api=TelegramAPIServer.from_base("http://127.0.0.1:9"), timeout=5)
-    outcome = await outcome_of(TelegramDestination(Bot("1:secret", session=session)), archive)
+    scene.bot.session.api = TelegramAPIServer.from_base("http://127.0.0.1:9")
+    outcome = await scene.outcome()
     assert isinstance(outcome, Transient)
     assert not outcome.ambiguous
-    await session.close()
 
 
-async def test_the_token_is_in_no_exception(standin: StandIn, bot: Bot, ann: Person, archive: Path) -> None:
+async def test_the_token_is_in_no_exception(scene: Scene) -> None:
     """Neither the sentence nor anything chained to an outcome holds the token, also where the library's error did."""
-    secret = bot.token.partition(":")[2]
+    bot, secret = scene.bot, scene.bot.token.partition(":")[2]
 
     async def leak(make_request: object, bot: Bot, method: object) -> object:
-        raise InvalidURL(f"{standin.url}/bot{bot.token}/sendDocument")
+        raise InvalidURL(f"{scene.standin.url}/bot{bot.token}/sendDocument")
 
     bot.session.middleware(leak)  # type: ignore[arg-type]
-    outcome = await outcome_of(TelegramDestination(bot), archive)
+    outcome = await scene.outcome()
     assert isinstance(outcome, Transient)
     assert "<token>" in outcome.sentence
     chain: list[BaseException | None] = [outcome, outcome.__cause__, outcome.__context__]
@@ -349,15 +297,14 @@ async def test_the_token_is_in_no_exception(standin: StandIn, bot: Bot, ann: Per
     assert chain[1:] == [None, None]
 
 
-async def test_a_large_volume_is_given_more_time(
-    standin: StandIn, bot: Bot, destination: TelegramDestination, ann: Person, tmp_path: Path
-) -> None:
+async def test_a_large_volume_is_given_more_time(scene: Scene) -> None:
     """19 MiB at 256 kbit/s must fit into the time allowed; a resend by file_id needs no more than a minute."""
     allowed: list[int] = []
 
     async def record(make_request: object, bot: Bot, method: object) -> object:
         return await make_request(bot, method)  # type: ignore[operator]
 
+    bot = scene.bot
     bot.session.middleware(record)  # type: ignore[arg-type]
     real = bot.session.make_request
 
@@ -366,27 +313,24 @@ async def test_a_large_volume_is_given_more_time(
         return await real(bot, method, timeout=timeout)  # type: ignore[arg-type]
 
     bot.session.make_request = make_request  # type: ignore[assignment]
-    archive = tmp_path / "database_backup_20260713_050000.zip"
-    archive.write_bytes(bytes(19 * 1024 * 1024))
-    sent = await send(destination, archive)
-    await send(destination, archive, file_id=sent.file_id)
+    scene.archive.write_bytes(bytes(19 * 1024 * 1024))
+    sent = await scene.send()
+    await scene.send(file_id=sent.file_id)
     assert allowed == [60 + 608, 60]
     allowed.clear()
-    into = tmp_path / "fetched"
+    into = scene.archive.with_name("fetched")
     into.touch()
-    await TelegramChat(bot).fetch(StoredVolume(file_id=sent.file_id, bytes=archive.stat().st_size), into)
+    await TelegramChat(bot).fetch(StoredVolume(file_id=sent.file_id, bytes=scene.archive.stat().st_size), into)
     assert allowed == [60 + 608], "getFile answers when the server holds the whole file"
 
 
-async def test_cancelling_an_upload_leaves_nothing_open(
-    standin: StandIn, destination: TelegramDestination, ann: Person, archive: Path
-) -> None:
+async def test_cancelling_an_upload_leaves_nothing_open(scene: Scene) -> None:
     """An abandoned upload holds no file: the archive can be deleted at once."""
-    gate = standin.hold("sendDocument", stage=CallStage.BODY)
-    sending = asyncio.create_task(send(destination, archive))
+    gate = scene.standin.hold("sendDocument", stage=CallStage.BODY)
+    sending = asyncio.create_task(scene.send())
     await gate.reached()
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sending
-    archive.unlink()
+    scene.archive.unlink()
     gate.open()
