@@ -33,7 +33,8 @@ from bot.services.delivery.router import Router
 from bot.services.telegram.destination import TelegramDestination
 from bot.services.telegram.notices import TelegramNotices
 from tests.world.catalogue import archive_named
-from tests.world.clock import StandingClock
+from tests.world.clock import StandingClock, until
+from tests.world.faults import Gate
 from tests.world.groups import Group
 from tests.world.phones import Person
 from tests.world.stand_in import StandIn
@@ -95,6 +96,25 @@ class House:
         await self.close()
         await self.open(token)
 
+    def choose(self, **settings: Any) -> None:
+        """Change settings, for a new ledger."""
+        self.settings |= settings
+        self.ledger = self.make_ledger()
+
+    async def nobody_is_parked(self) -> None:
+        """Wait until everybody can be reached, as far as is known."""
+
+        async def all_reached() -> bool:
+            return not await self.catalogue.recipients.parked()
+
+        await until(all_reached)
+
+    def group(self, chat_id: int) -> Group:
+        """Add a group of one person that becomes a recipient."""
+        group = self.standin.add_group(chat_id, members=[self.standin.add_user(11)])
+        self.receive(chat_id)
+        return group
+
     async def people(self, count: int, *, started: bool = True) -> list[Person]:
         """Add people who become recipients, in this order."""
         people = [self.standin.add_user(11 + number, f"Admin {number}", started=started) for number in range(count)]
@@ -127,6 +147,19 @@ class House:
         )
         self.time.advance(3600)
         return backup
+
+    async def tried(self, size: int = 300_000, **more: Any) -> Backup:
+        """Store a backup and make its first pass, with retries as fast as they come."""
+        backup = await self.back_up(size, **more)
+        await self.delivered(backup)
+        return backup
+
+    async def delivering(self, gate: Gate, size: int = 300_000) -> "tuple[Backup, asyncio.Task[tuple[Delivery, ...]]]":
+        """Store a backup and begin to deliver it; it has come to the gate."""
+        backup = await self.back_up(size)
+        task = self.deliver(backup)
+        await gate.reached()
+        return backup, task
 
     def archive(self, backup: Backup) -> Path:
         return self.folder / backup.archive_name

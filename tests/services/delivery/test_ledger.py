@@ -20,9 +20,7 @@ async def test_nobody_waits_for_a_slow_recipient(house: House) -> None:
     slow, *others = await house.people(4)
     await house.delivered(await house.back_up(), to=house.recipients[1:])  # one of these will upload the next
     gate = house.standin.hold("sendDocument", chat_id=slow.id)
-    backup = await house.back_up()
-    delivering = house.deliver(backup)
-    await gate.reached()
+    backup, delivering = await house.delivering(gate)
     async with asyncio.timeout(5):
         while list((await house.states(backup)).values()).count(SENT) < 3:
             await asyncio.sleep(0)
@@ -61,9 +59,7 @@ async def test_what_nobody_foresaw_of_one_recipient_costs_no_other(house: House)
             raise ZeroDivisionError("nobody thought of that")
         return await caption(backup, volume, recipient)
 
-    house.settings["caption"] = odd
-    house.settings["attempts"] = 1
-    house.ledger = house.make_ledger()
+    house.choose(caption=odd, attempts=1)
     backup = await house.back_up()
     rows = {row.recipient.chat_id: row for row in await house.deliver(backup)}
     assert (rows[bob.id].state, rows[cat.id].state) == (SENT, SENT)
@@ -119,17 +115,16 @@ async def test_answers_lost_twice_running_are_not_followed_by_a_third_upload(hou
     """
     people = await house.people(2)
     rule = house.standin.inject(faults.lost_answer(), "sendDocument", times=None)
-    backup = await house.back_up()
-    rows = await house.delivered(backup)
+    backup = await house.tried()
     async with house.running():
         for _ in range(4 * 60):
             await house.time.asleep(lambda seconds: seconds > 0)
             house.time.advance(60)
             await asyncio.sleep(0)
-    rows = {row.recipient.chat_id: row for row in await house.catalogue.deliveries.of(backup.id)}
+    rows = await house.catalogue.deliveries.of(backup.id)
     assert sum(len(documents(person)) for person in people) == 2
     assert len(house.uploads()) == 2
-    for row in rows.values():
+    for row in rows:
         assert row.state is PARKED
         assert "look whether it is in the chat" in row.reason
         assert "VOLUME_SIZE_MB" in row.reason
@@ -156,9 +151,7 @@ async def test_a_parked_recipient_says_what_to_do_and_is_not_tried_again(house: 
 
 async def test_a_migration_is_followed_and_remembered_over_a_restart(house: House) -> None:
     """The archive arrives in the supergroup at once, and the old id is never asked again."""
-    ann = house.standin.add_user(11)
-    group = house.standin.add_group(-5, members=[ann])
-    house.receive(-5)
+    group = house.group(-5)
     new = group.upgrade()
     rows = await house.delivered(await house.back_up())
     assert [row.state for row in rows.values()] == [SENT]
@@ -166,19 +159,15 @@ async def test_a_migration_is_followed_and_remembered_over_a_restart(house: Hous
     assert len(documents(new)) == 1
     await house.restart()
     asked = len(house.standin.calls)
-    second = await house.back_up()
-    await house.delivered(second)
+    second = await house.tried()
     assert {call.chat_id for call in house.standin.calls[asked:]} == {new.id}
     assert await house.states(second) == {new.id: SENT}
 
 
 async def test_a_notice_follows_a_chat_that_has_moved_on_its_only_try(house: House) -> None:
     """RETRY_ATTEMPTS=1 is one try at the chat, and the move is none."""
-    ann = house.standin.add_user(11)
-    group = house.standin.add_group(-5, members=[ann])
-    house.receive(-5)
-    house.settings["attempts"] = 1
-    house.ledger = house.make_ledger()
+    group = house.group(-5)
+    house.choose(attempts=1)
     new = group.upgrade()
     assert await house.notices.notify("moved", loud=False) == (Recipient(chat_id=-5),)
     assert [message.text for message in new.messages if message.text] == ["moved"]
@@ -203,9 +192,7 @@ async def test_a_restart_in_mid_delivery_sends_only_what_is_missing(house: House
     gate = Gate(house.standin._state.changes)
     lost = Fault(CallStage.CALL, CutError(), gate=gate)  # held, and never carried out
     rule = house.standin.inject(lost, "sendDocument", when=lambda call: "2 of 3" in call.params["caption"], times=None)
-    backup = await house.back_up(2_500_000)
-    delivering = house.deliver(backup)
-    await gate.reached()
+    backup, delivering = await house.delivering(gate, 2_500_000)
     async with asyncio.timeout(5):
         while any(len(row.volumes) < 1 for row in await house.catalogue.deliveries.of(backup.id)):
             await asyncio.sleep(0)
@@ -251,8 +238,7 @@ async def test_the_same_backup_is_delivered_once(house: House) -> None:
 async def test_send_it_again_goes_by_file_id_to_anybody(house: House) -> None:
     """A forced send needs no row and no bytes, and owes nobody anything."""
     (ann,) = await house.people(1)
-    backup = await house.back_up(2_500_000)
-    await house.delivered(backup)
+    backup = await house.tried(2_500_000)
     guest = house.standin.add_user(99, "Guest")
     house.archive(backup).unlink()
     for person in (ann, guest):
@@ -293,9 +279,7 @@ async def test_a_cancelled_delivery_is_owed_and_its_confirmed_volumes_are_record
     (ann,) = await house.people(1)
     gate = Gate(house.standin._state.changes)
     house.standin.inject(faults.delay(gate=gate), "sendDocument", nth=2)
-    backup = await house.back_up(2_500_000)
-    delivering = house.deliver(backup)
-    await gate.reached()
+    backup, delivering = await house.delivering(gate, 2_500_000)
     delivering.cancel()
     with pytest.raises(asyncio.CancelledError):
         await delivering
@@ -308,9 +292,7 @@ async def test_draining_lets_a_send_finish(house: House) -> None:
     """What is in the air at shutdown is waited for and recorded, and nothing new is begun."""
     (ann,) = await house.people(1)
     gate = house.standin.hold("sendDocument")
-    backup = await house.back_up(2_500_000)
-    delivering = house.deliver(backup)
-    await gate.reached()
+    _, delivering = await house.delivering(gate, 2_500_000)
     draining = asyncio.create_task(house.ledger.drain(30))
     await asyncio.sleep(0)
     gate.open()
@@ -335,8 +317,7 @@ async def test_an_admin_without_deliveries_is_found_again_too(house: House) -> N
     """Who only gets notices and blocked the bot gets them again after Start."""
     await house.people(1)
     cid = house.standin.add_user(77, "Cid", started=False)
-    house.settings["notice_recipients"] = (Recipient(chat_id=77),)
-    house.ledger = house.make_ledger()
+    house.choose(notice_recipients=(Recipient(chat_id=77),))
     assert await house.notices.notify("one", loud=False) == ()
     await cid.start()
     await house.ledger.recipient_started(77)

@@ -10,13 +10,8 @@ from tests.world.catalogue import run_sql
 from tests.world.delivery import House, documents
 from tests.world.faults import Gate
 
-PARKED, PENDING, SENDING, SENT, SUPERSEDED = (
-    DeliveryState.PARKED,
-    DeliveryState.PENDING,
-    DeliveryState.SENDING,
-    DeliveryState.SENT,
-    DeliveryState.SUPERSEDED,
-)
+PARKED, PENDING, SENDING = DeliveryState.PARKED, DeliveryState.PENDING, DeliveryState.SENDING
+SENT, SUPERSEDED = DeliveryState.SENT, DeliveryState.SUPERSEDED
 
 
 async def until_settled(house: House, count: int = 1) -> None:
@@ -51,8 +46,7 @@ async def test_background_waits_grow_up_to_an_hour(house: House) -> None:
     """Failure after failure, the next try is later and never more than an hour away."""
     (ann,) = await house.people(1)
     house.standin.inject(faults.server_error(), "sendDocument", times=None)
-    backup = await house.back_up()
-    await house.delivered(backup)
+    backup = await house.tried()
     waits: list[float] = []
     async with house.running():
         for count in range(1, 14):
@@ -69,10 +63,7 @@ async def test_background_waits_grow_up_to_an_hour(house: House) -> None:
 async def outage(house: House) -> list[Backup]:
     """Three backups that Telegram was down for; it is an hour after the start of the next process."""
     rule = house.standin.inject(faults.server_error(502, html=True), times=None)
-    backups = []
-    for _ in range(3):
-        backups.append(await house.back_up())
-        await house.delivered(backups[-1])
+    backups = [await house.tried() for _ in range(3)]
     rule.cancel()
     await house.restart()
     house.time.advance(3600)
@@ -106,10 +97,8 @@ async def test_a_backup_with_a_database_that_the_newer_one_skipped_stays_owed(ho
     """Superseding must not lose the only copy of a database."""
     (ann,) = await house.people(1)
     rule = house.standin.inject(faults.server_error(502, html=True), times=None)
-    both = await house.back_up(databases=("shop.db", "users.db"))
-    await house.delivered(both)
-    one = await house.back_up(databases=("shop.db",))
-    await house.delivered(one)
+    both = await house.tried(databases=("shop.db", "users.db"))
+    one = await house.tried(databases=("shop.db",))
     rule.cancel()
     house.time.advance(3600)
     async with house.running():
@@ -139,8 +128,7 @@ async def test_a_pruned_archive_still_goes_out_by_its_file_ids(house: House) -> 
     """Telegram has the bytes: a recipient is served long after the disk has forgotten them."""
     ann, bob = await house.people(2)
     house.standin.inject(faults.flood(600), "sendDocument", chat_id=bob.id)
-    backup = await house.back_up()
-    await house.delivered(backup)
+    backup = await house.tried()
     house.archive(backup).unlink()
     await house.restart()
     house.time.advance(600)
@@ -154,10 +142,7 @@ async def test_a_parked_admin_who_presses_start_gets_the_newest_at_once(house: H
     (ann,) = await house.people(1)
     bob = house.standin.add_user(50, "Bob", started=False)
     house.receive(50)
-    backups = []
-    for _ in range(3):
-        backups.append(await house.back_up())
-        await house.delivered(backups[-1])
+    backups = [await house.tried() for _ in range(3)]
     assert [(await house.states(backup))[50] for backup in backups] == [SUPERSEDED, SUPERSEDED, PARKED]
     await bob.start()
     await house.ledger.recipient_started(50)
@@ -211,12 +196,9 @@ async def test_a_parked_recipient_left_alone_may_come_back_at_any_instant(house:
 
 async def test_a_group_that_lets_the_bot_in_again_is_found(house: House) -> None:
     """No Start is pressed in a group: a knock every six hours, which nobody sees, finds it."""
-    ann = house.standin.add_user(11)
-    group = house.standin.add_group(-1005, members=[ann])
-    house.receive(-1005)
+    group = house.group(-1005)
     group.kick_bot(house.standin.bot())
-    backup = await house.back_up()
-    await house.delivered(backup)
+    await house.tried()
     group.add_bot(house.standin.bot())
     async with house.running():
         await house.time.asleep(lambda seconds: seconds > 0)
@@ -237,8 +219,7 @@ async def test_a_deleted_topic_stays_parked_over_restarts_and_knocks(house: Hous
     recipient = Recipient(chat_id=-1005, thread_id=topic.id)
     house.receive(recipient)
     topic.deleted = True
-    backup = await house.back_up()
-    await house.delivered(backup)
+    backup = await house.tried()
     run_sql(house.catalogue, "CREATE TABLE unparked (address)")
     run_sql(
         house.catalogue,
@@ -261,9 +242,7 @@ async def test_a_deleted_topic_stays_parked_over_restarts_and_knocks(house: Hous
     await house.restart()
     async with house.running():
         await house.standin.until(lambda: bool(documents(forum)))
-        async with asyncio.timeout(5):
-            while await house.catalogue.recipients.parked():
-                await asyncio.sleep(0.001)
+        await house.nobody_is_parked()
 
 
 async def test_who_is_owed_nothing_is_found_again_by_a_silent_line(house: House) -> None:
@@ -273,16 +252,12 @@ async def test_who_is_owed_nothing_is_found_again_by_a_silent_line(house: House)
     async with house.running():
         message = await ann.wait_for(lambda m: "arrive here again" in m.text, since=0)
         assert message.silent
-        async with asyncio.timeout(5):
-            while await house.catalogue.recipients.parked():
-                await asyncio.sleep(0.001)
+        await house.nobody_is_parked()
 
 
 async def test_a_new_process_knocks_at_once(house: House) -> None:
     """Somebody may have mended it while the service was down."""
-    ann = house.standin.add_user(11)
-    group = house.standin.add_group(-1005, members=[ann])
-    house.receive(-1005)
+    group = house.group(-1005)
     group.kick_bot(house.standin.bot())
     await house.delivered(await house.back_up())
     group.add_bot(house.standin.bot())
@@ -319,8 +294,7 @@ async def test_who_was_taken_out_of_the_settings_gets_nothing_more(house: House)
     """A former admin is owed nothing, whatever the ledger said."""
     ann, bob = await house.people(2)
     rule = house.standin.inject(faults.server_error(502, html=True), times=None)
-    backup = await house.back_up()
-    await house.delivered(backup)
+    backup = await house.tried()
     rule.cancel()
     house.recipients = house.recipients[:1]
     await house.restart()
@@ -336,8 +310,7 @@ async def test_a_volume_too_large_is_tried_again_with_new_settings_only(house: H
     """The background leaves it alone; after a restart it gets one more chance."""
     (ann,) = await house.people(1)
     rule = house.standin.inject(faults.too_large(), "sendDocument", times=None)
-    backup = await house.back_up()
-    await house.delivered(backup)
+    await house.tried()
     rule.cancel()
     house.settings["volume_bytes"] = 100_000
     await house.restart()

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.models import Backup, BackupState, Delivery, DeliveryState, Recipient, RecipientStatus, Trigger
+from bot.models import Backup, DeliveryState, Recipient, RecipientStatus
 from bot.services.delivery.policy import LONGEST_RETRY, SHORTEST_RETRY, all_sent, covers, retry_seconds, uploader_rank
-from tests.world.values import backed_up
+from tests.world import samples
+from tests.world.samples import delivery
 
 NOW = datetime(2026, 7, 13, 5, tzinfo=UTC)
 
@@ -30,14 +31,7 @@ def test_a_backup_covers_another_when_it_holds_all_its_databases() -> None:
     """More is fine, less is not."""
 
     def backup(*names: str) -> Backup:
-        return Backup(
-            id=1,
-            started_at=NOW,
-            trigger=Trigger.SCHEDULE,
-            requested_by="",
-            state=BackupState.STORED,
-            databases=tuple(backed_up(name, NOW) for name in names),
-        )
+        return samples.backup(databases=tuple(map(samples.database, names)))
 
     assert covers(backup("a", "b"), backup("a"))
     assert covers(backup("a"), backup("a"))
@@ -56,10 +50,7 @@ def test_the_last_to_be_served_uploads_first() -> None:
 
 def test_what_is_not_due_keeps_no_backup_from_being_delivered() -> None:
     """Who chose less is not waited for; without anybody to whom it is due nothing was delivered."""
-
-    def row(chat_id: int, state: DeliveryState) -> Delivery:
-        return Delivery(backup_id=1, recipient=Recipient(chat_id=chat_id), state=state)
-
-    assert all_sent([row(1, DeliveryState.SENT), row(2, DeliveryState.NOT_DUE)])
-    assert not all_sent([row(1, DeliveryState.PENDING), row(2, DeliveryState.NOT_DUE)])
-    assert not all_sent([row(2, DeliveryState.NOT_DUE)])
+    not_due = delivery(2, DeliveryState.NOT_DUE)
+    assert all_sent([delivery(1, DeliveryState.SENT), not_due])
+    assert not all_sent([delivery(1, DeliveryState.PENDING), not_due])
+    assert not all_sent([not_due])

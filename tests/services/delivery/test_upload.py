@@ -122,12 +122,9 @@ async def test_a_flooded_uploader_is_replaced_and_served_after_its_wait(house: H
 async def test_a_stalled_upload_lets_another_one_begin(house: House) -> None:
     """A connection that hangs in the middle keeps nobody; its own recipient is served by file_id as well."""
     ann, bob, cid = await house.people(3)
-    house.settings["volume_bytes"] = BIG
-    house.ledger = house.make_ledger()
+    house.choose(volume_bytes=BIG)
     gate = house.standin.hold("sendDocument", chat_id=ann.id, stage=CallStage.BODY, times=1)
-    backup = await house.back_up(BIG)
-    delivering = house.deliver(backup)
-    await gate.reached()
+    _, delivering = await house.delivering(gate, BIG)
     await house.time.stall()
     rows = await asyncio.wait_for(delivering, 20)  # the gate is still closed
     assert {row.state for row in rows} == {SENT}
@@ -140,9 +137,7 @@ async def test_an_upload_that_was_sent_whole_is_waited_for(house: House) -> None
     """Once the last byte is out a second copy might arrive: its recipient waits for the answer, the others don't."""
     ann, bob, cid = await house.people(3)
     gate = house.standin.hold("sendDocument", chat_id=ann.id, times=1)
-    backup = await house.back_up()
-    delivering = house.deliver(backup)
-    await gate.reached()
+    backup, delivering = await house.delivering(gate)
     await house.time.stall()
     await house.standin.until(lambda: bool(documents(bob)) and bool(documents(cid)))
     assert not delivering.done()
@@ -155,9 +150,7 @@ async def test_a_dead_line_does_not_make_everybody_upload(house: House) -> None:
     """Every upload that hangs doubles the patience before the next one begins."""
     people = await house.people(6)
     gate = house.standin.hold("sendDocument")
-    backup = await house.back_up()
-    delivering = house.deliver(backup)
-    await gate.reached()
+    _, delivering = await house.delivering(gate)
     patience = await house.time.stall()
     await gate.reached(2)
     assert {seconds for _, seconds in house.time.sleepers.values()} == {2 * patience}
@@ -170,8 +163,7 @@ async def test_a_dead_line_does_not_make_everybody_upload(house: House) -> None:
 async def test_a_reset_in_mid_body_is_taken_over(house: House) -> None:
     """A cut connection passes the upload on, and its recipient is served by file_id at its retry."""
     ann, bob = await house.people(2)
-    house.settings["volume_bytes"] = BIG
-    house.ledger = house.make_ledger()
+    house.choose(volume_bytes=BIG)
     house.standin.inject(faults.reset(CallStage.BODY, after_bytes=2_000_000), "sendDocument", chat_id=ann.id)
     backup = await house.back_up(BIG)
     rows = await house.delivered(backup)
@@ -183,13 +175,10 @@ async def test_a_reset_in_mid_body_is_taken_over(house: House) -> None:
 async def test_a_server_in_trouble_is_not_hammered_with_uploads(house: House) -> None:
     """When two uploads in a row fail the trouble is the server's: the others come again later instead of uploading."""
     await house.people(6)
-    house.settings["attempts"] = 1
-    house.ledger = house.make_ledger()
+    house.choose(attempts=1)
     gate = house.standin.hold("sendDocument")
     house.standin.inject(faults.server_error(502, html=True), "sendDocument", times=None)
-    backup = await house.back_up()
-    delivering = house.deliver(backup)
-    await gate.reached()
+    backup, delivering = await house.delivering(gate)
     (shared,) = (await house.ledger._attempts.outgoing.prepare(backup)).volumes
     async with asyncio.timeout(5):
         while len(shared._queue) < 5:
@@ -213,8 +202,7 @@ async def test_a_volume_too_large_is_tried_once_for_everybody(house: House) -> N
 async def test_a_stale_file_id_is_replaced_once_for_everybody(house: House) -> None:
     """The archive is uploaded again, and the new file_id is remembered."""
     people = await house.people(3)
-    backup = await house.back_up()
-    await house.delivered(backup)
+    backup = await house.tried()
     before = await house.catalogue.volumes.file_id(backup.id, 1)
     house.standin.forget_files()
     rows = await house.delivered(backup, force=True)
@@ -243,12 +231,9 @@ async def test_another_bot_uploads_for_itself(house: House) -> None:
 async def test_an_archive_deleted_in_mid_way_ends_the_delivery(house: House) -> None:
     """What is gone is not owed any more; nobody gets half a file."""
     people = await house.people(2)
-    house.settings["volume_bytes"] = BIG
-    house.ledger = house.make_ledger()
+    house.choose(volume_bytes=BIG)
     gate = house.standin.hold("sendDocument", stage=CallStage.BODY)
-    backup = await house.back_up(BIG)
-    delivering = house.deliver(backup)
-    await gate.reached()
+    backup, delivering = await house.delivering(gate, BIG)
     house.archive(backup).unlink()
     gate.open()
     rows = await delivering
