@@ -22,21 +22,24 @@ from tests.world.stand_in import StandIn
 
 
 class House:
-    """Ann (11) and Ben (12) are admins; `now` is theirs, the bot's and Telegram's."""
+    """Ann (11) and Ben (12) are admins; `now` is theirs, the bot's and Telegram's.
+
+    What is changed of `sources` and `settings` counts from the next start on.
+    """
 
     courier: Courier
     upkeep: ChatMaintenance
 
-    def __init__(self, standin: StandIn, folder: Path, now: datetime, **settings: str) -> None:
+    def __init__(self, standin: StandIn, folder: Path, now: datetime, *, rows: int = 50, **settings: str) -> None:
         self.standin, self.folder, self.now = standin, folder, now
         self.ann, self.ben = standin.add_user(11, "Ann"), standin.add_user(12, "Ben")
-        self.users = make_database(folder / "live" / "users.db")
+        self.users = make_database(folder / "live" / "users.db", rows)
         self.shop = make_database(folder / "live" / "shop.db", wal=False)
-        self.env = write_env(
-            folder, [self.users, self.shop],
-            **{"ADMIN_IDS": "11,12", "RETRY_DELAY": "0.01", "COMPRESSION": "fast",
-               "BOT_TOKEN": standin.bot().token, "TELEGRAM_API": standin.url, **settings},
-        )  # fmt: skip
+        self.sources = [self.users, self.shop]
+        self.settings = {
+            "ADMIN_IDS": "11,12", "RETRY_DELAY": "0.01", "COMPRESSION": "fast",
+            "BOT_TOKEN": standin.bot().token, "TELEGRAM_API": standin.url, **settings,
+        }  # fmt: skip
         self.slept: list[float] = []
         self._open = AsyncExitStack()
 
@@ -45,7 +48,7 @@ class House:
 
     async def open(self) -> House:
         """The start of a process."""
-        settings = load_settings(self.env)
+        settings = load_settings(write_env(self.folder, self.sources, **self.settings))
         opened = open_courier(settings, deliver=True, clock=self.clock, sleep=self._sleep)
         self.courier = await self._open.enter_async_context(opened)
         self.upkeep = self.courier.maintenance

@@ -10,41 +10,45 @@ import pytest
 from bot.models import BackupState, Drill, DrillSource, Trigger
 from bot.services.alarms import checks
 from bot.services.concurrency.abort import Abort
-from tests.services.alarms.scene import Scene, loud, notices, texts_of
+from tests.services.alarms.scene import Scene, loud, texts_of
 from tests.world.catalogue import limit_pages, run_sql
 from tests.world.databases import change, damage, make_database
+from tests.world.messages import texts
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
+
+async def watch_a_pattern(scene: Scene, pattern: str) -> Path:
+    """Back up what a pattern finds; the path of users.db, which it found."""
+    scene.sources = [scene.users.with_name(pattern)]
+    await scene.restart()
+    await scene.back_up()
+    return scene.users
 
 
 async def the_alarm(scene: Scene) -> str:
     """The words of the only open alarm, as Ann reads them."""
     assert len(await scene.open_keys()) == 1
-    (message,) = [message for message in notices(scene.ann) if message.text.startswith("🚨")]
+    (message,) = [message for message in texts(scene.ann) if message.text.startswith("🚨")]
     return message.text
 
 
 async def test_two_missed_runs_are_an_alarm_until_the_next_good_backup(scene: Scene) -> None:
     """By the schedule of every hour, a backup is too old half an hour after the second missed run."""
     await scene.back_up()
-    await scene.pass_time(2 * HOUR + 29 * MINUTE)
-    assert await scene.open_keys() == []
-    await scene.pass_time(2 * MINUTE)
-    assert await scene.open_keys() == ["stale"]
+    assert await scene.pass_time(2 * HOUR + 29 * MINUTE) == []
+    assert await scene.pass_time(2 * MINUTE) == ["stale"]
     assert "newest good backup is of 2026-07-13 12:00 UTC" in await the_alarm(scene)
-    await scene.back_up()
-    assert await scene.open_keys() == []
+    assert await scene.alarmed() == []
 
 
 async def test_an_admins_own_pause_is_no_alarm_before_it_may_be_forgotten(scene: Scene) -> None:
     """A pause with an end never is; one without an end is, from its second day, and the alarm names who paused."""
     await scene.back_up()
     await scene.courier.timetable.pause(actor="Ann (11)", until=scene.now + 30 * HOUR)
-    await scene.pass_time(29 * HOUR)
-    assert await scene.open_keys() == []
+    assert await scene.pass_time(29 * HOUR) == []
     await scene.courier.timetable.pause(actor="Ann (11)")
-    await scene.pass_time(23 * HOUR)
-    assert await scene.open_keys() == []
+    assert await scene.pass_time(23 * HOUR) == []
     await scene.pass_time(2 * HOUR)
     assert "paused by Ann (11)" in await the_alarm(scene)
 
@@ -53,13 +57,11 @@ async def test_a_failed_run_is_an_alarm_and_no_stream_of_them(scene: Scene) -> N
     """With every database gone no backup is made: one alarm says so, and why, for as long as it lasts."""
     live = scene.sources[0].parent
     live.rename(live.with_name("away"))
-    await scene.pass_time(2 * HOUR, scene.back_up)
-    assert await scene.open_keys() == ["run"]
+    assert await scene.pass_time(2 * HOUR, scene.back_up) == ["run"]
     assert "users.db" in await the_alarm(scene)
     assert "older backups are untouched" in await the_alarm(scene)
     live.with_name("away").rename(live)
-    await scene.back_up()
-    assert await scene.open_keys() == []
+    assert await scene.alarmed() == []
 
 
 async def test_a_damaged_database_is_an_alarm_of_its_own(scene: Scene) -> None:
@@ -75,12 +77,10 @@ async def test_a_database_taken_out_of_the_settings_ends_its_alarm(scene: Scene)
     """What nobody wants backed up any more is no trouble any more."""
     scene.sources.pop(0).unlink()
     scene.sources.insert(0, scene.folder / "live" / "users.db")
-    await scene.back_up()
-    assert await scene.open_keys() == ["skipped:users.db"]
+    assert await scene.alarmed() == ["skipped:users.db"]
     scene.sources.pop(0)
     await scene.restart()
-    await scene.back_up()
-    assert await scene.open_keys() == []
+    assert await scene.alarmed() == []
     assert "no longer among DATABASES" in texts_of(scene.ann)[0]
 
 
@@ -91,79 +91,55 @@ async def test_a_disk_that_is_not_mounted_rings_once(scene: Scene) -> None:
     await scene.restart()
     await scene.back_up()
     shutil.move(scene.folder / "disk", scene.folder / "unmounted")
-    await scene.pass_time(2 * HOUR, scene.back_up)
-    assert await scene.open_keys() == ["skipped:*"]
+    assert await scene.pass_time(2 * HOUR, scene.back_up) == ["skipped:*"]
     assert len(loud(scene.ann)) == 1
     assert "8 databases are not backed up" in await the_alarm(scene)
     shutil.move(scene.folder / "unmounted", scene.folder / "disk")
-    await scene.back_up()
-    assert await scene.open_keys() == []
+    assert await scene.alarmed() == []
 
 
 async def test_what_a_pattern_found_before_is_missed_until_it_is_back(scene: Scene) -> None:
     """One message over three runs, as for a path that is missing; back again, it is over."""
-    path = scene.sources[0]
-    scene.sources = [path.parent / "*.db"]
-    await scene.restart()
-    await scene.back_up()
+    path = await watch_a_pattern(scene, "*.db")
     away = path.rename(path.with_suffix(".away"))
-    await scene.pass_time(3 * HOUR, scene.back_up)
-    assert await scene.open_keys() == ["gone:users.db"]
+    assert await scene.pass_time(3 * HOUR, scene.back_up) == ["gone:users.db"]
     assert "users.db has disappeared" in await the_alarm(scene)
     assert len(loud(scene.ann)) == 1
     damage(away)
     away.rename(path)
-    await scene.back_up()
-    assert await scene.open_keys() == ["skipped:users.db"]
+    assert await scene.alarmed() == ["skipped:users.db"]
     path.unlink()
     make_database(path, 500)
-    await scene.back_up()
-    assert await scene.open_keys() == []
+    assert await scene.alarmed() == []
 
 
 async def test_what_was_let_go_is_missed_again_where_it_is_named(scene: Scene) -> None:
     """ "It is right" speaks of the pattern; who then writes the path itself into DATABASES wants it."""
-    path = scene.sources[0]
-    scene.sources = [path.parent / "*.db"]
-    await scene.restart()
-    await scene.back_up()
+    path = await watch_a_pattern(scene, "*.db")
     path.unlink()
-    await scene.back_up()
-    (alarm,) = await scene.open_alarms()
-    await scene.courier.alarms.accept(alarm.id, actor="Ann (11)")
-    await scene.pass_time(HOUR, scene.back_up)
-    assert await scene.open_keys() == []
+    assert await scene.alarmed() == ["gone:users.db"]
+    await scene.accept("gone")
+    assert await scene.pass_time(HOUR, scene.back_up) == []
     scene.sources.append(path)
     await scene.restart()
-    await scene.back_up()
-    assert await scene.open_keys() == ["skipped:users.db"]
+    assert await scene.alarmed() == ["skipped:users.db"]
 
 
 async def test_the_only_database_may_be_gone_rightly(scene: Scene) -> None:
     """The run fails, and what is gone can be let go: that ends both alarms, over later runs too, until it is back."""
-    path = scene.sources[0]
-    scene.sources = [path.parent / "users*.db"]
-    await scene.restart()
-    await scene.back_up()
+    path = await watch_a_pattern(scene, "users*.db")
     away = path.rename(path.with_suffix(".away"))
-    await scene.back_up()
-    await scene.courier.alarm_loop.deliver()
-    assert sorted(await scene.open_keys()) == ["gone:users.db", "run"]
-    gone = next(alarm for alarm in await scene.open_alarms() if alarm.kind == "gone")
-    await scene.courier.alarms.accept(gone.id, actor="Ann (11)")
+    assert sorted(await scene.alarmed()) == ["gone:users.db", "run"]
+    await scene.accept("gone")
     await scene.courier.alarm_loop.deliver()
     assert await scene.open_keys() == []
     assert any("Nothing is left to back up" in text for text in texts_of(scene.ann))
-    await scene.back_up()
-    await scene.courier.alarm_loop.deliver()
-    assert await scene.open_keys() == []
+    assert await scene.alarmed() == []
     assert (await scene.courier.catalogue.backups.latest_run()).skipped == ()
     away.rename(path)
     assert await scene.back_up() is not None
     path.unlink()
-    await scene.back_up()
-    await scene.courier.alarm_loop.deliver()
-    assert sorted(await scene.open_keys()) == ["gone:users.db", "run"]
+    assert sorted(await scene.alarmed()) == ["gone:users.db", "run"]
 
 
 async def test_a_folder_that_is_gone_rings_once_and_is_accepted_at_once(scene: Scene) -> None:
@@ -174,15 +150,12 @@ async def test_a_folder_that_is_gone_rings_once_and_is_accepted_at_once(scene: S
     await scene.restart()
     await scene.back_up()
     shutil.rmtree(scene.folder / "disk")
-    await scene.back_up()
-    assert await scene.open_keys() == ["gone:*"]
+    assert await scene.alarmed() == ["gone:*"]
     assert "8 databases have disappeared" in await the_alarm(scene)
-    (alarm,) = await scene.open_alarms()
-    await scene.courier.alarms.accept(alarm.id, actor="Ann (11)")
+    await scene.accept("gone")
     made = await scene.back_up()
     assert made.skipped == ()
-    await scene.pass_time(HOUR)
-    assert await scene.open_keys() == []
+    assert await scene.pass_time(HOUR) == []
     assert {database.name for database in (await scene.courier.manager.status()).databases} == {"users.db", "shop.db"}
 
 
@@ -191,9 +164,7 @@ async def test_a_database_that_no_pattern_names_any_more_is_nobodys_trouble(scen
     await scene.back_up()
     scene.sources.pop(0)
     await scene.restart()
-    await scene.back_up()
-    await scene.courier.alarm_loop.deliver()
-    assert await scene.open_keys() == []
+    assert await scene.alarmed() == []
     (retired,) = [each for each in (await scene.courier.manager.status()).databases if each.name == "users.db"]
     assert (retired.trouble, retired.retired) == ("", True)
 
@@ -202,8 +173,7 @@ async def test_lost_rows_are_an_alarm_and_stand_in_the_caption_until_they_are_ba
     """500 rows become 3: the backup goes out silently with the warning, hour after hour, one alarm; rows end it."""
     await scene.back_up()
     change(scene.sources[0], "DELETE FROM entries WHERE id > 3")
-    await scene.pass_time(3 * HOUR, scene.back_up)
-    assert await scene.open_keys() == ["shrunken:users.db"]
+    assert await scene.pass_time(3 * HOUR, scene.back_up) == ["shrunken:users.db"]
     assert "entries 500 → 3" in await the_alarm(scene)
     warned = [message for message in scene.ann.messages if message.document and "entries 500 → 3" in message.text]
     assert len(warned) == 3
@@ -213,8 +183,7 @@ async def test_lost_rows_are_an_alarm_and_stand_in_the_caption_until_they_are_ba
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)"
         " INSERT INTO entries (text) SELECT 'row ' || i FROM n",
     )
-    await scene.pass_time(HOUR, scene.back_up)
-    assert await scene.open_keys() == []
+    assert await scene.pass_time(HOUR, scene.back_up) == []
     assert "holds as much as before again" in texts_of(scene.ann)[0]
     assert "MUCH LESS" not in [message for message in scene.ann.messages if message.document][-1].text
 
@@ -223,17 +192,14 @@ async def test_an_accepted_level_is_the_one_to_compare_with(scene: Scene) -> Non
     """ "It is right" ends the alarm for everybody; the next fall is measured from there."""
     await scene.back_up()
     change(scene.sources[0], "DELETE FROM entries WHERE id > 100")
-    await scene.back_up()
-    (alarm,) = await scene.open_alarms()
-    await scene.courier.alarms.accept(alarm.id, actor="Ann (11)")
-    await scene.pass_time(3 * HOUR, scene.back_up)
-    assert await scene.open_keys() == []
-    (over,) = notices(scene.ben)
+    assert await scene.alarmed() == ["shrunken:users.db"]
+    await scene.accept("shrunken")
+    assert await scene.pass_time(3 * HOUR, scene.back_up) == []
+    (over,) = texts(scene.ben)
     assert over.text.startswith("✅ Accepted after")
     assert "Ann (11)" in over.text
     change(scene.sources[0], "DELETE FROM entries WHERE id > 20")
-    await scene.back_up()
-    assert await scene.open_keys() == ["shrunken:users.db"]
+    assert await scene.alarmed() == ["shrunken:users.db"]
     assert "entries 100 → 20" in await the_alarm(scene)
 
 
@@ -243,8 +209,7 @@ async def test_a_lost_table_and_a_lost_file_are_seen_and_another_process_sees_th
     scene.sources[0].unlink()
     make_database(scene.sources[0], 5)
     await scene.restart()
-    await scene.back_up()
-    assert await scene.open_keys() == ["shrunken:users.db"]
+    assert await scene.alarmed() == ["shrunken:users.db"]
     change(scene.sources[1], "DROP TABLE entries")
     await scene.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
     await scene.restart()
@@ -257,18 +222,14 @@ async def test_a_disk_that_fills_is_an_alarm_before_it_is_full(scene: Scene, mon
     """Below the mark it begins, and only well above it does it end: no ringing at every file."""
     room = {"free": 60 << 30}
     monkeypatch.setattr(checks, "disk_usage", lambda _folder: (room["free"], 1000 << 30))
-    await scene.back_up()
-    assert await scene.open_keys() == []  # 6 % of a large disk is room enough
+    assert await scene.alarmed() == []  # 6 % of a large disk is room enough
     room["free"] = (5 << 30) - 1
-    await scene.pass_time(HOUR, scene.back_up)
-    assert await scene.open_keys() == ["disk"]
+    assert await scene.pass_time(HOUR, scene.back_up) == ["disk"]
     assert "5,120 MB are free" in await the_alarm(scene)
     room["free"] = (5 << 30) + 1
-    await scene.pass_time(HOUR, scene.back_up)
-    assert await scene.open_keys() == ["disk"]
+    assert await scene.pass_time(HOUR, scene.back_up) == ["disk"]
     room["free"] = 6 << 30
-    await scene.pass_time(HOUR, scene.back_up)
-    assert await scene.open_keys() == []
+    assert await scene.pass_time(HOUR, scene.back_up) == []
 
 
 async def test_a_disk_too_full_for_the_catalogue_silences_nobody(scene: Scene) -> None:
@@ -280,14 +241,14 @@ async def test_a_disk_too_full_for_the_catalogue_silences_nobody(scene: Scene) -
     for number in range(200):
         await scene.courier.alarms.raise_(f"test:{number}", "x" * 400, title=f"Trouble {number}")
     await scene.courier.alarm_loop.deliver()
-    assert len([message for message in notices(scene.ann) if "Trouble" in message.text]) == 200
+    assert len([message for message in texts(scene.ann) if "Trouble" in message.text]) == 200
     assert len(await catalogue.alarms.open()) < 200
     await limit_pages(catalogue, 1_000_000)
     await scene.courier.alarm_loop.deliver()
     assert len(await catalogue.alarms.open()) == 200
     await scene.restart()
     await scene.courier.alarm_loop.deliver()
-    assert len([message for message in notices(scene.ann) if "Trouble" in message.text]) == 200
+    assert len([message for message in texts(scene.ann) if "Trouble" in message.text]) == 200
 
 
 async def test_a_failed_test_restore_is_an_alarm_until_one_succeeds(scene: Scene) -> None:
@@ -327,9 +288,7 @@ async def test_what_is_not_to_be_watched_is_not(scene: Scene, settings: dict[str
     """SHRINK_ALARM=0 is off, and a high one lets most things pass; an open alarm ends with it."""
     await scene.back_up()
     change(scene.sources[0], "DELETE FROM entries WHERE id > 100")
-    await scene.back_up()
-    assert await scene.open_keys() == ["shrunken:users.db"]
+    assert await scene.alarmed() == ["shrunken:users.db"]
     scene.settings |= settings
     await scene.restart()
-    await scene.back_up()
-    assert await scene.open_keys() == []
+    assert await scene.alarmed() == []

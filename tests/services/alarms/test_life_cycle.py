@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from bot.models import MINUTES_A_DAY, QuietHours
-from tests.services.alarms.scene import Scene, notices, texts_of
+from tests.services.alarms.scene import Scene, texts_of
 from tests.world import faults
+from tests.world.messages import texts
 
 HOUR = timedelta(hours=1)
 PARKED = "bot was blocked by the user"
@@ -15,16 +15,16 @@ async def test_an_alarm_is_one_message_from_its_beginning_to_its_end(scene: Scen
     users = scene.sources[0]
     away = users.rename(users.with_suffix(".away"))
     await scene.back_up()
-    (began,) = notices(scene.ann)
+    (began,) = texts(scene.ann)
     assert not began.silent
     assert "users.db is not backed up" in began.text
     await scene.pass_time(5 * HOUR, scene.back_up)
-    assert [message.id for message in notices(scene.ann)] == [began.id]
+    assert [message.id for message in texts(scene.ann)] == [began.id]
     assert all(message.silent for message in scene.ann.messages if message.document)
-    assert len(scene.api.calls_of("editMessageText")) == 0
+    assert len(scene.standin.calls_of("editMessageText")) == 0
     away.rename(users)
     await scene.pass_time(HOUR, scene.back_up)
-    over, recovered = notices(scene.ann)
+    over, recovered = texts(scene.ann)
     assert over.id == began.id
     assert over.text.startswith("✅ Recovered after 6 h")
     assert "users.db is backed up again" in over.text
@@ -33,17 +33,17 @@ async def test_an_alarm_is_one_message_from_its_beginning_to_its_end(scene: Scen
     assert recovered.reply_to == over.id
     assert texts_of(scene.ben) == texts_of(scene.ann)
     await scene.pass_time(48 * HOUR, scene.back_up)
-    assert len(notices(scene.ann)) == 2
+    assert len(texts(scene.ann)) == 2
 
 
 async def test_reminders_come_at_their_interval_and_take_the_place_of_the_message(scene: Scene) -> None:
     """In two days an alarm rings at its beginning and every six hours, and is never in the chat twice."""
     scene.sources[1].unlink()
     await scene.pass_time(48 * HOUR, scene.back_up)
-    sent = scene.api.calls_of("sendMessage", chat_id=11, ok=True)
+    sent = scene.standin.calls_of("sendMessage", chat_id=11, ok=True)
     assert len(sent) == 1 + 7
     assert not any(call.params.get("disable_notification") == "true" for call in sent)
-    (message,) = notices(scene.ann)
+    (message,) = texts(scene.ann)
     assert "shop.db is not backed up" in message.text
     assert "for 42 h now" in message.text
 
@@ -52,33 +52,33 @@ async def test_a_restart_in_the_middle_changes_nothing(scene: Scene) -> None:
     """Another process knows the message, does not repeat it, reminds in time and ends it."""
     away = scene.sources[0].rename(scene.sources[0].with_suffix(".away"))
     await scene.back_up()
-    (began,) = notices(scene.ann)
+    (began,) = texts(scene.ann)
     await scene.pass_time(2 * HOUR, scene.back_up)
     await scene.restart()
     await scene.pass_time(2 * HOUR, scene.back_up)
-    assert [message.id for message in notices(scene.ann)] == [began.id]
+    assert [message.id for message in texts(scene.ann)] == [began.id]
     await scene.restart()
     await scene.pass_time(2 * HOUR, scene.back_up)
-    (reminder,) = notices(scene.ann)
+    (reminder,) = texts(scene.ann)
     assert reminder.id > began.id
     await scene.restart()
     away.rename(scene.sources[0])
     await scene.back_up()
-    assert notices(scene.ann)[0].id == reminder.id
-    assert "Recovered after 6 h" in notices(scene.ann)[0].text
+    assert texts(scene.ann)[0].id == reminder.id
+    assert "Recovered after 6 h" in texts(scene.ann)[0].text
 
 
 async def test_while_telegram_is_down_an_alarm_is_kept(scene: Scene) -> None:
     """What can't be told is told later, once; a restart in between loses nothing."""
     scene.sources[0].unlink()
-    scene.api.inject(faults.server_error(502, html=True), times=None)
+    scene.standin.inject(faults.server_error(502, html=True), times=None)
     await scene.pass_time(3 * HOUR, scene.back_up)
     await scene.restart()
     await scene.pass_time(HOUR, scene.back_up)
     assert not scene.ann.messages
-    scene.api.clear_faults()
+    scene.standin.clear_faults()
     await scene.pass_time(HOUR)
-    (message,) = notices(scene.ann)
+    (message,) = texts(scene.ann)
     assert "users.db is not backed up" in message.text
     assert "for 4 h now" in message.text
     assert not message.silent
@@ -87,13 +87,13 @@ async def test_while_telegram_is_down_an_alarm_is_kept(scene: Scene) -> None:
 async def test_what_began_and_ended_while_telegram_was_down_is_told_in_one_silent_message(scene: Scene) -> None:
     """Nobody is rung for what is over, and nobody is left without a word either."""
     away = scene.sources[0].rename(scene.sources[0].with_suffix(".away"))
-    scene.api.inject(faults.server_error(502, html=True), times=None)
+    scene.standin.inject(faults.server_error(502, html=True), times=None)
     await scene.pass_time(3 * HOUR, scene.back_up)
     away.rename(scene.sources[0])
     await scene.pass_time(HOUR, scene.back_up)
-    scene.api.clear_faults()
+    scene.standin.clear_faults()
     await scene.pass_time(HOUR)
-    (message,) = notices(scene.ann)
+    (message,) = texts(scene.ann)
     assert message.silent
     assert message.text.startswith("✅ Recovered after 3 h")
 
@@ -102,11 +102,11 @@ async def test_a_message_that_was_deleted_is_sent_anew(scene: Scene) -> None:
     """An admin who deleted the alarm still hears of its end."""
     away = scene.sources[0].rename(scene.sources[0].with_suffix(".away"))
     await scene.back_up()
-    (began,) = notices(scene.ann)
+    (began,) = texts(scene.ann)
     del began.chat.messages[began.id]
     away.rename(scene.sources[0])
     await scene.pass_time(HOUR, scene.back_up)
-    (over,) = notices(scene.ann)
+    (over,) = texts(scene.ann)
     assert "Recovered" in over.text
 
 
@@ -115,27 +115,14 @@ async def test_one_who_can_not_be_reached_keeps_nobody_from_hearing(scene: Scene
     scene.ben.block_bot()
     scene.sources[0].unlink()
     await scene.back_up()
-    await scene.pass_time(HOUR, scene.back_up)
-    assert await scene.open_keys() == ["skipped:users.db", "unreachable:12"]
-    assert len(notices(scene.ann)) == 2
-    assert notices(scene.ben) == []
+    assert await scene.pass_time(HOUR, scene.back_up) == ["skipped:users.db", "unreachable:12"]
+    assert len(texts(scene.ann)) == 2
+    assert texts(scene.ben) == []
     scene.ben.unblock_bot()
     await scene.courier.manager.recipient_started(12, "Ben")
-    await scene.pass_time(HOUR)
-    assert await scene.open_keys() == ["skipped:users.db"]
-    (message,) = notices(scene.ben)
+    assert await scene.pass_time(HOUR) == ["skipped:users.db"]
+    (message,) = texts(scene.ben)
     assert "users.db is not backed up" in message.text
-
-
-async def test_quiet_hours_silence_an_alarm_only_for_who_chose_so(scene: Scene) -> None:
-    """The admins' own choices decide about the sound, never about the message."""
-    await scene.courier.preferences.choose_quiet(
-        12, QuietHours(start=0, end=MINUTES_A_DAY - 1, alarms=True), actor="Ben (12)"
-    )
-    scene.sources[0].unlink()
-    await scene.back_up()
-    assert [message.silent for message in notices(scene.ann)] == [False]
-    assert [message.silent for message in notices(scene.ben)] == [True]
 
 
 async def test_a_changed_alarm_is_edited_without_a_sound(scene: Scene) -> None:
@@ -143,10 +130,10 @@ async def test_a_changed_alarm_is_edited_without_a_sound(scene: Scene) -> None:
     users = scene.sources[0]
     users.unlink()
     await scene.back_up()
-    (began,) = notices(scene.ann)
+    (began,) = texts(scene.ann)
     users.write_bytes(b"this is no database, whatever it is called" * 100)
     await scene.pass_time(HOUR, scene.back_up)
-    (message,) = notices(scene.ann)
+    (message,) = texts(scene.ann)
     assert message.id == began.id
     assert message.text != began.text
     assert "not a" in message.text

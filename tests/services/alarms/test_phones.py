@@ -10,9 +10,9 @@ import pytest
 from bot.config.alarms import unusable
 from bot.journal.redaction import redact
 from bot.services.alarms.apprise import in_a_thread
-from tests.services.alarms.scene import Scene, notices
-from tests.world.databases import make_database
+from tests.services.alarms.scene import Scene
 from tests.world.endpoint import Endpoint
+from tests.world.messages import texts
 from tests.world.stand_in import StandIn
 
 pytest.importorskip("apprise")
@@ -23,8 +23,7 @@ HOUR = timedelta(hours=1)
 async def scene(standin: StandIn, tmp_path: Path, endpoint: Endpoint) -> AsyncIterator[Scene]:
     """A service with two addresses: one that works, and one where nobody listens."""
     urls = f"json://127.0.0.1:{endpoint.port}/secretpath-of-a-topic, json://127.0.0.1:1/another-secret?cto=0.5&rto=0.5"
-    sources = [make_database(tmp_path / "users.db", 500), make_database(tmp_path / "shop.db")]
-    scene = Scene(standin, tmp_path, sources, NOTIFY_URLS=urls)
+    scene = Scene(standin, tmp_path, NOTIFY_URLS=urls)
     await scene.open()
     yield scene
     await scene.close()
@@ -57,7 +56,7 @@ async def test_a_phone_that_takes_nothing_delays_nobody(scene: Scene, endpoint: 
     endpoint.status = 500
     scene.sources[0].unlink()
     assert await scene.back_up() is not None
-    assert len(notices(scene.ann)) == 1
+    assert len(texts(scene.ann)) == 1
     endpoint.status = 200
     await scene.pass_time(HOUR, scene.back_up)
     assert endpoint.asked[0].json["title"] == "🚨 users.db is not backed up"

@@ -51,15 +51,13 @@ async def test_rows_that_fall_a_little_at_every_backup_are_an_alarm_by_the_sum_o
         await scene.pass_time(6 * HOUR, scene.back_up, every=6 * HOUR)
         assert await scene.open_keys() == []
     change(scene.sources[0], "DELETE FROM entries WHERE id > 205")
-    await scene.pass_time(6 * HOUR, scene.back_up, every=6 * HOUR)
-    assert await scene.open_keys() == ["shrunken:users.db"]
+    assert await scene.pass_time(6 * HOUR, scene.back_up, every=6 * HOUR) == ["shrunken:users.db"]
     assert any("entries 500 → 205 within a day" in text for text in texts_of(scene.ann))
     caption = [message.text for message in scene.ann.messages if message.document][-1]
     assert "entries 500 → 205 within a day" in caption
     await scene.restart()
     change(scene.sources[0], "INSERT INTO entries (text) SELECT text FROM entries LIMIT 100")
-    await scene.pass_time(6 * HOUR, scene.back_up, every=6 * HOUR)
-    assert await scene.open_keys() == []
+    assert await scene.pass_time(6 * HOUR, scene.back_up, every=6 * HOUR) == []
 
 
 async def test_what_falls_a_little_every_day_is_an_alarm_by_the_sum_of_a_week(scene: Scene) -> None:
@@ -98,7 +96,6 @@ async def test_what_an_application_trims_regularly_is_no_alarm(
 async def test_an_accepted_level_is_what_the_days_after_it_are_compared_with(scene: Scene) -> None:
     """What lies before "It is right" does not ring again, and a slow fall after it does."""
     assert await days(scene, [1000] * 12 + [800, 640, 510, 410], 6 * HOUR) == [410]
-    (alarm,) = await scene.open_alarms()
-    await scene.courier.alarms.accept(alarm.id, actor="Ann (11)")
+    await scene.accept("shrunken")
     assert await days(scene, [400, 390, 380, 370, 360, 350, 340, 330, 320] * 1, 6 * HOUR) == []
     assert await days(scene, [320] * 4 + [250, 200, 160, 125], 6 * HOUR) == [125]

@@ -1,19 +1,9 @@
 """Backups and deliveries for plans that need no disk."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from bot.models import (
-    BackedUp,
-    Backup,
-    BackupState,
-    Delivery,
-    DeliveryState,
-    Recipient,
-    SentVolume,
-    SkippedRecord,
-    SkipReason,
-    Trigger,
-)
+from bot.models import BackedUp, Backup, Delivery, DeliveryState, Recipient, SentVolume, Trigger
+from tests.world import samples
 from tests.world.values import NOON, backed_up
 
 ANN, BEN, TEAM = Recipient(chat_id=11), Recipient(chat_id=12), Recipient(chat_id=-1001, thread_id=7)
@@ -35,21 +25,14 @@ def backup(
     **contents: str,
 ) -> Backup:
     """A proven backup of databases by name and content: `users="a"`."""
-    return Backup(
-        id=id,
+    databases = (held(f"{name}.db", content) for name, content in (contents or {"users": "a"}).items())
+    return samples.backup(
+        id,
         started_at=at,
         trigger=trigger,
-        requested_by="the schedule",
-        state=BackupState.STORED,
-        finished_at=at + timedelta(seconds=3),
         archive_name=f"database_backup_{at:%Y%m%d_%H%M%S}.zip",
-        archive_bytes=1000,
-        archive_sha256="f" * 64,
-        databases=tuple(held(f"{name}.db", content) for name, content in (contents or {"users": "a"}).items()),
-        skipped=(
-            SkippedRecord(name="gone.db", path="/srv/gone.db", reason=SkipReason.MISSING, detail="It is missing."),
-        )
-        * skipped,
+        databases=tuple(databases),
+        skipped=(samples.skipped("gone.db"),) * skipped,
         on_disk=on_disk,
         pinned=pinned,
     )

@@ -19,8 +19,7 @@ from tests.world.messages import MakeHouse, archives, texts
 
 async def test_days_of_runs_are_one_message_and_one_archive_a_day(make_house: MakeHouse) -> None:
     """Over the weekend on which Berlin's clocks go forward, with a restart every ninth run, all without a sound."""
-    house = await make_house(datetime(2027, 3, 27, 1, 0, tzinfo=UTC))
-    await house.courier.preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
+    house = await make_house(datetime(2027, 3, 27, 1, 0, tzinfo=UTC), ann=MessageMode.DIGEST)
     per_day = []
     for number in range(24):
         house.change(house.users)
@@ -44,9 +43,7 @@ async def test_days_of_runs_are_one_message_and_one_archive_a_day(make_house: Ma
 
 async def test_what_was_not_sent_by_choice_is_listed_with_its_reason(make_house: MakeHouse) -> None:
     """Nothing is owed, nothing is called delivered that was not, and the backup counts as delivered to who wants it."""
-    house = await make_house()
-    await house.courier.preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
-    await house.courier.preferences.choose_mode(12, MessageMode.TROUBLE, actor="Ben (12)")
+    house = await make_house(ann=MessageMode.DIGEST, ben=MessageMode.TROUBLE)
     first, second = await house.hours(house.users, house.users)
     assert [state for state, _ in (await house.rows(first)).values()] == [DeliveryState.SENT] * 2
     assert await house.rows(second) == {
@@ -64,8 +61,7 @@ async def test_what_was_not_sent_by_choice_is_listed_with_its_reason(make_house:
 
 async def test_a_failed_run_and_a_missing_database_stand_in_the_digest(make_house: MakeHouse) -> None:
     """Trouble is in the digest, and comes as a loud message of its own as well."""
-    house = await make_house()
-    await house.courier.preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
+    house = await make_house(ann=MessageMode.DIGEST)
     await house.hours(house.users)
     house.shop.rename(house.folder / "elsewhere.db")
     await house.hours(house.users)
@@ -86,8 +82,7 @@ async def test_a_failed_run_and_a_missing_database_stand_in_the_digest(make_hous
 
 async def test_a_digest_that_was_deleted_comes_anew(make_house: MakeHouse) -> None:
     """Who deletes it gets the whole day again with the next run, not an edit of nothing."""
-    house = await make_house()
-    await house.courier.preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
+    house = await make_house(ann=MessageMode.DIGEST)
     await house.hours(house.users)
     (digest,) = texts(house.ann)
     await house.ann.delete(digest)
@@ -98,8 +93,7 @@ async def test_a_digest_that_was_deleted_comes_anew(make_house: MakeHouse) -> No
 
 async def test_telegrams_wish_to_be_left_alone_is_obeyed_and_edits_join(make_house: MakeHouse) -> None:
     """No edit before `retry_after` is over; then one edit tells everything."""
-    house = await make_house()
-    await house.courier.preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
+    house = await make_house(ann=MessageMode.DIGEST)
     await house.hours(house.users)
     house.standin.inject(faults.flood(5000), "editMessageText")
     await house.hours(house.users)
@@ -115,8 +109,7 @@ async def test_telegrams_wish_to_be_left_alone_is_obeyed_and_edits_join(make_hou
 
 async def test_yesterdays_digest_is_finished_after_a_restart(make_house: MakeHouse) -> None:
     """A run that nobody told of before the machine went down over midnight still gets its line."""
-    house = await make_house(datetime(2027, 1, 12, 21, 0, tzinfo=UTC))  # 22:00 in Berlin
-    await house.courier.preferences.choose_mode(11, MessageMode.DIGEST, actor="Ann (11)")
+    house = await make_house(datetime(2027, 1, 12, 21, 0, tzinfo=UTC), ann=MessageMode.DIGEST)  # 22:00 in Berlin
     await house.hours(house.users)
     house.change(house.users)
     await house.courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="a test")  # killed before the digest
@@ -130,9 +123,7 @@ async def test_yesterdays_digest_is_finished_after_a_restart(make_house: MakeHou
 
 async def test_who_has_blocked_the_bot_is_let_alone_and_told_when_back(make_house: MakeHouse) -> None:
     """A digest that can't be shown hurts nobody else, and comes whole after Start."""
-    house = await make_house()
-    for admin in (11, 12):
-        await house.courier.preferences.choose_mode(admin, MessageMode.DIGEST, actor="somebody")
+    house = await make_house(ann=MessageMode.DIGEST, ben=MessageMode.DIGEST)
     house.ann.block_bot()
     await house.hours(house.users, house.users)
     (bens,) = [message for message in texts(house.ben) if "📰" in message.text]

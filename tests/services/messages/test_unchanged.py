@@ -12,7 +12,7 @@ from bot.models import BackupState, Condition, DeliveryState, MessageMode, Trigg
 from bot.services.status.verdict import backup_condition
 from bot.texts import history as history_texts
 from bot.texts import status as status_texts
-from tests.world.messages import House, MakeHouse, archives, texts
+from tests.world.messages import MakeHouse, archives, texts
 
 
 def use_without_writing(path: Path) -> None:
@@ -130,8 +130,7 @@ async def test_trouble_is_never_skipped(make_house: MakeHouse) -> None:
 
 async def test_a_manual_backup_comes_whatever_has_changed(make_house: MakeHouse) -> None:
     """Who asks gets the file; the other one's digest stays a digest."""
-    house = await make_house(WHEN_UNCHANGED="skip")
-    await house.courier.preferences.choose_mode(12, MessageMode.DIGEST, actor="Ben (12)")
+    house = await make_house(WHEN_UNCHANGED="skip", ben=MessageMode.DIGEST)
     await house.hours(None)
     asked = await house.run(Trigger.BUTTON, asked_in=11)
     assert (await house.rows(asked))[11][0] is DeliveryState.SENT
@@ -141,9 +140,7 @@ async def test_a_manual_backup_comes_whatever_has_changed(make_house: MakeHouse)
 
 async def test_a_digest_tells_of_the_quiet_hours_too(make_house: MakeHouse) -> None:
     """With a digest the unchanged runs are its lines, and no second message."""
-    house = await make_house(WHEN_UNCHANGED="note")
-    for admin in (11, 12):
-        await house.courier.preferences.choose_mode(admin, MessageMode.DIGEST, actor="somebody")
+    house = await make_house(WHEN_UNCHANGED="note", ann=MessageMode.DIGEST, ben=MessageMode.DIGEST)
     await house.hours(None, None)
     (digest,) = texts(house.ann)
     assert "07:00 🟰 unchanged since backup 1" in digest.text
@@ -153,8 +150,7 @@ async def test_a_digest_tells_of_the_quiet_hours_too(make_house: MakeHouse) -> N
 @pytest.mark.parametrize("setting", ["send", "skip"])
 async def test_a_run_of_another_process_decides_by_the_same_choices(make_house: MakeHouse, setting: str) -> None:
     """`sqlite-courier backup` beside the service owes only what is due."""
-    house = await make_house(WHEN_UNCHANGED=setting)
-    await house.courier.preferences.choose_mode(12, MessageMode.TROUBLE, actor="Ben (12)")
+    house = await make_house(WHEN_UNCHANGED=setting, ben=MessageMode.TROUBLE)
     await house.hours(house.users)
     house.change(house.users)
     async with open_courier(house.courier.settings, deliver=False, clock=house.clock) as other:
@@ -167,8 +163,7 @@ async def test_a_run_of_another_process_decides_by_the_same_choices(make_house: 
 
 async def test_nobody_reachable_but_who_wants_trouble_only(make_house: MakeHouse) -> None:
     """The run in which Ann turns out to have blocked the bot brings its archive to Ben."""
-    house: House = await make_house()
-    await house.courier.preferences.choose_mode(12, MessageMode.TROUBLE, actor="Ben (12)")
+    house = await make_house(ben=MessageMode.TROUBLE)
     await house.hours(house.users)
     house.ann.block_bot()
     (second,) = await house.hours(house.users)
