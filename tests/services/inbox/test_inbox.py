@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
-import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,40 +22,13 @@ from bot.services.files import space
 from bot.services.files.store import Store
 from bot.services.inbox import Inbox, InboxContext
 from bot.services.inbox.upload_view import MOVING, LeftOutReason, UploadEnd, UploadPhase, UploadView
-from bot.services.restore.sources import RestoreSource
+from bot.services.restore_chat.offers import Offers
 from tests.world import faults
+from tests.world.archives import database_bytes, foreign
 from tests.world.catalogue import archive_named
 from tests.world.databases import make_database
 from tests.world.recovery import Scene
 from tests.world.stand_in import StandIn
-
-
-@dataclass
-class Restores:
-    """Takes offers and keeps them until told otherwise."""
-
-    offers: dict[str, tuple[RestoreSource, tuple[str, ...], Callable[[], Awaitable[object]]]] = field(
-        default_factory=dict
-    )
-    withdrawn: list[str] = field(default_factory=list)
-
-    def offer(
-        self,
-        origin: RestoreSource,
-        *,
-        admin_id: int,
-        label: str,
-        names: Sequence[str],
-        release: Callable[[], Awaitable[object]],
-    ) -> str:
-        self.offers[f"o{len(self.offers)}"] = (origin, tuple(names), release)
-        return f"o{len(self.offers) - 1}"
-
-    def holds(self, offer_id: str) -> bool:
-        return offer_id not in self.withdrawn
-
-    def withdraw(self, offer_id: str) -> None:
-        self.withdrawn.append(offer_id)
 
 
 @dataclass
@@ -66,14 +38,16 @@ class Bench:
     scene: Scene
     store: Store
     made: list[Inbox] = field(default_factory=list)
-    restores: Restores = field(default_factory=Restores)
+
+    def __post_init__(self) -> None:
+        self.offers = Offers(self.scene.clock)
 
     def inbox(self, **options: Any) -> Inbox:
         context = InboxContext(
             chats=self.scene.chats,
             store=self.store,
             catalogue=self.scene.catalogue,
-            offers=self.restores,
+            offers=self.offers,
             clock=self.scene.clock,
             delay=0.0,
         )
@@ -99,6 +73,12 @@ class Bench:
         assert receipt.upload
         return receipt.upload
 
+    async def brought(self, path: Path, name: str = "", **options: Any) -> tuple[Inbox, str, UploadView]:
+        """A new inbox that one file was brought to, what it is there, and what has become of it."""
+        inbox = self.inbox(**options)
+        upload = await self.receive(inbox, path, name)
+        return inbox, upload, await settled(inbox, upload)
+
     def rooms(self) -> list[Path]:
         return sorted(self.store.work.glob("restore-*"))
 
@@ -123,16 +103,14 @@ async def bench(standin: StandIn, tmp_path: Path) -> AsyncIterator[Bench]:
     yield bench
     for inbox in bench.made:
         await inbox.stop()
+    await bench.offers.close()
     await scene.close()
     assert bench.rooms() == []
 
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    path = tmp_path / "brought.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
-        target.write(make_database(tmp_path / "made" / "app.db", 500, wal=False), "app.db")
-    return path
+    return foreign(tmp_path, ("app.db", database_bytes(tmp_path, 500)))
 
 
 def cut(archive: Path, count: int) -> list[Path]:
@@ -151,21 +129,20 @@ async def test_what_is_ready_is_offered_with_its_files(bench: Bench, archive: Pa
         here = await bench.receive(inbox, volume)
     seen = await settled(inbox, here)
     assert seen.phase is UploadPhase.READY
-    origin, names, _ = bench.restores.offers[seen.offer]
-    assert names == ("app.db",)
-    assert b"".join(file.read_bytes() for file in origin.files) == archive.read_bytes()
+    offer = bench.offers.require(seen.offer).value
+    assert offer.names == ("app.db",)
+    assert b"".join(file.read_bytes() for file in offer.source.files) == archive.read_bytes()
     files = [path for path in bench.store.work.rglob("*") if path.is_file() and path.suffix != ".lock"]
-    assert sorted(files) == sorted(origin.files)
+    assert sorted(files) == sorted(offer.source.files)
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in files)
 
 
 async def test_nobody_comes_back_and_it_is_removed(bench: Bench, archive: Path) -> None:
     """After its time everything goes, unless a restore still needs it; then it goes when that lets it go."""
-    inbox = bench.inbox()
-    waiting = await bench.receive(inbox, cut(archive, 2)[0])
+    inbox, waiting, seen = await bench.brought(cut(archive, 2)[0])
     upload = inbox.upload(waiting)
     assert upload is not None
-    assert (await settled(inbox, waiting)).phase is UploadPhase.WAITING
+    assert seen.phase is UploadPhase.WAITING
     bench.scene.now += timedelta(minutes=29)
     await inbox.expire()
     assert inbox.look(waiting) is not None
@@ -175,12 +152,13 @@ async def test_nobody_comes_back_and_it_is_removed(bench: Bench, archive: Path) 
     assert upload.view().gone is UploadEnd.EXPIRED
     assert bench.rooms() == []
 
-    ready = await bench.receive(inbox, archive)
-    seen = await settled(inbox, ready)
-    bench.scene.now += timedelta(hours=2)
-    await inbox.expire()
-    assert inbox.look(ready) is not None
-    await bench.restores.offers[seen.offer][2]()
+    inbox, ready, seen = await bench.brought(archive)
+    async with AsyncExitStack() as restoring:
+        bench.offers.use(seen.offer, restoring)
+        bench.scene.now += timedelta(hours=2)
+        await inbox.expire()
+        assert inbox.look(ready) is not None
+    await bench.offers.close()
     assert bench.rooms() == []
     await inbox.expire()
     assert inbox.look(ready) is None
@@ -195,9 +173,8 @@ async def test_it_takes_no_more_than_its_bounds(bench: Bench, archive: Path) -> 
     seen = await settled(inbox, here)
     assert [(one.name, one.why) for one in seen.left_out] == [(volumes[2].name, LeftOutReason.TOO_MUCH)]
     assert len(bench.scene.standin.calls_of("getFile")) == 2
-    small = bench.inbox(most_bytes=archive.stat().st_size - 1)
-    here = await bench.receive(small, archive)
-    assert (await settled(small, here)).left_out[0].why is LeftOutReason.TOO_MUCH
+    _, _, seen = await bench.brought(archive, most_bytes=archive.stat().st_size - 1)
+    assert seen.left_out[0].why is LeftOutReason.TOO_MUCH
     assert len(bench.scene.standin.calls_of("getFile")) == 2
 
 
@@ -218,10 +195,8 @@ async def test_a_full_disk_is_told_before_anything_is_fetched(
     bench: Bench, archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All announced bytes must fit; when there is room again, the same file can be sent once more."""
-    inbox = bench.inbox()
     monkeypatch.setattr(space, "SPARE_BYTES", 1 << 62)
-    here = await bench.receive(inbox, archive)
-    seen = await settled(inbox, here)
+    inbox, here, seen = await bench.brought(archive)
     assert seen.phase is UploadPhase.REFUSED
     assert "no space on the server" in seen.problem.sentence
     assert bench.scene.standin.calls_of("getFile") == []
@@ -244,10 +219,8 @@ async def test_what_telegram_does_not_give_out_is_told_without_the_token(
     bench: Bench, archive: Path, method: str, fault: faults.Fault, says: str
 ) -> None:
     """The download's address holds the token; no sentence, log line or hint does. Sent again, it is taken."""
-    inbox = bench.inbox()
     bench.scene.standin.inject(fault, method, times=None)
-    here = await bench.receive(inbox, archive)
-    seen = await settled(inbox, here)
+    inbox, here, seen = await bench.brought(archive)
     assert seen.phase is UploadPhase.REFUSED
     assert says in seen.left_out[0].detail
     assert bench.scene.bot.token.split(":")[1] not in repr(seen)
@@ -278,8 +251,7 @@ async def test_what_a_killed_process_left_is_swept_and_remembered(bench: Bench, 
     left.mkdir()
     (left / "secret.zip").write_bytes(b"data")
     left.with_name(left.name + ".lock").touch()
-    before = bench.inbox()
-    await settled(before, await bench.receive(before, cut(archive, 2)[0]))
+    before, _, _ = await bench.brought(cut(archive, 2)[0])
     await before.stop()
     after = bench.inbox()
     await after.start()
@@ -293,9 +265,7 @@ async def test_what_a_killed_process_left_is_swept_and_remembered(bench: Bench, 
 
 async def test_only_who_sent_it_can_ask_for_it(bench: Bench, archive: Path) -> None:
     """An id of another admin's collection is worth nothing."""
-    inbox = bench.inbox()
-    here = await bench.receive(inbox, archive)
-    await settled(inbox, here)
+    inbox, here, _ = await bench.brought(archive)
     with pytest.raises(NotFoundError, match="no longer here"):
         inbox.find(12, here)
     with pytest.raises(NotFoundError):
@@ -307,12 +277,9 @@ async def test_only_who_sent_it_can_ask_for_it(bench: Bench, archive: Path) -> N
 async def test_a_document_that_leads_to_something_else_is_refused(bench: Bench, tmp_path: Path) -> None:
     """A restore point whose bytes Telegram holds differently, or which holds no database, ends with a sentence."""
     scene = bench.scene
-    await scene.back_up()  # random bytes: no archive at all
-    await scene.refresh()
+    await scene.publish()  # random bytes: no archive at all
     pinned = scene.ann.newest_pinned()
-    inbox = bench.inbox()
-    here = await bench.receive(inbox, pinned.document.path, pinned.document.name)
-    seen = await settled(inbox, here)
+    inbox, here, seen = await bench.brought(pinned.document.path, pinned.document.name)
     assert seen.phase is UploadPhase.LISTING
     assert not seen.listing.ours
     inbox.find(11, here).choose(0)
@@ -337,19 +304,15 @@ async def test_a_database_that_can_not_be_checked_is_shown_as_that(bench: Bench,
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.create_function("mine", 1, lambda value: value, deterministic=True)
         connection.execute("CREATE INDEX by_mine ON entries (mine(text))")
-    archive = tmp_path / "own functions.zip"
-    with zipfile.ZipFile(archive, "w") as target:
-        target.write(path, "app.db")
-    inbox = bench.inbox()
-    seen = await settled(inbox, await bench.receive(inbox, archive))
+    _, _, seen = await bench.brought(foreign(tmp_path, ("app.db", path.read_bytes())))
     assert "could not be checked in full" in " ".join(seen.contents.warnings)
 
 
 async def test_of_two_whole_archives_under_any_names_the_newest_is_taken(bench: Bench, archive: Path) -> None:
     """They can't be volumes of one another: the other one is put aside by name, and its bytes go."""
-    other = archive.with_name("document")
-    with zipfile.ZipFile(other, "w") as target:
-        target.write(make_database(archive.parent / "made" / "other.db", 3, wal=False), "other.db")
+    folder = archive.with_name("other")
+    folder.mkdir()
+    other = foreign(folder, ("other.db", database_bytes(folder, 3))).rename(archive.with_name("document"))
     inbox = bench.inbox()
     gate = bench.scene.standin.hold("download")
     here = await bench.receive(inbox, archive)
