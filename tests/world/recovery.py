@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
@@ -125,6 +126,12 @@ class Scene:
             await self.catalogue.volumes.set_file_id(
                 backup.id, number, sent.file_id, bytes=len(part), sha256=sha256(part).hexdigest()
             )
+        return backup
+
+    async def publish(self, size: int = 30_000, **more: Any) -> Backup:
+        """Store a backup, and pin that it is there."""
+        backup = await self.back_up(size, **more)
+        await self.refresh()
         return backup
 
     def archives(self) -> list[StoredFile]:

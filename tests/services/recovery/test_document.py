@@ -152,14 +152,8 @@ def test_the_newest_before_an_instant_is_chosen() -> None:
 
 def test_no_secret_is_kept() -> None:
     """Of the settings only harmless ones go into the chat."""
-    given = {
-        "BOT_TOKEN": "1:secret",
-        "PROXY": "http://a:b@c",
-        "ADMIN_IDS": "11",
-        "DATABASES": "/srv/*.db",
-        "CHECK": "a\nb",
-    }
-    assert kept_settings(given) == {"ADMIN_IDS": "11", "DATABASES": "/srv/*.db"}
+    harmless = {"ADMIN_IDS": "11", "DATABASES": "/srv/*.db"}
+    assert kept_settings(harmless | {"BOT_TOKEN": "1:secret", "PROXY": "http://a:b@c", "CHECK": "a\nb"}) == harmless
 
 
 @pytest.mark.parametrize("name", ["shop.db", "größe.sqlite3", "my data (1).db", ".hidden"])

@@ -11,15 +11,13 @@ from tests.world.recovery import Scene, pin_by_hand, unpin_by_hand
 
 async def test_one_silent_message_is_pinned_and_then_edited(scene: Scene) -> None:
     """The first backup sends it without a sound; every later one edits that very message."""
-    first = await scene.back_up()
-    await scene.refresh()
+    first = await scene.publish()
     (pinned,) = scene.pins()
     assert pinned.silent
     assert [call.params.get("disable_notification") for call in scene.standin.calls_of("pinChatMessage")] == ["true"]
     assert [point.archive for point in scene.pinned_document().points] == [first.archive_name]
 
-    second = await scene.back_up()
-    await scene.refresh()
+    second = await scene.publish()
     assert [message.id for message in scene.pins()] == [pinned.id]
     assert [point.archive for point in scene.pinned_document().points] == [second.archive_name, first.archive_name]
     assert scene.ann.newest_pinned().text.startswith("2 restore points")
@@ -28,25 +26,21 @@ async def test_one_silent_message_is_pinned_and_then_edited(scene: Scene) -> Non
 
 async def test_the_pin_survives_a_restart(scene: Scene) -> None:
     """A new process with the same catalogue edits the message of the one before."""
-    await scene.back_up()
-    await scene.refresh()
+    await scene.publish()
     (pinned,) = scene.pins()
     await scene.restart()
-    await scene.back_up()
-    await scene.refresh()
+    await scene.publish()
     assert [message.id for message in scene.pins()] == [pinned.id]
     assert len(scene.pinned_document().points) == 2
 
 
 async def test_a_new_machine_merges_before_it_writes(scene: Scene) -> None:
     """With an empty catalogue the pinned message is adopted, and no restore point in it is lost."""
-    old = await scene.back_up(2_500_000, names=("shop.db", "users.db"))
-    await scene.refresh()
+    old = await scene.publish(2_500_000, names=("shop.db", "users.db"))
     (pinned,) = scene.pins()
     before = scene.pinned_document().points
     await scene.lose_the_machine()
-    new = await scene.back_up()
-    await scene.refresh()
+    new = await scene.publish()
     assert [message.id for message in scene.pins()] == [pinned.id]
     points = scene.pinned_document().points
     assert [point.archive for point in points] == [new.archive_name, old.archive_name]
@@ -58,8 +52,7 @@ async def test_a_new_machine_merges_before_it_writes(scene: Scene) -> None:
 
 async def test_a_catalogue_rebuilt_from_the_disk_learns_the_file_ids_again(scene: Scene) -> None:
     """An archive that is known, but not where it lies in the chat, gets its file_ids from the pinned document."""
-    backup = await scene.back_up()
-    await scene.refresh()
+    backup = await scene.publish()
     await scene.catalogue.volumes.set_file_id(backup.id, 1, None, bytes=backup.archive_bytes)
     assert await scene.catalogue.restore_points.select() == ()
     point = scene.pinned_document().points[0]
@@ -71,15 +64,12 @@ async def test_a_catalogue_rebuilt_from_the_disk_learns_the_file_ids_again(scene
 
 async def test_two_machines_with_one_bot_do_not_lose_each_others_points(scene: Scene) -> None:
     """What another process wrote into our message is read before it is written over."""
-    await scene.back_up()
-    await scene.refresh()
+    await scene.publish()
     other = await Scene(scene.standin, scene.folder, now=scene.now, machines=9).open()
     try:
-        await other.back_up()
-        await other.refresh()
+        await other.publish()
         scene.now = other.now
-        await scene.back_up()
-        await scene.refresh()
+        await scene.publish()
     finally:
         await other.close()
     assert len(scene.pins()) == 1
@@ -88,8 +78,7 @@ async def test_two_machines_with_one_bot_do_not_lose_each_others_points(scene: S
 
 async def test_an_unpinned_message_is_pinned_again(scene: Scene) -> None:
     """Somebody unpinned it: the same message comes back, and only one."""
-    await scene.back_up()
-    await scene.refresh()
+    await scene.publish()
     (pinned,) = scene.pins()
     unpin_by_hand(pinned)
     await scene.refresh()
@@ -98,8 +87,7 @@ async def test_an_unpinned_message_is_pinned_again(scene: Scene) -> None:
 
 async def test_a_deleted_message_is_sent_anew(scene: Scene) -> None:
     """Somebody deleted it: a new one is sent and pinned."""
-    await scene.back_up()
-    await scene.refresh()
+    await scene.publish()
     (pinned,) = scene.pins()
     pinned.chat.messages.pop(pinned.id)
     await scene.refresh()
@@ -110,8 +98,7 @@ async def test_a_deleted_message_is_sent_anew(scene: Scene) -> None:
 
 async def test_a_pin_of_the_admins_own_stays_and_does_not_hide_ours(scene: Scene) -> None:
     """getChat shows the newest pinned message alone, so ours is sent anew above theirs, which stays pinned."""
-    await scene.back_up()
-    await scene.refresh()
+    await scene.publish()
     (ours,) = scene.pins()
     theirs = await scene.ann.send("shopping list")
     pin_by_hand(theirs)
@@ -157,8 +144,7 @@ async def test_an_unreadable_document_is_left_alone(scene: Scene) -> None:
     """What a newer version wrote is not written over: ours goes on top of it."""
     strange = await scene.chats.post(11, DOCUMENT_NAME, b'{"format":"sqlite-courier restore points","version":9}', "")
     await scene.chats.pin(11, strange.message_id)
-    await scene.back_up()
-    await scene.refresh()
+    await scene.publish()
     await scene.refresh()
     kept = next(message for message in scene.ann.messages if message.id == strange.message_id)
     assert kept.edit_date is None
@@ -168,14 +154,12 @@ async def test_an_unreadable_document_is_left_alone(scene: Scene) -> None:
 
 async def test_a_stranger_s_document_of_the_same_name_is_not_believed(scene: Scene) -> None:
     """Only what this bot sent itself is adopted."""
-    await scene.back_up()
-    await scene.refresh()
+    await scene.publish()
     (ours,) = scene.pins()
     forged = await scene.ann.send_document(ours.document.path, name=DOCUMENT_NAME)
     pin_by_hand(forged)
     await scene.lose_the_machine()
-    new = await scene.back_up()
-    await scene.refresh()
+    new = await scene.publish()
     assert [point.archive for point in await scene.catalogue.restore_points.select()] == [new.archive_name]
     assert scene.ann.newest_pinned().sender_id == scene.bot.id
 
@@ -183,8 +167,7 @@ async def test_a_stranger_s_document_of_the_same_name_is_not_believed(scene: Sce
 @pytest.mark.parametrize("method", ["getChat", "getFile", "download"])
 async def test_a_document_that_can_t_be_read_now_is_not_written_over(scene: Scene, method: str) -> None:
     """A passing trouble with reading puts the writing off; the next time everything is there."""
-    await scene.back_up()
-    await scene.refresh()
+    await scene.publish()
     await scene.lose_the_machine()
     scene.standin.inject(server_error(502, html=True), method)
     assert await scene.refresh() > 0
@@ -209,8 +192,7 @@ async def test_retry_after_is_obeyed(scene: Scene) -> None:
 
 async def test_an_edit_that_fails_for_no_reason_is_tried_again(scene: Scene) -> None:
     """An unknown refusal sends nothing anew: it may pass."""
-    await scene.back_up()
-    await scene.refresh()
+    await scene.publish()
     scene.standin.inject(bad_request("something unheard of"), "editMessageMedia")
     assert await scene.refresh() > 0
     assert await scene.refresh() == 0
@@ -220,8 +202,7 @@ async def test_an_edit_that_fails_for_no_reason_is_tried_again(scene: Scene) -> 
 
 async def test_a_forwarded_copy_is_never_taken_for_ours(scene: Scene) -> None:
     """An admin pins a copy of the list above it: ours is sent anew on top and kept up to date, the copy stays."""
-    first = await scene.back_up()
-    await scene.refresh()
+    first = await scene.publish()
     (ours,) = scene.pins()
     (copy,) = await scene.ann.forward(ours)
     pin_by_hand(copy)
@@ -239,8 +220,7 @@ async def test_a_forwarded_copy_is_never_taken_for_ours(scene: Scene) -> None:
 
 async def test_a_new_machine_learns_from_a_copy_and_lets_it_be(scene: Scene) -> None:
     """Where nothing but a copy is on top, its restore points are taken over into a message of our own."""
-    old = await scene.back_up()
-    await scene.refresh()
+    old = await scene.publish()
     (ours,) = scene.pins()
     (copy,) = await scene.ann.forward(ours)
     await scene.ann.delete(ours)

@@ -340,15 +340,6 @@ async def test_a_restore_can_be_undone_and_the_undo_too(tmp_path: Path) -> None:
     assert require_sound(gone) == 0
 
 
-async def test_latest_is_never_the_safety_copy(tmp_path: Path) -> None:
-    """A second restore of the latest backup restores the same backup as the first."""
-    bank, rig = await backed_up_bank(tmp_path)
-    transact(bank, 8)
-    await rig.restore()
-    await rig.restore()
-    assert require_sound(bank) == 0
-
-
 async def test_into_a_folder_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
     """A file that exists is refused; with force it is set aside."""
     _, rig = await backed_up_bank(tmp_path)
