@@ -1,5 +1,6 @@
 """The settings of the alarms: what is taken, what is refused in which words, and that no secret is shown."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -57,26 +58,22 @@ def test_a_fault_in_a_list_of_addresses_names_the_position_and_no_secret(tmp_pat
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://example.org/secretsecret", "hc-ping.com/secretsecret", "https://", "https://h:port/secretsecret"]
+    ("url", "said"),
+    [
+        ("ftp://example.org/secretsecret", "^HEARTBEAT_URL is no http"),
+        ("hc-ping.com/secretsecret", "^HEARTBEAT_URL is no http"),
+        ("https://", "^HEARTBEAT_URL is no http"),
+        ("https://h:port/secretsecret", "^HEARTBEAT_URL is no http"),
+        ("https://hc-ping.com/secretsecret/start", "/start"),  # it and `/fail` are added
+        # A host's name is no secret: the example is not hidden because it is the same host.
+        ("hc-ping.com", r"such as https://hc-ping\.com/…\.$"),
+    ],
 )
-def test_a_watchdog_has_an_http_address(tmp_path: Path, url: str) -> None:
+def test_a_watchdog_has_an_http_address(tmp_path: Path, url: str, said: str) -> None:
     """Anything else is refused without being repeated."""
     (fault,) = faults_of(tmp_path, f"HEARTBEAT_URL={url}")
-    assert fault.startswith("HEARTBEAT_URL is no http")
+    assert re.search(said, fault)
     assert "secretsecret" not in fault
-
-
-def test_the_address_of_a_watchdog_is_given_without_its_endings(tmp_path: Path) -> None:
-    """`/start` and `/fail` are added."""
-    (fault,) = faults_of(tmp_path, "HEARTBEAT_URL=https://hc-ping.com/secretsecret/start")
-    assert "/start" in fault
-    assert "secretsecret" not in fault
-
-
-def test_the_mend_of_a_watchdogs_bare_host_is_readable(tmp_path: Path) -> None:
-    """A host's name is no secret: the example in the sentence is not hidden because it is the same host."""
-    (fault,) = faults_of(tmp_path, "HEARTBEAT_URL=hc-ping.com")
-    assert fault.endswith("such as https://hc-ping.com/….")
 
 
 def test_addresses_are_masked_and_redacted() -> None:

@@ -18,6 +18,7 @@ from bot.errors import how_to_install
 from bot.journal.redaction import redact
 from bot.models import CheckMethod, Compression, Recipient
 from tests.world.env_files import REQUIRED, TOKEN, faults, load, the_fault
+from tests.world.snapshots import ROOT, in_process
 
 # ─── What comes out ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -119,11 +120,7 @@ def test_the_machines_zone_is_the_default(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_posix_zone_is_said_to_be_none(tmp_path: Path) -> None:
     """`TZ=CET-1CEST` names no zone: people would read times of UTC without a word."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(Path(__file__).parent.parent.parent),
-        "TZ": "CET-1CEST,M3.5.0,M10.5.0/3",
-    }
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TZ": "CET-1CEST,M3.5.0,M10.5.0/3"}
     code = (
         "from bot.config.settings import load_settings;"
         "print(load_settings(need_telegram=False, need_databases=False).given)"
@@ -360,28 +357,27 @@ def test_the_size_of_volumes_in_the_cloud() -> None:
     )
 
 
+MENDS = {
+    "TELEGRAM_API": "write the server's base address, such as http://127.0.0.1:8081.",
+    "PROXY": "write it as socks5://user:password@host:port or http://host:port.",
+}
+
+
 @pytest.mark.parametrize(
-    "url",
-    ["127.0.0.1:8081", "ftp://host", "http://", "http://host:port", "http://a b", "http://h/?q=1", "http://h/bot1:x"],
+    ("name", "url"),
+    [("TELEGRAM_API", url) for url in ("127.0.0.1:8081", "ftp://host", "http://", "http://host:port")]
+    + [("TELEGRAM_API", url) for url in ("http://a b", "http://h/?q=1", "http://h/bot1:x")]
+    + [("PROXY", url) for url in ("host:1080", "socks5://host", "socks5://:1080", "http://[host:1", "http://h:99999")],
 )
-def test_an_api_address_that_cannot_be_one(url: str) -> None:
-    """Only the base address of an HTTP server is taken."""
-    assert the_fault(f"TELEGRAM_API={url}").endswith("write the server's base address, such as http://127.0.0.1:8081.")
-
-
-@pytest.mark.parametrize("url", ["host:1080", "socks5://host", "socks5://:1080", "http://[host:1", "http://h:99999"])
-def test_a_proxy_address_that_cannot_be_one(url: str) -> None:
-    """Kind, host and port are needed."""
-    assert the_fault(f"PROXY={url}", need_telegram=False).endswith(
-        "write it as socks5://user:password@host:port or http://host:port."
-    )
+def test_an_address_that_cannot_be_one(name: str, url: str) -> None:
+    """Only the base address of an HTTP server is taken; a proxy needs kind, host and port."""
+    assert the_fault(f"{name}={url}", need_telegram=False).endswith(MENDS[name])
 
 
 def test_a_kind_of_proxy_that_is_unknown() -> None:
     """The kind is named, since socks5h is what other programs call socks5."""
-    assert the_fault("PROXY=socks5h://u:p@h:1", need_telegram=False).startswith(
-        "PROXY is of the unknown kind socks5h:// (socks5 looks"
-    )
+    fault = the_fault("PROXY=socks5h://u:p@h:1", need_telegram=False)
+    assert fault.startswith("PROXY is of the unknown kind socks5h:// (socks5 looks")
 
 
 def test_a_proxy_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -491,5 +487,4 @@ def test_reading_the_settings_does_not_load_the_telegram_library() -> None:
         "import sys, bot.config.settings, bot.journal.writer;"
         "sys.exit('aiogram' in sys.modules or 'aiohttp' in sys.modules)"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}
-    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+    assert in_process(code).returncode == 0

@@ -24,10 +24,25 @@ def values(text: str) -> dict[str, str]:
 # ─── Names ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_misspelt_name_is_a_fault_with_the_right_one() -> None:
-    """A slip of the pen in .env is never ignored."""
-    assert the_fault("MAX_BACKUPS_COUNT=3") == "MAX_BACKUPS_COUNT (.env, line 4) is no setting: write MAX_BACKUP_COUNT."
-    assert the_fault("log_level=INFO") == "log_level (.env, line 4) is no setting: write LOG_LEVEL."
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        # A slip of the pen is never ignored.
+        ("MAX_BACKUPS_COUNT=3", "MAX_BACKUPS_COUNT (.env, line 4) is no setting: write MAX_BACKUP_COUNT."),
+        ("log_level=INFO", "log_level (.env, line 4) is no setting: write LOG_LEVEL."),
+        ("CHECK=full\nCHECK=quick\n", "CHECK is set 2 times in .env (lines 4, 5): keep one."),
+        # The settings after it are read all the same.
+        (
+            'SCHEDULE="0 * * * *\nTIMEZONE="UTC"\n',
+            'SCHEDULE (.env, line 4) opens a quote " that is never closed: close it.',
+        ),
+        # The line itself is not repeated, for it may hold a secret.
+        ("sk-some-secret\n", ".env, line 4, is not of the form NAME=value: mend it, or begin it with # ."),
+    ],
+)
+def test_a_line_that_cannot_be_meant(text: str, fault: str) -> None:
+    """It is named by its number, with the way to mend it."""
+    assert the_fault(text) == fault
 
 
 def test_a_misspelt_required_name_is_seen_behind_the_missing_one() -> None:
@@ -60,8 +75,7 @@ def test_the_environment_is_searched_for_slips_only(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_name_that_stands_twice() -> None:
-    """Two different values are a fault, the same value twice is a warning."""
-    assert the_fault("CHECK=full\nCHECK=quick\n") == "CHECK is set 2 times in .env (lines 4, 5): keep one."
+    """Where two different values are a fault, the same value twice is a warning."""
     assert load("CHECK=full\nCHECK=full\n").warnings == ("CHECK is set 2 times in .env (lines 4, 5): keep one.",)
 
 
@@ -123,13 +137,6 @@ def test_a_value_over_several_lines() -> None:
     assert database_patterns(values(settings_lines)["DATABASES"]) == ("/srv/a.db", "/srv/b.db")
 
 
-def test_a_quote_that_is_never_closed() -> None:
-    """It is named, and the settings after it are read all the same."""
-    assert the_fault('SCHEDULE="0 * * * *\nTIMEZONE="UTC"\n') == (
-        'SCHEDULE (.env, line 4) opens a quote " that is never closed: close it.'
-    )
-
-
 def test_what_cannot_be_read_is_not_called_missing_too() -> None:
     """A required setting behind an open quote, or in a file of another encoding, has its one fault and no other."""
     found = faults("", required=f'BOT_TOKEN={TOKEN}\nADMIN_IDS="11\nDATABASES=a.db\n')
@@ -138,13 +145,6 @@ def test_what_cannot_be_read_is_not_called_missing_too() -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings()
     assert caught.value.faults == ("The settings file .env is not UTF-8 text: save it as UTF-8.",)
-
-
-def test_a_line_that_is_no_setting_is_not_repeated() -> None:
-    """The fault gives the number of the line, for the line may hold a secret."""
-    assert the_fault("sk-some-secret\n") == (
-        ".env, line 4, is not of the form NAME=value: mend it, or begin it with # ."
-    )
 
 
 def test_a_settings_file_that_was_asked_for_must_exist() -> None:

@@ -26,8 +26,7 @@ from bot.services.sealing.keys import BY_PASSPHRASE, UNKNOWN, fingerprint
 from bot.texts import history as history_texts
 from bot.texts import status as status_texts
 from bot.texts.recovery_sheet import as_page, as_text
-from tests.services.sealing.samples import noisy_database
-from tests.world.databases import make_database, rows_in, write_env
+from tests.world.databases import make_database, noisy_database, rows_in, write_env
 from tests.world.phones import Person
 from tests.world.recovery import changed
 from tests.world.shell import ROOT, NewMachine

@@ -1,7 +1,7 @@
 """The catalogue read and changed behind the service's back, by a connection of one's own."""
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from typing import Any
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.models import Archive, BackedUp, Backup, BackupState, SkippedRecord, Trigger
-from bot.services.catalogue import Catalogue
+from bot.services.catalogue import Catalogue, Rebuilt, open_or_rebuild
 from bot.services.manager import Courier
 from tests.world import values
 from tests.world.databases import make_database, write_env
@@ -94,6 +94,11 @@ async def stored(catalogue: Catalogue, at: datetime = NOW, *names: str, **change
         "databases": tuple(backed_up(name) for name in names or ("shop.db",)),
     }
     return await catalogue.backups.finish(backup_id, **(facts | changes))
+
+
+async def rebuild(path: Path, read_manifest: Callable[[Path], "Told"]) -> tuple[Catalogue, Rebuilt | None]:
+    """Open the catalogue, made anew from the archives beside it where that is needed."""
+    return await open_or_rebuild(path, path.parent, read_manifest=read_manifest, clock=lambda: NOW)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,13 @@ def make_database(path: Path, rows: int = 50, *, wal: bool = True, filler: int =
     return path
 
 
+def noisy_database(path: Path, size: int) -> Path:
+    """Create a database of some `size` bytes that don't compress, so that its archive is large."""
+    make_database(path, size // 4000, wal=False, filler=0)
+    change(path, "UPDATE entries SET text = randomblob(4000)")
+    return path
+
+
 def damage(path: Path) -> Path:
     """Make an index disagree with its table, which only a full check finds."""
     with closing(sqlite3.connect(path)) as connection, connection:

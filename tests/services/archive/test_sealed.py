@@ -27,9 +27,8 @@ from bot.services.files.part_file import PartFile
 from bot.services.sealing import age
 from bot.services.sealing.age import Sealing, new_identity
 from bot.services.sealing.keys import BY_PASSPHRASE, Seal, fingerprint
-from tests.services.sealing.samples import noisy_database
 from tests.world.archives import archived
-from tests.world.databases import make_database, rows_in, write_env
+from tests.world.databases import make_database, noisy_database, rows_in, write_env
 from tests.world.shell import PROGRAM
 from tests.world.stock_age import PASSPHRASE, identity_file, run_age, run_age_with_passphrase
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,48 +28,37 @@ from bot.models import (
     Trigger,
     Verdict,
 )
-from bot.services.catalogue import AuditEntry, Catalogue, open_or_rebuild
-from tests.world.catalogue import NOW, Told, archive_named, backed_up, stored
+from bot.services.catalogue import AuditEntry, Catalogue
+from tests.world.catalogue import NOW, Told, archive_named, backed_up, rebuild, stored
 
 SKIPPED = SkippedRecord(name="log.db", path="/srv/log.db", reason=SkipReason.BUSY, detail="locked for 30 s")
-
-
-@pytest.fixture
-async def catalogue(tmp_path: Path) -> AsyncIterator[Catalogue]:
-    async with await Catalogue.open(tmp_path / "catalogue.db", clock=lambda: NOW) as opened:
-        yield opened
 
 
 async def test_a_finished_backup_comes_back_as_it_was_told(catalogue: Catalogue) -> None:
     """Every field of a backup, its databases and its skipped ones survives the file."""
     backup_id = await catalogue.backups.begin(trigger=Trigger.BUTTON, requested_by="77", started_at=NOW)
     assert (await catalogue.backups.get(backup_id)).state is BackupState.RUNNING
-    finished = await catalogue.backups.finish(
-        backup_id,
-        state=BackupState.PARTIAL,
-        finished_at=NOW + timedelta(seconds=9),
-        archive=archive_named("database_backup_20250301_120000.zip", bytes=123, sha256="00ff", sealed="age1abc"),
-        databases=(backed_up(), backed_up("other.db", messages=(), rows=(), verdict=Verdict.UNCHECKED)),
-        skipped=(SKIPPED,),
-        error_code="no-space",
-        error="half of it",
-    )
+    told: dict[str, Any] = {
+        "state": BackupState.PARTIAL,
+        "finished_at": NOW + timedelta(seconds=9),
+        "databases": (backed_up(), backed_up("other.db", messages=(), rows=(), verdict=Verdict.UNCHECKED)),
+        "skipped": (SKIPPED,),
+        "error_code": "no-space",
+        "error": "half of it",
+    }
+    archive = archive_named("database_backup_20250301_120000.zip", bytes=123, sha256="00ff", sealed="age1abc")
+    finished = await catalogue.backups.finish(backup_id, archive=archive, **told)
     assert finished == Backup(
         id=backup_id,
         started_at=NOW,
         trigger=Trigger.BUTTON,
         requested_by="77",
-        state=BackupState.PARTIAL,
-        finished_at=NOW + timedelta(seconds=9),
         archive_name="database_backup_20250301_120000.zip",
         archive_bytes=123,
         archive_sha256="00ff",
-        databases=(backed_up(), backed_up("other.db", messages=(), rows=(), verdict=Verdict.UNCHECKED)),
-        skipped=(SKIPPED,),
-        error_code="no-space",
-        error="half of it",
         on_disk=True,
         sealed="age1abc",
+        **told,
     )
     assert await catalogue.backups.get(backup_id) == finished
 
@@ -85,7 +74,6 @@ async def test_every_method_answers_on_an_empty_catalogue(catalogue: Catalogue) 
     assert await catalogue.databases.known_names() == {}
     assert await catalogue.deliveries.owed() == ()
     assert await catalogue.deliveries.of(1) == ()
-    assert await catalogue.volumes.file_id(1, 1) is None
     assert await catalogue.volumes.file_id(1, 1) is None
     assert await catalogue.recipients.parked() == {}
     assert await catalogue.service.heartbeat() is None
@@ -119,9 +107,7 @@ async def test_a_lost_catalogue_is_rebuilt_from_the_archives(tmp_path: Path) -> 
     }
     for name in (*names, "database_backup_20250301_090000.zip"):
         (tmp_path / name).write_bytes(name.encode())
-    catalogue, rebuilt = await open_or_rebuild(
-        tmp_path / "catalogue.db", tmp_path, read_manifest=lambda archive: manifests[archive.name], clock=lambda: NOW
-    )
+    catalogue, rebuilt = await rebuild(tmp_path / "catalogue.db", lambda archive: manifests[archive.name])
     async with catalogue:
         assert rebuilt is not None
         assert [backup.archive_name for backup in rebuilt.adopted] == list(reversed(names))
@@ -132,9 +118,7 @@ async def test_a_lost_catalogue_is_rebuilt_from_the_archives(tmp_path: Path) -> 
         assert (newest.archive_name, newest.on_disk, newest.proven) == (names[0], True, True)
         assert newest.archive_sha256 == sha256(names[0].encode()).hexdigest()
         assert newest.state is BackupState.PARTIAL
-    again, nothing = await open_or_rebuild(
-        tmp_path / "catalogue.db", tmp_path, read_manifest=lambda archive: manifests[archive.name]
-    )
+    again, nothing = await rebuild(tmp_path / "catalogue.db", lambda archive: manifests[archive.name])
     await again.close()
     assert nothing is None
 
@@ -149,9 +133,7 @@ async def test_a_manifest_that_can_not_be_written_down_keeps_no_other_out(tmp_pa
     }
     for name in manifests:
         (tmp_path / name).write_bytes(name.encode())
-    catalogue, rebuilt = await open_or_rebuild(
-        tmp_path / "catalogue.db", tmp_path, read_manifest=lambda archive: manifests[archive.name], clock=lambda: NOW
-    )
+    catalogue, rebuilt = await rebuild(tmp_path / "catalogue.db", lambda archive: manifests[archive.name])
     async with catalogue:
         assert rebuilt is not None
         assert [backup.archive_name for backup in rebuilt.adopted] == ["database_backup_20250301_090000.zip"]

@@ -6,7 +6,9 @@ import shutil
 import stat
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,16 +24,16 @@ from bot.errors import (
 from bot.models import Archive
 from bot.services.concurrency.abort import Abort
 from bot.services.files import space
+from bot.services.restore.incoming import Intake
 from bot.services.restore.intake import take_in
 from bot.services.restore.sources import RestoreSource
 from bot.services.restore.volumes import arrange_volumes
 from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import NO_KEYS, Keys, Seal
 from bot.services.sealing.volumes import require_last
-from tests.services.sealing.samples import noisy_database
 from tests.world.archives import archived
-from tests.world.databases import make_database, rows_in
-from tests.world.stock_age import PASSPHRASE, identity_file, run_age
+from tests.world.databases import make_database, noisy_database, rows_in
+from tests.world.stock_age import PASSPHRASE, run_age
 
 SECRET, PUBLIC = new_identity()
 KEYS = Keys(identities=(SECRET,))
@@ -47,8 +49,7 @@ def room(tmp_path: Path) -> Path:
 
 def zipped(folder: Path, *, noise: int = 0) -> Path:
     """A ZIP as another tool makes it, with a database in it."""
-    source = folder / "shop.db"
-    noisy_database(source, noise) if noise else make_database(source, 20, wal=False)
+    source = noisy_database(folder / "shop.db", noise) if noise else make_database(folder / "shop.db", 20, wal=False)
     with zipfile.ZipFile(folder / "by-hand.zip", "w", zipfile.ZIP_DEFLATED) as target:
         target.write(source, "shop.db")
     source.unlink()
@@ -73,9 +74,32 @@ def cut(archive: Path, size: int) -> list[Path]:
     return volumes
 
 
+async def taken(room: Path, *files: Path, keys: Keys = KEYS, abort: Abort | None = None) -> Intake:
+    return await take_in(RestoreSource(files=files), room, keys=keys, abort=abort or Abort())
+
+
+async def refused(
+    room: Path,
+    *files: Path,
+    by: type[CourierError] | tuple[type[CourierError], ...],
+    said: str | None = None,
+    **how: Any,
+) -> None:
+    """See that it is not taken in, and that nothing of it stays in the room."""
+    with pytest.raises(by, match=said):
+        await taken(room, *files, **how)
+    assert list(room.iterdir()) == []
+
+
+@pytest.fixture
+def volumes(tmp_path: Path) -> list[Path]:
+    """Five volumes of one sealed archive."""
+    return cut(sealed(tmp_path, noise=400_000), 100_000)
+
+
 async def test_what_was_sealed_by_hand_is_restored(tmp_path: Path, room: Path) -> None:
     """A ZIP of another tool, sealed by age, is opened into the private room and taken in with a warning."""
-    intake = await take_in(RestoreSource(files=(sealed(tmp_path),)), room, keys=KEYS, abort=Abort())
+    intake = await taken(room, sealed(tmp_path))
     assert rows_in(intake.databases[0].snapshot.file) == (20, 20)
     assert "not made by SQLite Courier" in intake.warnings[0]
     opened = room / NAME.removesuffix(".age")
@@ -85,52 +109,45 @@ async def test_what_was_sealed_by_hand_is_restored(tmp_path: Path, room: Path) -
 
 
 @pytest.mark.parametrize(
-    ("change", "kind", "said"),
+    ("change", "said"),
     [
-        (lambda content: content[:-1], DamagedArchiveError, "cut off, or was changed after it was sealed"),
-        (lambda content: content[:300], DamagedArchiveError, "cut off, or was changed"),
-        (lambda content: content + b"\0", DamagedArchiveError, "cut off, or was changed"),
-        (lambda content: content[:-9] + b"x" + content[-8:], DamagedArchiveError, "cut off, or was changed"),
-        (lambda content: content[:40], DamagedArchiveError, "header is cut off"),
-        (lambda content: content.replace(b"/v1", b"/v2", 1), DamagedArchiveError, "of no version of the age format"),
-        (lambda content: b"A" + content[1:], DamagedArchiveError, "does not begin as an age file"),
+        (lambda content: content[:-1], "cut off, or was changed after it was sealed"),
+        (lambda content: content[:300], "cut off, or was changed"),
+        (lambda content: content + b"\0", "cut off, or was changed"),
+        (lambda content: content[:-9] + b"x" + content[-8:], "cut off, or was changed"),
+        (lambda content: content[:40], "header is cut off"),
+        (lambda content: content.replace(b"/v1", b"/v2", 1), "of no version of the age format"),
+        (lambda content: b"A" + content[1:], "does not begin as an age file"),
     ],
 )
 async def test_what_was_changed_is_refused_and_leaves_nothing(
-    tmp_path: Path, room: Path, change: object, kind: type[CourierError], said: str
+    tmp_path: Path, room: Path, change: Callable[[bytes], bytes], said: str
 ) -> None:
     """No half-opened ZIP stays in the room, and nothing of it is used."""
     archive = sealed(tmp_path)
-    archive.write_bytes(change(archive.read_bytes()))  # type: ignore[operator]
-    with pytest.raises(kind, match=said):
-        await take_in(RestoreSource(files=(archive,)), room, keys=KEYS, abort=Abort())
-    assert list(room.iterdir()) == []
+    archive.write_bytes(change(archive.read_bytes()))
+    await refused(room, archive, by=DamagedArchiveError, said=said)
 
 
 @pytest.mark.parametrize("keys", [NO_KEYS, Keys(identities=(new_identity()[0],)), Keys(passphrases=(PASSPHRASE,))])
 async def test_without_its_key_it_stays_closed(tmp_path: Path, room: Path, keys: Keys) -> None:
     """Said before anything is written."""
-    with pytest.raises(SealError):
-        await take_in(RestoreSource(files=(sealed(tmp_path),)), room, keys=keys, abort=Abort())
-    assert list(room.iterdir()) == []
+    await refused(room, sealed(tmp_path), by=SealError, keys=keys)
 
 
 async def test_one_of_several_keys_is_enough(tmp_path: Path, room: Path) -> None:
     """As after a change of keys, when old and new are at hand."""
     keys = Keys(identities=(new_identity()[0], SECRET), passphrases=(PASSPHRASE,))
-    intake = await take_in(RestoreSource(files=(sealed(tmp_path),)), room, keys=keys, abort=Abort())
-    assert len(intake.databases) == 1
+    assert len((await taken(room, sealed(tmp_path), keys=keys)).databases) == 1
 
 
-async def test_volumes_are_joined_by_their_names_in_any_order(tmp_path: Path, room: Path) -> None:
+async def test_volumes_are_joined_by_their_names_in_any_order(tmp_path: Path, room: Path, volumes: list[Path]) -> None:
     """Also renamed by a browser, and one of them brought twice; they are never joined on the disk before opening."""
-    volumes = cut(sealed(tmp_path, noise=400_000), 100_000)
     assert len(volumes) == 5
     twice = tmp_path / "copy of database_backup_20260329_013007.zip.age.002"
     shutil.copy(volumes[1], twice)
     volumes[3] = volumes[3].rename(tmp_path / f"{volumes[3].name} (1)")
-    brought = [volumes[4], volumes[1], twice, volumes[0], volumes[3], volumes[2]]
-    intake = await take_in(RestoreSource(files=tuple(brought)), room, keys=KEYS, abort=Abort())
+    intake = await taken(room, volumes[4], volumes[1], twice, volumes[0], volumes[3], volumes[2])
     assert rows_in(intake.databases[0].snapshot.file) == (100, 100)
     assert sorted(path.suffix for path in room.iterdir()) == [".db", ".zip"]
 
@@ -145,39 +162,32 @@ async def test_volumes_are_joined_by_their_names_in_any_order(tmp_path: Path, ro
         ({2, 3, 4, 5}, "cut off"),
     ],
 )
-async def test_missing_volumes_are_named(tmp_path: Path, room: Path, left_out: set[int], said: str) -> None:
+async def test_missing_volumes_are_named(room: Path, volumes: list[Path], left_out: set[int], said: str) -> None:
     """At the beginning and in the middle by their numbers, at the end by the seal itself."""
-    volumes = cut(sealed(tmp_path, noise=400_000), 100_000)
     brought = [volume for number, volume in enumerate(volumes, start=1) if number not in left_out]
-    with pytest.raises((MissingVolumesError, DamagedArchiveError), match=said):
-        await take_in(RestoreSource(files=tuple(brought)), room, keys=KEYS, abort=Abort())
-    assert list(room.iterdir()) == []
+    await refused(room, *brought, by=(MissingVolumesError, DamagedArchiveError), said=said)
 
 
-def test_volumes_without_a_place_are_refused(tmp_path: Path) -> None:
+def test_volumes_without_a_place_are_refused(tmp_path: Path, volumes: list[Path]) -> None:
     """Nothing in a sealed volume tells its place but its name; a guess would be called damage."""
-    volumes = cut(sealed(tmp_path, noise=400_000), 100_000)
     volumes[2] = volumes[2].rename(tmp_path / "third.zip.age")
     with pytest.raises(UntrustedArchiveError, match="told apart by their names alone"):
         arrange_volumes(volumes)
-    shutil.copy(volumes[0], tmp_path / "other.zip.age.002")
-    with (tmp_path / "other.zip.age.002").open("ab") as file:
-        file.write(b"x")
+    other = tmp_path / "other.zip.age.002"
+    other.write_bytes(volumes[0].read_bytes() + b"x")
     with pytest.raises(UntrustedArchiveError, match="both begin a sealed archive"):
-        arrange_volumes([volumes[0], tmp_path / "other.zip.age.002"])
+        arrange_volumes([volumes[0], other])
 
 
-def test_a_cut_volume_in_the_middle_is_named(tmp_path: Path) -> None:
+def test_a_cut_volume_in_the_middle_is_named(volumes: list[Path]) -> None:
     """Only the last one may be shorter."""
-    volumes = cut(sealed(tmp_path, noise=400_000), 100_000)
     volumes[1].write_bytes(volumes[1].read_bytes()[:-1])
     with pytest.raises(UntrustedArchiveError, match="not of one size"):
         arrange_volumes(volumes)
 
 
-def test_whoever_waits_for_volumes_is_told_to_go_on_waiting(tmp_path: Path) -> None:
+def test_whoever_waits_for_volumes_is_told_to_go_on_waiting(volumes: list[Path]) -> None:
     """As long as the last one is as long as the others, there may be more."""
-    volumes = cut(sealed(tmp_path, noise=400_000), 100_000)
     for count in range(1, 5):
         with pytest.raises(MissingVolumesError) as caught:
             require_last(volumes[:count])
@@ -190,18 +200,14 @@ async def test_there_must_be_room_for_what_is_opened(
 ) -> None:
     """A full disk is known before, and a disk that runs full leaves nothing."""
     monkeypatch.setattr(space, "SPARE_BYTES", 1 << 60)
-    with pytest.raises(NoSpaceError, match="no space to open"):
-        await take_in(RestoreSource(files=(sealed(tmp_path),)), room, keys=KEYS, abort=Abort())
-    assert list(room.iterdir()) == []
+    await refused(room, sealed(tmp_path), by=NoSpaceError, said="no space to open")
 
 
 async def test_a_stop_ends_the_opening(tmp_path: Path, room: Path) -> None:
     """A shutdown waits for no gigabytes."""
     abort = Abort()
     abort.set("The service was stopped.")
-    with pytest.raises(AbortedError):
-        await take_in(RestoreSource(files=(sealed(tmp_path, noise=400_000),)), room, keys=KEYS, abort=abort)
-    assert list(room.iterdir()) == []
+    await refused(room, sealed(tmp_path, noise=400_000), by=AbortedError, abort=abort)
 
 
 async def test_what_is_sealed_twice_or_no_archive_is_refused(tmp_path: Path, room: Path) -> None:
@@ -209,12 +215,12 @@ async def test_what_is_sealed_twice_or_no_archive_is_refused(tmp_path: Path, roo
     (tmp_path / "notes.txt").write_text("no archive")
     run_age("-r", PUBLIC, "-o", tmp_path / "notes.zip.age", tmp_path / "notes.txt")
     with pytest.raises(CourierError, match="no readable ZIP directory"):
-        await take_in(RestoreSource(files=(tmp_path / "notes.zip.age",)), room, keys=KEYS, abort=Abort())
+        await taken(room, tmp_path / "notes.zip.age")
     for path in room.iterdir():
         path.unlink()
     run_age("-r", PUBLIC, "-o", tmp_path / "twice.zip.age", sealed(tmp_path))
     with pytest.raises(CourierError, match="no readable ZIP directory"):
-        await take_in(RestoreSource(files=(tmp_path / "twice.zip.age",)), room, keys=KEYS, abort=Abort())
+        await taken(room, tmp_path / "twice.zip.age")
 
 
 async def test_our_own_archive_is_proven_by_its_manifest(tmp_path: Path, room: Path) -> None:
@@ -224,10 +230,4 @@ async def test_our_own_archive_is_proven_by_its_manifest(tmp_path: Path, room: P
         tmp_path, {"live.db": source.read_bytes()}, target=tmp_path / NAME, seal=Seal(recipients=(PUBLIC,))
     )
     with pytest.raises(UntrustedArchiveError, match="manifest"):  # whose rows are those of another database
-        await take_in(RestoreSource(files=(archive.path,)), room, keys=KEYS, abort=Abort())
-
-
-def test_the_key_file_of_a_test_is_as_age_writes_it(tmp_path: Path) -> None:
-    """A stand-in for the file of a person: the stock tool takes it."""
-    archive = sealed(tmp_path)
-    assert run_age("-d", "-i", identity_file(tmp_path, SECRET), archive).startswith(b"PK")
+        await taken(room, archive.path)
