@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import ArchiveError, NotFoundError
-from bot.services.files.store import Store, archive_name, archive_time, create_private_folder, plan_volumes
+from bot.services.files.store import Store, archive_name, archive_time, plan_volumes
 
 AT = datetime(2025, 3, 1, 12, 0, 59, tzinfo=UTC)
 NAME = "database_backup_20250301_120059.zip"
@@ -176,10 +176,3 @@ def test_volumes_are_named_as_seven_zip_expects() -> None:
     assert plan_volumes(Path(NAME), 1000, 1)[-1].name == f"{NAME}.1000"
     with pytest.raises(ValueError, match="0 bytes"):
         plan_volumes(Path(NAME), 10, 0)
-
-
-def test_a_private_folder_may_exist(tmp_path: Path) -> None:
-    """Made twice, it is simply there."""
-    create_private_folder(tmp_path / "a")
-    create_private_folder(tmp_path / "a")
-    assert (tmp_path / "a").is_dir()

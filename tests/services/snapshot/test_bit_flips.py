@@ -19,12 +19,12 @@ from pathlib import Path
 import pytest
 
 from bot.errors import SnapshotError
-from bot.models import CheckMethod, CheckReport, Database, SkipReason, Verdict
+from bot.models import CheckMethod, CheckReport, SkipReason, Verdict
 from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.integrity import MAX_MESSAGES
-from bot.services.snapshot.snapshot import take_snapshot
 from tests.world.backups import make_backup
+from tests.world.snapshots import snap, sources
 
 PAGE = 512
 HEADER = 100
@@ -85,9 +85,7 @@ async def our_verdicts(paths: Sequence[Path], into: Path) -> list[CheckReport | 
     async def judge(path: Path) -> CheckReport | SnapshotError:
         async with at_once:
             try:
-                snapshot = await take_snapshot(
-                    Database(path=path, name=path.name), into, busy_timeout=20, abort=Abort()
-                )
+                snapshot = await snap(path, into)
             except SnapshotError as error:
                 return error
             report = await check_snapshot(snapshot, CheckMethod.FULL, abort=Abort())
@@ -151,9 +149,8 @@ async def test_a_flipped_bit_costs_no_other_database(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     bits = chance.sample(range(PAGE * 8), 200 if SOAK else 25) + chance.sample(range(PAGE * 8, len(content) * 8), 10)
     paths = [tmp_path / "healthy.db", *flipped(tmp_path / "flipped", content, bits)]
-    databases = [Database(path=path, name=path.name) for path in paths]
     target = tmp_path / "database_backup_20260713_120000.zip"
-    archive, manifest = await make_backup(target, databases, tmp_path / "work")
+    archive, manifest = await make_backup(target, sources(*paths), tmp_path / "work")
     names = {entry.name for entry in manifest.databases}
     assert names | {skip.name for skip in manifest.skipped} == {path.name for path in paths}
     assert {skip.reason for skip in manifest.skipped} <= REFUSALS

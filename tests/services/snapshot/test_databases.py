@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -15,7 +16,7 @@ from bot.config.folders import own_folders
 from bot.config.settings import Settings
 from bot.config.sources import Given
 from bot.models import SkipReason
-from bot.services.snapshot.databases import find_databases, safe_name
+from bot.services.snapshot.databases import Discovery, find_databases, safe_name
 from bot.services.snapshot.patterns import covers, expand, is_glob
 
 links = pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
@@ -27,12 +28,16 @@ def put(path: Path) -> Path:
     return path
 
 
+def find(*patterns: object, known: dict[str, str] | None = None, **options: Any) -> Discovery:
+    return find_databases([str(pattern) for pattern in patterns], known or {}, **options)
+
+
 def names(*patterns: object, known: dict[str, str] | None = None) -> list[str]:
-    return [database.name for database in find_databases([str(p) for p in patterns], known or {}).databases]
+    return [database.name for database in find(*patterns, known=known).databases]
 
 
-def paths(*patterns: object) -> list[Path]:
-    return [database.path for database in find_databases([str(p) for p in patterns], {}).databases]
+def paths(*patterns: object, **options: Any) -> list[Path]:
+    return [database.path for database in find(*patterns, **options).databases]
 
 
 def test_paths_are_taken_as_they_come(tmp_path: Path) -> None:
@@ -70,7 +75,7 @@ def test_globs_leave_out_what_is_no_database_file(tmp_path: Path) -> None:
 
 def test_a_glob_that_matches_nothing_is_missing(tmp_path: Path) -> None:
     """An empty glob is reported with the pattern as it was written."""
-    found = find_databases([str(tmp_path / "*.db")], {})
+    found = find(tmp_path / "*.db")
     assert found.databases == ()
     assert [(skipped.reason, skipped.detail) for skipped in found.missing] == [
         (SkipReason.MISSING, f"No file matches {tmp_path / '*.db'}.")
@@ -86,7 +91,7 @@ def test_a_missing_path_is_missing(tmp_path: Path) -> None:
 
 def test_a_folder_is_no_database(tmp_path: Path) -> None:
     """A path that names a folder is refused with that reason."""
-    assert find_databases([str(tmp_path)], {}).missing[0].reason is SkipReason.NOT_A_DATABASE
+    assert find(tmp_path).missing[0].reason is SkipReason.NOT_A_DATABASE
 
 
 def test_a_path_with_glob_characters_that_exists_is_that_file(tmp_path: Path) -> None:
@@ -110,9 +115,7 @@ def test_a_link_to_a_listed_database_is_the_same_database(tmp_path: Path) -> Non
     link.symlink_to(database)
     assert paths(database, link) == [database]
     assert paths(link) == [link]
-    assert [d.path for d in find_databases([str(link), str(database)], {str(database): "app.db"}).databases] == [
-        database
-    ]
+    assert paths(link, database, known={str(database): "app.db"}) == [database]
 
 
 @links
@@ -124,7 +127,7 @@ def test_of_several_hard_links_the_one_beside_its_log_is_taken(tmp_path: Path) -
     assert paths(tmp_path / "*.db") == [alias]
     for suffix in ("-wal", "-journal"):
         log = put(tmp_path / f"cron.db{suffix}")
-        found = find_databases([str(tmp_path / "*.db")], {str(alias): "alias.db"})
+        found = find(tmp_path / "*.db", known={str(alias): "alias.db"})
         assert [database.path for database in found.databases] == [cron]
         assert [(left.path, left.why) for left in found.left_out] == [(alias, f"{alias} is the same file as {cron}.")]
         log.unlink()
@@ -141,14 +144,14 @@ def test_the_products_own_folders_are_never_a_source(tmp_path: Path) -> None:
             backup_dir=tmp_path / "backups", snapshot_dir=tmp_path / "scratch", log_dir=tmp_path / "logs", given=Given()
         )
     )
-    found = find_databases([str(tmp_path / "**" / "*.db")], {}, own=own)
+    found = find(tmp_path / "**" / "*.db", own=own)
     assert [each.path for each in found.databases] == [database]
     assert found.missing == ()
     assert [each.path for each in found.left_out] == [catalogue, log, copy]
     assert "the courier's own folder (BACKUP_DIR)" in found.left_out[0].why
-    (skipped,) = find_databases([str(catalogue), str(tmp_path / "**" / "*.db")], {}, own=own).missing
+    (skipped,) = find(catalogue, tmp_path / "**" / "*.db", own=own).missing
     assert skipped.reason is SkipReason.OWN_FOLDER
-    (skipped,) = find_databases([str(tmp_path / "backups" / "*.db")], {}, own=own).missing
+    (skipped,) = find(tmp_path / "backups" / "*.db", own=own).missing
     assert skipped.detail.endswith("but what is no database, or the courier's own.")
 
 
@@ -160,7 +163,7 @@ def test_the_catalogue_is_known_again_by_any_name(tmp_path: Path) -> None:
     (tmp_path / "link.db").symlink_to(catalogue)
     (tmp_path / "hard.db").hardlink_to(catalogue)
     own = own_folders(Settings(backup_dir=tmp_path / "backups", log_dir=tmp_path / "logs", given=Given()))
-    found = find_databases([str(tmp_path / "*.db"), str(tmp_path / "folder" / "*.db")], {}, own=own)
+    found = find(tmp_path / "*.db", tmp_path / "folder" / "*.db", own=own)
     assert found.databases == ()
     assert len(found.left_out) == 3
 
@@ -171,11 +174,11 @@ def test_hidden_names_are_passed_over_and_named_to_whoever_asks(tmp_path: Path) 
     put(tmp_path / ".app.db-wal")
     shown = put(tmp_path / "app.db")
     pattern = str(tmp_path / "**" / "*.db")
-    found = find_databases([pattern], {}, include_hidden=True)
+    found = find(pattern, include_hidden=True)
     assert [each.path for each in found.databases] == [shown]
     assert [each.path for each in found.left_out] == [hidden, deep]
-    assert find_databases([pattern], {}).left_out == ()
-    found = find_databases([pattern, str(tmp_path / ".*.db")], {}, include_hidden=True)
+    assert find(pattern).left_out == ()
+    found = find(pattern, tmp_path / ".*.db", include_hidden=True)
     assert [each.path for each in found.databases] == [shown, hidden]
     assert [each.path for each in found.left_out] == [deep]
 
@@ -230,7 +233,7 @@ def test_a_broken_link_is_missing(tmp_path: Path) -> None:
     link = tmp_path / "link.db"
     link.symlink_to(tmp_path / "gone.db")
     for pattern in (link, tmp_path / "*.db"):
-        (skipped,) = find_databases([str(pattern)], {}).missing
+        (skipped,) = find(pattern).missing
         assert (skipped.reason, skipped.detail) == (
             SkipReason.MISSING,
             f"{link} is a link to {tmp_path / 'gone.db'}, which does not exist.",
@@ -244,7 +247,7 @@ def test_a_name_that_is_no_text_is_reported_by_itself(tmp_path: Path) -> None:
     Path(os.fsdecode(bytes(tmp_path) + b"/gr\xfcn.db")).touch()
     Path(os.fsdecode(bytes(tmp_path) + b"/.h\xfcdden.db")).touch()
     (tmp_path / "link.db").symlink_to(os.fsdecode(b"gone\xff.db"))
-    found = find_databases([str(tmp_path / "*")], {}, include_hidden=True)
+    found = find(tmp_path / "*", include_hidden=True)
     assert [database.name for database in found.databases] == ["sound.db"]
     assert str(found.left_out[0].path).encode().endswith(b".h\\xfcdden.db")
     assert [skip.reason for skip in found.missing] == [SkipReason.FAILED, SkipReason.MISSING]
@@ -322,4 +325,4 @@ def test_names_are_always_distinct(tmp_path_factory: pytest.TempPathFactory, pla
 def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
     """A named pipe is refused by looking at it; opening it would wait for ever."""
     os.mkfifo(tmp_path / "pipe.db")
-    assert find_databases([str(tmp_path / "pipe.db")], {}).missing[0].reason is SkipReason.NOT_A_DATABASE
+    assert find(tmp_path / "pipe.db").missing[0].reason is SkipReason.NOT_A_DATABASE
