@@ -245,18 +245,9 @@ def test_all_faults_are_reported_at_once() -> None:
         """,
         required="",
     )
-    assert sorted(fault.split()[0] for fault in found) == [
-        ".env,",
-        "ADMIN_IDS",
-        "BOT_TOKEN",
-        "CHECK",
-        "DATABASES",
-        "MAX_BACKUP_CUNT",
-        "RETRY_DELAY",
-        "SCHEDULE",
-        "TIMEZONE",
-        "VOLUME_SIZE_MB",
-    ]
+    of_values = {"ADMIN_IDS", "CHECK", "VOLUME_SIZE_MB", "SCHEDULE", "TIMEZONE", "RETRY_DELAY"}
+    expected = of_values | {".env,", "MAX_BACKUP_CUNT", "BOT_TOKEN", "DATABASES"}
+    assert sorted(fault.split()[0] for fault in found) == sorted(expected)
 
 
 @pytest.mark.parametrize(

@@ -94,32 +94,20 @@ def test_what_editors_make_of_the_file(encoding: str, end: str) -> None:
 
 def test_the_forms_of_a_line() -> None:
     """Spaces, export, quotes and comments are read as people mean them."""
-    assert values(
-        """
-        # a comment
-        A = 1
-        export B=two words   # with a comment
-        C="a # in quotes"  # and one outside
-        D='single'
-        E=
-        F= # empty
-        G=a#b
-        H=it's # fine
-        I="say \\"hi\\""
-        J=a=b
-        """
-    ) == {
-        "A": "1",
-        "B": "two words",
-        "C": "a # in quotes",
-        "D": "single",
-        "E": "",
-        "F": "",
-        "G": "a#b",
-        "H": "it's",
-        "I": 'say "hi"',
-        "J": "a=b",
+    meant = {
+        "A = 1": "1",
+        "export B=two words   # with a comment": "two words",
+        'C="a # in quotes"  # and one outside': "a # in quotes",
+        "D='single'": "single",
+        "E=": "",
+        "F= # empty": "",
+        "G=a#b": "a#b",
+        "H=it's # fine": "it's",
+        r'I="say \"hi\""': 'say "hi"',
+        "J=a=b": "a=b",
     }
+    text = "\n    ".join(["    # a comment", *meant])
+    assert values(text) == dict(zip("ABCDEFGHIJ", meant.values(), strict=True))
 
 
 @pytest.mark.parametrize("quote", ["", '"', "'"])

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ import pytest
 
 from bot.clock import utc_now
 from bot.errors import SnapshotError
-from bot.models import Database, Snapshot
+from bot.models import CheckMethod, CheckReport, Database, Skipped, Snapshot
 from bot.services.concurrency.abort import Abort
-from bot.services.snapshot.snapshot import take_snapshot
+from bot.services.snapshot.check import check_snapshot
+from bot.services.snapshot.snapshot import take_snapshot, take_snapshots
 from tests.world.bank import Writer
 
 Write = Callable[[Path], Writer]
@@ -33,6 +34,15 @@ ROOT = Path(__file__).parents[2]
 async def snap(path: Path, into: Path, **options: Any) -> Snapshot:
     options = {"busy_timeout": 20.0, "abort": Abort(), **options}
     return await take_snapshot(Database(path=path, name=path.name), into, **options)
+
+
+async def snap_all(paths: Iterable[Path], into: Path, **options: Any) -> tuple[Sequence[Snapshot], Sequence[Skipped]]:
+    return await take_snapshots(sources(*paths), into, **{"busy_timeout": 5.0, "abort": Abort()} | options)
+
+
+async def checked(file: Path, **options: Any) -> CheckReport:
+    """Check a file in full as if it were a snapshot, whatever is in it."""
+    return await check_snapshot(as_snapshot(file), CheckMethod.FULL, **{"abort": Abort()} | options)
 
 
 async def refused(path: Path, into: Path, **options: Any) -> SnapshotError:

@@ -79,40 +79,27 @@ async def test_what_is_done_beside_a_block_ends_with_it() -> None:
 
 async def test_of_works_side_by_side_the_first_trouble_is_raised_once_both_have_ended() -> None:
     """The other one is asked to stop, and never left behind."""
-    stop = asyncio.Event()
-    ended: list[str] = []
-
-    async def fails() -> None:
-        await asyncio.sleep(0)
-        raise ValueError("first")
-
-    async def goes_on() -> None:
-        await stop.wait()
-        ended.append("yes")
-        raise ValueError("second")
-
+    failing, other = Work(), Work()
+    failing.go.set()
     with pytest.raises(ValueError, match="first"):
-        await side_by_side(goes_on(), fails(), stop=stop.set)
-    assert ended == ["yes"]
+        await side_by_side(other(ValueError("second")), failing(ValueError("first")), stop=other.go.set)
+    assert other.ended == "done"
 
 
 async def test_whoever_is_cancelled_waits_for_both() -> None:
     """A cancellation asks them to stop, and passes on when they have."""
-    stop, begun = asyncio.Event(), asyncio.Event()
-    ended: list[int] = []
+    one, other = Work(), Work()
 
-    async def goes_on(number: int) -> None:
-        begun.set()
-        await stop.wait()
-        await asyncio.sleep(0)
-        ended.append(number)
+    def stop() -> None:
+        one.go.set()
+        asyncio.get_running_loop().call_later(0.01, other.go.set)
 
-    task = asyncio.create_task(side_by_side(goes_on(1), goes_on(2), stop=stop.set))
-    await begun.wait()
+    task = asyncio.create_task(side_by_side(one(), other(), stop=stop))
+    await one.begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert sorted(ended) == [1, 2]
+    assert (one.ended, other.ended) == ("done", "done")
 
 
 async def test_works_side_by_side_return_what_they_return() -> None:

@@ -76,13 +76,15 @@ def page_count(courier: Courier) -> int:
     return int(run_sql(courier.catalogue, "PRAGMA page_count")[0][0])
 
 
-async def document(courier: Courier) -> bytes:
-    """What the pinned message would hold now."""
+async def shown(courier: Courier) -> tuple[object, ...]:
+    """The status, the deliveries and the restore points, and what the pinned message would hold of these now."""
     catalogue = courier.catalogue
-    points = merge(
-        await catalogue.restore_points.select(recent=RECENT), await catalogue.restore_points.last_by_database()
-    )
-    return write_document(Document(bot_id=1, written_at=NOW, settings={}, points=points))[1]
+    async with asyncio.timeout(15):  # a third of a second, unless what was ever sent is searched for each backup
+        status = await courier.manager.status()
+    last = await catalogue.deliveries.last_delivered(courier.settings.recipients)
+    points = await catalogue.restore_points.select(recent=RECENT)
+    held = merge(points, await catalogue.restore_points.last_by_database())
+    return status, last, points, write_document(Document(bot_id=1, written_at=NOW, settings={}, points=held))[1]
 
 
 async def test_three_years_of_hourly_runs_leave_one_restore_point_a_day_and_what_is_shown_is_the_same(
@@ -90,22 +92,9 @@ async def test_three_years_of_hourly_runs_leave_one_restore_point_a_day_and_what
 ) -> None:
     """The pinned document, the points it chooses from, the status and the last deliveries stay as they were."""
     simulate(courier, 3 * 365 * 24)
-    async with asyncio.timeout(15):  # a third of a second, unless what was ever sent is searched for each backup
-        status = await courier.manager.status()
-    before = (
-        status,
-        await document(courier),
-        await courier.catalogue.restore_points.select(recent=RECENT),
-    )
-    recipients = courier.settings.recipients
-    last = await courier.catalogue.deliveries.last_delivered(recipients)
+    before = await shown(courier)
     await courier.housekeeping.prune()
-    assert (
-        await courier.manager.status(),
-        await document(courier),
-        await courier.catalogue.restore_points.select(recent=RECENT),
-    ) == before  # fmt: skip
-    assert await courier.catalogue.deliveries.last_delivered(recipients) == last
+    assert await shown(courier) == before
     long_ago = text(NOW - KEPT_FOR)
     days = (3 * 365 * 24 * HOUR - KEPT_FOR).days
     assert days <= count(courier, f"backups WHERE started_at < '{long_ago}'") <= days + 2

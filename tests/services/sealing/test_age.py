@@ -242,25 +242,20 @@ async def test_a_sealing_that_is_left_early_leaves_no_thread() -> None:
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("seal")]
 
 
-async def test_what_is_sealed_otherwise_than_asked_is_not_called_sealed(tmp_path: Path) -> None:
+async def test_what_is_sealed_otherwise_than_asked_is_not_called_sealed(files: dict[str, bytes]) -> None:
     """The header must be age's, for as many keys as were asked for and one, or for the passphrase alone."""
-    await sealed(tmp_path / "a.age", b"content", Seal(recipients=(PUBLIC,)))
-    (tmp_path / "p.age").write_bytes(by_passphrase(b"content"))
-    headers = {}
-    for name in ("a.age", "p.age"):
-        with (tmp_path / name).open("rb") as file:
-            headers[name] = read_header(file, name)
+    headers = {kind: read_header(io.BytesIO(content), f"{kind}.age") for kind, content in files.items()}
     async with Sealing(Seal(recipients=(PUBLIC,))) as one:
-        assert one.require_sealed(headers["a.age"]) == fingerprint(PUBLIC)
+        assert one.require_sealed(headers["key"]) == fingerprint(PUBLIC)
         with pytest.raises(ArchiveError, match="not sealed for the keys"):
-            one.require_sealed(headers["p.age"])
+            one.require_sealed(headers["passphrase"])
     async with Sealing(Seal(recipients=(PUBLIC, OTHER_PUBLIC))) as two:
         with pytest.raises(ArchiveError, match="not sealed for the keys"):
-            two.require_sealed(headers["a.age"])
+            two.require_sealed(headers["key"])
     async with Sealing(Seal(passphrase=PASSPHRASE)) as secret:
-        assert secret.require_sealed(headers["p.age"]) == BY_PASSPHRASE
+        assert secret.require_sealed(headers["passphrase"]) == BY_PASSPHRASE
         with pytest.raises(ArchiveError, match="not sealed for the keys"):
-            secret.require_sealed(headers["a.age"])
+            secret.require_sealed(headers["key"])
 
 
 def test_no_key_shows_in_a_repr() -> None:

@@ -47,21 +47,16 @@ def room(tmp_path: Path) -> Path:
     return folder
 
 
-def zipped(folder: Path, *, noise: int = 0) -> Path:
-    """A ZIP as another tool makes it, with a database in it."""
+def sealed(folder: Path, *, noise: int = 0) -> Path:
+    """A ZIP as another tool makes it, with a database in it, sealed by the stock tool."""
     source = noisy_database(folder / "shop.db", noise) if noise else make_database(folder / "shop.db", 20, wal=False)
-    with zipfile.ZipFile(folder / "by-hand.zip", "w", zipfile.ZIP_DEFLATED) as target:
+    archive = folder / "by-hand.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
         target.write(source, "shop.db")
+    run_age("-r", PUBLIC, "-o", folder / NAME, archive)
     source.unlink()
-    return folder / "by-hand.zip"
-
-
-def sealed(folder: Path, *, noise: int = 0, name: str = NAME) -> Path:
-    """A ZIP sealed by the stock tool."""
-    archive = zipped(folder, noise=noise)
-    run_age("-r", PUBLIC, "-o", folder / name, archive)
     archive.unlink()
-    return folder / name
+    return folder / NAME
 
 
 def cut(archive: Path, size: int) -> list[Path]:

@@ -14,24 +14,22 @@ from pathlib import Path
 import pytest
 
 from bot.errors import AbortedError
-from bot.models import CheckMethod, CheckReport, Verdict
+from bot.models import CheckReport, Verdict
 from bot.services.concurrency.abort import Abort
-from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.check_process import CheckProcess, StoppedShortError, limits_for
 from bot.services.snapshot.integrity import evaluates
 from bot.services.snapshot.source import uri_of
 from tests.world.hostile import LARGE, PLACES, SLOW, UNSTOPPABLE, examiners, hostile_database, is_deep_in
-from tests.world.snapshots import NUMBERS, as_snapshot, build, flip, posix, schema
+from tests.world.snapshots import NUMBERS, ROOT, build, checked, flip, posix, schema
 
 if sys.platform != "win32":
     import resource
 
-FULL, QUICK = CheckMethod.FULL, CheckMethod.QUICK
 SHORT = replace(limits_for(1 << 14), processor_seconds=1, seconds=8)
 
 
 async def check(file: Path, *, foreign: bool = False) -> CheckReport:
-    return await check_snapshot(as_snapshot(file), FULL, abort=Abort(), foreign=foreign, limits=SHORT)
+    return await checked(file, foreign=foreign, limits=SHORT)
 
 
 async def seen(condition: Callable[[], object]) -> None:
@@ -72,7 +70,7 @@ async def test_all_values_together_are_bounded(tmp_path: Path) -> None:
     values = " || ".join(["hex(zeroblob(400000))"] * 20)
     path = hostile_database(tmp_path / "wide.db", "an index", f"max({', '.join([f'({values})'] * 90)})")
     limits = replace(SHORT, value_bytes=100 << 20, processor_seconds=60, seconds=60)
-    report = await check_snapshot(as_snapshot(path), FULL, abort=Abort(), limits=limits)
+    report = await checked(path, limits=limits)
     assert (report.verdict, report.rows) == (Verdict.UNCHECKED, (("t", 100),))
     assert report.messages == ("its check asks for more than 64 MB of memory",)
 
@@ -84,7 +82,7 @@ async def test_a_schema_that_takes_gigabytes_to_read_is_not_read_here(tmp_path: 
     view = f"CREATE VIEW v AS SELECT 1 IN ({'1,' * 8_000_000}1)"
     schema(path, f"INSERT INTO sqlite_master VALUES ('view', 'v', 'v', 0, '{view}')")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    report = await check_snapshot(as_snapshot(path), FULL, abort=Abort(), foreign=True)
+    report = await checked(path, foreign=True)
     assert report.verdict is Verdict.UNCHECKED
     assert "of memory" in report.messages[0]
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 17
@@ -103,7 +101,7 @@ async def test_a_check_in_the_middle_of_one_function_ends_at_once(end: str, tmp_
     """Forgotten, stopped, or its service shut down: nothing of it goes on."""
     path = hostile_database(tmp_path / "slow.db", "an index", SLOW)
     abort = Abort()
-    checking = asyncio.create_task(check_snapshot(as_snapshot(path), FULL, abort=abort, foreign=True))
+    checking = asyncio.create_task(checked(path, abort=abort, foreign=True))
     await seen(examiners)
     await seen(lambda: is_deep_in(examiners()[0]))
     if end == "abort":
@@ -121,11 +119,8 @@ async def test_a_check_in_the_middle_of_one_function_ends_at_once(end: str, tmp_
 _PARENT = """
 import asyncio, sys
 from pathlib import Path
-from bot.models import CheckMethod
-from bot.services.concurrency.abort import Abort
-from bot.services.snapshot.check import check_snapshot
-from tests.world.snapshots import as_snapshot
-asyncio.run(check_snapshot(as_snapshot(Path(sys.argv[1])), CheckMethod.FULL, abort=Abort(), foreign=True))
+from tests.world.snapshots import checked
+asyncio.run(checked(Path(sys.argv[1]), foreign=True))
 """
 
 
@@ -135,7 +130,7 @@ async def test_the_process_of_a_check_ends_with_its_parent(tmp_path: Path) -> No
     path = hostile_database(tmp_path / "slow.db", "an index", SLOW)
     command = [sys.executable, "-c", _PARENT, str(path)]
     environment = {**os.environ, "BOT_TOKEN": "12345:not-for-everybody"}
-    with subprocess.Popen(command, cwd=Path(__file__).parent.parents[2], env=environment) as parent:
+    with subprocess.Popen(command, cwd=ROOT, env=environment) as parent:
         try:
             await seen(lambda: examiners(parent.pid))
             (child,) = examiners(parent.pid)
@@ -159,7 +154,7 @@ async def test_the_time_on_the_wall_ends_where_there_is_no_other(tmp_path: Path)
     """Windows counts no processor time for us."""
     path = hostile_database(tmp_path / "slow.db", "an index", SLOW)
     limits = replace(SHORT, processor_seconds=1000, seconds=1)
-    report = await check_snapshot(as_snapshot(path), FULL, abort=Abort(), limits=limits)
+    report = await checked(path, limits=limits)
     assert (report.verdict, report.messages) == (Verdict.UNCHECKED, ("its check was stopped after 1 s",))
 
 

@@ -27,7 +27,7 @@ from tests.world.snapshots import (
     run_sql,
     schema,
     snap,
-    sources,
+    snap_all,
     untouched,
     write_at,
 )
@@ -139,15 +139,13 @@ async def test_a_format_that_this_sqlite_can_not_read_is_named(home: Path, into:
 _FEW_FILES = """
 import asyncio, os, resource, sys
 from pathlib import Path
-from bot.models import Database
-from bot.services.concurrency.abort import Abort
-from bot.services.snapshot.snapshot import take_snapshots
-databases = [Database(path=Path(path), name=path) for path in sys.argv[2:]]
+from tests.world.snapshots import snap_all
+into, *paths = map(Path, sys.argv[1:])
 async def run():
     free = os.dup(0); os.close(free)
     for more in (*range(24), 60):
         resource.setrlimit(resource.RLIMIT_NOFILE, (free + more, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-        _, skipped = await take_snapshots(databases, Path(sys.argv[1]), busy_timeout=5.0, abort=Abort())
+        _, skipped = await snap_all(paths, into)
         assert {skip.reason.value for skip in skipped} <= {"failed"}, skipped
         print(len(skipped), *{skip.detail for skip in skipped})
 asyncio.run(run())
@@ -168,9 +166,9 @@ def test_a_process_without_files_to_open_says_nothing_of_the_data(home: Path, in
 
 async def test_a_disk_without_room_for_another_file_says_nothing_of_the_data(home: Path, tmp_path: Path) -> None:
     """What fits is copied, and the others are told that the disk of the copies is full."""
-    databases = sources(*(make_bank(home / f"{n}.db", ("wal", "delete")[n % 2], filler=1) for n in range(4)))
+    paths = [make_bank(home / f"{n}.db", ("wal", "delete")[n % 2], filler=1) for n in range(4)]
     with small_disk(tmp_path / "disk", 100, files=2) as disk:
-        taken, skipped = await take_snapshots(databases, disk.folder, busy_timeout=5.0, abort=Abort())
+        taken, skipped = await snap_all(paths, disk.folder)
         assert len(taken) == 2
         assert {skip.reason for skip in skipped} == {SkipReason.NO_SPACE}
         assert all("full" in skip.detail for skip in skipped)

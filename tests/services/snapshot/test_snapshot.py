@@ -17,11 +17,11 @@ import pytest
 
 from bot.clock import utc_now
 from bot.errors import AbortedError, SnapshotError
-from bot.models import SkipReason
+from bot.models import Database, SkipReason
 from bot.services.concurrency.abort import Abort
-from bot.services.snapshot.snapshot import SIDE_BY_SIDE, SpaceBudget, take_snapshots
+from bot.services.snapshot.snapshot import SIDE_BY_SIDE, SpaceBudget
 from tests.world.bank import TOTAL, let_go, make_bank
-from tests.world.snapshots import Holder, Write, ask, both_modes, files_in, in_process, posix, snap, sources, untouched
+from tests.world.snapshots import Holder, Write, ask, both_modes, files_in, in_process, posix, snap, snap_all, untouched
 
 
 @both_modes
@@ -148,13 +148,11 @@ async def test_a_cancellation_in_the_middle_leaves_nothing(home: Path, into: Pat
 _STORM = """
 import asyncio, random, sys
 from pathlib import Path
-from bot.models import Database
-from bot.services.concurrency.abort import Abort
-from bot.services.snapshot.snapshot import take_snapshots
-sources, into = [Database(path=Path(path), name=path) for path in sys.argv[2:]], Path(sys.argv[1])
+from tests.world.snapshots import snap_all
+into, *paths = map(Path, sys.argv[1:])
 async def storm(seed):
     chance = random.Random(seed)
-    run = asyncio.create_task(take_snapshots(sources, into, busy_timeout=5.0, abort=Abort()))
+    run = asyncio.create_task(snap_all(paths, into))
     for _ in range(chance.randrange(1, 6)):
         await asyncio.sleep(chance.random() * 0.01)
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
@@ -211,16 +209,15 @@ async def test_many_databases_are_taken_side_by_side(home: Path, into: Path) -> 
     """Every one has its own file; those that can't be taken are named with the reason; both keep the order."""
     paths = [make_bank(home / f"{n}.db", ("wal", "delete")[n % 2], filler=n) for n in range(SIDE_BY_SIDE + 2)]
     (home / "odd.db").write_text("no database")
-    databases = sources(home / "gone.db", *paths, home / "odd.db")
     reports: list[tuple[int, int]] = []
-    snapshots, skipped = await take_snapshots(
-        databases, into, busy_timeout=5.0, abort=Abort(), progress=lambda *report: reports.append(report)
+    snapshots, skipped = await snap_all(
+        [home / "gone.db", *paths, home / "odd.db"], into, progress=lambda *report: reports.append(report)
     )
-    assert [snapshot.database for snapshot in snapshots] == databases[1:-1]
+    assert [snapshot.database for snapshot in snapshots] == [Database(path=path, name=path.name) for path in paths]
     assert files_in(into) == sorted(snapshot.file for snapshot in snapshots)
     assert [(skip.database, skip.reason) for skip in skipped] == [
-        (databases[0], SkipReason.MISSING),
-        (databases[-1], SkipReason.NOT_A_DATABASE),
+        (Database(path=home / "gone.db", name="gone.db"), SkipReason.MISSING),
+        (Database(path=home / "odd.db", name="odd.db"), SkipReason.NOT_A_DATABASE),
     ]
     assert reports[-1] == (sum(s.bytes for s in snapshots),) * 2
 
@@ -236,21 +233,19 @@ async def test_a_busy_database_is_tried_again_at_the_end(home: Path, into: Path,
             let_go(process)
         return utc_now()
 
-    snapshots, skipped = await take_snapshots(
-        sources(locked, other), into, busy_timeout=0.3, abort=Abort(), clock=clock
-    )
+    snapshots, skipped = await snap_all([locked, other], into, busy_timeout=0.3, clock=clock)
     assert [snapshot.database.name for snapshot in snapshots] == ["locked.db", "other.db"]
     assert skipped == ()
 
 
 async def test_an_abort_takes_back_the_snapshots_that_are_done(home: Path, into: Path) -> None:
     """No file of an aborted run is left, be it whole or in part."""
-    databases = sources(*(make_bank(home / f"{n}.db", "delete", filler=10) for n in range(SIDE_BY_SIDE + 1)))
+    paths = [make_bank(home / f"{n}.db", "delete", filler=10) for n in range(SIDE_BY_SIDE + 1)]
     abort = Abort()
 
     def progress(done: int, total: int) -> None:
         abort.set()
 
     with pytest.raises(AbortedError):
-        await take_snapshots(databases, into, busy_timeout=5.0, abort=abort, progress=progress)
+        await snap_all(paths, into, abort=abort, progress=progress)
     assert files_in(into) == []

@@ -332,8 +332,8 @@ except SnapshotError as error:
 """
 
 
-def snap_as_nobody(path: Path, into: Path) -> str:
-    done = in_process(_AS_NOBODY, path, into)
+def snap_as_nobody(path: Path) -> str:
+    done = in_process(_AS_NOBODY, path, path.parent.parent / "copies")
     assert done.returncode == 0
     return done.stdout.strip()
 
@@ -347,30 +347,28 @@ def foreign(shared_folder: Path) -> Path:
 
 @as_nobody
 @pytest.mark.parametrize(("mode", "folder_mode"), [("wal", 0o755), ("delete", 0o755), ("wal", 0o777)])
-def test_another_users_idle_database_stays_as_it_is(
-    mode: str, folder_mode: int, foreign: Path, shared_folder: Path
-) -> None:
+def test_another_users_idle_database_stays_as_it_is(mode: str, folder_mode: int, foreign: Path) -> None:
     """A read-only folder is no hindrance; in a shared one nothing of ours is left, so its application can go on."""
     make_bank(foreign, mode, filler=10)
     foreign.parent.chmod(folder_mode)
     with untouched(foreign.parent):
-        assert snap_as_nobody(foreign, shared_folder / "copies") == "0"
+        assert snap_as_nobody(foreign) == "0"
 
 
 @as_nobody
-def test_a_read_only_folder_with_a_running_application(foreign: Path, shared_folder: Path, holder: Holder) -> None:
+def test_a_read_only_folder_with_a_running_application(foreign: Path, holder: Holder) -> None:
     """The application's own sidecars are used, without writing them; its newest row is there."""
     make_bank(foreign, "wal", filler=10)
     holder(foreign, "PRAGMA wal_autocheckpoint=0", "INSERT INTO log VALUES (1)")
-    assert snap_as_nobody(foreign, shared_folder / "copies") == "1"
+    assert snap_as_nobody(foreign) == "1"
 
 
 @as_nobody
-def test_a_database_that_changes_while_no_lock_can_be_taken_is_refused(foreign: Path, shared_folder: Path) -> None:
+def test_a_database_that_changes_while_no_lock_can_be_taken_is_refused(foreign: Path) -> None:
     """In a read-only folder a copy made beside a writer is never passed off as a snapshot."""
     make_bank(foreign, "wal", filler=10)
     with subprocess.Popen(
-        [sys.executable, "-c", _AS_NOBODY, str(foreign), str(shared_folder / "copies"), "ask"],
+        [sys.executable, "-c", _AS_NOBODY, str(foreign), str(foreign.parent.parent / "copies"), "ask"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -385,36 +383,34 @@ def test_a_database_that_changes_while_no_lock_can_be_taken_is_refused(foreign: 
             process.stdin.write("\n")
             process.stdin.flush()
     assert line.startswith("changed while read |")
-    assert files_in(shared_folder / "copies") == []
+    assert files_in(foreign.parent.parent / "copies") == []
     assert files_in(foreign.parent) == [foreign]
 
 
 @as_nobody
-def test_another_users_database_is_refused_where_our_files_would_lock_it_out(
-    foreign: Path, shared_folder: Path, holder: Holder
-) -> None:
+def test_another_users_database_is_refused_where_our_files_would_lock_it_out(foreign: Path, holder: Holder) -> None:
     """Where rows wait in a -wal whose -shm is gone, reading it would create one that its owner may not write."""
     make_bank(foreign, "wal", filler=10)
     foreign.parent.chmod(0o777)
     _write_and_crash(foreign, "INSERT INTO log VALUES (9)")
     Path(f"{foreign}-shm").unlink()
     with untouched(foreign.parent):
-        said = snap_as_nobody(foreign, shared_folder / "copies")
+        said = snap_as_nobody(foreign)
     assert said.startswith("foreign owner |")
     assert "chmod 664" in said
     foreign.chmod(0o666)  # now whatever is created takes this mode, and its owner may write it
-    assert snap_as_nobody(foreign, shared_folder / "copies").startswith("1 Reading it left bank.db-shm")
+    assert snap_as_nobody(foreign).startswith("1 Reading it left bank.db-shm")
 
 
 @as_nobody
-def test_a_source_that_may_not_be_read(foreign: Path, shared_folder: Path) -> None:
+def test_a_source_that_may_not_be_read(foreign: Path) -> None:
     """A file of mode 0600 and a file in a closed folder are a matter of permission."""
     make_bank(foreign, "delete", filler=10)
     foreign.chmod(0o600)
-    assert snap_as_nobody(foreign, shared_folder / "copies").startswith("no permission |")
+    assert snap_as_nobody(foreign).startswith("no permission |")
     foreign.chmod(0o644)
     foreign.parent.chmod(0o700)
-    assert snap_as_nobody(foreign, shared_folder / "copies").startswith("no permission |")
+    assert snap_as_nobody(foreign).startswith("no permission |")
 
 
 async def test_other_connections_of_this_process_keep_their_locks(home: Path, into: Path) -> None:
