@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from bot.app.service import Service
+from bot.config.settings import Settings
 from bot.models import SkipReason, Trigger
 from tests.world import faults
 from tests.world.clock import HeldClock, until
 from tests.world.databases import change, make_database
 from tests.world.endpoint import Endpoint
+from tests.world.phones import Person
 from tests.world.service import settings_for
 from tests.world.stand_in import StandIn
 
@@ -26,9 +28,14 @@ def open_is(service: Service, *keys: str) -> Callable[[], Awaitable[bool]]:
     return holds
 
 
-async def test_it_is_right_and_remind_me_later(standin: StandIn, tmp_path: Path) -> None:
+def watched(endpoint: Endpoint) -> str:
+    """The address that the watchdog gave for its check."""
+    return f"http://127.0.0.1:{endpoint.port}/uuid"
+
+
+async def test_it_is_right_and_remind_me_later(standin: StandIn, ann: Person, tmp_path: Path) -> None:
     """The buttons under an alarm do what they say, for everybody or for one; a second press says that it is over."""
-    ann, ben = standin.add_user(11, "Ann"), standin.add_user(12, "Ben")
+    ben = standin.add_user(12, "Ben")
     users = make_database(tmp_path / "users.db", 500)
     settings = settings_for(tmp_path, standin, users, SCHEDULE=NEVER, ADMIN_IDS="11,12")
     async with Service.started(settings) as service:
@@ -54,9 +61,8 @@ async def test_it_is_right_and_remind_me_later(standin: StandIn, tmp_path: Path)
         assert "users.db has shrunk" in alarm_id
 
 
-async def test_what_disappeared_is_missed_until_it_is_right(standin: StandIn, tmp_path: Path) -> None:
+async def test_what_disappeared_is_missed_until_it_is_right(standin: StandIn, ann: Person, tmp_path: Path) -> None:
     """Deleted from under a pattern: incomplete backups and an alarm, which a press ends, over a restart too."""
-    ann = standin.add_user(11, "Ann")
     users, _ = make_database(tmp_path / "live" / "users.db"), make_database(tmp_path / "live" / "notes.db")
     settings = settings_for(tmp_path, standin, tmp_path / "live" / "*.db", SCHEDULE=NEVER)
     async with Service.started(settings) as service:
@@ -82,46 +88,38 @@ async def test_what_disappeared_is_missed_until_it_is_right(standin: StandIn, tm
         await until(open_is(service, "gone:users.db"))
 
 
-async def test_a_press_after_the_end_says_so(standin: StandIn, tmp_path: Path) -> None:
+async def test_a_press_after_the_end_says_so(service: Service, standin: StandIn, ann: Person) -> None:
     """Two admins press at once, or somebody presses what their phone still shows."""
-    ann = standin.add_user(11, "Ann")
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), SCHEDULE=NEVER)
-    async with Service.started(settings) as service:
-        await service.courier.alarms.raise_("shrunken:users.db", "users 500 → 7.", title="users.db has shrunk")
-        alarm = await ann.wait_for(lambda m: "users.db has shrunk" in m.text, since=0)
-        gate = standin.hold("editMessageText")
-        await service.courier.alarms.clear("shrunken:users.db", "The rows are back.")
-        answer = await (await ann.press("It is right", message=alarm)).answered()
-        assert "over already" in answer.text
-        answer = await (await ann.press("Not for 24 h", message=alarm)).answered()
-        assert "over already" in answer.text
-        gate.open()
+    await service.courier.alarms.raise_("shrunken:users.db", "users 500 → 7.", title="users.db has shrunk")
+    alarm = await ann.wait_for(lambda m: "users.db has shrunk" in m.text, since=0)
+    gate = standin.hold("editMessageText")
+    await service.courier.alarms.clear("shrunken:users.db", "The rows are back.")
+    answer = await (await ann.press("It is right", message=alarm)).answered()
+    assert "over already" in answer.text
+    answer = await (await ann.press("Not for 24 h", message=alarm)).answered()
+    assert "over already" in answer.text
+    gate.open()
 
 
-async def test_open_alarms_stand_first_in_status_and_health(standin: StandIn, tmp_path: Path) -> None:
+async def test_open_alarms_stand_first_in_status_and_health(service: Service, ann: Person) -> None:
     """Whoever opens a screen sees at once that something is wrong."""
-    ann = standin.add_user(11, "Ann")
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), SCHEDULE=NEVER)
-    async with Service.started(settings) as service:
-        await service.courier.alarms.raise_("test", "7 MB are free.", title="Room runs out")
-        await ann.send("/status")
-        screen = await ann.wait_for(lambda m: "Databases" in m.text)
-        assert screen.text.splitlines()[1:3] == ["1 open alarm", "🚨 Room runs out (just now): 7 MB are free."]
-        await ann.send("/admin")
-        menu = await ann.wait_for(lambda m: bool(m.buttons) and "Admin menu" in m.text)
-        await ann.press("Database Backup", message=menu)
-        menu = await ann.wait_for(lambda m: "Manual Backup" in " ".join(m.button_texts))
-        assert "1 open alarm: see Backup Status" in menu.text
-        await ann.press("System Health", message=menu)
-        await ann.wait_for(lambda m: "Something is wrong" in m.text and "🚨 Room runs out" in m.text)
+    await service.courier.alarms.raise_("test", "7 MB are free.", title="Room runs out")
+    await ann.send("/status")
+    screen = await ann.wait_for(lambda m: "Databases" in m.text)
+    assert screen.text.splitlines()[1:3] == ["1 open alarm", "🚨 Room runs out (just now): 7 MB are free."]
+    await ann.send("/admin")
+    menu = await ann.wait_for(lambda m: bool(m.buttons) and "Admin menu" in m.text)
+    await ann.press("Database Backup", message=menu)
+    menu = await ann.wait_for(lambda m: "Manual Backup" in " ".join(m.button_texts))
+    assert "1 open alarm: see Backup Status" in menu.text
+    await ann.press("System Health", message=menu)
+    await ann.wait_for(lambda m: "Something is wrong" in m.text and "🚨 Room runs out" in m.text)
 
 
-async def test_a_wrong_clock_is_noticed_by_telegrams_own(standin: StandIn, tmp_path: Path) -> None:
+async def test_a_wrong_clock_is_noticed_by_telegrams_own(standin: StandIn, idle: Settings, ann: Person) -> None:
     """Answers dated ten minutes ahead begin an alarm, and right ones end it."""
-    ann = standin.add_user(11, "Ann")
     standin.date_ahead = 600
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), SCHEDULE=NEVER)
-    async with Service.started(settings) as service:
+    async with Service.started(idle) as service:
         for _ in range(3):
             await service.parts.bot.get_me()
         message = await ann.wait_for(lambda m: "The clock is wrong" in m.text, since=0)
@@ -132,15 +130,12 @@ async def test_a_wrong_clock_is_noticed_by_telegrams_own(standin: StandIn, tmp_p
 
 
 async def test_a_second_poller_is_an_alarm_and_one_leftover_answer_is_not(
-    standin: StandIn,
-    tmp_path: Path,
+    standin: StandIn, idle: Settings, ann: Person
 ) -> None:
     """409 again and again, and the admins are told; a single one is left over from a process that was killed."""
-    ann = standin.add_user(11, "Ann")
     text = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), SCHEDULE=NEVER)
     rule = standin.inject(faults.refused(409, text), "getUpdates", times=1)
-    async with Service.started(settings) as service:
+    async with Service.started(idle) as service:
         await rule.struck(1)
         await service.courier.alarm_loop.deliver()
         assert await service.courier.alarms.open_alarms() == ()
@@ -150,73 +145,66 @@ async def test_a_second_poller_is_an_alarm_and_one_leftover_answer_is_not(
         await ann.wait_for(lambda m: "Another process uses this bot" in m.text, within=20)
 
 
-async def test_the_watchdog_hears_of_planned_runs_alone(standin: StandIn, tmp_path: Path) -> None:
+async def test_the_watchdog_hears_of_planned_runs_alone(
+    standin: StandIn, ann: Person, endpoint: Endpoint, tmp_path: Path
+) -> None:
     """A manual backup is not told; the run on the hour is: start, and success once Telegram confirmed it."""
-    ann = standin.add_user(11, "Ann")
-    async with Endpoint() as dog:
-        url = f"http://127.0.0.1:{dog.port}/uuid"
-        settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), HEARTBEAT_URL=url)
-        async with Service.started(settings, clock=(clock := HeldClock(0.5))) as service:
-            await service.courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="a test")
-            assert dog.asked == []
-            gate = standin.hold("sendDocument")
-            clock.release()
-            await gate.reached(within=20)
-            await dog.until(1)
-            assert [asked.path for asked in dog.asked] == ["/uuid/start"]
-            gate.open()
-            await dog.until(2)
-        assert [asked.path for asked in dog.asked] == ["/uuid/start", "/uuid"]
-        assert len([message for message in ann.messages if message.document]) >= 2
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), HEARTBEAT_URL=watched(endpoint))
+    async with Service.started(settings, clock=(clock := HeldClock(0.5))) as service:
+        await service.courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="a test")
+        assert endpoint.asked == []
+        gate = standin.hold("sendDocument")
+        clock.release()
+        await gate.reached(within=20)
+        await endpoint.until(1)
+        assert [asked.path for asked in endpoint.asked] == ["/uuid/start"]
+        gate.open()
+        await endpoint.until(2)
+    assert [asked.path for asked in endpoint.asked] == ["/uuid/start", "/uuid"]
+    assert len([message for message in ann.messages if message.document]) >= 2
 
 
-async def test_a_success_that_telegram_confirms_late_is_told_late(standin: StandIn, tmp_path: Path) -> None:
+async def test_a_success_that_telegram_confirms_late_is_told_late(
+    standin: StandIn, ann: Person, endpoint: Endpoint, tmp_path: Path
+) -> None:
     """While Telegram is down the backup is stored and nothing is pinged; once it is delivered, success."""
-    standin.add_user(11, "Ann")
-    async with Endpoint() as dog:
-        url = f"http://127.0.0.1:{dog.port}/uuid"
-        settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), HEARTBEAT_URL=url)
-        rule = standin.inject(faults.server_error(502, html=True), "sendDocument", times=4)
-        async with Service.started(settings, clock=(clock := HeldClock(0.3))):
-            clock.release()
-            await rule.struck(3, within=20)
-            assert [asked.path for asked in dog.asked] == ["/uuid/start"]
-            await dog.until(2, within=20)
-        assert [asked.path for asked in dog.asked] == ["/uuid/start", "/uuid"]
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), HEARTBEAT_URL=watched(endpoint))
+    rule = standin.inject(faults.server_error(502, html=True), "sendDocument", times=4)
+    async with Service.started(settings, clock=(clock := HeldClock(0.3))):
+        clock.release()
+        await rule.struck(3, within=20)
+        assert [asked.path for asked in endpoint.asked] == ["/uuid/start"]
+        await endpoint.until(2, within=20)
+    assert [asked.path for asked in endpoint.asked] == ["/uuid/start", "/uuid"]
 
 
 @pytest.mark.parametrize("dead", [True, False])
 async def test_a_dead_watchdog_delays_no_backup_and_no_end(
-    standin: StandIn,
-    tmp_path: Path,
-    dead: bool,
+    standin: StandIn, ann: Person, endpoint: Endpoint, tmp_path: Path, dead: bool
 ) -> None:
     """Nobody at the address, or somebody who never answers: the backup arrives, and the service ends in time."""
-    ann = standin.add_user(11, "Ann")
-    async with Endpoint() as dog:
-        dog.hold.clear()
-        url = f"http://127.0.0.1:{1 if dead else dog.port}/uuid"
-        settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), HEARTBEAT_URL=url)
-        async with asyncio.timeout(60) as deadline:
-            async with Service.started(settings, clock=(clock := HeldClock(0.3))):
-                clock.release()
-                await ann.wait_for(lambda m: m.document is not None, since=0, within=20)
-                deadline.reschedule(asyncio.get_running_loop().time() + 10)
-
-
-async def test_a_failed_run_tells_the_watchdog_why(standin: StandIn, tmp_path: Path) -> None:
-    """`/fail` carries the sentence that the admins read."""
-    ann = standin.add_user(11, "Ann")
-    async with Endpoint() as dog:
-        url = f"http://127.0.0.1:{dog.port}/uuid"
-        settings = settings_for(tmp_path, standin, tmp_path / "none.db", HEARTBEAT_URL=url)
-        async with Service.started(settings, clock=(clock := HeldClock(0.3))) as service:
+    endpoint.hold.clear()
+    url = f"http://127.0.0.1:{1 if dead else endpoint.port}/uuid"
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), HEARTBEAT_URL=url)
+    async with asyncio.timeout(60) as deadline:
+        async with Service.started(settings, clock=(clock := HeldClock(0.3))):
             clock.release()
-            await dog.until(2, within=20)
-            await until(open_is(service, "run"))
-            await ann.wait_for(lambda m: "Backup failed" in m.text, since=0)
-        assert dog.asked[1].path == "/uuid/fail"
-        assert "none.db" in dog.asked[1].body
+            await ann.wait_for(lambda m: m.document is not None, since=0, within=20)
+            deadline.reschedule(asyncio.get_running_loop().time() + 10)
+
+
+async def test_a_failed_run_tells_the_watchdog_why(
+    standin: StandIn, ann: Person, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    """`/fail` carries the sentence that the admins read."""
+    settings = settings_for(tmp_path, standin, tmp_path / "none.db", HEARTBEAT_URL=watched(endpoint))
+    async with Service.started(settings, clock=(clock := HeldClock(0.3))) as service:
+        clock.release()
+        await endpoint.until(2, within=20)
+        await until(open_is(service, "run"))
+        await ann.wait_for(lambda m: "Backup failed" in m.text, since=0)
+    assert endpoint.asked[1].path == "/uuid/fail"
+    assert "none.db" in endpoint.asked[1].body
 
 
 async def test_files_of_a_local_server_that_are_not_mounted_here(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from bot.app.polling import CONFLICT, DRAIN_SECONDS, REFUSED
 from bot.app.service import DRAIN_DELIVERIES, Service, open_courier
+from bot.config.settings import Settings
 from bot.errors import InstanceError, TelegramError
 from bot.journal.writer import setup_journal
 from bot.models import BackupState, DeliveryState, ServiceState, Trigger
@@ -19,6 +20,7 @@ from bot.services.telegram.destination import ANSWER_SECONDS
 from tests.world import faults
 from tests.world.clock import HeldClock, until
 from tests.world.databases import make_database
+from tests.world.phones import Person
 from tests.world.service import settings_for
 from tests.world.shell import ROOT
 from tests.world.stand_in import StandIn
@@ -27,10 +29,14 @@ HANGS = 45.0
 """Seconds after which a service that is to end waits for something that never comes."""
 
 
-async def test_on_the_hour_a_proven_backup_reaches_the_admin(standin: StandIn, tmp_path: Path) -> None:
+@pytest.fixture
+def settings(standin: StandIn, ann: Person, tmp_path: Path) -> Settings:
+    """Those of a service that backs up one database every hour."""
+    return settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
+
+
+async def test_on_the_hour_a_proven_backup_reaches_the_admin(settings: Settings, ann: Person) -> None:
     """The scheduled run happens on the hour, and its archive arrives silently."""
-    ann = standin.add_user(11)
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
     async with Service.started(settings, clock=(clock := HeldClock(0.5))) as service:
         clock.release()
         message = await ann.wait_for(lambda m: m.document is not None, since=0)
@@ -46,26 +52,22 @@ async def _has(service: Service, state: BackupState) -> bool:
     return any(backup.state is state for backup in await service.courier.catalogue.backups.select())
 
 
-async def test_a_missed_run_is_caught_up_once(standin: StandIn, tmp_path: Path) -> None:
+async def test_a_missed_run_is_caught_up_once(idle: Settings, ann: Person) -> None:
     """A service that was down at the hour backs up at its start, and not again at the next start."""
-    ann = standin.add_user(11)
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), SCHEDULE="0 0 1 1 *")
     started = datetime(2026, 12, 31, 12, tzinfo=UTC)
-    async with Service.started(settings, clock=lambda: started):
+    async with Service.started(idle, clock=lambda: started):
         pass
     later = datetime(2027, 1, 3, 12, tzinfo=UTC)
-    async with Service.started(settings, clock=lambda: later) as service:
+    async with Service.started(idle, clock=lambda: later) as service:
         await ann.wait_for(lambda m: m.document is not None, since=0)
         await until(lambda: _has(service, BackupState.DELIVERED))
-    async with Service.started(settings, clock=lambda: later) as service:
+    async with Service.started(idle, clock=lambda: later) as service:
         assert [b.trigger for b in await service.courier.catalogue.backups.select()] == [Trigger.CATCH_UP]
         assert service.courier.runs.running is None
 
 
-async def test_a_paused_service_runs_nothing_and_makes_up_for_it(standin: StandIn, tmp_path: Path) -> None:
+async def test_a_paused_service_runs_nothing_and_makes_up_for_it(settings: Settings) -> None:
     """Paused means stopped in the status and no run on the hour, over a restart too; resumed, one run makes up."""
-    standin.add_user(11)
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
     async with Service.started(settings, clock=(clock := HeldClock(3000))) as service:
         clock.release()
         await service.courier.timetable.pause(actor="Ann")
@@ -80,19 +82,16 @@ async def test_a_paused_service_runs_nothing_and_makes_up_for_it(standin: StandI
         assert backup.trigger is Trigger.CATCH_UP
 
 
-async def test_a_second_service_is_told_and_ends(standin: StandIn, tmp_path: Path) -> None:
+async def test_a_second_service_is_told_and_ends(settings: Settings) -> None:
     """One BACKUP_DIR is served by one service."""
-    standin.add_user(11)
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
     async with Service.started(settings):
         with pytest.raises(InstanceError, match=str(os.getpid())):
             async with Service.started(settings):
                 pass
 
 
-async def test_a_token_that_was_never_good_stops_the_start(standin: StandIn, tmp_path: Path) -> None:
+async def test_a_token_that_was_never_good_stops_the_start(settings: Settings, standin: StandIn) -> None:
     """401 to what Telegram never accepted means that waiting can't help, however often it is tried."""
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
     standin.revoke_token(settings.bot_token.get_secret_value())
     for _ in range(2):
         async with Service.started(settings) as service:
@@ -100,10 +99,8 @@ async def test_a_token_that_was_never_good_stops_the_start(standin: StandIn, tmp
                 await asyncio.wait_for(service.ended(), 10)
 
 
-async def test_a_token_refused_for_a_while_ends_nothing(standin: StandIn, tmp_path: Path) -> None:
+async def test_a_token_refused_for_a_while_ends_nothing(settings: Settings, standin: StandIn, ann: Person) -> None:
     """Backups go on, here and after a restart, an alarm stands; when the token is accepted again, all is delivered."""
-    ann = standin.add_user(11)
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
     token = settings.bot_token.get_secret_value()
     async with Service.started(settings, clock=(clock := HeldClock(3000))) as service:
         await until(lambda: service.courier.catalogue.bot.token_was_good(token))
@@ -132,10 +129,8 @@ async def _not_alarmed(service: Service, key: str) -> bool:
     return not await _alarmed(service, key)
 
 
-async def test_two_pollers_are_named(standin: StandIn, tmp_path: Path) -> None:
+async def test_two_pollers_are_named(settings: Settings, standin: StandIn) -> None:
     """409 is said plainly in the status, and polling goes on."""
-    standin.add_user(11)
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
     text = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
     rule = standin.inject(faults.refused(409, text), "getUpdates", times=2)
     async with Service.started(settings) as service:
@@ -147,10 +142,8 @@ async def _warns(service: Service, sentence: str) -> bool:
     return sentence in (await service.courier.manager.status()).warnings
 
 
-async def test_backups_go_on_while_telegram_is_down(standin: StandIn, tmp_path: Path) -> None:
+async def test_backups_go_on_while_telegram_is_down(settings: Settings, standin: StandIn, ann: Person) -> None:
     """A Telegram that fails at every call stops no backup; it is delivered when Telegram is back."""
-    ann = standin.add_user(11)
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
     standin.inject(faults.server_error(502, html=True), times=None)
     async with Service.started(settings, clock=(clock := HeldClock(0.3))) as service:
         clock.release()
@@ -161,10 +154,10 @@ async def test_backups_go_on_while_telegram_is_down(standin: StandIn, tmp_path: 
         await until(lambda: _has(service, BackupState.DELIVERED))
 
 
-async def test_a_stop_in_mid_delivery_leaves_it_owed_and_ends_in_time(standin: StandIn, tmp_path: Path) -> None:
+async def test_a_stop_in_mid_delivery_leaves_it_owed_and_ends_in_time(
+    settings: Settings, standin: StandIn, ann: Person
+) -> None:
     """A Telegram that never answers holds up no shutdown past ten seconds; the next start delivers."""
-    ann = standin.add_user(11)
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
     gate = standin.hold("sendDocument")
     async with asyncio.timeout(60) as deadline:
         async with Service.started(settings, clock=(clock := HeldClock(0.3))):
@@ -180,21 +173,17 @@ async def test_a_stop_in_mid_delivery_leaves_it_owed_and_ends_in_time(standin: S
     assert backup.trigger is Trigger.SCHEDULE
 
 
-async def test_another_process_backs_up_and_the_service_delivers(standin: StandIn, tmp_path: Path) -> None:
+async def test_another_process_backs_up_and_the_service_delivers(service: Service, idle: Settings, ann: Person) -> None:
     """What the command line made while the service runs is sent by the service."""
-    ann = standin.add_user(11)
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), SCHEDULE="0 0 1 1 *")
-    async with Service.started(settings) as service:
-        async with open_courier(settings, deliver=False) as other:
-            made = await other.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
-        assert [delivery.state for delivery in made.deliveries] == [DeliveryState.PENDING]
-        await service.look_for_news()
-        await ann.wait_for(lambda m: m.document is not None, since=0)
+    async with open_courier(idle, deliver=False) as other:
+        made = await other.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+    assert [delivery.state for delivery in made.deliveries] == [DeliveryState.PENDING]
+    await service.look_for_news()
+    await ann.wait_for(lambda m: m.document is not None, since=0)
 
 
-async def test_the_token_is_in_no_log(standin: StandIn, tmp_path: Path) -> None:
+async def test_the_token_is_in_no_log(standin: StandIn, ann: Person, tmp_path: Path) -> None:
     """Neither the log files nor the catalogue hold the token, whatever went wrong."""
-    standin.add_user(11)
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), LOG_LEVEL="DEBUG")
     log = setup_journal(settings.log_dir, "DEBUG", console=False)
     try:
@@ -223,10 +212,10 @@ async def running(standin: StandIn, folder: Path) -> asyncio.subprocess.Process:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM on Windows")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_the_command_cleanly(standin: StandIn, tmp_path: Path, number: int) -> None:
+async def test_a_signal_ends_the_command_cleanly(
+    settings: Settings, standin: StandIn, tmp_path: Path, number: int
+) -> None:
     """`sqlite-courier run` ends with 0 on SIGTERM and Ctrl-C, and leaves the sign that it was stopped."""
-    standin.add_user(11)
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"))
     child = await running(standin, tmp_path)
     child.send_signal(number)
     async with asyncio.timeout(10):
@@ -239,7 +228,9 @@ async def test_a_signal_ends_the_command_cleanly(standin: StandIn, tmp_path: Pat
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM on Windows")
-async def test_a_hanging_upload_does_not_hold_up_the_end(standin: StandIn, tmp_path: Path) -> None:
+async def test_a_hanging_upload_does_not_hold_up_the_end(
+    idle: Settings, standin: StandIn, ann: Person, tmp_path: Path
+) -> None:
     """Whatever hangs is given up, and no time-out waited for: an upload nobody answers, a screen that can't be drawn.
 
     The seconds of all steps together keep the promise of 8; the watchdog here leaves a slow machine its time, and is
@@ -247,8 +238,6 @@ async def test_a_hanging_upload_does_not_hold_up_the_end(standin: StandIn, tmp_p
     """
     assert DRAIN_SECONDS + DRAIN_DELIVERIES + ENDS_WITHIN < 8
     assert HANGS < ANSWER_SECONDS
-    ann = standin.add_user(11)
-    settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), SCHEDULE="0 0 1 1 *")
     uploads = standin.hold("sendDocument")
     child = await running(standin, tmp_path)
     await ann.send("/backup")

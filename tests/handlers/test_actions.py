@@ -12,17 +12,17 @@ from contextlib import closing
 from pathlib import Path
 
 from bot.app.service import Service, open_courier
+from bot.config.settings import Settings
 from bot.models import BackupState, Progress, Stage, Trigger
 from bot.services.files.locks import RunLock
 from tests.world import faults
 from tests.world.catalogue import run_sql
 from tests.world.clock import until
 from tests.world.databases import make_database
+from tests.world.phones import Person
 from tests.world.service import opened, pressed, settings_for
 from tests.world.shell import ROOT
 from tests.world.stand_in import StandIn
-
-YEARLY = {"SCHEDULE": "0 0 1 1 *", "DRILL_SCHEDULE": "off"}
 
 
 def courier(folder: Path, *command: str) -> str:
@@ -33,35 +33,31 @@ def courier(folder: Path, *command: str) -> str:
     ).stdout  # fmt: skip
 
 
-async def test_a_note_is_typed_shown_escaped_and_removed(standin: StandIn, tmp_path: Path) -> None:
+async def test_a_note_is_typed_shown_escaped_and_removed(service: Service, ann: Person, tmp_path: Path) -> None:
     """A note with markup, lines and too much of it is one bounded line, in the chat and in `list`."""
-    ann = standin.add_user(11, "Ann")
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), **YEARLY)
-    async with Service.started(settings) as service:
-        made = await service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
-        history = await opened(ann, "Database Backup", "History")
-        details = await pressed(ann, history.button_texts[0], history)
-        await pressed(ann, "Note", details)
-        sent = await ann.send("before <b>the</b>\nmigration\x1b[31m " + "x" * 400)
-        shown = await ann.wait_for(lambda m: m.id > sent.id and "before <b>the</b> migration" in m.text, since=0)
-        note = (await service.courier.catalogue.backups.get(made.backup.id)).note
-        assert len(note) == 200
-        assert note.isprintable()
-        assert "📝" in (await opened(ann, "Database Backup", "History")).button_texts[0]
-        listed = await asyncio.to_thread(courier, tmp_path, "list")
-        assert "before <b>the</b> migration" in " ".join(listed.split())
-        asked = await pressed(ann, "Note", shown)
-        removed = await pressed(ann, "Remove the note", asked)
-        assert "migration" not in removed.text
-        await ann.send("not a note")
-        await ann.wait_for(lambda m: "I don't know what to do with this" in m.text, since=0)
-        assert (await service.courier.catalogue.backups.get(made.backup.id)).note == ""
+    made = await service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+    history = await opened(ann, "Database Backup", "History")
+    details = await pressed(ann, history.button_texts[0], history)
+    await pressed(ann, "Note", details)
+    sent = await ann.send("before <b>the</b>\nmigration\x1b[31m " + "x" * 400)
+    shown = await ann.wait_for(lambda m: m.id > sent.id and "before <b>the</b> migration" in m.text, since=0)
+    note = (await service.courier.catalogue.backups.get(made.backup.id)).note
+    assert len(note) == 200
+    assert note.isprintable()
+    assert "📝" in (await opened(ann, "Database Backup", "History")).button_texts[0]
+    listed = await asyncio.to_thread(courier, tmp_path, "list")
+    assert "before <b>the</b> migration" in " ".join(listed.split())
+    asked = await pressed(ann, "Note", shown)
+    removed = await pressed(ann, "Remove the note", asked)
+    assert "migration" not in removed.text
+    await ann.send("not a note")
+    await ann.wait_for(lambda m: "I don't know what to do with this" in m.text, since=0)
+    assert (await service.courier.catalogue.backups.get(made.backup.id)).note == ""
 
 
-async def test_a_failed_drill_keeps_what_a_person_noted(standin: StandIn, tmp_path: Path) -> None:
+async def test_a_failed_drill_keeps_what_a_person_noted(idle: Settings) -> None:
     """What the drill has to say comes after the person's words, once."""
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), **YEARLY)
-    async with open_courier(settings, deliver=False) as courier:
+    async with open_courier(idle, deliver=False) as courier:
         backup = (await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
         await courier.housekeeping.note(backup.id, "before the migration", actor="Ann (11)")
         (courier.store.folder / backup.archive_name).write_bytes(b"no archive")
@@ -73,13 +69,12 @@ async def test_a_failed_drill_keeps_what_a_person_noted(standin: StandIn, tmp_pa
         assert note.count("⚠️") == 1
 
 
-async def test_every_action_is_on_record_and_shown(standin: StandIn, tmp_path: Path) -> None:
+async def test_every_action_is_on_record_and_shown(standin: StandIn, idle: Settings) -> None:
     """Who, what and when of each press that does something, newest first, in Detailed Logs."""
     ann = standin.add_user(11, "Ann <b>")
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), **YEARLY)
-    settings.log_dir.mkdir()
-    (settings.log_dir / "backup_system.log").write_text("a line\n")
-    async with Service.started(settings) as service:
+    idle.log_dir.mkdir()
+    (idle.log_dir / "backup_system.log").write_text("a line\n")
+    async with Service.started(idle) as service:
         for number in (1, 2):
             await opened(ann, "Database Backup", "Manual Backup")
             await until(lambda number=number: _made(service, number))  # type: ignore[misc]
@@ -116,60 +111,54 @@ async def _recorded(service: Service, action: str) -> bool:
     return action in {entry.action for entry in await service.courier.catalogue.service.audits()}
 
 
-async def test_a_test_restore_by_a_press(standin: StandIn, tmp_path: Path) -> None:
+async def test_a_test_restore_by_a_press(service: Service, standin: StandIn, ann: Person) -> None:
     """The result is drawn; one that can't be made says so there, and in System Health until one was made."""
-    ann = standin.add_user(11, "Ann")
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), **YEARLY)
-    async with Service.started(settings) as service:
-        service.courier.drills.patience = 0
-        health = await opened(ann, "Database Backup", "System Health")
-        health = await ann.wait_for(lambda m: m.id == health.id and "DRILL_SCHEDULE is off" in m.text, since=0)
-        await ann.press("Test-restore now", message=health)
-        await ann.wait_for(lambda m: m.id == health.id and "no backup to test-restore" in m.text, since=0)
-        await service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
-        rule = standin.inject(faults.server_error(502), "getFile", times=None)
-        health = await opened(ann, "Database Backup", "System Health")
-        health = await ann.wait_for(lambda m: m.id == health.id and "All is well" in m.text, since=0)
-        await ann.press("Test-restore now", message=health)
-        failed = await ann.wait_for(lambda m: m.id == health.id and "⚠️" in m.text, since=0)
-        assert rule is not None
-        health = await pressed(ann, "System Health", failed)
-        health = await ann.wait_for(lambda m: m.id == health.id and "could not be made" in m.text, since=0)
-        standin.clear_faults()
-        await ann.press("Test-restore now", message=health)
-        proven = await ann.wait_for(lambda m: m.id == health.id and "Test-restore succeeded" in m.text, since=0)
-        assert "from Telegram" in proven.text
-        assert service.courier.drills.trouble == ""
+    service.courier.drills.patience = 0
+    health = await opened(ann, "Database Backup", "System Health")
+    health = await ann.wait_for(lambda m: m.id == health.id and "DRILL_SCHEDULE is off" in m.text, since=0)
+    await ann.press("Test-restore now", message=health)
+    await ann.wait_for(lambda m: m.id == health.id and "no backup to test-restore" in m.text, since=0)
+    await service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+    rule = standin.inject(faults.server_error(502), "getFile", times=None)
+    health = await opened(ann, "Database Backup", "System Health")
+    health = await ann.wait_for(lambda m: m.id == health.id and "All is well" in m.text, since=0)
+    await ann.press("Test-restore now", message=health)
+    failed = await ann.wait_for(lambda m: m.id == health.id and "⚠️" in m.text, since=0)
+    assert rule is not None
+    health = await pressed(ann, "System Health", failed)
+    health = await ann.wait_for(lambda m: m.id == health.id and "could not be made" in m.text, since=0)
+    standin.clear_faults()
+    await ann.press("Test-restore now", message=health)
+    proven = await ann.wait_for(lambda m: m.id == health.id and "Test-restore succeeded" in m.text, since=0)
+    assert "from Telegram" in proven.text
+    assert service.courier.drills.trouble == ""
 
 
-async def test_a_run_of_another_process_is_followed(standin: StandIn, tmp_path: Path) -> None:
+async def test_a_run_of_another_process_is_followed(service: Service, idle: Settings, ann: Person) -> None:
     """Manual Backup joins the run that another process makes, stage by stage, and shows what it came to."""
-    ann = standin.add_user(11, "Ann")
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), **YEARLY)
-    async with Service.started(settings) as service:
-        async with open_courier(settings, deliver=False) as other:
-            gate, reached = asyncio.Event(), asyncio.Event()
-            runs = other.runs
-            plan = runs._plan_archive
+    async with open_courier(idle, deliver=False) as other:
+        gate, reached = asyncio.Event(), asyncio.Event()
+        runs = other.runs
+        plan = runs._plan_archive
 
-            async def slow(run):  # type: ignore[no-untyped-def]
-                runs._report(run, Progress(stage=Stage.CHECK))
-                reached.set()
-                await gate.wait()
-                return await plan(run)
+        async def slow(run):  # type: ignore[no-untyped-def]
+            runs._report(run, Progress(stage=Stage.CHECK))
+            reached.set()
+            await gate.wait()
+            return await plan(run)
 
-            runs._plan_archive = slow  # type: ignore[method-assign]
-            work = asyncio.create_task(other.runs.back_up(trigger=Trigger.COMMAND, requested_by="the command line"))
-            await reached.wait()
-            await opened(ann, "Database Backup")
-            await ann.press("Manual Backup")
-            live = await ann.wait_for(lambda m: "It runs in another process." in m.text, since=0)
-            assert "asked for by the command line" in live.text.lower()
-            gate.set()
-            await work
-        await ann.wait_for(lambda m: m.id == live.id and "Backup " in m.text and "compared" in m.text, since=0)
-        assert len(await service.courier.catalogue.backups.select()) == 1
-        assert not await RunLock(service.courier.store.folder).holder()
+        runs._plan_archive = slow  # type: ignore[method-assign]
+        work = asyncio.create_task(other.runs.back_up(trigger=Trigger.COMMAND, requested_by="the command line"))
+        await reached.wait()
+        await opened(ann, "Database Backup")
+        await ann.press("Manual Backup")
+        live = await ann.wait_for(lambda m: "It runs in another process." in m.text, since=0)
+        assert "asked for by the command line" in live.text.lower()
+        gate.set()
+        await work
+    await ann.wait_for(lambda m: m.id == live.id and "Backup " in m.text and "compared" in m.text, since=0)
+    assert len(await service.courier.catalogue.backups.select()) == 1
+    assert not await RunLock(service.courier.store.folder).holder()
 
 
 async def test_the_config_command_shows_what_was_chosen_in_chat(standin: StandIn, tmp_path: Path) -> None:
@@ -188,11 +177,12 @@ async def test_the_config_command_shows_what_was_chosen_in_chat(standin: StandIn
     assert "overridden" not in await asyncio.to_thread(courier, tmp_path, "config")
 
 
-async def test_keep_rules_are_explained_in_the_list_and_the_history(standin: StandIn, tmp_path: Path) -> None:
+async def test_keep_rules_are_explained_in_the_list_and_the_history(
+    standin: StandIn, ann: Person, tmp_path: Path
+) -> None:
     """With a rule, `list` says why each archive stays, and its backup bears a mark in the history."""
-    ann = standin.add_user(11, "Ann")
-    source = make_database(tmp_path / "live.db")
-    settings = settings_for(tmp_path, standin, source, KEEP_MONTHLY="2", MAX_BACKUP_COUNT="1", **YEARLY)
+    more = {"KEEP_MONTHLY": "2", "MAX_BACKUP_COUNT": "1", "SCHEDULE": "0 0 1 1 *", "DRILL_SCHEDULE": "off"}
+    settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), **more)
     async with Service.started(settings) as service:
         for _ in range(2):
             backup = (await service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup

@@ -14,10 +14,14 @@ from aiogram import Bot
 from aiogram.client.default import DefaultBotProperties
 from aiogram.client.telegram import TelegramAPIServer
 
+from bot.app.service import Service
+from bot.config.settings import Settings
 from tests.world.bank import Writer, let_go
+from tests.world.databases import make_database
 from tests.world.delivery import House
 from tests.world.endpoint import Endpoint
 from tests.world.phones import Person
+from tests.world.service import settings_for
 from tests.world.stand_in import StandIn
 from tests.world.telegram import LoopbackSession, MakeBot
 
@@ -58,6 +62,20 @@ def bot(standin: StandIn, make_bot: MakeBot) -> Bot:
 def ann(standin: StandIn) -> Person:
     """A person who has pressed Start."""
     return standin.add_user(11, "Ann")
+
+
+@pytest.fixture
+def idle(standin: StandIn, ann: Person, tmp_path: Path) -> Settings:
+    """The settings of a service with one database, users.db, and one admin, Ann, that does nothing by itself."""
+    source = make_database(tmp_path / "users.db")
+    return settings_for(tmp_path, standin, source, SCHEDULE="0 0 1 1 *", DRILL_SCHEDULE="off")
+
+
+@pytest.fixture
+async def service(idle: Settings) -> AsyncIterator[Service]:
+    """A running service that does nothing by itself."""
+    async with Service.started(idle) as service:
+        yield service
 
 
 @pytest.fixture
