@@ -41,8 +41,7 @@ async def test_an_alarm_that_ended_while_an_admin_was_away_ends_when_they_are_ba
             clock.go(DAY)
             await town.service.courier.alarm_loop.deliver()
         if restarted:
-            await town.stop()
-            await town.start()
+            await town.restart()
             await town.service.courier.alarm_loop.deliver()
         assert "🚨" in began.text
         await town.ben.start()

@@ -8,20 +8,17 @@ import pytest
 
 from bot.app.destinations import open_bucket_archives
 from bot.app.service import Service
-from bot.config.settings import load_settings
 from bot.models import BackupState, DrillSource, Trigger
 from bot.services.objects.index import INDEX_NAME
-from tests.world.databases import make_database, rows_in, write_env
+from tests.world.databases import make_database, rows_in
 from tests.world.places import BUCKET, KEYS, STORE, Post, certificate, running_mail, s3_client
+from tests.world.service import settings_for
 from tests.world.shell import Shell
 from tests.world.stand_in import StandIn
 
 
 async def test_the_service_delivers_everywhere_and_a_new_machine_recovers_from_the_store(
-    standin: StandIn,
-    s3: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    standin: StandIn, s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One backup reaches the chat, the bucket and the mailbox; a drill proves it; the store alone gives it back."""
     standin.add_user(11)
@@ -31,14 +28,12 @@ async def test_the_service_delivers_everywhere_and_a_new_machine_recovers_from_t
     async with running_mail(post, tls=server_tls, auth=True) as port:
         (home := tmp_path / "home").mkdir()
         (home / "smtp").write_text(post.password + "\n")
-        env = write_env(
-            home, [make_database(home / "live.db")],
-            BOT_TOKEN=standin.bot().token, TELEGRAM_API=standin.url, ADMIN_IDS="11",
+        settings = settings_for(
+            home, standin, make_database(home / "live.db"),
             OBJECT_STORES=STORE, S3_ENDPOINT=s3, **KEYS,
             EMAIL_TO="ops@example.org", EMAIL_FROM="courier@example.org",
             SMTP_URL=f"smtp+starttls://courier@127.0.0.1:{port}", SMTP_PASSWORD_FILE=str(home / "smtp"),
         )  # fmt: skip
-        settings = load_settings(env)
         async with Service.started(settings) as service:
             courier = service.courier
             result = await courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="Ann")
@@ -93,6 +88,5 @@ def test_an_archive_that_was_altered_in_the_store_is_not_restored(s3: str, tmp_p
     }  # fmt: skip
     index = {"format": "sqlite-courier objects", "version": 1, "archives": [entry]}
     client.put_object(Bucket=BUCKET, Key=f"box/{INDEX_NAME}", Body=json.dumps(index).encode())
-    done = Shell(tmp_path)("recover", "--from-store", STORE, "--to", "back", S3_ENDPOINT=s3, **KEYS)
-    assert done.returncode == 9, done.stderr
+    Shell(tmp_path).refused(9, "recover", "--from-store", STORE, "--to", "back", S3_ENDPOINT=s3, **KEYS)
     assert not (tmp_path / "back").exists()

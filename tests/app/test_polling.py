@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from aiogram import Bot, Dispatcher
 from aiogram.types import Message
-from loguru import logger
 
 from bot.app.polling import Poller
 from bot.services.concurrency.signal import Signal
@@ -87,11 +86,7 @@ async def running(poller: Poller) -> AsyncIterator[asyncio.Task[None]]:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("within", ["", "reply_to_message"])
 async def test_one_unreadable_update_costs_no_other(
-    standin: StandIn,
-    poller: Poller,
-    heard: list[str],
-    shape: str,
-    within: str,
+    standin: StandIn, poller: Poller, heard: list[str], log_lines: list[str], shape: str, within: str
 ) -> None:
     """What a stranger sends is passed over, logged without its words, and confirmed; the admin is heard at once."""
     eve, ann = standin.add_user(66, "Eve"), standin.add_user(11, "Ann")
@@ -101,24 +96,17 @@ async def test_one_unreadable_update_costs_no_other(
         standin.bot().updates.pop()
         await eve.send("secret words", reply_to=odd)
     await ann.send("after")
-    lines: list[str] = []
-    sink = logger.add(lines.append, level="WARNING")
-    try:
-        async with running(poller):
-            await standin.until(lambda: len(heard) == 2)
-            await standin.until(lambda: not standin.bot().updates)
-    finally:
-        logger.remove(sink)
+    async with running(poller):
+        await standin.until(lambda: len(heard) == 2)
+        await standin.until(lambda: not standin.bot().updates)
     assert sorted(heard) == ["after", "before"]
-    (line,) = [line for line in lines if "can't be read" in line]
+    (line,) = [line for line in log_lines if "can't be read" in line]
     assert "secret" not in line
     assert poller.state.trouble == ""
 
 
 async def test_an_update_that_is_nothing_at_all_is_passed_over(
-    standin: StandIn,
-    poller: Poller,
-    heard: list[str],
+    standin: StandIn, poller: Poller, heard: list[str]
 ) -> None:
     """Also the only one of its batch; the offset goes on past it."""
     standin.queue_update("message", {"neither": ["a message", None]})
@@ -132,12 +120,7 @@ async def test_an_update_that_is_nothing_at_all_is_passed_over(
     ("fault", "longest"), [(refused(401, "Unauthorized"), 60), (refused(500, "Internal Server Error"), 30)]
 )
 async def test_a_trouble_may_last_for_days(
-    standin: StandIn,
-    poller: Poller,
-    slept: list[float],
-    heard: list[str],
-    fault: Fault,
-    longest: float,
+    standin: StandIn, poller: Poller, slept: list[float], heard: list[str], fault: Fault, longest: float
 ) -> None:
     """Polling is tried again at an even pace for as long as it takes, and then goes on as if nothing had been."""
     ann = standin.add_user(11)
@@ -155,10 +138,7 @@ async def test_a_trouble_may_last_for_days(
     assert (poller.state.trouble, poller.state.refusals) == ("", 0)
 
 
-async def test_who_presses_three_hundred_times_keeps_nobody_waiting(
-    standin: StandIn,
-    bot: Bot,
-) -> None:
+async def test_who_presses_three_hundred_times_keeps_nobody_waiting(standin: StandIn, bot: Bot) -> None:
     """However slow the handlers, one sender's updates begin in order and few at once, and another one has an answer."""
     ann, ben = standin.add_user(11, "Ann"), standin.add_user(12, "Ben")
     begun: list[str] = []

@@ -22,7 +22,7 @@ from tests.world.clock import HeldClock, until
 from tests.world.databases import make_database
 from tests.world.phones import Person
 from tests.world.service import settings_for
-from tests.world.shell import ROOT
+from tests.world.shell import serving
 from tests.world.stand_in import StandIn
 
 HANGS = 45.0
@@ -199,24 +199,13 @@ async def test_the_token_is_in_no_log(standin: StandIn, ann: Person, tmp_path: P
             assert secret not in path.read_bytes(), path
 
 
-async def running(standin: StandIn, folder: Path) -> asyncio.subprocess.Process:
-    """Run the service as a process, and wait until it polls."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", "run", "--env-file", str(folder / ".env"),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    await standin.polled(within=20)
-    return child
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM on Windows")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_the_command_cleanly(
     settings: Settings, standin: StandIn, tmp_path: Path, number: int
 ) -> None:
     """`sqlite-courier run` ends with 0 on SIGTERM and Ctrl-C, and leaves the sign that it was stopped."""
-    child = await running(standin, tmp_path)
+    child = await serving(tmp_path, standin, out=asyncio.subprocess.PIPE)
     child.send_signal(number)
     async with asyncio.timeout(10):
         out, _ = await child.communicate()
@@ -239,7 +228,7 @@ async def test_a_hanging_upload_does_not_hold_up_the_end(
     assert DRAIN_SECONDS + DRAIN_DELIVERIES + ENDS_WITHIN < 8
     assert HANGS < ANSWER_SECONDS
     uploads = standin.hold("sendDocument")
-    child = await running(standin, tmp_path)
+    child = await serving(tmp_path, standin, out=asyncio.subprocess.PIPE)
     await ann.send("/backup")
     await uploads.reached(within=20)
     edits = standin.hold("editMessageText")

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -16,8 +15,9 @@ from bot.app.service import open_courier
 from bot.clock import utc_now
 from bot.config.settings import load_settings
 from bot.models import Trigger
-from tests.world.databases import damage, make_database, write_env
-from tests.world.shell import ROOT, Shell
+from bot.services.files.locks import RunLock
+from tests.world.databases import change, damage, make_database, write_env
+from tests.world.shell import Shell
 
 
 @pytest.fixture
@@ -40,9 +40,7 @@ def test_backup_list_show_and_verify(shell: Shell) -> None:
     assert verified.pop("restored").startswith("2 databases restored and checked")
     assert verified == {"archive": listed["archive_name"], "ok": True, "fault": ""}
     for command in (["list"], ["show", "latest"], ["verify"], ["backup", "--no-deliver"]):
-        done = shell(*command)
-        assert done.returncode == 0, done.stderr
-        assert listed["archive_name"] in done.stdout or command[0] == "backup"
+        assert listed["archive_name"] in shell.said(*command) or command[0] == "backup"
 
 
 def test_a_flipped_byte_is_found(shell: Shell) -> None:
@@ -52,9 +50,7 @@ def test_a_flipped_byte_is_found(shell: Shell) -> None:
     content = bytearray(archive.read_bytes())
     content[len(content) // 2] ^= 1
     archive.write_bytes(content)
-    done = shell("verify", "latest")
-    assert done.returncode == 9
-    assert archive.name in done.stderr
+    assert archive.name in shell.refused(9, "verify", "latest")
 
 
 def test_settings_faults_are_listed_with_exit_code_2(tmp_path: Path) -> None:
@@ -66,19 +62,10 @@ def test_settings_faults_are_listed_with_exit_code_2(tmp_path: Path) -> None:
         assert name in done.stderr
 
 
-def test_an_unknown_backup_has_exit_code_3(shell: Shell) -> None:
-    """What is not there is said to be not there."""
-    done = shell("show", "99")
-    assert done.returncode == 3
-    assert "99" in done.stderr
-
-
 def test_no_database_has_exit_code_7(tmp_path: Path) -> None:
     """A run with nothing to back up says why."""
     write_env(tmp_path, [tmp_path / "missing.db"])
-    done = Shell(tmp_path)("backup", "--no-deliver")
-    assert done.returncode == 7
-    assert "missing.db" in done.stderr
+    assert "missing.db" in Shell(tmp_path).refused(7, "backup", "--no-deliver")
 
 
 def test_a_backup_without_a_database_is_stored_and_ends_with_6(shell: Shell) -> None:
@@ -98,17 +85,15 @@ def test_a_backup_without_a_database_is_stored_and_ends_with_6(shell: Shell) -> 
 
 def test_what_a_backup_holds_amiss_is_told_as_in_its_info_file(shell: Shell) -> None:
     """Broken CHECK and foreign keys are warnings of `backup` and `show`; a table that can't be counted is a "?"."""
-    with closing(sqlite3.connect(shell.folder / "live" / "one.db", isolation_level=None)) as database:
-        database.executescript(
-            "PRAGMA ignore_check_constraints=ON;"
-            "CREATE TABLE child(id REFERENCES entries(id), size CHECK (size > 0)); INSERT INTO child VALUES (-7, -1);"
-        )
-    with closing(sqlite3.connect(shell.folder / "live" / "two.db", isolation_level=None)) as database:
-        database.executescript(
-            "CREATE TABLE words(a); PRAGMA writable_schema=ON;"
-            "UPDATE sqlite_master SET sql = 'CREATE VIRTUAL TABLE words USING of_its_application(a)', rootpage = 0"
-            " WHERE name = 'words';"
-        )
+    change(
+        shell.folder / "live" / "one.db", "PRAGMA ignore_check_constraints=ON",
+        "CREATE TABLE child(id REFERENCES entries(id), size CHECK (size > 0))", "INSERT INTO child VALUES (-7, -1)",
+    )  # fmt: skip
+    change(
+        shell.folder / "live" / "two.db", "CREATE TABLE words(a)", "PRAGMA writable_schema=ON",
+        "UPDATE sqlite_master SET sql = 'CREATE VIRTUAL TABLE words USING of_its_application(a)', rootpage = 0"
+        " WHERE name = 'words'",
+    )  # fmt: skip
     made = shell("backup", "--no-deliver")
     assert made.returncode == 0, made.stderr
     shown = shell("show", "latest")
@@ -125,14 +110,10 @@ def test_what_a_backup_holds_amiss_is_told_as_in_its_info_file(shell: Shell) -> 
 def test_without_token_and_admins_a_backup_says_what_needs_neither(shell: Shell) -> None:
     """Who wants no Telegram yet is told the switch, and only where it would help."""
     write_env(shell.folder, [shell.folder / "live" / "one.db"])
-    done = shell("backup")
-    assert done.returncode == 2
-    assert "--no-deliver" in done.stderr
+    assert "--no-deliver" in shell.refused(2, "backup")
     assert shell("backup", "--no-deliver").returncode == 0
     write_env(shell.folder, [], ADMIN_IDS="11", BOT_TOKEN="7000000001:AAE-abcdefghijklmnopqrstuvwxyz01234")
-    done = shell("backup")
-    assert done.returncode == 2
-    assert "--no-deliver" not in done.stderr
+    assert "--no-deliver" not in shell.refused(2, "backup")
 
 
 def test_status_of_a_service_that_never_ran(shell: Shell) -> None:
@@ -172,12 +153,11 @@ def test_config_says_what_would_be_backed_up_and_keeps_secrets(shell: Shell) -> 
     token = "7000000001:AAE-abcdefghijklmnopqrstuvwxyz01234"
     with (shell.folder / ".env").open("a") as env:
         env.write(f"BOT_TOKEN={token}\n")
-    done = shell("config")
-    assert done.returncode == 0, done.stderr
-    assert "one.db" in done.stdout
-    assert "two.db" in done.stdout
-    assert "11" in done.stdout
-    assert token not in done.stdout
+    said = shell.said("config")
+    assert "one.db" in said
+    assert "two.db" in said
+    assert "11" in said
+    assert token not in said
     assert token.split(":")[1] not in shell("config", "--json").stdout
 
 
@@ -193,11 +173,10 @@ def test_a_glob_over_the_backups_takes_none_of_them(tmp_path: Path) -> None:
     first, second = (shell.json("backup", "--no-deliver")["backup"]["databases"] for _ in range(2))
     assert [entry["name"] for entry in first] == ["app.db"]
     assert [entry["sha256"] for entry in first] == [entry["sha256"] for entry in second]
-    done = shell("config")
-    assert done.returncode == 0, done.stderr
-    assert "Backed up (1):" in done.stdout
-    assert "catalogue.db lies in" in done.stdout
-    assert ".hidden.db is hidden" in done.stdout
+    said = shell.said("config")
+    assert "Backed up (1):" in said
+    assert "catalogue.db lies in" in said
+    assert ".hidden.db is hidden" in said
     left_out = shell.json("config")["left_out"]
     assert [Path(each["path"]).name for each in left_out] == [".hidden.db", "catalogue.db"]
 
@@ -269,39 +248,15 @@ def test_the_sources_are_left_as_they_were(shell: Shell) -> None:
     assert {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in live.iterdir()} == before
 
 
-def test_a_busy_store_has_exit_code_4(shell: Shell) -> None:
+async def test_a_busy_store_has_exit_code_4(shell: Shell) -> None:
     """A second run is told who runs."""
-    holder = subprocess.Popen(
-        [
-            sys.executable, "-c",
-            "import asyncio, sys\n"
-            "from pathlib import Path\n"
-            "from bot.models import Trigger\n"
-            "from bot.services.files.locks import RunLock\n"
-            "async def main():\n"
-            "    lock = RunLock(Path(sys.argv[1]))\n"
-            "    await lock.acquire(trigger=Trigger.BUTTON, requested_by='Ann')\n"
-            "    print('held', flush=True)\n"
-            "    await asyncio.to_thread(sys.stdin.read)\n"
-            "    await lock.release()\n"
-            "asyncio.run(main())",
-            str(shell.folder / "backups"),
-        ],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    try:
-        assert holder.stdout.readline() == "held\n"
-        done = shell("backup", "--no-deliver")
-        assert done.returncode == 4
-        assert "Ann" in done.stderr
-    finally:
-        holder.communicate()
+    async with RunLock(shell.folder / "backups").hold(trigger=Trigger.BUTTON, requested_by="Ann"):
+        assert "Ann" in await asyncio.to_thread(shell.refused, 4, "backup", "--no-deliver")
 
 
 def test_rows_written_meanwhile_are_counted_as_the_snapshot_saw_them(shell: Shell) -> None:
     """`show` gives the rows of the backup, not of the database as it is now."""
     shell.json("backup", "--no-deliver")
-    with closing(sqlite3.connect(shell.folder / "live" / "one.db")) as connection, connection:
-        connection.execute("DELETE FROM entries")
+    change(shell.folder / "live" / "one.db", "DELETE FROM entries")
     shown = shell.json("show", "latest")
     assert dict(map(tuple, shown["backup"]["databases"][0]["rows"]))["entries"] == 50

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sqlite3
 import zipfile
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from bot.cli.main import app
-from bot.errors import CourierError, NotFoundError, RestoreRefusedError, SettingsError
-from tests.world.databases import make_database, rows_in, write_env
+from bot.errors import CourierError, NotFoundError, RestoreRefusedError
+from tests.world.databases import change, make_database, rows_in, write_env
 from tests.world.shell import Shell
 
 runner = CliRunner()
@@ -51,10 +49,12 @@ def test_without_a_place_to_go_it_only_tells(house: Path) -> None:
 def test_edits_and_reused_ids_are_told_as_lost(house: Path) -> None:
     """Fewer rows than in the backup, and yet some of them are newer: the plan says which, and that a column goes."""
     path = house / "notes.db"
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("DELETE FROM entries WHERE id = 5")
-        connection.execute("UPDATE entries SET text = 'edited' WHERE id = 2")
-        connection.execute("ALTER TABLE entries ADD COLUMN tip")
+    change(
+        path,
+        "DELETE FROM entries WHERE id = 5",
+        "UPDATE entries SET text = 'edited' WHERE id = 2",
+        "ALTER TABLE entries ADD COLUMN tip",
+    )
     said = type_in(house, "restore", "latest", "--only", "notes.db")
     assert "1 changed row of “entries” will be lost" in said
     assert "the column “tip” of “entries” will be lost" in said
@@ -63,15 +63,16 @@ def test_edits_and_reused_ids_are_told_as_lost(house: Path) -> None:
 def test_an_undo_loses_only_what_was_written_since_the_restore(house: Path) -> None:
     """The rows that the restore brought are no loss; where they can't be told from newer ones, that is said."""
     notes = house / "notes.db"
-    with closing(sqlite3.connect(notes)) as connection, connection:
-        connection.execute("DELETE FROM entries WHERE id > 2")
+    change(notes, "DELETE FROM entries WHERE id > 2")
     type_in(house, "restore", "latest", "--in-place", "--yes")
     assert rows_in(house / "app.db") == (10, 10)
     assert rows_in(notes) == (5, 5)
     assert "lost" not in type_in(house, "restore", "--undo", "--dry-run")
-    with closing(sqlite3.connect(notes)) as connection, connection:
-        connection.execute("INSERT INTO entries SELECT id + 50, text FROM entries WHERE id = 1")
-        connection.execute("UPDATE entries SET text = 'edited' WHERE id = 4")
+    change(
+        notes,
+        "INSERT INTO entries SELECT id + 50, text FROM entries WHERE id = 1",
+        "UPDATE entries SET text = 'edited' WHERE id = 4",
+    )
     said = type_in(house, "restore", "--undo", "--dry-run")
     assert "1 newer and 1 changed rows of “entries” will be lost" in said
     assert said.count("lost") == 1
@@ -127,8 +128,6 @@ def test_a_time_means_the_newest_backup_before_it(house: Path) -> None:
     assert rows_in(house / "out" / "app.db") == (10, 10)
     with pytest.raises(NotFoundError, match="no proven backup on the disk of 2001-02-03"):
         type_in(house, "restore", "--at", "2001-02-03 04:05", "--to", str(house / "out"))
-    with pytest.raises(SettingsError, match="is no time"):
-        type_in(house, "restore", "--at", "yesterday")
 
 
 def test_volumes_are_joined_whatever_they_are_called(house: Path) -> None:
@@ -153,9 +152,7 @@ def test_nothing_is_overwritten_in_a_folder(house: Path) -> None:
 def test_a_refusal_ends_with_its_own_exit_code(house: Path) -> None:
     """A script can tell what is wrong from the exit code, and a person from two lines."""
     (house / "text.zip").write_bytes(b"no archive at all")
-    done = Shell(house)("restore", "text.zip")
-    assert done.returncode == 9
-    assert "error: text.zip is damaged" in done.stderr
+    assert "error: text.zip is damaged" in Shell(house).refused(9, "restore", "text.zip")
 
 
 def test_an_archive_packed_anew_is_verified_by_its_content(house: Path) -> None:
@@ -185,8 +182,7 @@ def test_a_lost_machine_is_restored_from_an_archive(house: Path, tmp_path: Path)
 
 def test_the_same_rows_with_other_content_are_told_from_the_same_database(house: Path) -> None:
     """As many rows as in the backup does not mean that nothing would change."""
-    with closing(sqlite3.connect(house / "notes.db")) as connection, connection:
-        connection.execute("UPDATE entries SET text = 'written since'")
+    change(house / "notes.db", "UPDATE entries SET text = 'written since'")
     said = type_in(house, "restore", "latest", "--in-place", "--dry-run", "--only", "notes.db")
     assert "as many rows as now in every table, but the pages differ" in said
     type_in(house, "restore", "latest", "--in-place", "--yes", "--only", "notes.db")
@@ -245,10 +241,9 @@ def test_the_products_own_folders_are_never_a_target(tmp_path: Path) -> None:
 def test_what_is_in_the_way_is_told_once_and_in_full(house: Path) -> None:
     """Two files in the way are two lines, and no third."""
     type_in(house, "restore", "--to", str(house / "out"))
-    done = Shell(house)("restore", "--to", str(house / "out"))
-    assert done.returncode == 17
-    assert done.stderr.count("app.db exists already") == 1
-    assert done.stderr.count("notes.db exists already") == 1
+    said = Shell(house).refused(17, "restore", "--to", str(house / "out"))
+    assert said.count("app.db exists already") == 1
+    assert said.count("notes.db exists already") == 1
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from aiogram.types import (
 
 from tests.world.phones import Person
 from tests.world.stand_in import StandIn
+from tests.world.telegram import keyboard
 
 
 async def test_the_narrowest_commands_are_shown(bot: Bot, ann: Person) -> None:
@@ -53,12 +54,7 @@ async def test_a_phone_waits_for_what_is_new_since_its_last_act(bot: Bot, ann: P
 
 async def test_a_press_needs_a_button_that_is_there(bot: Bot, ann: Person) -> None:
     """A wrong caption names the right ones; an old version can be pressed on purpose."""
-    markup = InlineKeyboardMarkup(
-        inline_keyboard=[
-            [InlineKeyboardButton(text="Back up", callback_data="run", style="primary")],
-        ]
-    )
-    sent = await bot.send_message(11, "panel", reply_markup=markup)
+    sent = await bot.send_message(11, "panel", reply_markup=keyboard("Back up", "run", style="primary"))
     assert ann.last.buttons[0][0].style == "primary"
     shown = ann.last
     with pytest.raises(LookupError, match="Back up"):
@@ -86,8 +82,7 @@ async def test_people_in_a_group_press_the_same_buttons(standin: StandIn, bot: B
     """A press in a group says who pressed it, and only they see the answer."""
     bob = standin.add_user(12, "Bob")
     group = standin.add_group(-1005, members=[ann, bob])
-    markup = InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="Go", callback_data="go")]])
-    await bot.send_message(-1005, "panel", reply_markup=markup)
+    await bot.send_message(-1005, "panel", reply_markup=keyboard())
     press = await bob.press("Go", where=group.chat)
     (update,) = await bot.get_updates()
     assert update.callback_query.from_user.id == 12

@@ -1,7 +1,5 @@
 """A call the Bot API doesn't document fails loudly."""
 
-import subprocess
-import sys
 from typing import Any
 
 import aiohttp
@@ -65,9 +63,3 @@ async def test_calls_hold_no_token(standin: StandIn, ann: Person) -> None:
     await post(standin, "sendMessage", chat_id=11, text="x")
     assert standin.bot().token not in repr(standin.calls)
     assert standin.bot().token not in repr(standin.bot())
-
-
-def test_the_package_alone_does_not_load_aiogram() -> None:
-    """Commands that never talk to Telegram don't pay for aiogram."""
-    code = "import sys, bot.demo; raise SystemExit('aiogram' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

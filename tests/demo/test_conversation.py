@@ -4,20 +4,20 @@ import asyncio
 
 from aiogram import Bot, Dispatcher, F
 from aiogram.filters import Command
-from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Message
+from aiogram.types import CallbackQuery, Message
 
 from tests.world.phones import Person
 from tests.world.stand_in import StandIn
+from tests.world.telegram import keyboard
 
 
 async def test_a_dispatcher_polls_answers_and_edits(standin: StandIn, bot: Bot, ann: Person) -> None:
     """A command brings a panel; a press edits it and is answered."""
     dispatcher = Dispatcher()
-    panel = InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="Back up now", callback_data="run")]])
 
     @dispatcher.message(Command("admin"))
     async def show(message: Message) -> None:
-        await message.answer("<b>Courier</b> &amp; co", reply_markup=panel)
+        await message.answer("<b>Courier</b> &amp; co", reply_markup=keyboard("Back up now", "run"))
 
     @dispatcher.callback_query(F.data == "run")
     async def run(callback: CallbackQuery) -> None:

@@ -3,25 +3,18 @@
 import pytest
 from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest
-from aiogram.types import (
-    BufferedInputFile,
-    InlineKeyboardButton,
-    InlineKeyboardMarkup,
-    InputMediaDocument,
-    Message,
-)
+from aiogram.types import BufferedInputFile, InputMediaDocument, Message
 
 from tests.world.phones import Person
 from tests.world.stand_in import StandIn
-
-MARKUP = InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="Go", callback_data="go")]])
+from tests.world.telegram import keyboard
 
 
 async def test_the_same_text_again_is_not_modified(bot: Bot, ann: Person) -> None:
     """Same text and keyboard are refused; a keyboard left out is gone."""
-    message = await bot.send_message(11, "<b>x</b>", reply_markup=MARKUP)
+    message = await bot.send_message(11, "<b>x</b>", reply_markup=keyboard())
     with pytest.raises(TelegramBadRequest) as caught:
-        await bot.edit_message_text("<b>x</b>", chat_id=11, message_id=message.message_id, reply_markup=MARKUP)
+        await bot.edit_message_text("<b>x</b>", chat_id=11, message_id=message.message_id, reply_markup=keyboard())
     assert caught.value.message == (
         "Bad Request: message is not modified: specified new message content and reply markup are exactly the same "
         "as a current content and reply markup of the message"

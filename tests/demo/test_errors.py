@@ -10,15 +10,11 @@ from aiogram.exceptions import (
     TelegramUnauthorizedError,
 )
 from aiogram.methods import SendDice
-from aiogram.types import BufferedInputFile, InlineKeyboardButton, InlineKeyboardMarkup
+from aiogram.types import BufferedInputFile
 
 from tests.world.phones import Person
 from tests.world.stand_in import StandIn
-from tests.world.telegram import MakeBot
-
-
-def keyboard(data: str) -> InlineKeyboardMarkup:
-    return InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="x", callback_data=data)]])
+from tests.world.telegram import MakeBot, keyboard
 
 
 async def test_a_blocked_bot_is_forbidden_to_write(bot: Bot, ann: Person) -> None:
@@ -123,20 +119,20 @@ async def test_markup_that_cannot_be_parsed_is_refused(bot: Bot, ann: Person) ->
 
 async def test_callback_data_is_measured_in_bytes(bot: Bot, ann: Person) -> None:
     """64 bytes fit; 33 two-byte letters don't."""
-    await bot.send_message(11, "x", reply_markup=keyboard("é" * 32))
+    await bot.send_message(11, "x", reply_markup=keyboard(data="é" * 32))
     with pytest.raises(TelegramBadRequest, match=r"- Bad Request: BUTTON_DATA_INVALID$"):
-        await bot.send_message(11, "x", reply_markup=keyboard("é" * 33))
+        await bot.send_message(11, "x", reply_markup=keyboard(data="é" * 33))
 
 
 async def test_a_press_is_answered_in_time_and_briefly(standin: StandIn, bot: Bot, ann: Person) -> None:
     """More than 200 characters are refused, and so is an answer that comes too late."""
-    message = await bot.send_message(11, "x", reply_markup=keyboard("go"))
-    press = await ann.press("go")
+    message = await bot.send_message(11, "x", reply_markup=keyboard(data="go"))
+    press = await ann.press("Go")
     with pytest.raises(TelegramBadRequest, match="MESSAGE_TOO_LONG"):
         await bot.answer_callback_query(press.query.id, "a" * 201)
     await bot.answer_callback_query(press.query.id, "a" * 200, show_alert=True)
     assert (await press.answered()).show_alert
-    late = await ann.press("x", message=ann.messages[0])
+    late = await ann.press("Go", message=ann.messages[0])
     standin.clock.advance(3600)
     with pytest.raises(
         TelegramBadRequest,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 from typing import cast
@@ -11,7 +11,6 @@ from typing import cast
 import pytest
 from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
-from loguru import logger
 
 from bot.handlers import Pace, StrangerLog, build_dispatcher
 from bot.services.manager import Courier
@@ -20,15 +19,6 @@ from tests.world.fake_manager import FakeManager
 from tests.world.office import Office
 from tests.world.stand_in import StandIn
 from tests.world.telegram import LoopbackSession
-
-
-@pytest.fixture
-def log_lines() -> Iterator[list[str]]:
-    """What is logged meanwhile."""
-    lines: list[str] = []
-    sink = logger.add(lambda message: lines.append(str(message)), format="{level} {message}\n{exception}")
-    yield lines
-    logger.remove(sink)
 
 
 @pytest.fixture

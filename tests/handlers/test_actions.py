@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -21,16 +18,8 @@ from tests.world.clock import until
 from tests.world.databases import make_database
 from tests.world.phones import Person
 from tests.world.service import opened, pressed, settings_for
-from tests.world.shell import ROOT
+from tests.world.shell import Shell
 from tests.world.stand_in import StandIn
-
-
-def courier(folder: Path, *command: str) -> str:
-    return subprocess.run(
-        [sys.executable, "-m", "bot", *command, "--env-file", str(folder / ".env")],
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "300"},
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
 
 
 async def test_a_note_is_typed_shown_escaped_and_removed(service: Service, ann: Person, tmp_path: Path) -> None:
@@ -45,7 +34,7 @@ async def test_a_note_is_typed_shown_escaped_and_removed(service: Service, ann: 
     assert len(note) == 200
     assert note.isprintable()
     assert "📝" in (await opened(ann, "Database Backup", "History")).button_texts[0]
-    listed = await asyncio.to_thread(courier, tmp_path, "list")
+    listed = await asyncio.to_thread(Shell(tmp_path).said, "list")
     assert "before <b>the</b> migration" in " ".join(listed.split())
     asked = await pressed(ann, "Note", shown)
     removed = await pressed(ann, "Remove the note", asked)
@@ -164,17 +153,17 @@ async def test_a_run_of_another_process_is_followed(service: Service, idle: Sett
 async def test_the_config_command_shows_what_was_chosen_in_chat(standin: StandIn, tmp_path: Path) -> None:
     """`config` names the setting, its source, who overrode it and by what; it creates no catalogue to look into."""
     settings = settings_for(tmp_path, standin, make_database(tmp_path / "live.db"), SCHEDULE="0 * * * *")
-    assert "overridden" not in await asyncio.to_thread(courier, tmp_path, "config")
+    assert "overridden" not in await asyncio.to_thread(Shell(tmp_path).said, "config")
     assert not settings.backup_dir.exists()
     async with open_courier(settings, deliver=False) as there:
         await there.timetable.change("*/15 * * * *", actor="Ann (11)")
-    shown = await asyncio.to_thread(courier, tmp_path, "config")
+    shown = await asyncio.to_thread(Shell(tmp_path).said, "config")
     assert "SCHEDULE: 0 * * * * from .env, overridden in chat by Ann (11): */15 * * * *" in shown
-    data = json.loads(await asyncio.to_thread(courier, tmp_path, "config", "--json"))
+    data = json.loads(await asyncio.to_thread(Shell(tmp_path).said, "config", "--json"))
     assert data["overrides"]["SCHEDULE"]["value"] == "*/15 * * * *"
     with closing(sqlite3.connect(settings.backup_dir / "catalogue.db")) as connection, connection:
         connection.execute("DROP TABLE overrides")
-    assert "overridden" not in await asyncio.to_thread(courier, tmp_path, "config")
+    assert "overridden" not in await asyncio.to_thread(Shell(tmp_path).said, "config")
 
 
 async def test_keep_rules_are_explained_in_the_list_and_the_history(
@@ -191,6 +180,6 @@ async def test_keep_rules_are_explained_in_the_list_and_the_history(
         run_sql(catalogue, "UPDATE backups SET started_at = '2020-01-31T23:30:00.000000+00:00'")
         await service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
         assert "🗓" in (await opened(ann, "Database Backup", "History")).button_texts[1]
-        listed = await asyncio.to_thread(courier, tmp_path, "list")
+        listed = await asyncio.to_thread(Shell(tmp_path).said, "list")
         assert "the newest of its month" in listed
         assert "the newest proven backup" in listed

@@ -10,7 +10,7 @@ from aiogram.exceptions import TelegramRetryAfter
 from aiogram.methods import EditMessageText
 
 from bot.demo.stand_in.state import Message
-from bot.errors import AbortedError, NothingToBackUpError
+from bot.errors import AbortedError, CourierError, NothingToBackUpError
 from bot.handlers.drawing.live import Pace
 from bot.models import BackupState, Stage, Trigger
 from tests.world import faults
@@ -40,6 +40,19 @@ async def start_run(office: Office) -> Message:
     return shown
 
 
+async def drawn(office: Office, stage: Stage) -> None:
+    """Let the run come half-way through a stage, and its view be drawn a second later."""
+    office.manager.report(stage, 1, 2)
+    await office.time.pass_by(1)
+    await office.time.someone_sleeps()
+
+
+async def ended(office: Office, sees: str = "Backup stored") -> Message:
+    """Let the run end; Ann's message with these words."""
+    office.manager.finish.set()
+    return await office.ann.wait_for(lambda seen: sees in seen.text)
+
+
 async def test_a_manual_backup_shows_stage_and_progress_and_then_the_result(office: Office) -> None:
     """One message shows the stages as they pass, and at last who has the backup and who has not."""
     view = await start_run(office)
@@ -51,8 +64,7 @@ async def test_a_manual_backup_shows_stage_and_progress_and_then_the_result(offi
     assert "▶️ Check and compress" in shown.text
     assert "users.db" in shown.text
     assert "Asked for by Ann" in shown.text
-    office.manager.finish.set()
-    result = await office.ann.wait_for(lambda seen: "Backup stored, but not with everybody" in seen.text)
+    result = await ended(office, "Backup stored, but not with everybody")
     assert result.id == view.id
     assert "Delivered to 1 of 2" in result.text
     assert "77 must open the bot and press Start" in result.text
@@ -84,8 +96,7 @@ async def test_the_view_is_redrawn_at_most_at_its_pace(office: Office) -> None:
             await office.ann.wait_for(lambda seen, step=step: f"{step / 40:.0%}" in seen.text, since=view.revision)
             await office.time.someone_sleeps()
     assert notes.at == [float(second) for second in range(1, 11)]
-    office.manager.finish.set()
-    await office.ann.wait_for(lambda seen: "Backup stored" in seen.text)
+    await ended(office)
 
 
 async def test_a_second_press_says_what_is_running_and_shows_it(office: Office) -> None:
@@ -99,8 +110,7 @@ async def test_a_second_press_says_what_is_running_and_shows_it(office: Office) 
     assert "already running: re-read and compare, asked for by Ann " in said
     live = await office.bob.wait_for(lambda seen: "Backup running" in seen.text)
     assert "50%" in live.text
-    office.manager.finish.set()
-    await office.ann.wait_for(lambda seen: "Backup stored" in seen.text)
+    await ended(office)
     await office.time.pass_by(1)
     result = await office.bob.wait_for(lambda seen: "Backup stored" in seen.text)
     assert "asked for by Ann" in result.text
@@ -152,29 +162,27 @@ async def test_a_run_that_ends_without_a_record_still_ends_the_view(office: Offi
     await office.ann.wait_for(lambda seen: "The run has ended" in seen.text)
 
 
-async def test_no_backup_is_told_with_the_reason_and_the_mend(office: Office) -> None:
-    """A run that fails says so, why, and what to do."""
+@pytest.mark.parametrize(
+    ("trouble", "headline", "says"),
+    [
+        (NothingToBackUpError("None.", hint="Correct DATABASES."), "No backup was made", "💡 Correct DATABASES."),
+        (AbortedError("The service was stopped."), "Backup stopped", "The service was stopped."),
+    ],
+)
+async def test_no_backup_is_told_with_the_reason_and_the_mend(
+    office: Office, trouble: CourierError, headline: str, says: str
+) -> None:
+    """A run that fails or is stopped says so, why, and what to do; it does not stand at its last percent for ever."""
     await start_run(office)
-    office.manager.run_trouble = NothingToBackUpError("No database could be backed up.", hint="Correct DATABASES.")
-    office.manager.finish.set()
-    shown = await office.ann.wait_for(lambda seen: "No backup was made" in seen.text)
-    assert "💡 Correct DATABASES." in shown.text
-
-
-async def test_a_run_ended_by_a_shutdown_says_so(office: Office) -> None:
-    """The view of a stopped run does not stand at its last percent for ever."""
-    await start_run(office)
-    office.manager.run_trouble = AbortedError("The service was stopped.")
-    office.manager.finish.set()
-    await office.ann.wait_for(lambda seen: "Backup stopped" in seen.text)
+    office.manager.run_trouble = trouble
+    assert says in (await ended(office, headline)).text
 
 
 async def test_an_unforeseen_end_of_a_run_gets_an_apology(office: Office, log_lines: list[str]) -> None:
     """An error without a sentence is logged with its traceback."""
     await start_run(office)
     office.manager.run_trouble = ZeroDivisionError("oops")
-    office.manager.finish.set()
-    await office.ann.wait_for(lambda seen: "Sorry" in seen.text)
+    await ended(office, "Sorry")
     assert any("ZeroDivisionError: oops" in line for line in log_lines)
 
 
@@ -185,9 +193,7 @@ async def test_failing_edits_never_hurt_the_backup(office: Office, fault: faults
     """Whatever Telegram answers to the view, the run goes on, and its result is shown when edits work again."""
     await start_run(office)
     rule = office.api.inject(fault, "editMessageText", times=2)
-    office.manager.report(Stage.PROVE, 1, 2)
-    await office.time.pass_by(1)
-    await office.time.someone_sleeps()
+    await drawn(office, Stage.PROVE)
     office.manager.report(Stage.DELIVER, 1, 2)
     await office.time.pass_by(5)
     await office.time.someone_sleeps()
@@ -202,15 +208,10 @@ async def test_the_run_goes_on_when_its_message_is_deleted(office: Office) -> No
     """Deleting the view is no abort: no view comes back, but the result does."""
     view = await start_run(office)
     await office.ann.delete(view)
-    office.manager.report(Stage.PROVE, 1, 2)
-    await office.time.pass_by(1)
-    await office.time.someone_sleeps()
-    office.manager.report(Stage.DELIVER, 1, 2)
-    await office.time.pass_by(1)
-    await office.time.someone_sleeps()
+    await drawn(office, Stage.PROVE)
+    await drawn(office, Stage.DELIVER)
     assert [message for message in office.ann.messages if "Backup running" in message.text] == []
-    office.manager.finish.set()
-    result = await office.ann.wait_for(lambda seen: "Backup stored" in seen.text)
+    result = await ended(office)
     assert result.id != view.id
 
 
@@ -232,6 +233,5 @@ async def test_typed_backup_runs_one_too(office: Office) -> None:
     """/backup shows the same live view in a new message."""
     await office.say("/backup", "Backup running")
     await office.time.someone_sleeps()
-    office.manager.finish.set()
-    await office.ann.wait_for(lambda seen: "Backup stored" in seen.text)
+    await ended(office)
     assert [message.text for message in office.ann.messages if "Backup running" in message.text] == []

@@ -38,8 +38,7 @@ async def test_every_screen_opens_in_the_same_message_and_leads_back(office: Off
 
 async def test_status_tells_good_from_bad_at_a_glance(office: Office) -> None:
     """The status names the state, the next run, who has the backup, who has not and why, and the success rate."""
-    await office.open_menu()
-    shown = (await office.click("Backup Status", "Running")).text
+    shown = (await office.opened("Backup Status", "Running")).text
     assert shown.startswith("📊 ⚠️ Running, something needs a look")
     assert "Next backup in 23 min, at 15:00 Europe/Berlin" in shown
     assert "Delivered to 1 of 2" in shown
@@ -49,8 +48,7 @@ async def test_status_tells_good_from_bad_at_a_glance(office: Office) -> None:
 
 async def test_refreshing_an_unchanged_screen_is_no_error(office: Office, log_lines: list[str]) -> None:
     """Telegram's "message is not modified" is answered with a toast."""
-    await office.open_menu()
-    await office.click("Backup Status", "Running")
+    await office.opened("Backup Status", "Running")
     press = await office.ann.press("🔄 Refresh")
     assert (await press.answered()).text == "Up to date."
     assert [alert.text for alert in office.ann.alerts if alert.text] == ["Up to date."]  # opening a screen says nothing
@@ -65,8 +63,7 @@ async def test_typed_status_is_answered(office: Office) -> None:
 @pytest.mark.parametrize(("choice", "until"), [("6 h", ", until "), ("Until resumed", ", until somebody resumes")])
 async def test_pause_says_who_and_until_when_and_resume_ends_it(office: Office, choice: str, until: str) -> None:
     """Pausing asks for how long, shows who paused, and the menu then offers Resume."""
-    await office.open_menu()
-    await office.click("⏸ Pause", "Pause scheduled backups?")
+    await office.opened("⏸ Pause", "Pause scheduled backups?")
     paused = await office.click(choice, "Paused by Ann (11)")
     assert "⏸ Paused" in paused.text.splitlines()[0]
     assert until in paused.text
@@ -164,5 +161,4 @@ async def test_a_menu_survives_hostile_names(office: Office) -> None:
     names = tuple(samples.database(f"{number}{samples.NASTY}") for number in range(60))
     office.manager.backups[2] = samples.backup(2, databases=names, skipped=tuple(map(samples.skipped, [samples.NASTY])))
     office.manager.deliveries[2] = ()
-    await office.open_menu()
-    await office.click("Backup Status", "… and 40 more")
+    await office.opened("Backup Status", "… and 40 more")

@@ -40,8 +40,7 @@ async def test_a_stale_or_malformed_button_is_answered_with_a_fresh_menu(office:
 async def test_a_stale_button_under_an_archive_opens_the_menu_below_it(office: Office, tmp_path: Path) -> None:
     """A document has no text to edit: the menu comes as a new message."""
     office.manager.log.write_text("line\n")
-    await office.open_menu()
-    await office.click("📜 Detailed Logs", "newest first")
+    await office.opened("📜 Detailed Logs", "newest first")
     await office.ann.press("📄 Log file")
     document = await office.ann.wait_for(lambda seen: seen.document is not None)
     press = office.ann.press_data("old:button", document)
@@ -55,15 +54,3 @@ async def test_unknown_commands_and_messages_are_answered_with_the_way_in(office
     answer = await office.say("/frobnicate <b>now</b>", "I don't know /frobnicate.")
     assert answer.button_texts == ["💾 Database Backup"]
     await office.say("good morning", "I don't know what to do with this")
-
-
-async def test_an_album_is_answered_once(office: Office, tmp_path: Path) -> None:
-    """An album arrives as several messages; its sender asked once."""
-    papers = [tmp_path / f"{number}.txt" for number in range(3)]
-    for paper in papers:
-        paper.write_text("paper")
-    await office.ann.send_album(papers)
-    await office.ann.wait_for(lambda message: "I don't know" in message.text, since=0)
-    await office.say("/admin", "Admin menu")
-    answers = [message for message in office.ann.messages if "I don't know" in message.text]
-    assert len(answers) == 1

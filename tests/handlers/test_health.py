@@ -10,9 +10,8 @@ from tests.world.office import Office
 
 async def test_a_slow_check_says_so_at_once_and_then_shows_itself(office: Office) -> None:
     """While the parts are being measured the screen says that it is checking; then all of them stand there."""
-    await office.open_menu()
     office.manager.measured.clear()
-    await office.click("🩺 System Health", "Checking the disk")
+    await office.opened("🩺 System Health", "Checking the disk")
     office.manager.measured.set()
     shown = (await office.ann.wait_for(lambda seen: "Measured at" in seen.text)).text
     for words in (
@@ -31,9 +30,8 @@ async def test_a_slow_check_says_so_at_once_and_then_shows_itself(office: Office
 
 async def test_leaving_a_slow_check_leaves_it(office: Office) -> None:
     """When the person has gone back, what was measured does not paint over the menu."""
-    await office.open_menu()
     office.manager.measured.clear()
-    await office.click("🩺 System Health", "Checking the disk")
+    await office.opened("🩺 System Health", "Checking the disk")
     await office.click("‹ Back", "Database Backup —")
     office.manager.measured.set()
     await office.heard_everything()
@@ -43,9 +41,8 @@ async def test_leaving_a_slow_check_leaves_it(office: Office) -> None:
 
 async def test_others_are_served_meanwhile(office: Office) -> None:
     """A check that hangs keeps nobody waiting."""
-    await office.open_menu()
     office.manager.measured.clear()
-    await office.click("🩺 System Health", "Checking the disk")
+    await office.opened("🩺 System Health", "Checking the disk")
     await office.open_menu(who=office.bob)
     office.manager.measured.set()
     await office.ann.wait_for(lambda seen: "Measured at" in seen.text)
@@ -54,9 +51,8 @@ async def test_others_are_served_meanwhile(office: Office) -> None:
 async def test_a_check_that_never_ends_is_given_up(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """After its time the screen says that it was given up, and offers to try again."""
     monkeypatch.setattr(health, "GIVEN_UP_AFTER", 0)
-    await office.open_menu()
     office.manager.measured.clear()
-    await office.click("🩺 System Health", "given up")
+    await office.opened("🩺 System Health", "given up")
     monkeypatch.undo()
     office.manager.measured.set()
     await office.click("🔄 Refresh", "Measured at")

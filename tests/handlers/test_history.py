@@ -23,8 +23,7 @@ def years(office: Office) -> Office:
 
 
 async def open_oldest(office: Office) -> None:
-    await office.open_menu()
-    await office.click("🗂 History", "page 1 of 3")
+    await office.opened("🗂 History", "page 1 of 3")
     await office.click("Older ›", "page 2 of 3")
     await office.click("Older ›", "page 3 of 3")
 
@@ -139,8 +138,7 @@ async def test_an_old_question_deletes_nothing(years: Office) -> None:
 
 async def test_the_last_good_backup_is_refused_with_its_reason(years: Office) -> None:
     """What the manager refuses is shown with the sentence and the hint."""
-    await years.open_menu()
-    await years.click("🗂 History", "page 1 of 3")
+    await years.opened("🗂 History", "page 1 of 3")
     await years.click("bk:open:20:0", "Backup 20 ")
     await years.click("🗑 Delete", "Delete backup 20?")
     refused = await years.click("Yes, delete it", "is the last good backup of users.db")

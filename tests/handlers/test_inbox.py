@@ -59,8 +59,7 @@ async def test_an_album_of_volumes_in_any_order_under_any_names(house: House, na
 
 async def test_one_by_one_it_says_which_are_missing(house: House) -> None:
     """After each volume the same message tells what is here and what to send."""
-    backup = await house.made()
-    one, two, three = house.volumes(house.archive(backup), 3, "{archive} (1).{number:03}")
+    one, two, three = await house.made_volumes(3, "{archive} (1).{number:03}")
     await house.ann.send_document(one)
     waiting = await house.shows("Volumes are missing", "I have 1", ".zip.002 (and any others there are)")
     await house.ann.send_document(three)
@@ -75,8 +74,7 @@ async def test_one_by_one_it_says_which_are_missing(house: House) -> None:
 
 async def test_a_later_volume_alone_asks_for_the_first(house: House) -> None:
     """Whatever comes first, under a name that says nothing: it can be the middle of an archive."""
-    backup = await house.made()
-    volumes = house.volumes(house.archive(backup), 3, "part {number}")
+    volumes = await house.made_volumes(3, "part {number}")
     await house.ann.send_document(volumes[1])
     waiting = await house.shows("Volumes are missing", "does not begin as an archive")
     assert "started again" not in waiting.text
@@ -131,8 +129,7 @@ async def test_of_two_whole_archives_the_last_one_is_taken(house: House) -> None
 
 async def test_two_admins_at_once_have_two_collections(house: House) -> None:
     """What one sends is not seen by the other, and completes nobody else's archive."""
-    backup = await house.made()
-    one, two = house.volumes(house.archive(backup), 2)
+    one, two = await house.made_volumes(2)
     await house.ann.send_document(one)
     await house.ben.send_document(two)
     await house.shows("Volumes are missing", "I have 1")
@@ -236,8 +233,7 @@ async def test_strangers_and_groups_get_silence(house: House) -> None:
 
 async def test_commands_work_meanwhile(house: House) -> None:
     """Start and the menu answer while volumes are missing, and the next volume goes on."""
-    backup = await house.made()
-    one, two = house.volumes(house.archive(backup), 2)
+    one, two = await house.made_volumes(2)
     await house.ann.send_document(one)
     await house.shows("Volumes are missing")
     await house.ann.start()
@@ -334,8 +330,7 @@ async def test_a_passing_trouble_of_the_download_is_got_over(house: House) -> No
 
 async def test_a_restart_in_between_is_told(house: House) -> None:
     """What was collected is gone: the message says so, its button too, and the next volume asks for the others."""
-    backup = await house.made()
-    one, two = house.volumes(house.archive(backup), 2)
+    one, two = await house.made_volumes(2)
     await house.ann.send_document(one)
     waiting = await house.shows("Volumes are missing")
     await house.stop()

@@ -6,27 +6,20 @@ from pathlib import Path
 import pytest
 
 from bot.app.service import Service
-from bot.config.settings import load_settings
-from tests.world.databases import make_database, write_env
+from tests.world.databases import make_database
 from tests.world.phones import Person
-from tests.world.service import opened, pressed
+from tests.world.service import opened, pressed, settings_for
 from tests.world.stand_in import StandIn
 
 
 @pytest.fixture
-async def ann(tmp_path: Path) -> AsyncIterator[Person]:
+async def ann(standin: StandIn, tmp_path: Path) -> AsyncIterator[Person]:
     """An admin of a running service with two databases, one of them missing; Ben has never pressed Start."""
     sources = [make_database(tmp_path / "live" / "users.db"), tmp_path / "live" / "gone.db"]
-    async with StandIn() as api:
-        token = api.create_bot_token()
-        person = api.add_user(11, "Ann")
-        api.add_user(12, "Ben", started=False)
-        env = write_env(
-            tmp_path, sources, BOT_TOKEN=token, TELEGRAM_API=api.url, ADMIN_IDS="11,12", SCHEDULE="0 0 1 1 *"
-        )
-        async with Service.started(load_settings(env)):
-            yield person
-        assert api.violations == []
+    person = standin.add_user(11, "Ann")
+    standin.add_user(12, "Ben", started=False)
+    async with Service.started(settings_for(tmp_path, standin, *sources, ADMIN_IDS="11,12", SCHEDULE="0 0 1 1 *")):
+        yield person
 
 
 async def test_a_manual_backup_from_the_press_to_the_result(ann: Person) -> None:
@@ -63,12 +56,3 @@ async def test_each_screen_and_the_way_back(ann: Person, button: str, shows: str
         screen = await ann.wait_for(lambda m: m.id == screen.id and shows in m.text)
     menu = await pressed(ann, "Back", screen)
     assert "Manual Backup" in " ".join(menu.button_texts)
-
-
-async def test_pause_and_resume(ann: Person) -> None:
-    """Paused is said first, and that it runs again."""
-    paused = await opened(ann, "Database Backup", "Pause")
-    stopped = await pressed(ann, paused.button_texts[0], paused)
-    assert "Paused until" in stopped.text.splitlines()[0]
-    running = await pressed(ann, "Resume", stopped)
-    assert "Running" in running.text

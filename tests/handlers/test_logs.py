@@ -28,8 +28,7 @@ def entries(number: int, message: str = "backup {} proven") -> list[JournalEntry
 async def test_the_newest_entries_come_first_and_pages_lead_on(office: Office) -> None:
     """Ten entries a page, the newest first, older and newer by button."""
     office.manager.entries = entries(25)
-    await office.open_menu()
-    shown = await office.click("📜 Detailed Logs", "page 1")
+    shown = await office.opened("📜 Detailed Logs", "page 1")
     assert shown.text.index("backup 0 proven") < shown.text.index("backup 9 proven")
     assert "‹ Newer" not in shown.button_texts
     await office.click("Older ›", "page 2")
@@ -41,8 +40,7 @@ async def test_the_newest_entries_come_first_and_pages_lead_on(office: Office) -
 async def test_a_level_filters_and_is_marked(office: Office) -> None:
     """Error shows errors alone and is the marked button; All shows everything again."""
     office.manager.entries = entries(25)
-    await office.open_menu()
-    await office.click("📜 Detailed Logs", "page 1")
+    await office.opened("📜 Detailed Logs", "page 1")
     shown = await office.click("Error", "Logs: errors, page 1")
     assert "• Error •" in shown.button_texts
     assert "⚠️" not in shown.text
@@ -54,34 +52,28 @@ async def test_a_level_filters_and_is_marked(office: Office) -> None:
 
 async def test_no_entry_is_a_sentence(office: Office) -> None:
     """An empty journal says so."""
-    await office.open_menu()
-    await office.click("📜 Detailed Logs", "Nothing here yet.")
+    await office.opened("📜 Detailed Logs", "Nothing here yet.")
 
 
 @pytest.mark.parametrize("message", ["x" * 2000, "<b>&" * 500, "😀" * 1000, "line\n" * 400 + "ValueError: last", "{}"])
 async def test_a_page_always_fits(office: Office, message: str) -> None:
     """Ten entries of any length and content make a message that Telegram takes, with all ten in it."""
     office.manager.entries = [entry(samples.NOW, "ERROR", "m" * 300, message)] * 10
-    await office.open_menu()
-    shown = await office.click("📜 Detailed Logs", "newest first")
+    shown = await office.opened("📜 Detailed Logs", "newest first")
     assert length(shown.html) <= 4096
     assert shown.text.count("❌") == 10
 
 
 async def test_of_a_traceback_the_last_line_is_seen(office: Office) -> None:
     """What happened and why stand in one line, what lies between is in the file."""
-    office.manager.entries = [
-        entry(samples.NOW, "ERROR", "bot", "it broke\n    File x\n    ValueError: <why>"),
-    ]
-    await office.open_menu()
-    await office.click("📜 Detailed Logs", "it broke … ValueError: <why>")
+    office.manager.entries = [entry(samples.NOW, "ERROR", "bot", "it broke\n    File x\n    ValueError: <why>")]
+    await office.opened("📜 Detailed Logs", "it broke … ValueError: <why>")
 
 
 async def test_the_file_comes_as_a_document(office: Office) -> None:
     """On request the log file is sent whole, byte for byte."""
     office.manager.log.write_text("first\nlast\n")
-    await office.open_menu()
-    await office.click("📜 Detailed Logs", "newest first")
+    await office.opened("📜 Detailed Logs", "newest first")
     press = await office.ann.press("📄 Log file")
     sent = await office.ann.wait_for(lambda seen: seen.document is not None)
     assert (sent.document.name, await sent.document.read()) == ("backup_system.log", b"first\nlast\n")
@@ -95,8 +87,7 @@ async def test_of_a_large_file_only_the_end_comes_and_that_is_said(
     """Past the limit whole lines from the end are sent, and the caption says what is missing."""
     monkeypatch.setattr(logs, "SENT_AT_MOST", 1000)
     office.manager.log.write_text("".join(f"line {number:05}\n" for number in range(1000)))
-    await office.open_menu()
-    await office.click("📜 Detailed Logs", "newest first")
+    await office.opened("📜 Detailed Logs", "newest first")
     await office.ann.press("📄 Log file")
     sent = await office.ann.wait_for(lambda seen: seen.document is not None)
     lines = (await sent.document.read()).decode().splitlines()
@@ -110,7 +101,6 @@ async def test_no_file_or_an_empty_one_is_said_and_not_sent(office: Office, cont
     """Telegram refuses empty files; the press is answered instead."""
     if content is not None:
         office.manager.log.write_text(content)
-    await office.open_menu()
-    await office.click("📜 Detailed Logs", "newest first")
+    await office.opened("📜 Detailed Logs", "newest first")
     press = await office.ann.press("📄 Log file")
     assert (await press.answered()).text == "The log file is still empty."

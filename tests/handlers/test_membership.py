@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from loguru import logger
 from typer.testing import CliRunner
 
 from bot.cli.main import app
-from bot.models import Recipient, Trigger
+from bot.models import Recipient
 from tests.world.clock import until
 from tests.world.groups import Group
 from tests.world.service import Town, town_in
@@ -30,6 +29,12 @@ class Scene(Town):
     async def parked(self) -> dict[int, str]:
         return {who.chat_id: why for who, why in (await self.service.courier.catalogue.recipients.parked()).items()}
 
+    async def is_parked(self, chat_id: int, why: str) -> bool:
+        return why in (await self.parked()).get(chat_id, "")
+
+    async def nobody_is_parked(self) -> bool:
+        return await self.parked() == {}
+
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
@@ -43,36 +48,20 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
 async def test_thrown_out_and_added_again(scene: Scene) -> None:
     """Parked at once with what to do; what was owed meanwhile arrives when the bot is back."""
     scene.group.kick_bot(scene.api.bot())
-
-    async def is_parked() -> bool:
-        return "add it again" in (await scene.parked()).get(GROUP, "")
-
-    await until(is_parked)
-    await scene.service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+    await until(lambda: scene.is_parked(GROUP, "add it again"))
+    await scene.back_up()
     assert not [message for message in scene.group.messages if message.document]
     scene.group.add_bot(scene.api.bot())
-
-    async def has_it() -> bool:
-        return any(message.document for message in scene.group.messages)
-
-    await until(has_it)
+    await scene.api.until(lambda: any(message.document for message in scene.group.messages))
     assert await scene.parked() == {}
 
 
 async def test_blocked_and_unblocked(scene: Scene) -> None:
     """The same in a private chat, without Start being pressed."""
     scene.ann.block_bot()
-
-    async def is_parked() -> bool:
-        return "blocked" in (await scene.parked()).get(11, "")
-
-    await until(is_parked)
+    await until(lambda: scene.is_parked(11, "blocked"))
     scene.ann.unblock_bot()
-
-    async def is_back() -> bool:
-        return await scene.parked() == {}
-
-    await until(is_back)
+    await until(scene.nobody_is_parked)
 
 
 async def test_a_group_with_a_new_id_is_followed(scene: Scene) -> None:
@@ -80,9 +69,8 @@ async def test_a_group_with_a_new_id_is_followed(scene: Scene) -> None:
     grown = scene.group.upgrade()
 
     async def followed() -> bool:
-        return await scene.service.courier.catalogue.recipients.current(Recipient(chat_id=GROUP)) == Recipient(
-            chat_id=grown.id
-        )
+        current = await scene.service.courier.catalogue.recipients.current(Recipient(chat_id=GROUP))
+        return current == Recipient(chat_id=grown.id)
 
     await until(followed)
 
@@ -91,26 +79,17 @@ async def test_start_in_a_parked_group_unparks_it(scene: Scene) -> None:
     """An admin who presses Start there means it."""
     await scene.service.courier.catalogue.recipients.park(Recipient(chat_id=GROUP), "the topic is closed")
     await scene.ann.send("/start", to=scene.group.chat)
-
-    async def is_back() -> bool:
-        return await scene.parked() == {}
-
-    await until(is_back)
+    await until(scene.nobody_is_parked)
 
 
-async def test_the_line_of_its_own_pin_goes_and_nobody_is_called_a_stranger(scene: Scene) -> None:
+async def test_the_line_of_its_own_pin_goes_and_nobody_is_called_a_stranger(scene: Scene, log_lines: list[str]) -> None:
     """Telegram sends the bot the service message of its own pin, in a private chat too."""
-    lines: list[str] = []
-    sink = logger.add(lines.append)
-    try:
-        await scene.service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
-        await scene.api.until(lambda: bool(scene.api.calls_of("pinChatMessage", ok=True)))
-        await scene.api.until(lambda: bool(scene.api.calls_of("deleteMessage", ok=True)))
-    finally:
-        logger.remove(sink)
+    await scene.back_up()
+    await scene.api.until(lambda: bool(scene.api.calls_of("pinChatMessage", ok=True)))
+    await scene.api.until(lambda: bool(scene.api.calls_of("deleteMessage", ok=True)))
     assert scene.ann.newest_pinned() is not None
     assert not any(message.pins for message in scene.ann.messages)
-    assert not any("stranger" in line for line in lines)
+    assert not any("stranger" in line for line in log_lines)
 
 
 async def test_a_chat_that_deletes_its_messages_is_warned_about(scene: Scene, tmp_path: Path) -> None:

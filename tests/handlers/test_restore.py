@@ -13,16 +13,17 @@ import pytest
 
 from bot.demo.stand_in.state import Message
 from tests.world.clock import MovedClock
-from tests.world.databases import make_database, rows_in
+from tests.world.databases import change, make_database, rows_in
 from tests.world.phones import Person
 from tests.world.service import (
     RED,
     YES,
     Town,
     add_rows,
+    choosing,
     confirmed,
-    history_of,
     opened,
+    overtaken,
     planned,
     pressed,
     refused,
@@ -30,12 +31,6 @@ from tests.world.service import (
     town_in,
     writing,
 )
-
-
-@pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[Town]:
-    async with town_in(tmp_path, BUSY_TIMEOUT="20") as there:
-        yield there
 
 
 def data_of(message: Message, button: str) -> str:
@@ -51,9 +46,8 @@ async def forged(person: Person, data: str, on: Message) -> str:
 
 async def test_another_admins_buttons(town: Town) -> None:
     """Plan, second step and choice belong to the admin who made them."""
-    backup_id = await town.back_up()
-    add_rows(town.users, 7)
-    choice = await pressed(town.ann, "♻️ Restore", await history_of(town.ann, backup_id), "which databases")
+    backup_id = await overtaken(town)
+    choice = await choosing(town.ann, backup_id)
     plan = await pressed(town.ann, "Show the plan", choice, ": the plan")
     sure = await pressed(town.ann, RED, plan, "now?")
     bens = await opened(town.ben, "Database Backup")
@@ -68,8 +62,7 @@ async def test_another_admins_buttons(town: Town) -> None:
 
 async def test_a_plan_belongs_to_its_message(town: Town) -> None:
     """The same data from another message of the same admin confirms nothing."""
-    backup_id = await town.back_up()
-    add_rows(town.users, 7)
+    backup_id = await overtaken(town)
     plan = await planned(town.ann, backup_id)
     other = await opened(town.ann, "Database Backup")
     assert "belongs to another message" in await forged(town.ann, data_of(plan, RED), other)
@@ -81,8 +74,7 @@ async def test_a_plan_belongs_to_its_message(town: Town) -> None:
 async def test_two_minutes_and_no_longer(town: Town) -> None:
     """Both steps expire, the copies go, and a new plan is one press away."""
     assert isinstance(town.clock, MovedClock)
-    backup_id = await town.back_up()
-    add_rows(town.users, 7)
+    backup_id = await overtaken(town)
     plan = await planned(town.ann, backup_id)
     town.clock.go(119)
     sure = await pressed(town.ann, RED, plan, "now?")
@@ -102,8 +94,7 @@ async def test_two_minutes_and_no_longer(town: Town) -> None:
 
 async def test_a_restart_in_between(town: Town) -> None:
     """The plan and its copies are gone with the process; the button says so, and the way on is short."""
-    backup_id = await town.back_up()
-    add_rows(town.users, 7)
+    backup_id = await overtaken(town)
     plan = await planned(town.ann, backup_id)
     sure = await pressed(town.ann, RED, plan, "now?")
     assert len(town.rooms) == 1
@@ -113,9 +104,8 @@ async def test_a_restart_in_between(town: Town) -> None:
     assert "the bot was restarted" in await refused(town.ann, YES, sure)
     await town.ann.wait_for(lambda m: m.id == sure.id and "the bot was restarted" in m.text, since=0)
     assert rows_in(town.users) == (57, 57)
-    choice = await pressed(town.ann, "♻️ Restore", await history_of(town.ann, backup_id), "which databases")
-    await town.stop()
-    await town.start()
+    choice = await choosing(town.ann, backup_id)
+    await town.restart()
     said = await pressed(town.ann, "Show the plan", choice, "the bot was restarted")
     assert "press Restore again" in said.text
     await confirmed(town.ann, await planned(town.ann, backup_id))
@@ -124,8 +114,7 @@ async def test_a_restart_in_between(town: Town) -> None:
 
 async def test_a_double_press_restores_once(town: Town) -> None:
     """The second Yes is told that it came second, and the first one's progress and result stay on the screen."""
-    backup_id = await town.back_up()
-    add_rows(town.users, 7)
+    backup_id = await overtaken(town)
     with writing(town.users):
         sure = await pressed(town.ann, RED, await planned(town.ann, backup_id), "now?")
         first = town.ann.press_data(data_of(sure, YES), sure)
@@ -145,8 +134,7 @@ async def test_a_double_press_restores_once(town: Town) -> None:
 
 async def test_two_admins_at_once(town: Town) -> None:
     """The second one is told who restores; afterwards their plan no longer holds, since the databases have changed."""
-    backup_id = await town.back_up()
-    add_rows(town.users, 7)
+    backup_id = await overtaken(town)
     with writing(town.users):
         anns, bens = await planned(town.ann, backup_id), await planned(town.ben, backup_id)
         ben_sure = await pressed(town.ben, RED, bens, "now?")
@@ -156,7 +144,7 @@ async def test_two_admins_at_once(town: Town) -> None:
         told = await refused(town.ben, YES, ben_sure)
         assert "A restore is already running" in told
         assert "Ann (11)" in told
-        again = await pressed(town.ben, "♻️ Restore", await history_of(town.ben, backup_id), "which databases")
+        again = await choosing(town.ben, backup_id)
         busy = await pressed(town.ben, "Show the plan", again, "A restore is already running")
         assert "Ann (11)" in busy.text
     await town.ann.wait_for(lambda m: "Restored" in m.text, within=20)
@@ -175,8 +163,7 @@ async def test_a_newer_plan_takes_the_place_of_the_older(town: Town) -> None:
 
 
 async def changed_schema(town: Town) -> str:
-    with closing(sqlite3.connect(town.users)) as connection:
-        connection.execute("ALTER TABLE entries ADD COLUMN more")
+    change(town.users, "ALTER TABLE entries ADD COLUMN more")
     return "The schema of users.db has changed"
 
 
@@ -198,8 +185,7 @@ async def broken(town: Town) -> str:
 @pytest.mark.parametrize("change", [changed_schema, written, gone, broken])
 async def test_what_changed_since_the_plan_is_named(town: Town, change: object) -> None:
     """A consent holds for what was seen; nothing is restored, not even the database that did not change."""
-    backup_id = await town.back_up()
-    add_rows(town.users, 7)
+    backup_id = await overtaken(town)
     plan = await planned(town.ann, backup_id)
     sentence = await change(town)  # type: ignore[operator]
     shown = await confirmed(town.ann, plan, "Nothing was restored")
@@ -343,7 +329,7 @@ async def test_many_databases_are_paged_and_the_plan_fits(tmp_path: Path) -> Non
         backup_id = await town.back_up()
         for source in sources:
             add_rows(source, 2)
-        choice = await pressed(town.ann, "♻️ Restore", await history_of(town.ann, backup_id), "which databases")
+        choice = await choosing(town.ann, backup_id)
         second = await pressed(town.ann, "›", choice, "which databases")
         ticked = await pressed(town.ann, "number 030", second, "46 of 47")
         assert any("▫️" in text and "number 030" in text for text in ticked.button_texts)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from bot.app.service import Service
-from bot.config.settings import load_settings
 from bot.handlers import Pace
 from tests.world import faults
-from tests.world.databases import make_database, write_env
+from tests.world.databases import make_database
+from tests.world.service import settings_for
 from tests.world.stand_in import StandIn
 
 
@@ -21,13 +21,11 @@ async def test_no_progress_is_drawn_while_an_archive_waits_for_its_turn(
     """However often a view would be redrawn, nobody spends the chat's budget between a refused upload and the next."""
     monkeypatch.setattr("bot.handlers.Pace", partial(Pace, every=0.05))
     async with StandIn(rate_limits=True) as api:
+        api.create_bot_token()
         ann = api.add_user(11, "Ann")
-        env = write_env(
-            tmp_path, [make_database(tmp_path / "live.db")],
-            BOT_TOKEN=api.create_bot_token(), TELEGRAM_API=api.url, ADMIN_IDS="11", SCHEDULE="0 0 1 1 *",
-        )  # fmt: skip
+        settings = settings_for(tmp_path, api, make_database(tmp_path / "live.db"), SCHEDULE="0 0 1 1 *")
         api.inject(faults.flood(3), method="sendDocument", times=1)
-        async with Service.started(load_settings(env)):
+        async with Service.started(settings):
             await ann.send("/backup")
             await ann.wait_for(lambda m: m.document is not None and m.document.name.startswith("database_backup"))
             await ann.wait_for(lambda m: "Backup delivered" in m.text or "Delivered to" in m.text)

@@ -6,19 +6,20 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bot.app.service import Service
-from bot.config.settings import load_settings
 from bot.models import Trigger, Verdict
 from tests.world.archives import foreign
-from tests.world.databases import make_database, members_of, write_env
+from tests.world.databases import make_database, members_of
 from tests.world.hostile import LARGE, SLOW, UNSTOPPABLE, examiners, hostile_database, is_deep_in
-from tests.world.inbox import open_house, started
+from tests.world.inbox import open_house
+from tests.world.phones import Person
+from tests.world.service import settings_for
+from tests.world.shell import serving
 from tests.world.stand_in import StandIn
 
 DRAIN = 8
@@ -43,44 +44,30 @@ def bomb(folder: Path, place: str, expression: str) -> Path:
     return foreign(folder, ("app.db", content))
 
 
-@asynccontextmanager
-async def service(folder: Path, *sources: Path) -> AsyncIterator[Service]:
-    """A service with these sources and a healthy one."""
-    async with StandIn() as api:
-        api.add_user(11, "Ann")
-        settings = {"BOT_TOKEN": api.create_bot_token(), "TELEGRAM_API": api.url, "ADMIN_IDS": "11"}
-        env = write_env(folder, [*sources, make_database(folder / "live.db")], SCHEDULE="0 0 1 1 *", **settings)
-        async with Service.started(load_settings(env)) as there:
-            yield there
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM on Windows")
-async def test_what_never_ends_is_forgotten_and_stopped(tmp_path: Path) -> None:
+async def test_what_never_ends_is_forgotten_and_stopped(standin: StandIn, ann: Person, tmp_path: Path) -> None:
     """Forget frees the service at once, the next archive is read, and a signal ends it in the middle of the third."""
-    async with StandIn() as api:
-        ann, token = api.add_user(11, "Ann"), api.create_bot_token()
-        live = make_database(tmp_path / "live.db", wal=False)
-        write_env(tmp_path, [live], BOT_TOKEN=token, TELEGRAM_API=api.url, ADMIN_IDS="11", SCHEDULE="0 0 1 1 *")
-        process = await started(tmp_path, api)
-        archive = bomb(tmp_path / "phone", "an index", SLOW)
+    live = make_database(tmp_path / "live.db", wal=False)
+    settings_for(tmp_path, standin, live, SCHEDULE="0 0 1 1 *")
+    process = await serving(tmp_path, standin)
+    archive = bomb(tmp_path / "phone", "an index", SLOW)
 
-        await ann.send_document(archive)
-        await is_checking(process.pid)
-        reading = await ann.wait_for(lambda m: "🗑 Forget" in m.button_texts, since=0)
-        await (await ann.press("Forget", message=reading)).answered(within=20)
-        await seen(lambda: not examiners(process.pid))
+    await ann.send_document(archive)
+    await is_checking(process.pid)
+    reading = await ann.wait_for(lambda m: "🗑 Forget" in m.button_texts, since=0)
+    await (await ann.press("Forget", message=reading)).answered(within=20)
+    await seen(lambda: not examiners(process.pid))
 
-        folder = tmp_path / "good"
-        folder.mkdir()
-        await ann.send_document(foreign(folder, ("live.db", live.read_bytes())))
-        await ann.wait_for(lambda m: "✅ live.db" in m.text, since=0, within=20)
+    folder = tmp_path / "good"
+    folder.mkdir()
+    await ann.send_document(foreign(folder, ("live.db", live.read_bytes())))
+    await ann.wait_for(lambda m: "✅ live.db" in m.text, since=0, within=20)
 
-        await ann.send_document(archive)
-        child = await is_checking(process.pid)
-        process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), DRAIN + 2) == 0  # and 2 s for this machine
-        assert child not in [*examiners(process.pid), *examiners(1)]
-        assert api.violations == []
+    await ann.send_document(archive)
+    child = await is_checking(process.pid)
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), DRAIN + 2) == 0  # and 2 s for this machine
+    assert child not in [*examiners(process.pid), *examiners(1)]
 
 
 @pytest.mark.parametrize("expression", [UNSTOPPABLE, LARGE])
@@ -95,10 +82,13 @@ async def test_what_asks_for_all_memory_is_read_without_giving_any(expression: s
         await house.press("Forget", ready)
 
 
-async def test_a_hostile_source_goes_out_with_its_warning_and_keeps_nobody(tmp_path: Path) -> None:
+async def test_a_hostile_source_goes_out_with_its_warning_and_keeps_nobody(
+    standin: StandIn, ann: Person, tmp_path: Path
+) -> None:
     """It could not be checked, and says why; the database beside it is checked as ever."""
     hostile = hostile_database(tmp_path / "hostile.db", "a constraint", UNSTOPPABLE)
-    async with service(tmp_path, hostile) as there:
+    settings = settings_for(tmp_path, standin, hostile, make_database(tmp_path / "live.db"), SCHEDULE="0 0 1 1 *")
+    async with Service.started(settings) as there:
         made = await there.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
         one, other = sorted(made.backup.databases, key=lambda database: database.name)
         assert (one.name, one.verdict, other.verdict) == ("hostile.db", Verdict.UNCHECKED, Verdict.OK)
@@ -106,10 +96,11 @@ async def test_a_hostile_source_goes_out_with_its_warning_and_keeps_nobody(tmp_p
         assert members_of(there.courier.store.folder / made.backup.archive_name) >= {"hostile.db", "live.db"}
 
 
-async def test_a_service_ends_in_the_middle_of_a_hostile_source(tmp_path: Path) -> None:
+async def test_a_service_ends_in_the_middle_of_a_hostile_source(standin: StandIn, ann: Person, tmp_path: Path) -> None:
     """Nothing of its check goes on."""
     hostile = hostile_database(tmp_path / "hostile.db", "a constraint", SLOW)
-    async with service(tmp_path, hostile) as there:
+    settings = settings_for(tmp_path, standin, hostile, make_database(tmp_path / "live.db"), SCHEDULE="0 0 1 1 *")
+    async with Service.started(settings) as there:
         running = asyncio.create_task(there.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test"))
         await is_checking(os.getpid())
         ending = asyncio.get_running_loop().time()

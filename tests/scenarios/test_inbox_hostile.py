@@ -123,7 +123,7 @@ async def test_names_from_outside_are_shown_harmlessly(house: House, tmp_path: P
 
 async def test_a_damaged_volume_is_replaced_by_sending_it_again(house: House) -> None:
     """One flipped bit in a volume is found, and the good one under the same number mends it."""
-    volumes = house.volumes(house.archive(await house.made()), 3)
+    volumes = await house.made_volumes(3)
     good = volumes[1].read_bytes()
     volumes[1].write_bytes(good[:500] + bytes([good[500] ^ 4]) + good[501:])
     await house.ann.send_album(volumes)
@@ -135,7 +135,7 @@ async def test_a_damaged_volume_is_replaced_by_sending_it_again(house: House) ->
 
 async def test_a_volume_of_another_archive_is_told(house: House) -> None:
     """Its name says which archive it is of: it waits aside, and completes nothing it does not belong to."""
-    one, two = house.volumes(house.archive(await house.made()), 2)
+    one, two = await house.made_volumes(2)
     other = two.rename(two.with_name("database_backup_20200101_000000.zip.002"))
     await house.ann.send_document(one)
     await house.shows("I have 1")

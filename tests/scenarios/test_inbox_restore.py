@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.world.databases import rows_in
-from tests.world.inbox import House, confirmed, lose_rows, open_house
+from tests.world.inbox import House, confirmed, consented, lose_rows, open_house
 
 
 @pytest.fixture
@@ -34,8 +34,7 @@ async def test_an_archive_from_the_chat_alone_is_restored(house: House) -> None:
 async def test_volumes_of_an_unknown_archive_are_restored(house: House) -> None:
     """The catalogue knows nothing of it (another machine made it): the volumes are all there is."""
     live = house.folder / "live"
-    backup = await house.made()
-    volumes = house.volumes(house.archive(backup), 3, "from the old server ({number})")
+    volumes = await house.made_volumes(3, "from the old server ({number})")
     lose_rows(live / "shop.db")
     lose_rows(live / "users.db")
     await house.stop()
@@ -54,10 +53,7 @@ async def test_an_archive_that_a_mac_packed_anew_is_restored(house: House) -> No
     """Unpacked and zipped again, in a folder and amid litter: its content proves it, and it comes back in the chat."""
     backup = await house.made()
     brought = house.folder / "Archive.zip"
-    with (
-        zipfile.ZipFile(house.archive(backup)) as ours,
-        zipfile.ZipFile(brought, "w", zipfile.ZIP_DEFLATED) as theirs,
-    ):
+    with zipfile.ZipFile(house.archive(backup)) as ours, zipfile.ZipFile(brought, "w", zipfile.ZIP_DEFLATED) as theirs:
         theirs.writestr("backup/.DS_Store", b"\0\0\0\1Bud1")
         for name in ours.namelist():
             theirs.writestr(f"backup/{name}", ours.read(name))
@@ -85,33 +81,22 @@ async def test_of_an_archive_with_a_damaged_database_the_others_are_restored(hou
     await house.ann.send_document(brought)
     ready = await house.shows("It is left out", "users.db")
     await house.press("Restore…", ready)
-    plan = await house.ann.wait_for(lambda m: "♻️ Restore" in m.button_texts, since=ready.revision, within=15)
-    await house.press("♻️ Restore", plan)  # the only one that is left needs no choice
-    sure = await house.ann.wait_for(lambda m: "⚠️ Yes, replace" in m.button_texts, since=plan.revision)
-    await house.press("Yes, replace", sure)
-    await house.ann.wait_for(lambda m: "↩️ Undo" in m.button_texts, since=sure.revision, within=30)
+    await consented(house, ready)  # the only one that is left needs no choice
     assert rows_in(house.folder / "live" / "shop.db") == (3000, 3000)
     assert rows_in(house.folder / "live" / "users.db") == (0, 0)
 
 
-async def test_forgetting_it_ends_what_was_begun(house: House) -> None:
-    """A restore from what was forgotten is answered, and changes nothing."""
+@pytest.mark.parametrize("forgotten", [True, False], ids=["forgotten", "restarted"])
+async def test_the_button_of_what_is_gone_is_answered(house: House, forgotten: bool) -> None:
+    """What was offered before it was forgotten, or before a restart, changes nothing, and the press says so."""
     backup = await house.made()
     await house.ann.send_document(house.archive(backup))
     ready = await house.shows("whole and sound")
-    await house.press("Forget", ready)
-    await house.shows("Forgotten")
+    if forgotten:
+        await house.press("Forget", ready)
+        await house.shows("Forgotten")
+    else:
+        await house.restart()
     await (await house.ann.press("Restore…", message=ready, stale=True)).answered()
     await house.shows("no longer kept here")
     assert house.left() == []
-
-
-async def test_after_a_restart_the_old_button_is_answered(house: House) -> None:
-    """What was offered before a restart is gone, and the press says so."""
-    backup = await house.made()
-    await house.ann.send_document(house.archive(backup))
-    ready = await house.shows("whole and sound")
-    await house.stop()
-    await house.start()
-    await (await house.ann.press("Restore…", message=ready, stale=True)).answered()
-    await house.shows("no longer kept here")

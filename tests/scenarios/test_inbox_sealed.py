@@ -7,16 +7,15 @@ from pathlib import Path
 import pyrage
 import pytest
 
+from bot.services.sealing.age import new_identity
 from tests.world.databases import rows_in
 from tests.world.inbox import House, confirmed, lose_rows, open_house
+from tests.world.stock_age import identity_file
 
 
 def with_key(folder: Path) -> tuple[str, str]:
-    identity = pyrage.x25519.Identity.generate()
-    key = folder / "key.txt"
-    key.write_text(f"{identity}\n")
-    key.chmod(0o600)
-    return str(key), str(identity.to_public())
+    secret, public = new_identity()
+    return str(identity_file(folder, secret)), public
 
 
 def sealed(house: House, archive: Path, recipient: str) -> Path:
@@ -62,7 +61,7 @@ async def test_sealed_volumes_in_any_order(tmp_path: Path, count: int) -> None:
 async def test_without_the_right_key_it_says_so(tmp_path: Path) -> None:
     """Another key opens nothing, and the sentence is about that."""
     key, _ = with_key(tmp_path)
-    another = str(pyrage.x25519.Identity.generate().to_public())
+    _, another = new_identity()
     async with open_house(tmp_path, AGE_IDENTITY_FILE=key) as house:
         await house.ann.send_document(sealed(house, house.archive(await house.made()), another))
         refused = await house.shows("This can't be used")

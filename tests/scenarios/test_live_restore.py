@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from bot.models import Trigger
 from tests.world.catalogue import run_sql
 from tests.world.databases import rows_in
-from tests.world.service import RED, YES, Town, add_rows, confirmed, history_of, planned, pressed, town_in
-
-
-@pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[Town]:
-    async with town_in(tmp_path) as there:
-        yield there
+from tests.world.service import RED, YES, Town, add_rows, choosing, confirmed, history_of, planned, pressed
 
 
 async def test_from_a_backups_screen_to_the_restored_database_and_back(town: Town) -> None:
@@ -120,7 +109,7 @@ async def test_what_is_in_the_way_leaves_no_red_button(town: Town) -> None:
 async def test_nothing_ticked_and_put_aside(town: Town) -> None:
     """Nothing to restore is told at once; a plan put aside leaves no copies behind and can be made anew."""
     backup_id = await town.back_up()
-    choice = await pressed(town.ann, "♻️ Restore", await history_of(town.ann, backup_id), "which databases")
+    choice = await choosing(town.ann, backup_id)
     none = await pressed(town.ann, "None of them", choice, "0 of 2")
     answer = await (await town.ann.press("Show the plan", message=none)).answered()
     assert (answer.text, answer.show_alert) == ("Tick at least one database.", True)
@@ -168,6 +157,6 @@ async def test_a_damaged_archive_is_refused(town: Town) -> None:
     content = bytearray(archive.read_bytes())
     content[200] ^= 1
     archive.write_bytes(content)
-    choice = await pressed(town.ann, "♻️ Restore", await history_of(town.ann, backup_id), "which databases")
+    choice = await choosing(town.ann, backup_id)
     await pressed(town.ann, "Show the plan", choice, "is not the archive that was written")
     assert rows_in(town.users) == (50, 50)

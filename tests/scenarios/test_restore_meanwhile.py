@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
@@ -26,21 +24,16 @@ from tests.world.service import (
     YES,
     Town,
     add_rows,
+    choosing,
     confirmed,
-    history_of,
     opened,
+    overtaken,
     planned,
     pressed,
     town_in,
     writing,
 )
-from tests.world.shell import ROOT
-
-
-@pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[Town]:
-    async with town_in(tmp_path, BUSY_TIMEOUT="20") as there:
-        yield there
+from tests.world.shell import ROOT, Shell
 
 
 async def begun(town: Town, backup_id: int) -> None:
@@ -72,7 +65,7 @@ async def test_a_restore_asked_for_during_a_backup_is_told_so(town: Town) -> Non
     """The plan waits until the backup has ended; a plan made before stays valid meanwhile."""
     backup_id = await town.back_up()
     plan = await planned(town.ben, backup_id)
-    choice = await pressed(town.ann, "♻️ Restore", await history_of(town.ann, backup_id), "which databases")
+    choice = await choosing(town.ann, backup_id)
     with closing(sqlite3.connect(town.notes, isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         running = asyncio.create_task(town.service.courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="Ben"))
@@ -95,8 +88,7 @@ async def test_a_run_that_falls_due_meanwhile_is_made_right_after(tmp_path: Path
     """On the hour a restore is under way: the scheduled backup waits for it, and holds the restored rows."""
     clock = HeldClock(2)
     async with town_in(tmp_path, clock=clock, SCHEDULE="0 * * * *", BUSY_TIMEOUT="20") as town:
-        backup_id = await town.back_up()
-        add_rows(town.users, 7)
+        backup_id = await overtaken(town)
         with writing(town.users):
             await begun(town, backup_id)
             clock.release()
@@ -139,8 +131,7 @@ async def _has_caught_up(town: Town) -> bool:
 async def test_a_failure_goes_back_by_itself_and_everybody_hears_of_it(tmp_path: Path) -> None:
     """The second database stays locked: the first one is brought back, and the other admin is told, loudly."""
     async with town_in(tmp_path, BUSY_TIMEOUT="0.5") as town:
-        backup_id = await town.back_up()
-        add_rows(town.users, 7)
+        backup_id = await overtaken(town)
         with closing(sqlite3.connect(town.users)) as reader, writing(town.users):
             reader.execute("SELECT count(*) FROM entries").fetchone()
             shown = await confirmed(town.ann, await planned(town.ann, backup_id), "The restore failed")
@@ -156,8 +147,7 @@ async def test_a_failure_goes_back_by_itself_and_everybody_hears_of_it(tmp_path:
 
 async def test_a_shutdown_in_the_middle_brings_everything_back(town: Town) -> None:
     """The service ends in time, the databases are as before, and both admins know."""
-    backup_id = await town.back_up()
-    add_rows(town.users, 7)
+    backup_id = await overtaken(town)
     with writing(town.users):
         await begun(town, backup_id)
         await town.stop()
@@ -224,8 +214,7 @@ async def test_killed_in_the_middle_all_admins_are_told_at_the_next_start(
     town: Town, step: str, nth: int, says: str, users: int, notes: int
 ) -> None:
     """Which state each database is in, and what to do; once, and the next backup works."""
-    backup_id = await town.back_up()
-    add_rows(town.users, 7)
+    backup_id = await overtaken(town)
     add_rows(town.notes, 2)
     await town.stop()
     await killed(town, backup_id, step, nth)
@@ -240,8 +229,7 @@ async def test_killed_in_the_middle_all_admins_are_told_at_the_next_start(
         assert told.button_texts == (["↩️ Undo"] if users == 50 else [])
     assert (rows_in(town.users), rows_in(town.notes)) == ((users, users), (notes, notes))
     assert town.rooms == []
-    await town.stop()
-    await town.start()
+    await town.restart()
     await opened(town.ann, "Database Backup", "Manual Backup")
     await town.ann.wait_for(lambda m: "Backup done" in m.text, since=0)
     assert len([m for m in town.ann.messages if "A restore was cut off\nBy" in m.text]) == 1
@@ -314,8 +302,7 @@ async def test_a_restore_journal_that_can_not_be_read_stands_in_the_status(town:
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
 async def test_a_cut_off_restore_is_undone_from_the_word_about_it(town: Town) -> None:
     """The button leads to the plan of the undo, and that to what was there before."""
-    backup_id = await town.back_up()
-    add_rows(town.users, 7)
+    backup_id = await overtaken(town)
     await town.stop()
     await killed(town, backup_id, "one database done")
     await town.start()
@@ -333,24 +320,17 @@ async def test_a_cut_off_restore_is_undone_from_the_word_about_it(town: Town) ->
 @pytest.mark.parametrize("running", [True, False])
 async def test_what_the_command_line_restores_all_admins_hear(town: Town, running: bool) -> None:
     """From the running service or from the next one; once, loudly, with what was lost."""
-    await town.back_up()
-    add_rows(town.users, 7)
+    await overtaken(town)
     if not running:
         await town.stop()
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "restore", "latest", "--in-place", "--yes", "--only", "users.db"),
-        cwd=town.env.parent, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    _, said = await child.communicate()
-    assert child.returncode == 0, said.decode()
+    words = ("restore", "latest", "--in-place", "--yes", "--only", "users.db")
+    await asyncio.to_thread(Shell(town.folder).said, *words)
     await (town.service.look_for_news() if running else town.start())
     for person in (town.ann, town.ben):
         told = await person.wait_for(lambda m: "restored on the command line" in m.text, since=0)
         assert not told.silent
         assert "users.db" in told.text
         assert "7 newer rows of “entries” were lost" in told.text
-    await town.stop()
-    await town.start()
+    await town.restart()
     await town.service.look_for_news()
     assert len([m for m in town.ann.messages if "on the command line" in m.text]) == 1

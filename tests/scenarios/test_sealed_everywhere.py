@@ -10,14 +10,14 @@ import pytest
 
 from bot.app.destinations import open_bucket_archives
 from bot.app.service import Service
-from bot.config.settings import load_settings
 from bot.models import BackupState, Trigger
 from bot.services.objects.index import INDEX_NAME
 from bot.services.recovery.document import DOCUMENT_NAME
 from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import fingerprint
-from tests.world.databases import make_database, rows_in, write_env
+from tests.world.databases import make_database, rows_in
 from tests.world.places import BUCKET, KEYS, STORE, Post, running_mail, s3_client
+from tests.world.service import settings_for
 from tests.world.shell import Shell
 from tests.world.stand_in import StandIn
 from tests.world.stock_age import identity_file, run_age
@@ -25,11 +25,7 @@ from tests.world.stock_age import identity_file, run_age
 pytestmark = pytest.mark.filterwarnings(r"ignore:unread_data\(\) is deprecated")
 
 
-async def test_all_that_leaves_is_sealed_and_names_no_folder(
-    standin: StandIn,
-    s3: str,
-    tmp_path: Path,
-) -> None:
+async def test_all_that_leaves_is_sealed_and_names_no_folder(standin: StandIn, s3: str, tmp_path: Path) -> None:
     """Stock age opens what came to each place; nothing in the clear names a path; all comes back."""
     ann = standin.add_user(11)
     secret, public = new_identity()
@@ -37,13 +33,11 @@ async def test_all_that_leaves_is_sealed_and_names_no_folder(
     (home := tmp_path / "home").mkdir()
     (secret_folder := tmp_path / "a-telling-folder").mkdir()
     async with running_mail(post := Post()) as port:
-        env = write_env(
-            home, [make_database(secret_folder / "live.db")],
-            BOT_TOKEN=standin.bot().token, TELEGRAM_API=standin.url, ADMIN_IDS="11", AGE_RECIPIENTS=public,
+        settings = settings_for(
+            home, standin, make_database(secret_folder / "live.db"), AGE_RECIPIENTS=public,
             OBJECT_STORES=STORE, S3_ENDPOINT=s3, **KEYS,
             EMAIL_TO="ops@example.org", EMAIL_FROM="courier@example.org", SMTP_URL=f"smtp://127.0.0.1:{port}",
         )  # fmt: skip
-        settings = load_settings(env)
         async with Service.started(settings) as service:
             courier = service.courier
             backup = (await courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="Ann")).backup

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.app.service import Service
-from bot.config.settings import Settings, load_settings
 from bot.demo.stand_in.calls import CallStage
 from bot.models import Backup, DeliveryState, Trigger
 from bot.services.archive.verify import verify_archive
@@ -23,8 +22,9 @@ from bot.services.concurrency.abort import Abort
 from bot.services.files.private_file import PART_SUFFIX
 from tests.world import faults
 from tests.world.clock import until
-from tests.world.databases import make_database, write_env
+from tests.world.databases import change, make_database
 from tests.world.phones import Person
+from tests.world.service import settings_for
 from tests.world.stand_in import StandIn
 
 DAYS = int(os.environ.get("SOAK_DAYS", "2"))
@@ -46,23 +46,12 @@ class World:
         self.hidden: list[Path] = []
         self.possible = 0
         """Hours in which there was a database to back up."""
-        self.settings = self._settings()
+        self.settings = settings_for(
+            folder, api, *self.databases, ADMIN_IDS=",".join(map(str, ADMINS)), RETRY_DELAY="0.01", RETRY_ATTEMPTS="2",
+            MAX_BACKUP_AGE_DAYS=str(KEPT_DAYS), MAX_BACKUP_COUNT=str(KEPT_COUNT),
+        )  # fmt: skip
         self._stack = AsyncExitStack()
         self._service: Service | None = None
-
-    def _settings(self) -> Settings:
-        env = write_env(
-            self.folder,
-            self.databases,
-            BOT_TOKEN=self.api.bot().token,
-            TELEGRAM_API=self.api.url,
-            ADMIN_IDS=",".join(map(str, ADMINS)),
-            RETRY_DELAY="0.01",
-            RETRY_ATTEMPTS="2",
-            MAX_BACKUP_AGE_DAYS=str(KEPT_DAYS),
-            MAX_BACKUP_COUNT=str(KEPT_COUNT),
-        )
-        return load_settings(env)
 
     def clock(self) -> datetime:
         return self.now
@@ -105,9 +94,7 @@ class World:
         path = self.chance.choice(self.databases)
         if path in self.hidden:
             return
-        with closing(sqlite3.connect(path)) as connection, connection:
-            connection.execute("INSERT INTO entries (text) VALUES (?)", (f"at {self.now}",))
-            connection.execute("UPDATE totals SET rows = rows + 1")
+        change(path, f"INSERT INTO entries (text) VALUES ('at {self.now}')", "UPDATE totals SET rows = rows + 1")
 
     def hide(self) -> None:
         """Take a database away."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -24,26 +23,11 @@ from bot.services.inbox.upload_view import (
     UploadView,
 )
 from bot.texts import inbox as texts
-from bot.texts.markup import MESSAGE_LIMIT, length, plain
+from bot.texts.markup import length, plain
 from tests.world import samples
+from tests.world.samples import LONG, fits
 
 NOW, ZONE = samples.NOW, samples.BERLIN
-LONG = "<&>\"'😀\n" * 400
-
-
-class Balanced(HTMLParser):
-    """Raises where a tag is not closed in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        assert tag in ("b", "i", "code")
-        self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
 
 
 def files(*numbers: int | None, name: str = "backup.zip") -> tuple[UploadPart, ...]:
@@ -159,12 +143,7 @@ def test_every_message_fits_and_is_whole(phase: UploadPhase, name: str, many: in
         after_restart=True,
         gone=UploadEnd.EXPIRED,
     )
-    said = texts.upload(full, NOW, ZONE)
-    assert 0 < length(said) <= MESSAGE_LIMIT
-    parser = Balanced()
-    parser.feed(said)
-    parser.close()
-    assert parser.open == []
+    fits(texts.upload(full, NOW, ZONE))
 
 
 @pytest.mark.parametrize("reason", [*UploadEnd, None])

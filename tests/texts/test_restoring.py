@@ -32,9 +32,9 @@ from bot.models import (
 from bot.texts import restore_plan as plan_texts
 from bot.texts import restoring
 from bot.texts import runs as run_texts
-from bot.texts.markup import ANSWER_LIMIT, MESSAGE_LIMIT, length, plain
+from bot.texts.markup import ANSWER_LIMIT, length, plain
 from tests.world import samples
-from tests.world.samples import LONG, Markup
+from tests.world.samples import LONG, fits
 
 ZONE, NOW = samples.BERLIN, samples.NOW
 
@@ -104,16 +104,6 @@ def result(*names: str, words: str = "") -> RestoreResult:
     return RestoreResult(
         id="ab", source=f"backup 12{words}", databases=databases, safety=samples.backup(13), undoable=True, seconds=2
     )
-
-
-def fits(html: str) -> str:
-    """See that Telegram would take it; what people see of it."""
-    parser = Markup()
-    parser.feed(html)
-    parser.close()
-    assert not parser.open
-    assert length(html) <= MESSAGE_LIMIT
-    return plain(html)
 
 
 def test_a_plan_says_all_that_a_consent_needs() -> None:

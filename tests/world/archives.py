@@ -8,6 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,23 +35,15 @@ from bot.services.archive.stream import MemberSource
 from bot.services.archive.write import ArchiveWriter
 from bot.services.concurrency.abort import Abort
 from tests.world.databases import make_database
+from tests.world.snapshots import as_snapshot
 
 MOMENT = datetime(2026, 3, 29, 1, 30, 7, tzinfo=UTC)
 
 
 def snapshot_of(name: str, file: Path) -> Snapshot:
-    return Snapshot(
-        database=Database(path=Path("/srv/app") / name, name=name),
-        file=file,
-        bytes=file.stat().st_size,
-        page_size=4096,
-        page_count=file.stat().st_size // 4096,
-        journal_mode="wal",
-        application_id=0,
-        user_version=3,
-        sqlite_version="3.40.1",
-        taken_at=MOMENT,
-    )
+    database = Database(path=Path("/srv/app") / name, name=name)
+    told = {"journal_mode": "wal", "user_version": 3, "sqlite_version": "3.40.1", "taken_at": MOMENT}
+    return replace(as_snapshot(file), database=database, **told)
 
 
 def report(**changes: Any) -> CheckReport:
@@ -157,6 +150,16 @@ def foreign(folder: Path, *members: tuple[str | zipfile.ZipInfo, bytes], method:
         for name, content in members:
             target.writestr(name, content)
     return archive
+
+
+def cut(archive: Path, count: int, folder: Path, name: str = "{archive}.{number:03}") -> list[Path]:
+    """Cut an archive into volumes as the service would, under names of choice."""
+    content = archive.read_bytes()
+    size = -(-len(content) // count)
+    paths = [folder / name.format(archive=archive.name, number=number) for number in range(1, count + 1)]
+    for number, path in enumerate(paths):
+        path.write_bytes(content[number * size : (number + 1) * size])
+    return paths
 
 
 def link(name: str) -> zipfile.ZipInfo:

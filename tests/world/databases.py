@@ -32,10 +32,12 @@ def noisy_database(path: Path, size: int) -> Path:
 
 def damage(path: Path) -> Path:
     """Make an index disagree with its table, which only a full check finds."""
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("CREATE INDEX by_text ON entries (text)")
-        connection.execute("PRAGMA writable_schema=ON")
-        connection.execute("UPDATE sqlite_master SET sql = 'CREATE INDEX by_text ON entries (id)' WHERE name='by_text'")
+    change(
+        path,
+        "CREATE INDEX by_text ON entries (text)",
+        "PRAGMA writable_schema=ON",
+        "UPDATE sqlite_master SET sql = 'CREATE INDEX by_text ON entries (id)' WHERE name='by_text'",
+    )
     return path
 
 
@@ -68,6 +70,8 @@ def write_env(folder: Path, sources: Iterable[Path | str], **more: str) -> Path:
     return env
 
 
-def change(path: Path, statement: str) -> None:
+def change(path: Path, *statements: str) -> None:
+    """Let the application do this in one transaction."""
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(statement)
+        for statement in statements:
+            connection.execute(statement)

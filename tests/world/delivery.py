@@ -12,16 +12,7 @@ from typing import Any
 from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
 
-from bot.models import (
-    Backup,
-    BackupState,
-    Delivery,
-    DeliveryState,
-    Recipient,
-    SkippedRecord,
-    Trigger,
-    Volume,
-)
+from bot.models import Backup, BackupState, Delivery, DeliveryState, Recipient, SkippedRecord, Trigger, Volume
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Nursery
 from bot.services.contracts.destination import ArchiveDestination, NoticeChannel

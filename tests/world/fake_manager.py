@@ -234,15 +234,3 @@ class FakeManager:
 
     async def look_at(self, chat_id: int) -> str:
         return ""
-
-    async def changed(self, chat_id: int, seconds: int) -> None:
-        self.acts.append(f"{chat_id} deletes after {seconds} s")
-
-    async def recipient_returned(self, chat_id: int) -> None:
-        self.acts.append(f"{chat_id} is back")
-
-    async def recipient_left(self, chat_id: int, reason: str) -> None:
-        self.acts.append(f"{chat_id} {reason}")
-
-    async def recipient_moved(self, old_chat_id: int, new_chat_id: int) -> None:
-        self.acts.append(f"{old_chat_id} moved to {new_chat_id}")

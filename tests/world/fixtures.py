@@ -13,6 +13,7 @@ import pytest
 from aiogram import Bot
 from aiogram.client.default import DefaultBotProperties
 from aiogram.client.telegram import TelegramAPIServer
+from loguru import logger
 
 from bot.app.service import Service
 from bot.config.settings import Settings
@@ -21,7 +22,7 @@ from tests.world.databases import make_database
 from tests.world.delivery import House
 from tests.world.endpoint import Endpoint
 from tests.world.phones import Person
-from tests.world.service import settings_for
+from tests.world.service import Town, settings_for, town_in
 from tests.world.stand_in import StandIn
 from tests.world.telegram import LoopbackSession, MakeBot
 
@@ -79,11 +80,27 @@ async def service(idle: Settings) -> AsyncIterator[Service]:
 
 
 @pytest.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Town]:
+    """A running service with two databases and two admins, patient with applications that write."""
+    async with town_in(tmp_path, BUSY_TIMEOUT="20") as there:
+        yield there
+
+
+@pytest.fixture
 async def house(standin: StandIn, tmp_path: Path) -> AsyncIterator[House]:
     """An open house without recipients; everything in it is closed at the end."""
     house = await House(standin, tmp_path).open()
     yield house
     await house.close()
+
+
+@pytest.fixture
+def log_lines() -> Iterator[list[str]]:
+    """What is logged meanwhile."""
+    lines: list[str] = []
+    sink = logger.add(lambda message: lines.append(str(message)), format="{level} {message}\n{exception}")
+    yield lines
+    logger.remove(sink)
 
 
 @pytest.fixture

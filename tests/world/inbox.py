@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sqlite3
-import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from bot.demo.stand_in.state import Message
 from bot.models import Backup
+from tests.world.archives import cut
+from tests.world.databases import change
 from tests.world.phones import Person
-from tests.world.service import Town, town_in
-from tests.world.shell import ROOT
-from tests.world.stand_in import StandIn
+from tests.world.service import Town, pressed, town_in
 
 
 class House(Town):
@@ -30,16 +26,14 @@ class House(Town):
         return self.settings.backup_dir / backup.archive_name
 
     def volumes(self, archive: Path, count: int, name: str = "{archive}.{number:03}") -> list[Path]:
-        """Cut an archive as the service would, under names of choice."""
-        content = archive.read_bytes()
-        size = -(-len(content) // count)
+        """The volumes of an archive on a phone."""
         folder = self.folder / "phone"
         folder.mkdir(exist_ok=True)
-        paths = []
-        for number in range(1, count + 1):
-            paths.append(folder / name.format(archive=archive.name, number=number))
-            paths[-1].write_bytes(content[(number - 1) * size : number * size])
-        return paths
+        return cut(archive, count, folder, name)
+
+    async def made_volumes(self, count: int, name: str = "{archive}.{number:03}") -> list[Path]:
+        """Those of a new backup."""
+        return self.volumes(self.archive(await self.made()), count, name)
 
     def left(self) -> list[Path]:
         """What lies in the private work area."""
@@ -78,31 +72,20 @@ async def open_house(folder: Path, **more: Any) -> AsyncIterator[House]:
 
 def lose_rows(path: Path) -> None:
     """Let the application do what it should not have done."""
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("DELETE FROM entries")
-        connection.execute("UPDATE totals SET rows = 0")
+    change(path, "DELETE FROM entries", "UPDATE totals SET rows = 0")
 
 
 async def confirmed(house: House, ready: Message) -> Message:
     """Press through choice, plan and both questions; the result."""
-    await house.press("Restore…", ready)
-    choice = await house.shows("which databases", since=ready.revision)
+    choice = await pressed(house.ann, "Restore…", ready, "which databases", within=15)
     assert {"☑️ shop.db", "☑️ users.db"} <= set(choice.button_texts)
-    await house.press("Show the plan", choice)
-    plan = await house.shows("the plan", since=choice.revision)
-    assert plan.id == ready.id
-    plan = await house.ann.wait_for(lambda m: "♻️ Restore" in m.button_texts, since=choice.revision, within=15)
-    await house.press("♻️ Restore", plan)
-    sure = await house.ann.wait_for(lambda m: "⚠️ Yes, replace" in m.button_texts, since=plan.revision)
+    plan = await pressed(house.ann, "Show the plan", choice, "the plan", within=15)
+    return await consented(house, plan)
+
+
+async def consented(house: House, before: Message) -> Message:
+    """Press through both questions once the plan is there; the result."""
+    plan = await house.ann.wait_for(lambda m: "♻️ Restore" in m.button_texts, since=before.revision - 1, within=15)
+    sure = await pressed(house.ann, "♻️ Restore", plan, "now?")
     await house.press("Yes, replace", sure)
     return await house.ann.wait_for(lambda m: "↩️ Undo" in m.button_texts, since=sure.revision, within=30)
-
-
-async def started(folder: Path, api: StandIn) -> asyncio.subprocess.Process:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", "run", "--env-file", str(folder / ".env"),
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    await api.polled(within=30)
-    return process

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from bot.demo.stand_in.state import Message
 from bot.models import Backup, DeliveryState, Recipient, Trigger
 from bot.services.manager import Courier
 from bot.services.messages.maintenance import ChatMaintenance
-from tests.world.databases import make_database, write_env
+from tests.world.databases import change, make_database, write_env
 from tests.world.groups import Group
 from tests.world.phones import Person
 from tests.world.stand_in import StandIn
@@ -94,9 +93,7 @@ class House:
 
     def change(self, path: Path) -> None:
         """Let the application write a row."""
-        with closing(sqlite3.connect(path)) as connection, connection:
-            connection.execute("INSERT INTO entries (text) VALUES ('more')")
-            connection.execute("UPDATE totals SET rows = rows + 1")
+        change(path, "INSERT INTO entries (text) VALUES ('more')", "UPDATE totals SET rows = rows + 1")
 
     async def rows(self, backup: Backup) -> dict[int, tuple[DeliveryState, str]]:
         """What the ledger says of a backup, by chat."""

@@ -48,6 +48,11 @@ class Office:
         await self.say("/admin", "Admin menu", who=who)
         return await self.click("💾 Database Backup", "Next", who=who)
 
+    async def opened(self, button: str, sees: str) -> Message:
+        """Open the menu and press a button of it; Ann's screen with these words."""
+        await self.open_menu()
+        return await self.click(button, sees)
+
     async def heard_everything(self) -> None:
         """Wait until the bot has dealt with all that was sent before: an admin's message is answered after it."""
         await self.say("/admin", "Admin menu", who=self.bob)

@@ -15,12 +15,7 @@ from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
 
 from bot.demo.stand_in.state import Message, StoredFile
-from bot.models import (
-    Backup,
-    BackupState,
-    RestorePoint,
-    Trigger,
-)
+from bot.models import Backup, BackupState, RestorePoint, Trigger
 from bot.services.catalogue import Catalogue
 from bot.services.recovery.document import DOCUMENT_NAME, Document, read_document
 from bot.services.recovery.pin import PinKeeper
@@ -75,13 +70,7 @@ class Scene:
             return self.settings
 
         self.keeper = PinKeeper(
-            self.catalogue,
-            self.chats,
-            admins=admins,
-            caption=caption,
-            settings=settings,
-            clock=self.clock,
-            sleep=sleep,
+            self.catalogue, self.chats, admins=admins, caption=caption, settings=settings, clock=self.clock, sleep=sleep
         )
         return self.keeper
 

@@ -21,8 +21,8 @@ from bot.services.restore.targets import Configured
 from bot.services.snapshot.databases import Discovery
 from tests.world.backups import make_backup
 from tests.world.bank import TOTAL, make_bank
-
-ROOT = Path(__file__).parents[2]
+from tests.world.shell import ROOT
+from tests.world.snapshots import in_process
 
 
 class Rig:
@@ -170,14 +170,7 @@ def sidecars(path: Path) -> set[str]:
 
 def run_child(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a program in a process of its own, with the product importable; how it ends is the caller's affair."""
-    return subprocess.run(
-        [sys.executable, "-c", program, *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    return in_process(program, *arguments, cwd=ROOT, capture_output=True)
 
 
 _CRASH = """

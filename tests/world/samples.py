@@ -29,6 +29,7 @@ from bot.models import (
     Trigger,
     Volume,
 )
+from bot.texts.markup import MESSAGE_LIMIT, length, plain
 from tests.world.values import backed_up
 
 NOW = datetime(2026, 7, 13, 12, 37, tzinfo=UTC)
@@ -153,3 +154,13 @@ class Markup(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+
+
+def fits(html: str) -> str:
+    """See that Telegram would take it as a message; what people see of it."""
+    parser = Markup()
+    parser.feed(html)
+    parser.close()
+    assert not parser.open
+    assert 0 < length(html) <= MESSAGE_LIMIT
+    return plain(html)

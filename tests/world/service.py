@@ -111,6 +111,13 @@ def add_rows(path: Path, number: int) -> None:
         connection.execute("UPDATE totals SET rows = rows + ?", (number,))
 
 
+async def overtaken(town: Town) -> int:
+    """Make a backup, after which users.db gets seven rows more."""
+    backup_id = await town.back_up()
+    add_rows(town.users, 7)
+    return backup_id
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[sqlite3.Connection]:
     """Be an application in the middle of a write: a restore into its database waits."""
@@ -157,9 +164,14 @@ async def history_of(person: Person, backup_id: int) -> Message:
     return await pressed(person, f"bk:open:{backup_id}:0", history, f"Backup {backup_id}")
 
 
+async def choosing(person: Person, backup_id: int) -> Message:
+    """Go as far as the choice of databases."""
+    return await pressed(person, "♻️ Restore", await history_of(person, backup_id), "which databases")
+
+
 async def planned(person: Person, backup_id: int, *, without: str = "") -> Message:
     """Go as far as the plan, with the red button under it."""
-    choice = await pressed(person, "♻️ Restore", await history_of(person, backup_id), "which databases")
+    choice = await choosing(person, backup_id)
     if without:
         choice = await pressed(person, without, choice, "ticked")
     return await pressed(person, "Show the plan", choice, ": the plan")

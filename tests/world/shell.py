@@ -9,7 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
@@ -38,12 +38,22 @@ class Shell:
     @property
     def environment(self) -> dict[str, str]:
         given = {name: value for name, value in os.environ.items() if name not in ("BOT_TOKEN", "ADMIN_IDS")}
-        return {**given, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "200"}
+        return {**given, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "300"}
+
+    def said(self, *arguments: str, **environment: str) -> str:
+        """What it prints of its success."""
+        done = self(*arguments, **environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def refused(self, code: int, *arguments: str, **environment: str) -> str:
+        """What it says of its failure, which has this exit code."""
+        done = self(*arguments, **environment)
+        assert done.returncode == code, done.stderr
+        return done.stderr
 
     def json(self, *arguments: str) -> Any:
-        done = self(*arguments, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return json.loads(self.said(*arguments, "--json"))
 
 
 async def back_up(folder: Path, api: StandIn, *sources: Path, times: int = 1) -> list[str]:
@@ -59,40 +69,56 @@ async def back_up(folder: Path, api: StandIn, *sources: Path, times: int = 1) ->
     return names
 
 
-@dataclass
-class Done:
-    code: int
+class Done(NamedTuple):
+    """What a command said."""
+
     out: str
     err: str
 
 
+async def begun(folder: Path, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
+    """Start a command in a folder, with no more of this process's environment than Python needs."""
+    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "HOME") if name in os.environ}
+    usual = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "200"}
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-W", "error", "-m", "bot", *arguments), cwd=folder, env=kept | usual | environment,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+
+
+async def ended(process: asyncio.subprocess.Process, api: StandIn, code: int = 0) -> Done:
+    """Wait for the end of a command, which has this exit code and must not tell the bot's token."""
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    assert api.bot().token.partition(":")[2].encode() not in out + err
+    assert b"Traceback" not in err
+    assert process.returncode == code, err.decode()
+    return Done(out.decode(), err.decode())
+
+
+async def serving(folder: Path, api: StandIn, *, out: int = asyncio.subprocess.DEVNULL) -> asyncio.subprocess.Process:
+    """Run the service as a process, and wait until it polls."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", "run", "--env-file", str(folder / ".env"),
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=out, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    await api.polled(within=30)
+    return process
+
+
 @dataclass
 class NewMachine:
-    """An empty folder and a shell in it."""
+    """An empty folder, and the token of the bot."""
 
     folder: Path
     api: StandIn
 
-    async def recover(self, *arguments: str, token: str | None = None, **environment: str) -> Done:
-        process = await self.start(*arguments, token=token, **environment)
-        out, err = await asyncio.wait_for(process.communicate(), 60)
-        secret = self.api.bot().token.partition(":")[2]
-        assert secret.encode() not in out + err
-        return Done(process.returncode or 0, out.decode(), err.decode())
+    async def recover(self, *arguments: str, code: int = 0, **environment: str) -> Done:
+        return await ended(await self.start(*arguments, **environment), self.api, code)
 
-    async def start(self, *arguments: str, token: str | None = None, **environment: str) -> asyncio.subprocess.Process:
+    async def start(self, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
         self.folder.mkdir(exist_ok=True)
-        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "HOME") if name in os.environ}
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-W", "error", "-m", "bot", "recover", *arguments),
-            cwd=self.folder,
-            env={
-                **kept, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "200", "TIMEZONE": "UTC",
-                "BOT_TOKEN": self.api.bot().token if token is None else token, "TELEGRAM_API": self.api.url,
-                **environment,
-            },
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        known = {"BOT_TOKEN": self.api.bot().token, "TELEGRAM_API": self.api.url, "TIMEZONE": "UTC"}
+        return await begun(self.folder, "recover", *arguments, **known | environment)
 
 
 PROGRAM = """

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 MakeBot = Callable[..., Bot]
 
@@ -15,3 +16,8 @@ class LoopbackSession(AiohttpSession):
         """Close the connections at once."""
         if self._session is not None and not self._session.closed:
             await self._session.close()
+
+
+def keyboard(text: str = "Go", data: str = "go", **more: str) -> InlineKeyboardMarkup:
+    """One button."""
+    return InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text=text, callback_data=data, **more)]])
