@@ -42,7 +42,7 @@ MOMENT = datetime(2026, 3, 29, 1, 30, 7, tzinfo=UTC)
 
 def snapshot_of(name: str, file: Path) -> Snapshot:
     database = Database(path=Path("/srv/app") / name, name=name)
-    told = {"journal_mode": "wal", "user_version": 3, "sqlite_version": "3.40.1", "taken_at": MOMENT}
+    told: dict[str, Any] = {"journal_mode": "wal", "user_version": 3, "sqlite_version": "3.40.1", "taken_at": MOMENT}
     return replace(as_snapshot(file), database=database, **told)
 
 

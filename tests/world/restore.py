@@ -21,7 +21,6 @@ from bot.services.restore.targets import Configured
 from bot.services.snapshot.databases import Discovery
 from tests.world.backups import make_backup
 from tests.world.bank import TOTAL, make_bank
-from tests.world.shell import ROOT
 from tests.world.snapshots import in_process
 
 
@@ -168,10 +167,7 @@ def sidecars(path: Path) -> set[str]:
     return {entry.name for entry in path.parent.iterdir() if entry.name.startswith(path.name + "-")}
 
 
-def run_child(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run a program in a process of its own, with the product importable; how it ends is the caller's affair."""
-    return in_process(program, *arguments, cwd=ROOT, capture_output=True)
-
+run_child = in_process  # how it ends is the caller's affair
 
 _CRASH = """
 import os, signal, sqlite3, sys
@@ -191,7 +187,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def crash_in_the_middle(path: Path, journal_mode: str) -> None:
     """Let an application die in the middle of a write: a hot journal, or a write-ahead log nobody has taken in."""
-    run_child(_CRASH, path, journal_mode)
+    in_process(_CRASH, path, journal_mode)
     assert sidecars(path)
 
 

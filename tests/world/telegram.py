@@ -1,6 +1,7 @@
 """aiogram bots for a server on loopback."""
 
 from collections.abc import Callable
+from typing import Any
 
 from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
@@ -18,6 +19,6 @@ class LoopbackSession(AiohttpSession):
             await self._session.close()
 
 
-def keyboard(text: str = "Go", data: str = "go", **more: str) -> InlineKeyboardMarkup:
+def keyboard(text: str = "Go", data: str = "go", **more: Any) -> InlineKeyboardMarkup:
     """One button."""
     return InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text=text, callback_data=data, **more)]])
