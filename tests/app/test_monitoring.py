@@ -14,7 +14,7 @@ from tests.world.clock import HeldClock, until
 from tests.world.databases import change, make_database
 from tests.world.endpoint import Endpoint
 from tests.world.phones import Person
-from tests.world.service import settings_for
+from tests.world.service import settings_for, town_in
 from tests.world.stand_in import StandIn
 
 NEVER = "0 0 1 1 *"
@@ -236,17 +236,14 @@ async def test_files_of_a_local_server_that_are_not_mounted_here(tmp_path: Path)
 
 async def test_a_local_server_out_of_reach_is_asked_for_no_longer_than_the_service_runs(tmp_path: Path) -> None:
     """It may take minutes to fetch a file: no alarm waits for it, and neither does the stop; a start begins anew."""
-    async with StandIn(local=True) as api:
-        api.create_bot_token()
-        ann = api.add_user(11, "Ann")
-        users = make_database(tmp_path / "users.db")
-        settings = settings_for(tmp_path, api, users, SCHEDULE=NEVER, DRILL_SCHEDULE="off", TELEGRAM_LOCAL="true")
-        async with Service.started(settings) as service:
-            await service.courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="a test")
-            await until(open_is(service))
-        gate = api.hold("getFile")
-        async with Service.started(settings) as service:
-            await api.until(lambda: gate.waiting > 0)
-            await service.courier.alarms.raise_("test", "7 MB are free.", title="Room runs out")
-            await ann.wait_for(lambda m: "Room runs out" in m.text, since=0)
+    async with town_in(tmp_path, local=True) as town:
+        await town.back_up()
+        await until(open_is(town.service))
+        await town.stop()
+        gate = town.api.hold("getFile")
+        await town.start()
+        await town.api.until(lambda: gate.waiting > 0)
+        await town.service.courier.alarms.raise_("test", "7 MB are free.", title="Room runs out")
+        await town.ann.wait_for(lambda m: "Room runs out" in m.text, since=0)
+        await town.stop()
         gate.open()

@@ -43,6 +43,8 @@ async def test_an_action_looks_at_the_chat_alone(standin: StandIn, bot: Bot, ann
 
 async def test_a_phone_waits_for_what_is_new_since_its_last_act(bot: Bot, ann: Person) -> None:
     """An answer that came before the wait counts, one from before the act doesn't."""
+    await bot.send_message(11, "<b>panel</b> &amp; co")
+    assert (ann.last.text, ann.last.html) == ("panel & co", "<b>panel</b> &amp; co")
     await bot.send_message(11, "panel")
     await ann.send("/admin")
     with pytest.raises(TimeoutError, match="shows"):

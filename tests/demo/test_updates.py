@@ -16,7 +16,6 @@ async def test_an_update_is_kept_until_it_is_confirmed(bot: Bot, ann: Person) ->
     await ann.send("/one")
     await ann.send("two")
     first, second = await bot.get_updates()
-    assert first.message.entities
     assert first.message.entities[0].type == "bot_command"
     assert [update.update_id for update in await bot.get_updates()] == [first.update_id, second.update_id]
     assert [update.update_id for update in await bot.get_updates(offset=second.update_id)] == [second.update_id]
@@ -81,8 +80,7 @@ async def test_two_bots_have_separate_queues(standin: StandIn, bot: Bot, make_bo
     other = make_bot(standin, token)
     await ann.send("to the other", to=token)
     assert await bot.get_updates() == []
-    (update,) = await other.get_updates()
-    assert update.message
+    assert len(await other.get_updates()) == 1
     assert (await other.get_me()).username == "other_bot"
 
 

@@ -55,11 +55,6 @@ async def test_refreshing_an_unchanged_screen_is_no_error(office: Office, log_li
     assert not [line for line in log_lines if "ERROR" in line]
 
 
-async def test_typed_status_is_answered(office: Office) -> None:
-    """/status shows the status without a menu."""
-    await office.say("/status", "Last good backup")
-
-
 @pytest.mark.parametrize(("choice", "until"), [("6 h", ", until "), ("Until resumed", ", until somebody resumes")])
 async def test_pause_says_who_and_until_when_and_resume_ends_it(office: Office, choice: str, until: str) -> None:
     """Pausing asks for how long, shows who paused, and the menu then offers Resume."""

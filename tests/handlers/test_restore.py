@@ -252,7 +252,6 @@ async def writing_without_pause(path: Path) -> AsyncIterator[Callable[[int], Awa
 
     async def read() -> None:
         nonlocal count
-        assert child.stdout is not None
         while await child.stdout.readline():
             async with committed:
                 count += 1
@@ -294,11 +293,10 @@ async def test_outside_private_chats_and_by_strangers(town: Town) -> None:
     for data in (f"rst:choose:b{backup_id}:0", data_of(plan, RED)):
         assert "private chat" in await forged(town.ann, data, pointer)
     eve = town.api.add_user(66, "Eve")
-    eves = await eve.send("hello")
+    await eve.send("hello")
     press = eve.press_data(data_of(plan, RED), plan)
     await opened(town.ben)
     assert press.answer is None
-    assert eves is not None
     assert (await restores_of(town)) == []
     await confirmed(town.ann, plan)
 

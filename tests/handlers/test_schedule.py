@@ -14,7 +14,7 @@ from bot.app.service import Service, open_courier
 from bot.demo.stand_in.state import Message
 from bot.models import BackupState, ServiceState, Trigger
 from bot.services.schedule.timetable import SCHEDULE
-from tests.world.catalogue import archive_named
+from tests.world.catalogue import archive_named, stored
 from tests.world.clock import StandingClock, until
 from tests.world.phones import Person
 from tests.world.service import Town, opened, pressed, town_in
@@ -39,6 +39,12 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     async with town_in(tmp_path, kind=House, clock=StandingClock(NOON), start=False, SCHEDULE="0 * * * *") as there:
         there.api.clock.advance(NOON.timestamp() - there.api.clock.now())
         yield there
+
+
+@pytest.fixture
+async def service(house: House) -> AsyncIterator[Service]:
+    async with house.serving() as service:
+        yield service
 
 
 async def typed(ann: Person, text: str, sees: str) -> Message:
@@ -81,16 +87,15 @@ async def test_a_preset_is_previewed_confirmed_told_and_kept(house: House) -> No
         assert actions == ["reset the schedule", "changed the schedule"]
 
 
-async def test_daily_by_buttons(house: House) -> None:
+async def test_daily_by_buttons(house: House, service: Service) -> None:
     """Hour and minute are picked, and mean the zone's clock."""
-    async with house.serving() as service:
-        screen = await opened(house.ann, "Database Backup", "Settings", "Schedule", "Daily at …")
-        screen = await pressed(house.ann, "03", screen)
-        screen = await pressed(house.ann, "03:35", screen)
-        assert "35 3 * * * (daily at 03:35)" in screen.text
-        assert "tomorrow 03:35" in screen.text
-        await pressed(house.ann, "Follow this schedule", screen)
-        assert service.parts.planned.scheduler.next_run() == datetime(2026, 7, 14, 1, 35, tzinfo=UTC)
+    screen = await opened(house.ann, "Database Backup", "Settings", "Schedule", "Daily at …")
+    screen = await pressed(house.ann, "03", screen)
+    screen = await pressed(house.ann, "03:35", screen)
+    assert "35 3 * * * (daily at 03:35)" in screen.text
+    assert "tomorrow 03:35" in screen.text
+    await pressed(house.ann, "Follow this schedule", screen)
+    assert service.parts.planned.scheduler.next_run() == datetime(2026, 7, 14, 1, 35, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -103,57 +108,55 @@ async def test_daily_by_buttons(house: House) -> None:
         ("1 " * 400, "too long"),
     ],
 )
-async def test_rubbish_gets_its_sentence_and_another_try(house: House, rubbish: str, sentence: str) -> None:
+async def test_rubbish_gets_its_sentence_and_another_try(
+    house: House, service: Service, rubbish: str, sentence: str
+) -> None:
     """A typed expression that can't be changes nothing, and the next message is the next try."""
-    async with house.serving() as service:
-        await opened(house.ann, "Database Backup", "Settings", "Schedule", "Cron expression")
-        again = await typed(house.ann, rubbish, "Nothing has changed")
-        assert sentence in again.text
-        asked = await typed(house.ann, "`0 8-20/2 * * MON-FRI`", "Follow this schedule?")
-        await pressed(house.ann, "Follow this schedule", asked)
-        assert service.parts.planned.scheduler.expression == "0 8-20/2 * * MON-FRI"
+    await opened(house.ann, "Database Backup", "Settings", "Schedule", "Cron expression")
+    again = await typed(house.ann, rubbish, "Nothing has changed")
+    assert sentence in again.text
+    asked = await typed(house.ann, "`0 8-20/2 * * MON-FRI`", "Follow this schedule?")
+    await pressed(house.ann, "Follow this schedule", asked)
+    assert service.parts.planned.scheduler.expression == "0 8-20/2 * * MON-FRI"
 
 
-async def test_a_typed_answer_is_taken_from_who_was_asked_and_in_time(house: House) -> None:
+async def test_a_typed_answer_is_taken_from_who_was_asked_and_in_time(house: House, service: Service) -> None:
     """Another admin's message, one after a command, one after Cancel, and one that comes too late are no answers."""
-    async with house.serving() as service:
-        path = ("Database Backup", "Settings", "Schedule", "Cron expression")
-        await opened(house.ann, *path)
-        await typed(house.ben, "5 5 * * *", "I don't know what to do with this")
-        await typed(house.ann, "/status", "No good backup yet")
-        await typed(house.ann, "5 5 * * *", "I don't know what to do with this")
-        asked = await opened(house.ann, *path)
-        await pressed(house.ann, "Cancel", asked)
-        await typed(house.ann, "5 5 * * *", "I don't know what to do with this")
-        await opened(house.ann, *path)
-        house.clock.now += timedelta(minutes=6)
-        await typed(house.ann, "5 5 * * *", "no longer waited")
-        asked = await opened(house.ann, "Database Backup", "Settings", "Schedule", "Every 6 h")
-        house.clock.now += timedelta(minutes=11)
-        screen = await pressed(house.ann, "Follow this schedule", asked)
-        assert "from .env" in screen.text
-        assert service.parts.planned.scheduler.expression == "0 * * * *"
+    path = ("Database Backup", "Settings", "Schedule", "Cron expression")
+    await opened(house.ann, *path)
+    await typed(house.ben, "5 5 * * *", "I don't know what to do with this")
+    await typed(house.ann, "/status", "No good backup yet")
+    await typed(house.ann, "5 5 * * *", "I don't know what to do with this")
+    asked = await opened(house.ann, *path)
+    await pressed(house.ann, "Cancel", asked)
+    await typed(house.ann, "5 5 * * *", "I don't know what to do with this")
+    await opened(house.ann, *path)
+    house.clock.now += timedelta(minutes=6)
+    await typed(house.ann, "5 5 * * *", "no longer waited")
+    asked = await opened(house.ann, "Database Backup", "Settings", "Schedule", "Every 6 h")
+    house.clock.now += timedelta(minutes=11)
+    screen = await pressed(house.ann, "Follow this schedule", asked)
+    assert "from .env" in screen.text
+    assert service.parts.planned.scheduler.expression == "0 * * * *"
 
 
-async def test_another_process_changes_the_schedule(house: House) -> None:
+async def test_another_process_changes_the_schedule(house: House, service: Service) -> None:
     """What was changed elsewhere is followed when the service next looks."""
-    async with house.serving() as service:
-        async with open_courier(house.settings, deliver=False, clock=house.clock) as other:
-            await other.timetable.change("0 0 * * *", actor="a command")
-        await service.parts.planned.follow()
-        assert service.parts.planned.scheduler.expression == "0 0 * * *"
-        heartbeat = await service.courier.catalogue.service.heartbeat()
-        assert heartbeat.next_run_at == datetime(2026, 7, 13, 22, 0, tzinfo=UTC)
+    async with open_courier(house.settings, deliver=False, clock=house.clock) as other:
+        await other.timetable.change("0 0 * * *", actor="a command")
+    await service.parts.planned.follow()
+    assert service.parts.planned.scheduler.expression == "0 0 * * *"
+    heartbeat = await service.courier.catalogue.service.heartbeat()
+    assert heartbeat.next_run_at == datetime(2026, 7, 13, 22, 0, tzinfo=UTC)
 
 
-async def test_a_choice_that_can_not_be_read_gives_way_loudly(house: House) -> None:
+async def test_a_choice_that_can_not_be_read_gives_way_loudly(house: House, service: Service) -> None:
     """A stored expression of another version is not followed in silence: .env holds, and the status says why."""
-    async with house.serving() as service:
-        await service.courier.catalogue.service.set_override(SCHEDULE, "@hourly", "Ann")
-        await service.parts.planned.follow()
-        status = await service.courier.manager.status()
-        assert status.schedule == service.parts.planned.scheduler.expression == "0 * * * *"
-        assert "chosen in chat by Ann can't be followed" in " ".join(status.warnings)
+    await service.courier.catalogue.service.set_override(SCHEDULE, "@hourly", "Ann")
+    await service.parts.planned.follow()
+    status = await service.courier.manager.status()
+    assert status.schedule == service.parts.planned.scheduler.expression == "0 * * * *"
+    assert "chosen in chat by Ann can't be followed" in " ".join(status.warnings)
 
 
 async def test_a_missed_run_is_caught_up_by_the_schedule_of_the_chat(house: House) -> None:
@@ -185,41 +188,34 @@ async def test_a_new_schedule_owes_nothing_of_the_time_before_it(house: House) -
         assert await service.courier.catalogue.backups.select() == ()
 
 
-async def test_a_run_under_way_goes_on_while_the_schedule_changes(house: House, tmp_path: Path) -> None:
+async def test_a_run_under_way_goes_on_while_the_schedule_changes(house: House, service: Service) -> None:
     """The run that the old plan began is finished, and the new plan holds after it."""
-    async with house.serving() as service:
-        gate = asyncio.Event()
-        back_up = service.courier.runs.back_up
+    gate = asyncio.Event()
+    back_up = service.courier.runs.back_up
 
-        async def slow(*, trigger: Trigger, requested_by: str) -> object:
-            await gate.wait()
-            return await back_up(trigger=trigger, requested_by=requested_by)
+    async def slow(*, trigger: Trigger, requested_by: str) -> object:
+        await gate.wait()
+        return await back_up(trigger=trigger, requested_by=requested_by)
 
-        service.courier.runs.back_up = slow  # type: ignore[method-assign,assignment]
-        service.parts.planned.scheduler.fire(NOON.replace(minute=0))
-        await service.courier.timetable.change("0 0 * * *", actor="Ann")
-        assert service.parts.planned.scheduler.running == NOON.replace(minute=0)
-        gate.set()
-        await until(lambda: _delivered(service))
-        assert service.parts.planned.scheduler.next_run() == datetime(2026, 7, 13, 22, 0, tzinfo=UTC)
+    service.courier.runs.back_up = slow  # type: ignore[method-assign,assignment]
+    service.parts.planned.scheduler.fire(NOON.replace(minute=0))
+    await service.courier.timetable.change("0 0 * * *", actor="Ann")
+    assert service.parts.planned.scheduler.running == NOON.replace(minute=0)
+    gate.set()
+    await until(lambda: _delivered(service))
+    assert service.parts.planned.scheduler.next_run() == datetime(2026, 7, 13, 22, 0, tzinfo=UTC)
 
 
-async def test_a_schedule_too_often_for_the_size_is_refused(house: House) -> None:
+async def test_a_schedule_too_often_for_the_size_is_refused(house: House, service: Service) -> None:
     """Runs that come faster than backups can be made and sent are refused with the mend."""
-    async with house.serving() as service:
-        catalogue = service.courier.catalogue
-        number = await catalogue.backups.begin(trigger=Trigger.COMMAND, requested_by="a test", started_at=NOON)
-        await catalogue.backups.finish(
-            number,
-            state=BackupState.DELIVERED,
-            finished_at=NOON + timedelta(seconds=100),
-            archive=archive_named("database_backup_20260713_120200.zip", bytes=20 * 1024**2),
-        )
-        await opened(house.ann, "Database Backup", "Settings", "Schedule", "Cron expression")
-        again = await typed(house.ann, "* * * * *", "too often for the size")
-        assert "106 s to make and send, and runs would come 60 s apart" in again.text
-        assert "at least 4 minutes" in again.text
-        await typed(house.ann, "*/5 * * * *", "Follow this schedule?")
+    archive = archive_named("database_backup_20260713_120200.zip", bytes=20 * 1024**2)
+    took = timedelta(seconds=100)
+    await stored(service.courier.catalogue, NOON, state=BackupState.DELIVERED, finished_at=NOON + took, archive=archive)
+    await opened(house.ann, "Database Backup", "Settings", "Schedule", "Cron expression")
+    again = await typed(house.ann, "* * * * *", "too often for the size")
+    assert "106 s to make and send, and runs would come 60 s apart" in again.text
+    assert "at least 4 minutes" in again.text
+    await typed(house.ann, "*/5 * * * *", "Follow this schedule?")
 
 
 async def test_across_the_end_of_summer_time(house: House) -> None:
@@ -231,25 +227,24 @@ async def test_across_the_end_of_summer_time(house: House) -> None:
         assert (await service.courier.timetable.preview("30 3 24 10 *")).runs[0].hour == 1
 
 
-async def test_a_pause_ends_by_itself_with_one_run_that_makes_up(house: House) -> None:
+async def test_a_pause_ends_by_itself_with_one_run_that_makes_up(house: House, service: Service) -> None:
     """Paused over three full hours: stopped until its end, then running, and one backup, not three."""
-    async with house.serving() as service:
-        await opened(house.ann, "Database Backup", "Pause", "6 h")
-        status = await service.courier.manager.status()
-        assert (status.state, status.next_run_at) == (ServiceState.STOPPED, NOON.replace(hour=19, minute=0))
-        shown = await opened(house.ben, "Database Backup", "Backup Status")
-        assert "⏸ Paused until today 20:02" in shown.text.splitlines()[0]
-        assert "Paused by Ann (11)" in shown.text
-        assert "until today 20:02" in shown.text
-        house.clock.now = NOON + timedelta(hours=3)
-        await service.parts.planned.follow()
-        assert service.parts.planned.scheduler.running is None
-        house.clock.now = NOON + timedelta(hours=6, minutes=1)
-        await service.parts.planned.follow()
-        await until(lambda: _delivered(service))
-        await service.parts.planned.follow()
-        (backup,) = await service.courier.catalogue.backups.select()
-        assert backup.trigger is Trigger.CATCH_UP
+    await opened(house.ann, "Database Backup", "Pause", "6 h")
+    status = await service.courier.manager.status()
+    assert (status.state, status.next_run_at) == (ServiceState.STOPPED, NOON.replace(hour=19, minute=0))
+    shown = await opened(house.ben, "Database Backup", "Backup Status")
+    assert "⏸ Paused until today 20:02" in shown.text.splitlines()[0]
+    assert "Paused by Ann (11)" in shown.text
+    assert "until today 20:02" in shown.text
+    house.clock.now = NOON + timedelta(hours=3)
+    await service.parts.planned.follow()
+    assert service.parts.planned.scheduler.running is None
+    house.clock.now = NOON + timedelta(hours=6, minutes=1)
+    await service.parts.planned.follow()
+    await until(lambda: _delivered(service))
+    await service.parts.planned.follow()
+    (backup,) = await service.courier.catalogue.backups.select()
+    assert backup.trigger is Trigger.CATCH_UP
 
 
 async def test_a_pause_that_ended_while_nothing_ran(house: House) -> None:
@@ -262,11 +257,10 @@ async def test_a_pause_that_ended_while_nothing_ran(house: House) -> None:
         assert (await service.courier.manager.status()).paused is None
 
 
-async def test_until_tomorrow_morning(house: House) -> None:
+async def test_until_tomorrow_morning(house: House, service: Service) -> None:
     """08:00 of the next day by the zone's clock, shown with its end."""
-    async with house.serving() as service:
-        paused = await opened(house.ann, "Database Backup", "Pause", "Until tomorrow 08:00")
-        assert "until tomorrow 08:00" in paused.text
-        override = (await service.courier.manager.status()).paused
-        assert override.until == datetime(2026, 7, 14, 6, 0, tzinfo=UTC)
-        assert service.parts.planned.scheduler.next_run() == override.until
+    paused = await opened(house.ann, "Database Backup", "Pause", "Until tomorrow 08:00")
+    assert "until tomorrow 08:00" in paused.text
+    override = (await service.courier.manager.status()).paused
+    assert override.until == datetime(2026, 7, 14, 6, 0, tzinfo=UTC)
+    assert service.parts.planned.scheduler.next_run() == override.until

@@ -53,6 +53,14 @@ async def back_up(courier: Courier) -> Backup:
     return (await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")).backup
 
 
+async def in_the_chat(settings: Settings) -> Backup:
+    """Make a backup that is in Ann's chat, and in the list that is pinned there."""
+    async with open_courier(settings, deliver=True) as courier:
+        backup = await back_up(courier)
+        await courier.pins.refresh()
+    return backup
+
+
 @pytest.fixture
 def settings(standin: StandIn, tmp_path: Path) -> Settings:
     """Those of a service that seals backups of shop.db."""
@@ -147,9 +155,7 @@ async def test_everything_is_lost_and_comes_back_with_the_printed_key(
     """The server is gone; the chat, the token and the key typed from the sheet give every row back, in volumes too."""
     old = tmp_path / "old"
     settings = sealed_settings(old, standin, noisy_database(tmp_path / "shop.db", 2_500_000), VOLUME_SIZE_MB="1")
-    async with open_courier(settings, deliver=True) as courier:
-        backup = await back_up(courier)
-        await courier.pins.refresh()
+    backup = await in_the_chat(settings)
     listed = await machine.recover("--admin", "11", "--list", "--json")
     assert json.loads(listed.out)[0]["sealed"] == MARK
 
@@ -163,7 +169,6 @@ async def test_everything_is_lost_and_comes_back_with_the_printed_key(
 
     sheet = as_text(PUBLIC, SECRET, MARK, utc_now().date())
     typed_key = re.search(r"SECRET KEY:\s+(\S+)", sheet)
-    assert typed_key is not None
     key = identity_file(tmp_path, typed_key[1])
     pinned = next(m for m in ann.messages if m.document and m.document.name == DOCUMENT_NAME)
     assert "the bot's token and the key of your recovery sheet are enough" in pinned.text
@@ -181,9 +186,7 @@ async def test_the_key_is_asked_for_without_echo_and_again_when_it_is_wrong(
 ) -> None:
     """Rubbish, a wrong key and a slip of the pen are each told; the right one, also in pieces, restores."""
     settings = sealed_settings(tmp_path / "old", standin, make_database(tmp_path / "shop.db", 30))
-    async with open_courier(settings, deliver=True) as courier:
-        await back_up(courier)
-        await courier.pins.refresh()
+    await in_the_chat(settings)
     machine.folder.mkdir()
     in_pieces = " ".join(SECRET.lower()[n : n + 10] for n in range(0, len(SECRET), 10))
     done = await asyncio.to_thread(
@@ -372,9 +375,7 @@ async def test_a_wrong_key_adopts_nothing_and_deletes_nothing(tmp_path: Path) ->
 
 async def test_the_chat_tells_what_a_kept_archive_is(settings: Settings, ann: Person) -> None:
     """The pinned message knows its checksum: at the next start it is the backup it was, without any key."""
-    async with open_courier(settings, deliver=True) as courier:
-        made = await back_up(courier)
-        await courier.pins.refresh()
+    made = await in_the_chat(settings)
     await lose_catalogue(settings)
     async with open_courier(settings, deliver=True) as courier:
         assert not (await courier.catalogue.backups.select())[0].proven

@@ -12,7 +12,7 @@ from typing import Any
 from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
 
-from bot.models import Backup, BackupState, Delivery, DeliveryState, Recipient, SkippedRecord, Trigger, Volume
+from bot.models import Backup, Delivery, DeliveryState, Recipient, SkippedRecord, Volume
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Nursery
 from bot.services.contracts.destination import ArchiveDestination, NoticeChannel
@@ -23,7 +23,7 @@ from bot.services.delivery.policy import DeliverySettings
 from bot.services.delivery.router import Router
 from bot.services.telegram.destination import TelegramDestination
 from bot.services.telegram.notices import TelegramNotices
-from tests.world.catalogue import archive_named
+from tests.world.catalogue import archive_named, stored
 from tests.world.clock import StandingClock, until
 from tests.world.faults import Gate
 from tests.world.groups import Group
@@ -125,16 +125,10 @@ class House:
         name = f"database_backup_{started_at:%Y%m%d_%H%M%S}.zip"
         content = random.Random(name).randbytes(size)
         (self.folder / name).write_bytes(content)
-        backup_id = await self.catalogue.backups.begin(
-            trigger=Trigger.SCHEDULE, requested_by="scheduler", started_at=started_at
-        )
-        backup = await self.catalogue.backups.finish(
-            backup_id,
-            state=BackupState.STORED,
-            finished_at=started_at,
-            archive=archive_named(name, bytes=size, sha256=sha256(content).hexdigest()),
-            databases=tuple(backed_up(database, started_at) for database in databases),
-            skipped=skipped,
+        archive = archive_named(name, bytes=size, sha256=sha256(content).hexdigest())
+        held = tuple(backed_up(database, started_at) for database in databases)
+        backup = await stored(
+            self.catalogue, started_at, finished_at=started_at, archive=archive, databases=held, skipped=skipped
         )
         self.time.advance(3600)
         return backup

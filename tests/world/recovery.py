@@ -15,12 +15,12 @@ from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
 
 from bot.demo.stand_in.state import Message, StoredFile
-from bot.models import Backup, BackupState, RestorePoint, Trigger
+from bot.models import Backup, BackupState, RestorePoint
 from bot.services.catalogue import Catalogue
 from bot.services.recovery.document import DOCUMENT_NAME, Document, read_document
 from bot.services.recovery.pin import PinKeeper
 from bot.services.telegram.chat import TelegramChat
-from tests.world.catalogue import archive_named
+from tests.world.catalogue import archive_named, stored
 from tests.world.phones import Person
 from tests.world.stand_in import StandIn
 from tests.world.telegram import LoopbackSession
@@ -102,12 +102,10 @@ class Scene:
         self.now += timedelta(hours=1)
         name = f"database_backup_{self.now:%Y%m%d_%H%M%S}.zip"
         content = random.Random(name).randbytes(size)
-        backup = await self.catalogue.backups.finish(
-            await self.catalogue.backups.begin(trigger=Trigger.SCHEDULE, requested_by="test", started_at=self.now),
-            state=BackupState.DELIVERED,
-            finished_at=self.now,
-            archive=archive_named(name, bytes=size, sha256=sha256(content).hexdigest()),
-            databases=[backed_up(database, self.now) for database in names],
+        archive = archive_named(name, bytes=size, sha256=sha256(content).hexdigest())
+        held = tuple(backed_up(database, self.now) for database in names)
+        backup = await stored(
+            self.catalogue, self.now, state=BackupState.DELIVERED, finished_at=self.now, archive=archive, databases=held
         )
         for number, offset in enumerate(range(0, size, volume), start=1):
             part = content[offset : offset + volume]
