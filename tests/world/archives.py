@@ -17,6 +17,7 @@ from bot.models import (
     INFO_NAME,
     MANIFEST_NAME,
     Archive,
+    BackedUp,
     CheckMethod,
     CheckReport,
     Compression,
@@ -58,17 +59,24 @@ def report(**changes: Any) -> CheckReport:
     return CheckReport(**(fields | changes))
 
 
-def manifest_of(members: Sequence[Member], files: dict[str, Path], **changes: Any) -> Manifest:
+GONE = SkippedRecord(
+    name="gone.db", path="/srv/app/gone.db", reason=SkipReason.MISSING, detail="There is no such file."
+)
+
+
+def manifest_with(*databases: BackedUp, skipped: SkippedRecord = GONE) -> Manifest:
     return build_manifest(
         created_at=MOMENT,
         trigger=Trigger.SCHEDULE,
         host="server",
         timezone="Europe/Berlin",
-        databases=[backed_up(snapshot_of(m.name, files[m.name]), report(**changes), m) for m in members],
-        skipped=[
-            SkippedRecord(name="gone.db", path="/srv/app/gone.db", reason=SkipReason.MISSING, detail="It is not there.")
-        ],
+        databases=databases,
+        skipped=[skipped],
     )
+
+
+def manifest_of(members: Sequence[Member], files: dict[str, Path], **changes: Any) -> Manifest:
+    return manifest_with(*(backed_up(snapshot_of(m.name, files[m.name]), report(**changes), m) for m in members))
 
 
 Closing = Callable[[Sequence[Member]], Awaitable[Sequence[MemberSource]]]

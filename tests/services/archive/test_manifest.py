@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from bot.errors import ArchiveError, DamagedArchiveError
 from bot.models import BackedUp, CheckMethod, Database, Member, SkippedRecord, SkipReason, Trigger, Verdict
 from bot.services.archive.backup_info import build_info
-from bot.services.archive.manifest import MAX_MANIFEST, TOO_MANY_TABLES, Manifest, backed_up, build_manifest
+from bot.services.archive.manifest import MAX_MANIFEST, TOO_MANY_TABLES, Manifest, backed_up
 from bot.services.files.names import folded
-from tests.world.archives import MOMENT, report, snapshot_of
+from tests.world.archives import manifest_with, report, snapshot_of
 
 NAME = "database_backup_20260329_013007.zip"
 MEMBER = Member(name="my shop.db", bytes=8192, compressed_bytes=900, crc32=7, sha256="ab" * 32, offset=50)
@@ -51,27 +51,13 @@ manifests = st.builds(
 )
 
 
-def built(*databases: BackedUp, skipped: SkippedRecord | None = None) -> Manifest:
-    return build_manifest(
-        created_at=MOMENT,
-        trigger=Trigger.BUTTON,
-        host="server",
-        timezone="Europe/Berlin",
-        databases=databases,
-        skipped=[skipped] if skipped else [],
-    )
-
-
 @pytest.fixture
 def manifest(tmp_path: Path) -> Manifest:
     """One database that passed, one that could not be checked, one that is missing."""
     (tmp_path / "copy").write_bytes(bytes(8192))
     first = backed_up(snapshot_of("my shop.db", tmp_path / "copy"), report(foreign_key_violations=2), MEMBER)
     second = replace(first, name="fts.db", verdict=Verdict.UNCHECKED, messages=("no such function: stem",), rows=())
-    gone = SkippedRecord(
-        name="gone.db", path="/srv/app/gone.db", reason=SkipReason.MISSING, detail="There is no such file."
-    )
-    return built(first, second, skipped=gone)
+    return manifest_with(first, second)
 
 
 @given(manifest=manifests)
@@ -96,7 +82,7 @@ def test_undecodable_names_are_escaped(tmp_path: Path) -> None:
     record = backed_up(snapshot, report(rows=(("t\udcff", 1),)), MEMBER)
     assert record.path == str(Path("/srv/")) + str(Path("/"))[-1] + "\\udcff.db"
     gone = SkippedRecord(name="\udcfe", path="/\udcfe", reason=SkipReason.FAILED, detail="\udcfe")
-    manifest = built(record, skipped=gone)
+    manifest = manifest_with(record, skipped=gone)
     assert Manifest.from_json(manifest.to_json()) == manifest
 
 
@@ -223,7 +209,7 @@ def test_what_is_written_is_never_larger_than_what_is_read(manifest: Manifest) -
     """Five thousand tables with names of 3,400 letters are not listed; the other database's rows are."""
     small = manifest.databases[0]
     wide = replace(small, name="wide.db", rows=tuple((f"{number:03400}", number) for number in range(5000)))
-    written = built(wide, small)
+    written = manifest_with(wide, small)
     content = written.to_json()
     assert len(content) <= MAX_MANIFEST
     assert Manifest.from_json(content) == written
@@ -236,4 +222,4 @@ def test_a_manifest_that_no_reader_takes_is_not_written(manifest: Manifest) -> N
     """Where even the warnings are too large, there is a sentence and no archive."""
     skipped = SkippedRecord(name="a.db", path="/srv/a.db", reason=SkipReason.FAILED, detail="x" * MAX_MANIFEST)
     with pytest.raises(ArchiveError, match="no restore reads"):
-        built(skipped=skipped)
+        manifest_with(skipped=skipped)
