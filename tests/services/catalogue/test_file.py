@@ -20,7 +20,7 @@ from bot.errors import CatalogueError
 from bot.models import BackupState, Trigger
 from bot.services.catalogue import BrokenCatalogueError, Catalogue, Rebuilt, schema
 from tests.world.catalogue import NOW, Told, archive_named, backed_up, rebuild, stored
-from tests.world.snapshots import ask, in_process, posix
+from tests.world.snapshots import ask, in_process, posix, run_sql
 
 ARCHIVE = "database_backup_20250301_110000.zip"
 
@@ -51,13 +51,6 @@ def overwrite(path: Path, offset: int, content: bytes) -> None:
         file.write(content)
 
 
-def sql(path: Path, *statements: str) -> None:
-    with closing(sqlite3.connect(path)) as database:
-        for statement in statements:
-            database.execute(statement)
-        database.commit()
-
-
 DAMAGE: dict[str, Callable[[Path], object]] = {
     "text": lambda path: path.write_text("not a database, but long enough to be looked at" * 30),
     "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
@@ -65,7 +58,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "cut to nothing": lambda path: path.write_bytes(b""),
     "a page overwritten": lambda path: overwrite(path, 4096, b"\xff" * 4096),
     "most pages overwritten": lambda path: overwrite(path, 3 * 4096, os.urandom(path.stat().st_size - 3 * 4096)),
-    "a table gone": lambda path: sql(path, "DROP TABLE volumes"),
+    "a table gone": lambda path: run_sql(path, "DROP TABLE volumes"),
 }
 
 
@@ -133,7 +126,7 @@ async def test_a_rebuild_that_was_cut_off_begins_again(path: Path, tmp_path: Pat
 async def test_a_newer_catalogue_is_refused_and_left_alone(filled: Path) -> None:
     """An older program neither changes nor sets aside what a newer one wrote."""
     path = filled
-    sql(path, f"PRAGMA user_version = {schema.VERSION + 1}")
+    run_sql(path, f"PRAGMA user_version = {schema.VERSION + 1}")
     before = path.read_bytes()
     for attempt in (Catalogue.open(path), Catalogue.open(path, read_only=True), rebuild(path, manifest)):
         with pytest.raises(CatalogueError, match=f"version {schema.VERSION + 1}") as raised:
@@ -145,7 +138,7 @@ async def test_a_newer_catalogue_is_refused_and_left_alone(filled: Path) -> None
 
 async def test_another_applications_database_is_left_alone(path: Path) -> None:
     """A database that is none of ours is refused, not migrated and not moved."""
-    sql(path, "CREATE TABLE orders (id)")
+    run_sql(path, "CREATE TABLE orders (id)")
     with pytest.raises(CatalogueError, match="another application's"):
         await rebuild(path, manifest)
     assert list(path.parent.iterdir()) == [path]

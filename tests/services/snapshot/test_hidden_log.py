@@ -15,10 +15,9 @@ from bot.models import SkipReason
 from bot.services.snapshot import hidden_log
 from bot.services.snapshot.hidden_log import outlook, share_of
 from tests.world.bank import let_go, make_bank
-from tests.world.snapshots import Holder, ask, files_in, refused, snap
+from tests.world.snapshots import Holder, ask, files_in, posix, refused, snap
 
 WRITES = ("PRAGMA wal_autocheckpoint=0", "INSERT INTO log VALUES (1)")
-links = pytest.mark.skipif(sys.platform == "win32", reason="Windows takes no part in what is tested here")
 
 
 @contextlib.contextmanager
@@ -44,7 +43,7 @@ def box(tmp_path: Path) -> Path:
     return path
 
 
-@links
+@posix
 async def test_a_hard_link_without_the_log_is_refused_and_the_name_beside_it_is_read(
     home: Path, into: Path, holder: Holder
 ) -> None:
@@ -62,7 +61,7 @@ async def test_a_hard_link_without_the_log_is_refused_and_the_name_beside_it_is_
     assert await outlook(path) == ("", "")
 
 
-@links
+@posix
 async def test_an_empty_log_that_somebody_left_beside_a_hard_link_is_not_its_log(
     home: Path, into: Path, tmp_path: Path, holder: Holder
 ) -> None:
@@ -78,7 +77,7 @@ async def test_an_empty_log_that_somebody_left_beside_a_hard_link_is_not_its_log
     assert "one of 2 hard links" in error.sentence
 
 
-@links
+@posix
 async def test_an_idle_hard_link_is_refused_in_wal_mode_and_warned_of_in_the_others(home: Path, into: Path) -> None:
     """A crashed application's log may lie beside any other name; a rollback journal may as well, but seldom does."""
     for mode in ("wal", "delete"):
@@ -136,7 +135,7 @@ async def test_a_file_that_a_container_has_mounted_alone_is_refused_while_it_is_
         assert ask((await snap(path, into)).file, "SELECT count(*) FROM log") == 1
 
 
-@links
+@posix
 async def test_a_database_that_was_renamed_under_its_application_is_refused(
     home: Path, into: Path, holder: Holder
 ) -> None:
