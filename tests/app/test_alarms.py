@@ -63,51 +63,50 @@ async def schedule_of(pinned: Message) -> str:
 
 
 async def test_what_one_admin_does_to_the_schedule_is_told_the_others_and_stands_in_the_pinned_message(
-    tmp_path: Path,
+    town: Town,
 ) -> None:
     """Changed, paused, resumed and reset by Ann: each is a silent word to Ben and none to Ann, and both pins follow."""
-    async with town_in(tmp_path) as town:
 
-        async def told(words: str) -> None:
-            word = await town.ben.wait_for(lambda m: words in m.text and m.document is None, since=0)
-            assert word.silent
+    async def told(words: str) -> None:
+        word = await town.ben.wait_for(lambda m: words in m.text and m.document is None, since=0)
+        assert word.silent
 
-        async def pinned(*words: str, without: str = "\0") -> Message:
-            """Both pinned messages, once they say so; returns Ben's."""
+    async def pinned(*words: str, without: str = "\0") -> Message:
+        """Both pinned messages, once they say so; returns Ben's."""
 
-            def says_so(message: Message) -> bool:
-                ours = "Keep this message pinned" in message.text and without not in message.text
-                return ours and all(word in message.text for word in words)
+        def says_so(message: Message) -> bool:
+            ours = "Keep this message pinned" in message.text and without not in message.text
+            return ours and all(word in message.text for word in words)
 
-            await town.ann.wait_for(says_so, since=0, within=20)
-            return await town.ben.wait_for(says_so, since=0, within=20)
+        await town.ann.wait_for(says_so, since=0, within=20)
+        return await town.ben.wait_for(says_so, since=0, within=20)
 
-        await town.back_up()
-        assert await schedule_of(await pinned("🗓 0 0 1 1 *", without="set in chat")) == "0 0 1 1 *"
-        screen = await opened(town.ann, "Database Backup", "Settings", "Schedule", "Every 6 h")
-        screen = await pressed(town.ann, "Follow this schedule", screen)
-        await told("Ann (11) changed the schedule")
-        assert await schedule_of(await pinned("🗓 0 */6 * * *, set in chat by Ann (11)")) == "0 */6 * * *"
+    await town.back_up()
+    assert await schedule_of(await pinned("🗓 0 0 1 1 *", without="set in chat")) == "0 0 1 1 *"
+    screen = await opened(town.ann, "Database Backup", "Settings", "Schedule", "Every 6 h")
+    screen = await pressed(town.ann, "Follow this schedule", screen)
+    await told("Ann (11) changed the schedule")
+    assert await schedule_of(await pinned("🗓 0 */6 * * *, set in chat by Ann (11)")) == "0 */6 * * *"
 
-        paused = await opened(town.ann, "Database Backup", "Pause", "6 h")
-        await told("Ann (11) paused scheduled backups")
-        await pinned("📌 ⏸ Paused until ", "⏸ Paused by Ann (11) since", ", until ")
-        await pressed(town.ann, "Resume", paused)
-        await told("Ann (11) resumed scheduled backups")
-        await pinned("✅ Running", without="Paused")
-        await opened(town.ann, "Database Backup", "Pause", "Until resumed")
-        await told("Until one resumes")
-        await pinned("until somebody resumes", without="Next backup")
-        await opened(town.ann, "Database Backup", "Resume")
+    paused = await opened(town.ann, "Database Backup", "Pause", "6 h")
+    await told("Ann (11) paused scheduled backups")
+    await pinned("📌 ⏸ Paused until ", "⏸ Paused by Ann (11) since", ", until ")
+    await pressed(town.ann, "Resume", paused)
+    await told("Ann (11) resumed scheduled backups")
+    await pinned("✅ Running", without="Paused")
+    await opened(town.ann, "Database Backup", "Pause", "Until resumed")
+    await told("Until one resumes")
+    await pinned("until somebody resumes", without="Next backup")
+    await opened(town.ann, "Database Backup", "Resume")
 
-        screen = await opened(town.ann, "Database Backup", "Settings", "Schedule", "Back to .env")
-        await pressed(town.ann, "Follow .env again", screen)
-        await told("0 */6 * * * → 0 0 1 1 *")
-        assert await schedule_of(await pinned("🗓 0 0 1 1 *", without="set in chat")) == "0 0 1 1 *"
-        mine = [m.text for m in town.ann.messages if m.document is None]
-        assert not any(word in text for text in mine for word in ("Ann (11) paused", "Ann (11) resumed", "changed"))
-        assert len([m for m in town.ben.messages if "Ann (11)" in m.text and m.document is None]) == 6
-        # A press on a menu that somebody else's press has made old changes nothing and is told nobody.
-        before = len(await town.service.courier.catalogue.service.audits())
-        await town.service.courier.timetable.resume(actor="Ben (12)", admin_id=12)
-        assert len(await town.service.courier.catalogue.service.audits()) == before
+    screen = await opened(town.ann, "Database Backup", "Settings", "Schedule", "Back to .env")
+    await pressed(town.ann, "Follow .env again", screen)
+    await told("0 */6 * * * → 0 0 1 1 *")
+    assert await schedule_of(await pinned("🗓 0 0 1 1 *", without="set in chat")) == "0 0 1 1 *"
+    mine = [m.text for m in town.ann.messages if m.document is None]
+    assert not any(word in text for text in mine for word in ("Ann (11) paused", "Ann (11) resumed", "changed"))
+    assert len([m for m in town.ben.messages if "Ann (11)" in m.text and m.document is None]) == 6
+    # A press on a menu that somebody else's press has made old changes nothing and is told nobody.
+    before = len(await town.service.courier.catalogue.service.audits())
+    await town.service.courier.timetable.resume(actor="Ben (12)", admin_id=12)
+    assert len(await town.service.courier.catalogue.service.audits()) == before

@@ -28,9 +28,11 @@ def open_is(service: Service, *keys: str) -> Callable[[], Awaitable[bool]]:
     return holds
 
 
-def watched(endpoint: Endpoint) -> str:
-    """The address that the watchdog gave for its check."""
-    return f"http://127.0.0.1:{endpoint.port}/uuid"
+@pytest.fixture
+def watched(standin: StandIn, ann: Person, endpoint: Endpoint, tmp_path: Path) -> Settings:
+    """The settings of a service whose hourly runs the endpoint watches."""
+    url = f"http://127.0.0.1:{endpoint.port}/uuid"
+    return settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), HEARTBEAT_URL=url)
 
 
 async def test_it_is_right_and_remind_me_later(standin: StandIn, ann: Person, tmp_path: Path) -> None:
@@ -146,11 +148,10 @@ async def test_a_second_poller_is_an_alarm_and_one_leftover_answer_is_not(
 
 
 async def test_the_watchdog_hears_of_planned_runs_alone(
-    standin: StandIn, ann: Person, endpoint: Endpoint, tmp_path: Path
+    watched: Settings, standin: StandIn, ann: Person, endpoint: Endpoint
 ) -> None:
     """A manual backup is not told; the run on the hour is: start, and success once Telegram confirmed it."""
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), HEARTBEAT_URL=watched(endpoint))
-    async with Service.started(settings, clock=(clock := HeldClock(0.5))) as service:
+    async with Service.started(watched, clock=(clock := HeldClock(0.5))) as service:
         await service.courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="a test")
         assert endpoint.asked == []
         gate = standin.hold("sendDocument")
@@ -165,12 +166,11 @@ async def test_the_watchdog_hears_of_planned_runs_alone(
 
 
 async def test_a_success_that_telegram_confirms_late_is_told_late(
-    standin: StandIn, ann: Person, endpoint: Endpoint, tmp_path: Path
+    watched: Settings, standin: StandIn, ann: Person, endpoint: Endpoint
 ) -> None:
     """While Telegram is down the backup is stored and nothing is pinged; once it is delivered, success."""
-    settings = settings_for(tmp_path, standin, make_database(tmp_path / "users.db"), HEARTBEAT_URL=watched(endpoint))
     rule = standin.inject(faults.server_error(502, html=True), "sendDocument", times=4)
-    async with Service.started(settings, clock=(clock := HeldClock(0.3))):
+    async with Service.started(watched, clock=(clock := HeldClock(0.3))):
         clock.release()
         await rule.struck(3, within=20)
         assert [asked.path for asked in endpoint.asked] == ["/uuid/start"]
@@ -194,17 +194,17 @@ async def test_a_dead_watchdog_delays_no_backup_and_no_end(
 
 
 async def test_a_failed_run_tells_the_watchdog_why(
-    standin: StandIn, ann: Person, endpoint: Endpoint, tmp_path: Path
+    watched: Settings, ann: Person, endpoint: Endpoint, tmp_path: Path
 ) -> None:
     """`/fail` carries the sentence that the admins read."""
-    settings = settings_for(tmp_path, standin, tmp_path / "none.db", HEARTBEAT_URL=watched(endpoint))
-    async with Service.started(settings, clock=(clock := HeldClock(0.3))) as service:
+    (tmp_path / "users.db").unlink()
+    async with Service.started(watched, clock=(clock := HeldClock(0.3))) as service:
         clock.release()
         await endpoint.until(2, within=20)
         await until(open_is(service, "run"))
         await ann.wait_for(lambda m: "Backup failed" in m.text, since=0)
     assert endpoint.asked[1].path == "/uuid/fail"
-    assert "none.db" in endpoint.asked[1].body
+    assert "users.db" in endpoint.asked[1].body
 
 
 async def test_files_of_a_local_server_that_are_not_mounted_here(tmp_path: Path) -> None:

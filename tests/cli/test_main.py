@@ -23,11 +23,7 @@ def test_every_command_has_a_file_and_every_file_a_command() -> None:
 
 def test_each_command_takes_one_line_of_an_eighty_column_terminal(tmp_path: Path) -> None:
     """Under the heading of its group, with its whole sentence."""
-    shell = Shell(tmp_path)
-    shown = subprocess.run(
-        [sys.executable, "-m", "bot", "--help"],
-        cwd=ROOT, env=shell.environment | {"COLUMNS": "80"}, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+    shown = Shell(tmp_path).said("--help", COLUMNS="80")
     assert max(len(line) for line in shown.splitlines()) <= 80
     for heading, commands in COMMANDS.items():
         below = shown.split(f"\n{heading}:\n")[1].split("\n\n")[0]

@@ -116,7 +116,6 @@ async def test_it_says_where_the_databases_were(
     machine: NewMachine, standin: StandIn, ann: Person, tmp_path: Path
 ) -> None:
     """Who gets them back in a folder reads what path each one is to have."""
-    await ann.start()
     old = tmp_path / "old"
     await back_up(old, standin, make_database(old / "shop.db", 5))
     done = await machine.recover("--admin", "11")
@@ -127,7 +126,6 @@ async def test_it_says_where_the_databases_were(
 
 async def test_a_day_means_its_end_here_too(machine: NewMachine, standin: StandIn, ann: Person, tmp_path: Path) -> None:
     """`--at` with a day alone is read as `restore` reads it."""
-    await ann.start()
     await back_up(tmp_path / "old", standin, make_database(tmp_path / "old" / "shop.db", 5))
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     await machine.recover("--admin", "11", "--at", today)
@@ -145,7 +143,6 @@ async def test_an_env_that_is_there_is_known_before_anything_is_fetched(
     machine: NewMachine, standin: StandIn, ann: Person, tmp_path: Path
 ) -> None:
     """With --write-env, nothing is restored and then left half done."""
-    await ann.start()
     await back_up(tmp_path / "old", standin, make_database(tmp_path / "old" / "shop.db", 5))
     machine.folder.mkdir()
     (machine.folder / ".env").write_text("ADMIN_IDS=11\n")

@@ -7,7 +7,7 @@ import pytest
 
 from bot.demo.stand_in.state import Message
 from bot.models import MessageChoice, MessageMode, QuietHours, Trigger
-from tests.world.service import Town, town_in
+from tests.world.service import Town, opened, town_in
 
 
 class Desk(Town):
@@ -17,11 +17,7 @@ class Desk(Town):
         return await self.service.courier.preferences.of(self.ann.id)
 
     async def open(self, *path: str) -> Message:
-        await self.ann.send("/admin")
-        screen = await self.ann.wait_for(lambda m: bool(m.buttons))
-        for button in ("Database Backup", *WAY, *path):
-            screen = await self.press(button, screen)
-        return screen
+        return await opened(self.ann, "Database Backup", *WAY, *path)
 
     async def press(self, button: str, on: Message, *, stale: bool = False) -> Message:
         """Press, and give the message as it is once the press is answered: the screen is drawn before."""

@@ -6,22 +6,14 @@ import json
 import os
 import shutil
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from bot.demo.stand_in.state import Message
 from bot.models import MANIFEST_NAME
 from tests.world.archives import database_bytes, foreign, link, rewrite
 from tests.world.databases import damage, make_database
-from tests.world.inbox import House, open_house
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with open_house(tmp_path) as there:
-        yield there
+from tests.world.inbox import House
 
 
 def lying_about_its_size(folder: Path) -> Path:
@@ -67,37 +59,37 @@ HOSTILE: list[tuple[Callable[[Path], Path], str]] = [
 ]
 
 
-async def test_each_hostile_archive_gets_its_sentence(house: House, tmp_path: Path) -> None:
+async def test_each_hostile_archive_gets_its_sentence(inbox: House, tmp_path: Path) -> None:
     """Paths, links, twins, bombs, lies and what is no database; the sentence stays when others come."""
     make = tmp_path / "evil"
     make.mkdir()
     outside = {path for path in tmp_path.rglob("*") if ".work" not in path.parts and "logs" not in path.parts}
     for build, says in HOSTILE:
-        await house.ann.send_document(build(make))
-        refused = await house.shows("This can't be used", says, since=None)
+        await inbox.ann.send_document(build(make))
+        refused = await inbox.shows("This can't be used", says, since=None)
         assert "Nothing was restored" in refused.text
         assert refused.button_texts == ["🗑 Forget"]
     for _, says in HOSTILE:
-        assert house.said(says), says
+        assert inbox.said(says), says
     shutil.rmtree(make)
     after = {path for path in tmp_path.rglob("*") if ".work" not in path.parts and "logs" not in path.parts}
     assert {path for path in after - outside if "catalogue" not in path.name} == set()
-    kept = [path for room in house.left() for path in room.rglob("*") if path.is_file()]
+    kept = [path for room in inbox.left() for path in room.rglob("*") if path.is_file()]
     assert kept == []
 
 
-async def test_what_never_was_an_archive_asks_for_the_rest_of_it(house: House, tmp_path: Path) -> None:
+async def test_what_never_was_an_archive_asks_for_the_rest_of_it(inbox: House, tmp_path: Path) -> None:
     """A text called .zip, and an archive without its end, may be volumes: so it says, and what else they may be."""
-    await house.ann.send_document(is_text(tmp_path))
-    text = await house.shows("does not begin as an archive", "or something else")
-    await house.press("Forget", text)
-    await house.ann.send_document(cut_short(tmp_path))
-    await house.shows("only the beginning of an archive", "download it again")
+    await inbox.ann.send_document(is_text(tmp_path))
+    text = await inbox.shows("does not begin as an archive", "or something else")
+    await inbox.press("Forget", text)
+    await inbox.ann.send_document(cut_short(tmp_path))
+    await inbox.shows("only the beginning of an archive", "download it again")
 
 
-async def test_a_manifest_that_lies_is_refused(house: House, tmp_path: Path) -> None:
+async def test_a_manifest_that_lies_is_refused(inbox: House, tmp_path: Path) -> None:
     """An archive of ours in which a claim was changed is not what was written."""
-    archive = house.archive(await house.made())
+    archive = inbox.archive(await inbox.made())
 
     def forge(name: str, content: bytes) -> bytes:
         if name != MANIFEST_NAME:
@@ -106,38 +98,38 @@ async def test_a_manifest_that_lies_is_refused(house: House, tmp_path: Path) -> 
         manifest["databases"][0]["rows"] = [["entries", 5], ["totals", 1]]
         return json.dumps(manifest).encode()
 
-    await house.ann.send_document(rewrite(archive, tmp_path / "database_backup_20200101_000000.zip", forge))
-    await house.shows("This can't be used", "number of rows")
+    await inbox.ann.send_document(rewrite(archive, tmp_path / "database_backup_20200101_000000.zip", forge))
+    await inbox.shows("This can't be used", "number of rows")
 
 
-async def test_names_from_outside_are_shown_harmlessly(house: House, tmp_path: Path) -> None:
+async def test_names_from_outside_are_shown_harmlessly(inbox: House, tmp_path: Path) -> None:
     """Markup, reversals and paths in a file's name are text, and lead nowhere."""
-    archive = house.archive(await house.made())
+    archive = inbox.archive(await inbox.made())
     for name in ("<b>evil</b>&\u202e.zip", "../../etc/cron.d/evil.zip", "x" * 300 + ".zip"):
-        await house.ann.send_document(archive, name=name)
-        shown: Message = await house.shows("whole and sound", since=None)
+        await inbox.ann.send_document(archive, name=name)
+        shown: Message = await inbox.shows("whole and sound", since=None)
         assert "\u202e" not in shown.text
-        await house.press("Forget", shown)
+        await inbox.press("Forget", shown)
     assert not (tmp_path / "etc").exists()
 
 
-async def test_a_damaged_volume_is_replaced_by_sending_it_again(house: House) -> None:
+async def test_a_damaged_volume_is_replaced_by_sending_it_again(inbox: House) -> None:
     """One flipped bit in a volume is found, and the good one under the same number mends it."""
-    volumes = await house.made_volumes(3)
+    volumes = await inbox.made_volumes(3)
     good = volumes[1].read_bytes()
     volumes[1].write_bytes(good[:500] + bytes([good[500] ^ 4]) + good[501:])
-    await house.ann.send_album(volumes)
-    refused = await house.shows("This can't be used", "do not make an archive", "A file is damaged")
+    await inbox.ann.send_album(volumes)
+    refused = await inbox.shows("This can't be used", "do not make an archive", "A file is damaged")
     volumes[1].write_bytes(good)
-    await house.ann.send_document(volumes[1])
-    assert (await house.shows("whole and sound")).id == refused.id
+    await inbox.ann.send_document(volumes[1])
+    assert (await inbox.shows("whole and sound")).id == refused.id
 
 
-async def test_a_volume_of_another_archive_is_told(house: House) -> None:
+async def test_a_volume_of_another_archive_is_told(inbox: House) -> None:
     """Its name says which archive it is of: it waits aside, and completes nothing it does not belong to."""
-    one, two = await house.made_volumes(2)
+    one, two = await inbox.made_volumes(2)
     other = two.rename(two.with_name("database_backup_20200101_000000.zip.002"))
-    await house.ann.send_document(one)
-    await house.shows("I have 1")
-    await house.ann.send_document(other)
-    await house.shows("I have 2", f"{one.name} belongs to another archive")
+    await inbox.ann.send_document(one)
+    await inbox.shows("I have 1")
+    await inbox.ann.send_document(other)
+    await inbox.shows("I have 2", f"{one.name} belongs to another archive")

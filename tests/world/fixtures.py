@@ -17,6 +17,7 @@ from loguru import logger
 
 from bot.app.service import Service
 from bot.config.settings import Settings
+from tests.world import inbox as inbox_world
 from tests.world.bank import Writer, let_go
 from tests.world.databases import make_database
 from tests.world.delivery import House
@@ -83,6 +84,13 @@ async def service(idle: Settings) -> AsyncIterator[Service]:
 async def town(tmp_path: Path) -> AsyncIterator[Town]:
     """A running service with two databases and two admins, patient with applications that write."""
     async with town_in(tmp_path, BUSY_TIMEOUT="20") as there:
+        yield there
+
+
+@pytest.fixture
+async def inbox(tmp_path: Path) -> AsyncIterator[inbox_world.House]:
+    """A running service whose admins send archives to it."""
+    async with inbox_world.open_house(tmp_path) as there:
         yield there
 
 
