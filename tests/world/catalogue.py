@@ -96,7 +96,7 @@ async def stored(catalogue: Catalogue, at: datetime = NOW, *names: str, **change
     return await catalogue.backups.finish(backup_id, **(facts | changes))
 
 
-async def rebuild(path: Path, read_manifest: Callable[[Path], "Told"]) -> tuple[Catalogue, Rebuilt | None]:
+async def rebuild(path: Path, read_manifest: Callable[[Path], Any]) -> tuple[Catalogue, Rebuilt | None]:
     """Open the catalogue, made anew from the archives beside it where that is needed."""
     return await open_or_rebuild(path, path.parent, read_manifest=read_manifest, clock=lambda: NOW)
 

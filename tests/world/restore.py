@@ -126,10 +126,11 @@ def at(step: str, act: Callable[[], object] | Exception) -> StepHook:
     """Do something, or fail, whenever a restore comes to that step."""
 
     def on_step(reached: str) -> None:
-        if reached == step and isinstance(act, Exception):
+        if reached != step:
+            return
+        if isinstance(act, Exception):
             raise act
-        if reached == step:
-            act()
+        act()
 
     return on_step
 

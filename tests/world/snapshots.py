@@ -20,6 +20,7 @@ from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.snapshot import take_snapshot, take_snapshots
 from tests.world.bank import Writer
+from tests.world.shell import ROOT
 
 Write = Callable[[Path], Writer]
 Holder = Callable[..., subprocess.Popen[str]]
@@ -28,7 +29,6 @@ as_nobody = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and limits")
 
 NOBODY = 65534
-ROOT = Path(__file__).parents[2]
 
 
 async def snap(path: Path, into: Path, **options: Any) -> Snapshot:
@@ -37,7 +37,8 @@ async def snap(path: Path, into: Path, **options: Any) -> Snapshot:
 
 
 async def snap_all(paths: Iterable[Path], into: Path, **options: Any) -> tuple[Sequence[Snapshot], Sequence[Skipped]]:
-    return await take_snapshots(sources(*paths), into, **{"busy_timeout": 5.0, "abort": Abort()} | options)
+    options = {"busy_timeout": 5.0, "abort": Abort(), **options}
+    return await take_snapshots(sources(*paths), into, **options)
 
 
 async def checked(file: Path, **options: Any) -> CheckReport:
