@@ -11,7 +11,7 @@ from bot.app.service import Service
 from bot.models import BackupState, DrillSource, Trigger
 from bot.services.objects.index import INDEX_NAME
 from tests.world.databases import make_database, rows_in
-from tests.world.places import BUCKET, KEYS, STORE, Post, certificate, running_mail, s3_client
+from tests.world.places import BUCKET, KEYS, MAIL, STORE, Post, certificate, running_mail, s3_client
 from tests.world.service import settings_for
 from tests.world.shell import Shell
 from tests.world.stand_in import StandIn
@@ -30,8 +30,7 @@ async def test_the_service_delivers_everywhere_and_a_new_machine_recovers_from_t
         (home / "smtp").write_text(post.password + "\n")
         settings = settings_for(
             home, standin, make_database(home / "live.db"),
-            OBJECT_STORES=STORE, S3_ENDPOINT=s3, **KEYS,
-            EMAIL_TO="ops@example.org", EMAIL_FROM="courier@example.org",
+            OBJECT_STORES=STORE, S3_ENDPOINT=s3, **KEYS, **MAIL,
             SMTP_URL=f"smtp+starttls://courier@127.0.0.1:{port}", SMTP_PASSWORD_FILE=str(home / "smtp"),
         )  # fmt: skip
         async with Service.started(settings) as service:

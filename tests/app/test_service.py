@@ -21,7 +21,7 @@ from tests.world import faults
 from tests.world.clock import HeldClock, until
 from tests.world.databases import make_database
 from tests.world.phones import Person
-from tests.world.service import settings_for
+from tests.world.service import has, settings_for
 from tests.world.shell import serving
 from tests.world.stand_in import StandIn
 
@@ -41,15 +41,11 @@ async def test_on_the_hour_a_proven_backup_reaches_the_admin(settings: Settings,
         clock.release()
         message = await ann.wait_for(lambda m: m.document is not None, since=0)
         assert message.silent
-        await until(lambda: _has(service, BackupState.DELIVERED))
+        await until(lambda: has(service, BackupState.DELIVERED))
         (backup,) = await service.courier.catalogue.backups.select()
     assert backup.trigger is Trigger.SCHEDULE
     assert (backup.started_at.minute, backup.started_at.second) == (0, 0)
     assert await message.document.read() == (settings.backup_dir / backup.archive_name).read_bytes()
-
-
-async def _has(service: Service, state: BackupState) -> bool:
-    return any(backup.state is state for backup in await service.courier.catalogue.backups.select())
 
 
 async def test_a_missed_run_is_caught_up_once(idle: Settings, ann: Person) -> None:
@@ -60,7 +56,7 @@ async def test_a_missed_run_is_caught_up_once(idle: Settings, ann: Person) -> No
     later = datetime(2027, 1, 3, 12, tzinfo=UTC)
     async with Service.started(idle, clock=lambda: later) as service:
         await ann.wait_for(lambda m: m.document is not None, since=0)
-        await until(lambda: _has(service, BackupState.DELIVERED))
+        await until(lambda: has(service, BackupState.DELIVERED))
     async with Service.started(idle, clock=lambda: later) as service:
         assert [b.trigger for b in await service.courier.catalogue.backups.select()] == [Trigger.CATCH_UP]
         assert service.courier.runs.running is None
@@ -77,7 +73,7 @@ async def test_a_paused_service_runs_nothing_and_makes_up_for_it(settings: Setti
         assert (await service.courier.catalogue.backups.select(), service.parts.planned.scheduler.running) == ((), None)
         await service.courier.timetable.resume(actor="Ann")
         assert (await service.courier.manager.status()).state is ServiceState.RUNNING
-        await until(lambda: _has(service, BackupState.DELIVERED))
+        await until(lambda: has(service, BackupState.DELIVERED))
         (backup,) = await service.courier.catalogue.backups.select()
         assert backup.trigger is Trigger.CATCH_UP
 
@@ -108,7 +104,7 @@ async def test_a_token_refused_for_a_while_ends_nothing(settings: Settings, stan
     async with Service.started(settings, clock=(clock := HeldClock(0.3))) as service:
         ended = asyncio.ensure_future(service.ended())
         clock.release()
-        await until(lambda: _has(service, BackupState.STORED))
+        await until(lambda: has(service, BackupState.STORED))
         await until(lambda: _alarmed(service, "token"))
         assert await _warns(service, REFUSED)
         await standin.until(lambda: len(standin.calls_of("getUpdates", ok=False)) > 2)
@@ -147,11 +143,11 @@ async def test_backups_go_on_while_telegram_is_down(settings: Settings, standin:
     standin.inject(faults.server_error(502, html=True), times=None)
     async with Service.started(settings, clock=(clock := HeldClock(0.3))) as service:
         clock.release()
-        await until(lambda: _has(service, BackupState.STORED))
+        await until(lambda: has(service, BackupState.STORED))
         assert not ann.messages
         standin.clear_faults()
         await ann.wait_for(lambda m: m.document is not None, since=0, within=15)
-        await until(lambda: _has(service, BackupState.DELIVERED))
+        await until(lambda: has(service, BackupState.DELIVERED))
 
 
 async def test_a_stop_in_mid_delivery_leaves_it_owed_and_ends_in_time(
@@ -168,7 +164,7 @@ async def test_a_stop_in_mid_delivery_leaves_it_owed_and_ends_in_time(
     standin.clear_faults()
     async with Service.started(settings, clock=clock) as service:
         await ann.wait_for(lambda m: m.document is not None, since=0, within=20)
-        await until(lambda: _has(service, BackupState.DELIVERED))
+        await until(lambda: has(service, BackupState.DELIVERED))
         (backup,) = await service.courier.catalogue.backups.select()
     assert backup.trigger is Trigger.SCHEDULE
 
@@ -190,7 +186,7 @@ async def test_the_token_is_in_no_log(standin: StandIn, ann: Person, tmp_path: P
         standin.inject(faults.reset(), times=4)
         async with Service.started(settings, clock=(clock := HeldClock(0.2))) as service:
             clock.release()
-            await until(lambda: _has(service, BackupState.DELIVERED))
+            await until(lambda: has(service, BackupState.DELIVERED))
     finally:
         log.close()
     secret = settings.bot_token.get_secret_value().split(":")[1].encode()

@@ -103,7 +103,7 @@ async def test_replies_quote_what_is_there(bot: Bot, ann: Person) -> None:
         await bot.send_message(11, "answer", reply_to_message_id=999)
 
 
-async def test_the_bot_hears_of_its_own_pin(standin: StandIn, bot: Bot, ann: Person) -> None:
+async def test_the_bot_hears_of_its_own_pin(bot: Bot, ann: Person) -> None:
     """A service message from itself, in a private chat too, with or without a notification; it may delete it."""
     sent = await bot.send_message(ann.id, "keep this")
     await bot.pin_chat_message(ann.id, sent.message_id, disable_notification=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.world.office import Office
@@ -37,7 +35,7 @@ async def test_a_stale_or_malformed_button_is_answered_with_a_fresh_menu(office:
     assert office.manager.acts == office.manager.requests == []
 
 
-async def test_a_stale_button_under_an_archive_opens_the_menu_below_it(office: Office, tmp_path: Path) -> None:
+async def test_a_stale_button_under_an_archive_opens_the_menu_below_it(office: Office) -> None:
     """A document has no text to edit: the menu comes as a new message."""
     office.manager.log.write_text("line\n")
     await office.opened("📜 Detailed Logs", "newest first")
@@ -49,7 +47,7 @@ async def test_a_stale_button_under_an_archive_opens_the_menu_below_it(office: O
     assert shown.id > document.id
 
 
-async def test_unknown_commands_and_messages_are_answered_with_the_way_in(office: Office, tmp_path: Path) -> None:
+async def test_unknown_commands_and_messages_are_answered_with_the_way_in(office: Office) -> None:
     """Nothing an admin sends in private falls silent."""
     answer = await office.say("/frobnicate <b>now</b>", "I don't know /frobnicate.")
     assert answer.button_texts == ["💾 Database Backup"]

@@ -17,7 +17,7 @@ from bot.services.schedule.timetable import SCHEDULE
 from tests.world.catalogue import archive_named, stored
 from tests.world.clock import StandingClock, until
 from tests.world.phones import Person
-from tests.world.service import Town, opened, pressed, town_in
+from tests.world.service import Town, has, opened, pressed, town_in
 
 NOON = datetime(2026, 7, 13, 12, 2, tzinfo=UTC)  # 14:02 in Berlin
 
@@ -168,14 +168,10 @@ async def test_a_missed_run_is_caught_up_by_the_schedule_of_the_chat(house: Hous
         assert service.parts.planned.scheduler.running is None
     house.clock.now = NOON.replace(minute=50)
     async with house.serving() as service:
-        await until(lambda: _delivered(service))
+        await until(lambda: has(service, BackupState.DELIVERED))
         (backup,) = await service.courier.catalogue.backups.select()
         assert backup.trigger is Trigger.CATCH_UP
         assert await service.courier.catalogue.service.last_planned() == NOON.replace(minute=30)
-
-
-async def _delivered(service: Service) -> bool:
-    return any(b.state is BackupState.DELIVERED for b in await service.courier.catalogue.backups.select())
 
 
 async def test_a_new_schedule_owes_nothing_of_the_time_before_it(house: House) -> None:
@@ -202,7 +198,7 @@ async def test_a_run_under_way_goes_on_while_the_schedule_changes(house: House, 
     await service.courier.timetable.change("0 0 * * *", actor="Ann")
     assert service.parts.planned.scheduler.running == NOON.replace(minute=0)
     gate.set()
-    await until(lambda: _delivered(service))
+    await until(lambda: has(service, BackupState.DELIVERED))
     assert service.parts.planned.scheduler.next_run() == datetime(2026, 7, 13, 22, 0, tzinfo=UTC)
 
 
@@ -241,7 +237,7 @@ async def test_a_pause_ends_by_itself_with_one_run_that_makes_up(house: House, s
     assert service.parts.planned.scheduler.running is None
     house.clock.now = NOON + timedelta(hours=6, minutes=1)
     await service.parts.planned.follow()
-    await until(lambda: _delivered(service))
+    await until(lambda: has(service, BackupState.DELIVERED))
     await service.parts.planned.follow()
     (backup,) = await service.courier.catalogue.backups.select()
     assert backup.trigger is Trigger.CATCH_UP
@@ -253,7 +249,7 @@ async def test_a_pause_that_ended_while_nothing_ran(house: House) -> None:
         await service.courier.timetable.pause(actor="Ann", until=NOON + timedelta(hours=1))
     house.clock.now = NOON + timedelta(hours=5)
     async with house.serving() as service:
-        await until(lambda: _delivered(service))
+        await until(lambda: has(service, BackupState.DELIVERED))
         assert (await service.courier.manager.status()).paused is None
 
 

@@ -16,7 +16,7 @@ from bot.services.recovery.document import DOCUMENT_NAME
 from bot.services.sealing.age import new_identity
 from bot.services.sealing.keys import fingerprint
 from tests.world.databases import make_database, rows_in
-from tests.world.places import BUCKET, KEYS, STORE, Post, running_mail, s3_client
+from tests.world.places import BUCKET, KEYS, MAIL, STORE, Post, running_mail, s3_client
 from tests.world.service import settings_for
 from tests.world.shell import Shell
 from tests.world.stand_in import StandIn
@@ -35,8 +35,7 @@ async def test_all_that_leaves_is_sealed_and_names_no_folder(standin: StandIn, s
     async with running_mail(post := Post()) as port:
         settings = settings_for(
             home, standin, make_database(secret_folder / "live.db"), AGE_RECIPIENTS=public,
-            OBJECT_STORES=STORE, S3_ENDPOINT=s3, **KEYS,
-            EMAIL_TO="ops@example.org", EMAIL_FROM="courier@example.org", SMTP_URL=f"smtp://127.0.0.1:{port}",
+            OBJECT_STORES=STORE, S3_ENDPOINT=s3, **KEYS, **MAIL, SMTP_URL=f"smtp://127.0.0.1:{port}",
         )  # fmt: skip
         async with Service.started(settings) as service:
             courier = service.courier

@@ -279,6 +279,5 @@ def mail_destination(
 
 
 STORE = f"s3://{BUCKET}/box"
-
-
 KEYS = {"S3_ACCESS_KEY_ID": "key", "S3_SECRET_ACCESS_KEY": "a-secret-of-s3"}
+MAIL = {"EMAIL_TO": "ops@example.org", "EMAIL_FROM": "courier@example.org"}

@@ -13,7 +13,7 @@ from bot.app.service import Service
 from bot.clock import Clock
 from bot.config.settings import Settings, load_settings
 from bot.demo.stand_in.state import Message
-from bot.models import Backup, Trigger
+from bot.models import Backup, BackupState, Trigger
 from tests.world.clock import MovedClock
 from tests.world.databases import make_database, write_env
 from tests.world.phones import Person
@@ -125,6 +125,11 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
         connection.execute("BEGIN IMMEDIATE")
         yield connection
         connection.execute("ROLLBACK")
+
+
+async def has(service: Service, state: BackupState) -> bool:
+    """Whether there is a backup in this state."""
+    return any(backup.state is state for backup in await service.courier.catalogue.backups.select())
 
 
 async def restores_of(town: Town) -> list[str]:
