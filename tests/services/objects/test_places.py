@@ -30,6 +30,7 @@ from bot.services.telegram import destination as telegram_module
 from bot.services.telegram.destination import TelegramDestination
 from bot.services.telegram.notices import TelegramNotices
 from tests.world import faults
+from tests.world.clock import until
 from tests.world.delivery import House, joined, volume_of
 from tests.world.places import (
     BUCKET,
@@ -53,7 +54,6 @@ SIZE = 700_000
 class Place:
     """One kind of destination as the contract sees it: who receives, over which line, and what has arrived."""
 
-    kind: str
     recipient: Recipient
     destination: ArchiveDestination
     wire: Wire
@@ -83,6 +83,20 @@ class World:
             **options,
         )
         return self.house.ledger
+
+    async def prepared(self, kind: str) -> tuple[Place, Backup]:
+        """A place, which alone is served by the ledger, and a backup for it."""
+        self.ledger(kind)
+        return self.places[kind], await self.house.back_up(SIZE)
+
+    async def states(self, backup: Backup) -> dict[Recipient, DeliveryState]:
+        return {row.recipient: row.state for row in await self.house.catalogue.deliveries.of(backup.id)}
+
+    async def until_sent(self, backup: Backup, place: Place) -> None:
+        async def sent() -> bool:
+            return (await self.states(backup)).get(place.recipient) is DeliveryState.SENT
+
+        await until(sent, within=20)
 
 
 @pytest.fixture
@@ -135,12 +149,12 @@ async def world(house: House, s3: str, monkeypatch: pytest.MonkeyPatch) -> Async
 
         places = {
             "telegram": Place(
-                "telegram", Recipient(chat_id=11), TelegramDestination(bot), wires["telegram"], in_chat,
+                Recipient(chat_id=11), TelegramDestination(bot), wires["telegram"], in_chat,
                 lambda: house.standin.inject(faults.refused(401, "Unauthorized"), times=None),
                 lambda: house.standin.inject(faults.too_large(), "sendDocument", times=None),
             ),
             "objects": Place(
-                "objects", Recipient(place=URL),
+                Recipient(place=URL),
                 object_destination(
                     house.catalogue, f"http://127.0.0.1:{wires['objects'].port}", clock=house.time
                 ),
@@ -148,7 +162,7 @@ async def world(house: House, s3: str, monkeypatch: pytest.MonkeyPatch) -> Async
                 answer("403 Forbidden", "SignatureDoesNotMatch"), answer("507 Insufficient Storage", "QuotaExceeded"),
             ),
             "mail": Place(
-                "mail", Recipient(place=MAILBOX), mail_destination(wires["mail"].port), wires["mail"], in_mail,
+                Recipient(place=MAILBOX), mail_destination(wires["mail"].port), wires["mail"], in_mail,
                 lambda: setattr(post, "at_rcpt", "530 5.7.0 Authentication required"),
                 lambda: setattr(post, "at_data", "452 4.2.2 Mailbox full"),
                 channel=MailNotices(mail_client(wires["mail"].port), WORDS),
@@ -185,8 +199,7 @@ async def deliver(world: World, backup: Backup) -> dict[Recipient, Any]:
 
 async def test_an_archive_arrives_byte_for_byte(world: World, kind: str) -> None:
     """What every destination is for; and the ledger calls it sent."""
-    place, backup = world.places[kind], await world.house.back_up(SIZE)
-    world.ledger(kind)
+    place, backup = await world.prepared(kind)
     row = (await deliver(world, backup))[place.recipient]
     assert (row.state, row.reason) == (DeliveryState.SENT, "")
     assert await place.received(backup) == world.house.archive(backup).read_bytes()
@@ -196,8 +209,7 @@ async def test_an_archive_arrives_byte_for_byte(world: World, kind: str) -> None
 
 async def test_a_second_delivery_sends_nothing(world: World, kind: str) -> None:
     """What was confirmed is not sent again, also by the next process."""
-    place, backup = world.places[kind], await world.house.back_up(SIZE)
-    world.ledger(kind)
+    place, backup = await world.prepared(kind)
     await deliver(world, backup)
     before = place.wire.connections
     world.ledger(kind)
@@ -207,8 +219,7 @@ async def test_a_second_delivery_sends_nothing(world: World, kind: str) -> None:
 
 async def test_a_refused_connection_is_tried_again(world: World, kind: str) -> None:
     """A server that is down costs an attempt; the next one, with the server back, delivers."""
-    place, backup = world.places[kind], await world.house.back_up(SIZE)
-    world.ledger(kind)
+    place, backup = await world.prepared(kind)
     await place.wire.close()
     outcome = await outcome_of(world, place, backup)
     assert isinstance(outcome, Transient)
@@ -220,17 +231,8 @@ async def test_a_refused_connection_is_tried_again(world: World, kind: str) -> N
     async with world.house.running():
         world.house.time.advance(7200)
         world.house.ledger.nudge()
-        await _until_sent(world, backup, place)
+        await world.until_sent(backup, place)
     assert await place.received(backup) == world.house.archive(backup).read_bytes()
-
-
-async def _until_sent(world: World, backup: Backup, place: Place) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            rows = await world.house.catalogue.deliveries.of(backup.id)
-            if any(row.state is DeliveryState.SENT for row in rows if row.recipient == place.recipient):
-                return
-            await asyncio.sleep(0.02)
 
 
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,8 +251,7 @@ async def test_a_silent_server_ends_in_a_timeout(world: World, kind: str, monkey
 
 async def test_a_connection_cut_in_mid_upload_leaves_nothing_half(world: World, kind: str) -> None:
     """What was half written is not there for anybody; the retry brings it whole, once."""
-    place, backup = world.places[kind], await world.house.back_up(SIZE)
-    world.ledger(kind)
+    place, backup = await world.prepared(kind)
     place.wire.cut_after = 200_000
     assert isinstance(await outcome_of(world, place, backup), Transient)
     assert await place.received(backup) == b""
@@ -261,8 +262,7 @@ async def test_a_connection_cut_in_mid_upload_leaves_nothing_half(world: World, 
 
 async def test_a_slow_line_delivers_all_the_same(world: World, kind: str) -> None:
     """A line that is slow, but moves, is no failure."""
-    place, backup = world.places[kind], await world.house.back_up(SIZE)
-    world.ledger(kind)
+    place, backup = await world.prepared(kind)
     place.wire.slow = 0.005
     assert (await deliver(world, backup))[place.recipient].state is DeliveryState.SENT
     assert await place.received(backup) == world.house.archive(backup).read_bytes()
@@ -282,8 +282,7 @@ async def test_wrong_credentials_wait_for_a_person(world: World, kind: str) -> N
 
 async def test_a_full_store_keeps_the_delivery_owed(world: World, kind: str) -> None:
     """No room is said so, parks nobody, and nothing is called delivered."""
-    place, backup = world.places[kind], await world.house.back_up(SIZE)
-    world.ledger(kind)
+    place, backup = await world.prepared(kind)
     place.fill()
     outcome = await outcome_of(world, place, backup)
     assert isinstance(outcome, Transient | TooLarge)
@@ -295,8 +294,7 @@ async def test_a_full_store_keeps_the_delivery_owed(world: World, kind: str) -> 
 
 async def test_an_archive_that_is_gone_is_nobodys_failure(world: World, kind: str) -> None:
     """What retention took away in the meantime is superseded, not tried for ever."""
-    place, backup = world.places[kind], await world.house.back_up(SIZE)
-    world.ledger(kind)
+    place, backup = await world.prepared(kind)
     world.house.archive(backup).unlink()
     row = (await deliver(world, backup))[place.recipient]
     assert row.state is DeliveryState.SUPERSEDED
@@ -323,9 +321,8 @@ async def test_telegram_is_served_while_a_store_is_still_silent(world: World, mo
     backup = await world.house.back_up(SIZE)
     world.ledger("telegram", "objects")
     delivering = asyncio.create_task(world.house.ledger.deliver(backup))
-    await _until_sent(world, backup, world.places["telegram"])
-    rows = {row.recipient: row.state for row in await world.house.catalogue.deliveries.of(backup.id)}
-    assert rows[Recipient(place=URL)] in (DeliveryState.SENDING, DeliveryState.PENDING)
+    await world.until_sent(backup, world.places["telegram"])
+    assert (await world.states(backup))[Recipient(place=URL)] in (DeliveryState.SENDING, DeliveryState.PENDING)
     await world.house.time.pass_until(delivering)
 
 
@@ -355,11 +352,11 @@ async def test_what_is_owed_elsewhere_survives_a_restart(world: World) -> None:
         world.house.time.advance(7200)
         world.house.ledger.nudge()
         for kind in ("objects", "mail"):
-            await _until_sent(world, newer, world.places[kind])
+            await world.until_sent(newer, world.places[kind])
     for kind in ("objects", "mail"):
         assert await world.places[kind].received(newer) == world.house.archive(newer).read_bytes()
-    states = {row.recipient.place: row.state for row in await world.house.catalogue.deliveries.of(older.id)}
-    assert states[URL] is states[MAILBOX] is DeliveryState.SUPERSEDED
+    states = await world.states(older)
+    assert {states[world.places[kind].recipient] for kind in ("objects", "mail")} == {DeliveryState.SUPERSEDED}
 
 
 async def test_a_place_taken_out_of_the_settings_is_owed_nothing(world: World) -> None:
@@ -369,14 +366,13 @@ async def test_a_place_taken_out_of_the_settings_is_owed_nothing(world: World) -
     world.ledger("telegram", "objects")
     await deliver(world, backup)
     world.ledger("telegram")
+    store = world.places["objects"].recipient
+
+    async def superseded() -> bool:
+        return (await world.states(backup))[store] is DeliveryState.SUPERSEDED
+
     async with world.house.running():
-        async with asyncio.timeout(10):
-            while any(
-                row.state is DeliveryState.PENDING for row in await world.house.catalogue.deliveries.of(backup.id)
-            ):
-                await asyncio.sleep(0.02)
-    states = {row.recipient.place: row.state for row in await world.house.catalogue.deliveries.of(backup.id)}
-    assert states[URL] is DeliveryState.SUPERSEDED
+        await until(superseded)
 
 
 async def test_notices_reach_people_and_no_store(world: World) -> None:
@@ -389,14 +385,11 @@ async def test_notices_reach_people_and_no_store(world: World) -> None:
 
 async def test_a_parked_store_is_served_again_though_it_is_owed_nothing_and_reads_nothing(world: World) -> None:
     """What can be sent no notice is found again by a look; people only by a line that arrives."""
-    places = world.house, *(world.places[kind].recipient for kind in ("objects", "mail"))
-    house, store, mailbox = places
     world.ledger("objects", "mail")
-    for recipient in (store, mailbox):
-        await house.catalogue.recipients.park(recipient, "was out of order")
-    async with house.running(), asyncio.timeout(10):
-        while await house.catalogue.recipients.parked():
-            await asyncio.sleep(0.02)
+    for kind in ("objects", "mail"):
+        await world.house.catalogue.recipients.park(world.places[kind].recipient, "was out of order")
+    async with world.house.running():
+        await world.house.nobody_is_parked()
 
 
 async def test_the_progress_of_a_run_is_that_of_the_chats(world: World) -> None:
