@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import stat
 import struct
 import zipfile
@@ -204,3 +205,16 @@ def rewrite(source: Path, target: Path, forge: Callable[[str, bytes], bytes]) ->
     out += STANDARD.end(count=len(entries), size=len(out) - at, offset=at)
     target.write_bytes(out)
     return target
+
+
+def lying(source: Path, target: Path, **claims: object) -> Path:
+    """Write an archive of ours anew, whose manifest claims something else of its first database."""
+
+    def forge(name: str, content: bytes) -> bytes:
+        if name != MANIFEST_NAME:
+            return content
+        manifest = json.loads(content)
+        manifest["databases"][0] |= claims
+        return json.dumps(manifest).encode()
+
+    return rewrite(source, target, forge)

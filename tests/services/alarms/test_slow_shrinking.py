@@ -6,9 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.models import BackupState, Trigger
 from tests.services.alarms.scene import HOUR, Scene, texts_of
-from tests.world.catalogue import archive_named
+from tests.world.catalogue import stored
 from tests.world.databases import change
 from tests.world.values import backed_up
 
@@ -17,17 +16,9 @@ DAY = timedelta(days=1)
 
 async def record(scene: Scene, rows: int, *, megabytes: int = 1) -> tuple[str, ...]:
     """Write down a backup of so many rows as a run does, and let the service look; the caption's warnings."""
-    catalogue = scene.courier.catalogue
-    number = await catalogue.backups.begin(trigger=Trigger.SCHEDULE, requested_by="a test", started_at=scene.now)
     database = backed_up("users.db", scene.now, bytes=megabytes << 20, rows=(("orders", rows), ("constant", 7)))
-    await catalogue.backups.finish(
-        number,
-        state=BackupState.STORED,
-        finished_at=scene.now,
-        archive=archive_named(f"{number}.zip"),
-        databases=[database],
-    )
-    lines = await scene.courier.alarms.compare_with_previous(number, [database])
+    made = await stored(scene.courier.catalogue, scene.now, databases=[database])
+    lines = await scene.courier.alarms.compare_with_previous(made.id, [database])
     await scene.courier.alarm_loop.check()
     return lines
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import zipfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +13,7 @@ from bot.app.service import Service, open_courier
 from bot.config.settings import Settings, load_settings
 from bot.demo.stand_in.state import StoredFile
 from bot.errors import DamagedArchiveError, UntrustedArchiveError
-from bot.models import INFO_NAME, MANIFEST_NAME, Backup, Drill, DrillSource, Member, Trigger
-from bot.services.archive.backup_info import build_info
-from bot.services.archive.manifest import build_manifest
-from bot.services.archive.stream import MemberSource
+from bot.models import Backup, Drill, DrillSource, Trigger
 from bot.services.concurrency.abort import Abort
 from bot.services.drill.drill import rehearse
 from bot.services.fetch.fetch import UnreachableError
@@ -26,7 +22,7 @@ from bot.services.recovery.document import DOCUMENT_NAME
 from bot.texts import health as health_texts
 from bot.texts import history as history_texts
 from bot.texts import status as status_texts
-from tests.world.archives import write_sources
+from tests.world.archives import lying
 from tests.world.databases import damage, make_database, write_env
 from tests.world.faults import bad_request, server_error
 from tests.world.phones import Person
@@ -148,25 +144,11 @@ async def test_everything_the_manifest_claims_is_compared(
 ) -> None:
     """Each fact of a database that does not come back as it was fails the test-restore by name."""
     backup = await back_up(courier)
-    with zipfile.ZipFile(courier.store.folder / backup.archive_name) as opened:
-        opened.extract("shop.db", tmp_path / "unpacked")
-    source = MemberSource(name="shop.db", file=tmp_path / "unpacked" / "shop.db", modified=backup.started_at)
-
-    async def lying(members: Sequence[Member]) -> Sequence[MemberSource]:
-        manifest = build_manifest(
-            created_at=backup.started_at, trigger=Trigger.COMMAND, host="", timezone="UTC", skipped=[],
-            databases=[replace(backup.databases[0], compressed_bytes=members[0].compressed_bytes, **lie)],
-        )  # fmt: skip
-        return (
-            MemberSource(name=INFO_NAME, content=build_info(manifest, "a.zip"), modified=backup.started_at),
-            MemberSource(name=MANIFEST_NAME, content=manifest.to_json(), modified=backup.started_at),
-        )
-
-    archive = await write_sources(tmp_path / "lying.zip", [source], lying)
+    archive = lying(courier.store.folder / backup.archive_name, tmp_path / "lying.zip", **lie)
     room = tmp_path / "room"
     room.mkdir()
     with pytest.raises((DamagedArchiveError, UntrustedArchiveError), match=said):
-        await rehearse(archive.path, room, abort=Abort())
+        await rehearse(archive, room, abort=Abort())
 
 
 async def missed(standin: StandIn, folder: Path) -> tuple[Settings, Drill]:

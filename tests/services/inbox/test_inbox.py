@@ -16,7 +16,6 @@ import pytest
 
 from bot.demo.stand_in.calls import CallStage
 from bot.errors import NotFoundError
-from bot.models import BackupState, Trigger
 from bot.services.contracts.chats import PostedDocument
 from bot.services.files import space
 from bot.services.files.store import Store
@@ -25,7 +24,7 @@ from bot.services.inbox.upload_view import MOVING, LeftOutReason, UploadEnd, Upl
 from bot.services.restore_chat.offers import Offers
 from tests.world import faults
 from tests.world.archives import database_bytes, foreign
-from tests.world.catalogue import archive_named
+from tests.world.catalogue import archive_named, stored
 from tests.world.databases import make_database
 from tests.world.recovery import Scene
 from tests.world.stand_in import StandIn
@@ -355,12 +354,8 @@ async def test_of_two_files_over_the_limit_the_newer_one_is_meant(bench: Bench, 
     inbox = bench.inbox(limit=20_000)
     first = await bench.scene.back_up(30_000, volume=10_000)
     catalogue = bench.scene.catalogue
-    second = await catalogue.backups.finish(
-        await catalogue.backups.begin(trigger=Trigger.COMMAND, requested_by="a test", started_at=bench.scene.now),
-        state=BackupState.STORED,
-        finished_at=bench.scene.now,
-        archive=archive_named("database_backup_20200101_000000.zip", bytes=30_000, sha256="5" * 64),
-    )
+    named = archive_named("database_backup_20200101_000000.zip", bytes=30_000, sha256="5" * 64)
+    second = await stored(catalogue, bench.scene.now, archive=named)
     large = tmp_path / "large"
     large.write_bytes(random.Random(1).randbytes(30_000))
     seen = await settled(inbox, await bench.receive(inbox, large, first.archive_name))

@@ -139,13 +139,7 @@ def test_no_choice_leaves_a_backup_with_nobody_or_a_chat_without_its_day(
     """Whatever people choose: each chat has an archive of the day, and each backup's bytes are in a reachable chat."""
     new = backup(9, skipped=skipped, users="a", shop="a")
     wishes = [
-        DeliveryContext(
-            recipient=Recipient(chat_id=n),
-            choice=choice,
-            last=last,
-            on_disk=on_disk and last is not None,
-            parked=parked,
-        )
+        wish(Recipient(chat_id=n), choice, last, on_disk=on_disk and last is not None, parked=parked)
         for n, (choice, last, on_disk, parked) in enumerate(people, start=1)
     ]
     dues = decide_recipients(new, wishes, unchanged=unchanged, routine=routine, timezone=BERLIN)

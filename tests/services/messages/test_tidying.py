@@ -84,8 +84,7 @@ def test_a_deletion_that_was_cut_off_is_finished() -> None:
 
 
 backups = st.lists(
-    st.builds(
-        lambda hours, on_disk, pinned, names, trigger: (hours, on_disk, pinned, names, trigger),
+    st.tuples(
         st.integers(0, 90), st.booleans(), st.booleans(),
         st.sets(st.sampled_from(["users", "shop", "logs"]), min_size=1), st.sampled_from(Trigger),
     ),

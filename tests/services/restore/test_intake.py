@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import shutil
 import struct
@@ -20,13 +19,13 @@ from typing import Any
 import pytest
 
 from bot.errors import AbortedError, CourierError, DamagedArchiveError, NoSpaceError, NotFoundError
-from bot.models import MANIFEST_NAME, Backup, Verdict
+from bot.models import Backup, Verdict
 from bot.services.concurrency.abort import Abort
 from bot.services.files import space
 from bot.services.restore.incoming import Intake, require_claims
 from bot.services.restore.intake import take_in
 from bot.services.restore.sources import RestoreSource
-from tests.world.archives import database_bytes, foreign, link, rewrite
+from tests.world.archives import database_bytes, foreign, link, lying, rewrite
 from tests.world.databases import change, damage, make_database
 from tests.world.restore import Rig
 
@@ -244,10 +243,6 @@ async def ours(folder: Path, second: str = "notes.db") -> tuple[Path, Backup]:
     return rig.store.folder / backup.archive_name, backup
 
 
-def in_the_manifest(forge: Callable[[bytes], bytes]) -> Callable[[str, bytes], bytes]:
-    return lambda name, content: forge(content) if name == MANIFEST_NAME else content
-
-
 async def test_an_archive_of_ours_is_taken_in_and_proven(tmp_path: Path, room: Path) -> None:
     """Also when it is rewritten in the very same form, as a guard for the forgeries below."""
     archive, _ = await ours(tmp_path)
@@ -271,14 +266,8 @@ async def test_a_manifest_that_lies_is_refused(
 ) -> None:
     """Every claim about a database is held against the database."""
     archive, _ = await ours(tmp_path)
-
-    def lie(text: bytes) -> bytes:
-        manifest = json.loads(text)
-        manifest["databases"][0][claim] = value
-        return json.dumps(manifest).encode()
-
     with pytest.raises(CourierError, match=says):
-        await brought(rewrite(archive, tmp_path / "forged.zip", in_the_manifest(lie)), room)
+        await brought(lying(archive, tmp_path / "forged.zip", **{claim: value}), room)
 
 
 async def test_what_can_not_be_checked_here_contradicts_no_manifest(
@@ -308,8 +297,7 @@ async def test_a_table_that_is_not_counted_here_contradicts_no_manifest(tmp_path
 async def test_a_manifest_that_can_not_be_used_proves_nothing(tmp_path: Path, room: Path) -> None:
     """What would be unsafe to act upon is not acted upon: the archive is one like any stranger's."""
     archive, _ = await ours(tmp_path)
-    forge = in_the_manifest(lambda text: text.replace(b'"name": "app.db"', b'"name": "../app.db"'))
-    taken = await brought(rewrite(archive, tmp_path / "forged.zip", forge), room)
+    taken = await brought(lying(archive, tmp_path / "forged.zip", name="../app.db"), room)
     assert [(one.name, one.record) for one in taken.databases] == [("app.db", None), ("notes.db", None)]
     assert "which is no file name" in taken.warnings[0]
     assert "nothing proves" in taken.warnings[0]
@@ -447,8 +435,10 @@ async def test_a_database_named_like_litter_comes_back(tmp_path: Path, room: Pat
 async def test_a_catalogued_backup_must_be_the_archive_that_was_written(tmp_path: Path, room: Path) -> None:
     """An archive that is sound in itself, and yet another one, is not taken for the backup."""
     archive, backup = await ours(tmp_path)
-    forge = in_the_manifest(lambda text: text.replace(b'"host": "here"', b'"host": "elsewhere"'))
-    rewrite(archive, tmp_path / "forged.zip", forge).replace(archive)
+    forged = rewrite(
+        archive, tmp_path / "forged.zip", lambda _, content: content.replace(b'"host": "here"', b'"host": "elsewhere"')
+    )
+    forged.replace(archive)
     with pytest.raises(CourierError, match="not the archive that was written"):
         await brought(archive, room, backup=backup)
     assert (await brought(archive, room)).databases  # without the catalogue's word it is an archive like any other
