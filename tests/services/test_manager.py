@@ -53,11 +53,8 @@ async def back_up(courier: Courier, report: ReportRun = lambda _: None):
 
 async def test_a_backup_holds_every_database_and_says_so(opened, tmp_path: Path) -> None:
     """The archive holds what was live, the catalogue and the manifest agree, and no private copy is left."""
-    one, two = (
-        make_database(tmp_path / "live" / "one.db", 30),
-        make_database(tmp_path / "live" / "two.db", 7, wal=False),
-    )
-    courier = await opened(one, two)
+    live = tmp_path / "live"
+    courier = await opened(make_database(live / "one.db", 30), make_database(live / "two.db", 7, wal=False))
     backup = (await back_up(courier)).backup
     archive = courier.store.folder / backup.archive_name
     assert members_of(archive) == {"one.db", "two.db", "manifest.json", "backup_info.txt"}
@@ -191,9 +188,7 @@ async def test_retention_drops_the_oldest_and_never_a_pinned_one(opened, tmp_pat
     assert on_disk == {backup.archive_name for backup in made if backup.id in left}
 
 
-async def test_the_last_good_backup_of_a_database_survives_its_age(
-    opened, tmp_path: Path, clock: StandingClock
-) -> None:
+async def test_the_last_backup_of_a_database_survives_its_age(opened, tmp_path: Path, clock: StandingClock) -> None:
     """A database that vanished keeps its last backup however old it grows."""
     gone, stays = make_database(tmp_path / "gone.db"), make_database(tmp_path / "stays.db")
     courier = await opened(gone, stays)

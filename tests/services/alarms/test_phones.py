@@ -29,9 +29,7 @@ async def scene(standin: StandIn, tmp_path: Path, endpoint: Endpoint) -> AsyncIt
     await scene.close()
 
 
-async def test_a_phone_hears_of_alarms_reminders_and_recoveries_and_of_nothing_else(
-    scene: Scene, endpoint: Endpoint
-) -> None:
+async def test_a_phone_hears_alarms_reminders_recoveries_and_nothing_else(scene: Scene, endpoint: Endpoint) -> None:
     """Two quiet days bring nothing; an alarm of eight hours brings three messages, over a restart too."""
     await scene.pass_time(12 * HOUR, scene.back_up)
     assert endpoint.asked == []

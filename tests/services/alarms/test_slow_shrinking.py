@@ -74,9 +74,7 @@ async def test_a_file_that_falls_a_little_is_seen_by_its_bytes(scene: Scene) -> 
         ([1000, 500], HOUR),
     ],
 )
-async def test_what_an_application_trims_regularly_is_no_alarm(
-    scene: Scene, cycle: list[int], every: timedelta
-) -> None:
+async def test_what_is_trimmed_regularly_is_no_alarm(scene: Scene, cycle: list[int], every: timedelta) -> None:
     """Up and down between the same levels for weeks: nothing to tell, wherever in its cycle the watching began."""
     for begin in range(0, len(cycle), 1 if os.environ.get("SOAK") else max(1, len(cycle) // 3)):
         turned = cycle[begin:] + cycle[:begin]

@@ -83,9 +83,7 @@ async def test_a_flipped_byte_in_telegram_is_caught_and_alarmed(courier: Courier
     assert "test-restore from telegram failed" in (await courier.catalogue.backups.get(backup.id)).note
 
 
-async def test_a_file_that_telegram_no_longer_gives_out_is_alarmed(
-    courier: Courier, ann: Person, standin: StandIn
-) -> None:
+async def test_a_file_that_telegram_has_no_more_is_alarmed(courier: Courier, ann: Person, standin: StandIn) -> None:
     """A stale file_id means that this backup can't be had back from the chat."""
     await back_up(courier)
     courier.drills.patience = 0

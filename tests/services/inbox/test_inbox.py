@@ -190,9 +190,7 @@ async def test_an_admin_keeps_three_at_most(bench: Bench, archive: Path) -> None
     assert inbox.look(others) is not None
 
 
-async def test_a_full_disk_is_told_before_anything_is_fetched(
-    bench: Bench, archive: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_full_disk_is_told_beforehand(bench: Bench, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All announced bytes must fit; when there is room again, the same file can be sent once more."""
     monkeypatch.setattr(space, "SPARE_BYTES", 1 << 62)
     inbox, here, seen = await bench.brought(archive)

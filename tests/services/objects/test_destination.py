@@ -31,6 +31,12 @@ def make(house: House, s3: str, **limits: Any) -> ObjectDestination:
     return object_destination(house.catalogue, s3, clock=house.time, **limits)
 
 
+async def put_new(house: House, destination: ObjectDestination, **more: Any) -> Backup:
+    backup = await house.back_up(1000, **more)
+    await put(house, destination, backup)
+    return backup
+
+
 async def put(house: House, destination: ObjectDestination, backup: Backup) -> None:
     (volume,) = destination.cut(STORE, house.archive(backup), backup.archive_bytes)
     await destination.send_volume(STORE, OutgoingVolume(volume=volume, caption="", silent=True))
@@ -42,11 +48,8 @@ async def test_old_archives_go_and_the_last_good_one_of_a_database_stays(house: 
     for foreign in ("notes.txt", "database_backup_20200101_000000.zip"):
         client.put_object(Bucket=BUCKET, Key=PREFIX + foreign, Body=b"mine")
     destination = make(house, s3, max_count=2)
-    only = await house.back_up(1000, databases=("shop.db", "once.db"))
-    await put(house, destination, only)
-    others = [await house.back_up(1000) for _ in range(4)]
-    for backup in others:
-        await put(house, destination, backup)
+    only = await put_new(house, destination, databases=("shop.db", "once.db"))
+    others = [await put_new(house, destination) for _ in range(4)]
     assert keys(s3) == {
         INDEX_NAME, "notes.txt", "database_backup_20200101_000000.zip", only.archive_name, others[-1].archive_name
     }  # fmt: skip
@@ -61,10 +64,10 @@ async def test_a_pinned_backup_stays_in_the_store(house: House, s3: str) -> None
     await house.catalogue.backups.set_pinned(first.id, True)
     await put(house, destination, first)
     for _ in range(4):
-        await put(house, destination, await house.back_up(1000))
+        await put_new(house, destination)
     assert first.archive_name in keys(s3)
     await house.catalogue.backups.set_pinned(first.id, False)
-    await put(house, destination, await house.back_up(1000))
+    await put_new(house, destination)
     assert first.archive_name not in keys(s3)
 
 
@@ -72,9 +75,7 @@ async def test_a_pinned_backup_stays_in_the_store(house: House, s3: str) -> None
 async def test_what_is_lost_in_the_store_keeps_nobody_else_from_being_kept(house: House, s3: str, spoil: str) -> None:
     """The newest archive of a database is lost there: the older one that holds it stays, and everybody is told."""
     client, destination = s3_client(s3), make(house, s3, max_count=2)
-    first, second = [await house.back_up(1000, databases=("shop.db", "once.db")) for _ in range(2)]
-    for backup in (first, second):
-        await put(house, destination, backup)
+    first, second = [await put_new(house, destination, databases=("shop.db", "once.db")) for _ in range(2)]
     key = PREFIX + second.archive_name
     content = client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
     if spoil == "gone":
@@ -87,7 +88,7 @@ async def test_what_is_lost_in_the_store_keeps_nobody_else_from_being_kept(house
         drill = await drills.drill_stored(destination.archives)
         assert not drill.ok
     for _ in range(2):
-        await put(house, destination, await house.back_up(1000))
+        await put_new(house, destination)
     assert first.archive_name in keys(s3)
     index = await destination.archives.index()
     assert [held.archive for held in index.faulty] == [second.archive_name]
@@ -103,8 +104,8 @@ async def test_what_is_lost_in_the_store_keeps_nobody_else_from_being_kept(house
 
 async def test_what_is_there_already_is_not_sent_again(house: House, s3: str) -> None:
     """An answer that was lost costs no second upload."""
-    destination, backup = make(house, s3), await house.back_up(1000)
-    await put(house, destination, backup)
+    destination = make(house, s3)
+    backup = await put_new(house, destination)
     before = s3_client(s3).head_object(Bucket=BUCKET, Key=PREFIX + backup.archive_name)["ETag"]
     house.archive(backup).unlink()
     await put(house, destination, backup)

@@ -163,9 +163,7 @@ async def test_a_local_server_that_is_not_said_to_be_one(local: Scene, tmp_path:
         await fetch(local, await point_of(local), tmp_path)
 
 
-async def test_a_file_that_is_shorter_than_announced_is_not_taken(
-    local: Scene, tmp_path: Path, make_bot: MakeBot
-) -> None:
+async def test_a_file_shorter_than_announced_is_not_taken(local: Scene, tmp_path: Path, make_bot: MakeBot) -> None:
     """Where no connection can break, as with a local server's files, the bytes that came are counted all the same."""
     local.chats = TelegramChat(make_bot(local.standin, is_local=True))
     point = await point_of(local)

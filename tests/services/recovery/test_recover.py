@@ -266,9 +266,7 @@ def test_the_env_holds_what_was_known_and_no_token_unasked(tmp_path: Path) -> No
         write_env(env, text)
 
 
-async def test_the_catalogue_is_rebuilt_from_the_archive_and_the_points(
-    scene: Scene, archive: Path, tmp_path: Path
-) -> None:
+async def test_the_catalogue_is_rebuilt_from_archive_and_points(scene: Scene, archive: Path, tmp_path: Path) -> None:
     """The archive is a backup on the disk again, the other restore points are known with their file_ids."""
     await scene.back_up()
     points = await scene.catalogue.restore_points.select()

@@ -103,9 +103,7 @@ async def test_what_the_directory_gives_away_is_refused_before_it_is_unpacked(
         ("app.db", b"SQLite format 3\0" + bytes(200), "page size"),
     ],
 )
-async def test_a_member_that_is_no_database_is_refused(
-    tmp_path: Path, room: Path, name: str, content: bytes, says: str
-) -> None:
+async def test_what_is_no_database_is_refused(tmp_path: Path, room: Path, name: str, content: bytes, says: str) -> None:
     """What calls itself a database and is none is named."""
     with pytest.raises(CourierError, match=says):
         await brought(foreign(tmp_path, (name, content)), room)
@@ -143,9 +141,7 @@ async def test_members_that_overlap_are_refused(tmp_path: Path, room: Path) -> N
         await brought(archive, room)
 
 
-async def test_a_full_disk_is_told_before_anything_is_unpacked(
-    tmp_path: Path, room: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_full_disk_is_told_beforehand(tmp_path: Path, room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The declared sizes are held against the free space first."""
     archive = foreign(tmp_path, ("app.db", database_bytes(tmp_path)))
     monkeypatch.setattr(space, "SPARE_BYTES", 1 << 62)
@@ -261,9 +257,7 @@ async def test_an_archive_of_ours_is_taken_in_and_proven(tmp_path: Path, room: P
         ("rows", [["entries", 21], ["totals", 1]], "number of rows"),
     ],
 )
-async def test_a_manifest_that_lies_is_refused(
-    tmp_path: Path, room: Path, claim: str, value: object, says: str
-) -> None:
+async def test_a_lying_manifest_is_refused(tmp_path: Path, room: Path, claim: str, value: object, says: str) -> None:
     """Every claim about a database is held against the database."""
     archive, _ = await ours(tmp_path)
     with pytest.raises(CourierError, match=says):

@@ -109,9 +109,7 @@ def killed(rig: Rig, act: str, steps: int, seed: int, kills: int) -> tuple[bool,
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(KILLS))
-def test_a_restore_killed_at_any_step_leaves_old_or_new(
-    tmp_path: Path, houses: tuple[Path, int, int], seed: int
-) -> None:
+def test_a_restore_killed_anywhere_leaves_old_or_new(tmp_path: Path, houses: tuple[Path, int, int], seed: int) -> None:
     """The seeds share the steps out evenly; each database is one or the other, and is said to be it."""
     template, steps, _ = houses
     rig = copy_house(template, tmp_path)

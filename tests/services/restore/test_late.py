@@ -60,9 +60,7 @@ async def test_an_idle_application_costs_one_safety_copy(tmp_path: Path, mode: s
 
 
 @pytest.mark.parametrize("mode", ["wal", "delete"])
-async def test_no_transaction_of_a_busy_writer_is_lost(
-    tmp_path: Path, mode: str, write: Callable[[Path], Writer]
-) -> None:
+async def test_no_transaction_of_a_writer_is_lost(tmp_path: Path, mode: str, write: Callable[[Path], Writer]) -> None:
     """Every transaction that the writer knows to be committed is in the safety copy or in the restored database.
 
     The writer numbers them without a gap: what the safety copy ends with is followed by what the database goes on with.

@@ -118,9 +118,7 @@ async def test_a_reader_of_a_rollback_database_makes_it_give_up_in_time(tmp_path
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_a_writing_application_never_sees_a_mix(
-    tmp_path: Path, mode: str, write: Callable[[Path], Writer]
-) -> None:
+async def test_a_writing_program_never_sees_a_mix(tmp_path: Path, mode: str, write: Callable[[Path], Writer]) -> None:
     """A writer goes on during the restore; its books are right before, between and after."""
     bank, rig = await backed_up_bank(tmp_path, mode, filler=300)
     writer = write(bank)

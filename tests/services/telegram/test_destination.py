@@ -116,9 +116,7 @@ PASSING = [
 
 
 @pytest.mark.parametrize(("fault", "ambiguous"), PASSING)
-async def test_a_passing_trouble_is_tried_again_and_says_whether_it_may_have_arrived(
-    scene: Scene, fault: Fault, ambiguous: bool
-) -> None:
+async def test_a_passing_trouble_says_whether_it_may_have_arrived(scene: Scene, fault: Fault, ambiguous: bool) -> None:
     """5xx in all its forms, unlisted refusals and cuts are transient; only after the last byte are they ambiguous."""
     scene.archive.write_bytes(bytes(40_000_000))  # more than the sockets between here and there can hold
     outcome = await scene.outcome(fault)
