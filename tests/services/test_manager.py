@@ -5,7 +5,7 @@ import sqlite3
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -22,8 +22,7 @@ from bot.services.concurrency.abort import Abort
 from bot.services.manager import Courier
 from tests.world.clock import StandingClock
 from tests.world.databases import damage, make_database, members_of, rows_in, write_env
-
-NOON = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
+from tests.world.values import NOON
 
 
 @pytest.fixture

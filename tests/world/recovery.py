@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,7 @@ from tests.world.catalogue import archive_named, stored
 from tests.world.phones import Person
 from tests.world.stand_in import StandIn
 from tests.world.telegram import LoopbackSession
-from tests.world.values import backed_up
-
-NOON = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
+from tests.world.values import NOON, backed_up
 
 
 async def no_time(_seconds: float) -> None:

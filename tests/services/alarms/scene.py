@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from bot.demo.stand_in.state import Message
@@ -11,8 +11,8 @@ from bot.models import Alarm, Backup
 from tests.world.messages import House, texts
 from tests.world.phones import Person
 from tests.world.stand_in import StandIn
+from tests.world.values import NOON
 
-START = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
@@ -20,7 +20,7 @@ class Scene(House):
     """users.db has 500 rows. `open` and `close` are the start and the end of a process."""
 
     def __init__(self, standin: StandIn, folder: Path, **settings: str) -> None:
-        super().__init__(standin, folder, START, rows=500, RETRY_ATTEMPTS="1", **settings)
+        super().__init__(standin, folder, NOON, rows=500, RETRY_ATTEMPTS="1", **settings)
 
     async def pass_time(
         self, length: timedelta, each: Callable[[], Awaitable[object]] | None = None, *, every: timedelta = HOUR

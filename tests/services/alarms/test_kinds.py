@@ -10,12 +10,12 @@ import pytest
 from bot.models import BackupState, Drill, DrillSource, Trigger
 from bot.services.alarms import checks
 from bot.services.concurrency.abort import Abort
-from tests.services.alarms.scene import Scene, loud, texts_of
+from tests.services.alarms.scene import HOUR, Scene, loud, texts_of
 from tests.world.catalogue import limit_pages, run_sql
 from tests.world.databases import change, damage, make_database
 from tests.world.messages import texts
 
-HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+MINUTE = timedelta(minutes=1)
 
 
 async def watch_a_pattern(scene: Scene, pattern: str) -> Path:

@@ -1,13 +1,8 @@
 """An alarm from its beginning to its end, over days, as the phones show it."""
 
-from datetime import timedelta
-
-from tests.services.alarms.scene import Scene, texts_of
+from tests.services.alarms.scene import HOUR, Scene, texts_of
 from tests.world import faults
 from tests.world.messages import texts
-
-HOUR = timedelta(hours=1)
-PARKED = "bot was blocked by the user"
 
 
 async def test_an_alarm_is_one_message_from_its_beginning_to_its_end(scene: Scene) -> None:

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,13 +9,12 @@ import pytest
 from bot.config.alarms import unusable
 from bot.journal.redaction import redact
 from bot.services.alarms.apprise import in_a_thread
-from tests.services.alarms.scene import Scene
+from tests.services.alarms.scene import HOUR, Scene
 from tests.world.endpoint import Endpoint
 from tests.world.messages import texts
 from tests.world.stand_in import StandIn
 
 pytest.importorskip("apprise")
-HOUR = timedelta(hours=1)
 
 
 @pytest.fixture

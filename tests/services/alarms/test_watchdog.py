@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.models import BackupState, Delivery, DeliveryState, Recipient, SkippedRecord, SkipReason
+from bot.models import BackupState, Delivery, DeliveryState, SkippedRecord, SkipReason
 from bot.services.alarms.watchdog import Watchdog
 from tests.world import samples
 from tests.world.endpoint import Endpoint
@@ -22,9 +22,7 @@ def watchdog(endpoint: Endpoint, within: float = 5) -> Watchdog:
 
 
 def rows(*states: DeliveryState) -> tuple[Delivery, ...]:
-    return tuple(
-        Delivery(backup_id=1, recipient=Recipient(chat_id=11 + n), state=state) for n, state in enumerate(states)
-    )
+    return tuple(samples.delivery(11 + n, state) for n, state in enumerate(states))
 
 
 async def test_start_and_success_of_one_run_share_an_id(endpoint: Endpoint) -> None:

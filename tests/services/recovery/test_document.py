@@ -1,7 +1,7 @@
 """The document of restore points: what is written can be read, and nothing else is believed."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,7 @@ from bot.services.recovery.document import (
     read_document,
     write_document,
 )
-
-NOON = datetime(2026, 7, 13, 12, 0, tzinfo=UTC)
+from tests.world.values import NOON
 
 
 def point(hours: int = 0, *, names: tuple[str, ...] = ("shop.db",), file_id: str = "BQAC_x-1") -> RestorePoint:
