@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from bot.models import CheckMethod, CheckReport, Database, Skipped, Snapshot
 from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.snapshot import take_snapshot, take_snapshots
-from tests.world.archives import snapshot_of
 from tests.world.bank import Writer
 from tests.world.shell import ROOT
 
@@ -94,8 +92,18 @@ def untouched(folder: Path) -> Iterator[None]:
 
 def as_snapshot(file: Path) -> Snapshot:
     """Return `file` as a snapshot, whatever is in it: damage is done behind the back of the snapshot's own tests."""
-    database = Database(path=file, name=file.name)
-    return replace(snapshot_of(file.name, file), database=database, user_version=0, taken_at=utc_now())
+    return Snapshot(
+        database=Database(path=file, name=file.name),
+        file=file,
+        bytes=file.stat().st_size,
+        page_size=4096,
+        page_count=file.stat().st_size // 4096,
+        journal_mode="delete",
+        application_id=0,
+        user_version=0,
+        sqlite_version=sqlite3.sqlite_version,
+        taken_at=utc_now(),
+    )
 
 
 def build(path: Path, script: str, *, before: str = "") -> Path:
