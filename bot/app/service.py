@@ -60,7 +60,8 @@ async def open_courier(
 async def tell_once(courier: Courier) -> None:
     """Let the alarms look and tell, for a command that ends after it."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(courier.alarm_loop.deliver(), TELL_ONCE_WITHIN)
+        async with asyncio.timeout(TELL_ONCE_WITHIN):
+            await courier.alarm_loop.deliver()
 
 
 class Service:

@@ -39,7 +39,8 @@ def build_health_router(patience: float = 0.5) -> Router:
             if not done:
                 await press.draw(Screen(checking(), keyboards.health()))
             try:
-                seen = await asyncio.wait_for(work, GIVEN_UP_AFTER)
+                async with asyncio.timeout(GIVEN_UP_AFTER):
+                    seen = await work
             except TimeoutError:
                 await press.draw(Screen(too_slow(), keyboards.health()))
                 return

@@ -90,7 +90,8 @@ async def in_a_thread(work: Callable[[], bool], seconds: float) -> bool:
 
     threading.Thread(target=run, name="phone", daemon=True).start()
     try:
-        return await asyncio.wait_for(answer, seconds)
+        async with asyncio.timeout(seconds):
+            return await answer
     except TimeoutError:
         return False
 

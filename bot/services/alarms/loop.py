@@ -68,7 +68,8 @@ class AlarmLoop:
                 await self.check()
                 await self._begin_to_tell()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._nudged.wait(), CHECK_EVERY)
+                    async with asyncio.timeout(CHECK_EVERY):
+                        await self._nudged.wait()
         finally:
             await self._tasks.drain(ENDS_WITHIN)
 

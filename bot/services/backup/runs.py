@@ -257,7 +257,8 @@ class Runs:
     async def stop(self, why: str) -> None:
         """Let the running stage finish, or abandon it cleanly; returns when no run is under way."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), FINISH_WITHIN)
+            async with asyncio.timeout(FINISH_WITHIN):
+                await self._idle.wait()
         if self._run is not None:
             self._run.abort.set(why)
         await self._idle.wait()

@@ -98,7 +98,8 @@ class ChatMaintenance:
         pause = LOOK_AGAIN
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._nudged.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._nudged.wait()
             await self._sleep(GATHER)
             try:
                 pause = min(await self.refresh() or LOOK_AGAIN, LOOK_AGAIN)
