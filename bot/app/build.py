@@ -330,7 +330,7 @@ def _build(  # noqa: PLR0915 - one list of parts
     async def pinned_caption(points: tuple[RestorePoint, ...]) -> str:
         return pinned_caption_of(await manager.status(), points, settings.timezone)
 
-    async def kept_settings() -> dict[str, str]:
+    async def settings_now() -> dict[str, str]:
         plan = await timetable.plan()
         return settings_to_keep(settings) | ({"SCHEDULE": plan.expression} if plan.override is not None else {})
 
@@ -339,7 +339,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         telegram.chats,
         admins=settings.admin_ids,
         caption=pinned_caption,
-        settings=kept_settings,
+        settings=settings_now,
         clock=clock,
     )
     maintenance = ChatMaintenance(
