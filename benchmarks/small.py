@@ -28,11 +28,7 @@ async def measure(folder: Path, megabytes: int, runs: int) -> list[str]:
     async with StandIn() as api:
         token = api.create_bot_token()
         people = [api.add_user(100 + n, f"Admin {n}") for n in range(ADMINS)]
-        more = {
-            "BOT_TOKEN": token,
-            "ADMIN_IDS": ",".join(str(person.id) for person in people),
-            "TELEGRAM_API": api.url,
-        }
+        more = {"BOT_TOKEN": token, "ADMIN_IDS": ",".join(str(person.id) for person in people), "TELEGRAM_API": api.url}
         async with courier_for(folder / "sent", sources, **more) as courier:
             for _ in range(12):
                 before = api.uploaded_bytes

@@ -185,11 +185,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         settings, catalogue, store_folder=store.folder, changed=events.choice_changed, clock=clock
     )
     alarms = Alarms(
-        catalogue,
-        shrink_percent=settings.shrink_alarm,
-        nudge=events.alarm_nudge,
-        forgets=bot is not None,
-        clock=clock,
+        catalogue, shrink_percent=settings.shrink_alarm, nudge=events.alarm_nudge, forgets=bot is not None, clock=clock
     )
     timers = Timers(catalogue, telegram.chats, everybody, clock=clock)
 
@@ -335,12 +331,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         return settings_to_keep(settings) | ({"SCHEDULE": plan.expression} if plan.override is not None else {})
 
     pins = PinKeeper(
-        catalogue,
-        telegram.chats,
-        admins=settings.admin_ids,
-        caption=pinned_caption,
-        settings=settings_now,
-        clock=clock,
+        catalogue, telegram.chats, admins=settings.admin_ids, caption=pinned_caption, settings=settings_now, clock=clock
     )
     maintenance = ChatMaintenance(
         settings, catalogue, telegram.messages, preferences, texts, tidied=pins.nudge, clock=clock, sleep=sleep

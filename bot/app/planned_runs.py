@@ -43,11 +43,7 @@ class PlannedRuns:
         self._settling = Nursery()
         self._started_at, self._next_run_changed = started_at, next_run_changed
         self.scheduler = Scheduler(
-            courier.settings.schedule,
-            courier.settings.timezone,
-            self._run,
-            clock=clock,
-            on_skipped=_tell_of_overlap,
+            courier.settings.schedule, courier.settings.timezone, self._run, clock=clock, on_skipped=_tell_of_overlap
         )
         self._paused: tuple[datetime | None] | None = None  # the end of the pause that the scheduler keeps
         self._caught_up: datetime | None = None

@@ -7,12 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from aiogram import Bot, Dispatcher
-from aiogram.exceptions import (
-    TelegramConflictError,
-    TelegramNotFound,
-    TelegramRetryAfter,
-    TelegramUnauthorizedError,
-)
+from aiogram.exceptions import TelegramConflictError, TelegramNotFound, TelegramRetryAfter, TelegramUnauthorizedError
 from aiogram.types import Update
 from aiogram.types.update import UpdateTypeLookupError
 from loguru import logger

@@ -33,12 +33,7 @@ DRAIN_DELIVERIES = 2.0
 
 @asynccontextmanager
 async def open_courier(
-    settings: Settings,
-    *,
-    deliver: bool,
-    reading: bool = False,
-    clock: Clock = utc_now,
-    sleep: Sleep = asyncio.sleep,
+    settings: Settings, *, deliver: bool, reading: bool = False, clock: Clock = utc_now, sleep: Sleep = asyncio.sleep
 ) -> AsyncIterator[Courier]:
     """Build the product for one command. With `deliver` it sends to Telegram, without it only records what is owed.
 

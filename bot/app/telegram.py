@@ -85,8 +85,7 @@ def build_bot(settings: Settings, *, dated: Callable[[datetime, datetime], None]
         session = DatedSession(on_date=dated, api=server, proxy=proxy)
     except RuntimeError as error:
         raise TelegramError(
-            "PROXY is set, but the package that speaks to proxies is not installed.",
-            hint=how_to_install("proxy"),
+            "PROXY is set, but the package that speaks to proxies is not installed.", hint=how_to_install("proxy")
         ) from error
     return Bot(
         settings.bot_token.get_secret_value(),

@@ -18,10 +18,7 @@ from bot.services.concurrency.memory import keep_memory_flat
 
 # A module of bot.cli.commands each, whose function `command` says the rest; `--help` reads only this.
 COMMANDS = {
-    "Back up": {
-        "run": "Run the service: schedule, delivery and the dashboard.",
-        "backup": "Back up once, now.",
-    },
+    "Back up": {"run": "Run the service: schedule, delivery and the dashboard.", "backup": "Back up once, now."},
     "Look": {
         "list": "List the backups, newest first.",
         "show": "Show one backup: databases, rows, deliveries.",

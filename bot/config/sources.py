@@ -60,11 +60,7 @@ class EnvLine:
 
 
 def gather(
-    names: Collection[str],
-    secret_files: Mapping[str, str],
-    *,
-    environment: Mapping[str, str],
-    env_file: Path | None,
+    names: Collection[str], secret_files: Mapping[str, str], *, environment: Mapping[str, str], env_file: Path | None
 ) -> Given:
     """Collect the texts of the settings `names`; `secret_files` maps a variable such as BOT_TOKEN_FILE to its setting.
 
@@ -104,12 +100,7 @@ def gather(
         if written in environment
     ]
     return Given(
-        texts=texts,
-        places=places,
-        lookalikes=lookalikes,
-        faults=tuple(faults),
-        warnings=tuple(warnings),
-        unread=unread,
+        texts=texts, places=places, lookalikes=lookalikes, faults=tuple(faults), warnings=tuple(warnings), unread=unread
     )
 
 

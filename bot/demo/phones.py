@@ -92,12 +92,7 @@ class Person:
         return await self.send("/start", to=to)
 
     async def send(
-        self,
-        text: str,
-        *,
-        to: Where = None,
-        reply_to: Message | None = None,
-        extra: Json | None = None,
+        self, text: str, *, to: Where = None, reply_to: Message | None = None, extra: Json | None = None
     ) -> Message:
         """Type a message; writing to a bot for the first time starts the conversation.
 
@@ -230,10 +225,7 @@ class Person:
 
 def _find_button(message: Message, wanted: str) -> Button | None:
     buttons = [button for row in message.buttons for button in row if button.callback_data is not None]
-    for fits in (
-        lambda button: wanted in (button.text, button.callback_data),
-        lambda button: wanted in button.text,
-    ):
+    for fits in (lambda button: wanted in (button.text, button.callback_data), lambda button: wanted in button.text):
         if found := next(filter(fits, buttons), None):
             return found
     return None

@@ -16,13 +16,7 @@ from bot.demo.stand_in.standin import StandIn
 
 
 async def destroy_and_recover(
-    api: StandIn,
-    *,
-    token: str,
-    admin: int,
-    lost: Iterable[Path],
-    expected: Mapping[str, str],
-    new_machine: Path,
+    api: StandIn, *, token: str, admin: int, lost: Iterable[Path], expected: Mapping[str, str], new_machine: Path
 ) -> list[Finding]:
     """Delete `lost` (files and folders; never anybody's own), then recover knowing nothing but the bot's token.
 

@@ -10,16 +10,7 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardMarkup
 from pydantic import Field
 
-from bot.handlers.drawing.keyboards import (
-    TO_MENU,
-    BackupAct,
-    OfBackup,
-    back_row,
-    button,
-    keyboard,
-    page_of,
-    turn_pages,
-)
+from bot.handlers.drawing.keyboards import TO_MENU, BackupAct, OfBackup, back_row, button, keyboard, page_of, turn_pages
 from bot.models import PendingRestore, RestoreResult
 from bot.services.contracts.destination import NoticeButton
 from bot.services.restore_chat.choices import RestoreChoice
@@ -59,8 +50,7 @@ def restore_choice(choice: RestoreChoice, page: int) -> InlineKeyboardMarkup:
     boxes = [
         [
             button(
-                f"{'☑️' if number in choice.chosen else '▫️'} {cut(one_line(name), 40)}",
-                step(RestoreStep.TOGGLE, number),
+                f"{'☑️' if number in choice.chosen else '▫️'} {cut(one_line(name), 40)}", step(RestoreStep.TOGGLE, number)
             )
         ]
         for number, name in enumerate(names, start=page * CHOICES_PER_PAGE)

@@ -43,11 +43,7 @@ def failure(error: CourierError) -> str:
 def no_backup(error: CourierError) -> str:
     """Return the result of a manual run that made no backup."""
     return compose(
-        "❌ <b>No backup was made</b>",
-        text(error.sentence, 1500),
-        hint(error),
-        "",
-        "Older backups are untouched.",
+        "❌ <b>No backup was made</b>", text(error.sentence, 1500), hint(error), "", "Older backups are untouched."
     )
 
 

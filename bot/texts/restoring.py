@@ -68,11 +68,7 @@ def preparing(progress: RestoreProgress | None) -> str:
     """Return the live view of a plan in the making."""
     stages = [s for s in _PREPARING if s is not RestoreStage.FETCH or (progress and progress.stage is s)]
     return compose(
-        "📋 <b>Making the plan</b>",
-        "",
-        *stage_lines(stages, _STAGES, progress),
-        "",
-        "Nothing is changed by this.",
+        "📋 <b>Making the plan</b>", "", *stage_lines(stages, _STAGES, progress), "", "Nothing is changed by this."
     )
 
 

@@ -8,15 +8,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from bot.clock import clock_time
-from bot.models import (
-    Backup,
-    BackupState,
-    Delivery,
-    Recipient,
-    RestoreProgress,
-    RunInProgress,
-    Stage,
-)
+from bot.models import Backup, BackupState, Delivery, Recipient, RestoreProgress, RunInProgress, Stage
 from bot.texts import restoring
 from bot.texts.backups import (
     asked_by,

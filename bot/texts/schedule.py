@@ -116,10 +116,7 @@ def ask_expression(timezone: ZoneInfo) -> str:
 def ask_again(error: CourierError) -> str:
     """Return why a typed expression can't be the schedule; another one may be typed."""
     return compose(
-        f"⚠️ {text(error.sentence, 900)}",
-        hint(error, 400),
-        "",
-        "Type another one, or cancel. Nothing has changed.",
+        f"⚠️ {text(error.sentence, 900)}", hint(error, 400), "", "Type another one, or cancel. Nothing has changed."
     )
 
 

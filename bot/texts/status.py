@@ -6,15 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.clock import zone_name
-from bot.models import (
-    BackupState,
-    DatabaseStatus,
-    Override,
-    RecipientStatus,
-    Status,
-    SuccessRate,
-    Verdict,
-)
+from bot.models import BackupState, DatabaseStatus, Override, RecipientStatus, Status, SuccessRate, Verdict
 from bot.services.status.verdict import backup_condition
 from bot.texts.alarms import open_alarms
 from bot.texts.backups import (

@@ -11,10 +11,7 @@ from bot.texts.measures import moment
 
 CONDITION_ICONS = {Condition.GOOD: "✅", Condition.LOOK: "⚠️", Condition.WRONG: "❌"}
 
-_STATES = {
-    ServiceState.STOPPED: "❌ <b>Stopped</b>",
-    ServiceState.UNKNOWN: "❓ <b>Unknown</b>",
-}
+_STATES = {ServiceState.STOPPED: "❌ <b>Stopped</b>", ServiceState.UNKNOWN: "❓ <b>Unknown</b>"}
 _RUNNING = {
     Condition.GOOD: "✅ <b>Running</b>",
     Condition.LOOK: "⚠️ <b>Running, something needs a look</b>",

@@ -138,11 +138,7 @@ class MessageSlot:
         if self.message_id is not None and (edited := await self.edit(screen)) is not Edited.GONE:
             return edited is Edited.CHANGED
         sent = await self.bot.send_message(
-            self.chat_id,
-            screen.text,
-            parse_mode="HTML",
-            reply_markup=screen.keyboard,
-            link_preview_options=_NO_PREVIEW,
+            self.chat_id, screen.text, parse_mode="HTML", reply_markup=screen.keyboard, link_preview_options=_NO_PREVIEW
         )
         self.message_id = sent.message_id
         self.origin = (self.chat_id, sent.message_id)

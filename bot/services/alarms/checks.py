@@ -10,16 +10,7 @@ from pathlib import Path
 
 from bot.clock import Clock
 from bot.errors import NothingToBackUpError
-from bot.models import (
-    Alarm,
-    Backup,
-    BackupState,
-    Recipient,
-    RunInProgress,
-    SkippedRecord,
-    SkipReason,
-    Trigger,
-)
+from bot.models import Alarm, Backup, BackupState, Recipient, RunInProgress, SkippedRecord, SkipReason, Trigger
 from bot.services.alarms.alarms import GONE, MANY, SHRUNKEN, SKIPPED, Alarms
 from bot.services.alarms.lifecycle import AlarmCheck
 from bot.services.alarms.shrinking import keep_baseline

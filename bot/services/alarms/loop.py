@@ -31,13 +31,7 @@ class AlarmLoop:
     """Checks, and tells every listener in a task of its own; at every nudge and every half minute. Never raises."""
 
     def __init__(
-        self,
-        alarms: Alarms,
-        checks: Iterable[AlarmCheck],
-        audience: Audience,
-        *,
-        reminder: timedelta,
-        clock: Clock,
+        self, alarms: Alarms, checks: Iterable[AlarmCheck], audience: Audience, *, reminder: timedelta, clock: Clock
     ) -> None:
         self._alarms, self._register = alarms, alarms.register
         self._checks, self._audience = tuple(checks), audience

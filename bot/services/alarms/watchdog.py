@@ -51,11 +51,7 @@ class Watchdog:
     """
 
     def __init__(
-        self,
-        url: str,
-        *,
-        within: float = ANSWERS_WITHIN,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        self, url: str, *, within: float = ANSWERS_WITHIN, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     ) -> None:
         self._url, self._within, self._sleep = url, within, sleep
         self._run = ""
@@ -131,10 +127,7 @@ class Watchdog:
         try:
             # No redirect is followed: it could lead out of TLS, or to somewhere else with the secret in its path.
             async with session.request(
-                "POST" if body else "GET",
-                url,
-                data=body or None,
-                allow_redirects=False,
+                "POST" if body else "GET", url, data=body or None, allow_redirects=False
             ) as answer:
                 await answer.read()
         except TimeoutError:

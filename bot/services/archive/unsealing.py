@@ -7,12 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bot.errors import (
-    CourierError,
-    DamagedArchiveError,
-    MissingVolumesError,
-    NoSpaceError,
-)
+from bot.errors import CourierError, DamagedArchiveError, MissingVolumesError, NoSpaceError
 from bot.models import Archive
 from bot.services.archive.manifest import Manifest
 from bot.services.archive.verify import verify_archive

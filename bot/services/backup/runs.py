@@ -13,17 +13,7 @@ from loguru import logger
 
 from bot.config.settings import Settings
 from bot.errors import BusyError, CourierError, NotFoundError, TelegramError
-from bot.models import (
-    Backup,
-    Delivery,
-    Progress,
-    Recipient,
-    ReportRun,
-    RunInProgress,
-    RunResult,
-    Stage,
-    Trigger,
-)
+from bot.models import Backup, Delivery, Progress, Recipient, ReportRun, RunInProgress, RunResult, Stage, Trigger
 from bot.services.alarms.alarms import Alarms
 from bot.services.archive.snapshots import ArchivePlan
 from bot.services.backup.checks import archive_checked, checking, counting

@@ -56,11 +56,7 @@ class DeliveryTable(BackupRows):
         await self._require(backup_id)
         await self._ensure(backup_id, recipient, DeliveryState.SENDING)
         await self._db.upsert(
-            "sent_volumes",
-            "backup_id, address, number",
-            backup_id=backup_id,
-            address=recipient,
-            **columns_of(sent),
+            "sent_volumes", "backup_id, address, number", backup_id=backup_id, address=recipient, **columns_of(sent)
         )
         await self._db.execute(
             "INSERT INTO recipients (address, last_sent_at) VALUES (?, ?)"

@@ -32,11 +32,7 @@ class Rebuilt:
 
 
 async def open_or_rebuild(
-    path: Path,
-    store_folder: Path,
-    *,
-    read_manifest: Callable[[Path], Manifest],
-    clock: Clock = utc_now,
+    path: Path, store_folder: Path, *, read_manifest: Callable[[Path], Manifest], clock: Clock = utc_now
 ) -> tuple[Catalogue, Rebuilt | None]:
     """Open the catalogue, or make it anew from the manifests of the archives in a folder; None when nothing was lost.
 

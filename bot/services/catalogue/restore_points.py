@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from operator import itemgetter
 
-from bot.models import (
-    Backup,
-    BackupState,
-    HeldDatabase,
-    RestorePoint,
-    SkippedRecord,
-    SkipReason,
-    StoredVolume,
-    Trigger,
-)
+from bot.models import Backup, BackupState, HeldDatabase, RestorePoint, SkippedRecord, SkipReason, StoredVolume, Trigger
 from bot.services.catalogue.backup_rows import AMONG, BY_TIME, BackupRows
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL, newest_first

@@ -78,11 +78,7 @@ async def in_thread(threads: Executor, work: Callable[P, T], *args: P.args, **kw
 
 
 async def step_by_step(
-    threads: Executor,
-    steps: Generator[Y, None, T],
-    *,
-    abort: Abort,
-    progress: Callable[[Y], None] = lambda _done: None,
+    threads: Executor, steps: Generator[Y, None, T], *, abort: Abort, progress: Callable[[Y], None] = lambda _done: None
 ) -> T:
     """Run a generator of short blocking steps in a thread and return its result.
 

@@ -11,14 +11,7 @@ from pathlib import Path
 from loguru import logger
 
 from bot.clock import Clock, utc_now
-from bot.errors import (
-    AbortedError,
-    CourierError,
-    DamagedArchiveError,
-    NotFoundError,
-    SealError,
-    UntrustedArchiveError,
-)
+from bot.errors import AbortedError, CourierError, DamagedArchiveError, NotFoundError, SealError, UntrustedArchiveError
 from bot.models import Backup, Drill, DrillSource, Verdict
 from bot.services.catalogue import Catalogue
 from bot.services.catalogue.newest import newest_first

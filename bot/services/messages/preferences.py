@@ -31,13 +31,7 @@ class Preferences:
     """The choices of the admins. Everybody and everything else (groups, object stores, …) gets every backup."""
 
     def __init__(
-        self,
-        settings: Settings,
-        catalogue: Catalogue,
-        *,
-        store_folder: Path,
-        changed: Callable[[], None],
-        clock: Clock,
+        self, settings: Settings, catalogue: Catalogue, *, store_folder: Path, changed: Callable[[], None], clock: Clock
     ) -> None:
         """`changed` hears of every change of a choice."""
         self._catalogue, self._folder, self._clock = catalogue, store_folder, clock

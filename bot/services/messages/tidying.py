@@ -30,11 +30,7 @@ class TidyDecision:
 
 
 def plan_tidy(
-    delivered: Sequence[Delivery],
-    backups: Mapping[int, Backup],
-    *,
-    now: datetime,
-    keep: timedelta | None,
+    delivered: Sequence[Delivery], backups: Mapping[int, Backup], *, now: datetime, keep: timedelta | None
 ) -> tuple[TidyDecision, ...]:
     """Decide for every delivery that is complete; None keeps everything. Nothing is deleted here.
 

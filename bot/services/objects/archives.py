@@ -15,14 +15,7 @@ from bot.models import StoredVolume
 from bot.services.contracts.destination import ArchiveGone, CountBytes, Parked, StaleFile, nothing
 from bot.services.files.slices import write_volume
 from bot.services.objects.bucket import Bucket, Changed
-from bot.services.objects.index import (
-    INDEX_NAME,
-    READABLE_BYTES,
-    Index,
-    IndexUnreadableError,
-    read_index,
-    write_index,
-)
+from bot.services.objects.index import INDEX_NAME, READABLE_BYTES, Index, IndexUnreadableError, read_index, write_index
 
 DAMAGED_NAME = "courier-index.damaged.json"
 WRITERS = 5  # tries at an index that somebody else writes at the same time

@@ -119,11 +119,7 @@ class Bucket:
 
         Raises `Changed` when somebody else was faster. A store without such conditions is written to all the same.
         """
-        from obstore.exceptions import (  # noqa: PLC0415 - an extra
-            AlreadyExistsError,
-            NotSupportedError,
-            PreconditionError,
-        )
+        from obstore.exceptions import AlreadyExistsError, NotSupportedError, PreconditionError  # noqa: PLC0415 - an extra
 
         with _outcomes():
             try:

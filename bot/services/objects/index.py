@@ -14,15 +14,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from bot.errors import CatalogueError
-from bot.models import (
-    Backup,
-    BackupState,
-    HeldDatabase,
-    RestorePoint,
-    StoredVolume,
-    Trigger,
-    Verdict,
-)
+from bot.models import Backup, BackupState, HeldDatabase, RestorePoint, StoredVolume, Trigger, Verdict
 from bot.services.files.store import is_archive_name
 from bot.services.retention.plan import plan_prune
 

@@ -148,12 +148,7 @@ async def take_in(
 
 
 def _one_file(
-    source: RestoreSource,
-    folder: Path,
-    keys: Keys,
-    *,
-    check: Callable[[], None],
-    progress: _ReadingProgress,
+    source: RestoreSource, folder: Path, keys: Keys, *, check: Callable[[], None], progress: _ReadingProgress
 ) -> tuple[Path, int]:
     """Return the archive as one ZIP, the one that the catalogue vouches for where it does, and how many volumes it came
     in; the same one brought twice counts once.

@@ -7,15 +7,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bot.models import (
-    DatabaseChange,
-    DatabaseFacts,
-    DiskNeed,
-    InUse,
-    RestoreMethod,
-    RestorePlan,
-    TargetState,
-)
+from bot.models import DatabaseChange, DatabaseFacts, DiskNeed, InUse, RestoreMethod, RestorePlan, TargetState
 from bot.services.files.space import SPARE_BYTES
 from bot.services.restore.context import RestoreContext
 from bot.services.restore.facts import compare_rows, compare_schemas, facts_of, newer_rows
@@ -73,11 +65,7 @@ def plan_change(
 
 
 def make_plan(
-    intake: Intake,
-    changes: Sequence[DatabaseChange],
-    context: RestoreContext,
-    *,
-    folder: Path | None,
+    intake: Intake, changes: Sequence[DatabaseChange], context: RestoreContext, *, folder: Path | None
 ) -> RestorePlan:
     """Join the changes to a plan, with the disk space that it takes. Blocking."""
     disks = _disks(changes, work=context.store.work, store=context.store.folder)

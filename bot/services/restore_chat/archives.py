@@ -60,6 +60,5 @@ def nowhere(backup: Backup) -> NotFoundError:
     """Return the error for an archive that is lost."""
     here = "damaged on the server's disk, and not" if backup.damaged else "neither on the server's disk nor"
     return NotFoundError(
-        f"The archive of backup {backup.id} is {here} in the chats.",
-        hint="Choose another backup in History.",
+        f"The archive of backup {backup.id} is {here} in the chats.", hint="Choose another backup in History."
     )

@@ -31,10 +31,7 @@ from bot.services.snapshot.sqlite_faults import FAULTS
 
 _WITHIN = 10.0  # seconds
 _A_LOOK = 1.0  # seconds that `outlook` waits for a lock
-_SEEN_AT_ONCE = (
-    *(SkipReason.NOT_A_DATABASE, SkipReason.NO_PERMISSION, SkipReason.HOT_JOURNAL),
-    SkipReason.EXCLUSIVE,
-)
+_SEEN_AT_ONCE = (*(SkipReason.NOT_A_DATABASE, SkipReason.NO_PERMISSION, SkipReason.HOT_JOURNAL), SkipReason.EXCLUSIVE)
 _MOUNTS = Path("/proc/self/mountinfo")
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
 

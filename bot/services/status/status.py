@@ -9,16 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot.config.settings import Settings
-from bot.models import (
-    Backup,
-    DatabaseStatus,
-    Heartbeat,
-    Override,
-    RunInProgress,
-    ServiceState,
-    Status,
-    SuccessRate,
-)
+from bot.models import Backup, DatabaseStatus, Heartbeat, Override, RunInProgress, ServiceState, Status, SuccessRate
 from bot.services.catalogue import Catalogue
 from bot.services.schedule.staleness import too_old_at
 from bot.services.schedule.timetable import SchedulePlan
@@ -127,12 +118,7 @@ async def _databases(catalogue: Catalogue, discovery: Discovery, latest: Backup 
 def _status(name: str, path: Path, last: Backup | None, trouble: str, *, size: int | None) -> DatabaseStatus:
     entry = next((entry for entry in last.databases if entry.name == name), None) if last else None
     return DatabaseStatus(
-        name=name,
-        path=str(path),
-        bytes=size,
-        last=last,
-        verdict=entry.verdict if entry else None,
-        trouble=trouble,
+        name=name, path=str(path), bytes=size, last=last, verdict=entry.verdict if entry else None, trouble=trouble
     )
 
 

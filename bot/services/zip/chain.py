@@ -191,10 +191,7 @@ def _wide_sizes(extra: bytes, plain: int, compressed: int) -> tuple[int, int]:
         tag, size = struct.unpack("<2H", extra[:4])
         if tag == 1 and size >= 16 and len(extra) >= 20:
             wide_plain, wide_compressed = struct.unpack("<2Q", extra[4:20])
-            return (
-                wide_plain if plain == _FULL else plain,
-                wide_compressed if compressed == _FULL else compressed,
-            )
+            return (wide_plain if plain == _FULL else plain, wide_compressed if compressed == _FULL else compressed)
         extra = extra[4 + size :]
     raise ChainError
 

@@ -252,14 +252,7 @@ async def test_a_wal_that_holds_more_pages_than_the_file_is_no_damage(home: Path
     ],
 )
 async def test_a_locked_source_is_busy(
-    *,
-    mode: str,
-    statements: list[str],
-    reason: SkipReason,
-    words: str,
-    home: Path,
-    into: Path,
-    holder: Holder,
+    *, mode: str, statements: list[str], reason: SkipReason, words: str, home: Path, into: Path, holder: Holder
 ) -> None:
     """The wait ends at the timeout, exclusive locking mode is named; a source that is let go in time is copied."""
     path = make_bank(home / "bank.db", mode, filler=10)
