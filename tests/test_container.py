@@ -44,12 +44,14 @@ def started(folder: Path, *, as_whom: str = "", **more: str) -> subprocess.Compl
     stub.parent.mkdir(mode=0o755, exist_ok=True)
     stub.write_text('#!/bin/sh\necho "$(id -u):$(id -g) $(id -G) $*"\ntouch made && stat -c %u . made\n')
     stub.chmod(0o755)
+    entrypoint = stub.with_name("entrypoint")  # where others may read it, wherever the checkout lies
+    entrypoint.write_bytes(ENTRYPOINT.read_bytes())
     for each in (folder.parent, *folder.parent.parents):  # pytest's own folders are closed to others
         if each.owner() == "root" and each not in (Path("/"), Path("/tmp")):
             each.chmod(each.stat().st_mode | 0o055)
     environment = {"PATH": f"{stub.parent}:{os.environ['PATH']}", "PUID": "1234", "PGID": "2345", **more}
     return subprocess.run(
-        ["sh", "-c", f"exec {as_whom} sh {ENTRYPOINT} list --all"],
+        ["sh", "-c", f"exec {as_whom} sh {entrypoint} list --all"],
         cwd=folder,
         env=environment,
         capture_output=True,

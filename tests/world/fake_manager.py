@@ -229,6 +229,9 @@ class FakeManager:
         self.paused = None
         self.acts.append(f"resume by {actor}")
 
+    async def recipient_returned(self, chat_id: int) -> None:
+        self.acts.append(f"{chat_id} is back")
+
     async def recipient_started(self, chat_id: int, name: str) -> None:
         self.started.append((chat_id, name))
 
