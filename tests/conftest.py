@@ -18,6 +18,11 @@ from bot.journal.writer import close_journal
 pytest_plugins = ["tests.world.fixtures"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the golden screens be written anew instead of compared."""
+    parser.addoption("--update-screens", action="store_true", help="write tests/screens/ as the service draws them now")
+
+
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
     """Close the journal that a command run in this process began: it would clean the records of later tests."""

@@ -22,6 +22,8 @@ from tests.world.bank import Writer, let_go
 from tests.world.databases import make_database
 from tests.world.delivery import House
 from tests.world.endpoint import Endpoint
+from tests.world.gallery import Gallery
+from tests.world.golden import Golden
 from tests.world.phones import Person
 from tests.world.service import Town, settings_for, town_in
 from tests.world.stand_in import StandIn
@@ -100,6 +102,13 @@ async def house(standin: StandIn, tmp_path: Path) -> AsyncIterator[House]:
     house = await House(standin, tmp_path).open()
     yield house
     await house.close()
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, Gallery], Golden]:
+    """The kept screens of a state; a test compares with them what its gallery draws."""
+    rewrite = bool(request.config.getoption("--update-screens"))
+    return lambda state, place: Golden(state, place.hidden, rewrite)
 
 
 @pytest.fixture

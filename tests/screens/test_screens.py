@@ -1,0 +1,171 @@
+"""Every screen of the dashboard in every state, as the real service draws it; `--update-screens` writes them anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.world.databases import damage
+from tests.world.gallery import FIVE, SIXTY, Gallery, gallery
+from tests.world.golden import Golden
+from tests.world.service import pressed
+
+Draw = Callable[[str, Gallery], Golden]
+
+MENU = "💾 Database Backup"
+
+
+async def keep_common(golden: Golden, place: Gallery, *, long: bool = False) -> None:
+    """The screens at which people look in every state."""
+    golden.keep("menu", await place.screen(MENU))
+    golden.keep("status", await place.screen(MENU, "📊 Backup Status"), long=long)
+    golden.keep("health", await place.screen(MENU, "🩺 System Health"), long=long)
+
+
+async def test_first_run(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """Nothing is backed up yet, and Ben has not pressed Start."""
+    async with gallery(monkeypatch, FIVE, ben_started=False) as place:
+        drawn = golden("first_run", place)
+        await place.ann.send("/start")
+        drawn.keep("start", await place.ann.wait_for(lambda message: "Welcome" in message.text))
+        await keep_common(drawn, place)
+        drawn.keep("history", await place.screen(MENU, "🗂 History"))
+        drawn.finish()
+
+
+async def test_one_database(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    async with gallery(monkeypatch) as place:
+        drawn = golden("one", place)
+        await place.back_up()
+        await place.later(3)
+        await keep_common(drawn, place)
+        drawn.keep("admin", await place.screen())
+        drawn.finish()
+
+
+async def test_five_databases(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """All is well; every screen that is opened from the menu."""
+    async with gallery(monkeypatch, FIVE) as place:
+        drawn = golden("five", place)
+        for _ in range(3):
+            await place.back_up(after=60)
+        await place.later(3)
+        await keep_common(drawn, place)
+        history = await place.screen(MENU, "🗂 History")
+        drawn.keep("history", history)
+        drawn.keep("backup", await pressed(place.ann, "bk:open:3:0", history))
+        drawn.keep("pause", await place.screen(MENU, "⏸ Pause"))
+        drawn.finish()
+
+
+async def test_sixty_databases(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    async with gallery(monkeypatch, SIXTY) as place:
+        drawn = golden("sixty", place)
+        await place.back_up()
+        await place.later(3)
+        await keep_common(drawn, place, long=True)
+        drawn.finish()
+
+
+async def test_missing(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """A database has disappeared."""
+    async with gallery(monkeypatch, FIVE) as place:
+        drawn = golden("missing", place)
+        await place.back_up()
+        place.path("orders.db").unlink()
+        await place.back_up(after=60)
+        await place.alarmed("skipped:orders.db")
+        await place.later(3)
+        await keep_common(drawn, place, long=True)
+        drawn.finish()
+
+
+async def test_damaged(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    async with gallery(monkeypatch, FIVE) as place:
+        drawn = golden("damaged", place)
+        await place.back_up()
+        damage(place.path("orders.db"))
+        await place.back_up(after=60)
+        await place.alarmed("skipped:orders.db")
+        await place.later(3)
+        await keep_common(drawn, place, long=True)
+        drawn.finish()
+
+
+async def test_unreachable(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """Ben has blocked the bot."""
+    async with gallery(monkeypatch) as place:
+        drawn = golden("unreachable", place)
+        await place.back_up()
+        place.ben.block_bot()
+        await place.back_up(after=60)
+        await place.alarmed("unreachable:12")
+        await place.later(3)
+        await keep_common(drawn, place)
+        drawn.finish()
+
+
+async def test_paused(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    async with gallery(monkeypatch) as place:
+        drawn = golden("paused", place)
+        await place.back_up()
+        await place.later(3)
+        drawn.keep("pressed", await place.screen(MENU, "⏸ Pause", "1 h"))
+        await place.later(15)
+        await keep_common(drawn, place)
+        drawn.finish()
+
+
+async def test_stale(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """No backup has come for five hours."""
+    async with gallery(monkeypatch) as place:
+        drawn = golden("stale", place)
+        await place.back_up()
+        await place.later(5 * 60)
+        await place.alarmed("stale")
+        await keep_common(drawn, place)
+        drawn.finish()
+
+
+async def test_disk_nearly_full(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    async with gallery(monkeypatch) as place:
+        drawn = golden("disk", place)
+        await place.back_up()
+        place.disk(free=5 << 20)
+        await place.alarmed("disk")
+        await place.later(3)
+        await keep_common(drawn, place)
+        drawn.finish()
+
+
+async def test_sealed(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    key = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj"
+    async with gallery(monkeypatch, AGE_RECIPIENTS=key) as place:
+        drawn = golden("sealed", place)
+        await place.back_up()
+        await place.later(3)
+        await keep_common(drawn, place)
+        drawn.keep("backup", await pressed(place.ann, "bk:open:1:0", await place.screen(MENU, "🗂 History")))
+        drawn.finish()
+
+
+def test_a_changed_screen_is_told_as_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A golden screen that can't fail would be none: changed, new and vanished screens, and one that is too long."""
+    monkeypatch.setattr("tests.world.golden.SCREENS", tmp_path)
+    first = Golden("state", {"/tmp/x": "/srv/app"}, rewrite=True)
+    first.keep("a", "All is well at /tmp/x.\n")
+    first.keep("b", "There is more.\n")
+    first.finish()
+    again = Golden("state", {}, rewrite=False)
+    again.keep("a", "All is well at /srv/app.\n")
+    again.keep("b", "There is more.\n")
+    again.finish()
+    later = Golden("state", {}, rewrite=False)
+    later.keep("a", "All is lost at /srv/app.\n")
+    later.keep("c", "\n".join(["A line."] * 21))
+    with pytest.raises(AssertionError) as told:
+        later.finish()
+    for part in ("-All is well", "+All is lost", "state/b.txt: no screen", "state/c: 21 lines", "state/c.txt (now)"):
+        assert part in str(told.value)

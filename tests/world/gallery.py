@@ -1,0 +1,131 @@
+"""A service whose screens are the same at every run: a standing clock, a disk of one size, databases of one size."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from bot.app.service import Service
+from bot.config.settings import Settings, load_settings
+from bot.demo.stand_in.state import Message
+from bot.models import Backup, Trigger
+from tests.world.clock import StandingClock, until
+from tests.world.databases import write_env
+from tests.world.phones import Person
+from tests.world.service import opened
+from tests.world.stand_in import StandIn
+
+EVENING = datetime(2026, 11, 28, 20, 15, tzinfo=UTC)
+"""A Saturday, 21:15 in Berlin."""
+
+FIVE = ("users.db", "orders.db", "billing.db", "sessions.db", "analytics.db")
+SIXTY = tuple(f"shop{number:02}.db" for number in range(1, 61))
+
+_GB = 1 << 30
+
+
+class _Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+@dataclass
+class Gallery:
+    """A service with its databases and two admins, Ann (11) and Ben (12); nothing happens by itself."""
+
+    folder: Path
+    api: StandIn
+    ann: Person
+    ben: Person
+    settings: Settings
+    clock: StandingClock
+    service: Service
+    patch: pytest.MonkeyPatch
+
+    @property
+    def hidden(self) -> dict[str, str]:
+        """What differs from run to run."""
+        return {str(self.folder): "/srv/app"}
+
+    def path(self, name: str) -> Path:
+        return self.folder / "live" / name
+
+    async def back_up(self, *, after: float = 0) -> Backup:
+        """Let so many minutes pass, then make a backup by the schedule; it has arrived when this returns."""
+        await self.later(after)
+        return (await self.service.courier.runs.back_up(trigger=Trigger.SCHEDULE, requested_by="the schedule")).backup
+
+    async def later(self, minutes: float) -> None:
+        """Let time pass; the service lives on."""
+        self.clock.advance(minutes * 60)
+        await self.service.parts.heartbeat.beat()
+
+    async def alarmed(self, *keys: str) -> None:
+        """Wait until these alarms are open and no others, and Ann was told of each."""
+
+        async def told() -> bool:
+            self.service.courier.alarm_loop.nudge()
+            alarms = await self.service.courier.catalogue.alarms.open()
+            rung = sum(message.text.startswith("🚨") for message in self.ann.messages)
+            return {alarm.key for alarm in alarms} == set(keys) and rung == len(keys)
+
+        await until(told)
+
+    async def screen(self, *path: str) -> Message:
+        """What Ann sees after /admin and these buttons."""
+        return await opened(self.ann, *path)
+
+    def disk(self, free: int, total: int = 40 * _GB) -> None:
+        """Let every disk have so many bytes free."""
+        self.patch.setattr(shutil, "disk_usage", lambda _: _Usage(total, total - free, free))
+
+
+@asynccontextmanager
+async def gallery(
+    patch: pytest.MonkeyPatch, names: Sequence[str] = ("users.db",), *, ben_started: bool = True, **more: str
+) -> AsyncIterator[Gallery]:
+    """Open a gallery; `patch` sets the size of the disk."""
+    # Of one length wherever it lies, as long names are cut.
+    folder = Path(tempfile.mkdtemp(prefix="screens-")).resolve()
+    clock = StandingClock(EVENING)
+    async with StandIn() as api:
+        token = api.create_bot_token()
+        ann, ben = api.add_user(11, "Ann"), api.add_user(12, "Ben", started=ben_started)
+        usual = {
+            "BOT_TOKEN": token,
+            "TELEGRAM_API": api.url,
+            "ADMIN_IDS": "11,12",
+            "DRILL_SCHEDULE": "off",
+            "RETRY_DELAY": "0.05",
+        }
+        sources = [_database(folder / "live" / name, seed) for seed, name in enumerate(names)]
+        settings = load_settings(write_env(folder, sources, **usual | more))
+        patch.setattr(shutil, "disk_usage", lambda _: _Usage(40 * _GB, 15 * _GB, 25 * _GB))
+        try:
+            async with Service.started(settings, clock=clock) as service:
+                yield Gallery(folder, api, ann, ben, settings, clock, service, patch)
+        finally:
+            shutil.rmtree(folder)
+        assert api.violations == []
+
+
+def _database(path: Path, seed: int) -> Path:
+    """Create a database whose archive has the same size whatever compresses it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    chance = random.Random(seed)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE entries (id INTEGER PRIMARY KEY, text TEXT, picture BLOB)")
+        rows = ((f"row {number}", chance.randbytes(3000)) for number in range(60 + seed))
+        connection.executemany("INSERT INTO entries (text, picture) VALUES (?, ?)", rows)
+    return path
