@@ -45,3 +45,4 @@ from bot.models.status import (
     Status,
     SuccessRate,
 )
+from bot.models.telegram import BotIdentity, TokenReport

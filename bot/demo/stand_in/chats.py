@@ -10,6 +10,7 @@ from aiogram.methods import (
     GetChat,
     GetFile,
     GetMe,
+    GetWebhookInfo,
     SendChatAction,
     SetMyCommands,
 )
@@ -33,10 +34,17 @@ async def get_me(exchange: Exchange, _call: GetMe) -> Json:
 
 
 async def delete_webhook(exchange: Exchange, call: DeleteWebhook) -> bool:
-    """There is none; drop_pending_updates empties the queue all the same."""
+    """Let updates be polled for again; drop_pending_updates empties the queue, whether or not there was a webhook."""
+    exchange.bot.webhook = ""
     if call.drop_pending_updates:
         exchange.bot.updates.clear()
     return True
+
+
+async def get_webhook_info(exchange: Exchange, _call: GetWebhookInfo) -> Json:
+    """Where the updates go; an empty address is no webhook."""
+    waiting = len(exchange.bot.updates)
+    return {"url": exchange.bot.webhook, "has_custom_certificate": False, "pending_update_count": waiting}
 
 
 async def get_chat(exchange: Exchange, call: GetChat) -> Json:

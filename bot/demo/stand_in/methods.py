@@ -25,5 +25,6 @@ ANSWERS: dict[str, Answering] = {
     "pinChatMessage": editing.pin_chat_message,
     "unpinChatMessage": editing.unpin_chat_message,
     "deleteWebhook": chats.delete_webhook,
+    "getWebhookInfo": chats.get_webhook_info,
 }
 """getUpdates is answered by the server itself: it concerns its queue, not a chat."""

@@ -164,6 +164,8 @@ class BotAccount(Account):
     """Pending updates with the moment each came in."""
     next_update_id: int = 1
     poller: object | None = None
+    webhook: str = ""
+    """Where the updates go instead of to who polls; nothing is ever sent there."""
     allowed_updates: list[str] = field(default_factory=list)
     commands: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
     """Commands by scope (as sorted JSON) and language."""

@@ -10,6 +10,7 @@ from bot.demo.stand_in.wire import chat_json, member_json, message_json
 
 KEPT_SECONDS = 24 * 3600
 LONGEST_POLL = 50
+WEBHOOK_SET = "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
 ONLY_ON_REQUEST = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
 """Kinds a bot gets only when allowed_updates names them."""
 
@@ -73,7 +74,11 @@ def _hears(state: State, bot: BotAccount, message: Message) -> bool:
 
 
 async def get_updates(state: State, bot: BotAccount, call: GetUpdates, closing: asyncio.Event) -> list[Json]:
-    """Wait up to `timeout` seconds for updates; the older of two waiting calls is answered 409."""
+    """Wait up to `timeout` seconds for updates; 409 while there is a webhook, and to the older of two waiting calls."""
+    if bot.webhook:
+        raise conflict(
+            "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
+        )
     if call.allowed_updates is not None:
         bot.allowed_updates = list(call.allowed_updates)
     _confirm(state, bot, call.offset or 0)

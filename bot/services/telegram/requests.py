@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Awaitable
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from aiogram import Bot
+from aiogram.client.telegram import PRODUCTION
 from aiogram.exceptions import (
     ClientDecodeError,
     TelegramAPIError,
@@ -20,7 +22,8 @@ from aiogram.exceptions import (
     TelegramUnauthorizedError,
 )
 from aiogram.types import InputFile
-from aiohttp import ClientConnectorError
+from aiohttp import ClientConnectorCertificateError, ClientConnectorError
+from loguru import logger
 
 from bot.models import Recipient, Volume
 from bot.services.contracts.destination import (
@@ -112,6 +115,9 @@ class TelegramRequests:
             case TypeError():
                 # aiogram looks for "restart" in the description of a 5xx, also where there is none.
                 outcome = Transient("Telegram answers with a server error")
+            case _ if type(error).__module__.startswith(("aiohttp_socks", "python_socks")):
+                logger.debug("PROXY: {}: {}", type(error).__name__, self._redact(str(error)))
+                outcome = Transient("the proxy of PROXY does not answer, or does not let this bot through")
             case _:
                 outcome = Transient(f"Telegram can't be reached: {type(error).__name__}: {self._redact(str(error))}")
         return outcome
@@ -143,10 +149,23 @@ class TelegramRequests:
 
     def _read_silence(self, error: TelegramNetworkError, upload: ArchiveUpload | None) -> Outcome:
         # Nothing can have arrived when no connection was made, or when bytes of the file were still to be sent.
-        unsent = isinstance(error.__cause__, ClientConnectorError) or (upload is not None and not upload.slice.complete)
-        if isinstance(error.__cause__, TimeoutError):
+        cause = error.__cause__
+        unsent = isinstance(cause, ClientConnectorError) or (upload is not None and not upload.slice.complete)
+        if isinstance(cause, TimeoutError):
             return Transient("Telegram did not answer in time", ambiguous=not unsent)
+        if isinstance(cause, ClientConnectorError):
+            logger.debug("no connection to Telegram: {}", self._redact(error.message))
+            if isinstance(cause, ClientConnectorCertificateError):
+                return Transient("the certificate is not Telegram's: the clock is wrong, or something is in between")
+            return Transient(self._unconnected())
         return Transient(f"the connection to Telegram broke: {self._redact(error.message)}", ambiguous=not unsent)
+
+    def _unconnected(self) -> str:
+        """Say what it most likely means that no connection can be made."""
+        server = self._bot.session.api
+        if server.base == PRODUCTION.base:
+            return "Telegram can't be reached: no internet, or PROXY is needed"
+        return f"nothing answers at {urlsplit(server.base).netloc}, the Bot API server of TELEGRAM_API"
 
     def _redact(self, text: str) -> str:
         secret = self._bot.token.partition(":")[2] or self._bot.token
