@@ -140,7 +140,9 @@ def build_service(
     heartbeat = HeartbeatWriter(catalogue, planned.scheduler.next_run, started_at=started_at)
     poller = Poller(
         bot,
-        build_dispatcher(courier, clock=clock, pace=Pace(archive_waits=courier.ledger.archive_waits)),
+        build_dispatcher(courier, clock=clock, pace=Pace(archive_waits=courier.ledger.archive_waits))
+        if settings.receive
+        else None,
         catalogue,
         state=polling,
         conflict=events.poll_conflict,
@@ -178,7 +180,7 @@ def _build(  # noqa: PLR0915 - one list of parts
     everybody = (*settings.recipients, *(Recipient(chat_id=admin) for admin in settings.admin_ids))
     readers = notice_recipients(settings)
     find_all = partial(discover, settings, catalogue)
-    telegram = Telegram.over(bot) if bot is not None else Telegram.absent()
+    telegram = Telegram.over(bot, settings) if bot is not None else Telegram.absent()
 
     # --- what people chose, and what is wrong ---
     preferences = Preferences(
@@ -192,7 +194,7 @@ def _build(  # noqa: PLR0915 - one list of parts
     # --- deliveries ---
     async def caption(backup: Backup, volume: Volume, recipient: Recipient) -> str:
         followed = (await preferences.of_chat(recipient)).databases
-        return caption_of(backup, volume, settings.timezone, followed)
+        return caption_of(backup, volume, settings.timezone, followed, server=settings.server_name)
 
     delivery = DeliverySettings(
         recipients=settings.recipients,
@@ -202,6 +204,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         attempts=max(settings.retry_attempts, 1),
         delay=settings.retry_delay,
         owed=settings.send_owed,
+        hear=settings.receive,
     )
     nursery = Nursery(asyncio.sleep)
     destinations, channels = build_routers(settings, catalogue, telegram, clock=clock)
@@ -271,7 +274,8 @@ def _build(  # noqa: PLR0915 - one list of parts
         events.poll_conflict.connect(conflicts.note)
         alarm_checks += [clock_check.check, conflicts.check, TokenCheck(alarms, polling).check, local_files.check]
     phones = tuple(
-        AppriseTarget(url, wording=on_phone, clock=clock) for url in split_urls(settings.notify_urls.get_secret_value())
+        AppriseTarget(url, wording=partial(on_phone, server=settings.server_name), clock=clock)
+        for url in split_urls(settings.notify_urls.get_secret_value())
     )
 
     async def audience() -> Iterable[Listener]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -50,7 +49,7 @@ def build_routers(
 
         client = MailClient(mail_server(settings.smtp_url, settings.smtp_password), sender=settings.email_from)
         words = MailWords(
-            host=platform.node(),
+            host=settings.server,
             folder=str(settings.backup_dir) if settings.seal is None else "BACKUP_DIR",
             places=[recipient.address for recipient in settings.recipients if not recipient.is_mailbox],
         )

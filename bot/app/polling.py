@@ -1,4 +1,4 @@
-"""Receives updates by long polling: reports faults, retries passing ones for ever, and drains at the end."""
+"""Receives updates by long polling, or only asks whether Telegram answers; outlives faults, and drains at the end."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ POLL_SECONDS = 25
 LONGEST_WAIT = 30.0
 ASK_AGAIN = 60.0
 """Seconds between two tries while the token is refused, after some quicker ones; for as long as it takes."""
+
+LOOK_EVERY = 300.0
+"""Seconds between two questions whether Telegram answers, where nothing is received."""
 
 DRAIN_SECONDS = 2.0
 TURN = 0.1
@@ -56,7 +59,7 @@ class Poller:
     def __init__(
         self,
         bot: Bot,
-        dispatcher: Dispatcher,
+        dispatcher: Dispatcher | None,
         catalogue: Catalogue,
         *,
         state: PollingState,
@@ -65,6 +68,9 @@ class Poller:
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         """The catalogue knows whether the token was ever good. `state` is kept up to date for others to read.
+
+        Without a dispatcher nothing is received, so that another process can poll with this token: Telegram is only
+        asked every few minutes whether it is there and accepts the token.
 
         `conflict` is called each time somebody else was found polling with this token, `token_changed` when the number
         of refusals has changed.
@@ -86,14 +92,7 @@ class Poller:
         failures = 0
         while True:
             try:
-                updates = await get_updates(
-                    self._bot,
-                    offset=self._offset,
-                    # Whether the token is accepted is to be known at once.
-                    timeout=POLL_SECONDS if self.state.heard and not self.state.refusals else 0,
-                    allowed_updates=self._dispatcher.resolve_used_update_types(),
-                    request_timeout=POLL_SECONDS + 15,
-                )
+                updates = await self._ask()
             except (TelegramUnauthorizedError, TelegramNotFound) as error:  # 404: what is no token at all
                 if not self.state.heard and not await self._catalogue.bot.token_was_good(self._bot.token):
                     raise TelegramError(NEVER_GOOD, hint=NEVER_GOOD_HINT) from error
@@ -121,6 +120,8 @@ class Poller:
                     logger.info("Telegram answers again")
                     self.state.trouble = ""
                 self._handle(updates)
+                if self._dispatcher is None:
+                    await self._sleep(LOOK_EVERY)
 
     async def stop(self) -> None:
         """Let the handlers under way finish, tell Telegram what was received, and cancel what is left."""
@@ -131,6 +132,20 @@ class Poller:
                 await self._bot.get_updates(offset=self._offset, timeout=0, limit=1, request_timeout=2)
             except Exception as error:  # the service ends anyway
                 logger.debug("the last updates could not be confirmed: {}", redact(str(error)))
+
+    async def _ask(self) -> Updates:
+        """Poll; where nothing is received, let Telegram say that it accepts the token."""
+        if self._dispatcher is None:
+            await self._bot.get_me(request_timeout=POLL_SECONDS)
+            return Updates()
+        return await get_updates(
+            self._bot,
+            offset=self._offset,
+            # Whether the token is accepted is to be known at once.
+            timeout=POLL_SECONDS if self.state.heard and not self.state.refusals else 0,
+            allowed_updates=self._dispatcher.resolve_used_update_types(),
+            request_timeout=POLL_SECONDS + 15,
+        )
 
     def _handle(self, updates: Updates) -> None:
         if updates.offset is not None:
@@ -155,6 +170,7 @@ class Poller:
         del self._waiting[sender]
 
     async def _feed(self, update: Update) -> None:
+        assert self._dispatcher is not None  # noqa: S101 - without one there are no updates
         try:
             await self._dispatcher.feed_update(self._bot, update)
         except Exception:  # the error router has answered; this is its own failure

@@ -164,6 +164,8 @@ class Service:
     async def _register_commands(self) -> None:
         from bot.handlers import register_commands  # noqa: PLC0415
 
+        if not self.courier.settings.receive:
+            return  # they are those of the service that receives
         with suppress(Exception):  # a menu of commands is a comfort; it logs its own troubles
             await register_commands(self.parts.bot, self.courier.settings.admin_ids)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from loguru import logger
@@ -17,6 +18,7 @@ from bot.services.contracts.chats import Chats, Files
 from bot.services.contracts.destination import ArchiveDestination
 from bot.services.contracts.no_telegram import NoTelegram
 from bot.services.messages.maintenance import EditableMessages
+from bot.texts.markup import signed
 
 if TYPE_CHECKING:
     from aiogram import Bot
@@ -34,8 +36,8 @@ class Telegram:
     require_readable: Callable[[StoredVolume], Awaitable[None]] | None
 
     @classmethod
-    def over(cls, bot: Bot) -> Telegram:
-        """Talk to Telegram as this bot."""
+    def over(cls, bot: Bot, settings: Settings) -> Telegram:
+        """Talk to Telegram as this bot, in messages that begin with the server's name where it was given one."""
         from bot.services.telegram.chat import TelegramChat  # noqa: PLC0415 - these import aiogram
         from bot.services.telegram.destination import TelegramDestination  # noqa: PLC0415
         from bot.services.telegram.notices import TelegramNotices  # noqa: PLC0415
@@ -44,7 +46,7 @@ class Telegram:
         return cls(
             destination=destination,
             chats=chats,
-            messages=TelegramNotices(bot),
+            messages=TelegramNotices(bot, sign=partial(signed, settings.server_name), buttons=settings.receive),
             files=chats,
             round_trip=destination.round_trip,
             require_readable=chats.require_readable,

@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, Validat
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.config import alarms, destinations, sealing, telegram, values
+from bot.config.faults import explained, missing
 from bot.config.secrets import Secret
 from bot.config.sources import FoundIn, Given, gather
 from bot.config.zone import machine_zone, time_zone
@@ -55,6 +56,8 @@ class Settings(BaseSettings):
     ] = _NONE
     admin_ids: Annotated[tuple[int, ...], BeforeValidator(telegram.admin_ids)] = ()
     deliver_to: Annotated[tuple[Recipient, ...], BeforeValidator(telegram.recipients)] = ()
+    server_name: Annotated[str, BeforeValidator(telegram.server_name)] = ""
+    receive: _Flag = True
     telegram_api: Annotated[str, BeforeValidator(values.base_url("http://127.0.0.1:8081", but="/bot"))] = ""
     telegram_local: _Flag = False
     proxy: Annotated[SecretStr, Secret(check=telegram.proxy_url, shown=telegram.shown_proxy, hide=redact.add_proxy)] = (
@@ -163,6 +166,11 @@ class Settings(BaseSettings):
         return chosen
 
     @property
+    def server(self) -> str:
+        """The name of this server: SERVER_NAME, else the host's. What people read carries `server_name` alone."""
+        return self.server_name or telegram.host_name()
+
+    @property
     def seal(self) -> Seal | None:
         """With what archives are sealed; None where they are not."""
         return sealing.seal_of(self.age_recipients, self.age_passphrase)
@@ -259,42 +267,21 @@ def load_settings(
         secret.hide(given.texts.get(_VARIABLES[name], ""))
     faults = list(given.faults)
     if need_telegram:
-        faults += _missing(given, "BOT_TOKEN", "put the token that @BotFather gives you.")
-        faults += _missing(given, "ADMIN_IDS", "put your own Telegram number; @userinfobot tells it.")
+        faults += missing(given, "BOT_TOKEN", "put the token that @BotFather gives you.")
+        faults += missing(given, "ADMIN_IDS", "put your own Telegram number; @userinfobot tells it.")
         if given.texts.get("PROXY") and importlib.util.find_spec("aiohttp_socks") is None:
             faults.append(f"PROXY needs the package aiohttp-socks: run {how_to_install('proxy')}.")
         faults += alarms.faults_of_phones(given.texts.get("NOTIFY_URLS", ""))
     faults += destinations.faults_between(given.texts, need_packages=need_telegram)
     if need_databases:
-        faults += _missing(given, "DATABASES", "put the paths of your database files.")
+        faults += missing(given, "DATABASES", "put the paths of your database files.")
     try:
         texts: dict[str, Any] = {name: given.texts.get(variable) for name, variable in _VARIABLES.items()}
         settings = Settings(given=given, **{name: text for name, text in texts.items() if text})
     except ValidationError as error:
-        faults += _explain(error)
+        faults += explained(error, _variable)
     if faults:
         raise SettingsError(
             tuple(redact(fault) for fault in faults), hint=".env.example explains each setting."
         ) from None
     return settings
-
-
-def _missing(given: Given, variable: str, mend: str) -> list[str]:
-    # A setting whose file or line could not be read has its fault already.
-    if variable in given.texts or variable in given.unread:
-        return []
-    slip = (
-        f" ({given.lookalikes[variable]} is set: is it meant to be this one?)" if variable in given.lookalikes else ""
-    )
-    return [f"{variable} is not set{slip}: {mend}"]
-
-
-def _explain(error: ValidationError) -> list[str]:
-    """One sentence per fault: the variable's name, then the message of its reader."""
-    faults = []
-    for detail in error.errors(include_url=False, include_context=True, include_input=False):
-        variable = _variable(str(detail["loc"][0]))
-        reason = detail.get("ctx", {}).get("error")
-        for line in str(reason if isinstance(reason, ValueError) else f"can't be used: {detail['msg']}.").split("\n"):
-            faults.append(f"{variable} {line}")
-    return list(dict.fromkeys(faults))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 from typing import Any
 
@@ -13,6 +14,7 @@ _TOKEN = re.compile(r"[0-9]{6,}:[A-Za-z0-9_-]{35}")
 _RECIPIENT = re.compile(r"(-?[0-9]+)(?:/([0-9]+))?")
 _TOPIC_LINK = re.compile(r"(?:https?://)?t\.me/c/([0-9]+)(?:/([0-9]+))?.*")
 _CHAT_ID_LIMIT = 1 << 52  # Bot API: a chat's number has at most 52 significant bits
+LONGEST_NAME = 32
 _PROXY_SCHEMES = ("http", "socks4", "socks5")
 
 # MiB. A bot can't download a file over 20 from the cloud, nor upload one over 50 (Bot API: getFile, sendDocument).
@@ -91,6 +93,23 @@ def recipients(value: Any) -> tuple[Recipient, ...]:
             found.append(Recipient(chat_id=int(match[1]), thread_id=int(match[2]) if match[2] else None))
     raise_all(faults)
     return tuple(dict.fromkeys(found))
+
+
+def server_name(value: Any) -> str:
+    """Check the name of a server, which stands at the beginning of messages and is that of its topic."""
+    text = str(value).strip()
+    mend = f"write at most {LONGEST_NAME} letters, digits, spaces and signs, such as web-1."
+    if len(text) > LONGEST_NAME:
+        raise ValueError(f"has {len(text)} characters: {mend}")
+    if text and not (text.isprintable() and any(sign.isalnum() for sign in text)):
+        raise ValueError(f"is {text!r}, which can't be read out as a name: {mend}")
+    return text
+
+
+def host_name() -> str:
+    """Return the host's name as a server's, for where SERVER_NAME is not set."""
+    name = "".join(sign for sign in platform.node() if sign.isprintable())[:LONGEST_NAME].strip()
+    return name or "unnamed"
 
 
 def proxy_url(text: str) -> str:

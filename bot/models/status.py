@@ -105,6 +105,8 @@ class Status:
     restore_proven: Drill | None = None  # the newest that succeeded
     alarms: tuple[Alarm, ...] = ()  # those that are open, oldest first
     overridden: Override | None = None  # the schedule chosen in chat, where it is the one in force
+    server: str = ""  # SERVER_NAME; empty where none was chosen
+    receives: bool = True  # takes presses and messages: RECEIVE
     setting: str = ""  # SCHEDULE, where `overridden` wins over it
 
     @property

@@ -53,8 +53,13 @@ def alarm_moved(alarm: Alarm) -> str:
     return f"⬇️ {text(alarm.title, 120)}: see below"
 
 
-def on_phone(alarm: Alarm, now: datetime) -> tuple[str, str]:
-    """Return title and body of an alarm or of its end, as plain text."""
+def on_phone(alarm: Alarm, now: datetime, *, server: str = "") -> tuple[str, str]:
+    """Return title and body of an alarm or of its end, as plain text, after the name of the server."""
+    title, body = _plain(alarm, now)
+    return f"{one_line(server)}: {title}" if server else title, body
+
+
+def _plain(alarm: Alarm, now: datetime) -> tuple[str, str]:
     if alarm.ended_at is not None:
         return f"✅ {_outcome(alarm)}: {one_line(alarm.title)}", one_line(alarm.ending or alarm.sentence)
     lasting = (now - alarm.began_at).total_seconds()

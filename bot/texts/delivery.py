@@ -17,15 +17,18 @@ from bot.texts.backups import (
     skipped_heading,
     skipped_lines,
 )
-from bot.texts.markup import CAPTION_LIMIT, compose, name
+from bot.texts.markup import CAPTION_LIMIT, compose, name, signed
 from bot.texts.measures import count, human_size
 
 
-def caption(backup: Backup, volume: Volume, timezone: ZoneInfo, followed: frozenset[str] | None = None) -> str:
+def caption(
+    backup: Backup, volume: Volume, timezone: ZoneInfo, followed: frozenset[str] | None = None, *, server: str = ""
+) -> str:
     """Return the caption of one volume: when, what, how well checked, which part, and how to get it back.
 
     At most 1024 long; the databases are listed under the first volume only, the skipped ones under every one. Of the
-    databases that are not `followed` (None: all are) only their number is told: the file holds them all the same.
+    databases that are not `followed` (None: all are) only their number is told: the file holds them all the same. Where
+    there are several, it begins with the name of the `server`.
     """
     whole, backup = backup, _followed(backup, followed)
     others = len(whole.databases) + len(whole.skipped) - len(backup.databases) - len(backup.skipped)
@@ -33,7 +36,7 @@ def caption(backup: Backup, volume: Volume, timezone: ZoneInfo, followed: frozen
     icon = "✅" if sound and not backup.skipped and not backup.shrunken else "⚠️"
     first = volume.number == 1
     return compose(
-        f"{icon} <b>Backup of {local_and_utc(backup.started_at, timezone)}</b>",
+        signed(server, f"{icon} <b>Backup of {local_and_utc(backup.started_at, timezone)}</b>"),
         contents(whole),
         _volume_line(volume),
         skipped_heading(backup.skipped),

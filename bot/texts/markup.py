@@ -68,6 +68,11 @@ def hint(error: CourierError, most: int = 800) -> str | None:
     return f"💡 {text(error.hint, most)}" if error.hint else None
 
 
+def signed(server: str, markup: str, *, limit: int = MESSAGE_LIMIT) -> str:
+    """Return a message with the name of the server that it comes from before it; as it is where there is no name."""
+    return compose(f"🖥 <b>{text(server, 40)}</b> · {markup}", limit=limit) if server else markup
+
+
 def sentence(value: str) -> str:
     """Return the text with a capital first letter, the rest as it is."""
     return value[:1].upper() + value[1:]

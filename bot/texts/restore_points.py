@@ -11,7 +11,7 @@ from bot.models import Drill, Override, RestorePoint, Status
 from bot.texts.backups import contents, delivered_to, seal_line
 from bot.texts.markup import CAPTION_LIMIT, compose, sentence, text
 from bot.texts.measures import age, count
-from bot.texts.verdict import headline
+from bot.texts.verdict import ONLY_SENDS, headline
 
 _LONG_AGO = timedelta(days=3)
 """From here on a proof is too old to be relied on without a word."""
@@ -38,6 +38,7 @@ def pinned_caption(status: Status, points: Sequence[RestorePoint], timezone: Zon
         f"🗓 <code>{text(status.schedule, 60)}</code>"
         + (f", set in chat by {text(status.overridden.set_by, 40)}" if status.overridden else ""),
         f"⏭ Next backup {date_time(status.next_run_at, timezone)}" if status.next_run_at else None,
+        None if status.receives else ONLY_SENDS,
         "",
         _span(points, timezone),
         "<b>Keep this message pinned.</b> Should the server be lost, the bot's token "

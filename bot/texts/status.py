@@ -24,7 +24,7 @@ from bot.texts.markup import FittedList, compose, name, sentence, text
 from bot.texts.measures import age, count, human_size, moment, next_run
 from bot.texts.restore_points import drill_line
 from bot.texts.runs import running_line
-from bot.texts.verdict import CONDITION_ICONS, headline
+from bot.texts.verdict import CONDITION_ICONS, ONLY_SENDS, headline
 
 
 def status(status: Status, timezone: ZoneInfo) -> str:
@@ -38,6 +38,7 @@ def status(status: Status, timezone: ZoneInfo) -> str:
         f"🔄 <b>Running now:</b> {running_line(status.running, now, timezone)}" if status.running else None,
         f"⏭ Next backup {next_run(status.next_run_at, now, timezone)}" if status.next_run_at else None,
         overridden_line(status),
+        None if status.receives else ONLY_SENDS,
         cut_off_lines(status),
         FittedList(tuple(f"⚠️ {text(warning, 250)}" for warning in status.warnings), 8),
         "",

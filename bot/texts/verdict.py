@@ -7,9 +7,12 @@ from zoneinfo import ZoneInfo
 from bot.clock import date_time
 from bot.models import Condition, ServiceState, Status
 from bot.services.status.verdict import condition_beside_pause, condition_of
+from bot.texts.markup import signed
 from bot.texts.measures import moment
 
 CONDITION_ICONS = {Condition.GOOD: "✅", Condition.LOOK: "⚠️", Condition.WRONG: "❌"}
+
+ONLY_SENDS = "📤 Only sends (RECEIVE=off): it answers neither messages nor buttons."
 
 _STATES = {ServiceState.STOPPED: "❌ <b>Stopped</b>", ServiceState.UNKNOWN: "❓ <b>Unknown</b>"}
 _RUNNING = {
@@ -26,6 +29,10 @@ _BESIDE_PAUSE = {
 
 def headline(status: Status, timezone: ZoneInfo, *, lasting: bool = False) -> str:
     """Return the one verdict on all that is seen; `lasting`, in moments that stay true when it is read later."""
+    return signed(status.server, _verdict(status, timezone, lasting=lasting))
+
+
+def _verdict(status: Status, timezone: ZoneInfo, *, lasting: bool) -> str:
     if status.is_paused and status.paused is not None:
         until = status.paused.until
         when = "" if until is None else date_time(until, timezone) if lasting else moment(until, status.now, timezone)

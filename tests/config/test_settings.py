@@ -348,6 +348,16 @@ def test_the_size_of_volumes_in_the_cloud() -> None:
     )
 
 
+def test_the_name_of_a_server() -> None:
+    """Short and on one line; without one the host's is used, which stands in no message."""
+    assert load("SERVER_NAME='web <1> · Köln'").server == "web <1> · Köln"
+    assert load("").server_name == ""
+    assert 0 < len(load("").server) <= 32
+    assert the_fault(f"SERVER_NAME={'x' * 33}").startswith("SERVER_NAME has 33 characters: write at most 32 letters")
+    assert the_fault("SERVER_NAME=--").startswith("SERVER_NAME is '--', which can't be read out as a name")
+    assert the_fault('SERVER_NAME="a\nb"').startswith("SERVER_NAME is 'a")
+
+
 MENDS = {
     "TELEGRAM_API": "write the server's base address, such as http://127.0.0.1:8081.",
     "PROXY": "write it as socks5://user:password@host:port or http://host:port.",

@@ -90,7 +90,7 @@ class ConflictCheck:
             await self._alarms.raise_(
                 "conflict",
                 "Another process polls Telegram with this bot's token: presses of buttons may be answered there "
-                "instead of here. Stop it, or give one of the two a bot of its own.",
+                "instead of here. Stop it, set RECEIVE=off for all but one, or give it a bot of its own.",
                 title="Another process uses this bot",
             )
         elif not recent:

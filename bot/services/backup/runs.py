@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import platform
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -171,7 +170,7 @@ class Runs:
             target=self._store.folder / name,
             created_at=run.seen.started_at,
             trigger=run.seen.trigger,
-            host=platform.node(),
+            host=settings.server,
             timezone=settings.timezone.key,
             compression=settings.compression,
             seal=settings.seal,

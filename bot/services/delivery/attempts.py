@@ -26,7 +26,7 @@ from bot.services.contracts.destination import (
     Transient,
 )
 from bot.services.delivery.outgoing import OutgoingBackup, OutgoingBackups
-from bot.services.delivery.policy import ARCHIVE_PRUNED, ARRIVES_AGAIN, ASK_AGAIN, ASK_EVERY, DeliverySettings
+from bot.services.delivery.policy import ARCHIVE_PRUNED, ARRIVES_AGAIN, ASK_AGAIN, DeliverySettings
 from bot.services.delivery.router import Router
 from bot.services.delivery.rows import DeliveryRecords, UnrecordedDeliveries
 from bot.services.delivery.upload import SendRequest
@@ -103,7 +103,7 @@ class Attempts:
 
     def next_check(self, recipient: Recipient) -> datetime:
         """When a parked recipient may be tried again; at once in a new process, as somebody may have mended it."""
-        return self._asked_at.get(recipient, datetime.min.replace(tzinfo=UTC)) + ASK_EVERY
+        return self._asked_at.get(recipient, datetime.min.replace(tzinfo=UTC)) + self.settings.ask_every(recipient)
 
     async def check_reachable(self, recipient: Recipient) -> bool:
         """Whether a parked recipient is worth a try again; it stays parked, and is asked no more often than allowed.
@@ -125,7 +125,7 @@ class Attempts:
         except Migrated as outcome:
             await self.catalogue.recipients.migrate(recipient.chat_id, outcome.new_chat_id)
         except Outcome:
-            self._asked_at[recipient] = now - ASK_EVERY + ASK_AGAIN
+            self._asked_at[recipient] = now - self.settings.ask_every(recipient) + ASK_AGAIN
             return False
         return True
 

@@ -16,6 +16,7 @@ Owed = Literal["newest", "all"]
 LONGEST_RETRY = 3600.0  # seconds; an owed delivery is tried at least this often
 LONGEST_WAIT = 120.0  # seconds that a first pass waits on Telegram's request, all in all
 ASK_EVERY = timedelta(hours=6)  # a parked recipient that can't press Start (a group, a topic) is found again by this
+ASK_UNHEARD_EVERY = timedelta(minutes=10)  # … by this where the service hears nobody's Start; a group in an hour
 ASK_AGAIN = timedelta(minutes=10)  # … and by this when asking met a trouble that passes
 LEASE = timedelta(hours=2)  # longer than a delivery takes on a slow line; then another process may take it over
 SHORTEST_RETRY = 0.05  # seconds; RETRY_DELAY=0 must not become a busy loop
@@ -30,7 +31,8 @@ class DeliverySettings:
 
     `recipients` receive the archives of `store_folder`, in volumes of `volume_bytes` where a chat shares them;
     `notice_recipients` hear of everything that is told. A first pass makes `attempts` tries, at least one, `delay`
-    seconds and more apart. `owed` says whether only the newest backup is owed to a recipient, or all.
+    seconds and more apart. `owed` says whether only the newest backup is owed to a recipient, or all. Where it does
+    not `hear`, nobody can tell this process that they have pressed Start, or added the bot.
     """
 
     recipients: tuple[Recipient, ...]
@@ -40,6 +42,13 @@ class DeliverySettings:
     attempts: int
     delay: float
     owed: Owed
+    hear: bool = True
+
+    def ask_every(self, recipient: Recipient) -> timedelta:
+        """How often a parked recipient is asked whether it can be reached."""
+        if self.hear:
+            return ASK_EVERY
+        return ASK_UNHEARD_EVERY if recipient.is_private else 6 * ASK_UNHEARD_EVERY
 
 
 def retry_seconds(failures: int, delay: float, *, ambiguous: bool = False) -> float:

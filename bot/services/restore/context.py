@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,7 +52,7 @@ class RestoreContext:
             store=store,
             catalogue=catalogue,
             busy_timeout=settings.busy_timeout,
-            host=platform.node(),
+            host=settings.server,
             timezone=settings.timezone.key,
             clock=clock,
             seal=settings.seal,

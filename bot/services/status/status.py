@@ -88,6 +88,8 @@ async def read_status(
         alarms=await catalogue.alarms.open(),
         overridden=plan.override,
         setting=plan.setting,
+        server=settings.server_name,
+        receives=settings.receive,
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from aiogram import Bot
 from aiogram.enums import ParseMode
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
 
@@ -18,17 +19,22 @@ AT_ONCE = 100  # https://core.telegram.org/bots/api#deletemessages
 class TelegramNotices(TelegramRequests):
     """The chats of one bot, for texts that are edited and messages that are deleted. Raises an `Outcome`."""
 
+    def __init__(self, bot: Bot, *, sign: Callable[[str], str] = str, buttons: bool = True) -> None:
+        """`sign` says in every text which server it comes from; without `buttons` none is shown: nobody hears them."""
+        super().__init__(bot)
+        self._sign, self._buttons = sign, buttons
+
     async def send(self, recipient: Recipient, notice: Notice) -> int:
         """Send a text with buttons, in answer to an older message where that is still there; raises an `Outcome`."""
         answers = ReplyParameters(message_id=notice.answers, allow_sending_without_reply=True)
         message = await self._ask(
             self._bot.send_message(
                 recipient.chat_id,
-                notice.html,
+                self._sign(notice.html),
                 parse_mode=ParseMode.HTML,
                 disable_notification=notice.silent,
                 message_thread_id=thread_of(recipient),
-                reply_markup=_keyboard(notice),
+                reply_markup=self._keyboard(notice),
                 reply_parameters=answers if notice.answers is not None else None,
                 request_timeout=ANSWER_SECONDS,
             )
@@ -40,11 +46,11 @@ class TelegramNotices(TelegramRequests):
         with suppress(NotModified):
             await self._ask(
                 self._bot.edit_message_text(
-                    notice.html,
+                    self._sign(notice.html),
                     chat_id=recipient.chat_id,
                     message_id=message_id,
                     parse_mode=ParseMode.HTML,
-                    reply_markup=_keyboard(notice),
+                    reply_markup=self._keyboard(notice),
                     request_timeout=ANSWER_SECONDS,
                 )
             )
@@ -80,9 +86,8 @@ class TelegramNotices(TelegramRequests):
         if refusal is not None:
             raise refusal
 
-
-def _keyboard(notice: Notice) -> InlineKeyboardMarkup | None:
-    if not notice.buttons:
-        return None
-    row = [InlineKeyboardButton(text=button.text, callback_data=button.data) for button in notice.buttons]
-    return InlineKeyboardMarkup(inline_keyboard=[row])
+    def _keyboard(self, notice: Notice) -> InlineKeyboardMarkup | None:
+        if not notice.buttons or not self._buttons:
+            return None
+        row = [InlineKeyboardButton(text=button.text, callback_data=button.data) for button in notice.buttons]
+        return InlineKeyboardMarkup(inline_keyboard=[row])

@@ -1,0 +1,94 @@
+"""Several servers with one bot: one of them hears it, the others only send, and each message says whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.app.polling import Poller
+from bot.app.service import Service
+from bot.config.settings import load_settings
+from bot.demo.stand_in.state import Message
+from bot.models import Recipient, Trigger
+from bot.services.archive.manifest import read_manifest
+from bot.services.delivery import policy
+from bot.services.delivery.policy import ASK_EVERY
+from tests.world.clock import MovedClock
+from tests.world.databases import make_database, write_env
+from tests.world.messages import archives
+from tests.world.stand_in import StandIn
+
+
+@asynccontextmanager
+async def server(folder: Path, api: StandIn, name: str, clock: MovedClock, **more: str) -> AsyncIterator[Service]:
+    """A service of its own, by that name, with one database."""
+    usual = {"ADMIN_IDS": "11,12", "SERVER_NAME": name, "SCHEDULE": "0 0 1 1 *", "DRILL_SCHEDULE": "off"}
+    token = {"BOT_TOKEN": api.bot().token, "TELEGRAM_API": api.url, "RETRY_DELAY": "0.05"}
+    env = write_env(folder / name, [make_database(folder / name / f"{name}.db")], **usual | token | more)
+    async with Service.started(load_settings(env), clock=clock) as service:
+        yield service
+
+
+def begins(name: str, words: str, message: Message) -> bool:
+    return message.text.startswith(f"🖥 {name} · ") and words in message.text
+
+
+async def test_one_token_serves_two_servers(standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both deliver under their names and neither refuses the other; who only sends shows no buttons and says so."""
+    monkeypatch.setattr("bot.app.polling.LOOK_EVERY", 0.05)
+    ann, ben = standin.add_user(11), standin.add_user(12, "Ben", started=False)
+    clock = MovedClock()
+    async with (
+        server(tmp_path, standin, "web", clock) as hears,
+        server(tmp_path, standin, "<db>", clock, RECEIVE="off") as sends,
+    ):
+        for service in (hears, sends):
+            await service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+        await ann.wait_for(lambda m: begins("web", "Backup of", m) and m.document is not None, since=0)
+        theirs = await ann.wait_for(lambda m: begins("<db>", "Backup of", m) and m.document is not None, since=0)
+        assert not theirs.buttons
+        archive = next((tmp_path / "<db>" / "backups").glob("*.zip"))
+        assert read_manifest(archive).host == "<db>"
+
+        await sends.courier.alarms.raise_("lost", "It is gone.", title="Lost")
+        await sends.courier.alarm_loop.deliver()
+        alarm = await ann.wait_for(lambda m: begins("<db>", "🚨 Lost", m), since=0)
+        assert not alarm.buttons
+
+        await ann.send("/admin")
+        menu = await ann.wait_for(lambda m: "Database Backup" in str(m.button_texts))
+        await (await ann.press("Database Backup", message=menu)).answered()
+        await ann.wait_for(lambda m: m.id == menu.id and "🖥 web · ❌ Running" in m.text)
+
+        status = await sends.courier.manager.status()
+        assert status.state.is_running
+        assert not status.receives
+        assert not sends.parts.poller.state.trouble
+        assert {call.method for call in standin.calls} >= {"getUpdates", "getMe"}
+        assert not [alarm for alarm in await hears.courier.alarms.open_alarms() if alarm.key == "conflict"]
+
+        # Ben tells it by pressing Start, which only the other one hears: he is tried again in his own time.
+        assert Recipient(chat_id=12) in await sends.courier.catalogue.recipients.parked()
+        await ben.start()
+        clock.go(policy.ASK_UNHEARD_EVERY.total_seconds() + 1)
+        assert policy.ASK_UNHEARD_EVERY < ASK_EVERY
+        sends.courier.ledger.nudge()
+        await standin.until(lambda: any(begins("<db>", "Backup of", m) for m in archives(ben)))
+
+
+async def test_a_service_that_only_sends_finds_out_that_its_token_is_refused(
+    standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is polled, and yet the status and the alarms hear of it."""
+    monkeypatch.setattr("bot.app.polling.LOOK_EVERY", 0.02)
+    monkeypatch.setattr("bot.app.polling._wait", lambda *_, **__: 0.02)
+    standin.add_user(11)
+    async with server(tmp_path, standin, "db", MovedClock(), RECEIVE="off", ADMIN_IDS="11") as service:
+        poller: Poller = service.parts.poller
+        await standin.until(lambda: poller.state.heard)
+        assert not [call for call in standin.calls if call.method == "getUpdates"]
+        standin.revoke_token(standin.bot().token)
+        await standin.until(lambda: poller.state.refusals > 2 and "refuses" in poller.state.trouble)
