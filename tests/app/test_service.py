@@ -201,11 +201,10 @@ async def test_a_signal_ends_the_command_cleanly(
     settings: Settings, standin: StandIn, tmp_path: Path, number: int
 ) -> None:
     """`sqlite-courier run` ends with 0 on SIGTERM and Ctrl-C, and leaves the sign that it was stopped."""
-    child = await serving(tmp_path, standin, out=asyncio.subprocess.PIPE)
+    child = await serving(tmp_path, standin, cold=True)
     child.send_signal(number)
-    async with asyncio.timeout(10):
-        out, _ = await child.communicate()
-    assert child.returncode == 0, out.decode()
+    done = await child.ended(within=10)
+    assert done.returncode == 0, done.stderr
     async with open_courier(settings, deliver=False) as courier:
         status = await courier.manager.status()
     assert status.state is ServiceState.STOPPED
@@ -224,12 +223,11 @@ async def test_a_hanging_upload_does_not_hold_up_the_end(
     assert DRAIN_SECONDS + DRAIN_DELIVERIES + ENDS_WITHIN < 8
     assert HANGS < ANSWER_SECONDS
     uploads = standin.hold("sendDocument")
-    child = await serving(tmp_path, standin, out=asyncio.subprocess.PIPE)
+    child = await serving(tmp_path, standin)
     await ann.send("/backup")
     await uploads.reached(within=20)
     edits = standin.hold("editMessageText")
     await edits.reached(within=20)
     child.send_signal(signal.SIGTERM)
-    async with asyncio.timeout(HANGS):
-        out, _ = await child.communicate()
-    assert child.returncode == 0, out.decode()
+    done = await child.ended(within=HANGS)
+    assert done.returncode == 0, done.stderr

@@ -13,7 +13,8 @@ import pytest
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from tests.world.databases import make_database, write_env
-from tests.world.shell import ROOT, Shell
+from tests.world.processes import ROOT
+from tests.world.shell import Shell
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from bot.texts import restore_points as point_texts
 from bot.texts import status as status_texts
 from bot.texts.markup import plain
 from tests.world.databases import make_database, rows_in, write_env
+from tests.world.processes import started
 from tests.world.service import add_rows
 from tests.world.shell import Shell
 
@@ -44,10 +44,8 @@ main()
 
 def kill_a_restore(shell: Shell, step: str) -> None:
     """Restore the newest backup in place, and die at a step of it."""
-    done = subprocess.run(
-        [sys.executable, "-c", _COMMAND, step, "restore", "--in-place", "--yes"],
-        cwd=shell.folder, env=shell.environment, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    words = [step, "restore", "--in-place", "--yes"]
+    done = started(words, code=_COMMAND, folder=shell.folder, environment=shell.environment).done()
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 

@@ -22,7 +22,7 @@ class Shop:
     folder: Path
 
     async def restore(self, *words: str, code: int = 0, **environment: str) -> Done:
-        return await ended(await begun(self.folder, "restore", *words, **environment), self.api, code)
+        return await ended(begun(self.folder, "restore", *words, **environment), self.api, code)
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bot.cli.main import COMMANDS
-from tests.world.shell import ROOT, Shell
+from tests.world.processes import ROOT
+from tests.world.shell import Shell
 
 NAMES = [name for commands in COMMANDS.values() for name in commands]
 

@@ -84,7 +84,7 @@ async def test_waiting_for_a_forwarded_archive(
     archive = next(m for m in ann.messages if m.document and m.document.name.endswith(".zip"))
     for message in ann.messages:
         message.chat.pinned.clear()
-    process = await machine.start("--admin", "11", "--wait", "1")
+    process = machine.start("--admin", "11", "--wait", "1")
     await standin.polled(within=30)
     await ann.forward(archive)
     out, err = await ended(process, standin)

@@ -1,11 +1,9 @@
 """Kill -9 at every stage: no half-made file is taken for a backup, and the next start goes on."""
 
-import asyncio
 import os
 import random
 import signal
 import sqlite3
-import subprocess
 import sys
 from contextlib import closing, suppress
 from pathlib import Path
@@ -19,6 +17,7 @@ from bot.services.archive.verify import verify_archive
 from bot.services.concurrency.abort import Abort
 from bot.services.manager import Courier
 from tests.world.databases import make_database, write_env
+from tests.world.processes import started
 from tests.world.shell import PROGRAM
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
@@ -54,10 +53,8 @@ async def test_killed_at_a_stage(tmp_path: Path, stage: Stage, nth: int) -> None
     """A run killed at that moment leaves no backup that is none, and the next run succeeds."""
     sources = [make_database(tmp_path / f"{n}.db", 4000, wal=bool(n % 2), filler=500) for n in range(3)]
     env = write_env(tmp_path, sources)
-    child = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-c", PROGRAM, str(env), stage, str(nth)], check=False, capture_output=True
-    )
-    assert child.returncode == -signal.SIGKILL, child.stderr.decode()
+    child = started([str(env), stage, str(nth)], code=PROGRAM)
+    assert (done := await child.ended()).returncode == -signal.SIGKILL, done.stderr
     await next_run(env)
 
 
@@ -69,15 +66,13 @@ async def test_killed_at_random_moments(tmp_path: Path) -> None:
     env = write_env(tmp_path, sources)
     chance = random.Random(7)
     for _ in range(rounds):
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", PROGRAM, str(env), "never", "1", stderr=asyncio.subprocess.DEVNULL
-        )
+        child = started([str(env), "never", "1"], code=PROGRAM)
         try:
-            await asyncio.wait_for(child.wait(), chance.uniform(0.3, 1.2))
+            await child.ended(within=chance.uniform(0.02, 0.5))
         except TimeoutError:
             with suppress(ProcessLookupError):  # it ended in the same moment
                 child.send_signal(signal.SIGKILL)
-            await child.wait()
+            await child.ended()
         async with open_courier(load_settings(env, need_telegram=False), deliver=False) as courier:
             await is_sound(courier)
     await next_run(env)

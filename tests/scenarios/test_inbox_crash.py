@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 from pathlib import Path
@@ -40,7 +39,7 @@ async def test_killed_in_the_middle_nothing_stays_and_the_admin_is_told(
     waiting = await ann.wait_for(lambda m: "Volumes are missing" in m.text, within=20)
     (left,) = [path for path in work.glob("restore-*") if path.is_dir()]
     process.send_signal(signal.SIGKILL)
-    await process.wait()
+    await process.ended()
     assert [path.name for path in left.rglob("*.001")] == [one.name]
 
     process = await serving(tmp_path, standin)
@@ -53,5 +52,5 @@ async def test_killed_in_the_middle_nothing_stays_and_the_admin_is_told(
     await ann.send_document(one)
     await ann.wait_for(lambda m: "whole and sound" in m.text, within=20)
     process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(process.wait(), 15) == 0
+    assert (await process.ended(within=15)).returncode == 0
     assert list(work.glob("restore-*")) == []

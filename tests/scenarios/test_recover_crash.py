@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +13,8 @@ import pytest
 
 from bot.demo.recovery import contents_of
 from tests.world.databases import make_database
-from tests.world.shell import ROOT, back_up
+from tests.world.processes import started
+from tests.world.shell import back_up
 from tests.world.stand_in import StandIn
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
@@ -48,14 +48,12 @@ finally:
 
 async def recover(api: StandIn, machine: Path, *arguments: str, deadly: int = 0) -> tuple[int, str]:
     """Run the command in `machine`, killed at the given step within its folder; return its code and what it said."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", PROGRAM, str(deadly), "recover", "--admin", str(ADMIN), "--to", "back", *arguments),
-        cwd=machine,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "BOT_TOKEN": api.bot().token, "TELEGRAM_API": api.url},
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    child = started(
+        [str(deadly), "recover", "--admin", str(ADMIN), "--to", "back", *arguments], code=PROGRAM, folder=machine,
+        environment={**os.environ, "BOT_TOKEN": api.bot().token, "TELEGRAM_API": api.url},
     )  # fmt: skip
-    said, _ = await asyncio.wait_for(process.communicate(), 60)
-    return process.returncode or 0, said.decode()
+    done = await child.ended(within=60)
+    return done.returncode, done.stdout + done.stderr
 
 
 @pytest.mark.usefixtures("ann")

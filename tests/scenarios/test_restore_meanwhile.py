@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import sqlite3
-import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +18,7 @@ from bot.services.restore_chat.confirmed import CONFIRMED
 from tests.world import faults
 from tests.world.clock import HeldClock, until
 from tests.world.databases import rows_in
+from tests.world.processes import started
 from tests.world.service import (
     RED,
     YES,
@@ -33,7 +33,7 @@ from tests.world.service import (
     town_in,
     writing,
 )
-from tests.world.shell import ROOT, Shell
+from tests.world.shell import Shell
 
 
 async def begun(town: Town, backup_id: int) -> None:
@@ -193,12 +193,8 @@ asyncio.run(main())
 
 
 async def killed(town: Town, backup_id: int, step: str, nth: int = 1, *, place: int = 0) -> None:
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _RESTORE, str(town.env), str(backup_id), step, str(nth), str(place), cwd=ROOT,
-        stderr=subprocess.PIPE,
-    )  # fmt: skip
-    _, said = await child.communicate()
-    assert child.returncode == -signal.SIGKILL, said.decode()
+    child = started([str(town.env), str(backup_id), step, str(nth), str(place)], code=_RESTORE)
+    assert (done := await child.ended()).returncode == -signal.SIGKILL, done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")

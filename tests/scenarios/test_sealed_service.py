@@ -28,8 +28,9 @@ from bot.texts import status as status_texts
 from bot.texts.recovery_sheet import as_page, as_text
 from tests.world.databases import make_database, noisy_database, rows_in, write_env
 from tests.world.phones import Person
+from tests.world.processes import ROOT
 from tests.world.recovery import changed
-from tests.world.shell import ROOT, NewMachine, ended
+from tests.world.shell import NewMachine, ended
 from tests.world.stand_in import StandIn
 from tests.world.stock_age import PASSPHRASE, identity_file, run_age, typed
 
@@ -221,7 +222,7 @@ async def test_sealed_volumes_that_are_forwarded_are_waited_for(
     for message in ann.messages:
         message.chat.pinned.clear()
     key = identity_file(tmp_path, SECRET)
-    process = await machine.start("--admin", "11", "--wait", "1", "--identity", str(key))
+    process = machine.start("--admin", "11", "--wait", "1", "--identity", str(key))
     await standin.polled(within=30)
     for number in (1, 0, 2):
         await ann.forward(messages[number])

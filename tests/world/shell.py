@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,9 +13,8 @@ from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.models import Trigger
 from tests.world.databases import write_env
+from tests.world.processes import Child, started
 from tests.world.stand_in import StandIn
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 class Shell:
@@ -27,18 +24,14 @@ class Shell:
         self.folder = folder
 
     def __call__(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-m", "bot", *arguments],
-            cwd=self.folder, env=self.environment | environment, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, encoding="utf-8", check=False, timeout=120,
-        )  # fmt: skip
+        done = started(arguments, folder=self.folder, environment=self.environment | environment).done()
         assert "Traceback" not in done.stderr
         return done
 
     @property
     def environment(self) -> dict[str, str]:
         given = {name: value for name, value in os.environ.items() if name not in ("BOT_TOKEN", "ADMIN_IDS")}
-        return {**given, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "300"}
+        return {**given, "COLUMNS": "300"}
 
     def said(self, *arguments: str, **environment: str) -> str:
         """What it prints of its success."""
@@ -76,33 +69,26 @@ class Done(NamedTuple):
     err: str
 
 
-async def begun(folder: Path, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
+def begun(folder: Path, *arguments: str, **environment: str) -> Child:
     """Start a command in a folder, with no more of this process's environment than Python needs."""
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "HOME") if name in os.environ}
-    usual = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "200"}
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-W", "error", "-m", "bot", *arguments), cwd=folder, env=kept | usual | environment,
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    return started(arguments, folder=folder, environment=kept | {"COLUMNS": "200"} | environment)
 
 
-async def ended(process: asyncio.subprocess.Process, api: StandIn, code: int = 0) -> Done:
+async def ended(process: Child, api: StandIn, code: int = 0) -> Done:
     """Wait for the end of a command, which has this exit code and must not tell the bot's token."""
-    out, err = await asyncio.wait_for(process.communicate(), 60)
-    assert api.bot().token.partition(":")[2].encode() not in out + err
-    assert b"Traceback" not in err
-    assert process.returncode == code, err.decode()
-    return Done(out.decode(), err.decode())
+    done = await process.ended(within=60)
+    assert api.bot().token.partition(":")[2] not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.returncode == code, done.stderr
+    return Done(done.stdout, done.stderr)
 
 
-async def serving(folder: Path, api: StandIn, *, out: int = asyncio.subprocess.DEVNULL) -> asyncio.subprocess.Process:
+async def serving(folder: Path, api: StandIn, *, cold: bool = False) -> Child:
     """Run the service as a process, and wait until it polls."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", "run", "--env-file", str(folder / ".env"),
-        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=out, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+    child = started(["run", "--env-file", str(folder / ".env")], folder=folder, environment=os.environ, cold=cold)
     await api.polled(within=30)
-    return process
+    return child
 
 
 @dataclass
@@ -113,12 +99,12 @@ class NewMachine:
     api: StandIn
 
     async def recover(self, *arguments: str, code: int = 0, **environment: str) -> Done:
-        return await ended(await self.start(*arguments, **environment), self.api, code)
+        return await ended(self.start(*arguments, **environment), self.api, code)
 
-    async def start(self, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
+    def start(self, *arguments: str, **environment: str) -> Child:
         self.folder.mkdir(exist_ok=True)
         known = {"BOT_TOKEN": self.api.bot().token, "TELEGRAM_API": self.api.url, "TIMEZONE": "UTC"}
-        return await begun(self.folder, "recover", *arguments, **known | environment)
+        return begun(self.folder, "recover", *arguments, **known | environment)
 
 
 PROGRAM = """

@@ -20,7 +20,7 @@ from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.snapshot import take_snapshot, take_snapshots
 from tests.world.bank import Writer
-from tests.world.shell import ROOT
+from tests.world.processes import ROOT
 
 Write = Callable[[Path], Writer]
 Holder = Callable[..., subprocess.Popen[str]]

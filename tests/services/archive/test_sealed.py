@@ -7,7 +7,6 @@ import hashlib
 import os
 import random
 import signal
-import subprocess
 import sys
 import threading
 import zipfile
@@ -29,6 +28,7 @@ from bot.services.sealing.age import Sealing, new_identity
 from bot.services.sealing.keys import BY_PASSPHRASE, Seal, fingerprint
 from tests.world.archives import archived
 from tests.world.databases import make_database, noisy_database, rows_in, write_env
+from tests.world.processes import started
 from tests.world.shell import PROGRAM
 from tests.world.stock_age import PASSPHRASE, identity_file, run_age, run_age_with_passphrase
 
@@ -216,10 +216,8 @@ async def test_killed_at_a_stage_nothing_unsealed_is_left(tmp_path: Path, stage:
     """After kill -9 there are sealed parts and private copies, which the next start sweeps; then it goes on."""
     sources = [make_database(tmp_path / f"{n}.db", 4000, wal=bool(n % 2), filler=500) for n in range(3)]
     env = write_env(tmp_path, sources, AGE_RECIPIENTS=PUBLIC)
-    child = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-c", PROGRAM, str(env), stage, str(nth)], check=False, capture_output=True
-    )
-    assert child.returncode == -signal.SIGKILL, child.stderr.decode()
+    child = started([str(env), stage, str(nth)], code=PROGRAM)
+    assert (done := await child.ended()).returncode == -signal.SIGKILL, done.stderr
     assert unsealed_archives(tmp_path) == []
     work = tmp_path / "backups" / ".work"
     assert all(path.stat().st_mode & 0o077 == 0 for path in work.iterdir())
