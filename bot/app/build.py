@@ -53,6 +53,7 @@ from bot.services.manager import Courier, Manager
 from bot.services.messages.maintenance import ChatMaintenance
 from bot.services.messages.preferences import Preferences
 from bot.services.messages.timers import Timers
+from bot.services.people.people import People, PeopleChange
 from bot.services.recovery.document import kept_settings
 from bot.services.recovery.pin import PinKeeper
 from bot.services.restore.context import RestoreContext
@@ -79,6 +80,8 @@ class Events:
     alarm_nudge: Signal[[]] = field(default_factory=Signal)
     choice_changed: Signal[[]] = field(default_factory=Signal)
     """An admin chose what comes into their chat."""
+    people_changed: Signal[[PeopleChange]] = field(default_factory=Signal)
+    """An admin, or a chat that receives backups, was added or removed."""
     delivered_later: Signal[[Delivery]] = field(default_factory=Signal)
     """The ledger has tried again what was owed."""
     server_time: Signal[[datetime, datetime]] = field(default_factory=Signal)
@@ -177,19 +180,18 @@ def _build(  # noqa: PLR0915 - one list of parts
 ) -> tuple[Courier, RestoreAnnouncer, LocalFilesCheck]:
     """Build every part from those below it. Without `polling`, nobody polls in this process."""
     texts = NoticeTexts(timezone=settings.timezone)
-    everybody = (*settings.recipients, *(Recipient(chat_id=admin) for admin in settings.admin_ids))
-    readers = notice_recipients(settings)
+    people = People(settings, catalogue, changed=events.people_changed)
     find_all = partial(discover, settings, catalogue)
     telegram = Telegram.over(bot, settings) if bot is not None else Telegram.absent()
 
     # --- what people chose, and what is wrong ---
     preferences = Preferences(
-        settings, catalogue, store_folder=store.folder, changed=events.choice_changed, clock=clock
+        settings, catalogue, people, store_folder=store.folder, changed=events.choice_changed, clock=clock
     )
     alarms = Alarms(
         catalogue, shrink_percent=settings.shrink_alarm, nudge=events.alarm_nudge, forgets=bot is not None, clock=clock
     )
-    timers = Timers(catalogue, telegram.chats, everybody, clock=clock)
+    timers = Timers(catalogue, telegram.chats, people, clock=clock)
 
     # --- deliveries ---
     async def caption(backup: Backup, volume: Volume, recipient: Recipient) -> str:
@@ -197,8 +199,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         return caption_of(backup, volume, settings.timezone, followed, server=settings.server_name)
 
     delivery = DeliverySettings(
-        recipients=settings.recipients,
-        notice_recipients=readers,
+        people=people,
         store_folder=store.folder,
         volume_bytes=settings.volume_size_mb * 1024 * 1024,
         attempts=max(settings.retry_attempts, 1),
@@ -217,7 +218,7 @@ def _build(  # noqa: PLR0915 - one list of parts
 
     # --- runs ---
     under_way = RunsUnderWay(RunLock(store.folder, clock=clock), ended=events.happened)
-    announcer = RestoreAnnouncer(settings, catalogue, notifier, under_way=under_way, news=events.news)
+    announcer = RestoreAnnouncer(settings, people, catalogue, notifier, under_way=under_way, news=events.news)
     restoring = RestoreContext.of(settings, store, catalogue, clock=clock)
     restores = RestoreSessions(
         restoring,
@@ -261,13 +262,13 @@ def _build(  # noqa: PLR0915 - one list of parts
         timetable,
         running=lambda: runs.running,
         stale_after=settings.stale_after,
-        audience=dict.fromkeys((*readers, *settings.recipients)),
+        people=people,
         clock=clock,
     )
     local_files = LocalFilesCheck(
         alarms, catalogue, telegram.require_readable if settings.telegram_local else None, clock=clock
     )
-    alarm_checks = [*checks.all, NewBotCheck(alarms, catalogue, settings.admin_ids).check, timers.look]
+    alarm_checks = [*checks.all, NewBotCheck(alarms, catalogue, people).check, timers.look]
     if polling is not None:
         clock_check, conflicts = ClockCheck(alarms), ConflictCheck(alarms, clock=clock)
         events.server_time.connect(clock_check.note)
@@ -282,7 +283,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         from bot.handlers.alarms import alarm_buttons  # noqa: PLC0415 - it imports aiogram
 
         parked = await catalogue.recipients.parked()
-        current = await catalogue.recipients.all_current(readers)
+        current = await catalogue.recipients.all_current(people.readers)
         chats = (
             ChatAlarms(
                 notifier,
@@ -309,6 +310,7 @@ def _build(  # noqa: PLR0915 - one list of parts
     # --- what is asked of several, and what stands in the chats ---
     manager = Manager(
         settings=settings,
+        people=people,
         catalogue=catalogue,
         store=store,
         ledger=ledger,
@@ -335,7 +337,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         return settings_to_keep(settings) | ({"SCHEDULE": plan.expression} if plan.override is not None else {})
 
     pins = PinKeeper(
-        catalogue, telegram.chats, admins=settings.admin_ids, caption=pinned_caption, settings=settings_now, clock=clock
+        catalogue, telegram.chats, people=people, caption=pinned_caption, settings=settings_now, clock=clock
     )
     maintenance = ChatMaintenance(
         settings, catalogue, telegram.messages, preferences, texts, tidied=pins.nudge, clock=clock, sleep=sleep
@@ -349,6 +351,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         events.news.connect(follows)
     courier = Courier(
         settings=settings,
+        people=people,
         catalogue=catalogue,
         store=store,
         ledger=ledger,
@@ -375,13 +378,6 @@ def _build(  # noqa: PLR0915 - one list of parts
 async def nobody() -> tuple[Listener, ...]:
     """The audience of alarms in a process that tells nobody."""
     return ()
-
-
-def notice_recipients(settings: Settings) -> tuple[Recipient, ...]:
-    """Return the admins, and whoever else receives backups and can read."""
-    admins = (Recipient(chat_id=admin) for admin in settings.admin_ids)
-    readers = (recipient for recipient in settings.recipients if recipient.reads_notices)
-    return tuple(dict.fromkeys((*admins, *readers)))
 
 
 def settings_to_keep(settings: Settings) -> dict[str, str]:

@@ -16,6 +16,7 @@ from bot.services.concurrency.nursery import settled
 from bot.services.contracts.destination import Notice, NoticeButton, Outcome
 from bot.services.delivery.notices import NoticeSender
 from bot.services.files.under_way import RunsUnderWay
+from bot.services.people.people import People
 from bot.services.restore.untold import BY_HAND, CUT_OFF, forget_by_hand
 from bot.services.restore_chat.confirmed import CONFIRMED
 from bot.services.restore_chat.pending_plans import Requester
@@ -31,6 +32,7 @@ class RestoreAnnouncer:
     def __init__(
         self,
         settings: Settings,
+        people: People,
         catalogue: Catalogue,
         notifier: NoticeSender,
         *,
@@ -40,7 +42,7 @@ class RestoreAnnouncer:
         """`news` is called when something changed that the pinned messages tell."""
         self._catalogue, self._notifier = catalogue, notifier
         self._under_way, self._news = under_way, news
-        self._admins = tuple(sorted(set(settings.admin_ids)))
+        self._people = people
         self._timezone = settings.timezone
         self._telling = asyncio.Lock()
 
@@ -111,5 +113,5 @@ class RestoreAnnouncer:
     ) -> bool:
         """Tell the admins themselves, also those whose backups go to a group."""
         known = besides.admin_id if besides is not None else None
-        admins = [Recipient(chat_id=admin) for admin in self._admins if admin != known]
+        admins = [admin for admin in self._people.admins if admin.chat_id != known]
         return bool(await self._notifier.notify(html, loud=True, to=admins, buttons=buttons))

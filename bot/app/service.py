@@ -47,6 +47,7 @@ async def open_courier(
             stack.push_async_callback(bot.session.close)
             changed = await recognise_bot(bot, catalogue)
         courier = build_courier(settings, catalogue, store, bot, clock=clock, sleep=sleep)
+        await courier.people.load()
         if changed is not None:
             await tell_of_new_bot(courier.alarms, *changed)
         yield courier
@@ -98,6 +99,7 @@ class Service:
 
     async def _start(self) -> None:
         parts, courier = self.parts, self.courier
+        await courier.people.load()
         await courier.restores.settle()
         await courier.restores.settle_confirmed()
         await parts.heartbeat.beat()
@@ -155,6 +157,8 @@ class Service:
         seen = await self.courier.catalogue.data_version()
         if seen != self._seen_version:
             self._seen_version = seen
+            if await self.courier.people.load():
+                self.courier.news()
             self.courier.ledger.nudge()
             if await BY_HAND.get(self.courier.catalogue):
                 self._begin("restores elsewhere", self.parts.announcer.tell_of_others())
@@ -167,7 +171,7 @@ class Service:
         if not self.courier.settings.receive:
             return  # they are those of the service that receives
         with suppress(Exception):  # a menu of commands is a comfort; it logs its own troubles
-            await register_commands(self.parts.bot, self.courier.settings.admin_ids)
+            await register_commands(self.parts.bot, self.courier.people.admin_ids)
 
     # --- the end -----------------------------------------------------------------------------------------------
 

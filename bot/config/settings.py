@@ -195,8 +195,13 @@ class Settings(BaseSettings):
     @property
     def recipients(self) -> tuple[Recipient, ...]:
         """Everybody and everything that receives: the chats, then the object stores, then the mailboxes."""
+        return (*self.deliver_to, *self.places)
+
+    @property
+    def places(self) -> tuple[Recipient, ...]:
+        """What receives besides chats."""
         places = (*self.object_stores, *(f"mail:{address}" for address in self.email_to))
-        return (*self.deliver_to, *(Recipient(place=place) for place in places))
+        return tuple(Recipient(place=place) for place in places)
 
     @property
     def warnings(self) -> tuple[str, ...]:

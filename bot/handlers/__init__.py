@@ -58,7 +58,7 @@ def build_dispatcher(
     proposals = Tickets[str](clock, most=100, valid=PROPOSAL_VALID_FOR)
     dispatcher = Dispatcher(
         disable_fsm=True,
-        admins=frozenset(courier.settings.admin_ids),
+        people=courier.people,
         manager=courier.manager,
         runs=courier.runs,
         restores=courier.restores,

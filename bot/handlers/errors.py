@@ -12,6 +12,7 @@ from loguru import logger
 from bot.errors import CourierError
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.screen import MessageOwners, Screen
+from bot.services.people.people import People
 from bot.texts import answers
 
 
@@ -20,10 +21,10 @@ def build_error_router() -> Router:
     router = Router(name="failures")
 
     @router.errors()
-    async def report_failure(event: ErrorEvent, bot: Bot, owners: MessageOwners, admins: frozenset[int]) -> None:
+    async def report_failure(event: ErrorEvent, bot: Bot, owners: MessageOwners, people: People) -> None:
         screen = explain(event.exception)
         person = _person(event.update)
-        if person is None or person.id not in admins:
+        if person is None or person.id not in people.admin_ids:
             return
         try:
             await _answer(event, screen, bot, owners)

@@ -10,12 +10,14 @@ from aiogram.filters import Filter
 from aiogram.types import CallbackQuery, InaccessibleMessage, Message
 from loguru import logger
 
+from bot.services.people.people import People
+
 
 class IsAdmin(Filter):
     """Lets through what one of the admins did, and nothing else."""
 
-    async def __call__(self, event: Message | CallbackQuery, admins: frozenset[int]) -> bool:
-        return event.from_user is not None and event.from_user.id in admins
+    async def __call__(self, event: Message | CallbackQuery, people: People) -> bool:
+        return event.from_user is not None and event.from_user.id in people.admin_ids
 
 
 class InPrivate(Filter):

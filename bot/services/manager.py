@@ -23,6 +23,7 @@ from bot.services.inbox import Inbox
 from bot.services.messages.maintenance import ChatMaintenance
 from bot.services.messages.preferences import Preferences
 from bot.services.messages.timers import Timers, timer_warnings
+from bot.services.people.people import People
 from bot.services.recovery.pin import PinKeeper
 from bot.services.restore.pending import cut_off_restores
 from bot.services.restore_chat.session import RestoreSessions
@@ -42,6 +43,7 @@ class Manager:
     """Answers what is asked of several parts together, and does what concerns several of them."""
 
     settings: Settings
+    people: People
     catalogue: Catalogue
     store: Store
     ledger: Ledger
@@ -62,10 +64,10 @@ class Manager:
     async def status(self) -> Status:
         """Everything `Backup Status` shows."""
         settings, plan = self.settings, await self.timetable.plan()
-        chats = (*settings.recipients, *(Recipient(chat_id=admin) for admin in settings.admin_ids))
         status = await read_status(
             self.catalogue,
             settings,
+            self.people,
             plan,
             discovery=await self.discover(),
             now=self.clock(),
@@ -74,7 +76,7 @@ class Manager:
                 *settings.warnings,
                 *filter(None, [plan.fault, self.polling.trouble]),
                 *await archive_warnings(self.catalogue),
-                *await timer_warnings(self.catalogue, chats),
+                *await timer_warnings(self.catalogue, self.people.everybody),
             ),
         )
         alarms = await self.alarms.open_alarms()  # also those that a full disk can't take
@@ -151,6 +153,7 @@ class Courier:
     """
 
     settings: Settings
+    people: People
     catalogue: Catalogue
     store: Store
     ledger: Ledger

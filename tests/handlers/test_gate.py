@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
 import pytest
-from aiogram.types import TelegramObject
 
 from bot.handlers.gate import StrangerLog
 from tests.world.office import Office
-
-Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[object]]
 
 
 @pytest.mark.parametrize("text", ["/start", "/admin", "/backup", "hello", "/nonsense"])
@@ -37,11 +31,7 @@ async def test_a_forged_press_of_a_stranger_does_nothing(office: Office, log_lin
 async def test_a_demoted_admins_old_buttons_are_dead_at_once(office: Office) -> None:
     """Rights are asked at each press: an open menu is worth nothing after the demotion."""
     await office.open_menu()
-
-    async def demote(handler: Handler, event: TelegramObject, data: dict[str, Any]) -> object:
-        return await handler(event, data | {"admins": frozenset({22})})
-
-    office.dispatcher.update.outer_middleware(demote)
+    office.manager.admin_ids = (22,)
     press = await office.ann.press("💾 Manual Backup")
     await office.heard_everything()
     assert press.answer is None

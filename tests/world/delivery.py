@@ -33,6 +33,14 @@ from tests.world.telegram import LoopbackSession
 from tests.world.values import backed_up
 
 
+@dataclass(frozen=True)
+class Everybody:
+    """Who receives, and who of them reads."""
+
+    recipients: tuple[Recipient, ...]
+    readers: tuple[Recipient, ...]
+
+
 @dataclass
 class House:
     """Everything a delivery needs. `open` and `close` are the start and the end of a process."""
@@ -61,8 +69,7 @@ class House:
         """A ledger with these settings, and who sends notices beside it; Telegram alone where nothing is given."""
         recipients = tuple(changed.get("recipients", self.recipients))
         usual: dict[str, Any] = {
-            "recipients": recipients,
-            "notice_recipients": tuple(one for one in recipients if one.reads_notices),
+            "people": Everybody(recipients, tuple(one for one in recipients if one.reads_notices)),
             "store_folder": self.folder,
             "volume_bytes": 1_000_000,
             "attempts": 3,
@@ -71,6 +78,7 @@ class House:
         }
         chosen = usual | self.settings | changed
         words = chosen.pop("caption", caption)
+        chosen.pop("recipients", None)
         settings, nursery = DeliverySettings(**chosen), Nursery(self.time.sleep)
         destinations = destinations or Router(TelegramDestination(self.bot))
         channels = channels or Router(TelegramNotices(self.bot))

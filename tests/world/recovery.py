@@ -14,9 +14,11 @@ from typing import Any
 from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
 
+from bot.config.settings import Settings
 from bot.demo.stand_in.state import Message, StoredFile
 from bot.models import Backup, BackupState, RestorePoint
 from bot.services.catalogue import Catalogue
+from bot.services.people.people import People
 from bot.services.recovery.document import DOCUMENT_NAME, Document, read_document
 from bot.services.recovery.pin import PinKeeper
 from bot.services.telegram.chat import TelegramChat
@@ -68,7 +70,13 @@ class Scene:
             return self.settings
 
         self.keeper = PinKeeper(
-            self.catalogue, self.chats, admins=admins, caption=caption, settings=settings, clock=self.clock, sleep=sleep
+            self.catalogue,
+            self.chats,
+            people=People(Settings(admin_ids=admins), self.catalogue),
+            caption=caption,
+            settings=settings,
+            clock=self.clock,
+            sleep=sleep,
         )
         return self.keeper
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
 from bot.clock import Clock
 from bot.errors import NothingToBackUpError
-from bot.models import Alarm, Backup, BackupState, Recipient, RunInProgress, SkippedRecord, SkipReason, Trigger
+from bot.models import Alarm, Backup, BackupState, RunInProgress, SkippedRecord, SkipReason, Trigger
 from bot.services.alarms.alarms import GONE, MANY, SHRUNKEN, SKIPPED, Alarms
 from bot.services.alarms.lifecycle import AlarmCheck
 from bot.services.alarms.shrinking import keep_baseline
@@ -18,6 +18,7 @@ from bot.services.catalogue import Catalogue
 from bot.services.catalogue.newest import is_ahead
 from bot.services.files.space import SPARE_BYTES
 from bot.services.files.store import Store
+from bot.services.people.people import People
 from bot.services.schedule.staleness import too_old_at
 from bot.services.schedule.timetable import Timetable
 
@@ -67,12 +68,12 @@ class AlarmChecks:
         *,
         running: Callable[[], RunInProgress | None],
         stale_after: timedelta | None,
-        audience: Iterable[Recipient],
+        people: People,
         clock: Clock,
     ) -> None:
         self._alarms, self._catalogue, self._store, self._timetable = alarms, catalogue, store, timetable
         self._running, self._stale_after = running, stale_after
-        self._audience, self._clock = tuple(audience), clock
+        self._people, self._clock = people, clock
         self._started_at = clock()
         self._mark: object = None
         self._latest: Backup | None = None
@@ -202,9 +203,12 @@ class AlarmChecks:
 
     async def recipients(self) -> None:
         """Who can't be reached, and has to do something about it."""
-        current = await self._catalogue.recipients.all_current(self._audience)
+        current = await self._catalogue.recipients.all_current(self._people.everybody)
         parked = {r: reason for r, reason in (await self._catalogue.recipients.parked()).items() if r in current}
+        invited = self._people.invited
         for status in await self._catalogue.recipients.statuses(parked):
+            if status.recipient in invited and status.last_sent_at is None:
+                continue  # they were added in the chat, and have yet to press Start for the first time
             who = f"{status.name} ({status.recipient.address})" if status.name else status.recipient.address
             reason = status.parked_reason
             sentence = f"{who}{' ' if reason.startswith(('must ', 'has ', 'is ')) else ': '}{reason}."

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from bot.clock import Clock
-from bot.models import Recipient, StoredVolume
+from bot.models import StoredVolume
 from bot.services.alarms.alarms import Alarms
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Nursery
 from bot.services.contracts.destination import ArchiveGone
 from bot.services.contracts.polling import PollingState
+from bot.services.people.people import People
 
 TOLERANCE = timedelta(minutes=2)
 """Telegram's Date header is of a second's precision, and a slow answer may be some seconds old."""
@@ -130,14 +131,14 @@ async def tell_of_new_bot(alarms: Alarms, old: int, new: int) -> None:
 class NewBotCheck:
     """Ends that alarm when every admin has heard of it from the new bot, which no chat without a Start can."""
 
-    def __init__(self, alarms: Alarms, catalogue: Catalogue, admins: Iterable[int]) -> None:
-        self._alarms, self._catalogue = alarms, catalogue
-        self._admins = {Recipient(chat_id=admin).address for admin in admins}
+    def __init__(self, alarms: Alarms, catalogue: Catalogue, people: People) -> None:
+        self._alarms, self._catalogue, self._people = alarms, catalogue, people
 
     async def check(self) -> None:
         """End the alarm, if it is time."""
         opened = [alarm for alarm in await self._alarms.open_alarms() if alarm.key == NEW_BOT]
-        if opened and self._admins <= await self._catalogue.alarms.told(opened[0].id):
+        admins = {admin.address for admin in self._people.admins}
+        if opened and admins <= await self._catalogue.alarms.told(opened[0].id):
             await self._alarms.clear(NEW_BOT, "Every admin has pressed Start.")
 
 

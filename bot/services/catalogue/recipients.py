@@ -67,6 +67,26 @@ class RecipientTable(CatalogueTable):
             recipient,
         )
 
+    async def let_go(self, recipients: Iterable[Recipient], reason: str, *, keep: Iterable[Recipient] = ()) -> None:
+        """Owe nothing more to those who receive backups no longer, for this reason; nobody else's trouble is forgotten.
+
+        Whoever is not among `keep` is no longer parked either: nothing is sent to them.
+        """
+        gone, kept = await self.all_current(recipients), await self.all_current(keep)
+        await self._let_go([one for one in gone if one.is_chat], reason, kept)
+
+    @writing
+    async def _let_go(self, gone: Iterable[Recipient], reason: str, kept: Iterable[Recipient]) -> None:
+        for recipient in gone:
+            await self._db.execute(
+                "UPDATE deliveries SET state = 'superseded', next_try_at = NULL, reason = ?"
+                f" WHERE address = ? AND {OWED}",
+                reason,
+                recipient,
+            )
+            if recipient not in kept:
+                await self._db.execute("UPDATE recipients SET parked_reason = '' WHERE address = ?", recipient)
+
     @reading
     async def parked(self) -> dict[Recipient, str]:
         """Return who can't be reached, and why."""

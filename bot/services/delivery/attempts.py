@@ -59,7 +59,7 @@ class Attempts:
 
     async def acquainted(self) -> tuple[Recipient, ...]:
         """Recipients, and those who only get notices: all who can be parked and have to be found again."""
-        both = (*self.settings.recipients, *self.settings.notice_recipients)
+        both = (*self.settings.people.recipients, *self.settings.people.readers)
         return await self.catalogue.recipients.all_current(both)
 
     async def attempt(self, row: Delivery, outgoing: OutgoingBackup, request: SendRequest) -> Delivery:

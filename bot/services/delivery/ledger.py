@@ -74,7 +74,8 @@ class Ledger:
             abort=abort or Abort(),
             report=outgoing.count_bytes(progress),
         )
-        recipients = await self._catalogue.recipients.all_current(self._settings.recipients if to is None else to)
+        everybody = self._settings.people.recipients if to is None else to
+        recipients = await self._catalogue.recipients.all_current(everybody)
         try:
             if force:
                 self._attempts.outgoing.ask_anew(backup)

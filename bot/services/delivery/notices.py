@@ -49,7 +49,7 @@ class NoticeSender:
         One's trouble is nobody else's. `to` names others than those who hear of everything.
         """
         parked = await self._catalogue.recipients.parked()
-        asked = self._settings.notice_recipients if to is None else to
+        asked = self._settings.people.readers if to is None else to
         current = await self._catalogue.recipients.all_current(asked)
         readers = [reader for reader in current if reader not in parked and reader != but]
         notice = Notice(html=html, silent=not loud, buttons=buttons)

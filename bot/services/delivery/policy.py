@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from bot.models import Backup, Delivery, DeliveryState, Recipient, RecipientStatus
 
@@ -25,18 +25,27 @@ ARCHIVE_PRUNED = "archive pruned"
 ARRIVES_AGAIN = "✅ Messages of the backup bot arrive here again."
 
 
+class Recipients(Protocol):
+    """Who receives backups, and who hears of everything that is told; it can change at any time."""
+
+    @property
+    def recipients(self) -> tuple[Recipient, ...]: ...
+
+    @property
+    def readers(self) -> tuple[Recipient, ...]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverySettings:
     """Who receives what, and how it is tried.
 
-    `recipients` receive the archives of `store_folder`, in volumes of `volume_bytes` where a chat shares them;
-    `notice_recipients` hear of everything that is told. A first pass makes `attempts` tries, at least one, `delay`
+    The `people` receive the archives of `store_folder`, in volumes of `volume_bytes` where a chat shares them. A first
+    pass makes `attempts` tries, at least one, `delay`
     seconds and more apart. `owed` says whether only the newest backup is owed to a recipient, or all. Where it does
     not `hear`, nobody can tell this process that they have pressed Start, or added the bot.
     """
 
-    recipients: tuple[Recipient, ...]
-    notice_recipients: tuple[Recipient, ...]
+    people: Recipients
     store_folder: Path
     volume_bytes: int
     attempts: int

@@ -46,7 +46,7 @@ class RetryLoop:
         A refused token is not that: chats wait while it lasts, and other places are served.
         """
         current = self._attempts.catalogue.recipients.all_current
-        await self._attempts.rows.recover(self._claims, await current(self._attempts.settings.recipients))
+        await self._attempts.rows.recover(self._claims, await current(self._attempts.settings.people.recipients))
         while not self._attempts.nursery.closing.is_set():
             self._nudged.clear()
             wake_at = await self._start_what_is_due()

@@ -13,6 +13,7 @@ from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import settled
 from bot.services.contracts.destination import Migrated, Outcome, Parked, TooLarge, Transient, Unanswered, Wait
 from bot.services.delivery.policy import LEASE, all_sent, covers, retry_seconds
+from bot.services.people.people import NO_RECIPIENT
 
 Claim = tuple[int, Recipient]
 
@@ -137,7 +138,7 @@ class DeliveryRecords:
             if (row.backup_id, row.recipient) in claims:
                 continue
             if row.recipient not in recipients:
-                await self.supersede(row, "not a recipient any more")
+                await self.supersede(row, NO_RECIPIENT)
             elif stuck or unparked:
                 await self.release(row)
 

@@ -80,7 +80,7 @@ class ChatMaintenance:
     ) -> None:
         """`tidied` is told when restore points have left a chat."""
         self._catalogue, self._notes, self._preferences, self._texts = catalogue, notes, preferences, sentences
-        self._admins, self._recipients = tuple(sorted(settings.admin_ids)), settings.deliver_to
+        self._people = preferences.people
         self._timezone, self._when_unchanged = settings.timezone, settings.when_unchanged
         self._keep = timedelta(hours=settings.chat_keep_hours) or None
         self._tidied, self._clock, self._sleep = tidied, clock, sleep
@@ -121,7 +121,7 @@ class ChatMaintenance:
 
     async def _chats(self) -> list[Recipient]:
         """Everybody who may have a message to be kept in order, and can be reached."""
-        wanted = [*(Recipient(chat_id=admin) for admin in self._admins), *self._recipients]
+        wanted = [*self._people.admins, *self._people.chats]
         parked = await self._catalogue.recipients.parked()
         current = await self._catalogue.recipients.all_current(wanted)
         return [recipient for recipient in current if recipient not in parked]
@@ -234,7 +234,7 @@ class ChatMaintenance:
 
     async def _put_off(self, recipient: Recipient, outcome: Outcome) -> float:
         """Remember what stands in the way; return the seconds after which to try again."""
-        if isinstance(outcome, Parked) and recipient in self._recipients:
+        if isinstance(outcome, Parked) and recipient in self._people.chats:
             await self._catalogue.recipients.park(recipient, outcome.sentence)  # the ledger finds them again
             return 0.0
         logger.warning("chat {}: {}", recipient.address, outcome.sentence)

@@ -25,17 +25,25 @@ from bot.services.messages.assignment import (
 )
 from bot.services.messages.digest import MyMessages
 from bot.services.messages.tidying import ROUTINE
+from bot.services.people.people import People
 
 
 class Preferences:
     """The choices of the admins. Everybody and everything else (groups, object stores, …) gets every backup."""
 
     def __init__(
-        self, settings: Settings, catalogue: Catalogue, *, store_folder: Path, changed: Callable[[], None], clock: Clock
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        people: People,
+        *,
+        store_folder: Path,
+        changed: Callable[[], None],
+        clock: Clock,
     ) -> None:
         """`changed` hears of every change of a choice."""
         self._catalogue, self._folder, self._clock = catalogue, store_folder, clock
-        self._admins, self._recipients = frozenset(settings.admin_ids), settings.recipients
+        self.people = people
         self._timezone, self._unchanged = settings.timezone, settings.when_unchanged
         self._chat_keep_hours = settings.chat_keep_hours
         self._changed = changed
@@ -44,7 +52,9 @@ class Preferences:
 
     async def of(self, admin_id: int) -> MessageChoice:
         """Return what an admin chose; the default for everybody else."""
-        return await self._catalogue.preferences.choice(admin_id) if admin_id in self._admins else MessageChoice()
+        return (
+            await self._catalogue.preferences.choice(admin_id) if admin_id in self.people.admin_ids else MessageChoice()
+        )
 
     async def of_chat(self, recipient: Recipient) -> MessageChoice:
         """Return what was chosen for a chat; the default for a topic and for what is no admin's chat."""
@@ -139,7 +149,7 @@ class Preferences:
 
         Those they chose, and those that nobody chose: trouble is never shown to nobody.
         """
-        recipients = await self._catalogue.recipients.all_current(self._recipients)
+        recipients = await self._catalogue.recipients.all_current(self.people.recipients)
         choices = [await self.of_chat(one) for one in recipients if one.is_chat or one.is_mailbox]
         mine = await self.of_chat(recipient)
         return frozenset(
@@ -202,7 +212,7 @@ class Preferences:
         choice = replace(before, **changes)
         if choice == before:
             return
-        if admin_id not in self._admins:
+        if admin_id not in self.people.admin_ids:
             raise NotFoundError(f"{admin_id} is no admin.")
         await self._catalogue.preferences.set_choice(admin_id, choice)
         await self._catalogue.service.audit(actor, "chose messages", told)
@@ -210,7 +220,7 @@ class Preferences:
         self._changed()
 
     async def _contexts(self, asked_in: int | None) -> Sequence[DeliveryContext]:
-        recipients = await self._catalogue.recipients.all_current(self._recipients)
+        recipients = await self._catalogue.recipients.all_current(self.people.recipients)
         last = await self._catalogue.deliveries.last_delivered(recipients)
         parked = await self._catalogue.recipients.parked()
         contexts = []

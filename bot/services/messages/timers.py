@@ -13,6 +13,7 @@ from bot.models import Recipient
 from bot.services.catalogue import Catalogue, stored_auto_deleting
 from bot.services.contracts.chats import Chats
 from bot.services.contracts.destination import Outcome
+from bot.services.people.people import People
 
 LOOK_EVERY = timedelta(hours=6)
 """Between two looks at every chat; a timer that is set while the bot listens is heard of at once."""
@@ -21,10 +22,15 @@ LOOK_EVERY = timedelta(hours=6)
 class Timers:
     """Knows which of our chats have a timer (https://core.telegram.org/bots/api#chatfullinfo)."""
 
-    def __init__(self, catalogue: Catalogue, chats: Chats, recipients: Iterable[Recipient], *, clock: Clock) -> None:
+    def __init__(self, catalogue: Catalogue, chats: Chats, people: People, *, clock: Clock) -> None:
         self._catalogue, self._chats, self._clock = catalogue, chats, clock
-        self._recipients = tuple(dict.fromkeys(Recipient(chat_id=one.chat_id) for one in recipients if one.is_chat))
+        self._people = people
         self._looked_at: datetime | None = None
+
+    @property
+    def _recipients(self) -> tuple[Recipient, ...]:
+        everybody = self._people.everybody
+        return tuple(dict.fromkeys(Recipient(chat_id=one.chat_id) for one in everybody if one.is_chat))
 
     async def look(self) -> None:
         """Ask for every chat, if that is due. Raises `CatalogueError` only."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from bot.models import RECENT, Recipient, RestorePoint
 from bot.services.catalogue import Catalogue, PinnedMessage
 from bot.services.contracts.chats import Chats, Pinned, PostedDocument
 from bot.services.contracts.destination import MessageGone, NotModified, Outcome, Parked, Refused, StaleFile, Wait
+from bot.services.people.people import People
 from bot.services.recovery.document import DOCUMENT_NAME, Document, DocumentError, merge, read_posted, write_document
 
 Caption = Callable[[tuple[RestorePoint, ...]], Awaitable[str]]
@@ -60,7 +61,7 @@ class PinKeeper:
         catalogue: Catalogue,
         chats: Chats,
         *,
-        admins: Iterable[int],
+        people: People,
         caption: Caption,
         settings: KeptSettings,
         clock: Clock,
@@ -68,7 +69,7 @@ class PinKeeper:
     ) -> None:
         """`caption` gives HTML for the points that are listed, `settings` those of `kept_settings` as they are now."""
         self._catalogue, self._chats = catalogue, chats
-        self._admins = tuple(admin for admin in admins if admin > 0)
+        self._people = people
         self._caption, self._settings = caption, settings
         self._clock, self._sleep = clock, sleep
         self._nudged = asyncio.Event()
@@ -117,7 +118,7 @@ class PinKeeper:
             recipient.chat_id for recipient in await self._catalogue.recipients.parked() if recipient.thread_id is None
         }
         looks = []
-        for chat_id in self._admins:
+        for chat_id in self._people.admin_ids:
             if chat_id in parked:
                 continue
             try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from bot.config.settings import Settings
 from bot.models import Backup, DatabaseStatus, Heartbeat, Override, RunInProgress, ServiceState, Status, SuccessRate
 from bot.services.catalogue import Catalogue
+from bot.services.people.people import People
 from bot.services.schedule.staleness import too_old_at
 from bot.services.schedule.timetable import SchedulePlan
 from bot.services.snapshot.databases import Discovery
@@ -49,6 +50,7 @@ def service_state(
 async def read_status(
     catalogue: Catalogue,
     settings: Settings,
+    people: People,
     plan: SchedulePlan,
     *,
     discovery: Discovery,
@@ -79,7 +81,7 @@ async def read_status(
         and now > too_old_at(proven.started_at, plan.expression, settings.timezone, settings.stale_after),
         latest_deliveries=await catalogue.deliveries.of(proven.id) if proven else (),
         databases=await _databases(catalogue, discovery, latest),
-        recipients=await catalogue.recipients.statuses(settings.recipients),
+        recipients=await catalogue.recipients.statuses(people.recipients),
         day=SuccessRate(ok=ok_day, total=day),
         week=SuccessRate(ok=ok_week, total=week),
         warnings=tuple(warnings),

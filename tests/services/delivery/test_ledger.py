@@ -9,7 +9,7 @@ from bot.errors import AbortedError
 from bot.models import Backup, DeliveryState, Recipient, Volume
 from bot.services.concurrency.abort import Abort
 from tests.world import faults
-from tests.world.delivery import House, caption, documents, joined
+from tests.world.delivery import Everybody, House, caption, documents, joined
 from tests.world.faults import CutError, Fault, Gate
 
 PARKED, PENDING, SENT = DeliveryState.PARKED, DeliveryState.PENDING, DeliveryState.SENT
@@ -317,7 +317,7 @@ async def test_an_admin_without_deliveries_is_found_again_too(house: House) -> N
     """Who only gets notices and blocked the bot gets them again after Start."""
     await house.people(1)
     cid = house.standin.add_user(77, "Cid", started=False)
-    house.choose(notice_recipients=(Recipient(chat_id=77),))
+    house.choose(people=Everybody(house.recipients, (Recipient(chat_id=77),)))
     assert await house.notices.notify("one", loud=False) == ()
     await cid.start()
     await house.ledger.recipient_started(77)

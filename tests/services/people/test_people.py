@@ -1,0 +1,102 @@
+"""Who is an admin and which chats receive: the settings, and what was chosen in the chat over them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.config.settings import Settings
+from bot.errors import CourierError
+from bot.models import DeliveryState, Recipient
+from bot.services.catalogue import Catalogue
+from bot.services.people.choices import ADMINS, PLACES, ListChoice
+from bot.services.people.people import People, PeopleChange
+from tests.world.catalogue import stored
+
+ANN, BEN, CID = (Recipient(chat_id=number) for number in (11, 12, 13))
+GROUP = Recipient(chat_id=-100500, thread_id=7)
+
+
+@pytest.fixture
+async def catalogue(tmp_path: Path) -> AsyncIterator[Catalogue]:
+    async with await Catalogue.open(tmp_path / "catalogue.db") as catalogue:
+        yield catalogue
+
+
+def by(number: int) -> dict[str, object]:
+    return {"actor": f"Somebody ({number})", "admin_id": number}
+
+
+async def test_without_deliver_to_the_admins_receive_whoever_they_are(catalogue: Catalogue) -> None:
+    """Added and removed in the chat, they are so at once, over a restart too, and the settings can hold again."""
+    heard: list[PeopleChange] = []
+    settings = Settings(admin_ids=(11, 12), email_to=("ops@example.org",), email_from="a@example.org")
+    people = People(settings, catalogue, changed=heard.append)
+    assert people.readers == (ANN, BEN, Recipient(place="mail:ops@example.org"))
+    assert await people.add_admin(13, "Cid", **by(11))
+    assert not await people.add_admin(13, "Cid", **by(11))
+    await people.remove_admin(12, **by(11))
+    assert await people.add_chat(GROUP, "Ops", **by(11))
+    assert (people.admin_ids, people.chats, people.invited) == ((11, 13), (ANN, CID, GROUP), {CID})
+    assert [(change.setting, change.name, change.added) for change in heard] == [
+        (ADMINS, "Cid", True),
+        (ADMINS, "", False),
+        (PLACES, "Ops", True),
+    ]
+
+    restarted = People(settings, catalogue)
+    assert await restarted.load()
+    assert restarted.everybody == people.everybody
+    # What the settings say later counts as before, and what they say by themselves is chosen no longer.
+    edited = People(Settings(admin_ids=(13, 14)), catalogue)
+    await edited.load()
+    assert edited.admin_ids == (13, 14)
+    assert not edited.choice(ADMINS)
+
+    assert await people.reset(ADMINS, **by(11))
+    assert await people.reset(PLACES, **by(11))
+    assert not await people.reset(PLACES, **by(11))
+    assert people.chats == settings.deliver_to
+    assert await catalogue.service.overrides() == {}
+    assert len(await catalogue.service.audits()) == 5
+
+
+async def test_the_last_one_stays_also_when_two_remove_each_other(catalogue: Catalogue) -> None:
+    """One of the two presses comes second, and is refused; so is the last place, and a reset that locks oneself out."""
+    people = People(Settings(admin_ids=(11, 12)), catalogue)
+    results = await asyncio.gather(
+        people.remove_admin(12, **by(11)), people.remove_admin(11, **by(12)), return_exceptions=True
+    )
+    assert [str(result) for result in results if isinstance(result, CourierError)] == ["The last admin has to stay."]
+    assert people.admin_ids == (11,)
+    with pytest.raises(CourierError, match="The last place has to stay"):
+        await people.remove_chat(ANN, **by(11))
+    await people.add_admin(13, "", **by(11))
+    with pytest.raises(CourierError, match="no admin yourself"):
+        await people.reset(ADMINS, **by(13))
+
+
+async def test_who_receives_no_longer_is_owed_nothing(catalogue: Catalogue) -> None:
+    """What was owed is superseded; somebody who still is an admin stays as unreachable as before."""
+    people = People(Settings(admin_ids=(11, 12), deliver_to=(ANN, BEN, GROUP)), catalogue)
+    backup = await stored(catalogue)
+    await catalogue.deliveries.owe(backup.id, people.recipients)
+    for one in (BEN, GROUP):
+        await catalogue.recipients.park(one, "must press Start")
+        await people.remove_chat(one, **by(11))
+    rows = {row.recipient: row for row in await catalogue.deliveries.of(backup.id)}
+    assert rows[BEN].state is rows[GROUP].state is DeliveryState.SUPERSEDED
+    assert rows[BEN].reason == "not a recipient any more"
+    assert rows[ANN].state is DeliveryState.PENDING
+    assert list(await catalogue.recipients.parked()) == [BEN]
+
+
+def test_a_choice_is_read_as_it_was_written() -> None:
+    """A group's number keeps its own sign."""
+    choice = ListChoice(added=("12", "-100500/7"), removed=("-5", "13"))
+    assert str(choice) == "+12 +-100500/7 --5 -13"
+    assert ListChoice.read(str(choice)) == choice
+    assert choice.of(("11", "13")) == ("11", "12", "-100500/7")
