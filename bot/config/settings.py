@@ -23,7 +23,7 @@ from bot.config.sources import FoundIn, Given, gather
 from bot.config.zone import machine_zone, time_zone
 from bot.errors import SettingsError, how_to_install
 from bot.journal.redaction import redact
-from bot.models import CheckMethod, Compression, Recipient, WhenUnchanged
+from bot.models import CheckRule, Compression, Recipient, WhenUnchanged
 from bot.services.sealing.keys import Keys, Seal, is_world_readable
 
 # The variables whose name is not the upper case of their attribute.
@@ -31,7 +31,7 @@ _RENAMED = {"send_owed": "OWED"}
 
 LOG_LEVELS = ("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL")
 
-_MINUTE, _YEAR = timedelta(minutes=1), timedelta(days=366)
+_MINUTE, _HOUR, _DAY, _YEAR = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(days=366)
 
 _Count = Annotated[int, BeforeValidator(values.whole_number(1, 100_000))]
 _Rule = Annotated[int, BeforeValidator(values.whole_number(0, 100_000))]
@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     busy_timeout: Annotated[float, BeforeValidator(values.seconds(3600))] = 30
     allow_journal_recovery: _Flag = False
     snapshot_dir: _Folder | None = None
-    check: Annotated[CheckMethod, BeforeValidator(values.one_of(CheckMethod))] = CheckMethod.FULL
+    check: Annotated[CheckRule, BeforeValidator(values.check_rule(_HOUR, 31 * _DAY))] = CheckRule()
 
     backup_dir: _Folder = Path("./backups")
     compression: Annotated[Compression, BeforeValidator(values.one_of(Compression))] = Compression.AUTO
@@ -91,7 +91,9 @@ class Settings(BaseSettings):
     when_unchanged: Annotated[WhenUnchanged, BeforeValidator(values.one_of(WhenUnchanged))] = WhenUnchanged.SEND
     stale_after: Annotated[timedelta, BeforeValidator(values.span(_MINUTE, _YEAR))] | None = None
     shrink_alarm: Annotated[int, BeforeValidator(values.whole_number(0, 99))] = 50
-    alarm_reminder: Annotated[timedelta, BeforeValidator(values.span(_MINUTE, _YEAR, off=True))] = timedelta(hours=6)
+    alarm_reminder: Annotated[timedelta, BeforeValidator(values.span(_MINUTE, _YEAR, nothing=values.OFF))] = timedelta(
+        hours=6
+    )
     notify_urls: Annotated[
         SecretStr, Secret(check=alarms.notify_urls, shown=alarms.masked_urls, hide=alarms.hide_urls)
     ] = _NONE

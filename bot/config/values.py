@@ -11,18 +11,22 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from bot.config.cron import validate_expression
-from bot.models import Recipient
+from bot.models import CheckMethod, CheckRule, Recipient
 
 # The values of .env.example that nobody can use.
 SAMPLE_TOKEN = "1234567890:SAMPLE-PUT-THE-TOKEN-OF-YOUR-BOT-xx"  # noqa: S105 - refused, so it opens nothing
 SAMPLE_ADMIN = "your-number"
 SAMPLE_DATABASE = "/path/to/your.db"
+
+OFF, ALWAYS = "off", "always"
+"""The words for no time at all: never, or each time."""
 
 _UNITS = {"m": 60, "min": 60, "h": 3600, "d": 86_400}
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
@@ -54,15 +58,15 @@ def seconds(high: int) -> Callable[[Any], float]:
     return read
 
 
-def span(least: timedelta, most: timedelta, *, off: bool = False) -> Callable[[Any], timedelta]:
-    """Make a reader of lengths of time such as `90m`, `6h` or `2d`; with `off` also the word, which is no length."""
-    mend = f"write a length of time such as 90m, 6h or 2d{', or off' if off else ''}."
+def span(least: timedelta, most: timedelta, *, nothing: str = "") -> Callable[[Any], timedelta]:
+    """Make a reader of lengths of time such as `90m`, `6h` or `2d`; the word for `nothing` is no time."""
+    mend = f"write a length of time such as 90m, 6h or 2d{nothing and f', or {nothing}'}."
 
     def read(value: Any) -> timedelta:
         if isinstance(value, timedelta):
             return value
         text = str(value).strip().lower()
-        if off and text == "off":
+        if nothing and text == nothing:
             return timedelta()
         match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)\s*(m|min|h|d)", text)
         if match is None:
@@ -75,15 +79,28 @@ def span(least: timedelta, most: timedelta, *, off: bool = False) -> Callable[[A
     return read
 
 
-def as_span(length: timedelta) -> str:
+def as_span(length: timedelta, *, nothing: str = OFF) -> str:
     """Return a length of time as it is written in a setting."""
     seconds = length.total_seconds()
     if not seconds:
-        return "off"
+        return nothing
     for unit in ("d", "h"):
         if seconds % _UNITS[unit] == 0:
             return f"{seconds / _UNITS[unit]:.0f}{unit}"
     return f"{seconds / 60:g}m"
+
+
+def check_rule(least: timedelta, most: timedelta) -> Callable[[Any], CheckRule]:
+    """Make a reader of what to check and how often again, such as `full,1d` or `quick,always`; a day by default."""
+
+    def read(value: Any) -> CheckRule:
+        if isinstance(value, CheckRule):
+            return value
+        method, *again = split_items(str(value)) or [""]
+        rule = CheckRule(method=CheckMethod(one_of(CheckMethod)(method)))
+        return replace(rule, holds_for=span(least, most, nothing=ALWAYS)(" ".join(again))) if again else rule
+
+    return read
 
 
 def boolean(value: Any) -> bool:
@@ -179,6 +196,8 @@ def as_written(value: Any) -> str:
     match value:
         case timedelta() as length:
             return as_span(length)
+        case CheckRule() as rule:
+            return f"{rule.method},{as_span(rule.holds_for, nothing=ALWAYS)}"
         case tuple() as items:
             return ", ".join(item.address if isinstance(item, Recipient) else str(item) for item in items)
         case bool() as flag:

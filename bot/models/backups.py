@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bot.models.archives import Compression
 from bot.models.databases import CheckMethod, SkipReason, Verdict
 
 
@@ -21,7 +22,11 @@ class Trigger(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackedUp:
-    """One database in one backup, as the manifest and the catalogue record it."""
+    """One database in one backup, as the manifest and the catalogue record it.
+
+    `checked_at` is empty, or says when an earlier backup's copy was checked that equals this one byte for byte, and
+    whose deflated bytes it has. `compression` is the setting by which they were made, empty where that is not known.
+    """
 
     name: str
     path: str
@@ -42,6 +47,8 @@ class BackedUp:
     rows: tuple[tuple[str, int], ...] = ()
     schema_sha256: str = ""
     warning: str = ""
+    checked_at: datetime | None = None
+    compression: Compression | None = None
 
     @property
     def remarks(self) -> tuple[str, ...]:

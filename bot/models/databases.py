@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -82,6 +82,14 @@ class CheckMethod(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRule:
+    """How copies are checked, and for how long a check holds for later copies that equal its own byte for byte."""
+
+    method: CheckMethod = CheckMethod.FULL
+    holds_for: timedelta = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReport:
     """What the check of a snapshot found.
 
@@ -89,6 +97,8 @@ class CheckReport:
     holds (table, rows) in schema order, -1 where a table could not be counted; `schema_sha256` is over the normalised
     `sqlite_master`. `schema` is (type, name, hash of its SQL) of everything in it but SQLite's own, () where it is
     unreadable; `last_rowids` is the last rowid of each table that has rowids, below all of them where it is empty.
+    `checked_at` is empty, or says when an earlier copy was checked that equals this one byte for byte: it is that
+    check's report, and the two are empty.
     """
 
     verdict: Verdict
@@ -99,3 +109,4 @@ class CheckReport:
     schema_sha256: str
     schema: tuple[tuple[str, str, str], ...] = ()
     last_rowids: tuple[tuple[str, int], ...] = ()
+    checked_at: datetime | None = None

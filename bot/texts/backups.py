@@ -96,7 +96,10 @@ def check_verdict(backup: Backup) -> str:
     proof = "opened again and compared" if backup.sealed else "re-read and compared"
     if unchecked:
         return f"⚠️ {count(unchecked, 'database')} could not be checked; the archive was {proof}"
-    return f"🔎 Checked ({'integrity' if full else 'quick'} check), archive {proof}"
+    same = sum(database.checked_at is not None for database in backup.databases)
+    which = f"{same} of {len(backup.databases)}" if same < len(backup.databases) else "all"
+    earlier = f"; {which} unchanged since theirs" if same else ""
+    return f"🔎 Checked ({'integrity' if full else 'quick'} check{earlier}), archive {proof}"
 
 
 def seal_line(backup: Backup) -> str | None:

@@ -42,7 +42,7 @@ def test_what_is_no_length_of_time(text: str) -> None:
 
 def test_off_is_no_reminder() -> None:
     """A word for never."""
-    assert span(HOUR, HOUR, off=True)("OFF") == timedelta()
+    assert span(HOUR, HOUR, nothing="off")("OFF") == timedelta()
 
 
 def test_a_comma_inside_an_address_does_not_split_it() -> None:

@@ -16,7 +16,7 @@ from bot.config.settings import Settings, load_settings
 from bot.config.values import SAMPLE_TOKEN, database_patterns
 from bot.errors import how_to_install
 from bot.journal.redaction import redact
-from bot.models import CheckMethod, Compression, Recipient
+from bot.models import CheckMethod, CheckRule, Compression, Recipient
 from tests.world.env_files import REQUIRED, TOKEN, faults, load, the_fault
 from tests.world.snapshots import ROOT, in_process
 
@@ -34,7 +34,7 @@ def test_the_required_settings_are_enough() -> None:
     assert (settings.schedule, settings.volume_size_mb, settings.send_owed) == ("0 * * * *", 19, "newest")
     assert (settings.max_backup_age_days, settings.max_backup_count) == (7, 50)
     assert (settings.retry_attempts, settings.retry_delay, settings.busy_timeout) == (3, 5.0, 30.0)
-    assert (settings.check, settings.compression) == (CheckMethod.FULL, Compression.AUTO)
+    assert (settings.check, settings.compression) == (CheckRule(), Compression.AUTO)
     assert (settings.telegram_api, settings.telegram_local, settings.proxy) == ("", False, SecretStr(""))
     assert (settings.snapshot_dir, settings.allow_journal_recovery) == (None, False)
     assert settings.warnings == ()
@@ -70,7 +70,7 @@ def test_every_setting_can_be_given() -> None:
     assert settings.allow_journal_recovery
     assert settings.busy_timeout == 0.5
     assert settings.snapshot_dir == Path.cwd() / "work"
-    assert (settings.check, settings.compression) == (CheckMethod.QUICK, Compression.SMALL)
+    assert (settings.check, settings.compression) == (CheckRule(method=CheckMethod.QUICK), Compression.SMALL)
     assert settings.volume_size_mb == 1900
     assert (settings.schedule, settings.timezone) == ("30 4 * * MON-FRI", ZoneInfo("Europe/Berlin"))
     assert (settings.send_owed, settings.log_level) == ("all", "DEBUG")

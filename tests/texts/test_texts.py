@@ -44,6 +44,7 @@ from bot.texts import history as history_texts
 from bot.texts import journal as journal_texts
 from bot.texts import runs as run_texts
 from bot.texts import status as status_texts
+from bot.texts.backups import check_verdict
 from bot.texts.markup import CAPTION_LIMIT, FittedList, compose, cut, length, name, plain, text
 from bot.texts.measures import age, duration, human_size, moment, next_run
 from bot.texts.restoring import restored_line
@@ -319,6 +320,14 @@ def test_the_caption_of_a_good_backup_says_it_all() -> None:
         "SHA-256 1f1f1f1f1f1f1f1f… of the whole archive",
         "♻️ To restore: unzip; how and where to is in backup_info.txt",
     ]
+
+
+def test_the_caption_tells_a_check_of_an_earlier_hour() -> None:
+    """What was taken over since not a byte had changed is not said to have been checked now."""
+    earlier = samples.database("shop.db", checked_at=NOW)
+    both, alone = samples.backup(databases=(samples.database(), earlier)), samples.backup(databases=(earlier,))
+    assert "(integrity check; 1 of 2 unchanged since theirs), archive" in check_verdict(both)
+    assert "(integrity check; all unchanged since theirs), archive" in check_verdict(alone)
 
 
 def test_what_a_database_holds_amiss_is_a_warning_in_caption_and_chat() -> None:

@@ -34,7 +34,7 @@ async def make_backup(
         snapshots, unread = await take_snapshots(
             databases, work, busy_timeout=20, abort=abort, progress=counting(report, Stage.SNAPSHOT)
         )
-        async with checking(snapshots, CheckMethod.FULL, take_again, abort=abort) as checks:
+        async with checking(CheckMethod.FULL, take_again, abort=abort) as checks:
             return await archive_checked(plan, snapshots, checks, unread, abort=abort, report=report)
     finally:
         shutil.rmtree(work)

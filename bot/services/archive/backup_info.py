@@ -112,6 +112,9 @@ def _databases(manifest: Manifest) -> Iterator[str]:
         yield f"  Size:     {_size(database.bytes)}, {_size(database.compressed_bytes)} in the archive"
         yield f"  SHA-256:  {database.sha256}"
         yield f"  Check:    {_verdict(database)}"
+        if database.checked_at is not None:
+            yield f"            checked {_local(database.checked_at, manifest.timezone)}; not a byte has changed since"
+            yield "            (SHA-256), and its deflated bytes are those of then, read back and compared again"
         for message in database.messages:
             yield f"            {message}"
         for remark in database.remarks:

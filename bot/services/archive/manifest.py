@@ -20,6 +20,8 @@ from bot.models import (
     MANIFEST_NAME,
     BackedUp,
     CheckReport,
+    Compression,
+    Database,
     Member,
     SkippedRecord,
     Snapshot,
@@ -91,6 +93,7 @@ class Manifest:
     def _check_claims(self) -> None:
         """Refuse what is well-formed and yet can't be true, or would be unsafe to act upon."""
         times = [self.created_at, *(database.taken_at for database in self.databases)]
+        times += [database.checked_at for database in self.databases if database.checked_at is not None]
         if any(time.tzinfo is None for time in times):
             raise _fault("holds a time without a time zone")
         if self.format < 1:
@@ -155,11 +158,18 @@ def _length_of_rows(database: BackedUp) -> int:
     return sum(len(table) for table, _rows in database.rows)
 
 
-def backed_up(snapshot: Snapshot, report: CheckReport, member: Member) -> BackedUp:
+def recorded_path(database: Database) -> str:
+    """Return the path of a database as manifests and the catalogue record it."""
+    return _unicode(str(database.path))
+
+
+def backed_up(
+    snapshot: Snapshot, report: CheckReport, member: Member, compression: Compression | None = None
+) -> BackedUp:
     """Join what is known of one database: its copy, its check, and its member in the archive."""
     return BackedUp(
         name=member.name,
-        path=_unicode(str(snapshot.database.path)),
+        path=recorded_path(snapshot.database),
         sha256=member.sha256,
         bytes=member.bytes,
         compressed_bytes=member.compressed_bytes,
@@ -177,6 +187,8 @@ def backed_up(snapshot: Snapshot, report: CheckReport, member: Member) -> Backed
         rows=tuple((_unicode(table), rows) for table, rows in report.rows),
         schema_sha256=report.schema_sha256,
         warning=_unicode(" ".join(filter(None, (snapshot.warning, _broken_rules(report))))),
+        checked_at=report.checked_at and report.checked_at.astimezone(UTC),
+        compression=compression,
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from bot.errors import ArchiveError, DamagedArchiveError, UntrustedArchiveError
 from bot.models import (
@@ -29,6 +30,9 @@ from bot.services.archive.write import ArchiveWriter, unseen
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
 from bot.services.sealing.keys import Seal
+from bot.services.zip.deflated import DeflatedMember
+
+NOTHING: Mapping[str, DeflatedMember] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +57,20 @@ class SnapshotArchive(ArchiveWriter):
         self._snapshots: Sequence[Snapshot] = ()
         self._members: Sequence[Member] = ()
 
-    async def take_in(self, snapshots: Sequence[Snapshot], *, progress: ReportBytes) -> None:
-        """Write them into the archive; `progress` counts their bytes."""
+    async def take_in(
+        self, snapshots: Sequence[Snapshot], *, deflated: Mapping[str, DeflatedMember] = NOTHING, progress: ReportBytes
+    ) -> None:
+        """Write them into the archive; `progress` counts their bytes.
+
+        What is `deflated` already, by the name of its database, is taken over as it is, and proven as all else.
+        """
         self._snapshots = snapshots
-        sources = [MemberSource(name=one.database.name, file=one.file, modified=one.taken_at) for one in snapshots]
+        sources = [
+            MemberSource(
+                name=one.database.name, file=one.file, modified=one.taken_at, deflated=deflated.get(one.database.name)
+            )
+            for one in snapshots
+        ]
         self._members = await self.write(sources, progress=progress)
 
     async def complete(
@@ -73,7 +87,9 @@ class SnapshotArchive(ArchiveWriter):
             trigger=plan.trigger,
             host=plan.host,
             timezone=plan.timezone,
-            databases=[backed_up(*one) for one in zip(self._snapshots, reports, self._members, strict=True)],
+            databases=[
+                backed_up(*one, plan.compression) for one in zip(self._snapshots, reports, self._members, strict=True)
+            ],
             skipped=skipped,
         )
         archive = await self.finish(_description(manifest, plan), progress=proving)

@@ -17,22 +17,27 @@ from zipstream import AioZipStream
 from bot.errors import ArchiveError
 from bot.models import Member, ReportBytes
 from bot.services.files.names import folded
-from bot.services.zip.deflate import BLOCK, Deflation
+from bot.services.zip.deflate import BLOCK, Deflation, Source
+from bot.services.zip.deflated import DeflatedMember
 from bot.services.zip.records import Records, ZipEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberSource:
-    """What becomes a member: either a `file` that nobody changes any more, or small `content` in memory."""
+    """What becomes a member: either a `file` that nobody changes any more, or small `content` in memory.
+
+    Where `deflated` is given, its bytes are those of the file, and the file is not read.
+    """
 
     name: str
     modified: datetime
     file: Path | None = None
     content: bytes | None = None
+    deflated: DeflatedMember | None = None
 
     @property
-    def data(self) -> tuple[str, Path | bytes]:
-        return self.name, self.file or self.content or b""
+    def data(self) -> tuple[str, Source]:
+        return self.name, self.deflated or self.file or self.content or b""
 
     def size(self) -> int:
         """Raises `ArchiveError` where the file is not there."""
@@ -96,10 +101,9 @@ class MemberStream(AioZipStream):  # type: ignore[misc]  # it has no types
         while isinstance(piece := await self._deflation.take(), bytes):
             compressed_bytes += len(piece)
             yield piece
-            if counts:
-                self._done += min(left, BLOCK)
-                self._progress(self._done, self._total)
-            left -= min(left, BLOCK)
+            left -= self._count(min(left, BLOCK)) if counts else 0
+        if counts:
+            self._count(left)  # what is handed on as it is comes in larger pieces
         if piece.bytes != entry.bytes:
             raise ArchiveError(f"The private copy of {entry.name} changed its size while it was being compressed.")
         entry = replace(entry, compressed_bytes=compressed_bytes, crc32=piece.crc32)
@@ -115,6 +119,11 @@ class MemberStream(AioZipStream):  # type: ignore[misc]  # it has no types
             )
         )
         yield self._records.descriptor(entry)
+
+    def _count(self, size: int) -> int:
+        self._done += size
+        self._progress(self._done, self._total)
+        return size
 
     def _make_end_structures(self) -> Iterator[bytes]:
         offset = self._offset_get()

@@ -91,7 +91,8 @@ class ArchiveWriter:
         length, CRC and SHA-256 with the bytes that were read from the source and compressed.
         """
         sized = await in_thread(self._threads, lambda: [(source, source.size()) for source in sources])
-        mix = self._mix or policy_for(self._compression, sum(size for _source, size in sized))
+        to_deflate = sum(size for source, size in sized if source.deflated is None)
+        mix = self._mix or policy_for(self._compression, to_deflate)
         deflation = await self._stack.enter_async_context(Deflation(mix, abort=self._abort))
         self._stream = MemberStream(deflation, expect=self._proof.expect, progress=progress, records=self._records)
         await self._stream.append(sized)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +26,7 @@ from bot.models import (
 )
 from bot.services.archive.manifest import Manifest
 from bot.services.archive.snapshots import ArchivePlan, SnapshotArchive
+from bot.services.backup.unchanged import NONE_UNCHANGED, Comparison
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import Nursery
 from bot.services.concurrency.threads import run_to_end
@@ -51,24 +52,37 @@ class Checked:
     skipped: Skipped | None = None
 
 
-Checks = Mapping[str, asyncio.Task[Checked]]
-"""The checks under way, by the name of the database."""
-
-
-@asynccontextmanager
-async def checking(
-    snapshots: Iterable[Snapshot], method: CheckMethod, take_again: TakeAgain, *, abort: Abort
-) -> AsyncIterator[Checks]:
-    """Begin all checks, the largest first, since it is the last to finish; none goes on when the block is left.
+class Checks:
+    """The checks of a run, at most one for each database.
 
     Damage is seen twice, in copies of a file at rest: `take_again` makes the second one.
     """
-    stop, at_once = Abort(parent=abort), asyncio.Semaphore(AT_ONCE)
 
-    async def check(snapshot: Snapshot) -> Checked:
-        async with at_once:
+    def __init__(self, method: CheckMethod, take_again: TakeAgain, *, abort: Abort) -> None:
+        self._method, self._take_again, self._stop = method, take_again, Abort(parent=abort)
+        self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._tasks = Nursery()
+        self._begun: dict[str, asyncio.Task[Checked]] = {}
+
+    def begin(self, snapshots: Iterable[Snapshot]) -> None:
+        """Begin what has not begun yet, the largest first, since it is the last to finish."""
+        for snapshot in sorted(snapshots, key=lambda snapshot: snapshot.bytes, reverse=True):
+            if snapshot.database.name not in self._begun:
+                self._begun[snapshot.database.name] = self._tasks.start(self._check(snapshot))
+
+    async def of(self, snapshot: Snapshot) -> Checked:
+        """Wait for the end of one that has begun."""
+        return await self._begun[snapshot.database.name]
+
+    async def stop(self) -> None:
+        """End them; none goes on when this returns."""
+        self._stop.set()
+        await asyncio.gather(*self._begun.values(), return_exceptions=True)
+
+    async def _check(self, snapshot: Snapshot) -> Checked:
+        async with self._at_once:
             try:
-                return await _check(snapshot, method, take_again, stop)
+                return await _check(snapshot, self._method, self._take_again, self._stop)
             except AbortedError:
                 raise
             except Exception as error:
@@ -76,14 +90,15 @@ async def checking(
                     snapshot=snapshot, skipped=skip(snapshot.database, unforeseen(snapshot.database.path, error))
                 )
 
-    by_size = sorted(snapshots, key=lambda snapshot: snapshot.bytes, reverse=True)
-    tasks = Nursery()
-    checks = {snapshot.database.name: tasks.start(check(snapshot)) for snapshot in by_size}
+
+@asynccontextmanager
+async def checking(method: CheckMethod, take_again: TakeAgain, *, abort: Abort) -> AsyncIterator[Checks]:
+    """Give the checks of a run, of which none goes on when the block is left."""
+    checks = Checks(method, take_again, abort=abort)
     try:
         yield checks
     finally:
-        stop.set()
-        await asyncio.gather(*checks.values(), return_exceptions=True)
+        await checks.stop()
 
 
 async def _check(first: Snapshot, method: CheckMethod, take_again: TakeAgain, stop: Abort) -> Checked:
@@ -119,26 +134,40 @@ async def archive_checked(
     checks: Checks,
     skipped: Sequence[Skipped],
     *,
+    comparison: Comparison | None = None,
     abort: Abort,
     report: ReportRun,
 ) -> tuple[Archive, Manifest]:
     """Write and prove the archive while the checks run; write it again where one of them decides otherwise.
 
-    What is damaged is left out and added to the `skipped`, and so is what this machine has lost of its own.
-    Raises `NothingToBackUpError`, and what `SnapshotArchive` raises.
+    What the `comparison` finds unchanged is not checked, and its deflated bytes are taken over. Where an archive with
+    such bytes can't be proven, everything goes the full way. What is damaged is left out and added to the `skipped`,
+    and so is what this machine has lost of its own. Raises `NothingToBackUpError`, and what `SnapshotArchive` raises.
     """
     included, left_out = list(snapshots), list(skipped)
+    same = await comparison.unchanged(included, abort=abort) if comparison is not None else NONE_UNCHANGED
     while included:
+        checks.begin(snapshot for snapshot in included if snapshot.database.name not in same)
+        deflated = {name: one.deflated for name, one in same.items()}
         try:
             async with SnapshotArchive(plan, abort=abort) as archive:
-                await archive.take_in(included, progress=counting(report, Stage.CHECK))
-                checked = [await checks[snapshot.database.name] for snapshot in included]
+                await archive.take_in(included, deflated=deflated, progress=counting(report, Stage.CHECK))
+                checked = [
+                    Checked(snapshot=snapshot, report=same[snapshot.database.name].report)
+                    if snapshot.database.name in same
+                    else await checks.of(snapshot)
+                    for snapshot in included
+                ]
                 reports = [one.report for one in checked if one.report is not None]
                 if [one.snapshot for one in checked] == included and len(reports) == len(included):
                     return await archive.complete(reports, _records(left_out), proving=counting(report, Stage.PROVE))
             left_out += [one.skipped for one in checked if one.skipped is not None]
             included = [one.snapshot for one in checked if one.skipped is None]
-        except ArchiveError:
+        except ArchiveError as error:
+            if comparison is not None and same:
+                await comparison.distrust({one.backup.id: one.backup for one in same.values()}.values(), error)
+                same = NONE_UNCHANGED
+                continue
             lost = await run_to_end(partial(_lost, included, abort), stop=abort.set)
             if not lost:
                 raise

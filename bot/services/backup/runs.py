@@ -17,6 +17,7 @@ from bot.services.alarms.alarms import Alarms
 from bot.services.archive.snapshots import ArchivePlan
 from bot.services.backup.checks import archive_checked, checking, counting
 from bot.services.backup.discover import discover
+from bot.services.backup.unchanged import Comparison
 from bot.services.catalogue import Catalogue, record_delivered, record_stored, recorded
 from bot.services.concurrency.abort import Abort
 from bot.services.delivery.ledger import Ledger
@@ -107,19 +108,28 @@ class Runs:
                     abort=abort,
                     progress=counting(report, Stage.SNAPSHOT),
                     allow_journal_recovery=settings.allow_journal_recovery,
+                    clock=catalogue.clock,
                 )
 
                 # Check, archive, prove: the checks on one core while the archive is written and proven on the other.
-                # What is damaged, or is lost on the way, is left out and named; the others go on.
+                # What is damaged, or is lost on the way, is left out and named; the others go on. What has not changed
+                # by a byte since the newest archive is taken over from it, with its check.
                 take_again = partial(
                     take_snapshot,
                     into=work,
                     busy_timeout=settings.busy_timeout,
                     allow_journal_recovery=settings.allow_journal_recovery,
+                    clock=catalogue.clock,
                 )
-                async with checking(snapshots, settings.check, take_again, abort=abort) as checks:
+                async with checking(settings.check.method, take_again, abort=abort) as checks:
                     archive, manifest = await archive_checked(
-                        plan, snapshots, checks, [*found.missing, *unread], abort=abort, report=report
+                        plan,
+                        snapshots,
+                        checks,
+                        [*found.missing, *unread],
+                        comparison=Comparison(settings, catalogue, store),
+                        abort=abort,
+                        report=report,
                     )
 
             # Store: from here on it is a backup, whatever becomes of its deliveries.

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot.errors import NotFoundError
 from bot.models import Archive, BackedUp, Backup, BackupState, SkippedRecord, Trigger
-from bot.services.catalogue.backup_rows import A_RUN, BY_TIME, ORDINARY, BackupRows
+from bot.services.catalogue.backup_rows import A_RUN, AMONG, BY_TIME, ORDINARY, BackupRows
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL
 from bot.services.catalogue.values import as_time
@@ -209,6 +209,22 @@ class BackupTable(BackupRows):
         )
         backups = await self._backups_by_id([row["id"] for row in rows])
         return {row["name"]: backups[row["id"]] for row in rows}
+
+    @reading
+    async def newest_with(self, paths: set[str]) -> dict[str, Backup]:
+        """Return, by path, the newest backup that holds a database in an archive that is sound on the disk.
+
+        A safety copy is none.
+        """
+        rows = await self._db.rows(
+            f"SELECT path, id FROM (SELECT path, id, row_number() OVER (PARTITION BY path ORDER BY {NEWEST_FIRST_SQL})"
+            f" AS place FROM backed_up JOIN backups ON id = backup_id WHERE archive_sha256 <> '' AND {ORDINARY}"
+            f" AND {_SOUND} AND path {AMONG}) WHERE place = 1",
+            self._soon,
+            paths,
+        )
+        backups = await self._backups_by_id([row["id"] for row in rows])
+        return {row["path"]: backups[row["id"]] for row in rows}
 
     @reading
     async def dated_ahead(self) -> tuple[Backup, ...]:

@@ -260,9 +260,12 @@ _TELEGRAM = (
     "ALTER TABLE recipients ADD COLUMN auto_delete INTEGER NOT NULL DEFAULT 0",  # seconds; 0: the chat has no timer
 )
 
+# When an equal copy was checked whose check counts for this one, and by which setting its bytes were deflated.
+_TAKEN_OVER = ("ALTER TABLE backed_up ADD COLUMN checked_at TEXT", "ALTER TABLE backed_up ADD COLUMN compression TEXT")
+
 STEPS: tuple[tuple[str, ...], ...] = (
     *(_VERSION_1, _VERSION_2, _SEALING, _PREFERENCES, _ALARMS, _FAULTS, _LET_GO),
-    _TELEGRAM,
+    *(_TELEGRAM, _TAKEN_OVER),
 )
 VERSION = len(STEPS)
 

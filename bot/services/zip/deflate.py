@@ -28,6 +28,7 @@ from bot.models import Compression
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import Nursery
 from bot.services.concurrency.threads import gentle_threads, in_thread
+from bot.services.zip.deflated import Content, DeflatedMember
 
 BLOCK = 1 << 20  # as small as costs no ratio: the memory in use is a few of them
 WINDOW = 1 << 15
@@ -48,6 +49,9 @@ MAX_SAMPLES = 24
 
 Codec = Callable[[bytes, bytes], bytes]
 """(block, the up to 32 KiB before it) to a piece of raw deflate that ends on a byte boundary and is not final."""
+
+Source = Path | bytes | DeflatedMember
+"""A file or small content to be deflated; or what is deflated already, and handed on as it is."""
 
 CodecPolicy = Callable[[int], Codec]
 """The number of a block in its source, from 0, to the codec for it."""
@@ -133,10 +137,7 @@ def shared_policy(fast: Codec, good: Codec, share: float) -> CodecPolicy:
 
 
 class Reading:
-    """A source being read once, block by block. Used by one thread at a time.
-
-    At its end `bytes`, `crc32` and `sha256` are those of the whole: of the very bytes that were compressed.
-    """
+    """A source being read once, block by block. Used by one thread at a time."""
 
     def __init__(self, name: str, source: Path | bytes) -> None:
         self._name = name
@@ -144,20 +145,20 @@ class Reading:
         self._stream: BinaryIO | None = None
         self._sha256 = hashlib.sha256()
         self._before = b""
-        self.bytes = 0
-        self.crc32 = 0
+        self._bytes = self._crc32 = 0
 
     @property
-    def sha256(self) -> str:
-        return self._sha256.hexdigest()
+    def content(self) -> Content:
+        """Of the very bytes that were compressed so far."""
+        return Content(self._bytes, self._crc32, self._sha256.hexdigest())
 
     def next_block(self) -> tuple[bytes, bytes]:
         """Read the next block (empty at the end) and what to preset for it. Raises `ArchiveError`."""
         with self._opened() as stream:
             block, before = stream.read(BLOCK), self._before
         self._sha256.update(block)
-        self.crc32 = isal_zlib.crc32(block, self.crc32)
-        self.bytes += len(block)
+        self._crc32 = isal_zlib.crc32(block, self._crc32)
+        self._bytes += len(block)
         self._before = block[-WINDOW:]
         return block, before
 
@@ -202,7 +203,7 @@ class Deflation:
         self._abort = abort
         self._compressors = gentle_threads(count, "deflate")
         self._reader = gentle_threads(1, "read")
-        self._ahead: asyncio.Queue[Future[bytes] | bytes | Reading | Exception] = asyncio.Queue(count + 1)
+        self._ahead: asyncio.Queue[Future[bytes] | bytes | Content | Exception] = asyncio.Queue(count + 1)
         self._tasks = Nursery()
         self._feeder: asyncio.Task[None] | None = None
 
@@ -220,14 +221,14 @@ class Deflation:
             finally:
                 self._reader.shutdown()
 
-    async def feed(self, sources: Sequence[tuple[str, Path | bytes]]) -> None:
-        """Begin with these (name, file or content), once all pieces of the sources before have been taken."""
+    async def feed(self, sources: Sequence[tuple[str, Source]]) -> None:
+        """Begin with these, each with its name, once all pieces of the sources before have been taken."""
         if self._feeder is not None:
             await self._feeder
         self._feeder = self._tasks.start(self._feed(sources))
 
-    async def take(self) -> bytes | Reading:
-        """Wait for the next piece of the stream under way, one for each block; at its end for the source's totals.
+    async def take(self) -> bytes | Content:
+        """Wait for the next piece of the stream under way, one for each block; at its end for what it inflates to.
 
         Raises `ArchiveError` where the source can't be read, `AbortedError`.
         """
@@ -240,10 +241,13 @@ class Deflation:
             return deflated
         return piece
 
-    async def _feed(self, sources: Sequence[tuple[str, Path | bytes]]) -> None:
+    async def _feed(self, sources: Sequence[tuple[str, Source]]) -> None:
         try:
             for name, source in sources:
-                await self._feed_one(Reading(name, source))
+                if isinstance(source, DeflatedMember):
+                    await self._hand_on(source)
+                else:
+                    await self._feed_one(Reading(name, source))
         except Exception as error:  # it is the taker's: raised where the pieces are awaited
             await self._ahead.put(error)
 
@@ -255,9 +259,18 @@ class Deflation:
                 await self._ahead.put(self._compressors.submit(mix(number), *block))
                 number += 1
             await self._ahead.put(FINAL_BLOCK)
-            await self._ahead.put(reading)
+            await self._ahead.put(reading.content)
         finally:
             reading.close()
+
+    async def _hand_on(self, member: DeflatedMember) -> None:
+        pieces = member.pieces()
+        try:
+            while piece := await in_thread(self._reader, next, pieces, b""):
+                await self._ahead.put(piece)
+        finally:
+            await in_thread(self._reader, pieces.close)
+        await self._ahead.put(member.content)
 
     async def _recommended(self, reading: Reading) -> CodecPolicy:
         samples = await in_thread(self._reader, reading.samples)

@@ -16,6 +16,7 @@ from typing import BinaryIO
 from isal import isal_zlib
 
 from bot.errors import DamagedArchiveError, NotFoundError
+from bot.services.zip.deflated import Content, DeflatedMember
 from bot.services.zip.inflate import PIECE, Checksum, Copier, InflateError, Inflater
 from bot.services.zip.records import ZipEntry
 
@@ -69,6 +70,26 @@ class ZipReader:
                 raise InflateError("has a wrong CRC")
         except InflateError as error:
             raise DamagedArchiveError(f"{self.name} is damaged: {entry.name} {error}.") from error
+
+    def entry(self, name: str, *, bytes: int, compressed_bytes: int) -> ZipEntry:
+        """Return the one deflated member of that name and these sizes. Raises `DamagedArchiveError`."""
+        found = [entry for entry in self.entries if entry.name == name and not entry.stored]
+        if [(one.bytes, one.compressed_bytes) for one in found] != [(bytes, compressed_bytes)]:
+            raise DamagedArchiveError(f"{self.name} is damaged: it does not hold {name} as it was written.")
+        return found[0]
+
+    def deflated(self, entry: ZipEntry, *, sha256: str) -> DeflatedMember:
+        """Say where the deflated bytes of a member lie. Raises `DamagedArchiveError`."""
+        try:
+            _name, offset = local_header(self.file, entry)
+        except InflateError as error:
+            raise DamagedArchiveError(f"{self.name} is damaged: {entry.name} {error}.") from error
+        return DeflatedMember(
+            archive=Path(str(self.file.name)),
+            offset=offset,
+            compressed_bytes=entry.compressed_bytes,
+            content=Content(entry.bytes, entry.crc32, sha256),
+        )
 
     def read(self, entry: ZipEntry, *, most: int) -> bytes:
         """Return the content of a small member. Raises `DamagedArchiveError`, also where it is larger than `most`."""

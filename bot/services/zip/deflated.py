@@ -1,0 +1,51 @@
+"""Reads the deflated bytes of a member of an archive as they are, so that they can be put into another one."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from bot.errors import ArchiveError
+from bot.services.zip.inflate import PIECE
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a member inflates to: its size and its checksums."""
+
+    bytes: int
+    crc32: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeflatedMember:
+    """A raw deflate stream of `compressed_bytes` from `offset` of an archive, and what it is said to inflate to.
+
+    Nothing of it is verified here: whoever writes it anew inflates what was written.
+    """
+
+    archive: Path
+    offset: int
+    compressed_bytes: int
+    content: Content
+
+    def pieces(self) -> Generator[bytes, None, None]:
+        """Read it piece by piece. Raises `ArchiveError` where it can't be read, or ends too early."""
+        try:
+            with self._opened() as file:
+                file.seek(self.offset)
+                left = self.compressed_bytes
+                while left:
+                    piece = file.read(min(PIECE, left))
+                    if not piece:
+                        raise ArchiveError(f"{self.archive.name} is cut off.")
+                    left -= len(piece)
+                    yield piece
+        except OSError as error:
+            raise ArchiveError(f"{self.archive.name} could not be read: {error.strerror or error}.") from error
+
+    def _opened(self) -> BinaryIO:
+        return self.archive.open("rb", buffering=0)

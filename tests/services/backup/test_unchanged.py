@@ -1,0 +1,223 @@
+"""What has not changed by a byte is not checked and deflated again; what has, or is in doubt, goes the full way."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.errors import ArchiveError
+from bot.models import BackedUp, Backup, CheckMethod, Verdict
+from bot.services.archive.proof import ArchiveProof
+from bot.services.archive.verify import verify_archive
+from bot.services.backup import checks, unchanged
+from bot.services.concurrency.abort import Abort
+from tests.world.catalogue import House, run_sql
+from tests.world.databases import change, make_database
+
+
+class Hours(House):
+    """The house, in which is told which databases were really checked, and what their members' bytes are."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(folder)
+        self.checked: list[str] = []
+        check = checks.check_snapshot
+
+        async def counted(snapshot: Any, *arguments: Any, **more: Any) -> Any:
+            self.checked.append(snapshot.database.name)
+            return await check(snapshot, *arguments, **more)
+
+        monkeypatch.setattr(checks, "check_snapshot", counted)
+
+    async def hour(self) -> tuple[Backup, list[str]]:
+        """Make a backup an hour later; return it, and which databases it has checked anew, in order."""
+        self.checked.clear()
+        backup = await self.back_up()
+        assert not backup.skipped
+        await verify_archive(self.archive(backup), expected_sha256=backup.archive_sha256, abort=Abort())
+        with zipfile.ZipFile(self.archive(backup)) as archive:
+            assert archive.testzip() is None
+            told = json.loads(archive.read("manifest.json"))["databases"]
+        assert [one["checked_at"] is None for one in told] == [one.checked_at is None for one in backup.databases]
+        return backup, sorted(self.checked)
+
+    def spoil(self, backup: Backup, at: int) -> None:
+        """Let the disk change a byte of an archive."""
+        content = bytearray(self.archive(backup).read_bytes())
+        content[at] ^= 0x10
+        self.archive(backup).write_bytes(content)
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hours:
+    return Hours(tmp_path, monkeypatch)
+
+
+def of(backup: Backup, name: str = "x.db") -> BackedUp:
+    return next(one for one in backup.databases if one.name == name)
+
+
+def deflated(house: House, backup: Backup, name: str = "x.db") -> bytes:
+    content = house.archive(backup).read_bytes()
+    with zipfile.ZipFile(house.archive(backup)) as archive:
+        entry = archive.getinfo(name)
+        start = entry.header_offset + 30 + int.from_bytes(content[entry.header_offset + 26 :][:2], "little")
+        start += int.from_bytes(content[entry.header_offset + 28 :][:2], "little")
+        return content[start : start + entry.compress_size]
+
+
+async def test_only_what_changed_is_checked(house: Hours) -> None:
+    """The other one has the bytes and the check of the first hour, and says so, also in the third."""
+    first, checked = await house.hour()
+    assert checked == ["x.db", "y.db"]
+    change(house.x, "UPDATE entries SET text = 'new' WHERE id = 7")
+    second, checked = await house.hour()
+    assert checked == ["x.db"]
+    third, checked = await house.hour()
+    assert checked == []
+    assert of(second).checked_at is None
+    assert of(third).checked_at == of(second).taken_at
+    assert of(third, "y.db").checked_at == of(second, "y.db").checked_at == of(first, "y.db").taken_at
+    assert of(third, "y.db").rows == of(first, "y.db").rows
+    assert of(third, "y.db").taken_at > of(second, "y.db").taken_at
+    assert deflated(house, third, "y.db") == deflated(house, second, "y.db")
+    with zipfile.ZipFile(house.archive(third)) as archive:
+        info = archive.read("backup_info.txt").decode("utf-8-sig")
+    assert "checked 2026-07-13 15:00:00 (Europe/Berlin); not a byte has changed since" in info
+
+
+async def test_each_is_checked_once_a_day(house: Hours) -> None:
+    """By the clock of the service, and a day after the last check, not after the last backup."""
+    await house.hour()
+    for day in range(2):
+        assert (await house.hour())[1] == []
+        house.now += timedelta(hours=22, seconds=-1)
+        assert (await house.hour())[1] == ["x.db", "y.db"], day
+    house.now -= timedelta(days=3)  # a clock that went wrong proves nothing
+    assert (await house.hour())[1] == ["x.db", "y.db"]
+
+
+@pytest.mark.parametrize("setting", ["CHECK=quick", "CHECK=full,always", "COMPRESSION=small"])
+async def test_another_setting_asks_for_the_full_way(house: Hours, setting: str) -> None:
+    """What was checked or compressed in another way than is wanted now does not count."""
+    await house.hour()
+    with house.env.open("a") as env:
+        env.write(f"{setting}\n")
+    backup, checked = await house.hour()
+    assert checked == ["x.db", "y.db"]
+    assert of(backup).method is (CheckMethod.QUICK if "quick" in setting else CheckMethod.FULL)
+
+
+@pytest.mark.parametrize(
+    "doubt",
+    [
+        "verdict = 'could not check'",
+        "verdict = 'damaged'",
+        "sqlite_version = '3.7.0'",
+        "sha256 = 'ab'",
+        "bytes = bytes + 1",
+        "compressed_bytes = compressed_bytes - 1",
+        "compression = NULL",
+        "warning = '" + unchanged.TOO_MANY_TABLES + "'",
+    ],
+)
+async def test_what_is_in_doubt_is_checked(house: Hours, doubt: str) -> None:
+    """No other verdict than OK is taken over, nor what another SQLite found, nor what differs in anything."""
+    await house.hour()
+    async with house.courier() as courier:
+        run_sql(courier.catalogue, f"UPDATE backed_up SET {doubt} WHERE name = 'x.db'")
+    backup, checked = await house.hour()
+    assert checked == ["x.db"]
+    assert (of(backup).verdict, of(backup).checked_at) == (Verdict.OK, None)
+
+
+async def test_the_bytes_count_and_not_the_times(house: Hours) -> None:
+    """A file written back with its old size, header and times has changed; one that was only touched has not."""
+    await house.hour()
+    house.y.touch()
+    assert (await house.hour())[1] == []
+    before = house.y.stat()
+    content = bytearray(house.y.read_bytes())
+    at = content.rindex(b"row 7")
+    content[at : at + 5] = b"ROW 7"
+    with house.y.open("r+b") as file:
+        file.write(content)
+    os.utime(house.y, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (await house.hour())[1] == ["y.db"]
+
+
+async def test_a_database_under_another_name_is_the_same(house: Hours) -> None:
+    """In the archive it may be called otherwise now; where it lies is what it is."""
+    await house.hour()
+    twin = make_database(house.x.parent / "other" / "x.db", 70)
+    async with house.courier() as courier:
+        run_sql(courier.catalogue, "UPDATE database_names SET name = 'renamed.db' WHERE path = ?", str(house.x))
+    house.env.write_text(house.env.read_text().replace("DATABASES=", f"DATABASES='{twin}',"))
+    backup, checked = await house.hour()
+    assert checked == ["x.db"]
+    assert of(backup, "renamed.db").checked_at is not None
+    assert of(backup, "x.db").path == str(twin)
+
+
+def remove(archive: Path) -> None:
+    archive.unlink()
+
+
+def cut(archive: Path) -> None:
+    with archive.open("r+b") as file:
+        file.truncate(archive.stat().st_size - 30)
+
+
+def replace_by_another(archive: Path) -> None:
+    with zipfile.ZipFile(archive, "w") as other:
+        other.writestr("x.db", b"nothing of the kind")
+
+
+@pytest.mark.parametrize("spoil", [remove, cut, replace_by_another])
+async def test_an_archive_that_is_spoiled_has_nothing_to_offer(house: Hours, spoil: Callable[[Path], None]) -> None:
+    """Also where it was spoiled in the middle of the run, after the last look at the disk."""
+    first, _ = await house.hour()
+    async with house.courier() as courier:
+        spoil(house.archive(first))
+        house.now += timedelta(hours=1)
+        result = await courier.runs.back_up(trigger=first.trigger, requested_by="a test")
+    assert [one.checked_at for one in result.backup.databases] == [None, None]
+    assert house.checked.count("x.db") == 2
+
+
+@pytest.mark.parametrize("place", ["begins", "ends"])
+async def test_rot_is_not_passed_on(house: Hours, place: str, log_lines: list[str]) -> None:
+    """A bit that flipped in the old archive is found by the proof of the new one, which is then made the full way."""
+    change(house.x, *("INSERT INTO entries (text) VALUES (hex(randomblob(300)))" for _ in range(300)))
+    first, _ = await house.hour()
+    member = deflated(house, first)
+    at = house.archive(first).read_bytes().index(member)
+    house.spoil(first, at + (2000 if place == "begins" else len(member) - 2000))
+    second, checked = await house.hour()
+    assert checked == ["x.db", "y.db"]
+    assert [one.checked_at for one in second.databases] == [None, None]
+    assert of(second).sha256 == of(first).sha256
+    assert (await house.backup(first.id)).damaged
+    assert any(line.startswith("ERROR") and "can't be taken over" in line for line in log_lines)
+    assert not list(house.store.glob("*.part"))
+
+
+async def test_a_failing_disk_fails_as_ever(house: Hours, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the full way can't be proven either, there is no backup, and no archive is left."""
+    first, _ = await house.hour()
+
+    def conclude(*_: object) -> None:
+        raise ArchiveError("not proven here")
+
+    monkeypatch.setattr(ArchiveProof, "conclude", conclude)
+    with pytest.raises(ArchiveError, match="not proven here"):
+        await house.back_up()
+    assert house.checked[-2:] == ["x.db", "y.db"]
+    assert [file.name for file in house.store.glob("*.zip*")] == [first.archive_name]
