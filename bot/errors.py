@@ -131,6 +131,10 @@ class SealError(CourierError, code="seal", exit_code=19):
         self.wants = wants
 
 
+class MachineError(CourierError, code="machine", exit_code=20):
+    """What starts the services of this machine refuses, or can't be asked; says what was done all the same."""
+
+
 def how_to_install(extra: str) -> str:
     """Return the command that adds an extra; the project stands in no registry, so it is run in its own folder."""
     return f"pip install '.[{extra}]' in the folder that SQLite Courier was installed from"

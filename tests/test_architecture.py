@@ -22,9 +22,9 @@ MODULES = sorted(BOT.rglob("*.py"))
 # The rooms from the ground up: each knows only those before it. docs/architecture.md shows the same list.
 ORDER = (
     *("models", "errors", "clock", "contracts", "concurrency", "journal", "files", "zip", "snapshot", "sealing"),
-    *("telegram", "archive", "catalogue", "finding", "mail", "config", "people", "delivery", "fetch", "messages"),
-    *("retention", "schedule", "restore", "objects", "alarms", "status", "recovery", "restore_chat", "backup"),
-    *("inbox", "drill", "manager", "texts", "handlers", "app", "demo", "cli"),
+    *("telegram", "archive", "catalogue", "finding", "mail", "config", "host", "people", "delivery", "fetch"),
+    *("messages", "retention", "schedule", "restore", "objects", "alarms", "status", "recovery", "restore_chat"),
+    *("backup", "inbox", "drill", "manager", "texts", "handlers", "app", "demo", "cli"),
 )
 # Only these may know aiogram: it costs two seconds and 170 MB.
 TELEGRAM = ("telegram", "handlers", "app", "demo", "cli")

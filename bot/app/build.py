@@ -18,6 +18,7 @@ from bot.app.drills import DrillSchedule
 from bot.app.heartbeat import HeartbeatWriter
 from bot.app.planned_runs import PlannedRuns
 from bot.app.restore_announcer import RestoreAnnouncer
+from bot.app.supervision import Supervision
 from bot.app.telegram import Telegram
 from bot.clock import Clock, Sleep
 from bot.config.alarms import split_urls
@@ -107,6 +108,7 @@ class ServiceParts:
     drill_schedule: DrillSchedule
     watchdog: Watchdog
     heartbeat: HeartbeatWriter
+    supervision: Supervision
     announcer: RestoreAnnouncer
     local_files: LocalFilesCheck
 
@@ -151,9 +153,11 @@ def build_service(
         conflict=events.poll_conflict,
         token_changed=events.alarm_nudge,
     )
+    supervision = Supervision(planned.scheduler, restoring=lambda: courier.restores.running is not None)
     events.delivered_later.connect(planned.delivered_later)
     events.schedule_changed.connect(planned.follow)
     events.next_run_changed.connect(heartbeat.beat)
+    events.next_run_changed.connect(supervision.report)
     return ServiceParts(
         courier=courier,
         bot=bot,
@@ -162,6 +166,7 @@ def build_service(
         drill_schedule=DrillSchedule(courier, clock=clock),
         watchdog=watchdog,
         heartbeat=heartbeat,
+        supervision=supervision,
         announcer=announcer,
         local_files=local_files,
     )

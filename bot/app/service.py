@@ -111,6 +111,8 @@ class Service:
         self._begin("commands", self._register_commands())
         self._begin("restores elsewhere", parts.announcer.tell_of_others())
         await parts.planned.start()
+        parts.supervision.ready()
+        self._begin("reports to systemd", parts.supervision.run())
         self._begin("pinned messages", courier.pins.run())
         await parts.drill_schedule.start()
         self._begin("chat maintenance", courier.maintenance.run())
@@ -183,6 +185,7 @@ class Service:
         """
         parts, courier = self.parts, self.courier
         logger.info("service stops")
+        await parts.supervision.stopping()
         # Side by side: a handler may be following the very run that is being stopped.
         await asyncio.gather(
             parts.planned.stop(),

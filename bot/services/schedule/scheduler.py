@@ -100,6 +100,11 @@ class Scheduler:
         """Return the next planned times; () while paused without an end."""
         return self._runs_from(self._clock(), count)
 
+    @property
+    def lives(self) -> bool:
+        """Whether the time that is waited for lies ahead, or nothing is waited for: it is noticed within 30 s."""
+        return self._due is None or self._clock() < self._due + timedelta(seconds=2 * LOOK_SECONDS)
+
     def previous_run(self, before: datetime) -> datetime | None:
         """Return the latest planned time before an instant, None when there was none in fifty years."""
         # cronsim goes back over the second pass of a repeated hour as if it were the first, so it starts later.

@@ -1,0 +1,1 @@
+"""How the service is known to its machine: what starts it there, as whom, and what it reports to systemd."""
