@@ -16,7 +16,8 @@ from bot.cli import output
 from bot.errors import CourierError
 from bot.services.concurrency.memory import keep_memory_flat
 
-# A module of bot.cli.commands each, whose function `command` says the rest; `--help` reads only this.
+# A module of bot.cli.commands each, whose function `command`, or application `commands`, says the rest; `--help` reads
+# only this.
 COMMANDS = {
     "Back up": {"run": "Run the service: schedule, delivery and the dashboard.", "backup": "Back up once, now."},
     "Look": {
@@ -37,6 +38,7 @@ COMMANDS = {
     },
     "Set up": {
         "config": "Print the settings in force and the databases found.",
+        "service": "Start with the machine: install, uninstall, status.",
         "keygen": "Make a key pair for sealed backups.",
         "demo": "See it work: no token and no network needed.",
     },
@@ -54,12 +56,17 @@ class _Formatter(Protocol):
 class CommandGroup(TyperGroup):
     """Imports a command's module when the command is called, and lists the commands without importing any."""
 
-    def get_command(self, ctx: object, cmd_name: str) -> TyperCommand | None:
+    def get_command(self, ctx: object, cmd_name: str) -> TyperCommand | TyperGroup | None:
         """Return the command, its module imported now; None where there is none of that name."""
         if cmd_name not in self.commands:
             return None
+        module = import_module(f"bot.cli.commands.{cmd_name}")
+        if hasattr(module, "commands"):
+            group = typer.main.get_group(module.commands)
+            group.name = cmd_name
+            return group
         single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-        single.command(cmd_name)(import_module(f"bot.cli.commands.{cmd_name}").command)
+        single.command(cmd_name)(module.command)
         command = typer.main.get_command(single)
         assert isinstance(command, TyperCommand)  # noqa: S101 - typer makes one of a single function
         return command

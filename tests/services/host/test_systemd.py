@@ -83,7 +83,7 @@ def test_every_character_of_a_path_arrives() -> None:
     assert "WorkingDirectory=/srv/a b/%%h/$x" in said  # the rest of these lines is the path
     assert "LoadCredential=bot_token:/srv/a b/%%h/token" in said
     assert 'ReadWritePaths=-"/srv/a b/%%h/$x/live"' in said
-    assert [line for line in said if line.startswith("ExecStart=")][0].endswith(' "/srv/a b/%%h/$$x/.env"')
+    assert next(line for line in said if line.startswith("ExecStart=")).endswith(' "/srv/a b/%%h/$$x/.env"')
 
 
 def test_folders_below_tmp_are_not_hidden() -> None:
