@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from bot.demo.stand_in.chats import scope_key
 from bot.demo.stand_in.content import copy_in
@@ -100,6 +101,24 @@ class Person:
         """
         chat = self._chat(to, writing=True)
         return self._post(chat, text=text, html=text, reply_to=reply_to, extra=extra or {})
+
+    async def open_link(self, link: str, group: Chat | None = None) -> Message:
+        """Follow a link t.me/<bot>?start=…, as a phone does; one with ?startgroup=… adds the bot to the `group`.
+
+        Raises LookupError for a bot that is not there.
+        """
+        address = urlsplit(link)
+        bot = next((one for one in self._state.bots.values() if one.username == address.path.strip("/")), None)
+        if bot is None:
+            raise LookupError(f"{link} leads to no bot")
+        asked = dict(parse_qsl(address.query))
+        if group is None:
+            return await self.send(f"/start {asked['start']}", to=bot)
+        standing = group.standing(bot.id)
+        old, standing.status = standing.status, "member"
+        if old != standing.status:
+            announce_standing(self._state, bot, group, by=self.id, old=old, new=standing.status)
+        return await self.send(f"/start@{bot.username} {asked['startgroup']}", to=group)
 
     async def send_document(
         self,

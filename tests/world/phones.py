@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.demo import phones
 from bot.demo.phones import PhonePress, Where
-from bot.demo.stand_in.state import Message
+from bot.demo.stand_in.state import Chat, Message
 
 __all__ = ["Person", "PhonePress"]
 
@@ -18,6 +18,11 @@ class Person(phones.Person):
 
     def _number(self) -> str:
         return str(self._state.number() + 10**15)
+
+    async def send_in(self, group: Chat, thread: int, text: str) -> Message:
+        """Write into a topic of a group."""
+        topic = {"message_thread_id": thread, "is_topic_message": True}
+        return await self.send(text, to=group, extra=topic)
 
     async def send_photo(self) -> Message:
         """Send a picture as a photo, which is no document."""

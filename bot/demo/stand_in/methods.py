@@ -3,13 +3,18 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from bot.demo.stand_in import chats, editing, sending
+from bot.demo.stand_in import chats, editing, profile, sending
 from bot.demo.stand_in.content import Exchange
 
 Answering = Callable[[Exchange, Any], Awaitable[Any]]
 
 ANSWERS: dict[str, Answering] = {
     "getMe": chats.get_me,
+    "getMyShortDescription": profile.get_my_short_description,
+    "setMyShortDescription": profile.set_my_short_description,
+    "getMyDescription": profile.get_my_description,
+    "setMyDescription": profile.set_my_description,
+    "setMyName": profile.set_my_name,
     "getChat": chats.get_chat,
     "sendChatAction": chats.send_chat_action,
     "answerCallbackQuery": chats.answer_callback_query,

@@ -170,6 +170,8 @@ class BotAccount(Account):
     commands: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
     """Commands by scope (as sorted JSON) and language."""
     files: dict[str, StoredFile] = field(default_factory=dict)
+    short_description: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
