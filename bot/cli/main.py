@@ -37,6 +37,7 @@ COMMANDS = {
         "prune": "Delete what retention no longer keeps.",
     },
     "Set up": {
+        "setup": "From nothing to a backup that was fetched back.",
         "config": "Print the settings in force and the databases found.",
         "service": "Start with the machine: install, uninstall, status.",
         "keygen": "Make a key pair for sealed backups.",

@@ -51,11 +51,12 @@ class Given:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvLine:
-    """One NAME=value of an .env, with the number of its first line."""
+    """One NAME=value of an .env, with the numbers of its first and last line."""
 
     name: str
     value: str
     line: int
+    last: int
     readable: bool = True
 
 
@@ -131,9 +132,9 @@ def parse_env(text: str, known: Collection[str] = (), label: str = ".env") -> tu
             number = end
         elif value[:1] in ("'", '"') and value.count(value[0]) == 1:
             faults.append(f"{name} ({label}, line {first}) opens a quote {value[0]} that is never closed: close it.")
-            found.append(EnvLine(name=name, value="", line=first, readable=False))
+            found.append(EnvLine(name=name, value="", line=first, last=first, readable=False))
             continue
-        found.append(EnvLine(name=name, value=_unquote(value), line=first))
+        found.append(EnvLine(name=name, value=_unquote(value), line=first, last=number))
     return found, faults
 
 
@@ -192,22 +193,32 @@ def _strip_comment(value: str) -> str:
 def _read_env_file(path: Path, known: Collection[str]) -> tuple[list[EnvLine] | None, list[str]]:
     """Return the lines and their faults; None for lines that can't be read at all."""
     try:
-        content = path.read_bytes()
+        return parse_env(read_env_text(path), known, path.name)
     except FileNotFoundError:
         if path == Path(".env"):
             return [], []
         return None, [f"The settings file {path} does not exist: check the path, or copy .env.example to it."]
+    except ValueError as error:
+        return None, [str(error)]
+
+
+def read_env_text(path: Path) -> str:
+    """Return what stands in an .env. Raises `FileNotFoundError`, and ValueError with a sentence for any other fault."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise
     except OSError as error:
-        return None, [f"The settings file {path} can't be read ({error.strerror}): check its permissions."]
+        raise ValueError(f"The settings file {path} can't be read ({error.strerror}): check its permissions.") from None
     try:
         # What PowerShell's > and older Notepads write.
         utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
         text = content.decode("utf-16" if utf16 else "utf-8-sig")
     except UnicodeDecodeError:
-        return None, [f"The settings file {path} is not UTF-8 text: save it as UTF-8."]
+        raise ValueError(f"The settings file {path} is not UTF-8 text: save it as UTF-8.") from None
     if "\0" in text:
-        return None, [f"The settings file {path} holds zero bytes, so it is no text file: write it anew."]
-    return parse_env(text, known, path.name)
+        raise ValueError(f"The settings file {path} holds zero bytes, so it is no text file: write it anew.")
+    return text
 
 
 def _read_secret(variable: str, path: str) -> tuple[str, str]:

@@ -10,16 +10,15 @@ from typing import Annotated
 
 import typer
 
-from bot.app.service import tell_once
 from bot.cli import output
+from bot.cli.backing_up import back_up_and_pin
 from bot.cli.backup_output import print_run
 from bot.cli.opening import opened
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.config.settings import Settings
 from bot.errors import CourierError, DeliveryError, InstanceError, SettingsError, SnapshotError
-from bot.models import DeliveryState, Progress, RunResult, Trigger
+from bot.models import DeliveryState, Progress, RunResult
 from bot.services.files.locks import ServiceLock
-from bot.services.manager import Courier
 from bot.texts.measures import count
 
 
@@ -99,15 +98,4 @@ async def _back_up_once(
                 left_to_service = True
         delivers = deliver and not left_to_service
         courier = await stack.enter_async_context(opened(settings, deliver=delivers))
-        return await _back_up_and_pin(courier, delivers=delivers, report=report), left_to_service
-
-
-async def _back_up_and_pin(courier: Courier, *, delivers: bool, report: Callable[[Progress], None]) -> RunResult:
-    try:
-        result = await courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="the command line", report=report)
-    finally:
-        await tell_once(courier)
-    if delivers:
-        await courier.pins.refresh()
-        await courier.maintenance.refresh(tidy=False)
-    return result
+        return await back_up_and_pin(courier, delivers=delivers, report=report), left_to_service

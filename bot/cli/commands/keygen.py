@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bot.cli import output
+from bot.cli.key_pair import make_key_pair, say_to_move_it, say_where_it_is
 from bot.cli.options import Json
 from bot.errors import ArchiveError
 from bot.services.files.private_file import create_private, to_the_disk
-from bot.services.sealing.age import new_identity
-from bot.services.sealing.keys import fingerprint
-from bot.texts.recovery_sheet import as_page, as_text
 
 
 def command(
@@ -32,29 +29,15 @@ def command(
 
     The secret key is not printed here: it stands in the file and on the sheets, which nobody else can read.
     """
-    text_sheet, page = (out.parent / f"{out.stem}.recovery{suffix}" for suffix in (".txt", ".html"))
-    secret, public = new_identity()
-    now, mark = datetime.now(UTC), fingerprint(public)
-    files = {out: f"# created: {now:%Y-%m-%dT%H:%M:%SZ} by SQLite Courier\n# public key: {public}\n{secret}\n"}
-    if sheet:
-        files[text_sheet] = as_text(public, secret, mark, now.date())
-        files[page] = as_page(public, secret, mark, now.date())
-    _write_all(files)
+    pair = make_key_pair(out, sheet=sheet)
+    _write_all(pair.files)
     if json:
-        output.print_json({"public_key": public, "fingerprint": mark, "files": list(files)})
+        output.print_json({"public_key": pair.public, "fingerprint": pair.fingerprint, "files": list(pair.files)})
         return
-    output.say(f"Public key:  {public}")
-    output.say(f"Fingerprint: {mark}")
-    output.say(f"Secret key:  in {out}; it is shown nowhere else" + (" but on the recovery sheet." if sheet else "."))
-    if sheet:
-        output.say(f"Recovery sheet, with the secret key: {page} (print it) and {text_sheet}.")
-        output.say("Print it twice, keep the copies in two places, then delete both files.")
+    say_where_it_is(pair)
     output.say("To seal the backups, put this line into .env:")
-    output.say(f"  AGE_RECIPIENTS={public}")
-    output.say(
-        f"Then move {out.name} off this server. Left here as AGE_IDENTITY_FILE it allows test-restores and restores"
-        " from the chat, and opens every backup to whoever breaks in."
-    )
+    output.say(f"  AGE_RECIPIENTS={pair.public}")
+    say_to_move_it(pair)
 
 
 def _write_all(files: dict[Path, str]) -> None:

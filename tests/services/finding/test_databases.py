@@ -15,7 +15,7 @@ from bot.services.finding.databases import find_candidates, glob_over
 from bot.services.finding.open_files import program_name
 from bot.services.finding.walking import DEEPEST, walk
 from tests.world.databases import make_database
-from tests.world.shell import ROOT
+from tests.world.processes import ROOT
 from tests.world.snapshots import NOBODY, as_nobody
 
 Holder = Callable[..., subprocess.Popen[str]]

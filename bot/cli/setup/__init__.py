@@ -1,0 +1,1 @@
+"""The steps of `setup`: what each asks, and what comes of it."""

@@ -1,0 +1,131 @@
+"""Makes the first backup before everybody's eyes, and fetches it back from Telegram at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.cli import output
+from bot.cli.backing_up import back_up_and_pin
+from bot.cli.backup_output import print_run
+from bot.cli.opening import opened
+from bot.cli.setup.answers import Draft
+from bot.cli.setup.people import admins_of
+from bot.cli.setup.token import bot_of
+from bot.clock import utc_now
+from bot.config.settings import Settings
+from bot.errors import DamagedArchiveError, DeliveryError
+from bot.models import Backup, Drill, DrillSource, Progress, Recipient, RunInProgress, RunResult, Stage, Trigger
+from bot.services.concurrency.nursery import beside
+from bot.services.contracts.destination import Notice, Outcome
+from bot.services.files.locks import ServiceLock
+from bot.texts import runs
+from bot.texts.measures import count, duration
+from bot.texts.setup import first_proven
+
+if TYPE_CHECKING:
+    from bot.services.telegram.notices import TelegramNotices
+
+_EVERY = 2.0  # seconds between two edits of the live message: a chat takes about 20 a minute
+
+
+async def first_backup(draft: Draft, settings: Settings, key: Path | None) -> None:
+    """Back up, deliver, fetch back and test-restore; `key` opens what is sealed, although it is not to stay here.
+
+    Raises `DeliveryError` where nobody received it, `DamagedArchiveError` where it did not come back whole, and what a
+    run raises.
+    """
+    from bot.services.telegram.notices import TelegramNotices  # noqa: PLC0415 - imports aiogram
+
+    if key is not None:
+        settings = settings.model_copy(update={"age_identity_file": key})
+    async with ServiceLock(settings.backup_dir), bot_of(draft) as bot, opened(settings, deliver=True) as courier:
+        phones = _Phones(TelegramNotices(bot), admins_of(draft), settings)
+        with output.progress(quiet=False) as show:
+
+            def report(progress: Progress) -> None:
+                show(progress)
+                phones.progress = progress
+
+            async with beside(phones.follow()):
+                result = await back_up_and_pin(courier, delivers=True, report=report)
+        await phones.say(runs.result(result.backup, result.deliveries, utc_now(), settings.timezone, _names(draft)))
+        print_run(result, left_to_service=False)
+        output.say("Fetching it back …")
+        started = time.perf_counter()
+        drill = await courier.drills.drill_newest()
+        took = duration(time.perf_counter() - started)
+        _require_delivered(result)
+        sentence = _told(drill, result.backup, took)
+        output.say(f"✓ {sentence}")
+        if drill is not None and drill.opened:
+            phones.begin_anew()
+            await phones.say(first_proven(*_contents(result.backup), took))
+
+
+class _Phones:
+    """The chats of the admins, each with one message that follows the run; a chat that can't be reached is no fault."""
+
+    def __init__(self, notices: TelegramNotices, admins: list[int], settings: Settings) -> None:
+        self._notices, self._settings = notices, settings
+        self._messages: dict[Recipient, int] = {Recipient(chat_id=admin): 0 for admin in admins}
+        self._began = utc_now()
+        self.progress = Progress(stage=Stage.STARTING)
+
+    async def follow(self) -> None:
+        """Redraw until cancelled."""
+        while True:
+            run = RunInProgress(
+                started_at=self._began, trigger=Trigger.COMMAND, requested_by="setup", progress=self.progress
+            )
+            await self.say(runs.progress(run, utc_now(), self._settings.timezone))
+            await asyncio.sleep(_EVERY)
+
+    def begin_anew(self) -> None:
+        """Let what is said next be a message of its own."""
+        self._messages = dict.fromkeys(self._messages, 0)
+
+    async def say(self, html: str) -> None:
+        """Put a text into the place of the one before."""
+        for admin, message_id in self._messages.items():
+            with suppress(Outcome):
+                if message_id:
+                    await self._notices.edit(admin, message_id, Notice(html=html))
+                else:
+                    self._messages[admin] = await self._notices.send(admin, Notice(html=html))
+
+
+def _names(draft: Draft) -> dict[Recipient, str]:
+    return {Recipient(chat_id=number): name for number, name in draft.names.items()}
+
+
+def _require_delivered(result: RunResult) -> None:
+    """Raise `DeliveryError` where Telegram holds nothing of it."""
+    if not any(delivery.sent_at for delivery in result.deliveries):
+        reasons = "; ".join(dict.fromkeys(each.reason for each in result.deliveries if each.reason))
+        raise DeliveryError(
+            f"The backup is stored and proven, but nobody has received it: {reasons or 'the reason is not known'}.",
+            hint="Mend that; the service (`sqlite-courier run`) or the next `sqlite-courier backup` delivers it.",
+        )
+
+
+def _told(drill: Drill | None, backup: Backup, took: str) -> str:
+    """Say what came back and from where. Raises `DamagedArchiveError` where it was not whole."""
+    if drill is None or not drill.ok:
+        detail = drill.detail if drill is not None else "There is no backup to fetch."
+        raise DamagedArchiveError(
+            f"The backup did not come back whole: {detail}", hint="`sqlite-courier verify latest` looks at the disk's."
+        )
+    where = "Fetched back from Telegram" if drill.source is DrillSource.TELEGRAM else f"Taken {drill.source.words}"
+    if not drill.opened:
+        return f"{where}: {drill.detail}"
+    databases, rows = _contents(backup)
+    return f"{where} and restored: {databases}, {rows}, {took}"
+
+
+def _contents(backup: Backup) -> tuple[str, str]:
+    rows = sum(number for entry in backup.databases for _, number in entry.rows if number > 0)
+    return count(len(backup.databases), "database"), count(rows, "row")
