@@ -30,6 +30,7 @@ from bot.handlers.logs import build_logs_router
 from bot.handlers.membership import build_membership_router
 from bot.handlers.notes import build_notes_router
 from bot.handlers.own import build_own_router
+from bot.handlers.pictures import build_picture_router
 from bot.handlers.preferences import build_preferences_router
 from bot.handlers.restore import LiveRestores, build_restore_router
 from bot.handlers.schedule import PROPOSAL_VALID_FOR, ScheduleScreens, build_schedule_router
@@ -127,6 +128,7 @@ def _private(patience: float) -> Router:
         build_restore_router(),
         build_logs_router(),
         build_health_router(patience),
+        build_picture_router(),
         build_preferences_router(),
         build_alarm_router(),
         build_inbox_router(),

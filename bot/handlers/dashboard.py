@@ -15,6 +15,7 @@ from bot.handlers.commands import offer_commands
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import Go, Pause, PauseTill, Resume, ScreenName, Section, SettingsButton
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
+from bot.handlers.picture_buttons import picture_buttons
 from bot.services.schedule.timetable import tomorrow_at
 from bot.texts import answers
 from bot.texts import schedule as schedule_texts
@@ -116,4 +117,7 @@ async def menu_screen(manager: Manager, timezone: ZoneInfo) -> Screen:
 
 async def status_screen(manager: Manager, timezone: ZoneInfo) -> Screen:
     """Draw Backup Status."""
-    return Screen(status_texts.status(await manager.status(), timezone), keyboards.refreshable(ScreenName.STATUS))
+    return Screen(
+        status_texts.status(await manager.status(), timezone),
+        keyboards.refreshable(ScreenName.STATUS, *picture_buttons()),
+    )

@@ -1,5 +1,7 @@
 """Implements the methods that edit, pin or delete messages."""
 
+from dataclasses import replace
+
 from aiogram.methods import (
     DeleteMessage,
     DeleteMessages,
@@ -8,7 +10,7 @@ from aiogram.methods import (
     PinChatMessage,
     UnpinChatMessage,
 )
-from aiogram.types import InputMediaDocument
+from aiogram.types import InputMediaDocument, InputMediaPhoto
 
 from bot.demo.stand_in.access import check_pin_rights, find_message, open_chat
 from bot.demo.stand_in.content import Exchange, read_caption, read_markup, read_message_text, take_file
@@ -37,14 +39,14 @@ async def edit_message_text(exchange: Exchange, call: EditMessageText) -> Json:
 
 
 async def edit_message_media(exchange: Exchange, call: EditMessageMedia) -> Json:
-    """Replace the file and the caption; a text message turns into a document."""
+    """Replace the file and the caption; a text message turns into a document or a picture."""
     message = _editable(exchange, call, "message media can't be edited")
     media = call.media
-    if not isinstance(media, InputMediaDocument):
-        raise bad_request("the stand-in knows documents only")
+    if not isinstance(media, (InputMediaDocument, InputMediaPhoto)):
+        raise bad_request("the stand-in knows documents and pictures only")
     formatted = read_caption(media.caption, media.parse_mode, media.caption_entities)
     markup = read_markup(call.reply_markup)
-    file = take_file(exchange, media.media)
+    file = replace(take_file(exchange, media.media), photo=isinstance(media, InputMediaPhoto))
     return _replace(exchange, message, formatted, media.caption, markup=markup, file=file)
 
 

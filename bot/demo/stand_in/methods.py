@@ -23,6 +23,7 @@ ANSWERS: dict[str, Answering] = {
     "getFile": chats.get_file,
     "sendMessage": sending.send_message,
     "sendDocument": sending.send_document,
+    "sendPhoto": sending.send_photo,
     "editMessageText": editing.edit_message_text,
     "editMessageMedia": editing.edit_message_media,
     "deleteMessage": editing.delete_message,

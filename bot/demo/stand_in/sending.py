@@ -1,18 +1,19 @@
 """Implements the methods that send new messages into a chat."""
 
+from dataclasses import replace
 from typing import Any
 
-from aiogram.methods import SendDocument, SendMessage
+from aiogram.methods import SendDocument, SendMessage, SendPhoto
 from aiogram.types import ReplyParameters
 
 from bot.demo.stand_in.access import check_thread, open_chat
 from bot.demo.stand_in.content import Exchange, given, read_caption, read_markup, read_message_text, take_file
 from bot.demo.stand_in.entities import FormattedText
 from bot.demo.stand_in.refusals import bad_request
-from bot.demo.stand_in.state import Chat, Json, Message
+from bot.demo.stand_in.state import Chat, Json, Message, StoredFile
 from bot.demo.stand_in.wire import message_json
 
-Sending = SendMessage | SendDocument
+Sending = SendMessage | SendDocument | SendPhoto
 
 
 async def send_message(exchange: Exchange, call: SendMessage) -> Json:
@@ -25,8 +26,16 @@ async def send_message(exchange: Exchange, call: SendMessage) -> Json:
 
 async def send_document(exchange: Exchange, call: SendDocument) -> Json:
     """Store a document, uploaded or known."""
+    return _store_file(exchange, call, take_file(exchange, call.document))
+
+
+async def send_photo(exchange: Exchange, call: SendPhoto) -> Json:
+    """Store a picture, uploaded or known. The server would make a JPEG of it; here its bytes stay."""
+    return _store_file(exchange, call, replace(take_file(exchange, call.photo), photo=True))
+
+
+def _store_file(exchange: Exchange, call: SendDocument | SendPhoto, file: StoredFile) -> Json:
     chat = _destination(exchange, call)
-    file = take_file(exchange, call.document)
     formatted = read_caption(call.caption, call.parse_mode, call.caption_entities)
     markup = read_markup(call.reply_markup)
     message = _store(exchange, chat, call, formatted, call.caption, file=file, markup=markup)

@@ -22,6 +22,8 @@ class StoredFile:
     size: int
     name: str
     mime_type: str = "application/octet-stream"
+    photo: bool = False
+    """Shown as a picture in the chat, and no document."""
 
     async def read(self) -> bytes:
         """The stored bytes."""

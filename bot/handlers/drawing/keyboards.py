@@ -173,9 +173,9 @@ def settings() -> InlineKeyboardMarkup:
     )
 
 
-def refreshable(place: ScreenName) -> InlineKeyboardMarkup:
-    """Return the buttons under a screen that only shows."""
-    return keyboard([button("🔄 Refresh", Go(place=place))], TO_MENU)
+def refreshable(place: ScreenName, *more: InlineKeyboardButton) -> InlineKeyboardMarkup:
+    """Return the buttons under a screen that only shows, and others that are its own."""
+    return keyboard([button("🔄 Refresh", Go(place=place)), *more], TO_MENU)
 
 
 def health() -> InlineKeyboardMarkup:

@@ -10,6 +10,7 @@ from bot.services.catalogue.alarms import AlarmTable
 from bot.services.catalogue.archives import ArchiveTable
 from bot.services.catalogue.backups import BackupTable
 from bot.services.catalogue.bot import BotTable
+from bot.services.catalogue.charts import ChartTable
 from bot.services.catalogue.connection import CatalogueConnection, connect
 from bot.services.catalogue.databases import DatabaseTable
 from bot.services.catalogue.deliveries import DeliveryTable
@@ -39,6 +40,7 @@ class Catalogue:
         self.archives = ArchiveTable(db)
         self.backups = BackupTable(db)
         self.bot = BotTable(db)
+        self.charts = ChartTable(db)
         self.databases = DatabaseTable(db)
         self.deliveries = DeliveryTable(db)
         self.drills = DrillTable(db)

@@ -1,0 +1,1 @@
+"""Pictures: values in, SVG out; and SVG to PNG."""

@@ -1,0 +1,58 @@
+"""The buttons that lead to pictures, and those beneath one."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import Annotated
+
+from aiogram.filters.callback_data import CallbackData
+from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
+from pydantic import Field
+
+from bot.charts.png import can_draw
+from bot.handlers.drawing.keyboards import Row, button, keyboard
+from bot.models import Span
+from bot.texts import pictures as texts
+
+
+class PictureKind(StrEnum):
+    GROWTH = "growth"
+    YEAR = "year"
+    REACH = "reach"
+
+
+class PictureButton(CallbackData, prefix="pic"):
+    """A picture; of one database where `key` says which."""
+
+    kind: PictureKind = PictureKind.GROWTH
+    span: Span = Span.WEEK
+    key: Annotated[str, Field(max_length=16)] = ""
+
+
+class PutAway(CallbackData, prefix="away"):
+    """Take the picture out of the chat."""
+
+
+def database_key(name: str) -> str:
+    """Return the short id of a database in buttons: the same after every restart."""
+    return hashlib.sha256(name.encode()).hexdigest()[:12]
+
+
+def picture_buttons(name: str = "") -> Row:
+    """Return the button to the picture of a database, or of all; none where the extra `charts` is not installed."""
+    return [button("📈 Pictures", PictureButton(key=database_key(name) if name else ""))] if can_draw() else []
+
+
+def under_picture(shown: PictureButton) -> InlineKeyboardMarkup:
+    """Return the other pictures; what is shown is marked."""
+
+    def choice(words: str, data: PictureButton) -> InlineKeyboardButton:
+        return button(f"• {words}" if data == shown else words, data)
+
+    spans = [choice(words, PictureButton(span=span, key=shown.key)) for span, words in texts.SPANS.items()]
+    others = [
+        choice("🗓 Year", PictureButton(kind=PictureKind.YEAR, key=shown.key)),
+        choice("⏳ How far back", PictureButton(kind=PictureKind.REACH, key=shown.key)),
+    ]
+    return keyboard(spans, others, [button("✖️ Close", PutAway())])
