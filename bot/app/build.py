@@ -54,7 +54,8 @@ from bot.services.manager import Courier, Manager
 from bot.services.messages.maintenance import ChatMaintenance
 from bot.services.messages.preferences import Preferences
 from bot.services.messages.timers import Timers
-from bot.services.people.people import People, PeopleChange
+from bot.services.people.choices import ADMINS, PLACES
+from bot.services.people.people import People
 from bot.services.recovery.document import kept_settings
 from bot.services.recovery.pin import PinKeeper
 from bot.services.restore.context import RestoreContext
@@ -81,7 +82,7 @@ class Events:
     alarm_nudge: Signal[[]] = field(default_factory=Signal)
     choice_changed: Signal[[]] = field(default_factory=Signal)
     """An admin chose what comes into their chat."""
-    people_changed: Signal[[PeopleChange]] = field(default_factory=Signal)
+    people_changed: Signal[[]] = field(default_factory=Signal)
     """An admin, or a chat that receives backups, was added or removed."""
     delivered_later: Signal[[Delivery]] = field(default_factory=Signal)
     """The ledger has tried again what was owed."""
@@ -339,7 +340,10 @@ def _build(  # noqa: PLR0915 - one list of parts
 
     async def settings_now() -> dict[str, str]:
         plan = await timetable.plan()
-        return settings_to_keep(settings) | ({"SCHEDULE": plan.expression} if plan.override is not None else {})
+        chosen = {"SCHEDULE": plan.expression} if plan.override is not None else {}
+        lists = {ADMINS: map(str, people.admin_ids), PLACES: (chat.address for chat in people.chats)}
+        chosen |= {name: ",".join(lists[name]) for name in people.overrides}
+        return settings_to_keep(settings) | chosen
 
     pins = PinKeeper(
         catalogue, telegram.chats, people=people, caption=pinned_caption, settings=settings_now, clock=clock
@@ -351,12 +355,14 @@ def _build(  # noqa: PLR0915 - one list of parts
     # --- who hears of what ---
     events.alarm_nudge.connect(alarm_loop.nudge)
     events.choice_changed.connect(maintenance.nudge)
+    events.people_changed.connect(events.happened)
     events.delivered_later.connect(lambda _delivery: events.happened())
     for follows in (pins.nudge, maintenance.nudge):
         events.news.connect(follows)
     courier = Courier(
         settings=settings,
         people=people,
+        notifier=notifier,
         catalogue=catalogue,
         store=store,
         ledger=ledger,

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from bot.demo.stand_in.chats import scope_key
 from bot.demo.stand_in.content import copy_in
 from bot.demo.stand_in.entities import find_commands
+from bot.demo.stand_in.pickers import find_button, share_chat, share_people, shown_keyboard
 from bot.demo.stand_in.state import Account, Alert, BotAccount, Button, CallbackQuery, Chat, Json, Message, State
 from bot.demo.stand_in.updates import announce_message, announce_standing, queue_update
 from bot.demo.stand_in.wire import chat_json, message_json
@@ -173,6 +174,28 @@ class Person:
         }
         queue_update(state, bot, "callback_query", content)
         return PhonePress(query, state)
+
+    @property
+    def keyboard(self) -> list[list[str]]:
+        """What stands below the text field in the place of the phone's own keyboard, in the chat with the first bot."""
+        return [[button["text"] for button in row] for row in shown_keyboard(self._chat(None))]
+
+    async def pick(self, button: str, *chosen: "Person | Chat") -> Message:
+        """Press a button below the text field: choose people or a group in the list it opens, or send its words.
+
+        Raises LookupError where there is no such button, or its list does not offer them.
+        """
+        chat = self._chat(None, writing=True)
+        found = find_button(chat, button)
+        people = [one.account for one in chosen if isinstance(one, Person)]
+        groups = [one for one in chosen if isinstance(one, Chat)]
+        if groups:
+            extra = share_chat(found, groups[0], self._bot(None))
+        elif people:
+            extra = share_people(found, people)
+        else:
+            return await self.send(found["text"])
+        return self._post(chat, text="", html="", extra=extra)
 
     async def wait_for(
         self, matches: Callable[[Message], bool], *, where: Where = None, within: float = 5, since: int | None = None

@@ -30,6 +30,7 @@ from bot.handlers.logs import build_logs_router
 from bot.handlers.membership import build_membership_router
 from bot.handlers.notes import build_notes_router
 from bot.handlers.own import build_own_router
+from bot.handlers.people import PeopleScreens, build_people_router
 from bot.handlers.pictures import build_picture_router
 from bot.handlers.preferences import build_preferences_router
 from bot.handlers.restore import LiveRestores, build_restore_router
@@ -60,6 +61,7 @@ def build_dispatcher(
     dispatcher = Dispatcher(
         disable_fsm=True,
         people=courier.people,
+        people_screens=PeopleScreens(courier.people, courier.catalogue, courier.notifier, clock),
         manager=courier.manager,
         runs=courier.runs,
         restores=courier.restores,
@@ -120,6 +122,7 @@ def _private(patience: float) -> Router:
     private.message.filter(InPrivate())
     private.callback_query.filter(InPrivate())
     private.include_routers(
+        build_people_router(),
         build_schedule_router(),  # before the commands: one of them ends a question
         build_notes_router(),
         build_dashboard_router(),

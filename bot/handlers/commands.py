@@ -37,6 +37,14 @@ async def offer_commands(bot: Bot, chat_id: int) -> None:
         logger.info("no commands for {} yet: {}", chat_id, _told(error))
 
 
+async def withdraw_commands(bot: Bot, chat_id: int) -> None:
+    """Show the commands in a private chat no longer; that it can't be done is no error."""
+    try:
+        await bot.delete_my_commands(scope=BotCommandScopeChat(chat_id=chat_id))
+    except Exception as error:  # as above
+        logger.info("the commands of {} stay: {}", chat_id, _told(error))
+
+
 def _told(error: Exception) -> str:
     """Return what Telegram said; of other errors only the kind, since their text may hold an address with the token."""
     return error.message if isinstance(error, TelegramAPIError) else type(error).__name__

@@ -96,13 +96,17 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientStatus:
-    """What is known of a recipient: `parked_reason` is empty when it can be reached."""
+    """What is known of a recipient: `parked_reason` is empty when it can be reached.
+
+    One who is `invited` was added in the chat, and has yet to press Start for the first time: nobody's trouble.
+    """
 
     recipient: Recipient
     name: str = ""
     parked_reason: str = ""
     last_sent_at: datetime | None = None
     owed: int = 0
+    invited: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from bot.services.backup.runs import Runs
 from bot.services.catalogue import ALL, Catalogue
 from bot.services.contracts.polling import PollingState
 from bot.services.delivery.ledger import Ledger
+from bot.services.delivery.notices import NoticeSender
 from bot.services.drill.drill import Drills
 from bot.services.files.store import Store
 from bot.services.files.under_way import RunsUnderWay
@@ -154,6 +155,7 @@ class Courier:
 
     settings: Settings
     people: People
+    notifier: NoticeSender
     catalogue: Catalogue
     store: Store
     ledger: Ledger

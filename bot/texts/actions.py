@@ -25,6 +25,12 @@ _ICONS = {
     "started a test-restore": "🧪",
     "changed the schedule": "🗓",
     "reset the schedule": "🗓",
+    "added an admin": "👮",
+    "removed an admin": "👮",
+    "reset ADMIN_IDS": "👮",
+    "added a place for backups": "📬",
+    "removed a place for backups": "📬",
+    "reset DELIVER_TO": "📬",
 }
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:\d\d")
 

@@ -14,7 +14,7 @@ import pytest
 from bot.app.service import open_courier
 from bot.clock import utc_now
 from bot.config.settings import load_settings
-from bot.models import Trigger
+from bot.models import Recipient, Trigger
 from bot.services.files.locks import RunLock
 from tests.world.databases import change, damage, make_database, write_env
 from tests.world.shell import Shell
@@ -179,6 +179,25 @@ def test_a_glob_over_the_backups_takes_none_of_them(tmp_path: Path) -> None:
     assert ".hidden.db is hidden" in said
     left_out = shell.json("config")["left_out"]
     assert [Path(each["path"]).name for each in left_out] == [".hidden.db", "catalogue.db"]
+
+
+def test_config_shows_and_resets_what_was_chosen_in_the_chat(shell: Shell) -> None:
+    """The lists in force, who chose last and what; after --reset .env holds again."""
+    token = "123456789:" + "a" * 35
+
+    async def choose() -> None:
+        async with open_courier(load_settings(shell.folder / ".env", need_telegram=False), deliver=False) as courier:
+            await courier.people.add_admin(12, "Ben", actor="Ann (11)")
+            await courier.people.add_chat(Recipient(chat_id=-100500), "Ops", actor="Ann (11)")
+
+    asyncio.run(choose())
+    said = shell.said("config", BOT_TOKEN=token)
+    assert "; added 12 in the chat, last by Ann (11) (config --reset ADMIN_IDS)" in said
+    assert "Delivered to: 11, 12, -100500" in said
+    assert "ADMIN_IDS holds again." in shell.said("config", "--reset", "ADMIN_IDS", BOT_TOKEN=token)
+    assert "Nothing was chosen" in shell.said("config", "--reset", "ADMIN_IDS", BOT_TOKEN=token)
+    shell.said("config", "--reset", "DELIVER_TO", BOT_TOKEN=token)
+    assert "Delivered to: 11\n" in shell.said("config", BOT_TOKEN=token)
 
 
 def test_config_says_what_a_pattern_takes_for_a_database_and_is_none(tmp_path: Path) -> None:

@@ -10,7 +10,13 @@ from aiogram.exceptions import (
     TelegramUnauthorizedError,
 )
 from aiogram.methods import SendDice
-from aiogram.types import BufferedInputFile
+from aiogram.types import (
+    BufferedInputFile,
+    KeyboardButton,
+    KeyboardButtonRequestUsers,
+    ReplyKeyboardMarkup,
+    ReplyKeyboardRemove,
+)
 
 from tests.world.phones import Person
 from tests.world.stand_in import StandIn
@@ -151,3 +157,16 @@ async def test_an_unknown_method_is_not_found(standin: StandIn, bot: Bot, ann: P
         await bot(SendDice(chat_id=11))
     assert standin.violations == ["sendDice: the stand-in has no such method"]
     standin.violations.clear()
+
+
+async def test_people_and_groups_are_picked_in_private_chats_only(standin: StandIn, bot: Bot, ann: Person) -> None:
+    """A keyboard with such a button is refused in a group; in a private chat it stays until one takes it away."""
+    request = KeyboardButtonRequestUsers(request_id=1)
+    picker = ReplyKeyboardMarkup(keyboard=[[KeyboardButton(text="Choose", request_users=request)]])
+    group = standin.add_group(-500, members=[ann])
+    with pytest.raises(TelegramBadRequest, match="users can be requested in private chats only"):
+        await bot.send_message(group.id, "Whom?", reply_markup=picker)
+    await bot.send_message(ann.id, "Whom?", reply_markup=picker)
+    assert ann.keyboard == [["Choose"]]
+    await bot.send_message(ann.id, "Gone", reply_markup=ReplyKeyboardRemove())
+    assert ann.keyboard == []

@@ -3,29 +3,53 @@
 from __future__ import annotations
 
 import asyncio
+from enum import StrEnum
+from typing import Annotated
 
+import typer
 from rich.markup import escape
 
 from bot.cli import output
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json
 from bot.config.folders import own_folders
 from bot.config.settings import Settings, load_settings
-from bot.models import Database, Recipient
+from bot.models import Database
+from bot.services.backup.startup import open_store
 from bot.services.catalogue import stored_expected, stored_override
 from bot.services.messages.timers import stored_timer_warnings
+from bot.services.people.choices import ADMINS, PLACES
+from bot.services.people.lists import Lists
 from bot.services.schedule.timetable import SCHEDULE, SchedulePlan, resolve
 from bot.services.snapshot.databases import Discovery, find_databases
 from bot.services.snapshot.hidden_log import outlook
 
 _MOST_LEFT_OUT = 20
 
+
+class Resettable(StrEnum):
+    """A setting in whose place something can be chosen in the chat."""
+
+    SCHEDULE = "SCHEDULE"
+    ADMIN_IDS = ADMINS
+    DELIVER_TO = PLACES
+
+
 Outlooks = dict[Database, tuple[str, str]]
 """Why a database would be refused although it is there, and what would be warned of: sentences, empty for neither."""
 
 
-def command(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
+def command(
+    env_file: EnvFile = DEFAULT_ENV,
+    json: Json = False,
+    reset: Annotated[
+        Resettable | None, typer.Option("--reset", help="Forget what was chosen in the chat in place of this setting.")
+    ] = None,
+) -> None:
     """Print the effective settings (secrets masked), what would be backed up, and to whom it would go."""
     settings = load_settings(env_file)
+    if reset is not None:
+        asyncio.run(_reset(settings, reset))
+        return
     expected = stored_expected(settings.backup_dir)
     found = find_databases(settings.databases, {}, own=own_folders(settings), expected=expected, include_hidden=True)
     plan = resolve(settings.schedule, stored_override(settings.backup_dir, SCHEDULE))
@@ -34,14 +58,32 @@ def command(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
         return {database: await outlook(database.path) for database in found.databases}
 
     outlooks = asyncio.run(look())
-    admins = (Recipient(chat_id=admin) for admin in settings.admin_ids)
-    timers = stored_timer_warnings(settings.backup_dir, dict.fromkeys((*settings.recipients, *admins)))
+    chosen = {name: stored_override(settings.backup_dir, name) for name in (ADMINS, PLACES)}
+    people = Lists(settings, {name: override for name, override in chosen.items() if override is not None})
+    timers = stored_timer_warnings(settings.backup_dir, people.everybody)
     warnings = (*settings.warnings, *filter(None, [plan.fault]), *timers)
-    (_print_json if json else _print)(settings, found, outlooks, plan, warnings)
+    (_print_json if json else _print)(settings, found, outlooks, plan, people, warnings)
+
+
+async def _reset(settings: Settings, name: Resettable) -> None:
+    """Let a setting hold again; the running service follows within half a minute."""
+    async with open_store(settings) as (_, catalogue):
+        override = {Resettable.SCHEDULE: SCHEDULE}.get(name, name.value)
+        if override not in await catalogue.service.overrides():
+            output.say(f"Nothing was chosen in the chat in place of {name.value}.")
+            return
+        await catalogue.service.clear_override(override)
+        await catalogue.service.audit("the command line", f"reset {name.value}")
+    output.say(f"{name.value} holds again. A running service follows within half a minute.")
 
 
 def _print_json(
-    settings: Settings, found: Discovery, outlooks: Outlooks, plan: SchedulePlan, warnings: tuple[str, ...]
+    settings: Settings,
+    found: Discovery,
+    outlooks: Outlooks,
+    plan: SchedulePlan,
+    people: Lists,
+    warnings: tuple[str, ...],
 ) -> None:
     output.print_json(
         {
@@ -53,15 +95,20 @@ def _print_json(
             ],
             "missing": [{"path": entry.database.path, "detail": entry.detail} for entry in found.missing],
             "left_out": found.left_out,
-            "recipients": [recipient.address for recipient in settings.recipients],
-            "overrides": {"SCHEDULE": plan.override} if plan.override else {},
+            "recipients": [recipient.address for recipient in people.recipients],
+            "overrides": ({"SCHEDULE": plan.override} if plan.override else {}) | dict(people.overrides),
             "warnings": warnings,
         }
     )
 
 
 def _print(
-    settings: Settings, found: Discovery, outlooks: Outlooks, plan: SchedulePlan, warnings: tuple[str, ...]
+    settings: Settings,
+    found: Discovery,
+    outlooks: Outlooks,
+    plan: SchedulePlan,
+    people: Lists,
+    warnings: tuple[str, ...],
 ) -> None:
     rows = settings.effective()
     output.print_table(("setting", "value", "from"), ((name, escape(value), source) for name, value, source in rows))
@@ -71,6 +118,12 @@ def _print(
         output.say(
             f"SCHEDULE: {plan.setting} from {source}, overridden in chat by {plan.override.set_by}: {plan.expression}"
         )
+    for name, override in people.overrides.items():
+        source = next(place for setting, _, place in rows if setting == name)
+        choice = people.choice(name)
+        changes = {"added": choice.added, "removed": choice.removed}
+        said = " and ".join(f"{what} {', '.join(ones)}" for what, ones in changes.items() if ones)
+        output.say(f"{name}: from {source}; {said} in the chat, last by {override.set_by} (config --reset {name})")
     taken = [entry for entry in found.databases if not outlooks[entry][0]]
     output.say(f"Backed up ({len(taken)}):")
     for entry in taken:
@@ -88,6 +141,6 @@ def _print(
             output.say(f"  {each.why}")
         if len(found.left_out) > _MOST_LEFT_OUT:
             output.say(f"  and {len(found.left_out) - _MOST_LEFT_OUT} more (--json names all)")
-    output.say(f"Delivered to: {', '.join(recipient.address for recipient in settings.recipients) or 'nobody'}")
+    output.say(f"Delivered to: {', '.join(recipient.address for recipient in people.recipients) or 'nobody'}")
     for line in warnings:
         output.warn(line)

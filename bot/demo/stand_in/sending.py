@@ -9,6 +9,7 @@ from aiogram.types import ReplyParameters
 from bot.demo.stand_in.access import check_thread, open_chat
 from bot.demo.stand_in.content import Exchange, given, read_caption, read_markup, read_message_text, take_file
 from bot.demo.stand_in.entities import FormattedText
+from bot.demo.stand_in.pickers import check_keyboard
 from bot.demo.stand_in.refusals import bad_request
 from bot.demo.stand_in.state import Chat, Json, Message, StoredFile
 from bot.demo.stand_in.wire import message_json
@@ -20,7 +21,9 @@ async def send_message(exchange: Exchange, call: SendMessage) -> Json:
     """Store a text message."""
     chat = _destination(exchange, call)
     formatted = read_message_text(call.text, call.parse_mode, call.entities)
-    message = _store(exchange, chat, call, formatted, call.text, markup=read_markup(call.reply_markup))
+    markup = read_markup(call.reply_markup)
+    check_keyboard(chat, markup)
+    message = _store(exchange, chat, call, formatted, call.text, markup=markup)
     return message_json(exchange.state, exchange.bot, message)
 
 
@@ -38,6 +41,7 @@ def _store_file(exchange: Exchange, call: SendDocument | SendPhoto, file: Stored
     chat = _destination(exchange, call)
     formatted = read_caption(call.caption, call.parse_mode, call.caption_entities)
     markup = read_markup(call.reply_markup)
+    check_keyboard(chat, markup)
     message = _store(exchange, chat, call, formatted, call.caption, file=file, markup=markup)
     return message_json(exchange.state, exchange.bot, message)
 

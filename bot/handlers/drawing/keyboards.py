@@ -41,6 +41,8 @@ class Section(StrEnum):
 
     ALL = "all"
     SCHEDULE = "schedule"
+    ADMINS = "admins"
+    PLACES = "places"
 
 
 class SettingsButton(CallbackData, prefix="set"):
@@ -169,6 +171,10 @@ def settings() -> InlineKeyboardMarkup:
     return keyboard(
         [button("🗓 Schedule", SettingsButton(section=Section.SCHEDULE))],
         [button("🔔 My messages", Go(place=ScreenName.MESSAGES))],
+        [
+            button("👮 Admins", SettingsButton(section=Section.ADMINS)),
+            button("📬 Where backups go", SettingsButton(section=Section.PLACES)),
+        ],
         TO_MENU,
     )
 

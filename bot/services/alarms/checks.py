@@ -205,9 +205,8 @@ class AlarmChecks:
         """Who can't be reached, and has to do something about it."""
         current = await self._catalogue.recipients.all_current(self._people.everybody)
         parked = {r: reason for r, reason in (await self._catalogue.recipients.parked()).items() if r in current}
-        invited = self._people.invited
-        for status in await self._catalogue.recipients.statuses(parked):
-            if status.recipient in invited and status.last_sent_at is None:
+        for status in await self._people.statuses(parked):
+            if status.invited:
                 continue  # they were added in the chat, and have yet to press Start for the first time
             who = f"{status.name} ({status.recipient.address})" if status.name else status.recipient.address
             reason = status.parked_reason

@@ -54,6 +54,14 @@ class MessageTable(CatalogueTable):
         await self._db.execute("DELETE FROM kept_messages WHERE written_at < ?", now - FORGET_AFTER)
 
     @reading
+    async def all_pinned(self) -> tuple[PinnedMessage, ...]:
+        return await self._db.models(PinnedMessage, "SELECT * FROM pinned_messages ORDER BY chat_id")
+
+    @writing
+    async def forget_pinned(self, chat_id: int) -> None:
+        await self._db.execute("DELETE FROM pinned_messages WHERE chat_id = ?", chat_id)
+
+    @reading
     async def pinned(self, chat_id: int) -> PinnedMessage | None:
         """Return the message that we keep pinned in a chat."""
         return await self._db.model(PinnedMessage, "SELECT * FROM pinned_messages WHERE chat_id = ?", chat_id)

@@ -20,7 +20,7 @@ class RecipientTable(CatalogueTable):
     @reading
     async def statuses(self, recipients: Iterable[Recipient]) -> tuple[RecipientStatus, ...]:
         """Return what is known of each recipient, in the order asked; `owed` counts pending, sending and parked."""
-        rows = await self._db.rows("SELECT *, 0 AS owed FROM recipients")
+        rows = await self._db.rows("SELECT *, 0 AS owed, 0 AS invited FROM recipients")
         known = {row["address"]: from_row(RecipientStatus, row) for row in rows}
         counts = await self._db.rows(f"SELECT address, count(*) FROM deliveries WHERE {OWED} GROUP BY address")
         owed: dict[str, int] = dict(map(tuple, counts))

@@ -15,7 +15,16 @@ from bot.errors import CourierError
 from bot.models import RECENT, Recipient, RestorePoint
 from bot.services.catalogue import Catalogue, PinnedMessage
 from bot.services.contracts.chats import Chats, Pinned, PostedDocument
-from bot.services.contracts.destination import MessageGone, NotModified, Outcome, Parked, Refused, StaleFile, Wait
+from bot.services.contracts.destination import (
+    MessageGone,
+    NotModified,
+    Outcome,
+    Parked,
+    Refused,
+    StaleFile,
+    Transient,
+    Wait,
+)
 from bot.services.people.people import People
 from bot.services.recovery.document import DOCUMENT_NAME, Document, DocumentError, merge, read_posted, write_document
 
@@ -105,10 +114,25 @@ class PinKeeper:
         """
         async with self._refreshing:
             pauses: list[float] = []
+            await self._take_down(pauses)
             looks = await self._look_around(pauses)
             if looks:
                 await self._write(looks, pauses)
             return max(pauses, default=0.0)
+
+    async def _take_down(self, pauses: list[float]) -> None:
+        """Take our message out of the chats of people who are no admins any more."""
+        for known in await self._catalogue.messages.all_pinned():
+            if known.chat_id in self._people.admin_ids:
+                continue
+            try:
+                await self._chats.remove(known.chat_id, known.message_id)
+            except (Wait, Transient) as outcome:
+                self._put_off(known.chat_id, outcome, pauses)
+                continue
+            except Outcome as outcome:
+                logger.info("the pinned message of {} stays: {}", known.chat_id, outcome)
+            await self._catalogue.messages.forget_pinned(known.chat_id)
 
     # --- looking -------------------------------------------------------------------------------------------------
 

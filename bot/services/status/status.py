@@ -81,7 +81,7 @@ async def read_status(
         and now > too_old_at(proven.started_at, plan.expression, settings.timezone, settings.stale_after),
         latest_deliveries=await catalogue.deliveries.of(proven.id) if proven else (),
         databases=await _databases(catalogue, discovery, latest),
-        recipients=await catalogue.recipients.statuses(people.recipients),
+        recipients=await people.statuses(people.recipients),
         day=SuccessRate(ok=ok_day, total=day),
         week=SuccessRate(ok=ok_week, total=week),
         warnings=tuple(warnings),

@@ -54,8 +54,12 @@ def database_condition(database: DatabaseStatus) -> Condition:
 def delivery_condition(status: Status) -> Condition:
     """Judge who has the newest good backup: who waits for a first try is no trouble."""
     waits = (DeliveryState.PENDING, DeliveryState.PARKED)
-    owed = any(delivery.state in waits and delivery.reason for delivery in status.latest_deliveries)
-    parked = any(recipient.parked_reason for recipient in status.recipients)
+    invited = {recipient.recipient for recipient in status.recipients if recipient.invited}
+    owed = any(
+        delivery.state in waits and delivery.reason and delivery.recipient not in invited
+        for delivery in status.latest_deliveries
+    )
+    parked = any(recipient.parked_reason and not recipient.invited for recipient in status.recipients)
     return Condition.LOOK if owed or parked else Condition.GOOD
 
 
