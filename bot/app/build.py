@@ -62,7 +62,6 @@ from bot.services.restore.context import RestoreContext
 from bot.services.restore_chat.session import RestoreSessions
 from bot.services.retention.housekeeping import Housekeeping
 from bot.services.schedule.timetable import Timetable
-from bot.texts.alarms import on_phone
 from bot.texts.delivery import caption as caption_of
 from bot.texts.notices import NoticeTexts
 from bot.texts.restore_points import pinned_caption as pinned_caption_of
@@ -185,7 +184,7 @@ def _build(  # noqa: PLR0915 - one list of parts
     sleep: Sleep = asyncio.sleep,
 ) -> tuple[Courier, RestoreAnnouncer, LocalFilesCheck]:
     """Build every part from those below it. Without `polling`, nobody polls in this process."""
-    texts = NoticeTexts(timezone=settings.timezone)
+    texts = NoticeTexts(timezone=settings.timezone, server=settings.server_name)
     people = People(settings, catalogue, changed=events.people_changed)
     find_all = partial(discover, settings, catalogue)
     telegram = Telegram.over(bot, settings) if bot is not None else Telegram.absent()
@@ -280,10 +279,8 @@ def _build(  # noqa: PLR0915 - one list of parts
         events.server_time.connect(clock_check.note)
         events.poll_conflict.connect(conflicts.note)
         alarm_checks += [clock_check.check, conflicts.check, TokenCheck(alarms, polling).check, local_files.check]
-    phones = tuple(
-        AppriseTarget(url, wording=partial(on_phone, server=settings.server_name), clock=clock)
-        for url in split_urls(settings.notify_urls.get_secret_value())
-    )
+    urls = split_urls(settings.notify_urls.get_secret_value())
+    phones = tuple(AppriseTarget(url, wording=texts.alarm_on_phone, clock=clock) for url in urls)
 
     async def audience() -> Iterable[Listener]:
         from bot.handlers.alarms import alarm_buttons  # noqa: PLC0415 - it imports aiogram

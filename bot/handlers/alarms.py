@@ -1,69 +1,174 @@
-"""Handles the buttons under an alarm: accept the change, or pause its reminders for a day."""
+"""Handles the buttons under an alarm: what mends it, what accepts it, and no reminder for a day."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
-from aiogram import Router
+from aiogram import BaseMiddleware, F, Router
 from aiogram.filters.callback_data import CallbackData
-from aiogram.types import CallbackQuery
+from aiogram.types import CallbackQuery, TelegramObject
 from pydantic import Field
 
 from bot.clock import Clock
-from bot.errors import NotFoundError
+from bot.handlers.backup import LiveRuns
+from bot.handlers.dashboard import status_screen
+from bot.handlers.drawing.below import ErrorsBelow
 from bot.handlers.drawing.screen import ButtonPress
-from bot.models import Alarm, Recipient
-from bot.services.alarms.alarms import GONE, SHRUNKEN
+from bot.handlers.history import BackupScreens
+from bot.handlers.restore import LiveRestores, begin_choice
+from bot.models import Alarm, AlarmAct, AlarmKind, Recipient, SkipReason
+from bot.services.alarms.alarms import AlarmOverError
 from bot.services.contracts.destination import NoticeButton
 from bot.texts import alarms as words
+from bot.texts import answers
 
 if TYPE_CHECKING:
     from bot.services.alarms.alarms import Alarms
+    from bot.services.manager import Manager
+    from bot.services.schedule.timetable import Timetable
 
 HUSHED_FOR = timedelta(hours=24)
 
-
-class Answer(StrEnum):
-    RIGHT = "right"
-    LATER = "later"
+_RESTORABLE = (SkipReason.MISSING, SkipReason.GONE, SkipReason.DAMAGED, SkipReason.EMPTY, SkipReason.NOT_A_DATABASE)
+_REMOVABLE = {SkipReason.MISSING, SkipReason.GONE}
 
 
 class OfAlarm(CallbackData, prefix="alarm"):
     """An answer to one alarm."""
 
-    answer: Answer
+    answer: AlarmAct
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
 
 
-def alarm_buttons(alarm: Alarm) -> tuple[NoticeButton, ...]:
-    """Return what an admin can answer to an open alarm."""
-    later = NoticeButton(text=words.LATER, data=OfAlarm(answer=Answer.LATER, id=alarm.id).pack())
-    if alarm.kind not in (SHRUNKEN, GONE):
-        return (later,)
-    return (NoticeButton(text=words.RIGHT, data=OfAlarm(answer=Answer.RIGHT, id=alarm.id).pack()), later)
+def alarm_buttons(alarm: Alarm, hushed: bool = False) -> tuple[NoticeButton, ...]:
+    """Return what an admin can do about an open alarm, the mend first."""
+
+    def button(text: str, act: AlarmAct, style: str = "") -> NoticeButton:
+        return NoticeButton(text=text, data=OfAlarm(answer=act, id=alarm.id).pack(), style=style)
+
+    later = () if hushed else (button(words.LATER, AlarmAct.LATER),)
+    return (*(button(*each) for each in _mends(alarm)), *later)
+
+
+def _mends(alarm: Alarm) -> tuple[tuple[str, AlarmAct, str] | tuple[str, AlarmAct], ...]:
+    again, restore = (words.AGAIN, AlarmAct.AGAIN, "primary"), (words.RESTORE, AlarmAct.RESTORE, "primary")
+    match alarm.kind:
+        case AlarmKind.SKIPPED | AlarmKind.GONE if alarm.is_of_many:
+            removable = {*alarm.all("reason")} <= _REMOVABLE
+            show = (words.SHOW, AlarmAct.SHOW, "primary")
+            return (show, (words.ALL_REMOVED, AlarmAct.ACCEPT)) if removable else (show, again[:2])
+        case AlarmKind.SKIPPED | AlarmKind.GONE:
+            reason = alarm.fact("reason")
+            back = (restore,) if reason in _RESTORABLE and alarm.number("backup") else ()
+            removed = ((words.REMOVED, AlarmAct.ACCEPT),) if reason in _REMOVABLE else ()
+            return (*back, *removed) if reason in _REMOVABLE else (*back, again[:2] if back else again)
+        case AlarmKind.SHRUNKEN:
+            back = (restore,) if alarm.number("backup") else ()
+            return ((words.FINE, AlarmAct.ACCEPT), *back)
+        case AlarmKind.STALE:
+            return ((words.RESUME, AlarmAct.RESUME, "primary") if alarm.fact("paused by") else _back_up(),)
+        case AlarmKind.RUN:
+            return (again,)
+        case AlarmKind.DRILL:
+            return (_back_up(), (words.OPEN, AlarmAct.OPEN)) if alarm.number("backup") else (_back_up(),)
+        case _:
+            return ()
+
+
+def _back_up() -> tuple[str, AlarmAct, str]:
+    return (words.BACK_UP, AlarmAct.AGAIN, "primary")
 
 
 def build_alarm_router() -> Router:
-    """Make the router of the buttons under alarms."""
+    """Make the router of the buttons under alarms; for admins, in private chats."""
     router = Router(name="alarms")
-    router.callback_query.register(answer_alarm, OfAlarm.filter())
+    router.callback_query.middleware(ErrorsBelow())
+    router.callback_query.middleware(WhenOver())
+    for act, handler in (
+        (AlarmAct.ACCEPT, accept_alarm),
+        (AlarmAct.LATER, hush_alarm),
+        (AlarmAct.RESTORE, restore_from_alarm),
+        (AlarmAct.RESUME, resume_from_alarm),
+        (AlarmAct.AGAIN, back_up_from_alarm),
+        (AlarmAct.SHOW, show_databases),
+        (AlarmAct.OPEN, open_backup_of_alarm),
+    ):
+        router.callback_query.register(handler, OfAlarm.filter(F.answer == act))
     return router
 
 
-async def answer_alarm(
+class WhenOver(BaseMiddleware):
+    """Says so where the alarm is over: two admins pressed at once, or a phone still shows what was."""
+
+    async def __call__(
+        self,
+        handler: Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]],
+        event: TelegramObject,
+        data: dict[str, Any],
+    ) -> Any:
+        press: ButtonPress = data["press"]
+        try:
+            return await handler(event, data)
+        except AlarmOverError:
+            press.give_back()
+            await press.answer(words.OVER_ALREADY, alert=True)
+
+
+async def accept_alarm(_: CallbackQuery, callback_data: OfAlarm, press: ButtonPress, alarms: Alarms) -> None:
+    """End the alarm for everybody, whose message says who did."""
+    accepted = await alarms.accept(callback_data.id, actor=press.actor)
+    await press.answer(words.ACCEPTED[AlarmKind(accepted.kind)])
+
+
+async def hush_alarm(
     _: CallbackQuery, callback_data: OfAlarm, press: ButtonPress, alarms: Alarms, clock: Clock
 ) -> None:
-    """End the alarm for everybody, whose message says who did; or remind this admin alone a day from now."""
-    try:
-        if callback_data.answer is Answer.RIGHT:
-            said = words.ACCEPTED[(await alarms.accept(callback_data.id, actor=press.actor)).kind]
-        else:
-            address = Recipient(chat_id=press.chat_id).address
-            await alarms.hush(callback_data.id, address, clock() + HUSHED_FOR, actor=press.actor)
-            said = words.HUSHED
-    except NotFoundError:
-        await press.answer(words.OVER_ALREADY, alert=True)
+    """Remind this admin alone a day from now."""
+    address = Recipient(chat_id=press.chat_id).address
+    await alarms.hush(callback_data.id, address, clock() + HUSHED_FOR, actor=press.actor)
+    await press.answer(words.HUSHED)
+
+
+async def restore_from_alarm(
+    _: CallbackQuery, callback_data: OfAlarm, press: ButtonPress, *, alarms: Alarms, live_restores: LiveRestores
+) -> None:
+    """Begin the restore of the one database, below: the alarm's own message stays what it is."""
+    alarm = await alarms.find(callback_data.id)
+    await begin_choice(press.below(), f"b{alarm.number('backup')}", live_restores, only=alarm.subject)
+    await alarms.act(callback_data.id, AlarmAct.RESTORE, actor=press.actor)
+
+
+async def resume_from_alarm(
+    _: CallbackQuery, callback_data: OfAlarm, press: ButtonPress, *, alarms: Alarms, timetable: Timetable
+) -> None:
+    alarm = await alarms.find(callback_data.id)
+    if (await timetable.plan()).paused is None:
+        await press.answer(words.NOT_PAUSED, alert=True)
         return
-    await press.answer(said)
+    await alarms.act(alarm.id, AlarmAct.RESUME, actor=press.actor)
+    await timetable.resume(actor=press.actor, admin_id=press.admin_id)
+    await press.answer(answers.RESUMED)
+
+
+async def back_up_from_alarm(
+    _: CallbackQuery, callback_data: OfAlarm, press: ButtonPress, *, alarms: Alarms, live_runs: LiveRuns
+) -> None:
+    """Start a backup and follow it below; pressed twice, by whomever, it is one."""
+    if by := await alarms.act(callback_data.id, AlarmAct.AGAIN, actor=press.actor):
+        await press.answer(words.done_already(by))
+        return
+    await live_runs.start_or_join(press.slot.anew(), press.person, press.answer, actor=press.actor)
+
+
+async def show_databases(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
+    await press.below().draw(await status_screen(manager, timezone))
+
+
+async def open_backup_of_alarm(
+    _: CallbackQuery, callback_data: OfAlarm, press: ButtonPress, *, alarms: Alarms, backup_screens: BackupScreens
+) -> None:
+    backup_id = (await alarms.find(callback_data.id)).number("backup")
+    await press.below().draw(await backup_screens.one(backup_id, 0))

@@ -144,15 +144,23 @@ async def press_restore(
     _: CallbackQuery, callback_data: Restore, press: ButtonPress, live_restores: LiveRestores
 ) -> None:
     """Ask which databases; where there is no choice, make the plan at once."""
-    restores = live_restores.restores
     if callback_data.source.startswith("c"):  # another page of a choice
-        choice = restores.choice(callback_data.source, requester_of(press))
+        choice = live_restores.restores.choice(callback_data.source, requester_of(press))
+        await _draw_choice(press, choice, callback_data.item, live_restores.timezone)
     else:
-        choice = await restores.choose(callback_data.source, requester_of(press))
-        if len(choice.names) <= 1:
-            await _make_plan(press, choice, live_restores)
-            return
-    await _draw_choice(press, choice, callback_data.item, live_restores.timezone)
+        await begin_choice(press, callback_data.source, live_restores)
+
+
+async def begin_choice(press: ButtonPress, source: str, live_restores: LiveRestores, *, only: str = "") -> None:
+    """Ask which databases of a source; where there is no choice, or it is made, make the plan at once.
+
+    Raises as `RestoreSessions.choose`.
+    """
+    choice = await live_restores.restores.choose(source, requester_of(press), only=only)
+    if only or len(choice.names) <= 1:
+        await _make_plan(press, choice, live_restores)
+    else:
+        await _draw_choice(press, choice, 0, live_restores.timezone)
 
 
 async def tick_databases(

@@ -5,9 +5,9 @@ knows only those before it. Everybody else imports from here. Times are aware da
 durations are seconds, unless a name says otherwise.
 """
 
-from bot.models.alarms import KEEP_ENDED, Alarm, AlarmNotice
+from bot.models.alarms import KEEP_ENDED, MANY, Alarm, AlarmAct, AlarmEnding, AlarmKind, AlarmNotice, Facts
 from bot.models.archives import INFO_NAME, MANIFEST_FORMAT, MANIFEST_NAME, Archive, Compression, Member, Volume
-from bot.models.backups import BackedUp, Backup, BackupState, SkippedRecord, Trigger
+from bot.models.backups import TABLE_GONE, BackedUp, Backup, BackupState, Loss, SkippedRecord, Trigger
 from bot.models.charts import BackupDay, Mark, MarkKind, Reach, Span, Trend, TrendPoint, Trends
 from bot.models.databases import CheckMethod, CheckReport, CheckRule, Database, Skipped, SkipReason, Snapshot, Verdict
 from bot.models.deliveries import Delivery, DeliveryState, Reachability, Recipient, RecipientStatus, SentVolume

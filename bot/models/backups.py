@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from bot.models.archives import Compression
 from bot.models.databases import CheckMethod, SkipReason, Verdict
@@ -63,6 +64,24 @@ class BackedUp:
         return self.verdict is Verdict.OK and not self.remarks
 
 
+TABLE_GONE = -1
+"""In the place of a number of rows: there is no such table any more."""
+
+
+class Loss(NamedTuple):
+    """What one database holds much less of than before: rows of a `table`, or bytes of the whole file where it is "".
+
+    `over` is how long that took: `day`, `week`, or empty since the backup before. Of a loss that an earlier version
+    recorded in words, `before` is 0: that there is one is all that is known.
+    """
+
+    database: str
+    table: str
+    before: int
+    after: int
+    over: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedRecord:
     """A skipped database, as the manifest and the catalogue record it."""
@@ -118,7 +137,7 @@ class Backup:
     sealed: str = ""
     same_as: int | None = None  # the delivered backup that holds the same databases, byte for byte
     fault: str = ""
-    shrunken: tuple[str, ...] = ()  # lines for people: what this backup holds much less of than the one before
+    shrunken: tuple[Loss, ...] = ()  # what this backup holds much less of than the one before
 
     @property
     def proven(self) -> bool:

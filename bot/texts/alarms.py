@@ -1,4 +1,4 @@
-"""Alarms: the trouble and its beginning, its end, and the short form for a phone."""
+"""Alarms: what happened and what to do, what is good again at the end, and the short form for a phone."""
 
 from __future__ import annotations
 
@@ -6,80 +6,128 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.models import Alarm
-from bot.services.alarms.alarms import GONE, SHRUNKEN
-from bot.texts.markup import FittedList, compose, one_line, sentence, text
+from bot.models import Alarm, AlarmAct, AlarmKind
+from bot.texts.alarm_words import words_of
+from bot.texts.markup import FittedList, compose, one_line, person, sentence, text
 from bot.texts.measures import age, count, duration, moment
 
-RIGHT = "👍 It is right"
 LATER = "🔕 Not for 24 h"
+FINE = "👍 This is fine"
+REMOVED = "🗑 Removed on purpose"
+ALL_REMOVED = "🗑 All removed on purpose"
+RESTORE = "♻️ Restore it"
+RESUME = "▶️ Resume"
+AGAIN = "🔁 Try again"
+BACK_UP = "💾 Back up now"
+SHOW = "🗄 Show databases"
+OPEN = "🔍 That backup"
 
 # Answers to presses: plain text, at most 200 long.
 HUSHED = "You are not reminded of this for 24 hours, unless it ends before."
 OVER_ALREADY = "This alarm is over already."
 ACCEPTED = {
-    SHRUNKEN: "Accepted: from now on this is the level to compare with.",
-    GONE: "Accepted: it is missed no longer. If it comes back, it is backed up as before.",
+    AlarmKind.SHRUNKEN: "Accepted: from now on this is the level to compare with.",
+    AlarmKind.GONE: "Done: it is missed no longer. If it comes back, it is backed up as before.",
+    AlarmKind.SKIPPED: "Done: it is missed no longer. If it comes back, it is backed up as before.",
+}
+NOT_PAUSED = "Backups are not paused any more."
+
+_ACTS = {
+    AlarmAct.RESTORE: "♻️ {} looks at a restore",
+    AlarmAct.RESUME: "▶️ {} has resumed the backups",
+    AlarmAct.AGAIN: "🔁 {} has started a backup",
 }
 
 
-def alarm(alarm: Alarm, now: datetime, reminder: timedelta, timezone: ZoneInfo) -> str:
-    """Return the one message of an open alarm."""
+def done_already(by: str) -> str:
+    """Return the answer to a press that somebody else made a moment ago."""
+    return f"{person(by)} has just done that."
+
+
+def alarm(alarm: Alarm, now: datetime, reminder: timedelta, quiet_until: datetime | None, timezone: ZoneInfo) -> str:
+    """Return the one message of an open alarm; with `quiet_until` its reader wants no reminder before."""
+    words = words_of(alarm, now, timezone)
     lasting = (now - alarm.began_at).total_seconds()
     since = f"Since {moment(alarm.began_at, now, timezone)}" + (
         f", for {duration(lasting)} now" if lasting > 60 else ""
     )
-    again = f" · repeated every {duration(reminder.total_seconds())} until it ends" if reminder else ""
-    return compose(f"🚨 <b>{text(alarm.title, 120)}</b>", text(alarm.sentence, 1800), "", f"<i>{since}{again}</i>")
+    if quiet_until is not None:
+        again = f" · 🔕 not before {moment(quiet_until, now, timezone)}"
+    else:
+        again = f" · again every {duration(reminder.total_seconds())} until it ends" if reminder else ""
+    return compose(
+        f"🚨 <b>{text(words.title, 120)}</b>",
+        text(words.what, 1800),
+        f"💡 {text(words.mend, 500)}" if words.mend else None,
+        _acted(alarm, now, timezone),
+        "",
+        f"<i>{since}{again}</i>",
+    )
+
+
+def _acted(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> str | None:
+    act, at = alarm.act, next((str(value) for name, value in alarm.acted if name == "at"), "")
+    if act not in set(_ACTS) or not at:
+        return None
+    said = _ACTS[AlarmAct(act)].format(text(person(alarm.acted_by), 60))
+    return f"<b>{said}</b>, {moment(datetime.fromisoformat(at), now, timezone)}"
 
 
 def alarm_over(alarm: Alarm, timezone: ZoneInfo) -> str:
     """Return what the message of an alarm becomes at its end: nothing in it looks like an alarm any more."""
     return compose(
-        f"✅ <b>{_outcome(alarm)}</b>",
-        text(alarm.ending, 600) if alarm.ending else None,
+        f"✅ <b>{text(_over(alarm, timezone), 160)}</b>",
         "",
-        f"<i>It was: {text(alarm.title, 120)}, {_span(alarm, timezone)}. {text(alarm.sentence, 800)}</i>",
+        f"<i>{_lasted(alarm, timezone)}: {_span(alarm, timezone)}.</i>",
     )
 
 
-def alarm_recovered(alarm: Alarm) -> str:
-    """Return the short word that an alarm is over."""
-    return compose(f"✅ {_outcome(alarm)}: {text(alarm.title, 120)}", text(alarm.ending, 300) if alarm.ending else None)
+def alarm_recovered(alarm: Alarm, timezone: ZoneInfo) -> str:
+    """Return the short word that an alarm is over: `users.db is backed up again. It was missing for 3 h.`"""
+    return f"✅ {text(_over(alarm, timezone), 160)}. {_lasted(alarm, timezone)}."
 
 
-def alarm_moved(alarm: Alarm) -> str:
+def alarm_moved(alarm: Alarm, timezone: ZoneInfo) -> str:
     """Return what is left of a message that can't be deleted any more and stands further down anew."""
-    return f"⬇️ {text(alarm.title, 120)}: see below"
+    return f"⬇️ {text(words_of(alarm, alarm.began_at, timezone).title, 120)}: see below"
 
 
-def on_phone(alarm: Alarm, now: datetime, *, server: str = "") -> tuple[str, str]:
+def on_phone(alarm: Alarm, now: datetime, timezone: ZoneInfo, *, server: str = "") -> tuple[str, str]:
     """Return title and body of an alarm or of its end, as plain text, after the name of the server."""
-    title, body = _plain(alarm, now)
+    title, body = _plain(alarm, now, timezone)
     return f"{one_line(server)}: {title}" if server else title, body
 
 
-def _plain(alarm: Alarm, now: datetime) -> tuple[str, str]:
+def _plain(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> tuple[str, str]:
+    words = words_of(alarm, now, timezone)
     if alarm.ended_at is not None:
-        return f"✅ {_outcome(alarm)}: {one_line(alarm.title)}", one_line(alarm.ending or alarm.sentence)
+        return f"✅ {one_line(_over(alarm, timezone))}", f"{_lasted(alarm, timezone)}."
     lasting = (now - alarm.began_at).total_seconds()
     still = f" (for {duration(lasting)} now)" if lasting > 60 else ""
-    return f"🚨 {one_line(alarm.title)}{still}", one_line(alarm.sentence)
+    return f"🚨 {one_line(words.title)}{still}", one_line(f"{words.what} {words.mend}".strip())
 
 
-def open_alarms(alarms: Sequence[Alarm], now: datetime) -> tuple[str | FittedList, ...]:
+def open_alarms(alarms: Sequence[Alarm], now: datetime, timezone: ZoneInfo) -> tuple[str | FittedList, ...]:
     """Return the section that stands first on Backup Status and System Health; () while all is well."""
     if not alarms:
         return ()
-    lines = (f"🚨 <b>{text(a.title, 80)}</b> ({age(a.began_at, now)}): {text(a.sentence, 160)}" for a in alarms)
+    said = ((one, words_of(one, now, timezone)) for one in alarms)
+    lines = (
+        f"🚨 <b>{text(words.title, 80)}</b> ({age(one.began_at, now)}): {text(words.what, 160)}" for one, words in said
+    )
     return (f"<b>{count(len(alarms), 'open alarm')}</b>", FittedList(tuple(lines), 6), "")
 
 
-def _outcome(alarm: Alarm) -> str:
-    if alarm.ended_at is None:
-        return "Open"
-    lasted = duration((alarm.ended_at - alarm.began_at).total_seconds())
-    return f"Accepted after {lasted}" if alarm.accepted else f"Recovered after {lasted}"
+def _over(alarm: Alarm, timezone: ZoneInfo) -> str:
+    by = f", says {person(alarm.acted_by)}" if alarm.accepted and alarm.acted_by else ""
+    return words_of(alarm, alarm.ended_at or alarm.began_at, timezone).over + by
+
+
+def _lasted(alarm: Alarm, timezone: ZoneInfo) -> str:
+    lasted = duration(((alarm.ended_at or alarm.began_at) - alarm.began_at).total_seconds())
+    was = words_of(alarm, alarm.ended_at or alarm.began_at, timezone).was
+    who = "They were" if alarm.is_of_many else "It was"
+    return f"{who} {was} for {lasted}" if was else f"The alarm lasted {lasted}"
 
 
 def _span(alarm: Alarm, timezone: ZoneInfo) -> str:

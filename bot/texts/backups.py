@@ -12,12 +12,14 @@ from bot.models import (
     CheckMethod,
     Delivery,
     DeliveryState,
+    Loss,
     Recipient,
     RecipientStatus,
     SkippedRecord,
     Trigger,
     Verdict,
 )
+from bot.texts.losses import loss_line
 from bot.texts.markup import FittedList, name, text
 from bot.texts.measures import count, duration, human_size
 
@@ -79,14 +81,19 @@ def skipped_heading(skipped: Sequence[SkippedRecord]) -> str | None:
     return f"❗️ <b>NOT in this backup: {count(len(skipped), 'database')}</b>" if skipped else None
 
 
-def shrunken_heading(shrunken: Sequence[str]) -> str | None:
+def shrunken_heading(shrunken: Sequence[Loss]) -> str | None:
     """Return the loud line over what a backup holds much less of than the one before, None when there is nothing."""
-    return f"❗️ <b>MUCH LESS than before in {count(len(shrunken), 'database')}</b>" if shrunken else None
+    number = len({loss.database for loss in shrunken})
+    return f"❗️ <b>MUCH LESS than before in {count(number, 'database')}</b>" if shrunken else None
 
 
-def shrunken_lines(shrunken: Sequence[str], most: int = 10) -> FittedList:
+def shrunken_lines(shrunken: Sequence[Loss], most: int = 10) -> FittedList:
     """List what fell, one line per database."""
-    return FittedList(tuple(f"📉 {text(line, 120)}" for line in shrunken), most)
+    lines = (
+        f"📉 {name(database)}: {text(loss_line([loss for loss in shrunken if loss.database == database]), 120)}"
+        for database in dict.fromkeys(loss.database for loss in shrunken)
+    )
+    return FittedList(tuple(lines), most)
 
 
 def check_verdict(backup: Backup) -> str:

@@ -39,7 +39,7 @@ def health(health: Health, timezone: ZoneInfo) -> str:
     return compose(
         f"🩺 <b>System Health</b>: {_headline(health, max(rank for rank, _ in parts), timezone)}",
         "",
-        *open_alarms(status.alarms, now),
+        *open_alarms(status.alarms, now, timezone),
         cut_off_lines(status),
         *lines,
         FittedList(tuple(f"⚠️ {text(warning, 250)}" for warning in status.warnings), 8),

@@ -41,8 +41,18 @@ def name(value: str, most: int = 40) -> str:
 
 def names(values: Collection[str], most: int, longest: int = 30) -> str:
     """Return the first of several names in one line, escaped, and how many more there are: `a, b and 3 more`."""
+    return html.escape(plain_names(values, most, longest), quote=False)
+
+
+def plain_names(values: Collection[str], most: int, longest: int = 30) -> str:
+    """Return the same as plain text."""
     more = f" and {len(values) - most} more" if len(values) > most else ""
-    return ", ".join(name(each, longest) for each in list(values)[:most]) + more
+    return ", ".join(shortened(each, longest) for each in list(values)[:most]) + more
+
+
+def person(actor: str) -> str:
+    """Return the name of who did something, for people; records add the id: `Ann` of `Ann (11)`."""
+    return re.sub(r" \(-?\d+\)$", "", actor)
 
 
 def one_line(value: str) -> str:

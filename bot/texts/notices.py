@@ -17,18 +17,22 @@ class NoticeTexts:
     """What alarms, the timetable and the chats' maintenance ask for."""
 
     timezone: ZoneInfo
+    server: str = ""
 
-    def alarm(self, alarm: Alarm, now: datetime, reminder: timedelta) -> str:
-        return alarms.alarm(alarm, now, reminder, self.timezone)
+    def alarm(self, alarm: Alarm, now: datetime, reminder: timedelta, quiet_until: datetime | None) -> str:
+        return alarms.alarm(alarm, now, reminder, quiet_until, self.timezone)
 
     def alarm_over(self, alarm: Alarm) -> str:
         return alarms.alarm_over(alarm, self.timezone)
 
     def alarm_recovered(self, alarm: Alarm) -> str:
-        return alarms.alarm_recovered(alarm)
+        return alarms.alarm_recovered(alarm, self.timezone)
 
     def alarm_moved(self, alarm: Alarm) -> str:
-        return alarms.alarm_moved(alarm)
+        return alarms.alarm_moved(alarm, self.timezone)
+
+    def alarm_on_phone(self, alarm: Alarm, now: datetime) -> tuple[str, str]:
+        return alarms.on_phone(alarm, now, self.timezone, server=self.server)
 
     def digest(self, day: Digest) -> str:
         return digest.digest(day, self.timezone)

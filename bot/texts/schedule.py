@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -12,27 +11,13 @@ from bot.errors import CourierError
 from bot.models import Override, Status
 from bot.texts.markup import FittedList, compose, hint, text
 from bot.texts.measures import age, duration, moment
+from bot.texts.schedule_words import in_words
 from bot.texts.status import paused_line
 
 # Answers to presses: plain text.
 CHANGED = "Done: this schedule is followed from now on."
 RESET = "Done: .env is followed again."
 ALREADY = "That is the schedule already."
-
-
-def in_words(expression: str) -> str:
-    """Return an expression in words where they are few, else "": `every 15 minutes`, `daily at 03:30`."""
-    if match := re.fullmatch(r"\*(?:/([0-9]+))? \* \* \* \*", expression):
-        return (
-            f"every {match[1]} minutes" if match[1] and 60 % int(match[1]) == 0 else "" if match[1] else "every minute"
-        )
-    if match := re.fullmatch(r"([0-9]+) \*(?:/([0-9]+))? \* \* \*", expression):
-        every = "hourly" if not match[2] else f"every {match[2]} hours" if 24 % int(match[2]) == 0 else ""
-        at = "" if match[1] == "0" else f", {match[1]} min past"
-        return every and every + at
-    if match := re.fullmatch(r"([0-9]+) ([0-9]+) \* \* \*", expression):
-        return f"daily at {int(match[2]):02}:{int(match[1]):02}"
-    return ""
 
 
 def schedule_line(status: Status) -> str:

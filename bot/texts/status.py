@@ -32,7 +32,7 @@ def status(status: Status, timezone: ZoneInfo) -> str:
     now = status.now
     return compose(
         f"📊 {headline(status, timezone)}",
-        *open_alarms(status.alarms, now),
+        *open_alarms(status.alarms, now, timezone),
         text(status.state_reason, 300) if status.state_reason else None,
         paused_line(status.paused, now, timezone) if status.paused else None,
         f"🔄 <b>Running now:</b> {running_line(status.running, now, timezone)}" if status.running else None,

@@ -35,7 +35,7 @@ async def test_an_alarm_that_ended_while_an_admin_was_away_ends_when_they_are_ba
         clock.go(3600)
         away.rename(town.users)
         await town.back_up()
-        await town.ann.wait_for(lambda m: m.text.startswith("✅ Recovered after 1 h: users.db"), since=0)
+        await town.ann.wait_for(lambda m: "backed up again. It was missing for 1 h." in m.text, since=0)
         assert began.text.startswith("🚨")
         for _ in range(3):
             clock.go(DAY)
@@ -45,7 +45,7 @@ async def test_an_alarm_that_ended_while_an_admin_was_away_ends_when_they_are_ba
             await town.service.courier.alarm_loop.deliver()
         assert "🚨" in began.text
         await town.ben.start()
-        await town.ben.wait_for(lambda m: m.id == began.id and m.text.startswith("✅ Recovered after 1 h"), since=0)
+        await town.ben.wait_for(lambda m: m.id == began.id and m.text.startswith("✅ users.db is"), since=0)
         word = await town.ben.wait_for(lambda m: m.reply_to == began.id, since=0)
         assert word.silent
         assert [m.id for m in town.ben.messages if speaks_of_users(m)] == [began.id, word.id]
@@ -54,7 +54,7 @@ async def test_an_alarm_that_ended_while_an_admin_was_away_ends_when_they_are_ba
 
 
 def speaks_of_users(message: Message) -> bool:
-    return message.document is None and "users.db" in message.text and "Recovered" in message.text
+    return message.document is None and "users.db" in message.text and "backed up again" in message.text
 
 
 async def schedule_of(pinned: Message) -> str:

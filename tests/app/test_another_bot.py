@@ -35,7 +35,7 @@ async def test_another_bots_token_starts_afresh(standin: StandIn, tmp_path: Path
     ann, ben = standin.add_user(11, "Ann"), standin.add_user(12, "Ben")
     old = standin.bot()
     async with open_courier(settings_for(tmp_path, standin, old.token), deliver=True) as courier:
-        await courier.alarms.raise_("drill", "It failed.", title="Test-restore failed")
+        await courier.alarms.raise_("drill")
         await back_up(courier)
     before = [(message.id, message.revision) for message in ann.conversation(old)]
 

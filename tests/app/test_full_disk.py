@@ -51,8 +51,8 @@ async def test_a_disk_that_fills_is_told_and_ends_when_there_is_room(tmp_path: P
         assert alarms_of(town) == ["🚨 Disk nearly full"]
         disk.clear()
         await until(lambda: over(town))
-        ended = await town.ann.wait_for(lambda m: m.id == alarm.id and "Recovered" in m.text, since=0)
-        assert "There is room again." in ended.text
+        ended = await town.ann.wait_for(lambda m: m.id == alarm.id and "The disk has room again" in m.text, since=0)
+        assert ended.text.startswith("✅")
 
 
 @pytest.mark.parametrize("leave", [2 * MB, 0])
@@ -85,5 +85,5 @@ async def test_a_backup_on_a_full_disk_fails_cleanly_and_the_service_recovers(tm
         assert result.backup.state is BackupState.DELIVERED
         await until(lambda: over(town))
         await courier.alarm_loop.deliver()
-        await town.ann.wait_for(lambda m: "Recovered" in m.text and "There is room again." in m.text, since=0)
+        await town.ann.wait_for(lambda m: "The disk has room again" in m.text, since=0)
         assert alarms_of(town) == []

@@ -53,7 +53,7 @@ async def test_one_token_serves_two_servers(standin: StandIn, tmp_path: Path, mo
         archive = next((tmp_path / "<db>" / "backups").glob("*.zip"))
         assert read_manifest(archive).host == "<db>"
 
-        await sends.courier.alarms.raise_("lost", "It is gone.", title="Lost")
+        await sends.courier.alarms.raise_("Lost")
         await sends.courier.alarm_loop.deliver()
         alarm = await ann.wait_for(lambda m: begins("<db>", "🚨 Lost", m), since=0)
         assert not alarm.buttons

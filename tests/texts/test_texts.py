@@ -255,15 +255,17 @@ def worst_messages() -> Iterator[str]:
     reached = tuple(Reachability(recipient=d.recipient, name=LONG, trouble=LONG) for d in deliveries)
     failed = samples.failed(3, LONG, skipped=backup.skipped, requested_by=LONG, trigger=Trigger.COMMAND)
     error = CourierError(LONG, hint=LONG)
-    alarm = Alarm(id="1" * 8, key=f"skipped:{LONG}", title=LONG, sentence=LONG, began_at=NOW, ending=LONG)
+    facts = (("reason", "failed"), ("said", LONG), ("path", LONG), ("backup", 7))
+    acted = (("act", "again"), ("by", LONG), ("at", NOW.isoformat()))
+    alarm = Alarm(id="1" * 8, key=f"skipped:{LONG}", facts=facts, acted=acted, began_at=NOW)
     over = replace(alarm, ended_at=NOW)
     yield from (
-        alarm_texts.alarm(alarm, NOW, timedelta(hours=6), ZONE),
+        alarm_texts.alarm(alarm, NOW, timedelta(hours=6), None, ZONE),
         alarm_texts.alarm_over(over, ZONE),
-        alarm_texts.alarm_recovered(over),
+        alarm_texts.alarm_recovered(over, ZONE),
     )
     yield from (
-        alarm_texts.alarm_moved(alarm),
+        alarm_texts.alarm_moved(alarm, ZONE),
         status_texts.status(replace(worst_status(), alarms=(alarm,) * 50), ZONE),
     )
     yield from (status_texts.status(worst_status(), ZONE), status_texts.backup_menu(worst_status(), ZONE))

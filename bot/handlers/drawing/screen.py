@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum, auto
 
@@ -195,6 +195,11 @@ class ButtonPress:
     def actor(self) -> str:
         """Who pressed, by name and id, for the record."""
         return actor_of(self.callback.from_user)
+
+    def below(self) -> ButtonPress:
+        """Leave the message as it is and answer in a new one: this one tells something that is to stay."""
+        self.give_back()
+        return replace(self, slot=self.slot.anew())
 
     def give_back(self) -> None:
         """Leave the message to whoever drew in it before: this press changes nothing there."""

@@ -47,14 +47,15 @@ class AppriseTarget:
         now = self._clock()
         match step:
             case AlarmStep.CHANGE:
-                return replace(notice, shown=fingerprint(alarm))  # a phone can't take back what it has shown
+                # A phone can't take back what it has shown.
+                return replace(notice, shown=fingerprint(alarm, notice.quiet_until))
             case AlarmStep.END_UNHEARD:
                 return replace(notice, done=True)  # nothing to put right: it never rang
             case _:
                 await self._send(step, alarm, now)
         if step is AlarmStep.END:
             return replace(notice, done=True)
-        return replace(notice, message_id=0, sent_at=now, reminded_at=now, shown=fingerprint(alarm))
+        return replace(notice, message_id=0, sent_at=now, reminded_at=now, shown=fingerprint(alarm, notice.quiet_until))
 
     async def _send(self, step: AlarmStep, alarm: Alarm, now: datetime) -> None:
         title, body = self._wording(alarm, now)

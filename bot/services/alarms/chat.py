@@ -9,22 +9,22 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.clock import Clock
-from bot.models import Alarm, AlarmNotice, Recipient
-from bot.services.alarms.alarms import MANY, SHRUNKEN, SKIPPED
+from bot.models import Alarm, AlarmKind, AlarmNotice, Recipient
 from bot.services.alarms.lifecycle import EDITABLE_FOR, AlarmStep, NotNotifiedError, fingerprint
 from bot.services.contracts.destination import Notice, NoticeButton, Outcome, Wait
 from bot.services.delivery.notices import NoticeSender
 from bot.services.messages.preferences import Preferences
 
-Buttons = Callable[[Alarm], tuple[NoticeButton, ...]]
+Buttons = Callable[[Alarm, bool], tuple[NoticeButton, ...]]
+"""What can be pressed under an alarm, which a listener may have hushed."""
 
-OF_ONE_DATABASE = (SKIPPED, SHRUNKEN)
+OF_ONE_DATABASE = (AlarmKind.SKIPPED, AlarmKind.SHRUNKEN)
 
 
 class Wording(Protocol):
-    """What an alarm says, as HTML; `reminder` is how often it is repeated."""
+    """What an alarm says, as HTML. `reminder` is how often it is repeated, after `quiet_until` where that is wanted."""
 
-    def alarm(self, alarm: Alarm, now: datetime, reminder: timedelta) -> str: ...
+    def alarm(self, alarm: Alarm, now: datetime, reminder: timedelta, quiet_until: datetime | None) -> str: ...
 
     def alarm_over(self, alarm: Alarm) -> str: ...
 
@@ -61,7 +61,7 @@ class ChatAlarms:
 
     async def is_wanted(self, alarm: Alarm) -> bool:
         """Leave out the trouble of a database that they did not choose and somebody else did."""
-        if alarm.kind not in OF_ONE_DATABASE or alarm.subject == MANY:
+        if alarm.kind not in OF_ONE_DATABASE or alarm.is_of_many:
             return True
         return bool(await self._preferences.affected_databases(self._recipient, [alarm.subject]))
 
@@ -77,9 +77,9 @@ class ChatAlarms:
         now = self._clock()
         match step:
             case AlarmStep.BEGIN | AlarmStep.REMIND:
-                message_id = await self._send(await self._notice(alarm, now, aloud=True))
+                message_id = await self._send(await self._notice(alarm, notice, now, aloud=True))
                 await self._take_away(notice, alarm)
-                shown = fingerprint(alarm)
+                shown = fingerprint(alarm, notice.quiet_until)
                 return replace(notice, message_id=message_id, sent_at=now, reminded_at=now, shown=shown)
             case AlarmStep.CHANGE:
                 return await self._change(alarm, notice, now)
@@ -93,12 +93,12 @@ class ChatAlarms:
 
     async def _change(self, alarm: Alarm, notice: AlarmNotice, now: datetime) -> AlarmNotice:
         old = notice.message_id if notice.sent_at is not None and now - notice.sent_at < EDITABLE_FOR else None
-        message_id = await self._send(await self._notice(alarm, now, aloud=False), message_id=old)
+        message_id = await self._send(await self._notice(alarm, notice, now, aloud=False), message_id=old)
         if message_id != notice.message_id:
             if old is None:
                 await self._take_away(notice, alarm)
             notice = replace(notice, message_id=message_id, sent_at=now)
-        return replace(notice, shown=fingerprint(alarm))
+        return replace(notice, shown=fingerprint(alarm, notice.quiet_until))
 
     async def _end(self, alarm: Alarm, notice: AlarmNotice) -> AlarmNotice:
         over = Notice(html=self._wording.alarm_over(alarm))
@@ -110,13 +110,15 @@ class ChatAlarms:
     async def _send(self, notice: Notice, *, message_id: int | None = None) -> int:
         return await self._notices.send_or_edit(self._recipient, notice, message_id=message_id)
 
-    async def _notice(self, alarm: Alarm, now: datetime, *, aloud: bool) -> Notice:
+    async def _notice(self, alarm: Alarm, told: AlarmNotice, now: datetime, *, aloud: bool) -> Notice:
         private = self._recipient.is_private
         loud = aloud and (not private or await self._preferences.loudness(self._recipient.chat_id, now))
+        quiet_until = told.quiet_until if told.quiet_until is not None and told.quiet_until > now else None
         return Notice(
-            html=self._wording.alarm(alarm, now, self._reminder),
+            html=self._wording.alarm(alarm, now, self._reminder, quiet_until),
             silent=not loud,
-            buttons=self._buttons(alarm) if private else (),  # presses are only heard in private chats
+            # Presses are only heard in private chats.
+            buttons=self._buttons(alarm, quiet_until is not None) if private else (),
         )
 
     async def _take_away(self, notice: AlarmNotice, alarm: Alarm) -> None:

@@ -10,8 +10,20 @@ from pathlib import Path
 
 from bot.clock import Clock
 from bot.errors import NothingToBackUpError
-from bot.models import Alarm, Backup, BackupState, RunInProgress, SkippedRecord, SkipReason, Trigger
-from bot.services.alarms.alarms import GONE, MANY, SHRUNKEN, SKIPPED, Alarms
+from bot.models import (
+    MANY,
+    Alarm,
+    AlarmEnding,
+    AlarmKind,
+    Backup,
+    BackupState,
+    Facts,
+    RunInProgress,
+    SkippedRecord,
+    SkipReason,
+    Trigger,
+)
+from bot.services.alarms.alarms import Alarms
 from bot.services.alarms.lifecycle import AlarmCheck
 from bot.services.alarms.shrinking import keep_baseline
 from bot.services.catalogue import Catalogue
@@ -24,8 +36,6 @@ from bot.services.schedule.timetable import Timetable
 
 MOST_SINGLE = 5
 """More databases than this are one alarm together: a disk that is not mounted must not ring thirty times."""
-
-UNREACHABLE = "unreachable"
 
 JUST_STARTED = timedelta(minutes=10)
 """After a start, the run that catches up gets this long before the last backup is called too old."""
@@ -40,12 +50,8 @@ FREE_SHARE = 0.05
 FREE_ENOUGH = 5 << 30
 """Bytes: with more free than this no disk is nearly full, however large it is, unless the next backup needs more."""
 
-_TITLES = {
-    SKIPPED: ("{} is not backed up", "{} databases are not backed up"),
-    GONE: ("{} has disappeared", "{} databases have disappeared"),
-}
-_MEND = {SKIPPED: "", GONE: " Bring it back (History has its backups), or say that it is right."}
-_NOT_NAMED = "is no longer among DATABASES"
+FIGURES = 2
+"""Significant figures of bytes: an alarm is not to change its words at every file that is written."""
 
 
 def disk_usage(folder: Path) -> tuple[int, int]:
@@ -98,43 +104,51 @@ class AlarmChecks:
         latest = self._latest
         if latest is None:
             return
-        let_go = await self._catalogue.databases.let_go_names()
-        gone = {record.name: record for record in latest.skipped if record.reason is SkipReason.GONE}
-        missed = {name: gone[name] for name in gone if name not in let_go}
-        skipped = {record.name: record for record in latest.skipped if record.name not in gone}
+        gone, skipped = await self._missed(latest)
         if latest.state is BackupState.FAILED:
             nothing_left = latest.error_code == NothingToBackUpError.code
-            if nothing_left and let_go and not missed and not skipped:
-                await self._alarms.clear("run", "Nothing is left to back up, and that is right.")
+            if nothing_left and not gone and not skipped and await self._catalogue.databases.let_go_names():
+                await self._alarms.clear(AlarmKind.RUN, AlarmEnding.NOTHING_LEFT)
             else:
-                why = latest.error or "The reason is not known; see Detailed Logs."
-                sentence = f"{why} Nothing new was stored; older backups are untouched."
-                await self._alarms.raise_("run", sentence, title="Backup failed")
+                await self._alarms.raise_(AlarmKind.RUN, _failure(latest))
             if nothing_left:
-                await self._without(latest, GONE, missed)
+                await self._without(latest, AlarmKind.GONE, gone)
             return
-        await self._alarms.clear("run", "There is a new good backup.")
-        await self._without(latest, SKIPPED, skipped)
-        await self._without(latest, GONE, missed)
+        await self._alarms.clear(AlarmKind.RUN)
+        await self._without(latest, AlarmKind.SKIPPED, skipped)
+        await self._without(latest, AlarmKind.GONE, gone)
 
-    async def _without(self, latest: Backup, kind: str, records: Mapping[str, SkippedRecord]) -> None:
+    async def _missed(self, latest: Backup) -> tuple[dict[str, SkippedRecord], dict[str, SkippedRecord]]:
+        """Return what the newest run is without: what a glob found before, and the others; not what was let go."""
+        gone = {record.name: record for record in latest.skipped if record.reason is SkipReason.GONE}
+        skipped = {record.name: record for record in latest.skipped if record.name not in gone}
+        for name in await self._catalogue.databases.let_go_names():
+            gone.pop(name, None)
+        for name in await self._catalogue.databases.let_go_names(named=True):
+            if name in skipped and skipped[name].reason is SkipReason.MISSING:
+                del skipped[name]
+        return gone, skipped
+
+    async def _without(self, latest: Backup, kind: AlarmKind, records: Mapping[str, SkippedRecord]) -> None:
         """Begin and end the alarms of a kind about the databases that the newest run is without."""
-        one, more = _TITLES[kind]
         many = len(records) > MOST_SINGLE
         opened = {alarm.subject for alarm in await self._open(kind)}
         for name in opened - records.keys() - {MANY}:
             here = any(database.name == name for database in latest.databases)
             there = any(record.name == name for record in latest.skipped)
-            ending = "is backed up again" if here else "is in other trouble now" if there else _NOT_NAMED
-            await self._alarms.clear(f"{kind}:{name}", f"{name} {ending}.")
+            ending = AlarmEnding.MENDED if here else AlarmEnding.ELSEWISE if there else AlarmEnding.NOT_NAMED
+            await self._alarms.clear(f"{kind}:{name}", ending)
         if many:
-            names = ", ".join(records)
-            await self._alarms.raise_(f"{kind}:{MANY}", f"{names}.{_MEND[kind]}", title=more.format(len(records)))
+            names = tuple(("name", name) for name in records)
+            reasons = tuple(("reason", reason) for reason in dict.fromkeys(r.reason for r in records.values()))
+            await self._alarms.raise_(f"{kind}:{MANY}", names + reasons)
         else:
-            await self._alarms.clear(f"{kind}:{MANY}", "They are backed up again, or named one by one.")
+            await self._alarms.clear(f"{kind}:{MANY}", AlarmEnding.ONE_BY_ONE if records else AlarmEnding.MENDED)
+        newest = await self._catalogue.backups.latest_by_database() if records else {}
         for name, record in records.items():
             if not many or name in opened:
-                await self._alarms.raise_(f"{kind}:{name}", f"{record.detail}{_MEND[kind]}", title=one.format(name))
+                last = newest.get(name)
+                await self._alarms.raise_(f"{kind}:{name}", _skip(record, last.id if last else 0))
 
     async def shrinking(self) -> None:
         """Every new backup, compared with the one before: what fell is an alarm, what came back ends it."""
@@ -147,22 +161,26 @@ class AlarmChecks:
                 await self._compare(backup)
             await self._catalogue.alarms.set_seen_to(backup.id)
         if not self._alarms.shrink_percent:
-            for alarm in await self._open(SHRUNKEN):
-                await self._alarms.clear(alarm.key, "SHRINK_ALARM is 0: this is no longer watched.")
+            for alarm in await self._open(AlarmKind.SHRUNKEN):
+                await self._alarms.clear(alarm.key, AlarmEnding.UNWATCHED)
 
     async def _compare(self, backup: Backup) -> None:
-        opened = {alarm.subject for alarm in await self._open(SHRUNKEN)}
+        opened = {alarm.subject: alarm for alarm in await self._open(AlarmKind.SHRUNKEN)}
         for database in backup.databases:
-            key, fall = f"{SHRUNKEN}:{database.name}", await self._alarms.fall_of(database, backup.id)
+            key, fall = f"{AlarmKind.SHRUNKEN}:{database.name}", await self._alarms.fall_of(database, backup.id)
             if fall is not None:
-                sentence = f"{fall.line}. Each backup goes out as usual; older ones still hold what is missing."
-                title = f"{database.name} has shrunk"
-                await self._alarms.raise_(key, sentence, title=title, base=keep_baseline(fall.level))
+                # The last one that holds what is missing: the one before the first that lacks it.
+                known = opened.get(database.name)
+                before = known.number("backup") if known is not None else None
+                if before is None:
+                    before = await self._catalogue.alarms.predecessor_id(database.path, backup.id)
+                facts = (*fall.facts, ("backup", before or 0))
+                await self._alarms.raise_(key, facts, base=keep_baseline(fall.level))
             elif database.name in opened:
-                await self._alarms.clear(key, f"{database.name} holds as much as before again.")
-        gone = opened - {database.name for database in backup.databases} - {record.name for record in backup.skipped}
+                await self._alarms.clear(key)
+        gone = opened.keys() - {database.name for database in backup.databases} - {r.name for r in backup.skipped}
         for name in gone:
-            await self._alarms.clear(f"{SHRUNKEN}:{name}", f"{name} {_NOT_NAMED}.")
+            await self._alarms.clear(f"{AlarmKind.SHRUNKEN}:{name}", AlarmEnding.NOT_NAMED)
 
     async def staleness(self) -> None:
         """The newest good backup: is it too old, though runs are planned?"""
@@ -175,16 +193,19 @@ class AlarmChecks:
         expression, paused = plan.expression, plan.paused
         at = too_old_at(since, expression, self._timetable.timezone, self._stale_after)
         if now < at:
-            await self._alarms.clear("stale", "There is a good backup again.")
+            await self._alarms.clear(AlarmKind.STALE)
             return
         run = self._running()
         under_way = run is not None and now - run.started_at < LONGEST_RUN
         tolerated = paused is not None and (paused.until is not None or now - paused.set_at < PAUSE_TOLERATED)
         if now < self._started_at + JUST_STARTED or under_way or tolerated:
             return
-        what = f"The newest good backup is of {since:%Y-%m-%d %H:%M} UTC." if proven else "There is no good backup yet."
-        why = f" Scheduled backups were paused by {paused.set_by}." if paused else ""
-        await self._alarms.raise_("stale", f"{what}{why} Planned: {expression}.", title="No good backup for too long")
+        facts: Facts = (("schedule", expression),)
+        if proven is not None:
+            facts += (("good", since.isoformat()),)
+        if paused is not None:
+            facts += (("paused by", paused.set_by),)
+        await self._alarms.raise_(AlarmKind.STALE, facts)
 
     async def drills(self) -> None:
         """The newest test-restore: did it fail?"""
@@ -192,14 +213,10 @@ class AlarmChecks:
         if drill is None:
             return
         if drill.ok:
-            await self._alarms.clear("drill", "A test-restore succeeded.")
+            await self._alarms.clear(AlarmKind.DRILL)
             return
-        await self._alarms.raise_(
-            "drill",
-            f"Backup {drill.backup_id}, {drill.source.words}: {drill.detail} Do not rely on this backup: press Manual "
-            "Backup to make a new one now, and look into Detailed Logs.",
-            title="Test-restore failed",
-        )
+        facts = (("backup", drill.backup_id), ("source", drill.source), ("said", drill.detail))
+        await self._alarms.raise_(AlarmKind.DRILL, facts)
 
     async def recipients(self) -> None:
         """Who can't be reached, and has to do something about it."""
@@ -208,40 +225,50 @@ class AlarmChecks:
         for status in await self._people.statuses(parked):
             if status.invited:
                 continue  # they were added in the chat, and have yet to press Start for the first time
-            who = f"{status.name} ({status.recipient.address})" if status.name else status.recipient.address
-            reason = status.parked_reason
-            sentence = f"{who}{' ' if reason.startswith(('must ', 'has ', 'is ')) else ': '}{reason}."
-            await self._alarms.raise_(
-                f"{UNREACHABLE}:{status.recipient.address}", sentence, title=f"{who} can't be reached"
-            )
+            facts = (("name", status.name), ("said", status.parked_reason))
+            await self._alarms.raise_(f"{AlarmKind.UNREACHABLE}:{status.recipient.address}", facts)
         addresses = {recipient.address for recipient in parked}
-        for alarm in await self._open(UNREACHABLE):
+        for alarm in await self._open(AlarmKind.UNREACHABLE):
             if alarm.subject not in addresses:
-                await self._alarms.clear(alarm.key, "Messages arrive there again.")
+                await self._alarms.clear(alarm.key)
 
     async def disk(self) -> None:
         """Whether the next backup, and the one after it, will find room."""
         work, store = self._store.work, self._store.folder
         proven = self._proven
         need = proven.source_bytes + proven.archive_bytes if proven is not None else 0
-        short = []
+        short: list[Facts] = []
         worst_case = False
         for folder in dict.fromkeys((store, work)):
             free, total = await asyncio.to_thread(disk_usage, folder)
             enough = max(2 * need + SPARE_BYTES, min(round(total * FREE_SHARE), FREE_ENOUGH))
             worst_case = worst_case or free < enough * 1.1
             if free < enough:
-                short.append(f"{_megabytes(free)} are free at {folder}, which should be {_megabytes(enough)} at least.")
+                figures = (("free", _rounded(free)), ("enough", enough), ("next", _rounded(need)))
+                short.append((("folder", str(folder)), *figures))
         if short:
-            await self._alarms.raise_(
-                "disk", f"{short[0]} The next backup needs about {_megabytes(need)}.", title="Disk nearly full"
-            )
+            await self._alarms.raise_(AlarmKind.DISK, short[0])
         elif not worst_case:  # a little above the mark, or it would ring at every file
-            await self._alarms.clear("disk", "There is room again.")
+            await self._alarms.clear(AlarmKind.DISK)
 
-    async def _open(self, kind: str) -> list[Alarm]:
+    async def _open(self, kind: AlarmKind) -> list[Alarm]:
         return [alarm for alarm in await self._alarms.open_alarms() if alarm.kind == kind]
 
 
-def _megabytes(size: int) -> str:
-    return f"{size / (1 << 20):,.0f} MB"
+def _failure(run: Backup) -> Facts:
+    """Return why a run came to nothing: by its code and the databases that it is without, else as it said itself."""
+    facts: Facts = (("code", run.error_code),)
+    if run.skipped:
+        return facts + tuple(each for r in run.skipped for each in (("name", r.name), ("reason", r.reason)))
+    return facts if run.error_code == NothingToBackUpError.code else (*facts, ("said", run.error))
+
+
+def _skip(record: SkippedRecord, last: int) -> Facts:
+    """Return why a database is not in the newest backup; `last` is the one that holds it, 0 for none."""
+    facts: Facts = (("reason", record.reason), ("path", record.path), ("backup", last))
+    return (*facts, ("said", record.detail)) if record.reason is SkipReason.FAILED else facts
+
+
+def _rounded(size: int) -> int:
+    unit = int("1" + "0" * max(0, len(str(size)) - FIGURES))
+    return size // unit * unit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -57,9 +58,10 @@ Audience = Callable[[], Awaitable[Iterable[Listener]]]
 """Who is there to be told now."""
 
 
-def fingerprint(alarm: Alarm) -> str:
-    """Return what changes exactly when the message of an open alarm has to."""
-    return hashlib.sha256(f"{alarm.title}\n{alarm.sentence}".encode()).hexdigest()[:16]
+def fingerprint(alarm: Alarm, quiet_until: datetime | None = None) -> str:
+    """Return what changes exactly when the message of an open alarm has to, as one listener reads it."""
+    said = (alarm.facts, alarm.acted, quiet_until and quiet_until.isoformat())
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
 
 def step_due(alarm: Alarm, notice: AlarmNotice, *, now: datetime, reminder: timedelta) -> AlarmStep:
@@ -75,4 +77,4 @@ def step_due(alarm: Alarm, notice: AlarmNotice, *, now: datetime, reminder: time
     since = notice.reminded_at or notice.sent_at
     if reminder and since is not None and now >= max(since + reminder, notice.quiet_until or since):
         return AlarmStep.REMIND
-    return AlarmStep.CHANGE if notice.shown != fingerprint(alarm) else AlarmStep.NOTHING
+    return AlarmStep.CHANGE if notice.shown != fingerprint(alarm, notice.quiet_until) else AlarmStep.NOTHING

@@ -43,6 +43,11 @@ class AlarmRegister:
         """Return the open alarm of a key."""
         return next((a for a in self._alarms.values() if a.key == key and a.ended_at is None), None)
 
+    def open_by_id(self, alarm_id: str) -> Alarm | None:
+        """Return an alarm that is still open."""
+        alarm = self._alarms.get(alarm_id)
+        return alarm if alarm is not None and alarm.ended_at is None else None
+
     def notice(self, alarm_id: str, address: str) -> AlarmNotice | None:
         """Return how far somebody knows of an alarm; None where they have not begun to."""
         return self._notices.get((alarm_id, address))

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from bot.models import BackedUp, Verdict
+from bot.models import TABLE_GONE, BackedUp, Facts, Loss, Verdict
 
 FEWEST_ROWS = 20
 """A table has to have lost at least this many rows: a queue that ran empty is no loss."""
@@ -21,13 +21,13 @@ FEWEST_BYTES = 1 << 20
 
 MOST_NAMED = 3
 
-FURTHER_BACK = ((timedelta(days=1), " within a day"), (timedelta(days=7), " within a week"))
-"""How long ago the weeks ended whose lowest levels a new backup is compared with, and how that is said."""
+FURTHER_BACK = ((timedelta(days=1), "day"), (timedelta(days=7), "week"))
+"""How long ago the weeks ended whose lowest levels a new backup is compared with, and the code of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShrinkBaseline:
-    """What a database is measured against; `over` says how long ago that was, empty for the backup before."""
+    """What a database is measured against; `over` is how long ago that was, empty for the backup before."""
 
     database: BackedUp
     over: str = ""
@@ -35,16 +35,20 @@ class ShrinkBaseline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shrinkage:
-    """What a database has lost, and against which level."""
+    """What a database has lost, the most first, and against which level."""
 
-    found: tuple[str, ...]
+    losses: tuple[Loss, ...]
     level: ShrinkBaseline
 
     @property
-    def line(self) -> str:
-        """The losses in one line."""
-        more = f" and {len(self.found) - MOST_NAMED} more" if len(self.found) > MOST_NAMED else ""
-        return ", ".join(self.found[:MOST_NAMED]) + more + self.level.over
+    def facts(self) -> Facts:
+        """The losses as facts of an alarm."""
+        named = (
+            fact
+            for loss in self.losses[:MOST_NAMED]
+            for fact in (("table", loss.table), ("before", loss.before), ("after", loss.after))
+        )
+        return (*named, ("more", len(self.losses[MOST_NAMED:])), ("over", self.level.over))
 
 
 def has_lost(now: BackedUp, before: BackedUp) -> bool:
@@ -56,25 +60,22 @@ def has_lost(now: BackedUp, before: BackedUp) -> bool:
 def shrinkage_from(now: BackedUp, level: ShrinkBaseline, percent: int) -> Shrinkage | None:
     """Return how far a database fell from a level, None where that is no more than `percent`, or `percent` is 0.
 
-    It names the greatest loss first, as `users 12,480 → 3`. A table that could not be counted, then or now, says
-    nothing. One that is gone has lost every row.
+    The greatest loss comes first. A table that could not be counted, then or now, says nothing. One that is gone has
+    lost every row.
     """
     if not percent:
         return None
     base, rows = level.database, dict(now.rows)
     uncounted = not rows and now.verdict is not Verdict.OK
-    found: list[tuple[int, str]] = []
-    for table, before in () if uncounted else base.rows:
-        after = rows.get(table, 0)
-        if after < 0 or not _fell(before, after, percent, FEWEST_ROWS):
-            continue
-        left = f"{after:,}" if table in rows else "gone"
-        found.append((before - after, f"{table} {before:,} → {left}"))
-    found.sort(key=lambda loss: -loss[0])
-    lines = [line for _, line in found]
+    losses = [
+        Loss(now.name, table, before, rows.get(table, TABLE_GONE), level.over)
+        for table, before in (() if uncounted else base.rows)
+        if rows.get(table, 0) >= 0 and _fell(before, rows.get(table, 0), percent, FEWEST_ROWS)
+    ]
+    losses.sort(key=lambda loss: max(0, loss.after) - loss.before)
     if _fell(base.bytes, now.bytes, percent, FEWEST_BYTES):
-        lines.append(f"the whole file {_megabytes(base.bytes)} → {_megabytes(now.bytes)}")
-    return Shrinkage(found=tuple(lines), level=level) if lines else None
+        losses.append(Loss(now.name, "", base.bytes, now.bytes, level.over))
+    return Shrinkage(losses=tuple(losses), level=level) if losses else None
 
 
 def keep_baseline(level: ShrinkBaseline) -> str:
@@ -96,7 +97,3 @@ def baseline_of(kept: str, like: BackedUp) -> ShrinkBaseline | None:
 def _fell(before: int, after: int, percent: int, least: int) -> bool:
     lost = before - after
     return before > 0 and lost >= least and lost * 100 > before * percent
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / (1 << 20):,.1f} MB"

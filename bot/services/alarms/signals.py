@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from bot.clock import Clock
-from bot.models import StoredVolume
+from bot.models import AlarmEnding, AlarmKind, StoredVolume
 from bot.services.alarms.alarms import Alarms
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Nursery
@@ -34,9 +34,6 @@ FILES_UNKNOWN = "whether the Bot API server's files can be read here is not know
 FILES_AGAIN = timedelta(minutes=10)
 """After this a local server's files that could not be read are tried again."""
 
-NEW_BOT = "new bot"
-"""The kind of the alarm that another bot serves here now."""
-
 
 class ClockCheck:
     """Compares the clock of this machine with the Date that Telegram's server puts on every answer."""
@@ -59,16 +56,10 @@ class ClockCheck:
     async def check(self) -> None:
         """Begin or end the alarm."""
         if self._wrong >= TIMES_IN_A_ROW:
-            minutes = round(abs(self._ahead).total_seconds() / 60)
-            way = "fast" if self._ahead > timedelta() else "slow"
-            await self._alarms.raise_(
-                "clock",
-                f"This server's clock is {minutes:,} minutes {way} by Telegram's. Backups get wrong names and come at "
-                "wrong times: turn on time synchronisation (timedatectl set-ntp true).",
-                title="The clock is wrong",
-            )
+            minutes = round(self._ahead.total_seconds() / 60)
+            await self._alarms.raise_(AlarmKind.CLOCK, (("minutes", minutes),))
         elif self._heard and not self._wrong:
-            await self._alarms.clear("clock", "The clock is right again.")
+            await self._alarms.clear(AlarmKind.CLOCK)
 
 
 class ConflictCheck:
@@ -88,14 +79,9 @@ class ConflictCheck:
         """Begin or end the alarm."""
         recent = [at for at in self._noted if self._clock() - at < CONFLICT_WINDOW]
         if len(recent) >= CONFLICTS:
-            await self._alarms.raise_(
-                "conflict",
-                "Another process polls Telegram with this bot's token: presses of buttons may be answered there "
-                "instead of here. Stop it, set RECEIVE=off for all but one, or give it a bot of its own.",
-                title="Another process uses this bot",
-            )
+            await self._alarms.raise_(AlarmKind.CONFLICT)
         elif not recent:
-            await self._alarms.clear("conflict", "Nobody else polls with this token any more.")
+            await self._alarms.clear(AlarmKind.CONFLICT)
 
 
 class TokenCheck:
@@ -107,25 +93,14 @@ class TokenCheck:
     async def check(self) -> None:
         """Begin or end the alarm."""
         if self._polling.refusals >= REFUSALS:
-            await self._alarms.raise_(
-                "token",
-                "Telegram refuses this bot's token (401), which it accepted before. Backups go on, to the disk and to "
-                "other places; the chats get theirs when it is over. After a forced log-out that is within half an "
-                "hour; a token that was revoked never works again: copy BOT_TOKEN from @BotFather, and restart.",
-                title="Telegram refuses the bot's token",
-            )
+            await self._alarms.raise_(AlarmKind.TOKEN)
         elif not self._polling.refusals and self._polling.heard:
-            await self._alarms.clear("token", "Telegram accepts the token again.")
+            await self._alarms.clear(AlarmKind.TOKEN)
 
 
 async def tell_of_new_bot(alarms: Alarms, old: int, new: int) -> None:
     """Begin the alarm that another bot serves here now."""
-    await alarms.raise_(
-        NEW_BOT,
-        f"BOT_TOKEN is now that of bot {new}; until now bot {old} served here. Every admin must open the new bot and "
-        f"press Start. What bot {old} has delivered stays in its chats, and can be forwarded to the new one.",
-        title="Another bot serves here now",
-    )
+    await alarms.raise_(AlarmKind.NEW_BOT, (("new", str(new)), ("old", str(old))))
 
 
 class NewBotCheck:
@@ -136,10 +111,10 @@ class NewBotCheck:
 
     async def check(self) -> None:
         """End the alarm, if it is time."""
-        opened = [alarm for alarm in await self._alarms.open_alarms() if alarm.key == NEW_BOT]
+        opened = [alarm for alarm in await self._alarms.open_alarms() if alarm.key == AlarmKind.NEW_BOT]
         admins = {admin.address for admin in self._people.admins}
         if opened and admins <= await self._catalogue.alarms.told(opened[0].id):
-            await self._alarms.clear(NEW_BOT, "Every admin has pressed Start.")
+            await self._alarms.clear(AlarmKind.NEW_BOT)
 
 
 class LocalFilesCheck:
@@ -168,7 +143,7 @@ class LocalFilesCheck:
             return
         if self._require_readable is None:
             self._next = None
-            await self._alarms.clear("local files", "The Bot API server is not in its local mode any more.")
+            await self._alarms.clear(AlarmKind.LOCAL_FILES, AlarmEnding.UNWATCHED)
             return
         points = await self._catalogue.restore_points.select(limit=1)
         if points:
@@ -183,12 +158,7 @@ class LocalFilesCheck:
         try:
             await require_readable(volume)
         except ArchiveGone as outcome:
-            await self._alarms.raise_(
-                "local files",
-                f"TELEGRAM_LOCAL is true, but {outcome.sentence}. Backups go out, but until then nothing can be"
-                " restored or test-restored from Telegram, and nothing that is sent to the bot can be opened.",
-                title="The Bot API server's files can't be read",
-            )
+            await self._alarms.raise_(AlarmKind.LOCAL_FILES, (("said", outcome.sentence),))
         else:
             self._next = None
-            await self._alarms.clear("local files", "They can be read here.")
+            await self._alarms.clear(AlarmKind.LOCAL_FILES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from bot.config.folders import own_folders
 from bot.config.settings import Settings
@@ -14,5 +15,7 @@ async def discover(settings: Settings, catalogue: Catalogue) -> Discovery:
     """Return every database that DATABASES names, and those that are missing."""
     known = await catalogue.databases.known_names()
     expected, let_go = await catalogue.databases.expected_paths(), await catalogue.databases.let_go_paths()
+    named = await catalogue.databases.let_go_paths(named=True)
     own = own_folders(settings)
-    return await asyncio.to_thread(find_databases, settings.databases, known, own=own, expected=expected, let_go=let_go)
+    find = partial(find_databases, own=own, expected=expected, let_go=let_go, let_go_named=named)
+    return await asyncio.to_thread(find, settings.databases, known)

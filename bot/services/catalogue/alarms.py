@@ -7,11 +7,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from operator import itemgetter
 
-from bot.models import Alarm, AlarmNotice, BackedUp
+from bot.models import Alarm, AlarmNotice, BackedUp, Loss
 from bot.services.catalogue.connection import CatalogueTable, reading, writing
 from bot.services.catalogue.values import as_time, columns_of
 
 _SEEN = "alarms_seen_to"
+_BEFORE = (
+    "FROM backed_up JOIN backups ON backups.id = backup_id WHERE path = ? AND backup_id < ?"
+    " AND archive_sha256 <> '' AND trigger <> 'safety' ORDER BY backup_id DESC LIMIT 1"
+)
 _WEEK = (
     "FROM backed_up JOIN backups ON backups.id = backup_id WHERE path = ? AND backup_id < ?"
     " AND started_at >= ? AND started_at <= ? AND archive_sha256 <> '' AND trigger <> 'safety'"
@@ -71,9 +75,14 @@ class AlarmTable(CatalogueTable):
         await self._db.set_meta(_SEEN, backup_id)
 
     @writing
-    async def set_shrunken(self, backup_id: int, lines: Sequence[str]) -> None:
+    async def set_shrunken(self, backup_id: int, losses: Sequence[Loss]) -> None:
         """Record what a backup holds much less of than the one before it."""
-        await self._db.execute("UPDATE backups SET shrunken = ? WHERE id = ?", tuple(lines), backup_id)
+        await self._db.execute("UPDATE backups SET shrunken = ? WHERE id = ?", tuple(losses), backup_id)
+
+    @reading
+    async def predecessor_id(self, path: str, backup_id: int) -> int | None:
+        """Return the newest proven backup before `backup_id` that holds the database at a path; no safety copy."""
+        return await self._db.value(int, f"SELECT backup_id {_BEFORE}", path, backup_id)
 
     @reading
     async def predecessor(self, path: str, backup_id: int) -> BackedUp | None:
@@ -81,13 +90,7 @@ class AlarmTable(CatalogueTable):
 
         Safety copies don't count: they hold what a restore has replaced.
         """
-        return await self._db.model(
-            BackedUp,
-            "SELECT backed_up.* FROM backed_up JOIN backups ON backups.id = backup_id WHERE path = ? AND backup_id < ?"
-            " AND archive_sha256 <> '' AND trigger <> 'safety' ORDER BY backup_id DESC LIMIT 1",
-            path,
-            backup_id,
-        )
+        return await self._db.model(BackedUp, f"SELECT backed_up.* {_BEFORE}", path, backup_id)
 
     @reading
     async def lowest_level(

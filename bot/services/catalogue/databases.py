@@ -18,6 +18,8 @@ EXPECTED = (
 )
 """The statement that asks for the paths of the databases that are expected."""
 
+_LET_GO = "FROM database_names WHERE let_go_at IS NOT NULL AND let_go_named >= ?"
+
 
 class DatabaseTable(CatalogueTable):
     """The rows of database_names."""
@@ -31,7 +33,8 @@ class DatabaseTable(CatalogueTable):
     async def remember(self, databases: Iterable[Database]) -> None:
         """Remember the names of databases that are there; they are expected from now on, also those let go before."""
         for database in databases:
-            await self._db.upsert("database_names", "path", path=str(database.path), name=database.name, let_go_at=None)
+            given = {"path": str(database.path), "name": database.name, "let_go_at": None, "let_go_named": 0}
+            await self._db.upsert("database_names", "path", **given)
 
     @reading
     async def expected_paths(self) -> frozenset[Path]:
@@ -39,32 +42,37 @@ class DatabaseTable(CatalogueTable):
         return frozenset(map(Path, await self._db.column(EXPECTED)))
 
     @reading
-    async def let_go_paths(self) -> frozenset[Path]:
-        """Return the paths of the databases that are rightly gone, as an admin said, and have not come back."""
-        gone = await self._db.column("SELECT path FROM database_names WHERE let_go_at IS NOT NULL")
-        return frozenset(map(Path, gone))
+    async def let_go_paths(self, *, named: bool = False) -> frozenset[Path]:
+        """Return the paths of the databases that are rightly gone, as an admin said, and have not come back.
+
+        `named`: those alone that were let go although DATABASES names their path.
+        """
+        return frozenset(map(Path, await self._db.column(f"SELECT path {_LET_GO}", named)))
 
     @reading
-    async def let_go_names(self) -> frozenset[str]:
+    async def let_go_names(self, *, named: bool = False) -> frozenset[str]:
         """Return the names of those databases."""
-        return frozenset(await self._db.column("SELECT name FROM database_names WHERE let_go_at IS NOT NULL"))
+        return frozenset(await self._db.column(f"SELECT name {_LET_GO}", named))
 
     @writing
-    async def let_go(self, names: Iterable[str]) -> None:
-        """Expect databases no longer, until they are found again."""
+    async def let_go(self, names: Iterable[str], *, named: bool = False) -> None:
+        """Expect databases no longer, until they are found again; `named` where DATABASES names their paths."""
         await self._db.execute(
-            f"UPDATE database_names SET let_go_at = ? WHERE name {AMONG}", self._db.clock(), set(names)
+            f"UPDATE database_names SET let_go_at = ?, let_go_named = ? WHERE name {AMONG}",
+            self._db.clock(),
+            named,
+            set(names),
         )
 
     @reading
-    async def newest_gone(self) -> tuple[str, ...]:
-        """Return the names of the databases that the newest run, not one cut off, missed under their pattern."""
+    async def newest_skipped(self, reasons: Iterable[SkipReason]) -> tuple[str, ...]:
+        """Return the names of the databases that the newest run, not one cut off, was without for these reasons."""
         return tuple(
             await self._db.column(
-                "SELECT name FROM skipped WHERE reason = ? AND backup_id = (SELECT id FROM backups"
+                f"SELECT name FROM skipped WHERE reason {AMONG} AND backup_id = (SELECT id FROM backups"
                 f" WHERE {ORDINARY} AND state NOT IN ('running', 'interrupted') {BY_TIME} LIMIT 1)"
                 " ORDER BY position",
-                SkipReason.GONE,
+                set(reasons),
             )
         )
 

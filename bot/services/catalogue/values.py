@@ -77,8 +77,9 @@ def _reader(hint: Any) -> Callable[[Any], Any] | None:
         read = _reader(next(each for each in get_args(hint) if each is not NoneType))
         return read and (lambda value: None if value is None else read(value))
     if get_origin(hint) in (tuple, frozenset):
-        kind = get_origin(hint)
-        return lambda text: kind(tuple(item) if isinstance(item, list) else item for item in json.loads(text))
+        kind, each = get_origin(hint), get_args(hint)[0]
+        item_of = getattr(each, "_make", tuple)  # a named tuple's own
+        return lambda text: kind(item_of(item) if isinstance(item, list) else item for item in json.loads(text))
     if hint is datetime:
         return as_time
     if hint is Recipient:

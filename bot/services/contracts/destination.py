@@ -107,10 +107,14 @@ class Refused(Outcome):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeButton:
-    """A button under a notice; `data` is what its press brings back, at most 64 bytes."""
+    """A button under a notice; `data` is what its press brings back, at most 64 bytes.
+
+    `style` colours it where an app knows how: `primary` for the main button, `danger` for what can't be taken back.
+    """
 
     text: str
     data: str
+    style: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

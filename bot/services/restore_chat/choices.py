@@ -9,17 +9,22 @@ from bot.models import Backup
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class RestoreChoice:
-    """A backup of the catalogue or an offer, and what is ticked in it. Without `names`, all of it is meant."""
+    """A backup of the catalogue or an offer, and what is ticked in it. Without `names`, all of it is meant.
+
+    What is ticked at first is `first`, where that is one of the names, else everything.
+    """
 
     id: str = ""
     label: str
     names: tuple[str, ...]
     backup: Backup | None = None
     offer_id: str = ""
+    first: str = ""
     chosen: set[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.chosen = set(range(len(self.names)))
+        only = {number for number, name in enumerate(self.names) if name == self.first}
+        self.chosen = only or set(range(len(self.names)))
 
     @property
     def only(self) -> tuple[str, ...]:

@@ -76,8 +76,10 @@ class RestoreSessions:
         """Tell whether its archive is on the disk, or can be fetched back from Telegram."""
         return await is_restorable(self.context, self._files, backup)
 
-    async def choose(self, source: str, requester: Requester) -> RestoreChoice:
+    async def choose(self, source: str, requester: Requester, *, only: str = "") -> RestoreChoice:
         """Begin with what a button names, everything ticked: `b` and a backup's number, or an offer's id.
+
+        Of a backup, `only` this database is ticked where it names one.
 
         Raises `NotFoundError`, `RestoreRefusedError`.
         """
@@ -88,7 +90,7 @@ class RestoreSessions:
             if not await self.is_restorable(backup):
                 raise nowhere(backup)
             names = tuple(database.name for database in backup.databases)
-            choice = RestoreChoice(label=f"backup {backup.id}", names=names, backup=backup)
+            choice = RestoreChoice(label=f"backup {backup.id}", names=names, backup=backup, first=only)
         else:
             offer = self.offers.require(source)
             if offer.owner != requester.admin_id:

@@ -62,6 +62,7 @@ def find_databases(
     own: OwnFolders = NOTHING_OWN,
     expected: Collection[Path] = (),
     let_go: Collection[Path] = (),
+    let_go_named: Collection[Path] = (),
     include_hidden: bool = False,
 ) -> Discovery:
     """Return the databases that `patterns` name now; sources are looked at by `os.stat` and never opened.
@@ -72,8 +73,9 @@ def find_databases(
     the member names given before, by path: a name once given stays with its path, and no other path gets it.
 
     What is the product's `own` is no database. Of the `expected` paths, those that a glob covers and does not find are
-    missing (GONE); a glob that finds nothing, but covers a path that was `let_go`, misses nothing. `left_out` names
-    hidden files only to whoever wants to `include_hidden`: that walks hidden folders.
+    missing (GONE); a glob that finds nothing, but covers a path that was `let_go`, misses nothing, and neither does a
+    path that was `let_go_named`. `left_out` names hidden files only to whoever wants to `include_hidden`: that walks
+    hidden folders.
     Blocking: call it in a thread.
     """
     seen: dict[object, list[_Candidate]] = {}
@@ -93,7 +95,8 @@ def find_databases(
     for pattern in filter(is_glob, patterns):
         if any(covers(pattern, path) for path in let_go):
             chosen.pop(absolute(pattern), None)
-    candidates = tuple(chosen.values())
+    rightly_gone = {path for path in let_go_named if path in chosen and chosen[path].reason is SkipReason.MISSING}
+    candidates = tuple(each for identity, each in chosen.items() if identity not in rightly_gone)
     names = _give_names([candidate.path for candidate in candidates], known)
     taken = {candidate.path for candidate in candidates}
     named = [(Database(path=each.path, name=names[each.path]), each) for each in candidates]

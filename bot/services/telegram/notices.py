@@ -10,8 +10,10 @@ from aiogram.enums import ParseMode
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
 
 from bot.models import Recipient
-from bot.services.contracts.destination import MessageGone, Notice, NotModified, Undeletable
+from bot.services.contracts.destination import MessageGone, Notice, NoticeButton, NotModified, Undeletable
 from bot.services.telegram.requests import ANSWER_SECONDS, TelegramRequests, thread_of
+
+PER_ROW = 2
 
 AT_ONCE = 100  # https://core.telegram.org/bots/api#deletemessages
 
@@ -87,7 +89,13 @@ class TelegramNotices(TelegramRequests):
             raise refusal
 
     def _keyboard(self, notice: Notice) -> InlineKeyboardMarkup | None:
-        if not notice.buttons or not self._buttons:
-            return None
-        row = [InlineKeyboardButton(text=button.text, callback_data=button.data) for button in notice.buttons]
-        return InlineKeyboardMarkup(inline_keyboard=[row])
+        return keyboard_of(notice.buttons) if self._buttons else None
+
+
+def keyboard_of(buttons: Sequence[NoticeButton]) -> InlineKeyboardMarkup | None:
+    """Return the buttons in rows of two, which a phone shows whole; None where there are none."""
+    every = [
+        InlineKeyboardButton(text=each.text, callback_data=each.data, style=each.style or None) for each in buttons
+    ]
+    rows = [every[at : at + PER_ROW] for at in range(0, len(every), PER_ROW)]
+    return InlineKeyboardMarkup(inline_keyboard=rows) if rows else None

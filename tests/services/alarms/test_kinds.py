@@ -38,7 +38,7 @@ async def test_two_missed_runs_are_an_alarm_until_the_next_good_backup(scene: Sc
     await scene.back_up()
     assert await scene.pass_time(2 * HOUR + 29 * MINUTE) == []
     assert await scene.pass_time(2 * MINUTE) == ["stale"]
-    assert "newest good backup is of 2026-07-13 12:00 UTC" in await the_alarm(scene)
+    assert "newest good backup is of today 14:00" in await the_alarm(scene)
     assert await scene.alarmed() == []
 
 
@@ -50,7 +50,7 @@ async def test_an_admins_own_pause_is_no_alarm_before_it_may_be_forgotten(scene:
     await scene.courier.timetable.pause(actor="Ann (11)")
     assert await scene.pass_time(23 * HOUR) == []
     await scene.pass_time(2 * HOUR)
-    assert "paused by Ann (11)" in await the_alarm(scene)
+    assert "paused by Ann." in await the_alarm(scene)
 
 
 async def test_a_failed_run_is_an_alarm_and_no_stream_of_them(scene: Scene) -> None:
@@ -58,7 +58,7 @@ async def test_a_failed_run_is_an_alarm_and_no_stream_of_them(scene: Scene) -> N
     live = scene.sources[0].parent
     live.rename(live.with_name("away"))
     assert await scene.pass_time(2 * HOUR, scene.back_up) == ["run"]
-    assert "users.db" in await the_alarm(scene)
+    assert "users.db, shop.db are missing" in await the_alarm(scene)
     assert "older backups are untouched" in await the_alarm(scene)
     live.with_name("away").rename(live)
     assert await scene.alarmed() == []
@@ -70,7 +70,7 @@ async def test_a_damaged_database_is_an_alarm_of_its_own(scene: Scene) -> None:
     made = await scene.back_up()
     assert made.state is BackupState.PARTIAL
     assert await scene.open_keys() == ["skipped:users.db"]
-    assert "damaged" in await the_alarm(scene)
+    assert "damage in the file" in await the_alarm(scene)
 
 
 async def test_a_database_taken_out_of_the_settings_ends_its_alarm(scene: Scene) -> None:
@@ -196,8 +196,7 @@ async def test_an_accepted_level_is_the_one_to_compare_with(scene: Scene) -> Non
     await scene.accept("shrunken")
     assert await scene.pass_time(3 * HOUR, scene.back_up) == []
     (over,) = texts(scene.ben)
-    assert over.text.startswith("✅ Accepted after")
-    assert "Ann (11)" in over.text
+    assert over.text.startswith("✅ users.db: this is the level to compare with now, says Ann")
     change(scene.sources[0], "DELETE FROM entries WHERE id > 20")
     assert await scene.alarmed() == ["shrunken:users.db"]
     assert "entries 100 → 20" in await the_alarm(scene)
@@ -225,7 +224,7 @@ async def test_a_disk_that_fills_is_an_alarm_before_it_is_full(scene: Scene, mon
     assert await scene.alarmed() == []  # 6 % of a large disk is room enough
     room["free"] = (5 << 30) - 1
     assert await scene.pass_time(HOUR, scene.back_up) == ["disk"]
-    assert "5,120 MB are free" in await the_alarm(scene)
+    assert "4.9 GB are free" in await the_alarm(scene)
     room["free"] = (5 << 30) + 1
     assert await scene.pass_time(HOUR, scene.back_up) == ["disk"]
     room["free"] = 6 << 30
@@ -239,7 +238,7 @@ async def test_a_disk_too_full_for_the_catalogue_silences_nobody(scene: Scene) -
     ((pages,),) = run_sql(catalogue, "PRAGMA page_count")
     await limit_pages(catalogue, pages)
     for number in range(200):
-        await scene.courier.alarms.raise_(f"test:{number}", "x" * 400, title=f"Trouble {number}")
+        await scene.courier.alarms.raise_(f"Trouble:{number}", (("said", "x" * 400),))
     await scene.courier.alarm_loop.deliver()
     assert len([message for message in texts(scene.ann) if "Trouble" in message.text]) == 200
     assert len(await catalogue.alarms.open()) < 200

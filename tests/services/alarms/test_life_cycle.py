@@ -21,8 +21,8 @@ async def test_an_alarm_is_one_message_from_its_beginning_to_its_end(scene: Scen
     await scene.pass_time(HOUR, scene.back_up)
     over, recovered = texts(scene.ann)
     assert over.id == began.id
-    assert over.text.startswith("✅ Recovered after 6 h")
-    assert "users.db is backed up again" in over.text
+    assert over.text.startswith("✅ users.db is backed up again")
+    assert "It was missing for 6 h" in over.text
     assert over.button_texts == []
     assert recovered.silent
     assert recovered.reply_to == over.id
@@ -60,7 +60,7 @@ async def test_a_restart_in_the_middle_changes_nothing(scene: Scene) -> None:
     away.rename(scene.sources[0])
     await scene.back_up()
     assert texts(scene.ann)[0].id == reminder.id
-    assert "Recovered after 6 h" in texts(scene.ann)[0].text
+    assert "It was missing for 6 h" in texts(scene.ann)[0].text
 
 
 async def test_while_telegram_is_down_an_alarm_is_kept(scene: Scene) -> None:
@@ -90,7 +90,7 @@ async def test_what_began_and_ended_while_telegram_was_down_is_told_in_one_silen
     await scene.pass_time(HOUR)
     (message,) = texts(scene.ann)
     assert message.silent
-    assert message.text.startswith("✅ Recovered after 3 h")
+    assert message.text.startswith("✅ users.db is backed up again")
 
 
 async def test_a_message_that_was_deleted_is_sent_anew(scene: Scene) -> None:
@@ -102,7 +102,7 @@ async def test_a_message_that_was_deleted_is_sent_anew(scene: Scene) -> None:
     away.rename(scene.sources[0])
     await scene.pass_time(HOUR, scene.back_up)
     (over,) = texts(scene.ann)
-    assert "Recovered" in over.text
+    assert "backed up again" in over.text
 
 
 async def test_one_who_can_not_be_reached_keeps_nobody_from_hearing(scene: Scene) -> None:
@@ -131,4 +131,4 @@ async def test_a_changed_alarm_is_edited_without_a_sound(scene: Scene) -> None:
     (message,) = texts(scene.ann)
     assert message.id == began.id
     assert message.text != began.text
-    assert "not a" in message.text
+    assert "no SQLite database" in message.text

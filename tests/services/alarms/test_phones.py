@@ -41,10 +41,10 @@ async def test_a_phone_hears_alarms_reminders_recoveries_and_nothing_else(scene:
     assert titles == [
         "🚨 users.db is not backed up",
         "🚨 users.db is not backed up (for 6 h now)",
-        "✅ Recovered after 8 h: users.db is not backed up",
+        "✅ users.db is backed up again",
     ]
     assert endpoint.asked[0].path == "/secretpath-of-a-topic"
-    assert endpoint.asked[-1].json["message"] == "users.db is backed up again."
+    assert endpoint.asked[-1].json["message"] == "It was missing for 8 h."
 
 
 async def test_a_phone_that_takes_nothing_delays_nobody(scene: Scene, endpoint: Endpoint) -> None:

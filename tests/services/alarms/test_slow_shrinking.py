@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.texts.losses import loss_line, losses_of
 from tests.services.alarms.scene import HOUR, Scene, texts_of
 from tests.world.catalogue import stored
 from tests.world.databases import change
@@ -56,7 +57,7 @@ async def test_what_falls_a_little_every_day_is_an_alarm_by_the_sum_of_a_week(sc
     falling = [round(10_000 * 0.9**day) for day in range(8)]
     assert await days(scene, [10_000] * 14 + falling, DAY) == [falling[7]]
     (alarm,) = await scene.open_alarms()
-    assert alarm.sentence.startswith("orders 10,000 → 4,783 within a week.")
+    assert loss_line(losses_of(alarm)) == "orders 10,000 → 4,783 within a week"
 
 
 async def test_a_file_that_falls_a_little_is_seen_by_its_bytes(scene: Scene) -> None:
@@ -83,7 +84,7 @@ async def test_what_is_trimmed_regularly_is_no_alarm(scene: Scene, cycle: list[i
 
 
 async def test_an_accepted_level_is_what_the_days_after_it_are_compared_with(scene: Scene) -> None:
-    """What lies before "It is right" does not ring again, and a slow fall after it does."""
+    """What lies before "This is fine" does not ring again, and a slow fall after it does."""
     assert await days(scene, [1000] * 12 + [800, 640, 510, 410], 6 * HOUR) == [410]
     await scene.accept("shrunken")
     assert await days(scene, [400, 390, 380, 370, 360, 350, 340, 330, 320] * 1, 6 * HOUR) == []

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from bot.errors import CatalogueError
-from bot.models import BackupState, Trigger
+from bot.models import AlarmEnding, BackupState, Loss, Trigger
+from bot.services.alarms.shrinking import baseline_of
 from bot.services.catalogue import BrokenCatalogueError, Catalogue, Rebuilt, schema
 from tests.world.catalogue import NOW, Told, archive_named, backed_up, rebuild, stored
 from tests.world.snapshots import ask, in_process, posix, run_sql
@@ -319,3 +320,46 @@ async def test_a_closed_catalogue_says_so(catalogue: Catalogue) -> None:
         await catalogue.backups.select()
     with pytest.raises(CatalogueError, match="is closed"):
         await catalogue.data_version()
+
+
+async def test_what_an_earlier_version_said_in_words_is_kept_as_codes(path: Path) -> None:
+    """A catalogue of version 8 with open, accepted and ended alarms, a loss, and the level of an alarm."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for statement in (sql for step in schema.STEPS[:8] for sql in step):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 8")
+        alarms = (
+            ("a1", "skipped:users.db", "users.db is not backed up", "/x/users.db does not exist.", None, "", 0, ""),
+            ("a2", "gone:old.db", "old.db has disappeared", "It is gone.", NOW, "Accepted by Ann (11).", 1, ""),
+            ("a3", "shrunken:x.db", "x.db has shrunk", "t 9 → 1.", NOW, "x.db is no longer among DATABASES.", 0, ""),
+            ("a4", "shrunken:y.db", "y.db has shrunk", "t 90 → 1 within a week.", None, "", 0,
+             '{"rows": [["t", 90]], "bytes": 4096, "over": " within a week"}'),
+        )  # fmt: skip
+        connection.executemany(
+            "INSERT INTO alarms (id, key, title, sentence, began_at, ended_at, ending, accepted, base)"
+            " VALUES (?, ?, ?, ?, '2026-01-01T00:00:00.000000+00:00', ?, ?, ?, ?)",
+            [(i, k, t, s, e and e.isoformat(), *rest) for i, k, t, s, e, *rest in alarms],
+        )
+        connection.executemany("INSERT INTO alarm_messages (alarm_id, address) VALUES (?, '11')", [("a2",), ("a3",)])
+        connection.execute(
+            "INSERT INTO backups (started_at, trigger, requested_by, state, shrunken)"
+            " VALUES ('2026-01-01T00:00:00.000000+00:00', 'schedule', '', 'stored', ?)",
+            ('["y.db: t 90 → 1, u 50 → gone within a week"]',),
+        )
+    async with await Catalogue.open(path, clock=lambda: NOW) as catalogue:
+        known = {alarm.id: alarm for alarm, _ in await catalogue.alarms.active()}
+        assert {alarm.facts for alarm in known.values()} == {()}
+        assert (known["a2"].accepted, known["a2"].acted_by, known["a2"].ending) == (
+            True,
+            "Ann (11)",
+            AlarmEnding.MENDED,
+        )
+        assert known["a3"].ending is AlarmEnding.NOT_NAMED
+        level = baseline_of(known["a4"].base, backed_up())
+        assert level is not None
+        assert level.over == "week"
+        (backup,) = await catalogue.backups.select()
+        assert backup.shrunken == (Loss("y.db", "", 0, 0, ""),)
+    english = (b"does not exist", b"no longer among", b"within a week", b"Accepted by")
+    assert [words for words in english if words in path.read_bytes()] == []

@@ -160,14 +160,14 @@ async def test_numbers_from_before_a_move_to_a_supergroup_mean_nothing(make_hous
     """What people write there afterwards has the same numbers: none of it is deleted or written over."""
     house = await make_house(CHAT_KEEP_HOURS="1", ADMIN_IDS="11", DELIVER_TO="-500")
     group = house.standin.add_group(-500, members=[house.ann], bot_status="administrator")
-    await house.courier.alarms.raise_("drill", "It failed.", title="Test-restore failed")
+    await house.courier.alarms.raise_("drill")
     await house.courier.alarm_loop.deliver()
     await house.hours(*[house.users] * 4)
     group = group.upgrade(-1001500)
     written = [await house.ann.send(f"talk {number}", to=group.chat) for number in range(10)]
     await house.hours(*[house.users] * 4)
     await house.upkeep.refresh()
-    await house.courier.alarms.clear("drill", "It is over.")
+    await house.courier.alarms.clear("drill")
     await house.courier.alarm_loop.deliver()
     assert archives(group)
     assert len(archives(group)) < 4  # those after the move are tidied as ever

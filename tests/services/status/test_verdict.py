@@ -24,7 +24,7 @@ PAUSED = {
 }
 FAILED = samples.backup(2, state=BackupState.FAILED, archive_sha256="", error="The disk is full.")
 LESS = samples.backup(skipped=(samples.skipped(),))
-ALARM = Alarm(id="a", key="disk", title="Disk nearly full", sentence="5 MB are free.", began_at=NOW)
+ALARM = Alarm(id="a", key="disk", began_at=NOW)
 DRILL = Drill(backup_id=1, at=NOW, source=DrillSource.DISK, ok=False, detail="It is damaged.")
 
 

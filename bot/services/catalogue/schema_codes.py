@@ -1,0 +1,34 @@
+"""Steps of the catalogue that put codes and figures in the place of sentences that earlier versions stored.
+
+What they said in words is not known in figures: texts then say that it is there.
+"""
+
+# Of alarms and of what has shrunk; and what is rightly gone although DATABASES names its path.
+CODES_OF_ALARMS = (
+    "ALTER TABLE database_names ADD COLUMN let_go_named INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE alarms RENAME COLUMN sentence TO facts",  # JSON: [[name, figure], …]
+    "ALTER TABLE alarms RENAME COLUMN title TO acted",  # JSON: the same
+    """
+    UPDATE alarms SET facts = '[]', acted = CASE WHEN accepted = 1 AND ending GLOB 'Accepted by *.'
+        THEN json_array(json_array('act', 'right'), json_array('by', substr(ending, 13, length(ending) - 13)))
+        ELSE '[]' END
+    """,
+    """
+    UPDATE alarms SET ending = CASE WHEN ending GLOB '*no longer among DATABASES.' THEN 'not named'
+        WHEN ending GLOB '* is in other trouble now.' THEN 'elsewise'
+        WHEN ending GLOB 'Nothing is left to back up*' THEN 'nothing left'
+        WHEN ending GLOB 'SHRINK_ALARM is 0*' OR ending GLOB '*not in its local mode any more.' THEN 'unwatched'
+        ELSE '' END
+    """,
+    # Their levels are kept; "within a day" was a word of theirs.
+    """
+    UPDATE alarms SET base = json_set(base, '$.over',
+        CASE json_extract(base, '$.over') WHEN ' within a day' THEN 'day' WHEN ' within a week' THEN 'week' ELSE '' END)
+    WHERE json_valid(base)
+    """,
+    """
+    UPDATE backups SET shrunken = (SELECT json_group_array(json_array(
+        substr(value, 1, max(0, instr(value, ': ') - 1)), '', 0, 0, '')) FROM json_each(shrunken))
+    WHERE shrunken <> '[]'
+    """,
+)

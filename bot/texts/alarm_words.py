@@ -1,0 +1,272 @@
+"""What each kind of alarm says: its title, what happened, what to do, and what is good again at its end. Plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bot.models import Alarm, AlarmEnding, AlarmKind, DrillSource, SkipReason
+from bot.texts.losses import loss_line, losses_of
+from bot.texts.markup import person, plain_names, shortened
+from bot.texts.measures import count, human_size, moment
+from bot.texts.schedule_words import in_words
+from bot.texts.skips import skip_words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmWords:
+    """`title` and `over` are a few words, the others sentences. `was` completes "It was … for 3 h"; may be empty."""
+
+    title: str
+    what: str
+    mend: str = ""
+    over: str
+    was: str = ""
+
+
+def words_of(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
+    """Return what an alarm says at a moment."""
+    words = _KINDS.get(AlarmKind(alarm.kind)) if alarm.kind in set(AlarmKind) else None
+    return words(alarm, now, timezone) if words is not None else _unknown(alarm)
+
+
+def _unknown(alarm: Alarm) -> AlarmWords:
+    return AlarmWords(
+        title=alarm.key, what=alarm.fact("said") or "Detailed Logs have more.", over=f"{alarm.key}: it is over"
+    )
+
+
+def _run(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
+    troubles = dict(zip(alarm.all("name"), alarm.all("reason"), strict=False))
+    if troubles:
+        what = f"No database could be backed up: {_by_cause(troubles)}."
+        mend = _mend_all(set(troubles.values()))
+    elif alarm.fact("code") == "nothing":
+        what, mend = "DATABASES matches no file.", "Correct DATABASES, or put the files back."
+    elif alarm.fact("code") == "no-space":
+        what, mend = "The disk is full.", "Free some space, or keep fewer backups (MAX_BACKUP_COUNT), then try again."
+    else:
+        what, mend = alarm.fact("said") or "Detailed Logs say why.", "Try again."
+    return AlarmWords(
+        title="Backup failed",
+        what=f"{what} Nothing new was stored; older backups are untouched.",
+        mend=mend,
+        over="Nothing is left to back up, as you wanted"
+        if alarm.ending == AlarmEnding.NOTHING_LEFT
+        else "Backups are made again",
+        was="" if alarm.ending == AlarmEnding.NOTHING_LEFT else "failing",
+    )
+
+
+def _skipped(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
+    gone = alarm.kind == AlarmKind.GONE
+    if alarm.is_of_many:
+        number = count(len(alarm.all("name")), "database")
+        reasons = alarm.all("reason")
+        same = skip_words(reasons[0]) if len(reasons) == 1 else None
+        return AlarmWords(
+            title=f"{number} have disappeared" if gone else f"{number} are not backed up",
+            what=f"{plain_names(alarm.all('name'), 6)}." + (f" They are {same.state}." if same is not None else ""),
+            mend="Look at what they have in common: a disk that is not mounted, a folder that was moved?",
+            over=_ended(alarm, "They", {AlarmEnding.MENDED: "are backed up again"}),
+            was="missing" if gone else same.state if same is not None else "left out",
+        )
+    words, name, path = skip_words(alarm.fact("reason")), shortened(alarm.subject, 60), alarm.fact("path")
+    what = (
+        f"{words.what[:-1]}: {path}." if path and alarm.fact("reason") in (SkipReason.MISSING, SkipReason.GONE) else ""
+    )
+    kept = alarm.number("backup")
+    return AlarmWords(
+        title=f"{name} has disappeared" if gone else f"{name} is not backed up",
+        what=" ".join(
+            (
+                alarm.fact("said") or what or words.what,
+                f"Backup {kept} holds it." if kept else "No backup holds it yet.",
+            )
+        ),
+        mend=words.mend if kept else _UNKEPT.get(SkipReason(alarm.fact("reason") or "failed"), words.mend),
+        over=_ended(alarm, name, {AlarmEnding.MENDED: "is backed up again"}),
+        was=words.state,
+    )
+
+
+_PUT_BACK = "Put it back, or say that it was removed on purpose."
+_REPAIR = "Mend the file (the sqlite3 tool's .recover), then try again."
+# Without a backup there is nothing to restore.
+_UNKEPT = {
+    SkipReason.MISSING: _PUT_BACK,
+    SkipReason.GONE: _PUT_BACK,
+    SkipReason.DAMAGED: _REPAIR,
+    SkipReason.EMPTY: "Start its program, which fills it, or take it out of DATABASES.",
+    SkipReason.NOT_A_DATABASE: "See that DATABASES names the right file.",
+}
+
+
+def _ended(alarm: Alarm, who: str, mended: dict[AlarmEnding, str]) -> str:
+    """Return how the alarm about a database ended."""
+    many = alarm.is_of_many
+    if alarm.accepted:
+        removed = alarm.kind == AlarmKind.GONE or alarm.fact("reason") == SkipReason.MISSING or many
+        return f"{who} {'were' if many else 'was'} removed on purpose" if removed else f"{who}: this is fine"
+    said = {
+        AlarmEnding.ELSEWISE: "is in other trouble now",
+        AlarmEnding.ONE_BY_ONE: "are named one by one now",
+        AlarmEnding.NOT_NAMED: "is no longer among DATABASES",
+        AlarmEnding.UNWATCHED: "is no longer watched for this",
+    } | mended
+    return f"{who} {said.get(alarm.ending, mended[AlarmEnding.MENDED])}"
+
+
+def _shrunken(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
+    name, kept = shortened(alarm.subject, 60), alarm.number("backup")
+    lost = losses_of(alarm)
+    more = f" and {alarm.number('more')} more" if alarm.number("more") else ""
+    return AlarmWords(
+        title=f"{name} has shrunk",
+        what=(f"{loss_line(lost)}{more}. " if lost else "It holds much less than before. ")
+        + "Backups go on as usual; older ones still hold what is missing.",
+        mend="If it was meant, say so. If not, restore it"
+        + (f" from backup {kept}: you see first what that changes." if kept else "."),
+        over=f"{name}: this is the level to compare with now"
+        if alarm.accepted
+        else _ended(alarm, name, {AlarmEnding.MENDED: "holds as much as before again"}),
+        was="smaller",
+    )
+
+
+def _stale(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
+    good, by = alarm.fact("good"), alarm.fact("paused by")
+    last = (
+        f"The newest good backup is of {moment(datetime.fromisoformat(good), now, timezone)}."
+        if good
+        else "There is no good backup yet."
+    )
+    schedule = alarm.fact("schedule")
+    planned = f" Planned: {in_words(schedule) or schedule}." if schedule else ""
+    return AlarmWords(
+        title="No good backup for too long",
+        what=f"{last}{planned}" + (f" Scheduled backups were paused by {person(by)}." if by else ""),
+        mend="Press Resume, and they go on." if by else "Make one now; if that fails, it says why.",
+        over="There is a good backup again",
+    )
+
+
+def _drill(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
+    backup, source = alarm.number("backup"), alarm.fact("source")
+    which = f"Backup {backup}, {DrillSource(source).words}" if backup and source else "A backup"
+    return AlarmWords(
+        title="Test-restore failed",
+        what=f"{which}: {alarm.fact('said') or 'it could not be restored.'}",
+        mend="Do not rely on this backup: make a new one now.",
+        over="A test-restore succeeded",
+    )
+
+
+def _unreachable(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
+    who, said = shortened(alarm.fact("name") or alarm.subject, 60), alarm.fact("said")
+    joined = "" if not said else f"{who}{' ' if said.startswith(('must ', 'has ', 'is ')) else ': '}{said}. "
+    return AlarmWords(
+        title=f"{who} can't be reached",
+        what=f"{joined}Until then backups do not arrive there; they are kept, and sent afterwards.",
+        over=f"{who} can be reached again",
+    )
+
+
+def _disk(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
+    free, enough, following = (human_size(alarm.number(name)) for name in ("free", "enough", "next"))
+    figures = f"{free} are free at {alarm.fact('folder')}; the next backup needs about {following}."
+    return AlarmWords(
+        title="Disk nearly full",
+        what=figures if alarm.fact("folder") else "There is little room left.",
+        mend=f"Free some space, until {enough} are free, or keep fewer backups (MAX_BACKUP_COUNT)."
+        if alarm.fact("folder")
+        else "Free some space.",
+        over="The disk has room again",
+    )
+
+
+def _clock(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
+    minutes = alarm.number("minutes")
+    wrong = f"{count(abs(minutes), 'minute')} {'fast' if minutes > 0 else 'slow'}" if minutes else "wrong"
+    return AlarmWords(
+        title="The clock is wrong",
+        what=f"This server's clock is {wrong} by Telegram's. Backups get wrong names and come at wrong times.",
+        mend="Turn on time synchronisation: timedatectl set-ntp true",
+        over="The clock is right again",
+    )
+
+
+def _conflict(_alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
+    return AlarmWords(
+        title="Another process uses this bot",
+        what="It polls Telegram with this bot's token: presses of buttons may be answered there instead of here.",
+        mend="Stop it, set RECEIVE=off for all but one, or give it a bot of its own.",
+        over="Nobody else uses this bot any more",
+    )
+
+
+def _token(_alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
+    return AlarmWords(
+        title="Telegram refuses the bot's token",
+        what="It accepted it before (401). Backups go on, to the disk and to other places; the chats get theirs "
+        "afterwards.",
+        mend="After a forced log-out that is within half an hour. A token that was revoked never works again: copy "
+        "BOT_TOKEN from @BotFather, and restart.",
+        over="Telegram accepts the token again",
+    )
+
+
+def _new_bot(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
+    old, new = alarm.fact("old"), alarm.fact("new")
+    which = f"BOT_TOKEN is now that of bot {new}; until now bot {old} served here. " if new and old else ""
+    return AlarmWords(
+        title="Another bot serves here now",
+        what=f"{which}What the old bot has delivered stays in its chats, and can be forwarded to the new one.",
+        mend="Every admin must open the new bot and press Start.",
+        over="Every admin has pressed Start",
+    )
+
+
+def _local_files(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
+    said = alarm.fact("said")
+    return AlarmWords(
+        title="The Bot API server's files can't be read",
+        what=(f"TELEGRAM_LOCAL is true, but {said}. " if said else "")
+        + "Backups go out, but until then nothing can be restored or test-restored from Telegram, and nothing that is "
+        "sent to the bot can be opened.",
+        over="The Bot API server's files can be read here",
+    )
+
+
+def _by_cause(troubles: Mapping[str, str]) -> str:
+    """Return each cause once, with those that it befell: `users.db, shop.db are missing; log.db is locked`."""
+    causes = []
+    for state in dict.fromkeys(skip_words(reason).state for reason in troubles.values()):
+        names = [name for name, reason in troubles.items() if skip_words(reason).state == state]
+        causes.append(f"{plain_names(names, 4)} {'is' if len(names) == 1 else 'are'} {state}")
+    return "; ".join(causes)
+
+
+def _mend_all(reasons: Collection[str]) -> str:
+    if {*reasons} <= {SkipReason.MISSING, SkipReason.GONE}:
+        return "Put the files back, or correct DATABASES; then try again."
+    return skip_words(*reasons).mend if len(reasons) == 1 else "Mend that, then try again."
+
+
+_KINDS: dict[AlarmKind, Callable[[Alarm, datetime, ZoneInfo], AlarmWords]] = {
+    AlarmKind.RUN: _run,
+    AlarmKind.SKIPPED: _skipped,
+    AlarmKind.GONE: _skipped,
+    AlarmKind.SHRUNKEN: _shrunken,
+    AlarmKind.STALE: _stale,
+    AlarmKind.DRILL: _drill,
+    AlarmKind.UNREACHABLE: _unreachable,
+    AlarmKind.DISK: _disk,
+    AlarmKind.CLOCK: _clock,
+    AlarmKind.CONFLICT: _conflict,
+    AlarmKind.TOKEN: _token,
+    AlarmKind.NEW_BOT: _new_bot,
+    AlarmKind.LOCAL_FILES: _local_files,
+}

@@ -1,0 +1,87 @@
+"""Why a database is not in a backup: in a word, in a sentence, and what mends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.models import SkipReason
+
+
+@dataclass(frozen=True, slots=True)
+class SkipWords:
+    """`state` follows "is" and "was", `what` and `mend` are sentences: plain text."""
+
+    state: str
+    what: str
+    mend: str
+
+
+_RESTORE = "Restore it from its last backup: you see first what that changes."
+_PERMISSIONS = "Run the courier as the same user as its program, or let it read the file and write to its folder."
+_UNKNOWN = SkipWords("not readable", "It could not be copied.", "Try again; Detailed Logs say what happened.")
+
+SKIPS = {
+    SkipReason.MISSING: SkipWords(
+        "missing", "The file is not there.", "Put it back, restore it, or say that it was removed on purpose."
+    ),
+    SkipReason.GONE: SkipWords(
+        "missing",
+        "The file was there before and is not any more.",
+        "Put it back, restore it, or say that it was removed on purpose.",
+    ),
+    SkipReason.OWN_FOLDER: SkipWords(
+        "left out", "It lies in the courier's own folder and is no database to back up.", "Take it out of DATABASES."
+    ),
+    SkipReason.EMPTY: SkipWords(
+        "empty", "The file has 0 bytes.", f"If its program has written to it before: {_RESTORE.lower()}"
+    ),
+    SkipReason.NOT_A_DATABASE: SkipWords(
+        "not readable",
+        "The file is no SQLite database that can be read; it may be encrypted.",
+        "See that DATABASES names the right file. If its program can't open it either, restore it.",
+    ),
+    SkipReason.UNKNOWN_FORMAT: SkipWords(
+        "not readable",
+        "The file is of a format that this SQLite does not know, such as a newer one's or a fork's.",
+        "Run the courier with the SQLite that its program uses.",
+    ),
+    SkipReason.DAMAGED: SkipWords("damaged", "SQLite finds damage in the file.", _RESTORE),
+    SkipReason.BUSY: SkipWords(
+        "locked",
+        "Its program kept it locked for as long as a backup waits.",
+        "Try again; if this happens often, raise BUSY_TIMEOUT.",
+    ),
+    SkipReason.EXCLUSIVE: SkipWords(
+        "locked",
+        "Its program lets nobody else read it (exclusive locking mode).",
+        "Let the program set PRAGMA locking_mode=NORMAL, or stop it for the backup.",
+    ),
+    SkipReason.HOT_JOURNAL: SkipWords(
+        "half written",
+        "Its program crashed in the middle of a write, and to read it would mean to repair it.",
+        "Start its program, which repairs it, or set ALLOW_JOURNAL_RECOVERY=true.",
+    ),
+    SkipReason.NO_PERMISSION: SkipWords("not readable", "The courier's user may not read it.", _PERMISSIONS),
+    SkipReason.FOREIGN_OWNER: SkipWords(
+        "not readable", "It belongs to another user, and reading it now would lock its program out later.", _PERMISSIONS
+    ),
+    SkipReason.LOG_ELSEWHERE: SkipWords(
+        "incomplete",
+        "Its newest rows are in a log that can't be seen from here.",
+        "Name it in DATABASES by the path that its program opens.",
+    ),
+    SkipReason.CHANGED_WHILE_READ: SkipWords(
+        "being rewritten",
+        "Something writes it without SQLite's locks while it is read.",
+        "Try again. Whatever writes it should write another file and rename that.",
+    ),
+    SkipReason.NO_SPACE: SkipWords(
+        "without room", "The disk is full: there was no room for a copy of it.", "Free some space, then try again."
+    ),
+    SkipReason.FAILED: _UNKNOWN,
+}
+
+
+def skip_words(reason: str) -> SkipWords:
+    """Return the words for a reason; those of a fault that is not known where it is none of ours."""
+    return SKIPS[SkipReason(reason)] if reason in SKIPS else _UNKNOWN

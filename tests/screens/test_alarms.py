@@ -1,0 +1,80 @@
+"""What an alarm says when it begins, with its buttons, and at its end; `--update-screens` writes them anew."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing, suppress
+
+import pytest
+
+from bot.demo.stand_in.state import Message
+from bot.errors import CourierError
+from tests.world.databases import damage
+from tests.world.gallery import FIVE, SIXTY, Gallery, gallery
+from tests.world.golden import Golden
+
+Draw = Callable[[str, Gallery], Golden]
+
+
+async def rung(place: Gallery, title: str) -> Message:
+    """The newest message of an alarm, once Ann has it."""
+    await place.service.courier.alarm_loop.deliver()
+    return await place.ann.wait_for(lambda message: message.text.startswith(title), since=0)
+
+
+async def test_alarms_about_one_database(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """Missing and back, damaged, and shrunken."""
+    async with gallery(monkeypatch, FIVE) as place:
+        drawn = golden("alarms_one", place)
+        await place.back_up()
+        orders, users = place.path("orders.db"), place.path("users.db")
+        away = orders.rename(orders.with_suffix(".away"))
+        await place.back_up(after=60)
+        drawn.keep("missing", await rung(place, "🚨 orders.db"))
+        away.rename(orders)
+        await place.back_up(after=180)
+        over = await rung(place, "✅ orders.db")
+        drawn.keep("back", next(m for m in place.ann.messages if m.id == over.reply_to or m.id == over.id))
+        drawn.keep("back_word", await place.ann.wait_for(lambda message: message.reply_to is not None, since=0))
+        with closing(sqlite3.connect(users)) as connection, connection:
+            connection.execute("DELETE FROM entries WHERE id > 7")
+        await place.back_up(after=60)
+        drawn.keep("shrunken", await rung(place, "🚨 users.db has shrunk"))
+        damage(orders)
+        await place.back_up(after=60)
+        drawn.keep("damaged", await rung(place, "🚨 orders.db"))
+        drawn.finish()
+
+
+async def test_alarms_about_many(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """A folder that is gone is one alarm; when nothing is left, the run has failed."""
+    async with gallery(monkeypatch, SIXTY[:12]) as place:
+        drawn = golden("alarms_many", place)
+        await place.back_up()
+        for name in SIXTY[:8]:
+            place.path(name).unlink()
+        await place.back_up(after=60)
+        drawn.keep("missing", await rung(place, "🚨 8 databases"))
+        for name in SIXTY[8:12]:
+            place.path(name).unlink()
+        with suppress(CourierError):
+            await place.back_up(after=60)
+        drawn.keep("failed", await rung(place, "🚨 Backup failed"))
+        drawn.finish()
+
+
+async def test_alarms_about_the_service(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """Paused and forgotten, a disk that fills, somebody who can't be reached."""
+    async with gallery(monkeypatch) as place:
+        drawn = golden("alarms_service", place)
+        await place.back_up()
+        place.ben.block_bot()
+        await place.back_up(after=60)
+        drawn.keep("unreachable", await rung(place, "🚨 12 can't be reached"))
+        place.disk(free=5 << 20)
+        drawn.keep("disk", await rung(place, "🚨 Disk"))
+        await place.service.courier.timetable.pause(actor="Ben (12)")
+        await place.later(2 * 24 * 60)
+        drawn.keep("paused", await rung(place, "🚨 No good backup"))
+        drawn.finish()
