@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import pty
 import re
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
+from bot.cli.setup import starting
 from bot.cli.setup.answers import SetupAnswers
 from bot.cli.setup.asking import Asker
 from bot.cli.setup.flow import set_up
@@ -31,12 +31,17 @@ from bot.errors import (
 )
 from bot.models import Recipient
 from bot.services.files.locks import ServiceLock
+from bot.services.host import machine
+from bot.services.host.installation import Installation
+from bot.services.telegram.session import DatedSession
 from tests.world import faults
 from tests.world.databases import make_database
 from tests.world.groups import Group
 from tests.world.phones import Person
 from tests.world.processes import ROOT
+from tests.world.snapshots import NOBODY, as_nobody
 from tests.world.stand_in import StandIn
+from tests.world.telegram import LoopbackSession
 
 END = "\x03"
 LINK = re.compile(r"https://t\.me/courier_bot\?start(?:group)?=\S+")
@@ -77,6 +82,7 @@ class Desk:
     async def run(self, *keys: str, terminal: bool = True, **answers: Any) -> None:
         """Set up with these answers, and with keys at the prompts that are left; whoever has a phone opens the link."""
         self.said = self.warned = ""
+        answers = {"service": False} | answers
         with ExitStack() as stack:
             typed = stack.enter_context(create_pipe_input())
             stack.enter_context(create_app_session(input=typed, output=DummyOutput()))
@@ -115,6 +121,7 @@ def desk(standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.chdir(folder)
     monkeypatch.setenv("TELEGRAM_API", standin.url)
     monkeypatch.setattr("bot.services.finding.databases.usual_places", lambda: (live,))
+    monkeypatch.setattr(DatedSession, "close", LoopbackSession.close)
     for name in ("BOT_TOKEN", "ADMIN_IDS", "DATABASES", "DELIVER_TO"):
         monkeypatch.delenv(name, raising=False)
     return Desk(folder, standin, standin.add_user(11, "Ann", started=False), capsys)
@@ -355,12 +362,44 @@ async def test_what_the_environment_decides_is_not_written_over(desk: Desk, monk
         await desk.run()
 
 
+@as_nobody
+async def test_what_root_writes_belongs_to_the_owner_of_the_databases(desk: Desk, shared_folder: Path) -> None:
+    """The service is to run as that user, who has to read the settings and write the backups."""
+    theirs = make_database(shared_folder / "theirs.db", wal=False)
+    os.chown(theirs, NOBODY, NOBODY)
+    await desk.run(desk.token + "\r", admins=["wait"], databases=[str(theirs)], seal=False)
+    assert "the service is to run as nobody" in desk.said
+    made = [path for path in desk.folder.rglob("*") if path.parts[-1] != "tmp"]
+    assert {path.name for path in made} > {".env", "bot-token", "backups", "logs", "catalogue.db"}
+    assert {path.stat().st_uid for path in made} == {NOBODY}
+
+
+async def test_the_service_is_offered_where_the_machine_can_start_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is shown first, and written after a yes; without systemd nothing is tried."""
+    monkeypatch.setattr(machine, "_SYSTEMD_RUNS", desk.folder / "no systemd here")
+    answers = {"admins": ["11"], "databases": [live(desk)], "seal": False, "backup": False}
+    await desk.run(terminal=False, token_file=desk.token_file(), service=True, **answers)
+    assert "sqlite-courier run" in desk.said
+    installed: list[Installation] = []
+    monkeypatch.setattr(machine, "_SYSTEMD_RUNS", desk.folder)
+    monkeypatch.setattr(starting, "install", lambda _recipe, plan, tell: installed.append(plan))
+    await desk.run("n", terminal=True, service=None, yes=True, backup=False)
+    assert "To be written" in desk.said
+    assert not installed
+    await desk.run(terminal=False, service=True, yes=True, backup=False)
+    assert [plan.env_file for plan in installed] == [desk.folder / ".env"]
+
+
 # --- a real terminal ------------------------------------------------------------------------------------------------
 
 
 @contextmanager
 def terminal_of(*arguments: str, folder: Path, **environment: str) -> Iterator[tuple[int, int]]:
     """Start the command on a terminal of 80 columns; gives its process and its descriptor."""
+    import pty  # noqa: PLC0415 - not on Windows
+
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     process, terminal = pty.fork()
     if process == 0:

@@ -60,6 +60,10 @@ def command(
     backup: Annotated[
         bool | None, typer.Option("--backup/--no-backup", help="Make a backup and fetch it back.", show_default=False)
     ] = None,
+    service: Annotated[
+        bool | None,
+        typer.Option("--service/--no-service", help="Start with the machine, from now on.", show_default=False),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Write without asking; alone, change nothing.")] = False,
 ) -> None:
     """Set everything up: the bot, you, the databases, and a first backup that is fetched back and restored.
@@ -81,6 +85,7 @@ def command(
         key_file=key_file,
         bot_name=bot_name,
         backup=backup,
+        service=service,
         yes=yes,
     )
     ask = Asker(terminal=sys.stdin.isatty() and sys.stdout.isatty())

@@ -65,6 +65,8 @@ class Draft:
     files: dict[Path, str] = field(default_factory=dict)
     token: str = ""
     account: BotIdentity | None = None
+    owner: str = ""
+    """As whom the service is to run: who owns the databases, where root sets up."""
     names: dict[int, str] = field(default_factory=dict)
     """Who arrived, by their numbers."""
 

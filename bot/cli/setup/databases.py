@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -15,7 +13,9 @@ from bot.config.env_file import path_list
 from bot.config.folders import own_folders
 from bot.config.values import database_patterns
 from bot.errors import NotFoundError, SettingsError
+from bot.models import Database
 from bot.services.finding.databases import Candidate, Search, find_candidates, glob_over
+from bot.services.host import accounts
 from bot.services.snapshot.databases import find_databases
 from bot.services.snapshot.patterns import absolute, covers, is_glob
 from bot.texts.measures import count, human_size
@@ -101,7 +101,7 @@ def _title(each: Candidate, why_not: str) -> str:
     if each.programs:
         others = f" +{len(each.programs) - 1}" if len(each.programs) > 1 else ""
         facts.append(f"open in {each.programs[0][:20]}{others}")
-    if each.owner and each.owner != _me():
+    if each.owner and each.owner != accounts.me():
         facts.append(f"of {each.owner}")
     behind = f"  {', '.join(facts)}"
     return _short(str(each.path), max(20, width() - len(behind) - (len(why_not) + 3 if why_not else 0))) + behind
@@ -123,36 +123,24 @@ def _say_what_is_taken(draft: Draft, patterns: Sequence[str]) -> None:
     if not found.databases:
         raise SettingsError(("Nothing of that can be backed up: name a database that is there.",))
     output.say(f"✓ {count(len(found.databases), 'database')}: {', '.join(each.name for each in found.databases)}.")
-    owners = _owners(each.path for each in found.databases)
-    others = owners - {_me()}
-    if others and _me():
-        named = " and ".join(sorted(others))
-        output.warn(
-            f"You are {_me()}, and the databases belong to {named}: the service should run as {named}, and what setup"
-            f" writes should be theirs. Better end here (Ctrl-C) and run: sudo -u {min(others)} sqlite-courier"
-            " setup"
-        )
+    draft.owner = _say_whose(found.databases)
 
 
-def _owners(paths: Iterable[Path]) -> set[str]:
-    owners = set()
-    for path in paths:
-        try:
-            owners.add(path.owner())
-        except (OSError, KeyError, NotImplementedError):  # KeyError: a container's user
-            continue
-    return owners
-
-
-def _me() -> str:
-    if sys.platform == "win32":
-        return ""
-    import pwd  # noqa: PLC0415 - not on Windows
-
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:  # a container's user
-        return str(os.geteuid())
+def _say_whose(databases: Iterable[Database]) -> str:
+    """Return as whom the service should run, and say so where that is somebody else."""
+    me = accounts.me()
+    owners = sorted({accounts.owner_of(each.path) for each in databases})
+    if owners == [me]:
+        return me
+    named = " and ".join(owners)
+    if accounts.IS_ROOT and len(owners) == 1:
+        output.say(f"They belong to {named}: the service is to run as {named}, and what setup writes is theirs.")
+        return owners[0]
+    output.warn(
+        f"You are {me}, and the databases belong to {named}: the service has to run as a user who may read them all."
+        f" If that is not you, end here (Ctrl-C), and run setup as that user."
+    )
+    return me
 
 
 def _patterns_of(text: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,8 +16,9 @@ from bot.cli.setup.databases import take_databases
 from bot.cli.setup.first_backup import first_backup
 from bot.cli.setup.people import admins_of, take_people
 from bot.cli.setup.sealing import key_path, take_sealing
+from bot.cli.setup.starting import start_with_the_machine
 from bot.cli.setup.token import bot_of, take_token
-from bot.cli.setup.writing import open_draft, write_draft
+from bot.cli.setup.writing import hand_over, open_draft, write_draft
 from bot.config.settings import Settings
 from bot.errors import AbortedError, InstanceError, SettingsError, how_to_install
 from bot.journal.writer import setup_journal
@@ -49,19 +51,25 @@ async def set_up(env_file: Path, answers: SetupAnswers, ask: Asker, *, listen: f
         settings = await write_draft(draft, answers, ask)
     except AbortedError as error:
         raise AbortedError(error.sentence, hint="Nothing was written.") from None
+    for name in _WAY:
+        os.environ.pop(name, None)  # they stand in .env now, from where the service has them
+    made = not settings.log_dir.exists()
     setup_journal(settings.log_dir, settings.log_level, console=False)
+    if made:
+        hand_over(settings.log_dir, owner=draft.owner)
     await _set_profile(draft, answers)
     if pair is not None:
         say_where_it_is(pair)
     if served:
         output.say("The service is running with the settings of before: restart it to take these up.")
+        output.say("Where `service install` began it, `sqlite-courier service install --yes` does that.")
         return
     output.say("\n6  The first backup" if first else "\n6  A backup")
     await _prove(draft, settings, answers, ask, pair, first=first)
     if pair is not None:
         say_to_move_it(pair)
     output.say("\n7  Start with the machine")
-    output.say("Start the service by `sqlite-courier run`; docs/operations.md has it start with the machine.")
+    await start_with_the_machine(draft, answers, ask)
 
 
 async def _ask(draft: Draft, answers: SetupAnswers, ask: Asker, *, served: bool, listen: float) -> KeyPair | None:
@@ -146,4 +154,8 @@ async def _prove(
     if not wanted:
         output.say("None made: `sqlite-courier backup` makes one.")
         return
-    await first_backup(draft, settings, key_path(pair))
+    try:
+        await first_backup(draft, settings, key_path(pair))
+    finally:
+        if settings.backup_dir.is_dir():
+            await asyncio.to_thread(hand_over, settings.backup_dir, owner=draft.owner)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from bot.cli import output
@@ -14,6 +15,7 @@ from bot.config.settings import Settings, load_settings, setting_names
 from bot.config.sources import read_env_text
 from bot.errors import AbortedError, ArchiveError, SettingsError
 from bot.services.files.private_file import replace_together
+from bot.services.host import accounts
 
 ASKED = ("BOT_TOKEN", "ADMIN_IDS", "DELIVER_TO", "DATABASES")
 """Settings that setup asks for: a fault in them is answered anew, any other one is for who wrote it."""
@@ -82,7 +84,8 @@ async def write_draft(draft: Draft, answers: SetupAnswers, ask: Asker) -> Settin
         files[target] = after.encode()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        replace_together(files, like=target if target.exists() else target.parent)
+        draft.owner = accounts.owner_of(target) if target.exists() else draft.owner
+        replace_together(files, ready=partial(hand_over, owner=draft.owner))
     except OSError as error:
         raise ArchiveError(
             f"{draft.env_file} can't be written: {error.strerror or error}.",
@@ -92,6 +95,18 @@ async def write_draft(draft: Draft, answers: SetupAnswers, ask: Asker) -> Settin
         beside = f"; what it was is kept as {kept.name}" if kept else ""
         output.say(f"✓ {draft.env_file} is written, for you alone to read{beside}.")
     return settings
+
+
+def hand_over(path: Path, *, owner: str) -> None:
+    """Give what is root's in a folder, or a file, to the user of the service; links stay. Raises `OSError`.
+
+    Nothing happens where somebody else than root has made it.
+    """
+    if not accounts.IS_ROOT or owner in ("", accounts.me()):
+        return
+    for each in (path, *path.rglob("*")):
+        if not each.is_symlink() and accounts.owner_of(each) == accounts.me():
+            accounts.hand_over(each, owner)
 
 
 def _checked(draft: Draft, after: str) -> Settings:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -120,11 +119,11 @@ def replace_whole(path: Path, content: bytes, *, durable: bool = True) -> None:
         sync_folder(path.parent)
 
 
-def replace_together(files: Mapping[Path, bytes], *, like: Path | None = None) -> None:
+def replace_together(files: Mapping[Path, bytes], *, ready: Callable[[Path], object] = bool) -> None:
     """Give several private files new content: all of them, or none where one fails or the work is cut short.
 
-    The last one takes its place last: it is to be the one by which the others count. Where this process is root's, they
-    belong to the owner of `like`. Raises `OSError`.
+    The last one takes its place last: it is to be the one by which the others count. `ready` gets each new file before
+    it has its name. Raises `OSError`, and what `ready` raises.
     """
     before = {path: path.read_bytes() if path.exists() else None for path in files}
     parts = {path: path.with_name(path.name + PART_SUFFIX) for path in files}
@@ -135,8 +134,7 @@ def replace_together(files: Mapping[Path, bytes], *, like: Path | None = None) -
             with create_private(part) as file:
                 file.write(files[path])
                 to_the_disk(file)
-            if like is not None:
-                _hand_over(part, like)
+            ready(part)
         for path, part in parts.items():
             done.append(path)
             part.replace(path)
@@ -151,13 +149,6 @@ def replace_together(files: Mapping[Path, bytes], *, like: Path | None = None) -
         raise
     for folder in {path.parent for path in files}:
         sync_folder(folder)
-
-
-def _hand_over(path: Path, like: Path) -> None:
-    """Give a file the owner of another one, which root alone can."""
-    if sys.platform != "win32" and os.geteuid() == 0:
-        owner = like.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def sha256_of(*paths: Path, check: Callable[[], object] = bool, tell: Callable[[int], object] = bool) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from bot.services.finding.header import read_header
 from bot.services.finding.noise import is_noise
 from bot.services.finding.open_files import OpenFiles, look_at_programs
 from bot.services.finding.walking import usual_places, walk
+from bot.services.host import accounts
 from bot.services.snapshot.patterns import expand
 from bot.services.snapshot.source import SIDECARS, WAL
 
@@ -23,7 +23,7 @@ from bot.services.snapshot.source import SIDECARS, WAL
 class Candidate:
     """A database of this machine. `bytes` holds its write-ahead log, `programs` who has it open, as far as it is shown.
 
-    `owner` is a user's name, empty where the system has none; one that is not `readable` can't be backed up by this
+    `owner` is the name of its user; one that is not `readable` can't be backed up by this
     user, and `wal` is not known of it.
     """
 
@@ -122,20 +122,9 @@ def _look(path: Path, programs: OpenFiles, *, in_use_only: bool) -> tuple[tuple[
         bytes=found.st_size + log_bytes,
         wal=wal,
         programs=tuple(programs.programs.get(identity, ())),
-        owner=_owner(found.st_uid),
+        owner=accounts.owner_of(path),
         readable=readable,
     )
-
-
-def _owner(uid: int) -> str:
-    if sys.platform == "win32":
-        return ""
-    import pwd  # noqa: PLC0415 - not on Windows
-
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:  # a container's user
-        return str(uid)
 
 
 def _holds_our_catalogue(folder: Path) -> bool:

@@ -1,0 +1,43 @@
+"""Has the service start with the machine, as `service install` does it."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from bot.cli import output
+from bot.cli.commands.service import plan, print_recipe
+from bot.cli.setup.answers import Draft, SetupAnswers
+from bot.cli.setup.asking import Asker
+from bot.config.settings import load_settings
+from bot.services.host.installation import DEFAULT_NAME
+from bot.services.host.machine import find, manager_runs, recipe_for
+from bot.services.host.registering import install
+
+_BY_HAND = "`sqlite-courier run` starts the service; `sqlite-courier service install` has it start with this machine."
+
+
+async def start_with_the_machine(draft: Draft, answers: SetupAnswers, ask: Asker) -> None:
+    """Show what would be written, and install it where that is wanted.
+
+    Raises what `service install` raises; what was set up before stays.
+    """
+    if answers.service is False or (answers.service is None and not ask.terminal):
+        output.say(_BY_HAND)
+        return
+    settings = load_settings(draft.env_file)
+    installation = plan(settings, draft.env_file, name=DEFAULT_NAME, system=None, user=draft.owner)
+    recipe = recipe_for(installation)
+    if not manager_runs(recipe.registration.kind):
+        output.say(
+            f"Nothing on this machine starts services ({recipe.registration.kind} does not run here). {_BY_HAND}"
+        )
+        return
+    if find(DEFAULT_NAME) is not None:
+        output.say(f"It is installed already ({recipe.registration.file}); this writes it anew and starts it.")
+    print_recipe(installation, recipe)
+    if answers.service or await ask.confirm("Write this and start the service?", flag="--service", default=True):
+        await asyncio.to_thread(partial(install, recipe, installation, tell=output.say))
+        output.say("✓ The service runs, and starts with this machine. /admin in the chat opens its menu.")
+    else:
+        output.say(_BY_HAND)
