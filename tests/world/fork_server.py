@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from importlib import import_module
 from typing import TypedDict
 
@@ -51,8 +52,8 @@ def _serve(asked: socket.socket) -> Request:
                 asker, pid = key.data
                 selector.unregister(key.fd)
                 os.close(key.fd)
-                asker.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
-                asker.close()
+                with asker, suppress(OSError):  # whoever asked waits no longer
+                    asker.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
                 continue
             message, streams, _, _ = socket.recv_fds(asked, _LONGEST, 3)
             if not message:
