@@ -3,17 +3,17 @@
 import ast
 import dataclasses
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from typing import TypeGuard
 
 import pytest
 
-from bot.app.build import Events, ServiceParts
+from bot.app.build import ServiceParts
+from bot.app.events import Events
 from bot.services.catalogue.schema import TABLES
 from bot.services.manager import Courier, Manager
+from bot.services.status.inventory import Inventory
 
 ROOT = Path(__file__).parent.parent
 BOT = ROOT / "bot"
@@ -143,7 +143,7 @@ def test_what_was_built_is_not_changed_from_outside() -> None:
     """`bot/app/build.py` leaves no part missing, and nobody assigns to one afterwards."""
     parts = {field.name: field.type for graph in (Courier, ServiceParts) for field in dataclasses.fields(graph)}
     assert not [name for name, annotation in parts.items() if "None" in str(annotation).split("[")[0].split("|")]
-    for graph in (Courier, ServiceParts, Manager, Events):
+    for graph in (Courier, ServiceParts, Inventory, Manager, Events):
         assert graph.__dataclass_params__.frozen
     for path in (path for path in MODULES if BOT / "demo" not in path.parents):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -237,22 +237,3 @@ def test_every_dependency_is_imported_somewhere() -> None:
     for requirement in project["dependencies"]:
         name = re.split(r"[<>=!~\[ ]", requirement)[0]
         assert modules.get(name, name.replace("-", "_")) in used, name
-
-
-@pytest.mark.parametrize("command", [["--help"], ["config"], ["list"], ["status"], ["prune", "--dry-run"]])
-def test_commands_that_do_not_talk_to_telegram_do_not_import_aiogram(tmp_path: Path, command: list[str]) -> None:
-    """aiogram costs a second and 40 MB, which only Telegram's commands pay."""
-    (tmp_path / ".env").write_text("DATABASES=./none.db\n")
-    program = (
-        "import sys; sys.argv[1:] = sys.argv[1:]\n"
-        "from bot.cli.main import main\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
-        "assert 'aiogram' not in sys.modules, 'aiogram was imported'"
-    )
-    child = subprocess.run(
-        [sys.executable, "-c", program, *command],
-        cwd=tmp_path, env={"PYTHONPATH": str(ROOT), "PATH": "", "HOME": str(tmp_path)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert child.returncode == 0, child.stderr

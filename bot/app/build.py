@@ -1,21 +1,22 @@
 """Builds every part of the product, bottom up and once.
 
-This file alone may be long: it is one list, in the order in which the parts know one another. A part gets what it needs
-when it is made; what it has to tell parts that are made after it, it tells by `Events`, which are connected here.
+It stands on what `inventory.py` builds. This file alone may be long: it is one list, in the order in which the parts
+know one another. A part gets what it needs when it is made; what it has to tell parts that are made after it, it tells
+by `Events`, which are connected here.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
-from functools import partial
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from bot.app.destinations import build_routers
 from bot.app.drills import DrillSchedule
+from bot.app.events import Events
 from bot.app.heartbeat import HeartbeatWriter
+from bot.app.inventory import build_inventory
 from bot.app.planned_runs import PlannedRuns
 from bot.app.restore_announcer import RestoreAnnouncer
 from bot.app.supervision import Supervision
@@ -24,8 +25,7 @@ from bot.clock import Clock, Sleep
 from bot.config.alarms import split_urls
 from bot.config.settings import Settings
 from bot.journal.reader import JournalReader
-from bot.models import Backup, Delivery, Recipient, RestorePoint, Volume
-from bot.services.alarms.alarms import Alarms
+from bot.models import Backup, Recipient, RestorePoint, Volume
 from bot.services.alarms.apprise import AppriseTarget
 from bot.services.alarms.chat import ChatAlarms
 from bot.services.alarms.checks import AlarmChecks
@@ -33,11 +33,9 @@ from bot.services.alarms.lifecycle import Listener
 from bot.services.alarms.loop import AlarmLoop
 from bot.services.alarms.signals import ClockCheck, ConflictCheck, LocalFilesCheck, NewBotCheck, TokenCheck
 from bot.services.alarms.watchdog import Watchdog
-from bot.services.backup.discover import discover
 from bot.services.backup.runs import Runs
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Nursery
-from bot.services.concurrency.signal import AsyncSignal, Signal
 from bot.services.contracts.polling import PollingState
 from bot.services.delivery.attempts import Attempts
 from bot.services.delivery.ledger import Ledger
@@ -46,21 +44,17 @@ from bot.services.delivery.policy import DeliverySettings
 from bot.services.delivery.recording import RecordingLedger, SilentNoticeSender
 from bot.services.drill.drill import Drills
 from bot.services.fetch.recognition import CLOUD_LIMIT
-from bot.services.files.locks import RunLock
 from bot.services.files.store import Store
-from bot.services.files.under_way import RunsUnderWay
 from bot.services.inbox import Inbox, InboxContext
 from bot.services.manager import Courier, Manager
 from bot.services.messages.maintenance import ChatMaintenance
 from bot.services.messages.preferences import Preferences
 from bot.services.messages.timers import Timers
 from bot.services.people.choices import ADMINS, PLACES
-from bot.services.people.people import People
 from bot.services.recovery.document import kept_settings
 from bot.services.recovery.pin import PinKeeper
 from bot.services.restore.context import RestoreContext
 from bot.services.restore_chat.session import RestoreSessions
-from bot.services.retention.housekeeping import Housekeeping
 from bot.services.schedule.timetable import Timetable
 from bot.texts.delivery import caption as caption_of
 from bot.texts.notices import NoticeTexts
@@ -70,31 +64,6 @@ if TYPE_CHECKING:
     from aiogram import Bot
 
     from bot.app.polling import Poller
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Events:
-    """What happens in one part and concerns parts that are built after it."""
-
-    news: Signal[[]] = field(default_factory=Signal)
-    """Something changed that the pinned messages and the digests tell."""
-    alarm_nudge: Signal[[]] = field(default_factory=Signal)
-    choice_changed: Signal[[]] = field(default_factory=Signal)
-    """An admin chose what comes into their chat."""
-    people_changed: Signal[[]] = field(default_factory=Signal)
-    """An admin, or a chat that receives backups, was added or removed."""
-    delivered_later: Signal[[Delivery]] = field(default_factory=Signal)
-    """The ledger has tried again what was owed."""
-    server_time: Signal[[datetime, datetime]] = field(default_factory=Signal)
-    """Telegram's time and this machine's, at an answer."""
-    poll_conflict: Signal[[]] = field(default_factory=Signal)
-    schedule_changed: AsyncSignal[[]] = field(default_factory=AsyncSignal)
-    next_run_changed: AsyncSignal[[]] = field(default_factory=AsyncSignal)
-
-    def happened(self) -> None:
-        """A run, a delivery or a test-restore has ended: the messages follow, and the alarms are looked at."""
-        self.news()
-        self.alarm_nudge()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,16 +154,20 @@ def _build(  # noqa: PLR0915 - one list of parts
 ) -> tuple[Courier, RestoreAnnouncer, LocalFilesCheck]:
     """Build every part from those below it. Without `polling`, nobody polls in this process."""
     texts = NoticeTexts(timezone=settings.timezone, server=settings.server_name)
-    people = People(settings, catalogue, changed=events.people_changed)
-    find_all = partial(discover, settings, catalogue)
     telegram = Telegram.over(bot, settings) if bot is not None else Telegram.absent()
+    inventory = build_inventory(
+        settings, catalogue, store, events=events, polling=polling, files=telegram.files, clock=clock
+    )
+    people, alarms, housekeeping, under_way = (
+        inventory.people,
+        inventory.alarms,
+        inventory.housekeeping,
+        inventory.under_way,
+    )
 
     # --- what people chose, and what is wrong ---
     preferences = Preferences(
         settings, catalogue, people, store_folder=store.folder, changed=events.choice_changed, clock=clock
-    )
-    alarms = Alarms(
-        catalogue, shrink_percent=settings.shrink_alarm, nudge=events.alarm_nudge, forgets=bot is not None, clock=clock
     )
     timers = Timers(catalogue, telegram.chats, people, clock=clock)
 
@@ -222,18 +195,16 @@ def _build(  # noqa: PLR0915 - one list of parts
     )
 
     # --- runs ---
-    under_way = RunsUnderWay(RunLock(store.folder, clock=clock), ended=events.happened)
     announcer = RestoreAnnouncer(settings, people, catalogue, notifier, under_way=under_way, news=events.news)
     restoring = RestoreContext.of(settings, store, catalogue, clock=clock)
     restores = RestoreSessions(
         restoring,
         patterns=settings.databases,
-        discover=find_all,
+        discover=inventory.discover,
         under_way=under_way,
         listener=announcer,
         files=telegram.files,
     )
-    housekeeping = Housekeeping(settings, catalogue, store, clock=clock)
     runs = Runs(
         settings,
         catalogue,
@@ -245,7 +216,8 @@ def _build(  # noqa: PLR0915 - one list of parts
         under_way=under_way,
     )
     under_way.add(lambda: runs.running)
-    under_way.add(lambda: restores.running, settle=restores.settle)
+    under_way.add(lambda: restores.running)
+    under_way.add_settling(restores.settle, trouble=lambda: restores.trouble)
     drills = Drills(catalogue, store, telegram.files, recorded=events.happened, keys=restoring.keys, clock=clock)
     inbox = Inbox(
         InboxContext(
@@ -312,24 +284,14 @@ def _build(  # noqa: PLR0915 - one list of parts
 
     # --- what is asked of several, and what stands in the chats ---
     manager = Manager(
-        settings=settings,
-        people=people,
-        catalogue=catalogue,
-        store=store,
+        **{part.name: getattr(inventory, part.name) for part in fields(inventory)},
         ledger=ledger,
         runs=runs,
         restores=restores,
-        under_way=under_way,
-        timetable=timetable,
-        alarms=alarms,
         alarm_loop=alarm_loop,
-        housekeeping=housekeeping,
         drills=drills,
-        polling=polling or PollingState(),
         round_trip=telegram.round_trip,
-        discover=find_all,
         news=events.news,
-        clock=clock,
     )
 
     async def pinned_caption(points: tuple[RestorePoint, ...]) -> str:

@@ -14,8 +14,8 @@ from bot.models import PAUSED, Delivery, RunResult, Trigger
 from bot.services.alarms.watchdog import Watchdog
 from bot.services.concurrency.nursery import Nursery
 from bot.services.manager import Courier
+from bot.services.schedule.plan import SchedulePlan
 from bot.services.schedule.scheduler import Scheduler
-from bot.services.schedule.timetable import SchedulePlan
 
 
 class PlannedRuns:

@@ -11,7 +11,8 @@ from typing import Any
 
 from loguru import logger
 
-from bot.app.build import Events, ServiceParts, build_courier, build_service
+from bot.app.build import ServiceParts, build_courier, build_service
+from bot.app.events import Events
 from bot.app.telegram import build_bot, recognise_bot
 from bot.clock import Clock, Sleep, utc_now
 from bot.config.settings import Settings

@@ -21,8 +21,8 @@ def change_backup(which: str, env_file: Path, change: Callable[[Housekeeping, in
     settings = read_settings(env_file)
 
     async def work() -> Backup:
-        async with opened(settings) as courier:
-            return await change(courier.housekeeping, (await courier.catalogue.backups.find(which)).id)
+        async with opened(settings) as inventory:
+            return await change(inventory.housekeeping, (await inventory.catalogue.backups.find(which)).id)
 
     return asyncio.run(work())
 

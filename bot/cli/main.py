@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from bot import __version__
 from bot.cli import output
 from bot.errors import CourierError
-from bot.services.concurrency.memory import keep_memory_flat
+from bot.services.concurrency.memory import keep_memory_flat, uncollected
 
 # A module of bot.cli.commands each, whose function `command`, or application `commands`, says the rest; `--help` reads
 # only this.
@@ -61,7 +61,8 @@ class CommandGroup(TyperGroup):
         """Return the command, its module imported now; None where there is none of that name."""
         if cmd_name not in self.commands:
             return None
-        module = import_module(f"bot.cli.commands.{cmd_name}")
+        with uncollected():
+            module = import_module(f"bot.cli.commands.{cmd_name}")
         if hasattr(module, "commands"):
             group = typer.main.get_group(module.commands)
             group.name = cmd_name

@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, JustifyMethod
 from rich.markup import escape
-from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
-from rich.table import Table
 
 from bot.errors import CourierError
 from bot.models import Progress, RestoreProgress, RestoreStage, Stage
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+    from rich.progress import TaskID
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -71,6 +69,8 @@ def print_table(titles: Sequence[str], rows: Iterable[Iterable[str]], *, fixed: 
 
     The first `fixed` columns keep their width, so that a narrow terminal breaks none of them.
     """
+    from rich.table import Table  # noqa: PLC0415 - not every command prints one
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for place, title in enumerate(titles):
         side: JustifyMethod = "right" if title.startswith(">") else "left"
@@ -141,6 +141,9 @@ def _bars(*, quiet: bool) -> Iterator[Callable[[str, str, int, int], None]]:
     if quiet or not err.is_terminal:
         yield lambda _key, _label, _done, _total: None
         return
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.progress import Progress as Bars  # noqa: PLC0415
+
     with Bars(
         TextColumn(f"{{task.description:<{_LABEL}}}", markup=False),
         BarColumn(),

@@ -6,15 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from bot.clock import Clock
 from bot.config.settings import Settings
 from bot.journal.reader import JournalReader
-from bot.models import BackupDetails, BackupPage, Health, Recipient, Status
+from bot.models import Health, Recipient
 from bot.services.alarms.alarms import Alarms
 from bot.services.alarms.loop import AlarmLoop
 from bot.services.backup.runs import Runs
 from bot.services.catalogue import ALL, Catalogue
-from bot.services.contracts.polling import PollingState
 from bot.services.delivery.ledger import Ledger
 from bot.services.delivery.notices import NoticeSender
 from bot.services.drill.drill import Drills
@@ -23,70 +21,30 @@ from bot.services.files.under_way import RunsUnderWay
 from bot.services.inbox import Inbox
 from bot.services.messages.maintenance import ChatMaintenance
 from bot.services.messages.preferences import Preferences
-from bot.services.messages.timers import Timers, timer_warnings
+from bot.services.messages.timers import Timers
 from bot.services.people.people import People
 from bot.services.recovery.pin import PinKeeper
-from bot.services.restore.pending import cut_off_restores
 from bot.services.restore_chat.session import RestoreSessions
 from bot.services.retention.housekeeping import Housekeeping
-from bot.services.retention.inventory import archive_warnings
 from bot.services.schedule.timetable import Timetable
-from bot.services.snapshot.databases import Discovery
 from bot.services.status.health import measure_health
-from bot.services.status.status import read_status
+from bot.services.status.inventory import Inventory
 
 DRILLS_OFF = "off"
 """DRILL_SCHEDULE without test-restores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manager:
+class Manager(Inventory):
     """Answers what is asked of several parts together, and does what concerns several of them."""
 
-    settings: Settings
-    people: People
-    catalogue: Catalogue
-    store: Store
     ledger: Ledger
     runs: Runs
     restores: RestoreSessions
-    under_way: RunsUnderWay
-    timetable: Timetable
-    alarms: Alarms
     alarm_loop: AlarmLoop
-    housekeeping: Housekeeping
     drills: Drills
-    polling: PollingState
     round_trip: Callable[[], Awaitable[float]]
-    discover: Callable[[], Awaitable[Discovery]]
     news: Callable[[], None]
-    clock: Clock
-
-    async def status(self) -> Status:
-        """Everything `Backup Status` shows."""
-        settings, plan = self.settings, await self.timetable.plan()
-        status = await read_status(
-            self.catalogue,
-            settings,
-            self.people,
-            plan,
-            discovery=await self.discover(),
-            now=self.clock(),
-            running=await self.under_way.anywhere(),
-            warnings=(
-                *settings.warnings,
-                *filter(None, [plan.fault, self.polling.trouble]),
-                *await archive_warnings(self.catalogue),
-                *await timer_warnings(self.catalogue, self.people.everybody),
-            ),
-        )
-        alarms = await self.alarms.open_alarms()  # also those that a full disk can't take
-        return replace(status, alarms=alarms, cut_off=await self.cut_off_restores())
-
-    async def cut_off_restores(self) -> tuple[str, ...]:
-        """What is to be said of restores that were cut off, and of those of which that is not known."""
-        said = await asyncio.to_thread(cut_off_restores, self.store, self.clock())
-        return tuple(dict.fromkeys((*said, *filter(None, [self.restores.trouble]))))
 
     async def health(self) -> Health:
         """Everything `System Health` shows; asks Telegram and every recipient."""
@@ -100,33 +58,6 @@ class Manager:
         )
         return replace(
             health, drill_trouble=self.drills.trouble, drills_planned=self.settings.drill_schedule != DRILLS_OFF
-        )
-
-    async def history(self, page: int, per_page: int = 8) -> BackupPage:
-        """Page `page` of all runs, newest first; a page past the end shows the last one."""
-        total = await self.catalogue.backups.count()
-        pages = max(1, -(-total // per_page))
-        page = min(max(0, page), pages - 1)
-        decisions = await self.housekeeping.plan_prune() if self.housekeeping.keep_rules.any else ()
-        return BackupPage(
-            backups=await self.catalogue.backups.select(limit=per_page, offset=page * per_page),
-            page=page,
-            pages=pages,
-            total=total,
-            by_rule=frozenset(decision.backup.id for decision in decisions if decision.by_rule),
-        )
-
-    async def details(self, backup_id: int) -> BackupDetails:
-        """One backup with its deliveries and its future. Raises `NotFoundError`."""
-        backup = await self.catalogue.backups.get(backup_id)
-        decision = next((one for one in await self.housekeeping.plan_prune() if one.backup.id == backup_id), None)
-        return BackupDetails(
-            backup=backup,
-            deliveries=await self.catalogue.deliveries.of(backup_id),
-            retention=decision.why if decision else "",
-            volumes=max(1, -(-backup.archive_bytes // (self.settings.volume_size_mb << 20))),
-            drills=await self.catalogue.drills.of(backup_id),
-            restorable=await self.restores.is_restorable(backup),
         )
 
     async def recipient_started(self, chat_id: int, name: str) -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +9,6 @@ import pytest
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from tests.world.databases import make_database, write_env
-from tests.world.processes import ROOT
 from tests.world.shell import Shell
 
 
@@ -74,17 +69,3 @@ def test_what_there_is_not_has_its_sentence_and_exit_code(shell: Shell, command:
 def test_a_missing_word_is_a_usage_error(shell: Shell, command: list[str]) -> None:
     """2, as for every command."""
     assert shell(*command).returncode == 2
-
-
-def test_they_do_not_import_aiogram(shell: Shell, tmp_path: Path) -> None:
-    """Nobody waits 2.5 seconds to write a note."""
-    program = (
-        "import json, sys\nfrom bot.cli.main import main\ntry: main()\nexcept SystemExit: pass\n"
-        "print(json.dumps('aiogram' in sys.modules))"
-    )
-    for command in (["note", "1", "words"], ["pin", "1"], ["unpin", "1"]):
-        child = subprocess.run(
-            [sys.executable, "-c", program, *command],
-            cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        assert json.loads(child.stdout.splitlines()[-1]) is False

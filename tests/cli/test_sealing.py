@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
@@ -66,19 +65,6 @@ def test_keygen_rubbish(tmp_path: Path, out: str) -> None:
     (tmp_path / "folder").mkdir()
     assert Shell(tmp_path).refused(8, "keygen", "--out", out).startswith("error: ")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
-
-
-def test_keygen_imports_no_aiogram(tmp_path: Path) -> None:
-    """A key is made in a moment."""
-    program = (
-        "import sys; sys.argv[1:] = ['keygen', '--out', 'key.txt']\n"
-        "from bot.cli.main import main\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
-        "assert 'aiogram' not in sys.modules\n"
-    )
-    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=Shell(tmp_path).environment, check=True)
-    assert (tmp_path / "key.txt").exists()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from bot.app.service import Service, open_courier
 from bot.demo.stand_in.state import Message
 from bot.models import BackupState, ServiceState, Trigger
-from bot.services.schedule.timetable import SCHEDULE
+from bot.services.schedule.plan import SCHEDULE
 from tests.world.catalogue import archive_named, stored
 from tests.world.clock import StandingClock, until
 from tests.world.phones import Person

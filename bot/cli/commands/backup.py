@@ -11,9 +11,8 @@ from typing import Annotated
 import typer
 
 from bot.cli import output
-from bot.cli.backing_up import back_up_and_pin
+from bot.cli.backing_up import back_up_and_pin, opened_courier
 from bot.cli.backup_output import print_run
-from bot.cli.opening import opened
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.config.settings import Settings
 from bot.errors import CourierError, DeliveryError, InstanceError, SettingsError, SnapshotError
@@ -97,5 +96,5 @@ async def _back_up_once(
             except InstanceError:
                 left_to_service = True
         delivers = deliver and not left_to_service
-        courier = await stack.enter_async_context(opened(settings, deliver=delivers))
+        courier = await stack.enter_async_context(opened_courier(settings, deliver=delivers))
         return await back_up_and_pin(courier, delivers=delivers, report=report), left_to_service

@@ -19,7 +19,7 @@ from bot.services.catalogue import stored_expected, stored_override
 from bot.services.messages.timers import stored_timer_warnings
 from bot.services.people.choices import ADMINS, PLACES
 from bot.services.people.lists import Lists
-from bot.services.schedule.timetable import SCHEDULE, SchedulePlan, resolve
+from bot.services.schedule.plan import SCHEDULE, SchedulePlan, resolve
 from bot.services.snapshot.databases import Discovery, find_databases
 from bot.services.snapshot.hidden_log import outlook
 

@@ -25,12 +25,12 @@ def command(
     settings = read_settings(env_file, reading=True)
 
     async def work() -> None:
-        async with opened(settings, reading=True) as courier:
-            backups = await courier.catalogue.backups.select(limit=limit, on_disk_only=not everything, gone_too=True)
+        async with opened(settings, reading=True) as inventory:
+            backups = await inventory.catalogue.backups.select(limit=limit, on_disk_only=not everything, gone_too=True)
             # Where only age and count decide, the same few words would stand in every row.
             why = (
-                {d.backup.id: d.why for d in await courier.housekeeping.plan_prune()}
-                if courier.housekeeping.keep_rules.any
+                {d.backup.id: d.why for d in await inventory.housekeeping.plan_prune()}
+                if inventory.housekeeping.keep_rules.any
                 else {}
             )
         told = [output.fields_of(one) | ({"retention": why.get(one.id, "")} if why else {}) for one in backups]

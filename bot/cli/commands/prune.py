@@ -22,8 +22,8 @@ def command(
     settings = read_settings(env_file, reading=dry_run)
 
     async def work() -> None:
-        async with opened(settings, reading=dry_run) as courier:
-            decisions = await courier.housekeeping.plan_prune() if dry_run else await courier.housekeeping.prune()
+        async with opened(settings, reading=dry_run) as inventory:
+            decisions = await inventory.housekeeping.plan_prune() if dry_run else await inventory.housekeeping.prune()
         output.print_result(decisions, json=json, printed=lambda: print_decisions(decisions, dry_run=dry_run))
 
     asyncio.run(work())

@@ -13,15 +13,15 @@ import typer
 
 from bot.cli import output
 from bot.cli.identity import Identity, asking, keys_of
-from bot.cli.opening import open_for_restore
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
+from bot.cli.restore_opening import open_for_restore
 from bot.cli.restore_output import print_plan, print_restored
 from bot.cli.sources import Wanted, open_source
 from bot.errors import RestoreRefusedError
 from bot.models import RestorePlan
 from bot.services.concurrency.abort import Abort
 from bot.services.restore.context import Prepared
-from bot.services.restore.pending import cut_off_restores
+from bot.services.restore.cut_off import cut_off_restores
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.sources import parse_instant
 from bot.services.restore.untold import report_by_hand

@@ -89,8 +89,8 @@ def status(
     known = ask(place) if place is not None else None
 
     async def read() -> Status:
-        async with opened(settings, reading=True, say=False) as courier:
-            return await courier.manager.status()
+        async with opened(settings, reading=True, say=False) as inventory:
+            return await inventory.status()
 
     state = asyncio.run(read())
     lives = state.state.is_running or state.is_paused

@@ -15,9 +15,9 @@ def command(which: Which, env_file: EnvFile = DEFAULT_ENV, json: Json = False) -
     settings = read_settings(env_file, reading=True)
 
     async def work() -> None:
-        async with opened(settings, reading=True) as courier:
-            found = await courier.catalogue.backups.find(which)
-            details = await courier.manager.details(found.id)
+        async with opened(settings, reading=True) as inventory:
+            found = await inventory.catalogue.backups.find(which)
+            details = await inventory.details(found.id)
         output.print_result(details, json=json, printed=lambda: print_details(details, settings.timezone))
 
     asyncio.run(work())

@@ -19,8 +19,8 @@ def command(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     settings = read_settings(env_file, reading=True)
 
     async def work() -> bool:
-        async with opened(settings, reading=True, say=json) as courier:  # or else its screen says it
-            status = await courier.manager.status()
+        async with opened(settings, reading=True, say=json) as inventory:  # or else its screen says it
+            status = await inventory.status()
         output.print_result(status, json=json, printed=lambda: print_status(status, settings.timezone))
         return condition_of(status) is Condition.GOOD
 

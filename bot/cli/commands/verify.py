@@ -18,10 +18,10 @@ from bot.errors import CourierError, DamagedArchiveError, NotFoundError
 from bot.services.archive.verify import verify_archive
 from bot.services.concurrency.abort import Abort
 from bot.services.drill.drill import Drills
-from bot.services.manager import Courier
 from bot.services.restore.sources import RestoreSource
 from bot.services.retention.inventory import record_fault
 from bot.services.sealing.header import is_sealed
+from bot.services.status.inventory import Inventory
 
 
 def command(
@@ -40,13 +40,13 @@ def command(
     keys = keys_of(settings, identity or ())
 
     async def work() -> None:
-        async with opened(settings, reading=True) as courier:
-            rows = [] if which else await _gone(courier)
-            sources = await sources_on_disk(which or (), courier.store, courier.catalogue)
+        async with opened(settings, reading=True) as inventory:
+            rows = [] if which else await _gone(inventory)
+            sources = await sources_on_disk(which or (), inventory.store, inventory.catalogue)
             sealed = [source.files[0] for source in sources if await asyncio.to_thread(is_sealed, source.files[0])]
-            drills = Drills(courier.catalogue, courier.store, keys=await offered(sealed, keys, ask=not json))
+            drills = Drills(inventory.catalogue, inventory.store, keys=await offered(sealed, keys, ask=not json))
             for source in sources:
-                rows.append(await _verify(courier, drills, source, sealed=source.files[0] in sealed, quiet=json))
+                rows.append(await _verify(inventory, drills, source, sealed=source.files[0] in sealed, quiet=json))
         output.print_result([row.as_data() for row in rows], json=json, printed=lambda: print_verified(rows))
         if failures := [row.error for row in rows if row.error is not None]:
             sys.exit(failures[0].exit_code)
@@ -54,9 +54,9 @@ def command(
     asyncio.run(work())
 
 
-async def _gone(courier: Courier) -> list[Verified]:
+async def _gone(inventory: Inventory) -> list[Verified]:
     """Return what the disk should have and does not have any more."""
-    gone = [backup for backup in await courier.catalogue.archives.faulty() if backup.gone]
+    gone = [backup for backup in await inventory.catalogue.archives.faulty() if backup.gone]
     return [
         Verified(
             archive=backup.archive_name,
@@ -67,7 +67,9 @@ async def _gone(courier: Courier) -> list[Verified]:
     ]
 
 
-async def _verify(courier: Courier, drills: Drills, source: RestoreSource, *, sealed: bool, quiet: bool) -> Verified:
+async def _verify(
+    inventory: Inventory, drills: Drills, source: RestoreSource, *, sealed: bool, quiet: bool
+) -> Verified:
     """Compare and test-restore one archive; what was found damaged is recorded of its backup."""
     archive, changed = source.files[0], ""
     try:
@@ -76,7 +78,7 @@ async def _verify(courier: Courier, drills: Drills, source: RestoreSource, *, se
         restored = " ".join(filter(None, (await drills.prove(archive, source.backup), changed)))
     except CourierError as error:
         if source.backup is not None and isinstance(error, DamagedArchiveError):
-            await record_fault(courier.store, courier.catalogue, source.backup, error.sentence)
+            await record_fault(inventory.store, inventory.catalogue, source.backup, error.sentence)
         return Verified(archive=archive.name, fault=error.sentence, error=error)
     return Verified(archive=archive.name, restored=restored)
 

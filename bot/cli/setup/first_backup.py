@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.cli import output
-from bot.cli.backing_up import back_up_and_pin
+from bot.cli.backing_up import back_up_and_pin, opened_courier
 from bot.cli.backup_output import print_run
-from bot.cli.opening import opened
 from bot.cli.setup.answers import Draft
 from bot.cli.setup.people import admins_of
 from bot.cli.setup.token import bot_of
@@ -42,7 +41,11 @@ async def first_backup(draft: Draft, settings: Settings, key: Path | None) -> No
 
     if key is not None:
         settings = settings.model_copy(update={"age_identity_file": key})
-    async with ServiceLock(settings.backup_dir), bot_of(draft) as bot, opened(settings, deliver=True) as courier:
+    async with (
+        ServiceLock(settings.backup_dir),
+        bot_of(draft) as bot,
+        opened_courier(settings, deliver=True) as courier,
+    ):
         phones = _Phones(TelegramNotices(bot), admins_of(draft), settings)
         with output.progress(quiet=False) as show:
 

@@ -15,15 +15,13 @@ from bot.config.settings import Settings
 from bot.errors import BusyError, CatalogueError, CourierError, SealError
 from bot.models import Trigger
 from bot.services.archive.manifest import read_manifest
-from bot.services.archive.unsealing import sealed_for, verify_any
 from bot.services.catalogue import ALL, CATALOGUE_NAME, Catalogue, Rebuilt, open_or_rebuild
 from bot.services.catalogue.private_copy import copy_catalogue
 from bot.services.files.locks import RunLock
 from bot.services.files.private_file import sha256_of
 from bot.services.files.private_folder import sweep_private_folders
 from bot.services.files.store import Store, can_write
-from bot.services.restore.context import RestoreContext
-from bot.services.restore.pending import pending_restore
+from bot.services.restore.cut_off import may_be_cut_off
 from bot.services.retention.inventory import take_stock
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.keys import NO_KEYS, Keys
@@ -109,6 +107,12 @@ async def _tidy(store: Store, catalogue: Catalogue, keys: Keys) -> None:
 
 async def _settle_restores(store: Store, catalogue: Catalogue, settings: Settings, clock: Clock) -> None:
     """Put in order what a cut-off restore has left; who can't be helped here is told of by `cut_off_restores`."""
+    if not await asyncio.to_thread(may_be_cut_off, store):
+        await sweep_private_folders(store.work)
+        return
+    from bot.services.restore.context import RestoreContext  # noqa: PLC0415 - a command that has only to look at it
+    from bot.services.restore.pending import pending_restore  # noqa: PLC0415
+
     try:
         await pending_restore(RestoreContext.of(settings, store, catalogue, clock=clock))
     except (CourierError, OSError) as error:
@@ -136,6 +140,8 @@ async def _adopt_strays(store: Store, catalogue: Catalogue, keys: Keys) -> None:
 
 
 async def _adopt_stray(path: Path, store: Store, catalogue: Catalogue, keys: Keys, *, known: bool) -> None:
+    from bot.services.archive.unsealing import sealed_for, verify_any  # noqa: PLC0415 - few starts find any
+
     try:
         archive, manifest = await verify_any(path, store.work, keys)
     except SealError as error:

@@ -7,6 +7,7 @@ from datetime import datetime
 from bot.errors import NotFoundError
 from bot.models import Backup, RestorePoint, Trigger
 from bot.services.catalogue import Catalogue
+from bot.services.contracts.chats import Files
 
 GIVE_FROM_TELEGRAM = "Give --from-telegram: Telegram still has it."
 
@@ -43,3 +44,10 @@ async def choose_in_chat(catalogue: Catalogue, which: str = "latest", *, at: dat
         f"No backup{when} is known to be whole in Telegram.",
         hint="Leave --from-telegram out to restore from the disk; on a new machine run `sqlite-courier recover`.",
     )
+
+
+async def is_restorable(backup: Backup, catalogue: Catalogue, files: Files | None) -> bool:
+    """Tell whether the archive of a backup is on the disk, with nothing known against it, or in Telegram."""
+    if not backup.proven:
+        return False
+    return backup.sound or (files is not None and await point_of(catalogue, backup) is not None)

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -42,7 +43,9 @@ class Holder:
     stage: str = ""
 
 
-_HOLDER = TypeAdapter(Holder)
+@cache
+def _holder() -> TypeAdapter[Holder]:
+    return TypeAdapter(Holder)
 
 
 class _Lock:
@@ -117,11 +120,11 @@ class _Lock:
         # Only words for people: where they can't be written (a full disk, a reader on Windows), the lock holds all the
         # same.
         with suppress(OSError):
-            replace_whole(self._note, _HOLDER.dump_json(self._holder), durable=False)
+            replace_whole(self._note, _holder().dump_json(self._holder), durable=False)
 
     def _read(self) -> Holder:
         try:
-            return _HOLDER.validate_json(self._note.read_bytes())
+            return _holder().validate_json(self._note.read_bytes())
         except (OSError, ValueError):
             return Holder()
 

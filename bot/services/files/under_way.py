@@ -16,18 +16,26 @@ class RunsUnderWay:
         self.lock, self.ended = lock, ended
         self._here: list[Callable[[], RunInProgress | None]] = []
         self._settling: list[Callable[[], Awaitable[object]]] = []
+        self._troubles: list[Callable[[], str]] = []
 
-    def add(
-        self, running: Callable[[], RunInProgress | None], *, settle: Callable[[], Awaitable[object]] | None = None
-    ) -> None:
-        """Ask this, too, for the run in this process; `settle` puts in order what one that was cut off has left."""
+    def add(self, running: Callable[[], RunInProgress | None]) -> None:
+        """Ask this, too, for the run in this process."""
         self._here.append(running)
-        self._settling += [settle] if settle is not None else []
+
+    def add_settling(self, settle: Callable[[], Awaitable[object]], trouble: Callable[[], str]) -> None:
+        """Let this put in order what a run that was cut off has left; `trouble` says why it can't."""
+        self._settling.append(settle)
+        self._troubles.append(trouble)
 
     async def settle(self) -> None:
         """Put in order, before a run, what runs that were cut off have left."""
         for settle in self._settling:
             await settle()
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """Why what was cut off can't be put in order; empty where it can."""
+        return tuple(filter(None, (trouble() for trouble in self._troubles)))
 
     @property
     def here(self) -> RunInProgress | None:

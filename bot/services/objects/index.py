@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -110,13 +111,15 @@ class Index:
         return tuple(entry.point for entry in sorted(good, key=lambda entry: (entry.at, entry.number))[::-1])
 
 
-_ADAPTER = TypeAdapter(Index)
+@cache
+def _adapter() -> TypeAdapter[Index]:
+    return TypeAdapter(Index)
 
 
 def read_index(content: bytes) -> Index:
     """Read an index. Raises `IndexUnreadableError`."""
     try:
-        index = _ADAPTER.validate_json(content, strict=False)
+        index = _adapter().validate_json(content, strict=False)
     except (ValidationError, ValueError, RecursionError):
         raise IndexUnreadableError(f"{INDEX_NAME} is no index of ours, or damaged.") from None
     if index.version > VERSION:
@@ -130,7 +133,7 @@ def read_index(content: bytes) -> Index:
 
 def write_index(index: Index) -> bytes:
     """Return the index as it is stored."""
-    return _ADAPTER.dump_json(index, indent=1)
+    return _adapter().dump_json(index, indent=1)
 
 
 def to_drop(

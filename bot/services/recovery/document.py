@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -78,9 +79,19 @@ class _Heading:
     version: int
 
 
-_HEADING = TypeAdapter(_Heading)
-_ADAPTER = TypeAdapter(Document)
-_POINT = TypeAdapter(RestorePoint)
+@cache
+def _heading() -> TypeAdapter[_Heading]:
+    return TypeAdapter(_Heading)
+
+
+@cache
+def _adapter() -> TypeAdapter[Document]:
+    return TypeAdapter(Document)
+
+
+@cache
+def _point() -> TypeAdapter[RestorePoint]:
+    return TypeAdapter(RestorePoint)
 
 
 def write_document(document: Document) -> tuple[Document, bytes]:
@@ -91,9 +102,9 @@ def write_document(document: Document) -> tuple[Document, bytes]:
     sealed ones the paths of origin are left out, which stand in the archives.
     """
     document = replace(document, points=tuple(_without_paths(one) for one in document.points if not _fault_of(one)))
-    sizes = {point.sha256: len(_POINT.dump_json(point)) + 1 for point in document.points}
+    sizes = {point.sha256: len(_point().dump_json(point)) + 1 for point in document.points}
     last = {point.sha256 for point in _newest_of_each_database(document.points, document.written_at)}
-    space = DOCUMENT_BYTES - len(_ADAPTER.dump_json(replace(document, points=())))
+    space = DOCUMENT_BYTES - len(_adapter().dump_json(replace(document, points=())))
     kept: set[str] = set()
     for point in sorted(document.points, key=lambda point: (point.sha256 in last, point.at), reverse=True):
         space -= sizes[point.sha256]
@@ -101,7 +112,7 @@ def write_document(document: Document) -> tuple[Document, bytes]:
             break
         kept.add(point.sha256)
     written = replace(document, points=tuple(point for point in document.points if point.sha256 in kept))
-    return written, _ADAPTER.dump_json(written)
+    return written, _adapter().dump_json(written)
 
 
 def read_document(content: bytes, *, bot_id: int | None) -> Document:
@@ -112,13 +123,13 @@ def read_document(content: bytes, *, bot_id: int | None) -> Document:
     if len(content) > READABLE_BYTES:
         raise DocumentError("The catalogue of restore points is larger than any that SQLite Courier writes.")
     try:
-        version = _HEADING.validate_json(content, strict=True).version
+        version = _heading().validate_json(content, strict=True).version
         if version > VERSION:
             raise DocumentError(
                 f"The catalogue of restore points has version {version}; this program knows {VERSION}.",
                 hint="A newer SQLite Courier wrote it: install that version, or a newer one.",
             )
-        document = _ADAPTER.validate_json(content, strict=True)
+        document = _adapter().validate_json(content, strict=True)
     except ValidationError as error:
         raise DocumentError(f"This is not a catalogue of restore points: {_first_fault(error)}.") from None
     if bot_id is not None and document.bot_id != bot_id:

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,9 @@ class Record:
         return next(entry for entry in self.entries if entry.name == name)
 
 
-_ADAPTER = TypeAdapter(Record)
+@cache
+def _adapter() -> TypeAdapter[Record]:
+    return TypeAdapter(Record)
 
 
 class RestoreJournal:
@@ -102,7 +105,7 @@ class RestoreJournal:
         Raises `RestoreError` where the file is unreadable.
         """
         try:
-            return _ADAPTER.validate_json(self.path.read_bytes())
+            return _adapter().validate_json(self.path.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, ValidationError) as error:
@@ -116,7 +119,7 @@ class RestoreJournal:
         """Replace it, and return when it is on the disk. Blocking. Raises `RestoreError`."""
         self.record = record
         try:
-            replace_whole(self.path, json.dumps(_ADAPTER.dump_python(record, mode="json"), indent=1).encode())
+            replace_whole(self.path, json.dumps(_adapter().dump_python(record, mode="json"), indent=1).encode())
         except OSError as error:
             raise RestoreError(
                 f"The restore journal {self.path} can't be written: {error.strerror or error}.", rolled_back=True

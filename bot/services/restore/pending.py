@@ -6,7 +6,6 @@ import asyncio
 import sqlite3
 from contextlib import closing, suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,13 +13,12 @@ from zoneinfo import ZoneInfo
 from loguru import logger
 
 from bot.clock import local_and_utc
-from bot.errors import BusyError, CourierError, RestoreError, SnapshotError
+from bot.errors import BusyError, CourierError, SnapshotError
 from bot.models import Database, PendingOutcome, PendingRestore, RestoreMethod, Trigger
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
 from bot.services.files.locks import RunLock
 from bot.services.files.private_folder import private_folder, sweep_private_folders
-from bot.services.files.store import Store
 from bot.services.restore.context import RestoreContext
 from bot.services.restore.journal import (
     IN_PLACE,
@@ -38,9 +36,6 @@ from bot.services.restore.untold import CUT_OFF
 from bot.services.snapshot.snapshot import take_snapshot
 from bot.services.snapshot.source import uri_of
 from bot.services.snapshot.sqlite_faults import FAULTS
-
-SAID_FOR = timedelta(days=7)
-"""How long a restore that was cut off is spoken of where no other one follows."""
 
 
 async def pending_restore(context: RestoreContext) -> PendingRestore | None:
@@ -66,32 +61,6 @@ async def pending_restore(context: RestoreContext) -> PendingRestore | None:
             continue  # it is under way, and not cut off
     await sweep_private_folders(context.store.work)
     return found
-
-
-def cut_off_restores(store: Store, now: datetime) -> tuple[str, ...]:
-    """Return what every command and screen says of restores that were cut off: what they left, and what to do.
-
-    Said until the next restore (one into the live databases, or one into a folder), or for a week; also that a journal
-    can't be read. Blocking.
-    """
-    said = []
-    for name in (IN_PLACE, TO_FOLDER):
-        try:
-            record = RestoreJournal(store.folder, name).read()
-        except RestoreError as error:
-            said.append(f"{error.sentence} {error.hint}")
-            continue
-        if record is None or now - record.started_at > SAID_FOR:
-            continue
-        if record.state is RecordState.UNDER_WAY and store.control != store.folder:  # nobody could put it in order here
-            said.append(
-                f"The restore of {record.source}, asked for by {record.requested_by} at"
-                f" {record.started_at:%Y-%m-%d %H:%M:%S} UTC, is under way or was cut off."
-                f" The next command that can write {store.folder} tells."
-            )
-        elif record.cut_off is not None:
-            said.append(f"{record.cut_off.sentence} {record.cut_off.hint}")
-    return tuple(said)
 
 
 async def _settle(

@@ -18,13 +18,6 @@ from bot.services.restore.context import RestoreContext
 from bot.services.restore.sources import RestoreSource
 
 
-async def is_restorable(context: RestoreContext, files: Files | None, backup: Backup) -> bool:
-    """Tell whether the archive of a backup is on the disk, with nothing known against it, or in Telegram."""
-    if not backup.proven:
-        return False
-    return backup.sound or (files is not None and await point_of(context.catalogue, backup) is not None)
-
-
 async def open_archive(
     context: RestoreContext,
     files: Files | None,

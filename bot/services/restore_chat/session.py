@@ -9,10 +9,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from loguru import logger
 
 from bot.errors import BusyError, CourierError, NotFoundError, RestoreRefusedError
-from bot.models import Backup, PendingRestore, ReportRestore, RestoreResult, RunInProgress
+from bot.models import PendingRestore, ReportRestore, RestoreResult, RunInProgress
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.tickets import Tickets
 from bot.services.contracts.chats import Files
+from bot.services.fetch.choice import is_restorable
 from bot.services.files.locks import what_runs
 from bot.services.files.under_way import RunsUnderWay
 from bot.services.restore.context import Prepared, RestoreContext
@@ -20,7 +21,7 @@ from bot.services.restore.journal import RestoreJournal
 from bot.services.restore.pending import pending_restore
 from bot.services.restore.restorer import Restorer
 from bot.services.restore.targets import Configured
-from bot.services.restore_chat.archives import is_restorable, nowhere, open_archive
+from bot.services.restore_chat.archives import nowhere, open_archive
 from bot.services.restore_chat.choices import RestoreChoice
 from bot.services.restore_chat.confirmed import settle_confirmed
 from bot.services.restore_chat.offers import Offers
@@ -72,10 +73,6 @@ class RestoreSessions:
 
     # --- what can be restored ----------------------------------------------------------------------------------
 
-    async def is_restorable(self, backup: Backup) -> bool:
-        """Tell whether its archive is on the disk, or can be fetched back from Telegram."""
-        return await is_restorable(self.context, self._files, backup)
-
     async def choose(self, source: str, requester: Requester, *, only: str = "") -> RestoreChoice:
         """Begin with what a button names, everything ticked: `b` and a backup's number, or an offer's id.
 
@@ -87,7 +84,7 @@ class RestoreSessions:
             backup = await self.context.catalogue.backups.get(int(source[1:]))
             if not backup.proven:
                 raise NotFoundError(f"Backup {backup.id} is {backup.state}: there is nothing to restore from.")
-            if not await self.is_restorable(backup):
+            if not await is_restorable(backup, self.context.catalogue, self._files):
                 raise nowhere(backup)
             names = tuple(database.name for database in backup.databases)
             choice = RestoreChoice(label=f"backup {backup.id}", names=names, backup=backup, first=only)

@@ -20,10 +20,8 @@ from bot.models import PAUSED, Override, Recipient
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Nursery
 from bot.services.delivery.notices import NoticeSender
+from bot.services.schedule.plan import SCHEDULE, SchedulePlan, read_plan
 from bot.services.schedule.scheduler import planned_times
-
-SCHEDULE = "schedule"
-"""The name of the override that wins over SCHEDULE."""
 
 LONGEST = 120
 """Characters of an expression; more is a slip of the clipboard."""
@@ -43,22 +41,6 @@ class ScheduleRefusedError(CourierError):
 
     code = "schedule"
     exit_code = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SchedulePlan:
-    """The schedule in force. `override` is what was chosen in chat, `fault` why a stored choice is not followed."""
-
-    expression: str
-    setting: str
-    override: Override | None = None
-    paused: Override | None = None
-    fault: str = ""
-
-    @property
-    def chosen(self) -> bool:
-        """Whether something chosen in chat is stored, followed or not."""
-        return self.override is not None or bool(self.fault)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +87,7 @@ class Timetable:
 
     async def plan(self) -> SchedulePlan:
         """Return what holds now. A stored choice that this version can't read gives way to SCHEDULE, with a fault."""
-        overrides = await self._catalogue.service.overrides()
-        return resolve(self.setting, overrides.get(SCHEDULE), overrides.get(PAUSED))
+        return await read_plan(self.setting, self._catalogue)
 
     def next_runs(self, expression: str, count: int = 5) -> tuple[datetime, ...]:
         """Return the next times that an expression names, in UTC."""
@@ -220,18 +201,6 @@ class Timetable:
             return None
         reach = runs[self._max_count] - runs[0]
         return reach if reach < self._max_age else None
-
-
-def resolve(setting: str, override: Override | None, paused: Override | None = None) -> SchedulePlan:
-    """Say which expression holds."""
-    if override is None:
-        return SchedulePlan(expression=setting, setting=setting, paused=paused)
-    try:
-        expression = validate_expression(override.value)
-    except ValueError as error:
-        fault = f"The schedule chosen in chat by {override.set_by} can't be followed, so SCHEDULE is: {error}"
-        return SchedulePlan(expression=setting, setting=setting, paused=paused, fault=fault)
-    return SchedulePlan(expression=expression, setting=setting, override=override, paused=paused)
 
 
 def tomorrow_at(hour: int, now: datetime, timezone: ZoneInfo) -> datetime:

@@ -14,6 +14,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from threading import Lock
 
@@ -55,7 +56,9 @@ def limits_for(size: int) -> Limits:
     )
 
 
-_FINDINGS = TypeAdapter(Findings)
+@cache
+def _findings() -> TypeAdapter[Findings]:
+    return TypeAdapter(Findings)
 
 
 class StoppedShortError(Exception):
@@ -136,7 +139,7 @@ class CheckProcess:
         """Return the findings of a line, None where it is of another kind."""
         try:
             told = json.loads(line)
-            return _FINDINGS.validate_python(told[kind]) if kind in told else None
+            return _findings().validate_python(told[kind]) if kind in told else None
         except (ValueError, TypeError, RecursionError) as error:
             raise StoppedShortError(f"its check gave no answer ({error})") from error
 

@@ -12,8 +12,8 @@ from bot.config.settings import Settings
 from bot.models import Backup, DatabaseStatus, Heartbeat, Override, RunInProgress, ServiceState, Status, SuccessRate
 from bot.services.catalogue import Catalogue
 from bot.services.people.people import People
+from bot.services.schedule.plan import SchedulePlan
 from bot.services.schedule.staleness import too_old_at
-from bot.services.schedule.timetable import SchedulePlan
 from bot.services.snapshot.databases import Discovery
 
 HEARTBEAT_EVERY = 15.0

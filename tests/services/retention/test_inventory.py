@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.opening import open_for_restore
+from bot.cli.restore_opening import open_for_restore
 from bot.config.settings import load_settings
 from bot.errors import CourierError, DamagedArchiveError, NotFoundError
 from bot.models import Backup, Trigger

@@ -1,0 +1,65 @@
+"""What a command imports is what it needs; each is started as a person starts it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.world.databases import make_database, write_env
+from tests.world.processes import started
+
+_PROGRAM = """
+import json, sys
+from bot.cli.main import main
+try:
+    main()
+finally:
+    print(json.dumps([*sys.modules]), file=sys.stderr)
+"""
+
+TELEGRAM = ("aiogram", "aiohttp", "bot.handlers")
+RUNS = (
+    *("bot.app.build", "bot.services.manager", "bot.services.zip.deflate", "bot.services.snapshot.copying"),
+    *("zlib_ng", "zipstream", "pyrage", "cryptography", "obstore", "apprise", "aiosmtplib"),
+)
+COMMANDS = ("bot.cli.commands", "bot.app", "bot.texts", "bot.config", "bot.services.catalogue", "rich.table")
+
+LIGHT = 700
+"""Modules of a command that only looks, or changes a row; Python's own and those of pydantic and rich are 500."""
+
+
+@pytest.mark.parametrize(
+    ("words", "without", "most"),
+    [
+        ("--help", COMMANDS, 400),
+        ("lst", COMMANDS, 400),
+        ("list", (*TELEGRAM, *RUNS), LIGHT),
+        ("list --json", (*TELEGRAM, *RUNS), LIGHT),
+        ("show latest", (*TELEGRAM, *RUNS), LIGHT),
+        ("status", (*TELEGRAM, *RUNS), LIGHT),
+        ("prune --dry-run", (*TELEGRAM, *RUNS), LIGHT),
+        ("note latest words", (*TELEGRAM, *RUNS), LIGHT),
+        ("pin latest", (*TELEGRAM, *RUNS), LIGHT),
+        ("unpin latest", (*TELEGRAM, *RUNS), LIGHT),
+        ("config", (*TELEGRAM, *RUNS), LIGHT),
+        ("keygen --out key.txt", TELEGRAM, LIGHT),
+        ("verify", TELEGRAM, 900),
+        ("backup --no-deliver", TELEGRAM, 900),
+        ("restore latest --to out", TELEGRAM, 900),
+        ("recover --help", TELEGRAM, 900),
+    ],
+)
+def test_a_command_imports_what_it_needs(words: str, without: tuple[str, ...], most: int, tmp_path: Path) -> None:
+    """Nobody waits for Telegram's library to read a list; a service of 80 MB has no room for what it does not use."""
+    write_env(tmp_path, [make_database(tmp_path / "app.db")], ADMIN_IDS="11")
+    if words.split(maxsplit=1)[0] not in ("--help", "lst", "backup", "config", "keygen", "recover"):
+        made = started(["backup", "--no-deliver"], folder=tmp_path).done()
+        assert made.returncode == 0, made.stderr
+    done = started(words.split(), code=_PROGRAM, folder=tmp_path, cold=True).done()
+    assert done.returncode in (0, 1, 2), done.stderr  # 1: no service runs; 2: there is no such command
+    modules = json.loads(done.stderr.splitlines()[-1])
+    needless = [name for name in modules if any(name == one or name.startswith(f"{one}.") for one in without)]
+    assert not needless, needless
+    assert len(modules) <= most
