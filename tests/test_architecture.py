@@ -53,6 +53,7 @@ ORDER = (
     "backup",
     "inbox",
     "drill",
+    "doctor",
     "manager",
     "texts",
     "charts",

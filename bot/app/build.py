@@ -291,6 +291,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         alarm_loop=alarm_loop,
         drills=drills,
         round_trip=telegram.round_trip,
+        asked=telegram.asked,
         news=events.news,
     )
 

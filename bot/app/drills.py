@@ -9,10 +9,11 @@ from loguru import logger
 
 from bot.app.destinations import open_bucket_archives
 from bot.clock import Clock
+from bot.config.cron import DRILLS_OFF
 from bot.errors import AbortedError, CourierError
 from bot.models import Drill
 from bot.services.concurrency.abort import Abort
-from bot.services.manager import DRILLS_OFF, Courier
+from bot.services.manager import Courier
 from bot.services.schedule.scheduler import Scheduler
 
 STOP_WITHIN = 2.0

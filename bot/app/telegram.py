@@ -12,11 +12,12 @@ from loguru import logger
 
 from bot.config.settings import Settings
 from bot.errors import TelegramError, how_to_install
-from bot.models import StoredVolume
+from bot.models import StoredVolume, TokenReport
 from bot.services.catalogue import Catalogue
 from bot.services.contracts.chats import Chats, Files
 from bot.services.contracts.destination import ArchiveDestination
 from bot.services.contracts.no_telegram import NoTelegram
+from bot.services.doctor.examine import Asked
 from bot.services.messages.maintenance import EditableMessages
 from bot.texts.markup import signed
 
@@ -34,6 +35,7 @@ class Telegram:
     files: Files | None
     round_trip: Callable[[], Awaitable[float]]
     require_readable: Callable[[StoredVolume], Awaitable[None]] | None
+    asked: Asked
 
     @classmethod
     def over(cls, bot: Bot, settings: Settings) -> Telegram:
@@ -41,6 +43,8 @@ class Telegram:
         from bot.services.telegram.chat import TelegramChat  # noqa: PLC0415 - these import aiogram
         from bot.services.telegram.destination import TelegramDestination  # noqa: PLC0415
         from bot.services.telegram.notices import TelegramNotices  # noqa: PLC0415
+        from bot.services.telegram.probe import LISTEN, TokenProbe  # noqa: PLC0415
+        from bot.services.telegram.session import DatedSession  # noqa: PLC0415
 
         chats, destination = TelegramChat(bot), TelegramDestination(bot)
         return cls(
@@ -50,6 +54,10 @@ class Telegram:
             files=chats,
             round_trip=destination.round_trip,
             require_readable=chats.require_readable,
+            asked=Asked(
+                token=lambda listens: TokenProbe(bot).report(listen=LISTEN if listens else 0),
+                ahead=lambda: bot.session.ahead if isinstance(bot.session, DatedSession) else None,
+            ),
         )
 
     @classmethod
@@ -63,7 +71,12 @@ class Telegram:
             files=None,
             round_trip=nothing.round_trip,
             require_readable=None,
+            asked=Asked(token=_no_token, ahead=lambda: None),
         )
+
+
+async def _no_token(_listens: bool) -> TokenReport:
+    return TokenReport(fault="BOT_TOKEN is not set.", mend="Put the token that @BotFather gives you.")
 
 
 def build_bot(settings: Settings, *, dated: Callable[[datetime, datetime], None] = lambda _server, _here: None) -> Bot:

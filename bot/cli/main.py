@@ -24,6 +24,7 @@ COMMANDS = {
         "list": "List the backups, newest first.",
         "show": "Show one backup: databases, rows, deliveries.",
         "status": "Show the service's state; exit code 0 where all is well.",
+        "doctor": "Look at everything, each line with its mend.",
         "verify": "Read archives in full and test-restore their databases.",
     },
     "Get back": {

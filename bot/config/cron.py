@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 
 from cronsim import CronSim, CronSimError
 
+DRILLS_OFF = "off"
+"""DRILL_SCHEDULE without test-restores."""
+
 _EXAMPLE = "“0 * * * *” is every hour on the hour, “30 3 * * *” every day at 03:30"
 
 # What each field is called, here and by cronsim, and what stands in it.

@@ -47,6 +47,8 @@ class Given:
     warnings: tuple[str, ...] = ()
     unread: Collection[str] = ()
     """Settings that may be set, but where a fault keeps the value from being read."""
+    env_file: Path | None = None
+    """The file that was read, by its whole path; None where there was none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,13 @@ def gather(
         if written in environment
     ]
     return Given(
-        texts=texts, places=places, lookalikes=lookalikes, faults=tuple(faults), warnings=tuple(warnings), unread=unread
+        texts=texts,
+        places=places,
+        lookalikes=lookalikes,
+        faults=tuple(faults),
+        warnings=tuple(warnings),
+        unread=unread,
+        env_file=env_file.absolute() if env_file is not None and env_file.is_file() else None,
     )
 
 

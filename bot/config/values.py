@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from bot.config.cron import validate_expression
+from bot.config.cron import DRILLS_OFF, validate_expression
 from bot.models import CheckMethod, CheckRule, Recipient
 
 # The values of .env.example that nobody can use.
@@ -170,7 +170,7 @@ def cron_expression(value: Any) -> str:
 
 
 def cron_expression_or_off(value: Any) -> str:
-    return "off" if str(value).strip().lower() == "off" else cron_expression(value)
+    return DRILLS_OFF if str(value).strip().lower() == DRILLS_OFF else cron_expression(value)
 
 
 def base_url(example: str, *, but: str = "?") -> Callable[[Any], str]:

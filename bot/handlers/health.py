@@ -1,4 +1,4 @@
-"""Handles System Health: measured when asked, with progress shown meanwhile; a test-restore on demand."""
+"""Handles System Health: measured when asked, with progress shown meanwhile; a full check and a test-restore."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import beside
 from bot.texts import answers
+from bot.texts import examination as examination_texts
 from bot.texts import health as health_texts
 from bot.texts.health import checking, drilling, too_slow
 
@@ -46,8 +47,21 @@ def build_health_router(patience: float = 0.5) -> Router:
                 return
         await press.draw(Screen(health_texts.health(seen, timezone), keyboards.health()), unchanged=answers.UP_TO_DATE)
 
+    router.callback_query.register(examine_everything, Go.filter(F.place == ScreenName.FULL_CHECK))
     router.callback_query.register(rehearse_newest, DrillNow.filter())
     return router
+
+
+async def examine_everything(_: CallbackQuery, press: ButtonPress, manager: Manager) -> None:
+    """Look at everything that a helper would ask for, and draw it, the bad news first."""
+    await press.draw(Screen(examination_texts.examining(), keyboards.to_health()))
+    try:
+        async with asyncio.timeout(GIVEN_UP_AFTER):
+            found = await manager.examine()
+    except TimeoutError:
+        await press.draw(Screen(too_slow(), keyboards.to_health()))
+        return
+    await press.draw(Screen(examination_texts.examination(found), keyboards.to_health()))
 
 
 async def rehearse_newest(

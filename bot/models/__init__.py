@@ -1,8 +1,8 @@
 """The vocabulary: frozen values that the stages hand to one another; a file per topic, in the order of the flow.
 
-databases → archives → backups → deliveries → drills, restore_points, restores → runs → alarms → status, history: each
-knows only those before it. Everybody else imports from here. Times are aware datetimes in UTC, sizes are bytes,
-durations are seconds, unless a name says otherwise.
+databases → archives → backups → deliveries → drills, restore_points, restores → runs → alarms → status, history,
+examination: each knows only those before it. Everybody else imports from here. Times are aware datetimes in UTC, sizes
+are bytes, durations are seconds, unless a name says otherwise.
 """
 
 from bot.models.alarms import KEEP_ENDED, MANY, Alarm, AlarmAct, AlarmEnding, AlarmKind, AlarmNotice, Facts
@@ -12,6 +12,7 @@ from bot.models.charts import BackupDay, Mark, MarkKind, Reach, Span, Trend, Tre
 from bot.models.databases import CheckMethod, CheckReport, CheckRule, Database, Skipped, SkipReason, Snapshot, Verdict
 from bot.models.deliveries import Delivery, DeliveryState, Reachability, Recipient, RecipientStatus, SentVolume
 from bot.models.drills import Drill, DrillSource
+from bot.models.examination import Examination, Examined
 from bot.models.history import BackupDetails, BackupPage
 from bot.models.preferences import DEFAULT_CHOICE, MINUTES_A_DAY, MessageChoice, MessageMode, QuietHours, WhenUnchanged
 from bot.models.restore_points import RECENT, HeldDatabase, RestorePoint, StoredVolume

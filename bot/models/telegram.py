@@ -21,7 +21,8 @@ class TokenReport:
 
     `account` is None where Telegram names no bot: the token is wrong, or nobody answers. `fault` says what keeps this
     bot from serving, `mend` what to do about it: a sentence each, both empty where all is well. `refused` is a token
-    that Telegram does not accept, `webhook` the host that this bot's messages go to.
+    that Telegram does not accept, `webhook` the host that this bot's messages go to, `rival` that another program
+    polls.
     """
 
     account: BotIdentity | None = None
@@ -29,3 +30,4 @@ class TokenReport:
     mend: str = ""
     refused: bool = False
     webhook: str = ""
+    rival: bool = False

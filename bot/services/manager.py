@@ -6,16 +6,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from bot.config.cron import DRILLS_OFF
 from bot.config.settings import Settings
 from bot.journal.reader import JournalReader
-from bot.models import Health, Recipient
+from bot.models import Examination, Health, Recipient
 from bot.services.alarms.alarms import Alarms
 from bot.services.alarms.loop import AlarmLoop
 from bot.services.backup.runs import Runs
 from bot.services.catalogue import ALL, Catalogue
 from bot.services.delivery.ledger import Ledger
 from bot.services.delivery.notices import NoticeSender
+from bot.services.doctor.examine import Asked, examine
 from bot.services.drill.drill import Drills
+from bot.services.files.locks import ServiceLock
 from bot.services.files.store import Store
 from bot.services.files.under_way import RunsUnderWay
 from bot.services.inbox import Inbox
@@ -30,9 +33,6 @@ from bot.services.schedule.timetable import Timetable
 from bot.services.status.health import measure_health
 from bot.services.status.inventory import Inventory
 
-DRILLS_OFF = "off"
-"""DRILL_SCHEDULE without test-restores."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manager(Inventory):
@@ -44,6 +44,7 @@ class Manager(Inventory):
     alarm_loop: AlarmLoop
     drills: Drills
     round_trip: Callable[[], Awaitable[float]]
+    asked: Asked
     news: Callable[[], None]
 
     async def health(self) -> Health:
@@ -58,6 +59,21 @@ class Manager(Inventory):
         )
         return replace(
             health, drill_trouble=self.drills.trouble, drills_planned=self.settings.drill_schedule != DRILLS_OFF
+        )
+
+    async def examine(self) -> Examination:
+        """Everything that a helper would ask for, looked at now; a service that runs is not disturbed."""
+        status = await self.status()
+        lives = status.state.is_running or status.is_paused
+        return await examine(
+            self.settings,
+            self.people,
+            status,
+            await self.discover(),
+            destinations=self.ledger.destinations,
+            asked=self.asked,
+            polled_here=lives or await ServiceLock(self.settings.backup_dir).holder() is not None,
+            polling_trouble=self.polling.trouble,
         )
 
     async def recipient_started(self, chat_id: int, name: str) -> None:

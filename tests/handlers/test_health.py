@@ -48,6 +48,21 @@ async def test_others_are_served_meanwhile(office: Office) -> None:
     await office.ann.wait_for(lambda seen: "Measured at" in seen.text)
 
 
+async def test_the_full_check_shows_the_bad_news_first(office: Office) -> None:
+    """Each part that is wrong with its mend, then what needs a look, then what is well."""
+    office.manager.measured.clear()
+    await office.opened("🩺 System Health", "Checking the disk")
+    office.manager.measured.set()
+    await office.ann.wait_for(lambda seen: "Measured at" in seen.text)
+    await office.click("🩺 Full check", "Full check: 1 thing is wrong, 1 thing needs a look")
+    assert office.ann.last.text.splitlines()[2:] == [
+        "❌ Clock: is 10 minutes fast by Telegram's",
+        "   → Turn on <time> synchronisation.",
+        "⚠️ Seal: no key is here",
+        "✅ Token: @courier_bot, accepted by Telegram",
+    ]
+
+
 async def test_a_check_that_never_ends_is_given_up(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """After its time the screen says that it was given up, and offers to try again."""
     monkeypatch.setattr(health, "GIVEN_UP_AFTER", 0)

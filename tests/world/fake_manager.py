@@ -18,6 +18,7 @@ from bot.models import (
     BackupState,
     Delivery,
     DeliveryState,
+    Examination,
     Health,
     Override,
     Progress,
@@ -158,6 +159,11 @@ class FakeManager:
         await self.measured.wait()
         self._ask()
         return samples.health()
+
+    async def examine(self) -> Examination:
+        await self.measured.wait()
+        self._ask()
+        return samples.EXAMINATION
 
     async def history(self, page: int, per_page: int = 8) -> BackupPage:
         self._ask()

@@ -16,6 +16,7 @@ from bot.models import (
     DatabaseStatus,
     Delivery,
     DeliveryState,
+    Examination,
     Health,
     Heartbeat,
     Reachability,
@@ -29,6 +30,7 @@ from bot.models import (
     Trigger,
     Volume,
 )
+from bot.services.doctor.parts import good, look, wrong
 from bot.texts.markup import MESSAGE_LIMIT, length, plain
 from tests.world.values import backed_up
 
@@ -136,6 +138,15 @@ def health(**fields: Any) -> Health:
     }
     return Health(**values | fields)
 
+
+EXAMINATION = Examination(
+    user="bot",
+    parts=(
+        good("token", "Token", "@courier_bot, accepted by Telegram"),
+        wrong("clock", "Clock", "is 10 minutes fast by Telegram's", "Turn on <time> synchronisation."),
+        look("seal", "Seal", "no key is here"),
+    ),
+)
 
 LONG = "<&>\"'😀\n" * 400
 

@@ -28,6 +28,7 @@ class ScreenName(StrEnum):
     MENU = "menu"
     STATUS = "status"
     HEALTH = "health"
+    FULL_CHECK = "doctor"
     PAUSE = "pause"
     MESSAGES = "messages"
 
@@ -187,7 +188,9 @@ def refreshable(place: ScreenName, *more: InlineKeyboardButton) -> InlineKeyboar
 def health() -> InlineKeyboardMarkup:
     """Return what can be done about the system's health."""
     return keyboard(
-        [button("🔄 Refresh", Go(place=ScreenName.HEALTH)), button("🧪 Test-restore now", DrillNow())], TO_MENU
+        [button("🔄 Refresh", Go(place=ScreenName.HEALTH)), button("🧪 Test-restore now", DrillNow())],
+        [button("🩺 Full check", Go(place=ScreenName.FULL_CHECK))],
+        TO_MENU,
     )
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -67,6 +68,19 @@ def find(name: str, *, system: bool | None = None) -> Registration | None:
     """Return the service of that name which there is: that of the machine before that of who asks."""
     places = [registration(name, system=each) for each in (True, False) if system in (None, each)]
     return next((place for place in places if place.file.is_file()), None)
+
+
+def of_settings(env_file: Path) -> Registration | None:
+    """Return the service that is started with these settings, whatever its name. Blocking."""
+    for system in (True, False):
+        example = registration("x", system=system).file
+        end = example.name.removeprefix("x")
+        for file in sorted(example.parent.glob(f"*{end}")):
+            place = registration(file.name.removesuffix(end), system=system)
+            with suppress(OSError):
+                if serves(place, env_file):
+                    return place
+    return None
 
 
 # --- asking -------------------------------------------------------------------------------------------------------

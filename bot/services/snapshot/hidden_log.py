@@ -154,10 +154,15 @@ async def outlook(path: Path) -> tuple[str, str]:
 
 def share_of(path: Path) -> str:
     """Return the kind of network share that a file lies on (such as nfs4), empty for none or where it can't be told."""
+    kind = file_system_of(path)
+    return kind if kind in _SHARES else ""
+
+
+def file_system_of(path: Path) -> str:
+    """Return the kind of file system that a file lies on (such as ext4), empty where the system does not tell."""
     around = [mount for mount in _mounts() if path.is_relative_to(mount.point)]
     kind = max(around, key=lambda mount: len(mount.point.parts), default=None)  # the later one of two at one point
-    name = kind.kind.removeprefix("fuse.") if kind is not None else ""
-    return name if name in _SHARES else ""
+    return kind.kind.removeprefix("fuse.") if kind is not None else ""
 
 
 def _require_no_layer(state: FileState, mounts: Iterable[_Mount]) -> None:

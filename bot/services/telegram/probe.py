@@ -49,7 +49,8 @@ class TokenProbe(TelegramRequests):
                 fault = _WEBHOOK.format(username=account.username, host=host)
                 return TokenReport(account=account, fault=fault, mend=_WEBHOOK_MEND, webhook=host)
             if listen and await self._is_polled(listen):
-                return TokenReport(account=account, fault=_RIVAL.format(username=account.username), mend=_RIVAL_MEND)
+                fault = _RIVAL.format(username=account.username)
+                return TokenReport(account=account, fault=fault, mend=_RIVAL_MEND, rival=True)
         except Outcome as outcome:
             return TokenReport(account=account, fault=_whole(outcome), mend=_UNREACHED_MEND)
         return TokenReport(account=account)

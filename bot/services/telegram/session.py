@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +23,8 @@ class DatedSession(AiohttpSession):
         """`more` is what aiogram's own session takes."""
         super().__init__(**more)
         self._on_date = on_date
+        self.ahead: timedelta | None = None
+        """By how much this machine's clock was ahead of the server's at the last answer; None before the first."""
 
     async def create_session(self) -> ClientSession:
         session = await super().create_session()
@@ -41,4 +43,5 @@ class DatedSession(AiohttpSession):
         except (KeyError, ValueError):
             return
         if server.tzinfo is not None:
+            self.ahead = here - server
             self._on_date(server.astimezone(UTC), here)

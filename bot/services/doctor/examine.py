@@ -1,0 +1,85 @@
+"""Examines everything, side by side where something has to be waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from bot.config.cron import DRILLS_OFF
+from bot.config.settings import Settings
+from bot.models import Examination, Examined, Status, TokenReport
+from bot.services.contracts.destination import ArchiveDestination
+from bot.services.delivery.router import Router
+from bot.services.doctor import chats, service, sources, surroundings
+from bot.services.host.accounts import me
+from bot.services.people.people import People
+from bot.services.snapshot.databases import Discovery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked of Telegram: about the token, with or without listening for another poller, and of the clock.
+
+    `ahead` is by how much ours is ahead, None until Telegram has answered.
+    """
+
+    token: Callable[[bool], Awaitable[TokenReport]]
+    ahead: Callable[[], timedelta | None]
+
+
+async def examine(
+    settings: Settings,
+    people: People,
+    status: Status,
+    discovery: Discovery,
+    *,
+    destinations: Router[ArchiveDestination],
+    asked: Asked,
+    polled_here: bool,
+    polling_trouble: str,
+) -> Examination:
+    """Examine the installation; a service that runs is not disturbed, and nothing is sent.
+
+    `polled_here` tells that a service of this BACKUP_DIR lives, in this process or another: then nobody is listened
+    for, since that would cut its connection. `polling_trouble` is what it has met with, where it is this process.
+    """
+    zone, user = settings.timezone, me()
+    listens = settings.receive and not polled_here
+    report, found = await asyncio.gather(asked.token(listens), sources.databases(discovery))
+    reached: tuple[Examined, ...] = ()
+    if report.account is not None:
+        reached = await chats.recipients(people.everybody, people.admins, destinations)
+    sizes = [one.bytes for one in status.databases if one.bytes is not None and not one.retired]
+    archive = status.latest_proven.archive_bytes if status.latest_proven else sum(sizes)
+    room = await asyncio.to_thread(_all, surroundings.folders(settings, database_bytes=sizes, archive_bytes=archive))
+    return Examination(
+        user=user,
+        parts=(
+            surroundings.versions(),
+            *await asyncio.to_thread(_all, surroundings.settings_read(settings)),
+            *await asyncio.to_thread(_all, service.as_whom(settings, user)),
+            chats.token(report),
+            chats.poller(report, receives=settings.receive, listened=listens, trouble=polling_trouble),
+            chats.clock(asked.ahead()),
+            surroundings.time_zone(settings, status.now),
+            *reached,
+            *found,
+            *room,
+            await asyncio.to_thread(service.installed, settings, lives=status.state.is_running or status.is_paused),
+            *_state(status, settings, zone),
+            await asyncio.to_thread(service.seal, settings),
+        ),
+    )
+
+
+def _state(status: Status, settings: Settings, zone: ZoneInfo) -> Iterable[Examined]:
+    yield service.alive(status, zone)
+    yield from service.results(status, zone, drills_planned=settings.drill_schedule != DRILLS_OFF)
+
+
+def _all(parts: Iterable[Examined]) -> tuple[Examined, ...]:
+    """Run a generator to its end, in a thread."""
+    return tuple(parts)

@@ -1,0 +1,127 @@
+"""Examines the service and what it has done: installed, alive, the last backup, its test-restore, its seal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+from bot.clock import date_time
+from bot.config.settings import Settings
+from bot.errors import SealError
+from bot.models import Condition, Examined, Status
+from bot.services.doctor.parts import good, look, wrong
+from bot.services.host.accounts import owner_of
+from bot.services.host.machine import ask, kind_of_machine, manager_runs, of_settings
+from bot.services.status.verdict import backup_condition, delivery_condition
+
+_LINES = {Condition.GOOD: good, Condition.LOOK: look, Condition.WRONG: wrong}
+
+
+def installed(settings: Settings, *, lives: bool) -> Examined:
+    """Ask this machine what starts the service of these settings. Blocking."""
+    env_file = settings.given.env_file
+    place = of_settings(env_file) if env_file is not None else None
+    about = "Start with the machine"
+    if place is None:
+        said = "`sqlite-courier service install` has not been used"
+        if lives and (os.getppid() == 1 or "INVOCATION_ID" in os.environ or not manager_runs(kind_of_machine())):
+            return good("installed", about, f"{said}; something else starts it")
+        mend = "Use it, unless a container or a unit of your own starts the service."
+        return look("installed", about, said, mend)
+    known = ask(place)
+    said = f"{known.file}, {known.kind}, as {known.user}"
+    if known.starts_with_machine is False:
+        return wrong("installed", about, f"{said}: not enabled", "Install it again: `sqlite-courier service install`.")
+    if known.active is False:
+        return wrong("installed", about, f"{said}: {known.state}", f"systemctl status {known.name} says why.")
+    return good("installed", about, f"{said}{f', {known.state}' if known.state else ''}")
+
+
+def alive(status: Status, timezone: ZoneInfo) -> Examined:
+    """Tell whether scheduled backups happen."""
+    about = "Service"
+    if status.state.is_running:
+        return good("service", about, f"running{_next(status, timezone)}")
+    if status.is_paused:
+        return look("service", about, status.state_reason, "Resume in the chat, when you like.")
+    mend = "" if "`" in status.state_reason else "Start it: `sqlite-courier run`, or what starts it with the machine."
+    return wrong("service", about, status.state_reason, mend)
+
+
+def results(status: Status, timezone: ZoneInfo, *, drills_planned: bool) -> Iterator[Examined]:
+    """Tell of the last good backup, who has it, and the last test-restore."""
+    proven, latest = status.latest_proven, status.latest
+    condition = backup_condition(status)
+    if proven is None:
+        yield _LINES[condition](
+            "backup", "Last backup", "none that is good yet", "`sqlite-courier backup` makes one now."
+        )
+    else:
+        failed = "; the newest run failed" if latest is not None and not latest.proven else ""
+        without = f", without {len(latest.skipped)} that could not be copied" if latest and latest.skipped else ""
+        old = ", too old" if status.stale else ""
+        said = f"backup {proven.id} of {date_time(proven.started_at, timezone)}{old}{without}{failed}"
+        yield _LINES[condition]("backup", "Last backup", said)
+        yield _LINES[delivery_condition(status)]("delivery", "Delivery", _deliveries(status))
+    drill = status.last_drill
+    if drill is not None:
+        line = good if drill.ok and drill.opened else look if drill.ok else wrong
+        said = f"backup {drill.backup_id} {drill.source.words}, {date_time(drill.at, timezone)}: {drill.detail}"
+        yield line("drill", "Last test-restore", said)
+    elif proven is not None:
+        planned = "" if drills_planned else ", and none is planned (DRILL_SCHEDULE=off)"
+        mend = "`sqlite-courier verify latest` makes one now."
+        yield look("drill", "Last test-restore", f"none yet{planned}", mend)
+    for sentence in status.cut_off:
+        yield look("restore", "Restore", sentence)
+    for alarm in status.alarms:
+        about = f"{alarm.kind} {alarm.subject}".strip()
+        said = f"{about}, since {date_time(alarm.began_at, timezone)}"
+        yield wrong("alarm", "Alarm", said, "`sqlite-courier status`, and its message in the chat, say more.")
+
+
+def _deliveries(status: Status) -> str:
+    deliveries = status.latest_deliveries
+    if not deliveries:
+        return "to nobody: nobody receives"
+    owed = [one for one in deliveries if not one.received and not one.told_only]
+    why = "; ".join(f"{one.recipient.address}: {one.reason}" for one in owed if one.reason)
+    waits = f", {len(owed)} to come" if owed else ""
+    return f"{len(deliveries) - len(owed)} of {len(deliveries)} have it{waits}{f' ({why})' if why else ''}"
+
+
+def seal(settings: Settings) -> Examined:
+    """Tell with what archives are sealed, and whether they can be opened here. Blocking."""
+    with_what = settings.seal
+    if with_what is None:
+        return good("seal", "Seal", "off: who can read the chat can read the databases")
+    try:
+        opens = bool(settings.keys)
+    except SealError as error:
+        return wrong("seal", "Seal", error.sentence, error.hint)
+    how = f"for {with_what.label}"
+    if not opens:
+        return look(
+            "seal", "Seal", f"sealed {how}; no key is here, so test-restores compare bytes and restore nothing",
+            "Keep the key where you find it without this machine; AGE_IDENTITY_FILE lets test-restores open archives.",
+        )  # fmt: skip
+    return good("seal", "Seal", f"sealed {how}, and can be opened here")
+
+
+def as_whom(settings: Settings, user: str) -> Iterator[Examined]:
+    """Warn where the rights that were looked at are not those of the service. Blocking."""
+    env_file = settings.given.env_file
+    place = of_settings(env_file) if env_file is not None else None
+    service = ask(place).user if place is not None else ""
+    if service and service != user:
+        yield look(
+            "user", "User", f"you are {user}, and the service runs as {service}: rights were looked at as yours",
+            f"Run it as {service}, or as root, who looks as {service}.",
+        )  # fmt: skip
+    elif not service and user == "root" and settings.backup_dir.is_dir() and owner_of(settings.backup_dir) != user:
+        yield look("user", "User", f"you are root, and {settings.backup_dir} is {owner_of(settings.backup_dir)}'s")
+
+
+def _next(status: Status, timezone: ZoneInfo) -> str:
+    return "" if status.next_run_at is None else f", next run {date_time(status.next_run_at, timezone)}"

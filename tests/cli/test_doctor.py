@@ -1,0 +1,53 @@
+"""`doctor`: its lines, its JSON, its exit code, and another program that polls with the same token."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bot.cli.commands.doctor import examined
+from bot.cli.main import app
+from bot.models import Condition, Examination
+from tests.world.databases import make_database
+from tests.world.service import settings_for, town_in
+
+runner = CliRunner()
+
+
+def said_of(found: Examination, part: str) -> tuple[Condition, str]:
+    (line,) = [one for one in found.parts if one.part == part]
+    return line.condition, line.said
+
+
+async def test_another_program_that_polls_is_found(tmp_path: Path) -> None:
+    """Where no service of ours lives, somebody else who polls takes half of the presses away."""
+    async with town_in(tmp_path / "theirs") as theirs:
+        settings_for(tmp_path, theirs.api, make_database(tmp_path / "app.db"))
+        condition, said = said_of(await examined(tmp_path / ".env"), "poller")
+        assert (condition, "Another program polls" in said) == (Condition.WRONG, True)
+        # The service of that BACKUP_DIR is known by its lock, and left in peace.
+        before = len([call for call in theirs.api.calls if call.method == "getUpdates"])
+        assert said_of(await examined(theirs.env), "poller")[0] is Condition.GOOD
+        assert len([call for call in theirs.api.calls if call.method == "getUpdates"]) <= before + 1
+        # A server that only sends never polls, nor does it look who does.
+        settings_for(tmp_path, theirs.api, tmp_path / "app.db", RECEIVE="off")
+        assert "another server" in said_of(await examined(tmp_path / ".env"), "poller")[1]
+
+
+def test_settings_that_are_wrong_are_lines_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who has set nothing up is told all of it at once, and programs find the same in the JSON."""
+    monkeypatch.chdir(tmp_path)
+    shown = runner.invoke(app, ["doctor"], catch_exceptions=False)
+    assert shown.exit_code == 1
+    assert "❌ Settings: BOT_TOKEN is not set" in shown.stdout
+    assert "❌ Databases: DATABASES names none" in shown.stdout
+    assert "✅ BACKUP_DIR" in shown.stdout
+    assert not (tmp_path / "backups").exists()
+    (tmp_path / ".env").write_text("BOT_TOKEN=nonsense\n")
+    told = json.loads(runner.invoke(app, ["doctor", "--json"], catch_exceptions=False).stdout)
+    faults = [one for one in told["parts"] if one["condition"] == "wrong"]
+    assert [one["about"] for one in faults] == ["Settings"]
+    assert (told["ok"], {"part", "about", "condition", "said", "mend"} <= faults[0].keys()) == (False, True)

@@ -1,0 +1,127 @@
+"""The examination of a real installation: all well, and each thing that can be wrong with its mend."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.models import Condition, Examination, Examined
+from bot.services.doctor.surroundings import folders
+from tests.world.databases import make_database
+from tests.world.service import Town, town_in
+from tests.world.snapshots import NOBODY, as_nobody, in_process
+
+
+@pytest.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Town]:
+    async with town_in(tmp_path) as town:
+        yield town
+
+
+async def examined(town: Town) -> Examination:
+    return await town.service.courier.manager.examine()
+
+
+def one(found: Examination, part: str, about: str = "") -> Examined:
+    """The line about something."""
+    (line,) = [one for one in found.parts if one.part == part and about in one.about]
+    return line
+
+
+async def test_a_service_that_does_well_is_not_disturbed(town: Town) -> None:
+    """Every part has its line, and the poller keeps its connection: nobody else asks for updates."""
+    await town.back_up()
+    found = await examined(town)
+    assert [line for line in found.parts if line.condition is Condition.WRONG] == []
+    assert one(found, "token").said == "@courier_bot (Courier), accepted by Telegram"
+    assert one(found, "poller").said == "the service polls with this token"
+    assert one(found, "clock").said == "within 1 s of Telegram's"
+    assert one(found, "recipient", "Admin Ann (11)").said == "takes messages"
+    assert one(found, "database", "users.db").said.startswith("can be read and restored in place")
+    assert one(found, "folder", "BACKUP_DIR").said.startswith("can be written, ")
+    assert one(found, "backup").said.startswith("backup 1 of ")
+    assert one(found, "delivery").said == "2 of 2 have it"
+    assert one(found, "drill").said == "none yet, and none is planned (DRILL_SCHEDULE=off)"
+    assert one(found, "seal").condition is Condition.GOOD
+    assert {"versions", "settings", "time zone", "installed", "service"} <= {line.part for line in found.parts}
+    assert not [call for call in town.api.calls if call.status == 409 and call.method == "getUpdates"]
+
+
+async def test_what_is_wrong_has_a_line_and_a_mend(town: Town) -> None:
+    """A chat that is shut, a database that is gone, a clock that is off, an alarm that is open."""
+    await town.back_up()
+    town.notes.unlink()
+    town.api.date_ahead = -600
+    town.ben.block_bot()
+    await town.back_up()
+    found = await examined(town)
+    assert found.worst is Condition.WRONG
+    clock = one(found, "clock")
+    assert (clock.condition, clock.mend) == (
+        Condition.WRONG, "Turn on time synchronisation: timedatectl set-ntp true.",
+    )  # fmt: skip
+    assert clock.said.startswith("is 10 minutes fast by Telegram's")
+    ben = one(found, "recipient", "(12)")
+    assert (ben.condition, "blocked" in ben.said) == (Condition.WRONG, True)
+    gone = one(found, "database", "notes.db")
+    assert (gone.condition, gone.said) == (Condition.WRONG, "does not exist")
+    assert one(found, "backup").condition is Condition.WRONG
+    assert [line for line in found.parts if line.part == "alarm"]
+
+
+async def test_a_token_that_is_refused_leaves_the_recipients_alone(town: Town) -> None:
+    """Nobody can be asked then, and the token's line says what to do."""
+    town.api.revoke_token(town.api.bot().token)
+    found = await examined(town)
+    assert (one(found, "token").condition, "@BotFather" in one(found, "token").mend) == (Condition.WRONG, True)
+    assert one(found, "poller").condition is not Condition.GOOD
+    assert not [line for line in found.parts if line.part == "recipient"]
+
+
+async def test_a_run_that_would_not_fit_is_told_before(town: Town) -> None:
+    """The copies of all databases and one archive are what a run needs."""
+    backups, logs = folders(town.settings, database_bytes=[1 << 60], archive_bytes=0)
+    assert (backups.condition, "has no room for the next run" in backups.said) == (Condition.WRONG, True)
+    assert logs.condition is Condition.GOOD
+
+
+_AS_NOBODY = f"""
+import asyncio, json, os, sys
+from pathlib import Path
+from bot.config.settings import Settings
+from bot.services.doctor.sources import databases
+from bot.services.doctor.surroundings import folders
+from bot.services.snapshot.databases import find_databases
+home = Path(sys.argv[1])
+settings = Settings(backup_dir=home / "backups", log_dir=home / "new" / "logs")
+os.setgid({NOBODY}); os.setuid({NOBODY})
+found = [
+    *asyncio.run(databases(find_databases([str(home / "*" / "*.db")], {{}}))),
+    *folders(settings, database_bytes=[], archive_bytes=0),
+]
+print(json.dumps([(Path(one.about.split()[-1]).name, one.condition, one.said, one.mend) for one in found]))
+"""
+
+
+@as_nobody
+def test_rights_are_those_of_the_user(shared_folder: Path) -> None:
+    """A database that can't be read, one whose folder can't be written, and folders of our own likewise."""
+    make_database(shared_folder / "a" / "secret.db").chmod(0o600)
+    make_database(shared_folder / "a" / "shown.db").chmod(0o644)
+    (shared_folder / "backups").mkdir(mode=0o755)
+    for folder in (shared_folder, shared_folder / "a"):
+        folder.chmod(0o755)
+    done = in_process(_AS_NOBODY, shared_folder)
+    assert done.returncode == 0, done.stderr
+    found = {name: (condition, said, mend) for name, condition, said, mend in json.loads(done.stdout)}
+    assert found["secret.db"][0] == Condition.WRONG
+    assert "permission" in found["secret.db"][1] or "may not" in found["secret.db"][1]
+    assert found["shown.db"][0] == Condition.LOOK
+    assert "its folder can't be written by this user: it can't be restored in place" in found["shown.db"][1]
+    assert "--as OWNER" in found["shown.db"][2]
+    assert found["backups"][:2] == (Condition.WRONG, "can't be written: Permission denied")
+    assert found["logs"][0] == Condition.WRONG
+    assert found["logs"][2].startswith("Make it: mkdir -p ")
