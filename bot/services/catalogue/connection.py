@@ -208,7 +208,7 @@ async def connect(path: Path, *, clock: Clock, read_only: bool) -> CatalogueConn
     try:
         if not read_only:
             await asyncio.to_thread(_make_private, path)
-        return await settled(_connect(path, clock, read_only))
+        return await settled(_connect(path, clock, read_only), unclaimed=CatalogueConnection.close)
     except sqlite3.Error as error:
         raise explain(path, error) from error
     except OSError as error:

@@ -22,10 +22,13 @@ GRACE = 2.0  # seconds for requests under way once a run is stopped; a cut answe
 LOOK_EVERY = 0.1  # seconds between two looks at the abort flag
 
 
-async def settled(work: Awaitable[T], *, stop: Callable[[], object] = bool) -> T:
+async def settled(
+    work: Awaitable[T], *, stop: Callable[[], object] = bool, unclaimed: Callable[[T], Awaitable[object]] | None = None
+) -> T:
     """Wait for `work` to its end, also when cancelled meanwhile, and only then pass the cancellation on.
 
-    Each cancellation calls `stop`, which should make `work` end soon.
+    Each cancellation calls `stop`, which should make `work` end soon. What `work` returns then reaches nobody: where it
+    must be closed, `unclaimed` does it.
     """
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
@@ -36,8 +39,9 @@ async def settled(work: Awaitable[T], *, stop: Callable[[], object] = bool) -> T
             cancelled = error
             stop()
     if cancelled is not None:
-        if not task.cancelled():
-            task.exception()  # seen: what stopped work says is no news
+        # Asked of all, or asyncio calls it never retrieved; what stopped work says is no news.
+        if not task.cancelled() and task.exception() is None and unclaimed is not None:
+            await settled(unclaimed(task.result()))
         raise cancelled
     return task.result()
 

@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
@@ -255,6 +256,21 @@ async def test_what_was_written_survives_a_kill(path: Path) -> None:
         process.wait()
     async with await Catalogue.open(path) as catalogue:
         assert len(await catalogue.backups.mark_interrupted()) >= last
+
+
+async def test_a_cancelled_opening_leaves_no_connection(path: Path) -> None:
+    """A connection that nobody has would keep its thread, and with it the process, alive."""
+
+    def connections() -> list[threading.Thread]:
+        return [thread for thread in threading.enumerate() if "_connection_worker_thread" in thread.name]
+
+    opening = asyncio.ensure_future(Catalogue.open(path))
+    while not connections():
+        await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert connections() == []
 
 
 async def test_a_cancelled_caller_leaves_a_whole_transaction(catalogue: Catalogue) -> None:
