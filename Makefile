@@ -2,7 +2,7 @@
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: setup check test coverage demo bench docs
+.PHONY: setup check test coverage demo bench docs picture
 
 setup:  ## an environment for development, with everything that the tests need
 	python3 -m venv $(VENV)
@@ -20,11 +20,14 @@ test:  ## the tests on every core; SOAK=4 makes the long ones longer
 coverage:  ## the same, with the branches that no test takes
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term:skip-covered
 
-demo:  ## the real bot against a stand-in for Telegram, once
-	$(BIN)/sqlite-courier demo --once
+demo:  ## the real bot against a stand-in for Telegram, in a browser
+	$(BIN)/sqlite-courier demo --web
 
 bench:  ## speed and memory as ratios against stock tools
 	$(BIN)/python -m benchmarks
 
-docs:  ## the generated parts of docs/: the tables of settings, the picture of the chat
+docs:  ## the generated part of docs/: the tables of settings
 	$(BIN)/python -m tools.docs
+
+picture:  ## docs/demo.png: a screenshot of the demo; needs chromium and its driver
+	$(BIN)/python -m tools.screenshot

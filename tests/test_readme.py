@@ -1,14 +1,12 @@
-"""The README and the pages in docs/ keep their promises: links, names of files, the picture, commands, versions."""
+"""The README and the pages in docs/ keep their promises: links, names of files, commands, versions."""
 
 import re
 from pathlib import Path
-from xml.etree.ElementTree import fromstring
 
 import pytest
 
 from bot import __version__, errors
 from bot.cli.main import COMMANDS as COMMAND_LINE
-from tools.chat_picture import PICTURE, arrived, comparable, drawn
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -53,14 +51,6 @@ def test_every_file_that_a_page_names_is_there(page: Path) -> None:
     for name in re.findall(r"`((?:\w+/)+\w+\.py)`", page.read_text(encoding="utf-8")):
         there = any((ROOT / folder / name).exists() for folder in ("", "bot", "bot/services"))
         assert there, f"{page.name} names {name}, which is not there"
-
-
-async def test_the_picture_shows_what_the_service_sends_today() -> None:
-    """The caption in docs/chat.svg is that of the hourly run; sizes and checksums differ from machine to machine."""
-    today = comparable(drawn(await arrived()))
-    assert "Backup of 13 Jul 2026, 14:00 Europe/Berlin" in today
-    fromstring(today)  # every phone's markup has become well-formed SVG
-    assert comparable(PICTURE.read_text(encoding="utf-8")) == today, "run: python -m tools.docs"
 
 
 def test_the_readme_is_read_in_a_minute() -> None:

@@ -1,1 +1,1 @@
-"""What developers run by hand: `python -m tools.docs` writes the generated parts of `docs/`."""
+"""What developers run by hand: `python -m tools.docs` writes the generated part of `docs/`."""

@@ -210,14 +210,14 @@ class Service:
 async def run_service(settings: Settings, *, on_start: Callable[[Service], None] = lambda _: None) -> None:
     """Run until SIGTERM or Ctrl-C. Raises `InstanceError`, `TelegramError` where going on makes no sense."""
     stop = asyncio.Event()
-    _on_stop_signal(stop)
+    on_stop_signal(stop)
     async with Service.started(settings) as service:
         on_start(service)
         await race(service.ended(), stop.wait())
 
 
-def _on_stop_signal(stop: asyncio.Event) -> None:
-    """Let SIGTERM and Ctrl-C (on Windows also Ctrl-Break) set the event."""
+def on_stop_signal(stop: asyncio.Event) -> None:
+    """Let SIGTERM and Ctrl-C (on Windows also Ctrl-Break) set the event, from now on; in the main thread only."""
     loop = asyncio.get_running_loop()
     if sys.platform != "win32":
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -20,31 +20,38 @@ async def destroy_and_recover(
 ) -> list[Finding]:
     """Delete `lost` (files and folders; never anybody's own), then recover knowing nothing but the bot's token.
 
-    `sqlite-courier recover` runs in a process of its own in `new_machine`, an empty folder that is made. `expected` is
-    what was in the databases by name, as `contents_of` tells it; what came back is compared with that. Service and
-    writers must have ended before.
+    `new_machine` is made. `expected` is what was in the databases by name, as `contents_of` tells it; what came back is
+    compared with that. Service and writers must have ended before.
     """
     for path in lost:
-        await asyncio.to_thread(_destroy, path)
+        await asyncio.to_thread(destroy, path)
     gone = Finding("the machine is lost: databases, archives, catalogue, settings", not any(map(os.path.lexists, lost)))
     await asyncio.to_thread(new_machine.mkdir)
+    code, said, trouble = await recover(api, "--to", "recovered", token=token, admin=admin, folder=new_machine)
+    done = Finding(
+        "`sqlite-courier recover` on a new machine found the backup in the chat",
+        code == 0,
+        (said if code == 0 else trouble).split("\n")[0],
+    )
+    back = await asyncio.to_thread(_compare, new_machine / "recovered", expected)
+    return [gone, done, *back]
+
+
+async def recover(api: StandIn, *options: str, token: str, admin: int, folder: Path) -> tuple[int, str, str]:
+    """Run `sqlite-courier recover` in an empty folder, as a process of its own that has nothing but the token.
+
+    It writes an `.env` and rebuilds the catalogue. Returns its exit code, what it said, and what went wrong.
+    """
     command = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "recover", "--admin", str(admin), "--to", "recovered"),
-        *("--write-env", "--rebuild"),
-        cwd=new_machine,
+        *(sys.executable, "-m", "bot", "recover", "--admin", str(admin), "--write-env", "--rebuild", *options),
+        cwd=folder,
         env={**_environment(), "BOT_TOKEN": token, "TELEGRAM_API": api.url},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     said, trouble = await command.communicate()
-    done = Finding(
-        "`sqlite-courier recover` on a new machine found the backup in the chat",
-        command.returncode == 0,
-        (said if command.returncode == 0 else trouble).decode(errors="replace").strip().split("\n")[0],
-    )
-    back = await asyncio.to_thread(_compare, new_machine / "recovered", expected)
-    return [gone, done, *back]
+    return command.returncode or 0, said.decode(errors="replace").strip(), trouble.decode(errors="replace").strip()
 
 
 def contents_of(databases: Iterable[Path]) -> dict[str, str]:
@@ -66,7 +73,8 @@ def _compare(folder: Path, expected: Mapping[str, str]) -> list[Finding]:
     return findings
 
 
-def _destroy(path: Path) -> None:
+def destroy(path: Path) -> None:
+    """Delete a file or a folder with all that is in it."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,8 +14,9 @@ from rich.markup import escape
 from rich.panel import Panel
 
 from bot.app.service import Service
-from bot.clock import Clock, utc_now
-from bot.config.settings import Settings, load_settings
+from bot.clock import Clock
+from bot.config.settings import Settings
+from bot.demo.machine import ADMINS, DemoClock, write_env, writing
 from bot.demo.phones import Person
 from bot.demo.proof import Finding, check_delivered
 from bot.demo.recovery import contents_of, destroy_and_recover
@@ -29,7 +28,6 @@ from bot.journal import writer as journal
 from bot.models import Trigger
 from bot.services.concurrency.nursery import beside
 
-SECONDS_TO_THE_HOUR = 3.0
 PATIENCE = 60.0
 """Seconds the demo waits for each thing it shows before it says that it did not come."""
 
@@ -47,10 +45,11 @@ async def run_demo(patterns: Sequence[str], *, once: bool) -> int:
         writing = await stack.enter_async_context(AsyncExitStack())
         sources = list(patterns) or await writing.enter_async_context(_samples(folder / "live"))
         api = await stack.enter_async_context(StandIn())
-        settings = _settings(folder, sources, api)
+        settings = write_env(folder, sources, api)
         log = journal.setup_journal(settings.log_dir, "INFO", console=False)
         stack.callback(log.close)
-        clock = _clock_before_the_hour()
+        clock = DemoClock(api)
+        clock.go_before_the_hour()
         stage = Terminal(api, settings.timezone)
         await stack.enter_async_context(beside(stage.show()))
         try:
@@ -75,14 +74,8 @@ async def _samples(live: Path) -> AsyncIterator[list[str]]:
     """The five sample databases, with a live writer in a process of its own."""
     await asyncio.to_thread(live.mkdir)
     made = await asyncio.to_thread(make_samples, live)
-    writer = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot.demo.writer", str(live / REQUESTS), stdin=asyncio.subprocess.PIPE
-    )
-    try:
+    async with writing(live / REQUESTS):
         yield [str(path) for path in made]
-    finally:
-        with suppress(BrokenPipeError, ConnectionResetError):
-            await writer.communicate(b"")  # closes its standard input, which ends it; without input it stays open
 
 
 async def _last_backup(stage: Terminal, service: Service) -> None:
@@ -106,43 +99,15 @@ async def _lose_the_machine(stage: Terminal, settings: Settings, live: list[Path
     )
 
 
-def _settings(folder: Path, sources: Sequence[str], api: StandIn) -> Settings:
-    """Write a `.env` as an admin would, and load it as `sqlite-courier run` does."""
-    env = folder / ".env"
-    lines = [
-        f"BOT_TOKEN={api.create_bot_token()}",
-        "ADMIN_IDS=101,102,103",
-        "DATABASES=" + ",".join(f"'{source}'" for source in sources),
-        f"BACKUP_DIR='{folder / 'backups'}'",
-        f"LOG_DIR='{folder / 'logs'}'",
-        f"TELEGRAM_API={api.url}",
-        "RETRY_DELAY=1",
-    ]
-    env.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return load_settings(env)
-
-
-def _clock_before_the_hour() -> Clock:
-    """A clock that stands a few seconds before the next full hour, so that nobody waits for the hourly run."""
-    now = utc_now()
-    hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    ahead = hour - timedelta(seconds=SECONDS_TO_THE_HOUR) - now
-
-    def clock() -> datetime:
-        return utc_now() + ahead
-
-    return clock
-
-
 class Terminal:
     """Three admins with their phones, and the terminal that shows what each phone shows."""
 
     def __init__(self, api: StandIn, timezone: ZoneInfo) -> None:
         self.api = api
         self.timezone = timezone
-        self.ann = api.add_user(101, "Ann")
-        self.ben = api.add_user(102, "Ben")
-        self.cleo = api.add_user(103, "Cleo", started=False)
+        *started, cleo = ADMINS
+        self.ann, self.ben = (api.add_user(admin, ADMINS[admin]) for admin in started)
+        self.cleo = api.add_user(cleo, ADMINS[cleo], started=False)
         self._seen = 0
         self._shown = asyncio.Condition()
 
@@ -181,7 +146,7 @@ class Terminal:
         if message.sender_id == person.id:
             out.print(f"  [dim]{person.account.first_name} sends[/] {escape(message.text)}")
             return
-        body = escape(message.text)
+        body = "📌 pinned" if message.pins else escape(message.text)
         if message.file is not None:
             body = f"📎 [bold]{escape(message.file.name)}[/] · {message.file.size:,} bytes\n{body}"
         if message.buttons:

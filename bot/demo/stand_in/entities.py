@@ -18,6 +18,7 @@ _STYLES = {
     "strike": "strikethrough",
     "del": "strikethrough",
     "blockquote": "blockquote",
+    "tg-spoiler": "spoiler",
 }
 _TAGS = {*_STYLES, "a", "code", "pre"}  # of those that Telegram has, what a bot of text needs
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
