@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -21,6 +22,12 @@ pytest_plugins = ["tests.world.fixtures"]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the golden screens be written anew instead of compared."""
     parser.addoption("--update-screens", action="store_true", help="write tests/screens/ as the service draws them now")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """With `-n auto` one more than there are processors: while a test waits for a clock or a process, another works."""
+    return 1 + (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 @pytest.fixture(autouse=True)

@@ -71,7 +71,7 @@ async def test_what_telegram_does_not_give_back_is_said_with_a_way_on(
 ) -> None:
     """A volume over the download limit, and a file that is gone: nothing is changed, and there is something to do."""
     shop.api.inject(faults.bad_request(said), "getFile", times=None)
-    _, err = await shop.restore("latest", "--from-telegram", "--to", str(tmp_path / "out"), code=13)
+    _, err = await shop.restore("latest", "--from-telegram", "--to", str(tmp_path / "out"), code=13, RETRY_DELAY="0")
     assert sentence in err
     assert mend in err
     assert not (tmp_path / "out").exists()
@@ -82,7 +82,7 @@ async def test_each_trouble_has_its_sentence(shop: Shop, tmp_path: Path) -> None
     to = ("--to", str(tmp_path / "out"))
     _, err = await shop.restore("--from-telegram", "--at", "2001-02-03", *to, code=3)
     assert "of 2001-02-03 23:59:59 or before is known" in err
-    _, err = await shop.restore("--from-telegram", *to, TELEGRAM_API="http://127.0.0.1:9", code=13)
+    _, err = await shop.restore("--from-telegram", *to, TELEGRAM_API="http://127.0.0.1:9", RETRY_DELAY="0", code=13)
     assert "can't be fetched from Telegram" in err
     env = tmp_path / ".env"
     env.write_text("".join(line for line in env.read_text().splitlines(True) if not line.startswith("BOT_TOKEN")))
