@@ -57,7 +57,7 @@ from bot.services.restore.context import RestoreContext
 from bot.services.restore_chat.session import RestoreSessions
 from bot.services.schedule.timetable import Timetable
 from bot.texts.delivery import caption as caption_of
-from bot.texts.notices import NoticeTexts
+from bot.texts.notices import KeptTexts, NoticeTexts
 from bot.texts.restore_points import pinned_caption as pinned_caption_of
 
 if TYPE_CHECKING:
@@ -309,7 +309,14 @@ def _build(  # noqa: PLR0915 - one list of parts
         catalogue, telegram.chats, people=people, caption=pinned_caption, settings=settings_now, clock=clock
     )
     maintenance = ChatMaintenance(
-        settings, catalogue, telegram.messages, preferences, texts, tidied=pins.nudge, clock=clock, sleep=sleep
+        settings,
+        catalogue,
+        telegram.messages,
+        preferences,
+        KeptTexts(status=manager.status, timezone=settings.timezone),
+        tidied=pins.nudge,
+        clock=clock,
+        sleep=sleep,
     )
 
     # --- who hears of what ---

@@ -8,7 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.services.catalogue import AuditEntry
-from bot.texts.markup import FittedList, compose, text
+from bot.texts.markup import FittedList, by_name, compose, text
 from bot.texts.measures import moment
 
 _ICONS = {
@@ -47,5 +47,5 @@ def _line(entry: AuditEntry, now: datetime, timezone: ZoneInfo) -> str:
     # Details hold instants in UTC; people read them by their own clock.
     detail = _INSTANT.sub(lambda found: moment(datetime.fromisoformat(found[0]), now, timezone), entry.detail)
     said = f"{text(entry.action, 60)}{f': {text(detail, 200)}' if detail else ''}"
-    who = f"<b>{text(entry.actor, 50)}</b>"
+    who = f"<b>{by_name(entry.actor, 50)}</b>"
     return f"{_ICONS.get(entry.action, '▫️')} {moment(entry.at, now, timezone)} {who} {said}"

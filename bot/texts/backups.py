@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from bot.models import (
     Delivery,
     DeliveryState,
     Loss,
+    Reachability,
     Recipient,
     RecipientStatus,
     SkippedRecord,
@@ -20,7 +22,7 @@ from bot.models import (
     Verdict,
 )
 from bot.texts.losses import loss_line
-from bot.texts.markup import FittedList, name, text
+from bot.texts.markup import FittedList, by_name, name, text
 from bot.texts.measures import count, duration, human_size
 
 STATE_ICONS = {
@@ -115,15 +117,19 @@ def seal_line(backup: Backup) -> str | None:
 
 
 def who(recipient: Recipient, names: Mapping[Recipient, str] | None = None) -> str:
-    """Return a recipient as people know it: `Ann (77)`, or the address alone."""
+    """Return a recipient as people know it: by its name, or by the address where no name is known."""
     known = (names or {}).get(recipient, "")
-    address = text(recipient.address, 80)
-    return f"{name(known, 32)} ({address})" if known else address
+    return name(known, 40) if known else text(recipient.address, 80)
 
 
-def names_of(statuses: Sequence[RecipientStatus]) -> dict[Recipient, str]:
-    """Return the names known of recipients."""
-    return {status.recipient: status.name for status in statuses}
+def names_of(statuses: Sequence[RecipientStatus | Reachability]) -> dict[Recipient, str]:
+    """Return the names known of recipients; of two with one name, each with its address."""
+    often = Counter(status.name for status in statuses)
+    return {
+        status.recipient: f"{status.name} ({status.recipient.address})" if often[status.name] > 1 else status.name
+        for status in statuses
+        if status.name
+    }
 
 
 def trouble_of(person: str, reason: str) -> str:
@@ -201,6 +207,6 @@ def asked_by(trigger: Trigger, requested_by: str) -> str:
         case Trigger.CATCH_UP:
             return "started to catch up on a missed run"
         case Trigger.SAFETY:
-            return f"safety copy before a restore by {text(requested_by or 'somebody', 40)}"
+            return f"safety copy before a restore by {by_name(requested_by)}"
         case Trigger.BUTTON | Trigger.COMMAND:
-            return f"asked for by {text(requested_by or 'somebody', 40)}"
+            return f"asked for by {by_name(requested_by)}"

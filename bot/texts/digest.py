@@ -6,20 +6,22 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from bot.clock import clock_time, zone_name
-from bot.models import Backup, BackupState, Verdict
+from bot.models import Backup, BackupState, Status, Verdict
 from bot.services.messages.digest import Digest
 from bot.texts.markup import FittedList, compose, names, text
 from bot.texts.measures import count, day_name, human_size
+from bot.texts.verdict import verdict
 
 NAMED = 2
 """Names of databases in one line; more are counted."""
 
 
-def digest(digest: Digest, timezone: ZoneInfo) -> str:
-    """Return a day in one message: how many runs were good, then a line for each, newest first."""
+def digest(digest: Digest, status: Status | None, timezone: ZoneInfo) -> str:
+    """Return a day in one message: how all stands, how many runs were good, then a line for each, newest first."""
     troubled = sum(_is_trouble(run, digest.databases) for run in digest.runs)
     return compose(
         f"📰 <b>Backups of {day_name(digest.day)}</b>",
+        None if status is None else verdict(status, timezone),
         f"{count(len(digest.runs), 'run')}, "
         + (f"❗️ <b>{troubled} with trouble</b>" if troubled else "all good ✅")
         + f" · times in {text(zone_name(timezone), 40)}",
@@ -54,8 +56,8 @@ def _line(run: Backup, digest: Digest, timezone: ZoneInfo) -> str:
     if run.same_as is not None:
         return f"{when} 🟰 unchanged since backup {run.same_as}{here}"
     unchecked = sum(database.verdict is not Verdict.OK for database in databases)
-    verdict = f"⚠️ {count(unchecked, 'database')} could not be checked ·" if unchecked else "✅"
-    return f"{when} {verdict} {count(len(databases), 'database')}, {human_size(run.archive_bytes)}{here}"
+    said = f"⚠️ {count(unchecked, 'database')} could not be checked ·" if unchecked else "✅"
+    return f"{when} {said} {count(len(databases), 'database')}, {human_size(run.archive_bytes)}{here}"
 
 
 def unchanged_note(since: Backup, runs: Sequence[Backup], timezone: ZoneInfo) -> str:

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from bot.clock import date_time, zone_name
-from bot.models import Condition, DatabaseStatus, Drill, Health, Reachability, ServiceState, Verdict
-from bot.services.status.verdict import backup_condition, condition_beside_pause, condition_of, database_condition
+from bot.models import Condition, DatabaseStatus, Drill, Health, Reachability, Recipient, ServiceState, Verdict
+from bot.services.status.verdict import SLOW, SOON_FULL, backup_condition, database_condition, measured_concerns
 from bot.texts.alarms import open_alarms
-from bot.texts.backups import trouble_of, who
+from bot.texts.backups import names_of, trouble_of, who
 from bot.texts.markup import FittedList, compose, name, text
 from bot.texts.measures import age, count, duration, human_size, next_run
 from bot.texts.restore_points import drill_line
 from bot.texts.status import cut_off_lines, paused_line
 from bot.texts.verdict import CONDITION_ICONS, headline
-
-_HEADLINES = {
-    Condition.GOOD: "✅ <b>All is well</b>",
-    Condition.LOOK: "⚠️ <b>Something needs a look</b>",
-    Condition.WRONG: "❌ <b>Something is wrong</b>",
-}
-
-_SOON = 7
-"""Days until the disk is full from which on it is a warning."""
-
-_LATE = 2
-"""Seconds for a round trip to Telegram from which on it is called slow."""
 
 
 def health(health: Health, timezone: ZoneInfo) -> str:
@@ -34,10 +22,13 @@ def health(health: Health, timezone: ZoneInfo) -> str:
     status, now = health.status, health.status.now
     parts = (_scheduler(health, timezone), _last_good(health), _restore(health), _disk(health), _telegram(health))
     lines = [line for _, line in parts]
+    recipients = sorted(health.recipients, key=lambda recipient: not recipient.trouble)
     databases = [d for d in status.databases if not d.retired]
+    called = names_of(health.recipients)
     bad_databases = [d for d in databases if database_condition(d) is not Condition.GOOD]
     return compose(
-        f"🩺 <b>System Health</b>: {_headline(health, max(rank for rank, _ in parts), timezone)}",
+        "🩺 <b>System Health</b>",
+        headline(status, timezone, measured_concerns(health)),
         "",
         *open_alarms(status.alarms, now, timezone),
         cut_off_lines(status),
@@ -45,21 +36,13 @@ def health(health: Health, timezone: ZoneInfo) -> str:
         FittedList(tuple(f"⚠️ {text(warning, 250)}" for warning in status.warnings), 8),
         "",
         _recipients_heading(health.recipients),
-        FittedList(tuple(map(_recipient_line, sorted(health.recipients, key=lambda r: not r.trouble))), 10),
+        FittedList(tuple(_recipient_line(one, called) for one in recipients), 10),
         "",
         _databases_heading(databases, len(bad_databases)),
         FittedList(tuple(map(_database_line, [*bad_databases, *(d for d in databases if d not in bad_databases)])),
                 15),
         f"<i>Measured at {now.astimezone(timezone):%H:%M:%S} {zone_name(timezone)}</i>",
     )  # fmt: skip
-
-
-def _headline(health: Health, worst_part: int, timezone: ZoneInfo) -> str:
-    """Return the verdict of all screens, and what was measured just now where that is worse."""
-    measured = max(worst_part, Condition.LOOK if any(one.trouble for one in health.recipients) else Condition.GOOD)
-    if health.status.is_paused and max(measured, condition_beside_pause(health.status)) == Condition.GOOD:
-        return headline(health.status, timezone)
-    return _HEADLINES[Condition(max(measured, condition_of(health.status)))]
 
 
 def checking() -> str:
@@ -132,8 +115,8 @@ def _disk(health: Health) -> tuple[int, str]:
     if days is None:
         return 0, f"✅ Disk: {free} · {archives}"
     left = "less than a day" if days < 1 else f"about {count(int(days), 'day')}" if days < 365 else "over a year"
-    mark = "⚠️" if days < _SOON else "✅"
-    return int(days < _SOON), f"{mark} Disk: {free}, full in {left} · {archives}"
+    mark = "⚠️" if days < SOON_FULL else "✅"
+    return int(days < SOON_FULL), f"{mark} Disk: {free}, full in {left} · {archives}"
 
 
 def _telegram(health: Health) -> tuple[int, str]:
@@ -142,8 +125,8 @@ def _telegram(health: Health) -> tuple[int, str]:
         return 2, f"❌ Telegram: {text(health.telegram_trouble, 250)}{f' · {trip}' if trip else ''}"
     if health.round_trip is None:
         return 1, "⚠️ Telegram: could not be measured"
-    mark = "⚠️" if health.round_trip > _LATE else "✅"
-    return int(health.round_trip > _LATE), f"{mark} Telegram: {trip}"
+    mark = "⚠️" if health.round_trip > SLOW else "✅"
+    return int(health.round_trip > SLOW), f"{mark} Telegram: {trip}"
 
 
 def _trip(seconds: float) -> str:
@@ -155,8 +138,8 @@ def _recipients_heading(recipients: Sequence[Reachability]) -> str:
     return f"<b>Recipients</b>: {reached} of {len(recipients)} reachable"
 
 
-def _recipient_line(recipient: Reachability) -> str:
-    person = who(recipient.recipient, {recipient.recipient: recipient.name})
+def _recipient_line(recipient: Reachability, called: Mapping[Recipient, str]) -> str:
+    person = who(recipient.recipient, called)
     if recipient.trouble:
         return f"🚫 {trouble_of(person, recipient.trouble)}"
     return f"▫️ {person}: {text(recipient.unchecked, 140)}" if recipient.unchecked else f"✅ {person}"

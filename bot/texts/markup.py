@@ -39,6 +39,11 @@ def name(value: str, most: int = 40) -> str:
     return html.escape(shortened(value, most), quote=False)
 
 
+def by_name(actor: str, most: int = 40) -> str:
+    """Return the name of who did something, escaped."""
+    return text(person(actor) or "somebody", most)
+
+
 def names(values: Collection[str], most: int, longest: int = 30) -> str:
     """Return the first of several names in one line, escaped, and how many more there are: `a, b and 3 more`."""
     return html.escape(plain_names(values, most, longest), quote=False)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.models import Alarm, Backup, Override
+from bot.models import Alarm, Backup, Override, Status
 from bot.services.messages.digest import Digest
 from bot.texts import alarms, digest, schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeTexts:
-    """What alarms, the timetable and the chats' maintenance ask for."""
+    """What alarms and the timetable ask for."""
 
     timezone: ZoneInfo
     server: str = ""
@@ -34,12 +34,6 @@ class NoticeTexts:
     def alarm_on_phone(self, alarm: Alarm, now: datetime) -> tuple[str, str]:
         return alarms.on_phone(alarm, now, self.timezone, server=self.server)
 
-    def digest(self, day: Digest) -> str:
-        return digest.digest(day, self.timezone)
-
-    def unchanged_note(self, since: Backup, runs: Sequence[Backup]) -> str:
-        return digest.unchanged_note(since, runs, self.timezone)
-
     def schedule_changed(
         self, expression: str, before: str, runs: Sequence[datetime], actor: str, now: datetime
     ) -> str:
@@ -50,3 +44,17 @@ class NoticeTexts:
 
     def resumed(self, runs: Sequence[datetime], actor: str, now: datetime) -> str:
         return schedule.resumed(runs, actor, now, self.timezone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptTexts:
+    """What the messages say that are edited in place; a digest begins with how all stands."""
+
+    status: Callable[[], Awaitable[Status]]
+    timezone: ZoneInfo
+
+    async def digest(self, day: Digest) -> str:
+        return digest.digest(day, None if day.is_over else await self.status(), self.timezone)
+
+    def unchanged_note(self, since: Backup, runs: Sequence[Backup]) -> str:
+        return digest.unchanged_note(since, runs, self.timezone)

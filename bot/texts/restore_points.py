@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from bot.clock import date_time, zone_name
 from bot.models import Drill, Override, RestorePoint, Status
 from bot.texts.backups import contents, delivered_to, seal_line
-from bot.texts.markup import CAPTION_LIMIT, compose, sentence, text
+from bot.texts.markup import CAPTION_LIMIT, by_name, compose, sentence, text
 from bot.texts.measures import age, count
 from bot.texts.verdict import ONLY_SENDS, headline
 
@@ -25,7 +25,8 @@ def pinned_caption(status: Status, points: Sequence[RestorePoint], timezone: Zon
     troubled = sum(bool(database.trouble) for database in status.databases)
     sealed = any(point.sealed for point in points)
     return compose(
-        f"📌 {headline(status, timezone, lasting=True)} · {date_time(status.now, timezone)} {zone_name(timezone)}",
+        f"📌 {headline(status, timezone)}",
+        f"As of {date_time(status.now, timezone)} {zone_name(timezone)}",
         f"Last good backup {date_time(proven.started_at, timezone)}: {contents(proven)}"
         if proven
         else "No good backup yet.",
@@ -36,7 +37,7 @@ def pinned_caption(status: Status, points: Sequence[RestorePoint], timezone: Zon
         None if drill is None else _drill_moment(drill, timezone),
         _paused_moment(status.paused, timezone) if status.paused else None,
         f"🗓 <code>{text(status.schedule, 60)}</code>"
-        + (f", set in chat by {text(status.overridden.set_by, 40)}" if status.overridden else ""),
+        + (f", set in chat by {by_name(status.overridden.set_by)}" if status.overridden else ""),
         f"⏭ Next backup {date_time(status.next_run_at, timezone)}" if status.next_run_at else None,
         None if status.receives else ONLY_SENDS,
         "",
@@ -76,8 +77,8 @@ def _drill_moment(drill: Drill, timezone: ZoneInfo) -> str:
 
 
 def _paused_moment(paused: Override, timezone: ZoneInfo) -> str:
-    until = f"until {date_time(paused.until, timezone)}" if paused.until else "until somebody resumes"
-    return f"⏸ Paused by {text(paused.set_by, 40)} since {date_time(paused.set_at, timezone)}, {until}"
+    until = f"until {date_time(paused.until, timezone)}" if paused.until else "until resumed"
+    return f"⏸ Paused by {by_name(paused.set_by)} since {date_time(paused.set_at, timezone)}, {until}"
 
 
 def _span(points: Sequence[RestorePoint], timezone: ZoneInfo) -> str:

@@ -19,7 +19,7 @@ from bot.models import (
     RestoreResult,
     RestoreStage,
 )
-from bot.texts.markup import FittedList, compose, hint, name, sentence, text
+from bot.texts.markup import FittedList, by_name, compose, hint, name, plain, sentence, text
 from bot.texts.measures import age, count, duration, rows_in
 from bot.texts.restore_plan import listing, lost_line, rows_change
 from bot.texts.stages import stage_lines
@@ -80,7 +80,7 @@ def progress(who: str, event: RestoreProgress, started_at: datetime, now: dateti
         "",
         *stage_lines(stages, _STAGES, event),
         "",
-        f"By {text(who, 60)} since {clock_time(started_at, timezone)},"
+        f"By {by_name(who, 60)} since {clock_time(started_at, timezone)},"
         f" {duration((now - started_at).total_seconds())} so far",
     )
 
@@ -163,7 +163,7 @@ _WITH_THE_KEY = {
 
 def already_running(who: str, event: RestoreProgress, started_at: datetime, now: datetime) -> str:
     """Return the answer to whoever asks for a run during a restore, as plain text fit for a callback answer."""
-    asked = f"started by {who} {age(started_at, now)}"
+    asked = f"started by {plain(by_name(who, 60))} {age(started_at, now)}"
     return f"A restore is running: {_STAGES[event.stage].lower()}, {asked}. Try again when it has ended."
 
 
@@ -173,7 +173,7 @@ def already_running(who: str, event: RestoreProgress, started_at: datetime, now:
 def announce_restore(who: str, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> str:
     """Return what all other admins are told."""
     return compose(
-        f"♻️ <b>{text(who, 60)} {'undid a restore' if undo else 'restored databases'}</b>",
+        f"♻️ <b>{by_name(who, 60)} {'undid a restore' if undo else 'restored databases'}</b>",
         f"From {text(plan.source, 200)}",
         "",
         FittedList(tuple(_restored(database) for database in result.databases), 20),
@@ -206,7 +206,7 @@ def announce_failed_restore(who: str, plan: RestorePlan, error: BaseException) -
     said = error.sentence if isinstance(error, CourierError) else "Something unforeseen happened; the log has it."
     names = ", ".join(change.name for change in plan.changes)
     return compose(
-        f"{'❌' if back else '🚨'} <b>A restore by {text(who, 60)} {'failed' if back else 'failed half-way'}</b>",
+        f"{'❌' if back else '🚨'} <b>A restore by {by_name(who, 60)} {'failed' if back else 'failed half-way'}</b>",
         f"{text(names, 300)} from {text(plan.source, 200)}",
         "",
         text(said, 1500),
@@ -226,7 +226,7 @@ def restore_cut_off(pending: PendingRestore, timezone: ZoneInfo) -> str:
     """Return what all admins are told when a restore was cut off: each database's state, and what to do."""
     return compose(
         "🚨 <b>A restore was cut off</b>",
-        f"By {text(pending.requested_by, 60)}, begun {local_and_utc(pending.started_at, timezone)},"
+        f"By {by_name(pending.requested_by, 60)}, begun {local_and_utc(pending.started_at, timezone)},"
         f" from {text(pending.source, 200)}. No database is a mix of both:",
         "",
         FittedList(

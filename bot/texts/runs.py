@@ -21,7 +21,7 @@ from bot.texts.backups import (
     skipped_lines,
     unchanged_line,
 )
-from bot.texts.markup import compose, plain, sentence, text
+from bot.texts.markup import by_name, compose, plain, sentence, text
 from bot.texts.measures import age, duration, moment
 from bot.texts.stages import stage_lines
 
@@ -44,7 +44,7 @@ def _what_and_whose(run: RunInProgress) -> tuple[str, str]:
     """Return where a run stands and who asked for it, as HTML."""
     if isinstance(run.progress, RestoreProgress):
         stage = restoring.stage_name(run.progress.stage).lower()
-        return f"Restore, {stage}", f"by {text(run.requested_by or 'somebody', 60)}"
+        return f"Restore, {stage}", f"by {by_name(run.requested_by, 60)}"
     return _STAGES[run.progress.stage], asked_by(run.trigger, run.requested_by)
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from bot.clock import zone_name
 from bot.errors import CourierError
 from bot.models import Override, Status
-from bot.texts.markup import FittedList, compose, hint, text
+from bot.texts.markup import FittedList, by_name, compose, hint, text
 from bot.texts.measures import age, duration, moment
 from bot.texts.schedule_words import in_words
 from bot.texts.status import paused_line
@@ -27,7 +27,7 @@ def schedule_line(status: Status) -> str:
     if status.overridden is None:
         return line
     return (
-        f"{line}, set in chat by {text(status.overridden.set_by, 40)} {age(status.overridden.set_at, status.now)};"
+        f"{line}, set in chat by {by_name(status.overridden.set_by)} {age(status.overridden.set_at, status.now)};"
         f" <code>.env</code> says <code>{text(status.setting, 60)}</code>"
     )
 
@@ -116,7 +116,7 @@ def schedule_changed(
     """Return what the other admins are told."""
     said = in_words(expression)
     return compose(
-        f"🗓 <b>{text(actor, 40)} changed the schedule</b>",
+        f"🗓 <b>{by_name(actor)} changed the schedule</b>",
         f"<code>{text(before, 60)}</code> → <code>{text(expression, 60)}</code>{f' ({said})' if said else ''}",
         f"Next backup {moment(runs[0], now, timezone)} {zone_name(timezone)}" if runs else None,
     )
@@ -125,18 +125,16 @@ def schedule_changed(
 def paused(override: Override, now: datetime, timezone: ZoneInfo) -> str:
     """Return what the other admins are told of a pause."""
     until = (
-        f"Until {moment(override.until, now, timezone)} {zone_name(timezone)}."
-        if override.until
-        else "Until one resumes."
+        f"Until {moment(override.until, now, timezone)} {zone_name(timezone)}." if override.until else "Until resumed."
     )
     return compose(
-        f"⏸ <b>{text(override.set_by, 40)} paused scheduled backups</b>", f"{until} Manual Backup works all the same."
+        f"⏸ <b>{by_name(override.set_by)} paused scheduled backups</b>", f"{until} Manual Backup works all the same."
     )
 
 
 def resumed(runs: Sequence[datetime], actor: str, now: datetime, timezone: ZoneInfo) -> str:
     """Return what the other admins are told of the end of a pause."""
     return compose(
-        f"▶️ <b>{text(actor, 40)} resumed scheduled backups</b>",
+        f"▶️ <b>{by_name(actor)} resumed scheduled backups</b>",
         f"Next backup {moment(runs[0], now, timezone)} {zone_name(timezone)}" if runs else None,
     )

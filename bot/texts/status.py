@@ -6,7 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.clock import zone_name
-from bot.models import BackupState, DatabaseStatus, Override, RecipientStatus, Status, SuccessRate, Verdict
+from bot.models import BackupState, DatabaseStatus, Override, Status, SuccessRate, Verdict
 from bot.services.status.verdict import backup_condition
 from bot.texts.alarms import open_alarms
 from bot.texts.backups import (
@@ -20,7 +20,7 @@ from bot.texts.backups import (
     unchanged_line,
     who,
 )
-from bot.texts.markup import FittedList, compose, name, sentence, text
+from bot.texts.markup import FittedList, by_name, compose, name, sentence, text
 from bot.texts.measures import age, count, human_size, moment, next_run
 from bot.texts.restore_points import drill_line
 from bot.texts.runs import running_line
@@ -31,7 +31,8 @@ def status(status: Status, timezone: ZoneInfo) -> str:
     """Return the service at a glance: the bad news on top, then what is planned, what is there and who has it."""
     now = status.now
     return compose(
-        f"📊 {headline(status, timezone)}",
+        "📊 <b>Backup Status</b>",
+        headline(status, timezone),
         *open_alarms(status.alarms, now, timezone),
         text(status.state_reason, 300) if status.state_reason else None,
         paused_line(status.paused, now, timezone) if status.paused else None,
@@ -76,13 +77,9 @@ def _last_backups(status: Status, timezone: ZoneInfo) -> tuple[str | FittedList,
     parts.append(owed_lines(status.latest_deliveries, now, names, most=6))
     mentioned = {delivery.recipient for delivery in status.latest_deliveries}
     parked = [s for s in status.recipients if s.parked_reason and s.recipient not in mentioned]
-    parts.append(FittedList(tuple(_parked_line(one) for one in parked), 6))
+    lines = (f"🚫 {trouble_of(who(one.recipient, names), one.parked_reason)}" for one in parked)
+    parts.append(FittedList(tuple(lines), 6))
     return tuple(parts)
-
-
-def _parked_line(recipient: RecipientStatus) -> str:
-    names = {recipient.recipient: recipient.name}
-    return f"🚫 {trouble_of(who(recipient.recipient, names), recipient.parked_reason)}"
 
 
 def _database_lines(status: Status) -> FittedList:
@@ -120,8 +117,8 @@ def _clock(now: datetime, timezone: ZoneInfo) -> str:
 
 def paused_line(paused: Override, now: datetime, timezone: ZoneInfo) -> str:
     """Return who paused the schedule, when and until when."""
-    until = f"until {moment(paused.until, now, timezone)}" if paused.until else "until somebody resumes"
-    return f"⏸ Paused by {text(paused.set_by, 40)} {age(paused.set_at, now)}, {until}"
+    until = f"until {moment(paused.until, now, timezone)}" if paused.until else "until resumed"
+    return f"⏸ Paused by {by_name(paused.set_by)} {age(paused.set_at, now)}, {until}"
 
 
 def cut_off_lines(status: Status) -> FittedList:
@@ -134,7 +131,7 @@ def overridden_line(status: Status) -> str | None:
     if status.overridden is None:
         return None
     return (
-        f"🗓 <code>{text(status.schedule, 60)}</code>, set in chat by {text(status.overridden.set_by, 40)};"
+        f"🗓 <code>{text(status.schedule, 60)}</code>, set in chat by {by_name(status.overridden.set_by)};"
         f" <code>.env</code> says <code>{text(status.setting, 60)}</code>"
     )
 
@@ -160,7 +157,8 @@ def backup_menu(status: Status, timezone: ZoneInfo) -> str:
     now = status.now
     troubled = sum(bool(database.trouble) for database in status.databases)
     return compose(
-        f"💾 <b>Database Backup</b> — {headline(status, timezone)}",
+        "💾 <b>Database Backup</b>",
+        headline(status, timezone),
         paused_line(status.paused, now, timezone) if status.paused else None,
         f"🔄 {running_line(status.running, now, timezone)}" if status.running else None,
         f"⏭ Next {next_run(status.next_run_at, now, timezone)}" if status.next_run_at else None,

@@ -1,42 +1,109 @@
-"""The one verdict on the whole state, which heads every screen."""
+"""The one verdict on the whole state: the same line on every screen, in the pinned message and in the digest."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.clock import date_time
-from bot.models import Condition, ServiceState, Status
-from bot.services.status.verdict import condition_beside_pause, condition_of
-from bot.texts.markup import signed
-from bot.texts.measures import moment
+from bot.clock import MONTHS, clock_time
+from bot.models import Condition, Status
+from bot.services.status.verdict import Concern, ConcernKind, concerns_of
+from bot.texts.alarm_words import words_of
+from bot.texts.markup import names, signed, text
+from bot.texts.measures import count
 
 CONDITION_ICONS = {Condition.GOOD: "✅", Condition.LOOK: "⚠️", Condition.WRONG: "❌"}
 
 ONLY_SENDS = "📤 Only sends (RECEIVE=off): it answers neither messages nor buttons."
 
-_STATES = {ServiceState.STOPPED: "❌ <b>Stopped</b>", ServiceState.UNKNOWN: "❓ <b>Unknown</b>"}
-_RUNNING = {
-    Condition.GOOD: "✅ <b>Running</b>",
-    Condition.LOOK: "⚠️ <b>Running, something needs a look</b>",
-    Condition.WRONG: "❌ <b>Running, but something is wrong</b>",
-}
-_BESIDE_PAUSE = {
-    Condition.GOOD: "",
-    Condition.LOOK: ", something needs a look",
-    Condition.WRONG: ", something is wrong",
-}
+_ICONS = {Condition.GOOD: "✅", Condition.LOOK: "⚠️", Condition.WRONG: "🚨"}  # a red cross is for a dead service
+_DEAD = {ConcernKind.STOPPED: "❌ <b>Stopped</b>", ConcernKind.UNKNOWN: "❓ <b>Unknown</b>"}
+_NAMED = 2
+"""Names in the line; more are counted."""
 
 
-def headline(status: Status, timezone: ZoneInfo, *, lasting: bool = False) -> str:
-    """Return the one verdict on all that is seen; `lasting`, in moments that stay true when it is read later."""
-    return signed(status.server, _verdict(status, timezone, lasting=lasting))
+def headline(status: Status, timezone: ZoneInfo, concerns: Sequence[Concern] | None = None) -> str:
+    """Return the verdict after the name of the server, where it has one."""
+    return signed(status.server, verdict(status, timezone, concerns))
 
 
-def _verdict(status: Status, timezone: ZoneInfo, *, lasting: bool) -> str:
+def verdict(status: Status, timezone: ZoneInfo, concerns: Sequence[Concern] | None = None) -> str:
+    """Return the verdict in one line, with what is worst in words: HTML that stays true when it is read later.
+
+    `concerns` are those of the status, and where it was measured, of what was measured, the worst first.
+    """
+    concerns = concerns_of(status) if concerns is None else concerns
+    worst = concerns[0] if concerns else None
+    if worst is not None and worst.kind in _DEAD:
+        return _DEAD[worst.kind]
+    condition = worst.condition if worst is not None else Condition.GOOD
     if status.is_paused and status.paused is not None:
         until = status.paused.until
-        when = "" if until is None else date_time(until, timezone) if lasting else moment(until, status.now, timezone)
-        beside = condition_beside_pause(status)
-        icon = "❌" if beside is Condition.WRONG else "⏸"
-        return f"{icon} <b>Paused{f' until {when}' if when else ''}{_BESIDE_PAUSE[beside]}</b>"
-    return _RUNNING[condition_of(status)] if status.state.is_running else _STATES[status.state]
+        when = "" if until is None else f" until {_lasting(until, status.now, timezone)}"
+        icon = "⏸" if condition is not Condition.WRONG else _ICONS[condition]
+        also = f", and {_words(worst, status, timezone)}" if worst is not None else ""
+        return f"{icon} <b>Paused{when}</b>{also}"
+    if worst is None:
+        return f"{_ICONS[condition]} <b>Running</b>, all is well"
+    if worst.kind is ConcernKind.FIRST:
+        return f"⏳ <b>Running</b>, {_words(worst, status, timezone)}"
+    return f"{_ICONS[condition]} <b>Running</b>, but {_words(worst, status, timezone)}"
+
+
+def _words(concern: Concern, status: Status, timezone: ZoneInfo) -> str:
+    who = names(concern.names, _NAMED)
+    be = "is" if len(concern.names) == 1 else "are"
+    several = who if len(concern.names) <= _NAMED else count(len(concern.names), "database")
+    match concern.kind:
+        case ConcernKind.DATABASES:
+            return f"{several} {be} not backed up"
+        case ConcernKind.UNCHECKED:
+            return f"{several} could not be checked"
+        case ConcernKind.NEW:
+            return f"{several} {be} not backed up yet"
+        case ConcernKind.DELIVERY:
+            return f"not delivered to {who}"
+        case ConcernKind.SHRUNKEN:
+            return f"{several} {'has' if be == 'is' else 'have'} shrunk"
+        case ConcernKind.ALARM:
+            return _alarms(concern, status, timezone)
+        case ConcernKind.DISK if concern.condition is Condition.WRONG:
+            return "the disk is nearly full"
+        case ConcernKind.STALE if status.latest_proven is not None:
+            return f"no good backup since {_lasting(status.latest_proven.started_at, status.now, timezone)}"
+        case ConcernKind.TELEGRAM | ConcernKind.DRILL if concern.condition is Condition.LOOK:
+            return _MILDER[concern.kind]
+        case kind:
+            return _PLAIN[kind]
+
+
+def _alarms(concern: Concern, status: Status, timezone: ZoneInfo) -> str:
+    alarm = next(alarm for alarm in status.alarms if alarm.key == concern.names[0])
+    title = text(words_of(alarm, status.now, timezone).title, 80)
+    more = f" (and {count(len(concern.names) - 1, 'other alarm')})" if concern.names[1:] else ""
+    return title[:1].lower() + title[1:] + more
+
+
+_PLAIN = {
+    ConcernKind.FAILED: "the last backup failed",
+    ConcernKind.INTERRUPTED: "the last backup was interrupted",
+    ConcernKind.STALE: "there is no good backup yet",
+    ConcernKind.FIRST: "the first backup is still to come",
+    ConcernKind.TELEGRAM: "Telegram can't be reached",
+    ConcernKind.DRILL: "the last test-restore failed",
+    ConcernKind.CUT_OFF: "a restore was cut off",
+    ConcernKind.DISK: "the disk will be full soon",
+}
+_MILDER = {
+    ConcernKind.TELEGRAM: "Telegram answers slowly",
+    ConcernKind.DRILL: "the last test-restore could not be made",
+}
+
+
+def _lasting(then: datetime, now: datetime, timezone: ZoneInfo) -> str:
+    """Return a moment without a word that is false tomorrow: `22:44`, `29 Nov, 08:00`."""
+    local = then.astimezone(timezone)
+    if local.date() == now.astimezone(timezone).date():
+        return clock_time(then, timezone)
+    return f"{local.day} {MONTHS[local.month - 1]}, {clock_time(then, timezone)}"

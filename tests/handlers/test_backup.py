@@ -216,7 +216,7 @@ async def test_the_run_goes_on_when_its_message_is_deleted(office: Office) -> No
 async def test_leaving_the_view_leaves_the_run_on(office: Office) -> None:
     """After Back the message shows the menu, and the run no longer draws in it."""
     await start_run(office)
-    shown = await office.click("‹ Back", "Database Backup —")
+    shown = await office.click("‹ Back", "Database Backup")
     assert "🔄 Starting, asked for by Ann" in shown.text
     office.manager.report(Stage.PROVE, 1, 2)
     await office.time.pass_by(1)
@@ -224,7 +224,7 @@ async def test_leaving_the_view_leaves_the_run_on(office: Office) -> None:
     while office.manager.running is not None:
         await office.heard_everything()
     await office.heard_everything()
-    assert "Database Backup —" in office.ann.last.text
+    assert "Database Backup" in office.ann.last.text
 
 
 async def test_typed_backup_runs_one_too(office: Office) -> None:

@@ -30,7 +30,7 @@ async def test_a_stale_or_malformed_button_is_answered_with_a_fresh_menu(office:
     menu = await office.open_menu()
     await office.click("📊 Backup Status", "Last good backup")
     press = office.ann.press_data(data, menu)
-    await office.ann.wait_for(lambda seen: "Database Backup —" in seen.text)
+    await office.ann.wait_for(lambda seen: "💾 Database Backup" in seen.text)
     assert (await press.answered()).text == "This button no longer works. Here is a fresh menu."
     assert office.manager.acts == office.manager.requests == []
 
@@ -42,7 +42,7 @@ async def test_a_stale_button_under_an_archive_opens_the_menu_below_it(office: O
     await office.ann.press("📄 Log file")
     document = await office.ann.wait_for(lambda seen: seen.document is not None)
     press = office.ann.press_data("old:button", document)
-    shown = await office.ann.wait_for(lambda seen: "Database Backup —" in seen.text)
+    shown = await office.ann.wait_for(lambda seen: "💾 Database Backup" in seen.text)
     await press.answered()
     assert shown.id > document.id
 

@@ -143,10 +143,10 @@ async def test_two_admins_at_once(town: Town) -> None:
         await town.ann.wait_for(lambda m: "Restore running" in m.text)
         told = await refused(town.ben, YES, ben_sure)
         assert "A restore is already running" in told
-        assert "Ann (11)" in told
+        assert "Ann" in told
         again = await choosing(town.ben, backup_id)
         busy = await pressed(town.ben, "Show the plan", again, "A restore is already running")
-        assert "Ann (11)" in busy.text
+        assert "Ann" in busy.text
     await town.ann.wait_for(lambda m: "Restored" in m.text, within=20)
     assert "Another restore has taken place" in await refused(town.ben, YES, ben_sure)
     assert (await restores_of(town)) == ["confirmed a restore", "restored"]
@@ -193,7 +193,7 @@ async def test_what_changed_since_the_plan_is_named(town: Town, change: object) 
     assert "Make a new plan" in shown.text
     assert rows_in(town.users) == (57, 57)
     assert (await restores_of(town)) == ["confirmed a restore", "restore refused"]
-    assert not [m for m in town.ben.messages if "Ann (11)" in m.text]
+    assert not [m for m in town.ben.messages if "Ann " in m.text]
     assert town.rooms == []
 
 

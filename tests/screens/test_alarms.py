@@ -71,7 +71,7 @@ async def test_alarms_about_the_service(monkeypatch: pytest.MonkeyPatch, golden:
         await place.back_up()
         place.ben.block_bot()
         await place.back_up(after=60)
-        drawn.keep("unreachable", await rung(place, "🚨 12 can't be reached"))
+        drawn.keep("unreachable", await rung(place, "🚨 Ben can't be reached"))
         place.disk(free=5 << 20)
         drawn.keep("disk", await rung(place, "🚨 Disk"))
         await place.service.courier.timetable.pause(actor="Ben (12)")

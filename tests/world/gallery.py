@@ -114,10 +114,17 @@ async def gallery(
         patch.setattr(shutil, "disk_usage", lambda _: _Usage(40 * _GB, 15 * _GB, 25 * _GB))
         try:
             async with Service.started(settings, clock=clock) as service:
+                await until(lambda: _known(service, 1 + ben_started))
                 yield Gallery(folder, api, ann, ben, settings, clock, service, patch)
         finally:
             shutil.rmtree(folder)
         assert api.violations == []
+
+
+async def _known(service: Service, people: int) -> bool:
+    """Whether the service has asked Telegram for the names of so many people."""
+    statuses = await service.courier.catalogue.recipients.statuses(service.courier.settings.recipients)
+    return sum(bool(status.name) for status in statuses) == people
 
 
 def _database(path: Path, seed: int) -> Path:

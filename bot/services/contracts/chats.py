@@ -42,6 +42,14 @@ class Pinned:
     document: PostedDocument | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatDescription:
+    """What getChat says of a chat: `auto_delete` are the seconds after which its timer deletes a message, or 0."""
+
+    name: str
+    auto_delete: int = 0
+
+
 class Files(Protocol):
     """Where volumes are fetched back from. Raises an `Outcome`; `StaleFile` where a file_id means nothing any more.
 
@@ -76,8 +84,8 @@ class Chats(Files, Protocol):
         """Put another document in the place of one; raises `MessageGone` where that message can't be edited."""
         ...
 
-    async def auto_delete(self, chat_id: int) -> int:
-        """Return the seconds after which the chat deletes a message by itself, 0 without a timer."""
+    async def describe(self, chat_id: int) -> ChatDescription:
+        """Return what the chat is called, and whether it deletes messages by itself."""
         ...
 
     async def pin(self, chat_id: int, message_id: int) -> None:

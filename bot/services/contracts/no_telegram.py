@@ -24,7 +24,7 @@ class NoTelegram:
 
     send_volume = check_reachable = probe = round_trip = _refuse
     send = edit = delete = delete_messages = _refuse
-    fetch = pinned = post = replace = pin = remove = auto_delete = _refuse
+    fetch = pinned = post = replace = pin = remove = describe = _refuse
 
     def forwarded(self, *_: Any, **__: Any) -> NoReturn:
         raise Refused(NOT_HERE)

@@ -30,10 +30,11 @@ class MyMessages:
 class Digest:
     """A local day as one chat is told of it: the runs that ended, newest first, and which of them came here as files.
 
-    `databases` are those the admin follows, None for all.
+    `databases` are those the admin follows, None for all. A day that `is_over` says nothing of how all stands now.
     """
 
     day: date
     runs: tuple[Backup, ...]
     received: frozenset[int]
     databases: frozenset[str] | None = None
+    is_over: bool = False

@@ -47,7 +47,7 @@ class EditableMessages(NoticeChannel, Protocol):
 class Sentences(Protocol):
     """The texts, made by whoever talks to people."""
 
-    def digest(self, digest: Digest) -> str: ...
+    async def digest(self, digest: Digest) -> str: ...
 
     def unchanged_note(self, since: Backup, runs: Sequence[Backup]) -> str: ...
 
@@ -151,8 +151,8 @@ class ChatMaintenance:
             runs = await self._catalogue.backups.runs_between(begin, end)
             if runs and begun:
                 received = await self._catalogue.deliveries.delivered_among(recipient, [run.id for run in runs])
-                digest = Digest(day=day, runs=runs, received=received, databases=choice.databases)
-                await self._show(recipient, DIGEST, day.isoformat(), self._texts.digest(digest))
+                digest = Digest(day=day, runs=runs, received=received, databases=choice.databases, is_over=day != today)
+                await self._show(recipient, DIGEST, day.isoformat(), await self._texts.digest(digest))
 
     async def _tell_unchanged(self, recipient: Recipient) -> None:
         newest = (await self._catalogue.deliveries.last_delivered([recipient])).get(recipient)

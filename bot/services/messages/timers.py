@@ -1,4 +1,4 @@
-"""Warns of chats with an auto-delete timer, which silently lose backups and the pinned list."""
+"""Knows what chats are called, and warns of those with an auto-delete timer, which silently lose backups."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOOK_EVERY = timedelta(hours=6)
 
 
 class Timers:
-    """Knows which of our chats have a timer (https://core.telegram.org/bots/api#chatfullinfo)."""
+    """Knows the names of our chats, and which of them have a timer (https://core.telegram.org/bots/api#chatfullinfo)."""
 
     def __init__(self, catalogue: Catalogue, chats: Chats, people: People, *, clock: Clock) -> None:
         self._catalogue, self._chats, self._clock = catalogue, chats, clock
@@ -44,11 +44,15 @@ class Timers:
     async def look_at(self, chat_id: int) -> str:
         """Ask for one chat; return the warning, empty without a timer or where Telegram does not say."""
         try:
-            seconds = await self._chats.auto_delete(chat_id)
+            chat = await self._chats.describe(chat_id)
         except Outcome as outcome:
             logger.debug("the timer of chat {} is not known: {}", chat_id, outcome.sentence)
             return ""
+        seconds = chat.auto_delete
         await self.changed(chat_id, seconds)
+        for recipient in await self._catalogue.recipients.all_current(self._people.everybody):
+            if recipient.chat_id == chat_id and chat.name:
+                await self._catalogue.recipients.set_name(recipient, chat.name)
         return timer_warning("This chat", seconds) if seconds else ""
 
     async def changed(self, chat_id: int, seconds: int) -> None:

@@ -2,7 +2,79 @@
 
 from __future__ import annotations
 
-from bot.models import BackupState, Condition, DatabaseStatus, DeliveryState, Status, Verdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.models import AlarmKind, BackupState, Condition, DatabaseStatus, DeliveryState, Health, Status, Verdict
+
+SOON_FULL = 7
+"""Days until the disk is full from which on somebody should look at it."""
+
+SLOW = 2.0
+"""Seconds for a round trip to Telegram from which on it is called slow."""
+
+
+class ConcernKind(StrEnum):
+    """What there can be to say of the whole, the worst first where several are equally bad."""
+
+    STOPPED = "stopped"
+    UNKNOWN = "unknown"
+    FAILED = "failed"  # the newest run
+    DATABASES = "databases"  # they are not in the newest backup
+    STALE = "stale"
+    TELEGRAM = "telegram"
+    DRILL = "drill"
+    SHRUNKEN = "shrunken"
+    DISK = "disk"
+    ALARM = "alarm"  # any other
+    CUT_OFF = "cut off"
+    FIRST = "first"  # nothing was backed up yet, and nothing went wrong either
+    INTERRUPTED = "interrupted"
+    UNCHECKED = "unchecked"
+    NEW = "new"  # a database that no backup holds yet
+    DELIVERY = "delivery"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concern:
+    """One thing that is not as it should be. `names`: databases, recipients, keys of alarms."""
+
+    kind: ConcernKind
+    condition: Condition
+    names: tuple[str, ...] = ()
+
+
+_ALARMS: dict[str, ConcernKind] = {AlarmKind.SHRUNKEN: ConcernKind.SHRUNKEN, AlarmKind.DISK: ConcernKind.DISK}
+# What the newest backup says of itself already.
+_TOLD_OTHERWISE = frozenset({
+    AlarmKind.RUN, AlarmKind.STALE, AlarmKind.DRILL, AlarmKind.SKIPPED, AlarmKind.GONE, AlarmKind.UNREACHABLE,
+})  # fmt: skip
+
+
+def concerns_of(status: Status) -> tuple[Concern, ...]:
+    """Return what is not as it should be, the worst first; () while all is well. A pause is no concern of these."""
+    return _worst_first((
+        *_service(status), *_backup(status), *_restore(status), *_databases(status), *_alarms(status),
+        *_delivery(status),
+    ))  # fmt: skip
+
+
+def measured_concerns(health: Health) -> tuple[Concern, ...]:
+    """Return the same with what was measured just now."""
+    kinds = ConcernKind
+    found = list(concerns_of(health.status))
+    if health.telegram_trouble:
+        found.append(Concern(kind=kinds.TELEGRAM, condition=Condition.WRONG))
+    elif health.round_trip is None or health.round_trip > SLOW:
+        found.append(Concern(kind=kinds.TELEGRAM, condition=Condition.LOOK))
+    if health.days_until_full is not None and health.days_until_full < SOON_FULL:
+        found.append(Concern(kind=kinds.DISK, condition=Condition.LOOK))
+    if health.drill_trouble:
+        found.append(Concern(kind=kinds.DRILL, condition=Condition.LOOK))
+    if lost := tuple(one.name or one.recipient.address for one in health.recipients if one.trouble):
+        found.append(Concern(kind=kinds.DELIVERY, condition=Condition.LOOK, names=lost))
+    return _worst_first(found)
 
 
 def condition_of(status: Status) -> Condition:
@@ -11,32 +83,18 @@ def condition_of(status: Status) -> Condition:
     GOOD is only where scheduled backups happen, the newest one holds every database, checked, is not too old, and has
     arrived or waits for its turn.
     """
-    return max(Condition.LOOK if status.is_paused else Condition.GOOD, condition_beside_pause(status))
-
-
-def condition_beside_pause(status: Status) -> Condition:
-    """Return how all stands but for a pause, which somebody wanted."""
-    running = status.is_paused or status.state.is_running
-    return max(
-        Condition.GOOD if running else Condition.WRONG,
-        backup_condition(status),
-        delivery_condition(status),
-        restore_condition(status),
-        *map(database_condition, status.databases),
-        Condition.WRONG if status.alarms else Condition.GOOD,
-    )
+    paused = Condition.LOOK if status.is_paused else Condition.GOOD
+    return max((paused, *(concern.condition for concern in concerns_of(status))))
 
 
 def backup_condition(status: Status) -> Condition:
     """Judge the newest run and the age of the newest good backup; in a pause it may grow old."""
-    latest, proven = status.latest, status.latest_proven
-    if proven is None:
-        return Condition.LOOK if latest is None else Condition.WRONG
-    if latest is not None and (latest.skipped or latest.state is BackupState.FAILED):
-        return Condition.WRONG
-    if status.stale:
-        return Condition.LOOK if status.is_paused else Condition.WRONG
-    return Condition.LOOK if latest is not None and not latest.proven else Condition.GOOD
+    return max((Condition.GOOD, *(concern.condition for concern in _backup(status))))
+
+
+def delivery_condition(status: Status) -> Condition:
+    """Judge who has the newest good backup."""
+    return max((Condition.GOOD, *(concern.condition for concern in _delivery(status))))
 
 
 def database_condition(database: DatabaseStatus) -> Condition:
@@ -51,20 +109,80 @@ def database_condition(database: DatabaseStatus) -> Condition:
     return Condition.GOOD if database.verdict is Verdict.OK else Condition.LOOK
 
 
-def delivery_condition(status: Status) -> Condition:
-    """Judge who has the newest good backup: who waits for a first try is no trouble."""
+def _worst_first(concerns: Iterable[Concern]) -> tuple[Concern, ...]:
+    rank = list(ConcernKind).index
+    return tuple(sorted(concerns, key=lambda concern: (-concern.condition, rank(concern.kind))))
+
+
+def _service(status: Status) -> list[Concern]:
+    if status.is_paused or status.state.is_running:
+        return []
+    return [Concern(kind=ConcernKind(status.state.value), condition=Condition.WRONG)]
+
+
+def _backup(status: Status) -> list[Concern]:
+    latest, proven = status.latest, status.latest_proven
+    if latest is None and proven is None:
+        return [Concern(kind=ConcernKind.FIRST, condition=Condition.LOOK)]
+    found = []
+    if latest is not None and latest.state is BackupState.FAILED:
+        found.append(Concern(kind=ConcernKind.FAILED, condition=Condition.WRONG))
+    elif latest is not None and not latest.proven:
+        condition = Condition.LOOK if proven is not None else Condition.WRONG
+        found.append(Concern(kind=ConcernKind.INTERRUPTED, condition=condition))
+    if latest is not None and latest.proven and latest.skipped:
+        names = tuple(record.name for record in latest.skipped)
+        found.append(Concern(kind=ConcernKind.DATABASES, condition=Condition.WRONG, names=names))
+    if status.stale:
+        condition = Condition.LOOK if status.is_paused else Condition.WRONG
+        found.append(Concern(kind=ConcernKind.STALE, condition=condition))
+    return found
+
+
+def _databases(status: Status) -> list[Concern]:
+    here = [database for database in status.databases if not database.retired]
+    skipped = {record.name for record in status.latest.skipped} if status.latest is not None else set()
+    lost = tuple(one.name for one in here if one.trouble and one.name not in skipped)
+    sound = [one for one in here if not one.trouble]
+    new = tuple(one.name for one in sound if one.last is None and status.latest_proven is not None)
+    unchecked = tuple(one.name for one in sound if one.last is not None and one.verdict is not Verdict.OK)
+    return [
+        Concern(kind=kind, condition=condition, names=names)
+        for kind, condition, names in (
+            (ConcernKind.DATABASES, Condition.WRONG, lost),
+            (ConcernKind.UNCHECKED, Condition.LOOK, unchecked),
+            (ConcernKind.NEW, Condition.LOOK, new),
+        )
+        if names
+    ]
+
+
+def _alarms(status: Status) -> list[Concern]:
+    """What alarms are open about, other than what is said of the newest backup anyway."""
+    found: dict[ConcernKind, list[str]] = {}
+    for alarm in status.alarms:
+        if alarm.kind not in _TOLD_OTHERWISE:
+            kind = _ALARMS.get(alarm.kind, ConcernKind.ALARM)
+            found.setdefault(kind, []).append(alarm.subject if kind is ConcernKind.SHRUNKEN else alarm.key)
+    return [Concern(kind=kind, condition=Condition.WRONG, names=tuple(names)) for kind, names in found.items()]
+
+
+def _delivery(status: Status) -> list[Concern]:
+    """Who does not have the newest good backup, or can't be reached; who waits for a first try is no trouble."""
     waits = (DeliveryState.PENDING, DeliveryState.PARKED)
-    invited = {recipient.recipient for recipient in status.recipients if recipient.invited}
-    owed = any(
-        delivery.state in waits and delivery.reason and delivery.recipient not in invited
-        for delivery in status.latest_deliveries
-    )
-    parked = any(recipient.parked_reason and not recipient.invited for recipient in status.recipients)
-    return Condition.LOOK if owed or parked else Condition.GOOD
+    invited = {one.recipient for one in status.recipients if one.invited}
+    owed = [one.recipient for one in status.latest_deliveries if one.state in waits and one.reason]
+    known = {one.recipient: one.name for one in status.recipients}
+    parked = [one.recipient for one in status.recipients if one.parked_reason]
+    names = tuple(known.get(one) or one.address for one in dict.fromkeys((*owed, *parked)) if one not in invited)
+    return [Concern(kind=ConcernKind.DELIVERY, condition=Condition.LOOK, names=names)] if names else []
 
 
-def restore_condition(status: Status) -> Condition:
-    """Judge the newest test-restore, and restores that were cut off."""
+def _restore(status: Status) -> list[Concern]:
+    """The newest test-restore, and restores that were cut off."""
+    found = []
     if status.last_drill is not None and not status.last_drill.ok:
-        return Condition.WRONG
-    return Condition.LOOK if status.cut_off else Condition.GOOD
+        found.append(Concern(kind=ConcernKind.DRILL, condition=Condition.WRONG))
+    if status.cut_off:
+        found.append(Concern(kind=ConcernKind.CUT_OFF, condition=Condition.LOOK))
+    return found

@@ -13,7 +13,7 @@ from aiogram.types import BufferedInputFile, InputMediaDocument, Message, Messag
 from aiohttp import ClientError, ClientResponseError
 
 from bot.models import StoredVolume
-from bot.services.contracts.chats import CutShort, Pinned, PostedDocument
+from bot.services.contracts.chats import ChatDescription, CutShort, Pinned, PostedDocument
 from bot.services.contracts.destination import (
     ArchiveGone,
     CountBytes,
@@ -138,8 +138,9 @@ class TelegramChat(TelegramRequests):
             return None
         return Pinned(message_id=chat.pinned_id, document=self._document(chat.pinned) if chat.pinned else None)
 
-    async def auto_delete(self, chat_id: int) -> int:
-        return (await self._ask(get_chat(self._bot, chat_id, request_timeout=ANSWER_SECONDS))).auto_delete
+    async def describe(self, chat_id: int) -> ChatDescription:
+        facts = await self._ask(get_chat(self._bot, chat_id, request_timeout=ANSWER_SECONDS))
+        return ChatDescription(name=facts.name, auto_delete=facts.auto_delete)
 
     async def post(self, chat_id: int, name: str, content: bytes | str, caption: str) -> PostedDocument:
         """Send a document silently; raises an `Outcome`."""

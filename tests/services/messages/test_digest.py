@@ -160,6 +160,6 @@ def test_a_digest_of_many_runs_fits_into_a_message() -> None:
     """A run every five minutes makes 288 lines: the newest are shown, the others counted."""
     runs = tuple(backup(n, NOON + timedelta(minutes=5 * n), **{f"a{'x' * 200}": "a"}) for n in range(288, 0, -1))
     digest = Digest(day=NOON.date(), runs=runs, received=frozenset({288}), databases=frozenset({"<b>" * 50}))
-    html = digest_texts.digest(digest, ZoneInfo("UTC"))
+    html = digest_texts.digest(digest, None, ZoneInfo("UTC"))
     assert length(html) <= MESSAGE_LIMIT
     assert "and 188 more" in html

@@ -8,8 +8,26 @@ from typing import Any
 
 import pytest
 
-from bot.models import Alarm, BackupState, Condition, Drill, DrillSource, Override, ServiceState, Status, Verdict
+from bot.cli.backup_output import print_status
+from bot.models import (
+    Alarm,
+    BackupState,
+    Condition,
+    DatabaseStatus,
+    DeliveryState,
+    Drill,
+    DrillSource,
+    Override,
+    Reachability,
+    Recipient,
+    RecipientStatus,
+    ServiceState,
+    Status,
+    Verdict,
+)
+from bot.services.messages.digest import Digest
 from bot.services.status.verdict import condition_of
+from bot.texts import digest as digest_texts
 from bot.texts import health as health_texts
 from bot.texts import restore_points as point_texts
 from bot.texts import status as status_texts
@@ -18,13 +36,20 @@ from tests.world import samples
 
 ZONE = samples.BERLIN
 NOW = samples.NOW
-PAUSED = {
+PAUSED: dict[str, Any] = {
     "state": ServiceState.STOPPED,
     "paused": Override(name="paused", value="", set_by="Ben", set_at=NOW, until=NOW + timedelta(hours=2)),
 }
+PAUSED_FOR_DAYS = PAUSED | {"paused": replace(PAUSED["paused"], until=NOW + timedelta(days=2))}
+PAUSED_FOR_GOOD = PAUSED | {"paused": replace(PAUSED["paused"], until=None)}
+INTERRUPTED = samples.backup(2, state=BackupState.INTERRUPTED, archive_sha256="")
+BEN = (RecipientStatus(recipient=Recipient(chat_id=22), name="Ben"),)
+INVITED = (replace(BEN[0], parked_reason="must press Start", invited=True),)
 FAILED = samples.backup(2, state=BackupState.FAILED, archive_sha256="", error="The disk is full.")
 LESS = samples.backup(skipped=(samples.skipped(),))
 ALARM = Alarm(id="a", key="disk", began_at=NOW)
+SHRUNK = replace(ALARM, key="shrunken:users.db")
+OTHER = replace(ALARM, key="clock")
 DRILL = Drill(backup_id=1, at=NOW, source=DrillSource.DISK, ok=False, detail="It is damaged.")
 
 
@@ -34,34 +59,75 @@ def good(**fields: Any) -> Status:
     return samples.status(**people | fields)
 
 
+OWED = samples.delivery(22, DeliveryState.PENDING, "Telegram asks to wait.")
+UNCHECKED = (replace(good().databases[0], verdict=Verdict.UNCHECKED), *good().databases[1:])
+NEW = (*good().databases, DatabaseStatus(name="new.db", path="/srv/new.db", bytes=1, last=None, verdict=None))
+LOST = tuple(replace(one, trouble="It is gone.") for one in good().databases)
+
+
 @pytest.mark.parametrize(
     ("seen", "condition", "says"),
     [
-        (good(), Condition.GOOD, "✅ Running"),
-        (good(**PAUSED), Condition.LOOK, "⏸ Paused until today 16:37"),
-        (good(**PAUSED, stale=True), Condition.LOOK, "⏸ Paused until today 16:37, something needs a look"),
-        (good(**PAUSED, alarms=(ALARM,)), Condition.WRONG, "❌ Paused until today 16:37, something is wrong"),
+        (good(), Condition.GOOD, "✅ Running, all is well"),
+        (good(**PAUSED), Condition.LOOK, "⏸ Paused until 16:37"),
+        (good(**PAUSED_FOR_DAYS), Condition.LOOK, "⏸ Paused until 15 Jul, 14:37"),
+        (good(**PAUSED_FOR_GOOD), Condition.LOOK, "⏸ Paused"),
+        (good(**PAUSED, stale=True), Condition.LOOK, "⏸ Paused until 16:37, and no good backup since 14:00"),
+        (good(**PAUSED, alarms=(ALARM,)), Condition.WRONG, "🚨 Paused until 16:37, and the disk is nearly full"),
         (good(state=ServiceState.STOPPED), Condition.WRONG, "❌ Stopped"),
-        (good(state=ServiceState.UNKNOWN), Condition.WRONG, "❓ Unknown"),
-        (good(stale=True), Condition.WRONG, "❌ Running, but something is wrong"),
-        (good(latest=FAILED), Condition.WRONG, "❌ Running, but something is wrong"),
-        (good(latest=LESS, latest_proven=LESS), Condition.WRONG, "❌ Running, but something is wrong"),
-        (good(latest=None, latest_proven=None), Condition.LOOK, "⚠️ Running, something needs a look"),
-        (good(latest_deliveries=(samples.MUST_START,)), Condition.LOOK, "⚠️ Running, something needs a look"),
-        (good(cut_off=("A restore was cut off.",)), Condition.LOOK, "⚠️ Running, something needs a look"),
-        (good(last_drill=DRILL), Condition.WRONG, "❌ Running, but something is wrong"),
-        (good(alarms=(ALARM,)), Condition.WRONG, "❌ Running, but something is wrong"),
+        (good(state=ServiceState.UNKNOWN, latest=FAILED), Condition.WRONG, "❓ Unknown"),
+        (good(stale=True), Condition.WRONG, "🚨 Running, but no good backup since 14:00"),
+        (good(latest=FAILED, databases=LOST), Condition.WRONG, "🚨 Running, but the last backup failed"),
+        (good(latest=INTERRUPTED), Condition.LOOK, "⚠️ Running, but the last backup was interrupted"),
+        (good(latest=LESS, latest_proven=LESS), Condition.WRONG, "🚨 Running, but shop.db is not backed up"),
+        (good(databases=LOST), Condition.WRONG, "🚨 Running, but users.db, analytics.db are not backed up"),
+        (good(databases=LOST * 2), Condition.WRONG, "🚨 Running, but 4 databases are not backed up"),
+        (good(latest=None, latest_proven=None), Condition.LOOK, "⏳ Running, the first backup is still to come"),
+        (good(databases=UNCHECKED), Condition.LOOK, "⚠️ Running, but users.db could not be checked"),
+        (good(databases=NEW), Condition.LOOK, "⚠️ Running, but new.db is not backed up yet"),
+        (good(latest_deliveries=(OWED,), recipients=BEN), Condition.LOOK, "⚠️ Running, but not delivered to Ben"),
+        (good(latest_deliveries=(OWED,), recipients=INVITED), Condition.GOOD, "✅ Running, all is well"),
+        (good(latest_deliveries=(samples.MUST_START,)), Condition.LOOK, "⚠️ Running, but not delivered to 77"),
+        (good(cut_off=("A restore was cut off.",)), Condition.LOOK, "⚠️ Running, but a restore was cut off"),
+        (good(last_drill=DRILL), Condition.WRONG, "🚨 Running, but the last test-restore failed"),
+        (good(alarms=(ALARM,)), Condition.WRONG, "🚨 Running, but the disk is nearly full"),
+        (good(alarms=(SHRUNK,)), Condition.WRONG, "🚨 Running, but users.db has shrunk"),
+        (good(alarms=(OTHER,)), Condition.WRONG, "🚨 Running, but the clock is wrong"),
     ],
 )
-def test_every_screen_is_headed_by_the_worst(seen: Status, condition: Condition, says: str) -> None:
-    """Status, menu, pinned message and health agree."""
+def test_the_verdict_is_one_line_everywhere(
+    seen: Status, condition: Condition, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The worst of service, databases and delivery, in the same words on all six; a red cross for a dead service."""
     assert condition_of(seen) is condition
-    assert plain(status_texts.status(seen, ZONE)).startswith(f"📊 {says}")
-    assert plain(status_texts.backup_menu(seen, ZONE)).splitlines()[0].endswith(says)
-    assert plain(point_texts.pinned_caption(seen, (), ZONE)).startswith(f"📌 {says.replace('today', '13 Jul 2026,')}")
-    health = plain(health_texts.health(samples.health(status=seen, recipients=()), ZONE))
-    head = {Condition.GOOD: "✅ All is well", Condition.LOOK: "⚠️ Something", Condition.WRONG: "❌ Something is wrong"}
-    assert (says if says.startswith("⏸") and "look" not in says else head[condition]) in health.splitlines()[0]
+    print_status(seen, ZONE)
+    printed = capsys.readouterr().out
+    day = Digest(day=NOW.date(), runs=(), received=frozenset())
+    screens = (
+        status_texts.status(seen, ZONE),
+        status_texts.backup_menu(seen, ZONE),
+        health_texts.health(samples.health(status=seen, recipients=()), ZONE),
+        digest_texts.digest(day, seen, ZONE),
+        printed,
+    )
+    assert [plain(screen).splitlines()[1] for screen in screens] == [says] * 5
+    pinned = plain(point_texts.pinned_caption(seen, (), ZONE))
+    assert pinned.splitlines()[0] == f"📌 {says}"  # what the bar over the chat shows
+
+
+def test_health_adds_what_it_measured() -> None:
+    """What nobody could know before is the verdict of that screen, where it is worse."""
+    fine = samples.health(status=good(), recipients=())
+    lost = Reachability(recipient=Recipient(chat_id=22), name="Ben", trouble="has blocked the bot")
+    for changes, says in (
+        ({}, "✅ Running, all is well"),
+        ({"telegram_trouble": "It does not answer."}, "🚨 Running, but Telegram can't be reached"),
+        ({"round_trip": 3.0}, "⚠️ Running, but Telegram answers slowly"),
+        ({"days_until_full": 2.5}, "⚠️ Running, but the disk will be full soon"),
+        ({"drill_trouble": "It took too long."}, "⚠️ Running, but the last test-restore could not be made"),
+        ({"recipients": (lost,)}, "⚠️ Running, but not delivered to Ben"),
+    ):
+        assert plain(health_texts.health(replace(fine, **changes), ZONE)).splitlines()[1] == says
 
 
 @pytest.mark.parametrize("source", DrillSource)
