@@ -43,11 +43,11 @@ def say_where_it_is(pair: KeyPair) -> None:
     if pair.sheets:
         page, text_sheet = pair.sheets
         output.say(f"Recovery sheet, with the secret key: {page} (print it) and {text_sheet}.")
-        output.say("Print it twice, keep the copies in two places, then delete both files.")
+        output.tell("Print it twice, keep the copies in two places, then delete both files.")
 
 
 def say_to_move_it(pair: KeyPair) -> None:
-    output.say(
+    output.tell(
         f"Then move {pair.out.name} off this server. Left here as AGE_IDENTITY_FILE it allows test-restores and"
         " restores from the chat, and opens every backup to whoever breaks in."
     )

@@ -39,13 +39,18 @@ def say(line: str) -> None:
     out.print(line, markup=False, soft_wrap=True)
 
 
+def tell(sentence: str) -> None:
+    """Print a sentence, on a terminal broken between its words; not for what is copied, such as a link."""
+    out.print(sentence, markup=False, soft_wrap=not out.is_terminal)
+
+
 def warn(line: str) -> None:
-    err.print(f"[yellow]warning:[/] {escape(line)}", soft_wrap=True)
+    _remark(f"[yellow]warning:[/] {escape(line)}")
 
 
 def complain(what: str, line: str) -> None:
     """Print what is wrong; `what` is the word for it, in red."""
-    err.print(f"[red]{what}[/] {escape(line)}", soft_wrap=True)
+    _remark(f"[red]{what}[/] {escape(line)}")
 
 
 def print_error(error: CourierError) -> None:
@@ -53,7 +58,11 @@ def print_error(error: CourierError) -> None:
     for line in error.sentence.splitlines():
         complain("error:", line)
     if error.hint:
-        err.print(f"[dim]hint:[/]  {escape(error.hint)}", soft_wrap=True)
+        _remark(f"[dim]hint:[/]  {escape(error.hint)}")
+
+
+def _remark(markup: str) -> None:
+    err.print(markup, soft_wrap=not err.is_terminal)
 
 
 def print_result(value: object, *, json: bool, printed: Callable[[], None]) -> None:

@@ -31,6 +31,7 @@ from bot.errors import (
 )
 from bot.models import Recipient
 from bot.services.files.locks import ServiceLock
+from bot.services.finding.open_files import OpenFiles
 from bot.services.host import machine
 from bot.services.host.installation import Installation
 from bot.services.telegram.session import DatedSession
@@ -121,6 +122,7 @@ def desk(standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.chdir(folder)
     monkeypatch.setenv("TELEGRAM_API", standin.url)
     monkeypatch.setattr("bot.services.finding.databases.usual_places", lambda: (live,))
+    monkeypatch.setattr("bot.services.finding.databases.look_at_programs", OpenFiles)  # none
     monkeypatch.setattr(DatedSession, "close", LoopbackSession.close)
     for name in ("BOT_TOKEN", "ADMIN_IDS", "DATABASES", "DELIVER_TO"):
         monkeypatch.delenv(name, raising=False)
@@ -307,7 +309,7 @@ async def test_run_again_it_changes_what_is_there(desk: Desk, monkeypatch: pytes
     assert settings.admin_ids == (11,)
     assert settings.deliver_to == (Recipient(chat_id=11), Recipient(chat_id=-1005))
 
-    await desk.run(DOWN + "\r", DOWN * 2 + " \r", "\r", "y", "n")  # the databases: a new one beside; nothing more
+    await desk.run(DOWN + "\r", DOWN + " \r", "\r", "y", "n")  # the databases: a new one beside; nothing more
     assert load_settings().databases == (live(desk, "users.db"), live(desk, "shop.db"))
     before = desk.env
     await desk.run(terminal=False, yes=True, backup=False)

@@ -92,5 +92,5 @@ def command(
     try:
         asyncio.run(set_up(env_file, answers, ask))
     except KeyboardInterrupt:
-        output.warn("Setup was ended by Ctrl-C: the same command goes on from what is written.")
+        output.warn("Setup was ended by Ctrl-C; nothing is half-written.")
         raise

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.config.settings import Settings
-from bot.models import BotIdentity
+from bot.models import BotIdentity, Recipient
 
 WAIT = "wait"
 """In the place of a number: whoever opens the one-time link."""
@@ -67,8 +67,8 @@ class Draft:
     account: BotIdentity | None = None
     owner: str = ""
     """As whom the service is to run: who owns the databases, where root sets up."""
-    names: dict[int, str] = field(default_factory=dict)
-    """Who arrived, by their numbers."""
+    names: dict[Recipient, str] = field(default_factory=dict)
+    """Who arrived, and what they are called."""
 
     def given(self, name: str) -> str:
         """Return a setting as it is going to be written, or stands there now; empty where it is not set."""

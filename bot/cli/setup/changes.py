@@ -26,7 +26,7 @@ async def ask_for_changes(draft: Draft, answers: SetupAnswers, ask: Asker, *, se
     """
     pair: KeyPair | None = None
     while not answers.yes:
-        output.say(
+        output.tell(
             f"\nIts admins: {draft.given('ADMIN_IDS')}. It sends to: {draft.given('DELIVER_TO') or 'the admins'}."
             f" It backs up: {draft.given('DATABASES')}."
         )

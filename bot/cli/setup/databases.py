@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from bot.cli import output
@@ -50,7 +50,7 @@ async def take_databases(draft: Draft, answers: SetupAnswers, ask: Asker, *, aga
 
 
 async def _ticked(draft: Draft, patterns: Sequence[str], ask: Asker) -> list[str]:
-    output.say("Looking for databases …")
+    output.tell("Looking for databases …")
     search = await asyncio.to_thread(find_candidates, own=own_folders(draft.settings))
     if not ask.terminal:
         named = " ".join(f"--database {each.path}" for each in search.databases[:_NAMED] if each.readable)
@@ -77,7 +77,7 @@ def _lines(search: Search, patterns: Sequence[str]) -> list[Line[str]]:
     lines = [Line(title=_short(pattern, width()), value=pattern, ticked=True) for pattern in patterns]
     fresh = [each for each in search.databases if not any(covers(pattern, each.path) for pattern in patterns)]
     readable = [each.path for each in fresh if each.readable]
-    for pattern in _globs_over(readable):
+    for pattern in _globs_over(readable, {each.path for each in fresh if each.programs}):
         held = sum(covers(pattern, each.path) for each in search.databases if each.readable)
         title = f"  ({count(held, 'database')} now, and every new one)"
         lines.append(Line(title=_short(pattern, width() - len(title)) + title, value=pattern))
@@ -88,10 +88,12 @@ def _lines(search: Search, patterns: Sequence[str]) -> list[Line[str]]:
     return lines
 
 
-def _globs_over(paths: Sequence[Path]) -> list[str]:
+def _globs_over(paths: Sequence[Path], in_use: Collection[Path]) -> list[str]:
+    """Return a pattern for each folder with several databases of a kind, or with one that a program has open."""
     kinds = dict.fromkeys((path.parent, path.suffix) for path in paths)
-    together = ([path for path in paths if (path.parent, path.suffix) == kind] for kind in kinds)
-    return [pattern for some in together if (pattern := glob_over(some, paths))]
+    together = [[path for path in paths if (path.parent, path.suffix) == kind] for kind in kinds]
+    worth = [some for some in together if len(some) > 1 or any(path in in_use for path in some)]
+    return [pattern for some in worth if (pattern := glob_over(some, paths))]
 
 
 def _title(each: Candidate, why_not: str) -> str:
@@ -122,7 +124,7 @@ def _say_what_is_taken(draft: Draft, patterns: Sequence[str]) -> None:
         output.warn(missing.detail)
     if not found.databases:
         raise SettingsError(("Nothing of that can be backed up: name a database that is there.",))
-    output.say(f"✓ {count(len(found.databases), 'database')}: {', '.join(each.name for each in found.databases)}.")
+    output.tell(f"✓ {count(len(found.databases), 'database')}: {', '.join(each.name for each in found.databases)}.")
     draft.owner = _say_whose(found.databases)
 
 
@@ -134,7 +136,7 @@ def _say_whose(databases: Iterable[Database]) -> str:
         return me
     named = " and ".join(owners)
     if accounts.IS_ROOT and len(owners) == 1:
-        output.say(f"They belong to {named}: the service is to run as {named}, and what setup writes is theirs.")
+        output.tell(f"They belong to {named}: the service is to run as {named}, and what setup writes is theirs.")
         return owners[0]
     output.warn(
         f"You are {me}, and the databases belong to {named}: the service has to run as a user who may read them all."

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from bot.cli import output
 from bot.cli.backing_up import back_up_and_pin, opened_courier
-from bot.cli.backup_output import print_run
 from bot.cli.setup.answers import Draft
 from bot.cli.setup.people import admins_of
 from bot.cli.setup.token import bot_of
@@ -22,7 +21,7 @@ from bot.services.concurrency.nursery import beside
 from bot.services.contracts.destination import Notice, Outcome
 from bot.services.files.locks import ServiceLock
 from bot.texts import runs
-from bot.texts.measures import count, duration
+from bot.texts.measures import count, duration, human_size
 from bot.texts.setup import first_proven
 
 if TYPE_CHECKING:
@@ -46,6 +45,8 @@ async def first_backup(draft: Draft, settings: Settings, key: Path | None) -> No
         bot_of(draft) as bot,
         opened_courier(settings, deliver=True) as courier,
     ):
+        for recipient, name in draft.names.items():
+            await courier.catalogue.recipients.set_name(recipient, name)
         phones = _Phones(TelegramNotices(bot), admins_of(draft), settings)
         with output.progress(quiet=False) as show:
 
@@ -55,15 +56,15 @@ async def first_backup(draft: Draft, settings: Settings, key: Path | None) -> No
 
             async with beside(phones.follow()):
                 result = await back_up_and_pin(courier, delivers=True, report=report)
-        await phones.say(runs.result(result.backup, result.deliveries, utc_now(), settings.timezone, _names(draft)))
-        print_run(result, left_to_service=False)
-        output.say("Fetching it back …")
+        await phones.say(runs.result(result.backup, result.deliveries, utc_now(), settings.timezone, draft.names))
+        _say_what_it_is(result, draft.names)
+        output.tell("Fetching it back …")
         started = time.perf_counter()
         drill = await courier.drills.drill_newest()
         took = duration(time.perf_counter() - started)
         _require_delivered(result)
         sentence = _told(drill, result.backup, took)
-        output.say(f"✓ {sentence}")
+        output.tell(f"✓ {sentence}")
         if drill is not None and drill.opened:
             phones.begin_anew()
             await phones.say(first_proven(*_contents(result.backup), took))
@@ -101,8 +102,21 @@ class _Phones:
                     self._messages[admin] = await self._notices.send(admin, Notice(html=html))
 
 
-def _names(draft: Draft) -> dict[Recipient, str]:
-    return {Recipient(chat_id=number): name for number, name in draft.names.items()}
+def _say_what_it_is(result: RunResult, names: dict[Recipient, str]) -> None:
+    backup = result.backup
+    sealed = f", sealed for {backup.sealed}" if backup.sealed else ""
+    output.tell(
+        f"✓ Backed up and proven: {count(len(backup.databases), 'database')}, {human_size(backup.source_bytes)} →"
+        f" {human_size(backup.archive_bytes)}{sealed}."
+    )
+    for record in backup.skipped:
+        output.complain("skipped", f"{record.name}: {record.detail}")
+    for delivery in result.deliveries:
+        who = names.get(delivery.recipient, delivery.recipient.address)
+        if delivery.sent_at is not None:
+            output.tell(f"✓ Delivered to {who}.")
+        else:
+            output.warn(f"Not delivered to {who} yet: {delivery.reason or delivery.state}.")
 
 
 def _require_delivered(result: RunResult) -> None:

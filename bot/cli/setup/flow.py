@@ -47,7 +47,7 @@ async def set_up(env_file: Path, answers: SetupAnswers, ask: Asker, *, listen: f
     first = not draft.begun
     try:
         pair = await _ask(draft, answers, ask, served=served, listen=listen)
-        output.say("\n5  The settings")
+        output.tell("\n5  The settings")
         settings = await write_draft(draft, answers, ask)
     except AbortedError as error:
         raise AbortedError(error.sentence, hint="Nothing was written.") from None
@@ -61,27 +61,27 @@ async def set_up(env_file: Path, answers: SetupAnswers, ask: Asker, *, listen: f
     if pair is not None:
         say_where_it_is(pair)
     if served:
-        output.say("The service is running with the settings of before: restart it to take these up.")
-        output.say("Where `service install` began it, `sqlite-courier service install --yes` does that.")
+        output.tell("The service is running with the settings of before: restart it to take these up.")
+        output.tell("Where `service install` began it, `sqlite-courier service install --yes` does that.")
         return
-    output.say("\n6  The first backup" if first else "\n6  A backup")
+    output.tell("\n6  The first backup" if first else "\n6  A backup")
     await _prove(draft, settings, answers, ask, pair, first=first)
     if pair is not None:
         say_to_move_it(pair)
-    output.say("\n7  Start with the machine")
+    output.tell("\n7  Start with the machine")
     await start_with_the_machine(draft, answers, ask)
 
 
 async def _ask(draft: Draft, answers: SetupAnswers, ask: Asker, *, served: bool, listen: float) -> KeyPair | None:
     """Settle everything in the draft; return a new key pair, if one was made."""
-    output.say("1  The bot")
+    output.tell("1  The bot")
     await take_token(draft, answers, ask, listen=0 if served else listen)
     if not draft.begun or answers.changes:
-        output.say("\n2  You")
+        output.tell("\n2  You")
         await take_people(draft, answers, ask, served=served)
-        output.say("\n3  The databases")
+        output.tell("\n3  The databases")
         await take_databases(draft, answers, ask)
-        output.say("\n4  Sealing")
+        output.tell("\n4  Sealing")
         return await take_sealing(draft, answers, ask)
     return await ask_for_changes(draft, answers, ask, served=served)
 
@@ -152,7 +152,7 @@ async def _prove(
     if wanted is None:
         wanted = first or not ask.terminal or await ask.confirm("Make one now?", flag="--backup", default=True)
     if not wanted:
-        output.say("None made: `sqlite-courier backup` makes one.")
+        output.tell("None made: `sqlite-courier backup` makes one.")
         return
     try:
         await first_backup(draft, settings, key_path(pair))

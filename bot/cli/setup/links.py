@@ -15,7 +15,7 @@ _HALVES = {(False, False): " ", (True, False): "▀", (False, True): "▄", (Tru
 
 def show_link(link: str, what: str) -> None:
     """Print `what` the link is for, its QR code where there is room for one, and the link itself in a line."""
-    output.say(what)
+    output.tell(what)
     if output.out.is_terminal:
         for line in _drawn(link):
             output.out.print(line, soft_wrap=True)

@@ -124,9 +124,9 @@ async def _invite(draft: Draft, ask: Asker, *, group: bool, served: bool) -> Non
             invitation = Invitation(bot_account.username, group=group)
             show_link(invitation.link, _what(group=group, minutes=minutes))
             if group:
-                output.say("For one topic of a group that the bot is in, send this line in that topic:")
+                output.tell("For one topic of a group that the bot is in, send this line in that topic:")
                 output.say(f"  /start@{bot_account.username} {invitation.code}")
-            output.say("Waiting …")
+            output.tell("Waiting …")
             arrival = await arrivals.wait_for(invitation)
             if arrival is not None:
                 break
@@ -138,12 +138,12 @@ async def _invite(draft: Draft, ask: Asker, *, group: bool, served: bool) -> Non
                 raise TelegramError(sentence)
         text = texts.place_arrived(bot_account) if group else texts.admin_arrived(bot_account)
         await _greet(bot, arrival.recipient, text)
+    draft.names[arrival.recipient] = arrival.name
     if group:
-        output.say(f"✓ {arrival.name} receives the backups ({arrival.recipient.address}).")
+        output.tell(f"✓ “{arrival.name}” receives the backups ({arrival.recipient.address}).")
         add_place(draft, str(arrival.recipient.address))
     else:
-        output.say(f"✓ {arrival.name} is an admin.")
-        draft.names[arrival.recipient.chat_id] = arrival.name
+        output.tell(f"✓ {arrival.name} is an admin.")
         add_admin(draft, arrival.recipient.chat_id)
 
 

@@ -48,7 +48,7 @@ async def take_sealing(draft: Draft, answers: SetupAnswers, ask: Asker) -> KeyPa
         _refuse_to_replace(path)
     draft.files |= pair.files
     draft.values["AGE_RECIPIENTS"] = pair.public
-    output.say(f"✓ Sealed for the key {pair.fingerprint}.")
+    output.tell(f"✓ Sealed for the key {pair.fingerprint}.")
     return pair
 
 

@@ -23,21 +23,21 @@ async def start_with_the_machine(draft: Draft, answers: SetupAnswers, ask: Asker
     Raises what `service install` raises; what was set up before stays.
     """
     if answers.service is False or (answers.service is None and not ask.terminal):
-        output.say(_BY_HAND)
+        output.tell(_BY_HAND)
         return
     settings = load_settings(draft.env_file)
     installation = plan(settings, draft.env_file, name=DEFAULT_NAME, system=None, user=draft.owner)
     recipe = recipe_for(installation)
     if not manager_runs(recipe.registration.kind):
-        output.say(
+        output.tell(
             f"Nothing on this machine starts services ({recipe.registration.kind} does not run here). {_BY_HAND}"
         )
         return
     if find(DEFAULT_NAME) is not None:
-        output.say(f"It is installed already ({recipe.registration.file}); this writes it anew and starts it.")
+        output.tell(f"It is installed already ({recipe.registration.file}); this writes it anew and starts it.")
     print_recipe(installation, recipe)
     if answers.service or await ask.confirm("Write this and start the service?", flag="--service", default=True):
         await asyncio.to_thread(partial(install, recipe, installation, tell=output.say))
-        output.say("✓ The service runs, and starts with this machine. /admin in the chat opens its menu.")
+        output.tell("✓ The service runs, and starts with this machine. /admin in the chat opens its menu.")
     else:
-        output.say(_BY_HAND)
+        output.tell(_BY_HAND)

@@ -47,7 +47,7 @@ async def take_token(draft: Draft, answers: SetupAnswers, ask: Asker, *, listen:
         else:
             token, path = await _another_way(draft, ask, token, path)
     draft.account, draft.token = report.account, token
-    output.say(f"✓ This is {report.account.name}, @{report.account.username}.")
+    output.tell(f"✓ This is {report.account.name}, @{report.account.username}.")
     if token != draft.settings.bot_token.get_secret_value() or path is not None:
         _keep(draft, token, path)
 
@@ -75,7 +75,7 @@ async def _first_token(draft: Draft, answers: SetupAnswers, ask: Asker) -> tuple
 
 
 async def _typed(ask: Asker) -> str:
-    token = await ask.secret("The token of your bot:", flag="--token-file FILE", check=_fault_of)
+    token = await ask.secret("The token of your bot:", flag="--token-file FILE", check=_slip_in)
     telegram.hide_token(token)
     return token
 
@@ -91,6 +91,11 @@ def read_token_file(path: Path) -> str:
     if fault := _fault_of(text):
         raise SettingsError((f"{path}: {fault}",))
     return text
+
+
+def _slip_in(text: str) -> str:
+    """Say in one line below the question what is wrong with a token that was typed."""
+    return "That is no bot's token: digits, a colon, then 35 signs." if _fault_of(text) else ""
 
 
 def _fault_of(text: str) -> str:

@@ -73,7 +73,7 @@ async def write_draft(draft: Draft, answers: SetupAnswers, ask: Asker) -> Settin
     target = draft.env_file.resolve()  # a link stays a link
     kept = None
     if draft.text is not None and after != before:
-        output.say(f"{draft.env_file} changes:")
+        output.tell(f"{draft.env_file} changes:")
         for line in difference(before, after):
             output.say(f"  {line}")
         if not answers.yes and not await ask.confirm("Write it?", flag="--yes", default=True):
@@ -93,7 +93,7 @@ async def write_draft(draft: Draft, answers: SetupAnswers, ask: Asker) -> Settin
         ) from error
     if target in files:
         beside = f"; what it was is kept as {kept.name}" if kept else ""
-        output.say(f"✓ {draft.env_file} is written, for you alone to read{beside}.")
+        output.tell(f"✓ {draft.env_file} is written, for you alone to read{beside}.")
     return settings
 
 
