@@ -25,6 +25,7 @@ COMMANDS = {
         "show": "Show one backup: databases, rows, deliveries.",
         "status": "Show the service's state; exit code 0 where all is well.",
         "doctor": "Look at everything, each line with its mend.",
+        "report": "Write a page about the backups, with pictures.",
         "verify": "Read archives in full and test-restore their databases.",
     },
     "Get back": {

@@ -30,6 +30,10 @@ class PictureButton(CallbackData, prefix="pic"):
     key: Annotated[str, Field(max_length=16)] = ""
 
 
+class ReportButton(CallbackData, prefix="report"):
+    """The page with all pictures, as a file."""
+
+
 class PutAway(CallbackData, prefix="away"):
     """Take the picture out of the chat."""
 
@@ -39,9 +43,15 @@ def database_key(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
-def picture_buttons(name: str = "") -> Row:
-    """Return the button to the picture of a database, or of all; none where the extra `charts` is not installed."""
-    return [button("📈 Pictures", PictureButton(key=database_key(name) if name else ""))] if can_draw() else []
+def picture_buttons() -> Row:
+    """Return the buttons to the pictures, where the extra `charts` is there, and to the report."""
+    pictures = [button("📈 Pictures", PictureButton())] if can_draw() else []
+    return [*pictures, button("📄 Report", ReportButton())]
+
+
+def picture_of(name: str) -> Row:
+    """Return the button to the picture of one database; none where the extra `charts` is not installed."""
+    return [button("📈 Picture", PictureButton(key=database_key(name)))] if can_draw() else []
 
 
 def under_picture(shown: PictureButton) -> InlineKeyboardMarkup:

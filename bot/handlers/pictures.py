@@ -16,14 +16,16 @@ from bot.charts.growth import growth
 from bot.charts.overview import overview
 from bot.charts.png import png
 from bot.charts.reach import reach
+from bot.charts.report import read_report, report
 from bot.charts.year import WEEKS, year
 from bot.clock import Clock
 from bot.handlers.drawing.screen import ButtonPress
-from bot.handlers.picture_buttons import PictureButton, PictureKind, PutAway, database_key, under_picture
+from bot.handlers.picture_buttons import PictureButton, PictureKind, PutAway, ReportButton, database_key, under_picture
 from bot.texts import pictures as texts
 
 if TYPE_CHECKING:
     from bot.services.catalogue import Catalogue
+    from bot.services.manager import Manager
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ def build_picture_router() -> Router:
     """Make the router of the pictures."""
     router = Router(name="pictures")
     router.callback_query.register(show_picture, PictureButton.filter())
+    router.callback_query.register(send_report, ReportButton.filter())
     router.callback_query.register(put_away, PutAway.filter())
     return router
 
@@ -82,6 +85,16 @@ async def _draw(asked: PictureButton, catalogue: Catalogue, timezone: ZoneInfo, 
         if database_key(trend.name) == asked.key:
             return _Drawn(growth(trends, trend, timezone), texts.grown(trend.name, asked.span))
     return texts.GONE
+
+
+async def send_report(_: CallbackQuery, press: ButtonPress, manager: Manager, catalogue: Catalogue) -> None:
+    """Send the report as a file, below the screen, which stays."""
+    press.give_back()
+    await press.answer()
+    seen = await read_report(catalogue, manager.settings, await manager.status())
+    page = await asyncio.to_thread(report, seen, manager.settings.timezone)
+    file = BufferedInputFile(page.encode(), f"backup_report_{seen.status.now:%Y%m%d}.html")
+    await press.slot.bot.send_document(press.chat_id, file, caption=texts.REPORT, disable_notification=True)
 
 
 async def put_away(_: CallbackQuery, press: ButtonPress) -> None:

@@ -12,6 +12,7 @@ from bot.texts.measures import count, moment
 
 NOTHING_YET = "There is no backup in this time."
 GONE = "This database is in no backup of this time."
+REPORT = "📄 The report: open it in a browser, or print it"
 SPANS = {Span.DAY: "24 h", Span.WEEK: "7 days", Span.MONTH: "30 days"}
 
 

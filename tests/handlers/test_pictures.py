@@ -48,16 +48,22 @@ async def test_pictures_are_turned_over_in_one_message(monkeypatch: pytest.Monke
         await until(gone)
 
 
+async def test_the_report_is_sent_as_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below the screen, silently, also where nothing draws pictures."""
+    monkeypatch.setattr("bot.charts.png.find_spec", lambda _: None)
+    async with gallery(monkeypatch) as place:
+        screen = await place.screen(*STATUS)
+        assert "📈 Pictures" not in screen.button_texts
+        await (await place.ann.press("📄 Report", message=screen)).answered()
+        sent = await place.ann.wait_for(lambda m: m.file is not None and m.file.name == "backup_report_20261128.html")
+        assert sent.silent
+        assert sent.file is not None
+        assert b"users.db" in await sent.file.read()
+
+
 async def test_without_backups_there_is_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     """The press is answered with the reason."""
     async with gallery(monkeypatch) as place:
         screen = await place.screen(*STATUS)
         answer = await (await place.ann.press("📈 Pictures", message=screen)).answered()
         assert answer.text == "There is no backup in this time."
-
-
-async def test_without_the_extra_there_is_no_button(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody presses what can't be drawn."""
-    monkeypatch.setattr("bot.charts.png.find_spec", lambda _: None)
-    async with gallery(monkeypatch) as place:
-        assert "📈 Pictures" not in (await place.screen(*STATUS)).button_texts

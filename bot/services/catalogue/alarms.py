@@ -41,6 +41,11 @@ class AlarmTable(CatalogueTable):
         )
         return tuple((alarm, told[alarm.id]) for alarm in alarms)
 
+    @reading
+    async def recent(self) -> tuple[Alarm, ...]:
+        """Return the alarms that are kept, open or ended, newest first."""
+        return await self._db.models(Alarm, "SELECT * FROM alarms ORDER BY began_at DESC, id DESC")
+
     @writing
     async def save(self, alarm: Alarm) -> None:
         """Record an alarm as it is now."""

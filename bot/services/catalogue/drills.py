@@ -28,6 +28,11 @@ class DrillTable(BackupRows):
         return await self._db.models(Drill, "SELECT * FROM drills WHERE backup_id = ? ORDER BY id DESC", backup_id)
 
     @reading
+    async def recent(self, limit: int) -> tuple[Drill, ...]:
+        """Return the newest test-restores of all backups, newest first."""
+        return await self._db.models(Drill, "SELECT * FROM drills ORDER BY id DESC LIMIT ?", limit)
+
+    @reading
     async def last(self, *, ok_only: bool = False) -> Drill | None:
         """Return the newest test-restore, or the newest that opened the archive and succeeded.
 

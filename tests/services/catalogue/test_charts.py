@@ -41,7 +41,7 @@ async def test_alarms_and_restores_are_marked_at_their_database(catalogue: Catal
     """An alarm of no database is marked at all of them; what was copied before a restore is no point of a trend."""
     await stored(catalogue, NOW - HOUR * 3, "a.db", "b.db")
     for key in ("skipped:a.db", "disk:"):
-        await catalogue.alarms.save(Alarm(id=key, key=key, title="", sentence="", began_at=NOW - HOUR))
+        await catalogue.alarms.save(Alarm(id=key, key=key, began_at=NOW - HOUR))
     await stored(catalogue, NOW - HOUR * 2, "b.db", trigger=Trigger.SAFETY)
     a, b = (await catalogue.charts.trends(NOW - DAY, NOW)).databases
     assert [(mark.kind, mark.name) for mark in a.marks] == [(MarkKind.ALARM, "a.db"), (MarkKind.ALARM, "")]
