@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 
 from loguru import logger
 
 from bot.config.settings import Settings
-from bot.errors import CourierError
+from bot.errors import CourierError, SealError
 from bot.models import BackedUp, Backup, CheckReport, Snapshot, Verdict
 from bot.services.archive.manifest import TOO_MANY_TABLES, recorded_path
 from bot.services.catalogue import Catalogue
@@ -19,8 +20,9 @@ from bot.services.concurrency.threads import run_checked
 from bot.services.files.private_file import sha256_of
 from bot.services.files.store import Store
 from bot.services.retention.inventory import is_as_written, record_fault
+from bot.services.sealing.seeking import opened_anywhere
 from bot.services.zip.deflated import DeflatedMember
-from bot.services.zip.reader import opened
+from bot.services.zip.reader import as_it_is, opened
 
 EARLY = timedelta(minutes=5)
 """So much sooner a check counts as old: a daily run that begins a second early must not leave it to the next day's."""
@@ -64,19 +66,23 @@ class Comparison:
         """Return, by the name of its database, what was found sound then and is the same now, byte for byte.
 
         Not where a new check is due, or the settings ask for another one or for another compression. An archive that
-        is gone, cut, damaged or sealed has nothing to offer. Raises `AbortedError`.
+        is gone, cut, damaged, or sealed for a key that is not here, has nothing to offer. Raises `AbortedError`.
         """
         found = dict[str, Unchanged]()
         newest = await self._catalogue.backups.newest_with({recorded_path(one.database) for one in snapshots})
         for snapshot in snapshots:
             backup = newest.get(recorded_path(snapshot.database))
-            if backup is None or backup.sealed:
+            if backup is None:
                 continue
             record = next(one for one in backup.databases if one.path == recorded_path(snapshot.database))
             if not self._still_counts(record, snapshot):
                 continue
             try:
                 deflated = await run_checked(self._where_equal, snapshot, record, backup, abort=abort)
+            except (
+                SealError
+            ):  # as it has to be where keys are kept elsewhere; a passphrase would cost more than it saves
+                continue
             except (CourierError, OSError) as error:
                 abort.check()
                 await self.distrust([backup], error)
@@ -112,11 +118,13 @@ class Comparison:
     ) -> DeflatedMember | None:
         with snapshot.file.open("rb") as file:
             header = file.read(_HEADER)
-        with opened(self._store.folder / backup.archive_name) as archive:
+        path = self._store.folder / backup.archive_name
+        way = partial(opened_anywhere, keys=self._settings.keys) if backup.sealed else as_it_is
+        with opened(path, way) as archive:
             entry = archive.entry(record.name, bytes=record.bytes, compressed_bytes=record.compressed_bytes)
             if not archive.begins_with(entry, header) or sha256_of(snapshot.file, check=check) != record.sha256:
                 return None
-            return archive.deflated(entry, sha256=record.sha256)
+            return archive.deflated(entry, sha256=record.sha256, way=partial(way, path))
 
 
 def _checked_at(record: BackedUp) -> datetime:

@@ -1,7 +1,6 @@
 """Encrypts and decrypts age files with a passphrase as streams, which pyrage does in memory only.
 
-The format is https://age-encryption.org/v1: scrypt wraps the file's key, HMAC proves the header, and ChaCha20-Poly1305
-the content in chunks of 64 KiB, each with its number and the last one marked. `cryptography` does the ciphers.
+The format is https://age-encryption.org/v1: scrypt wraps the file's key.
 """
 
 from __future__ import annotations
@@ -13,13 +12,11 @@ import io
 import os
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from bot.errors import DamagedArchiveError
+from bot.services.sealing.ciphers import CHUNK, TAG, chunk_nonce, cipher_of, decrypted, derived_key, header_mac
 from bot.services.sealing.header import MAGIC, Header, unpadded
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 LOG_N = 17
 """scrypt's work: half a second and 128 MiB, as OWASP asks; age's own 18 would take 256 MiB from a small server."""
@@ -27,8 +24,6 @@ LOG_N = 17
 MOST_LOG_N = 20
 """The most work that is done for a file from elsewhere: 1 GiB of memory."""
 
-CHUNK = 1 << 16
-_TAG = 16
 _LABEL = b"age-encryption.org/v1/scrypt"
 
 
@@ -45,14 +40,14 @@ class WrongPassphraseError(Exception):
 def seal_by_passphrase(source: Reads, sink: Callable[[bytes], object], passphrase: str, *, log_n: int = LOG_N) -> None:
     """Read the content and give its sealed form to `sink`, piece by piece. Blocking."""
     file_key, salt, nonce = os.urandom(16), os.urandom(16), os.urandom(16)
-    wrapped = _cipher(_scrypt(passphrase, salt, log_n)).encrypt(bytes(12), file_key, None)
+    wrapped = cipher_of(_scrypt(passphrase, salt, log_n)).encrypt(bytes(12), file_key, None)
     head = b"".join([MAGIC, b"\n-> scrypt ", _base64(salt), f" {log_n}\n".encode(), _base64(wrapped), b"\n---"])
-    sink(head + b" " + _base64(_mac(file_key, head)) + b"\n" + nonce)
-    cipher = _cipher(_derived(file_key, nonce, b"payload"))
+    sink(head + b" " + _base64(header_mac(file_key, head)) + b"\n" + nonce)
+    cipher = cipher_of(derived_key(file_key, nonce, b"payload"))
     number, chunk = 0, _exactly(source, CHUNK)
     while True:
         following = _exactly(source, CHUNK) if len(chunk) == CHUNK else b""
-        sink(cipher.encrypt(_nonce(number, last=not following), chunk, None))
+        sink(cipher.encrypt(chunk_nonce(number, last=not following), chunk, None))
         if not following:
             return
         number, chunk = number + 1, following
@@ -69,11 +64,11 @@ def unseal_by_passphrase(
     nonce = _exactly(source, 16)
     if len(nonce) < 16:
         raise DamagedArchiveError(f"{name} is damaged: it is cut off.")
-    cipher = _cipher(_derived(file_key, nonce, b"payload"))
-    number, chunk = 0, _exactly(source, CHUNK + _TAG)
+    cipher = cipher_of(derived_key(file_key, nonce, b"payload"))
+    number, chunk = 0, _exactly(source, CHUNK + TAG)
     while True:
-        following = _exactly(source, CHUNK + _TAG) if len(chunk) == CHUNK + _TAG else b""
-        content = _opened(cipher, _nonce(number, last=not following), chunk)
+        following = _exactly(source, CHUNK + TAG) if len(chunk) == CHUNK + TAG else b""
+        content = decrypted(cipher, chunk_nonce(number, last=not following), chunk)
         # Only a file of no bytes at all may end with an empty chunk.
         if content is None or (number and not content):
             raise DamagedArchiveError(f"{name} is damaged: it is cut off, or was changed after it was sealed.")
@@ -89,7 +84,7 @@ def _file_key(header: Header, passphrase: str, name: str) -> bytes:
     stanza = header.stanzas[0]
     arguments = stanza.arguments if len(stanza.arguments) == 2 else ("", "")
     salt, work = unpadded(arguments[0].encode(), name), re.fullmatch("[1-9][0-9]{0,19}", arguments[1])
-    if len(salt) != 16 or work is None or len(stanza.body) != 16 + _TAG:
+    if len(salt) != 16 or work is None or len(stanza.body) != 16 + TAG:
         raise DamagedArchiveError(f"{name} is damaged: its age header is not as it was written.")
     if (log_n := int(work[0])) > MOST_LOG_N:
         raise DamagedArchiveError(
@@ -97,29 +92,12 @@ def _file_key(header: Header, passphrase: str, name: str) -> bytes:
             "memory that are allowed here.",
             hint="If it is yours, open it with age, and bring the ZIP.",
         )
-    file_key = _opened(_cipher(_scrypt(passphrase, salt, log_n)), bytes(12), stanza.body)
+    file_key = decrypted(cipher_of(_scrypt(passphrase, salt, log_n)), bytes(12), stanza.body)
     if file_key is None:
         raise WrongPassphraseError
-    if not hmac.compare_digest(_mac(file_key, header.signed), header.mac):
+    if not hmac.compare_digest(header_mac(file_key, header.signed), header.mac):
         raise DamagedArchiveError(f"{name} is damaged: its age header was changed.")
     return file_key
-
-
-def _cipher(key: bytes) -> ChaCha20Poly1305:
-    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305  # noqa: PLC0415 - an extra
-
-    return ChaCha20Poly1305(key)
-
-
-def _opened(cipher: ChaCha20Poly1305, nonce: bytes, sealed: bytes) -> bytes | None:
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415
-
-    if len(sealed) < _TAG:
-        return None
-    try:
-        return cipher.decrypt(nonce, sealed, None)
-    except InvalidTag:
-        return None
 
 
 def _scrypt(passphrase: str, salt: bytes, log_n: int) -> bytes:
@@ -127,20 +105,6 @@ def _scrypt(passphrase: str, salt: bytes, log_n: int) -> bytes:
     return hashlib.scrypt(
         passphrase.encode(), salt=_LABEL + salt, n=rounds, r=8, p=1, maxmem=128 * 8 * rounds + (1 << 20), dklen=32
     )
-
-
-def _derived(file_key: bytes, salt: bytes, purpose: bytes) -> bytes:
-    """HKDF with SHA-256 for 32 bytes, which is one block of it (RFC 5869)."""
-    extracted = hmac.digest(salt or bytes(32), file_key, "sha256")
-    return hmac.digest(extracted, purpose + b"\x01", "sha256")
-
-
-def _mac(file_key: bytes, signed: bytes) -> bytes:
-    return hmac.digest(_derived(file_key, b"", b"header"), signed, "sha256")
-
-
-def _nonce(number: int, *, last: bool) -> bytes:
-    return number.to_bytes(11, "big") + bytes([last])
 
 
 def _base64(content: bytes) -> bytes:

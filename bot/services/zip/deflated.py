@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from bot.errors import ArchiveError
@@ -27,7 +26,8 @@ class DeflatedMember:
     Nothing of it is verified here: whoever writes it anew inflates what was written.
     """
 
-    archive: Path
+    name: str  # of the archive
+    opened: Callable[[], BinaryIO]
     offset: int
     compressed_bytes: int
     content: Content
@@ -35,17 +35,14 @@ class DeflatedMember:
     def pieces(self) -> Generator[bytes, None, None]:
         """Read it piece by piece. Raises `ArchiveError` where it can't be read, or ends too early."""
         try:
-            with self._opened() as file:
+            with self.opened() as file:
                 file.seek(self.offset)
                 left = self.compressed_bytes
                 while left:
                     piece = file.read(min(PIECE, left))
                     if not piece:
-                        raise ArchiveError(f"{self.archive.name} is cut off.")
+                        raise ArchiveError(f"{self.name} is cut off.")
                     left -= len(piece)
                     yield piece
         except OSError as error:
-            raise ArchiveError(f"{self.archive.name} could not be read: {error.strerror or error}.") from error
-
-    def _opened(self) -> BinaryIO:
-        return self.archive.open("rb", buffering=0)
+            raise ArchiveError(f"{self.name} could not be read: {error.strerror or error}.") from error

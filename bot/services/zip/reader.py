@@ -26,6 +26,29 @@ MAX_DIRECTORY = 8 << 20
 _LOCAL_HEADER = 30  # without name and extra fields, whose lengths are its last four bytes
 
 
+class _Bounded(io.FileIO):
+    """A file of which zipfile can't be talked into reading gigabytes at once."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 0:
+            size = MAX_DIRECTORY
+        if size > MAX_DIRECTORY:
+            raise zipfile.BadZipFile("its directory is too large")
+        try:
+            return super().read(size) or b""
+        except OSError as error:
+            raise _unreadable(Path(str(self.name)), error) from error
+
+
+def as_it_is(path: Path) -> BinaryIO:
+    """Open an archive that is not sealed."""
+    return _Bounded(path, "rb")
+
+
+def _unreadable(path: Path, error: OSError) -> DamagedArchiveError:
+    return DamagedArchiveError(f"{path.name} can't be read: {error.strerror or error}.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZipReader:
     """An open archive: `entries` in the order of its directory, whose claims are proven by inflating them."""
@@ -78,14 +101,15 @@ class ZipReader:
             raise DamagedArchiveError(f"{self.name} is damaged: it does not hold {name} as it was written.")
         return found[0]
 
-    def deflated(self, entry: ZipEntry, *, sha256: str) -> DeflatedMember:
-        """Say where the deflated bytes of a member lie. Raises `DamagedArchiveError`."""
+    def deflated(self, entry: ZipEntry, *, sha256: str, way: Callable[[], BinaryIO]) -> DeflatedMember:
+        """Say where the deflated bytes of a member lie; `way` opens the archive again. Raises `DamagedArchiveError`."""
         try:
             _name, offset = local_header(self.file, entry)
         except InflateError as error:
             raise DamagedArchiveError(f"{self.name} is damaged: {entry.name} {error}.") from error
         return DeflatedMember(
-            archive=Path(str(self.file.name)),
+            name=self.name,
+            opened=way,
             offset=offset,
             compressed_bytes=entry.compressed_bytes,
             content=Content(entry.bytes, entry.crc32, sha256),
@@ -114,20 +138,20 @@ class ZipReader:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[ZipReader]:
-    """Open an archive and read its directory; nothing of it is verified yet.
+def opened(path: Path, way: Callable[[Path], BinaryIO] = as_it_is) -> Iterator[ZipReader]:
+    """Open an archive and read its directory; nothing of it is verified yet. A sealed one takes a `way` of its own.
 
     Raises `NotFoundError`, and `DamagedArchiveError` also for what of it can't be read while it is open.
     """
-    with directory_of(path) as (file, directory):
+    with directory_of(path, way) as (file, directory):
         yield ZipReader(name=path.name, file=file, entries=[entry_of(info) for info in directory.infolist()])
 
 
 @contextmanager
-def directory_of(path: Path) -> Iterator[tuple[BinaryIO, zipfile.ZipFile]]:
+def directory_of(path: Path, way: Callable[[Path], BinaryIO] = as_it_is) -> Iterator[tuple[BinaryIO, zipfile.ZipFile]]:
     """Open an archive and give its directory as Python's zipfile reads it; raises as `opened`."""
     try:
-        file = _Bounded(path, "rb")
+        file = way(path)
     except FileNotFoundError as error:
         raise NotFoundError(f"{path.name} is no longer in {path.parent}.") from error
     except OSError as error:
@@ -163,24 +187,6 @@ def local_header(file: BinaryIO, entry: ZipEntry) -> tuple[bytes, int]:
         raise InflateError("is not where the directory says")
     name_length, extra_length = struct.unpack_from("<2H", header, 26)
     return file.read(name_length), entry.offset + _LOCAL_HEADER + int(name_length) + int(extra_length)
-
-
-class _Bounded(io.FileIO):
-    """A file of which zipfile can't be talked into reading gigabytes at once."""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if size is None or size < 0:
-            size = MAX_DIRECTORY
-        if size > MAX_DIRECTORY:
-            raise zipfile.BadZipFile("its directory is too large")
-        try:
-            return super().read(size) or b""
-        except OSError as error:
-            raise _unreadable(Path(str(self.name)), error) from error
-
-
-def _unreadable(path: Path, error: OSError) -> DamagedArchiveError:
-    return DamagedArchiveError(f"{path.name} can't be read: {error.strerror or error}.")
 
 
 def _directory(file: BinaryIO, archive: str) -> zipfile.ZipFile:

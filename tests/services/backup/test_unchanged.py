@@ -15,9 +15,12 @@ import pytest
 from bot.errors import ArchiveError
 from bot.models import BackedUp, Backup, CheckMethod, Verdict
 from bot.services.archive.proof import ArchiveProof
+from bot.services.archive.unsealing import verify_any
 from bot.services.archive.verify import verify_archive
 from bot.services.backup import checks, unchanged
 from bot.services.concurrency.abort import Abort
+from bot.services.sealing.age import new_identity
+from bot.services.sealing.keys import Keys
 from tests.world.catalogue import House, run_sql
 from tests.world.databases import change, make_database
 
@@ -207,6 +210,29 @@ async def test_rot_is_not_passed_on(house: Hours, place: str, log_lines: list[st
     assert (await house.backup(first.id)).damaged
     assert any(line.startswith("ERROR") and "can't be taken over" in line for line in log_lines)
     assert not list(house.store.glob("*.part"))
+
+
+@pytest.mark.parametrize("held", [True, False])
+async def test_sealed_archives_are_taken_over_where_their_key_is(house: Hours, held: bool) -> None:
+    """Nothing unsealed is kept for it; without the secret key here all goes the full way, and nothing is amiss."""
+    secret, public = new_identity()
+    key = house.env.with_name("key.txt")
+    key.write_text(secret)
+    key.chmod(0o600)
+    with house.env.open("a") as env:
+        env.write(f"AGE_RECIPIENTS={public}\n" + f"AGE_IDENTITY_FILE='{key}'\n" * held)
+    backups = [await house.back_up() for _ in range(2)]
+    change(house.x, "UPDATE entries SET text = 'new' WHERE id = 7")
+    backups.append(await house.back_up())
+    assert [[one.checked_at is not None for one in backup.databases] for backup in backups] == [
+        [False, False],
+        [held, held],
+        [False, held],
+    ]
+    for backup in backups[1:]:
+        archive, manifest = await verify_any(house.archive(backup), house.store, Keys(identities=(secret,)))
+        assert archive.sha256 == backup.archive_sha256
+        assert manifest.databases == backup.databases
 
 
 async def test_a_failing_disk_fails_as_ever(house: Hours, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from bot.services.sealing.age import Sealing, new_identity, open_sealed, public_
 from bot.services.sealing.header import read_header
 from bot.services.sealing.keys import BY_PASSPHRASE, NO_KEYS, Keys, Seal, fingerprint
 from bot.services.sealing.passphrase import seal_by_passphrase
+from bot.services.sealing.seeking import opened_anywhere
 from tests.world.stock_age import PASSPHRASE, identity_file, run_age, run_age_with_passphrase
 
 SECRET, PUBLIC = new_identity()
@@ -44,6 +45,27 @@ def opened(*files: Path, keys: Keys) -> bytes:
     pieces: list[bytes] = []
     open_sealed(files, keys, pieces.append)
     return b"".join(pieces)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_what_is_sealed_can_be_read_at_any_place(tmp_path: Path, size: int) -> None:
+    """By each of several keys, as if it were the content itself; what was cut or changed is refused, other keys too."""
+    content, path = os.urandom(size), tmp_path / "a.age"
+    await sealed(path, content, Seal(recipients=(PUBLIC, OTHER_PUBLIC)))
+    for secret in (SECRET, OTHER_SECRET):
+        with opened_anywhere(path, Keys(identities=(new_identity()[0], secret))) as file:
+            for start, count in ((0, size), (size // 2, 70_000), (max(0, size - 5), 9), (size + 3, 1), (65_530, 12)):
+                assert file.seek(start) == start
+                assert file.read(count) == content[start : start + count]
+            assert file.seek(0, os.SEEK_END) == size
+    for keys in (Keys(identities=(new_identity()[0],)), Keys(passphrases=(PASSPHRASE,)), NO_KEYS):
+        with pytest.raises(SealError):
+            opened_anywhere(path, keys)
+    whole, last = path.read_bytes(), (size - 1) % 65_536 + 1 + 16 if size else 16
+    for spoiled in (whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1]), whole[:-last]):
+        path.write_bytes(spoiled)
+        with pytest.raises(DamagedArchiveError):
+            opened_anywhere(path, Keys(identities=(SECRET,)))
 
 
 @pytest.mark.parametrize("size", SIZES)
