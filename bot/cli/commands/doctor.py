@@ -24,6 +24,7 @@ from bot.models import Condition, Examination, Examined
 from bot.services.backup.startup import open_store
 from bot.services.doctor import surroundings
 from bot.services.doctor.parts import look, wrong
+from bot.services.doctor.service import installed
 from bot.services.host import accounts
 from bot.services.host.commands import last_words
 from bot.services.host.machine import ask, of_settings
@@ -58,7 +59,8 @@ async def examined(env_file: Path) -> Examination:
             settings = load_settings(env_file, need_telegram=False, need_databases=False)
     except SettingsError as error:
         rest = look("settings", "Settings", "nothing else is looked at until they can be read")
-        return Examination(user=accounts.me(), parts=(surroundings.versions(), *_faults(error), rest))
+        machine = await asyncio.to_thread(installed, env_file, lives=False)
+        return Examination(user=accounts.me(), parts=(surroundings.versions(), *_faults(error), machine, rest))
     try:
         found = await _examine_with(settings)
     except CourierError as error:  # the catalogue
@@ -69,7 +71,7 @@ async def examined(env_file: Path) -> Examination:
             wrong("catalogue", "Catalogue", error.sentence, error.hint),
         )
         found = Examination(user=accounts.me(), parts=parts)
-    said = {"token", "poller", "clock"} if not settings.bot_token.get_secret_value() else set[str]()
+    said = {"token", "poller", "clock", "recipient"} if not settings.bot_token.get_secret_value() else set[str]()
     return Examination(user=found.user, parts=(*faults, *(one for one in found.parts if one.part not in said)))
 
 

@@ -84,9 +84,11 @@ def status(
     env_file: EnvFile = DEFAULT_ENV, name: Name = DEFAULT_NAME, system: System = None, json: Json = False
 ) -> None:
     """Tell whether it is installed, whether it runs and since when, and the next run. Exit code 0: both."""
-    settings = read_settings(env_file, reading=True)
     place = find(name, system=system)
     known = ask(place) if place is not None else None
+    if not json:
+        _print_installed(known, name)
+    settings = read_settings(env_file, reading=True)
 
     async def read() -> Status:
         async with opened(settings, reading=True, say=False) as inventory:
@@ -101,7 +103,7 @@ def status(
         "heartbeat": state.heartbeat,
         "next_run_at": state.next_run_at,
     }
-    output.print_result(result, json=json, printed=lambda: _print_status(known, name, state, settings))
+    output.print_result(result, json=json, printed=lambda: _print_state(state, settings))
     if known is None or known.active is False or not lives:
         raise typer.Exit(1)
 
@@ -128,7 +130,7 @@ def print_recipe(installation: Installation, recipe: Recipe) -> None:
     output.say(f"It runs as {installation.user}.")
 
 
-def _print_status(known: Registered | None, name: str, state: Status, settings: Settings) -> None:
+def _print_installed(known: Registered | None, name: str) -> None:
     if known is None:
         output.say(f"Installed: no service {name}. `sqlite-courier service install` has it start with this machine.")
     else:
@@ -137,6 +139,9 @@ def _print_status(known: Registered | None, name: str, state: Status, settings: 
         output.say(f"Installed: {known.file} ({known.kind}, as {known.user}{by}){starts[known.starts_with_machine]}")
         if known.state:
             output.say(f"{known.kind}: {known.state}{f', {known.detail}' if known.detail else ''}")
+
+
+def _print_state(state: Status, settings: Settings) -> None:
     beat = state.heartbeat
     since = f" since {date_time(beat.started_at, settings.timezone)} (process {beat.pid})" if beat else ""
     lives = state.state.is_running or state.is_paused

@@ -14,6 +14,7 @@ from bot.models import Examination, Examined, Status, TokenReport
 from bot.services.contracts.destination import ArchiveDestination
 from bot.services.delivery.router import Router
 from bot.services.doctor import chats, service, sources, surroundings
+from bot.services.doctor.parts import look
 from bot.services.host.accounts import me
 from bot.services.people.people import People
 from bot.services.snapshot.databases import Discovery
@@ -49,9 +50,10 @@ async def examine(
     zone, user = settings.timezone, me()
     listens = settings.receive and not polled_here
     report, found = await asyncio.gather(asked.token(listens), sources.databases(discovery))
-    reached: tuple[Examined, ...] = ()
     if report.account is not None:
         reached = await chats.recipients(people.everybody, people.admins, destinations)
+    else:
+        reached = (look("recipient", "Recipients", "not asked: see the token"),)
     sizes = [one.bytes for one in status.databases if one.bytes is not None and not one.retired]
     archive = status.latest_proven.archive_bytes if status.latest_proven else sum(sizes)
     room = await asyncio.to_thread(_all, surroundings.folders(settings, database_bytes=sizes, archive_bytes=archive))
@@ -68,7 +70,9 @@ async def examine(
             *reached,
             *found,
             *room,
-            await asyncio.to_thread(service.installed, settings, lives=status.state.is_running or status.is_paused),
+            await asyncio.to_thread(
+                service.installed, settings.given.env_file, lives=status.state.is_running or status.is_paused
+            ),
             *_state(status, settings, zone),
             await asyncio.to_thread(service.seal, settings),
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from bot.clock import date_time
@@ -18,9 +19,8 @@ from bot.services.status.verdict import backup_condition, delivery_condition
 _LINES = {Condition.GOOD: good, Condition.LOOK: look, Condition.WRONG: wrong}
 
 
-def installed(settings: Settings, *, lives: bool) -> Examined:
+def installed(env_file: Path | None, *, lives: bool) -> Examined:
     """Ask this machine what starts the service of these settings. Blocking."""
-    env_file = settings.given.env_file
     place = of_settings(env_file) if env_file is not None else None
     about = "Start with the machine"
     if place is None:

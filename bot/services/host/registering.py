@@ -45,8 +45,8 @@ def install(recipe: Recipe, installation: Installation, *, tell: Callable[[str],
         ) from None
     tell(f"wrote {place.file}")
     for command in recipe.begin:
+        _require(command, f"{place.file} is written, but then")
         tell(f"ran {shlex.join(command)}")
-        _require(command, f"{place.file} is written, but the service could not be begun")
 
 
 def check_as_user(installation: Installation) -> None:
@@ -80,8 +80,8 @@ def uninstall(place: Registration, *, tell: Callable[[str], None]) -> None:
                 hint=f"Who wrote it knows how to remove it: {shlex.join(place.end[0])}, then delete the file.",
             )
         for command in place.end if manager_runs(place.kind) else ():
+            _require(command, f"{place.file} is left:")
             tell(f"ran {shlex.join(command)}")
-            _require(command, f"{place.name} could not be ended, and {place.file} is left")
         place.file.unlink()
     except OSError as error:
         raise MachineError(f"{place.file} can't be removed: {error.strerror}.", hint=_as_administrator(place)) from None
@@ -121,5 +121,5 @@ def _require(command: Command, otherwise: str) -> None:
     done = run(command)
     if done.returncode != 0:
         raise MachineError(
-            f"{otherwise}: {shlex.join(command)} says: {last_words(done)}", hint="`sqlite-courier doctor` says more."
+            f"{otherwise} {shlex.join(command)} failed: {last_words(done)}", hint="`sqlite-courier doctor` says more."
         )

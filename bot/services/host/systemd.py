@@ -63,7 +63,7 @@ def recipe(installation: Installation, *, home: Path, version: int) -> Recipe:
     return Recipe(
         registration=registration(installation.name, system=installation.system, home=home),
         content=unit_text(installation, version=version).encode(),
-        begin=(*linger, (*ask, "daemon-reload"), (*ask, "enable", unit), (*ask, "restart", unit)),
+        begin=((*ask, "daemon-reload"), (*ask, "enable", unit), (*ask, "restart", unit), *linger),
         notes=() if installation.system else ("With the linger it runs while you are logged out, too.",),
     )
 

@@ -78,7 +78,7 @@ async def test_a_token_that_is_refused_leaves_the_recipients_alone(town: Town) -
     found = await examined(town)
     assert (one(found, "token").condition, "@BotFather" in one(found, "token").mend) == (Condition.WRONG, True)
     assert one(found, "poller").condition is not Condition.GOOD
-    assert not [line for line in found.parts if line.part == "recipient"]
+    assert one(found, "recipient").said == "not asked: see the token"
 
 
 async def test_a_run_that_would_not_fit_is_told_before(town: Town) -> None:

@@ -78,7 +78,7 @@ def test_what_somebody_else_wrote_is_left_alone(made: Installation, tmp_path: Pa
 def test_a_machine_that_refuses_is_quoted(made: Installation, tmp_path: Path) -> None:
     """What was done by then is said, and the machine's own words."""
     recipe = recipe_in(tmp_path, ("sh", "-c", "echo No such domain >&2; exit 5"))
-    with pytest.raises(MachineError, match=r"is written, but .* says: No such domain"):
+    with pytest.raises(MachineError, match=r"is written, but then sh .* failed: No such domain"):
         install(recipe, made, tell=lambda _: None)
     gone = recipe_in(tmp_path, ("no-such-program-here",))
     with pytest.raises(MachineError, match="no-such-program-here"):

@@ -111,7 +111,7 @@ def test_a_unit_of_ones_own_needs_no_namespace(tmp_path: Path) -> None:
     ]
     assert "NoNewPrivileges=yes" in made.text
     assert made.registration.file == tmp_path / ".config/systemd/user/sqlite-courier.service"
-    assert made.begin[0] == ("loginctl", "enable-linger", mine.user)
+    assert made.begin[-1] == ("loginctl", "enable-linger", mine.user)
 
 
 def test_a_path_with_a_line_break_is_refused(tmp_path: Path) -> None:
