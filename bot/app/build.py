@@ -36,6 +36,7 @@ from bot.services.alarms.watchdog import Watchdog
 from bot.services.backup.runs import Runs
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Nursery
+from bot.services.contracts.destination import Caption
 from bot.services.contracts.polling import PollingState
 from bot.services.delivery.attempts import Attempts
 from bot.services.delivery.ledger import Ledger
@@ -172,9 +173,15 @@ def _build(  # noqa: PLR0915 - one list of parts
     timers = Timers(catalogue, telegram.chats, people, clock=clock)
 
     # --- deliveries ---
-    async def caption(backup: Backup, volume: Volume, recipient: Recipient) -> str:
+    async def caption(backup: Backup, volume: Volume, recipient: Recipient) -> Caption:
         followed = (await preferences.of_chat(recipient)).databases
-        return caption_of(backup, volume, settings.timezone, followed, server=settings.server_name)
+        read_alone = recipient.is_private or recipient.is_mailbox
+        html = caption_of(backup, volume, settings.timezone, followed, server=settings.server_name, in_full=read_alone)
+        if recipient not in people.admins or not settings.receive or volume.number > 1:
+            return Caption(html=html)  # nobody else's presses are heard
+        from bot.handlers.archives import archive_buttons  # noqa: PLC0415 - it imports aiogram
+
+        return Caption(html=html, buttons=archive_buttons(backup.id))
 
     delivery = DeliverySettings(
         people=people,
@@ -255,7 +262,7 @@ def _build(  # noqa: PLR0915 - one list of parts
     phones = tuple(AppriseTarget(url, wording=texts.alarm_on_phone, clock=clock) for url in urls)
 
     async def audience() -> Iterable[Listener]:
-        from bot.handlers.alarms import alarm_buttons  # noqa: PLC0415 - it imports aiogram
+        from bot.handlers.alarms import alarm_buttons, no_buttons  # noqa: PLC0415 - it imports aiogram
 
         parked = await catalogue.recipients.parked()
         current = await catalogue.recipients.all_current(people.readers)
@@ -264,7 +271,7 @@ def _build(  # noqa: PLR0915 - one list of parts
                 notifier,
                 recipient,
                 wording=texts,
-                buttons=alarm_buttons,
+                buttons=alarm_buttons if recipient in people.admins else no_buttons,
                 preferences=preferences,
                 reminder=settings.alarm_reminder,
                 clock=clock,

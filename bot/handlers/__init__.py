@@ -13,6 +13,7 @@ from aiogram.types import CallbackQuery, Message, TelegramObject
 
 from bot.clock import Clock, utc_now
 from bot.handlers.alarms import build_alarm_router
+from bot.handlers.archives import build_archive_router
 from bot.handlers.backup import LiveRuns, build_backup_router
 from bot.handlers.commands import register_commands
 from bot.handlers.dashboard import build_dashboard_router
@@ -134,6 +135,7 @@ def _private(patience: float) -> Router:
         build_picture_router(),
         build_preferences_router(),
         build_alarm_router(),
+        build_archive_router(),
         build_inbox_router(),
         build_fallback_router(),
     )

@@ -53,6 +53,11 @@ def alarm_buttons(alarm: Alarm, hushed: bool = False) -> tuple[NoticeButton, ...
     return (*(button(*each) for each in _mends(alarm)), *later)
 
 
+def no_buttons(_alarm: Alarm, _hushed: bool) -> tuple[NoticeButton, ...]:
+    """Return what somebody gets whose presses nobody hears."""
+    return ()
+
+
 def _mends(alarm: Alarm) -> tuple[tuple[str, AlarmAct, str] | tuple[str, AlarmAct], ...]:
     again, restore = (words.AGAIN, AlarmAct.AGAIN, "primary"), (words.RESTORE, AlarmAct.RESTORE, "primary")
     match alarm.kind:

@@ -22,8 +22,9 @@ from bot.models import (
     Verdict,
 )
 from bot.texts.losses import loss_line
-from bot.texts.markup import FittedList, by_name, name, text
+from bot.texts.markup import FittedList, by_name, name, names, text
 from bot.texts.measures import count, duration, human_size
+from bot.texts.skips import skip_words
 
 STATE_ICONS = {
     BackupState.RUNNING: "🔄",
@@ -74,6 +75,18 @@ def skipped_lines(skipped: Sequence[SkippedRecord], detail: int = 160, most: int
     lines = (
         f"❌ <b>{name(record.name)}</b>: {text(record.detail, detail) if detail and record.detail else record.reason}"
         for record in skipped
+    )
+    return FittedList(tuple(lines), most)
+
+
+def skipped_causes(skipped: Sequence[SkippedRecord], most: int = 10) -> FittedList:
+    """List what is not in a backup by cause, each once: `users.db, shop.db are missing`. Nothing in it is a path."""
+    causes: dict[str, list[str]] = {}
+    for record in skipped:
+        causes.setdefault(skip_words(record.reason).state, []).append(record.name)
+    lines = (
+        f"❌ <b>{names(befallen, 8)}</b> {'is' if len(befallen) == 1 else 'are'} {state}"
+        for state, befallen in causes.items()
     )
     return FittedList(tuple(lines), most)
 

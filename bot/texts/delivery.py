@@ -1,57 +1,94 @@
-"""The caption under a delivered archive."""
+"""The caption under a delivered archive: three lines, what is amiss, and the rest in a quote that opens at a press."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
-from bot.clock import local_and_utc
-from bot.models import Backup, Volume
+from bot.clock import date_time, zone_name
+from bot.models import Backup, Verdict, Volume
 from bot.texts.backups import (
     check_verdict,
     contents,
     database_lines,
+    remarked_lines,
     seal_line,
     shrunken_heading,
     shrunken_lines,
+    skipped_causes,
     skipped_heading,
-    skipped_lines,
 )
-from bot.texts.markup import CAPTION_LIMIT, compose, name, signed
+from bot.texts.markup import CAPTION_LIMIT, FittedList, compose, name, names, signed, text
 from bot.texts.measures import count, human_size
+
+RESTORE = "♻️ Restore"
+DETAILS = "🔍 Details"
+
+UNKNOWN = (
+    "🤷 <b>I no longer know this backup.</b>\nIts archive may be good all the same: forward it to me here, with all its"
+    " volumes, and I show what is in it and restore from it."
+)
+UNKNOWN_ANSWER = "I no longer know this backup."
 
 
 def caption(
-    backup: Backup, volume: Volume, timezone: ZoneInfo, followed: frozenset[str] | None = None, *, server: str = ""
+    backup: Backup,
+    volume: Volume,
+    timezone: ZoneInfo,
+    followed: frozenset[str] | None = None,
+    *,
+    server: str = "",
+    in_full: bool = True,
 ) -> str:
-    """Return the caption of one volume: when, what, how well checked, which part, and how to get it back.
+    """Return the caption of one volume: when, what, and what is amiss; from the second volume on, only which it is.
 
-    At most 1024 long; the databases are listed under the first volume only, the skipped ones under every one. Of the
-    databases that are not `followed` (None: all are) only their number is told: the file holds them all the same. Where
-    there are several, it begins with the name of the `server`.
+    `in_full` adds, folded up, how each database was checked, the hash, and how to restore by hand. At most 1024 long.
+    Of the databases that are not `followed` (None: all are) only their number is told: the file holds them all the
+    same. Where there are several servers, it begins with the name of this one.
     """
+    if volume.number > 1:
+        return signed(server, f"🧩 <b>{volume.number}/{volume.total}</b>")
     whole, backup = backup, _followed(backup, followed)
     others = len(whole.databases) + len(whole.skipped) - len(backup.databases) - len(backup.skipped)
     sound = all(database.is_sound for database in backup.databases)
     icon = "✅" if sound and not backup.skipped and not backup.shrunken else "⚠️"
-    first = volume.number == 1
+    when = f"{date_time(backup.started_at, timezone)} {text(zone_name(timezone), 40)}"
     return compose(
-        signed(server, f"{icon} <b>Backup of {local_and_utc(backup.started_at, timezone)}</b>"),
-        contents(whole),
-        _volume_line(volume),
+        signed(server, f"{icon} <b>Backup of {when}</b>"),
+        f"{contents(whole)}{_checked(backup)}",
+        _names(backup, others),
+        f"🧩 {volume.total} files, this is 1/{volume.total}" if volume.total > 1 else None,
         skipped_heading(backup.skipped),
-        # Where there are many, each one's name matters more than the first one's reason.
-        # A reason can name a path, which is not for whoever reads a sealed backup's caption.
-        skipped_lines(backup.skipped, detail=90 if len(backup.skipped) <= 3 and not backup.sealed else 0, most=12),
+        skipped_causes(backup.skipped, most=6),
         shrunken_heading(backup.shrunken),
         shrunken_lines(backup.shrunken, most=6),
-        database_lines(backup, most=12) if first else None,
-        f"… and {count(others, 'database')} that you do not follow" if first and others else None,
-        check_verdict(backup),
-        seal_line(backup),
-        f"SHA-256 <code>{backup.archive_sha256[:16]}</code>… of the whole archive",
-        _restore_hint(volume, sealed=bool(backup.sealed)),
+        remarked_lines(backup, most=6),
+        *(_folded(backup, volume) if in_full else ()),
         limit=CAPTION_LIMIT,
+    )
+
+
+def _checked(backup: Backup) -> str:
+    """Say in two words how well checked it is; what could not be is among the remarks."""
+    unchecked = sum(database.verdict is Verdict.UNCHECKED for database in backup.databases)
+    seal = ", 🔒 sealed" if backup.sealed else ""
+    return f"{'' if unchecked or not backup.databases else ', all checked'}{seal}"
+
+
+def _names(backup: Backup, others: int) -> str | None:
+    shown = names([database.name for database in backup.databases], 6)
+    more = f"{count(others, 'database')} that you do not follow" if others else ""
+    return " and ".join(filter(None, (shown, more))) or None
+
+
+def _folded(backup: Backup, volume: Volume) -> tuple[str | FittedList, ...]:
+    seal = seal_line(backup)
+    return (
+        f"<blockquote expandable>{check_verdict(backup)}",
+        database_lines(backup, most=8),
+        *([seal] if seal else []),
+        f"SHA-256 <code>{backup.archive_sha256[:16]}</code>… of the whole archive",
+        f"{_restore_hint(volume, sealed=bool(backup.sealed))}</blockquote>",
     )
 
 
@@ -65,25 +102,12 @@ def _followed(backup: Backup, names: frozenset[str] | None) -> Backup:
     )
 
 
-def _volume_line(volume: Volume) -> str | None:
-    if volume.total == 1:
-        return None
-    return f"🧩 <b>Volume {volume.number} of {volume.total}</b>, {human_size(volume.bytes)}"
-
-
 def _restore_hint(volume: Volume, *, sealed: bool) -> str:
+    archive, size = name(volume.archive.name, 60), human_size(volume.bytes)
+    join = f"put all {volume.total} files ({size} each) into one folder, <code>cat {archive}.* &gt; {archive}</code>"
     if sealed:
-        archive = name(volume.archive.name, 60)
-        join = (
-            f"join all {volume.total} volumes, <code>cat {archive}.* &gt; {archive}</code>; "
-            if volume.total > 1
-            else ""
-        )
-        return f"♻️ To restore: {join}<code>age -d -o backup.zip {archive}</code> with the key of your recovery sheet"
+        opened = f"<code>age -d -o backup.zip {archive}</code> with the key of your recovery sheet"
+        return f"♻️ By hand: {join}; {opened}" if volume.total > 1 else f"♻️ By hand: {opened}"
     if volume.total == 1:
-        return "♻️ To restore: unzip; how and where to is in backup_info.txt"
-    archive = name(volume.archive.name, 60)
-    return (
-        f"♻️ To restore: put all {volume.total} volumes into one folder and join them,"
-        f" <code>cat {archive}.* &gt; {archive}</code> (or open .001 with 7-Zip); then see backup_info.txt"
-    )
+        return "♻️ By hand: unzip; how and where to is in backup_info.txt"
+    return f"♻️ By hand: {join} (or open .001 with 7-Zip); then see backup_info.txt"

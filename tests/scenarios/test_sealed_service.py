@@ -88,9 +88,9 @@ async def test_sealed_volumes_reach_the_chat_and_stock_tools_alone_open_them(
     name = backup.archive_name
     assert name.endswith(".zip.age")
     assert [m.document.name for m in messages if m.document] == [f"{name}.{n:03}" for n in (1, 2, 3)]
+    assert f"Sealed for {MARK}" in messages[0].text
+    assert "age -d -o backup.zip" in messages[0].text
     for message in messages:
-        assert f"Sealed for {MARK}" in message.text
-        assert "age -d -o backup.zip" in message.text
         assert b"PK\x03\x04shop" not in await message.document.read()
     assert f"Sealed for <code>{MARK}</code>" in status
     joined = tmp_path / name

@@ -294,18 +294,24 @@ def test_every_message_fits_and_is_valid_in_the_worst_case() -> None:
         assert "\u202e" not in message
 
 
-@pytest.mark.parametrize("number", [1, 2])
 @pytest.mark.parametrize("total", [1, 30])
-def test_every_caption_fits(number: int, total: int) -> None:
-    """1024 after parsing, and what matters most is still there."""
-    volume = replace(samples.volume(number, max(number, total)), archive=samples.volume().archive.parent / "a&b.zip")
-    for backup in (samples.backup(), worst_backup(), worst_backup(skipped=()), samples.backup(databases=())):
+@pytest.mark.parametrize("sealed", ["", "E7C2-AA92-C34B-138F"])
+def test_every_caption_fits(total: int, sealed: str) -> None:
+    """1024 after parsing, and what matters most is still there; later volumes say only which they are."""
+    volume = replace(samples.volume(1, total), archive=samples.volume().archive.parent / "a&b.zip")
+    for each in (samples.backup(), worst_backup(), worst_backup(skipped=()), samples.backup(databases=())):
+        backup = replace(each, sealed=sealed)
         caption = delivery_texts.caption(backup, volume, ZONE)
         assert length(caption) <= CAPTION_LIMIT
         assert "1f" * 8 in caption
-        assert "To restore" in caption
+        assert "By hand" in caption
+        assert caption.count("<blockquote expandable>") == caption.count("</blockquote>") == 1
         assert ("NOT in this backup" in caption) == bool(backup.skipped)
         Markup().feed(caption)
+        short = delivery_texts.caption(backup, volume, ZONE, in_full=False)
+        assert caption.startswith(short[:200])
+        assert "1f" * 8 not in short
+        assert delivery_texts.caption(backup, samples.volume(2, max(2, total)), ZONE).startswith("🧩 <b>2/")
 
 
 # --- what is said ---
@@ -314,13 +320,14 @@ def test_every_caption_fits(number: int, total: int) -> None:
 def test_the_caption_of_a_good_backup_says_it_all() -> None:
     """Time, contents, ratio, databases, verdict, hash and how to restore."""
     assert plain(delivery_texts.caption(samples.backup(), samples.volume(), ZONE)).splitlines() == [
-        "✅ Backup of 13 Jul 2026, 14:00 Europe/Berlin (12:00 UTC)",
-        "2 databases, 2.3 MB → 762 KB (32 %)",
+        "✅ Backup of 13 Jul 2026, 14:00 Europe/Berlin",
+        "2 databases, 2.3 MB → 762 KB (32 %), all checked",
+        "users.db, analytics.db",
+        "🔎 Checked (integrity check), archive re-read and compared",
         "✅ users.db · 1.1 MB",
         "✅ analytics.db · 1.1 MB",
-        "🔎 Checked (integrity check), archive re-read and compared",
         "SHA-256 1f1f1f1f1f1f1f1f… of the whole archive",
-        "♻️ To restore: unzip; how and where to is in backup_info.txt",
+        "♻️ By hand: unzip; how and where to is in backup_info.txt",
     ]
 
 
@@ -348,18 +355,15 @@ def test_what_a_database_holds_amiss_is_a_warning_in_caption_and_chat() -> None:
     )
 
 
-def test_a_backup_with_gaps_is_loud_in_every_volume() -> None:
-    """Skipped databases are named under each volume, the others under the first one only."""
+def test_a_backup_with_gaps_says_each_cause_once() -> None:
+    """What is missing stands above the fold, by cause; the way to join the volumes below it."""
     many = samples.backup(skipped=tuple(samples.skipped(f"shop{number}.db") for number in range(12)))
-    assert plain(delivery_texts.caption(many, samples.volume(), ZONE)).count(".db: damaged") == 12
-    backup = samples.backup(skipped=(samples.skipped(),))
-    for number in (1, 2):
-        caption = plain(delivery_texts.caption(backup, samples.volume(number, 2), ZONE))
-        assert caption.startswith("⚠️")
-        assert f"Volume {number} of 2" in caption
-        assert "❌ shop.db: It is damaged" in caption
-        assert ("users.db" in caption) == (number == 1)
-        assert "cat database_backup_20260713_120000.zip.* > database_backup_20260713_120000.zip" in caption
+    caption = plain(delivery_texts.caption(many, samples.volume(1, 2), ZONE))
+    assert caption.startswith("⚠️")
+    assert "🧩 2 files, this is 1/2" in caption
+    assert caption.count(" are damaged") == 1
+    assert "shop7.db and 4 more are damaged" in caption
+    assert "cat database_backup_20260713_120000.zip.* > database_backup_20260713_120000.zip" in caption
 
 
 @pytest.mark.parametrize(

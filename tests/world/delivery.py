@@ -15,7 +15,7 @@ from aiogram.client.telegram import TelegramAPIServer
 from bot.models import Backup, Delivery, DeliveryState, Recipient, SkippedRecord, Volume
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Nursery
-from bot.services.contracts.destination import ArchiveDestination, NoticeChannel
+from bot.services.contracts.destination import ArchiveDestination, Caption, NoticeChannel
 from bot.services.delivery.attempts import Attempts
 from bot.services.delivery.ledger import Ledger
 from bot.services.delivery.notices import NoticeSender
@@ -197,8 +197,8 @@ def joined(chat: Person | Group) -> bytes:
     return b"".join(message.document.path.read_bytes() for message in chat.messages if message.document)
 
 
-async def caption(backup: Backup, volume: Volume, _: Recipient) -> str:
-    return f"<b>{backup.archive_name}</b> {volume.number} of {volume.total}"
+async def caption(backup: Backup, volume: Volume, _: Recipient) -> Caption:
+    return Caption(html=f"<b>{backup.archive_name}</b> {volume.number} of {volume.total}")
 
 
 def volume_of(archive: Path, *, number: int = 1, total: int = 1, offset: int = 0, count: int | None = None) -> Volume:

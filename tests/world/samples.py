@@ -159,8 +159,8 @@ class Markup(HTMLParser):
         self.open: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag in {"b", "i", "code"}, tag
-        assert not attrs
+        assert tag in {"b", "i", "code", "blockquote"}, tag
+        assert not attrs or (tag, attrs) == ("blockquote", [("expandable", None)])
         self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:

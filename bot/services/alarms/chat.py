@@ -117,8 +117,7 @@ class ChatAlarms:
         return Notice(
             html=self._wording.alarm(alarm, now, self._reminder, quiet_until),
             silent=not loud,
-            # Presses are only heard in private chats.
-            buttons=self._buttons(alarm, quiet_until is not None) if private else (),
+            buttons=self._buttons(alarm, quiet_until is not None),
         )
 
     async def _take_away(self, notice: AlarmNotice, alarm: Alarm) -> None:

@@ -136,8 +136,17 @@ def nothing(_count: int) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Caption:
+    """What one recipient reads under a volume (HTML), and what can be pressed there."""
+
+    html: str
+    buttons: tuple[NoticeButton, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingVolume:
-    """A volume as it is sent. `caption` is HTML. With `file_id` no bytes of the archive are read.
+    """A volume as it is sent. `caption` is HTML, `buttons` are what can be pressed under it in a chat. With `file_id`
+    no bytes of the archive are read.
 
     What `on_bytes` is told reaches `volume.bytes` in sum only when no byte is left to send.
     """
@@ -146,6 +155,7 @@ class OutgoingVolume:
     caption: str
     silent: bool
     file_id: str = ""
+    buttons: tuple[NoticeButton, ...] = ()
     on_bytes: CountBytes = nothing
 
 

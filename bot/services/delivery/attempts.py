@@ -16,6 +16,7 @@ from bot.services.concurrency.nursery import Nursery, settled
 from bot.services.contracts.destination import (
     ArchiveDestination,
     ArchiveGone,
+    Caption,
     Migrated,
     Notice,
     NoticeChannel,
@@ -31,7 +32,7 @@ from bot.services.delivery.router import Router
 from bot.services.delivery.rows import DeliveryRecords, UnrecordedDeliveries
 from bot.services.delivery.upload import SendRequest
 
-Caption = Callable[[Backup, Volume, Recipient], Awaitable[str]]
+CaptionOf = Callable[[Backup, Volume, Recipient], Awaitable[Caption]]
 
 
 class Attempts:
@@ -45,10 +46,10 @@ class Attempts:
         settings: DeliverySettings,
         nursery: Nursery,
         *,
-        caption: Caption,
+        caption: CaptionOf,
         clock: Clock,
     ) -> None:
-        """Everything runs in `nursery`; `caption` gives HTML."""
+        """Everything runs in `nursery`; `caption` says what stands under a volume."""
         self.catalogue, self.settings, self.nursery, self.clock = catalogue, settings, nursery, clock
         self.destinations, self._channels, self._caption = destinations, channels, caption
         self.outgoing = OutgoingBackups(catalogue, destinations, settings, sleep=nursery.sleep, clock=clock)
@@ -179,9 +180,11 @@ class Attempts:
                 if self.nursery.closing.is_set():
                     return await rows.release(row)
                 volume = sender.volume
+                caption = await self._caption(outgoing.backup, volume, row.recipient)
                 message = OutgoingVolume(
                     volume=volume,
-                    caption=await self._caption(outgoing.backup, volume, row.recipient),
+                    caption=caption.html,
+                    buttons=caption.buttons,
                     silent=request.silent or row.recipient in request.silent_for,
                 )
                 sent = await sender.send(row.recipient, message, request)

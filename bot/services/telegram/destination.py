@@ -12,6 +12,7 @@ from aiogram.enums import ChatAction, ParseMode
 from bot.models import Reachability, Recipient
 from bot.services.contracts.destination import Outcome, OutgoingVolume, Refused, Sent, Unfit
 from bot.services.telegram.answers import get_chat
+from bot.services.telegram.buttons import keyboard_of
 from bot.services.telegram.requests import ANSWER_SECONDS, ArchiveUpload, TelegramRequests, thread_of
 
 SLOWEST_UPLOAD = 32 * 1024  # bytes per second; aiogram's own limit of 60 s in total would need 6.7 Mbit/s for 50 MB
@@ -45,6 +46,7 @@ class TelegramDestination(TelegramRequests):
                     protect_content=False,  # said outright: with it the archive could be neither saved nor forwarded
                     disable_content_type_detection=True,
                     message_thread_id=thread_of(recipient),
+                    reply_markup=keyboard_of(outgoing.buttons),
                     request_timeout=ANSWER_SECONDS + (volume.bytes // SLOWEST_UPLOAD if upload else 0),
                 ),
                 upload,

@@ -7,13 +7,12 @@ from contextlib import suppress
 
 from aiogram import Bot
 from aiogram.enums import ParseMode
-from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
+from aiogram.types import InlineKeyboardMarkup, ReplyParameters
 
 from bot.models import Recipient
-from bot.services.contracts.destination import MessageGone, Notice, NoticeButton, NotModified, Undeletable
+from bot.services.contracts.destination import MessageGone, Notice, NotModified, Undeletable
+from bot.services.telegram.buttons import keyboard_of
 from bot.services.telegram.requests import ANSWER_SECONDS, TelegramRequests, thread_of
-
-PER_ROW = 2
 
 AT_ONCE = 100  # https://core.telegram.org/bots/api#deletemessages
 
@@ -90,12 +89,3 @@ class TelegramNotices(TelegramRequests):
 
     def _keyboard(self, notice: Notice) -> InlineKeyboardMarkup | None:
         return keyboard_of(notice.buttons) if self._buttons else None
-
-
-def keyboard_of(buttons: Sequence[NoticeButton]) -> InlineKeyboardMarkup | None:
-    """Return the buttons in rows of two, which a phone shows whole; None where there are none."""
-    every = [
-        InlineKeyboardButton(text=each.text, callback_data=each.data, style=each.style or None) for each in buttons
-    ]
-    rows = [every[at : at + PER_ROW] for at in range(0, len(every), PER_ROW)]
-    return InlineKeyboardMarkup(inline_keyboard=rows) if rows else None

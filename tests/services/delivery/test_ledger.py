@@ -8,6 +8,7 @@ from bot.demo.stand_in.calls import CallStage
 from bot.errors import AbortedError
 from bot.models import Backup, DeliveryState, Recipient, Volume
 from bot.services.concurrency.abort import Abort
+from bot.services.contracts.destination import Caption
 from tests.world import faults
 from tests.world.delivery import Everybody, House, caption, documents, joined
 from tests.world.faults import CutError, Fault, Gate
@@ -54,7 +55,7 @@ async def test_what_nobody_foresaw_of_one_recipient_costs_no_other(house: House)
     ann, bob, cat = await house.people(3)
     trouble = True
 
-    async def odd(backup: Backup, volume: Volume, recipient: Recipient) -> str:
+    async def odd(backup: Backup, volume: Volume, recipient: Recipient) -> Caption:
         if trouble and recipient.chat_id == ann.id:
             raise ZeroDivisionError("nobody thought of that")
         return await caption(backup, volume, recipient)

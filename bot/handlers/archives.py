@@ -1,0 +1,77 @@
+"""Handles the buttons under a delivered archive: restore from it, and its details; both in a new message below."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from aiogram import F, Router
+from aiogram.filters.callback_data import CallbackData
+from aiogram.types import CallbackQuery
+
+from bot.errors import NotFoundError
+from bot.handlers.drawing import keyboards
+from bot.handlers.drawing.below import ErrorsBelow
+from bot.handlers.drawing.keyboards import BackupId
+from bot.handlers.drawing.screen import ButtonPress, Screen
+from bot.handlers.history import BackupScreens
+from bot.handlers.restore import LiveRestores, begin_choice
+from bot.services.contracts.destination import NoticeButton
+from bot.texts import delivery as words
+
+
+class ArchiveAct(StrEnum):
+    RESTORE = "r"
+    DETAILS = "d"
+
+
+class OfArchive(CallbackData, prefix="arc"):
+    """Something about the archive above."""
+
+    act: ArchiveAct
+    id: BackupId
+
+
+def archive_buttons(backup_id: int) -> tuple[NoticeButton, ...]:
+    """Return what can be done with a delivered archive; an old message shows them for good."""
+    return (
+        NoticeButton(text=words.RESTORE, data=OfArchive(act=ArchiveAct.RESTORE, id=backup_id).pack()),
+        NoticeButton(text=words.DETAILS, data=OfArchive(act=ArchiveAct.DETAILS, id=backup_id).pack()),
+    )
+
+
+def build_archive_router() -> Router:
+    """Make the router of the buttons under archives; for admins, in private chats."""
+    router = Router(name="archives")
+    router.callback_query.middleware(ErrorsBelow())
+    router.callback_query.register(restore_archive, OfArchive.filter(F.act == ArchiveAct.RESTORE))
+    router.callback_query.register(open_archive, OfArchive.filter(F.act == ArchiveAct.DETAILS))
+    return router
+
+
+async def restore_archive(
+    _: CallbackQuery,
+    callback_data: OfArchive,
+    press: ButtonPress,
+    *,
+    live_restores: LiveRestores,
+    backup_screens: BackupScreens,
+) -> None:
+    if await _is_known(callback_data.id, press, backup_screens):
+        await begin_choice(press.below(), f"b{callback_data.id}", live_restores)
+
+
+async def open_archive(
+    _: CallbackQuery, callback_data: OfArchive, press: ButtonPress, backup_screens: BackupScreens
+) -> None:
+    if await _is_known(callback_data.id, press, backup_screens):
+        await press.below().draw(await backup_screens.one(callback_data.id, 0))
+
+
+async def _is_known(backup_id: int, press: ButtonPress, backup_screens: BackupScreens) -> bool:
+    """Tell whether there is such a backup; where there is none, say what can be done with the file all the same."""
+    try:
+        await backup_screens.manager.details(backup_id)
+    except NotFoundError:
+        await press.below().draw(Screen(words.UNKNOWN, keyboards.to_menu()), words.UNKNOWN_ANSWER)
+        return False
+    return True

@@ -1,0 +1,46 @@
+"""What stands under a delivered archive in a private chat; `--update-screens` writes them anew."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+
+from bot.demo.stand_in.state import Message
+from bot.models import Backup
+from tests.world.gallery import FIVE, Gallery, gallery
+from tests.world.golden import Golden
+
+Draw = Callable[[str, Gallery], Golden]
+
+
+def sent(place: Gallery, backup: Backup) -> Message:
+    """The message that brought the first volume of a backup to Ann."""
+    return next(m for m in place.ann.messages if m.document and m.document.name.startswith(backup.archive_name))
+
+
+async def test_captions(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """All is well, two are missing, and one has shrunk."""
+    async with gallery(monkeypatch, FIVE) as place:
+        drawn = golden("captions", place)
+        drawn.keep("good", sent(place, await place.back_up()))
+        for name in FIVE[1:3]:
+            place.path(name).unlink()
+        with closing(sqlite3.connect(place.path("users.db"))) as connection, connection:
+            connection.execute("DELETE FROM entries WHERE id > 7")
+        drawn.keep("with_trouble", sent(place, await place.back_up(after=60)))
+        drawn.finish()
+
+
+async def test_captions_of_volumes(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    async with gallery(monkeypatch, VOLUME_SIZE_MB="1") as place:
+        drawn = golden("captions_volumes", place)
+        with closing(sqlite3.connect(place.path("users.db"))) as connection, connection:
+            connection.execute("CREATE TABLE more AS SELECT randomblob(1300000) AS picture")
+        await place.back_up()
+        first, second = (m for m in place.ann.messages if m.document and ".zip." in m.document.name)
+        drawn.keep("first", first)
+        drawn.keep("second", second)
+        drawn.finish()
