@@ -16,6 +16,7 @@ from bot.services.delivery.router import Router
 from bot.services.doctor import chats, service, sources, surroundings
 from bot.services.doctor.parts import look
 from bot.services.host.accounts import me
+from bot.services.host.planning import writable_folders
 from bot.services.people.people import People
 from bot.services.snapshot.databases import Discovery
 
@@ -70,13 +71,17 @@ async def examine(
             *reached,
             *found,
             *room,
-            await asyncio.to_thread(
-                service.installed, settings.given.env_file, lives=status.state.is_running or status.is_paused
-            ),
+            await asyncio.to_thread(_installed, settings, status, discovery),
             *_state(status, settings, zone),
             await asyncio.to_thread(service.seal, settings),
         ),
     )
+
+
+def _installed(settings: Settings, status: Status, discovery: Discovery) -> Examined:
+    lives = status.state.is_running or status.is_paused
+    folders = writable_folders(settings, discovery.databases)
+    return service.installed(settings.given.env_file, lives=lives, writable=folders)
 
 
 def _state(status: Status, settings: Settings, zone: ZoneInfo) -> Iterable[Examined]:

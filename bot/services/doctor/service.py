@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,13 +14,14 @@ from bot.models import Condition, Examined, Status
 from bot.services.doctor.parts import good, look, wrong
 from bot.services.host.accounts import owner_of
 from bot.services.host.machine import ask, kind_of_machine, manager_runs, of_settings
+from bot.services.host.systemd import read_only_in
 from bot.services.status.verdict import backup_condition, delivery_condition
 
 _LINES = {Condition.GOOD: good, Condition.LOOK: look, Condition.WRONG: wrong}
 
 
-def installed(env_file: Path | None, *, lives: bool) -> Examined:
-    """Ask this machine what starts the service of these settings. Blocking."""
+def installed(env_file: Path | None, *, lives: bool, writable: Iterable[Path] = ()) -> Examined:
+    """Ask this machine what starts the service of these settings, which writes to those folders. Blocking."""
     place = of_settings(env_file) if env_file is not None else None
     about = "Start with the machine"
     if place is None:
@@ -33,6 +34,10 @@ def installed(env_file: Path | None, *, lives: bool) -> Examined:
     said = f"{known.file}, {known.kind}, as {known.user}"
     if known.starts_with_machine is False:
         return wrong("installed", about, f"{said}: not enabled", "Install it again: `sqlite-courier service install`.")
+    if shut := read_only_in(place.text, writable):
+        folders = ", ".join(map(str, shut))
+        mend = "Install it again: `sqlite-courier service install`."
+        return wrong("installed", about, f"{said}: it may only read {folders}, which the settings name now", mend)
     if known.active is False:
         return wrong("installed", about, f"{said}: {known.state}", f"systemctl status {known.name} says why.")
     return good("installed", about, f"{said}{f', {known.state}' if known.state else ''}")

@@ -126,6 +126,19 @@ def unit_text(installation: Installation, *, version: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+def read_only_in(text: str, folders: Iterable[Path]) -> tuple[Path, ...]:
+    """Return the folders that a unit of ours lets the service only read; none where it has no sandbox of folders."""
+    lines = {*text.splitlines()}
+    if "ProtectSystem=strict" not in lines:
+        return ()
+    return tuple(folder for folder in folders if not _ways_to_write(folder) & lines)
+
+
+def _ways_to_write(folder: Path) -> set[str]:
+    around = (folder, *folder.parents)
+    return {f"ReadWritePaths={mark}{_quoted(each)}" for each in around for mark in ("", "-")}
+
+
 def _sandbox(installation: Installation, *, private_tmp: bool) -> Iterable[str]:
     """Yield what the service may not do; the folders of a user's unit need a namespace that many systems refuse."""
     yield from _PROCESS.splitlines()

@@ -18,7 +18,7 @@ from bot.errors import SettingsError
 from bot.models import Database
 from bot.services.host.installation import Installation
 from bot.services.host.planning import writable_folders
-from bot.services.host.systemd import CREDENTIALS_SINCE, recipe, unit_text
+from bot.services.host.systemd import CREDENTIALS_SINCE, read_only_in, recipe, unit_text
 from tests.world.databases import make_database, write_env
 from tests.world.host import installation_in
 
@@ -84,6 +84,16 @@ def test_every_character_of_a_path_arrives() -> None:
     assert "LoadCredential=bot_token:/srv/a b/%%h/token" in said
     assert 'ReadWritePaths=-"/srv/a b/%%h/$x/live"' in said
     assert next(line for line in said if line.startswith("ExecStart=")).endswith(' "/srv/a b/%%h/$$x/.env"')
+
+
+def test_a_folder_that_came_later_is_known_to_be_read_only() -> None:
+    """The settings name a database elsewhere now, and the unit is the old one."""
+    made = installation_in(Path("/srv/my courier"))
+    text = unit_text(made, version=CREDENTIALS_SINCE)
+    inside, new = Path("/srv/my courier/live/deep"), Path("/srv/my courier/other")
+    assert read_only_in(text, [*made.writable, inside, new]) == (new,)
+    mine = installation_in(Path("/srv/my courier"), system=False)
+    assert read_only_in(unit_text(mine, version=CREDENTIALS_SINCE), [new]) == ()
 
 
 def test_folders_below_tmp_are_not_hidden() -> None:
