@@ -302,8 +302,8 @@ def _build(  # noqa: PLR0915 - one list of parts
         news=events.news,
     )
 
-    async def pinned_caption(points: tuple[RestorePoint, ...]) -> str:
-        return pinned_caption_of(await manager.status(), points, settings.timezone)
+    async def pinned_caption(points: tuple[RestorePoint, ...], others: tuple[str, ...]) -> str:
+        return pinned_caption_of(await manager.status(), points, settings.timezone, others)
 
     async def settings_now() -> dict[str, str]:
         plan = await timetable.plan()
@@ -313,7 +313,13 @@ def _build(  # noqa: PLR0915 - one list of parts
         return settings_to_keep(settings) | chosen
 
     pins = PinKeeper(
-        catalogue, telegram.chats, people=people, caption=pinned_caption, settings=settings_now, clock=clock
+        catalogue,
+        telegram.chats,
+        people=people,
+        server=settings.server_name,
+        caption=pinned_caption,
+        settings=settings_now,
+        clock=clock,
     )
     maintenance = ChatMaintenance(
         settings,

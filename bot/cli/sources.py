@@ -101,7 +101,8 @@ async def fetch(
 class Wanted:
     """What a person asked to restore from: names or files (none is the newest) or a moment, and from where.
 
-    Without a place it is what this machine has. `only` are the databases that have to be in it.
+    Without a place it is what this machine has. `only` are the databases that have to be in it, `server` is the one
+    whose backup it is.
     """
 
     which: Sequence[str] = ()
@@ -109,6 +110,7 @@ class Wanted:
     only: Sequence[str] = ()
     from_telegram: bool = False
     from_store: str = ""
+    server: str = ""
 
     def choose_from(self, found: Found, place: Place) -> RestorePoint:
         """Return the newest that the place holds, not after the moment. Raises `NotFoundError`."""

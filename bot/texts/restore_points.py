@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from bot.clock import date_time, zone_name
 from bot.models import Drill, Override, RestorePoint, Status
 from bot.texts.backups import contents, delivered_to, seal_line
-from bot.texts.markup import CAPTION_LIMIT, by_name, compose, sentence, text
+from bot.texts.markup import CAPTION_LIMIT, by_name, compose, names, sentence, text
 from bot.texts.measures import age, count
 from bot.texts.verdict import ONLY_SENDS, headline
 
@@ -19,7 +19,9 @@ _LONG_AGO = timedelta(days=3)
 _NOT_OPENED = "bytes compared, not opened (no key on this server)"
 
 
-def pinned_caption(status: Status, points: Sequence[RestorePoint], timezone: ZoneInfo) -> str:
+def pinned_caption(
+    status: Status, points: Sequence[RestorePoint], timezone: ZoneInfo, others: Sequence[str] = ()
+) -> str:
     """Return the live status at a glance, and what this message is for. Moments, not ages: it is read much later."""
     proven, drill = status.latest_proven, status.last_drill
     troubled = sum(bool(database.trouble) for database in status.databases)
@@ -42,6 +44,7 @@ def pinned_caption(status: Status, points: Sequence[RestorePoint], timezone: Zon
         None if status.receives else ONLY_SENDS,
         "",
         _span(points, timezone),
+        f"🖥 Also of {names(others, 3)}, as each of them last wrote" if others else None,
         "<b>Keep this message pinned.</b> Should the server be lost, the bot's token "
         + ("and the key of your recovery sheet are" if sealed else "is")
         + " enough: on a new machine, <code>sqlite-courier recover</code> finds the backups by it.",

@@ -57,11 +57,12 @@ class Scene:
         self.keeper = self.keep(11)
         return self
 
-    def keep(self, *admins: int) -> PinKeeper:
+    def keep(self, *admins: int, server: str = "") -> PinKeeper:
         """Make these the admins whose chats are kept up to date."""
 
-        async def caption(points: tuple[RestorePoint, ...]) -> str:
-            return f"{len(points)} restore points, as of {self.now:%H:%M:%S}"
+        async def caption(points: tuple[RestorePoint, ...], others: tuple[str, ...]) -> str:
+            also = f", also {', '.join(others)}" if others else ""
+            return f"{len(points)} restore points, as of {self.now:%H:%M:%S}{also}"
 
         async def sleep(seconds: float) -> None:
             self.slept.append(seconds)
@@ -69,10 +70,12 @@ class Scene:
         async def settings() -> dict[str, str]:
             return self.settings
 
+        people = People(Settings(admin_ids=admins), self.catalogue)
         self.keeper = PinKeeper(
             self.catalogue,
             self.chats,
-            people=People(Settings(admin_ids=admins), self.catalogue),
+            people=people,
+            server=server,
             caption=caption,
             settings=settings,
             clock=self.clock,

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -29,7 +30,7 @@ from bot.journal.redaction import redact
 from bot.services.files.private_folder import private_folder, sweep_private_folders
 from bot.services.recovery import new_machine
 from bot.services.recovery.folder import Recovered, refuse_to_replace, remove_half_copies, restore_into
-from bot.services.recovery.recover import Found, wait_for_forwarded
+from bot.services.recovery.recover import Found, choose_server, wait_for_forwarded
 from bot.services.restore.sources import parse_instant
 from bot.services.sealing.keys import Keys
 
@@ -50,6 +51,9 @@ def command(
     force: Annotated[bool, typer.Option("--force", help="Set aside what stands in the way in the folder.")] = False,
     from_store: Annotated[
         str, typer.Option("--from-store", help="From this object store, s3://bucket/prefix, without any chat.")
+    ] = "",
+    server: Annotated[
+        str, typer.Option("--server", help="Of this server (SERVER_NAME), where several share the bot.")
     ] = "",
     wait: Annotated[
         float, typer.Option("--wait", min=0, help="Minutes to wait for a document or archive forwarded to the bot.")
@@ -91,11 +95,10 @@ def command(
             if only_list:
                 async with private_folder(Path(tempfile.gettempdir())) as room:
                     listed = await search(room)
-                points = listed.points if isinstance(listed, Found) else ()
-                output.print_result(points, json=json, printed=lambda: print_restore_points(points, settings.timezone))
+                _print_list(listed, server, settings, json=json)
                 return
             found, recovered, opened_by = await _recover(
-                search, place, to, wanted, settings, force=force, keys=keys, quiet=json
+                search, place, to, replace(wanted, server=server), settings, force=force, keys=keys, quiet=json
             )
         output.print_result(recovered, json=json, printed=lambda: _print_recovered(recovered))
         ask = not json and sys.stdin.isatty()
@@ -158,7 +161,10 @@ async def _recover(
             searched = await search(room)
             found, point = None, None
             if isinstance(searched, Found):
-                found, point = searched, wanted.choose_from(searched, place)
+                found = choose_server(searched, wanted.server, configured=settings.server_name)
+                if found.server:
+                    output.warn(f"These are backups of {found.server}.")
+                point = wanted.choose_from(found, place)
                 if not force:
                     refuse_to_replace(to, wanted.only or [held.name for held in point.databases])
                 files: tuple[Path, ...] = (await fetch(place, point, room, settings, quiet=quiet),)
@@ -176,6 +182,22 @@ async def _recover(
     finally:
         with suppress(OSError):
             await asyncio.to_thread(to.rmdir)  # made for nothing; anything in it keeps it
+
+
+def _print_list(listed: Found | tuple[Path, ...], asked: str, settings: Settings, *, json: bool) -> None:
+    """Print the restore points, of each server under its name where there are several and none was asked for."""
+    servers: list[Found] = []
+    if isinstance(listed, Found):
+        servers = [choose_server(listed, asked)] if asked else [listed, *listed.others]
+    points = [point for one in servers for point in one.points]
+
+    def printed() -> None:
+        for one in servers:
+            if len(servers) > 1:
+                output.say(f"{one.server or 'Without a name'}:")
+            print_restore_points(one.points, settings.timezone)
+
+    output.print_result(points, json=json, printed=printed)
 
 
 # --- afterwards -----------------------------------------------------------------------------------------------------

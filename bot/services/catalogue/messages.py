@@ -54,6 +54,15 @@ class MessageTable(CatalogueTable):
         await self._db.execute("DELETE FROM kept_messages WHERE written_at < ?", now - FORGET_AFTER)
 
     @reading
+    async def other_servers(self) -> str:
+        """Return what other servers with this bot said of themselves in the pinned list; empty where nobody did."""
+        return await self._db.meta(str, "other_servers") or ""
+
+    @writing
+    async def set_other_servers(self, parts: str) -> None:
+        await self._db.set_meta("other_servers", parts)
+
+    @reading
     async def all_pinned(self) -> tuple[PinnedMessage, ...]:
         return await self._db.models(PinnedMessage, "SELECT * FROM pinned_messages ORDER BY chat_id")
 

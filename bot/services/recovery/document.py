@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -38,6 +38,8 @@ VERSION = 1
 KEPT_SETTINGS = (
     "ADMIN_IDS",
     "DELIVER_TO",
+    "SERVER_NAME",
+    "RECEIVE",
     "DATABASES",
     "SCHEDULE",
     "TIMEZONE",
@@ -52,6 +54,7 @@ KEPT_SETTINGS = (
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE_ID = re.compile(r"[A-Za-z0-9_-]{1,400}")
 _LARGEST = 1 << 50
+_MOST_SERVERS, _LONGEST_NAME = 100, 100
 _LONGEST_LABEL = 2000  # fingerprints of a hundred keys
 
 
@@ -60,8 +63,24 @@ class DocumentError(CatalogueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServerPart:
+    """What one server says of itself: its restore points, newest first, and its settings that are no secrets.
+
+    `server` is its SERVER_NAME, empty where it has none.
+    """
+
+    server: str = ""
+    written_at: datetime
+    settings: dict[str, str]
+    points: tuple[RestorePoint, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """What the pinned document holds: the restore points, newest first, and the settings that are no secrets."""
+    """What the pinned document holds: what its writer says of itself, and what `others` with the same bot said before.
+
+    Whoever writes it keeps the parts of the others as it found them.
+    """
 
     format: Literal["sqlite-courier restore points"] = "sqlite-courier restore points"
     version: int = VERSION
@@ -69,6 +88,14 @@ class Document:
     written_at: datetime
     settings: dict[str, str]
     points: tuple[RestorePoint, ...]
+    server: str = ""
+    others: tuple[ServerPart, ...] = ()
+
+    @property
+    def parts(self) -> tuple[ServerPart, ...]:
+        """Return what every server says, the writer first."""
+        mine = ServerPart(server=self.server, written_at=self.written_at, settings=self.settings, points=self.points)
+        return (mine, *self.others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,25 +121,59 @@ def _point() -> TypeAdapter[RestorePoint]:
     return TypeAdapter(RestorePoint)
 
 
+@cache
+def _parts() -> TypeAdapter[tuple[ServerPart, ...]]:
+    return TypeAdapter(tuple[ServerPart, ...])
+
+
 def write_document(document: Document) -> tuple[Document, bytes]:
     """Return what was written and its bytes: points are left out from the oldest until it fits `DOCUMENT_BYTES`.
 
-    Points that hold the newest backup of some database are left out last, and one that would not be believed when read
-    (a database with an impossible name) always: it must not cost the others. What is left out stays in the chat. Of
-    sealed ones the paths of origin are left out, which stand in the archives.
+    Points that hold the newest backup of some database of their server are left out last, and one that would not be
+    believed when read (a database with an impossible name) always: it must not cost the others. What is left out stays
+    in the chat. Of sealed ones the paths of origin are left out, which stand in the archives.
     """
-    document = replace(document, points=tuple(_without_paths(one) for one in document.points if not _fault_of(one)))
-    sizes = {point.sha256: len(_point().dump_json(point)) + 1 for point in document.points}
-    last = {point.sha256 for point in _newest_of_each_database(document.points, document.written_at)}
-    space = DOCUMENT_BYTES - len(_adapter().dump_json(replace(document, points=())))
-    kept: set[str] = set()
-    for point in sorted(document.points, key=lambda point: (point.sha256 in last, point.at), reverse=True):
-        space -= sizes[point.sha256]
+    parts = tuple(
+        replace(part, points=tuple(_without_paths(one) for one in part.points if not _fault_of(one)))
+        for part in document.parts
+    )
+    document = _joined(document, parts)
+    space = DOCUMENT_BYTES - len(_adapter().dump_json(_joined(document, [replace(part, points=()) for part in parts])))
+    ranked = []
+    for number, part in enumerate(parts):
+        last = {point.sha256 for point in _newest_of_each_database(part.points, document.written_at)}
+        ranked += [(point.sha256 in last, point.at, number, point) for point in part.points]
+    kept: set[tuple[int, str]] = set()
+    for _, _, number, point in sorted(ranked, key=lambda one: one[:3], reverse=True):
+        space -= len(_point().dump_json(point)) + 1
         if space < 0:
             break
-        kept.add(point.sha256)
-    written = replace(document, points=tuple(point for point in document.points if point.sha256 in kept))
+        kept.add((number, point.sha256))
+    written = _joined(
+        document,
+        [
+            replace(part, points=tuple(point for point in part.points if (number, point.sha256) in kept))
+            for number, part in enumerate(parts)
+        ],
+    )
     return written, _adapter().dump_json(written)
+
+
+def _joined(document: Document, parts: Sequence[ServerPart]) -> Document:
+    return replace(document, points=parts[0].points, others=tuple(parts[1:]))
+
+
+def write_parts(parts: Sequence[ServerPart]) -> str:
+    """Return parts as the catalogue keeps them."""
+    return _parts().dump_json(tuple(parts)).decode()
+
+
+def read_parts(text: str) -> tuple[ServerPart, ...]:
+    """Read what `write_parts` wrote; nothing of what can't be read."""
+    try:
+        return _parts().validate_json(text, strict=True) if text else ()
+    except ValidationError:
+        return ()
 
 
 def read_document(content: bytes, *, bot_id: int | None) -> Document:
@@ -138,7 +199,10 @@ def read_document(content: bytes, *, bot_id: int | None) -> Document:
             f"{bot_id}: Telegram gives a bot only the files that it sent itself.",
             hint="Use the token of that bot, or forward the archives themselves to this one (recover --wait).",
         )
-    for point in document.points:
+    names = [part.server for part in document.parts]
+    if len(names) > _MOST_SERVERS or any(len(name) > _LONGEST_NAME or not name.isprintable() for name in names):
+        raise DocumentError("The catalogue of restore points can't be believed: a server has an impossible name.")
+    for point in (point for part in document.parts for point in part.points):
         if fault := _fault_of(point):
             raise DocumentError(f"The catalogue of restore points can't be believed: {fault}.")
     return document

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from loguru import logger
 
@@ -26,9 +27,19 @@ from bot.services.contracts.destination import (
     Wait,
 )
 from bot.services.people.people import People
-from bot.services.recovery.document import DOCUMENT_NAME, Document, DocumentError, merge, read_posted, write_document
+from bot.services.recovery.document import (
+    DOCUMENT_NAME,
+    Document,
+    DocumentError,
+    ServerPart,
+    merge,
+    read_parts,
+    read_posted,
+    write_document,
+    write_parts,
+)
 
-Caption = Callable[[tuple[RestorePoint, ...]], Awaitable[str]]
+Caption = Callable[[tuple[RestorePoint, ...], tuple[str, ...]], Awaitable[str]]
 KeptSettings = Callable[[], Awaitable[Mapping[str, str]]]
 
 TRY_AGAIN = 60.0
@@ -62,6 +73,7 @@ class PinKeeper:
 
     The message is edited in place, without a sound. What stands there that we did not write ourselves (another
     machine's, or from before the catalogue was lost) is read and taken over first: it is never written over unread.
+    Servers that share a bot share the message: each writes its own part, and leaves those of the others as they are.
     Trouble here is logged, tried again, and nobody's failure.
     """
 
@@ -71,18 +83,24 @@ class PinKeeper:
         chats: Chats,
         *,
         people: People,
+        server: str = "",
         caption: Caption,
         settings: KeptSettings,
         clock: Clock,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """`caption` gives HTML for the points that are listed, `settings` those of `kept_settings` as they are now."""
+        """`caption` gives HTML for the points that are listed and the names of the other servers in the list.
+
+        `settings` gives those of `kept_settings` as they are now. `server` is the name of this one, empty where it has
+        none.
+        """
         self._catalogue, self._chats = catalogue, chats
-        self._people = people
+        self._people, self._server = people, server
         self._caption, self._settings = caption, settings
         self._clock, self._sleep = clock, sleep
         self._nudged = asyncio.Event()
         self._refreshing = asyncio.Lock()
+        self._wrote_at: datetime | None = None
         self._unreadable: Counter[str] = Counter()  # by unique_id
 
     def nudge(self) -> None:
@@ -169,7 +187,7 @@ class PinKeeper:
             # It can't be read, and may be worth something to somebody: it is left as it is, below a new one.
             logger.warning("the pinned catalogue in chat {} is left alone: {}", look.chat_id, error)
             return _Look(chat_id=look.chat_id, known=None, top=None)
-        learned = await self._catalogue.restore_points.learn(document.points)
+        learned = await self._learn(document)
         logger.info("chat {}: {} restore points learned from the pinned message", look.chat_id, learned)
         if found.forwarded:
             return look  # a person's copy: Telegram lets us edit our own message alone, which is sent above it
@@ -178,6 +196,22 @@ class PinKeeper:
         if look.known is not None and look.known.message_id != found.message_id:
             await self._chats.remove(look.chat_id, look.known.message_id)
         return _Look(chat_id=look.chat_id, known=known, top=look.top)
+
+    async def _learn(self, document: Document) -> int:
+        """Take over what is ours, and keep what others say of themselves; return how many points were learned."""
+        known = {part.server: part for part in await self._others()}
+        learned = 0
+        for part in document.parts:
+            if part.server == self._server:
+                if self._wrote_at is None or part.written_at > self._wrote_at:  # else it is what we said ourselves
+                    learned += await self._catalogue.restore_points.learn(part.points)
+            elif part.server not in known or known[part.server].written_at <= part.written_at:
+                known[part.server] = part
+        await self._catalogue.messages.set_other_servers(write_parts(tuple(known.values())))
+        return learned
+
+    async def _others(self) -> tuple[ServerPart, ...]:
+        return read_parts(await self._catalogue.messages.other_servers())
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -188,15 +222,24 @@ class PinKeeper:
         )
         settings, now = dict(await self._settings()), self._clock()
         document, content = write_document(
-            Document(bot_id=self._chats.bot_id, written_at=now, settings=settings, points=points)
+            Document(
+                bot_id=self._chats.bot_id,
+                written_at=now,
+                settings=settings,
+                points=points,
+                server=self._server,
+                others=await self._others(),
+            )
         )
-        caption = await self._caption(document.points)
+        others = tuple(part.server or "a server without a name" for part in document.others)
+        caption = await self._caption(document.points, others)
         uploaded: bytes | str = content
         for look in looks:
             if not points and look.known is None:
                 continue  # nothing to find again yet: no message worth a person's glance
             try:
                 posted = await self._put(look, uploaded, caption)
+                self._wrote_at = now
             except StaleFile as outcome:
                 uploaded = content
                 self._put_off(look.chat_id, outcome, pauses)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from bot.services.contracts.destination import Outcome, Refused, Transient
 from bot.services.fetch.fetch import fetch_document
 from bot.services.fetch.recognition import Kind, begins_zip, recognise
 from bot.services.files.names import folded
-from bot.services.recovery.document import DOCUMENT_NAME, Document, choose, merge, read_posted
+from bot.services.recovery.document import DOCUMENT_NAME, Document, ServerPart, choose, merge, read_posted
 from bot.services.restore.volumes import arrange_volumes
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.volumes import require_last
@@ -32,15 +32,18 @@ _LEFT_OUT_OF = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What the pinned messages say, all chats together; `settings` are those of the newest one.
+    """What the pinned messages say of a server, all chats together; `settings` are those of the newest one.
 
-    `written_at` is when that one was written, by the clock of who wrote it.
+    `written_at` is when that one was written, by the clock of who wrote it. `server` is the server's name, empty where
+    it has none, and `others` are those that share the bot with it.
     """
 
     points: tuple[RestorePoint, ...]
     settings: dict[str, str]
     troubles: tuple[str, ...] = ()
     written_at: datetime | None = None
+    server: str = ""
+    others: tuple[Found, ...] = ()
 
 
 async def find_points(chats: Chats, chat_ids: Sequence[int]) -> Found:
@@ -80,13 +83,43 @@ async def find_points(chats: Chats, chat_ids: Sequence[int]) -> Found:
                 "once, a group's id too."
             ),
         )
-    documents.sort(key=lambda document: document.written_at, reverse=True)
-    return Found(
-        points=merge(*(document.points for document in documents)),
-        settings=documents[0].settings,
-        troubles=tuple(troubles),
-        written_at=documents[0].written_at,
-    )
+    return replace(_said_in(documents), troubles=tuple(troubles))
+
+
+def _said_in(documents: Sequence[Document]) -> Found:
+    """Join what documents say, server by server, the one that wrote last first."""
+    said: dict[str, list[ServerPart]] = {}
+    for part in sorted(
+        (part for document in documents for part in document.parts), key=lambda part: part.written_at, reverse=True
+    ):
+        said.setdefault(part.server, []).append(part)
+    found = [
+        Found(
+            points=merge(*(part.points for part in parts)),
+            settings=parts[0].settings,
+            written_at=parts[0].written_at,
+            server=server,
+        )
+        for server, parts in said.items()
+    ]
+    return replace(found[0], others=tuple(found[1:]))
+
+
+def choose_server(found: Found, asked: str, *, configured: str = "") -> Found:
+    """Return what is said of one server: of the one that is asked for, else of the only one, or of the `configured`.
+
+    Raises `NotFoundError` where that is none, or several could be meant.
+    """
+    servers = [found, *found.others]
+    if asked or len(servers) > 1:
+        wanted = (asked or configured).casefold()
+        servers = [one for one in servers if one.server.casefold() == wanted] if wanted else servers
+    if len(servers) == 1:
+        return replace(servers[0], others=(), troubles=found.troubles)
+    names = ", ".join(one.server or "one without a name" for one in (found, *found.others))
+    if asked or not servers:
+        raise NotFoundError(f"There are no restore points of a server {asked or configured}.", hint=f"Known: {names}.")
+    raise NotFoundError(f"There are restore points of several servers: {names}.", hint="Name one with --server NAME.")
 
 
 def choose_point(
@@ -146,7 +179,7 @@ async def wait_for_forwarded(
                 try:
                     if posted.name.endswith(".json"):
                         document = await read_posted(chats, posted)
-                        return Found(points=document.points, settings=document.settings, written_at=document.written_at)
+                        return _said_in([document])
                     if recognise(posted.name, posted.mime) is Kind.OTHER:
                         tell(f"{posted.name} is no archive by its name; it is left out.")
                         continue

@@ -86,9 +86,17 @@ def make_plan(
         folder=folder,
         changes=tuple(changes),
         disks=disks,
-        warnings=intake.warnings,
+        warnings=(*intake.warnings, *_whose(intake, context.host)),
         obstacles=tuple(short),
     )
+
+
+def _whose(intake: Intake, here: str) -> tuple[str, ...]:
+    """Say whose backup it is, where this server's catalogue does not know it and its manifest names another one."""
+    manifest = intake.manifest
+    if intake.backup is not None or manifest is None or not manifest.host or manifest.host == here:
+        return ()
+    return (f"This is a backup of {manifest.host}, and this server is {here}.",)
 
 
 def _in_use_means(target: Target, method: RestoreMethod, now: DatabaseFacts | None) -> str:

@@ -21,7 +21,7 @@ from bot.services.files.private_folder import private_folder
 from bot.services.recovery.document import DOCUMENT_NAME, Document, write_document
 from bot.services.recovery.folder import Recovered, refuse_to_replace, restore_into
 from bot.services.recovery.new_machine import env_text, rebuild_catalogue, write_env
-from bot.services.recovery.recover import Found, choose_point, find_points, wait_for_forwarded
+from bot.services.recovery.recover import Found, choose_point, choose_server, find_points, wait_for_forwarded
 from bot.services.telegram.destination import TelegramDestination
 from tests.world.databases import make_database, rows_in
 from tests.world.databases import write_env as write_settings
@@ -93,6 +93,41 @@ async def test_a_document_of_another_bot_is_refused_with_the_reason(scene: Scene
     await scene.chats.pin(11, posted.message_id)
     with pytest.raises(NotFoundError, match="written by bot 1"):
         await find_points(scene.chats, [11])
+
+
+async def test_servers_that_share_a_bot_share_the_list_and_each_has_its_own_part(scene: Scene, tmp_path: Path) -> None:
+    """One message for both; neither loses the other's points, nor takes them for its own."""
+    db = Scene(scene.standin, tmp_path / "db")
+    db.folder.mkdir()
+    await db.open()
+    try:
+        web_keeper, db_keeper = scene.keep(11, server="web"), db.keep(11, server="db")
+        ours = await scene.back_up(names=("web.db",))
+        await web_keeper.refresh()
+        theirs = [await db.back_up(names=("db.db",))]
+        await db_keeper.refresh()
+        later = await scene.back_up(names=("web.db",))
+        await web_keeper.refresh()
+        (pinned,) = scene.pins()
+        assert "also db" in pinned.text
+        assert [one.archive_name for one in theirs] == [
+            point.archive for point in await db.catalogue.restore_points.select()
+        ]
+        found = await find_points(scene.chats, [11])
+        assert {one.server: len(one.points) for one in (found, *found.others)} == {"web": 2, "db": 1}
+        with pytest.raises(NotFoundError, match="restore points of several servers: web, db"):
+            choose_server(found, "")
+        assert choose_server(found, "DB").points[0].archive == theirs[0].archive_name
+        mine = choose_server(found, "", configured="web")
+        assert {point.archive for point in mine.points} == {ours.archive_name, later.archive_name}
+        with pytest.raises(NotFoundError, match="no restore points of a server mail"):
+            choose_server(found, "mail")
+
+        await scene.lose_the_machine()
+        await scene.keep(11, server="web").refresh()
+        assert len(await scene.catalogue.restore_points.select()) == 2
+    finally:
+        await db.close()
 
 
 async def test_a_point_is_chosen_by_moment_and_database(scene: Scene) -> None:
