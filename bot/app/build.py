@@ -21,6 +21,8 @@ from bot.app.planned_runs import PlannedRuns
 from bot.app.restore_announcer import RestoreAnnouncer
 from bot.app.supervision import Supervision
 from bot.app.telegram import Telegram
+from bot.charts.png import can_draw
+from bot.charts.week import weekly_picture
 from bot.clock import Clock, Sleep
 from bot.config.alarms import split_urls
 from bot.config.settings import Settings
@@ -326,7 +328,11 @@ def _build(  # noqa: PLR0915 - one list of parts
         catalogue,
         telegram.messages,
         preferences,
-        KeptTexts(status=manager.status, timezone=settings.timezone),
+        KeptTexts(
+            status=manager.status,
+            timezone=settings.timezone,
+            draw_week=weekly_picture if settings.weekly_report and can_draw() else None,
+        ),
         tidied=pins.nudge,
         clock=clock,
         sleep=sleep,

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from bot.charts.canvas import MARGIN, SMALL, TITLE, WIDTH, Canvas, Colour
+from bot.charts.png import png
 from bot.charts.year import SHADES, shade
 from bot.models import BackupDay, Trends
+from bot.services.messages.week import Picture
 from bot.texts.measures import count, human_size
+from bot.texts.pictures import of_the_week
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 TOP, TALL = 220, 150
@@ -54,3 +57,8 @@ def _figures(trends: Trends) -> tuple[str, str]:
         f"{count(len(last), 'database')}, {human_size(size)} ({sign[grown >= 0]}{human_size(abs(grown))})",
         f"{count(rows, 'row')} ({sign[more >= 0]}{abs(more):,})",
     )
+
+
+def weekly_picture(days: Sequence[BackupDay], trends: Trends, sunday: date) -> Picture:
+    """Return the week as it is sent. Blocking."""
+    return Picture(png=png(week(days, trends, sunday)), caption=of_the_week(days))

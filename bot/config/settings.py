@@ -103,6 +103,7 @@ class Settings(BaseSettings):
 
     max_backup_age_days: _Count = 7
     max_backup_count: _Count = 50
+    weekly_report: _Flag = True
     chat_keep_hours: Annotated[int, BeforeValidator(values.whole_number(0, 47))] = 0
     keep_hourly: _Rule = 0
     keep_daily: _Rule = 0

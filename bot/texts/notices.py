@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from bot.models import Alarm, Backup, Override, Status
 from bot.services.messages.digest import Digest
+from bot.services.messages.week import DrawWeek
 from bot.texts import alarms, digest, schedule
 
 
@@ -52,6 +53,7 @@ class KeptTexts:
 
     status: Callable[[], Awaitable[Status]]
     timezone: ZoneInfo
+    draw_week: DrawWeek | None = None
 
     async def digest(self, day: Digest) -> str:
         return digest.digest(day, None if day.is_over else await self.status(), self.timezone)

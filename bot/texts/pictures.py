@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.models import Reach, Span
+from bot.models import BackupDay, Reach, Span
 from bot.texts.markup import name
 from bot.texts.measures import count, moment
 
@@ -20,6 +20,14 @@ def grown(subject: str, span: Span) -> str:
     """Return the words under the growth of a database, or (empty) of all."""
     what = f"<code>{name(subject)}</code>" if subject else "Rows and size"
     return f"📈 {what}, last {'24 hours' if span is Span.DAY else SPANS[span]}"
+
+
+def of_the_week(days: Sequence[BackupDay]) -> str:
+    """Return the sentence under the week."""
+    runs, complete = sum(day.runs for day in days), sum(day.complete for day in days)
+    if runs == complete:
+        return f"✅ The week: {count(runs, 'backup')}, complete and proven"
+    return f"⚠️ The week: {complete:,} of {count(runs, 'backup')} complete and proven"
 
 
 def one_year() -> str:

@@ -23,7 +23,7 @@ class NoTelegram:
         raise Refused(NOT_HERE)
 
     send_volume = check_reachable = probe = round_trip = _refuse
-    send = edit = delete = delete_messages = _refuse
+    send = send_picture = edit = delete = delete_messages = _refuse
     fetch = pinned = post = replace = pin = remove = describe = _refuse
 
     def forwarded(self, *_: Any, **__: Any) -> NoReturn:

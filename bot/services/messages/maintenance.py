@@ -21,6 +21,7 @@ from bot.services.contracts.destination import MessageGone, Notice, NoticeChanne
 from bot.services.messages.digest import Digest
 from bot.services.messages.preferences import Preferences
 from bot.services.messages.tidying import TidyDecision, plan_tidy
+from bot.services.messages.week import DrawWeek, PictureChannel, WeeklyPicture
 
 GATHER = 1.0
 """Seconds in which further news join one edit."""
@@ -38,14 +39,17 @@ LOOK_BACK = timedelta(days=4)
 DIGEST, NOTE = "digest", "unchanged"
 
 
-class EditableMessages(NoticeChannel, Protocol):
+class EditableMessages(NoticeChannel, PictureChannel, Protocol):
     """The chats, as a place for messages that change. Every method raises an `Outcome` when it fails."""
 
     async def delete_messages(self, recipient: Recipient, message_ids: Sequence[int]) -> None: ...
 
 
 class Sentences(Protocol):
-    """The texts, made by whoever talks to people."""
+    """The texts, made by whoever talks to people; `draw_week` is None where no picture is to be sent."""
+
+    @property
+    def draw_week(self) -> DrawWeek | None: ...
 
     async def digest(self, digest: Digest) -> str: ...
 
@@ -84,6 +88,11 @@ class ChatMaintenance:
         self._timezone, self._when_unchanged = settings.timezone, settings.when_unchanged
         self._keep = timedelta(hours=settings.chat_keep_hours) or None
         self._tidied, self._clock, self._sleep = tidied, clock, sleep
+        self._week = (
+            WeeklyPicture(catalogue, notes, sentences.draw_week, timezone=settings.timezone, clock=clock)
+            if sentences.draw_week is not None
+            else None
+        )
         self._nudged = asyncio.Event()
         self._refreshing = asyncio.Lock()
         self._not_before: dict[int, datetime] = {}  # by chat: what Telegram asked for
@@ -138,6 +147,8 @@ class ChatMaintenance:
                 await self._tell_digests(recipient, choice)
             elif choice.mode is MessageMode.EVERY and self._when_unchanged is WhenUnchanged.NOTE:
                 await self._tell_unchanged(recipient)
+            if self._week is not None and recipient.is_private and choice.mode is not MessageMode.TROUBLE:
+                await self._week.tell(recipient)
         except Outcome as outcome:
             return await self._put_off(recipient, outcome)
         return 0.0

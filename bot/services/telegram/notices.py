@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from aiogram import Bot
 from aiogram.enums import ParseMode
-from aiogram.types import InlineKeyboardMarkup, ReplyParameters
+from aiogram.types import BufferedInputFile, InlineKeyboardMarkup, ReplyParameters
 
 from bot.models import Recipient
 from bot.services.contracts.destination import MessageGone, Notice, NotModified, Undeletable
@@ -37,6 +37,21 @@ class TelegramNotices(TelegramRequests):
                 message_thread_id=thread_of(recipient),
                 reply_markup=self._keyboard(notice),
                 reply_parameters=answers if notice.answers is not None else None,
+                request_timeout=ANSWER_SECONDS,
+            )
+        )
+        return message.message_id
+
+    async def send_picture(self, recipient: Recipient, png: bytes, caption: str) -> int:
+        """Send a picture silently; raises an `Outcome`."""
+        message = await self._ask(
+            self._bot.send_photo(
+                recipient.chat_id,
+                BufferedInputFile(png, "picture.png"),
+                caption=self._sign(caption),
+                parse_mode=ParseMode.HTML,
+                disable_notification=True,
+                message_thread_id=thread_of(recipient),
                 request_timeout=ANSWER_SECONDS,
             )
         )
