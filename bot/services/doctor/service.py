@@ -15,7 +15,7 @@ from bot.services.doctor.parts import good, look, wrong
 from bot.services.host.accounts import owner_of
 from bot.services.host.machine import ask, kind_of_machine, manager_runs, of_settings
 from bot.services.host.systemd import read_only_in
-from bot.services.status.verdict import backup_condition, delivery_condition
+from bot.services.status.verdict import backup_condition
 
 _LINES = {Condition.GOOD: good, Condition.LOOK: look, Condition.WRONG: wrong}
 
@@ -68,7 +68,7 @@ def results(status: Status, timezone: ZoneInfo, *, drills_planned: bool) -> Iter
         old = ", too old" if status.stale else ""
         said = f"backup {proven.id} of {date_time(proven.started_at, timezone)}{old}{without}{failed}"
         yield _LINES[condition]("backup", "Last backup", said)
-        yield _LINES[delivery_condition(status)]("delivery", "Delivery", _deliveries(status))
+        yield _delivery(status)
     drill = status.last_drill
     if drill is not None:
         line = good if drill.ok and drill.opened else look if drill.ok else wrong
@@ -86,14 +86,16 @@ def results(status: Status, timezone: ZoneInfo, *, drills_planned: bool) -> Iter
         yield wrong("alarm", "Alarm", said, "`sqlite-courier status`, and its message in the chat, say more.")
 
 
-def _deliveries(status: Status) -> str:
+def _delivery(status: Status) -> Examined:
+    """Tell who has the newest good backup; who waits for a first try is no trouble."""
     deliveries = status.latest_deliveries
     if not deliveries:
-        return "to nobody: nobody receives"
+        return look("delivery", "Delivery", "to nobody: nobody receives")
     owed = [one for one in deliveries if not one.received and not one.told_only]
     why = "; ".join(f"{one.recipient.address}: {one.reason}" for one in owed if one.reason)
     waits = f", {len(owed)} to come" if owed else ""
-    return f"{len(deliveries) - len(owed)} of {len(deliveries)} have it{waits}{f' ({why})' if why else ''}"
+    said = f"{len(deliveries) - len(owed)} of {len(deliveries)} have it{waits}{f' ({why})' if why else ''}"
+    return (look if why else good)("delivery", "Delivery", said)
 
 
 def seal(settings: Settings) -> Examined:
