@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from bot.app.destinations import build_routers
 from bot.app.drills import DrillSchedule
 from bot.app.events import Events
+from bot.app.first_backup import FirstBackup
 from bot.app.heartbeat import HeartbeatWriter
 from bot.app.inventory import build_inventory
 from bot.app.planned_runs import PlannedRuns
@@ -83,6 +84,7 @@ class ServiceParts:
     supervision: Supervision
     announcer: RestoreAnnouncer
     local_files: LocalFilesCheck
+    first: FirstBackup
 
 
 def build_courier(
@@ -95,7 +97,7 @@ def build_courier(
     sleep: Sleep = asyncio.sleep,
 ) -> Courier:
     """Build the product for one command; without a `bot` it does not talk to Telegram. Nothing is sent yet."""
-    courier, _, _ = _build(settings, catalogue, store, bot, events=Events(), polling=None, clock=clock, sleep=sleep)
+    courier, _, _, _ = _build(settings, catalogue, store, bot, events=Events(), polling=None, clock=clock, sleep=sleep)
     return courier
 
 
@@ -107,7 +109,7 @@ def build_service(
     from bot.handlers import Pace, build_dispatcher  # noqa: PLC0415
 
     polling, started_at = PollingState(), clock()
-    courier, announcer, local_files = _build(
+    courier, announcer, local_files, notifier = _build(
         settings, catalogue, store, bot, events=events, polling=polling, clock=clock
     )
     watchdog = Watchdog(settings.heartbeat_url.get_secret_value())
@@ -141,6 +143,7 @@ def build_service(
         supervision=supervision,
         announcer=announcer,
         local_files=local_files,
+        first=FirstBackup(courier=courier, planned=planned, notifier=notifier, bot=bot),
     )
 
 
@@ -154,7 +157,7 @@ def _build(  # noqa: PLR0915 - one list of parts
     polling: PollingState | None,
     clock: Clock,
     sleep: Sleep = asyncio.sleep,
-) -> tuple[Courier, RestoreAnnouncer, LocalFilesCheck]:
+) -> tuple[Courier, RestoreAnnouncer, LocalFilesCheck, NoticeSender]:
     """Build every part from those below it. Without `polling`, nobody polls in this process."""
     texts = NoticeTexts(timezone=settings.timezone, server=settings.server_name)
     telegram = Telegram.over(bot, settings) if bot is not None else Telegram.absent()
@@ -369,7 +372,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         manager=manager,
         news=events.news,
     )
-    return courier, announcer, local_files
+    return courier, announcer, local_files, notifier
 
 
 async def nobody() -> tuple[Listener, ...]:

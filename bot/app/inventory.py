@@ -50,7 +50,7 @@ def build_inventory(
     """Build what answers from the store and the catalogue; with `files`, this is the process that tells people."""
     return Inventory(
         settings=settings,
-        people=People(settings, catalogue, changed=events.people_changed),
+        people=People(settings, catalogue, changed=events.people_changed, clock=clock),
         catalogue=catalogue,
         store=store,
         alarms=Alarms(

@@ -58,6 +58,10 @@ class PlannedRuns:
         await self._take_over(starting=True)
         self.scheduler.start(last)
 
+    async def run_now(self) -> None:
+        """Make a run as the schedule would, now; never raises."""
+        await self._run(self._timetable.now())
+
     async def follow(self) -> None:
         """Take over what an admin or another process has changed, and show the next run at once."""
         if await self._take_over():

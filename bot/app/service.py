@@ -76,8 +76,13 @@ class Service:
 
     @classmethod
     @asynccontextmanager
-    async def started(cls, settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[Service]:
-        """Start the service. Raises `InstanceError` when another one serves the same BACKUP_DIR."""
+    async def started(
+        cls, settings: Settings, *, clock: Clock = utc_now, first_backup: bool = False
+    ) -> AsyncIterator[Service]:
+        """Start the service. Raises `InstanceError` when another one serves the same BACKUP_DIR.
+
+        With `first_backup` it makes one at once where none was ever made.
+        """
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(ServiceLock(settings.backup_dir))
             store, catalogue = await stack.enter_async_context(open_store(settings, clock=clock))
@@ -90,6 +95,8 @@ class Service:
                 await tell_of_new_bot(service.courier.alarms, *changed)
             stack.push_async_callback(service._stop)
             await service._start()
+            if first_backup:
+                service._begin("first backup", service.parts.first.make())
             yield service
 
     async def ended(self) -> None:
@@ -211,7 +218,7 @@ async def run_service(settings: Settings, *, on_start: Callable[[Service], None]
     """Run until SIGTERM or Ctrl-C. Raises `InstanceError`, `TelegramError` where going on makes no sense."""
     stop = asyncio.Event()
     on_stop_signal(stop)
-    async with Service.started(settings) as service:
+    async with Service.started(settings, first_backup=True) as service:
         on_start(service)
         await race(service.ended(), stop.wait())
 

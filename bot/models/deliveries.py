@@ -98,7 +98,8 @@ class Delivery:
 class RecipientStatus:
     """What is known of a recipient: `parked_reason` is empty when it can be reached.
 
-    One who is `invited` was added in the chat, and has yet to press Start for the first time: nobody's trouble.
+    One who is `invited` has yet to press Start for the first time, which is nobody's trouble: added in the chat, or in
+    the settings not long ago.
     """
 
     recipient: Recipient

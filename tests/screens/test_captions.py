@@ -44,3 +44,14 @@ async def test_captions_of_volumes(monkeypatch: pytest.MonkeyPatch, golden: Draw
         drawn.keep("first", first)
         drawn.keep("second", second)
         drawn.finish()
+
+
+async def test_the_card_of_the_first_backup(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """Ben has yet to press Start, which is no alarm; with large databases it offers a rarer schedule."""
+    async with gallery(monkeypatch, FIVE, ben_started=False) as place:
+        drawn = golden("first_backup", place)
+        await place.service.parts.first.make()
+        await place.service.courier.alarm_loop.deliver()
+        drawn.keep("card", await place.ann.wait_for(lambda m: "first backup" in m.text, since=0))
+        assert not [m for m in place.ann.messages if m.text.startswith("🚨")]
+        drawn.finish()

@@ -224,7 +224,7 @@ class AlarmChecks:
         parked = {r: reason for r, reason in (await self._catalogue.recipients.parked()).items() if r in current}
         for status in await self._people.statuses(parked):
             if status.invited:
-                continue  # they were added in the chat, and have yet to press Start for the first time
+                continue  # they have yet to press Start for the first time
             facts = (("name", status.name), ("said", status.parked_reason))
             await self._alarms.raise_(f"{AlarmKind.UNREACHABLE}:{status.recipient.address}", facts)
         addresses = {recipient.address for recipient in parked}

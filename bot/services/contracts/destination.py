@@ -13,6 +13,9 @@ from typing import Protocol
 
 from bot.models import Reachability, Recipient, Volume
 
+PRESS_START = "must open the bot and press Start"
+"""What people have to do whom the bot may not write to; part of the sentences of every refusal of that kind."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:

@@ -6,15 +6,21 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 from loguru import logger
 
+from bot.clock import Clock, utc_now
 from bot.config.settings import Settings
 from bot.errors import CourierError, NotFoundError
 from bot.models import Recipient, RecipientStatus
 from bot.services.catalogue import Catalogue
+from bot.services.contracts.destination import PRESS_START
 from bot.services.people.choices import ADMINS, PLACES, ListChoice
 from bot.services.people.lists import Lists
+
+COMES_WITHIN = timedelta(days=1)
+"""An admin of the settings who has yet to press Start is a step of setting up for so long, then a trouble."""
 
 NO_RECIPIENT = "not a recipient any more"
 
@@ -22,9 +28,17 @@ NO_RECIPIENT = "not a recipient any more"
 class People(Lists):
     """The live lists. Before `load` they are those of the settings."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, *, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        *,
+        changed: Callable[[], None] = lambda: None,
+        clock: Clock = utc_now,
+    ) -> None:
         """`changed` hears of what is changed here, after it is in force."""
         super().__init__(settings)
+        self._clock = clock
         self._catalogue, self._changed = catalogue, changed
         self._changing = asyncio.Lock()
 
@@ -33,11 +47,17 @@ class People(Lists):
     async def statuses(self, recipients: Iterable[Recipient]) -> tuple[RecipientStatus, ...]:
         """Return what is known of each recipient, and who of them was invited and has yet to come."""
         found = await self._catalogue.recipients.statuses(recipients)
-        invited = self.invited
-        return tuple(
-            replace(one, invited=one.recipient in invited and bool(one.parked_reason) and one.last_sent_at is None)
-            for one in found
-        )
+        return tuple([replace(one, invited=await self._has_yet_to_come(one)) for one in found])
+
+    async def _has_yet_to_come(self, one: RecipientStatus) -> bool:
+        """Tell whether an admin has never pressed Start: added in the chat, or in the settings for a day at most."""
+        if one.recipient not in self.admins or not one.parked_reason or one.last_sent_at is not None:
+            return False
+        if one.recipient in self.invited:
+            return True
+        since = await self._catalogue.deliveries.first_owed_at(one.recipient)
+        never_came = PRESS_START in one.parked_reason and not one.parked_reason.startswith("has blocked")
+        return never_came and since is not None and self._clock() - since < COMES_WITHIN
 
     async def load(self) -> bool:
         """Take over what the catalogue says; return whether anything is different from before.

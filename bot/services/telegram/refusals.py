@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-PRESS_START = "must open the bot and press Start"
+from bot.services.contracts.destination import PRESS_START
+
 # What the person has to do, and what stands in Telegram's 400 and 403 answers. All of these stay until they do it.
 STANDING_REFUSALS = (
     ("has blocked the bot: " + PRESS_START, ("bot was blocked by the user", "user_is_blocked")),

@@ -1,0 +1,72 @@
+"""Makes a first backup when the service starts for the first time, and tells what is protected from now on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+from bot.app.planned_runs import PlannedRuns
+from bot.errors import CourierError
+from bot.services.delivery.notices import NoticeSender
+from bot.services.manager import Courier
+from bot.texts.first_backup import Amount, protected
+
+if TYPE_CHECKING:
+    from aiogram import Bot
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstBackup:
+    """The run that nobody has to wait for until the hour, and the card that follows it."""
+
+    courier: Courier
+    planned: PlannedRuns
+    notifier: NoticeSender
+    bot: Bot
+
+    async def make(self) -> None:
+        """Back up at once where nothing was ever backed up, unless somebody paused, and tell the admins. Never raises.
+
+        A run that fails is an alarm, as ever, and no card is sent.
+        """
+        courier = self.courier
+        try:
+            if await courier.catalogue.backups.count() or (await courier.timetable.plan()).paused is not None:
+                return
+            await self.planned.run_now()
+            status = await courier.manager.status()
+            if status.latest_proven is None:
+                return
+            await self._tell()
+        except CourierError as error:
+            logger.error("the first backup: {}", error.sentence)
+        except Exception:  # the network, a proxy's HTML; the backup itself is made and recorded
+            logger.exception("nobody could be told of the first backup")
+
+    async def _tell(self) -> None:
+        from bot.handlers.first_backup import card_buttons  # noqa: PLC0415 - it imports aiogram
+
+        courier, settings = self.courier, self.courier.settings
+        status = await courier.manager.status()
+        amount = self._amount(status.latest_proven.archive_bytes if status.latest_proven else 0, status.schedule)
+        username = (await self.bot.me()).username or ""
+        html = protected(
+            status,
+            amount,
+            settings.timezone,
+            kept=(settings.max_backup_count, settings.max_backup_age_days),
+            username=username,
+        )
+        buttons = card_buttons(rarer=amount.is_much) if settings.receive else ()
+        await self.notifier.notify(html, loud=False, to=courier.people.admins, buttons=buttons)
+
+    def _amount(self, archive_bytes: int, expression: str) -> Amount:
+        timetable, volume = self.courier.timetable, self.courier.settings.volume_size_mb << 20
+        end = timetable.now() + DAY
+        runs = sum(run <= end for run in timetable.next_runs(expression, 24 * 60))
+        return Amount(archive_bytes=archive_bytes, volumes=max(1, -(-archive_bytes // volume)), runs_a_day=runs)

@@ -1,0 +1,72 @@
+"""The card after the first backup: what is protected, where it goes, when the next one comes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from bot.models import Status
+from bot.texts.backups import contents, database_lines, delivered_to, skipped_causes, skipped_heading
+from bot.texts.markup import FittedList, compose, name, sentence, text
+from bot.texts.measures import count, human_size, next_run
+from bot.texts.schedule_words import in_words
+
+RARER = "🗓 Every 6 h"
+STATUS = "📊 Backup Status"
+
+_MUCH = 3  # files an hour in each chat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """What the schedule brings into each chat."""
+
+    archive_bytes: int
+    volumes: int
+    runs_a_day: int
+
+    @property
+    def is_much(self) -> bool:
+        """Whether it is more than three files an hour."""
+        return self.volumes * self.runs_a_day > _MUCH * timedelta(days=1) / timedelta(hours=1)
+
+
+def protected(status: Status, amount: Amount, timezone: ZoneInfo, *, kept: tuple[int, int], username: str) -> str:
+    """Return the card. `kept` is how many archives stay on the disk, and for how many days."""
+    made, now = status.latest_proven, status.now
+    if made is None:
+        return "No backup has been made yet."
+    words = in_words(status.schedule)
+    planned = f" · {text(words, 60)}" if words else ""
+    return compose(
+        f"{'⚠️' if made.skipped else '🎉'} <b>The first backup is made</b>",
+        f"{contents(made)}, proven by reading it back",
+        database_lines(made, most=8),
+        skipped_heading(made.skipped),
+        skipped_causes(made.skipped, most=4),
+        "",
+        f"📬 {sentence(delivered_to(status.latest_deliveries))}" if status.latest_deliveries else None,
+        f"⏭ Next {next_run(status.next_run_at, now, timezone)}{planned}" if status.next_run_at else None,
+        f"🗄 On the server's disk: the newest {kept[0]}, for {count(kept[1], 'day')}",
+        _much(amount) if amount.is_much else None,
+        _invitation(status, username),
+    )
+
+
+def _much(amount: Amount) -> str:
+    a_day = human_size(amount.archive_bytes * amount.runs_a_day)
+    files = count(amount.volumes * amount.runs_a_day, "file")
+    return f"🧩 That is {files} and {a_day} a day in each chat. Every 6 h instead?"
+
+
+def _invitation(status: Status, username: str) -> FittedList:
+    """Ask for those who have yet to press Start: the bot can't write to them before."""
+    waiting = [one for one in status.recipients if one.invited]
+    link = f": https://t.me/{username}" if username else ""
+    lines = (
+        f"👋 {name(one.name or one.recipient.address, 32)} has yet to open the bot and press Start."
+        f" Forward them this{link}"
+        for one in waiting
+    )
+    return FittedList(tuple(lines), 3)
