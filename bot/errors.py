@@ -5,7 +5,13 @@ Errors are returned upward and reported once, at the top; nothing logs them on t
 
 from __future__ import annotations
 
+import json
+import os
+import shlex
+import sys
 from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 if TYPE_CHECKING:
     from bot.models import SkippedRecord, SkipReason
@@ -136,5 +142,32 @@ class MachineError(CourierError, code="machine", exit_code=20):
 
 
 def how_to_install(extra: str) -> str:
-    """Return the command that adds an extra; the project stands in no registry, so it is run in its own folder."""
-    return f"pip install '.[{extra}]' in the folder that SQLite Courier was installed from"
+    """Return the command that adds an extra to this environment.
+
+    The project stands in no registry: it is installed from a folder, which pip, pipx and uv write down. Where that is
+    gone, or was never written, the command is to be run in a folder of the source.
+    """
+    from importlib.util import find_spec  # noqa: PLC0415 - for the few who need it
+
+    source = _installed_from()
+    pip = f"{_quoted(sys.executable)} -m pip install"
+    if find_spec("pip") is None:  # as uv makes environments
+        pip = f"uv pip install --python {_quoted(sys.executable)}"
+    what = _quoted(f"{source or '.'}[{extra}]")
+    return f"{pip} {what}" + ("" if source else " in the folder of its source")
+
+
+def _installed_from() -> str:
+    """Return the folder, or the wheel, that this was installed from; empty where it is not known, or gone."""
+    from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415 - as above
+
+    try:
+        told = json.loads(distribution("sqlite-courier").read_text("direct_url.json") or "{}")
+        path = url2pathname(urlsplit(str(told["url"])).path)
+    except (PackageNotFoundError, ValueError, KeyError):
+        return ""
+    return path if os.path.exists(path) else ""  # noqa: PTH110 - no other use of paths here
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if os.name == "nt" else shlex.quote(text)

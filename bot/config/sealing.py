@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from bot.config.values import raise_all, split_items
-from bot.errors import SealError
+from bot.errors import SealError, how_to_install
 from bot.services.sealing.keys import Keys, Seal, fingerprint, read_identity_file, secret_keys_in
 
 SHORTEST_PASSPHRASE = 16
@@ -63,10 +63,12 @@ def public_keys(value: Any) -> tuple[str, ...]:
 
 def passphrase(text: str) -> str:
     """Refuse what is guessed first; a long one of random words passes."""
-    from bot.services.sealing.age import INSTALL, is_installed  # noqa: PLC0415
+    from bot.services.sealing.age import is_installed  # noqa: PLC0415
 
     if not is_installed():
-        raise ValueError(f"can't be used: the package that seals archives is not installed. Run {INSTALL}.")
+        raise ValueError(
+            f"can't be used: the package that seals archives is not installed. Run {how_to_install('sealing')}."
+        )
     mend = "write five or more random words, or let `sqlite-courier keygen` make a key and set AGE_RECIPIENTS."
     if secret_keys_in(text) or text.startswith("age1"):
         raise ValueError("is a key, not a passphrase: a public key goes into AGE_RECIPIENTS.")

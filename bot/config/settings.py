@@ -290,6 +290,7 @@ def load_settings(
         faults += explained(error, _variable)
     if faults:
         raise SettingsError(
-            tuple(redact(fault) for fault in faults), hint=".env.example explains each setting."
+            tuple(redact(fault) for fault in faults),
+            hint=".env.example explains each setting; `sqlite-courier setup` asks for what is needed.",
         ) from None
     return settings

@@ -9,8 +9,8 @@ from bot.cli import output
 from bot.cli.key_pair import KeyPair, make_key_pair
 from bot.cli.setup.answers import Draft, SetupAnswers
 from bot.cli.setup.asking import Asker, Line
-from bot.errors import ArchiveError, SettingsError
-from bot.services.sealing.age import INSTALL, is_installed
+from bot.errors import ArchiveError, SettingsError, how_to_install
+from bot.services.sealing.age import is_installed
 
 KEY_FILE = "sqlite-courier-key.txt"
 
@@ -42,7 +42,9 @@ async def take_sealing(draft: Draft, answers: SetupAnswers, ask: Asker) -> KeyPa
     if not wanted:
         return None
     if not is_installed():
-        raise SettingsError(("--seal needs packages that are not installed.",), hint=f"Run {INSTALL}.")
+        raise SettingsError(
+            ("--seal needs packages that are not installed.",), hint=f"Run {how_to_install('sealing')}."
+        )
     pair = make_key_pair((answers.key_file or draft.env_file.parent / KEY_FILE).absolute())
     for path in pair.files:
         _refuse_to_replace(path)

@@ -22,8 +22,6 @@ from bot.services.sealing.keys import BY_PASSPHRASE, Keys, Seal, fingerprint
 from bot.services.sealing.passphrase import WrongPassphraseError, seal_by_passphrase, unseal_by_passphrase
 from bot.services.sealing.reading import SealedSource, Sink, faults_of_seal
 
-INSTALL = how_to_install("sealing")
-
 
 def new_identity() -> tuple[str, str]:
     """Make a key pair; return the secret key and the public key. Raises `SealError` where pyrage is missing."""
@@ -214,7 +212,9 @@ def _pyrage() -> ModuleType:
     try:
         import pyrage  # noqa: PLC0415 - an extra: no wheel of it for some machines, and only sealing needs it
     except ImportError:
-        raise SealError("The package that seals and opens archives is not installed.", hint=INSTALL) from None
+        raise SealError(
+            "The package that seals and opens archives is not installed.", hint=how_to_install("sealing")
+        ) from None
     module: ModuleType = pyrage  # it has no types of its own
     return module
 

@@ -1,0 +1,64 @@
+"""Installs SQLite Courier from this folder, and starts `sqlite-courier setup` in the one that it was called in.
+
+    python3 install.py [--no-setup] [EXTRA ...]
+
+It is installed by uv or pipx where there is one, into an environment of its own, else into .venv in this folder. Extras
+beside those of setup and sealing are, for instance, phones, objects, mail and proxy.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+EXTRAS = ("setup", "sealing")
+COMMAND = "sqlite-courier.exe" if os.name == "nt" else "sqlite-courier"
+
+
+def main() -> int:
+    """Return the exit code of `setup`, or of what could not be installed."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - the very question
+        print(f"SQLite Courier needs Python 3.11 or later, and this is {sys.version.split()[0]}.", file=sys.stderr)
+        return 1
+    wanted = [word for word in sys.argv[1:] if word != "--no-setup"]
+    source = f"{HERE}[{','.join(dict.fromkeys((*EXTRAS, *wanted)))}]"
+    try:
+        command = install(source)
+    except subprocess.CalledProcessError as error:
+        print(f"That failed: {' '.join(error.cmd)}", file=sys.stderr)
+        return 1
+    print(f"Installed: {command}")
+    if "--no-setup" in sys.argv:
+        return 0
+    return subprocess.run([command, "setup"], check=False).returncode
+
+
+def install(source: str) -> str:
+    """Install, and return the path of the command. Raises `CalledProcessError`."""
+    uv, pipx = shutil.which("uv"), shutil.which("pipx")
+    if uv:
+        run(uv, "tool", "install", "--quiet", "--force", "--reinstall", "--python", sys.executable, source)
+        folder = said(uv, "tool", "dir", "--bin")
+    elif pipx:
+        run(pipx, "install", "--force", "--python", sys.executable, source)
+        folder = said(pipx, "environment", "--value", "PIPX_BIN_DIR")
+    else:
+        folder = str(HERE / ".venv" / ("Scripts" if os.name == "nt" else "bin"))
+        run(sys.executable, "-m", "venv", str(HERE / ".venv"))
+        run(str(Path(folder) / "python"), "-m", "pip", "install", "--quiet", "--upgrade", source)
+    return str(Path(folder) / COMMAND)
+
+
+def run(*command: str) -> None:
+    print(f"> {' '.join(command)}", flush=True)
+    subprocess.run(command, check=True)
+
+
+def said(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""`install.py` takes what installs programs on this machine, and starts `setup` where it was called."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.skipif(os.name == "nt", reason="its tools are scripts of a shell here")
+@pytest.mark.parametrize(
+    ("tool", "asked", "installed"),
+    [("uv", "tool dir --bin", "uv tool install"), ("pipx", "environment --value PIPX_BIN_DIR", "pipx install")],
+)
+def test_it_installs_by_the_tool_that_is_there_and_starts_setup(
+    tmp_path: Path, tool: str, asked: str, installed: str
+) -> None:
+    """From its own folder, with the extras that setup needs and those that were named."""
+    tools, made, log = tmp_path / "tools", tmp_path / "made", tmp_path / "log"
+    for path, script in (
+        (tools / tool, f'echo "{tool} $*" >> {log}; [ "$*" != "{asked}" ] || echo {made}'),
+        (made / "sqlite-courier", f'echo "$PWD $*" >> {log}; exit 7'),
+    ):
+        path.parent.mkdir()
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+    command = [sys.executable, str(ROOT / "install.py"), "phones"]
+    done = subprocess.run(command, cwd=tmp_path, env={"PATH": str(tools)}, capture_output=True, text=True, check=False)
+    first, *_, last = log.read_text().splitlines()
+    assert first.startswith(installed)
+    assert first.endswith(f" {ROOT}[setup,sealing,phones]")
+    assert last == f"{tmp_path} setup"
+    assert done.returncode == 7
+    subprocess.run([*command, "--no-setup"], cwd=tmp_path, env={"PATH": str(tools)}, capture_output=True, check=True)
+    assert log.read_text().splitlines()[-1] == f"{tool} {asked}"
