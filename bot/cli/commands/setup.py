@@ -19,10 +19,11 @@ from bot.cli.setup.flow import set_up
 def command(
     *,
     env_file: Annotated[
-        Path, typer.Option("--env-file", help="The file to write the settings into.", show_default=True)
+        Path, typer.Option("--env-file", metavar="FILE", help="The file to write the settings into.", show_default=True)
     ] = DEFAULT_ENV,
     token_file: Annotated[
-        Path | None, typer.Option("--token-file", help="The file with the bot's token; it is used from there.")
+        Path | None,
+        typer.Option("--token-file", metavar="FILE", help="The file with the bot's token; it is used from there."),
     ] = None,
     take_over: Annotated[
         bool | None,
@@ -32,31 +33,41 @@ def command(
             show_default=False,
         ),
     ] = None,
-    proxy: Annotated[str, typer.Option("--proxy", help="The proxy on the way to Telegram.")] = "",
+    proxy: Annotated[str, typer.Option("--proxy", metavar="URL", help="The proxy on the way to Telegram.")] = "",
     admin: Annotated[
-        list[str] | None, typer.Option("--admin", help="wait (for who opens the link) or a number; may be repeated.")
+        list[str] | None,
+        typer.Option("--admin", metavar="WHO", help="wait (for who opens the link) or a number; may be repeated."),
     ] = None,
     remove_admin: Annotated[
-        list[int] | None, typer.Option("--remove-admin", help="The number of one to remove.")
+        list[int] | None, typer.Option("--remove-admin", metavar="NUMBER", help="The number of one to remove.")
     ] = None,
     place: Annotated[
         list[str] | None,
-        typer.Option("--place", help="A group or topic that receives too: wait, -100… or -100…/42; may be repeated."),
+        typer.Option(
+            "--place",
+            metavar="WHERE",
+            help="A group or topic that receives too: wait, -100… or -100…/42; may be repeated.",
+        ),
     ] = None,
     remove_place: Annotated[
-        list[str] | None, typer.Option("--remove-place", help="The address of one that receives no more.")
+        list[str] | None,
+        typer.Option("--remove-place", metavar="WHERE", help="The address of one that receives no more."),
     ] = None,
     database: Annotated[
-        list[str] | None, typer.Option("--database", help="A path or a pattern to back up; may be repeated.")
+        list[str] | None,
+        typer.Option("--database", metavar="PATH", help="A path or a pattern to back up; may be repeated."),
     ] = None,
     remove_database: Annotated[
-        list[str] | None, typer.Option("--remove-database", help="A path or a pattern that is backed up no more.")
+        list[str] | None,
+        typer.Option("--remove-database", metavar="PATH", help="A path or a pattern that is backed up no more."),
     ] = None,
     seal: Annotated[
         bool | None, typer.Option("--seal/--no-seal", help="Seal the backups with a new key.", show_default=False)
     ] = None,
-    key_file: Annotated[Path | None, typer.Option("--key-file", help="Where the new secret key goes.")] = None,
-    bot_name: Annotated[str, typer.Option("--bot-name", help="Rename the bot in Telegram.")] = "",
+    key_file: Annotated[
+        Path | None, typer.Option("--key-file", metavar="FILE", help="Where the new secret key goes.")
+    ] = None,
+    bot_name: Annotated[str, typer.Option("--bot-name", metavar="NAME", help="Rename the bot in Telegram.")] = "",
     backup: Annotated[
         bool | None, typer.Option("--backup/--no-backup", help="Make a backup and fetch it back.", show_default=False)
     ] = None,
