@@ -1,11 +1,15 @@
 """`install.py` takes what installs programs on this machine, and starts `setup` where it was called."""
 
 import os
+import shlex
 import subprocess
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+
+from bot.errors import how_to_install
 
 ROOT = Path(__file__).parent.parent
 
@@ -36,3 +40,17 @@ def test_it_installs_by_the_tool_that_is_there_and_starts_setup(
     assert done.returncode == 7
     subprocess.run([*command, "--no-setup"], cwd=tmp_path, env={"PATH": str(tools)}, capture_output=True, check=True)
     assert log.read_text().splitlines()[-1] == f"{tool} {asked}"
+
+
+def test_the_hint_of_a_missing_extra_is_a_command_that_works_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From where it was installed, by what can: uv makes environments without pip."""
+    python = shlex.quote(sys.executable)
+    folder = distribution("sqlite-courier").read_text("direct_url.json") or ""
+    source = ROOT if f'"file://{ROOT}"' in folder else "."
+    where = "" if source == ROOT else " in the folder of its source"
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    assert how_to_install("phones") == f"{python} -m pip install {shlex.quote(f'{source}[phones]')}{where}"
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert how_to_install("phones").startswith(f"uv pip install --python {python} ")
+    monkeypatch.setattr("os.path.exists", lambda path: False)
+    assert how_to_install("phones").endswith("'.[phones]' in the folder of its source")
