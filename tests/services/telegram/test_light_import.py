@@ -12,7 +12,9 @@ import pytest
 DESCRIBE = """
 import json
 import re
-from aiogram import methods, types
+import aiogram.client.session.base
+from aiogram import Bot, methods, types
+from aiogram.client.session.aiohttp import AiohttpSession
 from pydantic import BaseModel
 
 models = [getattr(room, name) for room in (methods, types) for name in room.__all__]
@@ -46,7 +48,34 @@ for wrong in ({"update_id": "x"}, {"update_id": 1, "message": {"message_id": 1}}
         types.Update.model_validate(wrong)
     except ValueError as error:
         faults.append(str(error))
-print(json.dumps({"built": built, "fields": fields, "answers": answers, "call": call, "faults": faults}))
+session, bot, answered = AiohttpSession(), Bot("1:a"), []
+for method, status, answer in (
+    (methods.GetMe(), 200, {"ok": True, "result": user}),
+    (methods.GetUpdates(), 200, {"ok": True, "result": [{"update_id": n, **one} for n, one in enumerate(updates)]}),
+    (methods.SendMessage(chat_id=7, text="x"), 200, {"ok": True, "result": message}),
+    (methods.EditMessageText(text="x"), 200, {"ok": True, "result": message}),
+    (methods.EditMessageText(text="x"), 200, {"ok": True, "result": True}),
+    (methods.DeleteMessage(chat_id=7, message_id=1), 200, {"ok": True, "result": True}),
+    (methods.GetChatMember(chat_id=7, user_id=7), 200, {"ok": True, "result": new}),
+    (methods.GetChatMemberCount(chat_id=7), 200, {"ok": True, "result": 5}),
+    (methods.SendMessage(chat_id=7, text="x"), 429, {
+        "ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 3},
+    }),
+    (methods.SendMessage(chat_id=7, text="x"), 403, {"ok": False, "error_code": 403, "description": "blocked"}),
+    (methods.SendMessage(chat_id=7, text="x"), 200, {"ok": True, "result": True}),
+    (methods.GetUpdates(), 200, {"ok": True, "result": {}}),
+):
+    try:
+        result = session.check_response(bot, method, status, json.dumps(answer)).result
+        answered.append(repr(result))
+        assert not isinstance(result, types.Message) or result.bot is bot
+    except Exception as error:
+        answered.append(f"{type(error).__name__} {'' if 'Decode' in type(error).__name__ else error}")
+for one in models:
+    if issubclass(one, methods.TelegramMethod) and one is not methods.TelegramMethod:
+        aiogram.client.session.base.Response[one.__returning__]
+told = {"answered": answered, "built": built, "fields": fields, "answers": answers, "call": call, "faults": faults}
+print(json.dumps(told))
 """
 
 
@@ -64,6 +93,9 @@ def test_every_type_is_the_one_that_the_plain_import_builds() -> None:
     assert light.pop("built") < 30
     assert light == plain
     assert len(plain["faults"]) == 2
+    assert [one.partition(" ")[0] for one in plain["answered"][-4:]] == [
+        *("TelegramRetryAfter", "TelegramForbiddenError", "ClientDecodeError", "ClientDecodeError")
+    ]
 
 
 @pytest.mark.parametrize("module", ["bot.handlers", "bot.demo.stand_in.server"])
