@@ -34,7 +34,7 @@ async def test_who_opens_the_link_is_let_in_and_nobody_else(standin: StandIn, bo
     arrival = await come(
         bot, invitation, standin,
         ben.start,
-        lambda: ben.send(f"/start {invitation.code[:-1]}x"),
+        lambda: ben.send(f"/start {invitation.code[::-1]}"),
         lambda: ben.send(f"/start@courier_bot {invitation.code}", to=group.chat),
         lambda: ben.send(f"/stop {invitation.code}"),
         lambda: ann.open_link(invitation.link),
