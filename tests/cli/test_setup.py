@@ -347,6 +347,26 @@ async def test_beside_the_running_service_nobody_is_waited_for(desk: Desk) -> No
     assert desk.api.calls_of("sendDocument") == []
 
 
+async def test_several_services_of_one_folder_keep_their_own_tokens(desk: Desk) -> None:
+    """The second .env beside the first has a token file of its own."""
+    answers = {"admins": ["11"], "databases": [live(desk)], "seal": False, "backup": False}
+    (desk.folder / "bot-token").write_text("123456:" + "A" * 35)
+    await desk.run(desk.token + "\r", **answers)
+    assert (desk.folder / "bot-token").read_text().startswith("123456:")
+    assert f"BOT_TOKEN_FILE={desk.folder / f'bot-token-{desk.api.bot().id}'}" in desk.env
+
+
+async def test_where_another_server_receives_nobody_is_waited_for(desk: Desk) -> None:
+    (desk.folder / ".env").write_text("RECEIVE=off\n")
+    with pytest.raises(InstanceError, match="RECEIVE is off"):
+        await desk.run(terminal=False, token_file=desk.token_file(), admins=["wait"])
+    await desk.run(
+        terminal=False, token_file=desk.token_file(), admins=["11"], databases=[live(desk)], seal=False, backup=False,
+        yes=True,
+    )  # fmt: skip
+    assert not load_settings().receive
+
+
 async def test_who_did_not_come_and_what_was_not_delivered_are_told(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from bot.cli.setup.starting import start_with_the_machine
 from bot.cli.setup.token import bot_of, take_token
 from bot.cli.setup.writing import hand_over, open_draft, write_draft
 from bot.config.settings import Settings
-from bot.errors import AbortedError, InstanceError, SettingsError, how_to_install
+from bot.errors import AbortedError, SettingsError, how_to_install
 from bot.journal.writer import setup_journal
 from bot.services.contracts.destination import Outcome
 from bot.services.files.locks import ServiceLock
@@ -75,7 +75,8 @@ async def set_up(env_file: Path, answers: SetupAnswers, ask: Asker, *, listen: f
 async def _ask(draft: Draft, answers: SetupAnswers, ask: Asker, *, served: bool, listen: float) -> KeyPair | None:
     """Settle everything in the draft; return a new key pair, if one was made."""
     output.tell("1  The bot")
-    await take_token(draft, answers, ask, listen=0 if served else listen)
+    # Where another server receives for this bot, or its service here does, a poller is no surprise.
+    await take_token(draft, answers, ask, listen=0 if served or not draft.settings.receive else listen)
     if not draft.begun or answers.changes:
         output.tell("\n2  You")
         await take_people(draft, answers, ask, served=served)
@@ -108,13 +109,7 @@ def require_no_environment() -> None:
 
 async def is_served(settings: Settings) -> bool:
     """Tell whether a service works in BACKUP_DIR now."""
-    if not settings.backup_dir.is_dir():
-        return False
-    try:
-        async with ServiceLock(settings.backup_dir):
-            return False
-    except InstanceError:
-        return True
+    return await ServiceLock(settings.backup_dir).holder() is not None
 
 
 def _anchor(draft: Draft) -> None:

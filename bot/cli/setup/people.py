@@ -63,7 +63,10 @@ def remove_admin(draft: Draft, number: int) -> None:
     """Raises `NotFoundError` for who is none, `SettingsError` for the last one."""
     left = [item for item in split_items(draft.given("ADMIN_IDS")) if item != str(number)]
     if len(left) == len(split_items(draft.given("ADMIN_IDS"))):
-        raise NotFoundError(f"{number} is no admin: ADMIN_IDS is {draft.given('ADMIN_IDS')}.")
+        raise NotFoundError(
+            f"{number} is no admin: ADMIN_IDS is {draft.given('ADMIN_IDS')}.",
+            hint="Who was added in the chat is removed there: ⚙️ Settings → Admins.",
+        )
     if not left:
         raise SettingsError((f"{number} is the last admin: nobody could use the bot. Add another one first.",))
     draft.values["ADMIN_IDS"] = ",".join(left)
@@ -109,6 +112,11 @@ def _address(text: str) -> str:
 
 async def _invite(draft: Draft, ask: Asker, *, group: bool, served: bool) -> None:
     """Show a one-time link, and take who comes by it."""
+    if not draft.settings.receive:
+        raise InstanceError(
+            "RECEIVE is off: the server that receives for this bot is the one that hears who arrives.",
+            hint="Give numbers: --admin NUMBER, --place -100…",
+        )
     if served:
         raise InstanceError(
             "The service is running, and it is the one that hears who arrives.",

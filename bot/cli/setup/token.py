@@ -162,6 +162,19 @@ def _fault_of_proxy(url: str) -> str:
 def _keep(draft: Draft, token: str, path: Path | None) -> None:
     """Put the token into a file of its own; one that was given stays where it is."""
     if path is None:
-        path = draft.env_file.parent / TOKEN_FILE
+        path = _token_path(draft, token)
         draft.files[path] = f"{token}\n"
     draft.values |= {"BOT_TOKEN": None, "BOT_TOKEN_FILE": str(path.absolute())}
+
+
+def _token_path(draft: Draft, token: str) -> Path:
+    """Return where the token goes; in a folder with several services, the file of another bot is left alone."""
+    path = draft.env_file.parent / TOKEN_FILE
+    bot_id = token.partition(":")[0]
+    try:
+        others = not path.read_text(encoding="utf-8").startswith(f"{bot_id}:")
+    except FileNotFoundError:
+        others = False
+    except (OSError, ValueError):
+        others = True
+    return path.with_name(f"{TOKEN_FILE}-{bot_id}") if others else path
