@@ -46,6 +46,10 @@ class Found:
     others: tuple[Found, ...] = ()
 
 
+class NeverPublishedError(NotFoundError):
+    """The chats could be read, and no catalogue of restore points was ever pinned there."""
+
+
 async def find_points(chats: Chats, chat_ids: Sequence[int]) -> Found:
     """Read the pinned messages of these chats and join what they say.
 
@@ -55,7 +59,7 @@ async def find_points(chats: Chats, chat_ids: Sequence[int]) -> Found:
     """
     documents: list[Document] = []
     troubles: list[str] = []
-    reached = False
+    reached = ambiguous = empty = False
     for chat_id in dict.fromkeys(chat_ids):
         try:
             documents.append(await _document_of(chats, chat_id))
@@ -68,6 +72,8 @@ async def find_points(chats: Chats, chat_ids: Sequence[int]) -> Found:
             troubles.append(f"Chat {chat_id}: {outcome.sentence}.")
         except CourierError as error:
             reached = True
+            empty |= isinstance(error, NeverPublishedError)
+            ambiguous |= not isinstance(error, NeverPublishedError)
             troubles.append(f"Chat {chat_id}: {error.sentence}")
     if not documents and not reached:
         raise TelegramError(
@@ -75,7 +81,7 @@ async def find_points(chats: Chats, chat_ids: Sequence[int]) -> Found:
             hint="Look at the network of this machine, at PROXY and TELEGRAM_API, and try again.",
         )
     if not documents:
-        raise NotFoundError(
+        raise (NeverPublishedError if empty and not ambiguous else NotFoundError)(
             "\n".join(["No pinned catalogue of restore points was found.", *troubles]),
             hint=(
                 f"Run this with --wait, and forward to the bot either the document {DOCUMENT_NAME} or an archive "
@@ -153,7 +159,7 @@ def choose_point(
 async def _document_of(chats: Chats, chat_id: int) -> Document:
     pinned = await chats.pinned(chat_id)
     if pinned is None:
-        raise NotFoundError("nothing is pinned there.")
+        raise NeverPublishedError("nothing is pinned there.")
     document = pinned.document
     if document is None or document.name != DOCUMENT_NAME:
         raise NotFoundError("something else is pinned on top; unpin it, and ours shows again if it is below.")
