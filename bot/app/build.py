@@ -46,6 +46,7 @@ from bot.services.delivery.ledger import Ledger
 from bot.services.delivery.notices import NoticeSender
 from bot.services.delivery.policy import DeliverySettings
 from bot.services.delivery.recording import RecordingLedger, SilentNoticeSender
+from bot.services.delivery.topics import Topics
 from bot.services.drill.drill import Drills
 from bot.services.fetch.recognition import CLOUD_LIMIT
 from bot.services.files.store import Store
@@ -199,9 +200,14 @@ def _build(  # noqa: PLR0915 - one list of parts
     )
     nursery = Nursery(asyncio.sleep)
     destinations, channels = build_routers(settings, catalogue, telegram, clock=clock)
-    attempts = Attempts(catalogue, destinations, channels, delivery, nursery, caption=caption, clock=clock)
+    topics = Topics(catalogue, telegram.topics, telegram.messages, name=settings.server)
+    attempts = Attempts(
+        catalogue, destinations, channels, delivery, nursery, topics=topics, caption=caption, clock=clock
+    )
     ledger = (RecordingLedger if bot is None else Ledger)(attempts, settled=events.delivered_later)
-    notifier = (SilentNoticeSender if bot is None else NoticeSender)(catalogue, channels, delivery, nursery)
+    notifier = (SilentNoticeSender if bot is None else NoticeSender)(
+        catalogue, channels, delivery, nursery, topics=topics
+    )
     timetable = Timetable(
         catalogue, settings, notifier=notifier, notices=texts, listener=events.schedule_changed, clock=clock
     )

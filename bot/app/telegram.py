@@ -15,7 +15,7 @@ from bot.errors import TelegramError, how_to_install
 from bot.models import StoredVolume, TokenReport
 from bot.services.catalogue import Catalogue
 from bot.services.contracts.chats import Chats, Files
-from bot.services.contracts.destination import ArchiveDestination
+from bot.services.contracts.destination import ArchiveDestination, TopicMaker
 from bot.services.contracts.no_telegram import NoTelegram
 from bot.services.doctor.examine import Asked
 from bot.services.messages.maintenance import EditableMessages
@@ -30,6 +30,7 @@ class Telegram:
     """What the product asks of Telegram; `files` is None where nothing can be fetched back."""
 
     destination: ArchiveDestination
+    topics: TopicMaker
     chats: Chats
     messages: EditableMessages
     files: Files | None
@@ -49,6 +50,7 @@ class Telegram:
         chats, destination = TelegramChat(bot), TelegramDestination(bot)
         return cls(
             destination=destination,
+            topics=destination,
             chats=chats,
             messages=TelegramNotices(bot, sign=partial(signed, settings.server_name), buttons=settings.receive),
             files=chats,
@@ -66,6 +68,7 @@ class Telegram:
         nothing = NoTelegram()
         return cls(
             destination=nothing,
+            topics=nothing,
             chats=nothing,
             messages=nothing,
             files=None,

@@ -8,10 +8,10 @@ from typing import Any
 
 from bot.config.values import SAMPLE_ADMIN, SAMPLE_TOKEN, raise_all, split_items, split_url, whole_number
 from bot.journal.redaction import redact
-from bot.models import Recipient
+from bot.models import AUTO_TOPIC, Recipient
 
 _TOKEN = re.compile(r"[0-9]{6,}:[A-Za-z0-9_-]{35}")
-_RECIPIENT = re.compile(r"(-?[0-9]+)(?:/([0-9]+))?")
+_RECIPIENT = re.compile(r"(-?[0-9]+)(?:/([0-9]+|auto))?")
 _TOPIC_LINK = re.compile(r"(?:https?://)?t\.me/c/([0-9]+)(?:/([0-9]+))?.*")
 _CHAT_ID_LIMIT = 1 << 52  # Bot API: a chat's number has at most 52 significant bits
 LONGEST_NAME = 32
@@ -87,6 +87,10 @@ def recipients(value: Any) -> tuple[Recipient, ...]:
             )
         elif match is None:
             faults.append(f"holds {item!r}, no chat: write numbers such as 77, -1001234567890 or -1001234567890/42.")
+        elif match[2] == "auto" and not item.startswith("-"):
+            faults.append(f"holds {item}: only a group has topics; write {match[1]}.")
+        elif match[2] == "auto":
+            found.append(Recipient(chat_id=int(match[1]), thread_id=AUTO_TOPIC))
         elif not 0 < abs(int(match[1])) < _CHAT_ID_LIMIT or (match[2] and not 0 < int(match[2]) < 1 << 31):
             faults.append(f"holds {item}, which is no chat's number: write one such as 77 or -1001234567890/42.")
         else:

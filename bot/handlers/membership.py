@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aiogram import F, Router
-from aiogram.filters import IS_MEMBER, IS_NOT_MEMBER, ChatMemberUpdatedFilter
+from aiogram.filters import IS_MEMBER, IS_NOT_MEMBER, PROMOTED_TRANSITION, ChatMemberUpdatedFilter
 from aiogram.types import ChatMemberUpdated, Message
 
 from bot.texts import answers
@@ -21,6 +21,7 @@ def build_membership_router() -> Router:
     router = Router(name="standing")
     router.my_chat_member.register(put_out, ChatMemberUpdatedFilter(IS_MEMBER >> IS_NOT_MEMBER))
     router.my_chat_member.register(let_in, ChatMemberUpdatedFilter(IS_NOT_MEMBER >> IS_MEMBER))
+    router.my_chat_member.register(let_in, ChatMemberUpdatedFilter(PROMOTED_TRANSITION))
     router.message.register(moved, F.migrate_to_chat_id)
     router.message.register(set_timer, F.message_auto_delete_timer_changed)
     return router

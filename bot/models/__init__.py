@@ -10,7 +10,15 @@ from bot.models.archives import INFO_NAME, MANIFEST_FORMAT, MANIFEST_NAME, Archi
 from bot.models.backups import TABLE_GONE, BackedUp, Backup, BackupState, Loss, SkippedRecord, Trigger
 from bot.models.charts import BackupDay, Mark, MarkKind, Reach, Span, Trend, TrendPoint, Trends
 from bot.models.databases import CheckMethod, CheckReport, CheckRule, Database, Skipped, SkipReason, Snapshot, Verdict
-from bot.models.deliveries import Delivery, DeliveryState, Reachability, Recipient, RecipientStatus, SentVolume
+from bot.models.deliveries import (
+    AUTO_TOPIC,
+    Delivery,
+    DeliveryState,
+    Reachability,
+    Recipient,
+    RecipientStatus,
+    SentVolume,
+)
 from bot.models.drills import Drill, DrillSource
 from bot.models.examination import Examination, Examined
 from bot.models.history import BackupDetails, BackupPage

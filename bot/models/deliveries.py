@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+AUTO_TOPIC = -1
+"""In the place of a topic's number: the topic of this server, which is made when it is first needed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Recipient:
     """Who or what receives: a chat, a topic in it, or a `place` outside Telegram (`chat_id` is then 0).
 
-    `address` is the setting's form: 77, -100…, -100…/42, s3://bucket/prefix, mail:ops@example.org. It holds no secret.
+    `address` is the setting's form: 77, -100…, -100…/42, -100…/auto, s3://bucket/prefix, mail:ops@example.org. It holds
+    no secret.
     """
 
     chat_id: int = 0
@@ -22,7 +26,14 @@ class Recipient:
     def address(self) -> str:
         if self.place:
             return self.place
-        return str(self.chat_id) if self.thread_id is None else f"{self.chat_id}/{self.thread_id}"
+        if self.thread_id is None:
+            return str(self.chat_id)
+        return f"{self.chat_id}/{'auto' if self.is_auto else self.thread_id}"
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether it is the topic of this server, and that has yet to be made."""
+        return self.thread_id == AUTO_TOPIC
 
     @property
     def is_private(self) -> bool:

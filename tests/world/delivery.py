@@ -21,6 +21,7 @@ from bot.services.delivery.ledger import Ledger
 from bot.services.delivery.notices import NoticeSender
 from bot.services.delivery.policy import DeliverySettings
 from bot.services.delivery.router import Router
+from bot.services.delivery.topics import Topics
 from bot.services.telegram.destination import TelegramDestination
 from bot.services.telegram.notices import TelegramNotices
 from tests.world.catalogue import archive_named, stored
@@ -82,8 +83,11 @@ class House:
         settings, nursery = DeliverySettings(**chosen), Nursery(self.time.sleep)
         destinations = destinations or Router(TelegramDestination(self.bot))
         channels = channels or Router(TelegramNotices(self.bot))
-        self.notices = NoticeSender(self.catalogue, channels, settings, nursery)
-        attempts = Attempts(self.catalogue, destinations, channels, settings, nursery, caption=words, clock=self.time)
+        topics = Topics(self.catalogue, TelegramDestination(self.bot), TelegramNotices(self.bot), name="web-1")
+        self.notices = NoticeSender(self.catalogue, channels, settings, nursery, topics=topics)
+        attempts = Attempts(
+            self.catalogue, destinations, channels, settings, nursery, topics=topics, caption=words, clock=self.time
+        )
         return Ledger(attempts, settled=self.settled.append)
 
     async def close(self) -> None:

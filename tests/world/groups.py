@@ -1,6 +1,6 @@
 """Simulates groups, supergroups and forums: their members, the bots' rights, their topics."""
 
-from bot.demo.stand_in.state import BotAccount, Chat, Message, Standing, State, Topic
+from bot.demo.stand_in.state import BotAccount, Chat, Message, Standing, State, Topic, open_topic
 from bot.demo.stand_in.updates import announce_standing, queue_update
 from bot.demo.stand_in.wire import chat_json
 
@@ -31,11 +31,7 @@ class Group:
         """Open a topic of a forum; its `id` is the message_thread_id. Raises ValueError outside a forum."""
         if not self.chat.is_forum:
             raise ValueError("only a forum has topics")
-        # A topic's number is the id of the service message that opened it.
-        topic = Topic(self.chat.next_id, name)
-        self.chat.next_id += 1
-        self.chat.topics[topic.id] = topic
-        return topic
+        return open_topic(self.chat, name)
 
     def add_bot(self, bot: BotAccount, status: str = "member") -> None:
         """Let the bot in as member or administrator."""

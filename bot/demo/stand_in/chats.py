@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 
 from aiogram.methods import (
     AnswerCallbackQuery,
+    CreateForumTopic,
     DeleteMyCommands,
     DeleteWebhook,
     GetChat,
@@ -19,11 +20,12 @@ from bot.demo.stand_in.access import find_chat, open_chat
 from bot.demo.stand_in.content import Exchange
 from bot.demo.stand_in.entities import utf16_length
 from bot.demo.stand_in.refusals import bad_request
-from bot.demo.stand_in.state import Alert, BotAccount, Json, StoredFile
+from bot.demo.stand_in.state import Alert, BotAccount, Json, StoredFile, open_topic
 from bot.demo.stand_in.wire import full_chat_json
 
 ANSWER_LIMIT = 200
 COMMANDS_LIMIT = 100
+TOPIC_NAME_LIMIT = 128
 TOO_OLD = "query is too old and response timeout expired or query ID is invalid"
 
 
@@ -62,6 +64,21 @@ async def send_chat_action(exchange: Exchange, call: SendChatAction) -> bool:
     """Show "sending a file…"; kept in the log of calls only. The topic is not looked at, deleted or never there."""
     open_chat(exchange.state, exchange.bot, call.chat_id)
     return True
+
+
+async def create_forum_topic(exchange: Exchange, call: CreateForumTopic) -> Json:
+    """Open a topic of a forum, which its administrators may; its number is that of the line that opened it."""
+    chat = open_chat(exchange.state, exchange.bot, call.chat_id)
+    if not chat.is_forum:
+        raise bad_request("the chat is not a forum")
+    if chat.standing(exchange.bot.id).status != "administrator":
+        raise bad_request("not enough rights to create a topic")
+    name = call.name.strip()[:TOPIC_NAME_LIMIT]
+    if not name:
+        raise bad_request("TOPIC_TITLE_EMPTY")
+    topic = open_topic(chat, name)
+    exchange.state.changes.ring()
+    return {"message_thread_id": topic.id, "name": name, "icon_color": 0x6FB9F0}
 
 
 async def answer_callback_query(exchange: Exchange, call: AnswerCallbackQuery) -> bool:

@@ -16,6 +16,7 @@ ANSWERS: dict[str, Answering] = {
     "setMyDescription": profile.set_my_description,
     "setMyName": profile.set_my_name,
     "getChat": chats.get_chat,
+    "createForumTopic": chats.create_forum_topic,
     "sendChatAction": chats.send_chat_action,
     "answerCallbackQuery": chats.answer_callback_query,
     "setMyCommands": chats.set_my_commands,

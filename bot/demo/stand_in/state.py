@@ -197,6 +197,14 @@ class CallbackQuery:
     answers: list[Alert] = field(default_factory=list)
 
 
+def open_topic(chat: Chat, name: str) -> Topic:
+    """Open a topic; its number is the id of the service message that opened it."""
+    topic = Topic(chat.next_id, name)
+    chat.next_id += 1
+    chat.topics[topic.id] = topic
+    return topic
+
+
 class State:
     """Everything the server knows; values of it are only replaced, then `changes` rings."""
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 
 from bot.models import Recipient, RecipientStatus
 from bot.services.catalogue.backup_rows import OWED
 from bot.services.catalogue.connection import CatalogueTable, reading, writing
-from bot.services.catalogue.values import as_recipient, from_row
+from bot.services.catalogue.values import as_recipient, as_time, from_row
 
 AUTO_DELETING = "SELECT address, name, auto_delete FROM recipients WHERE auto_delete > 0"
+_TOPIC, _CLAIM = "topic:", "topic claim:"
 BEFORE_THE_MOVE = "it was sent before the group became a supergroup"
 
 
@@ -145,13 +147,51 @@ class RecipientTable(CatalogueTable):
         )
         await self._db.execute(f"DELETE FROM recipients WHERE {theirs}", *whose)
 
+    @writing
+    async def claim_topic(self, chat_id: int, lease: timedelta) -> bool:
+        """Take on making the topic of a group; False while somebody else, here or in another process, does so."""
+        now, key = self._db.clock(), f"{_CLAIM}{chat_id}"
+        claimed = await self._db.meta(as_time, key)
+        if claimed is not None and timedelta() <= now - claimed < lease:
+            return False
+        await self._db.set_meta(key, now)
+        return True
+
+    @writing
+    async def set_topic(self, recipient: Recipient, thread_id: int | None) -> None:
+        """Record the topic that was made in the place of a recipient: its own, or one that is gone; None: none was.
+
+        What is still owed there is owed in the new one, from its first volume on.
+        """
+        await self._db.execute("DELETE FROM meta WHERE key = ?", f"{_CLAIM}{recipient.chat_id}")
+        if thread_id is None:
+            return
+        await self._db.set_meta(f"{_TOPIC}{recipient.chat_id}", thread_id)
+        made = replace(recipient, thread_id=thread_id)
+        await self._db.execute(
+            "DELETE FROM sent_volumes WHERE address = ? AND backup_id IN"
+            f" (SELECT backup_id FROM deliveries WHERE address = ? AND {OWED})",
+            recipient,
+            recipient,
+        )
+        await self._db.execute(
+            f"UPDATE OR IGNORE deliveries SET address = ? WHERE address = ? AND {OWED}", made, recipient
+        )
+        await self._db.execute("DELETE FROM recipients WHERE address = ?", recipient)
+        await self._db.execute(f"DELETE FROM deliveries WHERE address = ? AND {OWED}", recipient)
+
+    @reading
+    async def topic(self, chat_id: int) -> int | None:
+        """Return the topic of ours that was made in a group last."""
+        return await self._db.meta(int, f"{_TOPIC}{chat_id}")
+
     async def current(self, recipient: Recipient) -> Recipient:
         """Return the recipient under its present id, over every move remembered; itself when it never moved."""
         return (await self.all_current([recipient]))[0]
 
     @reading
     async def all_current(self, recipients: Iterable[Recipient]) -> tuple[Recipient, ...]:
-        """Return recipients under their present ids, each of them once."""
+        """Return recipients under their present ids, each of them once, a topic of our own under its number."""
         moves = dict(tuple(row) for row in await self._db.rows("SELECT old_chat_id, new_chat_id FROM migrations"))
 
         def moved(chat_id: int) -> int:
@@ -159,6 +199,13 @@ class RecipientTable(CatalogueTable):
                 chat_id = moves.get(chat_id, chat_id)
             return chat_id
 
-        return tuple(
-            dict.fromkeys(replace(one, chat_id=moved(one.chat_id)) if one.is_chat else one for one in recipients)
-        )
+        rows = await self._db.rows(f"SELECT key, value FROM meta WHERE key LIKE '{_TOPIC}%'")
+        topics = {int(row["key"].removeprefix(_TOPIC)): int(row["value"]) for row in rows}
+
+        def present(one: Recipient) -> Recipient:
+            chat_id = moved(one.chat_id)
+            return replace(
+                one, chat_id=chat_id, thread_id=topics.get(chat_id, one.thread_id) if one.is_auto else one.thread_id
+            )
+
+        return tuple(dict.fromkeys(present(one) if one.is_chat else one for one in recipients))

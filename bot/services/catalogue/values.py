@@ -12,7 +12,7 @@ from functools import cache
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from bot.models import Recipient
+from bot.models import AUTO_TOPIC, Recipient
 
 T = TypeVar("T")
 
@@ -43,6 +43,8 @@ def as_recipient(address: str) -> Recipient:
     chat, _, thread = address.partition("/")
     if not chat.removeprefix("-").isdecimal():
         return Recipient(place=address)
+    if thread == "auto":
+        return Recipient(chat_id=int(chat), thread_id=AUTO_TOPIC)
     return Recipient(chat_id=int(chat), thread_id=int(thread) if thread else None)
 
 

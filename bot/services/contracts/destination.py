@@ -52,6 +52,10 @@ class Parked(Outcome):
     """The sentence says what a person must do before this recipient can be served."""
 
 
+class TopicGone(Parked):
+    """The topic was deleted. One that we have made ourselves is made anew."""
+
+
 class Migrated(Outcome):
     """The group is a supergroup now."""
 
@@ -187,6 +191,14 @@ class ArchiveDestination(Protocol):
         except Outcome as outcome:
             return Reachability(recipient=recipient, name="", trouble=outcome.sentence)
         return Reachability(recipient=recipient, name="", trouble="")
+
+
+class TopicMaker(Protocol):
+    """The groups of one bot, as far as topics go."""
+
+    async def create_topic(self, chat_id: int, name: str) -> int:
+        """Make a topic in a group; return its number. Raises an `Outcome`."""
+        ...
 
 
 class NoticeChannel(Protocol):

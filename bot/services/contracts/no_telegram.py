@@ -22,7 +22,7 @@ class NoTelegram:
     async def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise Refused(NOT_HERE)
 
-    send_volume = check_reachable = probe = round_trip = _refuse
+    create_topic = send_volume = check_reachable = probe = round_trip = _refuse
     send = send_picture = edit = delete = delete_messages = _refuse
     fetch = pinned = post = replace = pin = remove = describe = _refuse
 

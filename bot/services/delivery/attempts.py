@@ -24,12 +24,14 @@ from bot.services.contracts.destination import (
     OutgoingVolume,
     Parked,
     Refused,
+    TopicGone,
     Transient,
 )
 from bot.services.delivery.outgoing import OutgoingBackup, OutgoingBackups
 from bot.services.delivery.policy import ARCHIVE_PRUNED, ARRIVES_AGAIN, ASK_AGAIN, DeliverySettings
 from bot.services.delivery.router import Router
 from bot.services.delivery.rows import DeliveryRecords, UnrecordedDeliveries
+from bot.services.delivery.topics import Topics
 from bot.services.delivery.upload import SendRequest
 
 CaptionOf = Callable[[Backup, Volume, Recipient], Awaitable[Caption]]
@@ -46,12 +48,14 @@ class Attempts:
         settings: DeliverySettings,
         nursery: Nursery,
         *,
+        topics: Topics,
         caption: CaptionOf,
         clock: Clock,
     ) -> None:
         """Everything runs in `nursery`; `caption` says what stands under a volume."""
         self.catalogue, self.settings, self.nursery, self.clock = catalogue, settings, nursery, clock
         self.destinations, self._channels, self._caption = destinations, channels, caption
+        self._topics = topics
         self.outgoing = OutgoingBackups(catalogue, destinations, settings, sleep=nursery.sleep, clock=clock)
         self.rows = DeliveryRecords(catalogue, delay=settings.delay, clock=clock)
         self._unrecorded = UnrecordedDeliveries(catalogue, delay=settings.delay, clock=clock)
@@ -150,16 +154,24 @@ class Attempts:
     async def _try(
         self, row: Delivery, outgoing: OutgoingBackup, request: SendRequest, rows: DeliveryRecords
     ) -> Delivery:
-        """Claim the row and send, to the chat's new id too where it has moved."""
+        """Claim the row and send, to the chat's new id too where it has moved, and to its topic once that is made."""
         if not await outgoing.deliverable(row):
             return await rows.supersede(row, ARCHIVE_PRUNED)
         lock = self._lock(row.recipient)
         been_at: set[int] = set()
+        renewed = False
         while True:
             row = await rows.claim(row)
             been_at.add(row.recipient.chat_id)
             try:
+                if row.recipient.is_auto:
+                    row = await self._into_topic(row, await self._topics.open(row.recipient), rows)
                 return await self._send_missing(row, outgoing, request, rows)
+            except TopicGone as outcome:
+                made = None if renewed else await self._renew(row.recipient)
+                if made is None:
+                    return await rows.fail(row, outcome)
+                renewed, row = True, await self._into_topic(row, made, rows)
             except Migrated as outcome:
                 row = await rows.follow(row, outcome)
                 self._locks[row.recipient] = lock  # one lock under both ids
@@ -167,6 +179,24 @@ class Attempts:
                     return await rows.fail(row, outcome)
                 if row.state.settled:
                     return row  # the chat was a recipient under its new id already
+            except Refused:
+                await rows.release(row)
+                raise
+            except Outcome as outcome:  # no topic can be made
+                return await rows.fail(row, outcome)
+
+    async def _into_topic(self, row: Delivery, made: Recipient, rows: DeliveryRecords) -> Delivery:
+        self._locks[made] = self._lock(row.recipient)  # one lock under both names
+        return await rows.into_topic(row, made)
+
+    async def _renew(self, gone: Recipient) -> Recipient | None:
+        try:
+            return await self._topics.renew(gone)
+        except Refused:
+            raise
+        except Outcome as outcome:
+            logger.warning("the topic {} can't be made anew: {}", gone.address, outcome.sentence)
+            return None
 
     async def _send_missing(
         self, row: Delivery, outgoing: OutgoingBackup, request: SendRequest, rows: DeliveryRecords
@@ -193,7 +223,7 @@ class Attempts:
                     row, SentVolume(number=volume.number, message_id=sent.message_id, sent_at=self.clock())
                 )
             row = await rows.complete(row, remark)
-        except Migrated:
+        except (Migrated, TopicGone):
             raise
         except (Refused, CourierError):
             await rows.release(row)

@@ -16,11 +16,13 @@ from bot.services.contracts.destination import (
     NoticeChannel,
     Outcome,
     Parked,
+    TopicGone,
     Transient,
     Wait,
 )
 from bot.services.delivery.policy import LONGEST_WAIT, DeliverySettings, retry_seconds
 from bot.services.delivery.router import Router
+from bot.services.delivery.topics import Topics
 
 
 class NoticeSender:
@@ -30,9 +32,15 @@ class NoticeSender:
     """
 
     def __init__(
-        self, catalogue: Catalogue, channels: Router[NoticeChannel], settings: DeliverySettings, nursery: Nursery
+        self,
+        catalogue: Catalogue,
+        channels: Router[NoticeChannel],
+        settings: DeliverySettings,
+        nursery: Nursery,
+        *,
+        topics: Topics,
     ) -> None:
-        self._catalogue, self._channels = catalogue, channels
+        self._catalogue, self._channels, self._topics = catalogue, channels, topics
         self._settings, self._nursery = settings, nursery
 
     async def notify(
@@ -85,9 +93,11 @@ class NoticeSender:
             await channel.edit(recipient, message_id, instead)
 
     async def _send_or_edit(self, recipient: Recipient, notice: Notice, message_id: int | None = None) -> int:
-        been_at = {recipient.chat_id}
+        been_at, renewed = {recipient.chat_id}, False
         while True:
             try:
+                if recipient.is_auto:
+                    recipient, message_id = await self._topics.open(recipient), None
                 channel = self._channels.of(recipient)
                 if message_id is not None:
                     with suppress(MessageGone):
@@ -95,8 +105,13 @@ class NoticeSender:
                         return message_id
                 return await channel.send(recipient, notice)
             except Parked as outcome:
-                await settled(self._catalogue.recipients.park(recipient, outcome.sentence))
-                raise
+                made = None
+                if isinstance(outcome, TopicGone) and not renewed:
+                    made = await self._topics.renew(recipient)
+                if made is None:
+                    await settled(self._catalogue.recipients.park(recipient, outcome.sentence))
+                    raise
+                recipient, message_id, renewed = made, None, True
             except Migrated as outcome:
                 await self._catalogue.recipients.migrate(recipient.chat_id, outcome.new_chat_id)
                 recipient, message_id = await self._catalogue.recipients.current(recipient), None

@@ -114,6 +114,10 @@ class DeliveryRecords:
         moved = await self._catalogue.recipients.current(row.recipient)
         return await self.find(row.backup_id, moved) or row
 
+    async def into_topic(self, row: Delivery, made: Recipient) -> Delivery:
+        """Return the row under the topic that was made for it; nothing of it is there yet."""
+        return await self.find(row.backup_id, made) or replace(row, recipient=made, volumes=())
+
     async def supersede_older(self, recipient: Recipient, newer: Backup) -> None:
         """Let `newer` take the place of what is still owed to the recipient from before it.
 
@@ -169,6 +173,9 @@ class UnrecordedDeliveries(DeliveryRecords):
     async def follow(self, row: Delivery, outcome: Migrated) -> Delivery:
         await settled(self._catalogue.recipients.migrate(row.recipient.chat_id, outcome.new_chat_id))
         return replace(row, recipient=await self._catalogue.recipients.current(row.recipient))
+
+    async def into_topic(self, row: Delivery, made: Recipient) -> Delivery:
+        return replace(row, recipient=made, volumes=())
 
     async def _save(self, row: Delivery, **changes: object) -> Delivery:
         return replace(row, **changes)  # type: ignore[arg-type]

@@ -133,7 +133,7 @@ class ChatMaintenance:
         wanted = [*self._people.admins, *self._people.chats]
         parked = await self._catalogue.recipients.parked()
         current = await self._catalogue.recipients.all_current(wanted)
-        return [recipient for recipient in current if recipient not in parked]
+        return [recipient for recipient in current if recipient not in parked and not recipient.is_auto]
 
     # --- messages that are edited --------------------------------------------------------------------------------
 

@@ -92,6 +92,11 @@ class TelegramDestination(TelegramRequests):
         unchecked = TOPIC_UNCHECKED if thread_of(recipient) is not None and not trouble else ""
         return Reachability(recipient=recipient, name=name, trouble=trouble, unchecked=unchecked)
 
+    async def create_topic(self, chat_id: int, name: str) -> int:
+        """Make a topic in a group, which takes an administrator who may; return its number. Raises an `Outcome`."""
+        topic = await self._ask(self._bot.create_forum_topic(chat_id, name, request_timeout=ANSWER_SECONDS))
+        return topic.message_thread_id
+
     async def round_trip(self) -> float:
         """Seconds that `getMe` takes; raises an `Outcome`."""
         started = time.perf_counter()

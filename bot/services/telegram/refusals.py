@@ -21,13 +21,24 @@ STANDING_REFUSALS = (
         ("chat not found", "peer_id_invalid"),
     ),
     (
+        "the bot may not make topics there: make it an administrator who may manage topics",
+        ("not enough rights to create a topic",),
+    ),
+    (
+        "this group has no topics: turn them on in its settings, or name the group without /auto",
+        ("chat is not a forum",),
+    ),
+    (
         "the bot may not send files there: an administrator must allow it",
         ("not enough rights", "have no rights", "chat_write_forbidden", "chat_restricted", "chat_send_docs_forbidden"),
     ),
     ("the bot may not write there: an administrator must allow it", ("have no write access",)),
     ("the bot must be an administrator there", ("chat_admin_required", "need administrator rights")),
     ("the topic is closed: open it again", ("topic_closed",)),
-    ("the topic is gone: name another one in the settings", ("topic_deleted", "message thread not found")),
+)
+TOPIC_GONE, GONE_TOPICS = (
+    "the topic is gone: name another one in the settings",
+    ("topic_deleted", "message thread not found"),
 )
 STALE_FILES = (
     "wrong file identifier",

@@ -25,7 +25,7 @@ from aiogram.types import InputFile
 from aiohttp import ClientConnectorCertificateError, ClientConnectorError
 from loguru import logger
 
-from bot.models import Recipient, Volume
+from bot.models import AUTO_TOPIC, Recipient, Volume
 from bot.services.contracts.destination import (
     ArchiveGone,
     CountBytes,
@@ -38,6 +38,7 @@ from bot.services.contracts.destination import (
     Refused,
     StaleFile,
     TooLarge,
+    TopicGone,
     Transient,
     Undeletable,
     Unfit,
@@ -46,8 +47,10 @@ from bot.services.contracts.destination import (
 from bot.services.files.slices import ArchiveSlice
 from bot.services.telegram.refusals import (
     GONE_MESSAGES,
+    GONE_TOPICS,
     STALE_FILES,
     STANDING_REFUSALS,
+    TOPIC_GONE,
     UNDELETABLE_MESSAGES,
     UNUSABLE_TEXTS,
 )
@@ -138,6 +141,8 @@ class TelegramRequests:
             return _too_large(upload)
         if "logged out" in text:
             return Refused("this bot was logged out of this Bot API server")
+        if any(sign in text for sign in GONE_TOPICS):
+            return TopicGone(TOPIC_GONE)
         for sentence, signs in STANDING_REFUSALS:
             if any(sign in text for sign in signs):
                 return Parked(sentence)
@@ -191,4 +196,4 @@ def _too_large(upload: ArchiveUpload | None) -> TooLarge:
 
 def thread_of(recipient: Recipient) -> int | None:
     """Return the topic to name in a request; None for a chat's main one."""
-    return None if recipient.thread_id == GENERAL_TOPIC else recipient.thread_id
+    return None if recipient.thread_id in (GENERAL_TOPIC, AUTO_TOPIC) else recipient.thread_id
