@@ -31,7 +31,8 @@ from bot.handlers.logs import build_logs_router
 from bot.handlers.membership import build_membership_router
 from bot.handlers.notes import build_notes_router
 from bot.handlers.own import build_own_router
-from bot.handlers.people import PeopleScreens, build_people_router
+from bot.handlers.people import build_people_router
+from bot.handlers.people_screens import PeopleScreens
 from bot.handlers.pictures import build_picture_router
 from bot.handlers.preferences import build_preferences_router
 from bot.handlers.restore import LiveRestores, build_restore_router

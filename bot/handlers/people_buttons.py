@@ -52,6 +52,13 @@ class OfPlaces(CallbackData, prefix="place"):
     key: Annotated[str, Field(pattern="^([0-9a-f]{12})?$")] = ""
 
 
+class InGroup(CallbackData, prefix="group"):
+    """Let backups go to a group that has topics: into one of its own, or into its general one."""
+
+    chat: Annotated[int, Field(gt=-(1 << 52), lt=0)]
+    topic: bool
+
+
 def key_of(chat: Recipient) -> str:
     """Return the short id of a chat."""
     return sha256(chat.address.encode()).hexdigest()[:12]
@@ -88,6 +95,15 @@ def places(
 def sure(label: str, yes: CallbackData, section: Section) -> InlineKeyboardMarkup:
     """Return the second step of a change."""
     return keyboard([button(label, yes, ButtonStyle.DANGER)], [button("Cancel", SettingsButton(section=section))])
+
+
+def topic_or_group(chat_id: int) -> InlineKeyboardMarkup:
+    """Return the two ways into a group that has topics."""
+    return keyboard(
+        [button("🧵 A topic of its own", InGroup(chat=chat_id, topic=True), ButtonStyle.PRIMARY)],
+        [button("👥 The group as it is", InGroup(chat=chat_id, topic=False))],
+        [button("Cancel", SettingsButton(section=Section.PLACES))],
+    )
 
 
 def person_picker() -> ReplyKeyboardMarkup:

@@ -72,6 +72,19 @@ def ask_group() -> str:
     )
 
 
+def group_chosen(called: str) -> str:
+    """Return what puts the picker away where one more thing is asked."""
+    return f"👥 {text(called, 60)} has topics."
+
+
+def ask_topic(called: str) -> str:
+    """Return the question into what of a group with topics backups go."""
+    return (
+        f"🧵 <b>Where in {text(called, 60)}?</b>\nFor a topic of its own, named after this server, I have to be an"
+        " administrator there who may manage topics."
+    )
+
+
 def ask_removal(one: RecipientStatus, *, admin: bool) -> str:
     """Return the question before somebody, or a chat, is taken out."""
     if admin:

@@ -113,6 +113,22 @@ async def test_a_group_is_picked_and_taken_out_again(town: Town) -> None:
     assert "The last place has to stay" in alert
 
 
+async def test_a_group_with_topics_gets_one_of_its_own(town: Town) -> None:
+    """Asked at the choice; it is made at once, and the next backup comes into it."""
+    group = town.api.add_group(-1005002, members=[town.ann], is_forum=True, bot_status="administrator")
+    screen = await opened(town.ann, "Database Backup", "⚙️ Settings", "Where backups go")
+    await (await town.ann.press("➕ Add a group", message=screen)).answered()
+    await town.ann.wait_for(lambda m: "To which group" in m.text)
+    await town.ann.pick("👥 Choose a group", group.chat)
+    asked = await town.ann.wait_for(lambda m: "Where in Admins?" in m.text)
+    assert town.ann.keyboard == []
+    await pressed(town.ann, "🧵 A topic of its own", asked, "Admins (-1005002/auto)")
+    (topic,) = group.chat.topics.values()
+    assert "lets backups come here" in group.messages_in(topic.id)[0].text
+    await town.back_up()
+    await town.api.until(lambda: [m.thread_id for m in archives(group)] == [topic.id])
+
+
 async def stale_question(town: Town) -> Message:
     """Ann's question whether to take a chat out, which is the last one by the time she says yes."""
     screen = await opened(town.ann, "Database Backup", "⚙️ Settings", "Where backups go")

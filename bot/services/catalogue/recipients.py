@@ -177,6 +177,9 @@ class RecipientTable(CatalogueTable):
         await self._db.execute(
             f"UPDATE OR IGNORE deliveries SET address = ? WHERE address = ? AND {OWED}", made, recipient
         )
+        await self._db.execute(
+            "UPDATE OR IGNORE recipients SET address = ?, parked_reason = '' WHERE address = ?", made, recipient
+        )
         await self._db.execute("DELETE FROM recipients WHERE address = ?", recipient)
         await self._db.execute(f"DELETE FROM deliveries WHERE address = ? AND {OWED}", recipient)
 

@@ -28,13 +28,14 @@ class ChatFacts:
     """What getChat says; `pinned` is the newest pinned message, None where there is none or it can't be read.
 
     `pinned_id` is its number in both cases; `auto_delete` the seconds after which the chat's timer deletes a message,
-    0 without one.
+    0 without one. `is_forum`: the group has topics.
     """
 
     name: str
     pinned_id: int | None = None
     pinned: Message | None = field(default=None, compare=False)
     auto_delete: int = 0
+    is_forum: bool = False
 
 
 async def get_updates(bot: Bot, **asked: Any) -> Updates:
@@ -76,6 +77,7 @@ async def get_chat(bot: Bot, chat_id: int | str, *, request_timeout: int) -> Cha
         pinned_id=pinned.message_id if pinned else None,
         pinned=pinned,
         auto_delete=chat.message_auto_delete_time or 0,
+        is_forum=bool(chat.is_forum),
     )
 
 
@@ -95,6 +97,7 @@ def _read_chat(chat: dict[str, Any], bot: Bot) -> ChatFacts:
         pinned_id=number,
         pinned=pinned,
         auto_delete=timer if isinstance(timer, int) else 0,
+        is_forum=chat.get("is_forum") is True,
     )
 
 
