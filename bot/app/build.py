@@ -56,7 +56,7 @@ from bot.services.messages.maintenance import ChatMaintenance
 from bot.services.messages.preferences import Preferences
 from bot.services.messages.timers import Timers
 from bot.services.people.choices import ADMINS, PLACES
-from bot.services.recovery.document import kept_settings
+from bot.services.recovery.document import TOPICS, kept_settings
 from bot.services.recovery.pin import PinKeeper
 from bot.services.restore.context import RestoreContext
 from bot.services.restore_chat.session import RestoreSessions
@@ -321,6 +321,9 @@ def _build(  # noqa: PLR0915 - one list of parts
         chosen = {"SCHEDULE": plan.expression} if plan.override is not None else {}
         lists = {ADMINS: map(str, people.admin_ids), PLACES: (chat.address for chat in people.chats)}
         chosen |= {name: ",".join(lists[name]) for name in people.overrides}
+        made = await catalogue.recipients.all_current([chat for chat in people.chats if chat.is_auto])
+        if topics := ",".join(topic.address for topic in made if not topic.is_auto):
+            chosen[TOPICS] = topics
         return settings_to_keep(settings) | chosen
 
     pins = PinKeeper(

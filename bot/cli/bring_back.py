@@ -28,6 +28,7 @@ from bot.services.backup.startup import open_store
 from bot.services.catalogue import ALL, Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.files.private_folder import private_folder
+from bot.services.recovery.document import topics_in
 from bot.services.recovery.recover import Found, NeverPublishedError
 from bot.services.restore.context import RestoreContext
 from bot.services.restore.restorer import Restorer
@@ -70,7 +71,7 @@ async def bring_back_missing(settings: Settings) -> None:
             candidates = await _on_disk(context)
             troubles: list[str] = []
             for place in places:
-                candidates += await _in_place(place, settings, troubles)
+                candidates += await _in_place(place, settings, catalogue, troubles)
             candidates.sort(key=lambda one: one.at, reverse=True)
             for trouble in troubles if candidates else ():
                 output.warn(f"{trouble} A newer backup may lie there.")
@@ -127,8 +128,11 @@ async def _on_disk(context: RestoreContext) -> list[_Candidate]:
     ]
 
 
-async def _in_place(place: Place, settings: Settings, troubles: list[str]) -> list[_Candidate]:
-    """Return what a place holds; that it can't be asked is a trouble, that nothing was ever put there is none."""
+async def _in_place(place: Place, settings: Settings, catalogue: Catalogue, troubles: list[str]) -> list[_Candidate]:
+    """Return what a place holds; that it can't be asked is a trouble, that nothing was ever put there is none.
+
+    The topics that were made for this server are taken over, or a wiped disk would make new ones.
+    """
     try:
         found = _of_this_server(await place.find(), settings.server_name)
     except NeverPublishedError:
@@ -136,6 +140,8 @@ async def _in_place(place: Place, settings: Settings, troubles: list[str]) -> li
     except CourierError as error:
         troubles.append(error.sentence)
         return []
+    for chat_id, thread_id in topics_in(found.settings if found else {}).items():
+        await catalogue.recipients.learn_topic(chat_id, thread_id)
     return [
         _Candidate(
             at=point.at,

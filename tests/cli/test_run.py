@@ -20,7 +20,7 @@ from tests.world.databases import make_database, rows_in, write_env
 from tests.world.messages import archives
 from tests.world.phones import Person
 from tests.world.processes import started
-from tests.world.service import Town
+from tests.world.service import Town, town_in
 from tests.world.shell import Shell
 from tests.world.stand_in import StandIn
 
@@ -107,6 +107,23 @@ async def test_what_a_glob_found_comes_back_and_what_was_never_backed_up_is_no_t
     await bring_back_missing(load_settings(env))
     assert sorted(path.name for path in live.glob("*.db")) == ["notes.db", "users.db"]
     assert not (live / "other" / "new.db").exists()
+
+
+async def test_a_wiped_disk_makes_no_second_topic(tmp_path: Path) -> None:
+    """The list in the chat names the topic of this server too."""
+    async with town_in(tmp_path, start=False, DELIVER_TO="11,-1005003/auto") as town:
+        forum = town.api.add_group(-1005003, members=[town.ann], is_forum=True, bot_status="administrator")
+        await town.start()
+        await town.back_up()
+        await town.service.courier.pins.refresh()
+        await town.stop()
+        shutil.rmtree(town.settings.backup_dir)
+        shutil.rmtree(town.users.parent)
+        await bring_back_missing(town.settings)
+        await town.start()
+        await town.back_up()
+        assert len(forum.chat.topics) == 1
+        assert len(archives(forum)) == 2
 
 
 async def test_the_list_of_another_server_brings_nothing_back(town: Town) -> None:

@@ -183,6 +183,12 @@ class RecipientTable(CatalogueTable):
         await self._db.execute("DELETE FROM recipients WHERE address = ?", recipient)
         await self._db.execute(f"DELETE FROM deliveries WHERE address = ? AND {OWED}", recipient)
 
+    @writing
+    async def learn_topic(self, chat_id: int, thread_id: int) -> None:
+        """Take over which topic of ours there is in a group, where none is known here."""
+        if await self._db.meta(int, f"{_TOPIC}{chat_id}") is None:
+            await self._db.set_meta(f"{_TOPIC}{chat_id}", thread_id)
+
     @reading
     async def topic(self, chat_id: int) -> int | None:
         """Return the topic of ours that was made in a group last."""

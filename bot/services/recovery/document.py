@@ -51,6 +51,9 @@ KEPT_SETTINGS = (
     "COMPRESSION",
 )
 
+TOPICS = "TOPICS"
+"""Beside the settings: the topics that were made for DELIVER_TO=-100…/auto, such as -100123/42; no setting."""
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE_ID = re.compile(r"[A-Za-z0-9_-]{1,400}")
 _LARGEST = 1 << 50
@@ -242,6 +245,12 @@ def kept_settings(given: Mapping[str, str]) -> dict[str, str]:
     """Return the settings that are kept in the document: those named above, on one line, of a length people write."""
     values = {name: given.get(name, "") for name in KEPT_SETTINGS}
     return {name: value for name, value in values.items() if 0 < len(value) <= 20_000 and value.isprintable()}
+
+
+def topics_in(settings: Mapping[str, str]) -> dict[int, int]:
+    """Return the topics of the server by their groups, as `TOPICS` lists them; what can't be meant is left out."""
+    found = re.findall(r"(-[0-9]{1,16})/([0-9]{1,9})(?:,|$)", settings.get(TOPICS, ""))
+    return {int(chat): int(thread) for chat, thread in found}
 
 
 def _without_paths(point: RestorePoint) -> RestorePoint:

@@ -35,6 +35,7 @@ from bot.services.recovery.document import (
     merge,
     read_parts,
     read_posted,
+    topics_in,
     write_document,
     write_parts,
 )
@@ -205,6 +206,8 @@ class PinKeeper:
             if part.server == self._server:
                 if self._wrote_at is None or part.written_at > self._wrote_at:  # else it is what we said ourselves
                     learned += await self._catalogue.restore_points.learn(part.points)
+                    for chat_id, thread_id in topics_in(part.settings).items():
+                        await self._catalogue.recipients.learn_topic(chat_id, thread_id)
             elif part.server not in known or known[part.server].written_at <= part.written_at:
                 known[part.server] = part
         await self._catalogue.messages.set_other_servers(write_parts(tuple(known.values())))
