@@ -187,7 +187,7 @@ def _build(  # noqa: PLR0915 - one list of parts
             return Caption(html=html)  # nobody else's presses are heard
         from bot.handlers.archives import archive_buttons  # noqa: PLC0415 - it imports aiogram
 
-        return Caption(html=html, buttons=archive_buttons(backup.id))
+        return Caption(html=html, buttons=archive_buttons(backup))
 
     delivery = DeliverySettings(
         people=people,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 from aiogram import F, Router
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery
+from pydantic import Field
 
 from bot.errors import NotFoundError
 from bot.handlers.drawing import keyboards
@@ -15,6 +17,7 @@ from bot.handlers.drawing.keyboards import BackupId
 from bot.handlers.drawing.screen import ButtonPress, Screen
 from bot.handlers.history import BackupScreens
 from bot.handlers.restore import LiveRestores, begin_choice
+from bot.models import Backup
 from bot.services.contracts.destination import NoticeButton
 from bot.texts import delivery as words
 
@@ -25,17 +28,19 @@ class ArchiveAct(StrEnum):
 
 
 class OfArchive(CallbackData, prefix="arc"):
-    """Something about the archive above."""
+    """Something about the archive above; `mark` begins its SHA-256: another server counts its backups from 1 too."""
 
     act: ArchiveAct
     id: BackupId
+    mark: Annotated[str, Field(pattern="^([0-9a-f]{8})?$")] = ""
 
 
-def archive_buttons(backup_id: int) -> tuple[NoticeButton, ...]:
+def archive_buttons(backup: Backup) -> tuple[NoticeButton, ...]:
     """Return what can be done with a delivered archive; an old message shows them for good."""
+    mark = backup.archive_sha256[:8]
     return (
-        NoticeButton(text=words.RESTORE, data=OfArchive(act=ArchiveAct.RESTORE, id=backup_id).pack()),
-        NoticeButton(text=words.DETAILS, data=OfArchive(act=ArchiveAct.DETAILS, id=backup_id).pack()),
+        NoticeButton(text=words.RESTORE, data=OfArchive(act=ArchiveAct.RESTORE, id=backup.id, mark=mark).pack()),
+        NoticeButton(text=words.DETAILS, data=OfArchive(act=ArchiveAct.DETAILS, id=backup.id, mark=mark).pack()),
     )
 
 
@@ -56,22 +61,24 @@ async def restore_archive(
     live_restores: LiveRestores,
     backup_screens: BackupScreens,
 ) -> None:
-    if await _is_known(callback_data.id, press, backup_screens):
+    if await _is_known(callback_data, press, backup_screens):
         await begin_choice(press.below(), f"b{callback_data.id}", live_restores)
 
 
 async def open_archive(
     _: CallbackQuery, callback_data: OfArchive, press: ButtonPress, backup_screens: BackupScreens
 ) -> None:
-    if await _is_known(callback_data.id, press, backup_screens):
+    if await _is_known(callback_data, press, backup_screens):
         await press.below().draw(await backup_screens.one(callback_data.id, 0))
 
 
-async def _is_known(backup_id: int, press: ButtonPress, backup_screens: BackupScreens) -> bool:
+async def _is_known(data: OfArchive, press: ButtonPress, backup_screens: BackupScreens) -> bool:
     """Tell whether there is such a backup; where there is none, say what can be done with the file all the same."""
     try:
-        await backup_screens.manager.details(backup_id)
+        backup = (await backup_screens.manager.details(data.id)).backup
+        known = backup.archive_sha256.startswith(data.mark)
     except NotFoundError:
+        known = False
+    if not known:
         await press.below().draw(Screen(words.UNKNOWN, keyboards.to_menu()), words.UNKNOWN_ANSWER)
-        return False
-    return True
+    return known

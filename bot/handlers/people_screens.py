@@ -58,11 +58,8 @@ class PeopleScreens:
 
     async def statuses(self, recipients: Sequence[Recipient]) -> list[RecipientStatus]:
         """Return what is known of each, under the id that it has in the lists."""
-        found = []
-        for one in recipients:
-            (status,) = await self.people.statuses([await self.catalogue.recipients.current(one)])
-            found.append(replace(status, recipient=one))
-        return found
+        found = await self.people.statuses(recipients)
+        return [replace(status, recipient=one) for one, status in zip(recipients, found, strict=True)]
 
     async def add_admin(self, one: Recipient, called: str, by: User, slot: MessageSlot) -> None:
         """Make somebody an admin; who has never pressed Start gets an invitation, by the hands of who added them."""

@@ -45,8 +45,9 @@ class People(Lists):
     # --- as it is now --------------------------------------------------------------------------------------------
 
     async def statuses(self, recipients: Iterable[Recipient]) -> tuple[RecipientStatus, ...]:
-        """Return what is known of each recipient, and who of them was invited and has yet to come."""
-        found = await self._catalogue.recipients.statuses(recipients)
+        """Return what is known of each, under its present id, and who of them was invited and has yet to come."""
+        current = [await self._catalogue.recipients.current(one) for one in recipients]
+        found = await self._catalogue.recipients.statuses(current)
         return tuple([replace(one, invited=await self._has_yet_to_come(one)) for one in found])
 
     async def _has_yet_to_come(self, one: RecipientStatus) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from bot.config.settings import Settings
 from bot.errors import CourierError
-from bot.models import DeliveryState, Recipient
+from bot.models import AUTO_TOPIC, DeliveryState, Recipient
 from bot.services.catalogue import Catalogue
 from bot.services.people.choices import ADMINS, PLACES, ListChoice
 from bot.services.people.people import People
@@ -88,6 +88,21 @@ async def test_who_receives_no_longer_is_owed_nothing(catalogue: Catalogue) -> N
     assert rows[BEN].reason == "not a recipient any more"
     assert rows[ANN].state is DeliveryState.PENDING
     assert list(await catalogue.recipients.parked()) == [BEN]
+
+
+async def test_what_is_known_of_a_chat_is_found_under_its_present_id(catalogue: Catalogue) -> None:
+    """A group that became a supergroup, and a topic that was made: the status shows what is wrong with them."""
+    auto = Recipient(chat_id=-100700, thread_id=AUTO_TOPIC)
+    people = People(Settings(admin_ids=(11,), deliver_to=(Recipient(chat_id=-500), auto)), catalogue)
+    await catalogue.recipients.migrate(-500, -100500)
+    await catalogue.recipients.set_topic(auto, 42)
+    for one in (Recipient(chat_id=-100500), Recipient(chat_id=-100700, thread_id=42)):
+        await catalogue.recipients.park(one, "kicked")
+    found = await people.statuses(people.recipients)
+    assert [(one.recipient.address, one.parked_reason) for one in found] == [
+        ("-100500", "kicked"),
+        ("-100700/42", "kicked"),
+    ]
 
 
 def test_a_choice_is_read_as_it_was_written() -> None:
