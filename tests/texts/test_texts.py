@@ -45,7 +45,7 @@ from bot.texts import journal as journal_texts
 from bot.texts import runs as run_texts
 from bot.texts import status as status_texts
 from bot.texts.backups import check_verdict
-from bot.texts.markup import CAPTION_LIMIT, FittedList, compose, cut, length, name, plain, text
+from bot.texts.markup import CAPTION_LIMIT, FittedList, compose, cut, length, name, plain, signed, text
 from bot.texts.measures import age, duration, human_size, moment, next_run
 from bot.texts.restoring import restored_line
 from tests.world import samples
@@ -315,6 +315,19 @@ def test_every_caption_fits(total: int, sealed: str) -> None:
 
 
 # --- what is said ---
+
+
+def test_a_server_that_has_a_name_begins_its_messages_with_it() -> None:
+    """Escaped, within the limits, on a phone without markup; without a name nothing is added."""
+    caption = delivery_texts.caption(samples.backup(), samples.volume(), ZONE, server="a <b> & c")
+    assert plain(caption).startswith("🖥 a <b> & c · ✅ Backup of 13 Jul 2026")
+    many = samples.backup(databases=tuple(replace(samples.backup().databases[0], name=LONG) for _ in range(60)))
+    assert length(delivery_texts.caption(many, samples.volume(), ZONE, server="x" * 32)) <= CAPTION_LIMIT
+    alarm = Alarm(id="1" * 8, key="disk", began_at=samples.NOW)
+    assert alarm_texts.on_phone(alarm, samples.NOW, ZONE, server="web-1")[0].startswith("web-1: 🚨 ")
+    assert alarm_texts.on_phone(alarm, samples.NOW, ZONE)[0].startswith("🚨 ")
+    assert length(signed("web-1", "y" * 4096)) <= 4096
+    assert signed("", "as it is") == "as it is"
 
 
 def test_the_caption_of_a_good_backup_says_it_all() -> None:
