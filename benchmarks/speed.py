@@ -19,6 +19,9 @@ KINDS: dict[str, tuple[Callable[[Path, int], Path], float]] = {
 }
 """How each is made, and its share of the size that was asked for."""
 
+PEERS = ("pigz", "borg", "restic", "litestream")
+"""Other programs, each a method of `Ways`."""
+
 
 class Ways:
     """Every way to back up one database; `sizes` holds the bytes that each left."""
@@ -63,6 +66,16 @@ class Ways:
         self.sizes["restic"] = _bytes_in(repository)
         return cost
 
+    def litestream(self) -> Cost:
+        """Replicated once to a folder, restored from it and checked; of a twin, since it writes into its source."""
+        self._emptied()
+        live, replica = self._folder / "live.db", self._folder / "replica"
+        shutil.copyfile(self._source, live)
+        cost = run("litestream", "replicate", "-once", live, f"file://{replica}")
+        self.sizes["litestream"] = _bytes_in(replica)
+        back = ("-integrity-check", "full", "-o", self._folder / "back.db")
+        return cost + run("litestream", "restore", *back, f"file://{replica}")
+
     def ours(self, compression: str) -> Cost:
         """`sqlite-courier backup`, its start included."""
         folder = self._folder / "courier"
@@ -71,12 +84,19 @@ class Ways:
         self.sizes[compression] = archived(folder)
         return cost
 
-    def _copied(self) -> tuple[Path, Path, Cost]:
+    def _emptied(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
+
+    def _copied(self) -> tuple[Path, Path, Cost]:
+        self._emptied()
         copy = self._folder / self._source.name
-        cost = run("sqlite3", self._source, f".backup '{copy}'") + run("sqlite3", copy, "PRAGMA integrity_check")
-        return copy, self._folder / "stored.zip", cost
+        return copy, self._folder / "stored.zip", copied(self._source, copy)
+
+
+def copied(source: Path, copy: Path) -> Cost:
+    """Copy a database and check the copy, with SQLite's own shell."""
+    return run("sqlite3", source, f".backup '{copy}'") + run("sqlite3", copy, "PRAGMA integrity_check")
 
 
 async def measure(folder: Path, megabytes: int, runs: int) -> list[str]:
@@ -93,8 +113,7 @@ async def measure(folder: Path, megabytes: int, runs: int) -> list[str]:
         for compression in ("auto", "fast", "small"):
             chosen[compression] = partial(ways.ours, compression)
         if name == "indexed":
-            peers = {"pigz": ways.pigz, "borg": ways.borg, "restic": ways.restic}
-            chosen |= {tool: way for tool, way in peers.items() if shutil.which(tool)}
+            chosen |= {tool: getattr(ways, tool) for tool in PEERS if shutil.which(tool)}
         costs = in_turn(chosen, runs)
         for way, spent in costs.items():
             cells = [
@@ -109,7 +128,7 @@ async def measure(folder: Path, megabytes: int, runs: int) -> list[str]:
             lines.append(f"| {name} {size:.0f} MB | {way} | {' | '.join(cells)} |")
         for file in folder.glob("source.db*"):
             file.unlink()
-    absent = [tool for tool in ("pigz", "borg", "restic") if not shutil.which(tool)]
+    absent = [tool for tool in PEERS if not shutil.which(tool)]
     return [*lines, *([f"\nNot installed here, and left out: {', '.join(absent)}."] if absent else [])]
 
 
