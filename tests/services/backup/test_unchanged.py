@@ -169,6 +169,17 @@ async def test_a_database_under_another_name_is_the_same(house: Hours) -> None:
     assert of(backup, "x.db").path == str(twin)
 
 
+async def test_each_database_has_its_own_newest_archive(house: Hours) -> None:
+    """One that was missing for an hour is taken over from the archive before."""
+    first, _ = await house.hour()
+    aside = house.y.rename(house.y.with_suffix(".aside"))
+    assert [one.name for one in (await house.back_up()).databases] == ["x.db"]
+    aside.rename(house.y)
+    third, checked = await house.hour()
+    assert checked == []
+    assert [one.checked_at for one in third.databases] == [one.taken_at for one in first.databases]
+
+
 def remove(archive: Path) -> None:
     archive.unlink()
 
@@ -243,7 +254,8 @@ async def test_a_failing_disk_fails_as_ever(house: Hours, monkeypatch: pytest.Mo
         raise ArchiveError("not proven here")
 
     monkeypatch.setattr(ArchiveProof, "conclude", conclude)
+    house.checked.clear()
     with pytest.raises(ArchiveError, match="not proven here"):
         await house.back_up()
-    assert house.checked[-2:] == ["x.db", "y.db"]
+    assert sorted(house.checked) == ["x.db", "y.db"]
     assert [file.name for file in house.store.glob("*.zip*")] == [first.archive_name]
