@@ -39,6 +39,8 @@ LIGHT = 700
         ("list --json", (*TELEGRAM, *RUNS), LIGHT),
         ("show latest", (*TELEGRAM, *RUNS), LIGHT),
         ("status", (*TELEGRAM, *RUNS), LIGHT),
+        ("service status", (*TELEGRAM, *RUNS), LIGHT),
+        ("report", (*TELEGRAM, *RUNS), LIGHT),
         ("prune --dry-run", (*TELEGRAM, *RUNS), LIGHT),
         ("note latest words", (*TELEGRAM, *RUNS), LIGHT),
         ("pin latest", (*TELEGRAM, *RUNS), LIGHT),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import plistlib
 from pathlib import Path
 
 from bot.services.host.installation import MARK, Installation, Recipe, Registration, Starter
@@ -50,5 +49,7 @@ def property_list(installation: Installation) -> bytes:
     }
     if installation.system:
         job["UserName"] = installation.user
+    import plistlib  # noqa: PLC0415 - it brings a parser of XML, and only macOS writes such a file
+
     head, plist, rest = plistlib.dumps(job, sort_keys=False).partition(b"<plist")
     return head + f"<!-- {MARK} -->\n".encode() + plist + rest
