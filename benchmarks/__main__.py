@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
-import tempfile
-import time
-from importlib import import_module
+from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks import machine
+from benchmarks.table import print_table
 
 MEASURES = {
     "speed": "a backup against stock tools and other programs, on one database of each kind",
@@ -41,15 +39,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder by default")
     chosen = parser.parse_args()
     print(machine.described())
+    sys.stdout.flush()
     for name in chosen.measures or MEASURES:
-        print(f"{name} …", file=sys.stderr, flush=True)
-        busy, start = machine.Busyness(), time.monotonic()
-        with tempfile.TemporaryDirectory(dir=chosen.folder, prefix="courier-bench-") as folder:
-            lines = asyncio.run(import_module(f"benchmarks.{name}").measure(Path(folder), chosen.mb, chosen.runs))
-        print(f"\n## {name}: {MEASURES[name]}\n")
-        for line in lines:
-            print(line)
-        print(f"\n{time.monotonic() - start:.0f} s, {busy}", flush=True)
+        # Each in an interpreter of its own: what one has imported would be in the peaks of the next one's children.
+        process = get_context("spawn").Process(target=print_table, args=(name, MEASURES[name], chosen))
+        process.start()
+        process.join()
+        if process.exitcode:
+            sys.exit(process.exitcode)
 
 
 if __name__ == "__main__":
