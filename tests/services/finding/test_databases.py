@@ -1,6 +1,7 @@
 """Databases found on this machine: by the programs that have them open, and by their headers; nothing is touched."""
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -57,8 +58,9 @@ def test_what_is_open_is_found_wherever_it_lies(
     assert live in {each.path for each in find_candidates([]).databases}
 
 
-def test_caches_copies_of_ours_and_what_is_no_database_are_left_out(tmp_path: Path) -> None:
+def test_caches_copies_of_ours_and_what_is_no_database_are_left_out(tmp_path: Path, shared_folder: Path) -> None:
     """A link is not followed, so that a loop of them ends nowhere."""
+    elsewhere = shared_folder / "elsewhere"
     make_database(tmp_path / "bot" / "app.db")
     make_database(tmp_path / ".cache" / "thumbnails.db")
     make_database(tmp_path / "home" / ".mozilla" / "firefox" / "places.sqlite")
@@ -67,11 +69,15 @@ def test_caches_copies_of_ours_and_what_is_no_database_are_left_out(tmp_path: Pa
     with closing(sqlite3.connect(theirs)) as connection, connection:
         connection.execute("PRAGMA application_id = 0x53514352")
     make_database(tmp_path / "other" / ".work" / "copy.db")
+    shutil.copy(theirs, tmp_path / "bot" / "a-catalogue-saved.db")
+    make_database(elsewhere / "linked.db")
+    (tmp_path / "bot" / "elsewhere").symlink_to(elsewhere)
     (tmp_path / "bot" / "picture.db").write_bytes(b"x" * 4096)
     (tmp_path / "bot" / "loop").symlink_to(tmp_path)
     (tmp_path / "bot" / "other-name.db").symlink_to(tmp_path / "bot" / "app.db")
     own = OwnFolders(folders=(("BACKUP_DIR", tmp_path / "ours"),))
     databases = find_candidates([tmp_path], own=own).databases
+    assert "linked.db" not in {each.path.name for each in databases}
     found = [each.path for each in databases if each.path.is_relative_to(tmp_path)]  # not what this machine runs
     assert found == [tmp_path / "bot" / "app.db"]
 
