@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 from cronsim import CronSim, CronSimError
 
+from bot.config.spoken_schedule import spoken
+
 DRILLS_OFF = "off"
 """DRILL_SCHEDULE without test-restores."""
 
@@ -21,23 +23,26 @@ _FIELDS = (
 
 
 def validate_expression(expression: str) -> str:
-    """Return a cron expression with single spaces. Raises ValueError with a sentence that names the fault.
+    """Return a cron expression with single spaces, also for words such as `daily 3am` or `every monday`.
+
+    Raises ValueError with a sentence that names the fault.
 
     Five fields; no seconds, since a run every few seconds would only wait for itself. Refused as well: times that never
     come, such as 31 February, and steps longer than their field, which cron would silently shorten.
     """
-    parts = expression.split()
+    parts = (spoken(expression) or expression).split()
     if len(parts) != len(_FIELDS):
         raise ValueError(
             f"“{expression}” has {len(parts)} field{'' if len(parts) == 1 else 's'}; a schedule has five: minute, "
-            f"hour, day of the month, month and day of the week. {_EXAMPLE}."
+            f"hour, day of the month, month and day of the week. {_EXAMPLE}. "
+            "Words do, too: “daily 3am”, “every monday”."
         )
     for (field, _, _, span), part in zip(_FIELDS, parts, strict=True):
         for step in re.findall(r"/(\d+)", part):
             if int(step) >= span:
                 raise ValueError(f"“{expression}”: the {field} “{part}” can't go in steps of {step}. {_EXAMPLE}.")
     try:
-        next(CronSim(expression, datetime(2024, 1, 1, tzinfo=UTC)))
+        next(CronSim(" ".join(parts), datetime(2024, 1, 1, tzinfo=UTC)))
     except (CronSimError, StopIteration) as error:
         raise ValueError(_fault(expression, parts, str(error))) from None
     return " ".join(parts)

@@ -15,7 +15,7 @@ from bot.handlers import schedule_buttons as buttons
 from bot.handlers.drawing.keyboards import Section, SettingsButton
 from bot.handlers.drawing.questions import Answers, Question
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
-from bot.handlers.schedule_buttons import Confirm, Daily, Preset, Reset, TypeIt
+from bot.handlers.schedule_buttons import Confirm, Pick, Preset, Recurrence, Reset, TypeIt
 from bot.services.concurrency.tickets import Tickets
 from bot.texts import answers
 from bot.texts import schedule as words
@@ -33,7 +33,7 @@ def build_schedule_router() -> Router:
     router = Router(name="schedule")
     router.callback_query.register(open_schedule, SettingsButton.filter(F.section == Section.SCHEDULE))
     router.callback_query.register(choose_preset, Preset.filter())
-    router.callback_query.register(pick_time, Daily.filter())
+    router.callback_query.register(pick_time, Pick.filter())
     router.callback_query.register(ask_for_expression, TypeIt.filter())
     router.callback_query.register(confirm_schedule, Confirm.filter())
     router.callback_query.register(reset_schedule, Reset.filter())
@@ -54,14 +54,14 @@ class ScheduleScreens:
     async def current(self) -> Screen:
         """Draw what holds now, and the ways to change it."""
         status = await self.manager.status()
-        runs = self.timetable.next_runs(status.schedule)
         overridden = (await self.timetable.plan()).chosen
-        return Screen(words.schedule(status, runs, self.timezone), buttons.schedule(overridden=overridden))
+        text = words.schedule(status, await self.timetable.look_at(status.schedule), self.timezone)
+        return Screen(text, buttons.schedule(status.schedule, overridden=overridden))
 
-    async def proposal(self, expression: str, admin_id: int) -> Screen:
+    async def proposal(self, expression: str, admin_id: int, *, typed: bool = False) -> Screen:
         """Draw what an expression would mean, with the button that makes it so. Raises `ScheduleRefusedError`."""
         preview = await self.timetable.preview(expression)
-        text = words.proposal(preview.expression, preview.runs, preview.reach, self.timetable.now(), self.timezone)
+        text = words.proposal(preview, self.timetable.now(), self.timezone, typed=typed)
         return Screen(text, buttons.confirm(self.proposals.issue(preview.expression, owner=admin_id)))
 
 
@@ -79,16 +79,19 @@ async def choose_preset(
 
 
 async def pick_time(
-    _: CallbackQuery, callback_data: Daily, press: ButtonPress, schedule_screens: ScheduleScreens
+    _: CallbackQuery, callback_data: Pick, press: ButtonPress, schedule_screens: ScheduleScreens
 ) -> None:
-    """Ask for the hour, then for the minute, then show what it would mean."""
-    if callback_data.hour > 23:
-        await press.draw(Screen(words.ask_hour(schedule_screens.timezone), buttons.hours()))
-    elif callback_data.minute > 59:
-        await press.draw(Screen(words.ask_hour(schedule_screens.timezone), buttons.minutes(callback_data.hour)))
+    """Ask for the day, the hour, then the minute, and show what it would mean."""
+    picked, timezone = callback_data, schedule_screens.timezone
+    if picked.pace is not Recurrence.DAILY and not picked.day:
+        question = words.ask_weekday() if picked.pace is Recurrence.WEEKLY else words.ask_day()
+        await press.draw(Screen(question, buttons.days(picked.pace)))
+    elif picked.hour > 23:
+        await press.draw(Screen(words.ask_hour(timezone), buttons.hours(picked)))
+    elif picked.minute > 59:
+        await press.draw(Screen(words.ask_hour(timezone), buttons.minutes(picked)))
     else:
-        expression = f"{callback_data.minute} {callback_data.hour} * * *"
-        await press.draw(await schedule_screens.proposal(expression, press.admin_id))
+        await press.draw(await schedule_screens.proposal(picked.expression, press.admin_id))
 
 
 async def ask_for_expression(
@@ -113,7 +116,7 @@ async def type_expression(
         return
     typed = (message.text or "").strip().strip("`'\"“”").strip()
     try:
-        screen = await schedule_screens.proposal(typed, person.id)
+        screen = await schedule_screens.proposal(typed, person.id, typed=True)
     except CourierError as error:
         questions.issue(Question(_KIND), under=person.id)
         screen = Screen(words.ask_again(error), buttons.cancel())
@@ -143,6 +146,6 @@ async def reset_schedule(
         await timetable.reset(actor=press.actor, admin_id=press.admin_id)
         await press.draw(await schedule_screens.current(), words.RESET)
         return
-    runs = timetable.next_runs(timetable.setting)
-    preview = words.proposal(timetable.setting, runs, None, timetable.now(), schedule_screens.timezone)
-    await press.draw(Screen(preview, buttons.confirm_reset()))
+    preview = await timetable.look_at(timetable.setting)
+    text = words.proposal(preview, timetable.now(), schedule_screens.timezone)
+    await press.draw(Screen(text, buttons.confirm_reset()))

@@ -9,69 +9,79 @@ from zoneinfo import ZoneInfo
 from bot.clock import zone_name
 from bot.errors import CourierError
 from bot.models import Override, Status
-from bot.texts.markup import FittedList, by_name, compose, hint, text
+from bot.services.schedule.timetable import SchedulePreview
+from bot.texts.markup import FittedList, by_name, compose, hint, sentence, text
 from bot.texts.measures import age, duration, moment
 from bot.texts.schedule_words import in_words
 from bot.texts.status import paused_line
 
 # Answers to presses: plain text.
+_A_LOT = timedelta(days=1)
+
 CHANGED = "Done: this schedule is followed from now on."
 RESET = "Done: .env is followed again."
 ALREADY = "That is the schedule already."
 
 
 def schedule_line(status: Status) -> str:
-    """Return what is followed and, where an admin chose it in chat, who and what `.env` says."""
-    said = in_words(status.schedule)
-    line = f"🗓 <code>{text(status.schedule, 60)}</code>{f' ({said})' if said else ''}"
+    """Return what is followed in words and, where an admin chose it in chat, who did and what `.env` says."""
+    line = f"🗓 <b>{sentence(text(in_words(status.schedule)))}</b>"
     if status.overridden is None:
         return line
-    return (
-        f"{line}, set in chat by {by_name(status.overridden.set_by)} {age(status.overridden.set_at, status.now)};"
-        f" <code>.env</code> says <code>{text(status.setting, 60)}</code>"
-    )
+    chosen = f"chosen by {by_name(status.overridden.set_by)} {age(status.overridden.set_at, status.now)}"
+    return f"{line}, {chosen}; <code>.env</code> says {text(in_words(status.setting))}"
 
 
 def settings(status: Status, timezone: ZoneInfo) -> str:
     """Return the text over the list of settings: what holds now."""
     return compose(
         "⚙️ <b>Settings</b>",
-        f"{schedule_line(status)}, times in {zone_name(timezone)}",
+        schedule_line(status),
+        f"<i>Times of {zone_name(timezone)}. What is chosen here wins over <code>.env</code> until it is reset.</i>",
         paused_line(status.paused, status.now, timezone) if status.paused else None,
-        "",
-        "What is changed here wins over <code>.env</code> until it is reset.",
     )
 
 
-def schedule(status: Status, runs: Sequence[datetime], timezone: ZoneInfo) -> str:
-    """Return the schedule in force, with its next runs."""
+def schedule(status: Status, preview: SchedulePreview, timezone: ZoneInfo) -> str:
+    """Return the schedule in force, with its next runs and what may be lost at worst."""
     return compose(
-        "🗓 <b>Schedule</b>",
-        schedule_line(status) if status.overridden else f"{schedule_line(status)}, from <code>.env</code>",
+        schedule_line(status),
+        at_worst(preview.longest),
         paused_line(status.paused, status.now, timezone) if status.paused else None,
         "",
         f"<b>Next runs</b>{' once resumed' if status.paused else ''} ({zone_name(timezone)})",
-        _runs(runs, status.now, timezone),
+        _runs(preview.runs, status.now, timezone),
         "",
-        "Choose another one; you see its next runs before anything changes.",
+        "Choose another one; nothing changes before you have seen its runs.",
     )
 
 
-def proposal(
-    expression: str, runs: Sequence[datetime], reach: timedelta | None, now: datetime, timezone: ZoneInfo
-) -> str:
-    """Return what an expression would mean, before it is confirmed."""
-    said = in_words(expression)
+def proposal(preview: SchedulePreview, now: datetime, timezone: ZoneInfo, *, typed: bool = False) -> str:
+    """Return what an expression would mean, before it is confirmed; one that was `typed` is shown as it is read."""
     far = None
-    if reach is not None:
-        far = f"💡 At this pace the archives kept on the disk reach back {duration(reach.total_seconds())}."
+    if preview.reach is not None:
+        far = f"💡 At this pace the archives kept on the disk reach back {duration(preview.reach.total_seconds())}."
     return compose(
         "🗓 <b>Follow this schedule?</b>",
-        f"<code>{text(expression, 120)}</code>{f' ({said})' if said else ''}",
+        f"<b>{sentence(text(in_words(preview.expression)))}</b>"
+        + (f" · <code>{text(preview.expression, 120)}</code>" if typed else ""),
+        at_worst(preview.longest),
         "",
-        f"<b>The next five runs</b> ({zone_name(timezone)})",
-        _runs(runs, now, timezone),
+        f"<b>Next runs</b> ({zone_name(timezone)})",
+        _runs(preview.runs, now, timezone),
         far,
+    )
+
+
+def at_worst(longest: timedelta) -> str | None:
+    """Return how much is lost if the disk dies just before a run; loudly where it is more than a day."""
+    if not longest:
+        return None
+    lost = duration(longest.total_seconds())
+    return (
+        f"⚠️ At worst, <b>{lost}</b> of changes are lost"
+        if longest > _A_LOT
+        else f"At worst, {lost} of changes are lost"
     )
 
 
@@ -81,18 +91,26 @@ def _runs(runs: Sequence[datetime], now: datetime, timezone: ZoneInfo) -> Fitted
 
 def ask_hour(timezone: ZoneInfo) -> str:
     """Return the question for the time of day."""
-    return f"🕗 <b>Daily at what time?</b>\nThe clock is that of {zone_name(timezone)}."
+    return f"🕗 <b>At what time?</b>\nThe clock is that of {zone_name(timezone)}."
+
+
+def ask_weekday() -> str:
+    """Return the question for the day of the week."""
+    return "📅 <b>On which day of the week?</b>"
+
+
+def ask_day() -> str:
+    """Return the question for the day of the month."""
+    return "📅 <b>On which day of the month?</b>"
 
 
 def ask_expression(timezone: ZoneInfo) -> str:
-    """Return the question for an expression."""
+    """Return the question for a schedule in words or as a cron expression."""
     return compose(
         "⌨️ <b>Type the schedule</b>",
-        "Five fields: minute, hour, day of the month, month, day of the week.",
-        "",
-        "<code>30 3 * * *</code> · every day at 03:30",
-        "<code>0 8-20/2 * * MON-FRI</code> · every two hours of a working day",
-        "<code>0 4 1 * *</code> · on the first of each month at 04:00",
+        "In words: <code>daily 3am</code>, <code>every monday</code>, <code>Mon-Fri 03:30</code>, "
+        "<code>every 2 hours</code>.",
+        "Or as cron: <code>0 8-20/2 * * MON-FRI</code>, every two hours of a working day.",
         "",
         f"The clock is that of {zone_name(timezone)}. I wait five minutes for your next message.",
     )
@@ -114,10 +132,9 @@ def schedule_changed(
     expression: str, before: str, runs: Sequence[datetime], *, actor: str, now: datetime, timezone: ZoneInfo
 ) -> str:
     """Return what the other admins are told."""
-    said = in_words(expression)
     return compose(
         f"🗓 <b>{by_name(actor)} changed the schedule</b>",
-        f"<code>{text(before, 60)}</code> → <code>{text(expression, 60)}</code>{f' ({said})' if said else ''}",
+        f"{sentence(text(in_words(expression)))}; it was {text(in_words(before))}",
         f"Next backup {moment(runs[0], now, timezone)} {zone_name(timezone)}" if runs else None,
     )
 

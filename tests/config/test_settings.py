@@ -237,7 +237,7 @@ def test_all_faults_are_reported_at_once() -> None:
         ADMIN_IDS=me
         CHECK=fall
         VOLUME_SIZE_MB=50
-        SCHEDULE=@hourly
+        SCHEDULE=whenever
         TIMEZONE=berlin
         MAX_BACKUP_CUNT=3
         RETRY_DELAY=soon
@@ -298,7 +298,7 @@ def test_a_wrong_value_is_explained(line: str, fault: str) -> None:
     assert the_fault(line) == fault
 
 
-@pytest.mark.parametrize("expression", ["@hourly", "* * * *", "61 * * * *", "0 0 30 2 *"])
+@pytest.mark.parametrize("expression", ["whenever", "* * * *", "61 * * * *", "0 0 30 2 *"])
 def test_a_schedule_that_is_no_cron_expression(expression: str) -> None:
     """SCHEDULE is refused at load, with what is wrong and a form that works."""
     fault = the_fault(f"SCHEDULE={expression}")

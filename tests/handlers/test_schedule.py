@@ -56,9 +56,10 @@ async def test_a_preset_is_previewed_confirmed_told_and_kept(house: House) -> No
     """Five runs in the zone before the yes; then it is followed at once, told to Ben silently, and kept."""
     async with house.serving() as service:
         schedule = await opened(house.ann, "Database Backup", "Settings", "Schedule")
-        assert "0 * * * * (hourly), from .env" in schedule.text
+        assert schedule.text.startswith("🗓 Every hour\nAt worst, 1 h of changes are lost\n")
+        assert "• Hourly" in schedule.button_texts
         asked = await pressed(house.ann, "Every 15 min", schedule)
-        assert "*/15 * * * * (every 15 minutes)" in asked.text
+        assert "Every 15 minutes" in asked.text
         assert "Europe/Berlin" in asked.text
         assert [line for line in asked.text.splitlines() if "•" in line] == [
             f"• today {time}" for time in ("14:15", "14:30", "14:45", "15:00", "15:15")
@@ -66,7 +67,7 @@ async def test_a_preset_is_previewed_confirmed_told_and_kept(house: House) -> No
         assert "reach back 12 h" in asked.text  # fifty archives at this pace
         assert service.parts.planned.scheduler.expression == "0 * * * *"
         done = await pressed(house.ann, "Follow this schedule", asked)
-        assert "set in chat by Ann" in done.text
+        assert "Every 15 minutes, chosen by Ann" in done.text
         assert service.parts.planned.scheduler.next_run() == NOON.replace(minute=15)
         told = await house.ben.wait_for(lambda m: "Ann changed the schedule" in m.text, since=0)
         assert told.silent
@@ -78,9 +79,9 @@ async def test_a_preset_is_previewed_confirmed_told_and_kept(house: House) -> No
         assert status.next_run_at == NOON.replace(minute=15)
         schedule = await opened(house.ben, "Database Backup", "Settings", "Schedule")
         asked = await pressed(house.ben, "Back to .env", schedule)
-        assert "0 * * * *" in asked.text
+        assert "Every hour" in asked.text
         done = await pressed(house.ben, "Follow .env again", asked)
-        assert "from .env" in done.text
+        assert done.text.startswith("🗓 Every hour\n")
         assert service.parts.planned.scheduler.expression == "0 * * * *"
         assert SCHEDULE not in await service.courier.catalogue.service.overrides()
         actions = [entry.action for entry in await service.courier.catalogue.service.audits()]
@@ -89,19 +90,53 @@ async def test_a_preset_is_previewed_confirmed_told_and_kept(house: House) -> No
 
 async def test_daily_by_buttons(house: House, service: Service) -> None:
     """Hour and minute are picked, and mean the zone's clock."""
-    screen = await opened(house.ann, "Database Backup", "Settings", "Schedule", "Daily at …")
+    screen = await opened(house.ann, "Database Backup", "Settings", "Schedule", "Daily …")
     screen = await pressed(house.ann, "03", screen)
     screen = await pressed(house.ann, "03:35", screen)
-    assert "35 3 * * * (daily at 03:35)" in screen.text
+    assert "Daily at 03:35\nAt worst, 24 h of changes are lost" in screen.text
     assert "tomorrow 03:35" in screen.text
     await pressed(house.ann, "Follow this schedule", screen)
     assert service.parts.planned.scheduler.next_run() == datetime(2026, 7, 14, 1, 35, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
+    ("path", "words", "expression"),
+    [
+        (
+            ("Weekly …", "Thu", "04", "04:30"),
+            "Every Thu at 04:30\n⚠️ At worst, 7 days of changes are lost",
+            "30 4 * * 4",
+        ),
+        (
+            ("Monthly …", "last", "00", "00:00"),
+            "On the last day of each month at 00:00\n⚠️ At worst, 31 days",
+            "0 0 L * *",
+        ),
+    ],
+)
+async def test_weekly_and_monthly_by_buttons(
+    house: House, service: Service, path: tuple[str, ...], words: str, expression: str
+) -> None:
+    """The day is picked before the time, and what may be lost is said before the yes."""
+    screen = await opened(house.ann, "Database Backup", "Settings", "Schedule", *path)
+    assert words in screen.text
+    await pressed(house.ann, "Follow this schedule", screen)
+    assert service.parts.planned.scheduler.expression == expression
+
+
+async def test_words_are_a_schedule_too(house: House, service: Service) -> None:
+    """What was typed is shown as it was understood."""
+    await opened(house.ann, "Database Backup", "Settings", "Schedule", "Type it")
+    asked = await typed(house.ann, "Mon-Fri 8pm", "Follow this schedule?")
+    assert "Mon–Fri at 20:00 · 0 20 * * 1-5\n⚠️ At worst, 3 days of changes are lost" in asked.text
+    await pressed(house.ann, "Follow this schedule", asked)
+    assert service.parts.planned.scheduler.expression == "0 20 * * 1-5"
+
+
+@pytest.mark.parametrize(
     ("rubbish", "sentence"),
     [
-        ("every monday", "five"),
+        ("whenever", "five"),
         ("0 25 * * *", "the hour “25” is not valid"),
         ("0 0 31 2 *", "never comes"),
         ("<b>*</b> * * * *", "not valid"),
@@ -112,7 +147,7 @@ async def test_rubbish_gets_its_sentence_and_another_try(
     house: House, service: Service, rubbish: str, sentence: str
 ) -> None:
     """A typed expression that can't be changes nothing, and the next message is the next try."""
-    await opened(house.ann, "Database Backup", "Settings", "Schedule", "Cron expression")
+    await opened(house.ann, "Database Backup", "Settings", "Schedule", "Type it")
     again = await typed(house.ann, rubbish, "Nothing has changed")
     assert sentence in again.text
     asked = await typed(house.ann, "`0 8-20/2 * * MON-FRI`", "Follow this schedule?")
@@ -122,7 +157,7 @@ async def test_rubbish_gets_its_sentence_and_another_try(
 
 async def test_a_typed_answer_is_taken_from_who_was_asked_and_in_time(house: House, service: Service) -> None:
     """Another admin's message, one after a command, one after Cancel, and one that comes too late are no answers."""
-    path = ("Database Backup", "Settings", "Schedule", "Cron expression")
+    path = ("Database Backup", "Settings", "Schedule", "Type it")
     await opened(house.ann, *path)
     await typed(house.ben, "5 5 * * *", "I don't know what to do with this")
     await typed(house.ann, "/status", "No good backup yet")
@@ -136,7 +171,7 @@ async def test_a_typed_answer_is_taken_from_who_was_asked_and_in_time(house: Hou
     asked = await opened(house.ann, "Database Backup", "Settings", "Schedule", "Every 6 h")
     house.clock.now += timedelta(minutes=11)
     screen = await pressed(house.ann, "Follow this schedule", asked)
-    assert "from .env" in screen.text
+    assert "🗓 Every hour\n" in screen.text
     assert service.parts.planned.scheduler.expression == "0 * * * *"
 
 
@@ -152,7 +187,7 @@ async def test_another_process_changes_the_schedule(house: House, service: Servi
 
 async def test_a_choice_that_can_not_be_read_gives_way_loudly(house: House, service: Service) -> None:
     """A stored expression of another version is not followed in silence: .env holds, and the status says why."""
-    await service.courier.catalogue.service.set_override(SCHEDULE, "@hourly", "Ann")
+    await service.courier.catalogue.service.set_override(SCHEDULE, "whenever", "Ann")
     await service.parts.planned.follow()
     status = await service.courier.manager.status()
     assert status.schedule == service.parts.planned.scheduler.expression == "0 * * * *"
@@ -207,7 +242,7 @@ async def test_a_schedule_too_often_for_the_size_is_refused(house: House, servic
     archive = archive_named("database_backup_20260713_120200.zip", bytes=20 * 1024**2)
     took = timedelta(seconds=100)
     await stored(service.courier.catalogue, NOON, state=BackupState.DELIVERED, finished_at=NOON + took, archive=archive)
-    await opened(house.ann, "Database Backup", "Settings", "Schedule", "Cron expression")
+    await opened(house.ann, "Database Backup", "Settings", "Schedule", "Type it")
     again = await typed(house.ann, "* * * * *", "too often for the size")
     assert "106 s to make and send, and runs would come 60 s apart" in again.text
     assert "at least 4 minutes" in again.text

@@ -27,7 +27,7 @@ LONGEST = 120
 """Characters of an expression; more is a slip of the clipboard."""
 
 _LOOKED_AT = 300
-"""Runs among which the shortest gap is looked for: all the kinds of gaps that a day or a week has."""
+"""Runs among which the shortest and the longest gap are looked for: all the kinds of gaps that a day or a week has."""
 
 _RECENT = 5
 """Backups whose cost says what the next one takes."""
@@ -45,10 +45,16 @@ class ScheduleRefusedError(CourierError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulePreview:
-    """What an expression would mean: its next runs, and how far back the archives on the disk would then reach."""
+    """What an expression would mean.
+
+    `shortest` and `longest` are the times between two of its runs (none: it comes once), the longest what may be lost
+    at worst; `reach` is how far back the archives on the disk would reach, None where retention by age ends sooner.
+    """
 
     expression: str
     runs: tuple[datetime, ...]
+    shortest: timedelta
+    longest: timedelta
     reach: timedelta | None = None
 
 
@@ -103,11 +109,25 @@ class Timetable:
             expression = validate_expression(expression)
         except ValueError as error:
             raise ScheduleRefusedError(str(error)) from None
+        seen = await self.look_at(expression)
+        if seen.shortest:
+            await self._refuse_haste(expression, seen.shortest)
+        return seen
+
+    async def look_at(self, expression: str) -> SchedulePreview:
+        """Say what a valid expression means."""
         runs = await asyncio.to_thread(self.next_runs, expression, _LOOKED_AT)  # a rare one takes a while to look for
-        gap = min((later - sooner for sooner, later in pairwise(runs)), default=None)
-        if gap is not None:
-            await self._refuse_haste(expression, gap)
-        return SchedulePreview(expression=expression, runs=runs[:5], reach=self._reach(runs))
+        gaps = [later - sooner for sooner, later in pairwise(runs)]
+        # By the wall clock, too: a day is a day, though one in the year has 25 hours.
+        walls = [at.astimezone(self.timezone).replace(tzinfo=None) for at in runs]
+        on_the_wall = [later - sooner for sooner, later in pairwise(walls)]
+        return SchedulePreview(
+            expression=expression,
+            runs=runs[:5],
+            shortest=min(gaps, default=timedelta()),
+            longest=min(max(gaps, default=timedelta()), max(on_the_wall, default=timedelta())),
+            reach=self._reach(runs),
+        )
 
     async def change(self, expression: str, *, actor: str, admin_id: int | None = None) -> SchedulePlan:
         """Follow another expression from now on, over restarts too; tell the other admins silently.

@@ -380,7 +380,7 @@ def test_looking_back_finds_what_looking_ahead_planned(zone: ZoneInfo, expressio
     ("expression", "fault"),
     [
         ("", "has 0 fields"),
-        ("@hourly", "has 1 field;"),
+        ("whenever", "has 1 field;"),
         ("0 0 * * * *", "has 6 fields"),
         ("60 * * * *", "the minute “60” is not valid (0–59)"),
         ("0 24 * * *", "the hour “24” is not valid"),
