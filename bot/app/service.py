@@ -107,7 +107,7 @@ class Service:
 
     async def _start(self) -> None:
         parts, courier = self.parts, self.courier
-        await courier.people.load()
+        await courier.people.tidy()
         await courier.restores.settle()
         await courier.restores.settle_confirmed()
         await parts.heartbeat.beat()

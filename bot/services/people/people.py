@@ -69,6 +69,20 @@ class People(Lists):
         self.take_over(await self._catalogue.service.overrides())
         return before != (self.everybody, self.admin_ids)
 
+    async def tidy(self) -> None:
+        """Forget what was chosen in the chat and is what the settings say by themselves.
+
+        Else it would come into force again once somebody takes it out of the settings. Raises `CatalogueError`.
+        """
+        async with self._newest():
+            for setting, stored in (await self._catalogue.service.overrides()).items():
+                if setting not in (ADMINS, PLACES) or str(choice := self.choice(setting)) == stored.value:
+                    continue
+                if choice:
+                    await self._catalogue.service.set_override(setting, str(choice), stored.set_by)
+                else:
+                    await self._catalogue.service.clear_override(setting)
+
     # --- changes -------------------------------------------------------------------------------------------------
 
     async def add_admin(self, admin: int, name: str, *, actor: str) -> bool:

@@ -53,11 +53,15 @@ async def test_without_deliver_to_the_admins_receive_whoever_they_are(catalogue:
     assert not edited.choice(ADMINS)
 
     assert await people.reset(ADMINS, admin_id=11, **by(11))
+    await people.add_admin(13, "Cid", **by(11))
+    await edited.tidy()
+    await people.load()
+    assert people.admin_ids == (11, 12)  # no more than .env says, once .env has said it
     assert await people.reset(PLACES, **by(11))
     assert not await people.reset(PLACES, **by(11))
     assert people.chats == settings.deliver_to
     assert await catalogue.service.overrides() == {}
-    assert len(await catalogue.service.audits()) == 5
+    assert len(await catalogue.service.audits()) == 6
 
 
 async def test_the_last_one_stays_also_when_two_remove_each_other(catalogue: Catalogue) -> None:
