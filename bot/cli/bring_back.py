@@ -138,6 +138,8 @@ async def _in_place(place: Place, settings: Settings, catalogue: Catalogue, trou
     except NeverPublishedError:
         return []
     except CourierError as error:
+        if isinstance(error, NotFoundError) and place.chats is None:
+            return []  # a store without an index: nothing of ours was ever put there
         troubles.append(error.sentence)
         return []
     for chat_id, thread_id in topics_in(found.settings if found else {}).items():

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.app.program import split_command
+from bot.app.service import Service
 from bot.cli.bring_back import bring_back_missing
 from bot.config.settings import load_settings
 from bot.errors import CourierError, SettingsError
@@ -19,8 +20,9 @@ from bot.models import Trigger
 from tests.world.databases import make_database, rows_in, write_env
 from tests.world.messages import archives
 from tests.world.phones import Person
+from tests.world.places import KEYS, STORE
 from tests.world.processes import started
-from tests.world.service import Town, town_in
+from tests.world.service import Town, settings_for, town_in
 from tests.world.shell import Shell
 from tests.world.stand_in import StandIn
 
@@ -107,6 +109,25 @@ async def test_what_a_glob_found_comes_back_and_what_was_never_backed_up_is_no_t
     await bring_back_missing(load_settings(env))
     assert sorted(path.name for path in live.glob("*.db")) == ["notes.db", "users.db"]
     assert not (live / "other" / "new.db").exists()
+
+
+async def test_a_store_brings_it_back_where_telegram_does_not_answer(
+    standin: StandIn, ann: Person, s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty store is the very first start; later it gives the database back, whatever the chat would have said."""
+    live = tmp_path / "live" / "app.db"
+    stores = {"OBJECT_STORES": STORE, "S3_ENDPOINT": s3, **KEYS, "SCHEDULE": "0 0 1 1 *", "DRILL_SCHEDULE": "off"}
+    settings = settings_for(tmp_path, standin, live, **stores)
+    await bring_back_missing(settings)
+    make_database(live)
+    async with Service.started(settings) as service:
+        await service.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+    assert archives(ann)
+    shutil.rmtree(settings.backup_dir)
+    shutil.rmtree(live.parent)
+    monkeypatch.setenv("TELEGRAM_API", "http://127.0.0.1:9")
+    await bring_back_missing(load_settings(tmp_path / ".env"))
+    assert rows_in(live) == (50, 50)
 
 
 async def test_a_wiped_disk_makes_no_second_topic(tmp_path: Path) -> None:
