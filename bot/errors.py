@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 if TYPE_CHECKING:
-    from bot.models import SkippedRecord, SkipReason
+    from bot.models import Facts, SkippedRecord, SkipReason
 
 
 class CourierError(Exception):
@@ -60,9 +60,9 @@ class InstanceError(CourierError, code="instance", exit_code=5):
 class SnapshotError(CourierError, code="snapshot", exit_code=6):
     """One database could not be copied; the run goes on without it."""
 
-    def __init__(self, reason: SkipReason, sentence: str, *, hint: str = "") -> None:
+    def __init__(self, reason: SkipReason, sentence: str, *, hint: str = "", figures: Facts = ()) -> None:
         super().__init__(sentence, hint=hint)
-        self.reason = reason
+        self.reason, self.figures = reason, figures
 
 
 class NothingToBackUpError(CourierError, code="nothing", exit_code=7):

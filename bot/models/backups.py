@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -84,12 +84,16 @@ class Loss(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedRecord:
-    """A skipped database, as the manifest and the catalogue record it."""
+    """A skipped database, as the manifest and the catalogue record it.
+
+    `figures` are bytes: on a full disk how many were `needed`, and how many `free`. No manifest has them.
+    """
 
     name: str
     path: str
     reason: SkipReason
     detail: str
+    figures: tuple[tuple[str, str | int], ...] = field(default=(), compare=False)
 
 
 class BackupState(StrEnum):

@@ -43,11 +43,12 @@ class SkipReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """A database that is not in this backup, and why. `detail` is a whole sentence for people."""
+    """A database that is not in this backup, and why. `detail` is a whole sentence for people, `figures` are bytes."""
 
     database: Database
     reason: SkipReason
     detail: str
+    figures: tuple[tuple[str, str | int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

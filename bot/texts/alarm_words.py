@@ -12,7 +12,7 @@ from bot.texts.losses import loss_line, losses_of
 from bot.texts.markup import person, plain_names, shortened
 from bot.texts.measures import count, human_size, moment
 from bot.texts.schedule_words import in_words
-from bot.texts.skips import skip_words
+from bot.texts.skips import full_disk, skip_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,8 @@ def _unknown(alarm: Alarm) -> AlarmWords:
 def _run(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
     troubles = dict(zip(alarm.all("name"), alarm.all("reason"), strict=False))
     if troubles:
-        what = f"No database could be backed up: {_by_cause(troubles)}."
+        full = set(troubles.values()) == {SkipReason.NO_SPACE} and bool(_figures(alarm))
+        what = f"No database could be backed up{'' if full else f': {_by_cause(troubles)}'}.{_figures(alarm)}"
         mend = _mend_all(set(troubles.values()))
     elif alarm.fact("code") == "nothing":
         what, mend = "DATABASES matches no file.", "Correct DATABASES, or put the files back."
@@ -66,10 +67,12 @@ def _skipped(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
         number = count(len(alarm.all("name")), "database")
         reasons = alarm.all("reason")
         same = skip_words(reasons[0]) if len(reasons) == 1 else None
+        full = same is skip_words(SkipReason.NO_SPACE)
         return AlarmWords(
             title=f"{number} have disappeared" if gone else f"{number} are not backed up",
-            what=f"{plain_names(alarm.all('name'), 6)}." + (f" They are {same.state}." if same is not None else ""),
-            mend="Look at what they have in common: a disk that is not mounted, a folder that was moved?",
+            what=f"{plain_names(alarm.all('name'), 6)}."
+            + (_figures(alarm) or (f" They are {same.state}." if same else "")),
+            mend=skip_words(SkipReason.NO_SPACE).mend if full else _IN_COMMON,
             over=_ended(alarm, "They", {AlarmEnding.MENDED: "are backed up again"}),
             was="missing" if gone else same.state if same is not None else "left out",
         )
@@ -82,7 +85,7 @@ def _skipped(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
         title=f"{name} has disappeared" if gone else f"{name} is not backed up",
         what=" ".join(
             (
-                alarm.fact("said") or what or words.what,
+                alarm.fact("said") or what or _figures(alarm).strip() or words.what,
                 f"Backup {kept} holds it." if kept else "No backup holds it yet.",
             )
         ),
@@ -92,6 +95,7 @@ def _skipped(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
     )
 
 
+_IN_COMMON = "Look at what they have in common: a disk that is not mounted, a folder that was moved?"
 _PUT_BACK = "Put it back, or say that it was removed on purpose."
 _REPAIR = "Mend the file (the sqlite3 tool's .recover), then try again."
 # Without a backup there is nothing to restore.
@@ -247,6 +251,11 @@ def _by_cause(troubles: Mapping[str, str]) -> str:
         names = [name for name, reason in troubles.items() if skip_words(reason).state == state]
         causes.append(f"{plain_names(names, 4)} {'is' if len(names) == 1 else 'are'} {state}")
     return "; ".join(causes)
+
+
+def _figures(alarm: Alarm) -> str:
+    figures = full_disk([alarm.facts])
+    return f" The disk is full: {figures}." if figures else ""
 
 
 def _mend_all(reasons: Collection[str]) -> str:

@@ -18,13 +18,14 @@ from bot.models import (
     Recipient,
     RecipientStatus,
     SkippedRecord,
+    SkipReason,
     Trigger,
     Verdict,
 )
 from bot.texts.losses import loss_line
 from bot.texts.markup import FittedList, by_name, name, names, text
 from bot.texts.measures import count, duration, human_size
-from bot.texts.skips import skip_words
+from bot.texts.skips import full_disk, skip_words
 
 STATE_ICONS = {
     BackupState.RUNNING: "🔄",
@@ -71,24 +72,34 @@ def remarked_lines(backup: Backup, most: int = 10) -> FittedList:
 
 
 def skipped_lines(skipped: Sequence[SkippedRecord], detail: int = 160, most: int = 10) -> FittedList:
-    """List the databases that are not in a backup, each with its reason: in `detail` characters, with 0 in a word."""
-    lines = (
+    """List the databases that are not in a backup, each with its reason: in `detail` characters, with 0 in a word.
+
+    A disk that is too full for several of them is one line.
+    """
+    full = [record for record in skipped if record.reason is SkipReason.NO_SPACE]
+    shared = full if len(full) > 1 else []
+    lines = [
         f"❌ <b>{name(record.name)}</b>: {text(record.detail, detail) if detail and record.detail else record.reason}"
         for record in skipped
-    )
-    return FittedList(tuple(lines), most)
+        if record not in shared
+    ]
+    return FittedList((*([_cause(skip_words(SkipReason.NO_SPACE).state, shared)] if shared else []), *lines), most)
 
 
 def skipped_causes(skipped: Sequence[SkippedRecord], most: int = 10) -> FittedList:
     """List what is not in a backup by cause, each once: `users.db, shop.db are missing`. Nothing in it is a path."""
-    causes: dict[str, list[str]] = {}
+    causes: dict[str, list[SkippedRecord]] = {}
     for record in skipped:
-        causes.setdefault(skip_words(record.reason).state, []).append(record.name)
-    lines = (
-        f"❌ <b>{names(befallen, 8)}</b> {'is' if len(befallen) == 1 else 'are'} {state}"
-        for state, befallen in causes.items()
-    )
-    return FittedList(tuple(lines), most)
+        causes.setdefault(skip_words(record.reason).state, []).append(record)
+    return FittedList(tuple(_cause(state, befallen) for state, befallen in causes.items()), most)
+
+
+def _cause(state: str, befallen: Sequence[SkippedRecord]) -> str:
+    figures = full_disk([record.figures for record in befallen])
+    whom = f"❌ <b>{names([record.name for record in befallen], 8)}</b>"
+    if figures:
+        return f"{whom}: the disk is full, {figures}"
+    return f"{whom} {'is' if len(befallen) == 1 else 'are'} {state}"
 
 
 def skipped_heading(skipped: Sequence[SkippedRecord]) -> str | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.models import SkipReason
+from bot.models import Facts, SkipReason
+from bot.services.files.space import SPARE_BYTES
+from bot.texts.measures import human_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,15 @@ SKIPS = {
     ),
     SkipReason.FAILED: _UNKNOWN,
 }
+
+
+def full_disk(figures: Sequence[Facts]) -> str:
+    """Return what a full disk lacks for all databases that were skipped for it: `16 MB needed, 5 MB free`; or ""."""
+    needed = [value for each in figures for name, value in each if name == "needed" and isinstance(value, int)]
+    free = [value for each in figures for name, value in each if name == "free" and isinstance(value, int)]
+    if not needed or not free:
+        return ""
+    return f"{human_size(sum(needed) + SPARE_BYTES)} needed, {human_size(min(free))} free"
 
 
 def skip_words(reason: str) -> SkipWords:

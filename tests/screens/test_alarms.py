@@ -78,3 +78,25 @@ async def test_alarms_about_the_service(monkeypatch: pytest.MonkeyPatch, golden:
         await place.later(2 * 24 * 60)
         drawn.keep("paused", await rung(place, "🚨 No good backup"))
         drawn.finish()
+
+
+async def test_a_full_disk_is_one_alarm(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """Room for one database of five, then for none: each time one sentence with one figure, under the archive too."""
+    async with gallery(monkeypatch, FIVE) as place:
+        drawn = golden("alarms_full_disk", place)
+        await place.back_up()
+        for name in FIVE:  # or their copies of before are taken over
+            with closing(sqlite3.connect(place.path(name), isolation_level=None)) as connection:
+                connection.execute(f"DELETE FROM entries WHERE id {'> 15' if name == 'users.db' else '= 1'}")
+                connection.execute("VACUUM")
+        place.disk(free=(16 << 20) + 100_000)
+        made = await place.back_up(after=60)
+        drawn.keep("some", await rung(place, "🚨 4 databases"))
+        drawn.keep(
+            "caption", next(m for m in place.ann.messages if m.document and m.document.name == made.archive_name)
+        )
+        place.disk(free=5 << 20)
+        with suppress(CourierError):
+            await place.back_up(after=60)
+        drawn.keep("all", await rung(place, "🚨 Backup failed"))
+        drawn.finish()

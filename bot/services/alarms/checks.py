@@ -131,7 +131,8 @@ class AlarmChecks:
 
     async def _without(self, latest: Backup, kind: AlarmKind, records: Mapping[str, SkippedRecord]) -> None:
         """Begin and end the alarms of a kind about the databases that the newest run is without."""
-        many = len(records) > MOST_SINGLE
+        full = {record.reason for record in records.values()} == {SkipReason.NO_SPACE}  # one cause, one alarm
+        many = len(records) > (1 if full else MOST_SINGLE)
         opened = {alarm.subject for alarm in await self._open(kind)}
         for name in opened - records.keys() - {MANY}:
             here = any(database.name == name for database in latest.databases)
@@ -141,7 +142,8 @@ class AlarmChecks:
         if many:
             names = tuple(("name", name) for name in records)
             reasons = tuple(("reason", reason) for reason in dict.fromkeys(r.reason for r in records.values()))
-            await self._alarms.raise_(f"{kind}:{MANY}", names + reasons)
+            figures = tuple(each for record in records.values() for each in _figures(record))
+            await self._alarms.raise_(f"{kind}:{MANY}", names + reasons + figures)
         else:
             await self._alarms.clear(f"{kind}:{MANY}", AlarmEnding.ONE_BY_ONE if records else AlarmEnding.MENDED)
         newest = await self._catalogue.backups.latest_by_database() if records else {}
@@ -259,16 +261,22 @@ def _failure(run: Backup) -> Facts:
     """Return why a run came to nothing: by its code and the databases that it is without, else as it said itself."""
     facts: Facts = (("code", run.error_code),)
     if run.skipped:
-        return facts + tuple(each for r in run.skipped for each in (("name", r.name), ("reason", r.reason)))
+        return facts + tuple(
+            each for r in run.skipped for each in (("name", r.name), ("reason", r.reason), *_figures(r))
+        )
     return facts if run.error_code == NothingToBackUpError.code else (*facts, ("said", run.error))
 
 
 def _skip(record: SkippedRecord, last: int) -> Facts:
     """Return why a database is not in the newest backup; `last` is the one that holds it, 0 for none."""
-    facts: Facts = (("reason", record.reason), ("path", record.path), ("backup", last))
+    facts: Facts = (("reason", record.reason), ("path", record.path), ("backup", last), *_figures(record))
     return (*facts, ("said", record.detail)) if record.reason is SkipReason.FAILED else facts
+
+
+def _figures(record: SkippedRecord) -> Facts:
+    return tuple((name, _rounded(value) if isinstance(value, int) else value) for name, value in record.figures)
 
 
 def _rounded(size: int) -> int:
     unit = int("1" + "0" * max(0, len(str(size)) - FIGURES))
-    return size // unit * unit
+    return round(size / unit) * unit

@@ -60,7 +60,7 @@ class Manifest:
 
     def to_json(self) -> bytes:
         """UTF-8, indented for people who look into it."""
-        return _adapter().dump_json(self, indent=1)
+        return _adapter().dump_json(self, indent=1, exclude={"skipped": {"__all__": {"figures"}}})
 
     @classmethod
     def from_json(cls, data: bytes) -> Manifest:

@@ -39,6 +39,8 @@ from bot.services.snapshot.sqlite_errors import unforeseen
 AT_ONCE = 2
 """integrity_check is one core's work and a page cache each: two keep both cores of a small machine and the memory."""
 
+_FULL = "the disk is full"
+
 TakeAgain = Callable[..., Awaitable[Snapshot]]
 """`take_snapshot`, but for the database and `abort`."""
 
@@ -174,12 +176,25 @@ async def archive_checked(
             left_out += lost.values()
             included = [snapshot for snapshot in included if snapshot.file not in lost]
     records = _records(left_out)
-    reasons = "; ".join(f"{record.name}: {record.detail}" for record in records)
+    reasons = "; ".join(_by_cause(records))
     raise NothingToBackUpError(
         f"No database could be backed up. {reasons}" if reasons else "DATABASES matches no file.",
         hint="Correct DATABASES, or mend what the reasons name; `sqlite-courier config` shows what is looked for.",
         skipped=records,
     )
+
+
+def _by_cause(records: Sequence[SkippedRecord]) -> list[str]:
+    """Say of each cause once whom it befell; of one that befell one database alone, what was found."""
+    causes: dict[SkipReason, list[SkippedRecord]] = {}
+    for record in records:
+        causes.setdefault(record.reason, []).append(record)
+    return [
+        f"{befallen[0].name}: {befallen[0].detail}"
+        if len(befallen) == 1
+        else f"{', '.join(record.name for record in befallen)}: {_FULL if reason is SkipReason.NO_SPACE else reason}"
+        for reason, befallen in causes.items()
+    ]
 
 
 def counting(report: ReportRun, stage: Stage) -> ReportBytes:
@@ -210,6 +225,12 @@ def _lost(snapshots: Iterable[Snapshot], abort: Abort) -> dict[Path, Skipped]:
 
 def _records(skipped: Iterable[Skipped]) -> tuple[SkippedRecord, ...]:
     return tuple(
-        SkippedRecord(name=entry.database.name, path=str(entry.database.path), reason=entry.reason, detail=entry.detail)
+        SkippedRecord(
+            name=entry.database.name,
+            path=str(entry.database.path),
+            reason=entry.reason,
+            detail=entry.detail,
+            figures=entry.figures,
+        )
         for entry in skipped
     )

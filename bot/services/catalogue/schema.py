@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from bot.services.catalogue.schema_codes import CODES_OF_ALARMS
+from bot.services.catalogue.schema_codes import CODES_OF_ALARMS, FIGURES_OF_SKIPS
 
 # Written into the file's header, so that `file` and we tell a catalogue from somebody else's database.
 # https://www.sqlite.org/pragma.html#pragma_application_id
@@ -267,7 +267,7 @@ _TAKEN_OVER = ("ALTER TABLE backed_up ADD COLUMN checked_at TEXT", "ALTER TABLE 
 
 STEPS: tuple[tuple[str, ...], ...] = (
     *(_VERSION_1, _VERSION_2, _SEALING, _PREFERENCES, _ALARMS, _FAULTS, _LET_GO),
-    *(_TELEGRAM, _TAKEN_OVER, CODES_OF_ALARMS),
+    *(_TELEGRAM, _TAKEN_OVER, CODES_OF_ALARMS, FIGURES_OF_SKIPS),
 )
 VERSION = len(STEPS)
 

@@ -32,3 +32,6 @@ CODES_OF_ALARMS = (
     WHERE shrunken <> '[]'
     """,
 )
+
+# What a full disk lacked, of each database that was skipped for it.
+FIGURES_OF_SKIPS = ("ALTER TABLE skipped ADD COLUMN figures TEXT NOT NULL DEFAULT '[]'",)  # JSON: [[name, bytes], …]

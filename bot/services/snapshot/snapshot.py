@@ -42,7 +42,8 @@ class SpaceBudget:
             others = sum(self._claims.values()) - self._claims.get(file, 0)
             to_spare = max(0, min(free, self._free_at_first - others) - SPARE_BYTES)
             if size > to_spare:
-                raise no_space(self._folder, f"a copy of {size} bytes is to be made, and {to_spare} are to spare")
+                why = f"a copy of {size} bytes is to be made, and {to_spare} are to spare"
+                raise no_space(self._folder, why, figures=(("needed", size), ("free", free)))
             self._claims[file] = size
 
     def release(self, file: Path) -> None:
@@ -162,7 +163,8 @@ async def take_snapshots(
 
 def skip(database: Database, error: SnapshotError) -> Skipped:
     """Return what people are told of a database that is left out."""
-    return Skipped(database=database, reason=error.reason, detail=f"{error.sentence} {error.hint}".strip())
+    detail = f"{error.sentence} {error.hint}".strip()
+    return Skipped(database=database, reason=error.reason, detail=detail, figures=error.figures)
 
 
 def _remove(files: Sequence[Path]) -> None:

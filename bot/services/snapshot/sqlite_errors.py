@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bot.errors import SnapshotError
-from bot.models import SkipReason
+from bot.models import Facts, SkipReason
 from bot.services.concurrency.threads import require_descriptors
 from bot.services.files.space import is_full
 from bot.services.snapshot.sqlite_faults import error_code, proves_damage, said
@@ -174,9 +174,10 @@ def unknown_format(path: Path) -> SnapshotError:
     )
 
 
-def no_space(folder: Path, why: str) -> SnapshotError:
+def no_space(folder: Path, why: str, *, figures: Facts = ()) -> SnapshotError:
     return SnapshotError(
         SkipReason.NO_SPACE,
         f"The disk of {folder} is full: {why}.",
         hint="Free some space, or set SNAPSHOT_DIR to a folder on another disk.",
+        figures=figures,
     )
