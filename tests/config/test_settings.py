@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -251,6 +252,22 @@ def test_all_faults_are_reported_at_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "rule", "shown"),
+    [
+        ("quick", CheckRule(method=CheckMethod.QUICK, holds_for=timedelta(days=1)), "quick,1d"),
+        ("Full, 90m", CheckRule(holds_for=timedelta(minutes=90)), "full,90m"),
+        ("full,always", CheckRule(holds_for=timedelta()), "full,always"),
+    ],
+)
+def test_what_to_check_and_how_often_again(text: str, rule: CheckRule, shown: str) -> None:
+    """A day where nothing is said, and shown as it can be written."""
+    settings = load(f"CHECK={text}")
+    assert settings.check == rule
+    assert {name: value for name, value, _ in settings.effective()}["CHECK"] == shown
+    assert load(f"CHECK={shown}").check == rule
+
+
+@pytest.mark.parametrize(
     ("line", "fault"),
     [
         ("MAX_BACKUP_COUNT=ten", "MAX_BACKUP_COUNT is 'ten', not a whole number: write one from 1 to 100000."),
@@ -266,6 +283,11 @@ def test_all_faults_are_reported_at_once() -> None:
         ),
         ("COMPRESSION=smal", "COMPRESSION is 'smal', which is unknown: did you mean small?"),
         ("CHECK=none", "CHECK is 'none', which is unknown: write one of full, quick."),
+        ("CHECK=quick,40d", "CHECK is '40d', out of range: write 1h to 31d."),
+        (
+            "CHECK=full,6",
+            "CHECK is '6', which is no length of time: write a length of time such as 90m, 6h or 2d, or always.",
+        ),
         ("LOG_LEVEL=WARN", "LOG_LEVEL is 'WARN', which is unknown: did you mean WARNING?"),
         ("OWED=none", "OWED is 'none', which is unknown: write one of newest, all."),
         (

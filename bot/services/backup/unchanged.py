@@ -11,7 +11,7 @@ from types import MappingProxyType
 from loguru import logger
 
 from bot.config.settings import Settings
-from bot.errors import CourierError, SealError
+from bot.errors import SealError
 from bot.models import BackedUp, Backup, CheckReport, Snapshot, Verdict
 from bot.services.archive.manifest import TOO_MANY_TABLES, recorded_path
 from bot.services.catalogue import Catalogue
@@ -79,11 +79,9 @@ class Comparison:
                 continue
             try:
                 deflated = await run_checked(self._where_equal, snapshot, record, backup, abort=abort)
-            except (
-                SealError
-            ):  # as it has to be where keys are kept elsewhere; a passphrase would cost more than it saves
-                continue
-            except (CourierError, OSError) as error:
+            except SealError:
+                continue  # its key is kept elsewhere, or a passphrase, which costs more to try than it saves
+            except Exception as error:  # whatever it is: the full way is open
                 abort.check()
                 await self.distrust([backup], error)
                 continue
