@@ -116,9 +116,20 @@ class Browser:
         return found
 
     async def click(self, element: str, *, within: float = PATIENCE) -> None:
-        """Press what a JavaScript expression finds, once it is there, as a person would: where it can be seen."""
-        found = await self.until(element, within=within)
-        await self._call("POST", f"/element/{found[_ELEMENT]}/click", {})
+        """Press what a JavaScript expression finds, once it is there, as a person would: where it can be seen.
+
+        What is drawn anew in the very moment, or still lies under something, is looked for again.
+        """
+        async with asyncio.timeout(2 * within):
+            while True:
+                found = await self.until(element, within=within)
+                try:
+                    await self._call("POST", f"/element/{found[_ELEMENT]}/click", {})
+                except RuntimeError as error:
+                    if not str(error).startswith(("stale element reference", "element click intercepted")):
+                        raise
+                else:
+                    return
 
     async def type(self, element: str, text: str) -> None:
         """Type into what a JavaScript expression finds; the path of a file into a chooser of files."""

@@ -16,7 +16,7 @@ export function drawMessage(message, acts) {
   item.className = message.mine ? "mine" : "";
   const bubble = make("div", "bubble");
   if (message.reply) bubble.append(make("div", "reply", message.reply.text));
-  if (message.file) bubble.append(message.file.photo ? drawPhoto(message.file) : drawFile(message.file));
+  if (message.file) bubble.append(message.file.photo ? drawPhoto(message.file, acts) : drawFile(message.file));
   if (message.text) bubble.append(words(message.text, message.entities, acts.say));
   const meta = make("span", "meta", (message.silent ? "🔕 " : "") + (message.edited ? "edited " : "") + message.at);
   if (message.silent) meta.title = "Sent without a sound";
@@ -37,8 +37,9 @@ function drawFile(file) {
   return link;
 }
 
-function drawPhoto(file) {
+function drawPhoto(file, acts) {
   const photo = make("img", "photo");
+  photo.addEventListener("load", acts.grown);
   photo.src = `/files/${encodeURIComponent(file.id)}`;
   photo.alt = "Picture";
   return photo;

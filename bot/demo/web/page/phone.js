@@ -104,6 +104,7 @@ export class Phone {
       say: (text) => this.say(text),
       press: (message, data) => this.press(message, data),
       show: (id) => this.show(id),
+      grown: () => this.keepEnd(),
     };
   }
 
