@@ -22,7 +22,9 @@ T = TypeVar("T")
 
 Identity = Annotated[
     list[Path] | None,
-    typer.Option("--identity", help="The file with the secret key of sealed archives; may be repeated."),
+    typer.Option(
+        "--identity", metavar="FILE", help="The file with the secret key of sealed archives; may be repeated."
+    ),
 ]
 
 _TRIES = 3

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from importlib import import_module
-from typing import Annotated, NoReturn, Protocol
+from typing import Annotated, NoReturn
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
 from bot import __version__
 from bot.cli import output
+from bot.cli.help import HELP, Command, Formatter, Group
 from bot.errors import CourierError
 from bot.services.concurrency.memory import keep_memory_flat, uncollected
 
@@ -48,18 +47,10 @@ COMMANDS = {
 }
 
 
-class _Formatter(Protocol):
-    """What is asked of the writer of help, which lies in click or in typer itself, by typer's version."""
-
-    def section(self, name: str) -> AbstractContextManager[None]: ...
-
-    def write_dl(self, rows: Sequence[tuple[str, str]]) -> None: ...
-
-
 class CommandGroup(TyperGroup):
     """Imports a command's module when the command is called, and lists the commands without importing any."""
 
-    def get_command(self, ctx: object, cmd_name: str) -> TyperCommand | TyperGroup | None:
+    def get_command(self, ctx: object, cmd_name: str) -> Command | Group | None:
         """Return the command, its module imported now; None where there is none of that name."""
         if cmd_name not in self.commands:
             return None
@@ -67,15 +58,17 @@ class CommandGroup(TyperGroup):
             module = import_module(f"bot.cli.commands.{cmd_name}")
         if hasattr(module, "commands"):
             group = typer.main.get_group(module.commands)
-            group.name = cmd_name
+            assert isinstance(group, Group)  # noqa: S101 - it says so itself
+            group.name, group.examples = cmd_name, module.EXAMPLES
             return group
         single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-        single.command(cmd_name)(module.command)
+        single.command(cmd_name, cls=Command, context_settings=HELP)(module.command)
         command = typer.main.get_command(single)
-        assert isinstance(command, TyperCommand)  # noqa: S101 - typer makes one of a single function
+        assert isinstance(command, Command)  # noqa: S101 - typer makes one of a single function
+        command.examples = module.EXAMPLES
         return command
 
-    def format_commands(self, ctx: object, formatter: _Formatter) -> None:
+    def format_commands(self, ctx: object, formatter: Formatter) -> None:
         """Write the commands under their headings, all in one column."""
         width = max(len(name) for name in self.commands)
         for heading, commands in COMMANDS.items():
@@ -88,7 +81,7 @@ app = typer.Typer(
     cls=CommandGroup,
     help="Proven hourly backups of live SQLite databases, delivered to Telegram.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings=HELP,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

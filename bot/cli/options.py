@@ -12,9 +12,13 @@ from bot.config.settings import Settings, load_settings
 from bot.journal import writer
 from bot.services.files.store import can_write
 
-EnvFile = Annotated[Path, typer.Option("--env-file", help="The file with the settings.", show_default=True)]
+EnvFile = Annotated[
+    Path, typer.Option("--env-file", metavar="FILE", help="The file with the settings.", show_default=True)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-Which = Annotated[str, typer.Argument(help="latest, an id, an archive name or the beginning of its time.")]
+Which = Annotated[
+    str, typer.Argument(metavar="WHICH", help="latest, an id, an archive name or the beginning of its time.")
+]
 DEFAULT_ENV = Path(".env")
 
 

@@ -20,6 +20,8 @@ from bot.models import DeliveryState, Progress, RunResult
 from bot.services.files.locks import ServiceLock
 from bot.texts.measures import count
 
+EXAMPLES = ("sqlite-courier backup", "sqlite-courier backup --no-deliver")
+
 
 def command(
     env_file: EnvFile = DEFAULT_ENV,

@@ -37,12 +37,15 @@ class Resettable(StrEnum):
 Outlooks = dict[Database, tuple[str, str]]
 """Why a database would be refused although it is there, and what would be warned of: sentences, empty for neither."""
 
+EXAMPLES = ("sqlite-courier config", "sqlite-courier config --reset SCHEDULE")
+
 
 def command(
     env_file: EnvFile = DEFAULT_ENV,
     json: Json = False,
     reset: Annotated[
-        Resettable | None, typer.Option("--reset", help="Forget what was chosen in the chat in place of this setting.")
+        Resettable | None,
+        typer.Option("--reset", metavar="SETTING", help="Forget what was chosen in the chat in place of this setting."),
     ] = None,
 ) -> None:
     """Print the effective settings (secrets masked), what would be backed up, and to whom it would go."""

@@ -7,15 +7,19 @@ from typing import Annotated
 
 import typer
 
+EXAMPLES = ("sqlite-courier demo --web", "sqlite-courier demo --once")
+
 
 def command(
     databases: Annotated[
-        list[str] | None, typer.Option("--databases", help="Your own databases (paths or globs) instead of samples.")
+        list[str] | None,
+        typer.Option("--databases", metavar="PATH", help="Your own databases (paths or globs) instead of samples."),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="End by itself; exit code 0 only if everything held.")] = False,
     in_browser: Annotated[bool, typer.Option("--web", help="In a browser, with buttons to press.")] = False,
     port: Annotated[
-        int | None, typer.Option("--port", min=0, max=65535, help="With --web: the port, instead of a free one.")
+        int | None,
+        typer.Option("--port", metavar="PORT", min=0, max=65535, help="With --web: the port, instead of a free one."),
     ] = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="With --web: only print the address.")] = False,
 ) -> None:

@@ -30,6 +30,8 @@ from bot.services.host.commands import last_words
 from bot.services.host.machine import ask, of_settings
 from bot.texts.examination import plain_lines, verdict
 
+EXAMPLES = ("sqlite-courier doctor", "sudo .venv/bin/sqlite-courier doctor --env-file /srv/app/.env")
+
 
 def command(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     """Look at everything, from the token to the last test-restore. Exit code 0: nothing is wrong; 1: something is.

@@ -16,11 +16,16 @@ from bot.cli.options import Json
 from bot.errors import ArchiveError
 from bot.services.files.private_file import create_private, to_the_disk
 
+EXAMPLES = ("sqlite-courier keygen", "sqlite-courier keygen --out /media/stick/key.txt")
+
 
 def command(
     *,
     out: Annotated[
-        Path, typer.Option("--out", help="The file for the secret key; the sheet goes beside it.", show_default=True)
+        Path,
+        typer.Option(
+            "--out", metavar="FILE", help="The file for the secret key; the sheet goes beside it.", show_default=True
+        ),
     ] = Path("sqlite-courier-key.txt"),
     sheet: Annotated[bool, typer.Option("--sheet/--no-sheet", help="Write the recovery sheet to print.")] = True,
     json: Json = False,

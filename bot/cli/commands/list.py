@@ -12,13 +12,15 @@ from bot.cli.backup_output import print_backups
 from bot.cli.opening import opened
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
 
+EXAMPLES = ("sqlite-courier list", "sqlite-courier list --limit 10", "sqlite-courier list --all --json")
+
 
 def command(
     env_file: EnvFile = DEFAULT_ENV,
     everything: Annotated[
         bool, typer.Option("--all", help="Also failed runs and archives no longer on the disk.")
     ] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", metavar="NUMBER", min=1, help="At most so many, newest first.")] = 50,
     json: Json = False,
 ) -> None:
     """List the backups, newest first."""

@@ -10,10 +10,12 @@ from bot.cli import output
 from bot.cli.changing import BY, change_backup, print_changed
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, Which
 
+EXAMPLES = ('sqlite-courier note latest "before the update"', 'sqlite-courier note 12 ""')
+
 
 def command(
     which: Which,
-    text: Annotated[str, typer.Argument(help='The note, in quotes; "" removes it.')],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help='The note, in quotes; "" removes it.')],
     env_file: EnvFile = DEFAULT_ENV,
     json: Json = False,
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bot.cli.changing import BY, change_backup, print_changed
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, Which
 
+EXAMPLES = ("sqlite-courier pin latest", "sqlite-courier pin 12")
+
 
 def command(which: Which, env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     """Keep a backup for good: retention never deletes it."""

@@ -12,6 +12,8 @@ from bot.cli.backup_output import print_decisions
 from bot.cli.opening import opened
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
 
+EXAMPLES = ("sqlite-courier prune --dry-run", "sqlite-courier prune")
+
 
 def command(
     env_file: EnvFile = DEFAULT_ENV,

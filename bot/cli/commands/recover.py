@@ -36,27 +36,47 @@ from bot.services.sealing.keys import Keys
 
 Search = Callable[[Path], Awaitable[Found | tuple[Path, ...]]]
 
+EXAMPLES = (
+    "sqlite-courier recover --admin 123456789 --list",
+    "sqlite-courier recover --admin 123456789 --to recovered",
+    "sqlite-courier recover --from-store s3://bucket/prefix --only users.db",
+)
+
 
 def command(
     *,
     admin: Annotated[
-        list[int] | None, typer.Option("--admin", help="An admin's Telegram number, or a group's; may be repeated.")
+        list[int] | None,
+        typer.Option("--admin", metavar="NUMBER", help="An admin's Telegram number, or a group's; may be repeated."),
     ] = None,
-    to: Annotated[Path, typer.Option("--to", help="The folder for the databases.")] = Path("recovered"),
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder for the databases.")] = Path("recovered"),
     only_list: Annotated[bool, typer.Option("--list", help="Only list the restore points.")] = False,
     at: Annotated[
-        str, typer.Option("--at", help='The newest one not after this moment, such as "2026-07-13 05:00".')
+        str,
+        typer.Option("--at", metavar="TIME", help='The newest one not after this moment, such as "2026-07-13 05:00".'),
     ] = "",
-    only: Annotated[list[str] | None, typer.Option("--only", help="Only this database; may be repeated.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="NAME", help="Only this database; may be repeated.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Set aside what stands in the way in the folder.")] = False,
     from_store: Annotated[
-        str, typer.Option("--from-store", help="From this object store, s3://bucket/prefix, without any chat.")
+        str,
+        typer.Option(
+            "--from-store", metavar="URL", help="From this object store, s3://bucket/prefix, without any chat."
+        ),
     ] = "",
     server: Annotated[
-        str, typer.Option("--server", help="Of this server (SERVER_NAME), where several share the bot.")
+        str, typer.Option("--server", metavar="NAME", help="Of this server (SERVER_NAME), where several share the bot.")
     ] = "",
     wait: Annotated[
-        float, typer.Option("--wait", min=0, help="Minutes to wait for a document or archive forwarded to the bot.")
+        float,
+        typer.Option(
+            "--wait",
+            metavar="MINUTES",
+            min=0,
+            show_default=False,
+            help="How long to wait for a document or archive forwarded to the bot.",
+        ),
     ] = 0,
     write_env: Annotated[
         bool | None, typer.Option("--write-env/--no-write-env", help="Write a .env from what the chat knows.")

@@ -14,7 +14,11 @@ from bot.cli.opening import opened
 from bot.cli.options import DEFAULT_ENV, EnvFile, read_settings
 from bot.errors import SettingsError
 
-Out = Annotated[Path, typer.Option("--out", "-o", help="The file to write; one that is there is replaced.")]
+Out = Annotated[
+    Path, typer.Option("--out", "-o", metavar="FILE", help="The file to write; one that is there is replaced.")
+]
+
+EXAMPLES = ("sqlite-courier report", "sqlite-courier report --out november.html")
 
 
 def command(env_file: EnvFile = DEFAULT_ENV, out: Out = Path("report.html")) -> None:

@@ -30,26 +30,45 @@ from bot.services.sealing.keys import Keys
 _HOW_ON = "This is the plan; nothing was changed."
 _WHERE_TO = "To carry it out, give --in-place (into the live databases) or --to DIR (beside them)."
 
+EXAMPLES = (
+    "sqlite-courier restore latest --in-place --dry-run",
+    "sqlite-courier restore latest --in-place --only users.db",
+    'sqlite-courier restore --at "2026-07-13 05:00" --to restored',
+    "sqlite-courier restore 12 --from-telegram --to restored",
+    "sqlite-courier restore --undo",
+)
+
 
 def command(  # noqa: PLR0917 - typer reads the options from the signature
     what: Annotated[
         list[str] | None,
-        typer.Argument(help="latest, an id, an archive's name; an archive file, or all its volumes in any order."),
+        typer.Argument(
+            metavar="WHICH", help="latest, an id, an archive's name; an archive file, or all its volumes in any order."
+        ),
     ] = None,
     at: Annotated[
-        str, typer.Option("--at", help='The newest proven backup of that time or before, like "2026-07-13 05:00".')
+        str,
+        typer.Option(
+            "--at", metavar="TIME", help='The newest proven backup of that time or before, like "2026-07-13 05:00".'
+        ),
     ] = "",
     from_telegram: Annotated[
         bool, typer.Option("--from-telegram", help="Fetch the backup from the chat instead of the disk.")
     ] = False,
-    to: Annotated[Path | None, typer.Option("--to", help="Restore into this folder.")] = None,
+    to: Annotated[Path | None, typer.Option("--to", metavar="DIR", help="Restore into this folder.")] = None,
     in_place: Annotated[
         bool, typer.Option("--in-place", help="Restore into the configured live databases, running or not.")
     ] = False,
-    only: Annotated[list[str] | None, typer.Option("--only", help="Only this database; repeatable.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="NAME", help="Only this database; repeatable.")
+    ] = None,
     from_store: Annotated[
         str,
-        typer.Option("--from-store", help="From this object store: a URL, or the beginning of one in OBJECT_STORES."),
+        typer.Option(
+            "--from-store",
+            metavar="URL",
+            help="From this object store: a URL, or the beginning of one in OBJECT_STORES.",
+        ),
     ] = "",
     undo: Annotated[bool, typer.Option("--undo", help="Bring back what the last restore in place replaced.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,

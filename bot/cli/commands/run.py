@@ -13,6 +13,12 @@ from bot.cli import output
 from bot.cli.bring_back import bring_back_missing
 from bot.cli.options import DEFAULT_ENV, EnvFile, read_settings
 
+EXAMPLES = (
+    "sqlite-courier run",
+    "sqlite-courier run --env-file /srv/app/.env",
+    'sqlite-courier run --restore-if-missing --exec "python bot.py"',
+)
+
 
 def command(
     env_file: EnvFile = DEFAULT_ENV,

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from bot.cli import output
+from bot.cli.help import HELP, Command, Group
 from bot.cli.opening import opened
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.clock import date_time
@@ -29,23 +30,32 @@ from bot.texts.markup import sentence
 
 commands = typer.Typer(
     help="Have the service start with this machine.",
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    cls=Group, context_settings=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )  # fmt: skip
 
-Name = Annotated[str, typer.Option("--name", help="What the machine calls it: one for each service.")]
+Name = Annotated[str, typer.Option("--name", metavar="NAME", help="What the machine calls it: one for each service.")]
 System = Annotated[
     bool | None, typer.Option("--system/--user", help="For the whole machine (the default for root), or for yourself.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show it.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
+EXAMPLES = (
+    "sqlite-courier service install --dry-run",
+    "sudo .venv/bin/sqlite-courier service install --as www-data",
+    "sqlite-courier service status",
+)
 
-@commands.command()
+
+@commands.command(cls=Command, context_settings=HELP, short_help="Show what starts it, write it and start it.")
 def install(
     env_file: EnvFile = DEFAULT_ENV,
     name: Name = DEFAULT_NAME,
     system: System = None,
-    user: Annotated[str, typer.Option("--as", help="As which user it runs: the databases' owner.")] = "",
+    user: Annotated[
+        str, typer.Option("--as", metavar="USER", help="As which user it runs: the databases' owner.")
+    ] = "",
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
@@ -63,7 +73,7 @@ def install(
     output.say("The service runs, and starts with this machine. `sqlite-courier service status` tells how it does.")
 
 
-@commands.command()
+@commands.command(cls=Command, context_settings=HELP, short_help="End it and remove what install wrote.")
 def uninstall(name: Name = DEFAULT_NAME, system: System = None, dry_run: DryRun = False, yes: Yes = False) -> None:
     """End the service and remove what `install` wrote; settings, archives and logs stay."""
     place = find(name, system=system)
@@ -79,7 +89,7 @@ def uninstall(name: Name = DEFAULT_NAME, system: System = None, dry_run: DryRun 
     uninstall_service(place, tell=output.say)
 
 
-@commands.command()
+@commands.command(cls=Command, context_settings=HELP, short_help="Installed? Running? Since when, and the next run.")
 def status(
     env_file: EnvFile = DEFAULT_ENV, name: Name = DEFAULT_NAME, system: System = None, json: Json = False
 ) -> None:

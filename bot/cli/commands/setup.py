@@ -15,6 +15,12 @@ from bot.cli.setup.answers import SetupAnswers
 from bot.cli.setup.asking import Asker
 from bot.cli.setup.flow import set_up
 
+EXAMPLES = (
+    "sqlite-courier setup",
+    "sqlite-courier setup --token-file token.txt --admin wait",
+    'sqlite-courier setup --database "/srv/app/*.db" --yes',
+)
+
 
 def command(
     *,

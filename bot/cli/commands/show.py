@@ -9,6 +9,8 @@ from bot.cli.backup_output import print_details
 from bot.cli.opening import opened
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, Which, read_settings
 
+EXAMPLES = ("sqlite-courier show latest", "sqlite-courier show 12")
+
 
 def command(which: Which, env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     """Show one backup: databases, checks, rows, deliveries, and how long it is kept."""

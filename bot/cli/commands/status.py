@@ -13,6 +13,8 @@ from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.models import Condition
 from bot.services.status.verdict import condition_of
 
+EXAMPLES = ("sqlite-courier status", "sqlite-courier status --json")
+
 
 def command(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     """Show the service's state. Exit code 0: all is well, as its first line says; 1: look at it."""

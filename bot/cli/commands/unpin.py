@@ -5,6 +5,8 @@ from __future__ import annotations
 from bot.cli.changing import BY, change_backup, print_changed
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, Which
 
+EXAMPLES = ("sqlite-courier unpin 12",)
+
 
 def command(which: Which, env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
     """Give a pinned backup back to retention."""

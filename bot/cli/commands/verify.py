@@ -23,10 +23,17 @@ from bot.services.retention.inventory import record_fault
 from bot.services.sealing.header import is_sealed
 from bot.services.status.inventory import Inventory
 
+EXAMPLES = (
+    "sqlite-courier verify",
+    "sqlite-courier verify latest",
+    "sqlite-courier verify database_backup_20260713_050000.zip",
+)
+
 
 def command(
     which: Annotated[
-        list[str] | None, typer.Argument(help="Backups (latest, id, name) or archive files; all on the disk if none.")
+        list[str] | None,
+        typer.Argument(metavar="WHICH", help="Backups (latest, id, name) or archive files; all on the disk if none."),
     ] = None,
     identity: Identity = None,
     env_file: EnvFile = DEFAULT_ENV,
