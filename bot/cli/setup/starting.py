@@ -11,7 +11,7 @@ from bot.cli.setup.answers import Draft, SetupAnswers
 from bot.cli.setup.asking import Asker
 from bot.config.settings import load_settings
 from bot.services.host.installation import DEFAULT_NAME
-from bot.services.host.machine import find, manager_runs, recipe_for
+from bot.services.host.machine import find, kind_of_machine, manager_runs, recipe_for
 from bot.services.host.registering import install
 
 _BY_HAND = "`sqlite-courier run` starts the service; `sqlite-courier service install` has it start with this machine."
@@ -25,14 +25,13 @@ async def start_with_the_machine(draft: Draft, answers: SetupAnswers, ask: Asker
     if answers.service is False or (answers.service is None and not ask.terminal):
         output.tell(_BY_HAND)
         return
+    kind = kind_of_machine()
+    if not manager_runs(kind):
+        output.tell(f"Nothing on this machine starts services ({kind} does not run here). {_BY_HAND}")
+        return
     settings = load_settings(draft.env_file)
     installation = plan(settings, draft.env_file, name=DEFAULT_NAME, system=None, user=draft.owner)
     recipe = recipe_for(installation)
-    if not manager_runs(recipe.registration.kind):
-        output.tell(
-            f"Nothing on this machine starts services ({recipe.registration.kind} does not run here). {_BY_HAND}"
-        )
-        return
     if find(DEFAULT_NAME) is not None:
         output.tell(f"It is installed already ({recipe.registration.file}); this writes it anew and starts it.")
     print_recipe(installation, recipe)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,15 +34,15 @@ class Walked:
 
 def usual_places() -> tuple[Path, ...]:
     """Return the folders to begin at: the working folder, those of servers and containers, home folders."""
-    home = Path.home()
     places = [Path.cwd()]
     if sys.platform != "win32":
         places += [Path("/var/lib/docker/volumes"), Path("/var/lib/containers") / _VOLUMES]
         places += [Path("/srv"), Path("/opt"), Path("/var/lib"), Path("/var/www"), Path("/data"), Path("/app")]
         places += [Path("/home"), Path("/root")]
-    places += [home, home / ".local/share/docker/volumes", home / ".local/share/containers" / _VOLUMES]
-    root = Path(home.anchor)
-    return tuple(dict.fromkeys(place for place in places if place != root))
+    with suppress(RuntimeError):  # no home: a container's user
+        home = Path.home()
+        places += [home, home / ".local/share/docker/volumes", home / ".local/share/containers" / _VOLUMES]
+    return tuple(dict.fromkeys(place for place in places if place != Path(place.anchor)))
 
 
 def walk(

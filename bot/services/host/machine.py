@@ -48,9 +48,9 @@ def recipe_for(installation: Installation) -> Recipe:
         case Starter.WINDOWS:
             return windows.recipe(installation)
         case Starter.LAUNCHD:
-            return launchd.recipe(installation, home=Path.home(), uid=_uid())
+            return launchd.recipe(installation, home=_home(), uid=_uid())
         case Starter.SYSTEMD:
-            return systemd.recipe(installation, home=Path.home(), version=_systemd_version())
+            return systemd.recipe(installation, home=_home(), version=_systemd_version())
 
 
 def registration(name: str, *, system: bool) -> Registration:
@@ -59,9 +59,17 @@ def registration(name: str, *, system: bool) -> Registration:
         case Starter.WINDOWS:
             return windows.registration(name, system=system, folder=Path.cwd())
         case Starter.LAUNCHD:
-            return launchd.registration(name, system=system, home=Path.home(), uid=_uid())
+            return launchd.registration(name, system=system, home=_home(), uid=_uid())
         case Starter.SYSTEMD:
-            return systemd.registration(name, system=system, home=Path.home())
+            return systemd.registration(name, system=system, home=_home())
+
+
+def _home() -> Path:
+    """Return the home folder of who asks; one that is not there for a user without any, as containers have them."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/nonexistent")
 
 
 def find(name: str, *, system: bool | None = None) -> Registration | None:

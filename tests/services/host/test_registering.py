@@ -111,3 +111,13 @@ def test_nothing_is_found_where_nothing_is(monkeypatch: pytest.MonkeyPatch, tmp_
     place.file.write_text("mine")
     assert find(name) == place
     assert find(name, system=True) is None
+
+
+def test_a_user_without_a_home_has_no_service_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Containers run programs as such; that is no traceback of `status`, `doctor` or `setup`."""
+
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    assert find("of-a-test") is None
