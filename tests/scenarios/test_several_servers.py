@@ -92,3 +92,16 @@ async def test_a_service_that_only_sends_finds_out_that_its_token_is_refused(
         assert not [call for call in standin.calls if call.method == "getUpdates"]
         standin.revoke_token(standin.bot().token)
         await standin.until(lambda: poller.state.refusals > 2 and "refuses" in poller.state.trouble)
+
+
+async def test_a_server_without_a_name_is_told_to_take_one(standin: StandIn, tmp_path: Path) -> None:
+    """Once another one with a name has written into the pinned list, its own messages could be anybody's."""
+    standin.add_user(11)
+    clock = MovedClock()
+    async with server(tmp_path, standin, "web", clock, ADMIN_IDS="11") as named:
+        await named.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+        await named.courier.pins.refresh()
+    async with server(tmp_path, standin, "db", clock, ADMIN_IDS="11", SERVER_NAME="", RECEIVE="off") as nameless:
+        await nameless.courier.pins.refresh()
+        warnings = (await nameless.courier.manager.status()).warnings
+    assert "This bot serves web too: set SERVER_NAME, and messages say which are from here." in warnings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -57,6 +58,12 @@ class MessageTable(CatalogueTable):
     async def other_servers(self) -> str:
         """Return what other servers with this bot said of themselves in the pinned list; empty where nobody did."""
         return await self._db.meta(str, "other_servers") or ""
+
+    @reading
+    async def other_server_names(self) -> tuple[str, ...]:
+        """Return the names of those servers, empty ones left out."""
+        parts = json.loads(await self._db.meta(str, "other_servers") or "[]")
+        return tuple(part["server"] for part in parts if part["server"])
 
     @writing
     async def set_other_servers(self, parts: str) -> None:

@@ -62,10 +62,18 @@ class Inventory:
                 *filter(None, [plan.fault, self.polling.trouble]),
                 *await archive_warnings(self.catalogue),
                 *await timer_warnings(self.catalogue, self.people.everybody),
+                *await self._without_a_name(),
             ),
         )
         alarms = await self.alarms.open_alarms()  # also those that a full disk can't take
         return replace(status, alarms=alarms, cut_off=await self.cut_off_restores())
+
+    async def _without_a_name(self) -> tuple[str, ...]:
+        """Warn where other servers share the bot, and no message says that it is from this one."""
+        others = () if self.settings.server_name else await self.catalogue.messages.other_server_names()
+        if not others:
+            return ()
+        return (f"This bot serves {', '.join(others[:3])} too: set SERVER_NAME, and messages say which are from here.",)
 
     async def cut_off_restores(self) -> tuple[str, ...]:
         """What is to be said of restores that were cut off, and of those of which that is not known."""

@@ -123,6 +123,7 @@ async def test_servers_that_share_a_bot_share_the_list_and_each_has_its_own_part
         with pytest.raises(NotFoundError, match="no restore points of a server mail"):
             choose_server(found, "mail")
 
+        assert await scene.catalogue.messages.other_server_names() == ("db",)
         await scene.lose_the_machine()
         await scene.keep(11, server="web").refresh()
         assert len(await scene.catalogue.restore_points.select()) == 2
