@@ -15,6 +15,7 @@ from bot.handlers.commands import offer_commands
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import Go, Pause, PauseTill, Resume, ScreenName, Section, SettingsButton
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
+from bot.handlers.forget_buttons import Forget, forget_row, key_of, retired_names
 from bot.handlers.picture_buttons import picture_buttons
 from bot.services.schedule.timetable import tomorrow_at
 from bot.texts import answers
@@ -23,6 +24,7 @@ from bot.texts import status as status_texts
 from bot.texts.status import admin_menu, welcome
 
 if TYPE_CHECKING:
+    from bot.services.catalogue import Catalogue
     from bot.services.manager import Manager
     from bot.services.messages.timers import Timers
     from bot.services.schedule.timetable import Timetable
@@ -42,6 +44,7 @@ def build_dashboard_router() -> Router:
     router.callback_query.register(pause_schedule, Pause.filter())
     router.callback_query.register(pause_schedule, PauseTill.filter())
     router.callback_query.register(resume_schedule, Resume.filter())
+    router.callback_query.register(forget_databases, Forget.filter())
     return router
 
 
@@ -117,7 +120,27 @@ async def menu_screen(manager: Manager, timezone: ZoneInfo) -> Screen:
 
 async def status_screen(manager: Manager, timezone: ZoneInfo) -> Screen:
     """Draw Backup Status."""
+    status = await manager.status()
     return Screen(
-        status_texts.status(await manager.status(), timezone),
-        keyboards.refreshable(ScreenName.STATUS, *picture_buttons()),
+        status_texts.status(status, timezone),
+        keyboards.refreshable(ScreenName.STATUS, *picture_buttons(), below=forget_row(status)),
     )
+
+
+async def forget_databases(
+    _: CallbackQuery,
+    callback_data: Forget,
+    press: ButtonPress,
+    *,
+    manager: Manager,
+    catalogue: Catalogue,
+    timezone: ZoneInfo,
+) -> None:
+    """Expect what DATABASES names no more no longer, until it is found again; its backups stay."""
+    names = retired_names(await manager.status())
+    if key_of(names) != callback_data.key:
+        await press.draw(await status_screen(manager, timezone), answers.ANOTHER_BY_NOW)
+        return
+    await catalogue.databases.let_go(names)
+    await catalogue.service.audit(press.actor, "forgot", ", ".join(names))
+    await press.draw(await status_screen(manager, timezone), answers.FORGOTTEN)

@@ -25,6 +25,8 @@ PINNED_IS_KEPT = "It is pinned. Unpin it first."
 ONLY_PRIVATE = "Please use the private chat with me."
 UNKNOWN_MESSAGE = "I don't know what to do with this. /admin opens the menu."
 MENU_IS_PRIVATE = "🔒 The menu lives in our private chat."
+FORGOTTEN = "Forgotten. Their backups stay; what is found again is backed up as before."
+ANOTHER_BY_NOW = "That has changed meanwhile: look again."
 LOG_ON_ITS_WAY = "The log file is on its way."
 NOT_NOW = "That did not work."
 

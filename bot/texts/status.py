@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -20,7 +21,7 @@ from bot.texts.backups import (
     unchanged_line,
     who,
 )
-from bot.texts.markup import FittedList, by_name, compose, name, sentence, text
+from bot.texts.markup import FittedList, by_name, compose, name, sentence, shortened, text
 from bot.texts.measures import age, count, human_size, moment, next_run
 from bot.texts.restore_points import drill_line
 from bot.texts.runs import running_line
@@ -102,6 +103,11 @@ def _database_line(database: DatabaseStatus, now: datetime) -> tuple[int, str]:
     if database.verdict is Verdict.UNCHECKED:
         return 2, f"⚠️ {label}{size} · {last} · could not be checked"
     return 3, f"✅ {label}{size} · {last}"
+
+
+def forget_words(names: Sequence[str]) -> str:
+    """Return the button that forgets databases which DATABASES names no more, as plain text."""
+    return f"🗑 Forget {shortened(names[0], 30) if len(names) == 1 else count(len(names), 'old database')}"
 
 
 def _rate(rate: SuccessRate) -> str:

@@ -11,7 +11,7 @@ from bot.errors import CourierError
 from bot.models import Alarm
 from tests.world.clock import MovedClock, until
 from tests.world.databases import make_database
-from tests.world.service import Town, town_in
+from tests.world.service import Town, opened, pressed, town_in
 
 DAY = 86_400
 
@@ -171,3 +171,24 @@ async def test_what_an_admin_hushed_says_so_to_that_admin_alone(tmp_path: Path) 
         hushed = await town.ann.wait_for(lambda m: m.id == alarm.id and "🔕 not before tomorrow" in m.text, since=0)
         assert "Not for 24 h" not in "".join(hushed.button_texts)
         assert "🔕 not before" not in bens.text
+
+
+async def test_what_databases_names_no_more_is_a_neutral_line_that_can_be_forgotten(tmp_path: Path) -> None:
+    """Taken out of DATABASES: no alarm and nothing wrong; one press forgets it, and a stale one forgets nothing."""
+    async with town_in(tmp_path) as town:
+        await town.back_up()
+        env = town.env.read_text()
+        town.env.write_text(env.replace(f",'{town.notes}'", ""))
+        assert town.env.read_text() != env
+        await town.restart()
+        await town.back_up()
+        assert await is_over(town)
+        status = await opened(town.ann, "Database Backup", "Backup Status")
+        assert "▪️ notes.db" in status.text
+        stale = await opened(town.ann, "Database Backup", "Backup Status")
+        forgotten = await pressed(town.ann, "🗑 Forget notes.db", stale)
+        assert "notes.db" not in forgotten.text
+        assert not any("Forget" in text for text in forgotten.button_texts)
+        answer = await (await town.ann.press("🗑 Forget notes.db", message=status, stale=True)).answered()
+        assert "changed meanwhile" in answer.text
+        assert len((await town.service.courier.catalogue.backups.get(1)).databases) == 2

@@ -180,9 +180,9 @@ def settings() -> InlineKeyboardMarkup:
     )
 
 
-def refreshable(place: ScreenName, *more: InlineKeyboardButton) -> InlineKeyboardMarkup:
-    """Return the buttons under a screen that only shows, and others that are its own."""
-    return keyboard([button("🔄 Refresh", Go(place=place)), *more], TO_MENU)
+def refreshable(place: ScreenName, *more: InlineKeyboardButton, below: Row | None = None) -> InlineKeyboardMarkup:
+    """Return the buttons under a screen that only shows, and others that are its own, beside the first or `below`."""
+    return keyboard([button("🔄 Refresh", Go(place=place)), *more], below, TO_MENU)
 
 
 def health() -> InlineKeyboardMarkup:
