@@ -40,6 +40,7 @@ async def take_sealing(draft: Draft, answers: SetupAnswers, ask: Asker) -> KeyPa
         ]
         wanted = await ask.choose("Seal the backups?", lines, flag="--seal or --no-seal")
     if not wanted:
+        output.tell("✓ Off: the archives are plain ZIPs.")
         return None
     if not is_installed():
         raise SettingsError(
