@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bot.app.service import Service
 from bot.config.settings import Settings, load_settings
 from bot.demo.stand_in.standin import StandIn
 
@@ -36,6 +37,15 @@ class DemoClock:
         now = self()
         hour = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
         self.advance(hour - timedelta(seconds=SECONDS_TO_THE_HOUR) - now)
+
+
+async def notice_the_time(service: Service) -> None:
+    """Let the service see at once that the clock was set, as it would within half a minute."""
+    await service.parts.heartbeat.beat()
+    await service.parts.planned.follow()
+    scheduler = service.parts.planned.scheduler
+    scheduler.reschedule(scheduler.expression)
+    service.courier.ledger.nudge()
 
 
 def write_env(folder: Path, sources: Sequence[str], api: StandIn) -> Settings:

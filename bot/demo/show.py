@@ -16,7 +16,7 @@ from rich.panel import Panel
 from bot.app.service import Service
 from bot.clock import Clock
 from bot.config.settings import Settings
-from bot.demo.machine import ADMINS, DemoClock, write_env, writing
+from bot.demo.machine import ADMINS, DemoClock, notice_the_time, write_env, writing
 from bot.demo.phones import Person
 from bot.demo.proof import Finding, check_delivered
 from bot.demo.recovery import contents_of, destroy_and_recover
@@ -49,11 +49,12 @@ async def run_demo(patterns: Sequence[str], *, once: bool) -> int:
         log = journal.setup_journal(settings.log_dir, "INFO", console=False)
         stack.callback(log.close)
         clock = DemoClock(api)
-        clock.go_before_the_hour()
         stage = Terminal(api, settings.timezone)
         await stack.enter_async_context(beside(stage.show()))
         try:
             async with Service.started(settings, clock=clock) as service:
+                clock.go_before_the_hour()  # now that it runs, however long its start took
+                await notice_the_time(service)
                 findings = await _play(stage, clock)
                 if not once:
                     _print_findings(findings)

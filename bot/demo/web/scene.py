@@ -11,7 +11,7 @@ from typing import Self
 
 from bot.app.service import Service
 from bot.config.settings import Settings, load_settings
-from bot.demo.machine import ADMINS, DemoClock, places, write_env, writing
+from bot.demo.machine import ADMINS, DemoClock, notice_the_time, places, write_env, writing
 from bot.demo.phones import Person
 from bot.demo.recovery import destroy, recover
 from bot.demo.samples import REQUESTS, make_samples
@@ -88,7 +88,7 @@ class Scene:
         """Move the clock on, and let the service notice at once what it would notice within half a minute."""
         self.clock.advance(by)
         if self._service is not None:
-            await _notice_the_time(self._service)
+            await notice_the_time(self._service)
 
     def lose(self) -> bool:
         """Destroy the databases, the archives and the bot; False where the server does not run or no chat knows it."""
@@ -134,7 +134,7 @@ class Scene:
             stack.callback(self.api.cut_off, False)
             if not self.can_return:  # the first one: its hourly run comes when it runs, however long it took to start
                 self.clock.go_before_the_hour()
-                await _notice_the_time(service)
+                await notice_the_time(service)
             self._service, self.state = service, MachineState.RUNNING
             try:
                 await race(service.ended(), self._loss.wait())
@@ -171,15 +171,6 @@ class Scene:
         """The first whose chat holds the restore points, and who has not blocked the bot."""
         known = [person for person in self.phones.values() if person.newest_pinned()]
         return next((person for person in known if self.api.standing(person) == "member"), known[0])
-
-
-async def _notice_the_time(service: Service) -> None:
-    """Let the service see at once that the clock was set, as it would within half a minute."""
-    await service.parts.heartbeat.beat()
-    await service.parts.planned.follow()
-    scheduler = service.parts.planned.scheduler
-    scheduler.reschedule(scheduler.expression)
-    service.courier.ledger.nudge()
 
 
 def _add_lines(env: Path, lines: list[str]) -> None:
