@@ -11,8 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession, web
-from aiohttp.client_exceptions import ClientConnectorError
+from aiohttp import ClientError, ClientSession, web
 
 from bot.demo.web.guard import guard, put_headers
 from bot.demo.web.serve import served
@@ -106,23 +105,30 @@ async def test_ctrl_c_ends_it_and_leaves_nothing(tmp_path: Path) -> None:
         port = free.getsockname()[1]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     demo = started(["demo", "--web", "--no-open", "--port", str(port)], folder=tmp_path, environment=environment)
-    async with ClientSession(f"http://127.0.0.1:{port}") as session:
-        async with asyncio.timeout(60):
-            while True:
-                try:
-                    page = await (await session.get("/")).text()
-                    break
-                except ClientConnectorError:
-                    await asyncio.sleep(0.05)
-        assert "<title>SQLite Courier" in page
-        async with session.get("/events") as events:
-            assert await events.content.readline() == b"event: hello\n"
-            assert list(tmp_path.iterdir())
-            demo.send_signal(signal.SIGINT)
-            done = await demo.ended(within=30)
+    try:
+        async with ClientSession(f"http://127.0.0.1:{port}") as session:
+            assert "<title>SQLite Courier" in await answered(session)
+            async with session.get("/events") as events:
+                assert await events.content.readline() == b"event: hello\n"
+                assert list(tmp_path.iterdir())
+                demo.send_signal(signal.SIGINT)
+                done = await demo.ended(within=60)
+    finally:
+        demo.send_signal(signal.SIGKILL)  # where it has not ended
     assert (done.returncode, done.stderr) == (0, "")
     assert f"http://127.0.0.1:{port}/" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+async def answered(session: ClientSession) -> str:
+    """The page, as soon as there is one."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                async with session.get("/") as page:
+                    return await page.text()
+            except ClientError:
+                await asyncio.sleep(0.05)
 
 
 def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
