@@ -17,6 +17,7 @@ from bot.handlers.archives import build_archive_router
 from bot.handlers.backup import LiveRuns, build_backup_router
 from bot.handlers.commands import register_commands
 from bot.handlers.dashboard import build_dashboard_router
+from bot.handlers.databases import build_databases_router
 from bot.handlers.drawing.live import LiveView, Pace
 from bot.handlers.drawing.questions import VALID_FOR, Question
 from bot.handlers.drawing.screen import Albums, MessageOwners
@@ -130,6 +131,7 @@ def _private(patience: float) -> Router:
         build_dashboard_router(),
         build_backup_router(),
         build_history_router(),
+        build_databases_router(),
         build_restore_router(),
         build_logs_router(),
         build_health_router(patience),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
-from zoneinfo import ZoneInfo
 
 from aiogram import BaseMiddleware, F, Router
 from aiogram.filters.callback_data import CallbackData
@@ -14,7 +13,7 @@ from pydantic import Field
 
 from bot.clock import Clock
 from bot.handlers.backup import LiveRuns
-from bot.handlers.dashboard import status_screen
+from bot.handlers.databases import databases_screen
 from bot.handlers.drawing.below import ErrorsBelow
 from bot.handlers.drawing.screen import ButtonPress
 from bot.handlers.history import BackupScreens
@@ -168,8 +167,8 @@ async def back_up_from_alarm(
     await live_runs.start_or_join(press.slot.anew(), press.person, press.answer, actor=press.actor)
 
 
-async def show_databases(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
-    await press.below().draw(await status_screen(manager, timezone))
+async def show_databases(_: CallbackQuery, press: ButtonPress, manager: Manager) -> None:
+    await press.below().draw(databases_screen(await manager.status(), 0))
 
 
 async def open_backup_of_alarm(

@@ -11,12 +11,14 @@ from aiogram.filters import Command, CommandObject, CommandStart
 from aiogram.types import CallbackQuery, Message, User
 
 from bot.clock import Clock
+from bot.errors import CourierError
 from bot.handlers.commands import offer_commands
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import Go, Pause, PauseTill, Resume, ScreenName, Section, SettingsButton
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
 from bot.handlers.forget_buttons import Forget, forget_row, key_of, retired_names
 from bot.handlers.picture_buttons import picture_buttons
+from bot.models import Status
 from bot.services.schedule.timetable import tomorrow_at
 from bot.texts import answers
 from bot.texts import schedule as schedule_texts
@@ -49,25 +51,45 @@ def build_dashboard_router() -> Router:
 
 
 async def press_start(
-    _: Message, command: CommandObject, person: User, slot: MessageSlot, *, manager: Manager, timers: Timers
+    _: Message,
+    command: CommandObject,
+    person: User,
+    slot: MessageSlot,
+    *,
+    manager: Manager,
+    timers: Timers,
+    timezone: ZoneInfo,
 ) -> None:
     """Welcome an admin, and let what is owed to them come; from a group's pointer, open the menu."""
-    words = admin_menu() if command.args else welcome(person.first_name, await timers.look_at(slot.chat_id))
+    status = await _known_status(manager)
+    words = (
+        admin_menu(status, timezone)
+        if command.args
+        else welcome(person.first_name, status, timezone, await timers.look_at(slot.chat_id))
+    )
     await slot.draw(Screen(words, keyboards.admin_menu()))
     await manager.recipient_started(slot.chat_id, person.full_name)
     await offer_commands(slot.bot, slot.chat_id)  # an admin who had never come in could not be given them before
 
 
-async def ask_for_admin_menu(_: Message, slot: MessageSlot) -> None:
-    await slot.draw(Screen(admin_menu(), keyboards.admin_menu()))
+async def ask_for_admin_menu(_: Message, slot: MessageSlot, manager: Manager, timezone: ZoneInfo) -> None:
+    await slot.draw(Screen(admin_menu(await _known_status(manager), timezone), keyboards.admin_menu()))
 
 
 async def ask_for_status(_: Message, slot: MessageSlot, manager: Manager, timezone: ZoneInfo) -> None:
     await slot.draw(await status_screen(manager, timezone))
 
 
-async def open_admin_menu(_: CallbackQuery, press: ButtonPress) -> None:
-    await press.draw(Screen(admin_menu(), keyboards.admin_menu()))
+async def open_admin_menu(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
+    await press.draw(Screen(admin_menu(await _known_status(manager), timezone), keyboards.admin_menu()))
+
+
+async def _known_status(manager: Manager) -> Status | None:
+    """Return how all stands; None where that can't be read, which keeps nobody from the menu."""
+    try:
+        return await manager.status()
+    except CourierError:
+        return None
 
 
 async def open_backup_menu(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
@@ -121,10 +143,7 @@ async def menu_screen(manager: Manager, timezone: ZoneInfo) -> Screen:
 async def status_screen(manager: Manager, timezone: ZoneInfo) -> Screen:
     """Draw Backup Status."""
     status = await manager.status()
-    return Screen(
-        status_texts.status(status, timezone),
-        keyboards.refreshable(ScreenName.STATUS, *picture_buttons(), below=forget_row(status)),
-    )
+    return Screen(status_texts.status(status, timezone), keyboards.status(picture_buttons(), forget_row(status)))
 
 
 async def forget_databases(

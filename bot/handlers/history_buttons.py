@@ -84,5 +84,5 @@ def confirm_delete(backup_id: int, page: int, asked_at: int) -> InlineKeyboardMa
     """Return the second step of a deletion."""
     return keyboard(
         [button("🗑 Yes, delete it", Delete(id=backup_id, page=page, asked_at=asked_at), ButtonStyle.DANGER)],
-        [button("Keep it", OfBackup(act=BackupAct.OPEN, id=backup_id, page=page))],
+        [button("Cancel", OfBackup(act=BackupAct.OPEN, id=backup_id, page=page))],
     )

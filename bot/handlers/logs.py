@@ -119,13 +119,7 @@ def _measure(path: Path) -> tuple[int, int]:
 
 def log_buttons(level: LogLevel, page: int, *, more: bool) -> InlineKeyboardMarkup:
     """Return the filters, the pages and the file."""
-    names = {
-        LogLevel.ALL: "All",
-        LogLevel.INFO: "Info",
-        LogLevel.WARNING: "Warning",
-        LogLevel.ERROR: "Error",
-        LogLevel.ACTIONS: "👤 Actions",
-    }
+    names = {LogLevel.ALL: "All", LogLevel.WARNING: "⚠️ Trouble", LogLevel.ACTIONS: "👤 Actions"}
     *filters, people = (
         button(f"• {name} •" if each is level else name, Logs(level=each, page=0)) for each, name in names.items()
     )

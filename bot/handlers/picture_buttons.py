@@ -40,7 +40,7 @@ class PutAway(CallbackData, prefix="away"):
 
 def database_key(name: str) -> str:
     """Return the short id of a database in buttons: the same after every restart."""
-    return hashlib.sha256(name.encode()).hexdigest()[:12]
+    return hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:12]
 
 
 def picture_buttons() -> Row:

@@ -68,7 +68,7 @@ def restore_choice(choice: RestoreChoice, page: int) -> InlineKeyboardMarkup:
 
 def preparing_restore() -> InlineKeyboardMarkup:
     """Return the way out of a plan in the making."""
-    return keyboard([button("Put it aside", Restore(step=RestoreStep.CANCEL, source="c0"))])
+    return keyboard([button("Cancel", Restore(step=RestoreStep.CANCEL, source="c0"))])
 
 
 def restore_plan(plan_id: str, *, undo: bool) -> InlineKeyboardMarkup:
@@ -76,14 +76,14 @@ def restore_plan(plan_id: str, *, undo: bool) -> InlineKeyboardMarkup:
     act = button(
         "↩️ Undo the restore" if undo else "♻️ Restore", Restore(step=RestoreStep.ASK, source=plan_id), ButtonStyle.DANGER
     )
-    return keyboard([act], [button("Leave it as it is", Restore(step=RestoreStep.CANCEL, source=plan_id))])
+    return keyboard([act], [button("Cancel", Restore(step=RestoreStep.CANCEL, source=plan_id))])
 
 
 def sure_to_replace(plan_id: str) -> InlineKeyboardMarkup:
     """Return the second step."""
     return keyboard(
         [button("⚠️ Yes, replace", Restore(step=RestoreStep.YES, source=plan_id), ButtonStyle.DANGER)],
-        [button("No, leave it as it is", Restore(step=RestoreStep.CANCEL, source=plan_id))],
+        [button("Cancel", Restore(step=RestoreStep.CANCEL, source=plan_id))],
     )
 
 
@@ -93,9 +93,11 @@ def plan_gone(choice_id: str) -> InlineKeyboardMarkup:
     return keyboard([button("🔄 Make a new plan", again)] if again is not None else None, TO_MENU)
 
 
-def restored(result: RestoreResult) -> InlineKeyboardMarkup:
-    """Return what can be done after a restore."""
-    undo = button("↩️ Undo", Restore(step=RestoreStep.UNDO, source=f"r{result.id}"), ButtonStyle.DANGER)
+def restored(result: RestoreResult, *, undone: bool) -> InlineKeyboardMarkup:
+    """Return what can be done after a restore, or after one was `undone`."""
+    undo = button(
+        "↪️ Redo" if undone else "↩️ Undo", Restore(step=RestoreStep.UNDO, source=f"r{result.id}"), ButtonStyle.DANGER
+    )
     return keyboard([undo] if result.undoable else None, TO_MENU)
 
 

@@ -22,6 +22,7 @@ from bot.models.deliveries import (
 from bot.models.drills import Drill, DrillSource
 from bot.models.examination import Examination, Examined
 from bot.models.history import BackupDetails, BackupPage
+from bot.models.measures import count, human_size
 from bot.models.preferences import DEFAULT_CHOICE, MINUTES_A_DAY, MessageChoice, MessageMode, QuietHours, WhenUnchanged
 from bot.models.restore_points import RECENT, HeldDatabase, RestorePoint, StoredVolume
 from bot.models.restores import (

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.services.catalogue import AuditEntry
 from bot.texts.markup import FittedList, by_name, compose, text
-from bot.texts.measures import moment
+from bot.texts.measures import local_moments, moment
 
 _ICONS = {
     "paused": "⏸",
@@ -32,7 +31,6 @@ _ICONS = {
     "removed a place for backups": "📬",
     "reset DELIVER_TO": "📬",
 }
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:\d\d")
 
 
 def actions(entries: Sequence[AuditEntry], page: int, now: datetime, timezone: ZoneInfo) -> str:
@@ -44,8 +42,7 @@ def actions(entries: Sequence[AuditEntry], page: int, now: datetime, timezone: Z
 
 
 def _line(entry: AuditEntry, now: datetime, timezone: ZoneInfo) -> str:
-    # Details hold instants in UTC; people read them by their own clock.
-    detail = _INSTANT.sub(lambda found: moment(datetime.fromisoformat(found[0]), now, timezone), entry.detail)
+    detail = local_moments(entry.detail, now, timezone)
     said = f"{text(entry.action, 60)}{f': {text(detail, 200)}' if detail else ''}"
     who = f"<b>{by_name(entry.actor, 50)}</b>"
     return f"{_ICONS.get(entry.action, '▫️')} {moment(entry.at, now, timezone)} {who} {said}"

@@ -35,7 +35,19 @@ STATE_ICONS = {
     BackupState.FAILED: "❌",
     BackupState.INTERRUPTED: "⏹",
 }
+STATE_WORDS = {
+    BackupState.RUNNING: "running",
+    BackupState.STORED: "stored",
+    BackupState.DELIVERED: "delivered",
+    BackupState.PARTIAL: "incomplete",
+    BackupState.FAILED: "failed",
+    BackupState.INTERRUPTED: "interrupted",
+}
 VERDICT_ICONS = {Verdict.OK: "✅", Verdict.UNCHECKED: "⚠️", Verdict.DAMAGED: "❌"}
+
+
+_NAMED = 3
+"""Recipients that are named where all have a backup; more are a number."""
 
 
 def sizes(backup: Backup) -> str:
@@ -104,7 +116,7 @@ def _cause(state: str, befallen: Sequence[SkippedRecord]) -> str:
 
 def skipped_heading(skipped: Sequence[SkippedRecord]) -> str | None:
     """Return the loud line over the skipped databases, None when there are none."""
-    return f"❗️ <b>NOT in this backup: {count(len(skipped), 'database')}</b>" if skipped else None
+    return f"❗️ <b>Incomplete: without {count(len(skipped), 'database')}</b>" if skipped else None
 
 
 def shrunken_heading(shrunken: Sequence[Loss]) -> str | None:
@@ -162,19 +174,37 @@ def trouble_of(person: str, reason: str) -> str:
     return f"{person} {reason}" if reason.startswith(("must ", "has ", "is ", "did ")) else f"{person}: {reason}"
 
 
-def delivered_to(deliveries: Sequence[Delivery]) -> str:
-    """Return `delivered to 2 of 3`; nothing is called delivered that Telegram did not confirm."""
+def delivered_to(deliveries: Sequence[Delivery], names: Mapping[Recipient, str] | None = None) -> str:
+    """Return `delivered to Ann, Ben` or, of many, `delivered to 2 of 5`: only what Telegram has confirmed."""
     spared = sum(delivery.state is DeliveryState.NOT_DUE for delivery in deliveries)
     due = [d for d in deliveries if d.state not in (DeliveryState.SUPERSEDED, DeliveryState.NOT_DUE)]
     pointed = sum(delivery.told_only for delivery in due)
     sent, rest = sum(delivery.received for delivery in due), f", {pointed} told only where it lies" if pointed else ""
+    received = [delivery.recipient for delivery in due if delivery.received]
+    if names and 0 < sent == len(due) <= _NAMED and not spared and all(one in names for one in received):
+        return f"delivered to {' and '.join(who(one, names) for one in received)}"
     if spared:
         if not due:
-            return "due to nobody: by choice, or unchanged"
-        return f"delivered to {sent} of {len(due)}{rest}, not due to {spared}"
+            return "not sent: nobody wanted it, or nothing has changed"
+        return f"delivered to {sent} of {len(due)}{rest}, not sent to {spared}"
     if not due:
         return "delivered to nobody: a newer backup took its place" if deliveries else "nobody is to receive it"
-    return f"delivered to {'all ' if sent == len(due) > 1 else ''}{sent} of {len(due)}{rest}"
+    return f"delivered to {f'all {sent}' if sent == len(due) > 1 else f'{sent} of {len(due)}'}{rest}"
+
+
+def not_delivered_to(deliveries: Sequence[Delivery], names: Mapping[Recipient, str] | None = None) -> str:
+    """Return `not delivered to Ben` of those who are still owed a backup; empty where nobody is."""
+    owed = [delivery.recipient for delivery in deliveries if not delivery.state.settled]
+    if not owed:
+        return ""
+    return f"not delivered to {who(owed[0], names)}" + (f" and {len(owed) - 1} more" if owed[1:] else "")
+
+
+def state_words(backup: Backup, deliveries: Sequence[Delivery], names: Mapping[Recipient, str] | None = None) -> str:
+    """Return in a word or two how a backup stands: its databases first, then who does not have it."""
+    if backup.state is BackupState.PARTIAL and not backup.skipped:
+        return not_delivered_to(deliveries, names) or STATE_WORDS[BackupState.DELIVERED]
+    return STATE_WORDS[backup.state]
 
 
 def owed_lines(

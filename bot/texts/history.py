@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.clock import local_and_utc
-from bot.models import Backup, BackupDetails, BackupPage, Recipient
+from bot.clock import local_and_utc, zone_name
+from bot.models import Backup, BackupDetails, BackupPage, BackupState, DeliveryState, Recipient
 from bot.services.catalogue.newest import is_ahead
 from bot.texts.backups import (
     STATE_ICONS,
+    STATE_WORDS,
     asked_by,
     check_verdict,
     contents,
@@ -21,9 +22,10 @@ from bot.texts.backups import (
     seal_line,
     skipped_heading,
     skipped_lines,
+    state_words,
     unchanged_line,
 )
-from bot.texts.markup import FittedList, compose, name, sentence, text
+from bot.texts.markup import FittedList, compose, folded, name, sentence, text
 from bot.texts.measures import count, human_size, moment
 from bot.texts.restore_points import drill_lines
 
@@ -37,29 +39,52 @@ def history(page: BackupPage, timezone: ZoneInfo) -> str:
     if not page.total:
         return "🗂 <b>History</b>\nNo backup has been made yet."
     of_pages = f", page {page.page + 1} of {page.pages}" if page.pages > 1 else ""
-    return (
-        f"🗂 <b>History</b>: {count(page.total, 'run')}{of_pages}\n"
-        f"Newest first, times in {text(timezone.key, 40)}. Press one to see what is in it.\n"
-        "✅ delivered · 💾 stored · ⚠️ with gaps · ❌ failed · 📌 pinned · 📝 with a note · 🟰 unchanged"
-        f" · 🔒 sealed · ☁️ no longer on the disk · 🚫 gone or damaged{' · 🗓 kept by a rule' if page.by_rule else ''}"
+    marks = {mark for one in page.backups for mark in _marks(one, by_rule=one.id in page.by_rule)}
+    return compose(
+        f"🗂 <b>History</b>: {count(page.total, 'backup')}{of_pages}",
+        f"Newest first, times in {text(zone_name(timezone), 40)}. Press one to see what is in it.",
+        " · ".join(f"{mark} {means}" for mark, means in _MEANINGS.items() if mark in marks) or None,
     )
 
 
 def history_label(backup: Backup, now: datetime, timezone: ZoneInfo, *, by_rule: bool = False) -> str:
     """Return the button of one backup, as plain text."""
-    marks = "📌" * backup.pinned + "🗓" * by_rule + "📝" * bool(backup.note) + _where(backup)
-    marks += "🔒" * bool(backup.sealed)
-    what = f"{len(backup.databases)} db, {human_size(backup.archive_bytes)}" if backup.proven else str(backup.state)
+    held = f"{count(len(backup.databases), 'database')}, {human_size(backup.archive_bytes)}"
+    what = held if backup.proven else STATE_WORDS[backup.state]
     what = "not opened" if backup.sealed and not backup.proven else what
-    return f"{STATE_ICONS[backup.state]}{marks} {backup.id} · {moment(backup.started_at, now, timezone)} · {what}"
+    marks = "".join(_marks(backup, by_rule=by_rule))
+    return f"{marks} {backup.id} · {moment(backup.started_at, now, timezone)} · {what}"
 
 
-def _where(backup: Backup) -> str:
-    if backup.fault:
-        return "🚫"
-    if backup.same_as is not None:
-        return "🟰"
-    return "☁️" if backup.proven and not backup.on_disk else ""
+_MEANINGS = {
+    STATE_ICONS[BackupState.STORED]: "stored, not sent",
+    STATE_ICONS[BackupState.PARTIAL]: "incomplete, or not delivered to all",
+    STATE_ICONS[BackupState.FAILED]: "failed",
+    STATE_ICONS[BackupState.INTERRUPTED]: "interrupted",
+    "📌": "pinned",
+    "🗓": "kept by a rule",
+    "📝": "with a note",
+    "🚫": "gone or damaged",
+    "🟰": "unchanged",
+    "☁️": "no longer on the disk",
+    "🔒": "sealed",
+}
+"""What the marks of a page mean; a tick needs no word."""
+
+
+def _marks(backup: Backup, *, by_rule: bool) -> tuple[str, ...]:
+    """Return the marks of one backup: how it went, how it is kept, where it is."""
+    away = backup.proven and not backup.on_disk
+    where = "🚫" if backup.fault else "🟰" if backup.same_as is not None else "☁️" if away else ""
+    marks = (
+        STATE_ICONS[backup.state],
+        "📌" * backup.pinned,
+        "🗓" * by_rule,
+        "📝" * bool(backup.note),
+        where,
+        "🔒" * bool(backup.sealed),
+    )
+    return tuple(mark for mark in marks if mark)
 
 
 def details(
@@ -68,36 +93,40 @@ def details(
     """Return one backup in full: state, databases with their verdicts, who has it, and how long it stays."""
     backup = details.backup
     pinned = " · 📌 pinned" if backup.pinned else ""
+    state = state_words(backup, details.deliveries, names)
+    owed = [delivery for delivery in details.deliveries if delivery.state is not DeliveryState.SENT]
     return compose(
-        f"{STATE_ICONS[backup.state]} <b>Backup {backup.id}</b> · {backup.state}{pinned}",
-        local_and_utc(backup.started_at, timezone),
-        sentence(asked_by(backup.trigger, backup.requested_by)),
+        f"{STATE_ICONS[backup.state]} <b>Backup {backup.id}</b> · {state}{pinned}",
+        f"{moment(backup.started_at, now, timezone)}, {asked_by(backup.trigger, backup.requested_by)}",
         _AHEAD if is_ahead(backup.started_at, now) else None,
         text(backup.error, 800) if backup.error else None,
         f"📝 {text(backup.note, 300)}" if backup.note else None,
-        *(_archive(details) if backup.proven else ()),
+        *(_held(backup) if backup.proven else ()),
         "",
         skipped_heading(backup.skipped) if backup.proven else None,
         skipped_lines(backup.skipped),
         database_lines(backup),
         "",
-        f"📬 {sentence(delivered_to(details.deliveries))}" if details.deliveries else None,
-        FittedList(tuple(delivery_line(delivery, now, names) for delivery in details.deliveries), 8),
+        f"📬 {sentence(delivered_to(details.deliveries, names))}" if details.deliveries else None,
+        FittedList(tuple(delivery_line(delivery, now, names) for delivery in owed), 8),
         FittedList(drill_lines([drill for drill in details.drills if drill.ok], timezone), 1),
         _retention(details) if backup.proven else None,
+        _archive(details, timezone) if backup.proven else None,
     )
 
 
-def _archive(details: BackupDetails) -> tuple[str, ...]:
+def _held(backup: Backup) -> tuple[str, ...]:
+    return (contents(backup), check_verdict(backup), *filter(None, (seal_line(backup), unchanged_line(backup))))
+
+
+def _archive(details: BackupDetails, timezone: ZoneInfo) -> str:
+    """Return what programs and people at a terminal need: the file, its digest, its time everywhere."""
     backup = details.backup
     volumes = f" in {details.volumes} volumes" if details.volumes > 1 else ""
-    return (
+    return folded(
         f"<code>{name(backup.archive_name, 60)}</code>{volumes}",
-        contents(backup),
-        check_verdict(backup),
-        *filter(None, [seal_line(backup)]),
-        f"SHA-256 <code>{backup.archive_sha256[:16]}</code>…",
-        *filter(None, [unchanged_line(backup)]),
+        f"SHA-256 <code>{backup.archive_sha256}</code>",
+        local_and_utc(backup.started_at, timezone),
     )
 
 

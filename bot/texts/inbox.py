@@ -256,7 +256,8 @@ def listing(upload: UploadView, page: int, pages: int, timezone: ZoneInfo) -> st
 def point_label(point: RestorePoint, now: datetime, timezone: ZoneInfo) -> str:
     """Return the button of a restore point, as plain text."""
     gaps = " ⚠️" if point.skipped else ""
-    return f"{moment(point.at, now, timezone)} · {len(point.databases)} db, {human_size(point.bytes)}{gaps}"
+    held = count(len(point.databases), "database")
+    return f"{moment(point.at, now, timezone)} · {held}, {human_size(point.bytes)}{gaps}"
 
 
 # --- what they share ---------------------------------------------------------------------------------------------

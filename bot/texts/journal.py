@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from bot.journal.reader import JournalEntry
 from bot.texts.markup import FittedList, compose, cut, length, one_line
-from bot.texts.measures import human_size, moment
+from bot.texts.measures import human_size, local_moments, moment
 
 _ICONS = {"TRACE": "▫️", "DEBUG": "▫️", "INFO": "ℹ️", "SUCCESS": "✅", "WARNING": "⚠️", "ERROR": "❌", "CRITICAL": "🚨"}
-_LEVELS = {"INFO": ": info and above", "WARNING": ": warnings and errors", "ERROR": ": errors"}
+_LEVELS = {"WARNING": ": warnings and errors"}
 _ROOM = 3700
 """What the entries may take of a message, beside its heading."""
 
@@ -35,7 +35,7 @@ def _entry(entry: JournalEntry, most: int, now: datetime, timezone: ZoneInfo) ->
     # Of a traceback, the first line says what happened and the last one why.
     shown = lines[0] if len(lines) == 1 else f"{lines[0].strip()} … {lines[-1].strip()}"
     # one_line leaves no escape sequence or right-to-left trick of a hostile file name in the page
-    message = html.escape(cut(one_line(shown), most), quote=False)
+    message = html.escape(cut(one_line(local_moments(shown, now, timezone)), most), quote=False)
     # Which of our own modules wrote it is in the file; of a library, it says whose words these are.
     whose = "" if entry.module.startswith("bot.") else f" {html.escape(cut(one_line(entry.module), 40), quote=False)}:"
     when = f"{moment(entry.time, now, timezone)}:{entry.time.astimezone(timezone):%S}"

@@ -88,6 +88,11 @@ def signed(server: str, markup: str, *, limit: int = MESSAGE_LIMIT) -> str:
     return compose(f"🖥 <b>{text(server, 40)}</b> · {markup}", limit=limit) if server else markup
 
 
+def folded(*lines: str) -> str:
+    """Return lines of which a phone shows the beginning, and the rest at a press."""
+    return f"<blockquote expandable>{chr(10).join(lines)}</blockquote>"
+
+
 def sentence(value: str) -> str:
     """Return the text with a capital first letter, the rest as it is."""
     return value[:1].upper() + value[1:]

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from bot.clock import MONTHS, date_time, zone_name
+from bot.clock import MONTHS, date_time
+from bot.models import count, human_size
 
-_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+__all__ = [
+    "age", "bar", "count", "day_name", "duration", "human_size", "local_moments", "moment", "next_run", "percent_bar",
+    "rows_in",
+]  # fmt: skip
+
 _CELLS = 10
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:\d\d")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-
-
-def human_size(size: float | None) -> str:
-    """Return bytes in the unit that keeps the figure short, of 1024 as Telegram's own apps count: `3.2 MB`."""
-    if size is None:
-        return "unknown size"
-    value, unit = max(0.0, float(size)), 0
-    while value >= 1023.5 and unit < len(_UNITS) - 1:
-        value, unit = value / 1024, unit + 1
-    return f"{value:.1f} {_UNITS[unit]}" if unit and value < 9.95 else f"{value:.0f} {_UNITS[unit]}"
 
 
 def duration(seconds: float) -> str:
@@ -63,8 +60,13 @@ def moment(then: datetime, now: datetime, timezone: ZoneInfo) -> str:
     return date_time(then, timezone)
 
 
+def local_moments(record: str, now: datetime, timezone: ZoneInfo) -> str:
+    """Return a record with its instants, which it holds in UTC, as people read them by their own clock."""
+    return _INSTANT.sub(lambda found: moment(datetime.fromisoformat(found[0]), now, timezone), record)
+
+
 def next_run(planned: datetime, now: datetime, timezone: ZoneInfo) -> str:
-    """Return when the next backup comes: `in 23 min, at 15:00 Europe/Berlin`."""
+    """Return when the next backup comes: `in 23 min, at 15:00`."""
     seconds = (planned - now).total_seconds()
     local, today = planned.astimezone(timezone), now.astimezone(timezone)
     days = (local.date() - today.date()).days
@@ -75,7 +77,7 @@ def next_run(planned: datetime, now: datetime, timezone: ZoneInfo) -> str:
     else:
         when = f"on {local.day} {MONTHS[local.month - 1]} at {local:%H:%M}"
     wait = "due now" if seconds <= 0 else f"in {duration(max(1.0, round(seconds)) if seconds < _MINUTE else seconds)}"
-    return f"{wait.replace('.0 s', ' s')}, {when} {zone_name(timezone)}"
+    return f"{wait.replace('.0 s', ' s')}, {when}"
 
 
 def rows_in(rows: Sequence[tuple[str, int]]) -> str:
@@ -97,8 +99,3 @@ def bar(fraction: float) -> str:
 def percent_bar(fraction: float) -> str:
     """Return the same with the figure behind it: `▓▓▓░░░░░░░ 34%`."""
     return f"{bar(fraction)} {fraction:.0%}"
-
-
-def count(number: int, noun: str) -> str:
-    """Return `1 database`, `5 databases`, `1,200 backups`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

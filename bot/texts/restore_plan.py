@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.models import DatabaseChange, InUse, RestoreMethod, RestorePlan, TableChange, TargetState
-from bot.texts.markup import FittedList, compose, length, name, sentence, text
+from bot.texts.markup import FittedList, compose, folded, length, name, sentence, text
 from bot.texts.measures import age, count, human_size
 
 _FULL = 3500
@@ -40,23 +40,28 @@ def listing(lines: Sequence[str], most: int) -> FittedList | None:
 
 
 def _database(change: DatabaseChange) -> tuple[str | FittedList | None, ...]:
-    now, then = change.now, change.then
     return (
-        f"<b>{name(change.name)}</b> → <code>{name(str(change.target), 90)}</code>",
-        f"{sentence(method(change))} · {sizes(change)}",
+        f"<b>{name(change.name)}</b> · {sizes(change)}",
         *_lost(change),
         _rows(change),
         _same(change),
         listing([f"• {entry.kind} <code>{name(entry.name)}</code> {entry.change}" for entry in change.schema], 5),
-        f"user_version {now.user_version} → {then.user_version}"
-        if now is not None and now.user_version != then.user_version
-        else None,
-        f"Journal mode {text(now.journal_mode, 20)}, kept" if now is not None and now.journal_mode else None,
         f"{'👥' if change.in_use is InUse.OPEN else '💤'} {text(change.in_use_means, 400)}"
         if change.in_use_means and change.method is not RestoreMethod.NEW_FILE
         else None,
+        folded(*_plumbing(change)),
         "",
     )
+
+
+def _plumbing(change: DatabaseChange) -> Iterator[str]:
+    """Return how it is done, for who wants to know."""
+    now, then = change.now, change.then
+    yield f"ℹ️ {sentence(method(change))}: <code>{name(str(change.target), 90)}</code>"
+    if now is not None and now.user_version != then.user_version:
+        yield f"user_version {now.user_version} → {then.user_version}"
+    if now is not None and now.journal_mode:
+        yield f"Journal mode {text(now.journal_mode, 20)}, kept"
 
 
 def _lost(change: DatabaseChange) -> tuple[str, ...]:

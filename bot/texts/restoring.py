@@ -41,7 +41,7 @@ _TABLES = 3
 
 # Answers to presses: plain text, at most 200 long.
 STARTED = "The restore has started."
-PUT_ASIDE = "Put aside. Nothing was changed."
+PUT_ASIDE = "Cancelled. Nothing was changed."
 NOTHING_TICKED = "Tick at least one database."
 
 
@@ -97,7 +97,7 @@ def result(result: RestoreResult, *, undo: bool) -> str:
         FittedList(tuple(_restored(database) for database in result.databases), 30),
         "",
         f"🛟 What was there before is backup {result.safety.id}, pinned." if result.safety is not None else None,
-        "↩️ Undo brings it back." if result.undoable else None,
+        f"{'↪️ Redo' if undo else '↩️ Undo'} brings it back." if result.undoable else None,
     )
 
 

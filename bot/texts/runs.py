@@ -15,6 +15,7 @@ from bot.texts.backups import (
     check_verdict,
     contents,
     delivered_to,
+    not_delivered_to,
     owed_lines,
     remarked_lines,
     skipped_heading,
@@ -109,9 +110,9 @@ def result(
     owed = owed_lines(deliveries, now, names)
     headline = "✅ <b>Backup done</b>"
     if backup.skipped:
-        headline = "⚠️ <b>Backup done, but not of everything</b>"
+        headline = "⚠️ <b>Backup incomplete</b>"
     elif owed.lines:
-        headline = "⚠️ <b>Backup stored, but not with everybody</b>"
+        headline = f"⚠️ <b>Backup stored, {not_delivered_to(deliveries, names)}</b>"
     return compose(
         headline,
         when,
@@ -122,7 +123,7 @@ def result(
         skipped_heading(backup.skipped),
         skipped_lines(backup.skipped),
         remarked_lines(backup),
-        f"📬 {sentence(delivered_to(deliveries))}",
+        f"📬 {sentence(delivered_to(deliveries, names))}",
         owed,
         "What is owed is kept and tried again." if owed.lines else None,
     )

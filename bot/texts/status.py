@@ -2,79 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.clock import zone_name
-from bot.models import BackupState, DatabaseStatus, Override, Status, SuccessRate, Verdict
-from bot.services.status.verdict import backup_condition
+from bot.models import Alarm, AlarmKind, BackupState, Override, Status, SuccessRate
 from bot.texts.alarms import open_alarms
-from bot.texts.backups import (
-    STATE_ICONS,
-    contents,
-    delivered_to,
-    names_of,
-    owed_lines,
-    seal_line,
-    trouble_of,
-    unchanged_line,
-    who,
-)
-from bot.texts.markup import FittedList, by_name, compose, name, sentence, shortened, text
+from bot.texts.backups import delivered_to, names_of, owed_lines, seal_line, trouble_of, unchanged_line, who
+from bot.texts.databases import summary
+from bot.texts.markup import FittedList, by_name, compose, plain_names, sentence, shortened, text
 from bot.texts.measures import age, count, human_size, moment, next_run
 from bot.texts.restore_points import drill_line
 from bot.texts.runs import running_line
-from bot.texts.verdict import CONDITION_ICONS, ONLY_SENDS, headline
+from bot.texts.verdict import ONLY_SENDS, headline
 
 
 def status(status: Status, timezone: ZoneInfo) -> str:
     """Return the service at a glance: the bad news on top, then what is planned, what is there and who has it."""
     now = status.now
+    named = {database.name for database in status.databases if database.trouble}
+    others = [alarm for alarm in status.alarms if not _told_below(alarm, status, named)]
     return compose(
         "📊 <b>Backup Status</b>",
         headline(status, timezone),
-        *open_alarms(status.alarms, now, timezone),
-        text(status.state_reason, 300) if status.state_reason else None,
-        paused_line(status.paused, now, timezone) if status.paused else None,
-        f"🔄 <b>Running now:</b> {running_line(status.running, now, timezone)}" if status.running else None,
-        f"⏭ Next backup {next_run(status.next_run_at, now, timezone)}" if status.next_run_at else None,
-        overridden_line(status),
-        None if status.receives else ONLY_SENDS,
+        text(status.state_reason, 300) if status.state_reason and not status.is_paused else None,
+        "",
+        *open_alarms(others, now, timezone),
         cut_off_lines(status),
         FittedList(tuple(f"⚠️ {text(warning, 250)}" for warning in status.warnings), 8),
-        "",
+        *_plan(status, timezone),
         *_last_backups(status, timezone),
         drill_line(status),
+        None if status.receives else ONLY_SENDS,
         "",
-        f"<b>Databases</b> ({len(status.databases)})" if status.databases else "No database is configured yet.",
-        _database_lines(status),
+        summary(status.databases, now) if status.databases else "DATABASES names no file yet.",
         "",
-        f"Complete backups: last 24 h {_rate(status.day)} · 7 days {_rate(status.week)}",
+        f"Complete: {_rate(status.day)} in 24 h, {_rate(status.week)} in 7 days" if status.week.total else None,
         f"<i>As of {_clock(now, timezone)} {zone_name(timezone)}</i>",
     )
 
 
-def _last_backups(status: Status, timezone: ZoneInfo) -> tuple[str | FittedList, ...]:
+def _told_below(alarm: Alarm, status: Status, named: Collection[str]) -> bool:
+    """Whether what an alarm is about stands on the screen anyway: a database, the newest run, a recipient."""
+    match alarm.kind:
+        case AlarmKind.SKIPPED | AlarmKind.GONE:
+            return alarm.is_of_many or alarm.subject in named
+        case AlarmKind.RUN:
+            return status.latest is not None and not status.latest.proven
+        case AlarmKind.STALE:
+            return status.stale
+        case AlarmKind.UNREACHABLE:
+            return any(one.recipient.address == alarm.subject and one.parked_reason for one in status.recipients)
+        case AlarmKind.DRILL:
+            return status.last_drill is not None and not status.last_drill.ok
+    return False
+
+
+def _plan(status: Status, timezone: ZoneInfo) -> tuple[str | None, ...]:
+    """Return what runs now, who paused, and what comes next."""
+    now, paused = status.now, status.paused
+    return (
+        f"🔄 <b>Running now:</b> {running_line(status.running, now, timezone)}" if status.running else None,
+        f"⏸ By {by_name(paused.set_by)}, {age(paused.set_at, now)}" if paused is not None else None,
+        _next_line(status, timezone),
+        overridden_line(status),
+    )
+
+
+def _next_line(status: Status, timezone: ZoneInfo) -> str | None:
+    if status.next_run_at is None:
+        return None
+    which = "Next" if status.latest is not None else "First"
+    return f"⏭ {which} backup {next_run(status.next_run_at, status.now, timezone)}"
+
+
+def _last_backups(status: Status, timezone: ZoneInfo) -> tuple[str | FittedList | None, ...]:
     """Return the newest good backup and its deliveries, and above it a newer run that came to nothing."""
     latest, proven, now = status.latest, status.latest_proven, status.now
-    parts: list[str | FittedList] = []
+    parts: list[str | FittedList | None] = []
     if latest is not None and not latest.proven:
         what = "was interrupted" if latest.state is BackupState.INTERRUPTED else "failed"
-        parts.append(f"❌ <b>The newest run {what}</b> {age(latest.started_at, now)}: {text(latest.error, 250)}")
+        told = any(database.trouble for database in status.databases)  # each database says why, below
+        why = f": {text(latest.error, 250)}" if latest.error and not told else ""
+        parts.append(f"❌ <b>The last backup {what}</b>, {age(latest.started_at, now)}{why}")
     if proven is None:
-        return (*parts, "No good backup yet.")
-    skipped = f", <b>{count(len(proven.skipped), 'database')} skipped</b>" if proven.skipped else ""
-    icon = "✅" if proven.state in (BackupState.DELIVERED, BackupState.STORED) else STATE_ICONS[proven.state]
-    icon = CONDITION_ICONS[backup_condition(status)] if status.stale else icon
-    parts.append(
-        f"{icon} <b>Last good backup</b> {age(proven.started_at, now)}, {moment(proven.started_at, now, timezone)}"
-        + (", <b>too old</b>" if status.stale else "")
-    )
-    parts.append(f"{contents(proven)}{skipped}")
-    parts.extend(filter(None, (seal_line(proven), unchanged_line(proven))))
+        return (*parts, "💾 No good backup yet." if latest is not None else None)
     names = names_of(status.recipients)
-    parts.append(f"📬 {sentence(delivered_to(status.latest_deliveries))}")
+    parts.append(last_good_line(status, timezone))
+    parts.extend((seal_line(proven), unchanged_line(proven)))
+    parts.append(f"📬 {sentence(delivered_to(status.latest_deliveries, names))}")
     parts.append(owed_lines(status.latest_deliveries, now, names, most=6))
     mentioned = {delivery.recipient for delivery in status.latest_deliveries}
     parked = [s for s in status.recipients if s.parked_reason and s.recipient not in mentioned]
@@ -83,26 +100,18 @@ def _last_backups(status: Status, timezone: ZoneInfo) -> tuple[str | FittedList,
     return tuple(parts)
 
 
-def _database_lines(status: Status) -> FittedList:
-    ranked = sorted(status.databases, key=lambda database: _database_line(database, status.now)[0])
-    return FittedList(tuple(_database_line(database, status.now)[1] for database in ranked), 20)
-
-
-def _database_line(database: DatabaseStatus, now: datetime) -> tuple[int, str]:
-    """Return the line with its rank: trouble, then never backed up, then a warning, then good, then given up."""
-    label = f"<code>{name(database.name)}</code>"
-    last = age(database.last.started_at, now) if database.last else ""
-    if database.retired:
-        return 4, f"▪️ {label} · no longer among DATABASES · last backed up {last}"
-    if database.trouble:
-        known = f" · last good {last}" if last else " · never backed up"
-        return 0, f"❌ {label}: {text(database.trouble, 140)}{known}"
-    if database.last is None:
-        return 1, f"▫️ {label} · not backed up yet"
-    size = f" · {human_size(database.bytes)}" if database.bytes is not None else ""
-    if database.verdict is Verdict.UNCHECKED:
-        return 2, f"⚠️ {label}{size} · {last} · could not be checked"
-    return 3, f"✅ {label}{size} · {last}"
+def last_good_line(status: Status, timezone: ZoneInfo) -> str:
+    """Return the newest good backup in a line, with the mark that the verdict has for it."""
+    proven, now = status.latest_proven, status.now
+    if proven is None:
+        return "💾 No good backup yet."
+    whole, size = len(proven.databases), human_size(proven.archive_bytes)
+    held = f"{whole} of {whole + len(proven.skipped)} databases" if proven.skipped else count(whole, "database")
+    words = "Last good backup" if status.latest is not None and not status.latest.proven else "Last backup"
+    old = ", too old" if status.stale else ""
+    icon = "⚠️" if proven.skipped or status.stale else "✅"
+    when = f"{age(proven.started_at, now)}, {moment(proven.started_at, now, timezone)}"
+    return f"{icon} {words} {when}{old}: {held}, {size}"
 
 
 def forget_words(names: Sequence[str]) -> str:
@@ -142,42 +151,53 @@ def overridden_line(status: Status) -> str | None:
     )
 
 
-def welcome(person: str, warning: str = "") -> str:
-    """Return the answer to an admin's Start; `warning` is what is wrong with the chat itself."""
+def welcome(person: str, status: Status | None, timezone: ZoneInfo, warning: str = "") -> str:
+    """Return the answer to an admin's Start: what is protected, and what comes when.
+
+    `warning` is what is wrong with the chat itself; without a `status`, what is there is not told.
+    """
     return compose(
         f"👋 <b>Welcome, {text(person, 40)}</b>",
-        "I back up the SQLite databases on your server, prove each backup, and send it here.",
+        f"I back up {_protected(status)}, check each backup and send it here.",
         "",
-        "From now on backups arrive in this chat. Press the button to see how things stand.",
+        *(() if status is None else _glance(status, timezone)),
+        "Press the button to see how things stand.",
         f"\n⚠️ {text(warning, 300)}" if warning else None,
     )
 
 
-def admin_menu() -> str:
-    """Return the text over the admin menu."""
-    return "🛠 <b>Admin menu</b>\nChoose what to look after."
+def _protected(status: Status | None) -> str:
+    found = [] if status is None else [one.name for one in status.databases if not one.retired]
+    if not found:
+        return "the SQLite databases on your server"
+    return f"{count(len(found), 'database')} ({text(plain_names(found, 3), 120)})"
+
+
+def admin_menu(status: Status | None, timezone: ZoneInfo) -> str:
+    """Return the text over the admin menu: how all stands, the next run, the last proof; None: that is not known."""
+    return compose(
+        "🛠 <b>Admin menu</b>", *(() if status is None else (headline(status, timezone), *_glance(status, timezone)))
+    )
+
+
+def _glance(status: Status, timezone: ZoneInfo) -> tuple[str | None, ...]:
+    now = status.now
+    return (
+        f"🔄 {running_line(status.running, now, timezone)}" if status.running else None,
+        _next_line(status, timezone),
+        last_good_line(status, timezone) if status.latest_proven is not None else None,
+        drill_line(status),
+    )
 
 
 def backup_menu(status: Status, timezone: ZoneInfo) -> str:
     """Return the text over the backup menu: the state in a few words, so that most visits end here."""
-    now = status.now
-    troubled = sum(bool(database.trouble) for database in status.databases)
+    paused = status.paused
+    alarms = count(len(status.alarms), "open alarm")
     return compose(
         "💾 <b>Database Backup</b>",
         headline(status, timezone),
-        paused_line(status.paused, now, timezone) if status.paused else None,
-        f"🔄 {running_line(status.running, now, timezone)}" if status.running else None,
-        f"⏭ Next {next_run(status.next_run_at, now, timezone)}" if status.next_run_at else None,
-        _last_line(status),
-        f"🚨 {count(len(status.alarms), 'open alarm')}: see Backup Status" if status.alarms else None,
-        f"❌ {count(troubled, 'database')} in trouble: see Backup Status" if troubled else None,
-        "🚨 A restore was cut off: see Backup Status" if status.cut_off else None,
+        f"⏸ By {by_name(paused.set_by)}, {age(paused.set_at, status.now)}" if paused is not None else None,
+        *_glance(status, timezone),
+        f"🚨 {alarms}, see Backup Status" if len(status.alarms) > 1 else None,
     )
-
-
-def _last_line(status: Status) -> str:
-    proven = status.latest_proven
-    if proven is None:
-        return "No good backup yet."
-    old = f"{CONDITION_ICONS[backup_condition(status)]} Too old: last" if status.stale else "Last"
-    return f"{old} good backup {age(proven.started_at, status.now)}: {contents(proven)}"

@@ -48,7 +48,7 @@ async def test_a_missing_database_is_restored_from_its_alarm(tmp_path: Path) -> 
         assert alarm.button_texts == ["♻️ Restore it", "🗑 Removed on purpose", "🔕 Not for 24 h"]
         assert "Backup 1 holds it." in alarm.text
         await (await town.ann.press("Restore it", message=alarm)).answered()
-        plan = await town.ann.wait_for(lambda m: "Leave it as it is" in m.button_texts, since=0)
+        plan = await town.ann.wait_for(lambda m: "♻️ Restore" in m.button_texts and ": the plan" in m.text, since=0)
         assert plan.id != alarm.id
         assert "users.db" in plan.text
         assert "notes.db" not in plan.text
@@ -136,7 +136,9 @@ async def test_many_that_are_missing_are_shown_and_let_go_together(tmp_path: Pat
         alarm = await rung(town, "6 databases are not backed up")
         assert "They are missing." in alarm.text
         await (await town.ann.press("Show databases", message=alarm)).answered()
-        shown = await town.ann.wait_for(lambda m: "n3.db" in m.text and m.id != alarm.id, since=alarm.id)
+        shown = await town.ann.wait_for(
+            lambda m: "n3.db" in " ".join(m.button_texts) and m.id != alarm.id, since=alarm.id
+        )
         assert "🚨" in alarm.text
         assert shown.button_texts
         await (await town.ann.press("All removed on purpose", message=alarm)).answered()

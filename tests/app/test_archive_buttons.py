@@ -23,7 +23,7 @@ async def test_a_restore_begins_under_the_archive(tmp_path: Path) -> None:
         choice = await town.ann.wait_for(lambda m: "which databases" in m.text)
         await (await town.ann.press("notes.db", message=choice)).answered()
         await (await town.ann.press("Show the plan", message=choice)).answered()
-        plan = await town.ann.wait_for(lambda m: "Leave it as it is" in m.button_texts, since=0)
+        plan = await town.ann.wait_for(lambda m: "♻️ Restore" in m.button_texts and ": the plan" in m.text, since=0)
         await confirmed(town.ann, plan)
         await (await town.ann.press("🔍 Details", message=archive)).answered()
         details = await town.ann.wait_for(lambda m: m.text.split("·")[0].strip().endswith("Backup 1"))

@@ -106,15 +106,15 @@ async def test_open_alarms_stand_first_in_status_and_health(service: Service, an
     """Whoever opens a screen sees at once that something is wrong."""
     await service.courier.alarms.raise_("Room runs out", (("said", "7 MB are free."),))
     await ann.send("/status")
-    screen = await ann.wait_for(lambda m: "Databases" in m.text)
-    assert screen.text.splitlines()[2:4] == ["1 open alarm", "🚨 Room runs out (just now): 7 MB are free."]
+    screen = await ann.wait_for(lambda m: "Backup Status" in m.text)
+    assert screen.text.splitlines()[3:5] == ["1 open alarm", "🚨 Room runs out (just now): 7 MB are free."]
     await ann.send("/admin")
     menu = await ann.wait_for(lambda m: bool(m.buttons) and "Admin menu" in m.text)
     await ann.press("Database Backup", message=menu)
     menu = await ann.wait_for(lambda m: "Manual Backup" in " ".join(m.button_texts))
-    assert "1 open alarm: see Backup Status" in menu.text
+    assert "🚨 Running, but room runs out" in menu.text
     await ann.press("System Health", message=menu)
-    await ann.wait_for(lambda m: "🚨 Running, but" in m.text and "🚨 Room runs out" in m.text)
+    await ann.wait_for(lambda m: "🩺" in m.text and "🚨 Running, but room runs out" in m.text)
 
 
 async def test_a_wrong_clock_is_noticed_by_telegrams_own(standin: StandIn, idle: Settings, ann: Person) -> None:

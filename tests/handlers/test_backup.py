@@ -64,7 +64,7 @@ async def test_a_manual_backup_shows_stage_and_progress_and_then_the_result(offi
     assert "▶️ Check and compress" in shown.text
     assert "users.db" in shown.text
     assert "Asked for by Ann" in shown.text
-    result = await ended(office, "Backup stored, but not with everybody")
+    result = await ended(office, "Backup stored, not delivered to 77")
     assert result.id == view.id
     assert "Delivered to 1 of 2" in result.text
     assert "77 must open the bot and press Start" in result.text
@@ -143,8 +143,8 @@ async def test_a_press_while_the_scheduled_run_is_on_follows_that_one_to_its_end
     await office.time.someone_sleeps()
     office.manager.end(skipped=True)
     await office.time.pass_by(1)
-    result = await office.ann.wait_for(lambda seen: "not of everything" in seen.text)
-    assert "NOT in this backup: 1 database" in result.text
+    result = await office.ann.wait_for(lambda seen: "Backup incomplete" in seen.text)
+    assert "Incomplete: without 1 database" in result.text
     assert "shop.db: It is damaged: database disk image is malformed." in result.text
     assert office.manager.requests == []
 

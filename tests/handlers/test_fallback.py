@@ -28,7 +28,7 @@ from tests.world.office import Office
 async def test_a_stale_or_malformed_button_is_answered_with_a_fresh_menu(office: Office, data: str) -> None:
     """Buttons of other versions, and forged ones, get a sentence and the menu; nothing is done."""
     menu = await office.open_menu()
-    await office.click("📊 Backup Status", "Last good backup")
+    await office.click("📊 Backup Status", "Last backup")
     press = office.ann.press_data(data, menu)
     await office.ann.wait_for(lambda seen: "💾 Database Backup" in seen.text)
     assert (await press.answered()).text == "This button no longer works. Here is a fresh menu."

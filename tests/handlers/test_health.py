@@ -15,14 +15,13 @@ async def test_a_slow_check_says_so_at_once_and_then_shows_itself(office: Office
     office.manager.measured.set()
     shown = (await office.ann.wait_for(lambda seen: "Measured at" in seen.text)).text
     for words in (
-        "✅ Scheduler: 0 * * * *, next run in 23 min",
-        "✅ Last good backup: 37 min ago",
+        "✅ Schedule: every hour, next in 23 min",
+        "✅ Backups: the last one 37 min ago",
         "✅ Disk: 12 GB free of 40 GB, full in about 180 days · 50 archives, 38 MB",
-        "✅ Telegram: round trip 120 ms",
-        "Recipients: 1 of 2 reachable",
+        "✅ Telegram: answers in 120 ms",
+        "⚠️ Recipients: 1 of 2 reachable",
         "🚫 77 must open the bot and press Start",
-        "✅ Ann",
-        "Databases: 2 of 2 backed up and checked",
+        "✅ Databases: all 2 backed up and checked",
         "⚠️ Running, but not delivered to 77",
     ):
         assert words in shown

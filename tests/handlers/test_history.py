@@ -70,7 +70,7 @@ async def test_one_backup_is_shown_in_full_and_leads_back_to_its_page(years: Off
         "database_backup_20260713_120000.zip",
         "✅ users.db · 1.1 MB",
         "Checked (integrity check), archive re-read and compared",
-        f"SHA-256 {'1f' * 8}…",
+        f"SHA-256 {'1f' * 32}",
         "Delivered to 1 of 2",
         "77 must open the bot and press Start",
         "Kept: it is the newest one",
@@ -121,7 +121,7 @@ async def test_keeping_it_deletes_nothing(years: Office) -> None:
     """The way out of the question leads back to the backup."""
     await open_number_two(years)
     await years.click("🗑 Delete", "Delete backup 2?")
-    await years.click("Keep it", "Backup 2 ·")
+    await years.click("Cancel", "Backup 2 ·")
     assert years.manager.acts == []
 
 

@@ -134,13 +134,13 @@ async def test_the_forwarded_catalogue_lists_restore_points_to_fetch(inbox: Hous
     await inbox.ann.forward(pinned)
     listed = await inbox.shows("Catalogue: 1 restore point")
     assert "did not send" not in listed.text
-    await inbox.press("2 db", listed)
+    await inbox.press("2 databases", listed)
     ready = await inbox.shows("whole and sound", f"backup {backup.id}")
     assert ready.id == listed.id
     assert ready.button_texts == ["♻️ Restore…", "‹ Restore points", "🗑 Forget"]
     await inbox.press("Restore points", ready)
     again = await inbox.shows("Catalogue: 1 restore point", since=ready.revision)
-    await inbox.press("2 db", again)
+    await inbox.press("2 databases", again)
     ready = await inbox.shows("whole and sound", since=again.revision)
     await inbox.press("Forget", ready)
     await inbox.shows("Forgotten")

@@ -42,7 +42,7 @@ async def test_a_manual_backup_from_the_press_to_the_result(ann: Person) -> None
 @pytest.mark.parametrize(
     ("button", "shows"),
     [
-        ("Backup Status", "Databases (2)"),
+        ("Backup Status", "gone.db is not backed up"),
         ("System Health", "1 of 2 reachable"),
         ("Detailed Logs", "newest first"),
         ("History", "No backup has been made yet"),

@@ -38,15 +38,13 @@ async def test_the_newest_entries_come_first_and_pages_lead_on(office: Office) -
 
 
 async def test_a_level_filters_and_is_marked(office: Office) -> None:
-    """Error shows errors alone and is the marked button; All shows everything again."""
+    """Trouble shows warnings and errors alone and is the marked button; All shows everything again."""
     office.manager.entries = entries(25)
     await office.opened("📜 Detailed Logs", "page 1")
-    shown = await office.click("Error", "Logs: errors, page 1")
-    assert "• Error •" in shown.button_texts
-    assert "⚠️" not in shown.text
-    warnings = await office.click("Warning", "Logs: warnings and errors")
-    assert "❌" in warnings.text
-    await office.click("Info", "Logs: info and above")
+    shown = await office.click("Trouble", "Logs: warnings and errors")
+    assert "• ⚠️ Trouble •" in shown.button_texts
+    assert "❌" in shown.text
+    assert "ℹ️" not in shown.text
     await office.click("All", "Logs, page 1")
 
 

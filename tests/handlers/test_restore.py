@@ -51,7 +51,7 @@ async def test_another_admins_buttons(town: Town) -> None:
     plan = await pressed(town.ann, "Show the plan", choice, ": the plan")
     sure = await pressed(town.ann, RED, plan, "now?")
     bens = await opened(town.ben, "Database Backup")
-    for data in (data_of(plan, RED), data_of(sure, YES), data_of(sure, "No, leave it")):
+    for data in (data_of(plan, RED), data_of(sure, YES), data_of(sure, "Cancel")):
         assert "made for another admin" in await forged(town.ben, data, bens)
     town.ben.press_data(data_of(choice, "Show the plan"), bens)
     await town.ben.wait_for(lambda m: "Another admin is choosing here" in m.text)

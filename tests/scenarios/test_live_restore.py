@@ -116,11 +116,11 @@ async def test_nothing_ticked_and_put_aside(town: Town) -> None:
     every = await pressed(town.ann, "All of them", none, "2 of 2")
     plan = await pressed(town.ann, "Show the plan", every, ": the plan")
     assert len(town.rooms) == 1
-    aside = await pressed(town.ann, "Leave it as it is", plan, "Nothing was changed")
+    aside = await pressed(town.ann, "Cancel", plan, "Nothing was changed")
     assert town.rooms == []
     again = await pressed(town.ann, "Make a new plan", aside, ": the plan")
     sure = await pressed(town.ann, RED, again, "now?")
-    await pressed(town.ann, "No, leave it", sure, "Nothing was changed")
+    await pressed(town.ann, "Cancel", sure, "Nothing was changed")
     assert town.rooms == []
     assert [entry for entry in await town.service.courier.catalogue.service.audits() if "restore" in entry.action] == []
 

@@ -7,21 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.world.databases import damage
+from tests.world.databases import change, damage
 from tests.world.gallery import FIVE, SIXTY, Gallery, gallery
 from tests.world.golden import Golden
-from tests.world.service import pressed
+from tests.world.service import RED, YES, choosing, confirmed, pressed
 
 Draw = Callable[[str, Gallery], Golden]
 
 MENU = "💾 Database Backup"
 
 
-async def keep_common(golden: Golden, place: Gallery, *, long: bool = False) -> None:
+async def keep_common(golden: Golden, place: Gallery) -> None:
     """The screens at which people look in every state."""
     golden.keep("menu", await place.screen(MENU))
-    golden.keep("status", await place.screen(MENU, "📊 Backup Status"), long=long)
-    golden.keep("health", await place.screen(MENU, "🩺 System Health"), long=long)
+    golden.keep("status", await place.screen(MENU, "📊 Backup Status"))
+    golden.keep("health", await place.screen(MENU, "🩺 System Health"))
+    golden.keep("databases", await place.screen(MENU, "🗄 Databases"))
 
 
 async def test_first_run(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
@@ -56,6 +57,7 @@ async def test_five_databases(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> 
         history = await place.screen(MENU, "🗂 History")
         drawn.keep("history", history)
         drawn.keep("backup", await pressed(place.ann, "bk:open:3:0", history))
+        drawn.keep("database", await place.screen(MENU, "🗄 Databases", "orders.db"))
         drawn.keep("pause", await place.screen(MENU, "⏸ Pause"))
         drawn.finish()
 
@@ -65,7 +67,7 @@ async def test_sixty_databases(monkeypatch: pytest.MonkeyPatch, golden: Draw) ->
         drawn = golden("sixty", place)
         await place.back_up()
         await place.later(3)
-        await keep_common(drawn, place, long=True)
+        await keep_common(drawn, place)
         drawn.finish()
 
 
@@ -78,7 +80,9 @@ async def test_missing(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
         await place.back_up(after=60)
         await place.alarmed("skipped:orders.db")
         await place.later(3)
-        await keep_common(drawn, place, long=True)
+        await keep_common(drawn, place)
+        drawn.keep("database", await place.screen(MENU, "🗄 Databases", "orders.db"))
+        drawn.keep("backup", await pressed(place.ann, "bk:open:2:0", await place.screen(MENU, "🗂 History")))
         drawn.finish()
 
 
@@ -90,7 +94,7 @@ async def test_damaged(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
         await place.back_up(after=60)
         await place.alarmed("skipped:orders.db")
         await place.later(3)
-        await keep_common(drawn, place, long=True)
+        await keep_common(drawn, place)
         drawn.finish()
 
 
@@ -137,6 +141,41 @@ async def test_disk_nearly_full(monkeypatch: pytest.MonkeyPatch, golden: Draw) -
         await place.alarmed("disk")
         await place.later(3)
         await keep_common(drawn, place)
+        drawn.finish()
+
+
+async def test_restoring(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """From the choice to the result, its undo, and back again."""
+    async with gallery(monkeypatch, FIVE[:2]) as place:
+        drawn, ann = golden("restore", place), place.ann
+        made = await place.back_up()
+        change(place.path("users.db"), "INSERT INTO entries (text) VALUES ('a'), ('b'), ('c')")
+        await place.later(3)
+        choice = await choosing(ann, made.id)
+        drawn.keep("choice", choice)
+        plan = await pressed(ann, "Show the plan", await pressed(ann, "orders.db", choice, "ticked"), ": the plan")
+        drawn.keep("plan", plan)
+        sure = await pressed(ann, RED, plan, "now?")
+        drawn.keep("question", sure)
+        result = await pressed(ann, YES, sure, "Restored", within=60)
+        drawn.keep("restored", result)
+        undo = await pressed(ann, "Undo", result, "Undo: the plan", within=60)
+        drawn.keep("undo", undo)
+        drawn.keep("undone", await confirmed(ann, undo, "is undone", red="Undo the restore"))
+        drawn.finish()
+
+
+async def test_logs(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """What admins did; the journal itself is written by processes, not by these tests."""
+    async with gallery(monkeypatch) as place:
+        drawn = golden("logs", place)
+        await place.back_up()
+        await place.screen(MENU, "⏸ Pause", "1 h")
+        await place.later(3)
+        await place.screen(MENU, "▶️ Resume")
+        logs = await place.screen(MENU, "📜 Detailed Logs")
+        drawn.keep("empty", logs)
+        drawn.keep("actions", await pressed(place.ann, "👤 Actions", logs))
         drawn.finish()
 
 

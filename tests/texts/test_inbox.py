@@ -96,7 +96,7 @@ def test_contents_tell_what_when_where_and_what_is_not_in_it() -> None:
         "backup 7",
         "✅ users.db",
         "12,480 rows in 3 tables",
-        "NOT in this",
+        "Incomplete: without",
     ):
         assert words in said
     unknown = plain(texts.upload(seen(UploadPhase.READY, contents=contents()), NOW, ZONE))

@@ -110,7 +110,7 @@ def test_a_plan_says_all_that_a_consent_needs() -> None:
     """Rows now and then, size, schema, user_version, journal mode, who has it open, disk, what is lost, until when."""
     seen = fits(plan_texts.plan(a_plan(change()), NOW, ZONE, NOW + timedelta(minutes=2), undo=False))
     for words in (
-        "Backup 12 of", "(2 days ago)", "users.db", "Into the live file · 40 KB → 40 KB", "table0: 87 rows → 50 rows",
+        "Backup 12 of", "(2 days ago)", "users.db · 40 KB → 40 KB", "Into the live file", "table0: 87 rows → 50 rows",
         "user_version 3 → 0", "Journal mode wal, kept", "index 0 added", "It is open by python3 (123)",
         "37 newer rows of “entries”", "16 MB needed for a while, 16 GB free",
         "What is there now is copied first", "You can confirm until",

@@ -74,6 +74,10 @@ class History(CallbackData, prefix="hist"):
     page: PageNumber
 
 
+class Databases(CallbackData, prefix="dbs"):
+    page: PageNumber
+
+
 class BackupAct(StrEnum):
     OPEN = "open"
     SEND = "send"
@@ -94,9 +98,7 @@ class OfBackup(CallbackData, prefix="bk"):
 
 class LogLevel(StrEnum):
     ALL = "all"
-    INFO = "info"
     WARNING = "warning"
-    ERROR = "error"
     ACTIONS = "actions"  # what admins did, in place of the journal
 
 
@@ -161,8 +163,8 @@ def backup_menu(*, paused: bool) -> InlineKeyboardMarkup:
             button("📜 Detailed Logs", Logs(level=LogLevel.ALL, page=0)),
             button("🩺 System Health", Go(place=ScreenName.HEALTH)),
         ],
-        [button("🗂 History", History(page=0)), resume if paused else pause],
-        [button("⚙️ Settings", SettingsButton(section=Section.ALL))],
+        [button("🗄 Databases", Databases(page=0)), button("🗂 History", History(page=0))],
+        [button("⚙️ Settings", SettingsButton(section=Section.ALL)), resume if paused else pause],
         back_row("Back", Go(place=ScreenName.ADMIN)),
     )
 
@@ -180,9 +182,14 @@ def settings() -> InlineKeyboardMarkup:
     )
 
 
-def refreshable(place: ScreenName, *more: InlineKeyboardButton, below: Row | None = None) -> InlineKeyboardMarkup:
-    """Return the buttons under a screen that only shows, and others that are its own, beside the first or `below`."""
-    return keyboard([button("🔄 Refresh", Go(place=place)), *more], below, TO_MENU)
+def status(pictures: Row, forget: Row | None) -> InlineKeyboardMarkup:
+    """Return the buttons under Backup Status; `pictures` is what it can be drawn as, `forget` may be None."""
+    return keyboard(
+        [button("🔄 Refresh", Go(place=ScreenName.STATUS)), button("🗄 Databases", Databases(page=0))],
+        pictures,
+        forget,
+        TO_MENU,
+    )
 
 
 def health() -> InlineKeyboardMarkup:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.models import BackedUp, Verdict
+from bot.models import BackedUp, Verdict, count, human_size
 from bot.services.archive.manifest import Manifest
 
 _TABLES_LISTED = 200
@@ -92,14 +92,15 @@ def _heading(manifest: Manifest, archive_name: str) -> Iterator[str]:
     yield "=" * len(title)
     yield ""
     yield f"Made:     {_local(manifest.created_at, manifest.timezone)}"
-    yield f"          {manifest.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if not _is_utc(manifest.created_at, manifest.timezone):
+        yield f"          {manifest.created_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     yield f"On:       {manifest.host}"
     yield f"Asked by: {manifest.trigger}"
     yield f"Product:  SQLite Courier {manifest.product_version}"
     total = sum(database.bytes for database in manifest.databases)
-    yield f"Holds:    {_counted(len(manifest.databases), 'database')}, {_size(total)} unpacked"
+    yield f"Holds:    {count(len(manifest.databases), 'database')}, {_size(total)} unpacked"
     if manifest.skipped:
-        yield f"MISSING:  {_counted(len(manifest.skipped), 'database')} could not be backed up, see below"
+        yield f"MISSING:  {count(len(manifest.skipped), 'database')} could not be backed up, see below"
     yield ""
 
 
@@ -142,7 +143,7 @@ def _rows(database: BackedUp) -> Iterator[str]:
     for table, rows in database.rows[:_TABLES_LISTED]:
         yield f"    {'not counted' if rows < 0 else f'{rows:,}':>14}  {table}"
     if len(database.rows) > _TABLES_LISTED:
-        yield f"    and {_counted(len(database.rows) - _TABLES_LISTED, 'table')} more, listed in manifest.json"
+        yield f"    and {count(len(database.rows) - _TABLES_LISTED, 'table')} more, listed in manifest.json"
 
 
 def _skipped(manifest: Manifest) -> Iterator[str]:
@@ -173,22 +174,22 @@ def _opened(archive_name: str) -> str:
     return archive_name.removesuffix(".age")
 
 
-def _local(moment: datetime, timezone: str) -> str:
+def _is_utc(moment: datetime, timezone: str) -> bool:
+    """Whether a zone's clock shows UTC then; also where this machine knows no such zone."""
     try:
-        return f"{moment.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M:%S} ({timezone})"
-    except (OSError, ValueError, KeyError):  # no such zone on this machine
+        return moment.astimezone(ZoneInfo(timezone)).utcoffset() == timedelta()
+    except (OSError, ValueError, KeyError):
+        return True
+
+
+def _local(moment: datetime, timezone: str) -> str:
+    if _is_utc(moment, timezone):
         return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{moment.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M:%S} ({timezone})"
 
 
-def _size(count: int) -> str:
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("KB", 10**3)):
-        if count >= factor:
-            return f"{count / factor:.1f} {unit} ({count:,} bytes)"
-    return f"{_counted(count, 'byte')}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def _size(size: int) -> str:
+    return f"{human_size(size)} ({size:,} bytes)" if size >= 1024 else count(size, "byte")
 
 
 def _one_line(text: str) -> str:

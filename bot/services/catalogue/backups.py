@@ -130,6 +130,16 @@ class BackupTable(BackupRows):
         )
 
     @reading
+    async def of_database(self, name: str, *, limit: int) -> tuple[Backup, ...]:
+        """Return the newest proven backups that hold a database, youngest first; no safety copies."""
+        return await self._select(
+            "SELECT id FROM backups JOIN backed_up ON backup_id = id"
+            f" WHERE name = ? AND archive_sha256 <> '' AND {ORDINARY} {BY_TIME} LIMIT ?",
+            name,
+            limit,
+        )
+
+    @reading
     async def count(self) -> int:
         return await self._db.value(int, "SELECT count(*) FROM backups") or 0
 

@@ -13,6 +13,7 @@ from bot.models import Backup, DatabaseStatus, Heartbeat, Override, RunInProgres
 from bot.services.catalogue import Catalogue
 from bot.services.people.people import People
 from bot.services.schedule.plan import SchedulePlan
+from bot.services.schedule.scheduler import planned_times
 from bot.services.schedule.staleness import too_old_at
 from bot.services.snapshot.databases import Discovery
 
@@ -61,6 +62,9 @@ async def read_status(
     """Read everything `Backup Status` shows; changes nothing."""
     heartbeat, paused = await catalogue.service.heartbeat(), plan.paused
     next_run_at = heartbeat.next_run_at if heartbeat is not None and not heartbeat.stopped else None
+    if next_run_at is not None and paused is not None and paused.until is not None:
+        left_out = next(planned_times(plan.expression, settings.timezone, paused.set_at))
+        next_run_at = min(next_run_at, paused.until) if left_out <= paused.until else next_run_at
     state, reason = service_state(heartbeat, paused, now=now, planned=next_run_at is not None)
     latest = await catalogue.backups.latest_run()
     proven = await catalogue.backups.latest_proven()

@@ -157,7 +157,7 @@ def test_the_info_file_tells_everything(manifest: Manifest) -> None:
         "On:       server",
         "my shop.db",
         str(Path("/srv/app/my shop.db")),
-        "8.2 KB (8,192 bytes)",
+        "8.0 KB (8,192 bytes)",
         "passed (PRAGMA integrity_check)",
         "2 rows with a broken foreign key",
         "COULD NOT BE CHECKED",

@@ -1,0 +1,131 @@
+"""Handles Databases: the list of them, and one with its last backups and its restore."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+from aiogram import Router
+from aiogram.enums import ButtonStyle
+from aiogram.filters.callback_data import CallbackData
+from aiogram.types import CallbackQuery, InlineKeyboardMarkup
+from pydantic import Field
+
+from bot.errors import NotFoundError
+from bot.handlers.drawing.keyboards import (
+    TO_MENU,
+    BackupId,
+    Databases,
+    PageNumber,
+    back_row,
+    button,
+    keyboard,
+    page_of,
+    turn_pages,
+)
+from bot.handlers.drawing.screen import ButtonPress, Screen
+from bot.handlers.picture_buttons import database_key, picture_of
+from bot.handlers.restore import begin_choice
+from bot.models import Backup, DatabaseStatus, Status
+from bot.texts import answers
+from bot.texts import databases as texts
+
+if TYPE_CHECKING:
+    from bot.handlers.restore import LiveRestores
+    from bot.services.catalogue import Catalogue
+    from bot.services.manager import Manager
+
+ON_A_PAGE = 8
+BACKUPS_SHOWN = 5
+
+_Key = Annotated[str, Field(max_length=16)]
+
+
+class OfDatabase(CallbackData, prefix="dbone"):
+    """One database; `page` is where Back leads."""
+
+    key: _Key
+    page: PageNumber
+
+
+class RestoreDatabase(CallbackData, prefix="dbback"):
+    """Restore this database alone from a backup."""
+
+    key: _Key
+    backup: BackupId
+
+
+def build_databases_router() -> Router:
+    """Make the router of the databases."""
+    router = Router(name="databases")
+    router.callback_query.register(open_databases, Databases.filter())
+    router.callback_query.register(open_database, OfDatabase.filter())
+    router.callback_query.register(restore_database, RestoreDatabase.filter())
+    return router
+
+
+async def open_databases(_: CallbackQuery, callback_data: Databases, press: ButtonPress, manager: Manager) -> None:
+    await press.draw(databases_screen(await manager.status(), callback_data.page), unchanged=answers.UP_TO_DATE)
+
+
+async def open_database(
+    _: CallbackQuery,
+    callback_data: OfDatabase,
+    press: ButtonPress,
+    *,
+    manager: Manager,
+    catalogue: Catalogue,
+    timezone: ZoneInfo,
+) -> None:
+    status = await manager.status()
+    database = _require(status, callback_data.key)
+    backups = await catalogue.backups.of_database(database.name, limit=BACKUPS_SHOWN)
+    newest: Backup | None = None
+    for backup in backups:
+        if (await manager.details(backup.id)).restorable:
+            newest = backup
+            break
+    buttons = _database_buttons(database, newest, callback_data.page)
+    await press.draw(Screen(texts.database(database, backups, status.now, timezone), buttons))
+
+
+async def restore_database(
+    _: CallbackQuery,
+    callback_data: RestoreDatabase,
+    press: ButtonPress,
+    *,
+    manager: Manager,
+    live_restores: LiveRestores,
+) -> None:
+    """Make the plan that brings back this database alone."""
+    name = _require(await manager.status(), callback_data.key).name
+    await begin_choice(press, f"b{callback_data.backup}", live_restores, only=name)
+
+
+def databases_screen(status: Status, page: int) -> Screen:
+    """Draw a page of the list, trouble first; a page past the end is the last one."""
+    ranked = sorted(status.databases, key=lambda one: (texts.rank(one), one.name.casefold()))
+    page, shown, more = page_of(ranked, page, ON_A_PAGE)
+    rows = [
+        [button(texts.database_label(one, status.now), OfDatabase(key=database_key(one.name), page=page))]
+        for one in shown
+    ]
+    pages = turn_pages(page, lambda number: Databases(page=number), more=more, words=("‹ Before", "After ›"))
+    return Screen(texts.databases(ranked), keyboard(*rows, pages, TO_MENU))
+
+
+def _require(status: Status, key: str) -> DatabaseStatus:
+    """Return the database of a button; raises `NotFoundError` where it is none any more."""
+    for database in status.databases:
+        if database_key(database.name) == key:
+            return database
+    raise NotFoundError("This database is no longer known.", hint="Open Databases again.")
+
+
+def _database_buttons(database: DatabaseStatus, newest: Backup | None, page: int) -> InlineKeyboardMarkup:
+    key = database_key(database.name)
+    restore = (
+        [button("♻️ Restore it", RestoreDatabase(key=key, backup=newest.id), ButtonStyle.PRIMARY)] if newest else []
+    )
+    pictures = picture_of(database.name) if newest else []
+    return keyboard(restore, pictures, back_row("Databases", Databases(page=page)))
