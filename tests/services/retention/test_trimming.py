@@ -169,7 +169,7 @@ async def test_actions_and_ended_alarms_have_an_end_and_it_happens_once_a_day(co
         connection.execute("INSERT INTO audit (at, actor, action, detail) VALUES ('2024-01-01', 'Ann', 'paused', '')")
         for key, ended in (("a", NOW - timedelta(days=91)), ("b", NOW - timedelta(days=89)), ("c", None)):
             connection.execute(
-                "INSERT INTO alarms (id, key, title, sentence, began_at, ended_at) VALUES (?, ?, '', '', ?, ?)",
+                "INSERT INTO alarms (id, key, facts, acted, began_at, ended_at) VALUES (?, ?, '[]', '[]', ?, ?)",
                 (key, key, text(NOW - timedelta(days=200)), text(ended) if ended else None),
             )
     await courier.housekeeping.prune()
