@@ -17,6 +17,7 @@ from bot.handlers.databases import databases_screen
 from bot.handlers.drawing.below import ErrorsBelow
 from bot.handlers.drawing.screen import ButtonPress
 from bot.handlers.history import BackupScreens
+from bot.handlers.picture_buttons import picture_of
 from bot.handlers.restore import LiveRestores, begin_choice
 from bot.models import Alarm, AlarmAct, AlarmKind, Recipient, SkipReason
 from bot.services.alarms.alarms import AlarmOverError
@@ -48,8 +49,12 @@ def alarm_buttons(alarm: Alarm, hushed: bool = False) -> tuple[NoticeButton, ...
     def button(text: str, act: AlarmAct, style: str = "") -> NoticeButton:
         return NoticeButton(text=text, data=OfAlarm(answer=act, id=alarm.id).pack(), style=style)
 
+    drawn = alarm.kind == AlarmKind.SHRUNKEN and not alarm.is_of_many
+    pictures = tuple(
+        NoticeButton(text=each.text, data=each.callback_data or "") for each in picture_of(alarm.subject) if drawn
+    )
     later = () if hushed else (button(words.LATER, AlarmAct.LATER),)
-    return (*(button(*each) for each in _mends(alarm)), *later)
+    return (*(button(*each) for each in _mends(alarm)), *pictures, *later)
 
 
 def no_buttons(_alarm: Alarm, _hushed: bool) -> tuple[NoticeButton, ...]:

@@ -11,6 +11,7 @@ from bot.models import Drill, Override, RestorePoint, Status
 from bot.texts.backups import contents, delivered_to, seal_line
 from bot.texts.markup import CAPTION_LIMIT, by_name, compose, names, sentence, text
 from bot.texts.measures import age, count
+from bot.texts.schedule_words import in_words
 from bot.texts.verdict import ONLY_SENDS, headline
 
 _LONG_AGO = timedelta(days=3)
@@ -38,8 +39,8 @@ def pinned_caption(
         "🚨 A restore was cut off: see Backup Status" if status.cut_off else None,
         None if drill is None else _drill_moment(drill, timezone),
         _paused_moment(status.paused, timezone) if status.paused else None,
-        f"🗓 <code>{text(status.schedule, 60)}</code>"
-        + (f", set in chat by {by_name(status.overridden.set_by)}" if status.overridden else ""),
+        f"🗓 {sentence(text(in_words(status.schedule)))}"
+        + (f", chosen in chat by {by_name(status.overridden.set_by)}" if status.overridden else ""),
         f"⏭ Next backup {date_time(status.next_run_at, timezone)}" if status.next_run_at else None,
         None if status.receives else ONLY_SENDS,
         "",

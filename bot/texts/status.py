@@ -15,6 +15,7 @@ from bot.texts.markup import FittedList, by_name, compose, plain_names, sentence
 from bot.texts.measures import age, count, human_size, moment, next_run
 from bot.texts.restore_points import drill_line
 from bot.texts.runs import running_line
+from bot.texts.schedule_words import in_words
 from bot.texts.verdict import ONLY_SENDS, headline
 
 
@@ -146,8 +147,8 @@ def overridden_line(status: Status) -> str | None:
     if status.overridden is None:
         return None
     return (
-        f"🗓 <code>{text(status.schedule, 60)}</code>, set in chat by {by_name(status.overridden.set_by)};"
-        f" <code>.env</code> says <code>{text(status.setting, 60)}</code>"
+        f"🗓 {sentence(text(in_words(status.schedule)))}, chosen by {by_name(status.overridden.set_by)};"
+        f" <code>.env</code> says {text(in_words(status.setting))}"
     )
 
 

@@ -82,11 +82,11 @@ async def test_what_one_admin_does_to_the_schedule_is_told_the_others_and_stands
         return await town.ben.wait_for(says_so, since=0, within=20)
 
     await town.back_up()
-    assert await schedule_of(await pinned("🗓 0 0 1 1 *", without="set in chat")) == "0 0 1 1 *"
+    assert await schedule_of(await pinned("only in January", without="chosen in chat")) == "0 0 1 1 *"
     screen = await opened(town.ann, "Database Backup", "Settings", "Schedule", "Every 6 h")
     screen = await pressed(town.ann, "Follow this schedule", screen)
     await told("Ann changed the schedule")
-    assert await schedule_of(await pinned("🗓 0 */6 * * *, set in chat by Ann")) == "0 */6 * * *"
+    assert await schedule_of(await pinned("🗓 Every 6 hours, chosen in chat by Ann")) == "0 */6 * * *"
 
     paused = await opened(town.ann, "Database Backup", "Pause", "6 h")
     await told("Ann paused scheduled backups")
@@ -102,7 +102,7 @@ async def test_what_one_admin_does_to_the_schedule_is_told_the_others_and_stands
     screen = await opened(town.ann, "Database Backup", "Settings", "Schedule", "Back to .env")
     await pressed(town.ann, "Follow .env again", screen)
     await told("it was every 6 hours")
-    assert await schedule_of(await pinned("🗓 0 0 1 1 *", without="set in chat")) == "0 0 1 1 *"
+    assert await schedule_of(await pinned("only in January", without="chosen in chat")) == "0 0 1 1 *"
     mine = [m.text for m in town.ann.messages if m.document is None]
     assert not any(word in text for text in mine for word in ("Ann paused", "Ann (11) resumed", "changed"))
     assert len([m for m in town.ben.messages if "Ann" in m.text and m.document is None]) == 6
