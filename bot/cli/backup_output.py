@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from rich.markup import escape
 
-from bot.cli.output import complain, out, print_table, say, warn
-from bot.clock import utc_now
+from bot.cli.output import complain, out, print_table, say, tell, warn
+from bot.clock import utc_now, zone_name
 from bot.errors import CourierError
 from bot.models import (
     BackedUp,
@@ -19,6 +19,7 @@ from bot.models import (
     BackupState,
     Delivery,
     DeliveryState,
+    Recipient,
     RestorePoint,
     RunResult,
     Status,
@@ -27,8 +28,11 @@ from bot.models import (
 from bot.services.catalogue.newest import is_ahead
 from bot.services.retention.plan import Decision
 from bot.texts import status as status_texts
-from bot.texts.markup import plain
+from bot.texts.backups import who
+from bot.texts.markup import plain, plain_names
 from bot.texts.measures import count, human_size
+
+Names = Mapping[Recipient, str]
 
 _STATE_STYLE = {
     BackupState.DELIVERED: "green",
@@ -44,62 +48,84 @@ def _time(moment: datetime | None, timezone: ZoneInfo) -> str:
     return f"{moment.astimezone(timezone):%Y-%m-%d %H:%M:%S}" if moment else "—"
 
 
-def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[int, str]) -> None:
-    """Print one row per backup; under its archive its note, and with `why` it stays where keep rules say so.
+def _minute(moment: datetime, timezone: ZoneInfo) -> str:
+    return f"{moment.astimezone(timezone):%Y-%m-%d %H:%M}"
 
-    The columns before that one keep their width, so that a terminal of 80 columns breaks nothing but names.
-    """
+
+def _state(backup: Backup) -> str:
+    """Return the state in a word for people: what is amiss with one that is not whole."""
+    word = str(backup.state)
+    if backup.state is BackupState.PARTIAL:
+        word = "incomplete" if backup.skipped else "not to all"
+    return f"[{_STATE_STYLE[backup.state]}]{word}[/]"
+
+
+def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[int, str]) -> None:
+    """Print one row per backup; under its archive what is particular about it, its note, and why keep rules keep it."""
     if not backups:
         say("No backups yet. `sqlite-courier backup` makes one.")
         return
     now = utc_now()
 
     def row(backup: Backup) -> tuple[str, ...]:
+        named = backup.proven or backup.sealed
         where = "damaged" if backup.damaged else "gone" if backup.gone else "" if backup.on_disk else "not on disk"
-        name = f"{backup.archive_name} ({where})".strip() if where else backup.archive_name
-        name += " (dated in the future)" * is_ahead(backup.started_at, now)
-        name = (name if backup.proven or backup.sealed else backup.error) + (" 📌" if backup.pinned else "")
+        remarks = (
+            backup.archive_name if named else backup.error,
+            ", ".join(
+                word
+                for word in (
+                    f"({where})" if where and named else "",
+                    "(dated in the future)" if is_ahead(backup.started_at, now) else "",
+                    "📌 pinned" if backup.pinned else "",
+                )
+                if word
+            ),
+            backup.note,
+            why.get(backup.id, ""),
+        )
         return (
             str(backup.id),
-            _time(backup.started_at, timezone),
-            f"[{_STATE_STYLE[backup.state]}]{backup.state}[/]",
+            _minute(backup.started_at, timezone),
+            _state(backup),
             _counts(backup) if backup.proven or not backup.sealed else "?",
             human_size(backup.archive_bytes) if backup.archive_name else "—",
-            escape("\n".join(line for line in (name, backup.note, why.get(backup.id, "")) if line)),
+            escape("\n".join(filter(None, remarks))),
         )
 
-    print_table((">id", f"time ({timezone.key})", "state", ">dbs", ">size", "archive"), map(row, backups), fixed=5)
+    print_table((">id", "time", "state", ">dbs", ">size", "archive"), map(row, backups))
+    say(f"Times in {zone_name(timezone)}.")
 
 
 def _counts(one: Backup | RestorePoint) -> str:
-    """Say how many databases are in it, and how many were skipped."""
-    return f"{len(one.databases)}" + (f" (-{len(one.skipped)})" if one.skipped else "")
+    """Say how many databases are in it: `5`, or of how many where some were skipped: `4/5`."""
+    held = len(one.databases)
+    return f"{held}/{held + len(one.skipped)}" if one.skipped else str(held)
 
 
 def print_restore_points(points: Sequence[RestorePoint], timezone: ZoneInfo) -> None:
+    """Print one row per restore point; under its archive the databases, where they are not those of the row above."""
     if not points:
         say("The chat holds no restore point.")
         return
-    titles = (f"time ({timezone.key})", ">count", ">size", ">volumes", "sha256", "archive", "databases")
-    rows = (
-        (
-            _time(point.at, timezone),
-            _counts(point),
-            human_size(point.bytes),
-            str(len(point.volumes)),
-            point.sha256[:12],
-            point.archive,
-            escape(", ".join(held.name for held in point.databases)),
-        )
-        for point in points
-    )
-    print_table(titles, rows)
+    above: tuple[str, ...] = ()
+    rows = []
+    for point in points:
+        held = tuple(one.name for one in point.databases)
+        shown = plain_names(held, 4) if held != above else ""
+        rows.append((
+            _minute(point.at, timezone), _counts(point), human_size(point.bytes), str(len(point.volumes)),
+            escape("\n".join(filter(None, (point.archive, shown)))),
+        ))  # fmt: skip
+        above = held
+    print_table(("time", ">dbs", ">size", ">volumes", "archive"), rows)
+    say(f"Times in {zone_name(timezone)}.")
 
 
-def print_details(details: BackupDetails, timezone: ZoneInfo) -> None:
+def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names) -> None:
+    """Print one backup; `names` are those of the recipients."""
     backup = details.backup
-    style = _STATE_STYLE[backup.state]
-    out.print(f"[bold]Backup {backup.id}[/]  [{style}]{backup.state}[/]  {_time(backup.started_at, timezone)} "
+    out.print(f"[bold]Backup {backup.id}[/]  {_state(backup)}  {_time(backup.started_at, timezone)} "
               f"({backup.trigger}, {escape(backup.requested_by)})")  # fmt: skip
     if backup.proven:
         where = "on the disk" if backup.on_disk else "gone from the disk" if backup.gone else "no longer on the disk"
@@ -130,10 +156,11 @@ def print_details(details: BackupDetails, timezone: ZoneInfo) -> None:
             )
             for entry in backup.databases
         )
-        print_table(("database", ">size", ">compressed", "check", ">rows", "path"), rows)
+        print_table(("database", ">size", ">packed", "check", ">rows", "path"), rows)
     _print_remarks(backup)
     for delivery in details.deliveries:
-        _print_delivery(delivery, f" {_time(delivery.sent_at, timezone)}" if delivery.sent_at else "")
+        when = f", {_time(delivery.sent_at, timezone)}" if delivery.sent_at else ""
+        _print_delivery(delivery, names, when)
 
 
 def _rows(entry: BackedUp) -> str:
@@ -157,29 +184,43 @@ def _print_remarks(backup: Backup) -> None:
 
 
 _MARKS = {DeliveryState.SENT: "✓", DeliveryState.NOT_DUE: "-"}
+_DELIVERY_WORDS = {
+    DeliveryState.PENDING: "not delivered yet",
+    DeliveryState.SENDING: "not delivered yet",
+    DeliveryState.SENT: "delivered",
+    DeliveryState.PARKED: "not delivered",
+    DeliveryState.NOT_DUE: "not sent",
+}
 
 
-def _print_delivery(delivery: Delivery, when: str = "") -> None:
+def _print_delivery(delivery: Delivery, names: Names, when: str = "") -> None:
     mark = "-" if delivery.told_only else _MARKS.get(delivery.state, "…")
-    state = "told" if delivery.told_only else str(delivery.state)
+    state = "told" if delivery.told_only else _DELIVERY_WORDS.get(delivery.state, str(delivery.state))
     reason = f": {delivery.reason}" if delivery.reason else ""
-    say(f"{mark} {delivery.recipient.address} {state}{when}{reason}")
+    tell(f"{mark} {called(delivery.recipient, names)}: {state}{when}{reason}")
 
 
-def print_run(result: RunResult, *, left_to_service: bool) -> None:
+def called(recipient: Recipient, names: Names) -> str:
+    """Return a recipient by its name, or by its address where none is known."""
+    return plain(who(recipient, names))
+
+
+def print_run(result: RunResult, names: Names, *, left_to_service: bool) -> None:
+    """Print what a run came to; `names` are those of the recipients."""
     backup = result.backup
-    say(
-        f"✓ backup {backup.id} proven: {backup.archive_name}, {count(len(backup.databases), 'database')}, "
-        f"{human_size(backup.source_bytes)} → {human_size(backup.archive_bytes)}, "
-        f"sha256 {backup.archive_sha256[:16]}" + (f", sealed for {backup.sealed}" if backup.sealed else "")
+    tell(
+        f"✓ Backup {backup.id} is proven: {count(len(backup.databases), 'database')}, "
+        f"{human_size(backup.source_bytes)} → {human_size(backup.archive_bytes)}"
+        + (f", sealed for {backup.sealed}" if backup.sealed else "")
     )
+    say(f"  {backup.archive_name}")
     _print_remarks(backup)
     owed = sum(not delivery.state.settled for delivery in result.deliveries)
     if left_to_service and owed:
-        say(f"… {owed} recipients are owed; the running service delivers.")
+        say(f"… {owed} of {len(result.deliveries)} left to the running service, which delivers.")
         return
     for delivery in result.deliveries:
-        _print_delivery(delivery)
+        _print_delivery(delivery, names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +244,7 @@ def print_verified(rows: Sequence[Verified]) -> None:
         say("No archives on the disk.")
     for row in rows:
         if row.error is None:
-            out.print(f"[green]✓[/] {escape(row.archive)}: {escape(row.restored)}", soft_wrap=True)
+            tell(f"✓ {row.archive}: {row.restored}")
         else:
             complain("✗", f"{row.archive}: {row.fault}")
 
@@ -223,4 +264,4 @@ def print_decisions(decisions: Sequence[Decision], *, dry_run: bool) -> None:
 
 def print_status(status: Status, timezone: ZoneInfo) -> None:
     """Print the same screen as the chat's Backup Status."""
-    say(plain(status_texts.status(status, timezone)))
+    tell(plain(status_texts.status(status, timezone)))

@@ -32,12 +32,13 @@ def read_settings(
 ) -> Settings:
     """Load the settings and open the journal; the command line's own words go to standard output, logs to files.
 
-    A command that only reads (`reading`) creates no folder for them, and says where it found no settings.
+    A command that only reads (`reading`) creates no folder for them; one that needs no databases, and so is content
+    without settings, says where it found none.
     """
     settings = load_settings(env_file, need_telegram=need_telegram, need_databases=need_databases)
     log_dir = settings.log_dir if not reading or can_write(settings.log_dir) else None
     writer.setup_journal(log_dir, settings.log_level, console=console)
-    if reading and not env_file.exists() and "BACKUP_DIR" not in settings.given.texts:
+    if not need_databases and not env_file.exists() and "BACKUP_DIR" not in settings.given.texts:
         output.warn(
             f"There is no {env_file.name} in {env_file.absolute().parent}: BACKUP_DIR is {settings.backup_dir}."
         )

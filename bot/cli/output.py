@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from enum import Enum
 from io import TextIOWrapper
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from rich.console import Console, JustifyMethod
+from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from bot.errors import CourierError
 from bot.models import Progress, RestoreProgress, RestoreStage, Stage
@@ -40,17 +42,24 @@ def say(line: str) -> None:
 
 
 def tell(sentence: str) -> None:
-    """Print a sentence, on a terminal broken between its words; not for what is copied, such as a link."""
-    out.print(sentence, markup=False, soft_wrap=not out.is_terminal)
+    """Print a sentence, on a terminal broken between its words; a path or a link stays whole."""
+    out.print(_broken(sentence, out), markup=False, soft_wrap=True)
+
+
+def _broken(sentence: str, console: Console) -> str:
+    """Break a sentence for a terminal; one column stays free, as some signs take two."""
+    if not console.is_terminal:
+        return sentence
+    return "\n".join(part for line in sentence.split("\n") for part in _words(line, console.width - 1))
 
 
 def warn(line: str) -> None:
-    _remark(f"[yellow]warning:[/] {escape(line)}")
+    _remark("yellow", "warning:", line)
 
 
 def complain(what: str, line: str) -> None:
     """Print what is wrong; `what` is the word for it, in red."""
-    _remark(f"[red]{what}[/] {escape(line)}")
+    _remark("red", what, line)
 
 
 def print_error(error: CourierError) -> None:
@@ -58,11 +67,12 @@ def print_error(error: CourierError) -> None:
     for line in error.sentence.splitlines():
         complain("error:", line)
     if error.hint:
-        _remark(f"[dim]hint:[/]  {escape(error.hint)}")
+        _remark("dim", "hint: ", error.hint)
 
 
-def _remark(markup: str) -> None:
-    err.print(markup, soft_wrap=not err.is_terminal)
+def _remark(style: str, what: str, line: str) -> None:
+    rest = _broken(f"{what} {line}", err).removeprefix(what)
+    err.print(f"[{style}]{escape(what)}[/]{escape(rest)}", soft_wrap=True)
 
 
 def print_result(value: object, *, json: bool, printed: Callable[[], None]) -> None:
@@ -73,20 +83,34 @@ def print_result(value: object, *, json: bool, printed: Callable[[], None]) -> N
         printed()
 
 
-def print_table(titles: Sequence[str], rows: Iterable[Iterable[str]], *, fixed: int = 0) -> None:
+def print_table(titles: Sequence[str], rows: Iterable[Iterable[str]]) -> None:
     """Print rows of markup under their titles; a column whose title begins with `>` is right-aligned.
 
-    The first `fixed` columns keep their width, so that a narrow terminal breaks none of them.
+    Only the last column is folded where the terminal is too narrow, between words: no name is ever broken.
     """
-    from rich.table import Table  # noqa: PLC0415 - not every command prints one
+    names = [Text(title.lstrip(">"), style="bold") for title in titles]
+    table = [names, *([Text.from_markup(cell) for cell in row] for row in rows)]
+    widths = [max(cell.cell_len for cell in column) for column in zip(*table, strict=True)][:-1]
+    longest = max(Text(word).cell_len for row in table for word in row[-1].plain.split() or ("",))
+    gap = 2 if sum(widths) + 2 * len(widths) + longest <= out.width else 1
+    start = sum(widths) + gap * len(widths)
+    for *cells, last in table:
+        line = Text()
+        for cell, width, title in zip(cells, widths, titles, strict=False):
+            free = " " * (width - cell.cell_len)
+            line.append(free if title.startswith(">") else "")
+            line.append_text(cell)
+            line.append(("" if title.startswith(">") else free) + " " * gap)
+        parts = [part for each in last.plain.split("\n") for part in _words(each, max(out.width - start, longest))]
+        line.append(parts[0], style=last.style)
+        out.print(line, soft_wrap=True)
+        for part in parts[1:]:
+            say(" " * start + part)
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for place, title in enumerate(titles):
-        side: JustifyMethod = "right" if title.startswith(">") else "left"
-        table.add_column(title.lstrip(">"), justify=side, overflow="fold", no_wrap=place < fixed)
-    for row in rows:
-        table.add_row(*row)
-    out.print(table)
+
+def _words(line: str, width: int) -> list[str]:
+    """Break a line between words into lines of so many signs; a longer word stays whole."""
+    return wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 # --- JSON ------------------------------------------------------------------------------------------------------------

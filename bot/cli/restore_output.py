@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rich.markup import escape
 
 from bot.cli import output
-from bot.models import DatabaseChange, RestoreMethod, RestorePlan, RestoreResult
+from bot.models import DatabaseChange, InUse, RestoreMethod, RestorePlan, RestoreResult
 from bot.texts import restore_plan, restoring
-from bot.texts.measures import count, human_size
+from bot.texts.measures import count, human_size, rows_in
+
+_MANY = 10
+"""Of more databases than this, what is the same of each is said once."""
 
 
 def print_plan(plan: RestorePlan, *, obstacles: bool = True) -> None:
     """Print what would change, database by database, and what is in the way unless an error will say so."""
     where = f"into {plan.folder}" if plan.folder else "in place"
-    output.out.print(f"[bold]Restore {escape(plan.source)}[/] {escape(where)}", soft_wrap=True)
+    output.tell(f"Restore {plan.source} {where}")
+    quiet = [change for change in plan.changes if _is_plain(change)] if len(plan.changes) > _MANY else []
     for change in plan.changes:
-        _print_change(change)
+        if change not in quiet:
+            _print_change(change)
+    for change in quiet:
+        if change.now is None:
+            output.say(f"{change.name} → {change.target}: {restore_plan.sizes(change)}, {_rows(change)}")
+    for words, often in Counter(restore_plan.rows_as_now(each) for each in quiet if each.now is not None).items():
+        output.tell(f"{count(often, 'database')}: {words}")
     for disk in plan.disks:
         output.say(f"disk of {disk.folder}: {human_size(disk.needed)} needed for a while, {human_size(disk.free)} free")
     for warning in plan.all_warnings:
         output.warn(warning)
     for obstacle in plan.all_obstacles if obstacles else ():
         output.complain("in the way:", obstacle)
+
+
+def _is_plain(change: DatabaseChange) -> bool:
+    """Whether there is nothing to say of it: a new file, or what would be as it is now."""
+    same = all(table.now == table.then for table in change.tables)
+    return not (change.lost or change.schema) and (change.now is None or (same and change.in_use is InUse.CLOSED))
+
+
+def _rows(change: DatabaseChange) -> str:
+    return rows_in([(table.table, -1 if table.then is None else table.then) for table in change.tables])
 
 
 def _print_change(change: DatabaseChange) -> None:
@@ -63,10 +85,21 @@ def _count(rows: int | None) -> str:
 
 def print_restored(result: RestoreResult) -> None:
     """Print what was restored, and how to go back."""
+    plain = [one for one in result.databases if not (one.detail or one.set_aside or one.kept)]
+    if len(plain) > _MANY:
+        folders = {one.target.parent for one in plain}
+        where = folders.pop() if len(folders) == 1 else "their places"
+        rows = rows_in([row for one in plain for row in one.rows])
+        checked = ", checked" if all(one.checked for one in plain) else ""
+        output.tell(f"✓ {count(len(plain), 'database')} restored to {where}: {rows}{checked}.")
+    else:
+        plain = []
     for database in result.databases:
+        if database in plain:
+            continue
         held = restoring.restored_line(database)
         detail = f" {database.detail}" if database.detail else ""
-        output.say(f"✓ {database.name} restored to {database.target}:{held}{detail}")
+        output.tell(f"✓ {database.name} restored to {database.target}:{held}{detail}")
         for path in database.set_aside:
             output.say(f"  what was in its place is kept as {path}")
         if database.kept is not None:

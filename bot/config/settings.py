@@ -289,8 +289,11 @@ def load_settings(
     except ValidationError as error:
         faults += explained(error, _variable)
     if faults:
+        absent = ""
+        if env_file is not None and not env_file.exists():
+            absent = f"There is no {env_file.name} in {env_file.absolute().parent}. "
         raise SettingsError(
             tuple(redact(fault) for fault in faults),
-            hint=".env.example explains each setting; `sqlite-courier setup` asks for what is needed.",
+            hint=f"{absent}.env.example explains each setting; `sqlite-courier setup` asks for what is needed.",
         ) from None
     return settings

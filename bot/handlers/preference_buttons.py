@@ -126,10 +126,10 @@ def quiet_hours(quiet: QuietHours | None) -> InlineKeyboardMarkup:
     if quiet is not None:
         start, end = quiet.start, quiet.end
         rows += [
-            hours_button(f"{wall(start)} −{STEP} min", start - STEP, end, alarms=alarms)
-            + hours_button(f"{wall(start)} +{STEP} min", start + STEP, end, alarms=alarms),
-            hours_button(f"{wall(end)} −{STEP} min", start, end - STEP, alarms=alarms)
-            + hours_button(f"{wall(end)} +{STEP} min", start, end + STEP, alarms=alarms),
+            hours_button(f"From {_wall(start - STEP)}", start - STEP, end, alarms=alarms)
+            + hours_button(f"From {_wall(start + STEP)}", start + STEP, end, alarms=alarms),
+            hours_button(f"Until {_wall(end - STEP)}", start, end - STEP, alarms=alarms)
+            + hours_button(f"Until {_wall(end + STEP)}", start, end + STEP, alarms=alarms),
             hours_button("🔔 Let alarms sound" if alarms else "🔕 Silence alarms too", start, end, alarms=not alarms),
             [button("No quiet hours", NoQuiet())],
         ]
@@ -155,9 +155,13 @@ def databases(preferences: MyMessages, page: int) -> InlineKeyboardMarkup:
         chosen = preferences.choice.follows({name})
         label = f"{'✅' if chosen else '▫️'} {shortened(name, 40)}"
         rows.append([button(label, Follow(key=key_of(name), wanted=not chosen, page=page))])
-    pages = turn_pages(page, lambda number: MyDatabases(page=number), more=more, words=("‹ Before", "After ›"))
+    pages = turn_pages(page, lambda number: MyDatabases(page=number), more=more, words=("‹", "›"))
     everything = None if preferences.choice.databases is None else [button("All databases", FollowAll())]
     return keyboard(*rows, pages, everything, _TO_MAIN)
+
+
+def _wall(minute: int) -> str:
+    return wall(minute % MINUTES_A_DAY)
 
 
 def _hours(choices: Sequence[tuple[int, CallbackData]]) -> list[Row]:

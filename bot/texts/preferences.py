@@ -27,12 +27,10 @@ BUTTONS = {MessageMode.EVERY: "Every backup", MessageMode.DIGEST: "Daily digest"
 
 _MEANS = {
     MessageMode.EVERY: "📦 <b>Every backup</b>: each archive comes here, planned ones without a sound.",
-    MessageMode.DIGEST: "📰 <b>Daily digest</b>: one message a day, edited after each run: time, size, verdict.",
-    MessageMode.TROUBLE: "🚨 <b>Trouble only</b>: nothing as long as all is well.",
+    MessageMode.DIGEST: "📰 <b>Daily digest</b>: one message a day, with a line for each backup.",
+    MessageMode.TROUBLE: "🚨 <b>Trouble only</b>: nothing while all is well.",
 }
-_ONE_A_DAY = (
-    "The first archive of each day still comes, without a sound, so that this chat alone can bring everything back."
-)
+_ONE_A_DAY = "The first archive of each day comes all the same, silently: with it this chat can bring everything back."
 
 
 def hours(quiet: QuietHours) -> str:
@@ -44,24 +42,31 @@ def my_messages(preferences: MyMessages, timezone: ZoneInfo) -> str:
     """Return the screen: what is chosen, and what follows from it."""
     choice, quiet = preferences.choice, preferences.choice.quiet
     alarms = "alarms are silent too" if quiet and quiet.alarms else "alarms still sound"
-    return compose(
-        "🔔 <b>My messages</b>",
-        "What comes to this chat. Every admin chooses for themselves.",
-        "",
-        _MEANS[choice.mode],
+    more = (
         _ONE_A_DAY if choice.mode is not MessageMode.EVERY and preferences.receives else None,
         None if preferences.receives else "DELIVER_TO names other chats: archives and trouble go there.",
-        "",
-        f"🌙 Quiet hours: {hours(quiet)} {text(zone_name(timezone), 40)}, {alarms}" if quiet else "🌙 No quiet hours",
-        f"🗄 {_databases(preferences)}",
-        "",
         _fallback(preferences),
         _unchanged(preferences),
         f"🧹 Hourly archives leave the chats after {count(preferences.chat_keep_hours, 'hour')}; one a day stays."
         if preferences.chat_keep_hours
         else None,
-        "Trouble always comes, whatever is chosen here.",
+        "Trouble comes at any choice. Each admin chooses for their own chat.",
     )
+    return compose(
+        "🔔 <b>My messages</b>",
+        "",
+        _MEANS[choice.mode],
+        f"🌙 Quiet hours: {hours(quiet)} {text(zone_name(timezone), 40)}, {alarms}" if quiet else "🌙 No quiet hours",
+        f"🗄 {_databases(preferences)}",
+        "",
+        _folded(*more),
+    )
+
+
+def _folded(*lines: str | None) -> str:
+    """Return lines in a quote that opens at a press."""
+    shown = "\n".join(line for line in lines if line)
+    return f"<blockquote expandable>{shown}</blockquote>"
 
 
 def _databases(preferences: MyMessages) -> str:
@@ -96,12 +101,12 @@ def _unchanged(preferences: MyMessages) -> str | None:
 def quiet_hours(preferences: MyMessages, timezone: ZoneInfo) -> str:
     """Return the screen of the quiet hours."""
     quiet = preferences.choice.quiet
+    alarms = "alarms too" if quiet and quiet.alarms else "alarms still sound"
     return compose(
         "🌙 <b>Quiet hours</b>",
-        f"In these hours messages come to this chat without a sound. Times in {text(zone_name(timezone), 40)}.",
-        "",
-        f"Now: <b>{hours(quiet)}</b>" if quiet else "Now: <b>none</b>",
-        ("🔕 Alarms are silent too." if quiet.alarms else "🔔 Alarms still sound.") if quiet else None,
+        f"Silent: <b>{hours(quiet)}</b> {text(zone_name(timezone), 40)}, {alarms}."
+        if quiet
+        else "None. In quiet hours messages come to this chat without a sound.",
     )
 
 
@@ -120,9 +125,10 @@ def databases(preferences: MyMessages) -> str:
     return compose(
         "🗄 <b>My databases</b>",
         _databases(preferences) if preferences.known else "No database is known yet.",
+        "Archives come when one of these has changed, and once a day in any case.",
         "",
-        "An archive is one file and holds all of them: it can't be sent in part. What you choose here decides",
-        "• <b>when</b> a planned archive comes: when one of your databases has changed since the last one here,"
-        " and once a day in any case;",
-        "• what captions, digests and trouble show you. Trouble that nobody else would see still comes.",
+        _folded(
+            "An archive holds all databases and can't be sent in part. Captions, digests and trouble show only yours; "
+            "trouble that nobody else would see comes all the same."
+        ),
     )

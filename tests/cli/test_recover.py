@@ -121,7 +121,7 @@ async def test_it_says_where_the_databases_were(
     done = await machine.recover("--admin", "11")
     assert f"shop.db  ←  {old / 'shop.db'}" in done.out
     listed = await machine.recover("--admin", "11", "--list")
-    assert "time (UTC)" in listed.out
+    assert "Times in UTC." in listed.out
 
 
 async def test_a_day_means_its_end_here_too(machine: NewMachine, standin: StandIn, ann: Person, tmp_path: Path) -> None:

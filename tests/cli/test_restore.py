@@ -305,4 +305,4 @@ def test_long_lines_are_not_broken_where_a_script_reads_them(house: Path) -> Non
 def test_times_in_lists_say_whose_time_it_is(house: Path) -> None:
     """What `--at` takes is read in the same zone."""
     write_env(house, [house / "app.db"], TIMEZONE="Europe/Berlin")
-    assert "time (Europe/Berlin)" in Shell(house)("list", COLUMNS="150").stdout
+    assert "Times in Europe/Berlin." in Shell(house)("list", COLUMNS="150").stdout

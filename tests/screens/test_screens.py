@@ -59,6 +59,12 @@ async def test_five_databases(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> 
         drawn.keep("backup", await pressed(place.ann, "bk:open:3:0", history))
         drawn.keep("database", await place.screen(MENU, "🗄 Databases", "orders.db"))
         drawn.keep("pause", await place.screen(MENU, "⏸ Pause"))
+        mine = (MENU, "⚙️ Settings", "🔔 My messages")
+        drawn.keep("my_messages", await pressed(place.ann, "mymode:digest", await place.screen(*mine)))
+        quiet = await place.screen(*mine, "🌙 Quiet hours")
+        drawn.keep("no_quiet_hours", quiet)
+        drawn.keep("quiet_hours", await pressed(place.ann, "myquiet:1320:420:0", quiet))
+        drawn.keep("my_databases", await place.screen(*mine, "🗄 Databases"))
         drawn.finish()
 
 

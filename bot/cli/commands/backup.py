@@ -12,12 +12,14 @@ import typer
 
 from bot.cli import output
 from bot.cli.backing_up import back_up_and_pin, opened_courier
-from bot.cli.backup_output import print_run
+from bot.cli.backup_output import Names, called, print_run
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, read_settings
 from bot.config.settings import Settings
 from bot.errors import CourierError, DeliveryError, InstanceError, SettingsError, SnapshotError
 from bot.models import DeliveryState, Progress, RunResult
 from bot.services.files.locks import ServiceLock
+from bot.texts.backups import names_of
+from bot.texts.markup import plain_names
 from bot.texts.measures import count
 
 EXAMPLES = ("sqlite-courier backup", "sqlite-courier backup --no-deliver")
@@ -39,9 +41,11 @@ def command(
 
     async def work() -> None:
         with output.progress(quiet=json) as report:
-            result, left_to_service = await _back_up_once(settings, deliver=deliver, report=report)
-        output.print_result(result, json=json, printed=lambda: print_run(result, left_to_service=left_to_service))
-        if fault := _not_whole(result, delivers=deliver and not left_to_service):
+            result, names, left_to_service = await _back_up_once(settings, deliver=deliver, report=report)
+        output.print_result(
+            result, json=json, printed=lambda: print_run(result, names, left_to_service=left_to_service)
+        )
+        if fault := _not_whole(result, names, delivers=deliver and not left_to_service):
             raise fault
 
     asyncio.run(work())
@@ -60,7 +64,7 @@ def _read_settings(env_file: Path, *, deliver: bool) -> Settings:
         ) from None
 
 
-def _not_whole(result: RunResult, *, delivers: bool) -> CourierError | None:
+def _not_whole(result: RunResult, names: Names, *, delivers: bool) -> CourierError | None:
     """Return what a stored backup is without, databases before recipients; None where nothing is missing."""
     faults, hints = [], []
     skipped = result.backup.skipped
@@ -73,10 +77,10 @@ def _not_whole(result: RunResult, *, delivers: bool) -> CourierError | None:
     owed = [d for d in result.deliveries if d.state not in (DeliveryState.SENT, DeliveryState.NOT_DUE)]
     if delivers and owed:
         faults.append(
-            f"The backup is stored and proven, but {len(owed)} of {len(result.deliveries)} recipients "
-            "do not have it yet."
+            "The backup is stored and proven, but not delivered to "
+            f"{plain_names([called(one.recipient, names) for one in owed], 6)} yet."
         )
-        hints.append("They are owed: the service (`sqlite-courier run`) or the next backup tries again.")
+        hints.append("The service (`sqlite-courier run`) or the next backup tries again.")
     if not faults:
         return None
     sentence, hint = "\n".join(faults), " ".join(hints)
@@ -85,8 +89,8 @@ def _not_whole(result: RunResult, *, delivers: bool) -> CourierError | None:
 
 async def _back_up_once(
     settings: Settings, *, deliver: bool, report: Callable[[Progress], None]
-) -> tuple[RunResult, bool]:
-    """Back up once for the command line; tell also whether delivering is left to the running service.
+) -> tuple[RunResult, Names, bool]:
+    """Back up once; tell also how recipients are called, and whether delivering is left to the running service.
 
     Only one process delivers: the one that holds the service lock of this BACKUP_DIR.
     """
@@ -99,4 +103,6 @@ async def _back_up_once(
                 left_to_service = True
         delivers = deliver and not left_to_service
         courier = await stack.enter_async_context(opened_courier(settings, deliver=delivers))
-        return await back_up_and_pin(courier, delivers=delivers, report=report), left_to_service
+        result = await back_up_and_pin(courier, delivers=delivers, report=report)
+        statuses = await courier.catalogue.recipients.statuses([one.recipient for one in result.deliveries])
+        return result, names_of(statuses), left_to_service

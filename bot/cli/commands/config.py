@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,8 +13,10 @@ from rich.markup import escape
 
 from bot.cli import output
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json
+from bot.clock import zone_name
 from bot.config.folders import own_folders
 from bot.config.settings import Settings, load_settings
+from bot.errors import SettingsError
 from bot.models import Database
 from bot.services.backup.startup import open_store
 from bot.services.catalogue import stored_expected, stored_override
@@ -22,6 +26,7 @@ from bot.services.people.lists import Lists
 from bot.services.schedule.plan import SCHEDULE, SchedulePlan, resolve
 from bot.services.snapshot.databases import Discovery, find_databases
 from bot.services.snapshot.hidden_log import outlook
+from bot.texts.schedule_words import in_words
 
 _MOST_LEFT_OUT = 20
 
@@ -37,18 +42,22 @@ class Resettable(StrEnum):
 Outlooks = dict[Database, tuple[str, str]]
 """Why a database would be refused although it is there, and what would be warned of: sentences, empty for neither."""
 
-EXAMPLES = ("sqlite-courier config", "sqlite-courier config --reset SCHEDULE")
+EXAMPLES = ("sqlite-courier config", "sqlite-courier config --all", "sqlite-courier config --reset SCHEDULE")
 
 
 def command(
     env_file: EnvFile = DEFAULT_ENV,
+    everything: Annotated[bool, typer.Option("--all", help="Also the settings that nobody has changed.")] = False,
     json: Json = False,
     reset: Annotated[
         Resettable | None,
         typer.Option("--reset", metavar="SETTING", help="Forget what was chosen in the chat in place of this setting."),
     ] = None,
 ) -> None:
-    """Print the effective settings (secrets masked), what would be backed up, and to whom it would go."""
+    """Print what would be backed up, to whom and when, and the settings in force, with secrets masked.
+
+    Exit code 2 where a setting can't be used as it is.
+    """
     settings = load_settings(env_file)
     if reset is not None:
         asyncio.run(_reset(settings, reset))
@@ -65,7 +74,11 @@ def command(
     people = Lists(settings, {name: override for name, override in chosen.items() if override is not None})
     timers = stored_timer_warnings(settings.backup_dir, people.everybody)
     warnings = (*settings.warnings, *filter(None, [plan.fault]), *timers)
-    (_print_json if json else _print)(settings, found, outlooks, plan, people, warnings)
+    if json:
+        _print_json(settings, found, outlooks, plan, people, warnings)
+    else:
+        _print(settings, found, outlooks, plan, people, warnings, env_file=env_file, everything=everything)
+    _require_no_folder(found)
 
 
 async def _reset(settings: Settings, name: Resettable) -> None:
@@ -112,21 +125,11 @@ def _print(
     plan: SchedulePlan,
     people: Lists,
     warnings: tuple[str, ...],
+    *,
+    env_file: Path,
+    everything: bool,
 ) -> None:
-    rows = settings.effective()
-    output.print_table(("setting", "value", "from"), ((name, escape(value), source) for name, value, source in rows))
-    output.say("")
-    if plan.override is not None:
-        source = next(place for name, _, place in rows if name == "SCHEDULE")
-        output.say(
-            f"SCHEDULE: {plan.setting} from {source}, overridden in chat by {plan.override.set_by}: {plan.expression}"
-        )
-    for name, override in people.overrides.items():
-        source = next(place for setting, _, place in rows if setting == name)
-        choice = people.choice(name)
-        changes = {"added": choice.added, "removed": choice.removed}
-        said = " and ".join(f"{what} {', '.join(ones)}" for what, ones in changes.items() if ones)
-        output.say(f"{name}: from {source}; {said} in the chat, last by {override.set_by} (config --reset {name})")
+    """Print what is backed up, to whom and when, what is left out; then the settings that somebody decided, or all."""
     taken = [entry for entry in found.databases if not outlooks[entry][0]]
     output.say(f"Backed up ({len(taken)}):")
     for entry in taken:
@@ -137,13 +140,50 @@ def _print(
         if refused := outlooks[entry][0]:
             output.complain("  refused", f"{entry.path}: {refused}")
     for missing in found.missing:
-        output.complain(f"  {missing.reason}", f"{missing.database.path}: {missing.detail}")
+        path = f"{missing.database.path}"
+        output.complain(
+            f"  {missing.reason}", missing.detail if path in missing.detail else f"{path}: {missing.detail}"
+        )
+    output.tell(f"Delivered to: {', '.join(recipient.address for recipient in people.recipients) or 'nobody'}")
+    output.tell(f"When: {in_words(plan.expression)}, by the time of {zone_name(settings.timezone)}")
     if found.left_out:
         output.say(f"Left out ({len(found.left_out)}):")
         for each in found.left_out[:_MOST_LEFT_OUT]:
             output.say(f"  {each.why}")
         if len(found.left_out) > _MOST_LEFT_OUT:
             output.say(f"  and {len(found.left_out) - _MOST_LEFT_OUT} more (--json names all)")
-    output.say(f"Delivered to: {', '.join(recipient.address for recipient in people.recipients) or 'nobody'}")
+    output.say(f"\nSettings, read from {env_file.absolute()}:" if env_file.exists() else "\nSettings:")
+    rows = settings.effective()
+    shown = rows if everything else [row for row in rows if row[2] != "default"]
+    output.print_table(("setting", "from", "value"), [(name, source, escape(value)) for name, value, source in shown])
+    if len(shown) < len(rows):
+        output.say(f"{len(rows) - len(shown)} more are as they come: --all shows them.")
+    _print_chosen({name: source for name, _, source in rows}, plan, people)
     for line in warnings:
         output.warn(line)
+
+
+def _print_chosen(sources: Mapping[str, str], plan: SchedulePlan, people: Lists) -> None:
+    """Print what was chosen in the chat in place of settings."""
+    if plan.override is not None:
+        output.tell(
+            f"SCHEDULE: {plan.setting} from {sources['SCHEDULE']}, overridden in chat by {plan.override.set_by}: "
+            f"{plan.expression}"
+        )
+    for name, override in people.overrides.items():
+        choice = people.choice(name)
+        changes = {"added": choice.added, "removed": choice.removed}
+        said = " and ".join(f"{what} {', '.join(ones)}" for what, ones in changes.items() if ones)
+        output.tell(
+            f"{name}: from {sources[name]}; {said} in the chat, last by {override.set_by} (config --reset {name})"
+        )
+
+
+def _require_no_folder(found: Discovery) -> None:
+    """Raise `SettingsError` where DATABASES names a folder: none of its files is backed up by that."""
+    folders = [missing.database.path for missing in found.missing if missing.database.path.is_dir()]
+    if folders:
+        raise SettingsError(
+            tuple(f"DATABASES names {folder}, which is a folder." for folder in folders),
+            hint=f"Name the databases in it: {folders[0] / '*.db'}",
+        )

@@ -44,8 +44,8 @@ def command(env_file: EnvFile = DEFAULT_ENV, json: Json = False) -> None:
         output.print_json(_as_json(found))
     else:
         for line in plain_lines(found):
-            output.say(line)
-        output.say(f"\n{verdict(found)}, as {found.user}.")
+            output.tell(line)
+        output.tell(f"\n{verdict(found)}, as {found.user}.")
     if found.worst is Condition.WRONG:
         raise typer.Exit(1)
 

@@ -6,11 +6,12 @@ import asyncio
 import os
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated
 
 import typer
@@ -33,7 +34,9 @@ from bot.services.recovery.folder import Recovered, refuse_to_replace, remove_ha
 from bot.services.recovery.recover import Found, choose_server, wait_for_forwarded
 from bot.services.restore.sources import parse_instant
 from bot.services.sealing.keys import Keys
+from bot.texts.measures import count
 
+_MANY = 10  # of more databases, the folders are named where they were
 Search = Callable[[Path], Awaitable[Found | tuple[Path, ...]]]
 
 EXAMPLES = (
@@ -234,6 +237,9 @@ def _print_recovered(recovered: Recovered) -> None:
     print_restored(recovered.result)
     if recovered.origins:
         output.say("Where they were on the machine that was lost:")
-    for name, path in recovered.origins.items():
+    folders = Counter(str(PurePath(path).parent) for path in recovered.origins.values())
+    for folder, held in folders.items() if len(recovered.origins) > _MANY else ():
+        output.say(f"  {folder}: {count(held, 'database')}")
+    for name, path in recovered.origins.items() if len(recovered.origins) <= _MANY else ():
         output.say(f"  {name}  ←  {path}")
-    output.say("Next: stop the programs that use them, and put them where those expect them.")
+    output.tell("Next: stop the programs that use them, and put them where those expect them.")

@@ -8,6 +8,7 @@ from bot.cli import output
 from bot.cli.backup_output import print_details
 from bot.cli.opening import opened
 from bot.cli.options import DEFAULT_ENV, EnvFile, Json, Which, read_settings
+from bot.texts.backups import names_of
 
 EXAMPLES = ("sqlite-courier show latest", "sqlite-courier show 12")
 
@@ -20,6 +21,7 @@ def command(which: Which, env_file: EnvFile = DEFAULT_ENV, json: Json = False) -
         async with opened(settings, reading=True) as inventory:
             found = await inventory.catalogue.backups.find(which)
             details = await inventory.details(found.id)
-        output.print_result(details, json=json, printed=lambda: print_details(details, settings.timezone))
+            names = names_of(await inventory.catalogue.recipients.statuses([d.recipient for d in details.deliveries]))
+        output.print_result(details, json=json, printed=lambda: print_details(details, settings.timezone, names))
 
     asyncio.run(work())

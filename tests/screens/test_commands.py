@@ -1,0 +1,62 @@
+"""What the commands print on 80 columns, with one, five and many databases; beside a service that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.world.databases import damage
+from tests.world.gallery import FIVE, SIXTY, Gallery, gallery
+from tests.world.golden import Golden
+from tests.world.shell import Shell
+
+Draw = Callable[[str, Gallery], Golden]
+
+
+async def keep_said(golden: Golden, place: Gallery, **commands: str) -> None:
+    """Keep what each command prints, first its standard output; no line of a table is wider than the terminal."""
+    golden.hidden[place.settings.telegram_api] = "http://127.0.0.1:40000"
+    golden.hidden[f"…{place.settings.bot_token.get_secret_value()[-2:]}"] = "…xy"
+    assert place.service.courier.pins is not None
+    await place.service.courier.pins.refresh()
+    for name, words in commands.items():
+        done = await asyncio.to_thread(Shell(place.folder), *words.split(), COLUMNS="80")
+        said = "\n".join(line.rstrip() for line in f"{done.stdout}{done.stderr}".splitlines())
+        for pattern, instead in ((r"\d+ GB free", "25 GB free"), (r"\d+ more are as", "47 more are as")):
+            said = re.sub(pattern, instead, said)
+        golden.keep(name, f"$ sqlite-courier {words}\n{said}\n→ exit code {done.returncode}\n", long=True)
+
+
+async def test_with_one_database(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    async with gallery(monkeypatch) as place:
+        drawn = golden("commands_one", place)
+        await place.back_up()
+        await keep_said(drawn, place, list="list", show="show latest", config="config", verify="verify")
+        drawn.finish()
+
+
+async def test_with_five_databases_one_of_them_damaged(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """An incomplete backup; and a backup that Ben did not get."""
+    async with gallery(monkeypatch, FIVE) as place:
+        drawn = golden("commands_five", place)
+        place.ben.block_bot()
+        await place.back_up()
+        damage(place.path("orders.db"))
+        await place.back_up(after=60)
+        await keep_said(drawn, place, list="list", show="show 1", incomplete="show latest", points="recover --list")
+        place.path("users.db").unlink()
+        place.path("users.db").mkdir()
+        await keep_said(drawn, place, folder="config")
+        drawn.finish()
+
+
+async def test_with_many_databases(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """What is the same of each is said once."""
+    async with gallery(monkeypatch, SIXTY[:12]) as place:
+        drawn = golden("commands_many", place)
+        await place.back_up()
+        await keep_said(drawn, place, recover="recover", plan="restore latest --in-place")
+        drawn.finish()
