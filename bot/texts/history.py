@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.clock import local_and_utc, zone_name
-from bot.models import Backup, BackupDetails, BackupPage, BackupState, DeliveryState, Recipient
+from bot.models import Backup, BackupDetails, BackupPage, BackupState, Recipient
 from bot.services.catalogue.newest import is_ahead
 from bot.texts.backups import (
     STATE_ICONS,
@@ -94,7 +94,7 @@ def details(
     backup = details.backup
     pinned = " · 📌 pinned" if backup.pinned else ""
     state = state_words(backup, details.deliveries, names)
-    owed = [delivery for delivery in details.deliveries if delivery.state is not DeliveryState.SENT]
+    telling = [one for one in details.deliveries if not one.received or any(v.deleted_at for v in one.volumes)]
     return compose(
         f"{STATE_ICONS[backup.state]} <b>Backup {backup.id}</b> · {state}{pinned}",
         f"{moment(backup.started_at, now, timezone)}, {asked_by(backup.trigger, backup.requested_by)}",
@@ -108,7 +108,7 @@ def details(
         database_lines(backup),
         "",
         f"📬 {sentence(delivered_to(details.deliveries, names))}" if details.deliveries else None,
-        FittedList(tuple(delivery_line(delivery, now, names) for delivery in owed), 8),
+        FittedList(tuple(delivery_line(delivery, now, names) for delivery in telling), 8),
         FittedList(drill_lines([drill for drill in details.drills if drill.ok], timezone), 1),
         _retention(details) if backup.proven else None,
         _archive(details, timezone) if backup.proven else None,
