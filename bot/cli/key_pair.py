@@ -36,13 +36,13 @@ def make_key_pair(out: Path, *, sheet: bool = True) -> KeyPair:
 
 
 def say_where_it_is(pair: KeyPair) -> None:
-    output.say(f"Public key:  {pair.public}")
-    output.say(f"Fingerprint: {pair.fingerprint}")
+    output.tell(f"Public key:  {pair.public}")
+    output.tell(f"Fingerprint: {pair.fingerprint}")
     but = " but on the recovery sheet" if pair.sheets else ""
-    output.say(f"Secret key:  in {pair.out}; it is shown nowhere else{but}.")
+    output.tell(f"Secret key:  in {pair.out}; it is shown nowhere else{but}.")
     if pair.sheets:
         page, text_sheet = pair.sheets
-        output.say(f"Recovery sheet, with the secret key: {page} (print it) and {text_sheet}.")
+        output.tell(f"Recovery sheet, with the secret key: {page} (print it) and {text_sheet}.")
         output.tell("Print it twice, keep the copies in two places, then delete both files.")
 
 

@@ -70,7 +70,7 @@ def install(
     if not yes and not _agreed("Write this and start the service?"):
         raise AbortedError("Nothing was written.", hint="--yes agrees beforehand.")
     install_service(recipe, installation, tell=output.say)
-    output.say("The service runs, and starts with this machine. `sqlite-courier service status` tells how it does.")
+    output.tell("The service runs, and starts with this machine. `sqlite-courier service status` tells how it does.")
 
 
 @commands.command(cls=Command, context_settings=HELP, short_help="End it and remove what install wrote.")
@@ -142,24 +142,24 @@ def print_recipe(installation: Installation, recipe: Recipe) -> None:
 
 def _print_installed(known: Registered | None, name: str) -> None:
     if known is None:
-        output.say(f"Installed: no service {name}. `sqlite-courier service install` has it start with this machine.")
+        output.tell(f"Installed: no service {name}. `sqlite-courier service install` has it start with this machine.")
     else:
         starts = {True: ", starts with the machine", False: ", does not start with the machine", None: ""}
         by = "" if known.ours else ", not written by `service install`"
-        output.say(f"Installed: {known.file} ({known.kind}, as {known.user}{by}){starts[known.starts_with_machine]}")
+        output.tell(f"Installed: {known.file} ({known.kind}, as {known.user}{by}){starts[known.starts_with_machine]}")
         if known.state:
-            output.say(f"{known.kind}: {known.state}{f', {known.detail}' if known.detail else ''}")
+            output.tell(f"{known.kind}: {known.state}{f', {known.detail}' if known.detail else ''}")
 
 
 def _print_state(state: Status, settings: Settings) -> None:
     beat = state.heartbeat
     since = f" since {date_time(beat.started_at, settings.timezone)} (process {beat.pid})" if beat else ""
     lives = state.state.is_running or state.is_paused
-    output.say(f"Service: {'running' + since if lives else state.state}")
+    output.tell(f"Service: {'running' + since if lives else state.state}")
     if state.state_reason:
-        output.say(f"  {sentence(state.state_reason)}")
+        output.tell(f"  {sentence(state.state_reason)}")
     if state.next_run_at is not None:
-        output.say(f"Next run: {date_time(state.next_run_at, settings.timezone)}")
+        output.tell(f"Next run: {date_time(state.next_run_at, settings.timezone)}")
 
 
 def _agreed(question: str) -> bool:
