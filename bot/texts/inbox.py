@@ -33,13 +33,13 @@ _STAGES = {RestoreStage.READ: "Reading it in full", RestoreStage.CHECK: "Checkin
 
 _WHAT_I_TAKE = (
     "Send or forward me a backup: its ZIP (<code>database_backup_….zip</code>), all its volumes "
-    "(<code>….zip.001</code>, <code>.002</code>, …) or the pinned catalogue document. I check it, show what is in it, "
-    "and offer to restore it."
+    "(<code>….zip.001</code>, <code>.002</code>, …), the pinned catalogue document, or a database file. I check it, "
+    "show what is in it, and offer to restore it."
 )
 
 _REASONS = {
     LeftOutReason.NOT_TAKEN: "is no archive; it is left out",
-    LeftOutReason.BARE_DATABASE: "is a bare database file; put it into a ZIP and send that",
+    LeftOutReason.SIDECAR: "belongs beside a database and can't be used here; send the database itself",
     LeftOutReason.ONE_AT_A_TIME: "belongs to another archive: one at a time, send it after this one",
     LeftOutReason.CATALOGUE: "is a catalogue; send it by itself",
     LeftOutReason.TOO_MUCH: "is more than is kept here at once; it is left out",
@@ -53,8 +53,8 @@ _REASONS = {
 
 def not_taken(why: LeftOutReason | None = None) -> str:
     """Return the answer to a file that is no archive, as one sentence and what would be one."""
-    if why is LeftOutReason.BARE_DATABASE:
-        return f"🤔 I don't know what to do with a bare database file: put it into a ZIP.\n{_WHAT_I_TAKE}"
+    if why is LeftOutReason.SIDECAR:
+        return f"🤔 Such a file belongs beside a database: close the program, and send the database.\n{_WHAT_I_TAKE}"
     if why is LeftOutReason.STOPPING:
         return "⏹ The service is about to stop. Please send it again when it is back."
     return f"🤔 I don't know what to do with this. {_WHAT_I_TAKE}\n/admin opens the menu."
@@ -191,7 +191,8 @@ def _instead(upload: UploadView, now: datetime, timezone: ZoneInfo) -> tuple[str
 
 def _ready(upload: UploadView, found: UploadContents, now: datetime, timezone: ZoneInfo) -> str:
     volumes = f" in {found.volumes} volumes" if found.volumes > 1 else ""
-    headline = "📦 <b>A backup, whole and sound</b>" if found.proven else "📦 <b>An archive with databases</b>"
+    other = "📦 <b>A database file</b>" if found.bare else "📦 <b>An archive with databases</b>"
+    headline = "📦 <b>A backup, whole and sound</b>" if found.proven else other
     if found.ours and not found.proven:
         headline = "📦 <b>A backup that somebody changed: see ⚠️</b>"
     return compose(

@@ -255,7 +255,6 @@ def test_what_is_in_the_way_is_told_once_and_in_full(house: Path) -> None:
         (("backups",), 3, "backups is a folder"),
         (("database_backup_20010101_000000.zip",), 3, "There is no backup"),
         (("--at", "yesterday"), 2, "--at can't be read: “yesterday” is no time"),
-        (("app.db",), 15, "app.db is a database itself, and no archive"),
         (("--from-telegram", "1", "2"), 3, "fetches one backup"),
     ],
 )
@@ -280,6 +279,13 @@ def test_unnamed_volumes_brought_twice_are_counted_once(house: Path) -> None:
     said = type_in(house, "restore", *files, "--to", str(house / "out"))
     assert "Restore the archive of 2 volumes, made " in said
     assert "joined" not in said
+
+
+def test_a_database_file_is_taken_by_itself(house: Path) -> None:
+    """No archive around it is needed."""
+    said = type_in(house, "restore", str(house / "app.db"), "--to", str(house / "out"), "--yes")
+    assert "the database file app.db" in said
+    assert rows_in(house / "out" / "app.db") == (30, 30)
 
 
 def test_a_new_file_is_not_said_to_be_closed(house: Path) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bot.services.recovery.document import DOCUMENT_NAME
 from tests.world import faults
-from tests.world.databases import make_database
-from tests.world.inbox import House, open_house
+from tests.world.databases import damage, make_database, rows_in
+from tests.world.inbox import House, consented, open_house
+from tests.world.service import pressed
 
 # --- what arrives ----------------------------------------------------------------------------------------------------
 
@@ -168,11 +171,66 @@ async def test_a_wrong_catalogue_gets_its_sentence(inbox: House, tmp_path: Path,
     await inbox.shows("This can't be used", says)
 
 
+# --- a database by itself ---------------------------------------------------------------------------------------------
+
+
+async def test_a_database_file_is_checked_and_restored(inbox: House, tmp_path: Path) -> None:
+    """As a stranger's: it says what nobody can know of it, and its plan that it comes from that file."""
+    sent = make_database(tmp_path / "users.db", 12)
+    await inbox.ann.send_document(sent)
+    ready = await inbox.shows("A database file", "users.db · ", "13 rows in 2 tables")
+    assert "users.db came by itself, without a manifest: nothing proves" in ready.text
+    assert "users.db is in WAL mode, and its users.db-wal is not here" in ready.text
+    assert "It does not say when it was made" in ready.text
+    plan = await pressed(inbox.ann, "Restore…", ready, "database file users.db", within=15)
+    if "Show the plan" in "".join(plan.button_texts):
+        plan = await pressed(inbox.ann, "Show the plan", plan, "the plan", within=15)
+    await consented(inbox, plan)
+    assert rows_in(inbox.folder / "users.db") == (12, 12)
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(b"name,age\n" * 2000)
+
+
+def encrypted(path: Path) -> None:
+    path.write_bytes(random.Random(5).randbytes(40_960))
+
+
+def cut_short(path: Path) -> None:
+    make_database(path, wal=False)
+    os.truncate(path, path.stat().st_size - 4096)
+
+
+def corrupt(path: Path) -> None:
+    damage(make_database(path, wal=False))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (garbage, "users.db: not an SQLite database, whatever its name says"),
+        (encrypted, "users.db: not an SQLite database that can be read; it looks encrypted"),
+        (cut_short, "users.db is cut short"),
+        (corrupt, "users.db is damaged, and a damaged database is not restored"),
+    ],
+)
+async def test_what_is_wrong_with_a_database_file_is_told(
+    inbox: House, tmp_path: Path, spoil: Callable[[Path], None], says: str
+) -> None:
+    """One sentence each, and an archive sent after it is taken."""
+    sent = tmp_path / "users.db"
+    spoil(sent)
+    await inbox.ann.send_document(sent)
+    said = await inbox.shows(says)
+    assert "Restore…" not in "".join(said.button_texts)
+
+
 # --- what is not taken -----------------------------------------------------------------------------------------------
 
 
 async def test_other_files_get_one_clear_sentence(inbox: House, tmp_path: Path) -> None:
-    """A photo, a sticker, a text, a bare database: told what the bot takes, an album once."""
+    """A photo, a sticker, a text, a write-ahead log: told what the bot takes, an album once."""
     papers = [tmp_path / f"{number}.pdf" for number in range(3)]
     for paper in papers:
         paper.write_text("paper")
@@ -180,8 +238,10 @@ async def test_other_files_get_one_clear_sentence(inbox: House, tmp_path: Path) 
     await inbox.shows("I don't know what to do with this", "database_backup_….zip")
     await inbox.ann.send_sticker()
     await inbox.api.until(lambda: len(inbox.said("I don't know what to do with this")) == 2)
-    await inbox.ann.send_document(make_database(tmp_path / "bare.db", wal=False))
-    await inbox.shows("a bare database file: put it into a ZIP")
+    log = tmp_path / "users.db-wal"
+    log.write_bytes(bytes(4096))
+    await inbox.ann.send_document(log)
+    await inbox.shows("belongs beside a database", "send the database")
     await inbox.ann.send_album(papers)
     await inbox.api.until(lambda: len(inbox.said("I don't know what to do with this")) == 3)
     await inbox.heard_everything()

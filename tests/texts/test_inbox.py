@@ -47,6 +47,7 @@ def contents(**fields: Any) -> UploadContents:
         "bytes": 5 << 20,
         "sha256": "5e" * 32,
         "volumes": 1,
+        "bare": False,
         "ours": True,
         "proven": True,
         "made_at": NOW,

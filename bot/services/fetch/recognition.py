@@ -16,6 +16,7 @@ CLOUD_LIMIT = 20 * 1024 * 1024
 
 _ZIP = re.compile(r"\.zip(?![a-z])", re.IGNORECASE)
 _DATABASE = re.compile(rf"\.(db|db3|sqlite|sqlite3|s3db|sl3)(-wal|-shm|-journal)?{COPIED}$", re.IGNORECASE)
+_DATABASE_TYPES = ("application/vnd.sqlite3", "application/x-sqlite3")
 _CATALOGUE = re.compile(rf"\.json{COPIED}$", re.IGNORECASE)
 _NAMELESS = ("", ".bin", ".part", ".dat", ".tmp", ".download")
 _ZIP_TYPES = ("application/zip", "application/x-zip", "application/x-zip-compressed", "multipart/x-zip")
@@ -29,6 +30,7 @@ class Kind(StrEnum):
     SEALED = "sealed archive"
     CATALOGUE = "catalogue"
     DATABASE = "bare database"
+    SIDECAR = "beside a database"  # which SQLite keeps there while a program has it open
     OTHER = "something else"
 
 
@@ -39,11 +41,11 @@ def recognise(name: str, mime: str = "") -> Kind:
         return Kind.SEALED
     if _CATALOGUE.search(name):
         return Kind.CATALOGUE
-    if _DATABASE.search(name):
-        return Kind.DATABASE
+    if found := _DATABASE.search(name):
+        return Kind.SIDECAR if found[2] else Kind.DATABASE
     if _ZIP.search(name) or bare_name(name) != name or mime in _ZIP_TYPES or Path(name).suffix.lower() in _NAMELESS:
         return Kind.ARCHIVE
-    return Kind.OTHER
+    return Kind.DATABASE if mime in _DATABASE_TYPES else Kind.OTHER
 
 
 def archive_meant(name: str) -> str:

@@ -15,11 +15,11 @@ from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import settled, side_by_side
 from bot.services.contracts.chats import Chats, PostedDocument
 from bot.services.fetch.fetch import TooLargeToFetchError, fetch_document
-from bot.services.fetch.recognition import archive_meant
+from bot.services.fetch.recognition import Kind, archive_meant, recognise
 from bot.services.files.names import volume_number
 from bot.services.files.private_folder import private_folder
 from bot.services.files.space import FREE_SOME, require_space
-from bot.services.inbox.reading import stands_alone
+from bot.services.inbox.reading import stands_alone, why_no_database
 from bot.services.inbox.upload_view import LeftOutFile, LeftOutReason, UploadPart
 
 AT_ONCE = 3
@@ -33,7 +33,7 @@ class UploadFile:
     posted: PostedDocument
     done: int = 0
     file: Path | None = None
-    alone: bool = False  # an archive in one piece
+    alone: bool = False  # an archive in one piece, or a database file
     dropped: bool = False
     abort: Abort = field(default_factory=Abort)
 
@@ -129,6 +129,9 @@ async def fetch_items(
                 slot = await space.slot()
                 file = await fetch_document(chats, item.posted, slot, delay=delay, progress=progress, abort=item.abort)
                 item.alone = await stands_alone(file)
+                if not item.alone and recognise(item.posted.name, item.posted.mime) is Kind.DATABASE:
+                    item.drop()
+                    return item.left_out(LeftOutReason.NO_DATABASE, await why_no_database(file))
                 item.file = file
             except AbortedError:
                 if not item.dropped:

@@ -53,8 +53,8 @@ class Inbox:
             return Accepted(why=LeftOutReason.STOPPING)
         current = self._current(admin_id)
         kind = recognise(posted.name, posted.mime)
-        if kind in (Kind.OTHER, Kind.DATABASE):
-            why = LeftOutReason.BARE_DATABASE if kind is Kind.DATABASE else LeftOutReason.NOT_TAKEN
+        if kind in (Kind.OTHER, Kind.SIDECAR):
+            why = LeftOutReason.SIDECAR if kind is Kind.SIDECAR else LeftOutReason.NOT_TAKEN
             beside = self._of_album(admin_id, album)
             if beside is None:
                 return Accepted(why=why)

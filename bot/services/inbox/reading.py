@@ -17,12 +17,16 @@ from bot.services.files.private_file import sha256_of
 from bot.services.files.private_folder import private_folder
 from bot.services.inbox.context import InboxContext
 from bot.services.inbox.upload_view import FoundDatabase, UploadContents
+from bot.services.restore.bare import is_bare_database
 from bot.services.restore.incoming import Intake
 from bot.services.restore.intake import take_in
 from bot.services.restore.sources import RestoreSource
 from bot.services.restore.volumes import arrange_volumes
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.volumes import arrange_sealed, require_last
+
+_LOOKED_AT = 4096  # bytes: random ones have nearly all of the 256 values among them, text and zeros do not
+_RANDOM = 250
 
 
 async def put_together(files: Sequence[Path]) -> tuple[Path, ...]:
@@ -39,7 +43,7 @@ def _put_together(files: Sequence[Path]) -> tuple[Path, ...]:
         if len(files) == 1:
             require_last(files)  # of several, the opening tells whether the last one is missing
     ordered = arrange_volumes(files)
-    if len(ordered) == 1 and not (begins_zip(ordered[0]) or is_sealed(ordered[0])):
+    if len(ordered) == 1 and not (begins_zip(ordered[0]) or is_sealed(ordered[0]) or is_bare_database(ordered[0])):
         number = volume_number(ordered[0].name)
         raise MissingVolumesError(
             f"{ordered[0].name} does not begin as an archive: it is a later volume, or something else.",
@@ -50,16 +54,33 @@ def _put_together(files: Sequence[Path]) -> tuple[Path, ...]:
 
 
 async def stands_alone(file: Path) -> bool:
-    """Tell whether a file is an archive in one piece."""
+    """Tell whether a file is an archive in one piece, or a database."""
 
     def look() -> bool:
         if not begins_zip(file):
-            return False
+            return is_bare_database(file)
         try:
             arrange_volumes([file])
         except MissingVolumesError:
             return False
         return True
+
+    return await asyncio.to_thread(look)
+
+
+async def why_no_database(file: Path) -> str:
+    """Say why a file is none that is called a database, and remove it."""
+
+    def look() -> str:
+        with file.open("rb") as opened:
+            head = opened.read(_LOOKED_AT)
+        file.unlink()
+        if len(head) == _LOOKED_AT and len(set(head)) > _RANDOM:
+            return (
+                "not an SQLite database that can be read; it looks encrypted (SQLCipher?) or packed. An encrypted one "
+                "is put back by hand while its program is stopped."
+            )
+        return "not an SQLite database, whatever its name says."
 
     return await asyncio.to_thread(look)
 
@@ -93,6 +114,7 @@ def _contents(intake: Intake, files: Sequence[Path], total: int, sha256: str, ba
         bytes=total,
         sha256=sha256,
         volumes=len(files),
+        bare=len(files) == 1 and is_bare_database(files[0]),
         ours=manifest is not None,
         proven=manifest is not None
         and not (intake.missing or intake.damaged)

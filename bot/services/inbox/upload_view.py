@@ -44,8 +44,9 @@ class LeftOutReason(StrEnum):
 
     TOO_LARGE = "too large"  # for a bot to download
     SEALED = "sealed"
-    NOT_TAKEN = "not taken"  # no archive and no volume, by its name
-    BARE_DATABASE = "bare database"
+    NOT_TAKEN = "not taken"  # no archive, volume or database, by its name
+    SIDECAR = "beside a database"
+    NO_DATABASE = "no database"  # by its bytes, though its name says so; `detail` says what it may be
     ONE_AT_A_TIME = "one at a time"  # it belongs to another archive, which came later or before
     CATALOGUE = "catalogue"  # sent among volumes
     TOO_MUCH = "too much"
@@ -89,13 +90,14 @@ class UploadContents:
 
     `made_at` and `host` are what its manifest says, None and empty where it has none: `ours` is false then. `backup` is
     the one that the catalogue knows by the very same SHA-256. `proven` tells whether every database is there that its
-    manifest names, and no other.
+    manifest names, and no other; `bare` whether it is a database file that came by itself.
     """
 
     name: str
     bytes: int
     sha256: str
     volumes: int
+    bare: bool
     ours: bool
     proven: bool
     made_at: datetime | None

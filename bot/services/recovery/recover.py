@@ -186,7 +186,7 @@ async def wait_for_forwarded(
                     if posted.name.endswith(".json"):
                         document = await read_posted(chats, posted)
                         return _said_in([document])
-                    if recognise(posted.name, posted.mime) is Kind.OTHER:
+                    if recognise(posted.name, posted.mime) in (Kind.OTHER, Kind.DATABASE, Kind.SIDECAR):
                         tell(f"{posted.name} is no archive by its name; it is left out.")
                         continue
                     arrived += 1

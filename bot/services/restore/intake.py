@@ -1,9 +1,10 @@
-"""Turns archives and volumes of unknown origin into private, checked databases."""
+"""Turns archives, volumes and database files of unknown origin into private, checked databases."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -28,15 +29,15 @@ from bot.services.files.names import bare_name
 from bot.services.files.private_file import copy_into, create_private, sha256_of
 from bot.services.files.space import require_space
 from bot.services.files.store import is_archive_name
+from bot.services.restore.bare import is_bare_database, warnings_of, wrapped
 from bot.services.restore.contents import Contents, look_into
 from bot.services.restore.incoming import Incoming, Intake, require_claims
-from bot.services.restore.private_copy import examine
+from bot.services.restore.private_copy import examine, whereabouts
 from bot.services.restore.sources import RestoreSource
 from bot.services.restore.unpacking import Unpacked, unpack_databases
 from bot.services.restore.volumes import arrange_volumes
 from bot.services.sealing.header import is_sealed
 from bot.services.sealing.keys import NO_KEYS, Keys
-from bot.services.snapshot.sqlite_errors import MAGIC
 
 CHECKS_AT_ONCE = 2
 
@@ -70,6 +71,8 @@ async def take_in(
     that no manifest names, and a manifest that is missing or unreadable are told in the warnings. Every database
     returned passed its integrity check, or could not be checked and says so there.
 
+    A database file that comes by itself is taken as an archive that holds it alone, without a manifest.
+
     A damaged database is refused with all others, or with `leave_out_damaged` left out, and told in the warnings, as
     long as another one is sound.
 
@@ -90,15 +93,20 @@ async def take_in(
 
     def unpack() -> tuple[Path, str, Contents, Unpacked]:
         file, volumes = _one_file(source, folder, keys, check=own.check, progress=progress)
+        bare = source.backup is None and volumes == 1 and is_bare_database(file)
+        if bare:
+            file = wrapped(file, folder, check=own.check)
         with screened(file, trusted=source.backup is not None) as archive:
             contents = look_into(archive, source.only)
+            if bare:
+                contents = replace(contents, warnings=warnings_of(source.files[0]))
             require_space(folder.parent, contents.bytes, "for the unpacked databases")
             loop.call_soon_threadsafe(expect, contents.origins, contents.bytes)
             unpacked = unpack_databases(
                 archive, contents, folder, check=own.check, leave_out_damaged=leave_out_damaged,
                 progress=lambda done, name: progress(done, contents.bytes, name),
             )  # fmt: skip
-        return file, _words(file, source, volumes), contents, unpacked
+        return file, _words(file, source, volumes, bare=bare), contents, unpacked
 
     file, words, contents, unpacked = await run_to_end(unpack, stop=own.set)
     looks = await _check_all(unpacked, method=check, vouched=source.backup is not None, abort=own, report=report)
@@ -108,7 +116,7 @@ async def take_in(
         if verdict.verdict is Verdict.DAMAGED:
             first = verdict.messages[0] if verdict.messages else "the integrity check failed"
             unpacked.damaged[name] = error = UntrustedArchiveError(
-                f"{name} in {file.name} is damaged, and a damaged database is not restored: {first}.",
+                f"{whereabouts(name, file.name)} is damaged, and a damaged database is not restored: {first}.",
                 hint="Take another backup.",
             )
             if not leave_out_damaged:
@@ -163,7 +171,6 @@ def _one_file(
         return opened, len(ordered)
     if len(ordered) == 1:
         archive = ordered[0]
-        _require_no_database(archive)
     else:
         require_space(folder.parent, total, "for the joined volumes")
         archive = folder / (called if is_archive_name(called) else _UNNAMED)
@@ -175,15 +182,6 @@ def _one_file(
             hint="Take another backup; `sqlite-courier verify` tells which ones are whole.",
         )
     return archive, len(ordered)
-
-
-def _require_no_database(file: Path) -> None:
-    with file.open("rb") as opened:
-        if opened.read(len(MAGIC)) == MAGIC:
-            raise UntrustedArchiveError(
-                f"{file.name} is a database itself, and no archive.",
-                hint="Put it into a ZIP and bring that, or copy it to its place while its program is stopped.",
-            )
 
 
 async def _check_all(
@@ -209,8 +207,10 @@ async def _check_all(
     return await side_by_side(*(look(snapshot, record) for snapshot, _, record in unpacked.copies), stop=abort.set)
 
 
-def _words(archive: Path, source: RestoreSource, volumes: int) -> str:
+def _words(archive: Path, source: RestoreSource, volumes: int, *, bare: bool) -> str:
     if source.backup is not None:
         return f"backup {source.backup.id}"
+    if bare:
+        return f"the database file {archive.name}"
     joined = f" of {volumes} volumes" if volumes > 1 else ""
     return "the archive" + ("" if archive.name == _UNNAMED else f" {archive.name}") + joined

@@ -29,25 +29,25 @@ def describe(archive: str, name: str, copy: Path, *, origin: Path, taken_at: dat
 
     Blocking. Raises `UntrustedArchiveError` where it is no database, `DamagedArchiveError` where it is cut short.
     """
-    size = copy.stat().st_size
+    size, where = copy.stat().st_size, whereabouts(name, archive)
     with copy.open("rb") as file:
         header = file.read(_HEADER)
     if size == 0:
-        raise UntrustedArchiveError(f"{name} in {archive} is empty (0 bytes): there is nothing to restore.")
+        raise UntrustedArchiveError(f"{where} is empty (0 bytes): there is nothing to restore.")
     if len(header) < _HEADER or not header.startswith(MAGIC):
         raise UntrustedArchiveError(
-            f"{name} in {archive} is not an SQLite database.",
+            f"{where} is not an SQLite database.",
             hint="If it is encrypted with SQLCipher, put it back by hand while its application is stopped.",
         )
     (page_size,) = struct.unpack_from(">H", header, 16)
     page_size = 65536 if page_size == 1 else page_size
     if page_size < 512 or page_size & (page_size - 1):
-        raise DamagedArchiveError(f"{name} in {archive} is damaged: its page size can't be {page_size}.")
+        raise DamagedArchiveError(f"{where} is damaged: its page size can't be {page_size}.")
     (pages,) = struct.unpack_from(">L", header, 28)
     counted = header[24:28] == header[92:96]  # or else an SQLite before 3.7 wrote it, and the number means nothing
     if size % page_size or (counted and size < pages * page_size):
         raise DamagedArchiveError(
-            f"{name} in {archive} is cut short: {size:,} bytes where its {pages:,} pages need {pages * page_size:,}."
+            f"{where} is cut short: {size:,} bytes where its {pages:,} pages need {pages * page_size:,}."
         )
     (user_version,) = struct.unpack_from(">i", header, 60)
     (application_id, version) = struct.unpack_from(">i24xL", header, 68)
@@ -63,6 +63,11 @@ def describe(archive: str, name: str, copy: Path, *, origin: Path, taken_at: dat
         sqlite_version=f"{version // 1_000_000}.{version // 1000 % 1000}.{version % 1000}",
         taken_at=taken_at,
     )
+
+
+def whereabouts(name: str, archive: str) -> str:
+    """Say which database it is; one that came by itself lies in no archive."""
+    return name if name == archive else f"{name} in {archive}"
 
 
 async def examine(

@@ -444,3 +444,16 @@ async def test_a_database_that_names_files_of_others_reads_none(tmp_path: Path, 
     change(path, "CREATE VIEW evil AS SELECT load_extension('/tmp/evil')")
     taken = await brought(foreign(tmp_path, ("app.db", path.read_bytes())), room)
     assert ("view", "evil") in {entry[:2] for entry in taken.databases[0].report.schema}
+
+
+async def test_a_database_by_itself_is_an_archive_of_one(tmp_path: Path, room: Path) -> None:
+    """Its own bytes arrive, under its own name, however its name fits among ours; without WAL nothing is missing."""
+    file = make_database(tmp_path / "incoming-0000.db", 9, wal=False)
+    found = await brought(file, room)
+    (database,) = found.databases
+    assert found.source == "the database file incoming-0000.db"
+    assert (database.name, database.record, found.manifest) == (file.name, None, None)
+    assert database.snapshot.file.read_bytes() == file.read_bytes()
+    assert found.warnings == (
+        "incoming-0000.db came by itself, without a manifest: nothing proves that it is what was backed up.",
+    )
