@@ -49,7 +49,7 @@ class RestoreAnnouncer:
     async def restored(self, requester: Requester, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> None:
         """Tell everybody but the one who did it; what is pinned follows."""
         self._news()
-        html = restoring_texts.announce_restore(requester.name, plan, result, undo=undo)
+        html = restoring_texts.announce_restore(requester.name, plan, result, self._timezone, undo=undo)
         await self._tell(html, besides=requester)
 
     async def failed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from zoneinfo import ZoneInfo
 
 from rich.markup import escape
 
@@ -83,7 +84,7 @@ def _count(rows: int | None) -> str:
     return "no such table" if rows is None else count(rows, "row")
 
 
-def print_restored(result: RestoreResult) -> None:
+def print_restored(result: RestoreResult, timezone: ZoneInfo) -> None:
     """Print what was restored, and how to go back."""
     plain = [one for one in result.databases if not (one.detail or one.set_aside or one.kept)]
     if len(plain) > _MANY:
@@ -105,6 +106,7 @@ def print_restored(result: RestoreResult) -> None:
         if database.kept is not None:
             output.say(f"  as it was before, which is in no backup, it is kept as {database.kept}")
     if result.safety is not None:
-        output.say(f"What was there before is backup {result.safety.id} ({result.safety.archive_name}), pinned.")
+        kept = restoring.safety_line(result.safety.id, result.safety.keep_until, timezone)
+        output.say(f"{kept} ({result.safety.archive_name}).")
     if result.undoable:
         output.say("`sqlite-courier restore --undo` brings it back.")

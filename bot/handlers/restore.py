@@ -100,7 +100,8 @@ class LiveRestores:
             # A shutdown may cancel this handler; the restore is ended by the service, in its own time.
             result = await asyncio.shield(work)
             undone = bool(pending.prepared.undo_of)
-            screen = Screen(restoring.result(result, undo=undone), restore_buttons.restored(result, undone=undone))
+            text = restoring.result(result, self.timezone, undo=undone)
+            screen = Screen(text, restore_buttons.restored(result, undone=undone))
         except CourierError as error:
             screen = Screen(restoring.failed(error), restore_buttons.plan_gone(pending.choice_id))
         slot = press.slot

@@ -7,7 +7,7 @@ are bytes, durations are seconds, unless a name says otherwise.
 
 from bot.models.alarms import KEEP_ENDED, MANY, Alarm, AlarmAct, AlarmEnding, AlarmKind, AlarmNotice, Facts
 from bot.models.archives import INFO_NAME, MANIFEST_FORMAT, MANIFEST_NAME, Archive, Compression, Member, Volume
-from bot.models.backups import TABLE_GONE, BackedUp, Backup, BackupState, Loss, SkippedRecord, Trigger
+from bot.models.backups import SAFETY_KEPT, TABLE_GONE, BackedUp, Backup, BackupState, Loss, SkippedRecord, Trigger
 from bot.models.charts import BackupDay, Mark, MarkKind, Reach, Span, Trend, TrendPoint, Trends
 from bot.models.databases import CheckMethod, CheckReport, CheckRule, Database, Skipped, SkipReason, Snapshot, Verdict
 from bot.models.deliveries import (

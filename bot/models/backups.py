@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from bot.models.archives import Compression
 from bot.models.databases import CheckMethod, SkipReason, Verdict
+
+SAFETY_KEPT = timedelta(days=30)
+"""How long what was there before a restore is kept, unless somebody pins it."""
 
 
 class Trigger(StrEnum):
@@ -120,6 +123,8 @@ class Backup:
 
     `sealed` says for whom the archive is sealed: fingerprints of keys, or that it is a passphrase; empty where it is
     not. An archive found on the disk that no key here opens is sealed and not proven.
+
+    `keep_until` is of safety copies alone: retention keeps them until then, and not after it.
     """
 
     id: int
@@ -136,6 +141,7 @@ class Backup:
     error_code: str = ""
     error: str = ""
     pinned: bool = False
+    keep_until: datetime | None = None
     on_disk: bool = False
     note: str = ""
     sealed: str = ""
@@ -151,6 +157,10 @@ class Backup:
     def sound(self) -> bool:
         """Whether its archive was proven, lies on the disk, and nothing is known against it."""
         return self.proven and self.on_disk and not self.fault
+
+    def kept_for_now(self, now: datetime) -> bool:
+        """Tell whether it is a safety copy whose time has not come."""
+        return self.keep_until is not None and now < self.keep_until
 
     @property
     def damaged(self) -> bool:

@@ -190,7 +190,7 @@ class RestoredDatabase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreResult:
-    """A restore that was done and checked. `safety` is the pinned backup of what was there before, if it could be read.
+    """A restore that was done and checked. `safety` is the backup of what was there before, if it could be read.
 
     `undoable` tells whether `--undo` can bring back what was there.
     """
@@ -234,7 +234,8 @@ class PendingRestore:
 class RestoredByHand:
     """A restore into live databases by the command line, of which the admins hear from the service.
 
-    `lost` names what the databases had that the backup had not; `safety_id` is the backup of what was there before.
+    `lost` names what the databases had that the backup had not; `safety_id` is the backup of what was there before,
+    which is kept until `safety_until`.
     """
 
     at: datetime
@@ -243,3 +244,4 @@ class RestoredByHand:
     databases: tuple[str, ...]
     lost: tuple[str, ...] = ()
     safety_id: int | None = None
+    safety_until: datetime | None = None

@@ -26,7 +26,7 @@ from bot.texts.backups import (
     unchanged_line,
 )
 from bot.texts.markup import FittedList, compose, folded, name, sentence, text
-from bot.texts.measures import count, human_size, moment
+from bot.texts.measures import count, human_size, local_day, moment
 from bot.texts.restore_points import drill_lines
 
 NOTE_REMOVED = "The note is removed."
@@ -110,7 +110,7 @@ def details(
         f"📬 {sentence(delivered_to(details.deliveries, names))}" if details.deliveries else None,
         FittedList(tuple(delivery_line(delivery, now, names) for delivery in telling), 8),
         FittedList(drill_lines([drill for drill in details.drills if drill.ok], timezone), 1),
-        _retention(details) if backup.proven else None,
+        _retention(details, now, timezone) if backup.proven else None,
         _archive(details, timezone) if backup.proven else None,
     )
 
@@ -130,7 +130,7 @@ def _archive(details: BackupDetails, timezone: ZoneInfo) -> str:
     )
 
 
-def _retention(details: BackupDetails) -> str:
+def _retention(details: BackupDetails, now: datetime, timezone: ZoneInfo) -> str:
     if details.backup.damaged:
         return f"🚫 <b>The archive on the server's disk is damaged:</b> {text(details.backup.fault, 250)}"
     if details.backup.gone:
@@ -141,6 +141,9 @@ def _retention(details: BackupDetails) -> str:
         return "🗄 No longer on the server's disk, and tidied away from the chats."
     if not details.backup.on_disk:
         return "🗄 No longer on the server's disk; what was delivered stays in the chats."
+    until = details.backup.keep_until
+    if until is not None and details.backup.kept_for_now(now) and not details.backup.pinned:
+        return f"🛟 Kept until {local_day(until, timezone)}. 📌 Pin keeps it for good."
     return f"🗄 {sentence(text(details.retention, 250))}" if details.retention else "🗄 On the server's disk."
 
 

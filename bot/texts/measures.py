@@ -11,8 +11,8 @@ from bot.clock import MONTHS, date_time
 from bot.models import count, human_size
 
 __all__ = [
-    "age", "bar", "count", "day_name", "duration", "human_size", "local_moments", "moment", "next_run", "percent_bar",
-    "rows_in",
+    "age", "bar", "count", "day_name", "duration", "human_size", "local_day", "local_moments", "moment", "next_run",
+    "percent_bar", "rows_in",
 ]  # fmt: skip
 
 _CELLS = 10
@@ -46,6 +46,11 @@ def age(then: datetime, now: datetime) -> str:
 def day_name(day: date) -> str:
     """Return a day in full: `13 Jul 2026`."""
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
+def local_day(then: datetime, timezone: ZoneInfo) -> str:
+    """Return the day of a moment, by the clock of the settings: `13 Jul 2026`."""
+    return day_name(then.astimezone(timezone).date())
 
 
 def moment(then: datetime, now: datetime, timezone: ZoneInfo) -> str:

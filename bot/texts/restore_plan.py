@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.models import DatabaseChange, InUse, RestoreMethod, RestorePlan, TableChange, TargetState
+from bot.models import SAFETY_KEPT, DatabaseChange, InUse, RestoreMethod, RestorePlan, TableChange, TargetState
 from bot.texts.markup import FittedList, compose, folded, length, name, sentence, text
 from bot.texts.measures import age, count, human_size
 
@@ -173,8 +173,8 @@ def _how_on(plan: RestorePlan, timezone: ZoneInfo, *, valid_until: datetime | No
         return ("<b>So nothing can be restored.</b> Clear what is in the way, then make the plan anew.",)
     live = any(change.method is RestoreMethod.INTO_LIVE for change in plan.changes)
     return (
-        "🛟 What is there now is copied first, as a pinned backup; the result is checked, and if anything fails,"
-        " everything goes back by itself."
+        f"🛟 What is there now is copied first, as a backup kept for {SAFETY_KEPT.days} days; the result is checked,"
+        " and if anything fails, everything goes back by itself."
         if live
         else "🛟 The files that are there now are set aside, not deleted.",
         None if valid_until is None else f"⏳ You can confirm until {valid_until.astimezone(timezone):%H:%M:%S}.",

@@ -20,7 +20,7 @@ from bot.models import (
     RestoreStage,
 )
 from bot.texts.markup import FittedList, by_name, compose, hint, name, plain, sentence, text
-from bot.texts.measures import age, count, duration, rows_in
+from bot.texts.measures import age, count, duration, local_day, rows_in
 from bot.texts.restore_plan import listing, lost_line, rows_change
 from bot.texts.stages import stage_lines
 
@@ -88,7 +88,7 @@ def progress(who: str, event: RestoreProgress, started_at: datetime, now: dateti
 # --- what it came to ---------------------------------------------------------------------------------------------
 
 
-def result(result: RestoreResult, *, undo: bool) -> str:
+def result(result: RestoreResult, timezone: ZoneInfo, *, undo: bool) -> str:
     """Return what was restored, and what brings it back."""
     return compose(
         f"✅ <b>{'The restore is undone' if undo else 'Restored'}</b>",
@@ -96,9 +96,18 @@ def result(result: RestoreResult, *, undo: bool) -> str:
         "",
         FittedList(tuple(_restored(database) for database in result.databases), 30),
         "",
-        f"🛟 What was there before is backup {result.safety.id}, pinned." if result.safety is not None else None,
+        f"🛟 {safety_line(result.safety.id, result.safety.keep_until, timezone)}." if result.safety else None,
         f"{'↪️ Redo' if undo else '↩️ Undo'} brings it back." if result.undoable else None,
     )
+
+
+def safety_line(backup_id: int, until: datetime | None, timezone: ZoneInfo) -> str:
+    """Return where that is which was restored over, and for how long; plain text without an end."""
+    kept = f", kept until {local_day(until, timezone)}" if until is not None else ""
+    return f"What was there before is backup {backup_id}{kept}"
+
+
+_BY_HISTORY = "History → Restore brings it back."
 
 
 def restored_line(database: RestoredDatabase) -> str:
@@ -170,7 +179,7 @@ def already_running(who: str, event: RestoreProgress, started_at: datetime, now:
 # --- the other admins --------------------------------------------------------------------------------------------
 
 
-def announce_restore(who: str, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> str:
+def announce_restore(who: str, plan: RestorePlan, result: RestoreResult, timezone: ZoneInfo, *, undo: bool) -> str:
     """Return what all other admins are told."""
     return compose(
         f"♻️ <b>{by_name(who, 60)} {'undid a restore' if undo else 'restored databases'}</b>",
@@ -179,7 +188,7 @@ def announce_restore(who: str, plan: RestorePlan, result: RestoreResult, *, undo
         FittedList(tuple(_restored(database) for database in result.databases), 20),
         listing([lost_line(lost, "were") for change in plan.changes for lost in change.lost], 10),
         "",
-        f"🛟 What was there before is backup {result.safety.id}, pinned: History → Restore brings it back."
+        f"🛟 {safety_line(result.safety.id, result.safety.keep_until, timezone)}: {_BY_HISTORY}"
         if result.safety is not None
         else None,
     )
@@ -194,7 +203,7 @@ def announce_cli_restore(restored: RestoredByHand, timezone: ZoneInfo) -> str:
         FittedList(tuple(f"✅ <b>{name(database)}</b>" for database in restored.databases), 20),
         listing([lost_line(lost, "were") for lost in restored.lost], 10),
         "",
-        f"🛟 What was there before is backup {restored.safety_id}, pinned: History → Restore brings it back."
+        f"🛟 {safety_line(restored.safety_id, restored.safety_until, timezone)}: {_BY_HISTORY}"
         if restored.safety_id is not None
         else None,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.models import BackupState, DeliveryState
+from bot.models import BackupState, DeliveryState, Trigger
 from tests.world import samples
 from tests.world.office import Office
 
@@ -105,6 +106,16 @@ async def test_pin_and_unpin(years: Office) -> None:
     unpinned = await years.click("Unpin", "Backup 2 · delivered\n")
     assert "🗑 Delete" in unpinned.button_texts
     assert years.manager.acts == ["pin 2 by Ann (11)", "unpin 2 by Ann (11)"]
+
+
+async def test_a_safety_copy_says_until_when_it_stays(years: Office) -> None:
+    """Its page names the day; pinned it stays for good, and no day is named."""
+    until = datetime(2099, 1, 5, 12, tzinfo=UTC)
+    years.manager.backups[2] = replace(years.manager.backups[2], trigger=Trigger.SAFETY, keep_until=until)
+    await open_number_two(years)
+    assert "🛟 Kept until 5 Jan 2099. 📌 Pin keeps it for good." in years.ann.last.text
+    pinned = await years.click("📌 Pin", "📌 pinned")
+    assert "2099" not in pinned.text
 
 
 async def test_deleting_takes_two_steps(years: Office) -> None:

@@ -120,7 +120,7 @@ def test_a_plan_says_all_that_a_consent_needs() -> None:
 
 def test_a_result_gives_the_figures_of_the_plan_and_says_where_the_damaged_copy_lies() -> None:
     """Who consented to "60 → 55" reads that, not the rows of all tables together."""
-    seen = fits(restoring.result(result("users.db"), undo=False))
+    seen = fits(restoring.result(result("users.db"), ZONE, undo=False))
     assert "users.db: users: 60 rows → 55 rows, checked." in seen
     assert "in no backup, it is kept as /srv/kept/users.db" in seen
 
@@ -156,10 +156,10 @@ def test_every_message_fits(databases: int, tables: int, words: str, blocked: bo
         plan_texts.plan(seen, NOW, ZONE, None if blocked else NOW, undo=undo),
         plan_texts.ask(seen, NOW, ZONE, undo=undo),
         restoring.choose(words, names, 3, NOW, ZONE),
-        restoring.result(came, undo=undo),
+        restoring.result(came, ZONE, undo=undo),
         restoring.failed(error),
         restoring.refused(error),
-        restoring.announce_restore(words, seen, came, undo=undo),
+        restoring.announce_restore(words, seen, came, ZONE, undo=undo),
         restoring.announce_failed_restore(words, seen, error),
         restoring.announce_failed_restore(words, seen, OSError(words)),
         restoring.restore_cut_off(pending, ZONE),

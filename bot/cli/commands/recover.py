@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from loguru import logger
@@ -123,7 +124,7 @@ def command(
             found, recovered, opened_by = await _recover(
                 search, place, to, replace(wanted, server=server), settings, force=force, keys=keys, quiet=json
             )
-        output.print_result(recovered, json=json, printed=lambda: _print_recovered(recovered))
+        output.print_result(recovered, json=json, printed=lambda: _print_recovered(recovered, settings.timezone))
         ask = not json and sys.stdin.isatty()
         tell = output.warn if json else output.say
         may_write = ask and not env_file_exists
@@ -232,9 +233,9 @@ def _agreed(chosen: bool | None, ask: bool, question: str) -> bool:
     return ask and typer.confirm(question)
 
 
-def _print_recovered(recovered: Recovered) -> None:
+def _print_recovered(recovered: Recovered, timezone: ZoneInfo) -> None:
     output.say(f"From {', '.join(file.name for file in recovered.archives)}, kept beside them:")
-    print_restored(recovered.result)
+    print_restored(recovered.result, timezone)
     if recovered.origins:
         output.say("Where they were on the machine that was lost:")
     folders = Counter(str(PurePath(path).parent) for path in recovered.origins.values())

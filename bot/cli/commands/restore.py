@@ -83,7 +83,7 @@ def command(  # noqa: PLR0917 - typer reads the options from the signature
 ) -> None:
     """Give databases back: show what would change, ask, restore, check the result; on any failure all goes back.
 
-    What is there before is copied first, as a pinned backup; `--undo` brings it back.
+    What is there before is copied first, as a backup that is kept for 30 days; `--undo` brings it back.
     """
     named = [bool(what), bool(at), undo].count(True)
     if from_store and (what or undo or from_telegram):
@@ -139,7 +139,7 @@ def command(  # noqa: PLR0917 - typer reads the options from the signature
                 result = await restorer.restore(prepared, requested_by="the command line", abort=abort, report=report)
             if plan.folder is None:
                 await report_by_hand(context.catalogue, plan, result, undo=undo)
-            output.print_result(result, json=json, printed=lambda: print_restored(result))
+            output.print_result(result, json=json, printed=lambda: print_restored(result, settings.timezone))
 
     asyncio.run(work())
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from bot.models import Backup, BackupState, Trigger
+from bot.models import SAFETY_KEPT, Backup, BackupState, Trigger
 from bot.services.archive.manifest import Manifest
 from bot.services.catalogue.backup_rows import BY_TIME, BackupRows
 from bot.services.catalogue.connection import reading, writing
@@ -17,6 +17,7 @@ from bot.services.files.store import archive_time
 
 FOUND_ON_DISK = "found on disk"
 _STORES = "store faults"
+_GRACE = timedelta(days=7)  # that a safety copy has at least, when it is found
 UNOPENED = (
     "Found on the disk, sealed, and no key here opens it: it is kept, and counts as no backup until it is opened."
 )
@@ -57,8 +58,9 @@ class ArchiveTable(BackupRows):
             sealed=sealed,
         )
         await learn_names(self._db, manifest)
-        if manifest.trigger is Trigger.SAFETY:  # retention keeps it only as long as it is pinned
-            await self._change(backup_id, pinned=True)
+        if manifest.trigger is Trigger.SAFETY:  # an old one doesn't go before anybody has seen that it is there
+            until = max(manifest.created_at + SAFETY_KEPT, self._db.clock() + _GRACE)
+            await self._change(backup_id, keep_until=until)
         return await self._backup(backup_id)
 
     @writing

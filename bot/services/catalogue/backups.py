@@ -74,6 +74,11 @@ class BackupTable(BackupRows):
         await self._change(backup_id, pinned=pinned)
 
     @writing
+    async def set_keep_until(self, backup_id: int, until: datetime | None) -> None:
+        """Keep a safety copy until an instant; None leaves it to the limits of all backups. Raises NotFoundError."""
+        await self._change(backup_id, keep_until=until)
+
+    @writing
     async def set_note(self, backup_id: int, note: str) -> None:
         """Raises NotFoundError."""
         await self._change(backup_id, note=note)

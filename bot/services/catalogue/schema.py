@@ -265,9 +265,22 @@ _TELEGRAM = (
 # When an equal copy was checked whose check counts for this one, and by which setting its bytes were deflated.
 _TAKEN_OVER = ("ALTER TABLE backed_up ADD COLUMN checked_at TEXT", "ALTER TABLE backed_up ADD COLUMN compression TEXT")
 
+# Until when a safety copy is kept. Those that their restore pinned for good, and nobody by hand since, get the same
+# thirty days, and a week from now at least, in which somebody can still pin them.
+_SAFETY_COPIES = (
+    "ALTER TABLE backups ADD COLUMN keep_until TEXT",
+    """
+    UPDATE backups SET pinned = 0, keep_until = max(
+        strftime('%Y-%m-%dT%H:%M:%S.000000+00:00', started_at, '+30 days'),
+        strftime('%Y-%m-%dT%H:%M:%S.000000+00:00', 'now', '+7 days'))
+    WHERE trigger = 'safety' AND pinned = 1
+        AND NOT EXISTS (SELECT 1 FROM audit WHERE action = 'pinned' AND detail = 'backup ' || backups.id)
+    """,
+)
+
 STEPS: tuple[tuple[str, ...], ...] = (
     *(_VERSION_1, _VERSION_2, _SEALING, _PREFERENCES, _ALARMS, _FAULTS, _LET_GO),
-    *(_TELEGRAM, _TAKEN_OVER, CODES_OF_ALARMS, FIGURES_OF_SKIPS),
+    *(_TELEGRAM, _TAKEN_OVER, CODES_OF_ALARMS, FIGURES_OF_SKIPS, _SAFETY_COPIES),
 )
 VERSION = len(STEPS)
 

@@ -1,4 +1,4 @@
-"""Copies what a restore is about to replace, and stores it as a pinned backup: what is committed late as well."""
+"""Copies what a restore is about to replace, and stores it as a backup for 30 days: what is committed late too."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from loguru import logger
 
 from bot.errors import CourierError, RestoreRefusedError, SnapshotError
 from bot.models import (
+    SAFETY_KEPT,
     Backup,
     CheckMethod,
     CheckReport,
@@ -60,7 +61,7 @@ class SafetyCopy:
 
 
 class SafetyCopies:
-    """The safety copies of one restore, by the name of the database, and the pinned backup that is made of them.
+    """The safety copies of one restore, by the name of the database, and the backup that is made of them.
 
     `changes` are those of live files. `backup` is there once it is stored, which goes on beside the copying.
     """
@@ -137,7 +138,7 @@ class SafetyCopies:
             self._storing = self._nursery.start(self._store(found, self._stop_storing))
 
     async def _store(self, found: Sequence[Checked], abort: Abort) -> Backup:
-        """Store checked copies as a pinned backup. Raises `ArchiveError`, `NoSpaceError`, `AbortedError`."""
+        """Store checked copies as a backup with its day. Raises `ArchiveError`, `NoSpaceError`, `AbortedError`."""
         context, started_at = self._context, self._context.clock()
         name = await context.store.name_archive(started_at, sealed=context.seal is not None)
         plan = ArchivePlan(
@@ -163,7 +164,7 @@ class SafetyCopies:
             await writing.take_in(copies, progress=tell)
             archive, manifest = await writing.complete(reports)
         await record_stored(context.catalogue, backup_id, archive, manifest)
-        await backups.set_pinned(backup_id, True)
+        await backups.set_keep_until(backup_id, started_at + SAFETY_KEPT)
         await backups.set_note(backup_id, "what was there before a restore")
         return await backups.get(backup_id)
 
@@ -239,7 +240,7 @@ class SafetyCopies:
         return ()
 
     async def _store_anew(self) -> list[SafetyCopy]:
-        """Store the late copies, with the other safety copies, as the pinned backup of what was there.
+        """Store the late copies, with the other safety copies, as the backup of what was there.
 
         Returns the late ones that are in it, whose files are no longer needed; a damaged one is in no backup.
         """
@@ -271,7 +272,7 @@ class SafetyCopies:
         backup = await self._store(found, Abort())
         if self.backup is not None:
             backups = self._context.catalogue.backups
-            await backups.set_pinned(self.backup.id, False)
+            await backups.set_keep_until(self.backup.id, None)
             await backups.set_note(
                 self.backup.id, f"shortly before a restore; backup {backup.id} has all of it and more"
             )

@@ -10,7 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from bot.errors import CourierError, DamagedArchiveError, NotFoundError, SettingsError
-from bot.models import Backup, Trigger
+from bot.models import SAFETY_KEPT, Backup, Trigger
 from bot.services.catalogue import Catalogue
 from bot.services.catalogue.newest import newest_first
 from bot.services.fetch.choice import GIVE_FROM_TELEGRAM, point_of
@@ -110,7 +110,12 @@ async def other_ways(catalogue: Catalogue, backup: Backup) -> str:
     if not backup.fault and backup.same_as is not None:
         return f"Nothing had changed then: backup {backup.same_as} holds the same databases, restore that one."
     in_chat = await point_of(catalogue, backup) is not None
-    ways = [GIVE_FROM_TELEGRAM if in_chat else "Save its file or files from the chat, and restore from those."]
+    if in_chat:
+        ways = [GIVE_FROM_TELEGRAM]
+    elif backup.trigger is Trigger.SAFETY:
+        ways = [f"What was there before a restore is on the disk only, and kept for {SAFETY_KEPT.days} days."]
+    else:
+        ways = ["Save its file or files from the chat, and restore from those."]
     sound = [other for other in await _restorable(catalogue) if other.sound]
     older = [other for other in sound if (other.started_at, other.id) < (backup.started_at, backup.id)]
     if older:

@@ -57,6 +57,7 @@ async def report_by_hand(
         databases=tuple(database.name for database in result.databases),
         lost=tuple(lost for change in plan.changes for lost in change.lost),
         safety_id=result.safety.id if result.safety is not None else None,
+        safety_until=result.safety.keep_until if result.safety is not None else None,
     )
     await BY_HAND.keep(catalogue, (*(await BY_HAND.get(catalogue) or ()), word)[-_MOST:])
 

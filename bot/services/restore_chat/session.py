@@ -147,7 +147,7 @@ class RestoreSessions:
             if record.id != restore_id:
                 raise NotFoundError(
                     "Another restore has taken place since that one; only the last one can be undone.",
-                    hint="What was there before each restore is a pinned backup in History: restore that one.",
+                    hint="What was there before each restore is a backup in History: restore that one.",
                 )
             restorer = await self._restorer()
             prepared = await copies.enter_async_context(restorer.prepare_undo(abort=abort, report=report))

@@ -115,7 +115,7 @@ class Housekeeping:
         """Speak no more of archives that are gone, once retention would have let them go."""
         for backup in await self._catalogue.archives.faulty():
             old = self._clock() - backup.started_at > timedelta(days=self._settings.max_backup_age_days)
-            if backup.gone and old and not backup.pinned:
+            if backup.gone and old and not (backup.pinned or backup.kept_for_now(self._clock())):
                 await self._catalogue.backups.mark_deleted(backup.id)
 
     async def trim(self) -> int:
@@ -146,7 +146,7 @@ class Housekeeping:
     # --- by the admins -----------------------------------------------------------------------------------------
 
     async def pin(self, backup_id: int, pinned: bool, *, actor: str) -> Backup:
-        """Keep a backup for good, or give it back to retention."""
+        """Keep a backup for good, or give it back to retention; a safety copy to the day until which it is kept."""
         backup = await self._catalogue.backups.get(backup_id)
         if pinned and not backup.on_disk:
             raise NotFoundError(f"The archive of backup {backup_id} is {where_gone(backup)}; nothing to keep.")

@@ -40,10 +40,10 @@ def plan_prune(
     for every database name the newest proven one that contains it, also when the database is skipped or gone since;
     where that one's check could give no verdict, the newest one that was found whole as well. An archive that is known
     to be damaged is none of these and takes no place; it goes when it is old, unless nothing else holds a database of
-    its. A safety copy holds what somebody wanted to get rid of: it is no last good backup where there is another, and
-    lives by its pin. Backups that are not proven don't count and are left alone. Pinned ones don't count either:
-    pinning fifty must not push out the rest. The other kept ones count, so that `max_count` holds unless the floors
-    alone are more.
+    its. A safety copy holds what somebody wanted to get rid of: it is no last good backup where there is another, stays
+    until its `keep_until`, and goes then. Backups that are not proven don't count and are left alone. Pinned ones and
+    safety copies don't count either: pinning fifty must not push out the rest. The other kept ones count, so that
+    `max_count` holds unless the floors alone are more.
 
     What a keep rule keeps goes by neither age nor count either, but takes one of the `max_count` places: the rules win
     only where they keep more than that by themselves.
@@ -60,10 +60,11 @@ def plan_prune(
     ours = [backup for backup in on_disk if backup.proven and backup.state is not BackupState.RUNNING]
     proven = [backup for backup in ours if not backup.damaged]
     dates = _dates(ours, now)
-    floors = {**_floors(proven, dates, now, in_use), **_remains(ours, proven, in_use)}
+    floors = {**_floors(proven, dates, now, in_use), **_remains(ours, proven, now, in_use)}
     by_rules = {b.id: dates[b.id] for b in proven if b.trigger is not Trigger.SAFETY}
     reasons = {**rules.reasons(by_rules), **floors} if rules is not None else floors
-    slots = None if max_count is None else max_count - sum(1 for b in proven if b.id in reasons and not b.pinned)
+    taken = sum(1 for b in proven if b.id in reasons and not b.pinned and not b.kept_for_now(now))
+    slots = None if max_count is None else max_count - taken
     max_age_damaged = max_age or _DAMAGED_KEPT
 
     decisions = []
@@ -73,6 +74,8 @@ def plan_prune(
         elif backup.id in reasons:
             by_rule = backup.id not in floors
             decisions.append(Decision(backup=backup, keep=True, why=reasons[backup.id], by_rule=by_rule))
+        elif backup.keep_until is not None:
+            decisions.append(Decision(backup=backup, keep=False, why="a safety copy whose time is over"))
         elif backup.damaged:
             keep = now - dates[backup.id] <= max_age_damaged
             why = "damaged: counts as no backup" if keep else f"damaged, and older than {_days(max_age_damaged)}"
@@ -121,10 +124,15 @@ def _floors(
         alone = [name for name in names if folded(name) not in known]
         if alone:
             reasons.setdefault(backup.id, f"the only backup of {', '.join(alone)}")
+    for backup in copies:
+        if backup.kept_for_now(now):
+            reasons.setdefault(backup.id, "a safety copy")
     return reasons
 
 
-def _remains(ours: Sequence[Backup], proven: Sequence[Backup], in_use: Collection[int]) -> Mapping[int, str]:
+def _remains(
+    ours: Sequence[Backup], proven: Sequence[Backup], now: datetime, in_use: Collection[int]
+) -> Mapping[int, str]:
     """Return why a damaged archive is kept: what can be saved out of it by hand may be all there is of a database."""
     held = {folded(database.name) for backup in proven for database in backup.databases}
     reasons: dict[int, str] = {}
@@ -135,6 +143,8 @@ def _remains(ours: Sequence[Backup], proven: Sequence[Backup], in_use: Collectio
                 reasons[backup.id] = "damaged, and pinned"
             elif backup.id in in_use:
                 reasons[backup.id] = "in use"
+            elif backup.kept_for_now(now):
+                reasons[backup.id] = "damaged, and a safety copy"
             elif alone:
                 reasons[backup.id] = f"damaged, and yet the only archive of {', '.join(alone)}"
     return reasons

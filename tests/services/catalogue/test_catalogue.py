@@ -14,6 +14,7 @@ import pytest
 
 from bot.errors import NotFoundError
 from bot.models import (
+    SAFETY_KEPT,
     Backup,
     BackupState,
     Database,
@@ -291,8 +292,13 @@ async def test_an_archive_on_disk_is_adopted_once(catalogue: Catalogue, tmp_path
     copied = tmp_path / "database_backup_20250301_060000.zip"
     copied.write_bytes(b"z" * 30)
     safety = await catalogue.archives.adopt(copied, Told(NOW - timedelta(hours=6), trigger=Trigger.SAFETY), "cc")
-    assert (safety.trigger, safety.pinned) == (Trigger.SAFETY, True)
-    assert await catalogue.backups.count() == 3
+    assert (safety.trigger, safety.pinned) == (Trigger.SAFETY, False)
+    assert safety.keep_until == NOW - timedelta(hours=6) + SAFETY_KEPT
+    copied = tmp_path / "database_backup_20240301_060000.zip"
+    copied.write_bytes(b"y" * 30)
+    old = await catalogue.archives.adopt(copied, Told(NOW - timedelta(days=365), trigger=Trigger.SAFETY), "dd")
+    assert old.keep_until == NOW + timedelta(days=7)  # not gone before anybody has seen that it is there
+    assert await catalogue.backups.count() == 4
     with pytest.raises(FileNotFoundError):
         await catalogue.archives.adopt(tmp_path / "database_backup_20250301_080000.zip", manifest, "cc")
 

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from bot.errors import CatalogueError
 from bot.models import AlarmEnding, BackupState, Loss, Trigger
 from bot.services.alarms.shrinking import baseline_of
 from bot.services.catalogue import BrokenCatalogueError, Catalogue, Rebuilt, schema
+from bot.services.catalogue.values import as_text
 from tests.world.catalogue import NOW, Told, archive_named, backed_up, rebuild, stored
 from tests.world.clock import until
 from tests.world.snapshots import ask, in_process, posix, run_sql
@@ -341,6 +342,38 @@ async def test_a_closed_catalogue_says_so(catalogue: Catalogue) -> None:
         await catalogue.backups.select()
     with pytest.raises(CatalogueError, match="is closed"):
         await catalogue.data_version()
+
+
+async def test_safety_copies_pinned_by_an_earlier_version_get_a_day(path: Path) -> None:
+    """Thirty days from their time, a week from the start at least; those pinned by hand stay pinned for good."""
+    now = datetime.now(UTC)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for statement in (sql for step in schema.STEPS[:11] for sql in step):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 11")
+        times = (now - timedelta(days=1), now - timedelta(days=400), now - timedelta(days=400), now, now)
+        connection.executemany(
+            "INSERT INTO backups (started_at, trigger, requested_by, state, pinned) VALUES (?, ?, '', 'stored', ?)",
+            [
+                (as_text(at), trigger, pinned)
+                for at, trigger, pinned in zip(
+                    times, ("safety", "safety", "safety", "safety", "schedule"), (1, 1, 1, 0, 1), strict=True
+                )
+            ],
+        )
+        connection.execute(
+            "INSERT INTO audit (at, actor, action, detail) VALUES (?, 'Ann (11)', 'pinned', 'backup 3')",
+            (as_text(now),),
+        )
+    async with await Catalogue.open(path, clock=lambda: now) as catalogue:
+        young, old, by_hand, left, ordinary = [await catalogue.backups.get(number) for number in range(1, 6)]
+    assert [one.pinned for one in (young, old, by_hand, left, ordinary)] == [False, False, True, False, True]
+    assert [one.keep_until for one in (by_hand, left, ordinary)] == [None, None, None]
+    assert young.keep_until is not None
+    assert abs(young.keep_until - (now + timedelta(days=29))) < timedelta(seconds=2)
+    assert old.keep_until is not None
+    assert timedelta(days=7) - timedelta(seconds=2) < old.keep_until - now < timedelta(days=7, minutes=1)
 
 
 async def test_what_an_earlier_version_said_in_words_is_kept_as_codes(path: Path) -> None:

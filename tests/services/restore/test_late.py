@@ -32,7 +32,7 @@ def late_files(rig: Rig) -> list[Path]:
 
 @pytest.mark.parametrize("mode", ["wal", "delete", "another page size"])
 async def test_what_is_committed_after_the_safety_copy_comes_back_with_undo(tmp_path: Path, mode: str) -> None:
-    """The one safety copy that stays pinned holds it; the one before it is left to retention."""
+    """The one safety copy that is kept for a time of its own holds it; the one before it is left to retention."""
     bank, rig = await backed_up_bank(tmp_path, mode, filler=200)
     transact(bank, 4)
     result = await rig.restore(on_step=at("journal written", lambda: transact_elsewhere(bank, 5)))
@@ -41,7 +41,10 @@ async def test_what_is_committed_after_the_safety_copy_comes_back_with_undo(tmp_
     assert DETAIL in result.databases[0].detail
     assert dict(result.safety.databases[0].rows)["log"] == 2
     copies = await rig.safety_copies()
-    assert [(copy.id == result.safety.id, copy.pinned) for copy in copies] == [(True, True), (False, False)]
+    assert [(copy.id == result.safety.id, copy.keep_until is not None) for copy in copies] == [
+        (True, True),
+        (False, False),
+    ]
     assert late_files(rig) == []
     await rig.undo()
     assert require_sound(bank) == 5

@@ -74,7 +74,7 @@ async def test_a_stopped_application_gets_its_old_database_in_the_same_file(tmp_
     assert not sidecars(bank)
     assert [one.method for one in result.databases] == [RestoreMethod.INTO_LIVE]
     assert {event.stage for event in seen} >= {RestoreStage.READ, RestoreStage.CHECK, RestoreStage.RESTORE}
-    assert (result.safety.pinned, result.safety.trigger) == (True, Trigger.SAFETY)
+    assert (result.safety.pinned, result.safety.trigger) == (False, Trigger.SAFETY)
     assert dict(result.safety.databases[0].rows)["log"] == 1
 
 

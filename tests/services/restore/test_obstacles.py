@@ -206,6 +206,19 @@ async def test_nothing_to_undo_is_said(tmp_path: Path) -> None:
         await rig.undo()
 
 
+async def test_undo_after_the_days_of_the_safety_copy_says_so(tmp_path: Path) -> None:
+    """Retention has let it go; no chat ever had it, and nobody is sent to look there."""
+    _, rig = await backed_up_bank(tmp_path)
+    safety = (await rig.restore()).safety
+    assert safety is not None
+    (rig.store.folder / safety.archive_name).unlink()
+    async with rig.opened() as restorer:
+        await restorer.context.catalogue.backups.mark_deleted(safety.id)
+    with pytest.raises(NotFoundError, match="no longer on the disk") as refused:
+        await rig.undo()
+    assert refused.value.hint.startswith("What was there before a restore is on the disk only, and kept for 30 days.")
+
+
 async def test_the_room_of_a_living_process_is_not_swept(tmp_path: Path) -> None:
     """What a dead process left goes; what a living one works in stays."""
     dead = tmp_path / "restore-dead"

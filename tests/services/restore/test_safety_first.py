@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import RestoreError
-from bot.models import BackupState
+from bot.models import SAFETY_KEPT, BackupState
 from tests.world.restore import Rig, at, backed_up_bank, require_sound, sidecars, transact
 
 MODES = ["wal", "delete", "another page size"]
@@ -24,7 +24,7 @@ async def town(tmp_path: Path, mode: str = "wal") -> tuple[Path, Rig]:
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_nothing_is_committed_before_the_safety_copy_is_stored(tmp_path: Path, mode: str) -> None:
-    """When it is, others still see the old database; and a catalogued, pinned backup has it."""
+    """When it is, others still see the old database; and a catalogued backup has it, for thirty days."""
     bank, rig = await town(tmp_path, mode)
     steps: list[str] = []
     seen: list[int] = []
@@ -39,7 +39,7 @@ async def test_nothing_is_committed_before_the_safety_copy_is_stored(tmp_path: P
     assert seen == [4]
     assert steps.count("safety copy stored") == 1
     assert steps.index("safety copy stored") < steps.index("committed")
-    assert result.safety.pinned
+    assert result.safety.keep_until == result.safety.started_at + SAFETY_KEPT
     assert dict(result.safety.databases[0].rows)["log"] == 1
     assert require_sound(bank) == 0
 

@@ -27,8 +27,8 @@ def test_seven_days_and_fifty_backups() -> None:
 
 
 def test_a_safety_copy_is_no_last_good_backup() -> None:
-    """It stays by its pin; without it, only where it is all there is of a database."""
-    year = timedelta(days=365)
+    """It stays until its day or by its pin, takes no place, and then only where it is all there is of a database."""
+    year, later, over = timedelta(days=365), {"keep_until": NOW + timedelta(minutes=1)}, {"keep_until": NOW}
     safety: dict[str, object] = {"trigger": Trigger.SAFETY}
     history = [
         made(1, 2 * year),
@@ -36,15 +36,26 @@ def test_a_safety_copy_is_no_last_good_backup() -> None:
         made(3, year, "shop.db", "odd.db", **safety),
         made(4, year, pinned=True, **safety),
         made(5, timedelta(hours=1), **safety),
+        made(6, timedelta(days=20), **safety, **later),
+        made(7, timedelta(hours=1), **safety, **over),
+        made(8, timedelta(hours=1), "only.db", **safety, **over),
+        made(9, year, pinned=True, **safety, **over),
+        made(10, timedelta(days=20), fault="cut", **safety, **later),
+        made(11, timedelta(hours=1), fault="cut", **safety, **over),
     ]
-    plan = plan_prune(history, now=NOW, max_age=WEEK, max_count=50)
+    plan = plan_prune(history, now=NOW, max_age=WEEK, max_count=4)  # 1, 3 and 8 take three places
     assert kept(plan) == {
+        10: "damaged, and a safety copy",
+        9: "pinned",
+        8: "the only backup of only.db",
+        6: "a safety copy",
         5: "within the limits",
         4: "pinned",
         3: "the only backup of odd.db",
         1: "the newest proven backup",
     }
-    assert dropped(plan) == {2: "older than 7 days"}
+    over_words = "a safety copy whose time is over"
+    assert dropped(plan) == {11: over_words, 7: over_words, 2: "older than 7 days"}
 
 
 def test_the_last_good_backup_of_a_database_stays() -> None:
