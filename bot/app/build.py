@@ -127,6 +127,7 @@ def build_service(
         state=polling,
         conflict=events.poll_conflict,
         token_changed=events.alarm_nudge,
+        answers_again=courier.ledger.answers_again,
     )
     supervision = Supervision(planned.scheduler, restoring=lambda: courier.restores.running is not None)
     events.delivered_later.connect(planned.delivered_later)

@@ -65,6 +65,7 @@ class Poller:
         state: PollingState,
         conflict: Callable[[], None],
         token_changed: Callable[[], None],
+        answers_again: Callable[[], None],
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         """The catalogue knows whether the token was ever good. `state` is kept up to date for others to read.
@@ -73,11 +74,12 @@ class Poller:
         asked every few minutes whether it is there and accepts the token.
 
         `conflict` is called each time somebody else was found polling with this token, `token_changed` when the number
-        of refusals has changed.
+        of refusals has changed, `answers_again` when Telegram answers after it could not be reached or refused.
         """
         self._bot, self._dispatcher, self._catalogue = bot, dispatcher, catalogue
         self.state = state
-        self._conflict, self._token_changed, self._sleep = conflict, token_changed, sleep
+        self._conflict, self._token_changed, self._answers_again = conflict, token_changed, answers_again
+        self._sleep = sleep
         self._handling = Nursery()
         self._waiting: dict[int | None, deque[Update]] = {}
         self._turns = asyncio.Semaphore(AT_ONCE)
@@ -118,6 +120,8 @@ class Poller:
                     await self._note_good_token()
                 if self.state.trouble:
                     logger.info("Telegram answers again")
+                    if self._cut_off:
+                        self._answers_again()
                     self.state.trouble = ""
                 self._handle(updates)
                 if self._dispatcher is None:
@@ -133,6 +137,11 @@ class Poller:
             except Exception as error:  # the service ends anyway
                 logger.debug("the last updates could not be confirmed: {}", redact(str(error)))
 
+    @property
+    def _cut_off(self) -> bool:
+        """Whether Telegram could not be reached or refused when it was last asked; in a conflict it is there."""
+        return self.state.trouble not in ("", CONFLICT, WEBHOOK)
+
     async def _ask(self) -> Updates:
         """Poll; where nothing is received, let Telegram say that it accepts the token."""
         if self._dispatcher is None:
@@ -141,8 +150,8 @@ class Poller:
         return await get_updates(
             self._bot,
             offset=self._offset,
-            # Whether the token is accepted is to be known at once.
-            timeout=POLL_SECONDS if self.state.heard and not self.state.refusals else 0,
+            # Whether Telegram is there and accepts the token is to be known at once.
+            timeout=POLL_SECONDS if self.state.heard and not self._cut_off else 0,
             allowed_updates=self._dispatcher.resolve_used_update_types(),
             request_timeout=POLL_SECONDS + 15,
         )

@@ -32,7 +32,7 @@ class NothingKnown:
         pass
 
 
-def poller_of(bot: Bot, dispatcher: Dispatcher, **options: Any) -> Poller:
+def poller_of(bot: Bot, dispatcher: Dispatcher | None, **options: Any) -> Poller:
     nobody = Signal[[]]()
     return Poller(
         bot,
@@ -41,7 +41,7 @@ def poller_of(bot: Bot, dispatcher: Dispatcher, **options: Any) -> Poller:
         state=PollingState(),
         conflict=nobody,
         token_changed=nobody,
-        **options,
+        **{"answers_again": nobody} | options,
     )
 
 
@@ -166,3 +166,36 @@ async def test_who_presses_three_hundred_times_keeps_nobody_waiting(standin: Sta
             while len(begun) < 300:
                 await asyncio.sleep(0.01)
     assert begun == [f"{number}" for number in range(300)]
+
+
+@pytest.mark.parametrize("receives", [True, False])
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [(refused(500, "Server Error"), 1), (refused(401, "Unauthorized"), 1), (refused(409, "Conflict: another"), 0)],
+)
+async def test_that_telegram_answers_again_is_told_once(
+    standin: StandIn, bot: Bot, receives: bool, fault: Fault, told: int
+) -> None:
+    """After any number of failures, and not at each answer; also where nothing is received, and never of a conflict."""
+    again: list[None] = []
+
+    async def no_time(_seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    dispatcher = Dispatcher(disable_fsm=True) if receives else None
+    poller = poller_of(bot, dispatcher, sleep=no_time, answers_again=lambda: again.append(None))
+    method, ann = "getUpdates" if receives else "getMe", standin.add_user(11)
+    async with running(poller):
+        await standin.until(lambda: poller.state.heard)
+        rule = standin.inject(fault, method, times=None)
+        for _ in range(2):
+            await ann.send("wakes it up")
+        await standin.until(lambda: poller.state.trouble != "")
+        assert again == []
+        rule.cancel()
+        await ann.send("after a conflict it is waited for")
+        await standin.until(lambda: poller.state.trouble == "")
+        asked = len(standin.calls_of(method))
+        await ann.send("goes on")
+        await standin.until(lambda: len(standin.calls_of(method)) > asked)
+    assert len(again) == told

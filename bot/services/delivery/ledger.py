@@ -38,6 +38,8 @@ class Ledger:
         self._retries = RetryLoop(attempts, self._claims, settled)
         self.nudge = self._retries.nudge
         """Makes `run` look at what is owed now."""
+        self.answers_again = self._retries.answers_again
+        """Tells `run` that Telegram answers after a trouble: what is owed is tried at once, at most once a minute."""
         self.archive_waits = self._rows.archive_waits
         """Seconds for which an archive may still wait for its turn in a chat, which asked for it; 0 where none does."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,9 @@ from bot.services.delivery.upload import SendRequest
 REFUSED_AGAIN = timedelta(minutes=1)
 """How long no chat is served after Telegram has refused the token; it may accept it again."""
 
+HURRY_AGAIN = timedelta(minutes=1)
+"""How far apart pauses are cut short because Telegram answers again; on a line that comes and goes they hold."""
+
 LOOK_AGAIN = 60.0  # seconds; wall clocks step, machines sleep, and another process may have left something owed
 
 
@@ -34,11 +37,22 @@ class RetryLoop:
         self._serving: dict[Recipient, asyncio.Task[None]] = {}
         self._failure: BaseException | None = None
         self._refused_at: datetime | None = None
+        self._answered = False
+        self._hurried_at: datetime | None = None
+        self._hurried: set[Recipient] = set()  # chats whose pauses are to be cut short
         self._nudged = asyncio.Event()
 
     def nudge(self) -> None:
         """Look at what is owed now."""
         self._nudged.set()
+
+    def answers_again(self) -> None:
+        """Telegram answers after a trouble: what chats are owed is tried now, whatever pause the trouble has cost.
+
+        A chat that asked for a wait has it.
+        """
+        self._answered = True
+        self.nudge()
 
     async def go(self) -> None:
         """Serve until cancelled or drained; raises what kept a delivery from being tried at all.
@@ -64,12 +78,16 @@ class RetryLoop:
     async def _start_what_is_due(self) -> datetime:
         """Start what can be tried now; returns when to look again."""
         now = self._attempts.clock()
-        wake_at = now + timedelta(seconds=LOOK_AGAIN)
         parked = await self._attempts.catalogue.recipients.parked()
+        acquainted = await self._attempts.acquainted()
+        wake_at = self._hurry(acquainted, now)
         due = []
-        for recipient in await self._attempts.acquainted():
+        for recipient in acquainted:
             if recipient in self._serving:
                 continue
+            if recipient in self._hurried:
+                self._hurried.discard(recipient)
+                await self._cut_short(recipient)
             if recipient.is_chat and self._refused_at is not None and now < self._refused_at + REFUSED_AGAIN:
                 wake_at = min(wake_at, self._refused_at + REFUSED_AGAIN)
                 continue
@@ -88,6 +106,25 @@ class RetryLoop:
         for status in sorted(await self._attempts.catalogue.recipients.statuses(due), key=uploader_rank):
             self.serve(status.recipient)
         return wake_at
+
+    def _hurry(self, recipients: Iterable[Recipient], now: datetime) -> datetime:
+        """Let chats be served whatever their pauses, if Telegram answers again; returns when to look."""
+        at = self._hurried_at
+        if self._answered and at is not None and timedelta(0) <= now - at < HURRY_AGAIN:
+            return at + HURRY_AGAIN
+        if self._answered:
+            self._answered, self._hurried_at, self._refused_at = False, now, None
+            self._hurried = {recipient for recipient in recipients if recipient.is_chat}
+        return now + timedelta(seconds=LOOK_AGAIN)
+
+    async def _cut_short(self, recipient: Recipient) -> None:
+        """Make due what waits for its next try, but for a wait that the chat itself asked for."""
+        if self._attempts.rows.archive_waits(recipient.chat_id):
+            return
+        for row in await self._attempts.catalogue.deliveries.owed(recipient=recipient):
+            waits = row.state is DeliveryState.PENDING and row.next_try_at is not None
+            if waits and (row.backup_id, recipient) not in self._claims:
+                await self._attempts.rows.release(row)
 
     async def _head(self, recipient: Recipient) -> Delivery | None:
         """The newest delivery owed; older ones wait behind it, as what keeps it from going would keep them too."""

@@ -354,3 +354,27 @@ async def test_a_partial_backup_stays_partial_when_everybody_has_it(house: House
                 await asyncio.sleep(0.001)
     assert documents(ann) == [backup.archive_name]
     assert (await house.catalogue.backups.get(backup.id)).state is BackupState.PARTIAL
+
+
+async def test_a_pause_ends_with_the_outage_that_made_it(house: House) -> None:
+    """Once in a minute at most, on a line that comes and goes; a wait that the chat itself asked for is kept."""
+    ann, ben = await house.people(2)
+    house.choose(attempts=1, delay=600.0)
+    house.standin.inject(faults.flood(900), "sendDocument", chat_id=ben.id)
+    outage = house.standin.inject(faults.server_error(), "sendDocument", times=None)
+    backup = await house.tried()
+    async with house.running():
+        house.ledger.answers_again()
+        await until_settled(house)
+        assert (await house.row(backup, ann.id)).attempts == 2
+        outage.cancel()
+        house.ledger.answers_again()
+        while house.time.sleeping:
+            await asyncio.sleep(0)
+        await house.time.someone_sleeps()
+        for _ in range(10):
+            assert (await house.row(backup, ann.id)).state is PENDING
+        house.time.advance(60)
+        await until_settled(house, 2)
+    assert await house.states(backup) == {ann.id: SENT, ben.id: PENDING}
+    assert documents(ben) == []
