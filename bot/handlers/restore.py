@@ -237,8 +237,7 @@ async def _make_plan(press: ButtonPress, choice: RestoreChoice, live: LiveRestor
 
 
 async def _draw_choice(press: ButtonPress, choice: RestoreChoice, page: int, timezone: ZoneInfo) -> None:
-    taken_at = choice.backup.started_at if choice.backup is not None else None
-    text = restoring.choose(choice.label, choice.names, len(choice.chosen), taken_at, timezone)
+    text = restoring.choose(choice.label, choice.names, len(choice.chosen), choice.taken_at, timezone)
     await press.draw(Screen(text, restore_buttons.restore_choice(choice, page)), unchanged=answers.UP_TO_DATE)
 
 

@@ -6,8 +6,10 @@ import zipfile
 
 import pytest
 
+from bot.clock import local_and_utc
 from tests.world.databases import rows_in
 from tests.world.inbox import House, confirmed, consented, lose_rows
+from tests.world.service import pressed
 
 
 async def test_an_archive_from_the_chat_alone_is_restored(inbox: House) -> None:
@@ -18,7 +20,10 @@ async def test_an_archive_from_the_chat_alone_is_restored(inbox: House) -> None:
     lose_rows(live / "shop.db")
     inbox.archive(backup).unlink()
     await inbox.ann.forward(delivered)
-    await confirmed(inbox, await inbox.shows("whole and sound", f"backup {backup.id}"))
+    ready = await inbox.shows("whole and sound", f"backup {backup.id}")
+    when = local_and_utc(backup.started_at, inbox.settings.timezone)
+    choice = await pressed(inbox.ann, "Restore…", ready, f"From backup {backup.id} of {when}", within=15)
+    await consented(inbox, await pressed(inbox.ann, "Show the plan", choice, "the plan", within=15))
     assert rows_in(live / "shop.db") == (3000, 3000)
     await inbox.api.until(lambda: inbox.left() == [], within=10)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from bot.models import Backup
 
@@ -11,7 +12,8 @@ from bot.models import Backup
 class RestoreChoice:
     """A backup of the catalogue or an offer, and what is ticked in it. Without `names`, all of it is meant.
 
-    What is ticked at first is `first`, where that is one of the names, else everything.
+    `known` is the backup that the catalogue knows an offer to be. What is ticked at first is `first`, where that is one
+    of the names, else everything.
     """
 
     id: str = ""
@@ -19,12 +21,19 @@ class RestoreChoice:
     names: tuple[str, ...]
     backup: Backup | None = None
     offer_id: str = ""
+    known: Backup | None = None
     first: str = ""
     chosen: set[int] = field(init=False)
 
     def __post_init__(self) -> None:
         only = {number for number, name in enumerate(self.names) if name == self.first}
         self.chosen = only or set(range(len(self.names)))
+
+    @property
+    def taken_at(self) -> datetime | None:
+        """When the backup was begun, also one that was sent; None where the catalogue does not know it."""
+        backup = self.backup or self.known
+        return backup.started_at if backup is not None else None
 
     @property
     def only(self) -> tuple[str, ...]:

@@ -92,7 +92,8 @@ class RestoreSessions:
             offer = self.offers.require(source)
             if offer.owner != requester.admin_id:
                 raise RestoreRefusedError("Another admin sent that.", hint="Send it yourself, and restore from it.")
-            choice = RestoreChoice(label=offer.value.label, names=offer.value.names, offer_id=source)
+            sent = offer.value
+            choice = RestoreChoice(label=sent.label, names=sent.names, offer_id=source, known=sent.source.backup)
         choice.id = self._choices.issue(choice, owner=requester.admin_id)
         return choice
 
