@@ -186,7 +186,7 @@ async def test_a_database_file_is_checked_and_restored(inbox: House, tmp_path: P
     if "Show the plan" in "".join(plan.button_texts):
         plan = await pressed(inbox.ann, "Show the plan", plan, "the plan", within=15)
     await consented(inbox, plan)
-    assert rows_in(inbox.folder / "users.db") == (12, 12)
+    assert rows_in(inbox.folder / "live" / "users.db") == (12, 12)
 
 
 def garbage(path: Path) -> None:
