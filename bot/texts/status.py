@@ -201,4 +201,5 @@ def backup_menu(status: Status, timezone: ZoneInfo) -> str:
         f"⏸ By {by_name(paused.set_by)}, {age(paused.set_at, status.now)}" if paused is not None else None,
         *_glance(status, timezone),
         f"🚨 {alarms}, see Backup Status" if len(status.alarms) > 1 else None,
+        "🚨 A restore was cut off: see Backup Status" if status.cut_off else None,
     )
