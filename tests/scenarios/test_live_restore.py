@@ -145,7 +145,7 @@ async def test_only_the_last_restore_can_be_undone(town: Town) -> None:
     second = await confirmed(town.ann, await planned(town.ann, backup_id))
     assert second.id > first.id
     said = await pressed(town.ann, "Undo", first, "only the last one can be undone")
-    assert "a backup kept for 30 days" in said.text
+    assert "is a backup in History" in said.text
     assert rows_in(town.users) == (50, 50)
 
 
