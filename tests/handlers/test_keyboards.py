@@ -10,10 +10,11 @@ from pydantic import ValidationError
 
 from bot.handlers import history_buttons
 from bot.handlers.drawing import keyboards
-from bot.handlers.drawing.keyboards import BackupAct, LogLevel, OfBackup, ScreenName
+from bot.handlers.drawing.keyboards import BackupAct, LogLevel, OfBackup
 from bot.handlers.history_buttons import Delete
 from bot.handlers.logs import log_buttons
-from bot.models import BackupDetails, BackupPage
+from bot.handlers.picture_buttons import PictureButton, picture_buttons, under_picture
+from bot.models import BackupDetails, BackupPage, Span
 from tests.world import samples
 
 LARGEST = 2**63 - 1
@@ -34,7 +35,8 @@ def every_keyboard() -> Iterator[InlineKeyboardMarkup]:
     yield keyboards.admin_menu()
     yield keyboards.pause_choices()
     yield from (keyboards.backup_menu(paused=paused) for paused in (True, False))
-    yield from (keyboards.refreshable(place) for place in ScreenName)
+    yield keyboards.status(picture_buttons(), None)
+    yield from (under_picture(PictureButton(key="f" * 12, span=span)) for span in Span)
     yield from (log_buttons(level, LAST_PAGE - 1, more=True) for level in LogLevel)
 
 

@@ -9,7 +9,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot.config.settings import Settings
-from bot.models import Backup, DatabaseStatus, Heartbeat, Override, RunInProgress, ServiceState, Status, SuccessRate
+from bot.models import (
+    Backup,
+    DatabaseStatus,
+    Heartbeat,
+    Override,
+    RunInProgress,
+    ServiceState,
+    SkipReason,
+    Status,
+    SuccessRate,
+)
 from bot.services.catalogue import Catalogue
 from bot.services.people.people import People
 from bot.services.schedule.plan import SchedulePlan
@@ -22,6 +32,9 @@ HEARTBEAT_EVERY = 15.0
 
 HEARTBEAT_STALE = timedelta(seconds=90)
 """Six missed signs of life: a loaded machine may be late with one, hardly with six."""
+
+_FULL = "The disk is full: there was no room for a copy."
+"""One cause, in one sentence for all that it hit: the record of each names a folder of its own."""
 
 
 def service_state(
@@ -102,7 +115,8 @@ async def read_status(
 async def _databases(catalogue: Catalogue, discovery: Discovery, latest: Backup | None) -> tuple[DatabaseStatus, ...]:
     """Every configured database, then those in a backup that are no longer configured and that nobody has let go."""
     newest = await catalogue.backups.latest_by_database()
-    trouble = {record.name: record.detail for record in latest.skipped} if latest else {}
+    skipped = latest.skipped if latest else ()
+    trouble = {one.name: _FULL if one.reason is SkipReason.NO_SPACE else one.detail for one in skipped}
     found: dict[str, DatabaseStatus] = {}
     for database in discovery.databases:
         found[database.name] = _status(

@@ -79,7 +79,7 @@ async def test_a_flipped_byte_in_telegram_is_caught_and_alarmed(courier: Courier
     status = await courier.manager.status()
     assert status.restore_proven is None
     assert f"Test-restore of backup {backup.id} failed" in status_texts.status(status, zone)
-    assert "Test-restore failed" in health_texts.health(await courier.manager.health(), zone)
+    assert f"Test-restore of backup {backup.id} failed" in health_texts.health(await courier.manager.health(), zone)
     assert "test-restore from telegram failed" in (await courier.catalogue.backups.get(backup.id)).note
 
 
