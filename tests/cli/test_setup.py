@@ -203,6 +203,33 @@ async def test_ctrl_c_at_any_question_leaves_nothing_behind(desk: Desk, prompt: 
     assert desk.left() == set()
 
 
+@pytest.mark.parametrize(("keys", "question"), [((), "no way"), ((DOWN + "\r",), "proxy"), ((), "another")])
+async def test_ctrl_c_at_a_question_about_trouble_leaves_nothing_behind(
+    desk: Desk, keys: tuple[str, ...], question: str
+) -> None:
+    """No way to Telegram, the proxy that was asked for then, and somebody else who listens."""
+    if question == "another":
+        desk.api.bot().webhook = "https://example.org/hook"
+    else:
+        desk.api.inject(faults.server_error(), "getMe")
+    answers = {"token_file": desk.token_file(), "databases": [live(desk)], "seal": False, "backup": False}
+    with pytest.raises(AbortedError):
+        await desk.run(*keys, END, admins=["wait"], **answers)
+    assert desk.left() == set()
+
+
+async def test_ctrl_c_after_the_settings_leaves_them_whole(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the question for a backup, and for the service: what was written before it counts."""
+    answers = {"admins": ["11"], "databases": [live(desk)], "seal": False}
+    await desk.run(terminal=False, token_file=desk.token_file(), backup=False, **answers)
+    whole = desk.env
+    monkeypatch.setattr(machine, "_SYSTEMD_RUNS", desk.folder)
+    for backup in (None, False):
+        with pytest.raises(AbortedError):
+            await desk.run(END, yes=True, backup=backup, service=None, admins=["11"])
+        assert desk.env == whole
+
+
 async def test_a_failure_while_writing_leaves_everything_as_it_was(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The key, its sheets, the token, .env: all or none, and an .env of before stays."""
     before = "# mine\nMY_OWN=1\n"

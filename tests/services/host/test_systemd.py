@@ -52,7 +52,10 @@ def test_systemd_finds_no_fault_in_it(tmp_path: Path, system: bool, folder: str)
 def test_the_sandbox_is_as_close_as_the_docs_say(tmp_path: Path) -> None:
     """`systemd-analyze security` gives the exposure that operations.md names."""
     unit = tmp_path / "sqlite-courier.service"
-    made = replace(installation_in(Path("/srv/courier")), user="mybot", writable=(Path("/srv/courier"),))
+    # Wherever this checkout lies: one below /tmp would do without a /tmp of its own.
+    program = ("/srv/courier/.venv/bin/python", "-P", "-m", "bot")
+    folders = (Path("/srv/courier"),)
+    made = replace(installation_in(folders[0]), user="mybot", courier=program, writable=folders)
     unit.write_text(unit_text(made, version=CREDENTIALS_SINCE))
     found = analyze("security", "--offline=true", "--no-pager", unit)
     exposure = re.search(r"exposure level for .*: ([\d.]+)", found.stdout)
