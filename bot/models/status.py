@@ -66,6 +66,7 @@ class SuccessRate:
 class DatabaseStatus:
     """One configured or formerly backed-up database: `last` is the newest proven backup that holds it.
 
+    `bytes` are those of its last backup, its log included; before the first, of the file; None where it can't be seen.
     `trouble` is why the newest run skipped it, empty when it did not. One that is `retired` is named by DATABASES no
     longer, which is nobody's trouble.
     """

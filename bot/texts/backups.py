@@ -143,7 +143,7 @@ def check_verdict(backup: Backup) -> str:
         return f"⚠️ {count(unchecked, 'database')} could not be checked; the archive was {proof}"
     same = sum(database.checked_at is not None for database in backup.databases)
     which = f"{same} of {len(backup.databases)}" if same < len(backup.databases) else "all"
-    earlier = f"; {which} unchanged since theirs" if same else ""
+    earlier = f"; {which} checked earlier, unchanged since" if same else ""
     return f"🔎 Checked ({'integrity' if full else 'quick'} check{earlier}), archive {proof}"
 
 

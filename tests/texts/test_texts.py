@@ -348,8 +348,8 @@ def test_the_caption_tells_a_check_of_an_earlier_hour() -> None:
     """What was taken over since not a byte had changed is not said to have been checked now."""
     earlier = samples.database("shop.db", checked_at=NOW)
     both, alone = samples.backup(databases=(samples.database(), earlier)), samples.backup(databases=(earlier,))
-    assert "(integrity check; 1 of 2 unchanged since theirs), archive" in check_verdict(both)
-    assert "(integrity check; all unchanged since theirs), archive" in check_verdict(alone)
+    assert "(integrity check; 1 of 2 checked earlier, unchanged since), archive" in check_verdict(both)
+    assert "(integrity check; all checked earlier, unchanged since), archive" in check_verdict(alone)
 
 
 def test_what_a_database_holds_amiss_is_a_warning_in_caption_and_chat() -> None:

@@ -139,6 +139,8 @@ async def _databases(catalogue: Catalogue, discovery: Discovery, latest: Backup 
 
 def _status(name: str, path: Path, last: Backup | None, trouble: str, *, size: int | None) -> DatabaseStatus:
     entry = next((entry for entry in last.databases if entry.name == name), None) if last else None
+    if entry is not None and size is not None:
+        size = entry.bytes  # the file alone may lack what lies in its log
     return DatabaseStatus(
         name=name, path=str(path), bytes=size, last=last, verdict=entry.verdict if entry else None, trouble=trouble
     )
