@@ -54,5 +54,10 @@ def _command(pid: int) -> str:
 
 def is_deep_in(pid: int) -> bool:
     """Whether a process has worked for longer than all but an endless expression takes; a guess where none can tell."""
-    stat = Path(f"/proc/{pid}/stat")
-    return not stat.exists() or int(stat.read_text().rpartition(")")[2].split()[11]) > 30
+    if not Path("/proc/self/stat").exists():
+        return True
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # it has ended since it was listed
+        return False
+    return int(stat.rpartition(")")[2].split()[11]) > 30
