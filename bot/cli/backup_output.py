@@ -52,6 +52,11 @@ def _minute(moment: datetime, timezone: ZoneInfo) -> str:
     return f"{moment.astimezone(timezone):%Y-%m-%d %H:%M}"
 
 
+def _times(timezone: ZoneInfo) -> str:
+    zone = zone_name(timezone)
+    return f"Times in {zone}." if zone.endswith("UTC") else f"Times in {zone}; archives are named by UTC."
+
+
 def _state(backup: Backup) -> str:
     """Return the state in a word for people: what is amiss with one that is not whole."""
     word = str(backup.state)
@@ -94,7 +99,7 @@ def print_backups(backups: Sequence[Backup], timezone: ZoneInfo, why: Mapping[in
         )
 
     print_table((">id", "time", "state", ">dbs", ">size", "archive"), map(row, backups))
-    say(f"Times in {zone_name(timezone)}.")
+    say(_times(timezone))
 
 
 def _counts(one: Backup | RestorePoint) -> str:
@@ -119,7 +124,7 @@ def print_restore_points(points: Sequence[RestorePoint], timezone: ZoneInfo) -> 
         ))  # fmt: skip
         above = held
     print_table(("time", ">dbs", ">size", ">volumes", "archive"), rows)
-    say(f"Times in {zone_name(timezone)}.")
+    say(_times(timezone))
 
 
 def print_details(details: BackupDetails, timezone: ZoneInfo, names: Names) -> None:

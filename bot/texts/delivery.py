@@ -19,7 +19,7 @@ from bot.texts.backups import (
     skipped_heading,
 )
 from bot.texts.markup import CAPTION_LIMIT, FittedList, compose, name, names, signed, text
-from bot.texts.measures import count, human_size
+from bot.texts.measures import count
 
 RESTORE = "♻️ Restore"
 DETAILS = "🔍 Details"
@@ -103,8 +103,9 @@ def _followed(backup: Backup, names: frozenset[str] | None) -> Backup:
 
 
 def _restore_hint(volume: Volume, *, sealed: bool) -> str:
-    archive, size = name(volume.archive.name, 60), human_size(volume.bytes)
-    join = f"put all {volume.total} files ({size} each) into one folder, <code>cat {archive}.* &gt; {archive}</code>"
+    archive = name(volume.archive.name, 60)
+    files = "both files" if volume.total == 2 else f"all {volume.total} files"
+    join = f"put {files} into one folder, <code>cat {archive}.* &gt; {archive}</code>"
     if sealed:
         opened = f"<code>age -d -o backup.zip {archive}</code> with the key of your recovery sheet"
         return f"♻️ By hand: {join}; {opened}" if volume.total > 1 else f"♻️ By hand: {opened}"

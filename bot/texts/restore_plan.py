@@ -126,7 +126,7 @@ def _number(rows: int | None) -> str:
 def rows_as_now(change: DatabaseChange) -> str:
     """Return what it means that every table has as many rows as in the backup, as plain text."""
     if change.same:
-        return "exactly what the backup holds: nothing would change"
+        return "exactly what the backup holds"
     differ = "" if change.schema else ", but the pages differ: rows were changed, or moved"
     return f"as many rows as now in every table{differ}"
 

@@ -118,6 +118,7 @@ def test_in_place_needs_a_yes(house: Path) -> None:
     said = type_in(house, "restore", "latest", "--in-place", "--yes")
     assert "--undo" in said
     assert rows_in(house / "app.db") == (10, 10)
+    assert "there is nothing to restore" in type_in(house, "restore", "latest", "--in-place")
     type_in(house, "restore", "--undo", "--yes")
     assert rows_in(house / "app.db") == (30, 30)
 
@@ -187,7 +188,7 @@ def test_the_same_rows_with_other_content_are_told_from_the_same_database(house:
     assert "as many rows as now in every table, but the pages differ" in said
     type_in(house, "restore", "latest", "--in-place", "--yes", "--only", "notes.db")
     said = type_in(house, "restore", "latest", "--in-place", "--dry-run", "--only", "notes.db")
-    assert "exactly what the backup holds: nothing would change" in said
+    assert "exactly what the backup holds" in said
 
 
 def test_what_is_set_aside_is_not_called_lost(house: Path) -> None:
@@ -311,4 +312,4 @@ def test_long_lines_are_not_broken_where_a_script_reads_them(house: Path) -> Non
 def test_times_in_lists_say_whose_time_it_is(house: Path) -> None:
     """What `--at` takes is read in the same zone."""
     write_env(house, [house / "app.db"], TIMEZONE="Europe/Berlin")
-    assert "Times in Europe/Berlin." in Shell(house)("list", COLUMNS="150").stdout
+    assert "Times in Europe/Berlin; archives are named by UTC." in Shell(house)("list", COLUMNS="150").stdout

@@ -76,9 +76,9 @@ def command(
     warnings = (*settings.warnings, *filter(None, [plan.fault]), *timers)
     if json:
         _print_json(settings, found, outlooks, plan, people, warnings)
-    else:
-        _print(settings, found, outlooks, plan, people, warnings, env_file=env_file, everything=everything)
     _require_no_folder(found)
+    if not json:
+        _print(settings, found, outlooks, plan, people, warnings, env_file=env_file, everything=everything)
 
 
 async def _reset(settings: Settings, name: Resettable) -> None:
@@ -157,7 +157,7 @@ def _print(
     shown = rows if everything else [row for row in rows if row[2] != "default"]
     output.print_table(("setting", "from", "value"), [(name, source, escape(value)) for name, value, source in shown])
     if len(shown) < len(rows):
-        output.say(f"{len(rows) - len(shown)} more are as they come: --all shows them.")
+        output.say(f"{len(rows) - len(shown)} more have their default: --all shows them.")
     _print_chosen({name: source for name, _, source in rows}, plan, people)
     for line in warnings:
         output.warn(line)

@@ -234,7 +234,7 @@ def _agreed(chosen: bool | None, ask: bool, question: str) -> bool:
 
 
 def _print_recovered(recovered: Recovered, timezone: ZoneInfo) -> None:
-    output.say(f"From {', '.join(file.name for file in recovered.archives)}, kept beside them:")
+    output.say(f"From {', '.join(file.name for file in recovered.archives)}, which is kept:")
     print_restored(recovered.result, timezone)
     if recovered.origins:
         output.say("Where they were on the machine that was lost:")
@@ -243,4 +243,5 @@ def _print_recovered(recovered: Recovered, timezone: ZoneInfo) -> None:
         output.say(f"  {folder}: {count(held, 'database')}")
     for name, path in recovered.origins.items() if len(recovered.origins) <= _MANY else ():
         output.say(f"  {name}  ←  {path}")
-    output.tell("Next: stop the programs that use them, and put them where those expect them.")
+    here = recovered.archives[0].parent.absolute()
+    output.tell(f"Next: stop the programs that use them, copy them from {here} to where they were, start the programs.")

@@ -162,6 +162,9 @@ async def _agreed(plan: RestorePlan, *, ask: bool, json: bool) -> bool:
         raise RestoreRefusedError("\n".join(plan.all_obstacles), hint="Nothing was changed.")
     if not ask:
         return True
+    if not json and all(change.same for change in plan.changes):
+        output.say("Nothing was changed: there is nothing to restore.")
+        return False
     if json or not sys.stdin.isatty():
         raise RestoreRefusedError(
             "A restore into live databases has to be confirmed.", hint="Give --yes; look at --dry-run first."
