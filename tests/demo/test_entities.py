@@ -27,6 +27,13 @@ from bot.demo.stand_in.entities import (
         ('<a href="https://x.org/?a&amp;b">x</a>', "x", [{"type": "text_link", "url": "https://x.org/?a&b"}]),
         ('<code class="language-sql">x</code>', "x", [{"type": "code"}]),
         ("<blockquote expandable>x</blockquote>", "x", [{"type": "expandable_blockquote"}]),
+        (
+            '<tg-time unix="1647531900" format="wDT">22:45</tg-time>',
+            "22:45",
+            [{"type": "date_time", "unix_time": 1647531900, "date_time_format": "wDT", "offset": 0, "length": 5}],
+        ),
+        ("<tg-time unix=1647531900>x</tg-time>", "x", [{"type": "date_time", "date_time_format": ""}]),
+        ('<tg-time unix="soon" format="t">x</tg-time>', "x", []),
         ("<B>x</b >", "x", [{"type": "bold"}]),
         ("<b></b>x", "x", []),
         ("a > b", "a > b", []),
@@ -56,6 +63,7 @@ def test_markup_becomes_entities(source: str, text: str, entities: list[dict[str
         ("<a href>x</a>", 'Expected equal sign in declaration of an attribute of the tag "a" at byte offset 0'),
         ('<a href="x>x</a>', "Unclosed start tag at byte offset 0"),
         ("<a href=x/y>x</a>", "Unexpected end of name token at byte offset 8"),
+        ('<tg-time unix="1" format="zz">x</tg-time>', "Invalid date format used"),
         ("<br/>", 'Unsupported start tag "br/" at byte offset 0'),
     ],
 )

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.demo.stand_in.state import Message
+from bot.demo.stand_in.state import Button, Message
 
 SCREENS = Path(__file__).parent.parent / "screens"
 LINES, CHARACTERS = 20, 700
@@ -86,8 +86,13 @@ def _drawn(message: Message) -> str:
     if "<blockquote" in message.html:
         quoted = _QUOTE.sub(lambda found: "\n".join(_marked(found[2], "┊" if found[1] else "│")), message.html)
         text = _unescaped(_TAG.sub("", quoted))
-    rows = ["  ".join(f"[{button.text}]" for button in row) for row in message.buttons]
+    rows = ["  ".join(_drawn_button(button) for button in row) for row in message.buttons]
     return "\n".join((f"{file}{text}".rstrip(), *([_RULE, *rows] if rows else ()))) + "\n"
+
+
+def _drawn_button(button: Button) -> str:
+    """A button by its label, one that copies with what it copies."""
+    return f"[{button.text}]" if button.copies is None else f"[{button.text} ⧉ {button.copies}]"
 
 
 def _marked(quote: str, mark: str) -> list[str]:

@@ -65,6 +65,18 @@ class Person(phones.Person):
             sent.append(self._post(chat, **fields, forwarded_from=message.forwarded_from or message))
         return sent
 
+    def copy(self, button: str, *, message: Message | None = None, where: Where = None) -> str:
+        """Press a button that copies, found as by `press`, and return what is on the clipboard then.
+
+        Raises LookupError naming the buttons that are there. The bot hears nothing of it.
+        """
+        shown = [message] if message is not None else self.conversation(where)[::-1]
+        buttons = [each for candidate in shown for row in candidate.buttons for each in row]
+        for each in buttons:
+            if each.copies is not None and button in each.text:
+                return each.copies
+        raise LookupError(f"no button {button!r} that copies; there are {[each.text for each in buttons]}")
+
     async def delete(self, message: Message) -> None:
         """Delete a message on both sides; bots hear nothing of it."""
         self._state.delete_message(message)

@@ -77,6 +77,10 @@ class StandIn(standin.StandIn):
         self.inject(delay(gate=gate, stage=stage), method, chat_id=chat_id, times=times)
         return gate
 
+    def set_version(self, major: int, minor: int) -> None:
+        """From now on the server is one of that version of the Bot API, and knows nothing that came later."""
+        self._state.version = (major, minor)
+
     def clear_faults(self) -> None:
         """Everything works again; what is held stays held until its gate opens."""
         self._server.rules.clear()

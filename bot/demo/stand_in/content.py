@@ -14,7 +14,7 @@ from aiogram.client.default import Default
 from aiogram.types import InputFile, MessageEntity
 from pydantic import BaseModel
 
-from bot.demo.stand_in.entities import FormattedText, UnparsableEntitiesError, parse_html, trim, utf16_length
+from bot.demo.stand_in.entities import FormattedText, UnparsableEntitiesError, Version, parse_html, trim, utf16_length
 from bot.demo.stand_in.multipart import Body
 from bot.demo.stand_in.refusals import bad_request
 from bot.demo.stand_in.state import BotAccount, Json, State, StoredFile
@@ -22,7 +22,9 @@ from bot.demo.stand_in.state import BotAccount, Json, State, StoredFile
 TEXT_LIMIT = 4096
 CAPTION_LIMIT = 1024
 BUTTON_DATA_BYTES = 64
+COPIED_LIMIT = 256
 BUTTONS_LIMIT = 100
+_COPIES_SINCE, _STYLES_SINCE = (7, 11), (9, 4)
 
 
 @dataclass(slots=True)
@@ -41,12 +43,14 @@ def given(value: Any) -> Any:
     return None if isinstance(value, Default) else value
 
 
-def read_text(text: str | None, parse_mode: Any, entities: list[MessageEntity] | None) -> FormattedText:
+def read_text(
+    exchange: Exchange, text: str | None, parse_mode: Any, entities: list[MessageEntity] | None
+) -> FormattedText:
     """The text as a phone shows it; 400 for markup that can't be parsed."""
     match (given(parse_mode) or "").lower():
         case "html":
             try:
-                return trim(parse_html(text or ""))
+                return trim(parse_html(text or "", exchange.state.version))
             except UnparsableEntitiesError as error:
                 raise bad_request(f"can't parse entities: {error}") from error
         case "":
@@ -56,9 +60,11 @@ def read_text(text: str | None, parse_mode: Any, entities: list[MessageEntity] |
     raise bad_request("unsupported parse_mode")
 
 
-def read_message_text(text: str | None, parse_mode: Any, entities: list[MessageEntity] | None) -> FormattedText:
+def read_message_text(
+    exchange: Exchange, text: str | None, parse_mode: Any, entities: list[MessageEntity] | None
+) -> FormattedText:
     """A message's text, neither empty nor too long."""
-    formatted = read_text(text, parse_mode, entities)
+    formatted = read_text(exchange, text, parse_mode, entities)
     if not formatted.text:
         raise bad_request("message text is empty")
     if utf16_length(formatted.text) > TEXT_LIMIT:
@@ -66,16 +72,18 @@ def read_message_text(text: str | None, parse_mode: Any, entities: list[MessageE
     return formatted
 
 
-def read_caption(text: str | None, parse_mode: Any, entities: list[MessageEntity] | None) -> FormattedText:
+def read_caption(
+    exchange: Exchange, text: str | None, parse_mode: Any, entities: list[MessageEntity] | None
+) -> FormattedText:
     """A caption, empty or not, and not too long."""
-    formatted = read_text(text, parse_mode, entities)
+    formatted = read_text(exchange, text, parse_mode, entities)
     if utf16_length(formatted.text) > CAPTION_LIMIT:
         raise bad_request("message caption is too long")
     return formatted
 
 
-def read_markup(markup: BaseModel | None) -> Json | None:
-    """A keyboard as JSON; an empty inline keyboard is none at all."""
+def read_markup(exchange: Exchange, markup: BaseModel | None) -> Json | None:
+    """A keyboard as JSON, without what the server is too old for; an empty inline keyboard is none at all."""
     if markup is None:
         return None
     json = markup.model_dump(exclude_none=True, warnings=False)
@@ -84,10 +92,18 @@ def read_markup(markup: BaseModel | None) -> Json | None:
     rows = [row for row in json["inline_keyboard"] if row]
     for row in rows:
         for button in row:
+            _forget_newer(button, exchange.state.version)
             _check_button(button)
     if sum(map(len, rows)) > BUTTONS_LIMIT:
         raise bad_request("reply markup is too long")
     return {"inline_keyboard": rows} if rows else None
+
+
+def _forget_newer(button: Json, version: Version) -> None:
+    """Leave out the fields that came after the server's version: it does not look at them."""
+    for name, since in (("copy_text", _COPIES_SINCE), ("style", _STYLES_SINCE)):
+        if version < since:
+            button.pop(name, None)
 
 
 def _check_button(button: Json) -> None:
@@ -99,6 +115,9 @@ def _check_button(button: Json) -> None:
     data = button.get("callback_data")
     if data is not None and not 1 <= len(data.encode()) <= BUTTON_DATA_BYTES:
         raise bad_request("BUTTON_DATA_INVALID")
+    copied = button.get("copy_text")
+    if copied is not None and not 1 <= len(copied["text"]) <= COPIED_LIMIT:
+        raise bad_request("BUTTON_COPY_TEXT_INVALID")
 
 
 def take_file(exchange: Exchange, value: str | InputFile) -> StoredFile:

@@ -32,10 +32,10 @@ Edit = EditMessageText | EditMessageMedia
 async def edit_message_text(exchange: Exchange, call: EditMessageText) -> Json:
     """Replace the text; a keyboard that is not sent again is gone."""
     message = _editable(exchange, call)
-    formatted = read_message_text(call.text, call.parse_mode, call.entities)
+    formatted = read_message_text(exchange, call.text, call.parse_mode, call.entities)
     if message.file:
         raise bad_request("there is no text in the message to edit")
-    return _replace(exchange, message, formatted, call.text, markup=read_markup(call.reply_markup))
+    return _replace(exchange, message, formatted, call.text, markup=read_markup(exchange, call.reply_markup))
 
 
 async def edit_message_media(exchange: Exchange, call: EditMessageMedia) -> Json:
@@ -44,8 +44,8 @@ async def edit_message_media(exchange: Exchange, call: EditMessageMedia) -> Json
     media = call.media
     if not isinstance(media, (InputMediaDocument, InputMediaPhoto)):
         raise bad_request("the stand-in knows documents and pictures only")
-    formatted = read_caption(media.caption, media.parse_mode, media.caption_entities)
-    markup = read_markup(call.reply_markup)
+    formatted = read_caption(exchange, media.caption, media.parse_mode, media.caption_entities)
+    markup = read_markup(exchange, call.reply_markup)
     file = replace(take_file(exchange, media.media), photo=isinstance(media, InputMediaPhoto))
     return _replace(exchange, message, formatted, media.caption, markup=markup, file=file)
 

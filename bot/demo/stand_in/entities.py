@@ -4,6 +4,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+Version = tuple[int, int]
+"""Of the Bot API, which is that of the server: what came later it does not know."""
+
+NEWEST: Version = (10, 3)
+
 Entity = dict[str, Any]
 """A MessageEntity as it goes over the wire; offset and length count UTF-16 units."""
 
@@ -20,11 +25,14 @@ _STYLES = {
     "blockquote": "blockquote",
     "tg-spoiler": "spoiler",
 }
-_TAGS = {*_STYLES, "a", "code", "pre"}  # of those that Telegram has, what a bot of text needs
+_TAGS = {*_STYLES, "a", "code", "pre", "tg-time"}  # of those that Telegram has, what a bot of text needs
+_SINCE = {"blockquote": (7, 0), "tg-time": (9, 5)}
+_FOLDS_SINCE = (7, 4)
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 _REFERENCE = re.compile(r"&(?:#x([0-9a-fA-F]{1,6})|#([0-9]{1,7})|([a-zA-Z]+));?")
 _BARE_VALUE = re.compile(r"[0-9A-Za-z.\-]*")
 _SPACE = re.compile(r"[ \t\r\n\0\v]*")
+_DATE_FORMAT = re.compile(r"[rR]|[tTdDwW]*")
 _COMMAND = re.compile(r"(?<!\S)/[A-Za-z0-9_]{1,32}(?:@[A-Za-z0-9_]{3,32})?")
 
 
@@ -43,7 +51,7 @@ class FormattedText:
 @dataclass(slots=True)
 class _OpenTag:
     name: str
-    argument: str
+    arguments: dict[str, str]
     offset: int
 
 
@@ -52,13 +60,13 @@ def utf16_length(text: str) -> int:
     return len(text) + sum(character > "\uffff" for character in text)
 
 
-def parse_html(source: str) -> FormattedText:
+def parse_html(source: str, version: Version = NEWEST) -> FormattedText:
     """Strip the tags and give their entities, sorted by offset, the longer first.
 
-    Follows tdlib's parser: byte offsets in the errors, `&name;` only for lt, gt, amp and quot.
-    Raises UnparsableEntitiesError in the official server's words.
+    Follows tdlib's parser: byte offsets in the errors, `&name;` only for lt, gt, amp and quot. Raises
+    UnparsableEntitiesError in the words of the official server of that version.
     """
-    reader = _HtmlReader(source)
+    reader = _HtmlReader(source, version)
     reader.read()
     in_order = sorted(reader.entities, key=lambda entity: (entity["offset"], -entity["length"]))
     return FormattedText("".join(reader.out), tuple(in_order))
@@ -88,8 +96,9 @@ def find_commands(text: str) -> tuple[Entity, ...]:
 
 
 class _HtmlReader:
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, version: Version) -> None:
         self.source = source
+        self.version = version
         self.at = 0
         self.offset = 0
         self.out: list[str] = []
@@ -144,33 +153,31 @@ class _HtmlReader:
         name = self._word(">").lower()
         if self.at >= len(self.source):
             raise UnparsableEntitiesError(f"Unclosed start tag at byte offset {begin}")
-        if name not in _TAGS:
+        if name not in _TAGS or self.version < _SINCE.get(name, (0, 0)):
             raise UnparsableEntitiesError(f'Unsupported start tag "{name}" at byte offset {begin}')
-        argument = ""
+        arguments: dict[str, str] = {}
         while self._skip_space() != ">":
             if self.at >= len(self.source):
                 raise UnparsableEntitiesError(f"Unclosed start tag at byte offset {begin}")
-            argument = self._attribute(name, begin) or argument
+            attribute, value = self._attribute(name, begin)
+            arguments[attribute] = value
         self.at += 1
-        self.open.append(_OpenTag(name, argument, self.offset))
+        self.open.append(_OpenTag(name, arguments, self.offset))
 
-    def _attribute(self, tag: str, begin: int) -> str:
-        """Read one attribute; gives its value when it means something for this tag."""
-        attribute = self._word("=>" if tag == "blockquote" else "=")
+    def _attribute(self, tag: str, begin: int) -> tuple[str, str]:
+        """Read one attribute: its name and its value."""
+        folds = tag == "blockquote" and self.version >= _FOLDS_SINCE
+        attribute = self._word("=>" if folds else "=")
         if not attribute:
             raise UnparsableEntitiesError(f'Empty attribute name in the tag "{tag}" at byte offset {begin}')
-        if tag == "blockquote" and attribute == "expandable":
-            if self._skip_space() == "=":
-                self.at += 1
-                self._value(begin)
-            return "expandable"
+        if folds and attribute == "expandable" and self._skip_space() != "=":
+            return attribute, ""
         if self._skip_space() != "=":
             raise UnparsableEntitiesError(
                 f'Expected equal sign in declaration of an attribute of the tag "{tag}" at byte offset {begin}'
             )
         self.at += 1
-        value = self._value(begin)
-        return value if (tag, attribute) == ("a", "href") else ""
+        return attribute, self._value(begin)
 
     def _value(self, begin: int) -> str:
         quote = self._skip_space()
@@ -217,15 +224,27 @@ class _HtmlReader:
     def _mark(self, tag: _OpenTag, length: int) -> None:
         entity: Entity = {"offset": tag.offset, "length": length}
         if tag.name == "a":
-            link = tag.argument or "".join(self.out).encode("utf-16-le")[2 * tag.offset :].decode("utf-16-le")
+            link = tag.arguments.get("href") or "".join(self.out).encode("utf-16-le")[2 * tag.offset :].decode(
+                "utf-16-le"
+            )
             # A link the server can't read is dropped, and the words stay.
             if "." in link or "://" in link or link.startswith("tg:"):
                 self.entities.append({**entity, "type": "text_link", "url": link})
+        elif tag.name == "tg-time":
+            self._mark_time(tag, entity)
         elif tag.name in ("code", "pre"):
             self.entities.append({**entity, "type": tag.name})
         else:
-            kind = "expandable_blockquote" if tag.argument == "expandable" else _STYLES[tag.name]
-            self.entities.append({**entity, "type": kind})
+            folds = tag.name == "blockquote" and "expandable" in tag.arguments and self.version >= _FOLDS_SINCE
+            self.entities.append({**entity, "type": "expandable_blockquote" if folds else _STYLES[tag.name]})
+
+    def _mark_time(self, tag: _OpenTag, entity: Entity) -> None:
+        shown, moment = tag.arguments.get("format", ""), tag.arguments.get("unix", "")
+        if not _DATE_FORMAT.fullmatch(shown):
+            raise UnparsableEntitiesError("Invalid date format used")
+        # A moment the server can't read is dropped, and the words stay.
+        if moment.isdecimal() and 0 < int(moment) < 1 << 31:
+            self.entities.append({**entity, "type": "date_time", "unix_time": int(moment), "date_time_format": shown})
 
 
 def _decode(found: re.Match[str]) -> str:

@@ -20,8 +20,8 @@ Sending = SendMessage | SendDocument | SendPhoto
 async def send_message(exchange: Exchange, call: SendMessage) -> Json:
     """Store a text message."""
     chat = _destination(exchange, call)
-    formatted = read_message_text(call.text, call.parse_mode, call.entities)
-    markup = read_markup(call.reply_markup)
+    formatted = read_message_text(exchange, call.text, call.parse_mode, call.entities)
+    markup = read_markup(exchange, call.reply_markup)
     check_keyboard(chat, markup)
     message = _store(exchange, chat, call, formatted, call.text, markup=markup)
     return message_json(exchange.state, exchange.bot, message)
@@ -39,8 +39,8 @@ async def send_photo(exchange: Exchange, call: SendPhoto) -> Json:
 
 def _store_file(exchange: Exchange, call: SendDocument | SendPhoto, file: StoredFile) -> Json:
     chat = _destination(exchange, call)
-    formatted = read_caption(call.caption, call.parse_mode, call.caption_entities)
-    markup = read_markup(call.reply_markup)
+    formatted = read_caption(exchange, call.caption, call.parse_mode, call.caption_entities)
+    markup = read_markup(exchange, call.reply_markup)
     check_keyboard(chat, markup)
     message = _store(exchange, chat, call, formatted, call.caption, file=file, markup=markup)
     return message_json(exchange.state, exchange.bot, message)

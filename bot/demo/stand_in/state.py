@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bot.demo.stand_in.entities import Entity
+from bot.demo.stand_in.entities import NEWEST, Entity
 from bot.demo.waiting import Changes, Clock
 
 Json = dict[str, Any]
@@ -38,6 +38,8 @@ class Button:
     callback_data: str | None = None
     url: str | None = None
     style: str | None = None
+    copies: str | None = None
+    """What a press puts on the clipboard; the bot hears nothing of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -217,6 +219,8 @@ class State:
         self.groups: dict[int, Chat] = {}
         self.private: dict[tuple[int, int], Chat] = {}
         self.callbacks: dict[str, CallbackQuery] = {}
+        self.version = NEWEST
+        """Of the Bot API. An older one refuses copy buttons (7.11) and times (9.5), and knows no colours (9.4)."""
         self.revision = 0
         self._numbers = itertools.count(1)
 
@@ -282,4 +286,5 @@ class State:
 
 
 def _button(button: Json) -> Button:
-    return Button(button["text"], button.get("callback_data"), button.get("url"), button.get("style"))
+    copies = button.get("copy_text", {}).get("text")
+    return Button(button["text"], button.get("callback_data"), button.get("url"), button.get("style"), copies)

@@ -84,7 +84,13 @@ def _message_json(message: Message, person: Person, timezone: ZoneInfo) -> Json:
 
 
 def _button_json(button: Button) -> Json:
-    return {"text": button.text, "data": button.callback_data, "url": button.url, "style": button.style}
+    return {
+        "text": button.text,
+        "data": button.callback_data,
+        "url": button.url,
+        "style": button.style,
+        "copies": button.copies,
+    }
 
 
 def _brief(message: Message) -> str:

@@ -52,6 +52,8 @@ function drawRow(row, message, acts) {
     key.addEventListener("click", async () => {
       if (button.url) {
         window.open(button.url, "_blank", "noreferrer");
+      } else if (button.copies) {
+        await acts.copy(button.copies);
       } else if (button.data && !key.classList.contains("busy")) {
         key.classList.add("busy");
         await acts.press(message.id, button.data);

@@ -103,6 +103,7 @@ export class Phone {
     return {
       say: (text) => this.say(text),
       press: (message, data) => this.press(message, data),
+      copy: (text) => this.copy(text),
       show: (id) => this.show(id),
       grown: () => this.keepEnd(),
     };
@@ -123,6 +124,16 @@ export class Phone {
     if (!answer.text) return;
     if (answer.alert) alertWith(answer.text);
     else this.toast(answer.text);
+  }
+
+  // The bot hears nothing of it.
+  async copy(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      this.toast(`Copied: ${text}`);
+    } catch {
+      alertWith(text); // the browser allows no copying: it can be marked there
+    }
   }
 
   show(id) {

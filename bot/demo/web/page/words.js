@@ -36,9 +36,26 @@ function wrapped(entity, content, text, onCommand) {
     return link;
   }
   if (entity.type === "bot_command") return command(text, onCommand);
+  if (entity.type === "date_time") return moment(entity, content);
   if (entity.type === "expandable_blockquote") return opens(make("blockquote", "folds", ...content));
   if (entity.type === "spoiler") return opens(make("span", "spoiler", ...content));
   return make(TAGS[entity.type] ?? "span", "", ...content);
+}
+
+// A phone shows a moment by its own clock and in its own language; without a format, the words that were sent.
+function moment({ unix_time, date_time_format: format }, content) {
+  const at = new Date(unix_time * 1000);
+  const asked = {
+    ...(format.includes("w") && { weekday: "long" }),
+    ...(format.includes("D") && { day: "numeric", month: "long", year: "numeric" }),
+    ...(format.includes("d") && { day: "2-digit", month: "2-digit", year: "2-digit" }),
+    ...(/t/i.test(format) && { hour: "2-digit", minute: "2-digit" }),
+    ...(format.includes("T") && { second: "2-digit" }),
+  };
+  const shown = Object.keys(asked).length ? [at.toLocaleString(undefined, asked)] : content;
+  const time = make("time", "", ...shown);
+  time.dateTime = at.toISOString();
+  return time;
 }
 
 function opens(element) {
