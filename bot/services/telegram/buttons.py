@@ -1,14 +1,25 @@
-"""Buttons under messages that services send by themselves."""
+"""Buttons under messages that services send by themselves, and buttons that copy."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
+from aiogram.types import CopyTextButton, InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.services.contracts.destination import NoticeButton
 
 PER_ROW = 2
+COPIED_LIMIT = 256  # characters; counted in UTF-16 units, the strictest way
+
+
+def copy_button(text: str, copied: str) -> list[InlineKeyboardButton]:
+    """Return a button that puts something on the clipboard; none where Telegram would not take it.
+
+    Apps copy by themselves: it works as long as the message is there, whether the bot runs or not.
+    """
+    if not 1 <= len(copied.encode("utf-16-le")) // 2 <= COPIED_LIMIT:
+        return []
+    return [InlineKeyboardButton(text=text, copy_text=CopyTextButton(text=copied))]
 
 
 def keyboard_of(buttons: Sequence[NoticeButton]) -> InlineKeyboardMarkup | None:

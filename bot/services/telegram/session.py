@@ -1,4 +1,4 @@
-"""Extends aiogram's HTTP session: reports the server's time that comes with every answer."""
+"""Extends aiogram's HTTP session: the server's time that comes with every answer, and what its age makes it refuse."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ from aiogram.client.session.aiohttp import AiohttpSession
 from aiohttp import ClientSession, TraceConfig, TraceRequestEndParams
 
 from bot.clock import utc_now
+from bot.services.telegram.ornaments import WithoutOrnaments
 
 Dated = Callable[[datetime, datetime], None]
 
 
 class DatedSession(AiohttpSession):
-    """Calls `on_date` with the server's time and this machine's, at each answer that names one."""
+    """Calls `on_date` with the server's time and this machine's, at each answer that names one.
+
+    A message that an old server refuses for an ornament goes without it.
+    """
 
     def __init__(self, *, on_date: Dated, **more: Any) -> None:
         """`more` is what aiogram's own session takes."""
         super().__init__(**more)
+        self.middleware(WithoutOrnaments())
         self._on_date = on_date
         self.ahead: timedelta | None = None
         """By how much this machine's clock was ahead of the server's at the last answer; None before the first."""
