@@ -13,6 +13,7 @@ from pydantic import Field
 
 from bot.clock import Clock
 from bot.handlers.backup import LiveRuns
+from bot.handlers.dashboard import invite_again
 from bot.handlers.databases import databases_screen
 from bot.handlers.drawing.below import ErrorsBelow
 from bot.handlers.drawing.screen import ButtonPress
@@ -24,6 +25,7 @@ from bot.services.alarms.alarms import AlarmOverError
 from bot.services.contracts.destination import NoticeButton
 from bot.texts import alarms as words
 from bot.texts import answers
+from bot.texts.alarm_words import REMOVABLE, is_to_press_start
 
 if TYPE_CHECKING:
     from bot.services.alarms.alarms import Alarms
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 HUSHED_FOR = timedelta(hours=24)
 
 _RESTORABLE = (SkipReason.MISSING, SkipReason.GONE, SkipReason.DAMAGED, SkipReason.EMPTY, SkipReason.NOT_A_DATABASE)
-_REMOVABLE = {SkipReason.MISSING, SkipReason.GONE}
 
 
 class OfAlarm(CallbackData, prefix="alarm"):
@@ -66,21 +67,25 @@ def _mends(alarm: Alarm) -> tuple[tuple[str, AlarmAct, str] | tuple[str, AlarmAc
     again, restore = (words.AGAIN, AlarmAct.AGAIN, "primary"), (words.RESTORE, AlarmAct.RESTORE, "primary")
     match alarm.kind:
         case AlarmKind.SKIPPED | AlarmKind.GONE if alarm.is_of_many:
-            removable = {*alarm.all("reason")} <= _REMOVABLE
+            removable = {*alarm.all("reason")} <= REMOVABLE
             show = (words.SHOW, AlarmAct.SHOW, "primary")
             return (show, (words.ALL_REMOVED, AlarmAct.ACCEPT)) if removable else (show, again[:2])
         case AlarmKind.SKIPPED | AlarmKind.GONE:
             reason = alarm.fact("reason")
             back = (restore,) if reason in _RESTORABLE and alarm.number("backup") else ()
-            removed = ((words.REMOVED, AlarmAct.ACCEPT),) if reason in _REMOVABLE else ()
-            return (*back, *removed) if reason in _REMOVABLE else (*back, again[:2] if back else again)
+            removed = ((words.REMOVED, AlarmAct.ACCEPT),) if reason in REMOVABLE else ()
+            return (*back, *removed) if reason in REMOVABLE else (*back, again[:2] if back else again)
         case AlarmKind.SHRUNKEN:
             back = (restore,) if alarm.number("backup") else ()
             return ((words.FINE, AlarmAct.ACCEPT), *back)
         case AlarmKind.STALE:
             return ((words.RESUME, AlarmAct.RESUME, "primary") if alarm.fact("paused by") else _back_up(),)
+        case AlarmKind.RUN if alarm.all("name"):
+            return (again, (words.SHOW, AlarmAct.SHOW))
         case AlarmKind.RUN:
             return (again,)
+        case AlarmKind.UNREACHABLE if is_to_press_start(alarm):
+            return ((words.INVITE, AlarmAct.INVITE, "primary"),)
         case AlarmKind.DRILL:
             return (_back_up(), (words.OPEN, AlarmAct.OPEN)) if alarm.number("backup") else (_back_up(),)
         case _:
@@ -104,6 +109,7 @@ def build_alarm_router() -> Router:
         (AlarmAct.AGAIN, back_up_from_alarm),
         (AlarmAct.SHOW, show_databases),
         (AlarmAct.OPEN, open_backup_of_alarm),
+        (AlarmAct.INVITE, invite_again),
     ):
         router.callback_query.register(handler, OfAlarm.filter(F.answer == act))
     return router

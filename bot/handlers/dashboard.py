@@ -23,6 +23,7 @@ from bot.services.schedule.timetable import tomorrow_at
 from bot.texts import answers
 from bot.texts import schedule as schedule_texts
 from bot.texts import status as status_texts
+from bot.texts.people import invitation_again
 from bot.texts.status import admin_menu, welcome
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def build_dashboard_router() -> Router:
     router.callback_query.register(open_backup_menu, Go.filter(F.place == ScreenName.MENU))
     router.callback_query.register(open_status, Go.filter(F.place == ScreenName.STATUS))
     router.callback_query.register(open_settings, SettingsButton.filter(F.section == Section.ALL))
+    router.callback_query.register(invite_again, Go.filter(F.place == ScreenName.INVITATION))
     router.callback_query.register(ask_how_long_to_pause, Go.filter(F.place == ScreenName.PAUSE))
     router.callback_query.register(pause_schedule, Pause.filter())
     router.callback_query.register(pause_schedule, PauseTill.filter())
@@ -102,6 +104,12 @@ async def open_status(_: CallbackQuery, press: ButtonPress, manager: Manager, ti
 
 async def open_settings(_: CallbackQuery, press: ButtonPress, manager: Manager, timezone: ZoneInfo) -> None:
     await press.draw(Screen(schedule_texts.settings(await manager.status(), timezone), keyboards.settings()))
+
+
+async def invite_again(_: CallbackQuery, press: ButtonPress) -> None:
+    """Write a message below that is to be forwarded to who has to press Start."""
+    username = (await press.slot.bot.me()).username or ""
+    await press.below().draw(Screen(invitation_again(username)))
 
 
 async def ask_how_long_to_pause(_: CallbackQuery, press: ButtonPress) -> None:

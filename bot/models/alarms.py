@@ -53,6 +53,7 @@ class AlarmAct(StrEnum):
     AGAIN = "again"  # back up now
     SHOW = "show"  # the state of all databases
     OPEN = "open"  # the backup that it is about
+    INVITE = "invite"  # who has to press Start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

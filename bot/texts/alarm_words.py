@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.models import Alarm, AlarmEnding, AlarmKind, DrillSource, SkipReason
+from bot.texts import surroundings
 from bot.texts.losses import loss_line, losses_of
 from bot.texts.markup import person, plain_names, shortened
 from bot.texts.measures import count, human_size, moment
 from bot.texts.schedule_words import in_words
 from bot.texts.skips import full_disk, skip_words
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlarmWords:
-    """`title` and `over` are a few words, the others sentences. `was` completes "It was … for 3 h"; may be empty."""
-
-    title: str
-    what: str
-    mend: str = ""
-    over: str
-    was: str = ""
+from bot.texts.surroundings import AlarmWords
 
 
 def words_of(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
@@ -45,7 +35,7 @@ def _run(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
         what = f"No database could be backed up{'' if full else f': {_by_cause(troubles)}'}.{_figures(alarm)}"
         mend = _mend_all(set(troubles.values()))
     elif alarm.fact("code") == "nothing":
-        what, mend = "DATABASES matches no file.", "Correct DATABASES, or put the files back."
+        what, mend = "The setting DATABASES matches no file.", "Put the files back, or correct it."
     elif alarm.fact("code") == "no-space":
         what, mend = "The disk is full.", "Free some space, or keep fewer backups (MAX_BACKUP_COUNT), then try again."
     else:
@@ -61,7 +51,7 @@ def _run(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
     )
 
 
-def _skipped(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
+def _skipped(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
     gone = alarm.kind == AlarmKind.GONE
     if alarm.is_of_many:
         number = count(len(alarm.all("name")), "database")
@@ -72,21 +62,23 @@ def _skipped(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
             title=f"{number} have disappeared" if gone else f"{number} are not backed up",
             what=f"{plain_names(alarm.all('name'), 6)}."
             + (_figures(alarm) or (f" They are {same.state}." if same else "")),
-            mend=skip_words(SkipReason.NO_SPACE).mend if full else _IN_COMMON,
+            mend=skip_words(SkipReason.NO_SPACE).mend
+            if full
+            else f"{_IN_COMMON} {_SAY_SO}"
+            if {*reasons} <= REMOVABLE
+            else _IN_COMMON,
             over=_ended(alarm, "They", {AlarmEnding.MENDED: "are backed up again"}),
             was="missing" if gone else same.state if same is not None else "left out",
         )
     words, name, path = skip_words(alarm.fact("reason")), shortened(alarm.subject, 60), alarm.fact("path")
-    what = (
-        f"{words.what[:-1]}: {path}." if path and alarm.fact("reason") in (SkipReason.MISSING, SkipReason.GONE) else ""
-    )
+    what = f"{words.what[:-1]}: {path}." if path and alarm.fact("reason") in REMOVABLE else ""
     kept = alarm.number("backup")
     return AlarmWords(
         title=f"{name} has disappeared" if gone else f"{name} is not backed up",
         what=" ".join(
             (
                 alarm.fact("said") or what or _figures(alarm).strip() or words.what,
-                f"Backup {kept} holds it." if kept else "No backup holds it yet.",
+                f"{_backup(alarm, now, timezone)} has a good copy." if kept else "No backup holds it yet.",
             )
         ),
         mend=words.mend if kept else _UNKEPT.get(SkipReason(alarm.fact("reason") or "failed"), words.mend),
@@ -95,7 +87,11 @@ def _skipped(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
     )
 
 
+REMOVABLE = frozenset({SkipReason.MISSING, SkipReason.GONE})
+"""Why a database is not in a backup that may have been removed on purpose."""
+
 _IN_COMMON = "Look at what they have in common: a disk that is not mounted, a folder that was moved?"
+_SAY_SO = "If they were removed on purpose, say so: their backups stay."
 _PUT_BACK = "Put it back, or say that it was removed on purpose."
 _REPAIR = "Mend the file (the sqlite3 tool's .recover), then try again."
 # Without a backup there is nothing to restore.
@@ -106,6 +102,13 @@ _UNKEPT = {
     SkipReason.EMPTY: "Start its program, which fills it, or take it out of DATABASES.",
     SkipReason.NOT_A_DATABASE: "See that DATABASES names the right file.",
 }
+
+
+def _backup(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> str:
+    """Return the backup that an alarm names, with its time where that is known: `Backup 4 (today 02:15)`."""
+    at = alarm.fact("backup at")
+    when = f" ({moment(datetime.fromisoformat(at), now, timezone)})" if at else ""
+    return f"Backup {alarm.number('backup')}{when}"
 
 
 def _ended(alarm: Alarm, who: str, mended: dict[AlarmEnding, str]) -> str:
@@ -123,7 +126,7 @@ def _ended(alarm: Alarm, who: str, mended: dict[AlarmEnding, str]) -> str:
     return f"{who} {said.get(alarm.ending, mended[AlarmEnding.MENDED])}"
 
 
-def _shrunken(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
+def _shrunken(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
     name, kept = shortened(alarm.subject, 60), alarm.number("backup")
     lost = losses_of(alarm)
     more = f" and {alarm.number('more')} more" if alarm.number("more") else ""
@@ -132,7 +135,7 @@ def _shrunken(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
         what=(f"{loss_line(lost)}{more}. " if lost else "It holds much less than before. ")
         + "Backups go on as usual; older ones still hold what is missing.",
         mend="If it was meant, say so. If not, restore it"
-        + (f" from backup {kept}: you see first what that changes." if kept else "."),
+        + (f" from {_backup(alarm, now, timezone).lower()}: you see first what that changes." if kept else "."),
         over=f"{name}: this is the level to compare with now"
         if alarm.accepted
         else _ended(alarm, name, {AlarmEnding.MENDED: "holds as much as before again"}),
@@ -141,17 +144,20 @@ def _shrunken(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
 
 
 def _stale(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
-    good, by = alarm.fact("good"), alarm.fact("paused by")
-    last = (
-        f"The newest good backup is of {moment(datetime.fromisoformat(good), now, timezone)}."
-        if good
-        else "There is no good backup yet."
-    )
-    schedule = alarm.fact("schedule")
-    planned = f" Planned: {in_words(schedule) or schedule}." if schedule else ""
+    good, by, schedule = alarm.fact("good"), alarm.fact("paused by"), alarm.fact("schedule")
+    planned = in_words(schedule) or schedule
+    since = [datetime.fromisoformat(alarm.fact(name)) for name in ("off from", "off to") if alarm.fact(name)]
+    if by:
+        what = f"Scheduled backups{f' ({planned})' if planned else ''} were paused by {person(by)}."
+    elif len(since) > 1:
+        what = "The program was not running from {} to {}.".format(*(moment(at, now, timezone) for at in since))
+    else:
+        what = f"They are planned {planned}, but none was made." if planned else "None was made."
     return AlarmWords(
-        title="No good backup for too long",
-        what=f"{last}{planned}" + (f" Scheduled backups were paused by {person(by)}." if by else ""),
+        title=f"No good backup since {moment(datetime.fromisoformat(good), now, timezone)}"
+        if good
+        else "There is no good backup yet",
+        what=what,
         mend="Press Resume, and they go on." if by else "Make one now; if that fails, it says why.",
         over="There is a good backup again",
     )
@@ -173,74 +179,31 @@ def _unreachable(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
     joined = "" if not said else f"{who}{' ' if said.startswith(('must ', 'has ', 'is ')) else ': '}{said}. "
     return AlarmWords(
         title=f"{who} can't be reached",
-        what=f"{joined}Until then backups do not arrive there; they are kept, and sent afterwards.",
+        what=f"{joined}What {who} is to receive is kept, and sent afterwards.",
+        mend=f"Forward {who} the invitation that the button makes." if is_to_press_start(alarm) else "",
         over=f"{who} can be reached again",
     )
 
 
+def is_to_press_start(alarm: Alarm) -> bool:
+    """Tell whether it is a person who has to open the bot, which an invitation asks for."""
+    return alarm.kind == AlarmKind.UNREACHABLE and alarm.subject.isdigit() and "press Start" in alarm.fact("said")
+
+
 def _disk(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
-    free, enough, following = (human_size(alarm.number(name)) for name in ("free", "enough", "next"))
-    figures = f"{free} are free at {alarm.fact('folder')}; the next backup needs about {following}."
+    free, enough, kept = (alarm.number(name) for name in ("free", "enough", "kept"))
+    fewer = kept > enough - free  # else no setting of the courier's gives it room
     return AlarmWords(
         title="Disk nearly full",
-        what=figures if alarm.fact("folder") else "There is little room left.",
-        mend=f"Free some space, until {enough} are free, or keep fewer backups (MAX_BACKUP_COUNT)."
+        what=f"Only {human_size(free)} left at {alarm.fact('folder')}; soon no backup can be made."
+        if alarm.fact("folder")
+        else "There is little room left.",
+        mend=f"Free some space, until {human_size(enough)} are free"
+        + (", or keep fewer backups (MAX_BACKUP_COUNT): they take" if fewer else "; the backups take only")
+        + f" {human_size(kept)}."
         if alarm.fact("folder")
         else "Free some space.",
         over="The disk has room again",
-    )
-
-
-def _clock(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
-    minutes = alarm.number("minutes")
-    wrong = f"{count(abs(minutes), 'minute')} {'fast' if minutes > 0 else 'slow'}" if minutes else "wrong"
-    return AlarmWords(
-        title="The clock is wrong",
-        what=f"This server's clock is {wrong} by Telegram's. Backups get wrong names and come at wrong times.",
-        mend="Turn on time synchronisation: timedatectl set-ntp true",
-        over="The clock is right again",
-    )
-
-
-def _conflict(_alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
-    return AlarmWords(
-        title="Another process uses this bot",
-        what="It polls Telegram with this bot's token: presses of buttons may be answered there instead of here.",
-        mend="Stop it, set RECEIVE=off for all but one, or give it a bot of its own.",
-        over="Nobody else uses this bot any more",
-    )
-
-
-def _token(_alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
-    return AlarmWords(
-        title="Telegram refuses the bot's token",
-        what="It accepted it before (401). Backups go on, to the disk and to other places; the chats get theirs "
-        "afterwards.",
-        mend="After a forced log-out that is within half an hour. A token that was revoked never works again: copy "
-        "BOT_TOKEN from @BotFather, and restart.",
-        over="Telegram accepts the token again",
-    )
-
-
-def _new_bot(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
-    old, new = alarm.fact("old"), alarm.fact("new")
-    which = f"BOT_TOKEN is now that of bot {new}; until now bot {old} served here. " if new and old else ""
-    return AlarmWords(
-        title="Another bot serves here now",
-        what=f"{which}What the old bot has delivered stays in its chats, and can be forwarded to the new one.",
-        mend="Every admin must open the new bot and press Start.",
-        over="Every admin has pressed Start",
-    )
-
-
-def _local_files(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
-    said = alarm.fact("said")
-    return AlarmWords(
-        title="The Bot API server's files can't be read",
-        what=(f"TELEGRAM_LOCAL is true, but {said}. " if said else "")
-        + "Backups go out, but until then nothing can be restored or test-restored from Telegram, and nothing that is "
-        "sent to the bot can be opened.",
-        over="The Bot API server's files can be read here",
     )
 
 
@@ -259,8 +222,8 @@ def _figures(alarm: Alarm) -> str:
 
 
 def _mend_all(reasons: Collection[str]) -> str:
-    if {*reasons} <= {SkipReason.MISSING, SkipReason.GONE}:
-        return "Put the files back, or correct DATABASES; then try again."
+    if {*reasons} <= REMOVABLE:
+        return f"{_IN_COMMON} Put the files back, then try again."
     return skip_words(*reasons).mend if len(reasons) == 1 else "Mend that, then try again."
 
 
@@ -273,9 +236,9 @@ _KINDS: dict[AlarmKind, Callable[[Alarm, datetime, ZoneInfo], AlarmWords]] = {
     AlarmKind.DRILL: _drill,
     AlarmKind.UNREACHABLE: _unreachable,
     AlarmKind.DISK: _disk,
-    AlarmKind.CLOCK: _clock,
-    AlarmKind.CONFLICT: _conflict,
-    AlarmKind.TOKEN: _token,
-    AlarmKind.NEW_BOT: _new_bot,
-    AlarmKind.LOCAL_FILES: _local_files,
+    AlarmKind.CLOCK: surroundings.clock,
+    AlarmKind.CONFLICT: surroundings.conflict,
+    AlarmKind.TOKEN: surroundings.token,
+    AlarmKind.NEW_BOT: surroundings.new_bot,
+    AlarmKind.LOCAL_FILES: surroundings.local_files,
 }

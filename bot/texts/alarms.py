@@ -11,16 +11,17 @@ from bot.texts.alarm_words import words_of
 from bot.texts.markup import FittedList, compose, one_line, person, sentence, text
 from bot.texts.measures import age, count, duration, moment
 
-LATER = "🔕 Not for 24 h"
+LATER = "🔕 Mute for 24 h"
 FINE = "👍 This is fine"
-REMOVED = "🗑 Removed on purpose"
-ALL_REMOVED = "🗑 All removed on purpose"
+REMOVED = "👍 Removed on purpose"
+ALL_REMOVED = "👍 All removed on purpose"
 RESTORE = "♻️ Restore it"
 RESUME = "▶️ Resume"
 AGAIN = "🔁 Try again"
 BACK_UP = "💾 Back up now"
 SHOW = "🗄 Show databases"
 OPEN = "🔍 That backup"
+INVITE = "📨 Invitation to forward"
 
 # Answers to presses: plain text, at most 200 long.
 HUSHED = "You are not reminded of this for 24 hours, unless it ends before."
@@ -52,9 +53,9 @@ def alarm(alarm: Alarm, now: datetime, reminder: timedelta, quiet_until: datetim
         f", for {duration(lasting)} now" if lasting > 60 else ""
     )
     if quiet_until is not None:
-        again = f" · 🔕 not before {moment(quiet_until, now, timezone)}"
+        again = f" · 🔕 muted until {moment(quiet_until, now, timezone)}"
     else:
-        again = f" · again every {duration(reminder.total_seconds())} until it ends" if reminder else ""
+        again = f" · reminder every {duration(reminder.total_seconds())} until solved" if reminder else ""
     return compose(
         f"🚨 <b>{text(words.title, 120)}</b>",
         text(words.what, 1800),

@@ -130,6 +130,11 @@ def invitation(username: str, inviter: str) -> str:
     )
 
 
+def invitation_again(username: str) -> str:
+    """Return a message that is to be forwarded to who has to press Start."""
+    return f"📨 The backup bot has backups for you.\nOpen https://t.me/{username}?start=admin and press Start."
+
+
 def you_are_admin(inviter: str) -> str:
     """Return what a new admin is told who has pressed Start before."""
     return f"👋 {text(inviter, 40)} made you an admin of this bot. /admin opens the menu."

@@ -20,18 +20,13 @@ class SkipWords:
 
 
 _RESTORE = "Restore it from its last backup: you see first what that changes."
+_GONE = "Put it back, restore it, or say that it was removed on purpose: its backups stay."
 _PERMISSIONS = "Run the courier as the same user as its program, or let it read the file and write to its folder."
 _UNKNOWN = SkipWords("not readable", "It could not be copied.", "Try again; Detailed Logs say what happened.")
 
 SKIPS = {
-    SkipReason.MISSING: SkipWords(
-        "missing", "The file is not there.", "Put it back, restore it, or say that it was removed on purpose."
-    ),
-    SkipReason.GONE: SkipWords(
-        "missing",
-        "The file was there before and is not any more.",
-        "Put it back, restore it, or say that it was removed on purpose.",
-    ),
+    SkipReason.MISSING: SkipWords("missing", "The file is not there.", _GONE),
+    SkipReason.GONE: SkipWords("missing", "The file was there before and is not any more.", _GONE),
     SkipReason.OWN_FOLDER: SkipWords(
         "left out", "It lies in the courier's own folder and is no database to back up.", "Take it out of DATABASES."
     ),
@@ -48,7 +43,7 @@ SKIPS = {
         "The file is of a format that this SQLite does not know, such as a newer one's or a fork's.",
         "Run the courier with the SQLite that its program uses.",
     ),
-    SkipReason.DAMAGED: SkipWords("damaged", "SQLite finds damage in the file.", _RESTORE),
+    SkipReason.DAMAGED: SkipWords("damaged", "The file is damaged.", _RESTORE),
     SkipReason.BUSY: SkipWords(
         "locked",
         "Its program kept it locked for as long as a backup waits.",

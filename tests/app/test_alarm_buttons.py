@@ -45,8 +45,8 @@ async def test_a_missing_database_is_restored_from_its_alarm(tmp_path: Path) -> 
         town.users.unlink()
         await town.back_up()
         alarm = await rung(town, "users.db is not backed up")
-        assert alarm.button_texts == ["♻️ Restore it", "🗑 Removed on purpose", "🔕 Not for 24 h"]
-        assert "Backup 1 holds it." in alarm.text
+        assert alarm.button_texts == ["♻️ Restore it", "👍 Removed on purpose", "🔕 Mute for 24 h"]
+        assert " has a good copy." in alarm.text
         await (await town.ann.press("Restore it", message=alarm)).answered()
         plan = await town.ann.wait_for(lambda m: "♻️ Restore" in m.button_texts and ": the plan" in m.text, since=0)
         assert plan.id != alarm.id
@@ -96,7 +96,7 @@ async def test_a_forgotten_pause_is_resumed_from_its_alarm(tmp_path: Path) -> No
         await town.service.courier.timetable.pause(actor="Ben (12)")
         clock.go(2 * DAY)
         await town.service.courier.alarm_loop.deliver()
-        alarm = await rung(town, "No good backup for too long")
+        alarm = await rung(town, "No good backup since")
         assert "paused by Ben." in alarm.text
         bens = await town.ben.wait_for(lambda m: m.text.startswith("🚨 No good backup"), since=0)
         assert "Resumed" in (await (await town.ann.press("Resume", message=alarm)).answered()).text
@@ -169,10 +169,10 @@ async def test_what_an_admin_hushed_says_so_to_that_admin_alone(tmp_path: Path) 
         await town.back_up()
         alarm = await rung(town, "users.db is not backed up")
         bens = await town.ben.wait_for(lambda m: m.text.startswith("🚨"), since=0)
-        await (await town.ann.press("Not for 24 h", message=alarm)).answered()
-        hushed = await town.ann.wait_for(lambda m: m.id == alarm.id and "🔕 not before tomorrow" in m.text, since=0)
-        assert "Not for 24 h" not in "".join(hushed.button_texts)
-        assert "🔕 not before" not in bens.text
+        await (await town.ann.press("Mute for 24 h", message=alarm)).answered()
+        hushed = await town.ann.wait_for(lambda m: m.id == alarm.id and "🔕 muted until tomorrow" in m.text, since=0)
+        assert "Mute for 24 h" not in "".join(hushed.button_texts)
+        assert "🔕 muted until" not in bens.text
 
 
 async def test_what_databases_names_no_more_is_a_neutral_line_that_can_be_forgotten(tmp_path: Path) -> None:

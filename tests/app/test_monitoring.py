@@ -46,7 +46,7 @@ async def test_it_is_right_and_remind_me_later(standin: StandIn, ann: Person, tm
         await service.courier.runs.back_up(trigger=Trigger.BUTTON, requested_by="a test")
         alarm = await ann.wait_for(lambda m: "users.db has shrunk" in m.text, since=0)
         assert "entries 500 → 7" in alarm.text
-        later = await (await ann.press("Not for 24 h", message=alarm)).answered()
+        later = await (await ann.press("Mute for 24 h", message=alarm)).answered()
         assert "24 hours" in later.text
         (hushed, *_) = await service.courier.catalogue.service.audits()
         assert (hushed.actor, hushed.action) == ("Ann (11)", "silenced an alarm for themselves")
@@ -97,7 +97,7 @@ async def test_a_press_after_the_end_says_so(service: Service, standin: StandIn,
     await service.courier.alarms.clear("shrunken:users.db")
     answer = await (await ann.press("This is fine", message=alarm)).answered()
     assert "over already" in answer.text
-    answer = await (await ann.press("Not for 24 h", message=alarm)).answered()
+    answer = await (await ann.press("Mute for 24 h", message=alarm)).answered()
     assert "over already" in answer.text
     gate.open()
 

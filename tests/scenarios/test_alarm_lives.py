@@ -133,7 +133,7 @@ async def second_poller(town: Town, clock: MovedClock) -> AsyncIterator[Callable
 @pytest.mark.parametrize(
     ("trouble", "title", "end"),
     [
-        (no_backup, "No good backup for too long", "There is a good backup again"),
+        (no_backup, "No good backup since", "There is a good backup again"),
         (nothing_to_read, "Backup failed", "Backups are made again"),
         (missing, "users.db is not backed up", "users.db is backed up again"),
         (damaged, "users.db is not backed up", "users.db is backed up again"),

@@ -31,6 +31,7 @@ class ScreenName(StrEnum):
     FULL_CHECK = "doctor"
     PAUSE = "pause"
     MESSAGES = "messages"
+    INVITATION = "invite"  # to be forwarded to who has to press Start
 
 
 class Go(CallbackData, prefix="go"):

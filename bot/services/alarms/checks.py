@@ -31,7 +31,7 @@ from bot.services.catalogue.newest import is_ahead
 from bot.services.files.space import SPARE_BYTES
 from bot.services.files.store import Store
 from bot.services.people.people import People
-from bot.services.schedule.staleness import too_old_at
+from bot.services.schedule.staleness import is_why, too_old_at
 from bot.services.schedule.timetable import Timetable
 
 MOST_SINGLE = 5
@@ -150,7 +150,7 @@ class AlarmChecks:
         for name, record in records.items():
             if not many or name in opened:
                 last = newest.get(name)
-                await self._alarms.raise_(f"{kind}:{name}", _skip(record, last.id if last else 0))
+                await self._alarms.raise_(f"{kind}:{name}", _skip(record, last))
 
     async def shrinking(self) -> None:
         """Every new backup, compared with the one before: what fell is an alarm, what came back ends it."""
@@ -173,10 +173,11 @@ class AlarmChecks:
             if fall is not None:
                 # The last one that holds what is missing: the one before the first that lacks it.
                 known = opened.get(database.name)
-                before = known.number("backup") if known is not None else None
-                if before is None:
+                named = tuple(each for each in known.facts if each[0].startswith("backup")) if known else ()
+                if not named:
                     before = await self._catalogue.alarms.predecessor_id(database.path, backup.id)
-                facts = (*fall.facts, ("backup", before or 0))
+                    named = _holding(await self._catalogue.backups.get(before) if before else None)
+                facts = (*fall.facts, *named)
                 await self._alarms.raise_(key, facts, base=keep_baseline(fall.level))
             elif database.name in opened:
                 await self._alarms.clear(key)
@@ -205,8 +206,11 @@ class AlarmChecks:
         facts: Facts = (("schedule", expression),)
         if proven is not None:
             facts += (("good", since.isoformat()),)
+        off = await self._catalogue.service.was_off()
         if paused is not None:
             facts += (("paused by", paused.set_by),)
+        elif off is not None and is_why(off, since, now, expression, self._timetable.timezone):
+            facts += (("off from", off[0].isoformat()), ("off to", off[1].isoformat()))
         await self._alarms.raise_(AlarmKind.STALE, facts)
 
     async def drills(self) -> None:
@@ -246,7 +250,7 @@ class AlarmChecks:
             enough = max(2 * need + SPARE_BYTES, min(round(total * FREE_SHARE), FREE_ENOUGH))
             worst_case = worst_case or free < enough * 1.1
             if free < enough:
-                figures = (("free", _rounded(free)), ("enough", enough), ("next", _rounded(need)))
+                figures = (("free", _rounded(free)), ("enough", enough), ("kept", _rounded(await self._store.size())))
                 short.append((("folder", str(folder)), *figures))
         if short:
             await self._alarms.raise_(AlarmKind.DISK, short[0])
@@ -267,10 +271,15 @@ def _failure(run: Backup) -> Facts:
     return facts if run.error_code == NothingToBackUpError.code else (*facts, ("said", run.error))
 
 
-def _skip(record: SkippedRecord, last: int) -> Facts:
-    """Return why a database is not in the newest backup; `last` is the one that holds it, 0 for none."""
-    facts: Facts = (("reason", record.reason), ("path", record.path), ("backup", last), *_figures(record))
+def _skip(record: SkippedRecord, last: Backup | None) -> Facts:
+    """Return why a database is not in the newest backup; `last` is the newest one that holds it."""
+    facts: Facts = (("reason", record.reason), ("path", record.path), *_holding(last), *_figures(record))
     return (*facts, ("said", record.detail)) if record.reason is SkipReason.FAILED else facts
+
+
+def _holding(backup: Backup | None) -> Facts:
+    """Return which backup holds a database, and of when it is."""
+    return (("backup", backup.id), ("backup at", backup.started_at.isoformat())) if backup else (("backup", 0),)
 
 
 def _figures(record: SkippedRecord) -> Facts:

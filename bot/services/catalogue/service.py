@@ -14,6 +14,7 @@ FAR_AHEAD = timedelta(days=2)
 
 LEAP_DOUBTED = timedelta(days=1)
 _LEAPT = "clock_leapt"
+_OFF_FROM = "off_from"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,9 @@ class ServiceTable(CatalogueTable):
         last = await self._db.value(as_time, "SELECT at FROM heartbeat")
         if last is not None and now - last > FAR_AHEAD:
             await self._db.set_meta(_LEAPT, now)
+        before = await self._heartbeat()
+        if before is not None and before.started_at != started_at:
+            await self._db.set_meta(_OFF_FROM, before.at)
         beat = Heartbeat(at=now, pid=pid, started_at=started_at, next_run_at=next_run_at, stopped=stopped)
         await self._db.upsert("heartbeat", "id", id=1, **columns_of(beat))
 
@@ -68,6 +72,12 @@ class ServiceTable(CatalogueTable):
     @reading
     async def heartbeat(self) -> Heartbeat | None:
         return await self._heartbeat()
+
+    @reading
+    async def was_off(self) -> tuple[datetime, datetime] | None:
+        """Return from when to when the service was not running before it was started last; None before its second."""
+        beat, since = await self._heartbeat(), await self._db.meta(as_time, _OFF_FROM)
+        return None if beat is None or since is None else (since, beat.started_at)
 
     async def _heartbeat(self) -> Heartbeat | None:
         return await self._db.model(Heartbeat, "SELECT * FROM heartbeat")

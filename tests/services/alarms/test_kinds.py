@@ -38,8 +38,24 @@ async def test_two_missed_runs_are_an_alarm_until_the_next_good_backup(scene: Sc
     await scene.back_up()
     assert await scene.pass_time(2 * HOUR + 29 * MINUTE) == []
     assert await scene.pass_time(2 * MINUTE) == ["stale"]
-    assert "newest good backup is of today 14:00" in await the_alarm(scene)
+    assert "No good backup since today 14:00" in await the_alarm(scene)
     assert await scene.alarmed() == []
+
+
+async def test_a_service_that_was_off_is_told_as_the_cause(scene: Scene) -> None:
+    """From its last sign of life to its start, until runs that were due since have not happened either."""
+    await scene.back_up()
+    began = scene.now
+    await scene.courier.catalogue.service.beat(pid=1, started_at=began, next_run_at=None)
+    scene.pass_by(minutes=20)
+    await scene.courier.catalogue.service.beat(pid=1, started_at=began, next_run_at=None)
+    scene.pass_by(hours=5)
+    await scene.restart()
+    await scene.courier.catalogue.service.beat(pid=2, started_at=scene.now, next_run_at=None)
+    assert await scene.pass_time(11 * MINUTE) == ["stale"]
+    assert "was not running from today 14:20 to today 19:20." in await the_alarm(scene)
+    await scene.pass_time(3 * HOUR)
+    assert "planned every hour, but none was made." in await the_alarm(scene)
 
 
 async def test_an_admins_own_pause_is_no_alarm_before_it_may_be_forgotten(scene: Scene) -> None:
@@ -70,7 +86,7 @@ async def test_a_damaged_database_is_an_alarm_of_its_own(scene: Scene) -> None:
     made = await scene.back_up()
     assert made.state is BackupState.PARTIAL
     assert await scene.open_keys() == ["skipped:users.db"]
-    assert "damage in the file" in await the_alarm(scene)
+    assert "The file is damaged." in await the_alarm(scene)
 
 
 async def test_a_database_taken_out_of_the_settings_ends_its_alarm(scene: Scene) -> None:
