@@ -34,16 +34,6 @@ def date_time(moment: datetime, timezone: ZoneInfo) -> str:
     return f"{local.day} {MONTHS[local.month - 1]} {local.year}, {local:%H:%M}"
 
 
-def local_and_utc(then: datetime, timezone: ZoneInfo) -> str:
-    """Return a moment for the people who read it anywhere: `13 Jul 2026, 05:00 Europe/Berlin (03:00 UTC)`."""
-    local = f"{date_time(then, timezone)} {zone_name(timezone)}"
-    utc = ZoneInfo("UTC")
-    if then.astimezone(timezone).utcoffset() == then.astimezone(utc).utcoffset():
-        return local
-    same_day = then.astimezone(timezone).date() == then.astimezone(utc).date()
-    return f"{local} ({clock_time(then, utc) if same_day else date_time(then, utc)} UTC)"
-
-
 def zone_name(timezone: ZoneInfo) -> str:
     """Return the zone's own name: `Europe/Berlin`."""
     return timezone.key or str(timezone)

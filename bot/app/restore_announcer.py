@@ -46,10 +46,10 @@ class RestoreAnnouncer:
         self._timezone = settings.timezone
         self._telling = asyncio.Lock()
 
-    async def restored(self, requester: Requester, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> None:
+    async def restored(self, requester: Requester, plan: RestorePlan, result: RestoreResult) -> None:
         """Tell everybody but the one who did it; what is pinned follows."""
         self._news()
-        html = restoring_texts.announce_restore(requester.name, plan, result, self._timezone, undo=undo)
+        html = restoring_texts.announce_restore(requester.name, plan, result, self._timezone)
         await self._tell(html, besides=requester)
 
     async def failed(

@@ -87,7 +87,7 @@ async def read_report(catalogue: Catalogue, settings: Settings, status: Status) 
 def _unserved(status: Status) -> Iterator[str]:
     for one in status.recipients:
         if one.parked_reason:
-            yield f"{one.name or one.recipient.address} receives nothing: {one.parked_reason}"
+            yield f"{one.name or one.recipient.called} receives nothing: {one.parked_reason}"
 
 
 def _untried(drills: Sequence[Drill], now: datetime, *, planned: bool) -> Iterator[str]:

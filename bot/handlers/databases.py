@@ -110,7 +110,7 @@ def databases_screen(status: Status, page: int) -> Screen:
         [button(texts.database_label(one, status.now), OfDatabase(key=database_key(one.name), page=page))]
         for one in shown
     ]
-    pages = turn_pages(page, lambda number: Databases(page=number), more=more, words=("‹ Before", "After ›"))
+    pages = turn_pages(page, lambda number: Databases(page=number), more=more)
     return Screen(texts.databases(ranked), keyboard(*rows, pages, TO_MENU))
 
 

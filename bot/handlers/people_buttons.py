@@ -128,4 +128,4 @@ def _remove(one: RecipientStatus, data: CallbackData) -> InlineKeyboardButton:
 
 
 def _label(one: RecipientStatus) -> str:
-    return shortened(one.name or one.recipient.address, 30)
+    return shortened(one.name or one.recipient.called, 30)

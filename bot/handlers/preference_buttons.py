@@ -155,7 +155,7 @@ def databases(preferences: MyMessages, page: int) -> InlineKeyboardMarkup:
         chosen = preferences.choice.follows({name})
         label = f"{'✅' if chosen else '▫️'} {shortened(name, 40)}"
         rows.append([button(label, Follow(key=key_of(name), wanted=not chosen, page=page))])
-    pages = turn_pages(page, lambda number: MyDatabases(page=number), more=more, words=("‹", "›"))
+    pages = turn_pages(page, lambda number: MyDatabases(page=number), more=more)
     everything = None if preferences.choice.databases is None else [button("All databases", FollowAll())]
     return keyboard(*rows, pages, everything, _TO_MAIN)
 

@@ -72,18 +72,17 @@ class LiveRestores:
 
     async def _show_plan(self, slot: MessageSlot, pending: ConfirmablePlan, back: RestoreChoice | None) -> None:
         plan = pending.prepared.plan
-        undo = bool(pending.prepared.undo_of)
         blocked = bool(plan.all_obstacles)
         if not slot.current or blocked:
             await self.restores.drop(pending)
-            text = plan_texts.plan(plan, self.clock(), self.timezone, None, undo=undo)
+            text = plan_texts.plan(plan, self.clock(), self.timezone, None)
             await self.view.settle(slot, Screen(text, _ways_on(back)))
             return
         if slot.origin is not None:
             self.restores.shown(pending, slot.origin)  # before anybody can see it, and press
-        text = plan_texts.plan(plan, self.clock(), self.timezone, pending.expires_at, undo=undo)
+        text = plan_texts.plan(plan, self.clock(), self.timezone, pending.expires_at)
         try:
-            await self.view.settle(slot, Screen(text, restore_buttons.restore_plan(pending.id, undo=undo)))
+            await self.view.settle(slot, Screen(text, restore_buttons.restore_plan(pending.id, plan.act)))
         except BaseException:
             await self.restores.drop(pending)
             raise
@@ -99,9 +98,7 @@ class LiveRestores:
         try:
             # A shutdown may cancel this handler; the restore is ended by the service, in its own time.
             result = await asyncio.shield(work)
-            undone = bool(pending.prepared.undo_of)
-            text = restoring.result(result, self.timezone, undo=undone)
-            screen = Screen(text, restore_buttons.restored(result, undone=undone))
+            screen = Screen(restoring.result(result, self.timezone), restore_buttons.restored(result))
         except CourierError as error:
             screen = Screen(restoring.failed(error), restore_buttons.plan_gone(pending.choice_id))
         slot = press.slot
@@ -197,7 +194,7 @@ async def press_red_button(
     except (WrongPressError, BusyError) as error:
         await _say_no(press, error)
         return
-    text = plan_texts.ask(pending.prepared.plan, pending.expires_at, timezone, undo=bool(pending.prepared.undo_of))
+    text = plan_texts.ask(pending.prepared.plan, pending.expires_at, timezone)
     await press.draw(Screen(text, restore_buttons.sure_to_replace(pending.id)))
 
 

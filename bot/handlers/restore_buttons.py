@@ -11,10 +11,11 @@ from aiogram.types import InlineKeyboardMarkup
 from pydantic import Field
 
 from bot.handlers.drawing.keyboards import TO_MENU, BackupAct, OfBackup, back_row, button, keyboard, page_of, turn_pages
-from bot.models import PendingRestore, RestoreResult
+from bot.models import PendingRestore, RestoreAct, RestoreResult
 from bot.services.contracts.destination import NoticeButton
 from bot.services.restore_chat.choices import RestoreChoice
 from bot.texts.markup import cut, one_line
+from bot.texts.restore_plan import ACTS
 
 
 class RestoreStep(StrEnum):
@@ -59,7 +60,7 @@ def restore_choice(choice: RestoreChoice, page: int) -> InlineKeyboardMarkup:
     back = OfBackup(act=BackupAct.OPEN, id=choice.backup.id, page=0) if choice.backup is not None else None
     return keyboard(
         *boxes,
-        turn_pages(page, lambda number: step(RestoreStep.CHOOSE, number), more=more, words=("‹", "›")),
+        turn_pages(page, lambda number: step(RestoreStep.CHOOSE, number), more=more),
         [button(every, step(RestoreStep.ALL, page))],
         [button("📋 Show the plan", step(RestoreStep.PLAN), ButtonStyle.PRIMARY)],
         back_row("Back", back) if back is not None else TO_MENU,
@@ -71,12 +72,11 @@ def preparing_restore() -> InlineKeyboardMarkup:
     return keyboard([button("Cancel", Restore(step=RestoreStep.CANCEL, source="c0"))])
 
 
-def restore_plan(plan_id: str, *, undo: bool) -> InlineKeyboardMarkup:
+def restore_plan(plan_id: str, act: RestoreAct) -> InlineKeyboardMarkup:
     """Return the red button under a plan."""
-    act = button(
-        "↩️ Undo the restore" if undo else "♻️ Restore", Restore(step=RestoreStep.ASK, source=plan_id), ButtonStyle.DANGER
-    )
-    return keyboard([act], [button("Cancel", Restore(step=RestoreStep.CANCEL, source=plan_id))])
+    words = ACTS[act] if act is RestoreAct.RESTORE else f"{ACTS[act]} the restore"
+    red = button(words, Restore(step=RestoreStep.ASK, source=plan_id), ButtonStyle.DANGER)
+    return keyboard([red], [button("Cancel", Restore(step=RestoreStep.CANCEL, source=plan_id))])
 
 
 def sure_to_replace(plan_id: str) -> InlineKeyboardMarkup:
@@ -93,12 +93,10 @@ def plan_gone(choice_id: str) -> InlineKeyboardMarkup:
     return keyboard([button("🔄 Make a new plan", again)] if again is not None else None, TO_MENU)
 
 
-def restored(result: RestoreResult, *, undone: bool) -> InlineKeyboardMarkup:
-    """Return what can be done after a restore, or after one was `undone`."""
-    undo = button(
-        "↪️ Redo" if undone else "↩️ Undo", Restore(step=RestoreStep.UNDO, source=f"r{result.id}"), ButtonStyle.DANGER
-    )
-    return keyboard([undo] if result.undoable else None, TO_MENU)
+def restored(result: RestoreResult) -> InlineKeyboardMarkup:
+    """Return what can be done after a restore, or after one was undone."""
+    back = button(ACTS[result.act.next], Restore(step=RestoreStep.UNDO, source=f"r{result.id}"), ButtonStyle.DANGER)
+    return keyboard([back] if result.undoable else None, TO_MENU)
 
 
 def undo_cut_off(pending: PendingRestore) -> tuple[NoticeButton, ...]:
@@ -106,4 +104,4 @@ def undo_cut_off(pending: PendingRestore) -> tuple[NoticeButton, ...]:
     if not pending.undoable:
         return ()
     undo = Restore(step=RestoreStep.UNDO, source=f"r{pending.id}")
-    return (NoticeButton(text="↩️ Undo", data=undo.pack()),)
+    return (NoticeButton(text=ACTS[RestoreAct.UNDO], data=undo.pack()),)

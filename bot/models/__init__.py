@@ -32,6 +32,7 @@ from bot.models.restores import (
     InUse,
     PendingOutcome,
     PendingRestore,
+    RestoreAct,
     RestoredByHand,
     RestoredDatabase,
     RestoreMethod,

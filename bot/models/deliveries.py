@@ -31,6 +31,11 @@ class Recipient:
         return f"{self.chat_id}/{'auto' if self.is_auto else self.thread_id}"
 
     @property
+    def called(self) -> str:
+        """What it is called where its name is not known: `user 77`, `chat -100…`; a place as it is."""
+        return self.address if self.place else f"{'user' if self.is_private else 'chat'} {self.address}"
+
+    @property
     def is_auto(self) -> bool:
         """Whether it is the topic of this server, and that has yet to be made."""
         return self.thread_id == AUTO_TOPIC

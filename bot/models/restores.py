@@ -132,6 +132,19 @@ class DatabaseChange:
     obstacles: tuple[str, ...] = ()
 
 
+class RestoreAct(StrEnum):
+    """What a restore is to people: an undo brings back what a restore replaced, a redo what an undo replaced."""
+
+    RESTORE = "restore"
+    UNDO = "undo"
+    REDO = "redo"
+
+    @property
+    def next(self) -> RestoreAct:
+        """What takes this one back."""
+        return RestoreAct.REDO if self is RestoreAct.UNDO else RestoreAct.UNDO
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskNeed:
     """How many bytes a restore needs at most on the disk of `folder`, for a while, and how many are free."""
@@ -156,6 +169,7 @@ class RestorePlan:
     taken_at: datetime | None
     folder: Path | None
     changes: tuple[DatabaseChange, ...]
+    act: RestoreAct = RestoreAct.RESTORE
     disks: tuple[DiskNeed, ...] = ()
     warnings: tuple[str, ...] = ()
     obstacles: tuple[str, ...] = ()
@@ -201,6 +215,7 @@ class RestoreResult:
     safety: Backup | None
     undoable: bool
     seconds: float
+    act: RestoreAct = RestoreAct.RESTORE
     warnings: tuple[str, ...] = ()
 
 

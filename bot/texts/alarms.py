@@ -74,8 +74,14 @@ def _acted(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> str | None:
     return f"<b>{said}</b>, {moment(datetime.fromisoformat(at), now, timezone)}"
 
 
-def alarm_over(alarm: Alarm, timezone: ZoneInfo) -> str:
-    """Return what the message of an alarm becomes at its end: nothing in it looks like an alarm any more."""
+def alarm_over(alarm: Alarm, timezone: ZoneInfo, *, answered: bool = False) -> str:
+    """Return what the message of an alarm becomes at its end: nothing in it looks like an alarm any more.
+
+    Where it is `answered` by what is good again, it says which alarm that was, and from when to when.
+    """
+    if answered:
+        title = words_of(alarm, alarm.ended_at or alarm.began_at, timezone).title
+        return compose(f"✅ Over: {text(title, 120)}", f"<i>{sentence(_span(alarm, timezone))}.</i>")
     return compose(
         f"✅ <b>{text(_over(alarm, timezone), 160)}</b>",
         "",

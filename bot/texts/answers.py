@@ -28,7 +28,7 @@ MENU_IS_PRIVATE = "🔒 The menu lives in our private chat."
 FORGOTTEN = "Forgotten. Their backups stay; what is found again is backed up as before."
 ANOTHER_BY_NOW = "That has changed meanwhile: look again."
 LOG_ON_ITS_WAY = "The log file is on its way."
-NOT_NOW = "That did not work."
+NOT_NOW = "Something went wrong: please look again."
 
 # HTML.
 ASK_PAUSE = """⏸ <b>Pause scheduled backups?</b>

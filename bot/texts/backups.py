@@ -153,9 +153,9 @@ def seal_line(backup: Backup) -> str | None:
 
 
 def who(recipient: Recipient, names: Mapping[Recipient, str] | None = None) -> str:
-    """Return a recipient as people know it: by its name, or by the address where no name is known."""
+    """Return a recipient as people know it: by its name, or by its number where no name is known."""
     known = (names or {}).get(recipient, "")
-    return name(known, 40) if known else text(recipient.address, 80)
+    return name(known, 40) if known else text(recipient.called, 80)
 
 
 def names_of(statuses: Sequence[RecipientStatus | Reachability]) -> dict[Recipient, str]:
@@ -175,14 +175,16 @@ def trouble_of(person: str, reason: str) -> str:
 
 
 def delivered_to(deliveries: Sequence[Delivery], names: Mapping[Recipient, str] | None = None) -> str:
-    """Return `delivered to Ann, Ben` or, of many, `delivered to 2 of 5`: only what Telegram has confirmed."""
+    """Return `delivered to Ann, not to Ben` or, of many, `delivered to 2 of 5`: only what Telegram has confirmed."""
     spared = sum(delivery.state is DeliveryState.NOT_DUE for delivery in deliveries)
     due = [d for d in deliveries if d.state not in (DeliveryState.SUPERSEDED, DeliveryState.NOT_DUE)]
     pointed = sum(delivery.told_only for delivery in due)
     sent, rest = sum(delivery.received for delivery in due), f", {pointed} told only where it lies" if pointed else ""
     received = [delivery.recipient for delivery in due if delivery.received]
-    if names and 0 < sent == len(due) <= _NAMED and not spared and all(one in names for one in received):
-        return f"delivered to {' and '.join(who(one, names) for one in received)}"
+    if names and sent > 0 and len(due) <= _NAMED and not spared and not pointed:
+        missing = [who(delivery.recipient, names) for delivery in due if not delivery.received]
+        without = f", not to {' and '.join(missing)}" if missing else ""
+        return f"delivered to {' and '.join(who(one, names) for one in received)}{without}"
     if spared:
         if not due:
             return "not sent: nobody wanted it, or nothing has changed"

@@ -7,7 +7,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from bot.models import Status
-from bot.texts.backups import contents, database_lines, delivered_to, skipped_causes, skipped_heading
+from bot.texts.backups import contents, database_lines, delivered_to, names_of, skipped_causes, skipped_heading
 from bot.texts.markup import FittedList, compose, name, sentence, text
 from bot.texts.measures import count, human_size, next_run
 from bot.texts.schedule_words import in_words
@@ -37,7 +37,7 @@ def protected(status: Status, amount: Amount, timezone: ZoneInfo, *, kept: tuple
     made, now = status.latest_proven, status.now
     if made is None:
         return "No backup has been made yet."
-    words = in_words(status.schedule)
+    words, names = in_words(status.schedule), names_of(status.recipients)
     planned = f" · {text(words, 60)}" if words else ""
     return compose(
         f"{'⚠️' if made.skipped else '🎉'} <b>The first backup is made</b>",
@@ -46,7 +46,7 @@ def protected(status: Status, amount: Amount, timezone: ZoneInfo, *, kept: tuple
         skipped_heading(made.skipped),
         skipped_causes(made.skipped, most=4),
         "",
-        f"📬 {sentence(delivered_to(status.latest_deliveries))}" if status.latest_deliveries else None,
+        f"📬 {sentence(delivered_to(status.latest_deliveries, names))}" if status.latest_deliveries else None,
         f"⏭ Next {next_run(status.next_run_at, now, timezone)}{planned}" if status.next_run_at else None,
         f"🗄 On the server's disk: the newest {kept[0]}, for {count(kept[1], 'day')}",
         _much(amount) if amount.is_much else None,
@@ -65,7 +65,7 @@ def _invitation(status: Status, username: str) -> FittedList:
     waiting = [one for one in status.recipients if one.invited]
     link = f": https://t.me/{username}" if username else ""
     lines = (
-        f"👋 {name(one.name or one.recipient.address, 32)} has yet to open the bot and press Start."
+        f"👋 {name(one.name, 32) or sentence(one.recipient.called)} has yet to open the bot and press Start."
         f" Forward them this{link}"
         for one in waiting
     )

@@ -78,7 +78,8 @@ def _last_good(health: Health) -> str:
         if status.stale
         else "the last one "
     )
-    without = f", without {count(len(latest.skipped), 'database')}" if latest is not None and latest.skipped else ""
+    whole = latest is None or not latest.proven or not latest.skipped
+    without = "" if whole else f", without {count(len(proven.skipped), 'database')}"
     return f"{CONDITION_ICONS[condition]} Backups: {trouble}{age(proven.started_at, status.now)}{without}"
 
 

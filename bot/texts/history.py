@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.clock import local_and_utc, zone_name
+from bot.clock import zone_name
 from bot.models import Backup, BackupDetails, BackupPage, BackupState, Recipient
 from bot.services.catalogue.newest import is_ahead
 from bot.texts.backups import (
@@ -111,7 +111,7 @@ def details(
         FittedList(tuple(delivery_line(delivery, now, names) for delivery in telling), 8),
         FittedList(drill_lines([drill for drill in details.drills if drill.ok], timezone), 1),
         _retention(details, now, timezone) if backup.proven else None,
-        _archive(details, timezone) if backup.proven else None,
+        _archive(details) if backup.proven else None,
     )
 
 
@@ -119,14 +119,14 @@ def _held(backup: Backup) -> tuple[str, ...]:
     return (contents(backup), check_verdict(backup), *filter(None, (seal_line(backup), unchanged_line(backup))))
 
 
-def _archive(details: BackupDetails, timezone: ZoneInfo) -> str:
-    """Return what programs and people at a terminal need: the file, its digest, its time everywhere."""
+def _archive(details: BackupDetails) -> str:
+    """Return what programs and people at a terminal need: the file and its digest."""
     backup = details.backup
     volumes = f" in {details.volumes} volumes" if details.volumes > 1 else ""
     return folded(
         f"<code>{name(backup.archive_name, 60)}</code>{volumes}",
         f"SHA-256 <code>{backup.archive_sha256}</code>",
-        local_and_utc(backup.started_at, timezone),
+        "The file's name has its time in UTC.",
     )
 
 

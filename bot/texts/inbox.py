@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.clock import date_time, local_and_utc
+from bot.clock import date_time
 from bot.errors import CourierError
 from bot.models import RestorePoint, RestoreStage, Verdict
 from bot.services.fetch.recognition import CLOUD_LIMIT
@@ -198,7 +198,7 @@ def _ready(upload: UploadView, found: UploadContents, now: datetime, timezone: Z
     return compose(
         headline,
         f"{_called(upload)} · {human_size(found.bytes)}{volumes}",
-        f"🕒 {local_and_utc(found.made_at, timezone)}" if found.made_at else "🕒 It does not say when it was made.",
+        f"🕒 {date_time(found.made_at, timezone)}" if found.made_at else "🕒 It does not say when it was made.",
         f"🖥 Made on <code>{name(found.host)}</code>" if found.host else None,
         _identity(found, now, timezone),
         "",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.models import Override, Recipient, RecipientStatus
-from bot.texts.markup import FittedList, compose, name, text
+from bot.texts.markup import FittedList, by_name, compose, name, text
 from bot.texts.measures import age
 
 CHOOSE_PERSON = "👤 Choose a person"
@@ -14,9 +14,9 @@ CHOOSE_GROUP = "👥 Choose a group"
 CANCEL = "✖️ Cancel"
 
 # Answers to presses: plain text, at most 200 long.
-REMOVED = "Removed. It holds from now on."
-RESET = "Done: .env holds again."
-GONE = "That is so no longer."
+REMOVED = "Removed, from now on."
+RESET = "Done: .env is followed again."
+GONE = "That has changed meanwhile: look again."
 ADDED = "Added."
 
 _MOST = 12
@@ -97,7 +97,7 @@ def ask_removal(one: RecipientStatus, *, admin: bool) -> str:
 
 def ask_reset(setting: str) -> str:
     """Return the question before `.env` holds again."""
-    return f"↩️ <b>Let {setting} of <code>.env</code> hold again?</b>\nWhat was added and removed here is forgotten."
+    return f"↩️ <b>Follow {setting} of <code>.env</code> again?</b>\nWhat was added and removed here is forgotten."
 
 
 def cancelled() -> str:
@@ -148,25 +148,25 @@ def place_added(one: Recipient, called: str, *, reached: bool) -> str:
 
 def backups_come_here(actor: str) -> str:
     """Return what is said in a chat that was added."""
-    return f"📬 {text(actor, 40)} lets backups come here from now on."
+    return f"📬 {by_name(actor)} lets backups come here from now on."
 
 
 def told_of_admin(actor: str, one: Recipient, called: str, *, added: bool) -> str:
     """Return what the other admins are told."""
     what = "made {} an admin" if added else "removed {} from the admins"
-    return f"👮 <b>{text(actor, 40)} {what.format(_named(one, called))}</b>"
+    return f"👮 <b>{by_name(actor)} {what.format(_named(one, called))}</b>"
 
 
 def told_of_place(actor: str, one: Recipient, called: str, *, added: bool) -> str:
     """Return what the other admins are told."""
     where = _named(one, called)
     what = f"lets backups go to {where} too" if added else f"lets no more backups go to {where}"
-    return f"📬 <b>{text(actor, 40)} {what}</b>"
+    return f"📬 <b>{by_name(actor)} {what}</b>"
 
 
 def told_of_reset(actor: str, setting: str) -> str:
     """Return what the other admins are told."""
-    return f"↩️ <b>{text(actor, 40)} let {setting} of <code>.env</code> hold again</b>"
+    return f"↩️ <b>{by_name(actor)} lets {setting} of <code>.env</code> be followed again</b>"
 
 
 def no_admin_any_more() -> str:
@@ -185,4 +185,4 @@ def _named(one: Recipient, called: str) -> str:
 def _chosen(chosen: Override | None, now: datetime) -> str | None:
     if chosen is None:
         return "As <code>.env</code> says."
-    return f"Changed here by {text(chosen.set_by, 40)} {age(chosen.set_at, now)}; the rest is from <code>.env</code>."
+    return f"Changed here by {by_name(chosen.set_by)} {age(chosen.set_at, now)}; the rest is from <code>.env</code>."

@@ -6,9 +6,23 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.models import SAFETY_KEPT, DatabaseChange, InUse, RestoreMethod, RestorePlan, TableChange, TargetState
+from bot.models import (
+    SAFETY_KEPT,
+    DatabaseChange,
+    InUse,
+    RestoreAct,
+    RestoreMethod,
+    RestorePlan,
+    TableChange,
+    TargetState,
+)
 from bot.texts.markup import FittedList, compose, folded, length, name, sentence, text
 from bot.texts.measures import age, count, human_size
+
+ACTS = {RestoreAct.RESTORE: "♻️ Restore", RestoreAct.UNDO: "↩️ Undo", RestoreAct.REDO: "↪️ Redo"}
+"""The button that leads to each."""
+
+_ASKED = {RestoreAct.RESTORE: "Replace", RestoreAct.UNDO: "Undo the restore", RestoreAct.REDO: "Redo the restore"}
 
 _FULL = 3500
 """UTF-16 units up to which a plan is told in full; past them each database gets a line or two."""
@@ -17,10 +31,10 @@ _LOST = 6
 """Sentences about what one database loses; the largest differences are in the rows below them."""
 
 
-def plan(plan: RestorePlan, now: datetime, timezone: ZoneInfo, valid_until: datetime | None, *, undo: bool) -> str:
+def plan(plan: RestorePlan, now: datetime, timezone: ZoneInfo, valid_until: datetime | None) -> str:
     """Return what would change, database by database, whatever their number; what is in the way comes first."""
     head = (
-        f"{'↩️ <b>Undo' if undo else '♻️ <b>Restore'}: the plan</b>",
+        f"<b>{ACTS[plan.act]}: the plan</b>",
         sentence(text(plan.source, 200)) + (f" ({age(plan.taken_at, now)})" if plan.taken_at else ""),
         listing([f"⛔ {text(obstacle, 400)}" for obstacle in plan.all_obstacles], 6),
         listing([f"⚠️ {text(warning, 300)}" for warning in plan.all_warnings], 8),
@@ -177,18 +191,18 @@ def _how_on(plan: RestorePlan, timezone: ZoneInfo, *, valid_until: datetime | No
         " and if anything fails, everything goes back by itself."
         if live
         else "🛟 The files that are there now are set aside, not deleted.",
-        None if valid_until is None else f"⏳ You can confirm until {valid_until.astimezone(timezone):%H:%M:%S}.",
+        None if valid_until is None else f"⏳ You can confirm until {valid_until.astimezone(timezone):%H:%M}.",
     )
 
 
-def ask(plan: RestorePlan, valid_until: datetime, timezone: ZoneInfo, *, undo: bool) -> str:
+def ask(plan: RestorePlan, valid_until: datetime, timezone: ZoneInfo) -> str:
     """Return the second question."""
     lost = [lost for change in plan.changes for lost in change.lost]
     return compose(
-        f"⚠️ <b>{'Undo the restore' if undo else 'Replace'} now?</b>",
+        f"⚠️ <b>{_ASKED[plan.act]} now?</b>",
         f"{count(len(plan.changes), 'database')} from {text(plan.source, 200)}:",
         FittedList(tuple(f"• <b>{name(change.name)}</b> · {sizes(change)}" for change in plan.changes), 20),
         "",
         listing([lost_line(one, "will be") for one in lost], 10),
-        f"⏳ Until {valid_until.astimezone(timezone):%H:%M:%S}. Nothing has been changed yet.",
+        f"⏳ Until {valid_until.astimezone(timezone):%H:%M}. Nothing has been changed yet.",
     )

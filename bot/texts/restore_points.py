@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot.clock import date_time, zone_name
 from bot.models import Drill, Override, RestorePoint, Status
-from bot.texts.backups import contents, delivered_to, seal_line
+from bot.texts.backups import contents, delivered_to, names_of, seal_line
 from bot.texts.markup import CAPTION_LIMIT, by_name, compose, names, sentence, text
 from bot.texts.measures import age, count
 from bot.texts.schedule_words import in_words
@@ -34,7 +34,9 @@ def pinned_caption(
         if proven
         else "No good backup yet.",
         seal_line(proven) if proven else None,
-        f"📬 {sentence(delivered_to(status.latest_deliveries))}" if proven and status.latest_deliveries else None,
+        f"📬 {sentence(delivered_to(status.latest_deliveries, names_of(status.recipients)))}"
+        if proven and status.latest_deliveries
+        else None,
         f"❌ {count(troubled, 'database')} in trouble: see Backup Status" if troubled else None,
         "🚨 A restore was cut off: see Backup Status" if status.cut_off else None,
         None if drill is None else _drill_moment(drill, timezone),

@@ -7,11 +7,12 @@ from datetime import datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from bot.clock import clock_time, local_and_utc
+from bot.clock import clock_time, date_time
 from bot.errors import AbortedError, CourierError, RestoreError, SealError
 from bot.models import (
     PendingOutcome,
     PendingRestore,
+    RestoreAct,
     RestoredByHand,
     RestoredDatabase,
     RestorePlan,
@@ -19,9 +20,9 @@ from bot.models import (
     RestoreResult,
     RestoreStage,
 )
-from bot.texts.markup import FittedList, by_name, compose, hint, name, plain, sentence, text
+from bot.texts.markup import FittedList, by_name, compose, hint, name, plain, text
 from bot.texts.measures import age, count, duration, local_day, rows_in
-from bot.texts.restore_plan import listing, lost_line, rows_change
+from bot.texts.restore_plan import ACTS, listing, lost_line, rows_change
 from bot.texts.stages import stage_lines
 
 _STAGES: dict[StrEnum, str] = {
@@ -38,6 +39,12 @@ _STAGES: dict[StrEnum, str] = {
 _PREPARING = (RestoreStage.FETCH, RestoreStage.READ, RestoreStage.CHECK, RestoreStage.COMPARE)
 _RESTORING = (RestoreStage.COMPARE, RestoreStage.SAFETY, RestoreStage.RESTORE, RestoreStage.VERIFY)
 _TABLES = 3
+_DONE = {RestoreAct.RESTORE: "Restored", RestoreAct.UNDO: "The restore is undone", RestoreAct.REDO: "Restored again"}
+_DID = {
+    RestoreAct.RESTORE: "restored databases",
+    RestoreAct.UNDO: "undid a restore",
+    RestoreAct.REDO: "restored databases again",
+}
 
 # Answers to presses: plain text, at most 200 long.
 STARTED = "The restore has started."
@@ -52,7 +59,7 @@ def stage_name(stage: RestoreStage) -> str:
 
 def choose(label: str, names: Sequence[str], chosen: int, taken_at: datetime | None, timezone: ZoneInfo) -> str:
     """Return the question which databases are to come back; they are the buttons."""
-    of = f" of {local_and_utc(taken_at, timezone)}" if taken_at else ""
+    of = f" of {date_time(taken_at, timezone)}" if taken_at else ""
     return compose(
         "♻️ <b>Restore: which databases?</b>",
         f"From {text(label, 120)}{of}",
@@ -88,16 +95,16 @@ def progress(who: str, event: RestoreProgress, started_at: datetime, now: dateti
 # --- what it came to ---------------------------------------------------------------------------------------------
 
 
-def result(result: RestoreResult, timezone: ZoneInfo, *, undo: bool) -> str:
+def result(result: RestoreResult, timezone: ZoneInfo) -> str:
     """Return what was restored, and what brings it back."""
     return compose(
-        f"✅ <b>{'The restore is undone' if undo else 'Restored'}</b>",
+        f"✅ <b>{_DONE[result.act]}</b>",
         f"From {text(result.source, 200)}, in {duration(result.seconds)}",
         "",
         FittedList(tuple(_restored(database) for database in result.databases), 30),
         "",
         f"🛟 {safety_line(result.safety.id, result.safety.keep_until, timezone)}." if result.safety else None,
-        f"{'↪️ Redo' if undo else '↩️ Undo'} brings it back." if result.undoable else None,
+        f"{ACTS[result.act.next]} brings it back." if result.undoable else None,
     )
 
 
@@ -179,10 +186,10 @@ def already_running(who: str, event: RestoreProgress, started_at: datetime, now:
 # --- the other admins --------------------------------------------------------------------------------------------
 
 
-def announce_restore(who: str, plan: RestorePlan, result: RestoreResult, timezone: ZoneInfo, *, undo: bool) -> str:
+def announce_restore(who: str, plan: RestorePlan, result: RestoreResult, timezone: ZoneInfo) -> str:
     """Return what all other admins are told."""
     return compose(
-        f"♻️ <b>{by_name(who, 60)} {'undid a restore' if undo else 'restored databases'}</b>",
+        f"♻️ <b>{by_name(who, 60)} {_DID[plan.act]}</b>",
         f"From {text(plan.source, 200)}",
         "",
         FittedList(tuple(_restored(database) for database in result.databases), 20),
@@ -198,7 +205,7 @@ def announce_cli_restore(restored: RestoredByHand, timezone: ZoneInfo) -> str:
     """Return what all admins are told of a restore that somebody did on the server itself."""
     return compose(
         f"♻️ <b>{'A restore was undone' if restored.undo else 'Databases were restored'} on the command line</b>",
-        f"{sentence(local_and_utc(restored.at, timezone))}, from {text(restored.source, 200)}",
+        f"{date_time(restored.at, timezone)}, from {text(restored.source, 200)}",
         "",
         FittedList(tuple(f"✅ <b>{name(database)}</b>" for database in restored.databases), 20),
         listing([lost_line(lost, "were") for lost in restored.lost], 10),
@@ -235,7 +242,7 @@ def restore_cut_off(pending: PendingRestore, timezone: ZoneInfo) -> str:
     """Return what all admins are told when a restore was cut off: each database's state, and what to do."""
     return compose(
         "🚨 <b>A restore was cut off</b>",
-        f"By {by_name(pending.requested_by, 60)}, begun {local_and_utc(pending.started_at, timezone)},"
+        f"By {by_name(pending.requested_by, 60)}, begun {date_time(pending.started_at, timezone)},"
         f" from {text(pending.source, 200)}. No database is a mix of both:",
         "",
         FittedList(

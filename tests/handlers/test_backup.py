@@ -64,10 +64,10 @@ async def test_a_manual_backup_shows_stage_and_progress_and_then_the_result(offi
     assert "▶️ Check and compress" in shown.text
     assert "users.db" in shown.text
     assert "Asked for by Ann" in shown.text
-    result = await ended(office, "Backup stored, not delivered to 77")
+    result = await ended(office, "Backup stored, not delivered to user 77")
     assert result.id == view.id
-    assert "Delivered to 1 of 2" in result.text
-    assert "77 must open the bot and press Start" in result.text
+    assert ", not to user 77" in result.text
+    assert "user 77 must open the bot and press Start" in result.text
     assert office.manager.requests == ["Ann"]
     await office.click("🔍 This backup", "Backup 2")
 

@@ -39,10 +39,10 @@ async def test_every_screen_opens_in_the_same_message_and_leads_back(office: Off
 async def test_status_tells_good_from_bad_at_a_glance(office: Office) -> None:
     """The status names the state, the next run, who has the backup, who has not and why, and the success rate."""
     shown = (await office.opened("Backup Status", "Running")).text
-    assert shown.startswith("📊 Backup Status\n⚠️ Running, but not delivered to 77")
+    assert shown.startswith("📊 Backup Status\n⚠️ Running, but not delivered to user 77")
     assert "Next backup in 23 min, at 15:00\n" in shown
-    assert "Delivered to 1 of 2" in shown
-    assert "77 must open the bot and press Start" in shown
+    assert ", not to user 77" in shown
+    assert "user 77 must open the bot and press Start" in shown
     assert "23 of 24 ⚠️ in 24 h, 168 of 168 in 7 days" in shown
 
 

@@ -20,9 +20,9 @@ async def test_a_slow_check_says_so_at_once_and_then_shows_itself(office: Office
         "✅ Disk: 12 GB free of 40 GB, full in about 180 days · 50 archives, 38 MB",
         "✅ Telegram: answers in 120 ms",
         "⚠️ Recipients: 1 of 2 reachable",
-        "🚫 77 must open the bot and press Start",
+        "🚫 user 77 must open the bot and press Start",
         "✅ Databases: all 2 backed up and checked",
-        "⚠️ Running, but not delivered to 77",
+        "⚠️ Running, but not delivered to user 77",
     ):
         assert words in shown
 

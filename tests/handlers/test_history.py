@@ -25,8 +25,8 @@ def years(office: Office) -> Office:
 
 async def open_oldest(office: Office) -> None:
     await office.opened("🗂 History", "page 1 of 3")
-    await office.click("Older ›", "page 2 of 3")
-    await office.click("Older ›", "page 3 of 3")
+    await office.click("Next ›", "page 2 of 3")
+    await office.click("Next ›", "page 3 of 3")
 
 
 async def open_number_two(office: Office) -> None:
@@ -35,17 +35,17 @@ async def open_number_two(office: Office) -> None:
 
 
 async def test_the_history_is_paged_both_ways(years: Office) -> None:
-    """Older and Newer lead through all pages, and each page offers its backups as buttons."""
+    """Previous and Next lead through all pages, and each page offers its backups as buttons."""
     await open_oldest(years)
     last = years.ann.last
     assert sum("·" in text for text in last.button_texts) == 4
-    assert "Older ›" not in last.button_texts
+    assert "Next ›" not in last.button_texts
     assert any("failed" in text for text in last.button_texts)
     names = [text for text in last.button_texts if "·" in text]
     assert len(set(names)) == len(names)
-    await years.click("‹ Newer", "page 2 of 3")
-    first = await years.click("‹ Newer", "page 1 of 3")
-    assert "‹ Newer" not in first.button_texts
+    await years.click("‹ Previous", "page 2 of 3")
+    first = await years.click("‹ Previous", "page 1 of 3")
+    assert "‹ Previous" not in first.button_texts
 
 
 async def test_a_page_past_the_end_shows_the_last_one(years: Office) -> None:
@@ -72,8 +72,8 @@ async def test_one_backup_is_shown_in_full_and_leads_back_to_its_page(years: Off
         "✅ users.db · 1.1 MB",
         "Checked (integrity check), archive re-read and compared",
         f"SHA-256 {'1f' * 32}",
-        "Delivered to 1 of 2",
-        "77 must open the bot and press Start",
+        ", not to user 77",
+        "user 77 must open the bot and press Start",
         "Kept: it is the newest one",
     ):
         assert words in shown

@@ -30,11 +30,11 @@ async def test_the_newest_entries_come_first_and_pages_lead_on(office: Office) -
     office.manager.entries = entries(25)
     shown = await office.opened("📜 Detailed Logs", "page 1")
     assert shown.text.index("backup 0 proven") < shown.text.index("backup 9 proven")
-    assert "‹ Newer" not in shown.button_texts
-    await office.click("Older ›", "page 2")
-    last = await office.click("Older ›", "page 3")
-    assert "Older ›" not in last.button_texts
-    await office.click("‹ Newer", "page 2")
+    assert "‹ Previous" not in shown.button_texts
+    await office.click("Next ›", "page 2")
+    last = await office.click("Next ›", "page 3")
+    assert "Next ›" not in last.button_texts
+    await office.click("‹ Previous", "page 2")
 
 
 async def test_a_level_filters_and_is_marked(office: Office) -> None:

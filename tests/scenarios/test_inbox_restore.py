@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from bot.clock import local_and_utc
+from bot.clock import date_time
 from tests.world.databases import rows_in
 from tests.world.inbox import House, confirmed, consented, lose_rows
 from tests.world.service import pressed
@@ -21,7 +21,7 @@ async def test_an_archive_from_the_chat_alone_is_restored(inbox: House) -> None:
     inbox.archive(backup).unlink()
     await inbox.ann.forward(delivered)
     ready = await inbox.shows("whole and sound", f"backup {backup.id}")
-    when = local_and_utc(backup.started_at, inbox.settings.timezone)
+    when = date_time(backup.started_at, inbox.settings.timezone)
     choice = await pressed(inbox.ann, "Restore…", ready, f"From backup {backup.id} of {when}", within=15)
     await consented(inbox, await pressed(inbox.ann, "Show the plan", choice, "the plan", within=15))
     assert rows_in(live / "shop.db") == (3000, 3000)

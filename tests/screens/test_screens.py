@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from bot.errors import CourierError
 from tests.world.databases import change, damage
 from tests.world.gallery import FIVE, SIXTY, Gallery, gallery
 from tests.world.golden import Golden
@@ -114,6 +116,7 @@ async def test_unreachable(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> Non
         await place.alarmed("unreachable:12")
         await place.later(3)
         await keep_common(drawn, place)
+        drawn.keep("backup", await pressed(place.ann, "bk:open:2:0", await place.screen(MENU, "🗂 History")))
         drawn.finish()
 
 
@@ -135,6 +138,38 @@ async def test_stale(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
         await place.back_up()
         await place.later(5 * 60)
         await place.alarmed("stale")
+        await keep_common(drawn, place)
+        drawn.finish()
+
+
+async def test_failed(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """The newest run stored nothing: no database could be read."""
+    async with gallery(monkeypatch, FIVE[:2]) as place:
+        drawn = golden("failed", place)
+        await place.back_up()
+        for name in FIVE[:2]:
+            damage(place.path(name))
+        with suppress(CourierError):
+            await place.back_up(after=60)
+        await place.alarmed("run")
+        await place.later(3)
+        await keep_common(drawn, place)
+        drawn.keep("backup", await pressed(place.ann, "bk:open:2:0", await place.screen(MENU, "🗂 History")))
+        drawn.finish()
+
+
+async def test_full_disk(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
+    """No room for a copy of any of five databases: said once, with one figure."""
+    async with gallery(monkeypatch, FIVE) as place:
+        drawn = golden("full_disk", place)
+        await place.back_up()
+        for name in FIVE:  # or their copies of before are taken over
+            change(place.path(name), "DELETE FROM entries WHERE id = 1")
+        place.disk(free=5 << 20)
+        with suppress(CourierError):
+            await place.back_up(after=60)
+        await place.alarmed("run", "disk")
+        await place.later(3)
         await keep_common(drawn, place)
         drawn.finish()
 
@@ -167,7 +202,11 @@ async def test_restoring(monkeypatch: pytest.MonkeyPatch, golden: Draw) -> None:
         drawn.keep("restored", result)
         undo = await pressed(ann, "Undo", result, "Undo: the plan", within=60)
         drawn.keep("undo", undo)
-        drawn.keep("undone", await confirmed(ann, undo, "is undone", red="Undo the restore"))
+        undone = await confirmed(ann, undo, "is undone", red="Undo the restore")
+        drawn.keep("undone", undone)
+        redo = await pressed(ann, "Redo", undone, "Redo: the plan", within=60)
+        drawn.keep("redo", redo)
+        drawn.keep("redone", await confirmed(ann, redo, "Restored again", red="Redo the restore"))
         drawn.finish()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from bot.models import (
     InUse,
     PendingOutcome,
     PendingRestore,
+    RestoreAct,
     RestoredDatabase,
     RestoreMethod,
     RestorePlan,
@@ -76,7 +78,7 @@ def change(name: str = "users.db", *, tables: int = 1, words: str = "", differs:
 def a_plan(*changes: DatabaseChange, words: str = "", obstacles: tuple[str, ...] = ()) -> RestorePlan:
     return RestorePlan(
         id="0123456789ab",
-        source=f"backup 12 of 13 Jul 2026, 05:00 Europe/Berlin (03:00 UTC){words}",
+        source=f"backup 12 of 13 Jul 2026, 05:00{words}",
         backup_id=12,
         created_at=NOW,
         taken_at=NOW - timedelta(days=2),
@@ -108,7 +110,7 @@ def result(*names: str, words: str = "") -> RestoreResult:
 
 def test_a_plan_says_all_that_a_consent_needs() -> None:
     """Rows now and then, size, schema, user_version, journal mode, who has it open, disk, what is lost, until when."""
-    seen = fits(plan_texts.plan(a_plan(change()), NOW, ZONE, NOW + timedelta(minutes=2), undo=False))
+    seen = fits(plan_texts.plan(a_plan(change()), NOW, ZONE, NOW + timedelta(minutes=2)))
     for words in (
         "Backup 12 of", "(2 days ago)", "users.db · 40 KB → 40 KB", "Into the live file", "table0: 87 rows → 50 rows",
         "user_version 3 → 0", "Journal mode wal, kept", "index 0 added", "It is open by python3 (123)",
@@ -120,14 +122,14 @@ def test_a_plan_says_all_that_a_consent_needs() -> None:
 
 def test_a_result_gives_the_figures_of_the_plan_and_says_where_the_damaged_copy_lies() -> None:
     """Who consented to "60 → 55" reads that, not the rows of all tables together."""
-    seen = fits(restoring.result(result("users.db"), ZONE, undo=False))
+    seen = fits(restoring.result(result("users.db"), ZONE))
     assert "users.db: users: 60 rows → 55 rows, checked." in seen
     assert "in no backup, it is kept as /srv/kept/users.db" in seen
 
 
 def test_what_is_in_the_way_stands_first_and_nothing_can_be_confirmed() -> None:
     """No time until which to confirm, and no promise of a safety copy."""
-    seen = fits(plan_texts.plan(a_plan(change(), obstacles=("The disk is full.",)), NOW, ZONE, None, undo=False))
+    seen = fits(plan_texts.plan(a_plan(change(), obstacles=("The disk is full.",)), NOW, ZONE, None))
     assert seen.index("⛔ The disk is full.") < seen.index("users.db")
     assert "nothing can be restored" in seen
     assert "confirm until" not in seen
@@ -139,27 +141,27 @@ def test_what_is_in_the_way_stands_first_and_nothing_can_be_confirmed() -> None:
     tables=st.integers(0, 80),
     words=st.sampled_from(["", LONG, samples.NASTY, "<b>"]),
     blocked=st.booleans(),
-    undo=st.booleans(),
+    act=st.sampled_from(RestoreAct),
 )
-def test_every_message_fits(databases: int, tables: int, words: str, blocked: bool, undo: bool) -> None:
+def test_every_message_fits(databases: int, tables: int, words: str, blocked: bool, act: RestoreAct) -> None:
     """Whatever the number of databases and tables, and whatever their names."""
     changes = [change(f"{number}{words}", tables=tables, words=words) for number in range(databases)]
-    seen = a_plan(*changes, words=words, obstacles=(words,) * 30 if blocked else ())
+    seen = replace(a_plan(*changes, words=words, obstacles=(words,) * 30 if blocked else ()), act=act)
     names = [f"{number}{words}" for number in range(databases)]
-    came = result(*names, words=words)
+    came = replace(result(*names, words=words), act=act)
     pending = PendingRestore(
         id="ab", started_at=NOW, requested_by=words, source=words, sentence=words, hint=words,
         databases=tuple((name, PendingOutcome.CHANGED) for name in names),
     )  # fmt: skip
     error = RestoreError(words or "It failed.", rolled_back=blocked, hint=words)
     for html in (
-        plan_texts.plan(seen, NOW, ZONE, None if blocked else NOW, undo=undo),
-        plan_texts.ask(seen, NOW, ZONE, undo=undo),
+        plan_texts.plan(seen, NOW, ZONE, None if blocked else NOW),
+        plan_texts.ask(seen, NOW, ZONE),
         restoring.choose(words, names, 3, NOW, ZONE),
-        restoring.result(came, ZONE, undo=undo),
+        restoring.result(came, ZONE),
         restoring.failed(error),
         restoring.refused(error),
-        restoring.announce_restore(words, seen, came, ZONE, undo=undo),
+        restoring.announce_restore(words, seen, came, ZONE),
         restoring.announce_failed_restore(words, seen, error),
         restoring.announce_failed_restore(words, seen, OSError(words)),
         restoring.restore_cut_off(pending, ZONE),
@@ -170,7 +172,7 @@ def test_every_message_fits(databases: int, tables: int, words: str, blocked: bo
 def test_many_databases_are_told_in_brief_with_what_is_lost() -> None:
     """Twenty databases don't fit in full; each still has its line, and the way on is not cut off."""
     changes = [change(f"number{number:02}.db", tables=30) for number in range(20)]
-    seen = fits(plan_texts.plan(a_plan(*changes), NOW, ZONE, NOW, undo=False))
+    seen = fits(plan_texts.plan(a_plan(*changes), NOW, ZONE, NOW))
     assert all(f"number{number:02}.db" in seen for number in range(20))
     assert "30 tables with other numbers of rows" in seen
     assert "Loses rows of 30 tables." in seen

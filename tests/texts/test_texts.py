@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.clock import local_and_utc
 from bot.errors import CourierError
 from bot.models import (
     Alarm,
@@ -134,14 +132,6 @@ def test_the_next_run_is_told_in_words(ahead: timedelta, words: str) -> None:
 def test_moments_are_as_short_as_they_stay_clear(back: int, words: str) -> None:
     """Near days have names, far ones a year."""
     assert moment(NOW - timedelta(days=back), NOW, samples.BERLIN) == words
-
-
-def test_local_time_names_utc_where_it_differs() -> None:
-    """The day is repeated only where it is another one."""
-    late = datetime(2026, 7, 13, 22, 30, tzinfo=UTC)
-    assert local_and_utc(late, samples.BERLIN) == "14 Jul 2026, 00:30 Europe/Berlin (13 Jul 2026, 22:30 UTC)"
-    assert local_and_utc(NOW, samples.BERLIN) == "13 Jul 2026, 14:37 Europe/Berlin (12:37 UTC)"
-    assert local_and_utc(NOW, ZoneInfo("UTC")) == "13 Jul 2026, 12:37 UTC"
 
 
 # --- markup ---
@@ -436,6 +426,6 @@ def test_a_result_never_says_delivered_where_it_is_not() -> None:
         return plain(run_texts.result(backup, changes["deliveries"], NOW, ZONE)).splitlines()[0]
 
     assert headline(deliveries=(samples.delivery(1),)) == "✅ Backup done"
-    assert headline(deliveries=(samples.MUST_START,)) == "⚠️ Backup stored, not delivered to 77"
+    assert headline(deliveries=(samples.MUST_START,)) == "⚠️ Backup stored, not delivered to user 77"
     gap = {"skipped": (samples.skipped(),), "state": BackupState.PARTIAL}
     assert headline(backup=gap, deliveries=()) == "⚠️ Backup incomplete"

@@ -90,7 +90,7 @@ async def _reset(settings: Settings, name: Resettable) -> None:
             return
         await catalogue.service.clear_override(override)
         await catalogue.service.audit("the command line", f"reset {name.value}")
-    output.say(f"{name.value} holds again. A running service follows within half a minute.")
+    output.say(f"{name.value} of .env is followed again. A running service follows within half a minute.")
 
 
 def _print_json(

@@ -138,7 +138,7 @@ def command(  # noqa: PLR0917 - typer reads the options from the signature
             with output.progress(quiet=json) as report:
                 result = await restorer.restore(prepared, requested_by="the command line", abort=abort, report=report)
             if plan.folder is None:
-                await report_by_hand(context.catalogue, plan, result, undo=undo)
+                await report_by_hand(context.catalogue, plan, result)
             output.print_result(result, json=json, printed=lambda: print_restored(result, settings.timezone))
 
     asyncio.run(work())

@@ -112,7 +112,7 @@ def _say_what_it_is(result: RunResult, names: dict[Recipient, str]) -> None:
     for record in backup.skipped:
         output.complain("skipped", f"{record.name}: {record.detail}")
     for delivery in result.deliveries:
-        who = names.get(delivery.recipient, delivery.recipient.address)
+        who = names.get(delivery.recipient) or delivery.recipient.called
         if delivery.sent_at is not None:
             output.tell(f"✓ Delivered to {who}.")
         else:

@@ -129,12 +129,10 @@ def back_row(text: str, data: CallbackData) -> Row:
     return [button(f"‹ {text}", data)]
 
 
-def turn_pages(
-    page: int, data: Callable[[int], CallbackData], *, more: bool, words: tuple[str, str] = ("‹ Newer", "Older ›")
-) -> Row:
+def turn_pages(page: int, data: Callable[[int], CallbackData], *, more: bool) -> Row:
     """Return the buttons that lead to the page before, if there is one, and to the next one, if there is `more`."""
-    before = [button(words[0], data(page - 1))] if page else []
-    return before + ([button(words[1], data(page + 1))] if more else [])
+    before = [button("‹ Previous", data(page - 1))] if page else []
+    return before + ([button("Next ›", data(page + 1))] if more else [])
 
 
 def page_of(items: Sequence[T], page: int, size: int) -> tuple[int, Sequence[T], bool]:

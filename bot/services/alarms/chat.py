@@ -26,7 +26,7 @@ class Wording(Protocol):
 
     def alarm(self, alarm: Alarm, now: datetime, reminder: timedelta, quiet_until: datetime | None) -> str: ...
 
-    def alarm_over(self, alarm: Alarm) -> str: ...
+    def alarm_over(self, alarm: Alarm, *, answered: bool = False) -> str: ...
 
     def alarm_recovered(self, alarm: Alarm) -> str: ...
 
@@ -37,7 +37,7 @@ class ChatAlarms:
     """One recipient's chat.
 
     The beginning and each reminder sound, unless the admin wants quiet then; a change and the end don't. The end edits
-    the message and is told in a short answer to it as well, since nobody sees an edit far up in a chat.
+    the message to say that it is over, and a short answer to it says what is good again: nobody sees an edit far up.
     """
 
     def __init__(
@@ -101,11 +101,17 @@ class ChatAlarms:
         return replace(notice, shown=fingerprint(alarm, notice.quiet_until))
 
     async def _end(self, alarm: Alarm, notice: AlarmNotice) -> AlarmNotice:
+        if notice.message_id is not None and not alarm.accepted:
+            over = Notice(html=self._wording.alarm_over(alarm, answered=True))
+            try:
+                await self._notices.edit(self._recipient, notice.message_id, over)
+            except Outcome:
+                pass  # gone, moved or out of reach: below it is dealt with, and said in full
+            else:
+                await self._send(Notice(html=self._wording.alarm_recovered(alarm), answers=notice.message_id))
+                return replace(notice, done=True)
         over = Notice(html=self._wording.alarm_over(alarm))
-        message_id = await self._send(over, message_id=notice.message_id)
-        if message_id == notice.message_id and not alarm.accepted:
-            await self._send(Notice(html=self._wording.alarm_recovered(alarm), answers=message_id))
-        return replace(notice, message_id=message_id, done=True)
+        return replace(notice, message_id=await self._send(over, message_id=notice.message_id), done=True)
 
     async def _send(self, notice: Notice, *, message_id: int | None = None) -> int:
         return await self._notices.send_or_edit(self._recipient, notice, message_id=message_id)

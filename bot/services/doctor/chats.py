@@ -71,8 +71,7 @@ async def _probe(recipient: Recipient, destinations: Router[ArchiveDestination])
 
 
 def _recipient(seen: Reachability, what: str) -> Examined:
-    address = seen.recipient.address
-    about = f"{what} {seen.name} ({address})" if seen.name else f"{what} {address}"
+    about = f"{what} {seen.name} ({seen.recipient.address})" if seen.name else f"{what} {seen.recipient.address}"
     if seen.trouble:
         return wrong("recipient", about, seen.trouble)
     return good("recipient", about, seen.unchecked or "takes messages")

@@ -91,8 +91,9 @@ def _delivery(status: Status) -> Examined:
     deliveries = status.latest_deliveries
     if not deliveries:
         return look("delivery", "Delivery", "to nobody: nobody receives")
+    known = {one.recipient: one.name for one in status.recipients}
     owed = [one for one in deliveries if not one.received and not one.told_only]
-    why = "; ".join(f"{one.recipient.address}: {one.reason}" for one in owed if one.reason)
+    why = "; ".join(f"{known.get(one.recipient) or one.recipient.called}: {one.reason}" for one in owed if one.reason)
     waits = f", {len(owed)} to come" if owed else ""
     said = f"{len(deliveries) - len(owed)} of {len(deliveries)} have it{waits}{f' ({why})' if why else ''}"
     return (look if why else good)("delivery", "Delivery", said)

@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -218,9 +218,8 @@ class RunLock(_Lock):
             run = _as_run(holder, self._clock())
             return BusyError(f"{what_runs(run)[:-1]} (process {holder.pid}).", hint="Try again when it has ended.")
         asked = f", asked for by {holder.requested_by}" if holder.requested_by else ""
-        since = f" since {holder.since:%H:%M:%S} UTC" if holder.since else ""
         return BusyError(
-            f"A backup ({holder.trigger}{asked}) is under way{since}: {holder.stage} (process {holder.pid}).",
+            f"A backup ({holder.trigger}{asked}) is under way: {holder.stage} (process {holder.pid}).",
             hint="Try again when it has ended.",
         )
 
@@ -230,10 +229,7 @@ def what_runs(run: RunInProgress) -> str:
     what = "restore" if run.is_restore else "backup"
     asked = f"asked for by {run.requested_by or 'somebody'}"
     how = "" if run.is_restore else f" ({run.trigger})"
-    return (
-        f"A {what} is already running ({run.progress.stage}), {asked}{how} at"
-        f" {run.started_at.astimezone(UTC):%H:%M:%S} UTC."
-    )
+    return f"A {what} is already running ({run.progress.stage}), {asked}{how}."
 
 
 def _as_run(holder: Holder, now: datetime) -> RunInProgress:

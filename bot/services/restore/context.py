@@ -73,7 +73,6 @@ class Prepared:
     scratch: Path
     force: bool = False
     takes_back: Mapping[str, Replacement] = field(default_factory=dict)
-    undo_of: str = ""
 
     def incoming(self, change: DatabaseChange) -> Incoming | None:
         """What comes back into that database; None where a former file is only moved back."""

@@ -29,8 +29,8 @@ def cut_off_restores(store: Store, now: datetime) -> tuple[str, ...]:
             continue
         if record.state is RecordState.UNDER_WAY and store.control != store.folder:  # nobody could put it in order here
             said.append(
-                f"The restore of {record.source}, asked for by {record.requested_by} at"
-                f" {record.started_at:%Y-%m-%d %H:%M:%S} UTC, is under way or was cut off."
+                f"The restore of {record.source}, asked for by {record.requested_by}, is under way"
+                " or was cut off."
                 f" The next command that can write {store.folder} tells."
             )
         elif record.cut_off is not None:

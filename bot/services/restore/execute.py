@@ -105,6 +105,7 @@ class Execution:
                 started_at=at,
                 requested_by=requested_by,
                 source=plan.source,
+                act=plan.act,
                 safety_id=None,
                 backup_id=plan.backup_id,
                 entries=tuple(entries),

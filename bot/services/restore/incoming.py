@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.clock import local_and_utc
+from bot.clock import date_time
 from bot.errors import UntrustedArchiveError
 from bot.models import BackedUp, Backup, CheckReport, Snapshot
 from bot.services.archive.manifest import Manifest
@@ -49,8 +49,8 @@ class Intake:
     def dated(self, timezone: ZoneInfo) -> str:
         """Say what it is and of when, as people in that time zone read it."""
         if self.backup is not None:
-            return f"{self.source} of {local_and_utc(self.backup.started_at, timezone)}"
-        return f"{self.source}, made {local_and_utc(self.taken_at, timezone)}" if self.taken_at else self.source
+            return f"{self.source} of {date_time(self.backup.started_at, timezone)}"
+        return f"{self.source}, made {date_time(self.taken_at, timezone)}" if self.taken_at else self.source
 
 
 def require_claims(archive: str, record: BackedUp, snapshot: Snapshot, report: CheckReport, sha256: str) -> None:

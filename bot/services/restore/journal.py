@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from bot.errors import RestoreError
-from bot.models import PendingRestore, RestoreMethod
+from bot.models import PendingRestore, RestoreAct, RestoreMethod
 from bot.services.concurrency.threads import run_to_end
 from bot.services.files.private_file import replace_whole
 from bot.services.restore.replacement import Replacement
@@ -74,6 +74,7 @@ class Record:
     source: str
     safety_id: int | None
     backup_id: int | None = None
+    act: RestoreAct = RestoreAct.RESTORE
     entries: tuple[RecordEntry, ...]
     cut_off: PendingRestore | None = None  # what it left, once that was put in order
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from loguru import logger
 
-from bot.clock import local_and_utc
+from bot.clock import date_time
 from bot.errors import BusyError, CourierError, SnapshotError
 from bot.models import Database, PendingOutcome, PendingRestore, RestoreMethod, Trigger
 from bot.services.concurrency.abort import Abort
@@ -81,8 +81,8 @@ async def _settle(
         requested_by=record.requested_by,
         source=record.source,
         databases=tuple(outcomes),
-        sentence=f"The restore of {record.source}, asked for by {record.requested_by} at"
-        f" {local_and_utc(record.started_at, ZoneInfo(context.timezone))}, was cut off: "
+        sentence=f"The restore of {record.source}, asked for by {record.requested_by} on"
+        f" {date_time(record.started_at, ZoneInfo(context.timezone))}, was cut off: "
         + "; ".join(f"{name} is {'now ' if what is PendingOutcome.NEW else ''}{what}" for name, what in outcomes)
         + ".",
         hint=_hint({what for _, what in outcomes}, record),

@@ -18,6 +18,7 @@ from bot.models import (
     DatabaseChange,
     PendingRestore,
     ReportRestore,
+    RestoreAct,
     RestoreMethod,
     RestoreProgress,
     RestoreResult,
@@ -181,6 +182,7 @@ class Restorer:
             undoable=plan.folder is None
             and all(entry.kept or entry.replacement or safety.backup for entry in record.entries),
             seconds=time.monotonic() - started,
+            act=plan.act,
             warnings=warnings,
         )
 
@@ -200,6 +202,6 @@ class Restorer:
         plan = prepared.plan
         names = ", ".join(change.name for change in plan.changes)
         where = f"into {plan.folder}" if plan.folder else "in place"
-        action = "undid a restore" if prepared.undo_of else "restored"
+        action = "undid a restore" if plan.act is RestoreAct.UNDO else "restored"
         await self.context.catalogue.service.audit(requested_by, action, f"{names} from {plan.source} {where}")
         logger.warning("{} restored from {} {}, asked for by {}", names, plan.source, where, requested_by)

@@ -18,6 +18,7 @@ from bot.models import (
     DatabaseFacts,
     InUse,
     ReportRestore,
+    RestoreAct,
     RestoreMethod,
     TargetState,
     Verdict,
@@ -60,9 +61,10 @@ async def prepare_undo(context: RestoreContext, scratch: Path, *, abort: Abort, 
     if not changes:
         raise NotFoundError("The last restore left nothing that can be undone.")
     plan = await asyncio.to_thread(make_plan, intake, changes, context, folder=None)
+    plan = replace(plan, act=record.act.next)
     brought = {one.name for one in intake.databases}
     takes_back = {entry.name: entry.replacement for entry in entries if entry.replacement and entry.name not in brought}
-    return Prepared(plan=plan, intake=intake, scratch=scratch, takes_back=takes_back, undo_of=record.id)
+    return Prepared(plan=plan, intake=intake, scratch=scratch, takes_back=takes_back)
 
 
 async def _what_there_was(
@@ -93,7 +95,9 @@ async def _what_there_was(
         elif not entry.old_fingerprint:
             warnings.append(f"{entry.name} was an empty file before the restore; it is left as it is now.")
     return Intake(
-        source=f"what was there before the restore of {record.source}",
+        source=f"what was there before the restore of {record.source}"
+        if record.act is RestoreAct.RESTORE
+        else f"what was there before the {record.act}",
         databases=tuple(databases),
         taken_at=record.started_at,
         backup=backup,

@@ -8,7 +8,7 @@ from loguru import logger
 from pydantic import TypeAdapter
 
 from bot.clock import Clock, utc_now
-from bot.models import PendingRestore, RestoredByHand, RestorePlan, RestoreResult
+from bot.models import PendingRestore, RestoreAct, RestoredByHand, RestorePlan, RestoreResult
 from bot.services.catalogue import Catalogue
 
 T = TypeVar("T")
@@ -47,12 +47,12 @@ BY_HAND = Untold[tuple[RestoredByHand, ...]]("restored by hand", tuple[RestoredB
 
 
 async def report_by_hand(
-    catalogue: Catalogue, plan: RestorePlan, result: RestoreResult, *, undo: bool, clock: Clock = utc_now
+    catalogue: Catalogue, plan: RestorePlan, result: RestoreResult, *, clock: Clock = utc_now
 ) -> None:
     """Note that live databases were restored by hand. Raises `CatalogueError`."""
     word = RestoredByHand(
         at=clock(),
-        undo=undo,
+        undo=plan.act is RestoreAct.UNDO,
         source=plan.source,
         databases=tuple(database.name for database in result.databases),
         lost=tuple(lost for change in plan.changes for lost in change.lost),

@@ -72,8 +72,8 @@ def _end_of(confirmed: Confirmed, record: Record | None) -> PendingRestore:
         requested_by=confirmed.requested_by,
         source=confirmed.source,
         databases=tuple((name, outcome) for name in confirmed.databases),
-        sentence=f"The restore of {confirmed.source}, asked for by {confirmed.requested_by} at"
-        f" {confirmed.at:%Y-%m-%d %H:%M:%S} UTC, {what} when it was cut off.",
+        sentence=f"The restore of {confirmed.source}, asked for by {confirmed.requested_by}, {what} when it was"
+        " cut off.",
         hint="It is complete." if done else "Nothing was changed; restore again.",
         undoable=done,
     )

@@ -34,7 +34,7 @@ LOOK_EVERY = 1.0
 class RestoreListener(Protocol):
     """Tells the other admins, loudly, what somebody did to their databases."""
 
-    async def restored(self, requester: Requester, plan: RestorePlan, result: RestoreResult, *, undo: bool) -> None: ...
+    async def restored(self, requester: Requester, plan: RestorePlan, result: RestoreResult) -> None: ...
 
     async def failed(
         self, requester: Requester, plan: RestorePlan, error: BaseException, *, also_requester: bool
@@ -103,7 +103,7 @@ class Running:
         else:
             for change in plan.changes:
                 self._context.active.pop(change.target, None)
-            self._say(self._listener.restored(requester, plan, result, undo=bool(prepared.undo_of)))
+            self._say(self._listener.restored(requester, plan, result))
             await after()
             return result
         finally:

@@ -72,7 +72,7 @@ def measured_concerns(health: Health) -> tuple[Concern, ...]:
         found.append(Concern(kind=kinds.DISK, condition=Condition.LOOK))
     if health.drill_trouble:
         found.append(Concern(kind=kinds.DRILL, condition=Condition.LOOK))
-    if lost := tuple(one.name or one.recipient.address for one in health.recipients if one.trouble):
+    if lost := tuple(one.name or one.recipient.called for one in health.recipients if one.trouble):
         found.append(Concern(kind=kinds.DELIVERY, condition=Condition.LOOK, names=lost))
     return _worst_first(found)
 
@@ -174,7 +174,7 @@ def _delivery(status: Status) -> list[Concern]:
     owed = [one.recipient for one in status.latest_deliveries if one.state in waits and one.reason]
     known = {one.recipient: one.name for one in status.recipients}
     parked = [one.recipient for one in status.recipients if one.parked_reason]
-    names = tuple(known.get(one) or one.address for one in dict.fromkeys((*owed, *parked)) if one not in invited)
+    names = tuple(known.get(one) or one.called for one in dict.fromkeys((*owed, *parked)) if one not in invited)
     return [Concern(kind=ConcernKind.DELIVERY, condition=Condition.LOOK, names=names)] if names else []
 
 

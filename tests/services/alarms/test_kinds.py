@@ -97,7 +97,7 @@ async def test_a_database_taken_out_of_the_settings_ends_its_alarm(scene: Scene)
     scene.sources.pop(0)
     await scene.restart()
     assert await scene.alarmed() == []
-    assert "no longer among DATABASES" in texts_of(scene.ann)[0]
+    assert "no longer among DATABASES" in texts_of(scene.ann)[-1]
 
 
 async def test_a_disk_that_is_not_mounted_rings_once(scene: Scene) -> None:
@@ -200,7 +200,7 @@ async def test_lost_rows_are_an_alarm_and_stand_in_the_caption_until_they_are_ba
         " INSERT INTO entries (text) SELECT 'row ' || i FROM n",
     )
     assert await scene.pass_time(HOUR, scene.back_up) == []
-    assert "holds as much as before again" in texts_of(scene.ann)[0]
+    assert "holds as much as before again" in texts_of(scene.ann)[-1]
     assert "MUCH LESS" not in [message for message in scene.ann.messages if message.document][-1].text
 
 

@@ -21,8 +21,8 @@ async def test_an_alarm_is_one_message_from_its_beginning_to_its_end(scene: Scen
     await scene.pass_time(HOUR, scene.back_up)
     over, recovered = texts(scene.ann)
     assert over.id == began.id
-    assert over.text.startswith("✅ users.db is backed up again")
-    assert "It was missing for 6 h" in over.text
+    assert over.text.startswith("✅ Over: users.db is not backed up")
+    assert recovered.text == "✅ users.db is backed up again. It was missing for 6 h."
     assert over.button_texts == []
     assert recovered.silent
     assert recovered.reply_to == over.id
@@ -60,7 +60,7 @@ async def test_a_restart_in_the_middle_changes_nothing(scene: Scene) -> None:
     away.rename(scene.sources[0])
     await scene.back_up()
     assert texts(scene.ann)[0].id == reminder.id
-    assert "It was missing for 6 h" in texts(scene.ann)[0].text
+    assert "It was missing for 6 h" in texts(scene.ann)[1].text
 
 
 async def test_while_telegram_is_down_an_alarm_is_kept(scene: Scene) -> None:

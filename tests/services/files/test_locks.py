@@ -87,7 +87,7 @@ async def test_one_run_at_a_time_in_one_process_too(tmp_path: Path) -> None:
     async with lock.hold(trigger=Trigger.BUTTON, requested_by="77") as held:
         assert held.held
         for other in (lock, RunLock(tmp_path)):
-            with pytest.raises(BusyError, match=r"button, asked for by 77.*12:00:05 UTC: starting"):
+            with pytest.raises(BusyError, match=r"button, asked for by 77\) is under way: starting"):
                 await other.acquire(trigger=Trigger.SCHEDULE, requested_by="schedule")
         assert lock.held
         await lock.update(Stage.DELIVER)

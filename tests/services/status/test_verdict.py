@@ -87,7 +87,7 @@ LOST = tuple(replace(one, trouble="It is gone.") for one in good().databases)
         (good(databases=NEW), Condition.LOOK, "⚠️ Running, but new.db is not backed up yet"),
         (good(latest_deliveries=(OWED,), recipients=BEN), Condition.LOOK, "⚠️ Running, but not delivered to Ben"),
         (good(latest_deliveries=(OWED,), recipients=INVITED), Condition.GOOD, "✅ Running, all is well"),
-        (good(latest_deliveries=(samples.MUST_START,)), Condition.LOOK, "⚠️ Running, but not delivered to 77"),
+        (good(latest_deliveries=(samples.MUST_START,)), Condition.LOOK, "⚠️ Running, but not delivered to user 77"),
         (good(cut_off=("A restore was cut off.",)), Condition.LOOK, "⚠️ Running, but a restore was cut off"),
         (good(last_drill=DRILL), Condition.WRONG, "🚨 Running, but the last test-restore failed"),
         (good(alarms=(ALARM,)), Condition.WRONG, "🚨 Running, but the disk is nearly full"),
