@@ -9,12 +9,16 @@ import json
 import os
 import shlex
 import sys
-from typing import TYPE_CHECKING, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Self
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from bot.models import NO_REASON, Cause, Reason, SkipReason, because, skip_reason
+from bot.words.causes import mend_of, sentence_of
+
 if TYPE_CHECKING:
-    from bot.models import Facts, SkippedRecord, SkipReason
+    from bot.models import SkippedRecord
 
 
 class CourierError(Exception):
@@ -22,6 +26,8 @@ class CourierError(Exception):
 
     `sentence` is plain text (no HTML), fit for the chat; `hint` says what to do or type next and may be empty. A kind
     of error without a code and an exit code of its own has those of the kind that it is one of.
+
+    `cause` is what is recorded of it; nothing where it was made from a sentence, which is recorded nowhere.
     """
 
     code: ClassVar[str] = "error"
@@ -34,6 +40,18 @@ class CourierError(Exception):
         super().__init__(sentence)
         self.sentence = sentence
         self.hint = hint
+        self.cause = NO_REASON
+
+    @classmethod
+    def because(cls, cause: Cause, **facts: str | int | Path) -> Self:
+        """Return an error of this kind that says what `bot/words` has for a cause."""
+        return cls.of(because(cause, **facts))
+
+    @classmethod
+    def of(cls, why: Reason) -> Self:
+        error = cls(sentence_of(why), hint=mend_of(why))
+        error.cause = why
+        return error
 
 
 class SettingsError(CourierError, code="settings", exit_code=2):
@@ -60,9 +78,9 @@ class InstanceError(CourierError, code="instance", exit_code=5):
 class SnapshotError(CourierError, code="snapshot", exit_code=6):
     """One database could not be copied; the run goes on without it."""
 
-    def __init__(self, reason: SkipReason, sentence: str, *, hint: str = "", figures: Facts = ()) -> None:
-        super().__init__(sentence, hint=hint)
-        self.reason, self.figures = reason, figures
+    @property
+    def reason(self) -> SkipReason:
+        return skip_reason(self.cause)
 
 
 class NothingToBackUpError(CourierError, code="nothing", exit_code=7):

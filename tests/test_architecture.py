@@ -22,6 +22,7 @@ MODULES = sorted(BOT.rglob("*.py"))
 # The rooms from the ground up: each knows only those before it. docs/architecture.md shows the same list.
 ORDER = (
     "models",
+    "words",
     "errors",
     "clock",
     "contracts",

@@ -31,6 +31,7 @@ from bot.texts import status as status_texts
 from bot.texts.backups import who
 from bot.texts.markup import plain, plain_names
 from bot.texts.measures import count, human_size
+from bot.words.causes import in_full
 
 Names = Mapping[Recipient, str]
 
@@ -185,7 +186,7 @@ def _print_remarks(backup: Backup) -> None:
         for remark in entry.remarks:
             warn(f"{entry.name}: {remark}")
     for record in backup.skipped:
-        complain("skipped", f"{record.name}: {record.detail}")
+        complain("skipped", f"{record.name}: {in_full(record.why)}")
 
 
 _MARKS = {DeliveryState.SENT: "✓", DeliveryState.NOT_DUE: "-"}

@@ -22,7 +22,7 @@ from bot.errors import (
     RestoreRefusedError,
     UntrustedArchiveError,
 )
-from bot.models import Database, RestorePoint, Skipped, SkipReason, TargetState
+from bot.models import Cause, Database, RestorePoint, Skipped, SkipReason, TargetState, because
 from bot.services.backup.discover import discover
 from bot.services.backup.startup import open_store
 from bot.services.catalogue import ALL, Catalogue
@@ -180,7 +180,7 @@ def _configured(one: _Candidate, missing: set[Path], settings: Settings) -> Conf
     names = {path: name for name, path in one.databases.items()}
     away = tuple(
         Skipped(
-            database=Database(path=path, name=names.get(str(path), path.name)), reason=SkipReason.MISSING, detail=""
+            database=Database(path=path, name=names.get(str(path), path.name)), why=because(Cause.MISSING, path=path)
         )
         for path in sorted(missing)
     )

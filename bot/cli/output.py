@@ -18,7 +18,8 @@ from rich.markup import escape
 from rich.text import Text
 
 from bot.errors import CourierError
-from bot.models import Progress, RestoreProgress, RestoreStage, Stage
+from bot.models import Progress, RestoreProgress, RestoreStage, SkippedRecord, Stage
+from bot.words.causes import in_full
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -118,6 +119,8 @@ def _words(line: str, width: int) -> list[str]:
 
 def as_data(value: object) -> object:
     """Turn the models into what JSON holds: times as ISO 8601 in UTC, enums by value, paths as text."""
+    if isinstance(value, SkippedRecord):
+        return fields_of(value) | {"detail": in_full(value.why)}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return fields_of(value)
     if isinstance(value, Enum):

@@ -10,5 +10,5 @@ def own_folders(settings: Settings) -> OwnFolders:
     named = {"BACKUP_DIR": settings.backup_dir, "SNAPSHOT_DIR": settings.snapshot_dir, "LOG_DIR": settings.log_dir}
     return OwnFolders(
         folders=tuple((name, folder) for name, folder in named.items() if folder is not None),
-        files=(("the courier's own catalogue", settings.backup_dir / CATALOGUE_NAME),),
+        files=(settings.backup_dir / CATALOGUE_NAME,),
     )

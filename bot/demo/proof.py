@@ -17,6 +17,7 @@ from bot.services.concurrency.abort import Abort
 from bot.services.files.private_file import sha256_of
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.snapshot import take_snapshot
+from bot.words.causes import in_full
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def _unpack(path: Path, folder: Path) -> tuple[list[Finding], Manifest]:
             Finding(
                 "it holds every database, the manifest and the note for people",
                 set(archive.namelist()) == names | {MANIFEST_NAME, INFO_NAME} and not manifest.skipped,
-                ", ".join(record.detail for record in manifest.skipped),
+                ", ".join(in_full(record.why) for record in manifest.skipped),
             ),
         ], manifest
 

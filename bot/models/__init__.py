@@ -1,15 +1,26 @@
 """The vocabulary: frozen values that the stages hand to one another; a file per topic, in the order of the flow.
 
-databases → archives → backups → deliveries → drills, restore_points, restores → runs → alarms → status, history,
-examination: each knows only those before it. Everybody else imports from here. Times are aware datetimes in UTC, sizes
-are bytes, durations are seconds, unless a name says otherwise.
+reasons, causes → databases → archives → backups → deliveries → drills, restore_points, restores → runs → alarms →
+status, history, examination: each knows only those before it. Everybody else imports from here. Times are aware
+datetimes in UTC, sizes are bytes, durations are seconds, unless a name says otherwise.
 """
 
-from bot.models.alarms import KEEP_ENDED, MANY, Alarm, AlarmAct, AlarmEnding, AlarmKind, AlarmNotice, Facts
+from bot.models.alarms import KEEP_ENDED, MANY, Alarm, AlarmAct, AlarmEnding, AlarmKind, AlarmNotice
 from bot.models.archives import INFO_NAME, MANIFEST_FORMAT, MANIFEST_NAME, Archive, Compression, Member, Volume
 from bot.models.backups import SAFETY_KEPT, TABLE_GONE, BackedUp, Backup, BackupState, Loss, SkippedRecord, Trigger
+from bot.models.causes import Cause, because, readable
 from bot.models.charts import BackupDay, Mark, MarkKind, Reach, Span, Trend, TrendPoint, Trends
-from bot.models.databases import CheckMethod, CheckReport, CheckRule, Database, Skipped, SkipReason, Snapshot, Verdict
+from bot.models.databases import (
+    CheckMethod,
+    CheckReport,
+    CheckRule,
+    Database,
+    Skipped,
+    SkipReason,
+    Snapshot,
+    Verdict,
+    skip_reason,
+)
 from bot.models.deliveries import (
     AUTO_TOPIC,
     Delivery,
@@ -24,6 +35,7 @@ from bot.models.examination import Examination, Examined
 from bot.models.history import BackupDetails, BackupPage
 from bot.models.measures import count, human_size
 from bot.models.preferences import DEFAULT_CHOICE, MINUTES_A_DAY, MessageChoice, MessageMode, QuietHours, WhenUnchanged
+from bot.models.reasons import NO_REASON, OTHER, Facts, Reason
 from bot.models.restore_points import RECENT, HeldDatabase, RestorePoint, StoredVolume
 from bot.models.restores import (
     DatabaseChange,

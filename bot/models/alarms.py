@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-Facts = tuple[tuple[str, str | int], ...]
-"""Names with figures, codes and names from outside; a name may come again and again."""
+from bot.models.reasons import Facts
 
 
 class AlarmKind(StrEnum):

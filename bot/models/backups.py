@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from bot.models.archives import Compression
 from bot.models.databases import CheckMethod, SkipReason, Verdict
+from bot.models.reasons import Reason
 
 SAFETY_KEPT = timedelta(days=30)
 """How long what was there before a restore is kept, unless somebody pins it."""
@@ -87,16 +88,12 @@ class Loss(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedRecord:
-    """A skipped database, as the manifest and the catalogue record it.
-
-    `figures` are bytes: on a full disk how many were `needed`, and how many `free`. No manifest has them.
-    """
+    """A skipped database, as the manifest and the catalogue record it: for what reason, and why in particular."""
 
     name: str
     path: str
     reason: SkipReason
-    detail: str
-    figures: tuple[tuple[str, str | int], ...] = field(default=(), compare=False)
+    why: Reason
 
 
 class BackupState(StrEnum):

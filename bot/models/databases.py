@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+
+from bot.models.causes import Cause
+from bot.models.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +45,42 @@ class SkipReason(StrEnum):
     FAILED = "failed"
 
 
+_REASONS: Mapping[str, SkipReason] = {
+    **dict.fromkeys((Cause.MISSING, Cause.VANISHED, Cause.NO_MATCH, Cause.NO_MATCH_TAKEN), SkipReason.MISSING),
+    Cause.GONE: SkipReason.GONE,
+    **dict.fromkeys((Cause.OWN_FOLDER, Cause.OWN_FILE), SkipReason.OWN_FOLDER),
+    Cause.EMPTY: SkipReason.EMPTY,
+    **dict.fromkeys((Cause.FOLDER, Cause.NO_FILE, Cause.NO_SQLITE, Cause.WRONG_HEADER), SkipReason.NOT_A_DATABASE),
+    Cause.UNKNOWN_FORMAT: SkipReason.UNKNOWN_FORMAT,
+    **dict.fromkeys((Cause.DAMAGED, Cause.CUT_SHORT, Cause.CHECK_FAILED), SkipReason.DAMAGED),
+    **dict.fromkeys((Cause.LOCKED, Cause.LOCKED_MIDWAY), SkipReason.BUSY),
+    Cause.EXCLUSIVE: SkipReason.EXCLUSIVE,
+    Cause.HOT_JOURNAL: SkipReason.HOT_JOURNAL,
+    **dict.fromkeys((Cause.NO_PERMISSION, Cause.NO_LOOK), SkipReason.NO_PERMISSION),
+    Cause.FOREIGN_OWNER: SkipReason.FOREIGN_OWNER,
+    **dict.fromkeys((Cause.MOUNTED_ALONE, Cause.HARD_LINKED, Cause.LOG_BESIDE_OTHER), SkipReason.LOG_ELSEWHERE),
+    **dict.fromkeys((Cause.LOG_NOT_BESIDE, Cause.UPPER_LAYER), SkipReason.LOG_ELSEWHERE),
+    **dict.fromkeys((Cause.REWRITTEN, Cause.REWRITTEN_ALWAYS), SkipReason.CHANGED_WHILE_READ),
+    Cause.WRITTEN_UNLOCKED: SkipReason.CHANGED_WHILE_READ,
+    **dict.fromkeys((Cause.NO_ROOM, Cause.DISK_FULL), SkipReason.NO_SPACE),
+}
+
+
+def skip_reason(why: Reason) -> SkipReason:
+    """Return the reason that a cause belongs to."""
+    return _REASONS.get(why.code, SkipReason.FAILED)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """A database that is not in this backup, and why. `detail` is a whole sentence for people, `figures` are bytes."""
+    """A database that is not in this backup, and why; on a full disk the facts have the bytes `needed` and `free`."""
 
     database: Database
-    reason: SkipReason
-    detail: str
-    figures: tuple[tuple[str, str | int], ...] = ()
+    why: Reason
+
+    @property
+    def reason(self) -> SkipReason:
+        return skip_reason(self.why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.models import Alarm, AlarmEnding, AlarmKind, DrillSource, SkipReason
+from bot.models import Alarm, AlarmEnding, AlarmKind, DrillSource, Reason, SkipReason
 from bot.texts import surroundings
 from bot.texts.losses import loss_line, losses_of
 from bot.texts.markup import person, plain_names, shortened
@@ -14,6 +14,7 @@ from bot.texts.measures import count, human_size, moment
 from bot.texts.schedule_words import in_words
 from bot.texts.skips import full_disk, skip_words
 from bot.texts.surroundings import AlarmWords
+from bot.words.causes import in_full
 
 
 def words_of(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
@@ -77,7 +78,7 @@ def _skipped(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
         title=f"{name} has disappeared" if gone else f"{name} is not backed up",
         what=" ".join(
             (
-                alarm.fact("said") or what or _figures(alarm).strip() or words.what,
+                _cause(alarm) or what or _figures(alarm).strip() or words.what,
                 f"{_backup(alarm, now, timezone)} has a good copy." if kept else "No backup holds it yet.",
             )
         ),
@@ -85,6 +86,11 @@ def _skipped(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
         over=_ended(alarm, name, {AlarmEnding.MENDED: "is backed up again"}),
         was=words.state,
     )
+
+
+def _cause(alarm: Alarm) -> str:
+    """Return what happened to a database where its reason alone does not tell."""
+    return in_full(Reason(alarm.fact("cause"), alarm.facts)) or alarm.fact("said")
 
 
 REMOVABLE = frozenset({SkipReason.MISSING, SkipReason.GONE})

@@ -26,6 +26,7 @@ from bot.texts.losses import loss_line
 from bot.texts.markup import FittedList, by_name, name, names, text
 from bot.texts.measures import count, duration, human_size
 from bot.texts.skips import full_disk, skip_words
+from bot.words.causes import in_full
 
 STATE_ICONS = {
     BackupState.RUNNING: "🔄",
@@ -91,7 +92,7 @@ def skipped_lines(skipped: Sequence[SkippedRecord], detail: int = 160, most: int
     full = [record for record in skipped if record.reason is SkipReason.NO_SPACE]
     shared = full if len(full) > 1 else []
     lines = [
-        f"❌ <b>{name(record.name)}</b>: {text(record.detail, detail) if detail and record.detail else record.reason}"
+        f"❌ <b>{name(record.name)}</b>: {text(in_full(record.why), detail) if detail else record.reason}"
         for record in skipped
         if record not in shared
     ]
@@ -107,7 +108,7 @@ def skipped_causes(skipped: Sequence[SkippedRecord], most: int = 10) -> FittedLi
 
 
 def _cause(state: str, befallen: Sequence[SkippedRecord]) -> str:
-    figures = full_disk([record.figures for record in befallen])
+    figures = full_disk([record.why.facts for record in befallen])
     whom = f"❌ <b>{names([record.name for record in befallen], 8)}</b>"
     if figures:
         return f"{whom}: the disk is full, {figures}"

@@ -17,6 +17,7 @@ from typing import Any
 from bot.models import (
     INFO_NAME,
     MANIFEST_NAME,
+    OTHER,
     Archive,
     BackedUp,
     CheckMethod,
@@ -24,6 +25,7 @@ from bot.models import (
     Compression,
     Database,
     Member,
+    Reason,
     ReportBytes,
     SkippedRecord,
     SkipReason,
@@ -61,7 +63,10 @@ def report(**changes: Any) -> CheckReport:
 
 
 GONE = SkippedRecord(
-    name="gone.db", path="/srv/app/gone.db", reason=SkipReason.MISSING, detail="There is no such file."
+    name="gone.db",
+    path="/srv/app/gone.db",
+    reason=SkipReason.MISSING,
+    why=Reason(OTHER, (("said", "There is no such file."),)),
 )
 
 

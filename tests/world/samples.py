@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.models import (
+    OTHER,
     BackedUp,
     Backup,
     BackupState,
@@ -20,6 +21,7 @@ from bot.models import (
     Health,
     Heartbeat,
     Reachability,
+    Reason,
     Recipient,
     RecipientStatus,
     ServiceState,
@@ -53,7 +55,9 @@ def database(name: str = "users.db", **fields: Any) -> BackedUp:
 
 
 def skipped(name: str = "shop.db", detail: str = "It is damaged: database disk image is malformed.") -> SkippedRecord:
-    return SkippedRecord(name=name, path=f"/srv/{name}", reason=SkipReason.DAMAGED, detail=detail)
+    return SkippedRecord(
+        name=name, path=f"/srv/{name}", reason=SkipReason.DAMAGED, why=Reason(OTHER, (("said", detail),))
+    )
 
 
 def backup(number: int = 1, **fields: Any) -> Backup:

@@ -84,7 +84,7 @@ def _not_whole(result: RunResult, names: Names, *, delivers: bool) -> CourierErr
     if not faults:
         return None
     sentence, hint = "\n".join(faults), " ".join(hints)
-    return SnapshotError(skipped[0].reason, sentence, hint=hint) if skipped else DeliveryError(sentence, hint=hint)
+    return SnapshotError(sentence, hint=hint) if skipped else DeliveryError(sentence, hint=hint)
 
 
 async def _back_up_once(

@@ -27,6 +27,7 @@ from bot.services.schedule.plan import SCHEDULE, SchedulePlan, resolve
 from bot.services.snapshot.databases import Discovery, find_databases
 from bot.services.snapshot.hidden_log import outlook
 from bot.texts.schedule_words import in_words
+from bot.words.causes import in_full
 
 _MOST_LEFT_OUT = 20
 
@@ -109,7 +110,7 @@ def _print_json(
                 | {key: words for key, words in zip(("refused", "warning"), outlooks[entry], strict=True) if words}
                 for entry in found.databases
             ],
-            "missing": [{"path": entry.database.path, "detail": entry.detail} for entry in found.missing],
+            "missing": [{"path": entry.database.path, "detail": in_full(entry.why)} for entry in found.missing],
             "left_out": found.left_out,
             "recipients": [recipient.address for recipient in people.recipients],
             "overrides": ({"SCHEDULE": plan.override} if plan.override else {}) | dict(people.overrides),
@@ -140,10 +141,8 @@ def _print(
         if refused := outlooks[entry][0]:
             output.complain("  refused", f"{entry.path}: {refused}")
     for missing in found.missing:
-        path = f"{missing.database.path}"
-        output.complain(
-            f"  {missing.reason}", missing.detail if path in missing.detail else f"{path}: {missing.detail}"
-        )
+        path, said = f"{missing.database.path}", in_full(missing.why)
+        output.complain(f"  {missing.reason}", said if path in said else f"{path}: {said}")
     output.tell(f"Delivered to: {', '.join(recipient.address for recipient in people.recipients) or 'nobody'}")
     output.tell(f"When: {in_words(plan.expression)}, by the time of {zone_name(settings.timezone)}")
     if found.left_out:

@@ -19,6 +19,7 @@ from bot.services.host import accounts
 from bot.services.snapshot.databases import find_databases
 from bot.services.snapshot.patterns import absolute, covers, is_glob
 from bot.texts.measures import count, human_size
+from bot.words.causes import in_full
 
 _TYPED = ""
 """The line that asks for a path."""
@@ -121,7 +122,7 @@ def _say_what_is_taken(draft: Draft, patterns: Sequence[str]) -> None:
     """Say what that is at the moment, and as which user the service has to run for it."""
     found = find_databases(patterns, {}, own=own_folders(draft.settings))
     for missing in found.missing:
-        output.warn(missing.detail)
+        output.warn(in_full(missing.why))
     if not found.databases:
         raise SettingsError(("Nothing of that can be backed up: name a database that is there.",))
     output.tell(f"✓ {count(len(found.databases), 'database')}: {', '.join(each.name for each in found.databases)}.")
@@ -163,7 +164,7 @@ def _fault_of(text: str) -> str:
     found = find_databases(patterns, {})
     if found.databases:
         return ""
-    return found.missing[0].detail if found.missing else "There is no such file."
+    return in_full(found.missing[0].why) if found.missing else "There is no such file."
 
 
 def _without(patterns: Sequence[str], path: str) -> list[str]:

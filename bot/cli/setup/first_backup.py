@@ -23,6 +23,7 @@ from bot.services.files.locks import ServiceLock
 from bot.texts import runs
 from bot.texts.measures import count, duration, human_size
 from bot.texts.setup import first_proven
+from bot.words.causes import in_full
 
 if TYPE_CHECKING:
     from bot.services.telegram.notices import TelegramNotices
@@ -110,7 +111,7 @@ def _say_what_it_is(result: RunResult, names: dict[Recipient, str]) -> None:
         f" {human_size(backup.archive_bytes)}{sealed}."
     )
     for record in backup.skipped:
-        output.complain("skipped", f"{record.name}: {record.detail}")
+        output.complain("skipped", f"{record.name}: {in_full(record.why)}")
     for delivery in result.deliveries:
         who = names.get(delivery.recipient) or delivery.recipient.called
         if delivery.sent_at is not None:

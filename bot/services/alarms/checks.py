@@ -274,7 +274,7 @@ def _failure(run: Backup) -> Facts:
 def _skip(record: SkippedRecord, last: Backup | None) -> Facts:
     """Return why a database is not in the newest backup; `last` is the newest one that holds it."""
     facts: Facts = (("reason", record.reason), ("path", record.path), *_holding(last), *_figures(record))
-    return (*facts, ("said", record.detail)) if record.reason is SkipReason.FAILED else facts
+    return (*facts, ("cause", record.why.code), *record.why.facts) if record.reason is SkipReason.FAILED else facts
 
 
 def _holding(backup: Backup | None) -> Facts:
@@ -283,7 +283,8 @@ def _holding(backup: Backup | None) -> Facts:
 
 
 def _figures(record: SkippedRecord) -> Facts:
-    return tuple((name, _rounded(value) if isinstance(value, int) else value) for name, value in record.figures)
+    figures = ((name, value) for name, value in record.why.facts if name in ("needed", "free"))
+    return tuple((name, _rounded(value)) for name, value in figures if isinstance(value, int))
 
 
 def _rounded(size: int) -> int:

@@ -17,6 +17,7 @@ from loguru import logger
 
 from bot.models import Backup, Delivery, DeliveryState
 from bot.services.concurrency.nursery import Nursery
+from bot.words.causes import in_full
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -73,7 +74,7 @@ class Watchdog:
     def ended(self, backup: Backup, deliveries: Sequence[Delivery]) -> None:
         """The run made a backup; say so if it is whole and has arrived."""
         if backup.skipped:
-            names = "; ".join(f"{record.name}: {record.detail}" for record in backup.skipped)
+            names = "; ".join(f"{record.name}: {in_full(record.why)}" for record in backup.skipped)
             self._ping("fail", f"Not in the backup: {names}")
         elif _confirmed(deliveries):
             self._ping("")

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from bot.models import BackedUp, Verdict, count, human_size
 from bot.services.archive.manifest import Manifest
+from bot.words.causes import in_full
 
 _TABLES_LISTED = 200
 _BOM = b"\xef\xbb\xbf"  # an older Notepad takes UTF-8 for the local code page without it
@@ -154,7 +155,7 @@ def _skipped(manifest: Manifest) -> Iterator[str]:
     for record in manifest.skipped:
         yield f"  {record.name}: {record.reason}"
         yield f"    {record.path}"
-        yield f"    {record.detail}"
+        yield f"    {in_full(record.why)}"
     yield ""
 
 

@@ -18,6 +18,7 @@ from bot.models import (
     INFO_NAME,
     MANIFEST_FORMAT,
     MANIFEST_NAME,
+    OTHER,
     BackedUp,
     CheckReport,
     Compression,
@@ -27,9 +28,11 @@ from bot.models import (
     Snapshot,
     Trigger,
     Verdict,
+    readable,
 )
 from bot.services.files.names import folded
 from bot.services.zip.reader import ZipReader, opened
+from bot.words.causes import CAUSES, in_full
 
 MAX_MANIFEST = 16 << 20
 """Bytes of manifest.json that are read, and written, at most: enough for a hundred thousand tables."""
@@ -59,8 +62,15 @@ class Manifest:
     skipped: tuple[SkippedRecord, ...]
 
     def to_json(self) -> bytes:
-        """UTF-8, indented for people who look into it."""
-        return _adapter().dump_json(self, indent=1, exclude={"skipped": {"__all__": {"figures"}}})
+        """UTF-8, indented for people who look into it.
+
+        The sentence that says why a database was skipped stands beside its cause: people read it, and so do versions
+        that knew no causes.
+        """
+        content = _adapter().dump_python(self, mode="json")
+        for told, record in zip(content["skipped"], self.skipped, strict=True):
+            told["detail"] = in_full(record.why)
+        return json.dumps(content, ensure_ascii=False, indent=1).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> Manifest:
@@ -81,6 +91,8 @@ class Manifest:
                 f"and this one ({__version__}) reads formats up to {MANIFEST_FORMAT}.",
                 hint="Update SQLite Courier; the databases can be unpacked with any ZIP tool as well.",
             )
+        if _name_causes(head.get("skipped")):
+            data = json.dumps(head).encode()
         try:
             manifest = _adapter().validate_json(data, strict=True)
         except ValidationError as error:
@@ -128,13 +140,10 @@ def build_manifest(
     manifest = Manifest(
         created_at=created_at.astimezone(UTC),
         trigger=trigger,
-        host=_unicode(host),
+        host=readable(host),
         timezone=timezone,
         databases=tuple(databases),
-        skipped=tuple(
-            replace(record, name=_unicode(record.name), path=_unicode(record.path), detail=_unicode(record.detail))
-            for record in skipped
-        ),
+        skipped=tuple(replace(record, name=readable(record.name), path=readable(record.path)) for record in skipped),
     )
     return _fitting(manifest)
 
@@ -160,7 +169,22 @@ def _length_of_rows(database: BackedUp) -> int:
 
 def recorded_path(database: Database) -> str:
     """Return the path of a database as manifests and the catalogue record it."""
-    return _unicode(str(database.path))
+    return readable(str(database.path))
+
+
+def _name_causes(skipped: object) -> bool:
+    """Give what a version skipped that knew no causes, or knows more of them, its sentence as why; tell if any was so.
+
+    What has no sentence either is left as it is, to be refused.
+    """
+    changed = False
+    for record in skipped if isinstance(skipped, list) else ():
+        if not isinstance(record, dict) or not isinstance(record.get("detail"), str):
+            continue
+        why = record.get("why")
+        if not (isinstance(why, dict) and why.get("code") in CAUSES):
+            record["why"], changed = {"code": OTHER, "facts": [["said", record["detail"]]]}, True
+    return changed
 
 
 def backed_up(
@@ -182,11 +206,11 @@ def backed_up(
         taken_at=snapshot.taken_at.astimezone(UTC),
         verdict=report.verdict,
         method=report.method,
-        messages=tuple(map(_unicode, report.messages)),
+        messages=tuple(map(readable, report.messages)),
         foreign_key_violations=report.foreign_key_violations,
-        rows=tuple((_unicode(table), rows) for table, rows in report.rows),
+        rows=tuple((readable(table), rows) for table, rows in report.rows),
         schema_sha256=report.schema_sha256,
-        warning=_unicode(" ".join(filter(None, (snapshot.warning, _broken_rules(report))))),
+        warning=readable(" ".join(filter(None, (snapshot.warning, _broken_rules(report))))),
         checked_at=report.checked_at and report.checked_at.astimezone(UTC),
         compression=compression,
     )
@@ -230,8 +254,3 @@ def _adapter() -> TypeAdapter[Manifest]:
 
 def _fault(what: str) -> DamagedArchiveError:
     return DamagedArchiveError(f"{MANIFEST_NAME} {what}.")
-
-
-def _unicode(text: str) -> str:
-    """Escape what no UTF-8 can hold: Linux lets file names be any bytes, and Python carries them as surrogates."""
-    return text.encode("utf-8", "backslashreplace").decode()

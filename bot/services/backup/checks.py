@@ -12,6 +12,7 @@ from pathlib import Path
 from bot.errors import AbortedError, ArchiveError, NothingToBackUpError, SnapshotError
 from bot.models import (
     Archive,
+    Cause,
     CheckMethod,
     CheckReport,
     Progress,
@@ -23,6 +24,7 @@ from bot.models import (
     Snapshot,
     Stage,
     Verdict,
+    because,
 )
 from bot.services.archive.manifest import Manifest
 from bot.services.archive.snapshots import ArchivePlan, SnapshotArchive
@@ -35,6 +37,7 @@ from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.second_look import look_twice, was_written_since
 from bot.services.snapshot.snapshot import skip
 from bot.services.snapshot.sqlite_errors import unforeseen
+from bot.words.causes import in_full
 
 AT_ONCE = 2
 """integrity_check is one core's work and a page cache each: two keep both cores of a small machine and the memory."""
@@ -119,8 +122,7 @@ async def _check(first: Snapshot, method: CheckMethod, take_again: TakeAgain, st
             return Checked(snapshot=snapshot, report=report)
         if snapshot is not first:  # which the archive is still reading
             await asyncio.to_thread(snapshot.file.unlink)
-        why = report.messages[0] if report.messages else "the integrity check failed"
-        raise SnapshotError(SkipReason.DAMAGED, f"The database is damaged: {why}.")
+        raise SnapshotError.because(Cause.CHECK_FAILED, **({"said": report.messages[0]} if report.messages else {}))
 
     if await asyncio.to_thread(was_written_since, database.path, first.taken_at):
         seen.clear()
@@ -190,7 +192,7 @@ def _by_cause(records: Sequence[SkippedRecord]) -> list[str]:
     for record in records:
         causes.setdefault(record.reason, []).append(record)
     return [
-        f"{befallen[0].name}: {befallen[0].detail}"
+        f"{befallen[0].name}: {in_full(befallen[0].why)}"
         if len(befallen) == 1
         else f"{', '.join(record.name for record in befallen)}: {_FULL if reason is SkipReason.NO_SPACE else reason}"
         for reason, befallen in causes.items()
@@ -212,25 +214,16 @@ def _lost(snapshots: Iterable[Snapshot], abort: Abort) -> dict[Path, Skipped]:
                     abort.check()
                 if file.tell() == snapshot.bytes:
                     continue
-                why = "it has another size than it had"
+                why = {}
         except OSError as error:
-            why = error.strerror or str(error)
-        lost[snapshot.file] = Skipped(
-            database=snapshot.database,
-            reason=SkipReason.FAILED,
-            detail=f"The private copy of {snapshot.database.path} was lost: {why}. The database itself may be sound.",
-        )
+            why = {"said": error.strerror or str(error)}
+        cause = because(Cause.COPY_LOST if why else Cause.COPY_CUT, path=snapshot.database.path, **why)
+        lost[snapshot.file] = Skipped(database=snapshot.database, why=cause)
     return lost
 
 
 def _records(skipped: Iterable[Skipped]) -> tuple[SkippedRecord, ...]:
     return tuple(
-        SkippedRecord(
-            name=entry.database.name,
-            path=str(entry.database.path),
-            reason=entry.reason,
-            detail=entry.detail,
-            figures=entry.figures,
-        )
+        SkippedRecord(name=entry.database.name, path=str(entry.database.path), reason=entry.reason, why=entry.why)
         for entry in skipped
     )

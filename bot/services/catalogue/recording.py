@@ -15,6 +15,7 @@ from bot.models import Archive, Backup, BackupState, Delivery, DeliveryState, Tr
 from bot.services.archive.manifest import Manifest
 from bot.services.catalogue.catalogue import Catalogue
 from bot.services.concurrency.nursery import settled
+from bot.words.causes import in_full
 
 
 @asynccontextmanager
@@ -46,7 +47,7 @@ async def record_stored(catalogue: Catalogue, backup_id: int, archive: Archive, 
         backup_id, backup.archive_name, len(backup.databases), backup.archive_bytes, backup.archive_sha256[:16],
     )  # fmt: skip
     for record in backup.skipped:
-        logger.error("backup {} is without {} ({}): {}", backup_id, record.path, record.reason, record.detail)
+        logger.error("backup {} is without {} ({}): {}", backup_id, record.path, record.reason, in_full(record.why))
     return backup
 
 

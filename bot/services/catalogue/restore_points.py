@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from operator import itemgetter
 
-from bot.models import Backup, BackupState, HeldDatabase, RestorePoint, SkippedRecord, SkipReason, StoredVolume, Trigger
+from bot.models import (
+    Backup,
+    BackupState,
+    Cause,
+    HeldDatabase,
+    Reason,
+    RestorePoint,
+    SkippedRecord,
+    SkipReason,
+    StoredVolume,
+    Trigger,
+)
 from bot.services.catalogue.backup_rows import AMONG, BY_TIME, BackupRows
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL, newest_first
@@ -136,6 +147,4 @@ class RestorePointTable(BackupRows):
 
 
 def _as_skipped(name: str) -> SkippedRecord:
-    return SkippedRecord(
-        name=name, path="", reason=SkipReason.FAILED, detail="It was skipped; why is in the archive's backup_info.txt."
-    )
+    return SkippedRecord(name=name, path="", reason=SkipReason.FAILED, why=Reason(Cause.IN_BACKUP_INFO))

@@ -12,7 +12,7 @@ from functools import cache
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from bot.models import AUTO_TOPIC, Recipient
+from bot.models import AUTO_TOPIC, Reason, Recipient
 
 T = TypeVar("T")
 
@@ -32,6 +32,8 @@ def as_column(value: object) -> object:
         return as_text(value)
     if isinstance(value, Recipient):
         return value.address
+    if isinstance(value, Reason):
+        return json.dumps([value.code, *value.facts], ensure_ascii=False) if value else ""
     if isinstance(value, (tuple, list)):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, (set, frozenset)):
@@ -46,6 +48,12 @@ def as_recipient(address: str) -> Recipient:
     if thread == "auto":
         return Recipient(chat_id=int(chat), thread_id=AUTO_TOPIC)
     return Recipient(chat_id=int(chat), thread_id=int(thread) if thread else None)
+
+
+def as_reason(column: str) -> Reason:
+    """Return a reason from its column, `["slow down", ["seconds", 30]]`; empty where there is none."""
+    code, *facts = json.loads(column or '[""]')
+    return Reason(code, tuple((name, value) for name, value in facts))
 
 
 def columns_of(model: Any, *without: str) -> dict[str, object]:
@@ -86,6 +94,8 @@ def _reader(hint: Any) -> Callable[[Any], Any] | None:
         return as_time
     if hint is Recipient:
         return as_recipient
+    if hint is Reason:
+        return as_reason
     if hint is bool or (isinstance(hint, type) and issubclass(hint, Enum)):
         return hint
     return None

@@ -10,6 +10,7 @@ from bot.models import Database, Examined, Skipped
 from bot.services.doctor.parts import good, look, wrong
 from bot.services.snapshot.databases import Discovery
 from bot.services.snapshot.hidden_log import file_system_of, outlook
+from bot.words.causes import in_full
 
 _OLD_SYSTEMS = ("vfat", "msdos", "exfat")
 """File systems without owners and without a journal."""
@@ -27,7 +28,7 @@ async def databases(discovery: Discovery) -> tuple[Examined, ...]:
 
 
 def _missing(skipped: Skipped) -> Examined:
-    said = skipped.detail.removeprefix(f"{skipped.database.path} ")
+    said = in_full(skipped.why).removeprefix(f"{skipped.database.path} ")
     return wrong("database", str(skipped.database.path), said, "Put the path as it is now into DATABASES.")
 
 

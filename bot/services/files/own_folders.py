@@ -12,23 +12,30 @@ class OwnFolders:
     """Folders by the setting that names each, and files that are the product's wherever a link to them lies."""
 
     folders: tuple[tuple[str, Path], ...] = ()
-    files: tuple[tuple[str, Path], ...] = ()
+    files: tuple[Path, ...] = ()
 
     def why(self, path: Path) -> str:
         """Return why a path is the product's own, as the end of a sentence (`lies in …`); empty where it is not.
 
         Links are followed, and a folder is known again under any other name or mount of it. Blocking.
         """
+        found = self.facts(path)
+        if folder := found.get("folder"):
+            return f"lies in {folder}, the courier's own folder ({found['setting']})"
+        return f"is the courier's own catalogue, {found['file']}" if found else ""
+
+    def facts(self, path: Path) -> dict[str, str | Path]:
+        """Return the `folder` that a path lies in and the `setting` that names it, or the `file` that it is."""
         real = Path(os.path.realpath(path))
         around = {identity for each in (real, *real.parents) if (identity := _identity(each)) is not None}
         for setting, folder in self.folders:
             if real.is_relative_to(Path(os.path.realpath(folder))) or _identity(folder) in around:
-                return f"lies in {folder}, the courier's own folder ({setting})"
+                return {"folder": folder, "setting": setting}
         itself = _identity(real)
-        for what, file in self.files:
+        for file in self.files:
             if itself is not None and itself == _identity(file):
-                return f"is {what}, {file}"
-        return ""
+                return {"file": file}
+        return {}
 
 
 NOTHING_OWN = OwnFolders()

@@ -15,7 +15,7 @@ import aiosqlite
 
 from bot.clock import Clock
 from bot.errors import SnapshotError
-from bot.models import Database, SkipReason, Snapshot
+from bot.models import Cause, Database, Snapshot
 from bot.services.files.private_file import create_private
 from bot.services.snapshot.hidden_log import doubt_about, require_visible_log, warning_about
 from bot.services.snapshot.second_look import RewrittenError, look_twice
@@ -133,11 +133,7 @@ class Copying:
         if may_create_files_beside(state):
             require_own_sidecars(state)
         elif moved:
-            raise SnapshotError(
-                SkipReason.CHANGED_WHILE_READ,
-                f"{self.database.path} was written while it was read, and its folder allows no lock.",
-                hint="Let the courier write to the folder, or run it as the same user as the application.",
-            )
+            raise SnapshotError.because(Cause.WRITTEN_UNLOCKED, path=self.database.path)
         return await self._copy_locked(state, deadline)
 
     async def _settle(self, state: FileState) -> bool:
@@ -194,14 +190,15 @@ class Copying:
             still()
             if status not in (sqlite3.SQLITE_OK, sqlite3.SQLITE_DONE) and time.monotonic() > deadline:
                 # the backup would try for ever; under a read transaction it should never have to
-                raise SnapshotError(SkipReason.BUSY, f"{self.database.path} was locked in the middle of its copy.")
+                raise SnapshotError.because(Cause.LOCKED_MIDWAY, path=self.database.path)
             self.report((total - remaining) * snapshot.page_size, snapshot.bytes)
 
         async with connected(state.path, mode="ro", **query) as source:
             await begin_reading(source, deadline=deadline, check=self.check)
             locked = read_state(state.path)
             if locked.identity != state.identity:
-                raise RewrittenError(self.database.path)  # its sidecars may have been opened beside another file
+                # its sidecars may have been opened beside another file
+                raise RewrittenError.because(Cause.REWRITTEN, path=self.database.path)
             snapshot = await self._describe(source, locked)
             require_whole(locked, page_size=snapshot.page_size, page_count=snapshot.page_count)
             self.claim(snapshot.bytes)
@@ -211,7 +208,8 @@ class Copying:
                 pages = max(1, _STEP_BYTES // snapshot.page_size)
                 await source.backup(target, pages=pages, progress=step, sleep=0.02)
             if snapshot.journal_mode != "wal" and _was_written(locked):
-                raise RewrittenError(self.database.path)  # SQLite's own writers wait for our lock
+                # SQLite's own writers wait for our lock
+                raise RewrittenError.because(Cause.REWRITTEN, path=self.database.path)
             await source.execute_fetchall("ROLLBACK")
         size = self.file.stat().st_size
         return replace(snapshot, bytes=size, page_count=size // snapshot.page_size)

@@ -8,16 +8,27 @@ import re
 import stat
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.errors import SnapshotError
-from bot.models import INFO_NAME, MANIFEST_NAME, Database, Skipped, SkipReason
+from bot.models import (
+    INFO_NAME,
+    MANIFEST_NAME,
+    NO_REASON,
+    Cause,
+    Database,
+    Reason,
+    Skipped,
+    SkipReason,
+    because,
+    skip_reason,
+)
 from bot.services.files.names import folded
 from bot.services.files.own_folders import NOTHING_OWN, OwnFolders
 from bot.services.snapshot.patterns import absolute, covers, expand, is_glob, passed_over
-from bot.services.snapshot.source import JOURNAL, SIDECARS, WAL, read_state
+from bot.services.snapshot.source import JOURNAL, SIDECARS, WAL, link_of, read_state
+from bot.words.causes import sentence_of
 
 # What Windows refuses in a file name, and what turns the direction of the text around.
 # https://learn.microsoft.com/windows/win32/fileio/naming-a-file
@@ -51,8 +62,14 @@ class Discovery:
 class _Candidate:
     path: Path
     identity: object  # equal for the same file under whatever path
-    reason: SkipReason | None = None
-    detail: str = ""
+    why: Reason = NO_REASON
+
+    @property
+    def reason(self) -> SkipReason | None:
+        return skip_reason(self.why) if self.why else None
+
+    def left_out(self, cause: Cause, **facts: str | int | Path) -> _Candidate:
+        return replace(self, why=because(cause, path=self.path, **facts))
 
 
 def find_databases(
@@ -101,12 +118,8 @@ def find_databases(
     taken = {candidate.path for candidate in candidates}
     named = [(Database(path=each.path, name=names[each.path]), each) for each in candidates]
     return Discovery(
-        databases=tuple(database for database, each in named if each.reason is None),
-        missing=tuple(
-            Skipped(database=database, reason=each.reason, detail=each.detail)
-            for database, each in named
-            if each.reason is not None
-        ),
+        databases=tuple(database for database, each in named if not each.why),
+        missing=tuple(Skipped(database=database, why=each.why) for database, each in named if each.why),
         left_out=tuple(LeftOut(path=path, why=left_out[path]) for path in sorted(left_out) if path not in taken),
     )
 
@@ -118,7 +131,7 @@ def _expand(pattern: str, own: OwnFolders, left_out: dict[Path, str], *, include
     found = []
     for each in (_refuse_own(_look(path), own) for path in expand(pattern)):
         if each.reason in _NOT_TAKEN:
-            left_out[each.path] = each.detail
+            left_out[each.path] = sentence_of(each.why)
         else:
             found.append(each)
     for path in passed_over(pattern) if include_hidden else ():
@@ -127,10 +140,9 @@ def _expand(pattern: str, own: OwnFolders, left_out: dict[Path, str], *, include
             left_out.setdefault(hidden, f"{hidden} is hidden: its name, or a folder's, begins with a dot.")
     if not found:
         wanted = absolute(pattern)
-        but = (
-            " but what is no database, or the courier's own" if any(covers(pattern, path) for path in left_out) else ""
-        )
-        found = [_Candidate(wanted, wanted, SkipReason.MISSING, f"No file matches {pattern}{but}.")]
+        others = any(covers(pattern, path) for path in left_out)
+        cause = Cause.NO_MATCH_TAKEN if others else Cause.NO_MATCH
+        found = [_Candidate(wanted, wanted).left_out(cause, pattern=pattern)]
     return found
 
 
@@ -142,15 +154,15 @@ def _gone(paths: Iterable[Path], globs: Sequence[str]) -> Iterator[tuple[str, _C
         if pattern is None or found.reason is None:
             continue
         if found.reason is SkipReason.MISSING:
-            found = replace(found, reason=SkipReason.GONE, detail=f"{path} is gone: {pattern} found it there before.")
+            found = found.left_out(Cause.GONE, pattern=pattern)
         yield pattern, found
 
 
 def _refuse_own(candidate: _Candidate, own: OwnFolders) -> _Candidate:
-    if candidate.reason is not None or not (why := own.why(candidate.path)):
+    if candidate.why or not (found := own.facts(candidate.path)):
         return candidate
-    detail = f"{candidate.path} {why}, and is no database to back up."
-    return replace(candidate, identity=candidate.path, reason=SkipReason.OWN_FOLDER, detail=detail)
+    cause = Cause.OWN_FOLDER if "folder" in found else Cause.OWN_FILE
+    return replace(candidate.left_out(cause, **found), identity=candidate.path)
 
 
 def _choose(same: Sequence[_Candidate], known: Mapping[str, str]) -> _Candidate:
@@ -167,31 +179,20 @@ def _has_log(path: Path) -> bool:
 
 
 def _look(path: Path) -> _Candidate:
-    if (readable := _readable(path)) != path:
-        return _Candidate(
-            readable,
-            path,
-            SkipReason.FAILED,
-            f"The name of {readable} is not valid UTF-8: no archive, chat or log could name it. Rename the file.",
-        )
+    if (named := _readable(path)) != path:
+        return _Candidate(named, path).left_out(Cause.NO_UTF8)
+    here = _Candidate(path, path)
     try:
         found = path.stat()
     except PermissionError:
-        return _Candidate(path, path, SkipReason.NO_PERMISSION, f"{path} may not be looked at by this user.")
+        return here.left_out(Cause.NO_LOOK)
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        return _Candidate(path, path, SkipReason.MISSING, f"{path}{_as_link(path)} does not exist.")
+        return here.left_out(Cause.MISSING, **link_of(path))
     except OSError as error:  # of its disk or its share
-        return _Candidate(path, path, SkipReason.FAILED, f"{path} can't be looked at: {error.strerror}.")
+        return here.left_out(Cause.NOT_LOOKED_AT, said=str(error.strerror))
     if not stat.S_ISREG(found.st_mode):
-        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
-        return _Candidate(path, path, SkipReason.NOT_A_DATABASE, f"{path} is {kind}, not a database.")
+        return here.left_out(Cause.FOLDER if stat.S_ISDIR(found.st_mode) else Cause.NO_FILE)
     return _Candidate(path, (found.st_dev, found.st_ino) if found.st_ino else path.resolve())
-
-
-def _as_link(path: Path) -> str:
-    with suppress(OSError, ValueError):  # no link, or gone meanwhile
-        return f" is a link to {_readable(path.readlink())}, which"
-    return ""
 
 
 def _readable(path: Path) -> Path:

@@ -23,11 +23,12 @@ from functools import partial
 from pathlib import Path
 
 from bot.errors import SnapshotError
-from bot.models import SkipReason
+from bot.models import Cause, Reason, SkipReason, because
 from bot.services.snapshot import posix_locks
 from bot.services.snapshot.source import WAL, FileState, read_state, uri_of, uses_wal
 from bot.services.snapshot.sqlite_errors import refusal
 from bot.services.snapshot.sqlite_faults import FAULTS
+from bot.words.causes import in_full
 
 _WITHIN = 10.0  # seconds
 _A_LOOK = 1.0  # seconds that `outlook` waits for a lock
@@ -42,13 +43,21 @@ _SHARES = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Doubt:
-    """Why the log of a file may lie elsewhere: whole sentences on `why` and on the `mend`, for either kind of log."""
+    """Why the log of a file may lie elsewhere: MOUNTED_ALONE or HARD_LINKED."""
 
-    why: str
-    mend: str
-    hard_links: bool = False
+    why: Reason
+
+    @property
+    def hard_links(self) -> bool:
+        return self.why.code == Cause.HARD_LINKED
+
+    @property
+    def warning(self) -> str:
+        """What is to be known of it in a journal mode that needs no log to read."""
+        cause = Cause.JOURNAL_BESIDE_OTHER if self.hard_links else Cause.JOURNAL_OUTSIDE
+        return in_full(Reason(cause, self.why.facts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,20 +76,11 @@ def doubt_about(state: FileState) -> Doubt | None:
     mounts = _mounts()
     _require_no_layer(state, mounts)
     if any(mount.point == state.path for mount in mounts):
-        folder = state.path.parent
-        return Doubt(
-            why=f"{state.path} is mounted here as a single file, so its log stays outside.",
-            mend=f"Mount its folder in place of the file (such as -v ./data:{folder}).",
-        )
+        return Doubt(because(Cause.MOUNTED_ALONE, path=state.path, folder=state.path.parent))
     if state.links > 1:
         others = ", ".join(map(str, _other_names(state)))
-        return Doubt(
-            why=f"{state.path} is one of {state.links} hard links to the same file, and its log lies beside the one"
-            " that its application opens.",
-            mend=f"Put the name that its application opens into DATABASES{f' ({others}?)' if others else ''}, or remove"
-            " the other links.",
-            hard_links=True,
-        )
+        named = {"others": others} if others else {}
+        return Doubt(because(Cause.HARD_LINKED, path=state.path, links=state.links, **named))
     return None
 
 
@@ -92,7 +92,7 @@ def require_visible_log(state: FileState, doubt: Doubt | None) -> None:
     """
     empty = not state.sidecar_bytes(WAL)
     if doubt is not None and not doubt.hard_links:
-        raise _refused(doubt.why, doubt.mend)
+        raise SnapshotError.of(doubt.why)
     if doubt is None and (not empty or _surely_closed(state)):
         return
     locks = ask_for_locks(state.path)
@@ -100,16 +100,11 @@ def require_visible_log(state: FileState, doubt: Doubt | None) -> None:
     if doubt is not None:
         logs = [other for other in _other_names(state) if _bytes(other.with_name(other.name + WAL))]
         if logs or (empty and not shm) or (main and not shm):
-            named = (
-                f"Put {logs[0]} into DATABASES in its place: a log lies beside it." if len(logs) == 1 else doubt.mend
-            )
-            raise _refused(doubt.why, named)
+            if len(logs) == 1:
+                raise SnapshotError.because(Cause.LOG_BESIDE_OTHER, path=state.path, links=state.links, other=logs[0])
+            raise SnapshotError.of(doubt.why)
     elif main and not shm and read_state(state.path).sidecars == state.sidecars:
-        raise _refused(
-            f"{state.path} is open in a program whose write-ahead log does not lie beside it.",
-            "Most likely a container has this single file mounted: mount its folder instead. If it was renamed while it"
-            " was open, restart its application.",
-        )
+        raise SnapshotError.because(Cause.LOG_NOT_BESIDE, path=state.path)
 
 
 def warning_about(state: FileState, doubt: Doubt | None, *, wal: bool) -> str:
@@ -118,9 +113,7 @@ def warning_about(state: FileState, doubt: Doubt | None, *, wal: bool) -> str:
     For a database in WAL mode it is to be called after `require_visible_log`.
     """
     if not wal and doubt is not None:
-        return (
-            f"{doubt.why} If that application crashes in the middle of a write, this can't be seen here. {doubt.mend}"
-        )
+        return doubt.warning
     if wal and (kind := share_of(state.path)):
         return (
             f"{state.path} is in WAL mode on a network share ({kind}): if another machine has it open, its newest rows"
@@ -169,16 +162,8 @@ def _require_no_layer(state: FileState, mounts: Iterable[_Mount]) -> None:
     for mount in mounts:
         upper = re.search(r"(?:^|,)upperdir=([^,]+)", mount.options) if mount.kind == "overlay" else None
         if upper is not None and state.path.is_relative_to(upper[1]):
-            raise _refused(
-                f"{state.path} lies in the upper layer of the overlay at {mount.point}, where the locks of its"
-                " application can't be seen.",
-                f"Put {mount.point / state.path.relative_to(upper[1])} into DATABASES in its place, or keep it in a"
-                " mounted folder.",
-            )
-
-
-def _refused(why: str, mend: str) -> SnapshotError:
-    return SnapshotError(SkipReason.LOG_ELSEWHERE, f"{why} The newest rows can't be seen from here.", hint=mend)
+            other = mount.point / state.path.relative_to(upper[1])
+            raise SnapshotError.because(Cause.UPPER_LAYER, path=state.path, point=mount.point, other=other)
 
 
 def _mounts() -> list[_Mount]:

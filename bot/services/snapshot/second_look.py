@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bot.errors import SnapshotError
-from bot.models import SkipReason
+from bot.models import Cause, Reason, SkipReason
 
 T = TypeVar("T")
 
@@ -30,14 +30,7 @@ _PAUSE = 0.05
 
 
 class RewrittenError(SnapshotError):
-    """The file at `path` was written, or another one put in its place, while it was read under its locks."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(
-            SkipReason.CHANGED_WHILE_READ,
-            f"{path} was written while it was read, by what takes no lock.",
-            hint="Whatever writes it should do so through SQLite, or write another file and rename that.",
-        )
+    """A file was written, or another one put in its place, while it was read under its locks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +66,8 @@ async def look_twice(path: Path, look: Callable[[], Awaitable[T]], *, check: Cal
         if still and after.values == seen and _rested(after, now - since):
             raise fault
         if now - first > _PATIENCE:
-            raise _rewritten(path, fault) from fault
+            facts = (("found", fault.cause.code), *fault.cause.facts)
+            raise SnapshotError.of(Reason(Cause.REWRITTEN_ALWAYS, facts)) from fault
         if not still or after.values != seen:
             since = now
         seen = after.values if still else ()
@@ -107,11 +101,3 @@ def _rested(stamp: _Stamp, watched: float) -> bool:
     if stamp.values is None:
         return watched >= _BRIEF
     return max(stamp.age, watched) >= _QUIET
-
-
-def _rewritten(path: Path, fault: SnapshotError) -> SnapshotError:
-    return SnapshotError(
-        SkipReason.CHANGED_WHILE_READ,
-        f"{path} was being written each time it was looked at: {fault.sentence}",
-        hint="It is tried again at the next backup. Whatever writes it should write another file and rename that.",
-    )

@@ -13,13 +13,13 @@ from threading import Lock
 
 from bot.clock import Clock, utc_now
 from bot.errors import CourierError, SnapshotError
-from bot.models import Database, ReportBytes, Skipped, SkipReason, Snapshot
+from bot.models import Cause, Database, ReportBytes, Skipped, SkipReason, Snapshot
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import side_by_side
 from bot.services.concurrency.threads import require_descriptors, run_to_end
 from bot.services.files.space import SPARE_BYTES
 from bot.services.snapshot.copying import Copying
-from bot.services.snapshot.sqlite_errors import no_space, unforeseen
+from bot.services.snapshot.sqlite_errors import unforeseen
 
 SIDE_BY_SIDE = 8  # databases copied at the same time: each takes about a megabyte of memory and three threads
 
@@ -42,8 +42,7 @@ class SpaceBudget:
             others = sum(self._claims.values()) - self._claims.get(file, 0)
             to_spare = max(0, min(free, self._free_at_first - others) - SPARE_BYTES)
             if size > to_spare:
-                why = f"a copy of {size} bytes is to be made, and {to_spare} are to spare"
-                raise no_space(self._folder, why, figures=(("needed", size), ("free", free)))
+                raise SnapshotError.because(Cause.NO_ROOM, folder=self._folder, needed=size, spare=to_spare, free=free)
             self._claims[file] = size
 
     def release(self, file: Path) -> None:
@@ -163,8 +162,7 @@ async def take_snapshots(
 
 def skip(database: Database, error: SnapshotError) -> Skipped:
     """Return what people are told of a database that is left out."""
-    detail = f"{error.sentence} {error.hint}".strip()
-    return Skipped(database=database, reason=error.reason, detail=detail, figures=error.figures)
+    return Skipped(database=database, why=error.cause)
 
 
 def _remove(files: Sequence[Path]) -> None:

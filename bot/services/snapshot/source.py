@@ -14,7 +14,7 @@ import stat
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ from typing import Any
 import aiosqlite
 
 from bot.errors import SnapshotError
-from bot.models import SkipReason
-from bot.services.snapshot.sqlite_errors import FLICKERING, WAITING, no_permission
+from bot.models import Cause
+from bot.services.snapshot.sqlite_errors import FLICKERING, WAITING
 from bot.services.snapshot.sqlite_faults import FAULTS, error_code, proves_damage
 
 WAL, SHM, JOURNAL = "-wal", "-shm", "-journal"
@@ -88,22 +88,15 @@ def read_state(path: Path) -> FileState:
         found = real.stat()
         sidecars = tuple((suffix, size) for suffix in SIDECARS if (size := _size(real, suffix)) is not None)
     except (FileNotFoundError, NotADirectoryError):
-        link = " is a link to a file that" if path.is_symlink() else ""
-        raise SnapshotError(
-            SkipReason.MISSING, f"{path}{link} does not exist.", hint="Correct DATABASES, or put the file back."
-        ) from None
+        raise SnapshotError.because(Cause.VANISHED, path=path, **link_of(path)) from None
     except PermissionError:
-        raise no_permission(path) from None
+        raise SnapshotError.because(Cause.NO_PERMISSION, path=path) from None
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
-        raise SnapshotError(SkipReason.FAILED, f"{path} can't be looked at: {error}.") from error
+        raise SnapshotError.because(Cause.NOT_LOOKED_AT, path=path, said=str(error)) from error
     if not stat.S_ISREG(found.st_mode):
-        raise SnapshotError(SkipReason.NOT_A_DATABASE, f"{path} is not a regular file.")
+        raise SnapshotError.because(Cause.NO_FILE, path=path)
     if found.st_size == 0:
-        raise SnapshotError(
-            SkipReason.EMPTY,
-            f"{path} is empty (0 bytes).",
-            hint="If the application has written to it before, restore it from a backup.",
-        )
+        raise SnapshotError.because(Cause.EMPTY, path=path)
     return FileState(
         path=real,
         device=found.st_dev,
@@ -117,6 +110,13 @@ def read_state(path: Path) -> FileState:
         mode=found.st_mode,
         sidecars=sidecars,
     )
+
+
+def link_of(path: Path) -> dict[str, Path]:
+    """Return as the fact `target` where a link leads; nothing for what is none, or gone meanwhile."""
+    with suppress(OSError, ValueError):
+        return {"target": path.readlink()}
+    return {}
 
 
 def _size(path: Path, suffix: str) -> int | None:
@@ -230,13 +230,7 @@ def require_own_sidecars(state: FileState) -> None:
     group = folder.st_gid if folder.st_mode & stat.S_ISGID or sys.platform == "darwin" else os.getegid()
     if state.mode & stat.S_IWGRP and group == state.group:
         return
-    raise SnapshotError(
-        SkipReason.FOREIGN_OWNER,
-        f"{state.path} belongs to another user, and reading it now would leave files beside it that its application"
-        " could not write.",
-        hint="Run the courier as the same user as the application, or share a group with it and"
-        f' chmod 664 "{state.path}".',
-    )
+    raise SnapshotError.because(Cause.FOREIGN_OWNER, path=state.path)
 
 
 def require_whole(state: FileState, *, page_size: int, page_count: int) -> None:
@@ -247,11 +241,8 @@ def require_whole(state: FileState, *, page_size: int, page_count: int) -> None:
     frames = max(0, state.sidecar_bytes(WAL) - 32) // (page_size + 24)
     missing = page_size * page_count - state.bytes
     if missing > frames * page_size:
-        raise SnapshotError(
-            SkipReason.DAMAGED,
-            f"{state.path} is cut short: {state.bytes} bytes where its {page_count} pages need"
-            f" {page_size * page_count}.",
-            hint="Restore it from the last good backup.",
+        raise SnapshotError.because(
+            Cause.CUT_SHORT, path=state.path, bytes=state.bytes, pages=page_count, expected=page_size * page_count
         )
 
 

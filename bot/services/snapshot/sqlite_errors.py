@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bot.errors import SnapshotError
-from bot.models import Facts, SkipReason
+from bot.models import Cause
 from bot.services.concurrency.threads import require_descriptors
 from bot.services.files.space import is_full
 from bot.services.snapshot.sqlite_faults import error_code, proves_damage, said
@@ -20,7 +20,6 @@ _VERSION = 2  # the newest that any SQLite reads and writes: 1 is for a rollback
 _SCHEMA_FORMAT = 4
 
 _WRITING = {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_TRUNCATE, sqlite3.SQLITE_IOERR_FSYNC}
-_MACHINE = "This says nothing about the database: look at this machine's disks, memory and open files (ulimit -n)."
 WAITING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 FLICKERING = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 
@@ -38,38 +37,18 @@ def refusal(path: Path, error: BaseException, *, waited: float) -> SnapshotError
     """Return the error that says in people's words why SQLite could not read the source at `path`. Blocking."""
     primary = error_code(error) & 0xFF
     if is_hot_journal(error):
-        return SnapshotError(
-            SkipReason.HOT_JOURNAL,
-            f"{path} has a hot journal: its application crashed in the middle of a write, and reading it would mean"
-            " repairing it.",
-            hint="Start its application, which repairs it, or set ALLOW_JOURNAL_RECOVERY=true.",
-        )
+        return SnapshotError.because(Cause.HOT_JOURNAL, path=path)
     if primary in WAITING and _without_shared_memory(path):
-        return SnapshotError(
-            SkipReason.EXCLUSIVE,
-            f"{path} is held by its application in exclusive locking mode (a -wal lies beside it and no -shm): nobody"
-            " else can read it.",
-            hint="Let the application set PRAGMA locking_mode=NORMAL and open the database anew, or stop it for the"
-            " backup.",
-        )
+        return SnapshotError.because(Cause.EXCLUSIVE, path=path)
     if primary in WAITING:
-        return SnapshotError(
-            SkipReason.BUSY,
-            f"{path} stayed locked by its application for {waited:g} s.",
-            hint="A long write was going on; raise BUSY_TIMEOUT if this happens often. If it happens at every backup,"
-            " its application may have set PRAGMA locking_mode=EXCLUSIVE: it needs NORMAL.",
-        )
+        return SnapshotError.because(Cause.LOCKED, path=path, waited=f"{waited:g}")
     if primary == sqlite3.SQLITE_NOTADB:
         return _no_database(path)
     if proves_damage(error):
-        return SnapshotError(
-            SkipReason.DAMAGED,
-            f"{path} is damaged: SQLite says “{said(error)}”.",
-            hint="Restore it from the last good backup.",
-        )
+        return SnapshotError.because(Cause.DAMAGED, path=path, said=said(error))
     if primary in {*FLICKERING, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}:
         return _not_opened(path, error)
-    return SnapshotError(SkipReason.FAILED, f"{path} could not be read: SQLite says “{said(error)}”.")
+    return SnapshotError.because(Cause.NOT_READ, path=path, said=said(error))
 
 
 def _without_shared_memory(path: Path) -> bool:
@@ -88,17 +67,7 @@ def _no_database(path: Path) -> SnapshotError:
     header = _header(path)
     if header.startswith(MAGIC) and header[19:20] > bytes([_VERSION]):
         return unknown_format(path)
-    if header.startswith(MAGIC):
-        return SnapshotError(
-            SkipReason.NOT_A_DATABASE,
-            f"{path} begins as a SQLite database, but its header is wrong.",
-            hint="If its application can't open it either, restore it from a backup.",
-        )
-    return SnapshotError(
-        SkipReason.NOT_A_DATABASE,
-        f"{path} is not a readable SQLite database (encrypted?).",
-        hint="Check the path; databases encrypted with SQLCipher can't be read without their key.",
-    )
+    return SnapshotError.because(Cause.WRONG_HEADER if header.startswith(MAGIC) else Cause.NO_SQLITE, path=path)
 
 
 def _header(path: Path) -> bytes:
@@ -118,38 +87,28 @@ def _not_opened(path: Path, error: BaseException) -> SnapshotError:
     try:
         require_descriptors()
     except OSError as none_left:
-        return SnapshotError(SkipReason.FAILED, f"{path} could not be opened: {none_left.strerror}.", hint=_MACHINE)
+        return SnapshotError.because(Cause.NOT_OPENED, path=path, said=str(none_left.strerror))
     may_read = os.access(path, os.R_OK) and os.access(path.parent, os.W_OK)
     if may_read and error_code(error) & 0xFF == sqlite3.SQLITE_CANTOPEN:
-        return SnapshotError(
-            SkipReason.FAILED, f"{path} could not be opened: SQLite says “{said(error)}”.", hint=_MACHINE
-        )
-    return no_permission(path, said=said(error))
+        return SnapshotError.because(Cause.NOT_OPENED_BY_SQLITE, path=path, said=said(error))
+    return SnapshotError.because(Cause.NO_PERMISSION, path=path, said=said(error))
 
 
 def not_copied(path: Path, folder: Path, error: BaseException) -> SnapshotError:
     """Return the error that says what this machine did to the copy of `path` in `folder`; nothing about the data."""
-    full = isinstance(error, OSError) and is_full(error)
-    if full or error_code(error) & 0xFF == sqlite3.SQLITE_FULL:
-        why = f" ({error.strerror}; no more files may be left)" if isinstance(error, OSError) else ""
-        return no_space(folder, f"the copy of {path} could not be written{why}")
-    return SnapshotError(SkipReason.FAILED, f"{path} could not be copied into {folder}: {said(error)}.", hint=_MACHINE)
+    if isinstance(error, OSError) and is_full(error):
+        return SnapshotError.because(Cause.DISK_FULL, folder=folder, path=path, said=str(error.strerror))
+    if error_code(error) & 0xFF == sqlite3.SQLITE_FULL:
+        return SnapshotError.because(Cause.DISK_FULL, folder=folder, path=path)
+    return SnapshotError.because(Cause.NOT_COPIED_INTO, path=path, folder=folder, said=said(error))
 
 
 def unforeseen(path: Path, error: Exception) -> SnapshotError:
     """Return the report of a database to which something happened that nobody thought of."""
     if isinstance(error, (OSError, MemoryError)):
         why = error.strerror if isinstance(error, OSError) and error.strerror else said(error)
-        return SnapshotError(SkipReason.FAILED, f"{path} could not be copied: {why}.", hint=_MACHINE)
-    return SnapshotError(SkipReason.FAILED, f"{path} could not be copied: {type(error).__name__}: {said(error)}.")
-
-
-def no_permission(path: Path, *, said: str = "") -> SnapshotError:
-    return SnapshotError(
-        SkipReason.NO_PERMISSION,
-        f"{path} may not be read by this user" + (f" (SQLite says “{said}”)." if said else "."),
-        hint="Run the courier as the same user as the application, or let it read the file and write to its folder.",
-    )
+        return SnapshotError.because(Cause.NOT_COPIED, path=path, said=why)
+    return SnapshotError.because(Cause.UNFORESEEN, path=path, kind=type(error).__name__, said=said(error))
 
 
 def is_known_format(copy: Path) -> bool:
@@ -165,19 +124,4 @@ def is_known_format(copy: Path) -> bool:
 
 
 def unknown_format(path: Path) -> SnapshotError:
-    return SnapshotError(
-        SkipReason.UNKNOWN_FORMAT,
-        f"{path} says that it is of a format that SQLite {sqlite3.sqlite_version} does not know, such as a newer one's"
-        " or a fork's (WAL2).",
-        hint="Run the courier with the SQLite that the application uses. If that is a common one, a byte of the file's"
-        " header is wrong.",
-    )
-
-
-def no_space(folder: Path, why: str, *, figures: Facts = ()) -> SnapshotError:
-    return SnapshotError(
-        SkipReason.NO_SPACE,
-        f"The disk of {folder} is full: {why}.",
-        hint="Free some space, or set SNAPSHOT_DIR to a folder on another disk.",
-        figures=figures,
-    )
+    return SnapshotError.because(Cause.UNKNOWN_FORMAT, path=path, version=sqlite3.sqlite_version)

@@ -26,6 +26,7 @@ from bot.services.schedule.plan import SchedulePlan
 from bot.services.schedule.scheduler import planned_times
 from bot.services.schedule.staleness import too_old_at
 from bot.services.snapshot.databases import Discovery
+from bot.words.causes import in_full
 
 HEARTBEAT_EVERY = 15.0
 """Seconds between two signs of life."""
@@ -116,7 +117,7 @@ async def _databases(catalogue: Catalogue, discovery: Discovery, latest: Backup 
     """Every configured database, then those in a backup that are no longer configured and that nobody has let go."""
     newest = await catalogue.backups.latest_by_database()
     skipped = latest.skipped if latest else ()
-    trouble = {one.name: _FULL if one.reason is SkipReason.NO_SPACE else one.detail for one in skipped}
+    trouble = {one.name: _FULL if one.reason is SkipReason.NO_SPACE else in_full(one.why) for one in skipped}
     found: dict[str, DatabaseStatus] = {}
     for database in discovery.databases:
         found[database.name] = _status(
@@ -128,7 +129,7 @@ async def _databases(catalogue: Catalogue, discovery: Discovery, latest: Backup 
         )
     for missing in discovery.missing:
         name = missing.database.name
-        found.setdefault(name, _status(name, missing.database.path, newest.get(name), missing.detail, size=None))
+        found.setdefault(name, _status(name, missing.database.path, newest.get(name), in_full(missing.why), size=None))
     let_go = await catalogue.databases.let_go_names()
     for name, backup in newest.items():
         if name not in found and name not in let_go:

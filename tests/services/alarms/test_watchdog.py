@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.models import BackupState, Delivery, DeliveryState, SkippedRecord, SkipReason
+from bot.models import BackupState, Cause, Delivery, DeliveryState, SkippedRecord, SkipReason, because
 from bot.services.alarms.watchdog import Watchdog
 from tests.world import samples
 from tests.world.endpoint import Endpoint
@@ -72,13 +72,15 @@ async def test_a_failure_says_why(endpoint: Endpoint) -> None:
     dog = watchdog(endpoint)
     dog.begins()
     dog.failed("No database could be backed up.")
-    record = SkippedRecord(name="shop.db", path="/shop.db", reason=SkipReason.MISSING, detail="There is no such file.")
+    record = SkippedRecord(
+        name="shop.db", path="/shop.db", reason=SkipReason.MISSING, why=because(Cause.MISSING, path="/shop.db")
+    )
     dog.ended(replace(BACKUP, skipped=(record,), state=BackupState.PARTIAL), rows(DeliveryState.SENT))
     asked = await endpoint.until(3)
     await dog.stop()
     assert [(one.method, one.path) for one in asked[1:]] == [("POST", "/uuid/fail")] * 2
     assert asked[1].body == "No database could be backed up."
-    assert "shop.db: There is no such file." in asked[2].body
+    assert "shop.db: /shop.db does not exist." in asked[2].body
 
 
 async def test_a_refusing_endpoint_is_tried_three_times_and_then_left_alone(endpoint: Endpoint) -> None:

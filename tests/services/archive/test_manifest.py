@@ -14,7 +14,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import ArchiveError, DamagedArchiveError
-from bot.models import BackedUp, CheckMethod, Database, Member, SkippedRecord, SkipReason, Trigger, Verdict
+from bot.models import (
+    OTHER,
+    BackedUp,
+    Cause,
+    CheckMethod,
+    Database,
+    Member,
+    Reason,
+    SkippedRecord,
+    SkipReason,
+    Trigger,
+    Verdict,
+    because,
+)
 from bot.services.archive.backup_info import build_info
 from bot.services.archive.manifest import MAX_MANIFEST, TOO_MANY_TABLES, Manifest, backed_up
 from bot.services.files.names import folded
@@ -38,7 +51,8 @@ databases = st.builds(
     messages=st.lists(texts, max_size=2).map(tuple),
     rows=st.lists(st.tuples(texts, st.integers(-1, 1 << 40)), max_size=3).map(tuple),
 )
-skipped = st.builds(SkippedRecord, name=texts, path=texts, reason=st.sampled_from(SkipReason), detail=texts)
+whys = st.builds(because, st.sampled_from(Cause), path=texts, said=texts)
+skipped = st.builds(SkippedRecord, name=texts, path=texts, reason=st.sampled_from(SkipReason), why=whys)
 manifests = st.builds(
     Manifest,
     format=st.just(1),
@@ -81,9 +95,25 @@ def test_undecodable_names_are_escaped(tmp_path: Path) -> None:
     snapshot = replace(snapshot, database=Database(path=Path("/srv/\udcff.db"), name="x.db"))
     record = backed_up(snapshot, report(rows=(("t\udcff", 1),)), MEMBER)
     assert record.path == str(Path("/srv/")) + str(Path("/"))[-1] + "\\udcff.db"
-    gone = SkippedRecord(name="\udcfe", path="/\udcfe", reason=SkipReason.FAILED, detail="\udcfe")
+    gone = SkippedRecord(
+        name="\udcfe", path="/\udcfe", reason=SkipReason.FAILED, why=because(Cause.NOT_READ, path="/\udcfe")
+    )
     manifest = manifest_with(record, skipped=gone)
     assert Manifest.from_json(manifest.to_json()) == manifest
+
+
+@pytest.mark.parametrize("why", [None, {"code": "of a later version", "facts": [["said", "x"]]}])
+def test_what_other_versions_skipped_is_said_in_their_words(manifest: Manifest, why: dict[str, Any] | None) -> None:
+    """An earlier version knows no causes and a later one has others; each finds the sentence that it looks for."""
+    skipped = SkippedRecord(
+        name="b.db", path="/b.db", reason=SkipReason.BUSY, why=because(Cause.LOCKED_MIDWAY, path="/b")
+    )
+    head = json.loads(replace(manifest, skipped=(skipped,)).to_json())
+    assert head["skipped"][0]["detail"] == "/b was locked in the middle of its copy."
+    del head["skipped"][0]["why"]
+    head["skipped"][0] |= {"detail": "Nobody knows.", **({"why": why} if why else {})}
+    (read,) = Manifest.from_json(json.dumps(head).encode()).skipped
+    assert read == replace(skipped, why=Reason(OTHER, (("said", "Nobody knows."),)))
 
 
 def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
@@ -220,6 +250,8 @@ def test_what_is_written_is_never_larger_than_what_is_read(manifest: Manifest) -
 
 def test_a_manifest_that_no_reader_takes_is_not_written(manifest: Manifest) -> None:
     """Where even the warnings are too large, there is a sentence and no archive."""
-    skipped = SkippedRecord(name="a.db", path="/srv/a.db", reason=SkipReason.FAILED, detail="x" * MAX_MANIFEST)
+    skipped = SkippedRecord(
+        name="a.db", path="/srv/a.db", reason=SkipReason.FAILED, why=Reason(OTHER, (("said", "x" * MAX_MANIFEST),))
+    )
     with pytest.raises(ArchiveError, match="no restore reads"):
         manifest_with(skipped=skipped)

@@ -14,6 +14,7 @@ from bot.errors import ArchiveError
 from bot.models import Archive, Progress, SkipReason, Stage, Verdict
 from bot.services.archive import screening
 from bot.services.archive.manifest import Manifest
+from bot.words.causes import in_full
 from tests.world.backups import make_backup
 from tests.world.databases import damage, make_database, rows_in
 from tests.world.snapshots import sources
@@ -49,7 +50,7 @@ async def without_the_bad_one(
     archive, manifest = await run(tmp_path, *paths, report=report)
     assert [(skip.name, skip.reason) for skip in manifest.skipped] == [("bad.db", reason)]
     assert rows_of(archive.path, "good.db", tmp_path / "out") == 50
-    return manifest.skipped[0].detail
+    return in_full(manifest.skipped[0].why)
 
 
 async def test_each_stage_is_reported_when_it_happens(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from bot.models import (
     SAFETY_KEPT,
     Backup,
     BackupState,
+    Cause,
     Database,
     Delivery,
     DeliveryState,
@@ -28,12 +29,18 @@ from bot.models import (
     SkipReason,
     Trigger,
     Verdict,
+    because,
 )
 from bot.services.catalogue import AuditEntry, Catalogue
 from tests.world.catalogue import NOW, Told, archive_named, backed_up, rebuild, stored
 from tests.world.snapshots import posix
 
-SKIPPED = SkippedRecord(name="log.db", path="/srv/log.db", reason=SkipReason.BUSY, detail="locked for 30 s")
+SKIPPED = SkippedRecord(
+    name="log.db",
+    path="/srv/log.db",
+    reason=SkipReason.BUSY,
+    why=because(Cause.LOCKED, path="/srv/log.db", waited="30"),
+)
 
 
 async def test_a_finished_backup_comes_back_as_it_was_told(catalogue: Catalogue) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.models import Backup, BackupState, DeliveryState, Recipient, SkippedRecord, SkipReason
+from bot.models import OTHER, Backup, BackupState, DeliveryState, Reason, Recipient, SkippedRecord, SkipReason
 from tests.world import faults
 from tests.world.catalogue import run_sql
 from tests.world.delivery import House, documents
@@ -343,7 +343,9 @@ async def test_a_token_refused_for_a_while_is_asked_again_every_minute(house: Ho
 async def test_a_partial_backup_stays_partial_when_everybody_has_it(house: House) -> None:
     """Delivered is not whole: a skipped database keeps the backup from being called delivered."""
     (ann,) = await house.people(1)
-    skipped = SkippedRecord(name="users.db", path="/srv/users.db", reason=SkipReason.BUSY, detail="It was locked.")
+    skipped = SkippedRecord(
+        name="users.db", path="/srv/users.db", reason=SkipReason.BUSY, why=Reason(OTHER, (("said", "It was locked."),))
+    )
     backup = await house.back_up(skipped=(skipped,))
     await house.catalogue.backups.set_state(backup.id, BackupState.PARTIAL)
     await house.catalogue.deliveries.owe(backup.id, house.recipients)

@@ -18,6 +18,7 @@ from bot.config.sources import Given
 from bot.models import SkipReason
 from bot.services.snapshot.databases import Discovery, find_databases, safe_name
 from bot.services.snapshot.patterns import covers, expand, is_glob
+from bot.words.causes import in_full
 
 links = pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
 
@@ -77,7 +78,7 @@ def test_a_glob_that_matches_nothing_is_missing(tmp_path: Path) -> None:
     """An empty glob is reported with the pattern as it was written."""
     found = find(tmp_path / "*.db")
     assert found.databases == ()
-    assert [(skipped.reason, skipped.detail) for skipped in found.missing] == [
+    assert [(skipped.reason, in_full(skipped.why)) for skipped in found.missing] == [
         (SkipReason.MISSING, f"No file matches {tmp_path / '*.db'}.")
     ]
 
@@ -86,7 +87,7 @@ def test_a_missing_path_is_missing(tmp_path: Path) -> None:
     """A path that does not exist is reported once, under the name that it would have."""
     found = find_databases([str(tmp_path / "gone.db")] * 2, {})
     assert [(s.database.name, s.reason) for s in found.missing] == [("gone.db", SkipReason.MISSING)]
-    assert found.missing[0].detail == f"{tmp_path / 'gone.db'} does not exist."
+    assert in_full(found.missing[0].why) == f"{tmp_path / 'gone.db'} does not exist."
 
 
 def test_a_folder_is_no_database(tmp_path: Path) -> None:
@@ -152,7 +153,7 @@ def test_the_products_own_folders_are_never_a_source(tmp_path: Path) -> None:
     (skipped,) = find(catalogue, tmp_path / "**" / "*.db", own=own).missing
     assert skipped.reason is SkipReason.OWN_FOLDER
     (skipped,) = find(tmp_path / "backups" / "*.db", own=own).missing
-    assert skipped.detail.endswith("but what is no database, or the courier's own.")
+    assert in_full(skipped.why).endswith("but what is no database, or the courier's own.")
 
 
 @links
@@ -208,7 +209,7 @@ def test_what_a_pattern_found_before_is_missed(tmp_path: Path) -> None:
     assert [each.path for each in found.databases] == [here]
     (skipped,) = found.missing
     assert (skipped.database.name, skipped.reason) == ("old_b.db", SkipReason.GONE)
-    assert skipped.detail == f"{gone} is gone: {pattern} found it there before."
+    assert in_full(skipped.why) == f"{gone} is gone: {pattern} found it there before."
     here.unlink()
     found = find_databases([pattern], known, expected=[here, gone])
     assert [each.reason for each in found.missing] == [SkipReason.GONE] * 2
@@ -234,7 +235,7 @@ def test_a_broken_link_is_missing(tmp_path: Path) -> None:
     link.symlink_to(tmp_path / "gone.db")
     for pattern in (link, tmp_path / "*.db"):
         (skipped,) = find(pattern).missing
-        assert (skipped.reason, skipped.detail) == (
+        assert (skipped.reason, in_full(skipped.why)) == (
             SkipReason.MISSING,
             f"{link} is a link to {tmp_path / 'gone.db'}, which does not exist.",
         )
@@ -251,9 +252,9 @@ def test_a_name_that_is_no_text_is_reported_by_itself(tmp_path: Path) -> None:
     assert [database.name for database in found.databases] == ["sound.db"]
     assert str(found.left_out[0].path).encode().endswith(b".h\\xfcdden.db")
     assert [skip.reason for skip in found.missing] == [SkipReason.FAILED, SkipReason.MISSING]
-    assert "gr\\xfcn.db is not valid UTF-8" in found.missing[0].detail
+    assert "gr\\xfcn.db is not valid UTF-8" in in_full(found.missing[0].why)
     for skip in found.missing:
-        f"{skip.database.path} {skip.database.name} {skip.detail}".encode()
+        f"{skip.database.path} {skip.database.name} {in_full(skip.why)}".encode()
 
 
 def test_databases_of_the_same_name_get_distinct_names(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from bot.models import CheckMethod, Database, SkipReason, Verdict
 from bot.services.concurrency.abort import Abort
 from bot.services.snapshot.check import check_snapshot
 from bot.services.snapshot.snapshot import take_snapshots
+from bot.words.causes import in_full
 from tests.world.bank import make_bank
 from tests.world.full_disk import small_disk
 from tests.world.snapshots import (
@@ -140,6 +141,7 @@ _FEW_FILES = """
 import asyncio, os, resource, sys
 from pathlib import Path
 from tests.world.snapshots import snap_all
+from bot.words.causes import in_full
 into, *paths = map(Path, sys.argv[1:])
 async def run():
     free = os.dup(0); os.close(free)
@@ -147,7 +149,7 @@ async def run():
         resource.setrlimit(resource.RLIMIT_NOFILE, (free + more, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
         _, skipped = await snap_all(paths, into)
         assert {skip.reason.value for skip in skipped} <= {"failed"}, skipped
-        print(len(skipped), *{skip.detail for skip in skipped})
+        print(len(skipped), *{in_full(skip.why) for skip in skipped})
 asyncio.run(run())
 """
 
@@ -171,7 +173,7 @@ async def test_a_disk_without_room_for_another_file_says_nothing_of_the_data(hom
         taken, skipped = await snap_all(paths, disk.folder)
         assert len(taken) == 2
         assert {skip.reason for skip in skipped} == {SkipReason.NO_SPACE}
-        assert all("full" in skip.detail for skip in skipped)
+        assert all("full" in in_full(skip.why) for skip in skipped)
 
 
 async def test_whatever_happens_to_one_database_is_its_own_report(home: Path, into: Path) -> None:
@@ -181,4 +183,4 @@ async def test_whatever_happens_to_one_database_is_its_own_report(home: Path, in
     taken, skipped = await take_snapshots(databases, into, busy_timeout=5.0, abort=Abort())
     assert [snapshot.database.path for snapshot in taken] == [good]
     assert [skip.reason for skip in skipped] == [SkipReason.FAILED]
-    assert "odd.db" in skipped[0].detail
+    assert "odd.db" in in_full(skipped[0].why)

@@ -1,0 +1,80 @@
+"""Causes: the codes of what is wrong with databases, archives and runs; `bot/words/causes.py` has the sentences."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+from bot.models.reasons import Reason
+
+
+def because(cause: Cause, **facts: str | int | Path) -> Reason:
+    """Return a reason that every table and file can hold: paths are text, and what no UTF-8 can hold is escaped."""
+    known = ((name, value if isinstance(value, int) else readable(str(value))) for name, value in facts.items())
+    return Reason(cause, tuple(known))
+
+
+def readable(text: str) -> str:
+    """Escape what no UTF-8 can hold: Linux lets file names be any bytes, and Python carries them as surrogates."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+class Cause(StrEnum):
+    """What is wrong, to the sentence. It is recorded: a value is never renamed without a step of the catalogue."""
+
+    # --- why a database is not in a backup: it is not there, or is none ------------------------------------------
+    MISSING = "missing"
+    VANISHED = "vanished"  # when it was about to be copied
+    GONE = "gone"
+    NO_MATCH = "no match"
+    NO_MATCH_TAKEN = "no match taken"  # but of what is no database
+    OWN_FOLDER = "own folder"
+    OWN_FILE = "own file"
+    FOLDER = "folder"
+    NO_FILE = "no file"
+    NO_UTF8 = "no utf-8"
+    EMPTY = "empty"
+    NO_SQLITE = "no sqlite"
+    WRONG_HEADER = "wrong header"
+    UNKNOWN_FORMAT = "unknown format"
+
+    # --- it can't be read ----------------------------------------------------------------------------------------
+    HOT_JOURNAL = "hot journal"
+    EXCLUSIVE = "exclusive"
+    LOCKED = "locked"
+    LOCKED_MIDWAY = "locked midway"
+    NO_PERMISSION = "no permission"
+    NO_LOOK = "no look"
+    FOREIGN_OWNER = "foreign owner"
+    NOT_LOOKED_AT = "not looked at"
+    NOT_READ = "not read"
+    NOT_OPENED = "not opened"
+    NOT_OPENED_BY_SQLITE = "not opened by sqlite"
+
+    # --- its log is elsewhere ------------------------------------------------------------------------------------
+    MOUNTED_ALONE = "mounted alone"
+    HARD_LINKED = "hard linked"
+    LOG_BESIDE_OTHER = "log beside other"
+    LOG_NOT_BESIDE = "log not beside"
+    UPPER_LAYER = "upper layer"
+    JOURNAL_OUTSIDE = "journal outside"  # what is to be known of one that can be copied all the same
+    JOURNAL_BESIDE_OTHER = "journal beside other"
+
+    # --- it was found damaged, or written meanwhile --------------------------------------------------------------
+    DAMAGED = "damaged"
+    CUT_SHORT = "cut short"
+    CHECK_FAILED = "check failed"
+    REWRITTEN = "rewritten"
+    REWRITTEN_ALWAYS = "rewritten always"
+    WRITTEN_UNLOCKED = "written unlocked"
+
+    # --- this machine failed -------------------------------------------------------------------------------------
+    NO_ROOM = "no room"
+    DISK_FULL = "disk full"
+    NOT_COPIED = "not copied"
+    NOT_COPIED_INTO = "not copied into"
+    UNFORESEEN = "unforeseen"
+    COPY_LOST = "copy lost"
+    COPY_CUT = "copy cut"
+
+    IN_BACKUP_INFO = "in backup_info"  # learned from a chat, where only that it was skipped is told

@@ -1,0 +1,1 @@
+"""What codes say, in plain text: a reason with its facts in, a line out."""

@@ -1,0 +1,175 @@
+"""The sentences of causes: this file alone has them. Plain text.
+
+A part in brackets falls away where one of its facts is not known; what is in braces is a fact.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from bot.models import OTHER, Cause, Reason
+
+
+class CauseWords(NamedTuple):
+    """What is wrong, and what mends it; `mend` may be empty."""
+
+    sentence: str
+    mend: str = ""
+
+
+_RESTORE = "Restore it from the last good backup."
+_MACHINE = "This says nothing about the database: look at this machine's disks, memory and open files (ulimit -n)."
+_SPACE = "Free some space, or set SNAPSHOT_DIR to a folder on another disk."
+_UNSEEN = "The newest rows can't be seen from here."
+_CRASH = "If that application crashes in the middle of a write, this can't be seen here."
+_MOUNTED = "{path} is mounted here as a single file, so its log stays outside."
+_MOUNT = "Mount its folder in place of the file (such as -v ./data:{folder})."
+_LINKED = (
+    "{path} is one of {links} hard links to the same file, and its log lies beside the one that its application opens."
+)
+_LINK = "Put the name that its application opens into DATABASES[ ({others}?)], or remove the other links."
+
+CAUSES: Mapping[str, CauseWords] = {
+    OTHER: CauseWords("{said}"),
+    Cause.MISSING: CauseWords("{path}[ is a link to {target}, which] does not exist."),
+    Cause.VANISHED: CauseWords(
+        "{path}[ is a link to {target}, which] does not exist.", "Correct DATABASES, or put the file back."
+    ),
+    Cause.GONE: CauseWords("{path} is gone: {pattern} found it there before."),
+    Cause.NO_MATCH: CauseWords("No file matches {pattern}."),
+    Cause.NO_MATCH_TAKEN: CauseWords("No file matches {pattern} but what is no database, or the courier's own."),
+    Cause.OWN_FOLDER: CauseWords(
+        "{path} lies in {folder}, the courier's own folder ({setting}), and is no database to back up."
+    ),
+    Cause.OWN_FILE: CauseWords("{path} is the courier's own catalogue, {file}, and is no database to back up."),
+    Cause.FOLDER: CauseWords("{path} is a folder, not a database."),
+    Cause.NO_FILE: CauseWords("{path} is no regular file, not a database."),
+    Cause.NO_UTF8: CauseWords(
+        "The name of {path} is not valid UTF-8: no archive, chat or log could name it. Rename the file."
+    ),
+    Cause.EMPTY: CauseWords(
+        "{path} is empty (0 bytes).", "If the application has written to it before, restore it from a backup."
+    ),
+    Cause.NO_SQLITE: CauseWords(
+        "{path} is not a readable SQLite database (encrypted?).",
+        "Check the path; databases encrypted with SQLCipher can't be read without their key.",
+    ),
+    Cause.WRONG_HEADER: CauseWords(
+        "{path} begins as a SQLite database, but its header is wrong.",
+        "If its application can't open it either, restore it from a backup.",
+    ),
+    Cause.UNKNOWN_FORMAT: CauseWords(
+        "{path} says that it is of a format that SQLite {version} does not know, such as a newer one's or a fork's"
+        " (WAL2).",
+        "Run the courier with the SQLite that the application uses. If that is a common one, a byte of the file's"
+        " header is wrong.",
+    ),
+    Cause.HOT_JOURNAL: CauseWords(
+        "{path} has a hot journal: its application crashed in the middle of a write, and reading it would mean"
+        " repairing it.",
+        "Start its application, which repairs it, or set ALLOW_JOURNAL_RECOVERY=true.",
+    ),
+    Cause.EXCLUSIVE: CauseWords(
+        "{path} is held by its application in exclusive locking mode (a -wal lies beside it and no -shm): nobody else"
+        " can read it.",
+        "Let the application set PRAGMA locking_mode=NORMAL and open the database anew, or stop it for the backup.",
+    ),
+    Cause.LOCKED: CauseWords(
+        "{path} stayed locked by its application for {waited} s.",
+        "A long write was going on; raise BUSY_TIMEOUT if this happens often. If it happens at every backup, its"
+        " application may have set PRAGMA locking_mode=EXCLUSIVE: it needs NORMAL.",
+    ),
+    Cause.LOCKED_MIDWAY: CauseWords("{path} was locked in the middle of its copy."),
+    Cause.NO_PERMISSION: CauseWords(
+        "{path} may not be read by this user[ (SQLite says “{said}”)].",
+        "Run the courier as the same user as the application, or let it read the file and write to its folder.",
+    ),
+    Cause.NO_LOOK: CauseWords("{path} may not be looked at by this user."),
+    Cause.FOREIGN_OWNER: CauseWords(
+        "{path} belongs to another user, and reading it now would leave files beside it that its application could not"
+        " write.",
+        'Run the courier as the same user as the application, or share a group with it and chmod 664 "{path}".',
+    ),
+    Cause.NOT_LOOKED_AT: CauseWords("{path} can't be looked at: {said}."),
+    Cause.NOT_READ: CauseWords("{path} could not be read: SQLite says “{said}”."),
+    Cause.NOT_OPENED: CauseWords("{path} could not be opened: {said}.", _MACHINE),
+    Cause.NOT_OPENED_BY_SQLITE: CauseWords("{path} could not be opened: SQLite says “{said}”.", _MACHINE),
+    Cause.MOUNTED_ALONE: CauseWords(f"{_MOUNTED} {_UNSEEN}", _MOUNT),
+    Cause.HARD_LINKED: CauseWords(f"{_LINKED} {_UNSEEN}", _LINK),
+    Cause.LOG_BESIDE_OTHER: CauseWords(
+        f"{_LINKED} {_UNSEEN}", "Put {other} into DATABASES in its place: a log lies beside it."
+    ),
+    Cause.JOURNAL_OUTSIDE: CauseWords(f"{_MOUNTED} {_CRASH}", _MOUNT),
+    Cause.JOURNAL_BESIDE_OTHER: CauseWords(f"{_LINKED} {_CRASH}", _LINK),
+    Cause.LOG_NOT_BESIDE: CauseWords(
+        f"{{path}} is open in a program whose write-ahead log does not lie beside it. {_UNSEEN}",
+        "Most likely a container has this single file mounted: mount its folder instead. If it was renamed while it was"
+        " open, restart its application.",
+    ),
+    Cause.UPPER_LAYER: CauseWords(
+        "{path} lies in the upper layer of the overlay at {point}, where the locks of its application can't be seen."
+        f" {_UNSEEN}",
+        "Put {other} into DATABASES in its place, or keep it in a mounted folder.",
+    ),
+    Cause.DAMAGED: CauseWords("{path} is damaged: SQLite says “{said}”.", _RESTORE),
+    Cause.CUT_SHORT: CauseWords(
+        "{path} is cut short: {bytes} bytes where its {pages} pages need {expected}.", _RESTORE
+    ),
+    Cause.CHECK_FAILED: CauseWords("The database is damaged[: {said}]."),
+    Cause.REWRITTEN: CauseWords(
+        "{path} was written while it was read, by what takes no lock.",
+        "Whatever writes it should do so through SQLite, or write another file and rename that.",
+    ),
+    Cause.REWRITTEN_ALWAYS: CauseWords(
+        "{path} was being written each time it was looked at: {found}",
+        "It is tried again at the next backup. Whatever writes it should write another file and rename that.",
+    ),
+    Cause.WRITTEN_UNLOCKED: CauseWords(
+        "{path} was written while it was read, and its folder allows no lock.",
+        "Let the courier write to the folder, or run it as the same user as the application.",
+    ),
+    Cause.NO_ROOM: CauseWords(
+        "The disk of {folder} is full: a copy of {needed} bytes is to be made, and {spare} are to spare.", _SPACE
+    ),
+    Cause.DISK_FULL: CauseWords(
+        "The disk of {folder} is full: the copy of {path} could not be written[ ({said}; no more files may be left)].",
+        _SPACE,
+    ),
+    Cause.NOT_COPIED: CauseWords("{path} could not be copied: {said}.", _MACHINE),
+    Cause.NOT_COPIED_INTO: CauseWords("{path} could not be copied into {folder}: {said}.", _MACHINE),
+    Cause.UNFORESEEN: CauseWords("{path} could not be copied: {kind}: {said}."),
+    Cause.COPY_LOST: CauseWords("The private copy of {path} was lost: {said}. The database itself may be sound."),
+    Cause.COPY_CUT: CauseWords(
+        "The private copy of {path} was lost: it has another size than it had. The database itself may be sound."
+    ),
+    Cause.IN_BACKUP_INFO: CauseWords("It was skipped; why is in the archive's backup_info.txt."),
+}
+
+_OPTIONAL = re.compile(r"\[([^\]]*)\]")
+_FACT = re.compile(r"\{(\w+)\}")
+
+
+def sentence_of(why: Reason) -> str:
+    """Return what is wrong, in a whole sentence; empty where there is no reason."""
+    return _said(CAUSES[why.code].sentence, why) if why else ""
+
+
+def mend_of(why: Reason) -> str:
+    """Return what to do about it; empty where nothing is known."""
+    return _said(CAUSES[why.code].mend, why) if why else ""
+
+
+def in_full(why: Reason) -> str:
+    """Return what is wrong and what mends it."""
+    return f"{sentence_of(why)} {mend_of(why)}".strip()
+
+
+def _said(words: str, why: Reason) -> str:
+    known = {name: str(value) for name, value in reversed(why.facts)}  # of two with one name, the first
+    if known.get("found") in CAUSES:
+        inner = tuple(fact for fact in why.facts if fact[0] != "found")
+        known["found"] = sentence_of(Reason(known["found"], inner))
+    kept = _OPTIONAL.sub(lambda part: part[1] if known.keys() >= {*_FACT.findall(part[1])} else "", words)
+    return _FACT.sub(lambda fact: known.get(fact[1], "?"), kept)
