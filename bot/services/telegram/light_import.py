@@ -1,118 +1,53 @@
-"""Imports aiogram without building its types: each of them is built by pydantic when it is first used.
+"""Imports aiogram at a fraction of its weight: modules and types come when they are first used.
 
-aiogram 3 declares `defer_build` for its 451 types and then builds them all at the end of its import by `model_rebuild`:
-166 MB and 4.4 s of CPU, where some ten types are used. Deferred, the import takes 60 MB and 1.0 s (pydantic 2.13). And
-it would build all that a message can hold once more for every kind of answer.
+aiogram 3 imports its 451 types and 190 methods at once, and builds all types: 166 MB and 4.4 s of CPU, where some forty
+of them are used. Light, it takes 36 MB and 0.6 s (aiogram 3.31, pydantic 2.13).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from functools import cache
-from importlib import import_module
-from threading import RLock
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
 
 from loguru import logger
-from pydantic import BaseModel, PlainValidator, TypeAdapter, ValidationInfo
 
 from bot.services.concurrency.memory import uncollected
+from bot.services.telegram.late_modules import LateModules
+from bot.services.telegram.late_types import LateTypes
 
 
 def import_aiogram() -> None:
-    """Import aiogram with its types left to be built at their first use; does nothing where it was imported before.
+    """Import aiogram light; does nothing where it was imported before.
 
-    Where aiogram or pydantic are not as this expects, one line says so, and every type is built now, as they do it.
+    Where aiogram or pydantic are not as this expects, one line says so, and aiogram is imported as it is.
     """
     if "aiogram" in sys.modules:
         return
-    build = BaseModel.model_rebuild.__func__  # type: ignore[attr-defined]  # a classmethod's own function
-    put_off: dict[type[BaseModel], dict[str, Any]] = {}
+    with uncollected():
+        try:
+            _import_light()
+        except Exception as error:
+            for name in [name for name in sys.modules if name.partition(".")[0] == "aiogram"]:
+                del sys.modules[name]
+            import aiogram  # noqa: F401, PLC0415
 
-    def put_off_or_build(cls: type[BaseModel], /, *, _types_namespace: Any = None, **how: Any) -> bool | None:
-        if _types_namespace is None or not cls.__module__.startswith("aiogram.types."):
-            return build(cls, _types_namespace=_types_namespace, **how)  # type: ignore[no-any-return]
-        put_off[cls] = _types_namespace
-        return None
-
-    original = BaseModel.__dict__["model_rebuild"]
-    BaseModel.model_rebuild = classmethod(put_off_or_build)  # type: ignore[assignment]
-    try:
-        with uncollected():
-            from aiogram import methods, types  # noqa: PLC0415 - this is the place
-    finally:
-        BaseModel.model_rebuild = original  # type: ignore[method-assign]
-
-    try:
-        _build_at_first_use((types.TelegramObject, methods.TelegramMethod, methods.Response), build, put_off)
-        methods.SendMessage(chat_id=1, text="").model_dump()
-        answers = _Answers(methods.Response, first=types.Message)
-        answers[bool].model_validate({"ok": True, "result": True})
-        reader: Any = import_module("aiogram.client.session.base")
-        reader.Response = answers
-    except Exception as error:
-        logger.info("aiogram's types are built at its import, at the cost of 100 MB: {!r}", error)
-        for one, namespace in put_off.items():
-            one.model_rebuild(_types_namespace=namespace)
+            logger.info("aiogram's types are built at its import, at the cost of 100 MB: {!r}", error)
 
 
-def _build_at_first_use(
-    roots: Sequence[type[BaseModel]], build: Any, put_off: dict[type[BaseModel], dict[str, Any]]
-) -> None:
-    """Give all that derives from `roots` a `model_rebuild` that knows the names in which its annotations are written.
-
-    pydantic's placeholder for what was not built yet calls it, without them.
-    """
-    if not put_off or any(one.__pydantic_complete__ for one in put_off):
+def _import_light() -> None:
+    late = LateModules(("aiogram.types", "aiogram.methods"), users=("aiogram.client.bot",))
+    with late.installed():
+        from aiogram import methods, types  # noqa: PLC0415 - this is the place
+        from aiogram.client import bot  # noqa: PLC0415
+    if not late.rebuilds or any(one is not late.rebuilds[0] for one in late.rebuilds):
         raise RuntimeError("its types are built otherwise than by model_rebuild at the end of the import")
-    (namespace,) = {id(each): each for each in put_off.values()}.values()
-    lock = RLock()  # model_rebuild is not thread-safe
+    LateTypes(types.TelegramObject, late.rebuilds[0]).take_over()
 
-    def rebuild(cls: type[BaseModel], /, *, _types_namespace: Any = None, **how: Any) -> bool | None:
-        with lock:
-            return build(cls, _types_namespace=_types_namespace or namespace, **how)  # type: ignore[no-any-return]
-
-    for root in roots:
-        root.model_rebuild = classmethod(rebuild)  # type: ignore[assignment]
-
-
-class _Answers:
-    """Stands for aiogram's `Response` where answers are read: what one holds is read by its own type, built once.
-
-    Response[Message], Response[list[Update]] and so on would be built each with all that a message can hold: 3 MB more
-    for every one. `first` is what most types hold: built before them, it is shared.
-    """
-
-    def __init__(self, plain: Any, *, first: type[BaseModel]) -> None:
-        self._plain, self._first = plain, first
-
-    @cache  # noqa: B019 - there is one of this class
-    def __getitem__(self, kind: Any) -> Any:
-        return self._plain[Annotated[Any, PlainValidator(self._reader(kind))]]
-
-    def _reader(self, kind: Any) -> Callable[[Any, ValidationInfo], Any]:
-        """Return what reads a value of this kind."""
-        parts = get_args(kind)
-        if get_origin(kind) is list:
-            read = self._reader(*parts)
-            return lambda values, info: [read(value, info) for value in _listed(values)]
-        if get_origin(kind) in (Union, UnionType) and len(parts) == 2 and bool in parts:
-            read = self._reader(next(part for part in parts if part is not bool))
-            return lambda value, info: value if isinstance(value, bool) else read(value, info)
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            return lambda value, info: self._built(kind).model_validate(value, context=info.context)
-        adapter = TypeAdapter(kind)
-        return lambda value, info: adapter.validate_python(value, context=info.context)
-
-    def _built(self, kind: type[BaseModel]) -> type[BaseModel]:
-        if kind.__name__ in ("Update", "ChatFullInfo") and not self._first.__pydantic_complete__:
-            self._first.model_rebuild()
-        return kind
-
-
-def _listed(values: Any) -> list[Any]:
-    if not isinstance(values, list):
-        raise ValueError(f"a list was expected, not {type(values).__name__}")
-    return values
+    if eval("lambda: SendMessage", vars(bot))() is not methods.SendMessage:  # noqa: S307 - as its functions find it
+        raise RuntimeError("functions don't find what their module has not imported yet")
+    chat, user, file = {"id": 1, "type": "private"}, {"id": 1, "is_bot": True, "first_name": "a"}, {"file_id": "a"}
+    told = {"message_id": 1, "date": 1, "chat": chat, "from": user, "document": {**file, "file_unique_id": "a"}}
+    message = types.Message.model_validate(told)
+    if not isinstance(message.document, types.Document) or message.from_user != types.User.model_validate(user):
+        raise RuntimeError("a message is not read as it should be")
+    if types.Sticker.__pydantic_complete__:
+        raise RuntimeError("a type is built together with all that it may hold")
