@@ -25,6 +25,7 @@ async def measure(folder: Path, megabytes: int, runs: int) -> list[str]:
     for name, way in ways.items():
         costs: list[Cost] = [way() for _ in range(max(5, runs))]
         lines.append(
-            f"| {name} | {middle(costs, 'cpu'):.2f} | {middle(costs, 'wall'):.2f} | {middle(costs, 'peak_mb'):.0f} |"
+            f"| {name} | {middle(costs, 'cpu'):.2f} | {middle(costs, 'wall'):.2f} |"
+            f" {middle(costs, 'resident_mb'):.0f} |"
         )
     return lines

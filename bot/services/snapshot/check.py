@@ -66,8 +66,8 @@ class _Checking:
         self._abort.check()
         if not await run_to_end(lambda: is_known_format(self._file), stop=self._abort.set):
             return Findings(UNCHECKED, (f"SQLite {sqlite3.sqlite_version} does not know its format",))
-        if not foreign and (found := await self._in_thread(full=full)) is not None:
-            return found
+        if not foreign and not await run_to_end(self._evaluates, stop=self._abort.set):
+            return await self._plain(full=full)
         try:
             return await self._apart(full=full, rules=not foreign)
         except StoppedShortError as short:
@@ -79,14 +79,28 @@ class _Checking:
             rest = again.found or known
         return rest if rest.verdict == DAMAGED else rest._replace(verdict=UNCHECKED, messages=(why,))
 
-    async def _in_thread(self, *, full: bool) -> Findings | None:
-        """Check it in this process, unless its schema holds what SQLite would have to evaluate."""
+    def _evaluates(self) -> bool:
+        require_descriptors()
+        return evaluates(self._uri)
+
+    async def _plain(self, *, full: bool) -> Findings:
+        """Check what evaluates nothing: in a process where that can map the copy into memory, else in a thread.
+
+        Of a disk that fails, a mapped page tells by ending its process, which must not be this one. Whatever else keeps
+        that from its end, a limit too, is looked at once more by reading.
+        """
+        if full and self._limits.mapped_bytes:
+            with suppress(StoppedShortError):
+                found = await self._apart(full=full, rules=True)
+                if found.verdict != UNCHECKED:
+                    return found
+        return await self._in_thread(full=full)
+
+    async def _in_thread(self, *, full: bool) -> Findings:
         connections: list[sqlite3.Connection] = []
 
-        def work() -> Findings | None:
+        def work() -> Findings:
             require_descriptors()
-            if evaluates(self._uri):
-                return None
             return examine(self._uri, full=full, rules=True, check=self._abort.check, opened=connections.append)
 
         def interrupt() -> None:

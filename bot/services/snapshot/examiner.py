@@ -81,6 +81,7 @@ def _confine(copy: sqlite3.Connection, asked: dict[str, int]) -> None:
     copy.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, asked["value_bytes"])
     copy.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     copy.setlimit(sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0)
+    copy.execute(f"PRAGMA mmap_size={asked['mapped_bytes']:d}")
 
 
 def _write(answer: dict[str, object]) -> None:

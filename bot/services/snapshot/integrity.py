@@ -22,9 +22,8 @@ _MOST_MESSAGES = 100_000
 # a database would mean that it is never backed up. https://sqlite.org/pragma.html#pragma_integrity_check
 _RULE = re.compile(r"(NULL value in|CHECK constraint failed in|(TEXT|NUMERIC|non-\w+) value in) ")
 
-# Measured on 222 MB of random keys with three indexes: of all caches within 36 MB of memory, 4 MB is as fast as any
-# (larger ones miss the processor's own cache more often than they save a read from the system's), and mmap gains only
-# where it may take as much memory as the database has bytes.
+# Measured on 222 MB of random keys with three indexes: of all caches within 36 MB of memory, 4 MB is as fast as any;
+# larger ones miss the processor's own cache more often than they save a read from the system's.
 _CACHE_KIB = 4096
 
 _HEADING = "*** in database main ***\n"

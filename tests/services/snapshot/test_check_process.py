@@ -115,6 +115,42 @@ async def test_a_check_in_the_middle_of_one_function_ends_at_once(end: str, tmp_
     assert examiners() == []
 
 
+@posix
+async def test_a_mapped_page_that_can_not_be_read_ends_the_process_alone(tmp_path: Path) -> None:
+    """The system tells of a failing disk by SIGBUS: the reason is said, and what reads is tried."""
+    path = hostile_database(tmp_path / "slow.db", "an index", SLOW)
+    checking = asyncio.create_task(checked(path, limits=replace(SHORT, mapped_bytes=path.stat().st_size)))
+    await seen(examiners)
+    (child,) = examiners()
+    if sys.platform == "linux":
+        await seen(lambda: is_deep_in(child))
+        assert str(path) in Path(f"/proc/{child}/maps").read_text()
+    os.kill(child, signal.SIGBUS)
+    report = await checking
+    assert (report.verdict, report.rows) == (Verdict.UNCHECKED, (("t", 100),))
+    assert report.messages == ("its private copy could not be read back (is the disk failing?)",)
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+@pytest.mark.parametrize("lives", [False, True])
+async def test_a_large_plain_copy_is_mapped_and_what_ends_that_is_read(
+    damaged: bool, lives: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The findings are the same, whether a process maps the copy, a thread reads it, or the process can't live."""
+    filled = f"INSERT INTO t {NUMBERS} SELECT i, 3000 - i FROM n"
+    path = build(tmp_path / "plain.db", f"CREATE TABLE t(a, b); CREATE INDEX i ON t(a); {filled}")
+    if damaged:
+        schema(path, "UPDATE sqlite_master SET sql = 'CREATE INDEX i ON t(b)' WHERE name = 'i'")
+    read = await checked(path)
+    started = list[str]()
+    run = CheckProcess.run
+    monkeypatch.setattr(CheckProcess, "run", lambda process: started.append("a process") or run(process))
+    limits = replace(limits_for(1 << 20), mapped_bytes=path.stat().st_size)
+    mapped = await checked(path, limits=limits if lives else replace(limits, memory_bytes=1 << 20))
+    assert replace(mapped, checked_at=read.checked_at) == read
+    assert (mapped.verdict is Verdict.DAMAGED, started) == (damaged, ["a process"])
+
+
 # Checks the file of the first argument for as long as it takes.
 _PARENT = """
 import asyncio, sys
