@@ -57,12 +57,13 @@ from bot.services.messages.preferences import Preferences
 from bot.services.messages.timers import Timers
 from bot.services.people.choices import ADMINS, PLACES
 from bot.services.recovery.document import TOPICS, kept_settings
-from bot.services.recovery.pin import PinKeeper
+from bot.services.recovery.pin import PinKeeper, PinnedWords
 from bot.services.restore.context import RestoreContext
 from bot.services.restore_chat.session import RestoreSessions
 from bot.services.schedule.timetable import Timetable
 from bot.texts.delivery import caption as caption_of
 from bot.texts.notices import KeptTexts, NoticeTexts
+from bot.texts.restore_points import pinned_buttons
 from bot.texts.restore_points import pinned_caption as pinned_caption_of
 
 if TYPE_CHECKING:
@@ -332,7 +333,7 @@ def _build(  # noqa: PLR0915 - one list of parts
         telegram.chats,
         people=people,
         server=settings.server_name,
-        caption=pinned_caption,
+        words=PinnedWords(caption=pinned_caption, buttons=pinned_buttons),
         settings=settings_now,
         clock=clock,
     )

@@ -23,6 +23,8 @@ from bot.handlers.drawing.keyboards import (
 )
 from bot.handlers.restore_buttons import Restore, RestoreStep
 from bot.models import BackupDetails, BackupPage
+from bot.services.telegram.buttons import copy_button
+from bot.texts import history as words
 
 
 class Delete(CallbackData, prefix="erase"):
@@ -51,18 +53,23 @@ def backup(details: BackupDetails, page: int) -> InlineKeyboardMarkup:
         return OfBackup(act=act, id=here.id, page=page)
 
     back = back_row("History", History(page=page))
+    copies = [
+        *copy_button(words.COPY_SHA256, here.archive_sha256 if here.proven else ""),
+        *copy_button(words.COPY_RESTORE, words.restore_command(details)),
+    ]
     note = button("📝 Note", does(BackupAct.NOTE))
     restore = (
         [button("♻️ Restore", Restore(step=RestoreStep.CHOOSE, source=f"b{here.id}"))] if details.restorable else []
     )
     if not here.on_disk:
-        return keyboard(restore, [note] if here.proven else None, back)
+        return keyboard(restore, [note] if here.proven else None, copies, back)
     pin = button("Unpin", does(BackupAct.UNPIN)) if here.pinned else button("📌 Pin", does(BackupAct.PIN))
     delete = button("🗑 Delete", does(BackupAct.ASK_DELETE), ButtonStyle.DANGER)
     return keyboard(
         [button("📤 Send it to me again", does(BackupAct.SEND), ButtonStyle.PRIMARY)],
         restore,
         [pin, note] if here.pinned else [pin, note, delete],
+        copies,
         back,
     )
 

@@ -26,8 +26,10 @@ from bot.handlers.drawing.screen import Albums, ButtonPress, MessageSlot, Screen
 from bot.handlers.restore_buttons import Restore, RestoreStep
 from bot.services.concurrency.nursery import race
 from bot.services.inbox.upload_view import MOVING, LeftOutReason, UploadEnd, UploadPhase, UploadView
+from bot.services.telegram.buttons import copy_button
 from bot.services.telegram.chat import posted_document
 from bot.texts import inbox as texts_of
+from bot.texts.history import COPY_SHA256
 
 if TYPE_CHECKING:
     from bot.services.inbox import Inbox
@@ -233,9 +235,11 @@ def _buttons(found: UploadView) -> InlineKeyboardMarkup:
     elif found.phase in _STUCK and found.known is not None and found.fetchable:
         label = f"☁️ Fetch backup {found.known.id} from Telegram"
         restore = [button(label, OfInbox(act=InboxAction.KNOWN, id=found.id), ButtonStyle.PRIMARY)]
+    digest = found.contents.sha256 if found.phase is UploadPhase.READY and found.contents else ""
     list_again = [button("‹ Restore points", OfInbox(act=InboxAction.BACK, id=found.id))]
     return keyboard(
         restore,
+        copy_button(COPY_SHA256, digest),
         list_again if found.listing is not None and found.phase not in MOVING else None,
         _forget("🗑 Forget", found.id),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -29,6 +30,8 @@ from bot.texts.markup import FittedList, compose, folded, name, sentence, text
 from bot.texts.measures import count, human_size, local_day, moment
 from bot.texts.restore_points import drill_lines
 
+COPY_SHA256 = "📋 SHA-256"
+COPY_RESTORE = "📋 Restore command"
 NOTE_REMOVED = "The note is removed."
 
 _AHEAD = "🕰 Dated in the future: a wrong clock made it, and it counts as the oldest."
@@ -126,8 +129,18 @@ def _archive(details: BackupDetails) -> str:
     return folded(
         f"<code>{name(backup.archive_name, 60)}</code>{volumes}",
         f"SHA-256 <code>{backup.archive_sha256}</code>",
+        *([f"On the server: <code>{name(command, 120)}</code>"] if (command := restore_command(details)) else []),
         "The file's name has its time in UTC.",
     )
+
+
+def restore_command(details: BackupDetails) -> str:
+    """Return what restores a backup on the server, which asks before it does; empty where that can't be."""
+    backup = details.backup
+    if not details.restorable:
+        return ""
+    source = "" if backup.sound else " --from-telegram"
+    return f"sqlite-courier restore {shlex.quote(backup.archive_name)}{source} --in-place"
 
 
 def _retention(details: BackupDetails, now: datetime, timezone: ZoneInfo) -> str:

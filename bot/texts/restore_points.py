@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 from bot.clock import date_time, zone_name
 from bot.models import Drill, Override, RestorePoint, Status
+from bot.services.contracts.destination import NoticeButton
 from bot.texts.backups import contents, delivered_to, names_of, seal_line
 from bot.texts.markup import CAPTION_LIMIT, by_name, compose, names, sentence, text
-from bot.texts.measures import age, count
+from bot.texts.measures import age, count, instant
 from bot.texts.schedule_words import in_words
 from bot.texts.verdict import ONLY_SENDS, headline
 
@@ -18,6 +19,11 @@ _LONG_AGO = timedelta(days=3)
 """From here on a proof is too old to be relied on without a word."""
 
 _NOT_OPENED = "bytes compared, not opened (no key on this server)"
+
+
+def pinned_buttons(chat_id: int) -> tuple[NoticeButton, ...]:
+    """Return what stands under the pinned list: the command for the day on which no bot answers any more."""
+    return (NoticeButton(text="📋 Recovery command", copies=f"sqlite-courier recover --admin {chat_id}"),)
 
 
 def pinned_caption(
@@ -29,8 +35,8 @@ def pinned_caption(
     sealed = any(point.sealed for point in points)
     return compose(
         f"📌 {headline(status, timezone)}",
-        f"As of {date_time(status.now, timezone)} {zone_name(timezone)}",
-        f"Last good backup {date_time(proven.started_at, timezone)}: {contents(proven)}"
+        f"As of {instant(status.now, f'{date_time(status.now, timezone)} {zone_name(timezone)}')}",
+        f"Last good backup {instant(proven.started_at, date_time(proven.started_at, timezone))}: {contents(proven)}"
         if proven
         else "No good backup yet.",
         seal_line(proven) if proven else None,

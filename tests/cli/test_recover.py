@@ -45,7 +45,9 @@ async def test_the_points_are_listed_and_one_is_chosen(
     """`--list` shows them newest first and creates nothing; `--at` and `--only` choose."""
     shop, users = make_database(tmp_path / "shop.db", 20), make_database(tmp_path / "users.db", 5)
     first, second = await back_up(tmp_path, standin, shop, users, times=2)
-    listed = await machine.recover("--admin", "11", "--list", "--json")
+    program, _, *copied = ann.copy("Recovery command").split()  # of the pinned message
+    assert (program, copied) == ("sqlite-courier", ["--admin", "11"])
+    listed = await machine.recover(*copied, "--list", "--json")
     points = json.loads(listed.out)
     assert [point["archive"] for point in points] == [second, first]
     assert list(machine.folder.iterdir()) == []

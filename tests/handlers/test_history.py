@@ -77,6 +77,9 @@ async def test_one_backup_is_shown_in_full_and_leads_back_to_its_page(years: Off
         "Kept: it is the newest one",
     ):
         assert words in shown
+    command = "sqlite-courier restore database_backup_20260713_120000.zip --in-place"
+    assert f"On the server: {command}" in shown
+    assert (years.ann.copy("SHA-256"), years.ann.copy("Restore command")) == ("1f" * 32, command)
     await years.click("‹ History", "page 3 of 3")
 
 
@@ -171,7 +174,7 @@ async def test_a_backup_that_is_gone_says_so_and_offers_nothing(years: Office) -
     years.manager.backups[2] = samples.backup(2, on_disk=False)
     await open_number_two(years)
     assert "No longer on the server's disk" in years.ann.last.text
-    assert years.ann.last.button_texts == ["📝 Note", "‹ History"]
+    assert years.ann.last.button_texts == ["📝 Note", "📋 SHA-256", "‹ History"]
     years.ann.press_data("bk:open:999:0", years.ann.last)
     await years.ann.wait_for(lambda seen: "There is no backup 999." in seen.text)
 

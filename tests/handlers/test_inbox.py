@@ -31,7 +31,8 @@ async def test_an_archive_is_received_checked_and_described(inbox: House) -> Non
     assert "3,001 rows in 2 tables" in ready.text
     assert "Made on" in ready.text
     assert backup.archive_sha256[:16] in ready.text
-    assert ready.button_texts == ["♻️ Restore…", "🗑 Forget"]
+    assert ready.button_texts == ["♻️ Restore…", "📋 SHA-256", "🗑 Forget"]
+    assert inbox.ann.copy("SHA-256") == backup.archive_sha256
     folders = [room for room in inbox.left() if room.is_dir()]
     assert folders
     assert all(room.stat().st_mode & 0o777 == 0o700 for room in folders)
@@ -140,7 +141,7 @@ async def test_the_forwarded_catalogue_lists_restore_points_to_fetch(inbox: Hous
     await inbox.press("2 databases", listed)
     ready = await inbox.shows("whole and sound", f"backup {backup.id}")
     assert ready.id == listed.id
-    assert ready.button_texts == ["♻️ Restore…", "‹ Restore points", "🗑 Forget"]
+    assert ready.button_texts == ["♻️ Restore…", "📋 SHA-256", "‹ Restore points", "🗑 Forget"]
     await inbox.press("Restore points", ready)
     again = await inbox.shows("Catalogue: 1 restore point", since=ready.revision)
     await inbox.press("2 databases", again)

@@ -184,6 +184,7 @@ class FakeManager:
             deliveries=self.deliveries.get(backup_id, ()),
             retention="kept: it is the newest one",
             volumes=1,
+            restorable=self._backup(backup_id).sound,
         )
 
     async def page(self, level: str | None, page: int, per_page: int = 10) -> JournalPage:

@@ -20,8 +20,9 @@ from bot.models import Backup, BackupState, RestorePoint
 from bot.services.catalogue import Catalogue
 from bot.services.people.people import People
 from bot.services.recovery.document import DOCUMENT_NAME, Document, read_document
-from bot.services.recovery.pin import PinKeeper
+from bot.services.recovery.pin import PinKeeper, PinnedWords
 from bot.services.telegram.chat import TelegramChat
+from bot.texts.restore_points import pinned_buttons
 from tests.world.catalogue import archive_named, stored
 from tests.world.phones import Person
 from tests.world.stand_in import StandIn
@@ -76,7 +77,7 @@ class Scene:
             self.chats,
             people=people,
             server=server,
-            caption=caption,
+            words=PinnedWords(caption=caption, buttons=pinned_buttons),
             settings=settings,
             clock=self.clock,
             sleep=sleep,

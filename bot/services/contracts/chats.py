@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from bot.models import StoredVolume
-from bot.services.contracts.destination import CountBytes, Outcome, nothing
+from bot.services.contracts.destination import CountBytes, NoticeButton, Outcome, nothing
 
 
 class CutShort(Outcome):
@@ -74,12 +74,20 @@ class Chats(Files, Protocol):
         """Return what is pinned on top; None when nothing is."""
         ...
 
-    async def post(self, chat_id: int, name: str, content: bytes | str, caption: str) -> PostedDocument:
+    async def post(
+        self, chat_id: int, name: str, content: bytes | str, caption: str, buttons: Sequence[NoticeButton] = ()
+    ) -> PostedDocument:
         """Send a document silently, its bytes or (text) its file_id. `caption` is HTML."""
         ...
 
     async def replace(
-        self, chat_id: int, message_id: int, name: str, content: bytes | str, caption: str
+        self,
+        chat_id: int,
+        message_id: int,
+        name: str,
+        content: bytes | str,
+        caption: str,
+        buttons: Sequence[NoticeButton] = (),
     ) -> PostedDocument:
         """Put another document in the place of one; raises `MessageGone` where that message can't be edited."""
         ...

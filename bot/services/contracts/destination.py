@@ -116,12 +116,14 @@ class Refused(Outcome):
 class NoticeButton:
     """A button under a notice; `data` is what its press brings back, at most 64 bytes.
 
+    One that `copies` puts that on the clipboard instead, at most 256 characters, also when no bot hears it any more.
     `style` colours it where an app knows how: `primary` for the main button, `danger` for what can't be taken back.
     """
 
     text: str
-    data: str
+    data: str = ""
     style: str = ""
+    copies: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from bot.services.catalogue import Catalogue, PinnedMessage
 from bot.services.contracts.chats import Chats, Pinned, PostedDocument
 from bot.services.contracts.destination import (
     MessageGone,
+    NoticeButton,
     NotModified,
     Outcome,
     Parked,
@@ -40,7 +41,6 @@ from bot.services.recovery.document import (
     write_parts,
 )
 
-Caption = Callable[[tuple[RestorePoint, ...], tuple[str, ...]], Awaitable[str]]
 KeptSettings = Callable[[], Awaitable[Mapping[str, str]]]
 
 TRY_AGAIN = 60.0
@@ -52,6 +52,17 @@ GATHER = 1.0
 
 UNREADABLE_AFTER = 3
 """Looks after which a file that Telegram does not give out counts as gone: it says the same when it is only busy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedWords:
+    """What stands with the list: `caption` gives HTML for its points and the names of the other servers in it.
+
+    `buttons` gives what stands under it in a chat.
+    """
+
+    caption: Callable[[tuple[RestorePoint, ...], tuple[str, ...]], Awaitable[str]]
+    buttons: Callable[[int], tuple[NoticeButton, ...]] = lambda _chat_id: ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,19 +96,15 @@ class PinKeeper:
         *,
         people: People,
         server: str = "",
-        caption: Caption,
+        words: PinnedWords,
         settings: KeptSettings,
         clock: Clock,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """`caption` gives HTML for the points that are listed and the names of the other servers in the list.
-
-        `settings` gives those of `kept_settings` as they are now. `server` is the name of this one, empty where it has
-        none.
-        """
+        """`settings` gives those of `kept_settings` as they are now; `server` is this one's name, empty without one."""
         self._catalogue, self._chats = catalogue, chats
         self._people, self._server = people, server
-        self._caption, self._settings = caption, settings
+        self._words, self._settings = words, settings
         self._clock, self._sleep = clock, sleep
         self._nudged = asyncio.Event()
         self._refreshing = asyncio.Lock()
@@ -235,7 +242,7 @@ class PinKeeper:
             )
         )
         others = tuple(part.server or "a server without a name" for part in document.others)
-        caption = await self._caption(document.points, others)
+        caption = await self._words.caption(document.points, others)
         uploaded: bytes | str = content
         for look in looks:
             if not points and look.known is None:
@@ -254,12 +261,15 @@ class PinKeeper:
     async def _put(self, look: _Look, content: bytes | str, caption: str) -> PostedDocument | None:
         """Edit our message where it can be found again, else send a new one, pin it, and put the old one away."""
         known, top_id = look.known, look.top.message_id if look.top else 0
+        buttons = self._words.buttons(look.chat_id)
         posted: PostedDocument | None = None
         # getChat shows the pinned message that was sent last: below somebody's newer one ours would not be found.
         if known is not None and top_id <= known.message_id:
             try:
                 with suppress(NotModified):
-                    posted = await self._chats.replace(look.chat_id, known.message_id, DOCUMENT_NAME, content, caption)
+                    posted = await self._chats.replace(
+                        look.chat_id, known.message_id, DOCUMENT_NAME, content, caption, buttons
+                    )
                     await self._remember(look.chat_id, posted)
                 if top_id != known.message_id:
                     await self._chats.pin(look.chat_id, known.message_id)
@@ -267,7 +277,7 @@ class PinKeeper:
             except MessageGone:
                 logger.info("chat {}: the pinned message is gone; a new one is sent", look.chat_id)
                 known = None
-        posted = await self._chats.post(look.chat_id, DOCUMENT_NAME, content, caption)
+        posted = await self._chats.post(look.chat_id, DOCUMENT_NAME, content, caption, buttons)
         await self._remember(look.chat_id, posted)
         await self._chats.pin(look.chat_id, posted.message_id)
         if known is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from bot.services.contracts.destination import (
     CountBytes,
     DoubtfulFile,
     MessageGone,
+    NoticeButton,
     Outcome,
     StaleFile,
     TooLarge,
@@ -27,6 +28,7 @@ from bot.services.contracts.destination import (
 )
 from bot.services.files.slices import write_volume
 from bot.services.telegram.answers import get_chat, get_updates
+from bot.services.telegram.buttons import keyboard_of
 from bot.services.telegram.requests import ANSWER_SECONDS, TelegramRequests
 
 SLOWEST_DOWNLOAD = 32 * 1024  # bytes per second; aiogram's own limit is 30 s in total
@@ -142,7 +144,9 @@ class TelegramChat(TelegramRequests):
         facts = await self._ask(get_chat(self._bot, chat_id, request_timeout=ANSWER_SECONDS))
         return ChatDescription(name=facts.name, auto_delete=facts.auto_delete)
 
-    async def post(self, chat_id: int, name: str, content: bytes | str, caption: str) -> PostedDocument:
+    async def post(
+        self, chat_id: int, name: str, content: bytes | str, caption: str, buttons: Sequence[NoticeButton] = ()
+    ) -> PostedDocument:
         """Send a document silently; raises an `Outcome`."""
         message = await self._ask(
             self._bot.send_document(
@@ -153,6 +157,7 @@ class TelegramChat(TelegramRequests):
                 disable_notification=True,
                 protect_content=False,
                 disable_content_type_detection=True,
+                reply_markup=keyboard_of(buttons),
                 request_timeout=ANSWER_SECONDS,
             ),
             file_id=content if isinstance(content, str) else None,
@@ -160,7 +165,13 @@ class TelegramChat(TelegramRequests):
         return self._posted(message)
 
     async def replace(
-        self, chat_id: int, message_id: int, name: str, content: bytes | str, caption: str
+        self,
+        chat_id: int,
+        message_id: int,
+        name: str,
+        content: bytes | str,
+        caption: str,
+        buttons: Sequence[NoticeButton] = (),
     ) -> PostedDocument:
         """Edit the message; raises `MessageGone` where it is gone, `NotModified` where nothing would change."""
         media = InputMediaDocument(
@@ -170,7 +181,13 @@ class TelegramChat(TelegramRequests):
             disable_content_type_detection=True,
         )
         message = await self._ask(
-            self._bot.edit_message_media(media, chat_id=chat_id, message_id=message_id, request_timeout=ANSWER_SECONDS),
+            self._bot.edit_message_media(
+                media,
+                chat_id=chat_id,
+                message_id=message_id,
+                reply_markup=keyboard_of(buttons),
+                request_timeout=ANSWER_SECONDS,
+            ),
             file_id=content if isinstance(content, str) else None,
         )
         if not isinstance(message, Message):

@@ -116,6 +116,8 @@ async def test_a_bare_button_is_refused_although_the_server_is_new(frugal: Bot, 
     assert len(standin.calls) == 2
 
 
-@pytest.mark.parametrize(("copied", "buttons"), [("", 0), ("a", 1), ("a" * 256, 1), ("a" * 257, 0), ("💾" * 129, 0)])
+@pytest.mark.parametrize(
+    ("copied", "buttons"), [("", 0), ("a", 1), ("a" * 256, 1), ("a" * 257, 0), ("💾" * 129, 0), ("a\udcff", 0)]
+)
 def test_what_telegram_would_not_copy_gets_no_button(copied: str, buttons: int) -> None:
     assert len(copy_button("📋", copied)) == buttons
