@@ -7,7 +7,6 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated
 
-from aiogram.enums import ButtonStyle
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardMarkup
 from pydantic import Field
@@ -98,11 +97,7 @@ def key_of(name: str) -> str:
 def my_messages(choice: MessageChoice) -> InlineKeyboardMarkup:
     """Return the three modes, the chosen one marked, and the ways to quiet hours and databases."""
     modes = [
-        button(
-            f"• {BUTTONS[mode]} •" if choice.mode is mode else BUTTONS[mode],
-            ChooseMode(mode=word),
-            ButtonStyle.PRIMARY if choice.mode is mode else None,
-        )
+        button(f"• {BUTTONS[mode]} •" if choice.mode is mode else BUTTONS[mode], ChooseMode(mode=word))
         for word, mode in MODES.items()
     ]
     return keyboard(

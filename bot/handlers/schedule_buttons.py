@@ -123,13 +123,13 @@ def minutes(picked: Pick) -> InlineKeyboardMarkup:
 
 def confirm(proposal_id: str) -> InlineKeyboardMarkup:
     """Return the second step of a change."""
-    yes = button("✅ Follow this schedule", Confirm(id=proposal_id), ButtonStyle.SUCCESS)
+    yes = button("✅ Follow this schedule", Confirm(id=proposal_id), ButtonStyle.PRIMARY)
     return keyboard([yes], [button("Cancel", SettingsButton(section=Section.SCHEDULE))])
 
 
 def confirm_reset() -> InlineKeyboardMarkup:
     """Return the second step of returning to the schedule of `.env`."""
-    yes = button("✅ Follow .env again", Reset(sure=True), ButtonStyle.SUCCESS)
+    yes = button("✅ Follow .env again", Reset(sure=True), ButtonStyle.PRIMARY)
     return keyboard([yes], [button("Cancel", SettingsButton(section=Section.SCHEDULE))])
 
 

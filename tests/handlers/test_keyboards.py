@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from aiogram.enums import ButtonStyle
 from aiogram.types import InlineKeyboardMarkup
 from pydantic import ValidationError
 
+import bot
 from bot.handlers import history_buttons
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import BackupAct, LogLevel, OfBackup
@@ -42,12 +47,23 @@ def every_keyboard() -> Iterator[InlineKeyboardMarkup]:
 
 def test_callback_data_fits_and_holds_no_name() -> None:
     """Every button's data is 1 to 64 bytes of ASCII words and numbers, whatever the backup is called."""
-    data = [button.callback_data for markup in every_keyboard() for row in markup.inline_keyboard for button in row]
+    buttons = [button for markup in every_keyboard() for row in markup.inline_keyboard for button in row]
+    data = [button.callback_data for button in buttons if button.copy_text is None]
     assert len(data) > 60
     for packed in data:
         assert 1 <= len(packed.encode()) <= 64
         assert packed.replace(":", "").isalnum()
         assert packed.isascii()
+
+
+def test_colour_is_for_the_main_button_and_for_danger_alone() -> None:
+    """No keyboard has two main buttons, and nothing in the code asks for another colour (golden screens add theirs)."""
+    for markup in every_keyboard():
+        styles = Counter(button.style for row in markup.inline_keyboard for button in row)
+        assert styles[ButtonStyle.PRIMARY] <= 1
+    sources = [path.read_text(encoding="utf-8") for path in Path(bot.__file__).parent.rglob("*.py")]
+    asked = {style for source in sources for style in re.findall(r"ButtonStyle\.(\w+)", source)}
+    assert asked == {"PRIMARY", "DANGER"}
 
 
 def test_what_was_packed_is_unpacked() -> None:

@@ -1,6 +1,7 @@
 """Builds keyboards; callback data holds a short prefix and short ids, never a name or a path.
 
-`style` colours a button in clients that know it (Bot API 9.4); older clients and servers ignore the field.
+`style` colours a button in clients that know it (Bot API 9.4); older clients and servers ignore the field. Two mean
+something: PRIMARY is the one main button of a screen, DANGER what stops or destroys something. All others have none.
 """
 
 from __future__ import annotations
@@ -152,12 +153,10 @@ def admin_menu() -> InlineKeyboardMarkup:
 def backup_menu(*, paused: bool) -> InlineKeyboardMarkup:
     """Return the backup menu."""
     pause = button("⏸ Pause", Go(place=ScreenName.PAUSE))
-    resume = button("▶️ Resume", Resume(), ButtonStyle.SUCCESS)
+    resume = button("▶️ Resume", Resume(), ButtonStyle.PRIMARY)
+    main = None if paused else ButtonStyle.PRIMARY
     return keyboard(
-        [
-            button("📊 Backup Status", Go(place=ScreenName.STATUS)),
-            button("💾 Manual Backup", Run(), ButtonStyle.PRIMARY),
-        ],
+        [button("📊 Backup Status", Go(place=ScreenName.STATUS)), button("💾 Manual Backup", Run(), main)],
         [
             button("📜 Detailed Logs", Logs(level=LogLevel.ALL, page=0)),
             button("🩺 System Health", Go(place=ScreenName.HEALTH)),
