@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from bot.models import Alarm, AlarmAct, AlarmKind
 from bot.texts.alarm_words import words_of
 from bot.texts.markup import FittedList, compose, one_line, person, sentence, text
-from bot.texts.measures import age, count, duration, moment
+from bot.texts.measures import age, count, duration, instant, moment
 
 LATER = "🔕 Mute for 24 h"
 FINE = "👍 This is fine"
@@ -49,11 +49,9 @@ def alarm(alarm: Alarm, now: datetime, reminder: timedelta, quiet_until: datetim
     """Return the one message of an open alarm; with `quiet_until` its reader wants no reminder before."""
     words = words_of(alarm, now, timezone)
     lasting = (now - alarm.began_at).total_seconds()
-    since = f"Since {moment(alarm.began_at, now, timezone)}" + (
-        f", for {duration(lasting)} now" if lasting > 60 else ""
-    )
+    since = f"Since {_at(alarm.began_at, now, timezone)}" + (f", for {duration(lasting)} now" if lasting > 60 else "")
     if quiet_until is not None:
-        again = f" · 🔕 muted until {moment(quiet_until, now, timezone)}"
+        again = f" · 🔕 muted until {_at(quiet_until, now, timezone)}"
     else:
         again = f" · reminder every {duration(reminder.total_seconds())} until solved" if reminder else ""
     return compose(
@@ -71,7 +69,7 @@ def _acted(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> str | None:
     if act not in set(_ACTS) or not at:
         return None
     said = _ACTS[AlarmAct(act)].format(text(person(alarm.acted_by), 60))
-    return f"<b>{said}</b>, {moment(datetime.fromisoformat(at), now, timezone)}"
+    return f"<b>{said}</b>, {_at(datetime.fromisoformat(at), now, timezone)}"
 
 
 def alarm_over(alarm: Alarm, timezone: ZoneInfo, *, answered: bool = False) -> str:
@@ -81,7 +79,7 @@ def alarm_over(alarm: Alarm, timezone: ZoneInfo, *, answered: bool = False) -> s
     """
     if answered:
         title = words_of(alarm, alarm.ended_at or alarm.began_at, timezone).title
-        return compose(f"✅ Over: {text(title, 120)}", f"<i>{sentence(_span(alarm, timezone))}.</i>")
+        return compose(f"✅ Over: {text(title, 120)}", f"<i>{_span(alarm, timezone, begins=True)}.</i>")
     return compose(
         f"✅ <b>{text(_over(alarm, timezone), 160)}</b>",
         "",
@@ -137,6 +135,11 @@ def _lasted(alarm: Alarm, timezone: ZoneInfo) -> str:
     return f"{who} {was} for {lasted}" if was else f"The alarm lasted {lasted}"
 
 
-def _span(alarm: Alarm, timezone: ZoneInfo) -> str:
+def _span(alarm: Alarm, timezone: ZoneInfo, *, begins: bool = False) -> str:
     ended = alarm.ended_at or alarm.began_at
-    return f"{moment(alarm.began_at, ended, timezone)} to {sentence(moment(ended, ended, timezone)).lower()}"
+    began = moment(alarm.began_at, ended, timezone)
+    return f"{instant(alarm.began_at, sentence(began) if begins else began)} to {_at(ended, ended, timezone)}"
+
+
+def _at(then: datetime, now: datetime, timezone: ZoneInfo) -> str:
+    return instant(then, moment(then, now, timezone))

@@ -18,8 +18,8 @@ from bot.texts.backups import (
     skipped_causes,
     skipped_heading,
 )
-from bot.texts.markup import CAPTION_LIMIT, FittedList, compose, name, names, signed, text
-from bot.texts.measures import count
+from bot.texts.markup import CAPTION_LIMIT, FittedList, compose, name, names, signed
+from bot.texts.measures import count, instant
 
 RESTORE = "♻️ Restore"
 DETAILS = "🔍 Details"
@@ -52,7 +52,7 @@ def caption(
     others = len(whole.databases) + len(whole.skipped) - len(backup.databases) - len(backup.skipped)
     sound = all(database.is_sound for database in backup.databases)
     icon = "✅" if sound and not backup.skipped and not backup.shrunken else "⚠️"
-    when = f"{date_time(backup.started_at, timezone)} {text(zone_name(timezone), 40)}"
+    when = instant(backup.started_at, f"{date_time(backup.started_at, timezone)} {zone_name(timezone)}")
     return compose(
         signed(server, f"{icon} <b>Backup of {when}</b>"),
         f"{contents(whole)}{_checked(backup)}",

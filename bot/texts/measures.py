@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 
 from bot.clock import MONTHS, date_time
 from bot.models import count, human_size
+from bot.texts.markup import text
 
 __all__ = [
-    "age", "bar", "count", "day_name", "duration", "human_size", "local_day", "local_moments", "moment", "next_run",
-    "percent_bar", "rows_in",
+    "age", "bar", "count", "day_name", "duration", "human_size", "instant", "local_day", "local_moments", "moment",
+    "next_run", "percent_bar", "rows_in",
 ]  # fmt: skip
 
 _CELLS = 10
@@ -63,6 +64,15 @@ def moment(then: datetime, now: datetime, timezone: ZoneInfo) -> str:
     if abs(days) < 300:
         return f"{local.day} {MONTHS[local.month - 1]}, {local:%H:%M}"
     return date_time(then, timezone)
+
+
+def instant(then: datetime, shown: str) -> str:
+    """Return a moment as HTML: the plain text that is given, and behind it the instant, which a press on it tells.
+
+    Apps that know the tag (since March 2026) tell it by the clock of whoever reads it. Without a format they leave the
+    words as they are: the same for all who talk about it, and as they stand on every other screen.
+    """
+    return f'<tg-time unix="{int(then.timestamp())}">{text(shown)}</tg-time>'
 
 
 def local_moments(record: str, now: datetime, timezone: ZoneInfo) -> str:

@@ -21,7 +21,7 @@ from bot.models import (
     RestoreStage,
 )
 from bot.texts.markup import FittedList, by_name, compose, hint, name, plain, text
-from bot.texts.measures import age, count, duration, local_day, rows_in
+from bot.texts.measures import age, count, duration, instant, local_day, rows_in
 from bot.texts.restore_plan import ACTS, listing, lost_line, rows_change
 from bot.texts.stages import stage_lines
 
@@ -205,7 +205,7 @@ def announce_cli_restore(restored: RestoredByHand, timezone: ZoneInfo) -> str:
     """Return what all admins are told of a restore that somebody did on the server itself."""
     return compose(
         f"♻️ <b>{'A restore was undone' if restored.undo else 'Databases were restored'} on the command line</b>",
-        f"{date_time(restored.at, timezone)}, from {text(restored.source, 200)}",
+        f"{instant(restored.at, date_time(restored.at, timezone))}, from {text(restored.source, 200)}",
         "",
         FittedList(tuple(f"✅ <b>{name(database)}</b>" for database in restored.databases), 20),
         listing([lost_line(lost, "were") for lost in restored.lost], 10),
@@ -240,9 +240,10 @@ _OUTCOMES = {
 
 def restore_cut_off(pending: PendingRestore, timezone: ZoneInfo) -> str:
     """Return what all admins are told when a restore was cut off: each database's state, and what to do."""
+    begun = instant(pending.started_at, date_time(pending.started_at, timezone))
     return compose(
         "🚨 <b>A restore was cut off</b>",
-        f"By {by_name(pending.requested_by, 60)}, begun {date_time(pending.started_at, timezone)},"
+        f"By {by_name(pending.requested_by, 60)}, begun {begun},"
         f" from {text(pending.source, 200)}. No database is a mix of both:",
         "",
         FittedList(

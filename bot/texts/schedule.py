@@ -11,7 +11,7 @@ from bot.errors import CourierError
 from bot.models import Override, Status
 from bot.services.schedule.timetable import SchedulePreview
 from bot.texts.markup import FittedList, by_name, compose, hint, sentence, text
-from bot.texts.measures import age, duration, moment
+from bot.texts.measures import age, duration, instant, moment
 from bot.texts.schedule_words import in_words
 from bot.texts.status import paused_line
 
@@ -135,15 +135,13 @@ def schedule_changed(
     return compose(
         f"🗓 <b>{by_name(actor)} changed the schedule</b>",
         f"{sentence(text(in_words(expression)))}; it was {text(in_words(before))}",
-        f"Next backup {moment(runs[0], now, timezone)} {zone_name(timezone)}" if runs else None,
+        f"Next backup {_named(runs[0], now, timezone)}" if runs else None,
     )
 
 
 def paused(override: Override, now: datetime, timezone: ZoneInfo) -> str:
     """Return what the other admins are told of a pause."""
-    until = (
-        f"Until {moment(override.until, now, timezone)} {zone_name(timezone)}." if override.until else "Until resumed."
-    )
+    until = f"Until {_named(override.until, now, timezone)}." if override.until else "Until resumed."
     return compose(
         f"⏸ <b>{by_name(override.set_by)} paused scheduled backups</b>", f"{until} Manual Backup works all the same."
     )
@@ -153,5 +151,10 @@ def resumed(runs: Sequence[datetime], actor: str, now: datetime, timezone: ZoneI
     """Return what the other admins are told of the end of a pause."""
     return compose(
         f"▶️ <b>{by_name(actor)} resumed scheduled backups</b>",
-        f"Next backup {moment(runs[0], now, timezone)} {zone_name(timezone)}" if runs else None,
+        f"Next backup {_named(runs[0], now, timezone)}" if runs else None,
     )
+
+
+def _named(then: datetime, now: datetime, timezone: ZoneInfo) -> str:
+    """Return a moment for people in any zone, as short as it stays clear."""
+    return instant(then, f"{moment(then, now, timezone)} {zone_name(timezone)}")

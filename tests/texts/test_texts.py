@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.demo.stand_in.entities import parse_html
 from bot.errors import CourierError
 from bot.models import (
     Alarm,
@@ -132,6 +133,21 @@ def test_the_next_run_is_told_in_words(ahead: timedelta, words: str) -> None:
 def test_moments_are_as_short_as_they_stay_clear(back: int, words: str) -> None:
     """Near days have names, far ones a year."""
     assert moment(NOW - timedelta(days=back), NOW, samples.BERLIN) == words
+
+
+def test_a_moment_in_a_message_that_stays_can_be_told_by_the_readers_clock() -> None:
+    """Captions, alarms and their ends carry the instant behind the words, which stay as they are."""
+    caption = delivery_texts.caption(samples.backup(), samples.volume(), samples.BERLIN)
+    assert '<b>Backup of <tg-time unix="1783944000">13 Jul 2026, 14:00 Europe/Berlin</tg-time></b>' in caption
+    assert "✅ Backup of 13 Jul 2026, 14:00 Europe/Berlin\n" in plain(caption)
+    alarm = Alarm(id="1" * 8, key="disk", began_at=NOW - timedelta(hours=3))
+    told = alarm_texts.alarm(alarm, NOW, timedelta(hours=6), NOW + timedelta(days=1), samples.BERLIN)
+    over = alarm_texts.alarm_over(replace(alarm, ended_at=NOW), samples.BERLIN)
+    assert "Since today 11:37, for 3 h now · 🔕 muted until tomorrow 14:37" in plain(told)
+    assert "today 11:37 to today 14:37." in plain(over)
+    for message in (told, over):
+        moments = [entity["unix_time"] for entity in parse_html(message).entities if entity["type"] == "date_time"]
+        assert (len(moments), moments[0]) == (2, int(alarm.began_at.timestamp()))
 
 
 # --- markup ---

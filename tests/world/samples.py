@@ -163,8 +163,11 @@ class Markup(HTMLParser):
         self.open: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag in {"b", "i", "code", "blockquote"}, tag
-        assert not attrs or (tag, attrs) == ("blockquote", [("expandable", None)])
+        assert tag in {"b", "i", "code", "blockquote", "tg-time"}, tag
+        if tag == "tg-time":
+            assert [key for key, _ in attrs] == ["unix"]
+        else:
+            assert not attrs or (tag, attrs) == ("blockquote", [("expandable", None)])
         self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:

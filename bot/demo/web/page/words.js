@@ -1,5 +1,5 @@
 // Renders a text with Telegram's entities; their offsets count UTF-16 units, as strings do here.
-import { make } from "/page/post.js";
+import { alertWith, make } from "/page/post.js";
 
 const TAGS = { bold: "b", italic: "i", underline: "u", strikethrough: "s", code: "code", pre: "pre", blockquote: "blockquote" };
 const COMMAND = /(^|\s)(\/[a-z0-9_]{1,32})(?=\s|$|[.,:;])/gi;
@@ -42,19 +42,16 @@ function wrapped(entity, content, text, onCommand) {
   return make(TAGS[entity.type] ?? "span", "", ...content);
 }
 
-// A phone shows a moment by its own clock and in its own language; without a format, the words that were sent.
-function moment({ unix_time, date_time_format: format }, content) {
-  const at = new Date(unix_time * 1000);
-  const asked = {
-    ...(format.includes("w") && { weekday: "long" }),
-    ...(format.includes("D") && { day: "numeric", month: "long", year: "numeric" }),
-    ...(format.includes("d") && { day: "2-digit", month: "2-digit", year: "2-digit" }),
-    ...(/t/i.test(format) && { hour: "2-digit", minute: "2-digit" }),
-    ...(format.includes("T") && { second: "2-digit" }),
-  };
-  const shown = Object.keys(asked).length ? [at.toLocaleString(undefined, asked)] : content;
-  const time = make("time", "", ...shown);
+// The words stay as they were sent; a press tells the moment by the clock of whoever reads them.
+function moment(entity, content) {
+  const at = new Date(entity.unix_time * 1000);
+  const here = at.toLocaleString(undefined, { dateStyle: "full", timeStyle: "short" });
+  const time = make("time", "", ...content);
   time.dateTime = at.toISOString();
+  time.title = here;
+  time.tabIndex = 0;
+  time.addEventListener("click", () => alertWith(here));
+  time.addEventListener("keydown", (event) => event.key === "Enter" && alertWith(here));
   return time;
 }
 
