@@ -18,7 +18,7 @@ from bot.handlers.drawing.keyboards import Go, Pause, PauseTill, Resume, ScreenN
 from bot.handlers.drawing.screen import ButtonPress, MessageSlot, Screen
 from bot.handlers.forget_buttons import Forget, forget_row, key_of, retired_names
 from bot.handlers.picture_buttons import picture_buttons
-from bot.models import Status
+from bot.models import Action, Status
 from bot.services.schedule.timetable import tomorrow_at
 from bot.texts import answers
 from bot.texts import schedule as schedule_texts
@@ -169,5 +169,5 @@ async def forget_databases(
         await press.draw(await status_screen(manager, timezone), answers.ANOTHER_BY_NOW)
         return
     await catalogue.databases.let_go(names)
-    await catalogue.service.audit(press.actor, "forgot", ", ".join(names))
+    await catalogue.service.audit(press.actor, Action.FORGOT, *(("database", name) for name in names))
     await press.draw(await status_screen(manager, timezone), answers.FORGOTTEN)

@@ -13,6 +13,7 @@ from bot.errors import CourierError
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.keyboards import DrillNow, Go, ScreenName
 from bot.handlers.drawing.screen import ButtonPress, Screen
+from bot.models import Action
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import beside
 from bot.texts import answers
@@ -69,7 +70,7 @@ async def rehearse_newest(
 ) -> None:
     """Test-restore the newest backup now, and draw what came of it."""
     await press.draw(Screen(drilling(), keyboards.to_health()))
-    await catalogue.service.audit(press.actor, "started a test-restore")
+    await catalogue.service.audit(press.actor, Action.DRILL_STARTED)
     abort = Abort()
     try:
         drill = await drills.drill_newest(abort=abort)

@@ -16,6 +16,7 @@ from aiogram.types import CallbackQuery, InlineKeyboardMarkup, InputFile
 from bot.clock import Clock
 from bot.handlers.drawing.keyboards import TO_MENU, LogLevel, Logs, button, keyboard, turn_pages
 from bot.handlers.drawing.screen import ButtonPress, Screen
+from bot.models import Action
 from bot.texts import actions as action_texts
 from bot.texts import answers
 from bot.texts import journal as journal_texts
@@ -93,7 +94,7 @@ async def ask_for_log_file(_: CallbackQuery, press: ButtonPress, catalogue: Cata
         await press.answer(no_log_file(), alert=True)
         return
     await press.answer(answers.LOG_ON_ITS_WAY)
-    await catalogue.service.audit(press.actor, "took the log file")
+    await catalogue.service.audit(press.actor, Action.LOG_TAKEN)
     await press.slot.bot.send_document(
         press.chat_id,
         LogSlice(path, offset, size - offset),

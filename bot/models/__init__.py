@@ -1,10 +1,11 @@
 """The vocabulary: frozen values that the stages hand to one another; a file per topic, in the order of the flow.
 
-reasons, causes → databases → archives → backups → deliveries → drills, restore_points, restores → runs → alarms →
-status, history, examination: each knows only those before it. Everybody else imports from here. Times are aware
-datetimes in UTC, sizes are bytes, durations are seconds, unless a name says otherwise.
+reasons, causes, actions → databases → archives → backups → deliveries → drills, restore_points, restores → runs →
+alarms → status, history, examination: each knows only those before it. Everybody else imports from here. Times are
+aware datetimes in UTC, sizes are bytes, durations are seconds, unless a name says otherwise.
 """
 
+from bot.models.actions import Action
 from bot.models.alarms import KEEP_ENDED, MANY, Alarm, AlarmAct, AlarmEnding, AlarmKind, AlarmNotice
 from bot.models.archives import INFO_NAME, MANIFEST_FORMAT, MANIFEST_NAME, Archive, Compression, Member, Volume
 from bot.models.backups import SAFETY_KEPT, TABLE_GONE, BackedUp, Backup, BackupState, Loss, SkippedRecord, Trigger

@@ -1,15 +1,12 @@
-"""The sentences of causes: this file alone has them. Plain text.
-
-A part in brackets falls away where one of its facts is not known; what is in braces is a fact.
-"""
+"""The sentences of causes: this file alone has them. Plain text, to be filled with facts."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from bot.models import OTHER, Cause, Reason
+from bot.words.filling import filled
 
 
 class CauseWords(NamedTuple):
@@ -147,9 +144,6 @@ CAUSES: Mapping[str, CauseWords] = {
     Cause.IN_BACKUP_INFO: CauseWords("It was skipped; why is in the archive's backup_info.txt."),
 }
 
-_OPTIONAL = re.compile(r"\[([^\]]*)\]")
-_FACT = re.compile(r"\{(\w+)\}")
-
 
 def sentence_of(why: Reason) -> str:
     """Return what is wrong, in a whole sentence; empty where there is no reason."""
@@ -167,9 +161,7 @@ def in_full(why: Reason) -> str:
 
 
 def _said(words: str, why: Reason) -> str:
-    known = {name: str(value) for name, value in reversed(why.facts)}  # of two with one name, the first
-    if known.get("found") in CAUSES:
-        inner = tuple(fact for fact in why.facts if fact[0] != "found")
-        known["found"] = sentence_of(Reason(known["found"], inner))
-    kept = _OPTIONAL.sub(lambda part: part[1] if known.keys() >= {*_FACT.findall(part[1])} else "", words)
-    return _FACT.sub(lambda fact: known.get(fact[1], "?"), kept)
+    known = dict(reversed(why.facts))  # of two with one name, the first
+    if (found := str(known.get("found", ""))) in CAUSES:
+        known["found"] = sentence_of(Reason(found, tuple(fact for fact in why.facts if fact[0] != "found")))
+    return filled(words, known)

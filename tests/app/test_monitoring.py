@@ -8,7 +8,7 @@ import pytest
 
 from bot.app.service import Service
 from bot.config.settings import Settings
-from bot.models import SkipReason, Trigger
+from bot.models import Action, SkipReason, Trigger
 from tests.world import faults
 from tests.world.clock import HeldClock, until
 from tests.world.databases import change, make_database
@@ -49,7 +49,7 @@ async def test_it_is_right_and_remind_me_later(standin: StandIn, ann: Person, tm
         later = await (await ann.press("Mute for 24 h", message=alarm)).answered()
         assert "24 hours" in later.text
         (hushed, *_) = await service.courier.catalogue.service.audits()
-        assert (hushed.actor, hushed.action) == ("Ann (11)", "silenced an alarm for themselves")
+        assert (hushed.actor, hushed.action) == ("Ann (11)", Action.ALARM_HUSHED)
         bens = await ben.wait_for(lambda m: "users.db has shrunk" in m.text, since=0)
         right = await (await ben.press("This is fine", message=bens)).answered()
         assert "Accepted" in right.text
@@ -57,7 +57,9 @@ async def test_it_is_right_and_remind_me_later(standin: StandIn, ann: Person, tm
         assert over.text.startswith("✅ users.db: this is the level to compare with now")
         assert (await service.courier.manager.status()).alarms == ()
         (alarm_id,) = [
-            entry.detail for entry in await service.courier.catalogue.service.audits() if entry.action == "accepted"
+            entry.fact("alarm")
+            for entry in await service.courier.catalogue.service.audits()
+            if entry.action == "accepted"
         ]
         assert alarm_id == "shrunken:users.db"
 

@@ -8,6 +8,7 @@ import pytest
 
 from bot.app.service import open_courier
 from bot.config.settings import load_settings
+from bot.models import Facts
 from tests.world.databases import make_database, write_env
 from tests.world.shell import Shell
 
@@ -21,9 +22,9 @@ def shell(tmp_path: Path) -> Shell:
     return shell
 
 
-async def audits(folder: Path) -> list[tuple[str, str, str]]:
+async def audits(folder: Path) -> list[tuple[str, str, Facts]]:
     async with open_courier(load_settings(folder / ".env", need_telegram=False), deliver=False) as courier:
-        return [(entry.actor, entry.action, entry.detail) for entry in await courier.catalogue.service.audits()]
+        return [(entry.actor, entry.action, entry.facts) for entry in await courier.catalogue.service.audits()]
 
 
 async def test_a_note_is_written_shown_recorded_and_removed(shell: Shell, tmp_path: Path) -> None:
@@ -37,8 +38,8 @@ async def test_a_note_is_written_shown_recorded_and_removed(shell: Shell, tmp_pa
     assert "cut to 200 characters" in long.stderr
     assert shell("note", "#1", "").stdout.strip() == "No note on backup 1."
     recorded = await audits(tmp_path)
-    assert recorded[0] == ("the command line", "removed the note", "backup 1: ")
-    assert recorded[-2] == ("the command line", "noted", "backup 1: before the migration")
+    assert recorded[0] == ("the command line", "removed the note", (("backup", 1),))
+    assert recorded[-2] == ("the command line", "noted", (("backup", 1), ("note", "before the migration")))
 
 
 async def test_a_pinned_archive_outlives_the_limits_until_it_is_unpinned(shell: Shell, tmp_path: Path) -> None:

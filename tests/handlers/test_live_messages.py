@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.demo.stand_in.state import Message
-from bot.models import MessageChoice, MessageMode, QuietHours, Trigger
+from bot.models import Action, MessageChoice, MessageMode, QuietHours, Trigger
 from tests.world.service import Town, opened, town_in
 
 
@@ -54,8 +54,8 @@ async def test_the_digest_from_the_press_to_the_message(desk: Desk) -> None:
         await desk.ann.press("Manual Backup", message=await desk.press("Back", await desk.press("‹ Settings", screen)))
     ).answered()
     await desk.ann.wait_for(lambda m: m.document is not None and m.id > before)
-    assert ("chose messages", "daily digest") in [
-        (e.action, e.detail) for e in await courier.catalogue.service.audits()
+    assert (Action.MODE_CHOSEN, (("mode", "daily digest"),)) in [
+        (e.action, e.facts) for e in await courier.catalogue.service.audits()
     ]
 
 

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from bot.errors import BusyError, CourierError, NotFoundError
 from bot.journal.reader import JournalEntry, JournalPage
 from bot.models import (
+    Action,
     Backup,
     BackupDetails,
     BackupPage,
@@ -207,7 +208,7 @@ class FakeManager:
     def receive(self, admin_id: int, posted: PostedDocument, *, actor: str, album: str | None = None) -> Accepted:
         return Accepted(why=LeftOutReason.NOT_TAKEN)
 
-    async def audit(self, actor: str, action: str, detail: str = "") -> None:
+    async def audit(self, actor: str, action: Action, *_facts: tuple[str, str | int]) -> None:
         self.records.append(f"{actor} {action}")
 
     async def send_again(self, backup_id: int, recipient: Recipient, *, actor: str = "") -> Delivery:

@@ -17,7 +17,7 @@ from bot.clock import zone_name
 from bot.config.folders import own_folders
 from bot.config.settings import Settings, load_settings
 from bot.errors import SettingsError
-from bot.models import Database
+from bot.models import Action, Database
 from bot.services.backup.startup import open_store
 from bot.services.catalogue import stored_expected, stored_override
 from bot.services.messages.timers import stored_timer_warnings
@@ -90,7 +90,7 @@ async def _reset(settings: Settings, name: Resettable) -> None:
             output.say(f"Nothing was chosen in the chat in place of {name.value}.")
             return
         await catalogue.service.clear_override(override)
-        await catalogue.service.audit("the command line", f"reset {name.value}")
+        await catalogue.service.audit("the command line", Action(f"reset {name.value}"))
     output.say(f"{name.value} of .env is followed again. A running service follows within half a minute.")
 
 

@@ -13,7 +13,7 @@ from loguru import logger
 
 from bot.clock import Clock, utc_now
 from bot.errors import CourierError, NotFoundError
-from bot.models import Alarm, AlarmAct, AlarmEnding, AlarmKind, BackedUp, Facts, Loss, SkipReason
+from bot.models import Action, Alarm, AlarmAct, AlarmEnding, AlarmKind, BackedUp, Facts, Loss, SkipReason
 from bot.services.alarms.register import AlarmRegister
 from bot.services.alarms.shrinking import (
     FURTHER_BACK,
@@ -115,7 +115,7 @@ class Alarms:
             await self._catalogue.databases.let_go(names, named=alarm.kind == AlarmKind.SKIPPED)
         await self.clear(alarm.key, accepted_by=actor)
         with suppress(CourierError):  # the audit is no reason to leave an alarm standing
-            await self._catalogue.service.audit(actor, "accepted", alarm.key)
+            await self._catalogue.service.audit(actor, Action.ALARM_ACCEPTED, ("alarm", alarm.key))
         return alarm
 
     async def act(self, alarm_id: str, act: AlarmAct, *, actor: str) -> str:
@@ -144,7 +144,7 @@ class Alarms:
         if notice is not None:
             await self.register.save_notice(replace(notice, quiet_until=until))
         with suppress(CourierError):
-            await self._catalogue.service.audit(actor, "silenced an alarm for themselves", alarm.key)
+            await self._catalogue.service.audit(actor, Action.ALARM_HUSHED, ("alarm", alarm.key))
         self.nudge()
         return alarm
 

@@ -12,7 +12,18 @@ from loguru import logger
 
 from bot.config.settings import Settings
 from bot.errors import BusyError, CourierError, NotFoundError, TelegramError
-from bot.models import Backup, Delivery, Progress, Recipient, ReportRun, RunInProgress, RunResult, Stage, Trigger
+from bot.models import (
+    Action,
+    Backup,
+    Delivery,
+    Progress,
+    Recipient,
+    ReportRun,
+    RunInProgress,
+    RunResult,
+    Stage,
+    Trigger,
+)
 from bot.services.alarms.alarms import Alarms
 from bot.services.archive.snapshots import ArchivePlan
 from bot.services.backup.checks import archive_checked, checking, counting
@@ -92,7 +103,7 @@ class Runs:
         async with self._alone(trigger, requested_by, asked_in, report) as run:
             abort, report = run.abort, partial(self._report, run)
             if trigger in (Trigger.BUTTON, Trigger.COMMAND):
-                await catalogue.service.audit(actor or requested_by, "started a backup")
+                await catalogue.service.audit(actor or requested_by, Action.BACKUP_STARTED)
             record = recorded(catalogue, trigger=trigger, requested_by=requested_by, started_at=run.seen.started_at)
             async with record as backup_id, store.run_folder() as work:
                 # Plan: the databases that are there and those that are missing, and the name of the archive.
@@ -225,7 +236,7 @@ class Runs:
             )
         if actor:
             await self._catalogue.service.audit(
-                actor, "took a backup again", f"backup {backup_id}, to {recipient.address}"
+                actor, Action.TAKEN_AGAIN, ("backup", backup_id), ("recipient", recipient.address)
             )
         (delivery,) = await self._ledger.deliver(backup, to=[recipient], silent=False, force=True)
         await record_delivered(self._catalogue, backup_id)

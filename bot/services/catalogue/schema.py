@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from bot.services.catalogue.schema_actions import FACTS_OF_ACTIONS
 from bot.services.catalogue.schema_codes import CODES_OF_ALARMS, FIGURES_OF_SKIPS
 from bot.services.catalogue.schema_reasons import REASONS_OF_SKIPS
 
@@ -282,6 +283,7 @@ _SAFETY_COPIES = (
 STEPS: tuple[tuple[str, ...], ...] = (
     *(_VERSION_1, _VERSION_2, _SEALING, _PREFERENCES, _ALARMS, _FAULTS, _LET_GO),
     *(_TELEGRAM, _TAKEN_OVER, CODES_OF_ALARMS, FIGURES_OF_SKIPS, _SAFETY_COPIES, REASONS_OF_SKIPS),
+    FACTS_OF_ACTIONS,
 )
 VERSION = len(STEPS)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.models import Heartbeat, Override
+from bot.models import Action, Facts, Heartbeat, Override
 from bot.services.catalogue.connection import CatalogueTable, reading, writing
 from bot.services.catalogue.values import as_time, columns_of
 
@@ -19,12 +19,16 @@ _OFF_FROM = "off_from"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """Something an admin did."""
+    """Something an admin did, with what is to be known of it."""
 
     at: datetime
     actor: str
-    action: str
-    detail: str = ""
+    action: Action
+    facts: Facts = ()
+
+    def fact(self, name: str) -> str:
+        """Return a fact; empty where it is not known."""
+        return next((str(value) for key, value in self.facts if key == name), "")
 
 
 class ServiceTable(CatalogueTable):
@@ -102,9 +106,9 @@ class ServiceTable(CatalogueTable):
         return {override.name: override for override in in_force}
 
     @writing
-    async def audit(self, actor: str, action: str, detail: str = "") -> None:
+    async def audit(self, actor: str, action: Action, *facts: tuple[str, str | int]) -> None:
         """Record what an admin did, now."""
-        await self._db.insert("audit", at=self._db.clock(), actor=actor, action=action, detail=detail)
+        await self._db.insert("audit", at=self._db.clock(), actor=actor, action=action, facts=facts)
 
     @reading
     async def audits(self, limit: int = 50, offset: int = 0) -> tuple[AuditEntry, ...]:

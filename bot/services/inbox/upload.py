@@ -15,7 +15,7 @@ from typing import Any
 from loguru import logger
 
 from bot.errors import CourierError, MissingVolumesError, NotFoundError
-from bot.models import RestorePoint
+from bot.models import Action, RestorePoint
 from bot.services.concurrency.nursery import Nursery
 from bot.services.contracts.chats import PostedDocument
 from bot.services.contracts.destination import Outcome
@@ -261,7 +261,7 @@ class Upload:
         await self._prove((file,))
 
     async def _prove(self, files: tuple[Path, ...]) -> None:
-        catalogue, called = self._context.catalogue, files[0].name
+        audit, called = self._context.catalogue.service.audit, files[0].name
         self._show(UploadPhase.CHECKING, problem=None)
         try:
             async with self._context.turn:
@@ -271,10 +271,10 @@ class Upload:
         except MissingVolumesError:
             raise
         except CourierError as error:
-            await catalogue.service.audit(self._actor, "sent an archive that was refused", error.sentence)
+            await audit(self._actor, Action.ARCHIVE_REFUSED, ("archive", called), ("error", error.code))
             raise
         logger.info("admin {} sent {}: it is whole, sha256 {}", self.admin_id, called, contents.sha256[:16])
-        await catalogue.service.audit(self._actor, "sent an archive", f"{called}, SHA-256 {contents.sha256}")
+        await audit(self._actor, Action.ARCHIVE_SENT, ("archive", called), ("sha256", contents.sha256))
         offer = self._make_offer(contents, source)
         self._show(UploadPhase.READY, progress=None, contents=contents, offer=offer)
 

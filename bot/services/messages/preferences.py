@@ -14,7 +14,17 @@ from loguru import logger
 from bot.clock import Clock, wall
 from bot.config.settings import Settings
 from bot.errors import CourierError, NotFoundError
-from bot.models import Backup, DeliveryState, MessageChoice, MessageMode, QuietHours, Recipient, WhenUnchanged
+from bot.models import (
+    Action,
+    Backup,
+    DeliveryState,
+    Facts,
+    MessageChoice,
+    MessageMode,
+    QuietHours,
+    Recipient,
+    WhenUnchanged,
+)
 from bot.services.catalogue import Catalogue
 from bot.services.messages.assignment import (
     DeliveryContext,
@@ -63,14 +73,15 @@ class Preferences:
     async def choose_mode(self, admin_id: int, mode: MessageMode, *, actor: str) -> None:
         """Let every backup come, a digest of the day, or trouble alone."""
         if (await self.of(admin_id)).mode is not mode:
-            await self._change(admin_id, actor, str(mode), mode=mode, since=self._clock())
+            await self._change(admin_id, actor, Action.MODE_CHOSEN, (("mode", mode),), mode=mode, since=self._clock())
 
     async def choose_quiet(self, admin_id: int, quiet: QuietHours | None, *, actor: str) -> None:
         """Let messages come without a sound in these hours; None is never."""
-        hours = "no quiet hours"
+        action = Action.NO_QUIET_CHOSEN
         if quiet is not None:
-            hours = f"quiet from {wall(quiet.start)} to {wall(quiet.end)}{', alarms too' if quiet.alarms else ''}"
-        await self._change(admin_id, actor, hours, quiet=quiet)
+            action = Action.QUIET_ALARMS_CHOSEN if quiet.alarms else Action.QUIET_CHOSEN
+        hours = (("start", wall(quiet.start)), ("end", wall(quiet.end))) if quiet is not None else ()
+        await self._change(admin_id, actor, action, hours, quiet=quiet)
 
     async def follow(self, admin_id: int, name: str, wanted: bool, *, actor: str) -> None:
         """Add a database to those an admin cares about, or take it away.
@@ -91,12 +102,12 @@ class Preferences:
         if chosen >= set(known):
             await self.follow_all(admin_id, actor=actor)
         else:
-            told = f"only {', '.join(sorted(chosen))}"
-            await self._change(admin_id, actor, told, databases=frozenset(chosen))
+            told = tuple(("database", one) for one in sorted(chosen))
+            await self._change(admin_id, actor, Action.DATABASES_CHOSEN, told, databases=frozenset(chosen))
 
     async def follow_all(self, admin_id: int, *, actor: str) -> None:
         """Care about every database, also those to come."""
-        await self._change(admin_id, actor, "all databases", databases=None)
+        await self._change(admin_id, actor, Action.ALL_CHOSEN, (), databases=None)
 
     async def known(self) -> tuple[str, ...]:
         """Return the names of the databases that were ever backed up, or are to be."""
@@ -206,7 +217,7 @@ class Preferences:
 
     # --- within --------------------------------------------------------------------------------------------------
 
-    async def _change(self, admin_id: int, actor: str, told: str, **changes: Any) -> None:
+    async def _change(self, admin_id: int, actor: str, action: Action, facts: Facts, **changes: Any) -> None:
         """Change what an admin chose, and write it down; nothing where it is so already."""
         before = await self.of(admin_id)
         choice = replace(before, **changes)
@@ -215,8 +226,8 @@ class Preferences:
         if admin_id not in self.people.admin_ids:
             raise NotFoundError(f"{admin_id} is no admin.")
         await self._catalogue.preferences.set_choice(admin_id, choice)
-        await self._catalogue.service.audit(actor, "chose messages", told)
-        logger.info("{} chose for their chat: {}", actor, told)
+        await self._catalogue.service.audit(actor, action, *facts)
+        logger.info("{} {}: {}", actor, action, ", ".join(str(value) for _, value in facts))
         self._changed()
 
     async def _contexts(self, asked_in: int | None) -> Sequence[DeliveryContext]:

@@ -13,7 +13,7 @@ from loguru import logger
 from bot.clock import Clock, utc_now
 from bot.config.settings import Settings
 from bot.errors import CourierError, NotFoundError
-from bot.models import Recipient, RecipientStatus
+from bot.models import Action, Recipient, RecipientStatus
 from bot.services.catalogue import Catalogue
 from bot.services.contracts.destination import PRESS_START
 from bot.services.people.choices import ADMINS, PLACES, ListChoice
@@ -139,7 +139,8 @@ class People(Lists):
                 raise CourierError(
                     "By .env you would be no admin yourself.", hint="One of those whom ADMIN_IDS names can do it."
                 )
-            await self._store(setting, ListChoice(), actor, f"reset {setting}")
+            action = Action.ADMINS_RESET if setting == ADMINS else Action.PLACES_RESET
+            await self._store(setting, ListChoice(), actor, action)
             return True
 
     @asynccontextmanager
@@ -153,21 +154,22 @@ class People(Lists):
         choice = self._choices[setting]
         choice = choice.plus(about.address) if added else choice.minus(about.address)
         known = (await self._catalogue.recipients.statuses([about]))[0].name
-        what = "an admin" if setting == ADMINS else "a place for backups"
-        detail = f"{known} ({about.address})" if known else about.address
-        await self._store(
-            setting, choice.fitted(self._base(setting)), actor, f"{'added' if added else 'removed'} {what}", detail
-        )
+        if setting == ADMINS:
+            action = Action.ADMIN_ADDED if added else Action.ADMIN_REMOVED
+        else:
+            action = Action.PLACE_ADDED if added else Action.PLACE_REMOVED
+        who = f"{known} ({about.address})" if known else about.address
+        await self._store(setting, choice.fitted(self._base(setting)), actor, action, who)
 
-    async def _store(self, setting: str, choice: ListChoice, actor: str, action: str, detail: str = "") -> None:
+    async def _store(self, setting: str, choice: ListChoice, actor: str, action: Action, who: str = "") -> None:
         before = self.everybody
         if choice:
             await self._catalogue.service.set_override(setting, str(choice), actor)
         else:
             await self._catalogue.service.clear_override(setting)
         await self.load()
-        await self._catalogue.service.audit(actor, action, detail)
-        logger.warning("{} {} {}", actor, action, detail)
+        await self._catalogue.service.audit(actor, action, *((("who", who),) if who else ()))
+        logger.warning("{} {} {}", actor, action, who)
         await self._catalogue.recipients.let_go(
             [one for one in before if one not in self.recipients], NO_RECIPIENT, keep=self.everybody
         )

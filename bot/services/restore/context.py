@@ -10,7 +10,7 @@ from typing import Self
 from bot.clock import Clock
 from bot.config.folders import own_folders
 from bot.config.settings import Settings
-from bot.models import DatabaseChange, RestorePlan
+from bot.models import DatabaseChange, Facts, RestorePlan
 from bot.services.catalogue import Catalogue
 from bot.services.files.own_folders import NOTHING_OWN, OwnFolders
 from bot.services.files.store import Store
@@ -73,6 +73,14 @@ class Prepared:
     scratch: Path
     force: bool = False
     takes_back: Mapping[str, Replacement] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> Facts:
+        """What is recorded of it: the databases, and the backup or the file that they come from."""
+        names = tuple(("database", change.name) for change in self.plan.changes)
+        if self.plan.backup_id is not None:
+            return (*names, ("backup", self.plan.backup_id))
+        return (*names, ("archive", self.intake.file)) if self.intake.file else names
 
     def incoming(self, change: DatabaseChange) -> Incoming | None:
         """What comes back into that database; None where a former file is only moved back."""

@@ -32,7 +32,7 @@ class Incoming:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
     """What was brought to restore from, unpacked in a private folder. `source` says in words what it is, without its
-    time (see `dated`).
+    time (see `dated`); `file` is the name of what was read, where it has one.
 
     `missing` are databases that the manifest names and the archive no longer holds, `damaged` those that were left out.
     """
@@ -41,6 +41,7 @@ class Intake:
     databases: tuple[Incoming, ...]
     taken_at: datetime | None
     backup: Backup | None = None
+    file: str = ""
     warnings: tuple[str, ...] = ()
     manifest: Manifest | None = None
     missing: tuple[str, ...] = ()

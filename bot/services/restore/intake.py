@@ -139,6 +139,7 @@ async def take_in(
     strange = [one.name for one in databases if manifest is not None and one.record is None]
     return Intake(
         source=words,
+        file="" if file.name == _UNNAMED else file.name,
         databases=tuple(databases),
         taken_at=manifest.created_at if manifest else None,
         backup=source.backup,

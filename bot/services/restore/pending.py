@@ -14,7 +14,7 @@ from loguru import logger
 
 from bot.clock import date_time
 from bot.errors import BusyError, CourierError, SnapshotError
-from bot.models import Database, PendingOutcome, PendingRestore, RestoreMethod, Trigger
+from bot.models import Action, Database, PendingOutcome, PendingRestore, RestoreMethod, Trigger
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.threads import run_to_end
 from bot.services.files.locks import RunLock
@@ -91,7 +91,9 @@ async def _settle(
     await CUT_OFF.keep(context.catalogue, pending)  # first: better told twice than never
     await asyncio.to_thread(journal.write, replace(_settled(record, dict(outcomes)), cut_off=pending))
     logger.warning("{}", pending.sentence)
-    await context.catalogue.service.audit(record.requested_by, "restore cut off", pending.sentence)
+    await context.catalogue.service.audit(
+        record.requested_by, Action.RESTORE_CUT_OFF, *(("database", name) for name, _ in outcomes)
+    )
     return pending
 
 

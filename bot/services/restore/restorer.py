@@ -15,6 +15,7 @@ from loguru import logger
 
 from bot.errors import DamagedArchiveError, RestoreRefusedError, UntrustedArchiveError
 from bot.models import (
+    Action,
     DatabaseChange,
     PendingRestore,
     ReportRestore,
@@ -202,6 +203,7 @@ class Restorer:
         plan = prepared.plan
         names = ", ".join(change.name for change in plan.changes)
         where = f"into {plan.folder}" if plan.folder else "in place"
-        action = "undid a restore" if plan.act is RestoreAct.UNDO else "restored"
-        await self.context.catalogue.service.audit(requested_by, action, f"{names} from {plan.source} {where}")
+        action = Action.UNDONE if plan.act is RestoreAct.UNDO else Action.RESTORED
+        folder = (("folder", str(plan.folder)),) if plan.folder else ()
+        await self.context.catalogue.service.audit(requested_by, action, *prepared.facts, *folder)
         logger.warning("{} restored from {} {}, asked for by {}", names, plan.source, where, requested_by)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from loguru import logger
 
 from bot.errors import AbortedError, BusyError, CourierError, RestoreRefusedError
-from bot.models import RestorePlan, RestoreProgress, RestoreResult, RestoreStage, RunInProgress, Trigger
+from bot.models import Action, RestorePlan, RestoreProgress, RestoreResult, RestoreStage, RunInProgress, Trigger
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import Nursery, race, settled
 from bot.services.files.under_way import RunsUnderWay
@@ -89,7 +89,7 @@ class Running:
         logger.warning("{} confirmed the restore of {}", requester.name, what)
         try:
             await note_confirmed(self._catalogue, pending, run.started_at)
-            await self._catalogue.service.audit(requester.name, "confirmed a restore", what)
+            await self._catalogue.service.audit(requester.name, Action.RESTORE_CONFIRMED, *prepared.facts)
             run.abort.check()
             changed = await changed_since(prepared, pending.restorer.context, abort=run.abort, report=run.report)
             if changed:
@@ -126,8 +126,10 @@ class Running:
         refused = isinstance(error, (RestoreRefusedError, BusyError))
         logger.error("the restore of {} {}: {}", what, "was refused" if refused else "failed", sentence)
         with suppress(CourierError):
-            action = "restore refused" if refused else "restore failed"
-            await self._catalogue.service.audit(requester.name, action, f"{what}: {sentence}")
+            action = Action.RESTORE_REFUSED if refused else Action.RESTORE_FAILED
+            code = error.code if isinstance(error, CourierError) else type(error).__name__
+            facts = (*run.pending.prepared.facts, ("error", code))
+            await self._catalogue.service.audit(requester.name, action, *facts)
         if refused:  # where nothing was touched, nobody else needs to know
             with suppress(CourierError):
                 await CONFIRMED.forget(self._catalogue)

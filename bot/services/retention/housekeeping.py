@@ -10,7 +10,7 @@ from loguru import logger
 from bot.clock import Clock
 from bot.config.settings import Settings
 from bot.errors import ArchiveError, CourierError, NotFoundError
-from bot.models import KEEP_ENDED, RECENT, Backup, DeliveryState
+from bot.models import KEEP_ENDED, RECENT, Action, Backup, DeliveryState
 from bot.services.catalogue import ALL, Catalogue
 from bot.services.files.store import Store
 from bot.services.retention.inventory import take_stock
@@ -151,16 +151,16 @@ class Housekeeping:
         if pinned and not backup.on_disk:
             raise NotFoundError(f"The archive of backup {backup_id} is {where_gone(backup)}; nothing to keep.")
         await self._catalogue.backups.set_pinned(backup_id, pinned)
-        await self._catalogue.service.audit(actor, "pinned" if pinned else "unpinned", f"backup {backup_id}")
+        await self._catalogue.service.audit(actor, Action.PINNED if pinned else Action.UNPINNED, ("backup", backup_id))
         return replace(backup, pinned=pinned)
 
     async def note(self, backup_id: int, words: str, *, actor: str) -> Backup:
         """Write a note on a backup, in one line of at most `NOTE_LONGEST`; an empty one removes it."""
         note = " ".join("".join(ch for ch in words if ch.isprintable() or ch.isspace()).split())[:NOTE_LONGEST]
         await self._catalogue.backups.set_note(backup_id, note)
-        await self._catalogue.service.audit(
-            actor, "noted" if note else "removed the note", f"backup {backup_id}: {note}"
-        )
+        noted = (("note", note),) if note else ()
+        action = Action.NOTED if note else Action.NOTE_REMOVED
+        await self._catalogue.service.audit(actor, action, ("backup", backup_id), *noted)
         return await self._catalogue.backups.get(backup_id)
 
     async def delete(self, backup_id: int, *, actor: str) -> None:
@@ -182,7 +182,9 @@ class Housekeeping:
             )
         await self._store.delete(backup.archive_name)
         await self._catalogue.backups.mark_deleted(backup_id)
-        await self._catalogue.service.audit(actor, "deleted", f"backup {backup_id}, {backup.archive_name}")
+        await self._catalogue.service.audit(
+            actor, Action.DELETED, ("backup", backup_id), ("archive", backup.archive_name)
+        )
         logger.warning("backup {} ({}) deleted by {}", backup_id, backup.archive_name, actor)
 
 

@@ -16,7 +16,7 @@ from bot.clock import Clock
 from bot.config.cron import validate_expression
 from bot.config.settings import Settings
 from bot.errors import CourierError
-from bot.models import PAUSED, Override, Recipient
+from bot.models import PAUSED, Action, Override, Recipient
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Nursery
 from bot.services.delivery.notices import NoticeSender
@@ -141,7 +141,7 @@ class Timetable:
         if preview.expression == self.setting:
             return await self.reset(actor=actor, admin_id=admin_id)
         await self._catalogue.service.set_override(SCHEDULE, preview.expression, actor)
-        return await self._settle(before, "changed the schedule", preview.expression, actor, admin_id)
+        return await self._settle(before, Action.SCHEDULE_CHANGED, preview.expression, actor, admin_id)
 
     async def reset(self, *, actor: str, admin_id: int | None = None) -> SchedulePlan:
         """Follow SCHEDULE again."""
@@ -149,12 +149,12 @@ class Timetable:
         await self._catalogue.service.clear_override(SCHEDULE)
         if not before.chosen:
             return before
-        return await self._settle(before, "reset the schedule", self.setting, actor, admin_id)
+        return await self._settle(before, Action.SCHEDULE_RESET, self.setting, actor, admin_id)
 
     async def _settle(
-        self, before: SchedulePlan, action: str, expression: str, actor: str, admin_id: int | None
+        self, before: SchedulePlan, action: Action, expression: str, actor: str, admin_id: int | None
     ) -> SchedulePlan:
-        plan = await self._apply(actor, action, f"{before.expression} → {expression}")
+        plan = await self._apply(actor, action, ("before", before.expression), ("after", expression))
         runs = self.next_runs(expression)
         notice = self._notices.schedule_changed(expression, before.expression, runs, actor, self.now())
         self.tell_others(notice, but=admin_id)
@@ -163,7 +163,8 @@ class Timetable:
     async def pause(self, *, actor: str, until: datetime | None = None, admin_id: int | None = None) -> None:
         """Stop scheduled runs until resumed or until an instant, over restarts too; tell the other admins silently."""
         await self._catalogue.service.set_override(PAUSED, "yes", actor, until)
-        paused = (await self._apply(actor, "paused", f"until {until.isoformat()}" if until else "")).paused
+        facts = (("until", until.isoformat()),) if until else ()
+        paused = (await self._apply(actor, Action.PAUSED, *facts)).paused
         if paused is not None:
             self.tell_others(self._notices.paused(paused, self.now()), but=admin_id)
 
@@ -175,13 +176,14 @@ class Timetable:
         if (await self.plan()).paused is None:
             return
         await self._catalogue.service.clear_override(PAUSED)
-        plan = await self._apply(actor, "resumed")
+        plan = await self._apply(actor, Action.RESUMED)
         self.tell_others(self._notices.resumed(self.next_runs(plan.expression, 1), actor, self.now()), but=admin_id)
 
-    async def _apply(self, actor: str, action: str, detail: str = "") -> SchedulePlan:
+    async def _apply(self, actor: str, action: Action, *facts: tuple[str, str]) -> SchedulePlan:
         """Write down what somebody has decided and let it be followed; return what holds now."""
-        await self._catalogue.service.audit(actor, action, detail)
-        logger.bind(scheduler=True).warning("scheduled backups: {} {} {}", actor, action, detail)
+        await self._catalogue.service.audit(actor, action, *facts)
+        told = ", ".join(f"{name} {value}" for name, value in facts)
+        logger.bind(scheduler=True).warning("scheduled backups: {} {} {}", actor, action, told)
         await self._listener()
         return await self.plan()
 

@@ -15,6 +15,7 @@ import pytest
 from bot.errors import NotFoundError
 from bot.models import (
     SAFETY_KEPT,
+    Action,
     Backup,
     BackupState,
     Cause,
@@ -98,7 +99,7 @@ async def test_the_file_and_its_sidecars_are_the_owners_alone(tmp_path: Path) ->
     try:
         folder = tmp_path / "new"
         async with await Catalogue.open(folder / "catalogue.db") as catalogue:
-            await catalogue.service.audit("77", "pause")
+            await catalogue.service.audit("77", Action.PAUSED)
             modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
     finally:
         os.umask(before)
@@ -443,12 +444,12 @@ async def test_the_services_own_memory(tmp_path: Path) -> None:
         await catalogue.service.clear_override("schedule")
         await catalogue.service.clear_override("schedule")
         assert await catalogue.service.overrides() == {}
-        await catalogue.service.audit("77", "pause")
-        await catalogue.service.audit("78", "pin", "backup 5")
+        await catalogue.service.audit("77", Action.PAUSED)
+        await catalogue.service.audit("78", Action.PINNED, ("backup", 5))
         assert await catalogue.service.audits(limit=1) == (
-            AuditEntry(at=now, actor="78", action="pin", detail="backup 5"),
+            AuditEntry(at=now, actor="78", action=Action.PINNED, facts=(("backup", 5),)),
         )
-        assert [entry.action for entry in await catalogue.service.audits(offset=1)] == ["pause"]
+        assert [entry.action for entry in await catalogue.service.audits(offset=1)] == [Action.PAUSED]
         local = timezone(timedelta(hours=5, minutes=30))
         await catalogue.service.set_last_planned(NOW.astimezone(local))
         assert await catalogue.service.last_planned() == NOW

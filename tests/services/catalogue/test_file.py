@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import CatalogueError
-from bot.models import AlarmEnding, BackupState, Loss, Trigger
+from bot.models import Action, AlarmEnding, BackupState, Loss, Trigger
 from bot.services.alarms.shrinking import baseline_of
 from bot.services.catalogue import BrokenCatalogueError, Catalogue, Rebuilt, schema
 from bot.services.catalogue.values import as_text
@@ -239,10 +239,10 @@ async def test_a_second_process_reads_while_the_service_writes(path: Path) -> No
         version = await catalogue.data_version()
         async with await Catalogue.open(path, read_only=True) as reader:
             with pytest.raises(CatalogueError):
-                await reader.service.audit("77", "write")
+                await reader.service.audit("77", Action.PAUSED)
             assert await reader.backups.count() == 1
         async with await Catalogue.open(path) as other:
-            await other.service.audit("77", "write")
+            await other.service.audit("77", Action.PAUSED)
         assert await catalogue.data_version() != version
         assert [entry.actor for entry in await catalogue.service.audits()] == ["77"]
 
@@ -299,7 +299,8 @@ async def test_methods_called_side_by_side_queue(catalogue: Catalogue) -> None:
     backups = await asyncio.gather(*(stored(catalogue, NOW + timedelta(seconds=n)) for n in range(25)))
     assert len({backup.id for backup in backups}) == 25
     await asyncio.gather(
-        *(catalogue.service.audit("77", "x") for _ in range(25)), *(catalogue.backups.select() for _ in range(25))
+        *(catalogue.service.audit("77", Action.PAUSED) for _ in range(25)),
+        *(catalogue.backups.select() for _ in range(25)),
     )
     assert len(await catalogue.service.audits()) == 25
 
@@ -327,11 +328,11 @@ async def test_a_locked_catalogue_is_told_as_such(filled: Path, monkeypatch: pyt
         with closing(sqlite3.connect(filled, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(CatalogueError, match="locked"):
-                await catalogue.service.audit("77", "x")
+                await catalogue.service.audit("77", Action.PAUSED)
             with pytest.raises(CatalogueError, match="locked"):
                 await rebuild(filled, manifest)
             other.execute("ROLLBACK")
-        await catalogue.service.audit("77", "x")
+        await catalogue.service.audit("77", Action.PAUSED)
 
 
 async def test_a_closed_catalogue_says_so(catalogue: Catalogue) -> None:

@@ -4,11 +4,16 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from bot.models import OTHER, Cause, Reason, because
+from bot.errors import CourierError
+from bot.models import OTHER, Action, Cause, Reason, because
 from bot.services.catalogue import Catalogue, schema
+from bot.services.catalogue.schema_actions import FACTS_OF_ACTIONS
 from bot.services.catalogue.schema_reasons import REASONS_OF_SKIPS
-from bot.words.causes import in_full
+from bot.texts.actions import ACTIONS, actions
+from bot.words.causes import CAUSES, in_full
+from bot.words.failures import FAILURES
 
 NOW = datetime(2026, 7, 13, 12, tzinfo=UTC)
 PATH = '/srv/it\'s a 100% "shop".db'
@@ -70,3 +75,54 @@ async def test_why_databases_were_skipped_is_known_by_codes(path: Path) -> None:
         (backup,) = await catalogue.backups.select()
     assert [(str(one.reason), one.why) for one in backup.skipped] == [(reason, why) for reason, _, why in told]
     assert [in_full(one.why) for one in backup.skipped] == [words for _, words, _ in told]
+
+
+async def test_what_admins_did_is_known_by_codes(path: Path) -> None:
+    """An action and its detail become a code with facts; one that is not known is kept and shown as it was."""
+    told = [
+        ("pinned", "backup 12", Action.PINNED, (("backup", 12),)),
+        ("noted", "backup 3: before 5, to 6", Action.NOTED, (("backup", 3), ("note", "before 5, to 6"))),
+        ("removed the note", "backup 3: ", Action.NOTE_REMOVED, (("backup", 3),)),
+        ("deleted", "backup 1, a.zip", Action.DELETED, (("backup", 1), ("archive", "a.zip"))),
+        ("took a backup again", "backup 1, to -100/7", Action.TAKEN_AGAIN, (("backup", 1), ("recipient", "-100/7"))),
+        ("paused", "until 2026-07-13T12:00:00+00:00", Action.PAUSED, (("until", "2026-07-13T12:00:00+00:00"),)),
+        ("paused", "", Action.PAUSED, ()),
+        ("changed the schedule", "0 3 * * 1 → @daily", Action.SCHEDULE_CHANGED,
+         (("before", "0 3 * * 1"), ("after", "@daily"))),
+        ("chose messages", "daily digest", Action.MODE_CHOSEN, (("mode", "daily digest"),)),
+        ("chose messages", "quiet from 22:00 to 07:00", Action.QUIET_CHOSEN, (("start", "22:00"), ("end", "07:00"))),
+        ("chose messages", "quiet from 22:00 to 07:15, alarms too", Action.QUIET_ALARMS_CHOSEN,
+         (("start", "22:00"), ("end", "07:15"))),
+        ("chose messages", "no quiet hours", Action.NO_QUIET_CHOSEN, ()),
+        ("chose messages", "only a.db, b.db", Action.DATABASES_CHOSEN, (("database", "a.db, b.db"),)),
+        ("silenced an alarm for themselves", "disk", Action.ALARM_HUSHED, (("alarm", "disk"),)),
+        ("sent an archive that was refused", "It is no ZIP.", Action.ARCHIVE_REFUSED, (("said", "It is no ZIP."),)),
+        ("restored", "a.db from backup 3 in place", Action.RESTORED, (("said", "a.db from backup 3 in place"),)),
+        ("pinned", "backup twelve", Action.PINNED, (("said", "backup twelve"),)),
+        ("chose messages", "a new phone", Action.OTHER, (("said", "chose messages: a new phone"),)),
+        ("danced", "", Action.OTHER, (("said", "danced"),)),
+        ("danced", "all night", Action.OTHER, (("said", "danced: all night"),)),
+    ]  # fmt: skip
+    with closing(at_step_before(path, FACTS_OF_ACTIONS)) as connection, connection:
+        connection.executemany(
+            "INSERT INTO audit (at, actor, action, detail) VALUES ('2026-01-01T00:00:00.000000+00:00', 'Ann', ?, ?)",
+            [(action, detail) for action, detail, _, _ in told],
+        )
+    async with await Catalogue.open(path, clock=lambda: NOW) as catalogue:
+        entries = (await catalogue.service.audits())[::-1]
+    assert [(one.action, one.facts) for one in entries] == [(action, facts) for *_, action, facts in told]
+    shown = actions(entries, 0, NOW, ZoneInfo("UTC"))
+    for action, detail, _, _ in told:
+        said = f"{action}: {detail.removesuffix(': ')}" if detail else action
+        assert said.replace("2026-07-13T12:00:00+00:00", "today 12:00") in shown
+
+
+def test_every_code_has_its_words() -> None:
+    """What is recorded can be said."""
+    assert {*CAUSES} == {*Cause, OTHER}
+    assert {*ACTIONS} == {*Action}
+    assert {*FAILURES} >= {one.code for one in kinds_of_errors(CourierError)}
+
+
+def kinds_of_errors(kind: type[CourierError]) -> list[type[CourierError]]:
+    return [kind, *(each for sub in kind.__subclasses__() for each in kinds_of_errors(sub))]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.errors import CourierError, NotFoundError, NothingToBackUpError
-from bot.models import MessageChoice, MessageMode, QuietHours, Recipient, Trigger
+from bot.models import Action, MessageChoice, MessageMode, QuietHours, Recipient, Trigger
 from tests.world.messages import MakeHouse, archives, texts
 
 NIGHT = QuietHours(start=22 * 60, end=7 * 60)
@@ -26,11 +26,11 @@ async def test_choices_survive_a_restart_and_leave_an_audit_line_each(make_house
         mode=MessageMode.DIGEST, quiet=NIGHT, databases=frozenset({"users.db"}), since=house.now
     )
     assert await house.courier.preferences.of(12) == MessageChoice()
-    told = [(entry.actor, entry.action, entry.detail) for entry in await house.courier.catalogue.service.audits()]
+    told = [(entry.actor, entry.action, entry.facts) for entry in await house.courier.catalogue.service.audits()]
     assert told == [
-        ("Ann (11)", "chose messages", "only users.db"),
-        ("Ann (11)", "chose messages", "quiet from 22:00 to 07:00"),
-        ("Ann (11)", "chose messages", "daily digest"),
+        ("Ann (11)", Action.DATABASES_CHOSEN, (("database", "users.db"),)),
+        ("Ann (11)", Action.QUIET_CHOSEN, (("start", "22:00"), ("end", "07:00"))),
+        ("Ann (11)", Action.MODE_CHOSEN, (("mode", "daily digest"),)),
     ]
 
 

@@ -163,10 +163,10 @@ async def test_actions_and_ended_alarms_have_an_end_and_it_happens_once_a_day(co
     catalogue = courier.catalogue
     with closing(sqlite3.connect(catalogue.path)) as connection, connection:
         connection.executemany(
-            "INSERT INTO audit (at, actor, action, detail) VALUES (?, 'Ann', 'pinned', '')",
+            "INSERT INTO audit (at, actor, action, facts) VALUES (?, 'Ann', 'pinned', '[]')",
             ((text(NOW - timedelta(minutes=number)),) for number in range(MOST_ACTIONS + 50, 0, -1)),
         )
-        connection.execute("INSERT INTO audit (at, actor, action, detail) VALUES ('2024-01-01', 'Ann', 'paused', '')")
+        connection.execute("INSERT INTO audit (at, actor, action, facts) VALUES ('2024-01-01', 'Ann', 'paused', '[]')")
         for key, ended in (("a", NOW - timedelta(days=91)), ("b", NOW - timedelta(days=89)), ("c", None)):
             connection.execute(
                 "INSERT INTO alarms (id, key, facts, acted, began_at, ended_at) VALUES (?, ?, '[]', '[]', ?, ?)",
@@ -177,7 +177,7 @@ async def test_actions_and_ended_alarms_have_an_end_and_it_happens_once_a_day(co
     assert count(courier, "audit WHERE action = 'paused'") == 0
     assert run_sql(catalogue, "SELECT key FROM alarms ORDER BY key") == [("b",), ("c",)]
     run_sql(
-        courier.catalogue, "INSERT INTO audit (at, actor, action, detail) VALUES ('2024-01-01', 'Ann', 'paused', '')"
+        courier.catalogue, "INSERT INTO audit (at, actor, action, facts) VALUES ('2024-01-01', 'Ann', 'paused', '[]')"
     )
     await courier.housekeeping.prune()
     assert count(courier, "audit WHERE action = 'paused'") == 1
