@@ -20,6 +20,7 @@ from bot.texts.alarm_words import words_of
 from bot.texts.markup import plain
 from bot.texts.measures import count, human_size
 from bot.texts.verdict import headline
+from bot.words.outcomes import reason_words
 
 MOST_ROWS = 30
 """Databases in the table; what more there is, is counted. Those in trouble come first."""
@@ -87,7 +88,7 @@ async def read_report(catalogue: Catalogue, settings: Settings, status: Status) 
 def _unserved(status: Status) -> Iterator[str]:
     for one in status.recipients:
         if one.parked_reason:
-            yield f"{one.name or one.recipient.called} receives nothing: {one.parked_reason}"
+            yield f"{one.name or one.recipient.called} receives nothing: {reason_words(one.parked_reason)}"
 
 
 def _untried(drills: Sequence[Drill], now: datetime, *, planned: bool) -> Iterator[str]:

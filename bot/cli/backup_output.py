@@ -32,6 +32,7 @@ from bot.texts.backups import who
 from bot.texts.markup import plain, plain_names
 from bot.texts.measures import count, human_size
 from bot.words.causes import in_full
+from bot.words.outcomes import reason_words
 
 Names = Mapping[Recipient, str]
 
@@ -202,7 +203,7 @@ _DELIVERY_WORDS = {
 def _print_delivery(delivery: Delivery, names: Names, when: str = "") -> None:
     mark = "-" if delivery.told_only else _MARKS.get(delivery.state, "…")
     state = "told" if delivery.told_only else _DELIVERY_WORDS.get(delivery.state, str(delivery.state))
-    reason = f": {delivery.reason}" if delivery.reason else ""
+    reason = f": {reason_words(delivery.reason)}" if delivery.reason else ""
     tell(f"{mark} {called(delivery.recipient, names)}: {state}{when}{reason}")
 
 

@@ -18,8 +18,9 @@ from rich.markup import escape
 from rich.text import Text
 
 from bot.errors import CourierError
-from bot.models import Progress, RestoreProgress, RestoreStage, SkippedRecord, Stage
+from bot.models import Delivery, Progress, RecipientStatus, RestoreProgress, RestoreStage, SkippedRecord, Stage
 from bot.words.causes import in_full
+from bot.words.outcomes import reason_words
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -121,6 +122,10 @@ def as_data(value: object) -> object:
     """Turn the models into what JSON holds: times as ISO 8601 in UTC, enums by value, paths as text."""
     if isinstance(value, SkippedRecord):
         return fields_of(value) | {"detail": in_full(value.why)}
+    if isinstance(value, Delivery):
+        return fields_of(value) | {"reason": reason_words(value.reason), "reason_code": value.reason.code}
+    if isinstance(value, RecipientStatus):
+        return fields_of(value) | {"parked_reason": reason_words(value.parked_reason)}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return fields_of(value)
     if isinstance(value, Enum):

@@ -8,7 +8,7 @@ from aiogram import F, Router
 from aiogram.filters import IS_MEMBER, IS_NOT_MEMBER, PROMOTED_TRANSITION, ChatMemberUpdatedFilter
 from aiogram.types import ChatMemberUpdated, Message
 
-from bot.texts import answers
+from bot.models import OutcomeCode, Reason
 
 if TYPE_CHECKING:
     from bot.services.delivery.ledger import Ledger
@@ -28,7 +28,8 @@ def build_membership_router() -> Router:
 
 
 async def put_out(event: ChatMemberUpdated, ledger: Ledger) -> None:
-    await ledger.recipient_left(event.chat.id, answers.no_longer_there(private=event.chat.type == "private"))
+    code = OutcomeCode.BLOCKED if event.chat.type == "private" else OutcomeCode.REMOVED
+    await ledger.recipient_left(event.chat.id, Reason(code))
 
 
 async def let_in(event: ChatMemberUpdated, manager: Manager) -> None:

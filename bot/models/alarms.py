@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.models.reasons import Facts
+from bot.models.reasons import Facts, Reason
 
 
 class AlarmKind(StrEnum):
@@ -97,6 +97,11 @@ class Alarm:
     def all(self, name: str) -> tuple[str, ...]:
         """Return every fact of a name."""
         return tuple(str(value) for key, value in self.facts if key == name)
+
+    @property
+    def why(self) -> Reason:
+        """What caused it; empty where that is not known."""
+        return Reason(self.fact("cause"), self.facts)
 
     @property
     def acted_by(self) -> str:

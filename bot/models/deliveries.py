@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bot.models.reasons import NO_REASON, Reason
+
 AUTO_TOPIC = -1
 """In the place of a topic's number: the topic of this server, which is made when it is first needed."""
 
@@ -76,7 +78,7 @@ class DeliveryState(StrEnum):
 class SentVolume:
     """A volume that Telegram confirmed to one recipient.
 
-    `deleted_at` is when its message was tidied away, `undeletable` why Telegram would not do so.
+    `deleted_at` is when its message was tidied away, `undeletable` the code why Telegram would not do so.
     """
 
     number: int
@@ -95,7 +97,7 @@ class Delivery:
     state: DeliveryState
     attempts: int = 0
     next_try_at: datetime | None = None
-    reason: str = ""  # a sentence for people, where something is in the way
+    reason: Reason = NO_REASON  # what is in the way, or why it is settled as it is
     sent_at: datetime | None = None
     volumes: tuple[SentVolume, ...] = ()
 
@@ -120,7 +122,7 @@ class RecipientStatus:
 
     recipient: Recipient
     name: str = ""
-    parked_reason: str = ""
+    parked_reason: Reason = NO_REASON
     last_sent_at: datetime | None = None
     owed: int = 0
     invited: bool = False
@@ -128,12 +130,12 @@ class RecipientStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reachability:
-    """Whether a recipient takes messages now: `trouble` is the sentence the person needs, empty when reachable.
+    """Whether a recipient takes messages now: `trouble` is what is in the way, empty when it is reachable.
 
     `unchecked` is what can't be known without a message, empty where nothing is left open.
     """
 
     recipient: Recipient
     name: str
-    trouble: str
-    unchecked: str = ""
+    trouble: Reason
+    unchecked: Reason = NO_REASON

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.models import Alarm, AlarmEnding, AlarmKind, DrillSource, Reason, SkipReason
+from bot.models import Alarm, AlarmEnding, AlarmKind, DrillSource, OutcomeCode, SkipReason
 from bot.texts import surroundings
 from bot.texts.losses import loss_line, losses_of
 from bot.texts.markup import person, plain_names, shortened
@@ -15,6 +15,7 @@ from bot.texts.schedule_words import in_words
 from bot.texts.skips import full_disk, skip_words
 from bot.texts.surroundings import AlarmWords
 from bot.words.causes import in_full
+from bot.words.outcomes import reason_words
 
 
 def words_of(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
@@ -90,7 +91,7 @@ def _skipped(alarm: Alarm, now: datetime, timezone: ZoneInfo) -> AlarmWords:
 
 def _cause(alarm: Alarm) -> str:
     """Return what happened to a database where its reason alone does not tell."""
-    return in_full(Reason(alarm.fact("cause"), alarm.facts)) or alarm.fact("said")
+    return in_full(alarm.why) or alarm.fact("said")
 
 
 REMOVABLE = frozenset({SkipReason.MISSING, SkipReason.GONE})
@@ -181,7 +182,7 @@ def _drill(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
 
 
 def _unreachable(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
-    who, said = shortened(alarm.fact("name") or alarm.subject, 60), alarm.fact("said")
+    who, said = shortened(alarm.fact("name") or alarm.subject, 60), reason_words(alarm.why)
     joined = "" if not said else f"{who}{' ' if said.startswith(('must ', 'has ', 'is ')) else ': '}{said}. "
     return AlarmWords(
         title=f"{who} can't be reached",
@@ -191,9 +192,12 @@ def _unreachable(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
     )
 
 
+_TO_START = (OutcomeCode.BLOCKED, OutcomeCode.NOT_STARTED, OutcomeCode.NO_SUCH_CHAT)
+
+
 def is_to_press_start(alarm: Alarm) -> bool:
     """Tell whether it is a person who has to open the bot, which an invitation asks for."""
-    return alarm.kind == AlarmKind.UNREACHABLE and alarm.subject.isdigit() and "press Start" in alarm.fact("said")
+    return alarm.kind == AlarmKind.UNREACHABLE and alarm.subject.isdigit() and alarm.why.code in _TO_START
 
 
 def _disk(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:

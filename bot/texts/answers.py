@@ -9,6 +9,7 @@ from bot.models import Delivery, DeliveryState
 from bot.texts.backups import trouble_of
 from bot.texts.markup import compose, hint, text
 from bot.texts.measures import duration
+from bot.words.outcomes import reason_words
 
 # Answers to presses: plain text, at most 200 long.
 STARTED = "Backup started."
@@ -86,16 +87,10 @@ def unknown_command(command: str) -> str:
 
 def not_sent(delivery: Delivery, now: datetime) -> str:
     """Return why a backup asked for again has not arrived."""
-    reason = trouble_of("This chat", delivery.reason) if delivery.reason else "Telegram did not take it yet."
+    said = reason_words(delivery.reason)
+    reason = f"{trouble_of('This chat', said)}." if said else "Telegram did not take it yet."
     again = "It is kept and tried again."
     if delivery.state is DeliveryState.PENDING and delivery.next_try_at is not None:
         wait = (delivery.next_try_at - now).total_seconds()
         again = f"Next try in {duration(wait)}." if wait > 1 else again
     return f"⏳ Not sent yet. {reason} {again}"
-
-
-def no_longer_there(*, private: bool) -> str:
-    """Return why nothing can be sent to a chat any more, and what its people can do."""
-    if private:
-        return "has blocked the bot: they must open the bot and press Start"
-    return "the bot was removed from this group: add it again"

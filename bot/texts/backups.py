@@ -27,6 +27,7 @@ from bot.texts.markup import FittedList, by_name, name, names, text
 from bot.texts.measures import count, duration, human_size
 from bot.texts.skips import full_disk, skip_words
 from bot.words.causes import in_full
+from bot.words.outcomes import reason_words
 
 STATE_ICONS = {
     BackupState.RUNNING: "🔄",
@@ -220,25 +221,24 @@ def owed_lines(
 
 def delivery_line(delivery: Delivery, now: datetime, names: Mapping[Recipient, str] | None = None) -> str:
     """Return one row of the ledger: to whom, and what became of it."""
-    person = who(delivery.recipient, names)
+    person, reason = who(delivery.recipient, names), reason_words(delivery.reason)
     match delivery.state:
         case DeliveryState.SENT:
             gone = any(volume.deleted_at for volume in delivery.volumes)
-            if delivery.reason:
-                return f"✉️ {person}: {text(delivery.reason, 160)}"
+            if reason:
+                return f"✉️ {person}: {text(reason, 160)}"
             return f"✅ {person}: delivered{', since tidied away' if gone else ''}"
         case DeliveryState.SENDING:
             return f"📤 {person}: on its way"
         case DeliveryState.SUPERSEDED:
             return f"⏭ {person}: a newer backup went instead"
         case DeliveryState.NOT_DUE:
-            return f"🔕 {person}: not sent, {text(delivery.reason or 'not due', 160)}"
+            return f"🔕 {person}: not sent, {text(reason or 'not due', 160)}"
         case DeliveryState.PARKED:
-            return f"🚫 {trouble_of(person, delivery.reason or 'can not be reached')}"
+            return f"🚫 {trouble_of(person, reason or 'can not be reached')}"
         case DeliveryState.PENDING:
             wait = (delivery.next_try_at - now).total_seconds() if delivery.next_try_at else 0
             again = f"; next try in {duration(wait)}" if wait > 1 else ""
-            reason = delivery.reason.rstrip(".") if again else delivery.reason
             return f"⏳ {trouble_of(person, reason or 'waiting')}{again}"
 
 

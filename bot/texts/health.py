@@ -15,6 +15,7 @@ from bot.texts.restore_points import drill_line
 from bot.texts.schedule_words import in_words
 from bot.texts.status import cut_off_lines
 from bot.texts.verdict import CONDITION_ICONS, headline
+from bot.words.outcomes import reason_words
 
 
 def health(health: Health, timezone: ZoneInfo) -> str:
@@ -149,5 +150,5 @@ def _recipients(recipients: Sequence[Reachability]) -> str:
 def _recipient_line(recipient: Reachability, called: Mapping[Recipient, str]) -> str:
     person = who(recipient.recipient, called)
     if recipient.trouble:
-        return f"🚫 {trouble_of(person, recipient.trouble)}"
-    return f"▫️ {person}: {text(recipient.unchecked, 140)}"
+        return f"🚫 {trouble_of(person, reason_words(recipient.trouble))}"
+    return f"▫️ {person}: {text(reason_words(recipient.unchecked), 140)}"

@@ -47,7 +47,3 @@ class MailWords:
         if self._places:
             lines.append(f"It is also delivered to: {', '.join(self._places)}.")
         return "\n".join(lines) + "\n"
-
-    def told(self, volume: Volume) -> str:
-        """Return what the ledger says of such a delivery."""
-        return "told only, the archive is too large for mail (EMAIL_MAX_MB, EMAIL_MAX_MAILS)"

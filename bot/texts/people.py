@@ -8,6 +8,7 @@ from datetime import datetime
 from bot.models import Override, Recipient, RecipientStatus
 from bot.texts.markup import FittedList, by_name, compose, name, text
 from bot.texts.measures import age
+from bot.words.outcomes import reason_words
 
 CHOOSE_PERSON = "👤 Choose a person"
 CHOOSE_GROUP = "👥 Choose a group"
@@ -29,7 +30,7 @@ def admins(statuses: Sequence[RecipientStatus], you: int, *, chosen: Override | 
         called = f"{_called(one)}{' · you' if one.recipient.chat_id == you else ''}"
         if one.invited:
             return f"⏳ {called}: has yet to press Start"
-        return f"{f'🚫 {called}: {text(one.parked_reason, 100)}' if one.parked_reason else f'• {called}'}"
+        return f"{f'🚫 {called}: {text(reason_words(one.parked_reason), 100)}' if one.parked_reason else f'• {called}'}"
 
     return compose(
         "👮 <b>Admins</b>",
@@ -47,7 +48,7 @@ def places(
 
     def line(one: RecipientStatus) -> str:
         icon = "👤" if one.recipient.is_private else "👥"
-        trouble = f": 🚫 {text(one.parked_reason, 100)}" if one.parked_reason else ""
+        trouble = f": 🚫 {text(reason_words(one.parked_reason), 100)}" if one.parked_reason else ""
         return f"{icon} {_called(one)}{trouble}"
 
     return compose(

@@ -17,6 +17,7 @@ from bot.texts.restore_points import drill_line
 from bot.texts.runs import running_line
 from bot.texts.schedule_words import in_words
 from bot.texts.verdict import ONLY_SENDS, headline
+from bot.words.outcomes import reason_words
 
 
 def status(status: Status, timezone: ZoneInfo) -> str:
@@ -96,7 +97,7 @@ def _last_backups(status: Status, timezone: ZoneInfo) -> tuple[str | FittedList 
     parts.append(owed_lines(status.latest_deliveries, now, names, most=6))
     mentioned = {delivery.recipient for delivery in status.latest_deliveries}
     parked = [s for s in status.recipients if s.parked_reason and s.recipient not in mentioned]
-    lines = (f"🚫 {trouble_of(who(one.recipient, names), one.parked_reason)}" for one in parked)
+    lines = (f"🚫 {trouble_of(who(one.recipient, names), reason_words(one.parked_reason))}" for one in parked)
     parts.append(FittedList(tuple(lines), 6))
     return tuple(parts)
 

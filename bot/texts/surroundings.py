@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot.models import Alarm
 from bot.texts.measures import count
+from bot.words.outcomes import reason_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ def new_bot(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
 
 def local_files(alarm: Alarm, _now: datetime, _zone: ZoneInfo) -> AlarmWords:
     """Return the words of files that can't be read."""
-    said = alarm.fact("said")
+    said = reason_words(alarm.why)
     return AlarmWords(
         title="The Bot API server's files can't be read",
         what=(f"TELEGRAM_LOCAL is true, but {said}. " if said else "")

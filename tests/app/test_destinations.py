@@ -8,7 +8,7 @@ import pytest
 
 from bot.app.destinations import open_bucket_archives
 from bot.app.service import Service
-from bot.models import BackupState, DrillSource, Trigger
+from bot.models import NO_REASON, BackupState, DrillSource, Trigger
 from bot.services.objects.index import INDEX_NAME
 from tests.world.databases import make_database, rows_in
 from tests.world.places import BUCKET, KEYS, MAIL, STORE, Post, certificate, running_mail, s3_client
@@ -42,7 +42,7 @@ async def test_the_service_delivers_everywhere_and_a_new_machine_recovers_from_t
             assert drill.ok
             assert drill.source is DrillSource.OBJECTS
             health = await courier.manager.health()
-            assert [one.trouble for one in health.recipients] == ["", "", ""]
+            assert [one.trouble for one in health.recipients] == [NO_REASON] * 3
             assert "a-secret-of-s3" not in "".join(path.read_text() for path in settings.log_dir.glob("*.log"))
     archive = (settings.backup_dir / result.backup.archive_name).read_bytes()
     assert post.attachments() == archive

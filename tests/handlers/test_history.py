@@ -98,7 +98,7 @@ async def test_a_backup_that_could_not_be_sent_again_is_not_called_sent(years: O
     await open_number_two(years)
     await years.ann.press("📤 Send it to me again")
     shown = await years.ann.wait_for(lambda seen: "Not sent yet" in seen.text)
-    assert "Telegram asks to wait." in shown.text
+    assert "Telegram asks to wait 30 s." in shown.text
 
 
 async def test_pin_and_unpin(years: Office) -> None:

@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.cli.main import app
-from bot.models import Recipient
+from bot.models import OutcomeCode, Reason, Recipient
+from bot.words.outcomes import reason_words
 from tests.world.clock import until
 from tests.world.groups import Group
 from tests.world.service import Town, town_in
@@ -27,7 +28,8 @@ class Scene(Town):
     group: Group = field(init=False)
 
     async def parked(self) -> dict[int, str]:
-        return {who.chat_id: why for who, why in (await self.service.courier.catalogue.recipients.parked()).items()}
+        parked = await self.service.courier.catalogue.recipients.parked()
+        return {who.chat_id: reason_words(why) for who, why in parked.items()}
 
     async def is_parked(self, chat_id: int, why: str) -> bool:
         return why in (await self.parked()).get(chat_id, "")
@@ -77,7 +79,7 @@ async def test_a_group_with_a_new_id_is_followed(scene: Scene) -> None:
 
 async def test_start_in_a_parked_group_unparks_it(scene: Scene) -> None:
     """An admin who presses Start there means it."""
-    await scene.service.courier.catalogue.recipients.park(Recipient(chat_id=GROUP), "the topic is closed")
+    await scene.service.courier.catalogue.recipients.park(Recipient(chat_id=GROUP), Reason(OutcomeCode.TOPIC_CLOSED))
     await scene.ann.send("/start", to=scene.group.chat)
     await until(scene.nobody_is_parked)
 

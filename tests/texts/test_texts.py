@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bot.demo.stand_in.entities import parse_html
 from bot.errors import CourierError
 from bot.models import (
+    OTHER,
     Alarm,
     BackupDetails,
     BackupPage,
@@ -24,6 +25,7 @@ from bot.models import (
     Override,
     Progress,
     Reachability,
+    Reason,
     Recipient,
     RecipientStatus,
     RestoredDatabase,
@@ -50,6 +52,8 @@ from bot.texts.restoring import restored_line
 from tests.world import samples
 from tests.world.fake_manager import JournalEntry
 from tests.world.samples import LONG, Markup, fits
+
+LONG_REASON = Reason(OTHER, (("said", LONG),))
 
 ZONE = samples.BERLIN
 NOW = samples.NOW
@@ -215,7 +219,7 @@ def worst_backup(**changes: Any) -> Any:
 def worst_deliveries() -> tuple[Any, ...]:
     later = NOW + timedelta(minutes=5)
     return tuple(
-        samples.delivery(-(10**15) - number, state, LONG, next_try_at=later)
+        samples.delivery(-(10**15) - number, state, LONG_REASON, next_try_at=later)
         for number in range(12)
         for state in DeliveryState
     )
@@ -237,7 +241,7 @@ def worst_status() -> Any:
             for d in backup.databases
         ),
         recipients=tuple(
-            RecipientStatus(recipient=Recipient(chat_id=-number, thread_id=7), name=LONG, parked_reason=LONG)
+            RecipientStatus(recipient=Recipient(chat_id=-number, thread_id=7), name=LONG, parked_reason=LONG_REASON)
             for number in range(1, 60)
         ),
         warnings=(LONG,) * 30,
@@ -258,7 +262,7 @@ def worst_messages() -> Iterator[str]:
     backup, deliveries = worst_backup(), worst_deliveries()
     names = {delivery.recipient: LONG for delivery in deliveries}
     seen = BackupDetails(backup=backup, deliveries=deliveries, retention=LONG, volumes=30)
-    reached = tuple(Reachability(recipient=d.recipient, name=LONG, trouble=LONG) for d in deliveries)
+    reached = tuple(Reachability(recipient=d.recipient, name=LONG, trouble=LONG_REASON) for d in deliveries)
     failed = samples.failed(3, LONG, skipped=backup.skipped, requested_by=LONG, trigger=Trigger.COMMAND)
     error = CourierError(LONG, hint=LONG)
     facts = (("reason", "failed"), ("said", LONG), ("path", LONG), ("backup", 7))

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from bot.errors import BusyError, CourierError, NotFoundError
 from bot.journal.reader import JournalEntry, JournalPage
 from bot.models import (
+    NO_REASON,
     Action,
     Backup,
     BackupDetails,
@@ -21,8 +22,10 @@ from bot.models import (
     DeliveryState,
     Examination,
     Health,
+    OutcomeCode,
     Override,
     Progress,
+    Reason,
     Recipient,
     ReportRun,
     RunInProgress,
@@ -215,7 +218,8 @@ class FakeManager:
         if not self._backup(backup_id).on_disk:
             raise NotFoundError("The archive is no longer on the disk.")
         self.acts.append(f"send {backup_id} to {recipient.address}")
-        reason = "" if self.sends_as is DeliveryState.SENT else "Telegram asks to wait."
+        sent = self.sends_as is DeliveryState.SENT
+        reason = NO_REASON if sent else Reason(OutcomeCode.SLOW_DOWN, (("seconds", 30),))
         return Delivery(backup_id=backup_id, recipient=recipient, state=self.sends_as, reason=reason)
 
     async def pin(self, backup_id: int, pinned: bool, *, actor: str) -> Backup:

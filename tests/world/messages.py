@@ -14,6 +14,7 @@ from bot.demo.stand_in.state import Message
 from bot.models import Backup, DeliveryState, Recipient, Trigger
 from bot.services.manager import Courier
 from bot.services.messages.maintenance import ChatMaintenance
+from bot.words.outcomes import reason_words
 from tests.world.databases import change, make_database, write_env
 from tests.world.groups import Group
 from tests.world.phones import Person
@@ -98,7 +99,7 @@ class House:
     async def rows(self, backup: Backup) -> dict[int, tuple[DeliveryState, str]]:
         """What the ledger says of a backup, by chat."""
         rows = await self.courier.catalogue.deliveries.of(backup.id)
-        return {row.recipient.chat_id: (row.state, row.reason) for row in rows}
+        return {row.recipient.chat_id: (row.state, reason_words(row.reason)) for row in rows}
 
     async def owes(self, person: Person) -> int:
         return len(await self.courier.catalogue.deliveries.owed(recipient=Recipient(chat_id=person.id)))

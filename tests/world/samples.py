@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.models import (
+    NO_REASON,
     OTHER,
     BackedUp,
     Backup,
@@ -20,6 +21,7 @@ from bot.models import (
     Examination,
     Health,
     Heartbeat,
+    OutcomeCode,
     Reachability,
     Reason,
     Recipient,
@@ -89,11 +91,13 @@ def volume(number: int = 1, total: int = 1) -> Volume:
     return Volume(archive=archive, name=name, number=number, total=total, offset=0, bytes=780_000)
 
 
-def delivery(chat_id: int, state: DeliveryState = DeliveryState.SENT, reason: str = "", **fields: Any) -> Delivery:
+def delivery(
+    chat_id: int, state: DeliveryState = DeliveryState.SENT, reason: Reason = NO_REASON, **fields: Any
+) -> Delivery:
     return Delivery(backup_id=1, recipient=Recipient(chat_id=chat_id), state=state, reason=reason, **fields)
 
 
-MUST_START = delivery(77, DeliveryState.PARKED, "must open the bot and press Start")
+MUST_START = delivery(77, DeliveryState.PARKED, Reason(OutcomeCode.NOT_STARTED))
 
 
 def status(**fields: Any) -> Status:
@@ -134,7 +138,7 @@ def health(**fields: Any) -> Health:
         "store_count": 50,
         "days_until_full": 180.0,
         "recipients": (
-            Reachability(recipient=Recipient(chat_id=11), name="Ann", trouble=""),
+            Reachability(recipient=Recipient(chat_id=11), name="Ann", trouble=NO_REASON),
             Reachability(recipient=Recipient(chat_id=77), name="", trouble=MUST_START.reason),
         ),
         "round_trip": 0.12,

@@ -24,6 +24,7 @@ from bot.texts import runs
 from bot.texts.measures import count, duration, human_size
 from bot.texts.setup import first_proven
 from bot.words.causes import in_full
+from bot.words.outcomes import reason_words
 
 if TYPE_CHECKING:
     from bot.services.telegram.notices import TelegramNotices
@@ -117,13 +118,13 @@ def _say_what_it_is(result: RunResult, names: dict[Recipient, str]) -> None:
         if delivery.sent_at is not None:
             output.tell(f"✓ Delivered to {who}.")
         else:
-            output.warn(f"Not delivered to {who} yet: {delivery.reason or delivery.state}.")
+            output.warn(f"Not delivered to {who} yet: {reason_words(delivery.reason) or delivery.state}.")
 
 
 def _require_delivered(result: RunResult) -> None:
     """Raise `DeliveryError` where Telegram holds nothing of it."""
     if not any(delivery.sent_at for delivery in result.deliveries):
-        reasons = "; ".join(dict.fromkeys(each.reason for each in result.deliveries if each.reason))
+        reasons = "; ".join(dict.fromkeys(reason_words(each.reason) for each in result.deliveries if each.reason))
         raise DeliveryError(
             f"The backup is stored and proven, but nobody has received it: {reasons or 'the reason is not known'}.",
             hint="Mend that; the service (`sqlite-courier run`) or the next `sqlite-courier backup` delivers it.",

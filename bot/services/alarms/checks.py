@@ -231,7 +231,8 @@ class AlarmChecks:
         for status in await self._people.statuses(parked):
             if status.invited:
                 continue  # they have yet to press Start for the first time
-            facts = (("name", status.name or status.recipient.called), ("said", status.parked_reason))
+            why = status.parked_reason
+            facts = (("name", status.name or status.recipient.called), ("cause", why.code), *why.facts)
             await self._alarms.raise_(f"{AlarmKind.UNREACHABLE}:{status.recipient.address}", facts)
         addresses = {recipient.address for recipient in parked}
         for alarm in await self._open(AlarmKind.UNREACHABLE):

@@ -158,7 +158,7 @@ class LocalFilesCheck:
         try:
             await require_readable(volume)
         except ArchiveGone as outcome:
-            await self._alarms.raise_(AlarmKind.LOCAL_FILES, (("said", outcome.sentence),))
+            await self._alarms.raise_(AlarmKind.LOCAL_FILES, (("cause", outcome.code), *outcome.reason.facts))
         else:
             self._next = None
             await self._alarms.clear(AlarmKind.LOCAL_FILES)

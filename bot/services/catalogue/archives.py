@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from bot.models import SAFETY_KEPT, Backup, BackupState, Trigger
+from bot.models import SAFETY_KEPT, Backup, BackupState, DeliveryReason, Trigger
 from bot.services.archive.manifest import Manifest
 from bot.services.catalogue.backup_rows import BY_TIME, BackupRows
 from bot.services.catalogue.connection import reading, writing
@@ -121,7 +121,7 @@ class ArchiveTable(BackupRows):
             "UPDATE backups SET on_disk = 0, fault = ?, faulty_file = '' WHERE id = ? AND on_disk = 1", fault, backup_id
         ):
             return False  # deleted meanwhile, by whom it was recorded
-        await self._supersede(backup_id, "the archive is gone from the disk")
+        await self._supersede(backup_id, DeliveryReason.ARCHIVE_GONE)
         return True
 
     @reading

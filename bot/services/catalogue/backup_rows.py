@@ -7,7 +7,7 @@ from datetime import datetime
 from operator import itemgetter
 
 from bot.errors import NotFoundError
-from bot.models import BackedUp, Backup, BackupState, SkippedRecord, Trigger
+from bot.models import BackedUp, Backup, BackupState, DeliveryReason, Reason, SkippedRecord, Trigger
 from bot.services.catalogue.connection import CatalogueTable
 from bot.services.catalogue.newest import ahead_from
 from bot.services.catalogue.values import columns_of, from_row
@@ -39,11 +39,11 @@ class BackupRows(CatalogueTable):
         """The parameter of `NEWEST_FIRST_SQL`."""
         return ahead_from(self._db.clock())
 
-    async def _supersede(self, backup_id: int, reason: str) -> None:
+    async def _supersede(self, backup_id: int, reason: DeliveryReason) -> None:
         await self._db.execute(
             "UPDATE deliveries SET state = 'superseded', next_try_at = NULL, reason = ?"
             f" WHERE backup_id = ? AND {OWED}",
-            reason,
+            Reason(reason),
             backup_id,
         )
 

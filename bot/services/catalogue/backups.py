@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.errors import NotFoundError
-from bot.models import Archive, BackedUp, Backup, BackupState, SkippedRecord, Trigger
+from bot.models import Archive, BackedUp, Backup, BackupState, DeliveryReason, SkippedRecord, Trigger
 from bot.services.catalogue.backup_rows import A_RUN, AMONG, BY_TIME, ORDINARY, BackupRows
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL
@@ -87,7 +87,7 @@ class BackupTable(BackupRows):
     async def mark_deleted(self, backup_id: int) -> None:
         """Record that we deleted the archive from the disk; what was owed of it is superseded. Raises NotFoundError."""
         await self._change(backup_id, on_disk=False, fault="", faulty_file="")
-        await self._supersede(backup_id, "the archive was deleted before it could be sent")
+        await self._supersede(backup_id, DeliveryReason.ARCHIVE_DELETED)
 
     @writing
     async def mark_interrupted(self) -> tuple[Backup, ...]:

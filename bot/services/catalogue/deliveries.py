@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from operator import itemgetter
 
-from bot.models import Backup, Delivery, DeliveryState, Recipient, SentVolume
+from bot.models import Backup, Delivery, DeliveryState, Reason, Recipient, SentVolume
 from bot.services.catalogue.backup_rows import AMONG, OWED, BackupRows
 from bot.services.catalogue.connection import reading, writing
 from bot.services.catalogue.newest import NEWEST_FIRST_SQL
@@ -77,9 +77,9 @@ class DeliveryTable(BackupRows):
 
     @writing
     async def apportion(
-        self, backup_id: int, due: Iterable[Recipient], spared: Iterable[tuple[Recipient, str]], same_as: int | None
+        self, backup_id: int, due: Iterable[Recipient], spared: Iterable[tuple[Recipient, Reason]], same_as: int | None
     ) -> None:
-        """Owe a backup to some recipients and record for the others, in a sentence, why it is not due to them.
+        """Owe a backup to some recipients and record for the others why it is not due to them.
 
         What is recorded already stays as it is. Raises NotFoundError.
         """

@@ -6,14 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.models import Recipient, RecipientStatus
+from bot.models import NO_REASON, DeliveryReason, OutcomeCode, Reason, Recipient, RecipientStatus
 from bot.services.catalogue.backup_rows import OWED
 from bot.services.catalogue.connection import CatalogueTable, reading, writing
-from bot.services.catalogue.values import as_recipient, as_time, from_row
+from bot.services.catalogue.values import as_reason, as_recipient, as_time, from_row
 
 AUTO_DELETING = "SELECT address, name, auto_delete FROM recipients WHERE auto_delete > 0"
 _TOPIC, _CLAIM = "topic:", "topic claim:"
-BEFORE_THE_MOVE = "it was sent before the group became a supergroup"
 
 
 class RecipientTable(CatalogueTable):
@@ -34,11 +33,11 @@ class RecipientTable(CatalogueTable):
         )
 
     @writing
-    async def park(self, recipient: Recipient, reason: str) -> None:
-        """Record why a recipient can't be reached, in a sentence for people; what it is owed is parked with it."""
+    async def park(self, recipient: Recipient, reason: Reason) -> None:
+        """Record why a recipient can't be reached; what it is owed is parked with it."""
         await self._park(recipient, reason)
 
-    async def _park(self, recipient: Recipient, reason: str) -> None:
+    async def _park(self, recipient: Recipient, reason: Reason | str) -> None:
         await self._db.upsert("recipients", "address", address=recipient, parked_reason=reason)
         await self._db.execute(
             f"UPDATE deliveries SET state = 'parked', reason = ?, next_try_at = NULL WHERE address = ? AND {OWED}",
@@ -47,7 +46,7 @@ class RecipientTable(CatalogueTable):
         )
 
     @writing
-    async def still_parked(self, recipient: Recipient, reason: str = "") -> bool:
+    async def still_parked(self, recipient: Recipient, reason: Reason = NO_REASON) -> bool:
         """Tell whether a recipient is parked; if so, all it is owed by now is, and for this reason where it is known.
 
         One who has come back meanwhile stays reachable, whatever was found out before.
@@ -69,7 +68,7 @@ class RecipientTable(CatalogueTable):
             recipient,
         )
 
-    async def let_go(self, recipients: Iterable[Recipient], reason: str, *, keep: Iterable[Recipient] = ()) -> None:
+    async def let_go(self, recipients: Iterable[Recipient], reason: Reason, *, keep: Iterable[Recipient] = ()) -> None:
         """Owe nothing more to those who receive backups no longer, for this reason; nobody else's trouble is forgotten.
 
         Whoever is not among `keep` is no longer parked either: nothing is sent to them.
@@ -78,7 +77,7 @@ class RecipientTable(CatalogueTable):
         await self._let_go([one for one in gone if one.is_chat], reason, kept)
 
     @writing
-    async def _let_go(self, gone: Iterable[Recipient], reason: str, kept: Iterable[Recipient]) -> None:
+    async def _let_go(self, gone: Iterable[Recipient], reason: Reason, kept: Iterable[Recipient]) -> None:
         for recipient in gone:
             await self._db.execute(
                 "UPDATE deliveries SET state = 'superseded', next_try_at = NULL, reason = ?"
@@ -90,12 +89,12 @@ class RecipientTable(CatalogueTable):
                 await self._db.execute("UPDATE recipients SET parked_reason = '' WHERE address = ?", recipient)
 
     @reading
-    async def parked(self) -> dict[Recipient, str]:
+    async def parked(self) -> dict[Recipient, Reason]:
         """Return who can't be reached, and why."""
         rows = await self._db.rows(
             "SELECT address, parked_reason FROM recipients WHERE parked_reason <> '' ORDER BY address"
         )
-        return {as_recipient(row["address"]): row["parked_reason"] for row in rows}
+        return {as_recipient(row["address"]): as_reason(row["parked_reason"]) for row in rows}
 
     @writing
     async def set_name(self, recipient: Recipient, name: str) -> None:
@@ -128,7 +127,9 @@ class RecipientTable(CatalogueTable):
         theirs, whose = "(address = ? OR substr(address, 1, ?) = ?)", (old, len(old) + 1, f"{old}/")
         # Message numbers begin anew in a supergroup: one from before the move means another message there.
         await self._db.execute(
-            f"UPDATE sent_volumes SET undeletable = ? WHERE {theirs} AND deleted_at IS NULL", BEFORE_THE_MOVE, *whose
+            f"UPDATE sent_volumes SET undeletable = ? WHERE {theirs} AND deleted_at IS NULL",
+            OutcomeCode.BEFORE_THE_MOVE,
+            *whose,
         )
         await self._db.execute(f"DELETE FROM kept_messages WHERE {theirs}", *whose)
         await self._db.execute(f"UPDATE alarm_messages SET done = 1 WHERE {theirs}", *whose)
@@ -141,8 +142,8 @@ class RecipientTable(CatalogueTable):
                 *whose,
             )
         await self._db.execute(
-            "UPDATE deliveries SET state = 'superseded', next_try_at = NULL, reason = 'the chat has a new id'"
-            f" WHERE {OWED} AND {theirs}",
+            f"UPDATE deliveries SET state = 'superseded', next_try_at = NULL, reason = ? WHERE {OWED} AND {theirs}",
+            Reason(DeliveryReason.NEW_ID),
             *whose,
         )
         await self._db.execute(f"DELETE FROM recipients WHERE {theirs}", *whose)

@@ -89,3 +89,100 @@ REASONS_OF_SKIPS = (
     " json(json_extract(figures, '$[1]'))) END FROM skipped_in_words",
     "DROP TABLE skipped_in_words",
 )
+
+# Why a delivery is as it is, a recipient is parked, or a message stays: `["code", ["fact", value], …]`. What is not
+# recognised is shown as it was.
+REASONS_OF_DELIVERIES = (
+    "CREATE TEMP TABLE old_words (said TEXT PRIMARY KEY, reason TEXT NOT NULL)",
+    """
+    INSERT INTO old_words SELECT said, CASE said
+        WHEN 'has blocked the bot: must open the bot and press Start' THEN '["blocked"]'
+        WHEN 'has blocked the bot: they must open the bot and press Start' THEN '["blocked"]'
+        WHEN 'must open the bot and press Start' THEN '["not started"]'
+        WHEN 'this Telegram account was deleted: take it out of the settings' THEN '["account deleted"]'
+        WHEN 'is a bot, and bots can''t write to one another: take it out of the settings' THEN '["is a bot"]'
+        WHEN 'the bot was removed from this group: add it again' THEN '["removed"]'
+        WHEN 'the bot is not in this group or channel: add it' THEN '["not in chat"]'
+        WHEN 'this group was deleted: take it out of the settings' THEN '["group deleted"]'
+        WHEN 'Telegram knows no such chat: a person must open the bot and press Start, to a group the bot must be added'
+            THEN '["no such chat"]'
+        WHEN 'the bot may not make topics there: make it an administrator who may manage topics'
+            THEN '["may not make topics"]'
+        WHEN 'this group has no topics: turn them on in its settings, or name the group without /auto'
+            THEN '["no topics"]'
+        WHEN 'the bot may not send files there: an administrator must allow it' THEN '["may not send files"]'
+        WHEN 'the bot may not write there: an administrator must allow it' THEN '["may not write"]'
+        WHEN 'the bot must be an administrator there' THEN '["no administrator"]'
+        WHEN 'the topic is closed: open it again' THEN '["topic closed"]'
+        WHEN 'the topic is gone: name another one in the settings' THEN '["topic gone"]'
+        WHEN 'Telegram answers with a server error' THEN '["server error"]'
+        WHEN 'Telegram did not answer in time' THEN '["silent"]'
+        WHEN 'Telegram can''t be reached: no internet, or PROXY is needed' THEN '["no internet"]'
+        WHEN 'the proxy of PROXY does not answer, or does not let this bot through' THEN '["proxy"]'
+        WHEN 'the certificate is not Telegram''s: the clock is wrong, or something is in between'
+            THEN '["certificate"]'
+        WHEN 'is not in the settings of this process' THEN '["not set up"]'
+        WHEN 'the mail server does not accept the user or the password: check SMTP_URL and SMTP_PASSWORD'
+            THEN '["mail login"]'
+        WHEN 'the mail server offers no such login or encryption: check the scheme and the port of SMTP_URL'
+            THEN '["mail without login"]'
+        WHEN 'its certificate is not trusted: check the server''s name in SMTP_URL' THEN '["mail certificate"]'
+        WHEN 'the mail server did not answer in time' THEN '["mail silent"]'
+        WHEN 'the mail server can''t be reached' THEN '["mail unreachable"]'
+        WHEN 'there is no such bucket: create it, or mend OBJECT_STORES' THEN '["no bucket"]'
+        WHEN 'the store does not let us in: check the access key in the settings' THEN '["locked out"]'
+        WHEN 'the store is full: free some space there, or raise its quota' THEN '["store full"]'
+        WHEN 'the store can''t be reached' THEN '["store unreachable"]'
+        WHEN 'the store did not answer in time' THEN '["store silent"]'
+        WHEN 'told only, the archive is too large for mail (EMAIL_MAX_MB, EMAIL_MAX_MAILS)' THEN '["told only"]'
+        WHEN 'the daily digest was chosen there' THEN '["digest"]'
+        WHEN 'trouble only was chosen there' THEN '["trouble only"]'
+        WHEN 'none of the databases chosen there has changed' THEN '["databases"]'
+        WHEN 'archive pruned' THEN '["pruned"]'
+        WHEN 'the archive is gone from the disk' THEN '["archive gone"]'
+        WHEN 'the archive was deleted before it could be sent' THEN '["archive deleted"]'
+        WHEN 'not a recipient any more' THEN '["no recipient"]'
+        WHEN 'the chat has a new id' THEN '["new id"]'
+        ELSE CASE
+            WHEN said GLOB 'a newer backup took its place: *'
+                THEN json_array('newer', json_array('archive', substr(said, 32)))
+            WHEN said GLOB 'unchanged since backup [0-9]*, which is there'
+                THEN json_array('unchanged', json_array('backup', CAST(substr(said, 24) AS INTEGER)))
+            WHEN said GLOB 'Telegram answers: *' THEN json_array('answers', json_array('said', substr(said, 19)))
+            WHEN said GLOB 'the mail server answers *' AND said NOT GLOB '*: *'
+                THEN json_array('mail answers', json_array('said', substr(said, 25)))
+            ELSE json_array('other', json_array('said', said))
+        END
+    END FROM (
+        SELECT reason AS said FROM deliveries WHERE reason <> ''
+        UNION SELECT parked_reason FROM recipients WHERE parked_reason <> ''
+        UNION SELECT json_extract(each.value, '$[1]') FROM alarms, json_each(facts) AS each
+            WHERE json_extract(each.value, '$[0]') = 'said'
+            AND (alarms.key GLOB 'unreachable:*' OR alarms.key = 'local files')
+    )
+    """,
+    "UPDATE deliveries SET reason = (SELECT old.reason FROM old_words AS old WHERE said = deliveries.reason)"
+    " WHERE reason <> ''",
+    "UPDATE recipients SET parked_reason = (SELECT reason FROM old_words WHERE said = parked_reason)"
+    " WHERE parked_reason <> ''",
+    """
+    UPDATE alarms SET facts = (
+        SELECT json_group_array(json(fact)) FROM (
+            SELECT each.value AS fact FROM json_each(facts) AS each WHERE json_extract(each.value, '$[0]') <> 'said'
+            UNION ALL SELECT json_array('cause', json_extract(reason, '$[0]')) FROM json_each(facts) AS each
+                JOIN old_words ON said = json_extract(each.value, '$[1]')
+                WHERE json_extract(each.value, '$[0]') = 'said'
+            UNION ALL SELECT part.value FROM json_each(facts) AS each
+                JOIN old_words ON said = json_extract(each.value, '$[1]')
+                JOIN json_each(reason) AS part ON part.key > 0
+                WHERE json_extract(each.value, '$[0]') = 'said'
+        )
+    ) WHERE key GLOB 'unreachable:*' OR key = 'local files'
+    """,
+    "DROP TABLE old_words",
+    """
+    UPDATE sent_volumes SET undeletable = CASE undeletable
+        WHEN 'it was sent before the group became a supergroup' THEN 'before the move' ELSE 'undeletable' END
+    WHERE undeletable <> ''
+    """,
+)

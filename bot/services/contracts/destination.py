@@ -1,7 +1,6 @@
 """Defines the interfaces of a destination and of a channel for notices, and the outcomes of a delivery.
 
-Every outcome carries a sentence fit to follow a recipient's name and a colon: "must open the bot and press Start". It
-never holds a secret.
+Every outcome carries a code and its facts, never a secret.
 """
 
 from __future__ import annotations
@@ -9,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from bot.models import Reachability, Recipient, Volume
-
-PRESS_START = "must open the bot and press Start"
-"""What people have to do whom the bot may not write to; part of the sentences of every refusal of that kind."""
+from bot.models import NO_REASON, OutcomeCode, Reachability, Reason, Recipient, Volume
+from bot.words.outcomes import reason_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,34 +19,41 @@ class Sent:
     """A volume that was confirmed.
 
     `file_id` lets it be sent again without its bytes; empty where the destination knows no such thing. `sha256` is that
-    of the bytes that went out, empty when it went by file_id. `remark` says what else than the archive was taken, such
-    as "told only: …"; empty as a rule.
+    of the bytes that went out, empty when it went by file_id. `remark` is what else than the archive was taken; empty
+    as a rule.
     """
 
     message_id: int = 0
     file_id: str = ""
     sha256: str = ""
-    remark: str = ""
+    remark: Reason = NO_REASON
 
 
 class Outcome(Exception):  # noqa: N818 - the answers of a destination, named as the ledger speaks of them
     """Not delivered, and what that means for the delivery."""
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+    def __init__(self, code: OutcomeCode, **facts: str | int) -> None:
+        self.code = code
+        self.facts: dict[str, Any] = facts
+        self.reason = Reason(code, tuple(facts.items()))
+        super().__init__(self.sentence)
+
+    @property
+    def sentence(self) -> str:
+        """What the log and errors say; fit to follow a recipient's name and a colon."""
+        return reason_words(self.reason)
 
 
 class Wait(Outcome):
     """The destination wants to be left alone for `seconds`."""
 
-    def __init__(self, sentence: str, *, seconds: float) -> None:
-        super().__init__(sentence)
-        self.seconds = seconds
+    def __init__(self, code: OutcomeCode, *, seconds: int) -> None:
+        super().__init__(code, seconds=seconds)
+        self.seconds: float = seconds
 
 
 class Parked(Outcome):
-    """The sentence says what a person must do before this recipient can be served."""
+    """A person must do something before this recipient can be served."""
 
 
 class TopicGone(Parked):
@@ -59,8 +63,8 @@ class TopicGone(Parked):
 class Migrated(Outcome):
     """The group is a supergroup now."""
 
-    def __init__(self, sentence: str, *, new_chat_id: int) -> None:
-        super().__init__(sentence)
+    def __init__(self, code: OutcomeCode, *, new_chat_id: int) -> None:
+        super().__init__(code)
         self.new_chat_id = new_chat_id
 
 
@@ -81,7 +85,7 @@ class Unanswered(Outcome):
 
 
 class TooLarge(Outcome):
-    """No retry helps; the sentence names the setting that does."""
+    """No retry helps; a setting does."""
 
 
 class ArchiveGone(Outcome):
@@ -91,8 +95,8 @@ class ArchiveGone(Outcome):
 class Transient(Outcome):
     """A trouble that passes. `ambiguous`: everything was sent and no answer came, so it may have been delivered."""
 
-    def __init__(self, sentence: str, *, ambiguous: bool = False) -> None:
-        super().__init__(sentence)
+    def __init__(self, code: OutcomeCode, *, ambiguous: bool = False, **facts: str | int) -> None:
+        super().__init__(code, **facts)
         self.ambiguous = ambiguous
 
 
@@ -191,8 +195,8 @@ class ArchiveDestination(Protocol):
         try:
             await self.check_reachable(recipient)
         except Outcome as outcome:
-            return Reachability(recipient=recipient, name="", trouble=outcome.sentence)
-        return Reachability(recipient=recipient, name="", trouble="")
+            return Reachability(recipient=recipient, name="", trouble=outcome.reason)
+        return Reachability(recipient=recipient, name="", trouble=NO_REASON)
 
 
 class TopicMaker(Protocol):

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NoReturn
 
-from bot.models import Recipient
+from bot.models import OutcomeCode, Recipient
 from bot.services.contracts.destination import Refused
-
-NOT_HERE = "This process does not talk to Telegram."
 
 
 class NoTelegram:
@@ -20,11 +18,11 @@ class NoTelegram:
         """There is no cut of its own."""
 
     async def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise Refused(NOT_HERE)
+        raise Refused(OutcomeCode.NOT_HERE)
 
     create_topic = send_volume = check_reachable = probe = round_trip = _refuse
     send = send_picture = edit = delete = delete_messages = _refuse
     fetch = pinned = post = replace = pin = remove = describe = _refuse
 
     def forwarded(self, *_: Any, **__: Any) -> NoReturn:
-        raise Refused(NOT_HERE)
+        raise Refused(OutcomeCode.NOT_HERE)

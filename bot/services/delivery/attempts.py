@@ -10,7 +10,19 @@ from loguru import logger
 
 from bot.clock import Clock
 from bot.errors import CourierError
-from bot.models import Backup, Delivery, DeliveryState, Recipient, RecipientStatus, SentVolume, Volume
+from bot.models import (
+    NO_REASON,
+    Backup,
+    Delivery,
+    DeliveryReason,
+    DeliveryState,
+    OutcomeCode,
+    Reason,
+    Recipient,
+    RecipientStatus,
+    SentVolume,
+    Volume,
+)
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import Nursery, settled
 from bot.services.contracts.destination import (
@@ -28,7 +40,7 @@ from bot.services.contracts.destination import (
     Transient,
 )
 from bot.services.delivery.outgoing import OutgoingBackup, OutgoingBackups
-from bot.services.delivery.policy import ARCHIVE_PRUNED, ARRIVES_AGAIN, ASK_AGAIN, DeliverySettings
+from bot.services.delivery.policy import ARRIVES_AGAIN, ASK_AGAIN, DeliverySettings
 from bot.services.delivery.router import Router
 from bot.services.delivery.rows import DeliveryRecords, UnrecordedDeliveries
 from bot.services.delivery.topics import Topics
@@ -125,7 +137,7 @@ class Attempts:
         except Refused:
             raise
         except Parked as outcome:
-            await settled(self.catalogue.recipients.still_parked(recipient, outcome.sentence))
+            await settled(self.catalogue.recipients.still_parked(recipient, outcome.reason))
             return False
         except Migrated as outcome:
             await self.catalogue.recipients.migrate(recipient.chat_id, outcome.new_chat_id)
@@ -145,7 +157,7 @@ class Attempts:
         except Refused:
             raise
         except Parked as outcome:
-            await self.rows.park(recipient, outcome.sentence)
+            await self.rows.park(recipient, outcome.reason)
         except Outcome:
             return
         else:
@@ -156,7 +168,7 @@ class Attempts:
     ) -> Delivery:
         """Claim the row and send, to the chat's new id too where it has moved, and to its topic once that is made."""
         if not await outgoing.deliverable(row):
-            return await rows.supersede(row, ARCHIVE_PRUNED)
+            return await rows.supersede(row, Reason(DeliveryReason.PRUNED))
         lock = self._lock(row.recipient)
         been_at: set[int] = set()
         renewed = False
@@ -202,7 +214,7 @@ class Attempts:
         self, row: Delivery, outgoing: OutgoingBackup, request: SendRequest, rows: DeliveryRecords
     ) -> Delivery:
         """Send what the recipient lacks, in order, each confirmed volume recorded at once."""
-        remark = ""
+        remark = NO_REASON
         try:
             self.destinations.of(row.recipient)  # raises where there is none
             for sender in outgoing.missing(row):
@@ -232,13 +244,13 @@ class Attempts:
             await outgoing.look()
             if await outgoing.deliverable(row):
                 return await rows.fail(row, outcome)
-            return await rows.supersede(row, ARCHIVE_PRUNED)
+            return await rows.supersede(row, Reason(DeliveryReason.PRUNED))
         except Outcome as outcome:
             return await rows.fail(row, outcome)
         except Exception as error:
             # Whatever this one met, the others are served, and it is tried again.
             logger.exception("backup {} could not be sent to {}", row.backup_id, row.recipient.address)
-            return await rows.fail(row, Transient(f"sending it failed here ({type(error).__name__})"))
+            return await rows.fail(row, Transient(OutcomeCode.FAILED_HERE, said=type(error).__name__))
         except BaseException:
             await rows.release(row)
             raise

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 
 from bot.errors import TelegramError
-from bot.models import Backup, Delivery, DeliveryState, Recipient, RecipientStatus
+from bot.models import Backup, Delivery, DeliveryState, Reason, Recipient, RecipientStatus
 from bot.services.concurrency.abort import Abort
 from bot.services.contracts.destination import Refused
 from bot.services.delivery.attempts import Attempts
@@ -111,7 +111,7 @@ class Ledger:
                 await self._rows.unpark(recipient)
                 self._retries.serve(recipient)
 
-    async def recipient_left(self, chat_id: int, reason: str) -> None:
+    async def recipient_left(self, chat_id: int, reason: Reason) -> None:
         """A chat can't be reached any more: its recipients are parked, with what they are owed."""
         for recipient in await self._attempts.acquainted():
             if recipient.chat_id == chat_id:

@@ -109,7 +109,7 @@ class NoticeSender:
                 if isinstance(outcome, TopicGone) and not renewed:
                     made = await self._topics.renew(recipient)
                 if made is None:
-                    await settled(self._catalogue.recipients.park(recipient, outcome.sentence))
+                    await settled(self._catalogue.recipients.park(recipient, outcome.reason))
                     raise
                 recipient, message_id, renewed = made, None, True
             except Migrated as outcome:

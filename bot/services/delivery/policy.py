@@ -21,7 +21,6 @@ ASK_AGAIN = timedelta(minutes=10)  # … and by this when asking met a trouble t
 LEASE = timedelta(hours=2)  # longer than a delivery takes on a slow line; then another process may take it over
 SHORTEST_RETRY = 0.05  # seconds; RETRY_DELAY=0 must not become a busy loop
 
-ARCHIVE_PRUNED = "archive pruned"
 ARRIVES_AGAIN = "✅ Messages of the backup bot arrive here again."
 
 

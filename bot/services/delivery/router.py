@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
-from bot.models import Recipient
+from bot.models import OutcomeCode, Recipient
 from bot.services.contracts.destination import Parked
-
-NOT_SET_UP = "is not in the settings of this process"
 
 Place = TypeVar("Place")
 
@@ -30,5 +28,5 @@ class Router(Generic[Place]):
         """Return what serves the recipient; raises `Parked` where nothing is set up for it."""
         place = self.find(recipient)
         if place is None:
-            raise Parked(NOT_SET_UP)
+            raise Parked(OutcomeCode.NOT_SET_UP)
         return place

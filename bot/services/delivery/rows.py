@@ -8,12 +8,21 @@ from datetime import datetime, timedelta
 
 from bot.clock import Clock
 from bot.errors import NotFoundError
-from bot.models import Backup, BackupState, Delivery, DeliveryState, Recipient, SentVolume
+from bot.models import (
+    NO_REASON,
+    Backup,
+    BackupState,
+    Delivery,
+    DeliveryReason,
+    DeliveryState,
+    Reason,
+    Recipient,
+    SentVolume,
+)
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import settled
 from bot.services.contracts.destination import Migrated, Outcome, Parked, TooLarge, Transient, Unanswered, Wait
 from bot.services.delivery.policy import LEASE, all_sent, covers, retry_seconds
-from bot.services.people.people import NO_RECIPIENT
 
 Claim = tuple[int, Recipient]
 
@@ -52,8 +61,8 @@ class DeliveryRecords:
         await settled(self._catalogue.deliveries.record_sent(row.backup_id, row.recipient, sent))
         return replace(row, volumes=(*row.volumes, sent))
 
-    async def complete(self, row: Delivery, remark: str = "") -> Delivery:
-        """Every volume is confirmed; `remark` says it where something else than the archive was."""
+    async def complete(self, row: Delivery, remark: Reason = NO_REASON) -> Delivery:
+        """Every volume is confirmed; `remark` says where something else than the archive was."""
         self._waiting.pop(row.recipient.chat_id, None)
         return await self._save(row, state=DeliveryState.SENT, next_try_at=None, reason=remark, sent_at=self._clock())
 
@@ -66,7 +75,7 @@ class DeliveryRecords:
         """Give a claimed delivery back as it was: still owed, due at once, no attempt spent."""
         return await self._save(row, state=DeliveryState.PENDING, next_try_at=None)
 
-    async def supersede(self, row: Delivery, reason: str) -> Delivery:
+    async def supersede(self, row: Delivery, reason: Reason) -> Delivery:
         """It is not owed any more, and why."""
         return await self._save(row, state=DeliveryState.SUPERSEDED, next_try_at=None, reason=reason)
 
@@ -77,14 +86,14 @@ class DeliveryRecords:
                 next_try_at = self._clock() + timedelta(seconds=outcome.seconds)
                 self._waiting[row.recipient.chat_id] = next_try_at + ITS_TURN
                 return await self._save(
-                    row, state=DeliveryState.PENDING, next_try_at=next_try_at, reason=outcome.sentence
+                    row, state=DeliveryState.PENDING, next_try_at=next_try_at, reason=outcome.reason
                 )
             case Parked():
-                await self.park(row.recipient, outcome.sentence)
-                return replace(row, state=DeliveryState.PARKED, next_try_at=None, reason=outcome.sentence)
+                await self.park(row.recipient, outcome.reason)
+                return replace(row, state=DeliveryState.PARKED, next_try_at=None, reason=outcome.reason)
             case TooLarge() | Unanswered():
                 # The recipient is well: only this backup waits, for a changed setting and the restart that brings it.
-                return await self._save(row, state=DeliveryState.PARKED, next_try_at=None, reason=outcome.sentence)
+                return await self._save(row, state=DeliveryState.PARKED, next_try_at=None, reason=outcome.reason)
             case _:
                 attempts = row.attempts + 1
                 ambiguous = isinstance(outcome, Transient) and outcome.ambiguous
@@ -94,10 +103,10 @@ class DeliveryRecords:
                     state=DeliveryState.PENDING,
                     attempts=attempts,
                     next_try_at=self._clock() + timedelta(seconds=seconds),
-                    reason=outcome.sentence,
+                    reason=outcome.reason,
                 )
 
-    async def park(self, recipient: Recipient, reason: str) -> None:
+    async def park(self, recipient: Recipient, reason: Reason) -> None:
         """Park the recipient with everything owed to it."""
         await settled(self._catalogue.recipients.park(recipient, reason))
 
@@ -128,7 +137,7 @@ class DeliveryRecords:
                 continue
             older = await self._catalogue.backups.get(row.backup_id)
             if older.started_at < newer.started_at and covers(newer, older):
-                await self.supersede(row, f"a newer backup took its place: {newer.archive_name}")
+                await self.supersede(row, Reason(DeliveryReason.NEWER, (("archive", newer.archive_name),)))
 
     async def recover(self, claims: Collection[Claim], recipients: Collection[Recipient]) -> None:
         """At a start: nobody is sending what the last process was sending, and new settings deserve a new try.
@@ -142,7 +151,7 @@ class DeliveryRecords:
             if (row.backup_id, row.recipient) in claims:
                 continue
             if row.recipient not in recipients:
-                await self.supersede(row, NO_RECIPIENT)
+                await self.supersede(row, Reason(DeliveryReason.NO_RECIPIENT))
             elif stuck or unparked:
                 await self.release(row)
 
@@ -167,7 +176,7 @@ class UnrecordedDeliveries(DeliveryRecords):
     async def confirm(self, row: Delivery, sent: SentVolume) -> Delivery:
         return replace(row, volumes=(*row.volumes, sent))
 
-    async def park(self, recipient: Recipient, reason: str) -> None:
+    async def park(self, recipient: Recipient, reason: Reason) -> None:
         pass
 
     async def follow(self, row: Delivery, outcome: Migrated) -> Delivery:

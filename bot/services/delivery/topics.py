@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from loguru import logger
 
-from bot.models import Recipient
+from bot.models import OutcomeCode, Recipient
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.nursery import settled
 from bot.services.contracts.destination import Notice, NoticeChannel, Outcome, TopicMaker, Transient
@@ -52,7 +52,7 @@ class Topics:
 
     async def _make(self, recipient: Recipient) -> Recipient:
         if not await self._catalogue.recipients.claim_topic(recipient.chat_id, LEASE):
-            raise Transient("its topic is being made")
+            raise Transient(OutcomeCode.TOPIC_UNDER_WAY)
         thread_id = None
         try:
             thread_id = await self._maker.create_topic(recipient.chat_id, self._name)

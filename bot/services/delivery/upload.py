@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.clock import Clock, Sleep
-from bot.models import Recipient, Volume
+from bot.models import OutcomeCode, Recipient, Volume
 from bot.services.catalogue import Catalogue
 from bot.services.concurrency.abort import Abort
 from bot.services.concurrency.nursery import beside, cancel, race, settled
@@ -124,7 +124,7 @@ class SharedVolume:
                     return await self._destination.send_volume(recipient, replace(outgoing, file_id=file_id))
                 except DoubtfulFile as outcome:
                     if recipient in self._record.doubted:
-                        raise Transient(outcome.sentence) from None
+                        raise Transient(outcome.code, **outcome.facts) from None
                     self._record.doubted.add(recipient)
                     if self._file_id == file_id:
                         doubted, self._file_id = file_id, None
@@ -279,10 +279,7 @@ class SharedVolume:
                 self._dismiss(outcome)
 
     def _unanswered(self) -> Unanswered:
-        return Unanswered(
-            f"{self.volume.name} went out whole {self._record.unanswered} times and no answer came: look whether it is"
-            " in the chat. It is not sent again by itself; a smaller VOLUME_SIZE_MB helps"
-        )
+        return Unanswered(OutcomeCode.UNANSWERED, volume=self.volume.name, times=self._record.unanswered)
 
     def _succeeded(self, sent: Sent) -> None:
         self._failures = self._troubles = self._record.unanswered = 0

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-from bot.models import Examined, Reachability, Recipient, TokenReport
+from bot.models import Examined, OutcomeCode, Reachability, Reason, Recipient, TokenReport
 from bot.services.alarms.signals import TOLERANCE
 from bot.services.contracts.destination import ArchiveDestination, Outcome
 from bot.services.delivery.router import Router
 from bot.services.doctor.parts import good, look, wrong
+from bot.words.outcomes import reason_words
 
 _WITHIN = 15.0
 """Seconds that one recipient may take to answer."""
@@ -64,14 +65,14 @@ async def _probe(recipient: Recipient, destinations: Router[ArchiveDestination])
         async with asyncio.timeout(_WITHIN):
             return await destinations.of(recipient).probe(recipient)
     except TimeoutError:
-        trouble = f"does not answer within {_WITHIN:.0f} s"
+        trouble = Reason(OutcomeCode.SILENT_FOR, (("seconds", round(_WITHIN)),))
     except Outcome as outcome:
-        trouble = outcome.sentence
+        trouble = outcome.reason
     return Reachability(recipient=recipient, name="", trouble=trouble)
 
 
 def _recipient(seen: Reachability, what: str) -> Examined:
     about = f"{what} {seen.name} ({seen.recipient.address})" if seen.name else f"{what} {seen.recipient.address}"
     if seen.trouble:
-        return wrong("recipient", about, seen.trouble)
-    return good("recipient", about, seen.unchecked or "takes messages")
+        return wrong("recipient", about, reason_words(seen.trouble))
+    return good("recipient", about, reason_words(seen.unchecked) or "takes messages")

@@ -16,6 +16,7 @@ from bot.services.host.accounts import owner_of
 from bot.services.host.machine import ask, kind_of_machine, manager_runs, of_settings
 from bot.services.host.systemd import read_only_in
 from bot.services.status.verdict import backup_condition
+from bot.words.outcomes import reason_words
 
 _LINES = {Condition.GOOD: good, Condition.LOOK: look, Condition.WRONG: wrong}
 
@@ -93,7 +94,9 @@ def _delivery(status: Status) -> Examined:
         return look("delivery", "Delivery", "to nobody: nobody receives")
     known = {one.recipient: one.name for one in status.recipients}
     owed = [one for one in deliveries if not one.received and not one.told_only]
-    why = "; ".join(f"{known.get(one.recipient) or one.recipient.called}: {one.reason}" for one in owed if one.reason)
+    why = "; ".join(
+        f"{known.get(one.recipient) or one.recipient.called}: {reason_words(one.reason)}" for one in owed if one.reason
+    )
     waits = f", {len(owed)} to come" if owed else ""
     said = f"{len(deliveries) - len(owed)} of {len(deliveries)} have it{waits}{f' ({why})' if why else ''}"
     return (look if why else good)("delivery", "Delivery", said)

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from hashlib import sha256
 from pathlib import Path
 
-from bot.models import Volume
+from bot.models import OutcomeCode, Volume
 from bot.services.concurrency.nursery import settled
 from bot.services.contracts.chats import CutShort
 from bot.services.contracts.destination import CountBytes
@@ -68,12 +68,12 @@ async def write_volume(
 
     async for chunk in content:
         if written + len(chunk) > expected:
-            raise CutShort(f"the download brings more than the {expected:,} bytes it should")
+            raise CutShort(OutcomeCode.DOWNLOAD_LONG, expected=expected)
         await settled(asyncio.to_thread(take, chunk))
         written += len(chunk)
         on_bytes(len(chunk))
     if written < expected:
-        raise CutShort(f"the download ended after {written:,} of {expected:,} bytes")
+        raise CutShort(OutcomeCode.DOWNLOAD_SHORT, bytes=written, expected=expected)
     return digest.hexdigest()
 
 

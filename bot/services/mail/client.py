@@ -12,7 +12,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 from bot.journal.redaction import redact
-from bot.models import Recipient
+from bot.models import OutcomeCode, Recipient
 from bot.services.contracts.destination import Outcome, Parked, TooLarge, Transient
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 MB = 1000 * 1000  # mail servers state their limits so
 ANSWER_SECONDS = 30.0
 SLOWEST = 32 * 1024  # bytes per second
-CERTIFICATE = "its certificate is not trusted: check the server's name in SMTP_URL"
 
 
 class MailClient:
@@ -49,7 +48,7 @@ class MailClient:
         async with self.session() as smtp:
             limit = smtp.esmtp_extensions.get("size", "")
             if limit.isdigit() and 0 < int(limit) < len(wire):
-                raise TooLarge(f"the mail server takes {int(limit) / MB:.0f} MB at most: set a smaller EMAIL_MAX_MB")
+                raise TooLarge(OutcomeCode.MAIL_LIMIT, megabytes=round(int(limit) / MB))
             options = [f"SIZE={len(wire)}"] if "size" in smtp.esmtp_extensions else []
             await smtp.mail(self.sender, options=options)
             await smtp.rcpt(_address(recipient))
@@ -115,47 +114,44 @@ def _read(error: Exception, *, after_data: bool = False) -> Outcome:  # noqa: PL
         error = error.recipients[0]
         code = error.code
     said = redact(" ".join(str(getattr(error, "message", "")).split()))[:120]
-    answer = f"the mail server answers {code} {said}".strip()
+    answer = f"{code} {said}".strip()
     match error:
         case Outcome():
             return error
         case smtp.SMTPAuthenticationError() if code >= 500:
-            return Parked("the mail server does not accept the user or the password: check SMTP_URL and SMTP_PASSWORD")
+            return Parked(OutcomeCode.MAIL_LOGIN)
         case _ if isinstance(error, smtp.SMTPNotSupported) or type(error) is smtp.SMTPException:
             # The bare exception is what a server without STARTTLS or AUTH ends in; no password was sent then.
-            return Parked(
-                "the mail server offers no such login or encryption: check the scheme and the port of SMTP_URL"
-            )
+            return Parked(OutcomeCode.MAIL_NO_LOGIN)
         case ssl.SSLCertVerificationError():
-            return Parked(CERTIFICATE)
+            return Parked(OutcomeCode.MAIL_CERTIFICATE)
         # Enhanced codes (RFC 3463) come first: Gmail says 552 for a full mailbox and for blocked contents too.
         case smtp.SMTPResponseException() if re.search(r"\b[45]\.2\.2\b", said):
-            full = f"{answer}: the mailbox is full, make room in it"
-            return Transient(full) if code < 500 else Parked(full)
+            return (Transient if code < 500 else Parked)(OutcomeCode.MAIL_FULL, said=answer)
         case smtp.SMTPDataError() if re.search(r"\b5\.7\.\d", said):
-            return Parked(f"{answer}: the content is refused, as some servers do with ZIPs; deliver elsewhere")
+            return Parked(OutcomeCode.MAIL_CONTENT, said=answer)
         case smtp.SMTPResponseException() if code == 552 or re.search(r"\b(5\.2\.3|[45]\.3\.4)\b", said):
-            return TooLarge(f"{answer}: the mail is too large there, set a smaller EMAIL_MAX_MB")
+            return TooLarge(OutcomeCode.MAIL_TOO_LARGE, said=answer)
         case smtp.SMTPResponseException() if code == 530:
-            return Parked(f"{answer}: it wants a user and a password, or encryption (smtp+starttls://)")
+            return Parked(OutcomeCode.MAIL_WANTS_LOGIN, said=answer)
         case smtp.SMTPRecipientRefused() if code >= 500:
-            return Parked(f"{answer}: check EMAIL_TO")
+            return Parked(OutcomeCode.MAIL_RECIPIENT, said=answer)
         case smtp.SMTPSenderRefused() if code >= 500:
-            return Parked(f"{answer}: check EMAIL_FROM")
+            return Parked(OutcomeCode.MAIL_SENDER, said=answer)
         case smtp.SMTPResponseException() if code >= 500:
-            return Parked(answer)
+            return Parked(OutcomeCode.MAIL_ANSWERS, said=answer)
         case smtp.SMTPResponseException() if code > 0:
-            return Transient(answer)
+            return Transient(OutcomeCode.MAIL_ANSWERS, said=answer)
         case smtp.SMTPTimeoutError() | TimeoutError():
-            return Transient("the mail server did not answer in time", ambiguous=after_data)
+            return Transient(OutcomeCode.MAIL_SILENT, ambiguous=after_data)
         case smtp.SMTPServerDisconnected() | ConnectionError():
             cause = error.__cause__ or error.__context__
             if isinstance(cause, ssl.SSLCertVerificationError):
-                return Parked(CERTIFICATE)
-            return Transient("the connection to the mail server broke", ambiguous=after_data)
+                return Parked(OutcomeCode.MAIL_CERTIFICATE)
+            return Transient(OutcomeCode.MAIL_BROKEN, ambiguous=after_data)
         case smtp.SMTPConnectError() | OSError():
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                return Parked(CERTIFICATE)
-            return Transient("the mail server can't be reached")
+                return Parked(OutcomeCode.MAIL_CERTIFICATE)
+            return Transient(OutcomeCode.MAIL_UNREACHABLE)
         case _:
-            return Transient(f"the mail server can't be used: {type(error).__name__}", ambiguous=after_data)
+            return Transient(OutcomeCode.MAIL_FAULT, said=type(error).__name__, ambiguous=after_data)

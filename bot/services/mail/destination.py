@@ -10,7 +10,7 @@ from email.policy import SMTP as WIRE
 from pathlib import Path
 from typing import Protocol
 
-from bot.models import Recipient, Volume
+from bot.models import DeliveryReason, OutcomeCode, Reason, Recipient, Volume
 from bot.services.contracts.destination import ArchiveDestination, ArchiveGone, OutgoingVolume, Sent, nothing
 from bot.services.files.slices import ArchiveSlice
 from bot.services.files.store import plan_volumes
@@ -28,7 +28,6 @@ class ArchiveMailWords(Protocol):
     def told_subject(self, volume: Volume) -> str: ...
     def body(self, caption: str) -> str: ...
     def whereabouts(self, caption: str, volume: Volume, *, largest: int, mails: int) -> str: ...
-    def told(self, volume: Volume) -> str: ...
 
 
 class MailDestination(ArchiveDestination):
@@ -60,7 +59,7 @@ class MailDestination(ArchiveDestination):
                 )
                 message = self._client.message(recipient, words.told_subject(volume), text, silent=silent)
                 await self._client.send(recipient, message.as_bytes())
-                return Sent(remark=words.told(volume))
+                return Sent(remark=Reason(DeliveryReason.TOLD_ONLY))
             body = words.body(outgoing.caption)
             message = self._client.message(recipient, words.subject(volume), body, silent=silent)
             # The same for the same volume: a copy that was sent because an answer got lost can be told from a new one.
@@ -104,7 +103,7 @@ async def _with_attachment(message: EmailMessage, volume: Volume) -> tuple[bytea
             wire += _lines(block[:whole])
             rest = block[whole:]
     except OSError:
-        raise ArchiveGone(f"the archive can't be read: {piece.trouble}") from None
+        raise ArchiveGone(OutcomeCode.ARCHIVE_UNREADABLE, said=piece.trouble) from None
     wire += _lines(rest)
     wire += tail.removeprefix(b"\r\n")
     return wire, piece.sha256

@@ -10,25 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from bot.models import DEFAULT_CHOICE, Backup, MessageChoice, MessageMode, Recipient, WhenUnchanged
-
-
-class DeliveryReason(StrEnum):
-    """Why a backup is due to a chat, or is not."""
-
-    EVERY = "every backup is wanted there"
-    ASKED = "it was asked for there"
-    FIRST_OF_DAY = "one archive a day goes to every chat"
-    NOBODY_ELSE = "it would have gone to nobody"
-
-    DIGEST = "the daily digest was chosen there"
-    TROUBLE = "trouble only was chosen there"
-    DATABASES = "none of the databases chosen there has changed"
-    UNCHANGED = "nothing has changed"
-
+from bot.models import (
+    DEFAULT_CHOICE,
+    Backup,
+    DeliveryReason,
+    MessageChoice,
+    MessageMode,
+    Reason,
+    Recipient,
+    WhenUnchanged,
+)
 
 _DUE = (DeliveryReason.EVERY, DeliveryReason.ASKED, DeliveryReason.FIRST_OF_DAY, DeliveryReason.NOBODY_ELSE)
 
@@ -62,9 +55,9 @@ class DeliveryDecision:
         return self.why in _DUE
 
     @property
-    def sentence(self) -> str:
-        """The reason, fit to follow "not sent:"."""
-        return f"unchanged since backup {self.same_as}, which is there" if self.same_as is not None else str(self.why)
+    def reason(self) -> Reason:
+        """What the ledger says of one that is not due."""
+        return Reason(self.why, () if self.same_as is None else (("backup", self.same_as),))
 
 
 def is_same(older: Backup, newer: Backup) -> bool:

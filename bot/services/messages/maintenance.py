@@ -230,7 +230,7 @@ class ChatMaintenance:
         try:
             await self._notes.delete_messages(delivery.recipient, [volume.message_id for volume in left])
         except Undeletable as outcome:
-            undeletable = outcome.sentence
+            undeletable = outcome.code
         await self._catalogue.deliveries.mark_tidied(delivery, numbers, undeletable)
         logger.info(
             "backup {} in chat {}: {}", delivery.backup_id, delivery.recipient.address, undeletable or "tidied away"
@@ -246,7 +246,7 @@ class ChatMaintenance:
     async def _put_off(self, recipient: Recipient, outcome: Outcome) -> float:
         """Remember what stands in the way; return the seconds after which to try again."""
         if isinstance(outcome, Parked) and recipient in self._people.chats:
-            await self._catalogue.recipients.park(recipient, outcome.sentence)  # the ledger finds them again
+            await self._catalogue.recipients.park(recipient, outcome.reason)  # the ledger finds them again
             return 0.0
         logger.warning("chat {}: {}", recipient.address, outcome.sentence)
         seconds = (

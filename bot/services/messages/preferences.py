@@ -15,6 +15,7 @@ from bot.clock import Clock, wall
 from bot.config.settings import Settings
 from bot.errors import CourierError, NotFoundError
 from bot.models import (
+    NO_REASON,
     Action,
     Backup,
     DeliveryState,
@@ -182,7 +183,7 @@ class Preferences:
         await self._catalogue.deliveries.apportion(
             backup.id,
             [one.recipient for one in decisions if one.due],
-            [(one.recipient, one.sentence) for one in decisions if not one.due],
+            [(one.recipient, one.reason) for one in decisions if not one.due],
             same_as=same_bytes(backup, in_chats(contexts))
             if routine and self._unchanged is not WhenUnchanged.SEND
             else None,
@@ -203,7 +204,9 @@ class Preferences:
         has_same = (await self._catalogue.backups.get(backup.id)).same_as is not None
         fallback = None if has_same else fallback_recipient(contexts)
         if fallback is not None:
-            await self._catalogue.deliveries.save(replace(spared[fallback], state=DeliveryState.PENDING, reason=""))
+            await self._catalogue.deliveries.save(
+                replace(spared[fallback], state=DeliveryState.PENDING, reason=NO_REASON)
+            )
             logger.info("backup {} goes to {}: nobody else can be reached", backup.id, fallback.address)
         return fallback
 

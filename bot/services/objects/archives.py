@@ -11,7 +11,7 @@ from typing import Any
 from loguru import logger
 
 from bot.errors import NotFoundError
-from bot.models import StoredVolume
+from bot.models import OutcomeCode, StoredVolume
 from bot.services.contracts.destination import ArchiveGone, CountBytes, Parked, StaleFile, nothing
 from bot.services.files.slices import write_volume
 from bot.services.objects.bucket import Bucket, Changed
@@ -63,7 +63,7 @@ class BucketArchives:
             except Changed:
                 continue
             return changed
-        raise Changed(f"{INDEX_NAME} is being written by another service all the time: give each a prefix of its own")
+        raise Changed(OutcomeCode.INDEX_BUSY, object=INDEX_NAME)
 
     async def fetch(self, volume: StoredVolume, into: Path, *, offset: int = 0, on_bytes: CountBytes = nothing) -> str:
         """Write exactly the volume's bytes into a file that exists, from `offset` on; return their SHA-256."""
@@ -72,8 +72,8 @@ class BucketArchives:
                 return await write_volume(content, into, volume.bytes, offset=offset, on_bytes=on_bytes)
         except FileNotFoundError as error:
             if not await asyncio.to_thread(into.is_file):
-                raise ArchiveGone(f"{into.name} is gone") from error
-            raise StaleFile(f"{volume.file_id} is no longer there") from None
+                raise ArchiveGone(OutcomeCode.TARGET_GONE, file=into.name) from error
+            raise StaleFile(OutcomeCode.OBJECT_GONE, object=volume.file_id) from None
 
     async def _read(self) -> tuple[Index | None, Any]:
         try:
@@ -89,7 +89,7 @@ class BucketArchives:
         try:
             found = await self.bucket.read(INDEX_NAME, READABLE_BYTES)
         except ValueError:
-            raise Parked(f"{error.sentence} Move it away there, and a new one is begun") from None
+            raise Parked(OutcomeCode.INDEX_TOO_LARGE, object=INDEX_NAME) from None
         if found is None:
             return None
         version = None

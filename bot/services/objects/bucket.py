@@ -12,6 +12,7 @@ from typing import Any
 from loguru import logger
 
 from bot.journal.redaction import redact
+from bot.models import OutcomeCode
 from bot.services.contracts.destination import Outcome, Parked, TooLarge, Transient
 
 PART = 5 << 20
@@ -24,22 +25,21 @@ ANSWER_SECONDS = 60.0
 SLOWEST = 32 * 1024  # bytes per second; a request may take as long as a part needs at this rate, and a minute
 PIECE = 1 << 20
 
-MEND_KEYS = "check the access key in the settings"
 # What stands in the stores' answers, and what it means. The first that is found counts.
 _STANDING = (
-    ("NoSuchBucket", "there is no such bucket: create it, or mend OBJECT_STORES"),
-    ("ContainerNotFound", "there is no such container: create it, or mend OBJECT_STORES"),
-    ("InvalidBucketName", "this is no bucket's name: mend OBJECT_STORES"),
-    ("RequestTimeTooSkewed", "the clock of this machine is wrong, so the store refuses its signature: set it"),
-    ("SignatureDoesNotMatch", f"the store does not accept the secret key: {MEND_KEYS}"),
-    ("InvalidAccessKeyId", f"the store does not know this access key: {MEND_KEYS}"),
-    ("AuthenticationFailed", f"the store does not accept the key: {MEND_KEYS}"),
-    ("ExpiredToken", f"the credentials have expired: {MEND_KEYS}"),
-    ("PermanentRedirect", "the bucket is in another region: set S3_REGION"),
-    ("AuthorizationHeaderMalformed", "the bucket is in another region: set S3_REGION"),
-    ("AccessDenied", "the access key may not do this here: allow it to read, write, list and delete under the prefix"),
-    ("169.254.169.254", "there are no credentials for it: set S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY"),
-    ("metadata.google.internal", "there are no credentials for it: set GCS_SERVICE_ACCOUNT_FILE"),
+    ("NoSuchBucket", OutcomeCode.NO_BUCKET),
+    ("ContainerNotFound", OutcomeCode.NO_CONTAINER),
+    ("InvalidBucketName", OutcomeCode.NO_BUCKET_NAME),
+    ("RequestTimeTooSkewed", OutcomeCode.STORE_CLOCK),
+    ("SignatureDoesNotMatch", OutcomeCode.SECRET_KEY),
+    ("InvalidAccessKeyId", OutcomeCode.ACCESS_KEY),
+    ("AuthenticationFailed", OutcomeCode.STORE_KEY),
+    ("ExpiredToken", OutcomeCode.EXPIRED),
+    ("PermanentRedirect", OutcomeCode.REGION),
+    ("AuthorizationHeaderMalformed", OutcomeCode.REGION),
+    ("AccessDenied", OutcomeCode.NO_RIGHTS),
+    ("169.254.169.254", OutcomeCode.NO_S3_KEYS),
+    ("metadata.google.internal", OutcomeCode.NO_GCS_KEYS),
 )
 _FULL = re.compile(r"QuotaExceeded|InsufficientStorage|StorageFull|EntityQuota|507 Insufficient", re.IGNORECASE)
 _TOO_LARGE = re.compile(r"EntityTooLarge|413 (Payload|Content|Request Entity) Too Large", re.IGNORECASE)
@@ -125,7 +125,7 @@ class Bucket:
             try:
                 await self._store().put_async(name, content, mode=version or "create")
             except (AlreadyExistsError, PreconditionError):
-                raise Changed(f"{name} was changed by somebody else meanwhile") from None
+                raise Changed(OutcomeCode.OBJECT_CHANGED, object=name) from None
             except Exception as error:
                 unknown = isinstance(error, (NotSupportedError, NotImplementedError))
                 if not unknown and "501 Not Implemented" not in str(error):
@@ -179,7 +179,7 @@ class Bucket:
                     retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=15)},
                 )
             except Exception as error:
-                raise Parked(f"it can't be used as it is set up: {_words(error)}") from None
+                raise Parked(OutcomeCode.MISCONFIGURED, said=_words(error)) from None
         return self._stores[part]
 
 
@@ -206,23 +206,23 @@ def _outcomes() -> Iterator[None]:
 
 def _read(error: Exception) -> Outcome:
     answer = str(error)
-    for sign, sentence in _STANDING:
+    for sign, code in _STANDING:
         if sign in answer:
-            return Parked(sentence)
+            return Parked(code)
     if _TOO_LARGE.search(answer):
-        return TooLarge("the archive is larger than the store takes")
+        return TooLarge(OutcomeCode.STORE_TOO_LARGE)
     if _FULL.search(answer):
-        return Transient("the store is full: free some space there, or raise its quota")
+        return Transient(OutcomeCode.STORE_FULL)
     status = _STATUS.search(answer)
     if status and status[1].startswith(("401", "403")):
-        return Parked(f"the store does not let us in: {MEND_KEYS}")
+        return Parked(OutcomeCode.LOCKED_OUT)
     if status:
-        return Transient(f"the store answers {status[1].strip()}")
+        return Transient(OutcomeCode.STORE_ANSWERS, said=status[1].strip())
     if "ConnectionRefused" in answer or "kind: Connect" in answer:
-        return Transient("the store can't be reached")
+        return Transient(OutcomeCode.STORE_UNREACHABLE)
     if "TimedOut" in answer or "kind: Timeout" in answer:
-        return Transient("the store did not answer in time")
-    return Transient(f"the store can't be used: {_words(error)}")
+        return Transient(OutcomeCode.STORE_SILENT)
+    return Transient(OutcomeCode.STORE_FAULT, said=_words(error))
 
 
 def _words(error: Exception) -> str:

@@ -9,7 +9,7 @@ from loguru import logger
 
 from bot.clock import Clock, utc_now
 from bot.errors import CourierError
-from bot.models import Backup, Recipient, Volume
+from bot.models import Backup, OutcomeCode, Recipient, Volume
 from bot.services.catalogue import Catalogue
 from bot.services.contracts.destination import (
     ArchiveDestination,
@@ -66,9 +66,7 @@ class ObjectDestination(ArchiveDestination):
             on_bytes(volume.bytes)
         else:
             if there is not None and not await self._named(volume.name):
-                raise Parked(
-                    f"something else of the name {volume.name} lies there: give each service a prefix of its own"
-                )
+                raise Parked(OutcomeCode.NAME_TAKEN, object=volume.name)
             await self._put(volume, backup, on_bytes)
         await self.archives.change(lambda index: index.adding(backup))
         await self._prune()
@@ -89,16 +87,16 @@ class ObjectDestination(ArchiveDestination):
             )
         except (Outcome, OSError) as error:
             if piece.trouble:
-                raise ArchiveGone(f"the archive can't be read: {piece.trouble}") from None
+                raise ArchiveGone(OutcomeCode.ARCHIVE_UNREADABLE, said=piece.trouble) from None
             if isinstance(error, Outcome):
                 raise
-            raise Transient(f"the store can't be used: {error.strerror or type(error).__name__}") from None
+            raise Transient(OutcomeCode.STORE_FAULT, said=error.strerror or type(error).__name__) from None
         if piece.sha256 != backup.archive_sha256:
             await self._bucket.delete(volume.name)
-            raise ArchiveGone("the archive on the disk is not the one that was proven any more")
+            raise ArchiveGone(OutcomeCode.ARCHIVE_CHANGED)
         there = await self._bucket.facts(volume.name)
         if there is None or not _is(there, backup):
-            raise Transient("the store took the archive, but shows something else in its place")
+            raise Transient(OutcomeCode.STORED_OTHERWISE)
 
     async def _named(self, archive: str) -> bool:
         try:

@@ -13,16 +13,15 @@ from loguru import logger
 from bot.clock import Clock, utc_now
 from bot.config.settings import Settings
 from bot.errors import CourierError, NotFoundError
-from bot.models import Action, Recipient, RecipientStatus
+from bot.models import Action, DeliveryReason, OutcomeCode, Reason, Recipient, RecipientStatus
 from bot.services.catalogue import Catalogue
-from bot.services.contracts.destination import PRESS_START
 from bot.services.people.choices import ADMINS, PLACES, ListChoice
 from bot.services.people.lists import Lists
 
 COMES_WITHIN = timedelta(days=1)
 """An admin of the settings who has yet to press Start is a step of setting up for so long, then a trouble."""
 
-NO_RECIPIENT = "not a recipient any more"
+_NEVER_CAME = (OutcomeCode.NOT_STARTED, OutcomeCode.NO_SUCH_CHAT)
 
 
 class People(Lists):
@@ -57,7 +56,7 @@ class People(Lists):
         if one.recipient in self.invited:
             return True
         since = await self._catalogue.deliveries.first_owed_at(one.recipient)
-        never_came = PRESS_START in one.parked_reason and not one.parked_reason.startswith("has blocked")
+        never_came = one.parked_reason.code in _NEVER_CAME
         return never_came and since is not None and self._clock() - since < COMES_WITHIN
 
     async def load(self) -> bool:
@@ -171,6 +170,8 @@ class People(Lists):
         await self._catalogue.service.audit(actor, action, *((("who", who),) if who else ()))
         logger.warning("{} {} {}", actor, action, who)
         await self._catalogue.recipients.let_go(
-            [one for one in before if one not in self.recipients], NO_RECIPIENT, keep=self.everybody
+            [one for one in before if one not in self.recipients],
+            Reason(DeliveryReason.NO_RECIPIENT),
+            keep=self.everybody,
         )
         self._changed()

@@ -12,7 +12,7 @@ from aiogram.enums import ParseMode
 from aiogram.types import BufferedInputFile, InputMediaDocument, Message, MessageOriginUser
 from aiohttp import ClientError, ClientResponseError
 
-from bot.models import StoredVolume
+from bot.models import OutcomeCode, StoredVolume
 from bot.services.contracts.chats import ChatDescription, CutShort, Pinned, PostedDocument
 from bot.services.contracts.destination import (
     ArchiveGone,
@@ -34,12 +34,6 @@ from bot.services.telegram.requests import ANSWER_SECONDS, TelegramRequests
 SLOWEST_DOWNLOAD = 32 * 1024  # bytes per second; aiogram's own limit is 30 s in total
 PIECE = 1 << 20  # bytes gathered for one write and one piece of hashing, which go into a thread
 POLL_SECONDS = 20
-
-STALE = "Telegram no longer gives out this file: its file_id is from another bot, or the file is gone"
-TOO_LARGE = (
-    "Telegram's cloud lets no bot download a file over 20 MB: download it in the chat by hand, "
-    "or set TELEGRAM_API to a Bot API server of your own"
-)
 
 
 class TelegramChat(TelegramRequests):
@@ -82,17 +76,17 @@ class TelegramChat(TelegramRequests):
             request = self._bot.get_file(file_id, request_timeout=ANSWER_SECONDS + expected_bytes // SLOWEST_DOWNLOAD)
             file = await self._ask(request, file_id=file_id)
         except DoubtfulFile as outcome:
-            raise Transient(outcome.sentence) from None
+            raise Transient(outcome.code, **outcome.facts) from None
         except StaleFile:
-            raise StaleFile(STALE) from None
+            raise StaleFile(OutcomeCode.FILE_GONE) from None
         except TooLarge:
-            raise TooLarge(TOO_LARGE) from None
+            raise TooLarge(OutcomeCode.FILE_TOO_LARGE) from None
         if file.file_path is None:
-            raise Transient("Telegram does not say where the file is")
+            raise Transient(OutcomeCode.FILE_NOWHERE)
         if file.file_size is not None and file.file_size != expected_bytes:
-            raise CutShort(f"Telegram holds {file.file_size:,} bytes instead of {expected_bytes:,}")
+            raise CutShort(OutcomeCode.FILE_CUT, bytes=file.file_size, expected=expected_bytes)
         if not self._bot.session.api.is_local and file.file_path.startswith("/"):
-            raise ArchiveGone("the Bot API server runs with --local and offers no downloads: set TELEGRAM_LOCAL=true")
+            raise ArchiveGone(OutcomeCode.NO_DOWNLOADS)
         return file.file_path
 
     async def _read_pieces(self, file_path: str) -> AsyncGenerator[bytes, None]:
@@ -102,7 +96,7 @@ class TelegramChat(TelegramRequests):
             try:
                 chunk = await asyncio.to_thread(_read_at, path, position)
             except OSError as error:
-                raise ArchiveGone(unreadable_here(path, self._bot.id, error.strerror or type(error).__name__)) from None
+                raise unreadable_here(path, self._bot.id, error.strerror or type(error).__name__) from None
             if not chunk:
                 return
             position += len(chunk)
@@ -123,11 +117,11 @@ class TelegramChat(TelegramRequests):
                     yield chunk
             return
         except ClientResponseError as error:
-            outcome = Transient(f"the download is answered with {error.status}")
+            outcome = Transient(OutcomeCode.DOWNLOAD_REFUSED, status=error.status)
         except TimeoutError:
-            outcome = CutShort("the download took too long")
+            outcome = CutShort(OutcomeCode.DOWNLOAD_SLOW)
         except (ClientError, OSError) as error:
-            outcome = CutShort(f"the download broke off ({type(error).__name__})")
+            outcome = CutShort(OutcomeCode.DOWNLOAD_BROKEN, said=type(error).__name__)
         # Raised out here, without the original: its text and its URL hold the token.
         raise outcome
 
@@ -191,7 +185,7 @@ class TelegramChat(TelegramRequests):
             file_id=content if isinstance(content, str) else None,
         )
         if not isinstance(message, Message):
-            raise Transient("Telegram does not show the edited message")
+            raise Transient(OutcomeCode.NOT_SHOWN)
         return self._posted(message)
 
     async def pin(self, chat_id: int, message_id: int) -> None:
@@ -230,7 +224,7 @@ class TelegramChat(TelegramRequests):
     def _posted(self, message: Message) -> PostedDocument:
         document = self._document(message)
         if document is None:
-            raise Transient("Telegram shows the message without its document")
+            raise Transient(OutcomeCode.NO_DOCUMENT)
         return document
 
     def _document(self, message: Message) -> PostedDocument | None:
@@ -256,21 +250,18 @@ def posted_document(message: Message, bot_id: int) -> PostedDocument | None:
     )
 
 
-def unreadable_here(path: Path, bot_id: int, why: str) -> str:
-    """Return what to do about a file that a local Bot API server names; of the path, what comes before the token.
+def unreadable_here(path: Path, bot_id: int, why: str) -> ArchiveGone:
+    """Return what is in the way of a file that a local Bot API server names; of the path, what comes before the token.
 
     The server keeps a bot's files in a folder that has its token for a name.
     """
     if not path.is_absolute():
-        return "the Bot API server names no path: it must run with --local, or TELEGRAM_LOCAL must be false"
+        return ArchiveGone(OutcomeCode.NO_PATH)
     token = (f"{bot_id}:", f"{bot_id}~")  # a colon is in no name on Windows
     here = next(
         (path.parents[-1 - at] for at, part in enumerate(path.parts[1:]) if part.startswith(token)), path.parent
     )
-    return (
-        f"the Bot API server's file can't be read here ({why}): mount its folder {here} here under the same path, "
-        "readable for the user of the courier"
-    )
+    return ArchiveGone(OutcomeCode.FILE_UNREADABLE, said=why, folder=str(here))
 
 
 def _read_at(path: Path, position: int) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiogram.enums import ChatAction, ParseMode
 
-from bot.models import Reachability, Recipient
+from bot.models import NO_REASON, OutcomeCode, Reachability, Reason, Recipient
 from bot.services.contracts.destination import Outcome, OutgoingVolume, Refused, Sent, Unfit
 from bot.services.telegram.answers import get_chat
 from bot.services.telegram.buttons import keyboard_of
@@ -17,7 +17,6 @@ from bot.services.telegram.requests import ANSWER_SECONDS, ArchiveUpload, Telegr
 
 SLOWEST_UPLOAD = 32 * 1024  # bytes per second; aiogram's own limit of 60 s in total would need 6.7 Mbit/s for 50 MB
 CAPTION_LIMIT = 1024
-TOPIC_UNCHECKED = "the group is there; whether its topic is, only a message shows"
 
 
 class TelegramDestination(TelegramRequests):
@@ -75,21 +74,23 @@ class TelegramDestination(TelegramRequests):
 
     async def probe(self, recipient: Recipient) -> Reachability:
         """Say whether the chat takes messages now, and what it is called; raises `Refused` only."""
-        name = trouble = ""
+        name, trouble = "", NO_REASON
         try:
             await self.check_reachable(recipient)
         except Refused:
             raise
         except Outcome as outcome:
-            trouble = outcome.sentence
+            trouble = outcome.reason
         try:
             name = (await self._ask(get_chat(self._bot, recipient.chat_id, request_timeout=ANSWER_SECONDS))).name
         except Refused:
             raise
         except Outcome as outcome:
-            trouble = trouble or outcome.sentence
+            trouble = trouble or outcome.reason
         # sendChatAction looks at the chat, not at the topic: it is content with one that was deleted.
-        unchecked = TOPIC_UNCHECKED if thread_of(recipient) is not None and not trouble else ""
+        unchecked = (
+            Reason(OutcomeCode.TOPIC_UNCHECKED) if thread_of(recipient) is not None and not trouble else NO_REASON
+        )
         return Reachability(recipient=recipient, name=name, trouble=trouble, unchecked=unchecked)
 
     async def create_topic(self, chat_id: int, name: str) -> int:

@@ -25,7 +25,7 @@ from aiogram.types import InputFile
 from aiohttp import ClientConnectorCertificateError, ClientConnectorError
 from loguru import logger
 
-from bot.models import AUTO_TOPIC, Recipient, Volume
+from bot.models import AUTO_TOPIC, OutcomeCode, Recipient, Volume
 from bot.services.contracts.destination import (
     ArchiveGone,
     CountBytes,
@@ -50,7 +50,6 @@ from bot.services.telegram.refusals import (
     GONE_TOPICS,
     STALE_FILES,
     STANDING_REFUSALS,
-    TOPIC_GONE,
     UNDELETABLE_MESSAGES,
     UNUSABLE_TEXTS,
 )
@@ -97,101 +96,96 @@ class TelegramRequests:
         outcome: Outcome
         match error:
             case _ if upload is not None and upload.slice.trouble:
-                outcome = ArchiveGone(f"the archive can't be read: {upload.slice.trouble}")
+                outcome = ArchiveGone(OutcomeCode.ARCHIVE_UNREADABLE, said=upload.slice.trouble)
             case TelegramRetryAfter():
-                outcome = Wait(f"Telegram asks to wait {error.retry_after} s", seconds=error.retry_after)
+                outcome = Wait(OutcomeCode.SLOW_DOWN, seconds=error.retry_after)
             case TelegramMigrateToChat():
-                outcome = Migrated("the group became a supergroup", new_chat_id=error.migrate_to_chat_id)
+                outcome = Migrated(OutcomeCode.MIGRATED, new_chat_id=error.migrate_to_chat_id)
             case TelegramUnauthorizedError() | TelegramNotFound():
                 # An unknown token answers 401, one that is no token at all 404.
-                outcome = Refused("Telegram does not accept the bot's token")
+                outcome = Refused(OutcomeCode.TOKEN_REFUSED)
             case TelegramEntityTooLarge():  # before its parent, the network error, which is worth a retry
-                outcome = _too_large(upload)
+                outcome = TooLarge(OutcomeCode.VOLUME_TOO_LARGE)
             case TelegramForbiddenError() | TelegramBadRequest():
                 outcome = self._read_refusal(error, upload, file_id)
             case ClientDecodeError():
-                outcome = _read_undecodable(error, upload)
+                outcome = _read_undecodable(error)
             case TelegramNetworkError():
                 outcome = self._read_silence(error, upload)
             case TelegramAPIError():
-                outcome = Transient(f"Telegram answers: {self._redact(str(error.message))}")
+                outcome = Transient(OutcomeCode.ANSWERS, said=self._redact(str(error.message)))
             case TypeError():
                 # aiogram looks for "restart" in the description of a 5xx, also where there is none.
-                outcome = Transient("Telegram answers with a server error")
+                outcome = Transient(OutcomeCode.SERVER_ERROR)
             case _ if type(error).__module__.startswith(("aiohttp_socks", "python_socks")):
                 logger.debug("PROXY: {}: {}", type(error).__name__, self._redact(str(error)))
-                outcome = Transient("the proxy of PROXY does not answer, or does not let this bot through")
+                outcome = Transient(OutcomeCode.PROXY)
             case _:
-                outcome = Transient(f"Telegram can't be reached: {type(error).__name__}: {self._redact(str(error))}")
+                said = f"{type(error).__name__}: {self._redact(str(error))}"
+                outcome = Transient(OutcomeCode.UNREACHABLE, said=said)
         return outcome
 
     def _read_refusal(self, error: TelegramAPIError, upload: ArchiveUpload | None, file_id: str | None) -> Outcome:
+        said = self._redact(str(error.message))
         text = str(error.message).casefold()
         if any(sign in text for sign in UNDELETABLE_MESSAGES):
-            return Undeletable("message can't be deleted")
+            return Undeletable(OutcomeCode.UNDELETABLE)
         if any(sign in text for sign in GONE_MESSAGES):
-            return MessageGone("the message is no longer there")
+            return MessageGone(OutcomeCode.MESSAGE_GONE)
         if "message is not modified" in text:
-            return NotModified("nothing changed")
+            return NotModified(OutcomeCode.NOT_MODIFIED)
         if file_id and any(sign in text for sign in STALE_FILES):
-            return StaleFile("Telegram no longer knows this file_id")
+            return StaleFile(OutcomeCode.FILE_ID_UNKNOWN)
         if any(sign in text for sign in UNUSABLE_TEXTS):
-            return Unfit(f"Telegram can't use the text: {self._redact(str(error.message))}")
+            return Unfit(OutcomeCode.UNUSABLE_TEXT, said=said)
         if "file is too big" in text:
-            return _too_large(upload)
+            return TooLarge(OutcomeCode.VOLUME_TOO_LARGE)
         if "logged out" in text:
-            return Refused("this bot was logged out of this Bot API server")
+            return Refused(OutcomeCode.LOGGED_OUT)
         if any(sign in text for sign in GONE_TOPICS):
-            return TopicGone(TOPIC_GONE)
-        for sentence, signs in STANDING_REFUSALS:
+            return TopicGone(OutcomeCode.TOPIC_GONE)
+        for code, signs in STANDING_REFUSALS:
             if any(sign in text for sign in signs):
-                return Parked(sentence)
-        words = f"Telegram answers: {self._redact(str(error.message))}"
+                return Parked(code)
         # A 403 is about who may write where, and lasts; a 400 nobody has listed may pass, or be about the file_id.
         if isinstance(error, TelegramForbiddenError):
-            return Parked(words)
-        return DoubtfulFile(words) if file_id else Transient(words)
+            return Parked(OutcomeCode.ANSWERS, said=said)
+        return (DoubtfulFile if file_id else Transient)(OutcomeCode.ANSWERS, said=said)
 
     def _read_silence(self, error: TelegramNetworkError, upload: ArchiveUpload | None) -> Outcome:
         # Nothing can have arrived when no connection was made, or when bytes of the file were still to be sent.
         cause = error.__cause__
         unsent = isinstance(cause, ClientConnectorError) or (upload is not None and not upload.slice.complete)
         if isinstance(cause, TimeoutError):
-            return Transient("Telegram did not answer in time", ambiguous=not unsent)
+            return Transient(OutcomeCode.SILENT, ambiguous=not unsent)
         if isinstance(cause, ClientConnectorError):
             logger.debug("no connection to Telegram: {}", self._redact(error.message))
             if isinstance(cause, ClientConnectorCertificateError):
-                return Transient("the certificate is not Telegram's: the clock is wrong, or something is in between")
-            return Transient(self._unconnected())
-        return Transient(f"the connection to Telegram broke: {self._redact(error.message)}", ambiguous=not unsent)
+                return Transient(OutcomeCode.CERTIFICATE)
+            return self._unconnected()
+        return Transient(OutcomeCode.BROKEN, said=self._redact(error.message), ambiguous=not unsent)
 
-    def _unconnected(self) -> str:
-        """Say what it most likely means that no connection can be made."""
+    def _unconnected(self) -> Transient:
+        """Tell what it most likely means that no connection can be made."""
         server = self._bot.session.api
         if server.base == PRODUCTION.base:
-            return "Telegram can't be reached: no internet, or PROXY is needed"
-        return f"nothing answers at {urlsplit(server.base).netloc}, the Bot API server of TELEGRAM_API"
+            return Transient(OutcomeCode.NO_INTERNET)
+        return Transient(OutcomeCode.NO_SERVER, server=urlsplit(server.base).netloc)
 
     def _redact(self, text: str) -> str:
         secret = self._bot.token.partition(":")[2] or self._bot.token
         return text.replace(self._bot.token, "<token>").replace(secret, "<token>")
 
 
-def _read_undecodable(error: ClientDecodeError, upload: ArchiveUpload | None) -> Outcome:
+def _read_undecodable(error: ClientDecodeError) -> Outcome:
     """A proxy's HTML page, or JSON that is no Bot API answer; the status code is lost, only the text is left."""
     page = str(error.data)
     if re.search(r"(Entity|Payload|Content) Too Large", page, re.IGNORECASE):
-        return _too_large(upload)
+        return TooLarge(OutcomeCode.VOLUME_TOO_LARGE)
     accepted = isinstance(error.data, dict) and bool(error.data.get("ok"))
     return Transient(
-        "Telegram answers with something that is no Bot API answer",
-        ambiguous=accepted or re.search(r"504|time-?out", page, re.IGNORECASE) is not None,
+        OutcomeCode.NO_BOT_API, ambiguous=accepted or re.search(r"504|time-?out", page, re.IGNORECASE) is not None
     )
-
-
-def _too_large(upload: ArchiveUpload | None) -> TooLarge:
-    name = f" {upload.filename}" if upload else ""
-    return TooLarge(f"the volume{name} is too large for this Telegram server: set a smaller VOLUME_SIZE_MB")
 
 
 def thread_of(recipient: Recipient) -> int | None:

@@ -14,6 +14,7 @@ import pytest
 
 from bot.errors import NotFoundError
 from bot.models import (
+    NO_REASON,
     SAFETY_KEPT,
     Action,
     Backup,
@@ -21,9 +22,12 @@ from bot.models import (
     Cause,
     Database,
     Delivery,
+    DeliveryReason,
     DeliveryState,
     Heartbeat,
+    OutcomeCode,
     Override,
+    Reason,
     Recipient,
     SentVolume,
     SkippedRecord,
@@ -192,7 +196,7 @@ async def test_marks_on_a_backup(catalogue: Catalogue) -> None:
     assert marked.proven
     private, topic = await catalogue.deliveries.of(backup.id)
     assert (private.state, topic.state) == (DeliveryState.SUPERSEDED, DeliveryState.SENT)
-    assert "deleted" in private.reason
+    assert private.reason.code == DeliveryReason.ARCHIVE_DELETED
 
 
 async def test_backups_are_listed_newest_first(catalogue: Catalogue) -> None:
@@ -340,7 +344,7 @@ async def test_deliveries_are_owed_until_sent(catalogue: Catalogue) -> None:
         state=DeliveryState.SENDING,
         attempts=2,
         next_try_at=NOW + timedelta(minutes=5),
-        reason="Telegram asks to wait",
+        reason=Reason(OutcomeCode.SLOW_DOWN, (("seconds", 30),)),
     )
     await catalogue.deliveries.save(waiting)
     volumes = tuple(SentVolume(number=n, message_id=100 + n, sent_at=NOW - timedelta(seconds=9 - n)) for n in (1, 2))
@@ -374,19 +378,16 @@ async def test_a_parked_recipient_and_its_deliveries(catalogue: Catalogue) -> No
     backup = await stored(catalogue)
     await catalogue.deliveries.owe(backup.id, [PRIVATE, TOPIC])
     await catalogue.recipients.set_name(PRIVATE, "Ada")
-    await catalogue.recipients.park(PRIVATE, "Ada must press Start first")
-    assert await catalogue.recipients.parked() == {PRIVATE: "Ada must press Start first"}
+    why = Reason(OutcomeCode.ANSWERS, (("said", "Forbidden: “no”"),))
+    await catalogue.recipients.park(PRIVATE, why)
+    assert await catalogue.recipients.parked() == {PRIVATE: why}
     parked, pending = await catalogue.deliveries.of(backup.id)
-    assert (parked.state, parked.reason, pending.state) == (
-        DeliveryState.PARKED,
-        "Ada must press Start first",
-        DeliveryState.PENDING,
-    )
+    assert (parked.state, parked.reason, pending.state) == (DeliveryState.PARKED, why, DeliveryState.PENDING)
     statuses = await catalogue.recipients.statuses([TOPIC, PRIVATE, Recipient(chat_id=1)])
     assert [(status.name, status.parked_reason, status.owed) for status in statuses] == [
-        ("", "", 1),
-        ("Ada", "Ada must press Start first", 1),
-        ("", "", 0),
+        ("", NO_REASON, 1),
+        ("Ada", why, 1),
+        ("", NO_REASON, 0),
     ]
     await catalogue.recipients.unpark(PRIVATE)
     assert await catalogue.recipients.parked() == {}

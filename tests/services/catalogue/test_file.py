@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sqlite3
@@ -18,10 +19,11 @@ from pathlib import Path
 import pytest
 
 from bot.errors import CatalogueError
-from bot.models import Action, AlarmEnding, BackupState, Loss, Trigger
+from bot.models import OTHER, Action, AlarmEnding, BackupState, DeliveryReason, Loss, OutcomeCode, Reason, Trigger
 from bot.services.alarms.shrinking import baseline_of
 from bot.services.catalogue import BrokenCatalogueError, Catalogue, Rebuilt, schema
 from bot.services.catalogue.values import as_text
+from bot.words.outcomes import reason_words
 from tests.world.catalogue import NOW, Told, archive_named, backed_up, rebuild, stored
 from tests.world.clock import until
 from tests.world.snapshots import ask, in_process, posix, run_sql
@@ -418,3 +420,70 @@ async def test_what_an_earlier_version_said_in_words_is_kept_as_codes(path: Path
         assert backup.shrunken == (Loss("y.db", "", 0, 0, ""),)
     english = (b"does not exist", b"no longer among", b"within a week", b"Accepted by")
     assert [words for words in english if words in path.read_bytes()] == []
+
+
+async def test_what_the_ledger_said_in_words_is_kept_as_codes(path: Path) -> None:
+    """A catalogue of the step before: what is known, with its figures; what is not, as it was; alarms about it."""
+    before = schema.STEPS.index(schema.REASONS_OF_DELIVERIES)
+    said = (
+        "",
+        "this group was deleted: take it out of the settings",
+        "a newer backup took its place: database_backup_20250301_110000.zip",
+        "unchanged since backup 41, which is there",
+        "told only, the archive is too large for mail (EMAIL_MAX_MB, EMAIL_MAX_MAILS)",
+        "Telegram answers: Forbidden: {what}",
+        "the mail server answers 550 5.1.1 no such user: check EMAIL_TO",
+        "the bot was removed from this group: add it again",
+    )
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for statement in (sql for step in schema.STEPS[:before] for sql in step):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {before}")
+        connection.execute(
+            "INSERT INTO backups (started_at, trigger, requested_by, state) VALUES (?, 'schedule', '', 'stored')",
+            (as_text(NOW),),
+        )
+        for number, words in enumerate(said, start=1):
+            connection.execute("INSERT INTO recipients (address, parked_reason) VALUES (?, ?)", (str(number), words))
+            connection.execute(
+                "INSERT INTO deliveries (backup_id, address, state, reason) VALUES (1, ?, 'parked', ?)",
+                (str(number), words),
+            )
+            facts = json.dumps([["name", "Ben"], ["said", words]])
+            connection.execute(
+                "INSERT INTO alarms (id, key, facts, acted, began_at, base) VALUES (?, ?, ?, '[]', ?, '')",
+                (f"a{number}", f"unreachable:{number}", facts, as_text(NOW)),
+            )
+        connection.execute(
+            "INSERT INTO sent_volumes VALUES (1, '1', 1, 7, ?, NULL, 'message can''t be deleted')", (as_text(NOW),)
+        )
+        connection.execute("INSERT INTO alarms (id, key, facts, acted, began_at, base) VALUES"
+            " ('b', 'skipped:x.db', '[[\"said\", \"It is gone.\"]]', '[]', ?, '')", (as_text(NOW),))  # fmt: skip
+    async with await Catalogue.open(path, clock=lambda: NOW) as catalogue:
+        rows = await catalogue.deliveries.of(1)
+        parked = await catalogue.recipients.parked()
+        alarms = {alarm.id: alarm for alarm, _ in await catalogue.alarms.active()}
+    assert [reason_words(row.reason) for row in rows] == list(said)
+    assert [row.reason.code for row in rows] == [
+        *("", OutcomeCode.GROUP_DELETED, DeliveryReason.NEWER, DeliveryReason.UNCHANGED, DeliveryReason.TOLD_ONLY),
+        *(OutcomeCode.ANSWERS, OTHER, OutcomeCode.REMOVED),
+    ]
+    assert rows[3].reason.facts == (("backup", 41),)
+    assert rows[0].volumes[0].undeletable == OutcomeCode.UNDELETABLE
+    assert list(parked.values()) == [row.reason for row in rows[1:]]
+    for number, row in enumerate(rows[1:], start=2):
+        assert alarms[f"a{number}"].facts == (("name", "Ben"), ("cause", row.reason.code), *row.reason.facts)
+    assert alarms["b"].facts == (("said", "It is gone."),)
+
+
+def test_every_reason_that_is_recorded_has_words() -> None:
+    """None is shown as a code; those why a backup is due are recorded nowhere."""
+    figures = dict.fromkeys(("said", "server", "folder", "file", "volume", "object", "archive"), "x") | dict.fromkeys(
+        ("seconds", "bytes", "expected", "status", "times", "megabytes", "backup"), 1000
+    )
+    due = {DeliveryReason.EVERY, DeliveryReason.ASKED, DeliveryReason.FIRST_OF_DAY, DeliveryReason.NOBODY_ELSE}
+    for code in {*OutcomeCode, *DeliveryReason} - due:
+        words = reason_words(Reason(code, tuple(figures.items())))
+        assert words
+        assert words[-1] not in ".{}"

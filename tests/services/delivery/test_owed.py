@@ -4,7 +4,18 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.models import OTHER, Backup, BackupState, DeliveryState, Reason, Recipient, SkippedRecord, SkipReason
+from bot.models import (
+    OTHER,
+    Backup,
+    BackupState,
+    DeliveryReason,
+    DeliveryState,
+    OutcomeCode,
+    Reason,
+    Recipient,
+    SkippedRecord,
+    SkipReason,
+)
 from tests.world import faults
 from tests.world.catalogue import run_sql
 from tests.world.delivery import House, documents
@@ -80,7 +91,7 @@ async def test_after_a_long_outage_the_newest_goes_first_and_the_older_are_super
     for backup in backups[:-1]:
         row = await house.row(backup, ann.id)
         assert row.state is SUPERSEDED
-        assert "newer backup" in row.reason
+        assert row.reason.code == DeliveryReason.NEWER
 
 
 async def test_everything_can_be_sent_newest_first(house: House) -> None:
@@ -120,7 +131,7 @@ async def test_a_pruned_archive_is_owed_no_more(house: House) -> None:
     async with house.running():
         await until_settled(house, 2)
     row = await house.row(newer, ann.id)
-    assert (row.state, row.reason) == (SUPERSEDED, "archive pruned")
+    assert (row.state, row.reason.code) == (SUPERSEDED, DeliveryReason.PRUNED)
     assert documents(ann) == [older.archive_name]
 
 
@@ -183,7 +194,7 @@ async def test_a_parked_recipient_left_alone_may_come_back_at_any_instant(house:
     """Whoever pressed Start since a run has looked is not parked again by that run."""
     ann = Recipient(chat_id=11)
     house.receive(ann)
-    await house.catalogue.recipients.park(ann, "gone")
+    await house.catalogue.recipients.park(ann, Reason(OutcomeCode.NO_SUCH_CHAT))
     backup = await house.back_up()
     await house.catalogue.deliveries.owe(backup.id, [ann])
     assert await house.catalogue.recipients.still_parked(ann)
@@ -248,7 +259,7 @@ async def test_a_deleted_topic_stays_parked_over_restarts_and_knocks(house: Hous
 async def test_who_is_owed_nothing_is_found_again_by_a_silent_line(house: House) -> None:
     """An admin who unblocked the bot while it was down misses no alarm until the next backup."""
     (ann,) = await house.people(1)
-    await house.catalogue.recipients.park(house.recipients[0], "must open the bot and press Start")
+    await house.catalogue.recipients.park(house.recipients[0], Reason(OutcomeCode.NOT_STARTED))
     async with house.running():
         message = await ann.wait_for(lambda m: "arrive here again" in m.text, since=0)
         assert message.silent

@@ -6,7 +6,7 @@ import pytest
 
 from bot.demo.stand_in.calls import CallStage
 from bot.errors import TelegramError
-from bot.models import DeliveryState
+from bot.models import DeliveryReason, DeliveryState, OutcomeCode
 from tests.world import faults
 from tests.world.delivery import House, documents, joined
 
@@ -194,7 +194,7 @@ async def test_a_volume_too_large_is_tried_once_for_everybody(house: House) -> N
     house.standin.inject(faults.too_large(html=True), "sendDocument", times=None)
     rows = await house.delivered(await house.back_up())
     assert {row.state for row in rows.values()} == {DeliveryState.PARKED}
-    assert all("VOLUME_SIZE_MB" in row.reason for row in rows.values())
+    assert all(row.reason.code == OutcomeCode.VOLUME_TOO_LARGE for row in rows.values())
     assert len(house.uploads()) == 1
     assert await house.catalogue.recipients.parked() == {}
 
@@ -237,7 +237,7 @@ async def test_an_archive_deleted_in_mid_way_ends_the_delivery(house: House) -> 
     house.archive(backup).unlink()
     gate.open()
     rows = await delivering
-    assert {(row.state, row.reason) for row in rows} == {(DeliveryState.SUPERSEDED, "archive pruned")}
+    assert {(row.state, row.reason.code) for row in rows} == {(DeliveryState.SUPERSEDED, DeliveryReason.PRUNED)}
     assert [person.messages for person in people] == [[], []]
 
 

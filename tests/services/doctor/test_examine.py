@@ -70,7 +70,7 @@ async def test_what_is_wrong_has_a_line_and_a_mend(town: Town) -> None:
     assert (gone.condition, gone.said) == (Condition.WRONG, "does not exist")
     assert one(found, "backup").condition is Condition.WRONG
     owed = one(found, "delivery")
-    assert (owed.condition, owed.said.startswith("1 of 2 have it, 1 to come (12: has blocked")) == (
+    assert (owed.condition, owed.said.startswith("1 of 2 have it, 1 to come (Ben: has blocked")) == (
         Condition.LOOK,
         True,
     )

@@ -55,7 +55,7 @@ async def test_what_was_not_sent_by_choice_is_listed_with_its_reason(make_house:
         await house.courier.manager.details(second.id), house.now, house.courier.settings.timezone
     )
     assert "Delivered to 1 of 1, not sent to 1" in shown
-    assert "🔕 12: not sent, trouble only was chosen there" in shown
+    assert "🔕 user 12: not sent, trouble only was chosen there" in shown
     assert len(texts(house.ben)) == 0
 
 

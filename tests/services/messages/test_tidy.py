@@ -88,7 +88,7 @@ async def test_one_volume_that_must_stay_does_not_keep_the_others(make_house: Ma
     assert names[0] == "001", "the one that must stay"
     assert names.count("001") == 1 + names.count("002") == 1 + names.count("003")
     why = {d.delivery.backup_id: d.why for d in await house.upkeep.plan_tidy()}
-    assert why[1] == "Telegram does not delete it: message can't be deleted"
+    assert why[1] == "Telegram does not delete it: undeletable"
 
 
 async def test_a_refusal_is_remembered_and_not_asked_for_again(make_house: MakeHouse) -> None:
@@ -103,7 +103,7 @@ async def test_a_refusal_is_remembered_and_not_asked_for_again(make_house: MakeH
     await house.upkeep.refresh()
     assert len(house.standin.calls_of("deleteMessage")) == asked
     why = {d.delivery.backup_id: d.why for d in await house.upkeep.plan_tidy()}
-    assert why[1] == "Telegram does not delete it: message can't be deleted"
+    assert why[1] == "Telegram does not delete it: undeletable"
     assert why[2] == "already deleted"
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.models import Backup, Delivery, Recipient, Trigger
+from bot.models import Backup, Delivery, OutcomeCode, Recipient, Trigger
 from bot.services.messages.tidying import DELETABLE, TidyDecision, plan_tidy
 from tests.services.messages.samples import ANN, BEN, backup, sent
 
@@ -48,10 +48,12 @@ def test_every_reason_to_keep_is_told() -> None:
         3: (backup(3, at, trigger=Trigger.BUTTON), "somebody asked for it"),
         4: (backup(4, at, other="a"), "the newest restore point of a database"),
     }
-    decided = tidy(newest, *(both(made) for made, _ in cases.values()), both(backup(5, at), undeletable="no"))
+    decided = tidy(
+        newest, *(both(made) for made, _ in cases.values()), both(backup(5, at), undeletable=OutcomeCode.UNDELETABLE)
+    )
     for id, (_, why) in cases.items():
         assert (decided[id].delete, decided[id].why) == (False, why)
-    assert decided[5].why == "Telegram does not delete it: no"
+    assert decided[5].why == "Telegram does not delete it: undeletable"
     assert tidy(newest, both(backup(6, at)), keep=None)[6].why == "nothing is tidied"
 
 

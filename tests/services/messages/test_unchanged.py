@@ -52,7 +52,7 @@ async def test_note_edits_one_line_below_the_archive_that_still_holds(make_house
     assert {row.state for row in kept.deliveries} == {DeliveryState.NOT_DUE}
     shown = history_texts.details(kept, house.now, house.courier.settings.timezone)
     assert "byte for byte as in backup 1" in shown
-    assert "🔕 11: not sent, unchanged since backup 1, which is there" in shown
+    assert "🔕 user 11: not sent, unchanged since backup 1, which is there" in shown
     assert kept.backup.on_disk
 
 

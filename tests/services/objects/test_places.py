@@ -10,7 +10,7 @@ from aiogram import Bot
 from aiogram.client.telegram import TelegramAPIServer
 
 from bot.errors import TelegramError
-from bot.models import Backup, DeliveryState, Recipient
+from bot.models import NO_REASON, Backup, DeliveryState, OutcomeCode, Reason, Recipient
 from bot.services.contracts.destination import (
     ArchiveDestination,
     NoticeChannel,
@@ -201,9 +201,9 @@ async def test_an_archive_arrives_byte_for_byte(world: World, kind: str) -> None
     """What every destination is for; and the ledger calls it sent."""
     place, backup = await world.prepared(kind)
     row = (await deliver(world, backup))[place.recipient]
-    assert (row.state, row.reason) == (DeliveryState.SENT, "")
+    assert (row.state, row.reason) == (DeliveryState.SENT, NO_REASON)
     assert await place.received(backup) == world.house.archive(backup).read_bytes()
-    assert (await place.destination.probe(place.recipient)).trouble == ""
+    assert (await place.destination.probe(place.recipient)).trouble == NO_REASON
     await place.destination.check_reachable(place.recipient)
 
 
@@ -387,7 +387,7 @@ async def test_a_parked_store_is_served_again_though_it_is_owed_nothing_and_read
     """What can be sent no notice is found again by a look; people only by a line that arrives."""
     world.ledger("objects", "mail")
     for kind in ("objects", "mail"):
-        await world.house.catalogue.recipients.park(world.places[kind].recipient, "was out of order")
+        await world.house.catalogue.recipients.park(world.places[kind].recipient, Reason(OutcomeCode.STORE_FULL))
     async with world.house.running():
         await world.house.nobody_is_parked()
 

@@ -10,7 +10,7 @@ import pytest
 
 from bot.config.settings import Settings
 from bot.errors import CourierError
-from bot.models import AUTO_TOPIC, DeliveryState, Recipient
+from bot.models import AUTO_TOPIC, DeliveryReason, DeliveryState, OutcomeCode, Reason, Recipient
 from bot.services.catalogue import Catalogue
 from bot.services.people.choices import ADMINS, PLACES, ListChoice
 from bot.services.people.people import People
@@ -85,11 +85,11 @@ async def test_who_receives_no_longer_is_owed_nothing(catalogue: Catalogue) -> N
     backup = await stored(catalogue)
     await catalogue.deliveries.owe(backup.id, people.recipients)
     for one in (BEN, GROUP):
-        await catalogue.recipients.park(one, "must press Start")
+        await catalogue.recipients.park(one, Reason(OutcomeCode.NOT_STARTED))
         await people.remove_chat(one, **by(11))
     rows = {row.recipient: row for row in await catalogue.deliveries.of(backup.id)}
     assert rows[BEN].state is rows[GROUP].state is DeliveryState.SUPERSEDED
-    assert rows[BEN].reason == "not a recipient any more"
+    assert rows[BEN].reason.code == DeliveryReason.NO_RECIPIENT
     assert rows[ANN].state is DeliveryState.PENDING
     assert list(await catalogue.recipients.parked()) == [BEN]
 
@@ -101,11 +101,11 @@ async def test_what_is_known_of_a_chat_is_found_under_its_present_id(catalogue: 
     await catalogue.recipients.migrate(-500, -100500)
     await catalogue.recipients.set_topic(auto, 42)
     for one in (Recipient(chat_id=-100500), Recipient(chat_id=-100700, thread_id=42)):
-        await catalogue.recipients.park(one, "kicked")
+        await catalogue.recipients.park(one, Reason(OutcomeCode.REMOVED))
     found = await people.statuses(people.recipients)
-    assert [(one.recipient.address, one.parked_reason) for one in found] == [
-        ("-100500", "kicked"),
-        ("-100700/42", "kicked"),
+    assert [(one.recipient.address, one.parked_reason.code) for one in found] == [
+        ("-100500", OutcomeCode.REMOVED),
+        ("-100700/42", OutcomeCode.REMOVED),
     ]
 
 

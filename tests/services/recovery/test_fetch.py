@@ -11,7 +11,7 @@ import pytest
 
 from bot.demo.stand_in.calls import CallStage
 from bot.errors import ArchiveError, CourierError, DamagedArchiveError, NoSpaceError, TelegramError
-from bot.models import RestorePoint
+from bot.models import OutcomeCode, RestorePoint
 from bot.services.fetch.fetch import LostError, TooLargeToFetchError, UnreachableError, fetch_archive
 from bot.services.telegram.chat import TelegramChat, unreadable_here
 from tests.world.faults import Fault, bad_request, flood, refused, reset, server_error, truncated
@@ -176,9 +176,9 @@ async def test_a_file_shorter_than_announced_is_not_taken(local: Scene, tmp_path
 def test_what_to_mount_is_said_without_the_token() -> None:
     """A local server's folder for a bot has its token for a name; on Windows with another character in it."""
     for folder in ("123:SECRET", "123~SECRET"):
-        said = unreadable_here(
-            Path(f"/var/lib/telegram-bot-api/{folder}/documents/file_0.zip"), 123, "Permission denied"
-        )
+        path = Path(f"/var/lib/telegram-bot-api/{folder}/documents/file_0.zip")
+        said = unreadable_here(path, 123, "Permission denied").sentence
         assert "(Permission denied): mount its folder /var/lib/telegram-bot-api here" in said
         assert "SECRET" not in said
-    assert "must run with --local" in unreadable_here(Path("documents/file_0.zip"), 123, "No such file or directory")
+    outcome = unreadable_here(Path("documents/file_0.zip"), 123, "No such file or directory")
+    assert outcome.code is OutcomeCode.NO_PATH

@@ -16,7 +16,7 @@ from bot.app.service import open_courier
 from bot.config.settings import load_settings
 from bot.config.sources import parse_env
 from bot.errors import NotFoundError, RestoreRefusedError, TelegramError, UntrustedArchiveError
-from bot.models import Recipient, Trigger
+from bot.models import NO_REASON, Recipient, Trigger
 from bot.services.files.private_folder import private_folder
 from bot.services.recovery.document import DOCUMENT_NAME, Document, write_document
 from bot.services.recovery.folder import Recovered, refuse_to_replace, restore_into
@@ -339,7 +339,7 @@ async def test_an_unreadable_pinned_message_is_somebody_elses(scene: Scene, shap
     with pytest.raises(NotFoundError, match="something else is pinned on top"):
         await find_points(scene.chats, [11])
     reached = await TelegramDestination(scene.bot).probe(Recipient(chat_id=11))
-    assert (reached.name, reached.trouble) == ("Ann", "")
+    assert (reached.name, reached.trouble) == ("Ann", NO_REASON)
     backup = await scene.back_up()
     assert await scene.refresh() == 0
     assert [point.archive for point in (await find_points(scene.chats, [11])).points] == [backup.archive_name]

@@ -17,8 +17,10 @@ from bot.models import (
     DeliveryState,
     Drill,
     DrillSource,
+    OutcomeCode,
     Override,
     Reachability,
+    Reason,
     Recipient,
     RecipientStatus,
     ServiceState,
@@ -44,7 +46,7 @@ PAUSED_FOR_DAYS = PAUSED | {"paused": replace(PAUSED["paused"], until=NOW + time
 PAUSED_FOR_GOOD = PAUSED | {"paused": replace(PAUSED["paused"], until=None)}
 INTERRUPTED = samples.backup(2, state=BackupState.INTERRUPTED, archive_sha256="")
 BEN = (RecipientStatus(recipient=Recipient(chat_id=22), name="Ben"),)
-INVITED = (replace(BEN[0], parked_reason="must press Start", invited=True),)
+INVITED = (replace(BEN[0], parked_reason=Reason(OutcomeCode.NOT_STARTED), invited=True),)
 FAILED = samples.backup(2, state=BackupState.FAILED, archive_sha256="", error="The disk is full.")
 LESS = samples.backup(skipped=(samples.skipped(),))
 ALARM = Alarm(id="a", key="disk", began_at=NOW)
@@ -59,7 +61,7 @@ def good(**fields: Any) -> Status:
     return samples.status(**people | fields)
 
 
-OWED = samples.delivery(22, DeliveryState.PENDING, "Telegram asks to wait.")
+OWED = samples.delivery(22, DeliveryState.PENDING, Reason(OutcomeCode.SLOW_DOWN, (("seconds", 30),)))
 UNCHECKED = (replace(good().databases[0], verdict=Verdict.UNCHECKED), *good().databases[1:])
 NEW = (*good().databases, DatabaseStatus(name="new.db", path="/srv/new.db", bytes=1, last=None, verdict=None))
 LOST = tuple(replace(one, trouble="It is gone.") for one in good().databases)
@@ -118,7 +120,7 @@ def test_the_verdict_is_one_line_everywhere(
 def test_health_adds_what_it_measured() -> None:
     """What nobody could know before is the verdict of that screen, where it is worse."""
     fine = samples.health(status=good(), recipients=())
-    lost = Reachability(recipient=Recipient(chat_id=22), name="Ben", trouble="has blocked the bot")
+    lost = Reachability(recipient=Recipient(chat_id=22), name="Ben", trouble=Reason(OutcomeCode.BLOCKED))
     for changes, says in (
         ({}, "✅ Running, all is well"),
         ({"telegram_trouble": "It does not answer."}, "🚨 Running, but Telegram can't be reached"),

@@ -11,7 +11,7 @@ from aiogram.client.telegram import TelegramAPIServer
 from aiohttp import InvalidURL
 
 from bot.demo.stand_in.calls import CallStage
-from bot.models import Recipient, StoredVolume
+from bot.models import NO_REASON, OutcomeCode, Reason, Recipient, StoredVolume
 from bot.services.contracts.destination import (
     ArchiveGone,
     DoubtfulFile,
@@ -255,9 +255,9 @@ async def test_topics_are_addressed_and_general_is_not_named(scene: Scene) -> No
 async def test_a_probe_names_the_chat_or_the_trouble(scene: Scene) -> None:
     """Health shows who can be reached without sending anything."""
     assert (await scene.destination.probe(ANN)).name == "Ann"
-    assert (await scene.destination.probe(ANN)).trouble == ""
+    assert (await scene.destination.probe(ANN)).trouble == NO_REASON
     scene.ann.block_bot()
-    assert "press Start" in (await scene.destination.probe(ANN)).trouble
+    assert (await scene.destination.probe(ANN)).trouble == Reason(OutcomeCode.BLOCKED)
     assert await scene.destination.round_trip() > 0
     assert scene.ann.messages == []
 
@@ -267,8 +267,8 @@ async def test_a_probe_says_what_it_cannot_check(scene: Scene) -> None:
     forum = scene.standin.add_group(-1005, members=[scene.ann], is_forum=True)
     topic = forum.add_topic("Backups")
     seen = await scene.destination.probe(Recipient(chat_id=-1005, thread_id=topic.id))
-    assert (seen.trouble, "only a message" in seen.unchecked) == ("", True)
-    assert (await scene.destination.probe(Recipient(chat_id=-1005))).unchecked == ""
+    assert (seen.trouble, seen.unchecked) == (NO_REASON, Reason(OutcomeCode.TOPIC_UNCHECKED))
+    assert (await scene.destination.probe(Recipient(chat_id=-1005))).unchecked == NO_REASON
 
 
 async def test_an_unreachable_server_is_not_ambiguous(scene: Scene) -> None:
