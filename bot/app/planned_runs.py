@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 
 from loguru import logger
@@ -21,7 +22,8 @@ from bot.services.schedule.scheduler import Scheduler
 class PlannedRuns:
     """The scheduler, in line with the timetable whoever changes it, and what it does when a run is due.
 
-    What a pause left out, or what was missed while nothing ran, is made up for once, by one run.
+    What a pause left out, what was missed while nothing ran, or what the catalogue could not take, on a full disk, is
+    made up for once, by one run.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class PlannedRuns:
         self._paused: tuple[datetime | None] | None = None  # the end of the pause that the scheduler keeps
         self._caught_up: datetime | None = None
         self._begun: datetime | None = None
+        self._unwritten = False  # a run that was due could not be written down: the disk was full
         self._one_at_a_time = asyncio.Lock()
 
     async def start(self) -> None:
@@ -84,9 +87,18 @@ class PlannedRuns:
                 logger.bind(scheduler=True).info("the pause is over")
                 self.scheduler.resume()
             self._paused = pause
-            if pause is None and (starting or over):
+            if pause is None and (starting or over or await self._can_be_written_down()):
                 await self._make_up(plan)
         return changed
+
+    async def _can_be_written_down(self) -> bool:
+        """Tell whether a run that could not even be written down could be now."""
+        if self._unwritten and (last := await self._catalogue.service.last_planned()) is not None:
+            with suppress(CourierError):
+                await self._catalogue.service.set_last_planned(last)
+                self._unwritten = False
+                return True
+        return False
 
     async def _make_up(self, plan: SchedulePlan) -> None:
         """Begin the latest run that should have taken place; a schedule owes nothing of the time before it."""
@@ -157,7 +169,11 @@ class PlannedRuns:
                 log.info(
                     "the restore by {} has ended; the run planned for {} is made now", running.requested_by, planned
                 )
-            await catalogue.service.set_last_planned(planned)
+            try:
+                await catalogue.service.set_last_planned(planned)
+            except CourierError:
+                self._unwritten, self._begun = True, None
+                raise
             log.info("run planned for {} begins ({})", planned, trigger)
             try:
                 return await self._runs.back_up(trigger=trigger, requested_by="the schedule")

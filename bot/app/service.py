@@ -16,7 +16,7 @@ from bot.app.events import Events
 from bot.app.telegram import build_bot, recognise_bot
 from bot.clock import Clock, Sleep, utc_now
 from bot.config.settings import Settings
-from bot.errors import CourierError
+from bot.errors import CourierError, InstanceError
 from bot.services.alarms.signals import tell_of_new_bot
 from bot.services.backup.startup import open_store
 from bot.services.concurrency.nursery import Nursery, race
@@ -67,9 +67,10 @@ class Service:
     `async with Service.started(settings) as service` does it all.
     """
 
-    def __init__(self, parts: ServiceParts) -> None:
+    def __init__(self, parts: ServiceParts, lock: ServiceLock) -> None:
         self.parts = parts
         self.courier = parts.courier
+        self._lock = lock
         self._jobs = Nursery()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._seen_version = -1
@@ -84,13 +85,13 @@ class Service:
         With `first_backup` it makes one at once where none was ever made.
         """
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(ServiceLock(settings.backup_dir))
+            lock = await stack.enter_async_context(ServiceLock(settings.backup_dir))
             store, catalogue = await stack.enter_async_context(open_store(settings, clock=clock))
             events = Events()
             bot = build_bot(settings, dated=events.server_time)
             stack.push_async_callback(bot.session.close)
             changed = await recognise_bot(bot, catalogue)
-            service = cls(build_service(settings, catalogue, store, bot, events=events, clock=clock))
+            service = cls(build_service(settings, catalogue, store, bot, events=events, clock=clock), lock)
             if changed is not None:
                 await tell_of_new_bot(service.courier.alarms, *changed)
             stack.push_async_callback(service._stop)
@@ -144,6 +145,7 @@ class Service:
 
     async def _keep_beating(self) -> None:
         while True:
+            await self.keep_place()
             await self.parts.heartbeat.beat()
             try:
                 await self._look_around()
@@ -152,6 +154,25 @@ class Service:
             except Exception:
                 logger.exception("the service could not look around")
             await asyncio.sleep(HEARTBEAT_EVERY)
+
+    async def keep_place(self) -> None:
+        """Put the catalogue and the lock back where somebody has deleted them: all but this service would miss them.
+
+        Raises `InstanceError` when another service has taken the place meanwhile.
+        """
+        try:
+            await self._lock.renew()
+            set_aside = await self.courier.catalogue.put_back()
+        except InstanceError:
+            raise
+        except CourierError as error:
+            logger.error("the catalogue can't be put back into its place: {}", error.sentence)
+            return
+        if set_aside is not None:
+            path = self.courier.catalogue.path
+            logger.error("the catalogue {} was deleted or replaced; it is back, with all that it held", path)
+            for other in set_aside:
+                logger.error("what was in its place is kept as {}", other)
 
     async def _look_around(self) -> None:
         await self.courier.inbox.expire()

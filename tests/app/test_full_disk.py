@@ -18,10 +18,10 @@ from tests.world.service import Town, town_in
 
 
 @asynccontextmanager
-async def town_on(tmp_path: Path, megabytes: int = 64) -> AsyncIterator[tuple[Town, SmallDisk]]:
+async def town_on(tmp_path: Path, megabytes: int = 64, **more: str) -> AsyncIterator[tuple[Town, SmallDisk]]:
     """A service whose backups lie on a small disk, with one database of 3 MB that does not compress."""
     with small_disk(tmp_path / "disk", megabytes) as disk:
-        async with town_in(tmp_path, BACKUP_DIR=str(disk.folder / "backups")) as town:
+        async with town_in(tmp_path, BACKUP_DIR=str(disk.folder / "backups"), **more) as town:
             with closing(sqlite3.connect(town.users)) as connection, connection:
                 connection.execute("CREATE TABLE pictures (content BLOB)")
                 connection.execute("INSERT INTO pictures VALUES (?)", (os.urandom(3 * MB),))
@@ -87,3 +87,32 @@ async def test_a_backup_on_a_full_disk_fails_cleanly_and_the_service_recovers(tm
         await courier.alarm_loop.deliver()
         await town.ann.wait_for(lambda m: "The disk has room again" in m.text, since=0)
         assert alarms_of(town) == []
+
+
+async def test_a_run_that_a_full_disk_left_out_is_made_up_for(tmp_path: Path) -> None:
+    """A run that could not even be written down comes as soon as there is room, and not an hour later."""
+    async with town_on(tmp_path, SCHEDULE="0 * * * *") as (town, disk):
+        planned, scheduler = town.service.parts.planned, town.service.parts.planned.scheduler
+        disk.fill(leave=0)
+        town.clock.go(3600)
+        due = scheduler.previous_run(town.clock())
+        assert due is not None
+        scheduler.fire(due)
+        await until(lambda: idle(town))
+        await planned.follow()
+        await until(lambda: idle(town))
+        assert len(await town.service.courier.catalogue.backups.select()) == 1
+        disk.clear()
+        await planned.follow()
+        await until(lambda: caught_up(town))
+        await planned.follow()
+        assert scheduler.running is None
+
+
+async def idle(town: Town) -> bool:
+    return town.service.parts.planned.scheduler.running is None
+
+
+async def caught_up(town: Town) -> bool:
+    (newest, *_) = await town.service.courier.catalogue.backups.select()
+    return newest.trigger is Trigger.CATCH_UP and newest.state is BackupState.DELIVERED and await idle(town)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from bot.errors import InstanceError, TelegramError
 from bot.journal.writer import setup_journal
 from bot.models import BackupState, DeliveryState, ServiceState, Trigger
 from bot.services.alarms.loop import ENDS_WITHIN
+from bot.services.catalogue import Catalogue
+from bot.services.files.locks import ServiceLock
 from bot.services.telegram.destination import ANSWER_SECONDS
 from tests.world import faults
 from tests.world.clock import HeldClock, until
@@ -84,6 +87,42 @@ async def test_a_second_service_is_told_and_ends(settings: Settings) -> None:
         with pytest.raises(InstanceError, match=str(os.getpid())):
             async with Service.started(settings):
                 pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no file that is open")
+@pytest.mark.parametrize("other", [False, True])
+async def test_a_deleted_folder_costs_nothing_that_was_known(idle: Settings, other: bool) -> None:
+    """Who empties BACKUP_DIR under the service loses no choice of an admin, and lets no second service in."""
+    catalogue = idle.backup_dir / "catalogue.db"
+    async with Service.started(idle) as service:
+        await service.courier.timetable.pause(actor="Ann")
+        shutil.rmtree(idle.backup_dir)
+        if other:
+            async with await Catalogue.open(catalogue) as another:
+                await another.service.audit("Ben", "was here")
+        await service.keep_place()
+        with pytest.raises(InstanceError):
+            async with Service.started(idle):
+                pass
+        await service.courier.timetable.pause(actor="Ben")
+        async with await Catalogue.open(catalogue, read_only=True) as beside:
+            assert (await beside.service.overrides())["paused"].set_by == "Ben"
+        await service.keep_place()
+        assert len(list(idle.backup_dir.glob("catalogue.db.replaced-*[0-9]"))) == other
+    async with Service.started(idle) as service:
+        assert (await service.courier.manager.status()).state is ServiceState.STOPPED
+        actors = [entry.actor for entry in await service.courier.catalogue.service.audits()]
+        assert actors == ["Ben", "Ann"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no file that is open")
+async def test_a_service_whose_lock_was_taken_ends(idle: Settings) -> None:
+    """Where the lock was deleted and another process has taken it, two would send everything twice."""
+    async with Service.started(idle) as service:
+        (idle.backup_dir / ".service.lock").unlink()
+        async with ServiceLock(idle.backup_dir):
+            with pytest.raises(InstanceError):
+                await service.keep_place()
 
 
 async def test_a_token_that_was_never_good_stops_the_start(settings: Settings, standin: StandIn) -> None:

@@ -2,7 +2,7 @@
 
 from bot.services.catalogue.backups import ALL
 from bot.services.catalogue.catalogue import Catalogue
-from bot.services.catalogue.connection import BrokenCatalogueError
+from bot.services.catalogue.faults import BrokenCatalogueError
 from bot.services.catalogue.messages import KeptMessage, PinnedMessage
 from bot.services.catalogue.rebuild import Rebuilt, open_or_rebuild
 from bot.services.catalogue.recording import record_delivered, record_stored, recorded

@@ -66,6 +66,13 @@ class Catalogue:
         """Close the connection after what is queued is done; a second call does nothing."""
         await self._db.close()
 
+    async def put_back(self) -> tuple[Path, ...] | None:
+        """Write all that is known into a new file where ours was deleted or replaced; None where it is in its place.
+
+        Returns what had its name meanwhile, and where that is now.
+        """
+        return await self._db.put_back()
+
     async def data_version(self) -> int:
         """Return a number that changes when another connection wrote (https://www.sqlite.org/pragma.html)."""
         async with self._db.lock, self._db.transaction("BEGIN"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import stat
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -15,50 +14,26 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import aiosqlite
 
 from bot.clock import Clock
-from bot.errors import CatalogueError, CourierError, NoSpaceError
+from bot.errors import CatalogueError
 from bot.services.catalogue import schema
+from bot.services.catalogue.faults import broken, explain, explained
+from bot.services.catalogue.place import OpenedFile, begin_anew, make_private, put_in_place
 from bot.services.catalogue.values import as_column, from_row
 from bot.services.concurrency.nursery import settled
-from bot.services.files.private_file import create_private
-from bot.services.files.store import create_private_folder
 from bot.services.snapshot.source import uri_of
 
 BUSY_SECONDS = 10.0
-SIDECARS = ("-wal", "-shm", "-journal")
+_PRAGMAS = (
+    # WAL: `status` and `list` read from other processes while a run writes (https://www.sqlite.org/wal.html).
+    "journal_mode = WAL",
+    # A delivery that was written down survives a power cut, or it would be sent twice.
+    "synchronous = FULL",
+    "foreign_keys = ON",
+)
 
 T = TypeVar("T")
 P = ParamSpec("P")
 Table = TypeVar("Table", bound="CatalogueTable")
-
-
-class BrokenCatalogueError(CatalogueError):
-    """The file is damaged, truncated or no database at all: it can be set aside and rebuilt."""
-
-
-def explain(path: Path, error: sqlite3.Error) -> CourierError:
-    """Return what SQLite's error means for people and what they can do about it."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the extended code's low byte is the primary one
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return _broken(path, error)
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return CatalogueError(
-            f"The catalogue {path.name} is locked by another program.", hint=f"Close what has {path} open."
-        )
-    if code == sqlite3.SQLITE_FULL:
-        return NoSpaceError(
-            f"The catalogue {path.name} can't be written: the disk is full.", hint=f"Free space at {path.parent}."
-        )
-    return CatalogueError(
-        f"The catalogue {path.name} can't be used: {error}.",
-        hint=f"See that {path} is a file that this user may read and write, in a folder that it may write.",
-    )
-
-
-def _broken(path: Path, why: object) -> BrokenCatalogueError:
-    return BrokenCatalogueError(
-        f"The catalogue {path.name} is damaged: {why}.",
-        hint=f"Start the service: it sets {path} aside and rebuilds it from the archives on disk.",
-    )
 
 
 def reading(
@@ -100,6 +75,8 @@ class CatalogueConnection:
         self.path = path
         self.clock = clock
         self.lock = asyncio.Lock()
+        self.opened: OpenedFile | None = None
+        """The file as it was when it was opened to be written."""
         self._database = database
         self._closed = False
 
@@ -109,6 +86,28 @@ class CatalogueConnection:
             if not self._closed:
                 self._closed = True
                 await settled(self._database.close())
+
+    async def put_back(self) -> tuple[Path, ...] | None:
+        """Write all that is known into a new file where ours was deleted or replaced; None where it is in its place.
+
+        Returns what had its name meanwhile, and where that is now. Raises CatalogueError, NoSpaceError; then the
+        connection is as it was.
+        """
+        async with self.lock:
+            return await settled(self._put_back())
+
+    async def _put_back(self) -> tuple[Path, ...] | None:
+        if self._closed or self.opened is None or await asyncio.to_thread(self.opened.is_kept):
+            return None
+        with explained(self.path):
+            new = await asyncio.to_thread(begin_anew, self.path)
+            await self.execute("VACUUM INTO ?", str(new))
+            set_aside = await asyncio.to_thread(put_in_place, new, self.path, self.clock())
+            database, self.opened = await _database(self.path, "rw"), await asyncio.to_thread(OpenedFile.of, self.path)
+        # Closed last: SQLite sees that the file has another name now, and leaves the log of the new one alone.
+        former, self._database = self._database, database
+        await former.close()
+        return set_aside
 
     @asynccontextmanager
     async def transaction(self, begin: str) -> AsyncIterator[None]:
@@ -205,15 +204,10 @@ async def connect(path: Path, *, clock: Clock, read_only: bool) -> CatalogueConn
     if read_only and not await asyncio.to_thread(path.exists):
         message = f"There is no catalogue at {path} yet."
         raise CatalogueError(message, hint="Start the service or make a backup: the first run creates it.")
-    try:
+    with explained(path):
         if not read_only:
-            await asyncio.to_thread(_make_private, path)
+            await asyncio.to_thread(make_private, path)
         return await settled(_connect(path, clock, read_only), unclaimed=CatalogueConnection.close)
-    except sqlite3.Error as error:
-        raise explain(path, error) from error
-    except OSError as error:
-        message = f"The catalogue {path} can't be opened: {error.strerror or error}."
-        raise CatalogueError(message, hint="See that this user may write that folder.") from error
 
 
 async def _connect(path: Path, clock: Clock, read_only: bool) -> CatalogueConnection:
@@ -233,11 +227,8 @@ async def _connect(path: Path, clock: Clock, read_only: bool) -> CatalogueConnec
                 message = f"The catalogue {path.name} is of version {version}, older than {schema.VERSION}."
                 raise CatalogueError(message, hint="Start the service once: it brings the catalogue up to date.")
         else:
-            # WAL: `status` and `list` read from other processes while a run writes (https://www.sqlite.org/wal.html).
-            # FULL: a delivery that was written down survives a power cut, or it would be sent twice.
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-                await db.execute(f"PRAGMA {pragma}")
             await _migrate(db)
+            db.opened = await asyncio.to_thread(OpenedFile.of, path)
     except BaseException:
         await db.close()
         raise
@@ -245,22 +236,19 @@ async def _connect(path: Path, clock: Clock, read_only: bool) -> CatalogueConnec
 
 
 async def _open(path: Path, clock: Clock, mode: str) -> CatalogueConnection:
+    return CatalogueConnection(path, await _database(path, mode), clock)
+
+
+async def _database(path: Path, mode: str) -> aiosqlite.Connection:
     database = await aiosqlite.connect(uri_of(path, mode=mode), uri=True, isolation_level=None, timeout=BUSY_SECONDS)
     database.row_factory = sqlite3.Row
-    return CatalogueConnection(path, database, clock)
-
-
-def _make_private(path: Path) -> None:
-    create_private_folder(path.parent)
     try:
-        # Created before SQLite sees it, so that not even an empty file is readable by others for an instant.
-        create_private(path).close()
-    except FileExistsError:
-        # Never opened here: closing it would drop the locks that SQLite holds for this process.
-        for file in (path, *(path.with_name(path.name + sidecar) for sidecar in SIDECARS)):
-            with suppress(OSError):  # no such sidecar, or another owner's file
-                if stat.S_IMODE(file.stat().st_mode) & 0o077:
-                    file.chmod(0o600)
+        for pragma in _PRAGMAS if mode == "rw" else ():
+            await database.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        await database.close()
+        raise
+    return database
 
 
 async def _examine(db: CatalogueConnection) -> int:
@@ -274,9 +262,9 @@ async def _examine(db: CatalogueConnection) -> int:
         raise CatalogueError(message, hint="Move it away, or point BACKUP_DIR at another folder.")
     found = await db.column("PRAGMA quick_check(5)")
     if found != ["ok"]:
-        raise _broken(db.path, found[0])
+        raise broken(db.path, found[0])
     if version == schema.VERSION and (missing := schema.TABLES - tables):
-        raise _broken(db.path, f"it has no table {min(missing)}")
+        raise broken(db.path, f"it has no table {min(missing)}")
     return version
 
 

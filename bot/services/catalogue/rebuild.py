@@ -14,9 +14,11 @@ from bot.errors import CatalogueError
 from bot.models import Backup
 from bot.services.archive.manifest import Manifest
 from bot.services.catalogue.catalogue import Catalogue
-from bot.services.catalogue.connection import SIDECARS, BrokenCatalogueError
+from bot.services.catalogue.faults import BrokenCatalogueError
+from bot.services.catalogue.place import put_aside
 from bot.services.files.private_file import sha256_of
 from bot.services.files.store import create_private_folder, list_archives
+from bot.services.snapshot.source import SIDECARS
 
 _UNFINISHED = ".rebuilding"
 
@@ -49,7 +51,8 @@ async def open_or_rebuild(
             return await Catalogue.open(path, clock=clock), None
     except BrokenCatalogueError:
         pass
-    set_aside = await asyncio.to_thread(_set_aside, path, clock)
+    await asyncio.to_thread(create_private_folder, path.parent)
+    set_aside = await asyncio.to_thread(put_aside, path, "broken", clock())
     archives = await asyncio.to_thread(list_archives, store_folder)
     adopted, unreadable = await _rebuild(path, archives, read_manifest, clock)
     catalogue = await Catalogue.open(path, clock=clock)
@@ -96,29 +99,6 @@ def _read(archive: Path, read_manifest: Callable[[Path], Manifest]) -> tuple[Man
 def _has_content(path: Path) -> bool:
     # No bytes: cut to nothing, or created and never written. Its log may still hold something, so it is set aside too.
     return path.exists() and (not path.is_file() or path.stat().st_size > 0)
-
-
-def _set_aside(path: Path, clock: Clock) -> tuple[Path, ...]:
-    create_private_folder(path.parent)
-    suffix = f".broken-{clock().astimezone(UTC):%Y%m%d_%H%M%S}"
-    number = 1
-    while any(path.parent.glob(f"{path.name}{suffix}*")):
-        number += 1
-        suffix = f".broken-{clock().astimezone(UTC):%Y%m%d_%H%M%S}-{number}"
-    moved = []
-    # The sidecars first: were we cut off in between, a new file would never meet the old one's log.
-    for sidecar in (*SIDECARS, ""):
-        file = path.with_name(path.name + sidecar)
-        target = path.with_name(path.name + suffix + sidecar)
-        try:
-            file.rename(target)
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            message = f"The broken catalogue {file.name} can't be set aside: {error.strerror or error}."
-            raise CatalogueError(message, hint=f"Close what has {file} open, or move it away by hand.") from error
-        moved.append(target)
-    return tuple(reversed(moved))
 
 
 def _put_in_place(unfinished: Path, path: Path) -> None:

@@ -59,6 +59,7 @@ class _Lock:
         self._note = folder / f".{name}.json"
         self._clock = clock
         self._held: FileLock | None = None
+        self._inode: tuple[int, int] | None = None  # of the file that is locked
         self._holder = Holder()
 
     @property
@@ -103,10 +104,17 @@ class _Lock:
                 message = f"The file system of {self._file.parent} knows no locks ({error.strerror})."
                 hint = "Mount the share with its lock service (NFS: without nolock), or put BACKUP_DIR on a local disk."
             raise CatalogueError(message, hint=hint) from error
-        self._held, self._holder = lock, holder
+        self._held, self._holder, self._inode = lock, holder, self._inode_there()
         _HELD.add(lock)
         self._write()
         return True
+
+    def _inode_there(self) -> tuple[int, int] | None:
+        try:
+            found = self._file.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _release(self) -> None:
         if self._held is not None:
@@ -151,6 +159,15 @@ class ServiceLock(_Lock):
     async def acquire(self) -> None:
         """Raises InstanceError, which names the process that serves this folder and since when."""
         await self._acquire(Holder(pid=os.getpid(), since=self._clock()), self._refuse)
+
+    async def renew(self) -> None:
+        """Lock the file anew where somebody has deleted it: a lock without a name keeps nobody out.
+
+        Raises what `acquire` does, where another process was quicker.
+        """
+        if self.held and await asyncio.to_thread(self._inode_there) != self._inode:
+            await self.release()
+            await self.acquire()
 
     async def __aenter__(self) -> Self:
         await self.acquire()
