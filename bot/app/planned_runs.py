@@ -11,19 +11,22 @@ from loguru import logger
 
 from bot.clock import Clock
 from bot.errors import AbortedError, BusyError, CourierError
-from bot.models import PAUSED, Delivery, RunResult, Trigger
+from bot.models import PAUSED, BackupState, Delivery, RunResult, Trigger
 from bot.services.alarms.watchdog import Watchdog
 from bot.services.concurrency.nursery import Nursery
 from bot.services.manager import Courier
 from bot.services.schedule.plan import SchedulePlan
 from bot.services.schedule.scheduler import Scheduler
 
+_LOOK_BACK = 20
+"""More backups than there are safety copies between two runs of a schedule, as a rule."""
+
 
 class PlannedRuns:
     """The scheduler, in line with the timetable whoever changes it, and what it does when a run is due.
 
-    What a pause left out, what was missed while nothing ran, or what the catalogue could not take, on a full disk, is
-    made up for once, by one run.
+    What a pause left out, what was missed while nothing ran, what was cut off with its process, or what the catalogue
+    could not take, on a full disk, is made up for once, by one run.
     """
 
     def __init__(
@@ -88,7 +91,7 @@ class PlannedRuns:
                 self.scheduler.resume()
             self._paused = pause
             if pause is None and (starting or over or await self._can_be_written_down()):
-                await self._make_up(plan)
+                await self._make_up(plan, starting=starting)
         return changed
 
     async def _can_be_written_down(self) -> bool:
@@ -100,16 +103,27 @@ class PlannedRuns:
                 return True
         return False
 
-    async def _make_up(self, plan: SchedulePlan) -> None:
+    async def _make_up(self, plan: SchedulePlan, *, starting: bool) -> None:
         """Begin the latest run that should have taken place; a schedule owes nothing of the time before it."""
         last = await self._catalogue.service.last_planned()
         if last is not None and plan.override is not None:
             last = max(last, plan.override.set_at)
         missed = self.scheduler.missed(last)
+        if missed is None and starting and await self._was_cut_off():
+            missed = last
         if missed is not None and self.scheduler.running is None:
             logger.bind(scheduler=True).warning("the run planned for {} was missed; catching up", missed)
             self._caught_up = missed
             self.scheduler.fire(missed)
+
+    async def _was_cut_off(self) -> bool:
+        """Tell whether the newest run is one of the schedule that ended with its process.
+
+        One that made up for another is not made up for again: it may be what ends the process.
+        """
+        newest = await self._catalogue.backups.select(limit=_LOOK_BACK)
+        runs = [backup for backup in newest if backup.trigger is not Trigger.SAFETY]
+        return bool(runs) and (runs[0].state, runs[0].trigger) == (BackupState.INTERRUPTED, Trigger.SCHEDULE)
 
     async def stop(self) -> None:
         """Begin no run any more, and wait for the one under way."""

@@ -46,13 +46,12 @@ async def test_a_disk_that_fills_is_told_and_ends_when_there_is_room(tmp_path: P
         await town.back_up()
         alarm = await town.ann.wait_for(lambda m: "Disk nearly full" in m.text, since=0)
         assert not alarm.silent
-        assert f"free at {disk.folder / 'backups'}" in alarm.text
+        assert f"left at {disk.folder / 'backups'}" in alarm.text
         assert (await town.service.courier.catalogue.backups.select(limit=1))[0].state is BackupState.DELIVERED
         assert alarms_of(town) == ["🚨 Disk nearly full"]
         disk.clear()
         await until(lambda: over(town))
-        ended = await town.ann.wait_for(lambda m: m.id == alarm.id and "The disk has room again" in m.text, since=0)
-        assert ended.text.startswith("✅")
+        await town.ann.wait_for(lambda m: m.id == alarm.id and m.text.startswith("✅ Over: Disk nearly full"), since=0)
 
 
 @pytest.mark.parametrize("leave", [2 * MB, 0])

@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -63,6 +63,20 @@ async def test_a_missed_run_is_caught_up_once(idle: Settings, ann: Person) -> No
     async with Service.started(idle, clock=lambda: later) as service:
         assert [b.trigger for b in await service.courier.catalogue.backups.select()] == [Trigger.CATCH_UP]
         assert service.courier.runs.running is None
+
+
+@pytest.mark.parametrize("trigger", [Trigger.SCHEDULE, Trigger.CATCH_UP])
+async def test_a_planned_run_that_was_cut_off_is_made_up_for_once(idle: Settings, trigger: Trigger) -> None:
+    """A power cut in the nightly run costs no night; a run that ends its process is not begun for ever."""
+    now = datetime(2027, 1, 3, 12, tzinfo=UTC)
+    async with Service.started(idle, clock=lambda: now) as service:
+        await service.courier.catalogue.backups.begin(trigger=trigger, requested_by="the schedule", started_at=now)
+    async with Service.started(idle, clock=lambda: now + timedelta(hours=1)) as service:
+        await until(lambda: has(service, BackupState.INTERRUPTED))
+        if trigger is Trigger.SCHEDULE:
+            await until(lambda: has(service, BackupState.DELIVERED))
+        triggers = [backup.trigger for backup in await service.courier.catalogue.backups.select()]
+        assert triggers == ([Trigger.CATCH_UP, trigger] if trigger is Trigger.SCHEDULE else [trigger])
 
 
 async def test_a_paused_service_runs_nothing_and_makes_up_for_it(settings: Settings) -> None:
