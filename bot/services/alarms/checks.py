@@ -26,7 +26,7 @@ from bot.models import (
 from bot.services.alarms.alarms import Alarms
 from bot.services.alarms.lifecycle import AlarmCheck
 from bot.services.alarms.shrinking import keep_baseline
-from bot.services.catalogue import Catalogue
+from bot.services.catalogue import FROM_THE_CHAT, Catalogue
 from bot.services.catalogue.newest import is_ahead
 from bot.services.files.space import SPARE_BYTES
 from bot.services.files.store import Store
@@ -159,7 +159,7 @@ class AlarmChecks:
         newest = await self._catalogue.backups.select(limit=1 if seen is None else 50, proven_only=True)
         new = sorted((b for b in newest if b.id > (seen or 0)), key=lambda backup: backup.id)
         for backup in new:
-            if backup.trigger is not Trigger.SAFETY:
+            if backup.trigger is not Trigger.SAFETY and backup.requested_by != FROM_THE_CHAT:
                 await self._compare(backup)
             await self._catalogue.alarms.set_seen_to(backup.id)
         if not self._alarms.shrink_percent:

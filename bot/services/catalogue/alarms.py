@@ -9,17 +9,16 @@ from operator import itemgetter
 
 from bot.models import Alarm, AlarmNotice, BackedUp, Loss
 from bot.services.catalogue.connection import CatalogueTable, reading, writing
+from bot.services.catalogue.restore_points import FROM_THE_CHAT
 from bot.services.catalogue.values import as_time, columns_of
 
 _SEEN = "alarms_seen_to"
-_BEFORE = (
+_COMPARED = (
     "FROM backed_up JOIN backups ON backups.id = backup_id WHERE path = ? AND backup_id < ?"
-    " AND archive_sha256 <> '' AND trigger <> 'safety' ORDER BY backup_id DESC LIMIT 1"
+    f" AND archive_sha256 <> '' AND trigger <> 'safety' AND requested_by <> '{FROM_THE_CHAT}'"
 )
-_WEEK = (
-    "FROM backed_up JOIN backups ON backups.id = backup_id WHERE path = ? AND backup_id < ?"
-    " AND started_at >= ? AND started_at <= ? AND archive_sha256 <> '' AND trigger <> 'safety'"
-)
+_BEFORE = f"{_COMPARED} ORDER BY backup_id DESC LIMIT 1"
+_WEEK = f"{_COMPARED} AND started_at >= ? AND started_at <= ?"
 
 
 class AlarmTable(CatalogueTable):
@@ -86,14 +85,15 @@ class AlarmTable(CatalogueTable):
 
     @reading
     async def predecessor_id(self, path: str, backup_id: int) -> int | None:
-        """Return the newest proven backup before `backup_id` that holds the database at a path; no safety copy."""
+        """Return the newest proven backup before `backup_id` that holds the database at a path, as `predecessor`."""
         return await self._db.value(int, f"SELECT backup_id {_BEFORE}", path, backup_id)
 
     @reading
     async def predecessor(self, path: str, backup_id: int) -> BackedUp | None:
         """Return the database at a path as the newest proven backup before `backup_id` holds it.
 
-        Safety copies don't count: they hold what a restore has replaced.
+        Safety copies don't count: they hold what a restore has replaced. Nor does what was learned from the chat: of
+        its databases no rows are known.
         """
         return await self._db.model(BackedUp, f"SELECT backed_up.* {_BEFORE}", path, backup_id)
 

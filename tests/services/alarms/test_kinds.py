@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.models import BackupState, Drill, DrillSource, Trigger
+from bot.models import BackupState, Drill, DrillSource, HeldDatabase, RestorePoint, StoredVolume, Trigger
 from bot.services.alarms import checks
 from bot.services.concurrency.abort import Abort
 from tests.services.alarms.scene import HOUR, Scene, loud, texts_of
@@ -202,6 +202,28 @@ async def test_lost_rows_are_an_alarm_and_stand_in_the_caption_until_they_are_ba
     assert await scene.pass_time(HOUR, scene.back_up) == []
     assert "holds as much as before again" in texts_of(scene.ann)[-1]
     assert "MUCH LESS" not in [message for message in scene.ann.messages if message.document][-1].text
+
+
+async def test_backups_learned_from_the_chat_are_no_level(scene: Scene) -> None:
+    """No rows are known of a backup that only the pinned message names: it tells of no fall, and hides none."""
+    await scene.back_up()
+    held = HeldDatabase(name="users.db", path=str(scene.users), bytes=9 << 20, sha256="ab" * 32)
+    points = [
+        RestorePoint(
+            at=scene.now - ago,
+            archive=f"{number}.zip",
+            bytes=9,
+            sha256=f"{number:064}",
+            databases=(held,),
+            volumes=(StoredVolume(file_id="BQ", bytes=9, sha256=f"{number:064}"),),
+        )
+        for number, ago in enumerate([timedelta(days=2), MINUTE])
+    ]
+    assert await scene.courier.catalogue.restore_points.learn(points) == len(points)
+    assert await scene.pass_time(HOUR) == []
+    change(scene.sources[0], "DELETE FROM entries WHERE id > 3")
+    assert await scene.alarmed() == ["shrunken:users.db"]
+    assert "entries 500 → 3" in await the_alarm(scene)
 
 
 async def test_an_accepted_level_is_the_one_to_compare_with(scene: Scene) -> None:
