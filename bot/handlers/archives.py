@@ -10,7 +10,6 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery
 from pydantic import Field
 
-from bot.errors import NotFoundError
 from bot.handlers.drawing import keyboards
 from bot.handlers.drawing.below import ErrorsBelow
 from bot.handlers.drawing.keyboards import BackupId
@@ -61,24 +60,20 @@ async def restore_archive(
     live_restores: LiveRestores,
     backup_screens: BackupScreens,
 ) -> None:
-    if await _is_known(callback_data, press, backup_screens):
-        await begin_choice(press.below(), f"b{callback_data.id}", live_restores)
+    if (backup_id := await _known(callback_data, press, backup_screens)) is not None:
+        await begin_choice(press.below(), f"b{backup_id}", live_restores)
 
 
 async def open_archive(
     _: CallbackQuery, callback_data: OfArchive, press: ButtonPress, backup_screens: BackupScreens
 ) -> None:
-    if await _is_known(callback_data, press, backup_screens):
-        await press.below().draw(await backup_screens.one(callback_data.id, 0))
+    if (backup_id := await _known(callback_data, press, backup_screens)) is not None:
+        await press.below().draw(await backup_screens.one(backup_id, 0))
 
 
-async def _is_known(data: OfArchive, press: ButtonPress, backup_screens: BackupScreens) -> bool:
-    """Tell whether there is such a backup; where there is none, say what can be done with the file all the same."""
-    try:
-        backup = (await backup_screens.manager.details(data.id)).backup
-        known = backup.archive_sha256.startswith(data.mark)
-    except NotFoundError:
-        known = False
-    if not known:
+async def _known(data: OfArchive, press: ButtonPress, backup_screens: BackupScreens) -> int | None:
+    """Return the backup's id; where it is not known, say what can be done with the file all the same."""
+    known = await backup_screens.manager.id_of_archive(data.id, data.mark)
+    if known is None:
         await press.below().draw(Screen(words.UNKNOWN, keyboards.to_menu()), words.UNKNOWN_ANSWER)
     return known

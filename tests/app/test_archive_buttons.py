@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bot.app.service import Service
 from bot.demo.stand_in.state import Message
+from bot.models import Trigger
 from tests.world.service import Town, confirmed, overtaken, town_in
 
 
@@ -48,6 +50,26 @@ async def test_an_archive_that_is_known_no_more_is_answered_kindly(tmp_path: Pat
         await town.ann.wait_for(lambda m: "Backup 1" in m.text and m.document is None, since=0)
         assert len(town.ann.messages) == before + 1
         assert not [m for m in stranger.messages if m.sender_id != 66]
+
+
+async def test_buttons_of_a_former_life_find_their_backup(tmp_path: Path) -> None:
+    """A new BACKUP_DIR learns the pinned restore points and counts them anew: a button leads to its own archive."""
+    async with town_in(tmp_path) as town:
+        number = await overtaken(town)
+        archive = await archive_in(town, number)
+        assert archive.document is not None
+        name = archive.document.name
+        await town.service.courier.pins.refresh()
+        await town.stop()
+        settings = town.settings.model_copy(update={"backup_dir": tmp_path / "anew"})
+        async with Service.started(settings, clock=town.clock) as anew:
+            await anew.courier.runs.back_up(trigger=Trigger.COMMAND, requested_by="a test")
+            await anew.courier.pins.refresh()
+            known = {b.archive_name: b.id for b in await anew.courier.catalogue.backups.select()}
+            assert known[name] != number
+            await (await town.ann.press("🔍 Details", message=archive)).answered()
+            details = await town.ann.wait_for(lambda m: name in m.text and m.document is None)
+            assert f"Backup {known[name]} " in details.text
 
 
 async def test_only_the_first_volume_has_words_and_buttons_and_a_group_has_neither_quote_nor_buttons(

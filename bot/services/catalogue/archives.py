@@ -26,6 +26,22 @@ UNOPENED = (
 class ArchiveTable(BackupRows):
     """What the disk and reading have shown of archives, in the rows of backups; what stores lost, in one of meta."""
 
+    @reading
+    async def backup_of(self, backup_id: int, mark: str) -> Backup | None:
+        """Return the backup whose archive's SHA-256 begins with a mark: the one of that id, else any that does.
+
+        Without a mark, the one of that id.
+        """
+        return await self._first(
+            "SELECT id FROM backups WHERE substr(archive_sha256, 1, length(?)) = ? AND (id = ? OR ? <> '')"
+            " ORDER BY id <> ?, id DESC LIMIT 1",
+            mark,
+            mark,
+            backup_id,
+            mark,
+            backup_id,
+        )
+
     @writing
     async def adopt(self, archive: Path, manifest: Manifest, sha256: str, *, sealed: str = "") -> Backup:
         """Record an archive found on disk from its manifest; return its backup, the known one if it is known already.

@@ -94,6 +94,14 @@ class Inventory:
             by_rule=frozenset(decision.backup.id for decision in decisions if decision.by_rule),
         )
 
+    async def id_of_archive(self, backup_id: int, mark: str) -> int | None:
+        """Return the backup that an archive's message is of, by the id it had then and the beginning of its SHA-256.
+
+        A catalogue that was lost has counted otherwise than the one that learned the backup from the chat.
+        """
+        backup = await self.catalogue.archives.backup_of(backup_id, mark)
+        return backup.id if backup is not None else None
+
     async def details(self, backup_id: int) -> BackupDetails:
         """One backup with its deliveries and its future. Raises `NotFoundError`."""
         backup = await self.catalogue.backups.get(backup_id)
